@@ -1,0 +1,113 @@
+//! A file or block device as a storage.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Seek, SeekFrom},
+    ops::Range,
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+};
+
+use crate::{Error, ReadAt, Result, WriteAt, storage::check_bounds};
+
+/// A file or block device, whose size is taken once, when it is opened.
+#[derive(Debug)]
+pub struct FileStorage {
+    file: File,
+    path: PathBuf,
+    size: u64,
+    writable: bool,
+}
+
+impl FileStorage {
+    /// Opens a file or device for reading.
+    ///
+    /// # Errors
+    /// [`Error::Open`].
+    pub fn open(path: &Path) -> Result<Self> {
+        Self::open_with(path, OpenOptions::new().read(true), false)
+    }
+
+    /// Opens a file or device for reading and writing.
+    ///
+    /// # Errors
+    /// [`Error::Open`].
+    pub fn open_writable(path: &Path) -> Result<Self> {
+        Self::open_with(path, OpenOptions::new().read(true).write(true), true)
+    }
+
+    fn open_with(path: &Path, options: &OpenOptions, writable: bool) -> Result<Self> {
+        let open = || {
+            let mut file = options.open(path)?;
+            // A block device's metadata says 0; seeking tells for both kinds.
+            let size = file.seek(SeekFrom::End(0))?;
+            Ok((file, size))
+        };
+        let (file, size) =
+            open().map_err(|source| Error::Open { path: path.to_owned(), source })?;
+        Ok(FileStorage { file, path: path.to_owned(), size, writable })
+    }
+
+    /// The path it was opened by.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The open file.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    fn error(&self, operation: &'static str, offset: u64, source: io::Error) -> Error {
+        Error::Io { operation, path: self.path.clone(), offset, source }
+    }
+
+    /// `lseek` for data or holes; `None` where there is nothing more of the kind.
+    fn seek(&self, whence: rustix::fs::SeekFrom, from: u64) -> Result<Option<u64>> {
+        match rustix::fs::seek(&self.file, whence) {
+            Ok(offset) => Ok(Some(offset)),
+            Err(rustix::io::Errno::NXIO) => Ok(None),
+            Err(errno) => Err(self.error("read", from, errno.into())),
+        }
+    }
+}
+
+impl ReadAt for FileStorage {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
+        check_bounds(self.size, offset, buf.len() as u64)?;
+        self.file.read_exact_at(buf, offset).map_err(|source| self.error("read", offset, source))
+    }
+
+    fn next_data(&self, from: u64) -> Result<Option<Range<u64>>> {
+        use rustix::fs::SeekFrom::{Data, Hole};
+        if from >= self.size {
+            return Ok(None);
+        }
+        let start = match self.seek(Data(from), from) {
+            Ok(Some(start)) if start < self.size => start,
+            Ok(_) => return Ok(None),
+            // Block devices and some filesystems do not know holes.
+            Err(_) => return Ok(Some(from..self.size)),
+        };
+        let end = self.seek(Hole(start), start)?.unwrap_or(self.size).min(self.size);
+        Ok(Some(start..end))
+    }
+}
+
+impl WriteAt for FileStorage {
+    fn write_at(&self, offset: u64, data: &[u8]) -> Result<()> {
+        if !self.writable {
+            return Err(Error::ReadOnly);
+        }
+        check_bounds(self.size, offset, data.len() as u64)?;
+        self.file.write_all_at(data, offset).map_err(|source| self.error("write", offset, source))
+    }
+
+    fn flush(&self) -> Result<()> {
+        self.file.sync_all().map_err(|source| self.error("flush", 0, source))
+    }
+}

@@ -1,0 +1,31 @@
+//! Random-access storage for disk images and cards.
+//!
+//! Everything above this crate sees a card, an image file or a partition of
+//! one as the same thing: bytes that can be read ([`ReadAt`]) and perhaps
+//! written ([`WriteAt`]) at an offset. The pieces compose:
+//!
+//! - [`FileStorage`] and [`Memory`] hold bytes,
+//! - [`Layer`] records changes over a storage that it never touches,
+//! - [`Window`] shows a part of a storage, such as one partition,
+//! - [`Extents`] is a set of byte ranges, such as the used parts of a card,
+//! - [`FaultInjector`] breaks on purpose, for tests.
+//!
+//! Offsets and lengths are in bytes throughout.
+
+mod error;
+mod extents;
+mod fault;
+mod file;
+mod layer;
+mod memory;
+mod storage;
+mod window;
+
+pub use error::{Error, Result};
+pub use extents::Extents;
+pub use fault::FaultInjector;
+pub use file::FileStorage;
+pub use layer::{BLOCK_SIZE, Layer};
+pub use memory::Memory;
+pub use storage::{ReadAt, WriteAt};
+pub use window::Window;

@@ -1,0 +1,36 @@
+//! What rendering wants to know about the system in an image.
+
+/// Read access to the files of an image's root filesystem.
+///
+/// Paths are absolute and inside the image; symlinks are followed inside it.
+pub trait System {
+    /// A regular file's contents; `None` where there is no such file.
+    ///
+    /// # Errors
+    /// [`SystemError`] if the filesystem is damaged or the file is larger than
+    /// any configuration file (1 MiB).
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, SystemError>;
+
+    /// The names in a directory, sorted, without `.` and `..`; `None` where
+    /// there is no such directory.
+    ///
+    /// # Errors
+    /// [`SystemError`] if the filesystem is damaged.
+    fn list(&self, path: &str) -> Result<Option<Vec<String>>, SystemError>;
+
+    /// Whether there is anything at this path, a dangling symlink included.
+    ///
+    /// # Errors
+    /// [`SystemError`] if the filesystem is damaged.
+    fn exists(&self, path: &str) -> Result<bool, SystemError>;
+}
+
+/// A file of the image could not be looked at.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read {path} in the image: {reason}")]
+pub struct SystemError {
+    /// The path inside the image.
+    pub path: String,
+    /// Why.
+    pub reason: Box<dyn std::error::Error + Send + Sync>,
+}
