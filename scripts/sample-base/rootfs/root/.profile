@@ -1,0 +1,1 @@
+mesg n || true
