@@ -1,0 +1,311 @@
+//! A cluster's keys on a real filesystem, judged by OpenSSH's own ssh-keygen.
+
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::Path,
+    process::Command,
+};
+
+use cluster_keys::{ClusterKeys, KeyError};
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+fn nodes() -> Vec<String> {
+    ["xu4-master", "xu4-node1"].map(String::from).to_vec()
+}
+
+fn made(root: &Path) -> Result<ClusterKeys, KeyError> {
+    ClusterKeys::open_or_create(&root.join("mc1.keys"), "mc1", &nodes())
+}
+
+fn ssh_keygen(arguments: &[&str], file: &Path) -> String {
+    let output = Command::new("ssh-keygen")
+        .args(arguments)
+        .arg("-f")
+        .arg(file)
+        .output();
+    let output = output.expect("ssh-keygen is needed: install the Debian package openssh-client");
+    assert!(
+        output.status.success(),
+        "ssh-keygen {arguments:?} {}: {output:?}",
+        file.display()
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn openssh_reads_every_key_and_agrees_on_the_public_half() -> Outcome {
+    let root = tempfile::tempdir()?;
+    let keys = made(root.path())?;
+    let directory = root.path().join("mc1.keys");
+    for (file, comment, public) in [
+        ("id_ed25519", "mc1 cluster key", keys.cluster().public()),
+        (
+            "hosts/xu4-node1/ssh_host_ed25519_key",
+            "root@xu4-node1",
+            keys.host("xu4-node1")?.public(),
+        ),
+    ] {
+        let path = directory.join(file);
+        assert_eq!(ssh_keygen(&["-y"], &path), public);
+        let listed = ssh_keygen(&["-l"], &path);
+        assert!(listed.starts_with("256 SHA256:"), "{listed}");
+        assert!(
+            listed.contains(comment) && listed.trim_end().ends_with("(ED25519)"),
+            "{listed}"
+        );
+        assert_eq!(ssh_keygen(&["-l"], &path.with_extension("pub")), listed);
+    }
+    // A private key signs, and the public half verifies: both are of one pair.
+    let message = root.path().join("message");
+    fs::write(&message, "hello")?;
+    let signed = Command::new("ssh-keygen")
+        .args(["-Y", "sign", "-n", "file", "-f"])
+        .arg(directory.join("id_ed25519"))
+        .arg(&message)
+        .status()?;
+    assert!(signed.success());
+    Ok(())
+}
+
+#[test]
+fn a_second_run_reads_what_the_first_one_made() -> Outcome {
+    let root = tempfile::tempdir()?;
+    let first = made(root.path())?;
+    let directory = root.path().join("mc1.keys");
+    let inode = |file: &str| fs::metadata(directory.join(file)).map(|m| (m.ino(), m.mtime_nsec()));
+    let before = (inode("seed")?, inode("id_ed25519")?);
+    let second = made(root.path())?;
+    assert_eq!((inode("seed")?, inode("id_ed25519")?), before);
+    let third = ClusterKeys::open(&directory, &nodes())?;
+    for again in [&second, &third] {
+        assert_eq!(again.cluster().private(), first.cluster().private());
+        assert_eq!(
+            again.host("xu4-node1")?.private(),
+            first.host("xu4-node1")?.private()
+        );
+        assert_eq!(
+            again.machine_id("xu4-master"),
+            first.machine_id("xu4-master")
+        );
+    }
+    assert_eq!(
+        first.cluster().private(),
+        fs::read_to_string(directory.join("id_ed25519"))?
+    );
+    Ok(())
+}
+
+#[test]
+fn a_new_node_gets_keys_and_the_others_keep_theirs() -> Outcome {
+    let root = tempfile::tempdir()?;
+    let first = made(root.path())?;
+    let more = ["xu4-master", "xu4-node1", "xu4-node2"].map(String::from);
+    let second = ClusterKeys::open_or_create(&root.path().join("mc1.keys"), "mc1", &more)?;
+    assert_eq!(
+        second.host("xu4-node1")?.public(),
+        first.host("xu4-node1")?.public()
+    );
+    assert_ne!(
+        second.host("xu4-node2")?.public(),
+        first.host("xu4-node1")?.public()
+    );
+    assert!(matches!(
+        first.host("xu4-node2"),
+        Err(KeyError::UnknownNode { .. })
+    ));
+    Ok(())
+}
+
+#[test]
+fn nobody_else_can_read_them() -> Outcome {
+    let root = tempfile::tempdir()?;
+    made(root.path())?;
+    let directory = root.path().join("mc1.keys");
+    for (path, mode) in [
+        ("", 0o700),
+        ("seed", 0o600),
+        ("id_ed25519", 0o600),
+        ("hosts", 0o700),
+        ("hosts/xu4-master/ssh_host_ed25519_key", 0o600),
+    ] {
+        let metadata = fs::metadata(directory.join(path))?;
+        assert_eq!(metadata.permissions().mode() & 0o777, mode, "{path}");
+    }
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o750))?;
+    let error = made(root.path()).unwrap_err();
+    assert!(
+        matches!(error, KeyError::Open { mode: 0o750, .. }),
+        "{error}"
+    );
+    assert!(error.to_string().contains("chmod 700"), "{error}");
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o700))?;
+    fs::set_permissions(directory.join("seed"), fs::Permissions::from_mode(0o644))?;
+    let error = made(root.path()).unwrap_err();
+    assert!(error.to_string().contains("chmod 600"), "{error}");
+    Ok(())
+}
+
+#[test]
+fn damaged_files_are_errors_and_stay_as_they_are() -> Outcome {
+    type Damage = fn(&Path) -> std::io::Result<()>;
+    let damages: [(&str, Damage, &str); 8] = [
+        ("seed", |p| fs::write(p, "abc\n"), "64 hexadecimal"),
+        ("seed", |p| fs::remove_file(p), "missing"),
+        (
+            "id_ed25519",
+            |p| fs::write(p, "not a key\n"),
+            "no private key",
+        ),
+        (
+            "id_ed25519",
+            |p| fs::write(p, vec![b'x'; 100_000]),
+            "larger than any key",
+        ),
+        ("id_ed25519", |p| fs::remove_file(p), "missing"),
+        (
+            "id_ed25519.pub",
+            |p| fs::write(p, "ssh-ed25519 AAAA\n"),
+            "no public key",
+        ),
+        (
+            "id_ed25519.pub",
+            |p| {
+                fs::copy(
+                    p.with_file_name("hosts/xu4-node1/ssh_host_ed25519_key.pub"),
+                    p,
+                )
+                .map(|_| ())
+            },
+            "not the public half",
+        ),
+        (
+            "hosts/xu4-node1/ssh_host_ed25519_key",
+            |p| fs::remove_file(p),
+            "missing",
+        ),
+    ];
+    for (file, damage, message) in damages {
+        let root = tempfile::tempdir()?;
+        let whole = made(root.path())?;
+        let path = root.path().join("mc1.keys").join(file);
+        damage(&path)?;
+        let left = fs::read(&path).ok();
+        let error = made(root.path()).unwrap_err().to_string();
+        assert!(
+            error.contains(message) && error.contains(file),
+            "{file}: {error}"
+        );
+        let secret = whole
+            .cluster()
+            .private()
+            .lines()
+            .nth(1)
+            .unwrap_or("none")
+            .to_owned();
+        assert!(!error.contains(&secret));
+        assert_eq!(fs::read(&path).ok(), left, "{file} was touched");
+        assert!(
+            ClusterKeys::open(&root.path().join("mc1.keys"), &nodes()).is_err(),
+            "{file}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn a_lost_public_half_is_made_again() -> Outcome {
+    let root = tempfile::tempdir()?;
+    let first = made(root.path())?;
+    let path = root.path().join("mc1.keys/id_ed25519.pub");
+    fs::remove_file(&path)?;
+    made(root.path())?;
+    assert_eq!(fs::read_to_string(path)?, first.cluster().public());
+    Ok(())
+}
+
+#[test]
+fn other_kinds_of_private_keys_are_refused() -> Outcome {
+    for arguments in [
+        vec!["-t", "rsa", "-N", ""],
+        vec!["-t", "ed25519", "-N", "secret"],
+    ] {
+        let root = tempfile::tempdir()?;
+        made(root.path())?;
+        let path = root.path().join("mc1.keys/id_ed25519");
+        fs::remove_file(&path)?;
+        fs::remove_file(path.with_extension("pub"))?;
+        ssh_keygen(&[&["-q"], arguments.as_slice()].concat(), &path);
+        let error = made(root.path()).unwrap_err().to_string();
+        assert!(
+            error.contains("passphrase") || error.contains("not an ed25519"),
+            "{error}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn two_runs_at_once_agree() -> Outcome {
+    let root = tempfile::tempdir()?;
+    let publics = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8)
+            .map(|_| {
+                scope.spawn(|| made(root.path()).map(|keys| keys.cluster().public().to_owned()))
+            })
+            .collect();
+        threads
+            .into_iter()
+            .map(|t| t.join().expect("a run panicked"))
+            .collect::<Result<Vec<_>, _>>()
+    })?;
+    assert!(
+        publics.windows(2).all(|pair| pair[0] == pair[1]),
+        "{publics:?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn what_derives_differs_by_node_and_is_a_uuid() -> Outcome {
+    let root = tempfile::tempdir()?;
+    let keys = made(root.path())?;
+    let id = keys.machine_id("xu4-master");
+    assert_eq!((id.len(), &id[12..13]), (32, "4"), "{id}");
+    assert!(
+        "89ab".contains(&id[16..17]) && id.bytes().all(|b| b.is_ascii_hexdigit()),
+        "{id}"
+    );
+    assert_ne!(id, keys.machine_id("xu4-node1"));
+    assert_ne!(keys.uuid("a", "n"), keys.uuid("b", "n"));
+    assert_eq!(
+        keys.uuid("a", "n")
+            .split('-')
+            .map(str::len)
+            .collect::<Vec<_>>(),
+        [8, 4, 4, 4, 12]
+    );
+    Ok(())
+}
+
+#[test]
+fn nothing_private_in_debug_output_and_no_way_out_by_a_name() -> Outcome {
+    let root = tempfile::tempdir()?;
+    let keys = made(root.path())?;
+    let shown = format!("{keys:?} {:?}", keys.cluster());
+    assert!(
+        !shown.contains("PRIVATE") && !shown.contains("seed"),
+        "{shown}"
+    );
+    for name in ["../x", "", "a/b", "-a", "a.b"] {
+        let result = ClusterKeys::open_or_create(&root.path().join("k"), "c", &[name.into()]);
+        assert!(matches!(result, Err(KeyError::NodeName { .. })), "{name}");
+    }
+    assert!(!root.path().join("k").exists());
+    assert!(matches!(
+        ClusterKeys::open(&root.path().join("k"), &nodes()),
+        Err(KeyError::Missing { .. })
+    ));
+    Ok(())
+}
