@@ -1,0 +1,122 @@
+//! The GPT: a header and an array of entries at the start of the disk, and a
+//! second copy of both at its end (UEFI specification 2.10, 5.3).
+
+mod copy;
+mod entries;
+mod grow;
+
+use block_io::ReadAt;
+
+pub(crate) use copy::{Copy, has_header};
+pub(crate) use grow::{grow, last_usable};
+
+use crate::{
+    Error, Guid, Partition, Result, SECTOR_SIZE,
+    fields::Sector,
+    layout,
+    mbr::{self, Entry},
+};
+
+/// Where the primary header lies.
+const PRIMARY: u64 = 1;
+
+/// How the second copy of a GPT, at the end of the disk, fares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GptBackup {
+    /// It agrees with the primary copy.
+    Whole,
+    /// It is missing or damaged, as after an image was cut short or written
+    /// to a larger card. Growing writes a new one.
+    Damaged {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+}
+
+/// What growing needs to know besides the partitions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Gpt {
+    pub primary: Copy,
+    pub backup: GptBackup,
+    /// The sectors of the second copy, if it is whole.
+    pub backup_sectors: Vec<std::ops::Range<u64>>,
+    /// The place of the protective entry in the MBR.
+    pub protective: usize,
+    /// Other entries of the MBR in use, counted from 1.
+    pub hybrid: Vec<u32>,
+}
+
+impl Gpt {
+    pub(crate) fn disk_guid(&self) -> Guid {
+        self.primary.disk_guid()
+    }
+}
+
+pub(crate) fn read(storage: &dyn ReadAt, sector: &Sector) -> Result<(Gpt, Vec<Partition>)> {
+    let total = storage.size() / SECTOR_SIZE;
+    let primary = match Copy::read(storage, PRIMARY)? {
+        Ok(copy) => copy,
+        Err(reason) => {
+            if has_header(storage, 4096)? {
+                return Err(Error::SectorSize4096);
+            }
+            let backup_sector = total.saturating_sub(1);
+            return Err(match Copy::read(storage, backup_sector)? {
+                Ok(_) => Error::GptPrimaryDamaged {
+                    reason,
+                    backup_sector,
+                },
+                Err(backup) => Error::GptDamaged {
+                    primary: reason,
+                    backup,
+                },
+            });
+        }
+    };
+    let partitions = primary.partitions()?;
+    layout::check_overlaps(&partitions)?;
+    layout::check_table(&partitions, &[0..PRIMARY + 1, primary.entries_sectors()])?;
+    let (first_usable, last_usable) = primary.usable();
+    if let Some(p) = partitions
+        .iter()
+        .find(|p| p.start < first_usable || p.end() > last_usable + 1)
+    {
+        return Err(Error::OutsideUsable {
+            number: p.number,
+            start: p.start,
+            last: p.end().saturating_sub(1),
+            first_usable,
+            last_usable,
+        });
+    }
+    layout::check_end(&partitions, storage.size())?;
+    let mut backup_sectors = Vec::new();
+    let backup = match Copy::read(storage, primary.other())? {
+        Ok(copy) if copy.same_content(&primary) => {
+            let header = primary.other()..primary.other().saturating_add(1);
+            backup_sectors = vec![copy.entries_sectors(), header];
+            layout::check_table(&partitions, &backup_sectors)?;
+            GptBackup::Whole
+        }
+        Ok(_) => GptBackup::Damaged {
+            reason: "it differs from the primary copy",
+        },
+        Err(reason) => GptBackup::Damaged { reason },
+    };
+    let protective = mbr::protective_slot(sector).unwrap_or(0);
+    let hybrid = (0..4)
+        .filter(|&slot| slot != protective && Entry::parse(sector, slot).sectors != 0)
+        .map(|slot| slot as u32 + 1)
+        .collect();
+    Ok((
+        Gpt {
+            primary,
+            backup,
+            backup_sectors,
+            protective,
+            hybrid,
+        },
+        partitions,
+    ))
+}

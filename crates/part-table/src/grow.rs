@@ -1,0 +1,187 @@
+//! Letting the last partition fill the card.
+
+use block_io::WriteAt;
+
+use crate::{Error, Partition, PartitionTable, Result, Role, SECTOR_SIZE, gpt, mbr, table::Scheme};
+
+/// Partitions end at a multiple of this many bytes after growing: the unit
+/// that partitioning programs align to, and no smaller than a card's own.
+pub const ALIGNMENT: u64 = 1 << 20;
+
+/// What kept a partition from filling the card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Limit {
+    /// An MBR reaches no further than 2 TiB.
+    Mbr,
+}
+
+/// What growing did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Grown {
+    /// The table as it is now.
+    pub table: PartitionTable,
+    /// The partition as it was.
+    pub before: Partition,
+    /// The partition as it is now.
+    pub after: Partition,
+    /// The extended partition that grew along with a logical one.
+    pub extended: Option<u32>,
+    /// What kept the partition from filling the card.
+    pub limit: Option<Limit>,
+}
+
+impl PartitionTable {
+    /// Lets partition `number` end `reserve` bytes before the end of
+    /// `storage`, rounded down to a multiple of [`ALIGNMENT`].
+    ///
+    /// `storage` is the card, or a layer as large as it, and holds at its
+    /// start the image that this table was read from. Of an MBR only the
+    /// length and the last address in the one entry change; a logical
+    /// partition takes the extended one along. Of a GPT both copies change,
+    /// the second one moves to the end of the storage, and the protective MBR
+    /// spans it. An MBR that reaches 2 TiB ends there, which
+    /// [`Grown::limit`] tells. Filling the card exactly as before is no error.
+    ///
+    /// # Errors
+    /// All reasons to refuse are checked before the first write:
+    /// [`Error::NoSuchPartition`], [`Error::IsExtended`], [`Error::NotLast`],
+    /// [`Error::CardTooSmall`], [`Error::BeyondMbr`], [`Error::HybridMbr`],
+    /// [`Error::Changed`], [`Error::Extended`]. Then [`Error::Storage`] or
+    /// [`Error::NotAsPlanned`] if the storage fails.
+    pub fn grow_last(&self, storage: &dyn WriteAt, number: u32, reserve: u64) -> Result<Grown> {
+        let before = self
+            .partition(number)
+            .cloned()
+            .ok_or_else(|| Error::NoSuchPartition {
+                number,
+                present: self.partitions.iter().map(|p| p.number).collect(),
+            })?;
+        let extended = match before.role {
+            Role::Extended => return Err(Error::IsExtended { number }),
+            Role::Logical => self.partitions.iter().find(|p| p.role == Role::Extended),
+            Role::Primary => None,
+        };
+        self.check_last(&before, extended)?;
+        let (end, limit) = self.new_end(&before, storage.size(), reserve)?;
+        if let Scheme::Gpt(gpt) = &self.scheme
+            && !gpt.hybrid.is_empty()
+        {
+            return Err(Error::HybridMbr {
+                entries: gpt.hybrid.clone(),
+            });
+        }
+        if !self.same_as(&PartitionTable::read(storage)?) {
+            return Err(Error::Changed);
+        }
+        match &self.scheme {
+            Scheme::Mbr(_) if end == before.end() => {}
+            Scheme::Mbr(mbr) => mbr::grow(mbr, storage, &before, extended, end)?,
+            Scheme::Gpt(gpt) => gpt::grow(gpt, storage, &before, end)?,
+        }
+        let after = Partition {
+            sectors: end.saturating_sub(before.start),
+            ..before.clone()
+        };
+        let not_as_planned = |_| Error::NotAsPlanned { number };
+        let table = PartitionTable::read(storage).map_err(not_as_planned)?;
+        if table.partition(number) != Some(&after) {
+            return Err(Error::NotAsPlanned { number });
+        }
+        Ok(Grown {
+            table,
+            before,
+            after,
+            extended: extended.map(|p| p.number),
+            limit,
+        })
+    }
+
+    /// Whether growing would find in `other` what it found here. The second
+    /// copy of a GPT does not count: it is written anew.
+    fn same_as(&self, other: &PartitionTable) -> bool {
+        let same_scheme = match (&self.scheme, &other.scheme) {
+            (Scheme::Mbr(mine), Scheme::Mbr(theirs)) => mine == theirs,
+            (Scheme::Gpt(mine), Scheme::Gpt(theirs)) => mine.primary == theirs.primary,
+            _ => false,
+        };
+        same_scheme && self.partitions == other.partitions
+    }
+
+    /// Errors unless nothing lies behind the partition.
+    fn check_last(&self, partition: &Partition, extended: Option<&Partition>) -> Result<()> {
+        let container = extended.map(|p| p.number);
+        let behind: Vec<_> = self
+            .partitions
+            .iter()
+            .filter(|p| p.start > partition.start && Some(p.number) != container)
+            .map(|p| p.number)
+            .collect();
+        if !behind.is_empty() {
+            return Err(Error::NotLast {
+                number: partition.number,
+                behind,
+            });
+        }
+        if let Scheme::Mbr(mbr) = &self.scheme
+            && let Some(ebr) = mbr.chain.iter().find(|ebr| ebr.sector >= partition.end())
+        {
+            let reason = "it is empty, but stands where the partition would grow";
+            return Err(Error::Extended {
+                sector: ebr.sector,
+                reason,
+            });
+        }
+        Ok(())
+    }
+
+    /// The sector before which the partition is to end.
+    fn new_end(
+        &self,
+        partition: &Partition,
+        card: u64,
+        reserve: u64,
+    ) -> Result<(u64, Option<Limit>)> {
+        let number = partition.number;
+        let mut end = card.saturating_sub(reserve) / SECTOR_SIZE;
+        let mut limit = None;
+        match &self.scheme {
+            Scheme::Gpt(gpt) => {
+                end = end.min(gpt::last_usable(gpt, card / SECTOR_SIZE).saturating_add(1));
+            }
+            Scheme::Mbr(_) if end > mbr::MAX_END => {
+                if partition.end() > mbr::MAX_END {
+                    return Err(Error::BeyondMbr { number });
+                }
+                end = mbr::MAX_END;
+                limit = Some(Limit::Mbr);
+            }
+            Scheme::Mbr(_) => {}
+        }
+        let sectors = ALIGNMENT / SECTOR_SIZE;
+        let end = end / sectors * sectors;
+        if end < partition.end() {
+            let table = match &self.scheme {
+                Scheme::Gpt(gpt) => {
+                    let total = card / SECTOR_SIZE;
+                    let usable = gpt::last_usable(gpt, total).saturating_add(1);
+                    total.saturating_sub(usable).saturating_mul(SECTOR_SIZE)
+                }
+                Scheme::Mbr(_) => 0,
+            };
+            let present_end = partition.bytes().end;
+            return Err(Error::CardTooSmall {
+                number,
+                present_end,
+                wanted_end: end.saturating_mul(SECTOR_SIZE),
+                card,
+                needed: present_end
+                    .div_ceil(ALIGNMENT)
+                    .saturating_mul(ALIGNMENT)
+                    .saturating_add(reserve.max(table)),
+            });
+        }
+        Ok((end, limit))
+    }
+}

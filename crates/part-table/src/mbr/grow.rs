@@ -1,0 +1,76 @@
+//! Growing a partition of an MBR.
+
+use block_io::WriteAt;
+
+use super::{
+    Mbr,
+    entry::{LAST_CHS, SECTORS, chs, offset},
+};
+use crate::{Error, Partition, Result, Role, SECTOR_SIZE};
+
+/// Lets `partition` end before sector `end`; a logical one takes the
+/// extended one (`container`) along.
+pub(crate) fn grow(
+    mbr: &Mbr,
+    storage: &dyn WriteAt,
+    partition: &Partition,
+    container: Option<&Partition>,
+    end: u64,
+) -> Result<()> {
+    let primary = |p: &Partition| {
+        let slot = usize::try_from(p.number.saturating_sub(1)).unwrap_or(usize::MAX);
+        set_end(storage, 0, slot, p, end)
+    };
+    if partition.role != Role::Logical {
+        return primary(partition);
+    }
+    // Outermost first: whenever this is interrupted, each partition still lies
+    // within what contains it.
+    let is_own = |ebr: &super::Ebr| ebr.logical.is_some_and(|(n, _)| n == partition.number);
+    let place = mbr.chain.iter().position(is_own);
+    let (Some(container), Some(place)) = (container, place) else {
+        return Err(Error::Changed);
+    };
+    primary(container)?;
+    let Some(ebr) = mbr.chain.get(place) else {
+        return Err(Error::Changed);
+    };
+    let before = place
+        .checked_sub(1)
+        .and_then(|before| mbr.chain.get(before));
+    if let Some((before, slot)) = before.and_then(|before| Some((before, before.link?))) {
+        // The link spans the record it leads to and that record's partition.
+        let span = Partition {
+            start: ebr.sector,
+            ..partition.clone()
+        };
+        set_end(storage, before.sector, slot, &span, end)?;
+    }
+    if let Some((_, slot)) = ebr.logical {
+        set_end(storage, ebr.sector, slot, partition, end)?;
+    }
+    Ok(())
+}
+
+/// Sets the length and the last address in one entry of one table sector.
+fn set_end(
+    storage: &dyn WriteAt,
+    table: u64,
+    slot: usize,
+    partition: &Partition,
+    end: u64,
+) -> Result<()> {
+    let beyond = Error::BeyondMbr {
+        number: partition.number,
+    };
+    let Some(sectors) = end
+        .checked_sub(partition.start)
+        .and_then(|n| u32::try_from(n).ok())
+    else {
+        return Err(beyond);
+    };
+    let at = table * SECTOR_SIZE + offset(slot) as u64;
+    storage.write_at(at + SECTORS as u64, &sectors.to_le_bytes())?;
+    storage.write_at(at + LAST_CHS as u64, &chs(end.saturating_sub(1)))?;
+    Ok(())
+}

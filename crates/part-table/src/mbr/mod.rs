@@ -1,0 +1,122 @@
+//! The MBR: four entries in sector 0, and a chain of logical partitions.
+
+mod entry;
+mod extended;
+mod grow;
+
+use block_io::ReadAt;
+
+pub(crate) use entry::{Entry, LAST_CHS, SECTORS, chs, offset};
+pub(crate) use extended::Ebr;
+pub(crate) use grow::grow;
+
+use crate::{
+    Error, Partition, PartitionType, Result, Role,
+    fields::{Sector, u32_at},
+    layout,
+};
+
+/// The last two bytes of a sector that holds an MBR or a table of logical
+/// partitions.
+pub(crate) const SIGNATURE: [u8; 2] = [0x55, 0xaa];
+/// The type of the entry that keeps old programs away from a GPT.
+pub(crate) const PROTECTIVE: u8 = 0xee;
+/// An MBR counts sectors in 32 bits, so no partition ends behind this one.
+pub(crate) const MAX_END: u64 = 1 << 32;
+
+/// Where the disk's identifier lies in sector 0.
+const DISK_ID: usize = 440;
+
+/// What growing needs to know besides the partitions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mbr {
+    pub disk_id: u32,
+    /// The chain of tables of logical partitions, in its own order.
+    pub chain: Vec<Ebr>,
+}
+
+/// Whether sector 0 says that a GPT follows: Linux asks for an entry of the
+/// protective type that begins at sector 1 (`block/partitions/efi.c`).
+pub(crate) fn is_protective(sector: &Sector) -> bool {
+    protective_slot(sector).is_some()
+}
+
+/// The place of the protective entry, counted from 0.
+pub(crate) fn protective_slot(sector: &Sector) -> Option<usize> {
+    (0..4).find(|&slot| {
+        let entry = Entry::parse(sector, slot);
+        entry.kind == PROTECTIVE && entry.start == 1
+    })
+}
+
+pub(crate) fn read(storage: &dyn ReadAt, sector: &Sector) -> Result<(Mbr, Vec<Partition>)> {
+    let entries: Vec<_> = (0..4).map(|slot| Entry::parse(sector, slot)).collect();
+    if entries.iter().any(|entry| !matches!(entry.boot, 0 | 0x80)) {
+        // The boot sector of a FAT filesystem has the signature, too.
+        return Err(Error::NoTable {
+            reason: "sector 0 is the boot sector of something else",
+        });
+    }
+    if entries.iter().all(|entry| entry.sectors == 0) {
+        return Err(Error::NoTable {
+            reason: "sector 0 lists no partitions",
+        });
+    }
+    let mut partitions = Vec::new();
+    let mut container: Option<Partition> = None;
+    for (number, entry) in (1..).zip(&entries).filter(|(_, entry)| entry.sectors != 0) {
+        let role = if entry.is_extended() {
+            Role::Extended
+        } else {
+            Role::Primary
+        };
+        let partition = entry.partition(number, 0, role);
+        if role == Role::Extended {
+            if let Some(first) = &container {
+                return Err(Error::SecondExtended {
+                    first: first.number,
+                    second: number,
+                });
+            }
+            container = Some(partition.clone());
+        }
+        partitions.push(partition);
+    }
+    if let Some(first) = partitions.iter().find(|p| p.start == 0) {
+        return Err(Error::CoversTable {
+            number: first.number,
+            sector: 0,
+        });
+    }
+    layout::check_end(&partitions, storage.size())?;
+    let chain = match &container {
+        Some(container) => extended::read(storage, container, &mut partitions)?,
+        None => Vec::new(),
+    };
+    layout::check_overlaps(&partitions)?;
+    let tables: Vec<_> = chain.iter().map(|ebr| ebr.sector..ebr.sector + 1).collect();
+    layout::check_table(&partitions, &tables)?;
+    Ok((
+        Mbr {
+            disk_id: u32_at(sector, DISK_ID),
+            chain,
+        },
+        partitions,
+    ))
+}
+
+impl Entry {
+    /// The partition that the entry describes, its start counted from `base`.
+    fn partition(&self, number: u32, base: u64, role: Role) -> Partition {
+        Partition {
+            number,
+            start: base + u64::from(self.start),
+            sectors: self.sectors.into(),
+            kind: PartitionType::Mbr(self.kind),
+            role,
+            name: None,
+            guid: None,
+            bootable: self.boot == 0x80,
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! GPT tables, judged by sgdisk and sfdisk.
+
+mod common;
+
+use common::{Image, MIB, Random, SECTOR, differences};
+use part_table::{DiskId, Error, GptBackup, PartitionType};
+
+const SIZE: u64 = 64 * MIB;
+
+/// Two partitions that begin at no round sector, with names, attributes and
+/// bytes between the table and the first one.
+fn two() -> Image {
+    let image = Image::new(SIZE);
+    // In one run, for each that writes takes a second.
+    image.sgdisk(&[
+        "--disk-guid=01234567-89AB-CDEF-0123-456789ABCDEF",
+        "-a1",
+        "-n1:3077:20001",
+        "-c1:BOOT",
+        "-t1:EF00",
+        "-A1:set:2",
+        "-n4:20003:100006",
+        "-c4:root ÄÖ",
+        "-t4:8300",
+        "-A4:set:59",
+    ]);
+    image.write(34 * SECTOR, &Random(2).bytes((3077 - 34) * 512));
+    image.assert_sgdisk_content();
+    image
+}
+
+#[test]
+fn reads_what_sgdisk_made() {
+    let image = two();
+    let table = image.table().unwrap();
+    assert!(table.is_gpt());
+    assert_eq!(table.gpt_backup(), Some(&GptBackup::Whole));
+    assert!(matches!(table.disk_id(), DiskId::Gpt(_)));
+    assert_eq!(
+        table.disk_id().to_string(),
+        "01234567-89ab-cdef-0123-456789abcdef"
+    );
+    let [p1, p4] = table.partitions() else {
+        panic!("{table:?}")
+    };
+    assert_eq!(
+        (p1.number, p1.start, p1.end(), p1.bootable),
+        (1, 3077, 20002, true)
+    );
+    assert_eq!(
+        (p4.number, p4.start, p4.end(), p4.bootable),
+        (4, 20003, 100007, false)
+    );
+    assert_eq!(p1.name.as_deref(), Some("BOOT"));
+    assert_eq!(p4.name.as_deref(), Some("root ÄÖ"));
+    assert!(matches!(p4.kind, PartitionType::Gpt(_)));
+    assert_eq!(p4.kind.description(), Some("Linux"));
+    let json = image.json();
+    for (i, p) in [p1, p4].into_iter().enumerate() {
+        let theirs = json["partitions"][i]["uuid"]
+            .as_str()
+            .unwrap()
+            .to_lowercase();
+        assert_eq!(table.partuuid(p.number).unwrap(), theirs);
+    }
+}
+
+#[test]
+fn grows_and_moves_the_backup() {
+    for card in [SIZE, SIZE + 1024, 300 * MIB, 9000 * MIB + 512, 3 << 40] {
+        let image = two();
+        let before = image.read(0, SIZE);
+        let (json, theirs) = (image.json(), image.copy());
+        let info = image.sgdisk(&["-i4"]);
+        let grown = image.grow(card, 4, MIB).unwrap();
+        let end = (card - MIB) / MIB * MIB / SECTOR;
+        assert_eq!((grown.after.start, grown.after.end()), (20003, end));
+        assert_eq!(grown.table.gpt_backup(), Some(&GptBackup::Whole));
+        assert_eq!(grown.limit, None);
+        image.assert_sgdisk_content();
+        image.assert_sfdisk_content();
+
+        // All that names or describes the disk and its partitions stayed.
+        let now = image.json();
+        assert_eq!(now["id"], json["id"]);
+        assert_eq!(now["lastlba"], card / SECTOR - 34);
+        for field in ["uuid", "name", "type", "attrs", "start"] {
+            for i in 0..2 {
+                assert_eq!(
+                    now["partitions"][i][field], json["partitions"][i][field],
+                    "{field}"
+                );
+            }
+        }
+        assert_eq!(now["partitions"][1]["size"], end - 20003);
+        let lines = |text: &str| -> Vec<String> {
+            let sizes =
+                |l: &&str| !l.starts_with("Last sector") && !l.starts_with("Partition size");
+            text.lines().filter(sizes).map(str::to_owned).collect()
+        };
+        assert_eq!(lines(&image.sgdisk(&["-i4"])), lines(&info));
+
+        // Up to the first partition only the protective entry, four fields of
+        // the header and the one entry's end differ.
+        let after = image.read(0, SIZE);
+        let entry = 1024 + 3 * 128;
+        for place in differences(&before[..3077 * 512], &after[..3077 * 512]) {
+            let allowed = matches!(place, 451..=453 | 458..=461)
+                || matches!(place - 512, 16..=19 | 32..=39 | 48..=55 | 88..=91)
+                || (entry + 40..entry + 48).contains(&place);
+            assert!(allowed, "byte {place}");
+        }
+        // The old copy is gone, and all else is as it was.
+        let old = (SIZE - 33 * SECTOR) as usize;
+        assert_eq!(before[3077 * 512..old], after[3077 * 512..old]);
+        if card >= SIZE + 33 * SECTOR {
+            assert!(after[old..].iter().all(|&byte| byte == 0));
+        }
+
+        // sgdisk moves the second copy to the same place and sets the same
+        // usable area and protective MBR.
+        theirs.resize(card);
+        theirs.sgdisk(&["-e"]);
+        let mut expected = theirs.read(0, 1024);
+        let mut ours = image.read(0, 1024);
+        for bytes in [&mut expected, &mut ours] {
+            // Checksums follow from the entries, which differ by design. The
+            // "too far" address has two spellings.
+            bytes[512 + 16..512 + 20].fill(0);
+            bytes[512 + 88..512 + 92].fill(0);
+            bytes[451..454].fill(0);
+        }
+        assert_eq!(ours, expected, "a card of {card} bytes");
+    }
+}
+
+#[test]
+fn mends_a_missing_backup_by_growing() {
+    let image = two();
+    image.resize(SIZE - 33 * SECTOR);
+    let table = image.table().unwrap();
+    let expected = GptBackup::Damaged {
+        reason: "its header lies beyond the end",
+    };
+    assert_eq!(table.gpt_backup(), Some(&expected));
+    image.grow(100 * MIB, 4, MIB).unwrap();
+    image.assert_sgdisk_content();
+    image.assert_sfdisk_content();
+}
+
+/// Boot loaders stand right behind a short table on some boards.
+#[test]
+fn keeps_what_stands_behind_a_short_table() {
+    let script = "label: gpt\ntable-length: 8\nfirst-lba: 4\nstart=4096, type=L\n";
+    let image = Image::with_sfdisk(16 * MIB, script);
+    image.write(4 * SECTOR, &Random(3).bytes(4092 * 512));
+    let before = image.read(4 * SECTOR, 4092 * SECTOR);
+    let grown = image.grow(40 * MIB, 1, MIB).unwrap();
+    assert_eq!(grown.after.bytes().end, 39 * MIB);
+    image.assert_sfdisk_content();
+    assert_eq!(image.json()["lastlba"], 40 * 2048 - 4);
+    assert_eq!(image.read(4 * SECTOR, 4092 * SECTOR), before);
+}
+
+/// With hardly any reserve the second copy still gets its place.
+#[test]
+fn leaves_room_for_the_backup() {
+    let image = two();
+    let grown = image.grow(200 * MIB, 4, 0).unwrap();
+    assert_eq!(grown.after.bytes().end, 199 * MIB);
+    image.assert_sgdisk_content();
+    let error = image.grow(199 * MIB, 4, 0).unwrap_err();
+    let Error::CardTooSmall { needed, .. } = error else {
+        panic!("{error}")
+    };
+    assert_eq!(needed, 199 * MIB + 33 * SECTOR);
+    image.grow(needed, 4, 0).unwrap();
+    image.assert_sgdisk_content();
+}
+
+#[test]
+fn refuses_by_name() {
+    let error = two().grow(128 * MIB, 1, MIB).unwrap_err();
+    assert!(
+        matches!(&error, Error::NotLast { number: 1, behind } if behind == &[4]),
+        "{error}"
+    );
+    let error = two().grow(32 * MIB, 4, MIB).unwrap_err();
+    assert!(
+        matches!(error, Error::CardTooSmall { number: 4, .. }),
+        "{error}"
+    );
+    let error = two().grow(128 * MIB, 2, MIB).unwrap_err();
+    assert!(
+        matches!(error, Error::NoSuchPartition { number: 2, .. }),
+        "{error}"
+    );
+
+    let image = two();
+    image.sgdisk(&["-h1"]);
+    assert_eq!(image.table().unwrap().partitions().len(), 2);
+    let error = image.grow(128 * MIB, 4, MIB).unwrap_err();
+    assert!(
+        matches!(&error, Error::HybridMbr { entries } if entries.len() == 1),
+        "{error}"
+    );
+}
+
+#[test]
+fn tells_damage_by_name() {
+    let image = two();
+    image.write(512 + 40, &[99]);
+    let error = image.table().unwrap_err();
+    let last = SIZE / SECTOR - 1;
+    let named = matches!(error, Error::GptPrimaryDamaged { backup_sector, .. }
+        if backup_sector == last);
+    assert!(named, "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("the checksum of its header is wrong"),
+        "{error}"
+    );
+    image.write(SIZE - 512, b"X");
+    let error = image.table().unwrap_err();
+    assert!(matches!(error, Error::GptDamaged { .. }), "{error}");
+
+    let image = two();
+    image.write(1024 + 40, &[99]);
+    let error = image.table().unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("the checksum of its entries is wrong"),
+        "{error}"
+    );
+
+    let image = two();
+    image.write(SIZE - 512 + 30, &[99]);
+    let backup = image.table().unwrap().gpt_backup().cloned();
+    let expected = GptBackup::Damaged {
+        reason: "the checksum of its header is wrong",
+    };
+    assert_eq!(backup, Some(expected));
+
+    let image = two();
+    image.write(510, &[0, 0]);
+    let error = image.table().unwrap_err();
+    assert!(matches!(error, Error::NoProtectiveMbr), "{error}");
+
+    let image = two();
+    image.write(512, &[0; 512]);
+    image.write(4096, b"EFI PART");
+    let error = image.table().unwrap_err();
+    assert!(matches!(error, Error::SectorSize4096), "{error}");
+}
