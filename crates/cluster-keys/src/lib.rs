@@ -82,18 +82,10 @@ impl ClusterKeys {
         for node in nodes {
             store::make_directory(&hosts.join(node))?;
             let path = hosts.join(node).join("ssh_host_ed25519_key");
-            host_keys.insert(
-                node.clone(),
-                pair::load(&path, Some(&format!("root@{node}")))?,
-            );
+            host_keys.insert(node.clone(), pair::load(&path, Some(&format!("root@{node}")))?);
         }
         let seed = read_seed(&seed_path)?;
-        Ok(ClusterKeys {
-            directory: directory.to_owned(),
-            seed,
-            cluster: pair,
-            hosts: host_keys,
-        })
+        Ok(ClusterKeys { directory: directory.to_owned(), seed, cluster: pair, hosts: host_keys })
     }
 
     /// Opens the keys in `directory` and makes nothing: every one has to be there.
@@ -114,18 +106,10 @@ impl ClusterKeys {
         let cluster = pair::load(&directory.join("id_ed25519"), None)?;
         let mut hosts = BTreeMap::new();
         for node in nodes {
-            let path = directory
-                .join("hosts")
-                .join(node)
-                .join("ssh_host_ed25519_key");
+            let path = directory.join("hosts").join(node).join("ssh_host_ed25519_key");
             hosts.insert(node.clone(), pair::load(&path, None)?);
         }
-        Ok(ClusterKeys {
-            directory: directory.to_owned(),
-            seed,
-            cluster,
-            hosts,
-        })
+        Ok(ClusterKeys { directory: directory.to_owned(), seed, cluster, hosts })
     }
 
     /// The directory that holds the keys.
@@ -143,9 +127,7 @@ impl ClusterKeys {
     /// # Errors
     /// [`KeyError::UnknownNode`] if these keys were not opened with that node.
     pub fn host(&self, node: &str) -> Result<&KeyPair, KeyError> {
-        self.hosts.get(node).ok_or_else(|| KeyError::UnknownNode {
-            name: node.to_owned(),
-        })
+        self.hosts.get(node).ok_or_else(|| KeyError::UnknownNode { name: node.to_owned() })
     }
 
     /// A node's machine id: 32 hexadecimal digits (machine-id(5)), as random as

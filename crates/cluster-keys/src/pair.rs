@@ -3,7 +3,7 @@
 use std::{fmt, path::Path};
 
 use ssh_key::{
-    LineEnding, PrivateKey, PublicKey,
+    HashAlg, LineEnding, PrivateKey, PublicKey,
     private::{Ed25519Keypair, KeypairData},
     rand_core::{OsRng, RngCore},
 };
@@ -15,6 +15,7 @@ use crate::{error::KeyError, store};
 pub struct KeyPair {
     private: String,
     public: String,
+    fingerprint: String,
 }
 
 impl KeyPair {
@@ -28,22 +29,21 @@ impl KeyPair {
         &self.public
     }
 
+    /// The SHA-256 fingerprint as ssh shows it: `SHA256:…`.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
     /// Algorithm and key, without the comment: what known_hosts lines hold.
     pub fn public_without_comment(&self) -> String {
-        self.public
-            .split_whitespace()
-            .take(2)
-            .collect::<Vec<_>>()
-            .join(" ")
+        self.public.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
     }
 }
 
 // The private half must not reach a log by way of a derived Debug.
 impl fmt::Debug for KeyPair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyPair")
-            .field("public", &self.public)
-            .finish_non_exhaustive()
+        f.debug_struct("KeyPair").field("public", &self.public).finish_non_exhaustive()
     }
 }
 
@@ -52,16 +52,12 @@ pub(crate) fn random() -> Result<[u8; 32], KeyError> {
     let mut bytes = [0; 32];
     OsRng
         .try_fill_bytes(&mut bytes)
-        .map_err(|error| KeyError::Random {
-            reason: error.to_string(),
-        })?;
+        .map_err(|error| KeyError::Random { reason: error.to_string() })?;
     Ok(bytes)
 }
 
 fn encode<T>(result: ssh_key::Result<T>) -> Result<T, KeyError> {
-    result.map_err(|error| KeyError::Encode {
-        reason: error.to_string(),
-    })
+    result.map_err(|error| KeyError::Encode { reason: error.to_string() })
 }
 
 fn public_line(key: &PrivateKey) -> Result<String, KeyError> {
@@ -122,7 +118,8 @@ pub(crate) fn load(path: &Path, create: Option<&str>) -> Result<KeyPair, KeyErro
             derived
         }
     };
-    Ok(KeyPair { private, public })
+    let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
+    Ok(KeyPair { private, public, fingerprint })
 }
 
 fn parse(path: &Path, text: &str) -> Result<(PrivateKey, String), KeyError> {
@@ -134,9 +131,7 @@ fn parse(path: &Path, text: &str) -> Result<(PrivateKey, String), KeyError> {
     let key = PrivateKey::from_openssh(text)
         .map_err(|error| damaged(format!("no private key in OpenSSH's format ({error})")))?;
     if key.is_encrypted() {
-        return Err(damaged(
-            "it is locked with a passphrase, which nodes cannot type".into(),
-        ));
+        return Err(damaged("it is locked with a passphrase, which nodes cannot type".into()));
     }
     if key.key_data().ed25519().is_none() {
         return Err(damaged("it is not an ed25519 key".into()));

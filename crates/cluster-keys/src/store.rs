@@ -20,11 +20,7 @@ pub(crate) enum Privacy {
 }
 
 fn io(operation: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> KeyError {
-    move |source| KeyError::Io {
-        operation,
-        path: path.to_owned(),
-        source,
-    }
+    move |source| KeyError::Io { operation, path: path.to_owned(), source }
 }
 
 /// Makes a directory, 0700 from its first moment, where there is none.
@@ -40,10 +36,7 @@ pub(crate) fn make_directory(path: &Path) -> Result<(), KeyError> {
 pub(crate) fn check_directory(path: &Path) -> Result<(), KeyError> {
     let metadata = fs::metadata(path).map_err(io("read", path))?;
     if !metadata.is_dir() {
-        return Err(KeyError::WrongKind {
-            path: path.to_owned(),
-            wanted: "directory",
-        });
+        return Err(KeyError::WrongKind { path: path.to_owned(), wanted: "directory" });
     }
     check_mode(path, metadata.permissions().mode(), 0o700)
 }
@@ -52,11 +45,7 @@ fn check_mode(path: &Path, mode: u32, wanted: u32) -> Result<(), KeyError> {
     if mode & 0o077 == 0 {
         return Ok(());
     }
-    Err(KeyError::Open {
-        path: path.to_owned(),
-        mode: mode & 0o7777,
-        wanted,
-    })
+    Err(KeyError::Open { path: path.to_owned(), mode: mode & 0o7777, wanted })
 }
 
 /// Waits until no other run has the directory, then keeps others out while
@@ -83,10 +72,7 @@ pub(crate) fn read(path: &Path, privacy: Privacy) -> Result<Option<String>, KeyE
     };
     let metadata = file.metadata().map_err(io("read", path))?;
     if !metadata.is_file() {
-        return Err(KeyError::WrongKind {
-            path: path.to_owned(),
-            wanted: "regular file",
-        });
+        return Err(KeyError::WrongKind { path: path.to_owned(), wanted: "regular file" });
     }
     if privacy == Privacy::Private {
         check_mode(path, metadata.permissions().mode(), 0o600)?;
@@ -97,15 +83,11 @@ pub(crate) fn read(path: &Path, privacy: Privacy) -> Result<Option<String>, KeyE
         help: "restore it from a backup",
     };
     let mut bytes = Vec::new();
-    file.take(LARGEST_FILE + 1)
-        .read_to_end(&mut bytes)
-        .map_err(io("read", path))?;
+    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(io("read", path))?;
     if bytes.len() as u64 > LARGEST_FILE {
         return Err(damaged("it is larger than any key"));
     }
-    String::from_utf8(bytes)
-        .map(Some)
-        .map_err(|_| damaged("it is not text"))
+    String::from_utf8(bytes).map(Some).map_err(|_| damaged("it is not text"))
 }
 
 /// Whether there is anything at this path.
@@ -154,7 +136,5 @@ fn sync_parent(path: &Path) -> Result<(), KeyError> {
         Some(parent) => parent,
         None => return Ok(()),
     };
-    File::open(parent)
-        .and_then(|file| file.sync_all())
-        .map_err(io("sync", parent))
+    File::open(parent).and_then(|file| file.sync_all()).map_err(io("sync", parent))
 }
