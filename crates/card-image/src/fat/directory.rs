@@ -3,11 +3,10 @@
 use block_io::ReadAt;
 
 use super::{
-    FatError, Geometry,
+    FatError, Geometry, Variant,
     geometry::Root,
     name::{ENTRY, Entries, Item, Meaning},
 };
-use crate::fat::Variant;
 
 /// No file is read that is larger than this (in bytes): boot files that say
 /// where the root filesystem is are far smaller.

@@ -1,0 +1,162 @@
+//! Names of partitions, as `/etc/fstab` and the kernel's command line use them.
+
+use super::Candidate;
+
+/// The candidates that `spec` may mean. More than one if they share a label or
+/// an identifier; none if it names something that is not on this card.
+pub(super) fn resolve(candidates: &[Candidate], spec: &str) -> Vec<u32> {
+    let spec = unescape(spec.trim_matches(['"', '\'']));
+    let by_link = [
+        ("/dev/disk/by-uuid/", "UUID"),
+        ("/dev/disk/by-label/", "LABEL"),
+        ("/dev/disk/by-partuuid/", "PARTUUID"),
+        ("/dev/disk/by-partlabel/", "PARTLABEL"),
+    ];
+    let linked = by_link.iter().find_map(|(path, key)| Some((*key, spec.strip_prefix(path)?)));
+    let matches: Box<dyn Fn(&Candidate) -> bool> = match linked.or_else(|| spec.split_once('=')) {
+        Some((key, value)) => {
+            let value = value.trim_matches(['"', '\'']).to_owned();
+            // The kernel allows an offset behind it, which means another partition.
+            match key {
+                "UUID" => Box::new(move |c| same(c.kind.uuid(), &value)),
+                "PARTUUID" => Box::new(move |c| same(c.partuuid.clone(), &value)),
+                "LABEL" => Box::new(move |c| c.kind.label() == Some(value.as_str())),
+                "PARTLABEL" => Box::new(move |c| c.name.as_deref() == Some(value.as_str())),
+                _ => return Vec::new(),
+            }
+        }
+        None => match device_partition(&spec) {
+            Some(number) => Box::new(move |c| c.number == number),
+            None => return Vec::new(),
+        },
+    };
+    candidates.iter().filter(|c| matches(c)).map(|c| c.number).collect()
+}
+
+fn same(own: Option<String>, wanted: &str) -> bool {
+    own.is_some_and(|own| own.eq_ignore_ascii_case(wanted))
+}
+
+/// The partition number in a device's name. Which disk it names is not known
+/// before the card is in its board, so this card is meant.
+fn device_partition(path: &str) -> Option<u32> {
+    let name = path.strip_prefix("/dev/")?;
+    let disk = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let number = name.get(disk.len()..)?.parse().ok()?;
+    let letters = |prefix| {
+        let rest: Option<&str> = disk.strip_prefix(prefix);
+        rest.is_some_and(|rest| !rest.is_empty() && rest.chars().all(|c| c.is_ascii_lowercase()))
+    };
+    let numbered = ["mmcblk", "nvme", "loop"].iter().any(|prefix| disk.starts_with(prefix));
+    let is_partition = if numbered {
+        disk.strip_suffix('p').is_some_and(|disk| disk.ends_with(|c: char| c.is_ascii_digit()))
+    } else {
+        ["sd", "hd", "vd", "xvd"].into_iter().any(letters)
+    };
+    is_partition.then_some(number)
+}
+
+/// Resolves the `\040` that `/etc/fstab` writes for a space, and its like.
+fn unescape(text: &str) -> String {
+    let mut parts = text.split('\\');
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let octal = part.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        match octal.filter(u8::is_ascii) {
+            Some(byte) => {
+                plain.push(byte.into());
+                plain.push_str(part.get(3..).unwrap_or_default());
+            }
+            None => {
+                plain.push('\\');
+                plain.push_str(part);
+            }
+        }
+    }
+    plain
+}
+
+/// An `/etc/fstab` has one root line; that many more are looked at.
+const MAX_ROOTS: usize = 8;
+
+/// What an `/etc/fstab` mounts at `/`.
+pub(super) fn fstab_roots(fstab: &str) -> impl Iterator<Item = &str> {
+    let roots = fstab.lines().filter_map(|line| {
+        let mut fields = line.split_whitespace();
+        let spec = fields.next().filter(|spec| !spec.starts_with('#'))?;
+        (fields.next() == Some("/")).then_some(spec)
+    });
+    roots.take(MAX_ROOTS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::find_root::FsKind;
+
+    #[test]
+    fn knows_every_way_to_name_a_partition() {
+        let candidates = [
+            Candidate {
+                number: 1,
+                kind: FsKind::Fat { volume_id: Some(0xcafe_0123), label: Some("BOOT".into()) },
+                partuuid: Some("3cedfd53-01".into()),
+                ..Candidate::default()
+            },
+            Candidate {
+                number: 2,
+                kind: FsKind::Ext {
+                    version: 4,
+                    uuid: "e139ce78-9841-40fe-8823-96a304a09859".into(),
+                    label: Some("my root".into()),
+                },
+                partuuid: Some("3cedfd53-02".into()),
+                name: Some("system".into()),
+                ..Candidate::default()
+            },
+        ];
+        for spec in [
+            "UUID=E139CE78-9841-40fe-8823-96a304a09859",
+            "UUID=\"e139ce78-9841-40fe-8823-96a304a09859\"",
+            "/dev/disk/by-uuid/e139ce78-9841-40fe-8823-96a304a09859",
+            "LABEL=my\\040root",
+            "PARTUUID=3CEDFD53-02",
+            "/dev/disk/by-partuuid/3cedfd53-02",
+            "PARTLABEL=system",
+            "/dev/mmcblk0p2",
+            "/dev/mmcblk1p2",
+            "/dev/sda2",
+            "/dev/sdab2",
+            "/dev/vda2",
+            "/dev/nvme0n1p2",
+        ] {
+            assert_eq!(resolve(&candidates, spec), [2], "{spec}");
+        }
+        assert_eq!(resolve(&candidates, "UUID=CAFE-0123"), [1]);
+        assert_eq!(resolve(&candidates, "LABEL=BOOT"), [1]);
+        for spec in [
+            "",
+            "/dev/mmcblk0p",
+            "/dev/mmcblk2",
+            "/dev/sda",
+            "/dev/ram2",
+            "/dev/root",
+            "/dev/nfs",
+            "/dev/sda99999999999999",
+            "/dev/mapper/vg2",
+            "UUID=",
+            "LABEL=root",
+            "PARTUUID=3cedfd53-02/PARTNROFF=1",
+            "ID=2",
+        ] {
+            assert_eq!(resolve(&candidates, spec), [0; 0], "{spec}");
+        }
+    }
+
+    #[test]
+    fn reads_the_root_line_of_an_fstab() {
+        let fstab = "# UUID=no / ext4\n\nproc /proc proc defaults 0 0\n\
+            UUID=e139\t/\text4\terrors=remount-ro,noatime 0 1\nLABEL=b /boot vfat defaults 0 1\n";
+        assert_eq!(fstab_roots(fstab).collect::<Vec<_>>(), ["UUID=e139"]);
+    }
+}
