@@ -59,7 +59,7 @@ pub trait WriteAt: ReadAt {
     /// # Errors
     /// As [`write_at`](Self::write_at).
     fn write_zeros(&self, offset: u64, length: u64) -> Result<()> {
-        const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+        static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
         check_bounds(self.size(), offset, length)?;
         let mut done = 0;
         while done < length {

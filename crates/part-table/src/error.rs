@@ -198,9 +198,5 @@ fn list(numbers: &[u32]) -> String {
     if numbers.is_empty() {
         return "none".to_owned();
     }
-    numbers
-        .iter()
-        .map(u32::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
+    numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -22,10 +22,7 @@ pub(crate) fn u64_at(bytes: &[u8], at: usize) -> u64 {
 
 /// Replaces the bytes at `at`, if they lie within `bytes`.
 pub(crate) fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
-    if let Some(place) = at
-        .checked_add(value.len())
-        .and_then(|end| bytes.get_mut(at..end))
-    {
+    if let Some(place) = at.checked_add(value.len()).and_then(|end| bytes.get_mut(at..end)) {
         place.copy_from_slice(value);
     }
 }

@@ -51,13 +51,10 @@ impl PartitionTable {
     /// [`Error::Changed`], [`Error::Extended`]. Then [`Error::Storage`] or
     /// [`Error::NotAsPlanned`] if the storage fails.
     pub fn grow_last(&self, storage: &dyn WriteAt, number: u32, reserve: u64) -> Result<Grown> {
-        let before = self
-            .partition(number)
-            .cloned()
-            .ok_or_else(|| Error::NoSuchPartition {
-                number,
-                present: self.partitions.iter().map(|p| p.number).collect(),
-            })?;
+        let before = self.partition(number).cloned().ok_or_else(|| Error::NoSuchPartition {
+            number,
+            present: self.partitions.iter().map(|p| p.number).collect(),
+        })?;
         let extended = match before.role {
             Role::Extended => return Err(Error::IsExtended { number }),
             Role::Logical => self.partitions.iter().find(|p| p.role == Role::Extended),
@@ -68,9 +65,7 @@ impl PartitionTable {
         if let Scheme::Gpt(gpt) = &self.scheme
             && !gpt.hybrid.is_empty()
         {
-            return Err(Error::HybridMbr {
-                entries: gpt.hybrid.clone(),
-            });
+            return Err(Error::HybridMbr { entries: gpt.hybrid.clone() });
         }
         if !self.same_as(&PartitionTable::read(storage)?) {
             return Err(Error::Changed);
@@ -80,22 +75,13 @@ impl PartitionTable {
             Scheme::Mbr(mbr) => mbr::grow(mbr, storage, &before, extended, end)?,
             Scheme::Gpt(gpt) => gpt::grow(gpt, storage, &before, end)?,
         }
-        let after = Partition {
-            sectors: end.saturating_sub(before.start),
-            ..before.clone()
-        };
+        let after = Partition { sectors: end.saturating_sub(before.start), ..before.clone() };
         let not_as_planned = |_| Error::NotAsPlanned { number };
         let table = PartitionTable::read(storage).map_err(not_as_planned)?;
         if table.partition(number) != Some(&after) {
             return Err(Error::NotAsPlanned { number });
         }
-        Ok(Grown {
-            table,
-            before,
-            after,
-            extended: extended.map(|p| p.number),
-            limit,
-        })
+        Ok(Grown { table, before, after, extended: extended.map(|p| p.number), limit })
     }
 
     /// Whether growing would find in `other` what it found here. The second
@@ -119,19 +105,13 @@ impl PartitionTable {
             .map(|p| p.number)
             .collect();
         if !behind.is_empty() {
-            return Err(Error::NotLast {
-                number: partition.number,
-                behind,
-            });
+            return Err(Error::NotLast { number: partition.number, behind });
         }
         if let Scheme::Mbr(mbr) = &self.scheme
             && let Some(ebr) = mbr.chain.iter().find(|ebr| ebr.sector >= partition.end())
         {
             let reason = "it is empty, but stands where the partition would grow";
-            return Err(Error::Extended {
-                sector: ebr.sector,
-                reason,
-            });
+            return Err(Error::Extended { sector: ebr.sector, reason });
         }
         Ok(())
     }

@@ -25,9 +25,6 @@ impl fmt::Display for Guid {
         let third = u16::from_le_bytes(array(&self.0, 6));
         let fourth = u16::from_be_bytes(array(&self.0, 8));
         write!(f, "{first:08x}-{second:04x}-{third:04x}-{fourth:04x}-")?;
-        self.0
-            .iter()
-            .skip(10)
-            .try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.0.iter().skip(10).try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }

@@ -8,10 +8,8 @@ use crate::{Error, Partition, Result, Role, SECTOR_SIZE};
 /// do not count as overlapping.
 pub(crate) fn check_overlaps(partitions: &[Partition]) -> Result<()> {
     for logical in [false, true] {
-        let mut sorted: Vec<_> = partitions
-            .iter()
-            .filter(|p| (p.role == Role::Logical) == logical)
-            .collect();
+        let mut sorted: Vec<_> =
+            partitions.iter().filter(|p| (p.role == Role::Logical) == logical).collect();
         sorted.sort_by_key(|p| (p.start, p.number));
         for pair in sorted.windows(2) {
             if let [first, second] = pair
@@ -34,10 +32,7 @@ pub(crate) fn check_table(partitions: &[Partition], table: &[Range<u64>]) -> Res
         for range in table {
             let shared = partition.start.max(range.start);
             if shared < partition.end().min(range.end) {
-                return Err(Error::CoversTable {
-                    number: partition.number,
-                    sector: shared,
-                });
+                return Err(Error::CoversTable { number: partition.number, sector: shared });
             }
         }
     }
@@ -47,11 +42,7 @@ pub(crate) fn check_table(partitions: &[Partition], table: &[Range<u64>]) -> Res
 /// Errors if a partition reaches beyond `size` bytes.
 pub(crate) fn check_end(partitions: &[Partition], size: u64) -> Result<()> {
     match partitions.iter().find(|p| p.end() > size / SECTOR_SIZE) {
-        Some(p) => Err(Error::BeyondEnd {
-            number: p.number,
-            end: p.bytes().end,
-            size,
-        }),
+        Some(p) => Err(Error::BeyondEnd { number: p.number, end: p.bytes().end, size }),
         None => Ok(()),
     }
 }

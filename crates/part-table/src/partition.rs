@@ -65,8 +65,7 @@ impl fmt::Display for PartitionType {
             PartitionType::Mbr(byte) => write!(f, "0x{byte:02x}")?,
             PartitionType::Gpt(guid) => write!(f, "{guid}")?,
         }
-        self.description()
-            .map_or(Ok(()), |text| write!(f, " ({text})"))
+        self.description().map_or(Ok(()), |text| write!(f, " ({text})"))
     }
 }
 

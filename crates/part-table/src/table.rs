@@ -56,18 +56,14 @@ impl PartitionTable {
     pub fn read(storage: &dyn ReadAt) -> Result<Self> {
         let mut sector: Sector = [0; crate::SECTOR_SIZE as usize];
         if storage.size() < crate::SECTOR_SIZE {
-            return Err(Error::NoTable {
-                reason: "there is not even one sector",
-            });
+            return Err(Error::NoTable { reason: "there is not even one sector" });
         }
         storage.read_at(0, &mut sector)?;
         if !sector.ends_with(&mbr::SIGNATURE) {
             return Err(if gpt::has_header(storage, crate::SECTOR_SIZE)? {
                 Error::NoProtectiveMbr
             } else {
-                Error::NoTable {
-                    reason: "sector 0 has no boot signature (55 AA)",
-                }
+                Error::NoTable { reason: "sector 0 has no boot signature (55 AA)" }
             });
         }
         let (scheme, partitions) = if mbr::is_protective(&sector) {

@@ -36,31 +36,17 @@ fn reads_what_sgdisk_made() {
     assert!(table.is_gpt());
     assert_eq!(table.gpt_backup(), Some(&GptBackup::Whole));
     assert!(matches!(table.disk_id(), DiskId::Gpt(_)));
-    assert_eq!(
-        table.disk_id().to_string(),
-        "01234567-89ab-cdef-0123-456789abcdef"
-    );
-    let [p1, p4] = table.partitions() else {
-        panic!("{table:?}")
-    };
-    assert_eq!(
-        (p1.number, p1.start, p1.end(), p1.bootable),
-        (1, 3077, 20002, true)
-    );
-    assert_eq!(
-        (p4.number, p4.start, p4.end(), p4.bootable),
-        (4, 20003, 100007, false)
-    );
+    assert_eq!(table.disk_id().to_string(), "01234567-89ab-cdef-0123-456789abcdef");
+    let [p1, p4] = table.partitions() else { panic!("{table:?}") };
+    assert_eq!((p1.number, p1.start, p1.end(), p1.bootable), (1, 3077, 20002, true));
+    assert_eq!((p4.number, p4.start, p4.end(), p4.bootable), (4, 20003, 100007, false));
     assert_eq!(p1.name.as_deref(), Some("BOOT"));
     assert_eq!(p4.name.as_deref(), Some("root ÄÖ"));
     assert!(matches!(p4.kind, PartitionType::Gpt(_)));
     assert_eq!(p4.kind.description(), Some("Linux"));
     let json = image.json();
     for (i, p) in [p1, p4].into_iter().enumerate() {
-        let theirs = json["partitions"][i]["uuid"]
-            .as_str()
-            .unwrap()
-            .to_lowercase();
+        let theirs = json["partitions"][i]["uuid"].as_str().unwrap().to_lowercase();
         assert_eq!(table.partuuid(p.number).unwrap(), theirs);
     }
 }
@@ -86,10 +72,7 @@ fn grows_and_moves_the_backup() {
         assert_eq!(now["lastlba"], card / SECTOR - 34);
         for field in ["uuid", "name", "type", "attrs", "start"] {
             for i in 0..2 {
-                assert_eq!(
-                    now["partitions"][i][field], json["partitions"][i][field],
-                    "{field}"
-                );
+                assert_eq!(now["partitions"][i][field], json["partitions"][i][field], "{field}");
             }
         }
         assert_eq!(now["partitions"][1]["size"], end - 20003);
@@ -139,9 +122,7 @@ fn mends_a_missing_backup_by_growing() {
     let image = two();
     image.resize(SIZE - 33 * SECTOR);
     let table = image.table().unwrap();
-    let expected = GptBackup::Damaged {
-        reason: "its header lies beyond the end",
-    };
+    let expected = GptBackup::Damaged { reason: "its header lies beyond the end" };
     assert_eq!(table.gpt_backup(), Some(&expected));
     image.grow(100 * MIB, 4, MIB).unwrap();
     image.assert_sgdisk_content();
@@ -170,9 +151,7 @@ fn leaves_room_for_the_backup() {
     assert_eq!(grown.after.bytes().end, 199 * MIB);
     image.assert_sgdisk_content();
     let error = image.grow(199 * MIB, 4, 0).unwrap_err();
-    let Error::CardTooSmall { needed, .. } = error else {
-        panic!("{error}")
-    };
+    let Error::CardTooSmall { needed, .. } = error else { panic!("{error}") };
     assert_eq!(needed, 199 * MIB + 33 * SECTOR);
     image.grow(needed, 4, 0).unwrap();
     image.assert_sgdisk_content();
@@ -181,29 +160,17 @@ fn leaves_room_for_the_backup() {
 #[test]
 fn refuses_by_name() {
     let error = two().grow(128 * MIB, 1, MIB).unwrap_err();
-    assert!(
-        matches!(&error, Error::NotLast { number: 1, behind } if behind == &[4]),
-        "{error}"
-    );
+    assert!(matches!(&error, Error::NotLast { number: 1, behind } if behind == &[4]), "{error}");
     let error = two().grow(32 * MIB, 4, MIB).unwrap_err();
-    assert!(
-        matches!(error, Error::CardTooSmall { number: 4, .. }),
-        "{error}"
-    );
+    assert!(matches!(error, Error::CardTooSmall { number: 4, .. }), "{error}");
     let error = two().grow(128 * MIB, 2, MIB).unwrap_err();
-    assert!(
-        matches!(error, Error::NoSuchPartition { number: 2, .. }),
-        "{error}"
-    );
+    assert!(matches!(error, Error::NoSuchPartition { number: 2, .. }), "{error}");
 
     let image = two();
     image.sgdisk(&["-h1"]);
     assert_eq!(image.table().unwrap().partitions().len(), 2);
     let error = image.grow(128 * MIB, 4, MIB).unwrap_err();
-    assert!(
-        matches!(&error, Error::HybridMbr { entries } if entries.len() == 1),
-        "{error}"
-    );
+    assert!(matches!(&error, Error::HybridMbr { entries } if entries.len() == 1), "{error}");
 }
 
 #[test]
@@ -215,12 +182,7 @@ fn tells_damage_by_name() {
     let named = matches!(error, Error::GptPrimaryDamaged { backup_sector, .. }
         if backup_sector == last);
     assert!(named, "{error}");
-    assert!(
-        error
-            .to_string()
-            .contains("the checksum of its header is wrong"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("the checksum of its header is wrong"), "{error}");
     image.write(SIZE - 512, b"X");
     let error = image.table().unwrap_err();
     assert!(matches!(error, Error::GptDamaged { .. }), "{error}");
@@ -228,19 +190,12 @@ fn tells_damage_by_name() {
     let image = two();
     image.write(1024 + 40, &[99]);
     let error = image.table().unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .contains("the checksum of its entries is wrong"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("the checksum of its entries is wrong"), "{error}");
 
     let image = two();
     image.write(SIZE - 512 + 30, &[99]);
     let backup = image.table().unwrap().gpt_backup().cloned();
-    let expected = GptBackup::Damaged {
-        reason: "the checksum of its header is wrong",
-    };
+    let expected = GptBackup::Damaged { reason: "the checksum of its header is wrong" };
     assert_eq!(backup, Some(expected));
 
     let image = two();

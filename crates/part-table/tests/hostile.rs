@@ -13,11 +13,7 @@ use part_table::{Error, PartitionTable};
 /// and reads and grows what comes out. Returns how many tables were still
 /// readable and how many could be grown.
 fn flip(bytes: &[u8], places: &[std::ops::Range<usize>], seal: bool) -> (u32, u32) {
-    let rounds = if std::env::var_os("NODECARD_THOROUGH").is_some() {
-        50_000
-    } else {
-        1_500
-    };
+    let rounds = if std::env::var_os("NODECARD_THOROUGH").is_some() { 50_000 } else { 1_500 };
     let mut random = Random(4);
     let (mut read, mut grown) = (0, 0);
     for _ in 0..rounds {
@@ -70,16 +66,9 @@ fn flipped_bits_in_an_mbr() {
         start=6144, size=2048, type=82\nstart=10240, size=2048, type=83\n";
     let image = Image::with_sfdisk(8 * MIB, script);
     let bytes = image.read(0, 8 * MIB);
-    let tables = [
-        440..512,
-        4096 * 512 + 446..4096 * 512 + 512,
-        8192 * 512 + 446..8192 * 512 + 512,
-    ];
+    let tables = [440..512, 4096 * 512 + 446..4096 * 512 + 512, 8192 * 512 + 446..8192 * 512 + 512];
     let (read, grown) = flip(&bytes, &tables, false);
-    assert!(
-        read > 100 && grown > 50,
-        "{read} read, {grown} grown: too few to say anything"
-    );
+    assert!(read > 100 && grown > 50, "{read} read, {grown} grown: too few to say anything");
 }
 
 #[test]
@@ -88,17 +77,10 @@ fn flipped_bits_in_a_gpt() {
     image.sgdisk(&["-n1:2048:4095", "-n2:4096:8191"]);
     let bytes = image.read(0, 8 * MIB);
     let backup = 8 * MIB as usize - 512;
-    flip(
-        &bytes,
-        &[446..512, 512..604, 1024..1280, backup..backup + 92],
-        false,
-    );
+    flip(&bytes, &[446..512, 512..604, 1024..1280, backup..backup + 92], false);
     // Few fields, so that both copies of a round are often still taken.
     let (read, grown) = flip(&bytes, &[512 + 24..512 + 56, 1024..1280], true);
-    assert!(
-        read > 100 && grown > 50,
-        "{read} read, {grown} grown: too few to say anything"
-    );
+    assert!(read > 100 && grown > 50, "{read} read, {grown} grown: too few to say anything");
     flip(&bytes, &[512 + 8..604, 1024..1280, 446..512], true);
 }
 

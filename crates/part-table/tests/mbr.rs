@@ -25,17 +25,9 @@ fn reads_what_sfdisk_made() {
     assert!(!table.is_gpt());
     assert_eq!(table.disk_id(), DiskId::Mbr(0x3cedfd53));
     assert_eq!(table.partuuid(2).unwrap(), "3cedfd53-02");
-    let [p1, p2] = table.partitions() else {
-        panic!("{table:?}")
-    };
-    assert_eq!(
-        (p1.number, p1.start, p1.sectors, p1.bootable),
-        (1, 3072, 262144, true)
-    );
-    assert_eq!(
-        (p2.number, p2.start, p2.sectors, p2.bootable),
-        (2, 265216, 63488, false)
-    );
+    let [p1, p2] = table.partitions() else { panic!("{table:?}") };
+    assert_eq!((p1.number, p1.start, p1.sectors, p1.bootable), (1, 3072, 262144, true));
+    assert_eq!((p2.number, p2.start, p2.sectors, p2.bootable), (2, 265216, 63488, false));
     assert_eq!(p1.kind, PartitionType::Mbr(0x0c));
     assert_eq!(p2.kind.to_string(), "0x83 (Linux)");
     assert_eq!(p2.bytes(), 265216 * 512..MC1_SIZE);
@@ -65,19 +57,12 @@ fn grows_as_sfdisk_does_and_keeps_the_boot_area() {
         let entry = 446 + 16;
         for place in differences(&before, &after) {
             let place = place - entry;
-            assert!(
-                (5..8).contains(&place) || (12..16).contains(&place),
-                "byte {place}"
-            );
+            assert!((5..8).contains(&place) || (12..16).contains(&place), "byte {place}");
         }
         theirs.resize(card);
         let script = format!("size={}\n", end - 265216);
         theirs.sfdisk(&["--quiet", "--no-reread", "-N", "2"], &script);
-        assert_eq!(
-            theirs.read(0, 3072 * SECTOR),
-            after,
-            "a card of {card} bytes"
-        );
+        assert_eq!(theirs.read(0, 3072 * SECTOR), after, "a card of {card} bytes");
     }
 }
 
@@ -90,10 +75,7 @@ fn grows_the_only_partition() {
     image.assert_sfdisk_content();
     assert_eq!(image.json()["partitions"][0]["size"], 199 * 2048 - 8192);
     let changed = differences(&before, &image.read(0, 8192 * SECTOR));
-    assert!(
-        changed.iter().all(|&place| (446..462).contains(&place)),
-        "{changed:?}"
-    );
+    assert!(changed.iter().all(|&place| (446..462).contains(&place)), "{changed:?}");
 }
 
 #[test]
@@ -124,22 +106,11 @@ const LOGICAL: &str = "label: dos\nstart=2048, size=8192, type=c\nstart=10240, t
 fn grows_a_logical_partition_and_its_container() {
     let image = Image::with_sfdisk(32 * MIB, LOGICAL);
     let table = image.table().unwrap();
-    let numbers: Vec<_> = table
-        .partitions()
-        .iter()
-        .map(|p| (p.number, p.role))
-        .collect();
-    let expected = [
-        (1, Role::Primary),
-        (2, Role::Extended),
-        (5, Role::Logical),
-        (6, Role::Logical),
-    ];
+    let numbers: Vec<_> = table.partitions().iter().map(|p| (p.number, p.role)).collect();
+    let expected =
+        [(1, Role::Primary), (2, Role::Extended), (5, Role::Logical), (6, Role::Logical)];
     assert_eq!(numbers, expected);
-    assert_eq!(
-        (table.partitions()[3].start, table.partitions()[3].sectors),
-        (22528, 20480)
-    );
+    assert_eq!((table.partitions()[3].start, table.partitions()[3].sectors), (22528, 20480));
 
     let before = image.json();
     let raw = image.read(0, 12288 * SECTOR);
@@ -161,10 +132,7 @@ fn grows_a_logical_partition_and_its_container() {
     let now = image.read(0, 12288 * SECTOR);
     for place in differences(&raw, &now) {
         let (sector, byte) = (place / 512, place % 512);
-        assert!(
-            matches!((sector, byte), (0 | 10240, 462..=477)),
-            "{sector} {byte}"
-        );
+        assert!(matches!((sector, byte), (0 | 10240, 462..=477)), "{sector} {byte}");
     }
 }
 
@@ -181,45 +149,26 @@ fn grows_the_first_and_only_logical_partition() {
 fn refuses_by_name() {
     let image = mc1();
     let error = image.grow(512 * MIB, 1, MIB).unwrap_err();
-    assert!(
-        matches!(&error, Error::NotLast { number: 1, behind } if behind == &[2]),
-        "{error}"
-    );
-    assert!(
-        error.to_string().contains("behind it lie partitions 2;"),
-        "{error}"
-    );
+    assert!(matches!(&error, Error::NotLast { number: 1, behind } if behind == &[2]), "{error}");
+    assert!(error.to_string().contains("behind it lie partitions 2;"), "{error}");
     let error = image.grow(512 * MIB, 3, MIB).unwrap_err();
-    let Error::NoSuchPartition { number: 3, present } = &error else {
-        panic!("{error}")
-    };
+    let Error::NoSuchPartition { number: 3, present } = &error else { panic!("{error}") };
     assert_eq!(present, &[1, 2]);
     // The image fills its file to the end, so the reserve asks for more.
     let error = image.grow(MC1_SIZE, 2, MIB).unwrap_err();
-    let Error::CardTooSmall { needed, .. } = error else {
-        panic!("{error}")
-    };
+    let Error::CardTooSmall { needed, .. } = error else { panic!("{error}") };
     image.copy().grow(needed - 1, 2, MIB).unwrap_err();
     image.copy().grow(needed, 2, MIB).unwrap();
     let error = image.grow(MC1_SIZE / 2, 2, MIB).unwrap_err();
-    assert!(
-        matches!(error, Error::CardTooSmall { number: 2, .. }),
-        "{error}"
-    );
+    assert!(matches!(error, Error::CardTooSmall { number: 2, .. }), "{error}");
 
     let image = Image::with_sfdisk(32 * MIB, LOGICAL);
     let error = image.grow(512 * MIB, 2, MIB).unwrap_err();
     assert!(matches!(error, Error::IsExtended { number: 2 }), "{error}");
     let error = image.grow(512 * MIB, 5, MIB).unwrap_err();
-    assert!(
-        matches!(&error, Error::NotLast { behind, .. } if behind == &[6]),
-        "{error}"
-    );
+    assert!(matches!(&error, Error::NotLast { behind, .. } if behind == &[6]), "{error}");
     let error = image.grow(512 * MIB, 1, MIB).unwrap_err();
-    assert!(
-        matches!(&error, Error::NotLast { behind, .. } if behind == &[2, 5, 6]),
-        "{error}"
-    );
+    assert!(matches!(&error, Error::NotLast { behind, .. } if behind == &[2, 5, 6]), "{error}");
 }
 
 #[test]
@@ -241,52 +190,24 @@ fn tells_damage_by_name() {
     let image = mc1();
     image.write(446 + 16 + 8, &3073u32.to_le_bytes());
     let error = image.table().unwrap_err();
-    let overlap = matches!(
-        error,
-        Error::Overlap {
-            first: 1,
-            second: 2,
-            sector: 3073
-        }
-    );
+    let overlap = matches!(error, Error::Overlap { first: 1, second: 2, sector: 3073 });
     assert!(overlap, "{error}");
     // A download that broke off.
     let image = mc1();
     image.resize(MC1_SIZE - 512);
     let error = image.table().unwrap_err();
-    assert!(
-        matches!(error, Error::BeyondEnd { number: 2, .. }),
-        "{error}"
-    );
+    assert!(matches!(error, Error::BeyondEnd { number: 2, .. }), "{error}");
     // A partition over sector 0.
     let image = mc1();
     image.write(446 + 8, &0u32.to_le_bytes());
     let error = image.table().unwrap_err();
-    assert!(
-        matches!(
-            error,
-            Error::CoversTable {
-                number: 1,
-                sector: 0
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, Error::CoversTable { number: 1, sector: 0 }), "{error}");
     // Two extended partitions.
     let image = mc1();
     image.write(446 + 4, &[0x05]);
     image.write(446 + 16 + 4, &[0x0f]);
     let error = image.table().unwrap_err();
-    assert!(
-        matches!(
-            error,
-            Error::SecondExtended {
-                first: 1,
-                second: 2
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, Error::SecondExtended { first: 1, second: 2 }), "{error}");
 }
 
 #[test]
@@ -296,38 +217,21 @@ fn follows_damaged_chains_to_an_end() {
         let image = Image::with_sfdisk(32 * MIB, LOGICAL);
         image.write(record + offset, bytes);
         let error = image.table().unwrap_err();
-        let Error::Extended { sector, reason } = error else {
-            panic!("{error}")
-        };
+        let Error::Extended { sector, reason } = error else { panic!("{error}") };
         (sector, reason)
     };
     // The link of the first record: back to itself, outside, into nowhere.
     let link = 462 + 8;
-    assert_eq!(
-        damage(link, &0u32.to_le_bytes()),
-        (10240, "the chain comes back to it")
-    );
+    assert_eq!(damage(link, &0u32.to_le_bytes()), (10240, "the chain comes back to it"));
     let outside = "it lies outside the extended partition";
-    assert_eq!(
-        damage(link, &u32::MAX.to_le_bytes()),
-        (10240 + u64::from(u32::MAX), outside)
-    );
-    assert_eq!(
-        damage(link, &1u32.to_le_bytes()).1,
-        "it has no boot signature (55 AA)"
-    );
+    assert_eq!(damage(link, &u32::MAX.to_le_bytes()), (10240 + u64::from(u32::MAX), outside));
+    assert_eq!(damage(link, &1u32.to_le_bytes()).1, "it has no boot signature (55 AA)");
     assert_eq!(damage(510, &[0]).1, "it has no boot signature (55 AA)");
     assert_eq!(damage(446 + 4, &[0x05]).1, "it leads to two further tables");
     assert_eq!(damage(462 + 4, &[0x83]).1, "it lists two partitions");
     let long = damage(446 + 12, &u32::MAX.to_le_bytes());
-    assert_eq!(
-        long,
-        (10240, "its partition reaches beyond the extended one")
-    );
-    assert_eq!(
-        damage(478 + 12, &[1]).1,
-        "it uses its third or fourth entry"
-    );
+    assert_eq!(long, (10240, "its partition reaches beyond the extended one"));
+    assert_eq!(damage(478 + 12, &[1]).1, "it uses its third or fourth entry");
 
     // A chain of empty records, each leading to the next sector.
     let image = Image::with_sfdisk(32 * MIB, LOGICAL);
@@ -341,8 +245,5 @@ fn follows_damaged_chains_to_an_end() {
     }
     let error = image.table().unwrap_err();
     let long = "the chain is longer than 256 tables";
-    assert!(
-        matches!(error, Error::Extended { reason, .. } if reason == long),
-        "{error}"
-    );
+    assert!(matches!(error, Error::Extended { reason, .. } if reason == long), "{error}");
 }

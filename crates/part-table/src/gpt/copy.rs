@@ -59,10 +59,7 @@ impl Copy {
         }
         let mut header: Sector = [0; SECTOR_SIZE as usize];
         storage.read_at(sector * SECTOR_SIZE, &mut header)?;
-        let copy = Copy {
-            header,
-            entries: Vec::new(),
-        };
+        let copy = Copy { header, entries: Vec::new() };
         if let Err(reason) = copy.check_header(sector) {
             return Ok(Err(reason));
         }
@@ -131,10 +128,7 @@ impl Copy {
 
     /// The first and the last sector that partitions may use.
     pub(crate) fn usable(&self) -> (u64, u64) {
-        (
-            u64_at(&self.header, FIRST_USABLE_LBA),
-            u64_at(&self.header, LAST_USABLE_LBA),
-        )
+        (u64_at(&self.header, FIRST_USABLE_LBA), u64_at(&self.header, LAST_USABLE_LBA))
     }
 
     /// Where the other copy's header lies.
@@ -155,11 +149,7 @@ impl Copy {
 
     /// Makes it the copy for a disk whose backup header lies at `backup`.
     pub(super) fn relocate(&mut self, last_usable: u64, backup: u64) {
-        put(
-            &mut self.header,
-            LAST_USABLE_LBA,
-            &last_usable.to_le_bytes(),
-        );
+        put(&mut self.header, LAST_USABLE_LBA, &last_usable.to_le_bytes());
         put(&mut self.header, ALTERNATE_LBA, &backup.to_le_bytes());
         self.seal();
     }
@@ -168,11 +158,7 @@ impl Copy {
     pub(super) fn twin(&self, sector: u64, entries: u64) -> Copy {
         let mut twin = self.clone();
         put(&mut twin.header, MY_LBA, &sector.to_le_bytes());
-        put(
-            &mut twin.header,
-            ALTERNATE_LBA,
-            &array::<8>(&self.header, MY_LBA),
-        );
+        put(&mut twin.header, ALTERNATE_LBA, &array::<8>(&self.header, MY_LBA));
         put(&mut twin.header, ENTRIES_LBA, &entries.to_le_bytes());
         twin.seal();
         twin
@@ -180,11 +166,7 @@ impl Copy {
 
     /// Sets both checksums.
     fn seal(&mut self) {
-        put(
-            &mut self.header,
-            ENTRIES_CRC,
-            &CRC.checksum(&self.entries).to_le_bytes(),
-        );
+        put(&mut self.header, ENTRIES_CRC, &CRC.checksum(&self.entries).to_le_bytes());
         let crc = header_crc(&self.header);
         put(&mut self.header, HEADER_CRC, &crc.to_le_bytes());
     }

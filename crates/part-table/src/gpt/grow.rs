@@ -13,9 +13,7 @@ use crate::{
 /// second copy of the table fills the rest.
 pub(crate) fn last_usable(gpt: &Gpt, total: u64) -> u64 {
     let entries = gpt.primary.entries_sectors();
-    total
-        .saturating_sub(entries.end.saturating_sub(entries.start))
-        .saturating_sub(2)
+    total.saturating_sub(entries.end.saturating_sub(entries.start)).saturating_sub(2)
 }
 
 /// Lets `partition` end before sector `end`, and the table span the storage.

@@ -63,14 +63,8 @@ pub(crate) fn read(storage: &dyn ReadAt, sector: &Sector) -> Result<(Gpt, Vec<Pa
             }
             let backup_sector = total.saturating_sub(1);
             return Err(match Copy::read(storage, backup_sector)? {
-                Ok(_) => Error::GptPrimaryDamaged {
-                    reason,
-                    backup_sector,
-                },
-                Err(backup) => Error::GptDamaged {
-                    primary: reason,
-                    backup,
-                },
+                Ok(_) => Error::GptPrimaryDamaged { reason, backup_sector },
+                Err(backup) => Error::GptDamaged { primary: reason, backup },
             });
         }
     };
@@ -78,9 +72,7 @@ pub(crate) fn read(storage: &dyn ReadAt, sector: &Sector) -> Result<(Gpt, Vec<Pa
     layout::check_overlaps(&partitions)?;
     layout::check_table(&partitions, &[0..PRIMARY + 1, primary.entries_sectors()])?;
     let (first_usable, last_usable) = primary.usable();
-    if let Some(p) = partitions
-        .iter()
-        .find(|p| p.start < first_usable || p.end() > last_usable + 1)
+    if let Some(p) = partitions.iter().find(|p| p.start < first_usable || p.end() > last_usable + 1)
     {
         return Err(Error::OutsideUsable {
             number: p.number,
@@ -99,9 +91,7 @@ pub(crate) fn read(storage: &dyn ReadAt, sector: &Sector) -> Result<(Gpt, Vec<Pa
             layout::check_table(&partitions, &backup_sectors)?;
             GptBackup::Whole
         }
-        Ok(_) => GptBackup::Damaged {
-            reason: "it differs from the primary copy",
-        },
+        Ok(_) => GptBackup::Damaged { reason: "it differs from the primary copy" },
         Err(reason) => GptBackup::Damaged { reason },
     };
     let protective = mbr::protective_slot(sector).unwrap_or(0);
@@ -109,14 +99,5 @@ pub(crate) fn read(storage: &dyn ReadAt, sector: &Sector) -> Result<(Gpt, Vec<Pa
         .filter(|&slot| slot != protective && Entry::parse(sector, slot).sectors != 0)
         .map(|slot| slot as u32 + 1)
         .collect();
-    Ok((
-        Gpt {
-            primary,
-            backup,
-            backup_sectors,
-            protective,
-            hybrid,
-        },
-        partitions,
-    ))
+    Ok((Gpt { primary, backup, backup_sectors, protective, hybrid }, partitions))
 }

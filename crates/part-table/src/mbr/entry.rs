@@ -23,12 +23,7 @@ impl Entry {
         let at = offset(slot);
         let [boot] = array(sector, at);
         let [kind] = array(sector, at + 4);
-        Entry {
-            boot,
-            kind,
-            start: u32_at(sector, at + 8),
-            sectors: u32_at(sector, at + 12),
-        }
+        Entry { boot, kind, start: u32_at(sector, at + 8), sectors: u32_at(sector, at + 12) }
     }
 
     pub(crate) fn is_extended(&self) -> bool {
@@ -59,11 +54,7 @@ pub(crate) fn chs(sector: u64) -> [u8; 3] {
     let head = sector / SECTORS % HEADS;
     let sector = sector % SECTORS + 1;
     // All three are below 256 after masking.
-    [
-        head as u8,
-        (sector | (cylinder >> 8) << 6) as u8,
-        (cylinder & 0xff) as u8,
-    ]
+    [head as u8, (sector | (cylinder >> 8) << 6) as u8, (cylinder & 0xff) as u8]
 }
 
 #[cfg(test)]

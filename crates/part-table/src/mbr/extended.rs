@@ -56,11 +56,7 @@ pub(crate) fn read(
         if !bytes.ends_with(&SIGNATURE) {
             return Err(damaged("it has no boot signature (55 AA)"));
         }
-        let mut ebr = Ebr {
-            sector,
-            logical: None,
-            link: None,
-        };
+        let mut ebr = Ebr { sector, logical: None, link: None };
         for slot in 0..4 {
             let entry = Entry::parse(&bytes, slot);
             if entry.sectors == 0 {

@@ -35,15 +35,10 @@ pub(crate) fn grow(
     let Some(ebr) = mbr.chain.get(place) else {
         return Err(Error::Changed);
     };
-    let before = place
-        .checked_sub(1)
-        .and_then(|before| mbr.chain.get(before));
+    let before = place.checked_sub(1).and_then(|before| mbr.chain.get(before));
     if let Some((before, slot)) = before.and_then(|before| Some((before, before.link?))) {
         // The link spans the record it leads to and that record's partition.
-        let span = Partition {
-            start: ebr.sector,
-            ..partition.clone()
-        };
+        let span = Partition { start: ebr.sector, ..partition.clone() };
         set_end(storage, before.sector, slot, &span, end)?;
     }
     if let Some((_, slot)) = ebr.logical {
@@ -60,13 +55,8 @@ fn set_end(
     partition: &Partition,
     end: u64,
 ) -> Result<()> {
-    let beyond = Error::BeyondMbr {
-        number: partition.number,
-    };
-    let Some(sectors) = end
-        .checked_sub(partition.start)
-        .and_then(|n| u32::try_from(n).ok())
-    else {
+    let beyond = Error::BeyondMbr { number: partition.number };
+    let Some(sectors) = end.checked_sub(partition.start).and_then(|n| u32::try_from(n).ok()) else {
         return Err(beyond);
     };
     let at = table * SECTOR_SIZE + offset(slot) as u64;

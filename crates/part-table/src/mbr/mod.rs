@@ -53,40 +53,26 @@ pub(crate) fn read(storage: &dyn ReadAt, sector: &Sector) -> Result<(Mbr, Vec<Pa
     let entries: Vec<_> = (0..4).map(|slot| Entry::parse(sector, slot)).collect();
     if entries.iter().any(|entry| !matches!(entry.boot, 0 | 0x80)) {
         // The boot sector of a FAT filesystem has the signature, too.
-        return Err(Error::NoTable {
-            reason: "sector 0 is the boot sector of something else",
-        });
+        return Err(Error::NoTable { reason: "sector 0 is the boot sector of something else" });
     }
     if entries.iter().all(|entry| entry.sectors == 0) {
-        return Err(Error::NoTable {
-            reason: "sector 0 lists no partitions",
-        });
+        return Err(Error::NoTable { reason: "sector 0 lists no partitions" });
     }
     let mut partitions = Vec::new();
     let mut container: Option<Partition> = None;
     for (number, entry) in (1..).zip(&entries).filter(|(_, entry)| entry.sectors != 0) {
-        let role = if entry.is_extended() {
-            Role::Extended
-        } else {
-            Role::Primary
-        };
+        let role = if entry.is_extended() { Role::Extended } else { Role::Primary };
         let partition = entry.partition(number, 0, role);
         if role == Role::Extended {
             if let Some(first) = &container {
-                return Err(Error::SecondExtended {
-                    first: first.number,
-                    second: number,
-                });
+                return Err(Error::SecondExtended { first: first.number, second: number });
             }
             container = Some(partition.clone());
         }
         partitions.push(partition);
     }
     if let Some(first) = partitions.iter().find(|p| p.start == 0) {
-        return Err(Error::CoversTable {
-            number: first.number,
-            sector: 0,
-        });
+        return Err(Error::CoversTable { number: first.number, sector: 0 });
     }
     layout::check_end(&partitions, storage.size())?;
     let chain = match &container {
@@ -96,13 +82,7 @@ pub(crate) fn read(storage: &dyn ReadAt, sector: &Sector) -> Result<(Mbr, Vec<Pa
     layout::check_overlaps(&partitions)?;
     let tables: Vec<_> = chain.iter().map(|ebr| ebr.sector..ebr.sector + 1).collect();
     layout::check_table(&partitions, &tables)?;
-    Ok((
-        Mbr {
-            disk_id: u32_at(sector, DISK_ID),
-            chain,
-        },
-        partitions,
-    ))
+    Ok((Mbr { disk_id: u32_at(sector, DISK_ID), chain }, partitions))
 }
 
 impl Entry {

@@ -64,20 +64,13 @@ impl Image {
     pub fn assert_sgdisk_content(&self) {
         let said = self.sgdisk(&["-v"]);
         assert!(said.contains("No problems found"), "{said}");
-        for line in said
-            .lines()
-            .filter(|l| l.contains("Caution") || l.contains("Warning"))
-        {
+        for line in said.lines().filter(|l| l.contains("Caution") || l.contains("Warning")) {
             assert!(line.contains("8-sector boundary"), "{said}");
         }
     }
 
     pub fn file(&self) -> File {
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(&self.path)
-            .unwrap()
+        OpenOptions::new().read(true).write(true).open(&self.path).unwrap()
     }
 
     pub fn size(&self) -> u64 {
@@ -121,17 +114,12 @@ impl Image {
         let layer = Layer::new(base, card);
         let grown = table.grow_last(&layer, number, reserve);
         if grown.is_err() {
-            assert!(
-                layer.changed().is_empty(),
-                "refused, but only after writing"
-            );
+            assert!(layer.changed().is_empty(), "refused, but only after writing");
         }
         let grown = grown?;
         self.resize(card);
         for range in layer.changed().iter() {
-            let bytes = layer
-                .read_vec(range.start, (range.end - range.start) as usize)
-                .unwrap();
+            let bytes = layer.read_vec(range.start, (range.end - range.start) as usize).unwrap();
             self.write(range.start, &bytes);
         }
         Ok(grown)
