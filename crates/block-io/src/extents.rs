@@ -87,6 +87,12 @@ impl Extents {
     }
 }
 
+impl From<Range<u64>> for Extents {
+    fn from(range: Range<u64>) -> Self {
+        [range].into_iter().collect()
+    }
+}
+
 impl FromIterator<Range<u64>> for Extents {
     fn from_iter<I: IntoIterator<Item = Range<u64>>>(ranges: I) -> Self {
         let mut extents = Extents::new();
