@@ -15,7 +15,7 @@ mod evidence;
 mod sniff;
 
 pub use boot_files::{BOOT_FILES, BootFile};
-pub use choose::{Choice, choose};
+pub use choose::choose;
 pub use error::ChooseError;
 pub use evidence::{Evidence, Finding};
 pub use sniff::{FsKind, sniff};

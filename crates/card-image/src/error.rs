@@ -1,0 +1,82 @@
+//! What can keep a card from being made.
+
+use crate::{BaseError, Cancelled, ChooseError, FsError, OutputError};
+
+/// A card or image could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The base image cannot be opened.
+    #[error(transparent)]
+    Base(#[from] BaseError),
+    /// The base's partition table cannot be read or grown.
+    #[error("the base image's partition table: {0}")]
+    Table(#[from] part_table::Error),
+    /// The root filesystem cannot be told from the others.
+    #[error(transparent)]
+    Root(#[from] ChooseError),
+    /// The root filesystem cannot be mapped or grown.
+    #[error("the base image's root filesystem: {0}")]
+    Ext4(#[from] ext4_offline::Error),
+    /// A file of the root filesystem cannot be read or written.
+    #[error("the base image's root filesystem: {0}")]
+    Files(#[from] FsError),
+    /// The node's files do not fit the system in the image.
+    #[error(transparent)]
+    Render(#[from] cluster_profile::RenderError),
+    /// The cluster's keys lack one.
+    #[error(transparent)]
+    Keys(#[from] cluster_keys::KeyError),
+    /// The card has less room than the base image takes.
+    #[error(
+        "the card ({card} bytes) is smaller than the base image ({base} bytes); \
+         choose a larger card with `card:` in the profile or with --card"
+    )]
+    CardTooSmall {
+        /// The size of the card in bytes.
+        card: u64,
+        /// The size of the decoded base in bytes.
+        base: u64,
+    },
+    /// The base or a layer over it cannot be read.
+    #[error(transparent)]
+    Storage(#[from] block_io::Error),
+    /// Images cannot be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// The user interrupted.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+}
+
+/// Whose turn it is to do something about an [`Error`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// The profile's, or the options'.
+    Profile,
+    /// The base image's.
+    Base,
+    /// The disk's, or the operating system's.
+    Io,
+    /// Nobody's: the user interrupted.
+    Interrupted,
+}
+
+impl Error {
+    /// What has to change for another run to fare better.
+    pub fn blame(&self) -> Blame {
+        match self {
+            Error::Cancelled(_)
+            | Error::Base(BaseError::Cancelled(_))
+            | Error::Output(OutputError::Cancelled(_)) => Blame::Interrupted,
+            Error::CardTooSmall { .. } | Error::Render(_) | Error::Keys(_) => Blame::Profile,
+            Error::Files(FsError::NoSpace { .. }) => Blame::Profile,
+            Error::Base(_)
+            | Error::Table(_)
+            | Error::Root(_)
+            | Error::Ext4(_)
+            | Error::Files(_) => Blame::Base,
+            Error::Storage(_) | Error::Output(_) => Blame::Io,
+        }
+    }
+}

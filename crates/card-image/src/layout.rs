@@ -1,0 +1,168 @@
+//! Where things lie in a base image, and which partition is the root filesystem.
+
+use std::{ops::Range, sync::Arc};
+
+use block_io::{Layer, ReadAt, Window};
+use part_table::{PartitionTable, SECTOR_SIZE};
+
+use crate::{
+    Error, fat,
+    find_root::{BOOT_FILES, BootFile, Candidate, FsKind, choose, sniff},
+    rootfs::RootFs,
+};
+
+/// The largest file that is looked into for what it says of the root filesystem.
+const MAX_TEXT: u64 = 1 << 20;
+
+/// One partition of a card.
+#[derive(Debug, Clone)]
+pub(crate) struct Part {
+    /// Its number, as Linux gives it; 0 for a filesystem that fills the image.
+    pub number: u32,
+    /// Its bytes on the card.
+    pub range: Range<u64>,
+    /// What it holds.
+    pub kind: FsKind,
+}
+
+/// The partitions of a base image or card.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    /// `None`: a filesystem fills the image.
+    table: Option<PartitionTable>,
+    /// The partitions that hold something of their own, in the order of their
+    /// places.
+    pub parts: Vec<Part>,
+    /// The number of the root partition.
+    pub root: u32,
+    /// Why it was taken for that, in words.
+    pub reason: String,
+}
+
+impl Layout {
+    /// Reads the partition table of a base image and chooses the root partition;
+    /// `wanted` overrules what the image says.
+    ///
+    /// # Errors
+    /// [`Error::Table`] or [`Error::Root`].
+    pub fn find(base: &Arc<dyn ReadAt>, wanted: Option<u32>) -> Result<Self, Error> {
+        let table = match PartitionTable::read(base) {
+            Ok(table) => table,
+            Err(part_table::Error::NoTable { .. })
+                if matches!(sniff(base)?, FsKind::Ext { .. }) =>
+            {
+                let part = Part { number: 0, range: 0..base.size(), kind: sniff(base)? };
+                let reason = "the image is one filesystem, without partitions".to_owned();
+                return Ok(Layout { table: None, parts: vec![part], root: 0, reason });
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let parts = parts(&table, base)?;
+        let candidates = parts.iter().map(|part| candidate(base, &table, part));
+        let choice = choose(&candidates.collect::<Result<Vec<_>, Error>>()?, wanted)?;
+        let reason = choice.to_string();
+        Ok(Layout { table: Some(table), parts, root: choice.number, reason })
+    }
+
+    /// Lets the root partition fill `card`, less `reserve` bytes at the end.
+    /// Answers where things lie then.
+    ///
+    /// # Errors
+    /// [`Error::Table`], before the first write.
+    pub fn grow(&self, card: &Arc<Layer>, reserve: u64) -> Result<Layout, Error> {
+        let mut grown = self.clone();
+        match &self.table {
+            Some(table) => {
+                let table = table.grow_last(card, self.root, reserve)?.table;
+                grown.parts = parts(&table, card)?;
+                grown.table = Some(table);
+            }
+            None => grown.parts.iter_mut().for_each(|part| part.range = 0..card.size()),
+        }
+        Ok(grown)
+    }
+
+    /// The root partition's bytes.
+    pub fn root_range(&self) -> Range<u64> {
+        let root = self.parts.iter().find(|part| part.number == self.root);
+        root.map_or(0..0, |part| part.range.clone())
+    }
+
+    /// When the root filesystem was last written to, in seconds since 1970.
+    ///
+    /// # Errors
+    /// [`Error::Ext4`] if it is none.
+    pub fn root_written(&self, base: &Arc<dyn ReadAt>) -> Result<u64, Error> {
+        let range = self.root_range();
+        let window = Window::new(base, range.start, range.end - range.start)?;
+        Ok(ext4_offline::inspect(&window)?.last_written.into())
+    }
+}
+
+/// All partitions but an extended one, which is only a container.
+fn parts(table: &PartitionTable, storage: &dyn ReadAt) -> Result<Vec<Part>, Error> {
+    let mut parts = Vec::new();
+    for partition in table.partitions() {
+        if partition.role == part_table::Role::Extended {
+            continue;
+        }
+        let start = partition.start * SECTOR_SIZE;
+        let size = partition.sectors * SECTOR_SIZE;
+        let window = Window::new(storage, start, size)?;
+        let kind = sniff(&window)?;
+        parts.push(Part { number: partition.number, range: start..start + size, kind });
+    }
+    parts.sort_by_key(|part| part.range.start);
+    Ok(parts)
+}
+
+/// What a partition says about itself and the others.
+fn candidate(
+    base: &Arc<dyn ReadAt>,
+    table: &PartitionTable,
+    part: &Part,
+) -> Result<Candidate, Error> {
+    let window = Window::new(base.clone(), part.range.start, part.range.end - part.range.start)?;
+    let mut candidate = Candidate {
+        number: part.number,
+        kind: part.kind.clone(),
+        partuuid: table.partuuid(part.number),
+        name: table.partition(part.number).and_then(|partition| partition.name.clone()),
+        ..Candidate::default()
+    };
+    // A filesystem that cannot be read has nothing to say; should it be chosen
+    // all the same, opening it says why.
+    match part.kind {
+        FsKind::Fat { .. } => {
+            candidate.boot_files = boot_files(|path| fat::read_file(&window, path).ok().flatten());
+        }
+        FsKind::Ext { .. } => {
+            // A journal is replayed into a layer that is thrown away.
+            let size = window.size();
+            let scratch = Arc::new(Layer::new(Arc::new(window), size));
+            if let Ok(files) = RootFs::open(scratch, 0) {
+                let read = |path: &str| files.read(path, MAX_TEXT).ok().flatten();
+                let exists = |path| files.metadata(path).is_ok_and(|found| found.is_some());
+                candidate.fstab = read("/etc/fstab").map(text);
+                candidate.has_init = exists("/sbin/init");
+                candidate.has_os_release = exists("/etc/os-release");
+                candidate.boot_files = boot_files(|path| read(&format!("/{path}")));
+                candidate.boot_files.extend(boot_files(|path| read(&format!("/boot/{path}"))));
+            }
+        }
+        _ => {}
+    }
+    Ok(candidate)
+}
+
+fn boot_files(read: impl Fn(&str) -> Option<Vec<u8>>) -> Vec<BootFile> {
+    let file = |path: &&str| {
+        let text = text(read(path)?);
+        Some(BootFile { path: (*path).to_owned(), text })
+    };
+    BOOT_FILES.iter().filter_map(file).collect()
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8_lossy(&bytes).into_owned()
+}

@@ -1,0 +1,69 @@
+//! manifest.json: what a run made, for programs.
+
+use serde::Serialize;
+
+/// What a run of `build` made.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct Manifest {
+    /// The version of this structure.
+    pub version: u32,
+    /// The cluster's name.
+    pub cluster: String,
+    /// What the images were made from.
+    pub base: BaseRecord,
+    /// The size of each card in bytes.
+    pub card_size: u64,
+    /// The root filesystem on every card.
+    pub root: RootRecord,
+    /// The time of every change, in seconds since 1970.
+    pub time: u64,
+    /// One record for each image, in the order of the profile's nodes.
+    pub images: Vec<ImageRecord>,
+}
+
+/// What is known of the base image.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct BaseRecord {
+    /// The file's name without its directory.
+    pub file: String,
+    /// The size of the decoded image in bytes.
+    pub size: u64,
+    /// The SHA-256 sum of the file as it was given, where it was computed.
+    pub sha256: Option<String>,
+}
+
+/// What became of the root filesystem.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct RootRecord {
+    /// The number of its partition; 0 for an image without partitions.
+    pub partition: u32,
+    /// Its size in the base, in bytes.
+    pub size_in_base: u64,
+    /// Its size on the card, in bytes.
+    pub size: u64,
+}
+
+/// One node's image.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct ImageRecord {
+    /// The node's name.
+    pub node: String,
+    /// Its address.
+    pub address: String,
+    /// The image file's name.
+    pub file: String,
+    /// The SHA-256 sum of the image file.
+    pub sha256: String,
+    /// The name of the block map for bmaptool.
+    pub bmap: String,
+    /// How many bytes of the card have to be written.
+    pub used_bytes: u64,
+    /// The node's machine-id.
+    pub machine_id: String,
+    /// The fingerprint of the node's ssh host key, as ssh shows it.
+    pub host_key: String,
+}

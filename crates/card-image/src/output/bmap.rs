@@ -1,0 +1,49 @@
+//! Block maps as bmaptool reads them: which blocks of an image must be copied
+//! to a card, and their checksums.
+//!
+//! The format is version 2.0 of bmap-tools' XML (its `BmapCreate.py`). The
+//! file's own sum is taken with the sum's digits all `0`.
+
+use std::fmt::Write as _;
+
+use super::{
+    digest::{hex, sum},
+    pieces::RangeSum,
+};
+
+/// The block size of the map, in bytes. Used extents are in multiples of it,
+/// or are rounded outwards.
+pub(super) const BLOCK_SIZE: u64 = 4096;
+
+/// The block map of an image of `size` bytes that must be copied at `ranges`,
+/// given in bytes with their sums. Ranges begin and end at block boundaries,
+/// save for the end of the image.
+pub(super) fn render(size: u64, ranges: &[RangeSum]) -> String {
+    let mapped: u64 =
+        ranges.iter().map(|(range, _)| (range.end - range.start).div_ceil(BLOCK_SIZE)).sum();
+    let placeholder = "0".repeat(64);
+    let mut map = format!(
+        "<?xml version=\"1.0\" ?>\n\
+         <!-- Which blocks of the image must be copied to a card. bmaptool reads this. -->\n\
+         <bmap version=\"2.0\">\n\
+         \x20   <ImageSize> {size} </ImageSize>\n\
+         \x20   <BlockSize> {BLOCK_SIZE} </BlockSize>\n\
+         \x20   <BlocksCount> {} </BlocksCount>\n\
+         \x20   <MappedBlocksCount> {mapped} </MappedBlocksCount>\n\
+         \x20   <ChecksumType> sha256 </ChecksumType>\n\
+         \x20   <BmapFileChecksum> {placeholder} </BmapFileChecksum>\n\
+         \x20   <BlockMap>\n",
+        size.div_ceil(BLOCK_SIZE)
+    );
+    for (range, checksum) in ranges {
+        let first = range.start / BLOCK_SIZE;
+        let last = (range.end - 1) / BLOCK_SIZE;
+        let blocks = if first == last { format!("{first}") } else { format!("{first}-{last}") };
+        let checksum = hex(checksum);
+        // Writing to a string does not fail.
+        let _ = writeln!(map, "        <Range chksum=\"{checksum}\"> {blocks} </Range>");
+    }
+    map.push_str("    </BlockMap>\n</bmap>\n");
+    let own = hex(&sum(map.as_bytes()));
+    map.replacen(&placeholder, &own, 1)
+}

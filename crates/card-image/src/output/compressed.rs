@@ -1,0 +1,260 @@
+//! Compressed images, from blocks that are compressed once for all images that
+//! share them.
+//!
+//! All three formats allow a file to be a sequence of parts that were
+//! compressed separately: blocks (xz), frames (Zstandard), members (gzip).
+
+use std::{
+    io::Write as _,
+    ops::Range,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use block_io::{Extents, Layer, ReadAt};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    Format, OutputError,
+    digest::sum,
+    directory::{Directory, Partial},
+    emit::{Plan, Written, require_space},
+    pieces::RangeSum,
+    xz,
+};
+use crate::{
+    cancel::Cancel,
+    progress::{Progress, Running, Stage},
+};
+
+/// How many bytes of an image are compressed at once: what a reader needs in
+/// memory, and the grain of what images share.
+const BLOCK: u64 = 4 << 20;
+
+const ZSTD_LEVEL: i32 = 9;
+
+/// A compressed part of one or more images.
+#[derive(Debug)]
+struct Part {
+    packed: Packed,
+    /// The sums of what is used in it.
+    ranges: Vec<RangeSum>,
+}
+
+#[derive(Debug)]
+enum Packed {
+    Xz(xz::Block),
+    /// Bytes that only need to be put one behind the other.
+    Plain(Vec<u8>),
+}
+
+/// What is to be compressed: a block of the shared storage or of one card.
+struct Source<'a> {
+    layer: &'a Layer,
+    used: &'a Extents,
+    range: Range<u64>,
+}
+
+impl Source<'_> {
+    fn pack(&self, format: Format) -> Result<Part, OutputError> {
+        let mut bytes = vec![0; (self.range.end - self.range.start) as usize];
+        let mut ranges = Vec::new();
+        for range in self.used.within(self.range.clone()) {
+            let start = (range.start - self.range.start) as usize;
+            let slice = &mut bytes[start..start + (range.end - range.start) as usize];
+            self.layer.read_at(range.start, slice)?;
+            ranges.push((range, sum(slice)));
+        }
+        Ok(Part { packed: pack(&bytes, format)?, ranges })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.used.within(self.range.clone()).next().is_none()
+    }
+}
+
+fn pack(bytes: &[u8], format: Format) -> Result<Packed, OutputError> {
+    let failed = |error: std::io::Error| OutputError::Compress { reason: error.to_string() };
+    Ok(match format {
+        Format::Xz => Packed::Xz(xz::compress(bytes)?),
+        Format::Zst => {
+            let mut encoder = zstd::Encoder::new(Vec::new(), ZSTD_LEVEL).map_err(failed)?;
+            encoder.include_checksum(true).map_err(failed)?;
+            encoder.set_pledged_src_size(Some(bytes.len() as u64)).map_err(failed)?;
+            encoder.write_all(bytes).map_err(failed)?;
+            Packed::Plain(encoder.finish().map_err(failed)?)
+        }
+        Format::Gz => {
+            let level = flate2::Compression::default();
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), level);
+            encoder.write_all(bytes).map_err(failed)?;
+            Packed::Plain(encoder.finish().map_err(failed)?)
+        }
+        Format::Raw => Packed::Plain(bytes.to_vec()),
+    })
+}
+
+/// An image file in the making.
+struct Image {
+    partial: Partial,
+    hasher: Sha256,
+    index: xz::Index,
+    ranges: Vec<RangeSum>,
+}
+
+impl Image {
+    fn put(&mut self, bytes: &[u8]) -> Result<(), OutputError> {
+        self.hasher.update(bytes);
+        let path = self.partial.path().to_owned();
+        self.partial.file.write_all(bytes).map_err(OutputError::io("write", path))
+    }
+
+    fn add(&mut self, part: &Part) -> Result<(), OutputError> {
+        self.ranges.extend(part.ranges.iter().cloned());
+        match &part.packed {
+            Packed::Xz(block) => {
+                self.index.add(block);
+                self.put(&block.bytes)
+            }
+            Packed::Plain(bytes) => self.put(bytes),
+        }
+    }
+
+    fn finish(mut self, format: Format) -> Result<Written, OutputError> {
+        if format == Format::Xz {
+            self.put(&self.index.render())?;
+        }
+        self.partial.file.sync_all().map_err(OutputError::io("write", self.partial.path()))?;
+        Ok(Written { image: self.partial, sum: self.hasher.finalize().into(), ranges: self.ranges })
+    }
+}
+
+pub(super) fn write(
+    plan: &Plan,
+    format: Format,
+    directory: &Directory,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<Vec<Written>, OutputError> {
+    // How well it compresses is known only afterwards: ask for the worst case.
+    require_space(directory, plan.data_bytes()? * plan.cards.len() as u64)?;
+    let mut images = Vec::new();
+    for partial in plan.begin(directory)? {
+        let (hasher, index) = (Sha256::new(), xz::Index::default());
+        let mut image = Image { partial, hasher, index, ranges: Vec::new() };
+        if format == Format::Xz {
+            image.put(&xz::header())?;
+        }
+        images.push(image);
+    }
+
+    let running = Running::begin(progress, Stage::WriteImages, plan.size());
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let mut empty = None;
+    let mut at = 0;
+    while at < plan.size() {
+        cancel.check()?;
+        // A batch of blocks: all of their sources are compressed by all threads,
+        // then every image takes its own in order.
+        let mut sources = Vec::new();
+        let mut blocks = Vec::new();
+        let start = at;
+        while at < plan.size() && sources.len() < 2 * threads && blocks.len() < 1024 {
+            let range = at..(at + BLOCK).min(plan.size());
+            at = range.end;
+            blocks.push(sources_of(plan, range, &mut sources));
+        }
+        let parts = pack_all(&sources, format, threads)?;
+        for users in blocks {
+            for (image, user) in images.iter_mut().zip(users) {
+                match user {
+                    User::Source(number) => image.add(&parts[number])?,
+                    User::Empty(length) => {
+                        image.add(&*empty_part(&mut empty, length, format)?)?;
+                    }
+                }
+            }
+        }
+        running.advance(at - start);
+    }
+    images.into_iter().map(|image| image.finish(format)).collect()
+}
+
+/// Where a card takes one block from.
+enum User {
+    /// From the source with this number.
+    Source(usize),
+    /// Nothing of it is used; so many bytes.
+    Empty(u64),
+}
+
+/// Adds what must be compressed for one block of all cards; answers which source
+/// each card takes.
+fn sources_of<'a>(plan: &'a Plan, range: Range<u64>, sources: &mut Vec<Source<'a>>) -> Vec<User> {
+    let mut shared = None;
+    let users = plan.cards.iter().map(|card| {
+        let same_use = card.used().within(range.clone()).eq(plan.shared_used.within(range.clone()));
+        let is_shared = same_use && card.is_shared(range.clone());
+        let source = if is_shared {
+            Source { layer: &plan.shared, used: &plan.shared_used, range: range.clone() }
+        } else {
+            Source { layer: card.layer(), used: card.used(), range: range.clone() }
+        };
+        if source.is_empty() {
+            return User::Empty(range.end - range.start);
+        }
+        if let (true, Some(number)) = (is_shared, shared) {
+            return User::Source(number);
+        }
+        sources.push(source);
+        let number = sources.len() - 1;
+        if is_shared {
+            shared = Some(number);
+        }
+        User::Source(number)
+    });
+    users.collect()
+}
+
+fn pack_all(sources: &[Source], format: Format, threads: usize) -> Result<Vec<Part>, OutputError> {
+    let next = AtomicUsize::new(0);
+    let results: Vec<OnceLock<_>> = sources.iter().map(|_| OnceLock::new()).collect();
+    thread::scope(|scope| {
+        for _ in 0..threads.min(sources.len()) {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let (Some(source), Some(result)) = (sources.get(number), results.get(number))
+                    else {
+                        return;
+                    };
+                    // Each number is drawn once.
+                    let _ = result.set(source.pack(format));
+                }
+            });
+        }
+    });
+    let lost = || OutputError::Compress { reason: "a thread stopped early".to_owned() };
+    results.into_iter().map(|result| result.into_inner().ok_or_else(lost)?).collect()
+}
+
+/// A compressed block of zeros; the last one made is kept, since a card that
+/// is mostly empty needs thousands.
+fn empty_part(
+    kept: &mut Option<(u64, Arc<Part>)>,
+    length: u64,
+    format: Format,
+) -> Result<Arc<Part>, OutputError> {
+    if let Some((kept_length, part)) = kept
+        && *kept_length == length
+    {
+        return Ok(part.clone());
+    }
+    let packed = pack(&vec![0; length as usize], format)?;
+    let part = Arc::new(Part { packed, ranges: Vec::new() });
+    *kept = Some((length, part.clone()));
+    Ok(part)
+}

@@ -1,0 +1,43 @@
+//! Image files for cards, and what goes with them.
+
+mod bmap;
+mod compressed;
+mod digest;
+mod directory;
+mod emit;
+mod error;
+mod pieces;
+mod raw;
+mod reflink;
+mod xz;
+
+pub(crate) use digest::{hex, sum};
+pub(crate) use directory::Directory;
+pub(crate) use emit::{Card, Emitted, Job, emit};
+pub use error::OutputError;
+
+/// The form an image file is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// A sparse file, byte for byte what the card gets.
+    #[default]
+    Raw,
+    /// Compressed by xz, in several blocks.
+    Xz,
+    /// Compressed by Zstandard, in several frames.
+    Zst,
+    /// Compressed by gzip, in several members.
+    Gz,
+}
+
+impl Format {
+    /// What image files of this format are called after the node's name.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Format::Raw => "img",
+            Format::Xz => "img.xz",
+            Format::Zst => "img.zst",
+            Format::Gz => "img.gz",
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Sharing blocks with the base, where the filesystem can.
+
+use std::{fs::File, io};
+
+use block_io::{Extents, FileStorage, ReadAt as _};
+use rustix::fs::FallocateFlags;
+
+/// Makes `target` a file of `size` bytes that shares the base's blocks, without
+/// those that are not in `used`. Answers whether that worked; if not, `target`
+/// is empty.
+pub(super) fn clone_base(
+    base: &FileStorage,
+    target: &File,
+    used: &Extents,
+    size: u64,
+) -> io::Result<bool> {
+    // Refused by most filesystems, and between two of them.
+    if rustix::fs::ioctl_ficlone(target, base.file()).is_err() {
+        return Ok(false);
+    }
+    let punch = || -> io::Result<()> {
+        for gap in used.gaps(0..base.size().min(size)) {
+            let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+            rustix::fs::fallocate(target, flags, gap.start, gap.end - gap.start)?;
+        }
+        target.set_len(size)
+    };
+    if punch().is_err() {
+        target.set_len(0)?;
+        return Ok(false);
+    }
+    Ok(true)
+}

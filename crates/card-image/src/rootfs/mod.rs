@@ -1,0 +1,101 @@
+//! Files of an ext4 filesystem on a storage: read and edited in place.
+//!
+//! A narrow interface over the `rust-fs-ext4` crate, so that it can be replaced.
+//! What the crate is known to get wrong is mended or refused in this folder:
+//!
+//! - It journals every change. A layer is a transaction already, so the journal
+//!   is left out once it is replayed ([`RootFs::open`]): its blocks stay as they
+//!   are in the base, and large files meet no transaction limit.
+//! - 2 KiB blocks with `metadata_csum`: it puts extent block checksums in the
+//!   wrong place. Refused by name in `open`.
+//! - Directories' times are not updated by most changes in them; `write.rs` sets
+//!   them.
+//! - Free counts stay stale after a replay; `open` recounts.
+//! - A damaged image may make it panic; every call goes through [`guard`].
+
+mod apply;
+mod device;
+mod error;
+mod read;
+mod system;
+mod walk;
+mod write;
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use block_io::WriteAt;
+use fs_ext4::{error::Error as LibraryError, fs::Filesystem};
+
+use device::{Clock, Device};
+pub use error::{FsError, FsResult};
+pub use read::{FileKind, Metadata};
+
+/// The inode number of the root directory (kernel documentation, "Special
+/// inodes").
+const ROOT_INODE: u32 = 2;
+
+/// The files of an ext4 filesystem.
+pub struct RootFs {
+    fs: Filesystem,
+}
+
+impl RootFs {
+    /// Opens the filesystem that fills `storage`, replaying its journal first
+    /// if it needs that.
+    ///
+    /// `now` becomes the time of every change, in seconds since 1970.
+    ///
+    /// # Errors
+    /// [`FsError`], before the first write, if the filesystem is damaged, or
+    /// has a feature that cannot be written correctly.
+    pub fn open(storage: Arc<dyn WriteAt>, now: u64) -> FsResult<Self> {
+        refuse_unwritable(&storage)?;
+        let device = || Arc::new(Device(storage.clone()));
+        let clock = Arc::new(Clock::new(now));
+        if ext4_offline::inspect(&storage)?.needs_recovery {
+            let mount = || Filesystem::mount_with_runtime(device(), clock.clone())?.finish();
+            guard("replay the journal of", "/", mount)?;
+            ext4_offline::recount(&storage)?;
+        }
+        let mount = || Filesystem::mount_with_runtime(device(), clock.clone());
+        let mut fs = guard("open", "/", mount)?;
+        fs.journal = None;
+        Ok(RootFs { fs })
+    }
+
+    /// Marks the filesystem as cleanly unmounted, as it was found.
+    ///
+    /// # Errors
+    /// [`FsError`] if that cannot be written.
+    pub fn close(self) -> FsResult<()> {
+        guard("close", "/", || self.fs.finish())
+    }
+}
+
+/// Refuses what the library would write wrongly.
+fn refuse_unwritable(storage: &dyn WriteAt) -> FsResult<()> {
+    let info = ext4_offline::inspect(storage)?;
+    if info.block_size == 2048 && info.has_feature("metadata_csum") {
+        return Err(FsError::Unwritable {
+            what: "2 KiB blocks together with the feature metadata_csum",
+        });
+    }
+    Ok(())
+}
+
+/// Runs a call into the library: names what it was for in its error, and turns
+/// a panic, which only a damaged filesystem can cause, into one.
+fn guard<T>(
+    operation: &'static str,
+    path: &str,
+    call: impl FnOnce() -> Result<T, LibraryError>,
+) -> FsResult<T> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(source)) => Err(FsError::library(operation, path, source)),
+        Err(_) => Err(FsError::Damaged { operation, path: path.to_owned() }),
+    }
+}

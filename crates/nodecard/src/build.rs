@@ -1,0 +1,131 @@
+//! `nodecard build`.
+
+use std::{
+    io::{Write as _, stdout},
+    path::Path,
+};
+
+use card_image::{BuildOptions, Built, Cancel};
+use cluster_keys::ClusterKeys;
+use cluster_profile::{Cluster, Node};
+
+use crate::{args::BuildArgs, failure::Failure, progress::Shown};
+
+pub fn run(args: &BuildArgs) -> Result<(), Failure> {
+    let cluster = Cluster::load(&args.profile)?;
+    let nodes = chosen_nodes(&cluster, &args.nodes)?;
+    let names: Vec<String> = cluster.nodes.iter().map(|node| node.name.clone()).collect();
+    let keys = ClusterKeys::open_or_create(&cluster.keys, &cluster.name, &names)?;
+    let options = BuildOptions {
+        nodes,
+        keys: &keys,
+        base: args.base.as_deref().unwrap_or(&cluster.base.path),
+        // The profile's sum is that of the profile's base.
+        base_sha256: if args.base.is_none() { cluster.base.sha256 } else { None },
+        card_size: args.card.unwrap_or(cluster.card).bytes(),
+        root: args.root.or(cluster.root),
+        out: &args.out,
+        format: args.format.into(),
+        time: source_date_epoch()?,
+        cache: None,
+        cluster: &cluster,
+    };
+    let built = card_image::build(&options, &Shown::default(), &cancel_on_interrupt())?;
+    if args.json { report_json(&built) } else { report(&built, &args.out) }
+}
+
+/// The nodes that `--node` names, in the profile's order; all if it names none.
+fn chosen_nodes<'a>(cluster: &'a Cluster, chosen: &[String]) -> Result<Vec<&'a Node>, Failure> {
+    let unknown = chosen.iter().find(|name| cluster.nodes.iter().all(|node| node.name != **name));
+    if let Some(unknown) = unknown {
+        let known: Vec<&str> = cluster.nodes.iter().map(|node| node.name.as_str()).collect();
+        return Err(Failure::Usage(format!(
+            "there is no node {unknown} in {}; its nodes are {}",
+            cluster.path.display(),
+            known.join(", ")
+        )));
+    }
+    let is_chosen = |node: &&Node| chosen.is_empty() || chosen.contains(&node.name);
+    Ok(cluster.nodes.iter().filter(is_chosen).collect())
+}
+
+/// The time that reproducible builds are told (reproducible-builds.org).
+fn source_date_epoch() -> Result<Option<u64>, Failure> {
+    let Some(value) = std::env::var_os("SOURCE_DATE_EPOCH") else { return Ok(None) };
+    // Filesystems count seconds in 32 bits where their inodes are small.
+    let time = value.to_str().and_then(|text| text.parse::<u32>().ok());
+    match time {
+        Some(time) => Ok(Some(time.into())),
+        None => Err(Failure::Usage(format!(
+            "SOURCE_DATE_EPOCH is {value:?}; it must be seconds since 1970, below 2^32"
+        ))),
+    }
+}
+
+/// Ctrl-C asks the work to stop and clean up; a second one stops at once.
+fn cancel_on_interrupt() -> Cancel {
+    let cancel = Cancel::new();
+    let asked = cancel.clone();
+    let handler = move || {
+        if asked.check().is_err() {
+            std::process::exit(130);
+        }
+        asked.cancel();
+    };
+    if let Err(error) = ctrlc::set_handler(handler) {
+        eprintln!("nodecard: Ctrl-C will stop at once, without cleaning up: {error}");
+    }
+    cancel
+}
+
+fn report_json(built: &Built) -> Result<(), Failure> {
+    let notes: Vec<String> = built.notes.iter().map(ToString::to_string).collect();
+    let report = serde_json::json!({
+        "out": built.out,
+        "root_reason": built.root_reason,
+        "notes": notes,
+        "manifest": built.manifest,
+    });
+    writeln!(stdout().lock(), "{report:#}")?;
+    Ok(())
+}
+
+fn report(built: &Built, out: &Path) -> Result<(), Failure> {
+    let manifest = &built.manifest;
+    let root = &manifest.root;
+    let mut to = stdout().lock();
+    writeln!(to, "root filesystem: {}", built.root_reason)?;
+    writeln!(
+        to,
+        "                 grown from {} to {} (cards of {})",
+        mebibytes(root.size_in_base),
+        mebibytes(root.size),
+        mebibytes(manifest.card_size)
+    )?;
+    for note in &built.notes {
+        writeln!(to, "note: {note}")?;
+    }
+    writeln!(to)?;
+    let width = manifest.images.iter().map(|image| image.node.len()).max().unwrap_or(0).max(4);
+    writeln!(to, "{:width$}  {:15}  {:>10}  image", "node", "address", "to write")?;
+    for image in &manifest.images {
+        writeln!(
+            to,
+            "{:width$}  {:15}  {:>10}  {}",
+            image.node,
+            image.address,
+            mebibytes(image.used_bytes),
+            out.join(&image.file).display()
+        )?;
+    }
+    if let Some(image) = manifest.images.first() {
+        let file = out.join(&image.file);
+        writeln!(to, "\ncheck the files:  (cd {} && sha256sum -c SHA256SUMS)", out.display())?;
+        writeln!(to, "write a card:     bmaptool copy {} /dev/sdX", file.display())?;
+    }
+    Ok(())
+}
+
+fn mebibytes(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+}

@@ -1,0 +1,88 @@
+//! How a run fails: a message on stderr and an exit code.
+
+use std::process::ExitCode;
+
+use card_image::Blame;
+use cluster_keys::KeyError;
+use cluster_profile::ProfileError;
+
+/// Why a run failed.
+#[derive(Debug)]
+pub enum Failure {
+    /// The command line asks for something that is not there.
+    Usage(String),
+    /// The profile is wrong; the message shows its lines.
+    Profile(Box<ProfileError>),
+    /// The cluster's keys cannot be used.
+    Keys(KeyError),
+    /// The cards cannot be made.
+    Cards(card_image::Error),
+    /// The report cannot be printed.
+    Output(std::io::Error),
+}
+
+impl From<Box<ProfileError>> for Failure {
+    fn from(error: Box<ProfileError>) -> Self {
+        Failure::Profile(error)
+    }
+}
+
+impl From<ProfileError> for Failure {
+    fn from(error: ProfileError) -> Self {
+        Failure::Profile(Box::new(error))
+    }
+}
+
+impl From<KeyError> for Failure {
+    fn from(error: KeyError) -> Self {
+        Failure::Keys(error)
+    }
+}
+
+impl From<card_image::Error> for Failure {
+    fn from(error: card_image::Error) -> Self {
+        Failure::Cards(error)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Failure::Output(error)
+    }
+}
+
+impl Failure {
+    /// Tells the user, and answers the exit code that `--help` lists.
+    pub fn report(&self) -> ExitCode {
+        let code = match self {
+            Failure::Usage(message) => {
+                eprintln!("nodecard: {message}");
+                2
+            }
+            Failure::Profile(error) => {
+                eprintln!("{error}");
+                2
+            }
+            Failure::Keys(error) => {
+                eprintln!("nodecard: {error}");
+                5
+            }
+            Failure::Cards(error) => {
+                eprintln!("nodecard: {error}");
+                match error.blame() {
+                    Blame::Profile => 2,
+                    Blame::Base => 3,
+                    Blame::Io => 5,
+                    Blame::Interrupted => 130,
+                }
+            }
+            // A reader that went away, such as `head`, wants no message.
+            Failure::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => 5,
+            Failure::Output(error) => {
+                eprintln!("nodecard: cannot print the report: {error}");
+                5
+            }
+        };
+        ExitCode::from(code)
+    }
+}

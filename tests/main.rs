@@ -1,0 +1,9 @@
+//! End-to-end tests of the command line, judged by the programs people use.
+//!
+//! A program that is missing fails the test and names its Debian package;
+//! `scripts/test` installs them all.
+
+mod build;
+mod formats;
+mod refusals;
+mod support;

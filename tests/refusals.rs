@@ -1,0 +1,147 @@
+//! Bad input: each a message that says what, where and what to do, and no file
+//! under a final name.
+
+use std::{fs, os::unix::process::CommandExt as _, thread::sleep, time::Duration};
+
+use crate::support::{Bench, decoded_base, run, sample_base};
+
+fn changed_profile(from: &str, to: &str) -> Bench {
+    let bench = Bench::new();
+    let path = bench.path("profile.yaml");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{text}");
+    fs::write(&path, text.replacen(from, to, 1)).unwrap();
+    bench
+}
+
+#[track_caller]
+fn assert_says(message: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(message.contains(part), "{part:?} is missing from: {message}");
+    }
+}
+
+#[test]
+fn wrong_profiles() {
+    let message = changed_profile("card:", "crad:").refused(2, &[]);
+    assert_says(&message, &["profile.yaml:3:", "crad"]);
+    let message = changed_profile("xu4-node2", "xu4-node1").refused(2, &[]);
+    assert_says(&message, &["profile.yaml:", "xu4-node1"]);
+    let message = changed_profile("192.168.1.83", "192.168.1.81").refused(2, &[]);
+    assert_says(&message, &["profile.yaml:", "192.168.1.81"]);
+    let message = changed_profile("ssh:\n", "swarm: {}\nssh:\n").refused(2, &[]);
+    assert_says(&message, &["swarm", "not supported yet"]);
+    let keys = "ssh:\n  authorized_keys: [missing.pub]\n";
+    let message = changed_profile("ssh:\n", keys).refused(2, &[]);
+    assert_says(&message, &["profile.yaml:", "missing.pub"]);
+    let message = changed_profile("[root, odroid]", "[root, nobody-here]").refused(2, &[]);
+    assert_says(&message, &["nobody-here", "odroid"]);
+}
+
+#[test]
+fn wrong_options() {
+    let bench = Bench::new();
+    assert_says(&bench.refused(2, &["--node", "xu5"]), &["xu5", "xu4-master"]);
+    assert_says(&bench.refused(2, &["--card", "8 elephants"]), &["8 elephants", "8GB"]);
+    let message = bench.refused(2, &["--card", "32MiB"]);
+    assert_says(&message, &["smaller than the base", "--card"]);
+    assert_says(&bench.refused(3, &["--root", "1"]), &["1"]);
+}
+
+#[test]
+fn wrong_bases() {
+    let bench = Bench::new();
+    let whole = fs::read(sample_base()).unwrap();
+    let base = bench.path("bad.img.xz");
+    let name = base.to_str().unwrap();
+    assert_says(&bench.refused(3, &["--base", name]), &["bad.img.xz"]);
+    fs::write(&base, &whole[..whole.len() / 2]).unwrap();
+    assert_says(&bench.refused(3, &["--base", name]), &["bad.img.xz", "ownload"]);
+    let mut damaged = whole.clone();
+    damaged[whole.len() / 2] ^= 0x10;
+    fs::write(&base, &damaged).unwrap();
+    assert_says(&bench.refused(3, &["--base", name]), &["bad.img.xz", "ownload"]);
+    fs::write(&base, b"<!DOCTYPE html><html>404</html>").unwrap();
+    assert_says(&bench.refused(3, &["--base", name]), &["bad.img.xz"]);
+    // A sum beside the base that it does not have.
+    fs::write(&base, &whole).unwrap();
+    fs::write(bench.path("bad.img.xz.sha256"), format!("{}  bad.img.xz\n", "0".repeat(64)))
+        .unwrap();
+    assert_says(&bench.refused(3, &["--base", name]), &["bad.img.xz.sha256", "0000"]);
+}
+
+#[test]
+fn a_base_without_ext4() {
+    let bench = Bench::new();
+    let base = bench.path("fat.img");
+    let name = base.to_str().unwrap();
+    fs::write(&base, vec![0; 32 << 20]).unwrap();
+    let script = format!("printf 'start=2048, type=c\\n' | sfdisk -q '{name}'");
+    run("fdisk", "sh", &["-c", &script]);
+    run("dosfstools", "mkfs.vfat", &["--offset", "2048", name]);
+    let message = bench.refused(3, &["--base", name]);
+    assert_says(&message, &["ext4", "FAT"]);
+}
+
+#[test]
+fn a_filesystem_with_an_unknown_feature() {
+    let bench = Bench::new();
+    let base = decoded_base(&bench);
+    let file = fs::OpenOptions::new().write(true).open(&base).unwrap();
+    // s_feature_incompat, at byte 0x60 of the superblock: a bit nobody has defined.
+    let offset = crate::support::ROOT_OFFSET + 1024 + 0x60;
+    let mut word = crate::support::bytes(&base, offset, 4);
+    word[3] |= 0x80;
+    std::os::unix::fs::FileExt::write_all_at(&file, &word, offset).unwrap();
+    let message = bench.refused(3, &["--base", base.to_str().unwrap()]);
+    assert_says(&message, &["feature"]);
+}
+
+#[test]
+fn an_interrupted_run_leaves_nothing_that_looks_finished() {
+    let bench = Bench::new();
+    // The sums of a large card take seconds, however little is on it.
+    let mut command = bench.command(&["--card", "256GB"]);
+    let child = command.process_group(0).spawn().unwrap();
+    sleep(Duration::from_secs(2));
+    let pid = child.id().to_string();
+    run("procps", "kill", &["-INT", &pid]);
+    let output = child.wait_with_output().unwrap();
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{message}");
+    assert_says(&message, &["interrupted"]);
+    assert_eq!(bench.finished(), [""; 0]);
+}
+
+#[test]
+fn a_killed_runs_leftovers_are_cleared_by_the_next() {
+    let bench = Bench::new();
+    let mut child = bench.command(&["--card", "256GB"]).spawn().unwrap();
+    sleep(Duration::from_secs(2));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let left = bench.finished();
+    assert!(left.iter().all(|name| name.ends_with(".partial")), "{left:?}");
+    bench.built(&[]);
+    assert!(bench.finished().iter().all(|name| !name.ends_with(".partial")));
+}
+
+#[test]
+fn a_full_disk() {
+    let bench = Bench::new();
+    let out = bench.path("out");
+    fs::create_dir(&out).unwrap();
+    let mount = ["-t", "tmpfs", "-o", "size=4m", "tmpfs", out.to_str().unwrap()];
+    let mounted = std::process::Command::new("mount").args(mount).status();
+    if !mounted.is_ok_and(|status| status.success()) {
+        eprintln!("NOT CHECKED: a full disk needs root, to mount a small one");
+        return;
+    }
+    let output = bench.build(&[]);
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    let left = bench.finished();
+    run("mount", "umount", &[out.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(5), "{message}");
+    assert_says(&message, &["MiB free", "--out"]);
+    assert_eq!(left, [""; 0]);
+}

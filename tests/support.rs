@@ -1,0 +1,164 @@
+//! What the tests share: a directory with a profile, the command line, and the
+//! judges.
+
+use std::{
+    fs,
+    os::unix::fs::FileExt as _,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+/// Where the root filesystem begins in the sample base, in bytes: sector 19456.
+pub const ROOT_OFFSET: u64 = 19456 * 512;
+
+/// Where the first partition begins, in bytes: sector 3072.
+pub const FIRST_PARTITION: u64 = 3072 * 512;
+
+pub const NODES: [&str; 4] = ["xu4-master", "xu4-node1", "xu4-node2", "xu4-node3"];
+
+/// The sample base that the repository ships.
+pub fn sample_base() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../profiles/sample-base.img.xz")
+}
+
+/// A temporary directory with a profile, its own cache and its own output.
+pub struct Bench {
+    temp: tempfile::TempDir,
+}
+
+impl Bench {
+    /// With a profile like the demo's.
+    pub fn new() -> Self {
+        let nodes: String = NODES
+            .iter()
+            .zip(80..)
+            .map(|(name, last)| format!("  - {{name: {name}, address: 192.168.1.{last}}}\n"))
+            .collect();
+        Self::with_profile(&format!(
+            "cluster: test\nbase: {}\ncard: 64MiB\n\
+             network: {{interface: eth0, prefix: 24, gateway: 192.168.1.1, dns: [192.168.1.1]}}\n\
+             nodes:\n{nodes}ssh:\n  users: [root, odroid]\n",
+            sample_base().display()
+        ))
+    }
+
+    /// With this profile.
+    pub fn with_profile(profile: &str) -> Self {
+        let temp = tempfile::tempdir().expect("a temporary directory");
+        fs::write(temp.path().join("profile.yaml"), profile).expect("a profile");
+        Bench { temp }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.temp.path().join(name)
+    }
+
+    /// `nodecard build profile.yaml --out out` with more arguments.
+    pub fn build(&self, more: &[&str]) -> Output {
+        self.command(more).output().expect("nodecard runs")
+    }
+
+    pub fn command(&self, more: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nodecard"));
+        command
+            .args(["build", "profile.yaml", "--out", "out"])
+            .args(more)
+            .current_dir(self.temp.path())
+            .env("XDG_CACHE_HOME", self.path("cache"))
+            .env("SOURCE_DATE_EPOCH", "1600000000")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// A build that must work; answers what it printed.
+    pub fn built(&self, more: &[&str]) -> String {
+        let output = self.build(more);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+
+    /// A build that must be refused with this exit code; answers the message.
+    pub fn refused(&self, code: i32, more: &[&str]) -> String {
+        let output = self.build(more);
+        let message = String::from_utf8(output.stderr).expect("UTF-8");
+        assert_eq!(output.status.code(), Some(code), "{message}");
+        assert!(!message.contains("panicked"), "{message}");
+        assert_eq!(self.finished(), [""; 0], "a refused run must leave nothing");
+        message
+    }
+
+    /// The files in the output directory, the lock aside.
+    pub fn finished(&self) -> Vec<String> {
+        let Ok(list) = fs::read_dir(self.path("out")) else { return Vec::new() };
+        let mut names: Vec<String> = list
+            .map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"))
+            .filter(|name| name != ".nodecard.lock")
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+/// Runs a judge, which must be there and succeed; answers what it printed.
+pub fn run(package: &str, program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program)
+        .args(arguments)
+        .env("PATH", format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default()))
+        .output()
+        .unwrap_or_else(|error| {
+            panic!("{program} is needed ({error}): install the Debian package {package}")
+        });
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "{program} {arguments:?}: {}\n{stdout}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    stdout
+}
+
+/// e2fsck must find nothing to say about the root filesystem of an image.
+pub fn e2fsck(image: &Path) {
+    let target = format!("{}?offset={ROOT_OFFSET}", image.display());
+    let output = run("e2fsprogs", "e2fsck", &["-fn", &target]);
+    let quiet = |line: &str| {
+        line.starts_with("Pass ") || line.contains(" files (") && line.contains(" blocks")
+    };
+    assert!(output.lines().all(quiet), "{}:\n{output}", image.display());
+}
+
+/// The contents of a file in the root filesystem of an image, as debugfs reads
+/// it.
+pub fn cat(image: &Path, file: &str) -> String {
+    debugfs(image, &format!("cat {file}"))
+}
+
+/// Runs one debugfs command on the root filesystem of an image.
+pub fn debugfs(image: &Path, request: &str) -> String {
+    let target = format!("{}?offset={ROOT_OFFSET}", image.display());
+    run("e2fsprogs", "debugfs", &["-R", request, &target])
+}
+
+/// Bytes of a file.
+pub fn bytes(path: &Path, offset: u64, length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    let file = fs::File::open(path).expect("the file");
+    file.read_exact_at(&mut bytes, offset).expect("its bytes");
+    bytes
+}
+
+/// The sample base, decoded into a file.
+pub fn decoded_base(bench: &Bench) -> PathBuf {
+    let path = bench.path("base.img");
+    let file = fs::File::create(&path).expect("a file");
+    let status = Command::new("xz")
+        .args(["-dc".as_ref(), sample_base().as_os_str()])
+        .stdout(file)
+        .status()
+        .expect("xz is needed: install the Debian package xz-utils");
+    assert!(status.success());
+    path
+}
