@@ -2,6 +2,7 @@
 
 use std::{
     os::unix::fs::FileExt as _,
+    panic::resume_unwind,
     sync::{
         Arc,
         mpsc::{Receiver, SyncSender, sync_channel},
@@ -21,7 +22,7 @@ use super::{
     reflink,
 };
 use crate::{
-    cancel::Cancel,
+    cancel::{Cancel, Cancelled},
     progress::{Progress, Running, Stage},
 };
 
@@ -49,30 +50,64 @@ pub(super) fn write(
     let targets = prepare(plan, directory)?;
     let union = plan.union();
     let running = Running::begin(progress, Stage::WriteImages, union.total());
-    thread::scope(|scope| {
+    // The first failure stops all others, which then end as cancelled.
+    let stop = Stop { failed: Cancel::new(), asked: cancel };
+    let results = thread::scope(|scope| {
         let mut queues = Vec::new();
         let mut workers = Vec::new();
         for (card, target) in plan.cards.iter().zip(targets) {
             let (queue, pieces) = sync_channel(QUEUE);
             queues.push(queue);
-            let writer = scope.spawn(move || write_file(card, target, pieces, plan.size()));
+            let stop = &stop;
+            let writer =
+                scope.spawn(move || stopping(stop, || write_file(card, target, pieces, stop)));
             let (queue, pieces) = sync_channel(QUEUE);
             queues.push(queue);
-            let digester = scope.spawn(move || digest(card, pieces, plan.size(), cancel));
+            let digester =
+                scope.spawn(move || stopping(stop, || digest(card, pieces, plan.size(), stop)));
             workers.push((writer, digester));
         }
-        let read = read_pieces(plan, &union, queues, &running, cancel);
-        let joined = workers.into_iter().map(|(writer, digester)| {
-            let image = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-            let (sum, ranges) =
-                digester.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-            Ok(Written { image, sum, ranges })
-        });
-        // Every worker is joined, and the first failure is the one to tell.
-        let joined: Vec<Result<Written, OutputError>> = joined.collect();
-        read?;
-        joined.into_iter().collect()
-    })
+        let read = stopping(&stop, || read_pieces(plan, &union, queues, &running, &stop));
+        let mut results = vec![read.map(|()| None)];
+        for (writer, digester) in workers {
+            let image = writer.join().unwrap_or_else(|panic| resume_unwind(panic));
+            let digests = digester.join().unwrap_or_else(|panic| resume_unwind(panic));
+            results.push(image.and_then(|image| {
+                digests.map(|(sum, ranges)| Some(Written { image, sum, ranges }))
+            }));
+        }
+        results
+    });
+    let is_cause = |result: &Result<_, _>| matches!(result, Err(error) if !matches!(error, OutputError::Cancelled(_)));
+    let cause = results.iter().position(is_cause);
+    let mut results = results;
+    if let Some(Err(error)) = cause.map(|place| results.swap_remove(place)) {
+        return Err(error);
+    }
+    results.into_iter().filter_map(Result::transpose).collect()
+}
+
+/// Why work may have to stop early.
+struct Stop<'a> {
+    /// Another part of the work has failed.
+    failed: Cancel,
+    /// The user has asked for it.
+    asked: &'a Cancel,
+}
+
+impl Stop<'_> {
+    fn check(&self) -> Result<(), Cancelled> {
+        self.failed.check()?;
+        self.asked.check()
+    }
+}
+
+/// Does a part of the work; if it fails, the other parts need not go on.
+fn stopping<T>(
+    stop: &Stop,
+    work: impl FnOnce() -> Result<T, OutputError>,
+) -> Result<T, OutputError> {
+    work().inspect_err(|_| stop.failed.cancel())
 }
 
 /// Makes the files, sharing the base's blocks where that can be, and makes sure
@@ -107,10 +142,10 @@ fn read_pieces(
     union: &Extents,
     queues: Vec<SyncSender<Arc<Piece>>>,
     running: &Running,
-    cancel: &Cancel,
+    stop: &Stop,
 ) -> Result<(), OutputError> {
     for range in cut(union) {
-        cancel.check()?;
+        stop.check()?;
         let length = range.end - range.start;
         let piece = Arc::new(Piece::read(&plan.shared, range, &plan.shared_used)?);
         for queue in &queues {
@@ -128,7 +163,7 @@ fn write_file(
     card: &CardBytes,
     target: Target,
     pieces: Receiver<Arc<Piece>>,
-    size: u64,
+    stop: &Stop,
 ) -> Result<Partial, OutputError> {
     let Target { image, differs } = target;
     let error = |source| OutputError::io("write", image.path())(source);
@@ -155,7 +190,7 @@ fn write_file(
             let _ = rustix::fs::fadvise(&image.file, 0, None, Advice::DontNeed);
         }
     }
-    debug_assert_eq!(image.file.metadata().map(|m| m.len()).unwrap_or(size), size);
+    stop.check()?;
     image.file.sync_all().map_err(error)?;
     Ok(image)
 }
@@ -164,7 +199,7 @@ fn digest(
     card: &CardBytes,
     pieces: Receiver<Arc<Piece>>,
     size: u64,
-    cancel: &Cancel,
+    stop: &Stop,
 ) -> Result<(Sum, Vec<RangeSum>), OutputError> {
     let mut whole = SparseDigest::default();
     let mut ranges = Vec::new();
@@ -175,10 +210,10 @@ fn digest(
         })?;
         ranges.extend(card.sums(&piece)?);
     }
-    // The empty rest of a large card takes seconds; do not make Ctrl-C wait.
+    // The empty rest of a large card takes seconds: nobody shall wait for it in vain.
     const STEP: u64 = 64 << 20;
     for end in (0..size).step_by(STEP as usize) {
-        cancel.check()?;
+        stop.check()?;
         whole.update(end.max(whole.position()), &[]);
     }
     Ok((whole.finish(size), ranges))
