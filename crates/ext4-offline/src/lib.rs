@@ -1,1 +1,42 @@
-//! .
+//! What no library does on an unmounted ext4 filesystem.
+//!
+//! - [`inspect`] tells what a filesystem is,
+//! - [`grow`] enlarges it to fill its partition,
+//! - [`recount`] corrects its counts of free blocks and inodes,
+//! - [`used_extents`] tells which bytes of it matter.
+//!
+//! ext2 and ext3 are the same format with fewer features, and welcome. Files
+//! are not this crate's business: it works on superblocks, group descriptors
+//! and bitmaps, and on one inode, the one that reserves descriptor blocks.
+//!
+//! All works on anything that a [`block_io`] trait stands for, which must
+//! begin where the filesystem does, such as a window on a partition. Whatever
+//! is damaged or not understood is refused, by name, before the first write.
+//! Nothing here knows the time: where one is written, it is asked for.
+//!
+//! The format's source is the kernel's `Documentation/filesystems/ext4`;
+//! fields have the names they have there.
+
+mod bitmap;
+mod checksum;
+mod error;
+mod features;
+mod filesystem;
+mod geometry;
+mod group_desc;
+mod grow;
+mod inode;
+mod inspect;
+mod recount;
+mod superblock;
+mod used;
+
+pub use error::{Error, Result};
+pub use features::{FEATURES, Feature, FeatureSet, Features};
+pub use geometry::{Backups, BaseMetadata, Geometry, MAX_GROUPS};
+pub use group_desc::{BLOCK_UNINIT, DescriptorTable, GroupDescriptor, INODE_UNINIT, INODE_ZEROED};
+pub use grow::{Grown, grow, grow_lazily};
+pub use inspect::{Info, Kind, inspect};
+pub use recount::recount;
+pub use superblock::Superblock;
+pub use used::used_extents;

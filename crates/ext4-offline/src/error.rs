@@ -1,0 +1,202 @@
+//! What can go wrong with a filesystem.
+
+/// The result of an operation on a filesystem.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// A filesystem could not be understood, mapped, counted or grown.
+///
+/// Whatever says that a filesystem is refused was found before the first
+/// write.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The storage underneath could not be read or written.
+    #[error(transparent)]
+    Storage(#[from] block_io::Error),
+    /// There is no ext2, ext3 or ext4 filesystem here.
+    #[error(
+        "no ext2, ext3 or ext4 filesystem: the superblock's magic number at byte 1080 \
+         is {magic:#06x}, not 0xef53; check that this is the right partition"
+    )]
+    NotExt {
+        /// What stands in place of the magic number.
+        magic: u16,
+    },
+    /// The superblock's checksum does not match.
+    #[error(
+        "the superblock is damaged: its checksum is {stored:#010x}, its bytes give \
+         {computed:#010x}; repair the filesystem with e2fsck"
+    )]
+    SuperblockChecksum {
+        /// The checksum in the superblock.
+        stored: u32,
+        /// The checksum of the superblock's bytes.
+        computed: u32,
+    },
+    /// A field of the superblock holds what cannot be.
+    #[error(
+        "the superblock is damaged: {field} is {value}, but {reason}; repair the filesystem \
+         with e2fsck"
+    )]
+    Superblock {
+        /// The field's name in the specification.
+        field: &'static str,
+        /// What it holds.
+        value: u64,
+        /// What it would have to be.
+        reason: &'static str,
+    },
+    /// A group descriptor's checksum does not match.
+    #[error(
+        "the descriptor of block group {group} is damaged: its checksum is {stored:#06x}, its \
+         bytes give {computed:#06x}; repair the filesystem with e2fsck"
+    )]
+    DescriptorChecksum {
+        /// The block group.
+        group: u32,
+        /// The checksum in the descriptor.
+        stored: u16,
+        /// The checksum of the descriptor's bytes.
+        computed: u16,
+    },
+    /// A field of a group descriptor holds what cannot be.
+    #[error(
+        "the descriptor of block group {group} is damaged: {field} is {value}, but {reason}; \
+         repair the filesystem with e2fsck"
+    )]
+    Descriptor {
+        /// The block group.
+        group: u32,
+        /// The field's name in the specification.
+        field: &'static str,
+        /// What it holds.
+        value: u64,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A bitmap's checksum does not match.
+    #[error(
+        "the {kind} bitmap of block group {group} (block {block}) is damaged: its checksum does \
+         not match; repair the filesystem with e2fsck"
+    )]
+    BitmapChecksum {
+        /// `block` or `inode`.
+        kind: &'static str,
+        /// The block group.
+        group: u32,
+        /// Where the bitmap is.
+        block: u64,
+    },
+    /// An inode's checksum does not match.
+    #[error(
+        "inode {inode} is damaged: its checksum is {stored:#010x}, its bytes give \
+         {computed:#010x}; repair the filesystem with e2fsck"
+    )]
+    InodeChecksum {
+        /// The inode's number.
+        inode: u32,
+        /// The checksum in the inode.
+        stored: u32,
+        /// The checksum of the inode's bytes.
+        computed: u32,
+    },
+    /// The inode that holds the reserved descriptor blocks is not as it must be.
+    #[error(
+        "the resize inode (inode 7) is damaged at block {block}: {reason}; repair the filesystem \
+         with e2fsck"
+    )]
+    ResizeInode {
+        /// The block that is wrong, or that holds what is wrong.
+        block: u64,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The filesystem is larger than what it is stored on.
+    #[error(
+        "the filesystem is {filesystem} bytes large, but only {storage} bytes are there; the \
+         image or partition is cut short"
+    )]
+    CutShort {
+        /// The filesystem's size in bytes.
+        filesystem: u64,
+        /// The storage's size in bytes.
+        storage: u64,
+    },
+    /// The filesystem has more block groups than this crate holds in memory.
+    #[error(
+        "the filesystem has or would have {groups} block groups, more than the {limit} handled"
+    )]
+    TooManyGroups {
+        /// How many groups.
+        groups: u64,
+        /// How many are handled.
+        limit: u32,
+    },
+    /// The filesystem uses a feature that stands in the operation's way.
+    #[error("cannot {operation} a filesystem with the feature {feature}{reason}")]
+    Feature {
+        /// `map`, `count` or `grow`.
+        operation: &'static str,
+        /// The feature's name as tune2fs prints it.
+        feature: String,
+        /// Why, or what to do; begins with punctuation, or is empty.
+        reason: &'static str,
+    },
+    /// The journal holds changes that the filesystem lacks.
+    #[error(
+        "cannot {operation} the filesystem: its journal was not replayed (needs_recovery); mount \
+         it once, or run e2fsck on it"
+    )]
+    NeedsRecovery {
+        /// `map`, `count` or `grow`.
+        operation: &'static str,
+    },
+    /// Deleted files that were still open wait for their removal.
+    #[error(
+        "cannot grow the filesystem: deleted files wait for their removal (orphan_present, or a \
+         list that begins with inode {first}); mount it once, or run e2fsck on it"
+    )]
+    Orphans {
+        /// The list's first inode; 0 if only the orphan file has any.
+        first: u32,
+    },
+    /// The filesystem is marked as having errors.
+    #[error("cannot grow the filesystem: it is marked as having errors; repair it with e2fsck")]
+    MarkedErroneous,
+    /// The filesystem was not unmounted cleanly.
+    #[error("cannot grow the filesystem: it was not unmounted cleanly; check it with e2fsck")]
+    NotClean,
+    /// The target is smaller than the filesystem is.
+    #[error(
+        "cannot shrink the filesystem from {current} to {target} bytes; choose a card or \
+         partition at least as large as it is"
+    )]
+    Shrink {
+        /// The filesystem's size in bytes.
+        current: u64,
+        /// The size that was asked for in bytes.
+        target: u64,
+    },
+    /// The storage is smaller than the target.
+    #[error(
+        "cannot grow the filesystem to {target} bytes: there are only {storage}; enlarge the \
+         partition first"
+    )]
+    NoSpace {
+        /// The size that was asked for in bytes.
+        target: u64,
+        /// The storage's size in bytes.
+        storage: u64,
+    },
+    /// A new block group would have no room for its own tables.
+    #[error(
+        "cannot grow the filesystem: block group {group} has no room for {blocks} blocks of \
+         metadata; grow it with resize2fs"
+    )]
+    NoRoomForTables {
+        /// The block group.
+        group: u32,
+        /// How many blocks its metadata takes.
+        blocks: u64,
+    },
+}

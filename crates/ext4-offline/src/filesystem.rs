@@ -1,0 +1,170 @@
+//! A filesystem that was opened and found consistent as far as its superblock
+//! and descriptors tell.
+
+use block_io::ReadAt;
+
+use crate::{
+    Error, Geometry, Result, Superblock,
+    bitmap::{self, Bitmap},
+    checksum::Checksums,
+    features::Operation,
+    group_desc::{BLOCK_UNINIT, DescriptorTable, GroupDescriptor, INODE_UNINIT},
+};
+
+/// The superblock and all descriptors of a filesystem, checked.
+#[derive(Debug, Clone)]
+pub(crate) struct Filesystem {
+    pub superblock: Superblock,
+    pub geometry: Geometry,
+    pub checksums: Checksums,
+    pub descriptors: DescriptorTable,
+}
+
+impl Filesystem {
+    /// Reads and checks what is needed for `operation`.
+    pub fn open(storage: &dyn ReadAt, operation: Operation) -> Result<Self> {
+        let superblock = Superblock::read(storage)?;
+        superblock.features().check(operation)?;
+        if superblock.features().needs_recovery() {
+            return Err(Error::NeedsRecovery { operation: operation.verb() });
+        }
+        let geometry = Geometry::of(&superblock)?;
+        if geometry.bytes() > storage.size() {
+            let (filesystem, storage) = (geometry.bytes(), storage.size());
+            return Err(Error::CutShort { filesystem, storage });
+        }
+        let checksums = Checksums::of(&superblock);
+        let descriptors = read_descriptors(storage, &geometry)?;
+        let filesystem = Filesystem { superblock, geometry, checksums, descriptors };
+        filesystem.check_descriptors()?;
+        Ok(filesystem)
+    }
+
+    /// Every descriptor's checksum, and that its tables lie in the filesystem
+    /// and on no superblock, each bitmap in a block of its own.
+    fn check_descriptors(&self) -> Result<()> {
+        let geometry = &self.geometry;
+        let mut tables = Vec::with_capacity(geometry.groups as usize * 3);
+        for group in 0..geometry.groups {
+            let descriptor = self.descriptors.get(group);
+            if let Some(computed) = self.checksums.descriptor(group, descriptor.as_bytes()) {
+                let stored = descriptor.bg_checksum();
+                if stored != computed {
+                    return Err(Error::DescriptorChecksum { group, stored, computed });
+                }
+            }
+            for (field, blocks) in bitmap::own_metadata(geometry, &descriptor) {
+                let wrong =
+                    |reason| Err(Error::Descriptor { group, field, value: blocks.start, reason });
+                if blocks.start <= geometry.superblock_block(0) || blocks.end > geometry.blocks {
+                    return wrong("that is not within the filesystem");
+                }
+                tables.push((blocks, group, field));
+            }
+            let counts = [
+                ("bg_free_inodes_count", descriptor.bg_free_inodes_count()),
+                ("bg_itable_unused", self.itable_unused(&descriptor)),
+            ];
+            for (field, count) in counts {
+                if count > geometry.inodes_per_group {
+                    let reason = "its group has not as many inodes";
+                    return Err(Error::Descriptor { group, field, value: count.into(), reason });
+                }
+            }
+        }
+        tables.sort_unstable_by_key(|(blocks, ..)| blocks.start);
+        for pair in tables.windows(2) {
+            if let [(before, ..), (after, group, field)] = pair
+                && before.end > after.start
+            {
+                let (group, field, value) = (*group, *field, after.start);
+                let reason = "another table is there too";
+                return Err(Error::Descriptor { group, field, value, reason });
+            }
+        }
+        Ok(())
+    }
+
+    fn flag(&self, descriptor: &GroupDescriptor, flag: u16) -> bool {
+        self.superblock.features().group_checksums() && descriptor.bg_flags() & flag != 0
+    }
+
+    /// Whether the group's block bitmap is to be computed, not read.
+    pub fn block_uninit(&self, descriptor: &GroupDescriptor) -> bool {
+        self.flag(descriptor, BLOCK_UNINIT)
+    }
+
+    /// Whether the group's inode bitmap is to be computed, not read.
+    pub fn inode_uninit(&self, descriptor: &GroupDescriptor) -> bool {
+        self.flag(descriptor, INODE_UNINIT)
+    }
+
+    /// How many inodes at the end of the group's table were never used.
+    pub fn itable_unused(&self, descriptor: &GroupDescriptor) -> u32 {
+        match self.superblock.features().group_checksums() {
+            true if self.inode_uninit(descriptor) => self.geometry.inodes_per_group,
+            true => descriptor.bg_itable_unused(),
+            false => 0,
+        }
+    }
+
+    /// A group's block bitmap, read and checked, or computed.
+    pub fn block_bitmap(&self, storage: &dyn ReadAt, group: u32) -> Result<Bitmap> {
+        let descriptor = self.descriptors.get(group);
+        if self.block_uninit(&descriptor) {
+            return Ok(bitmap::metadata_only(&self.geometry, group, &descriptor));
+        }
+        let block = descriptor.bg_block_bitmap();
+        let bitmap = Bitmap::new(self.read_block(storage, block)?);
+        let checksum = self.block_bitmap_checksum(&bitmap);
+        if checksum.is_some_and(|computed| {
+            descriptor.fit_checksum(computed) != descriptor.bg_block_bitmap_csum()
+        }) {
+            return Err(Error::BitmapChecksum { kind: "block", group, block });
+        }
+        Ok(bitmap)
+    }
+
+    /// A group's inode bitmap, read and checked, or computed.
+    pub fn inode_bitmap(&self, storage: &dyn ReadAt, group: u32) -> Result<Bitmap> {
+        let descriptor = self.descriptors.get(group);
+        if self.inode_uninit(&descriptor) {
+            return Ok(bitmap::no_inodes(&self.geometry));
+        }
+        let block = descriptor.bg_inode_bitmap();
+        let bitmap = Bitmap::new(self.read_block(storage, block)?);
+        let checksum = self.inode_bitmap_checksum(&bitmap);
+        if checksum.is_some_and(|computed| {
+            descriptor.fit_checksum(computed) != descriptor.bg_inode_bitmap_csum()
+        }) {
+            return Err(Error::BitmapChecksum { kind: "inode", group, block });
+        }
+        Ok(bitmap)
+    }
+
+    pub fn block_bitmap_checksum(&self, bitmap: &Bitmap) -> Option<u32> {
+        self.checksums.bitmap(bitmap.covered(self.geometry.clusters_per_group()))
+    }
+
+    pub fn inode_bitmap_checksum(&self, bitmap: &Bitmap) -> Option<u32> {
+        self.checksums.bitmap(bitmap.covered(self.geometry.inodes_per_group))
+    }
+
+    /// Reads a block.
+    pub fn read_block(&self, storage: &dyn ReadAt, block: u64) -> Result<Vec<u8>> {
+        let geometry = &self.geometry;
+        Ok(storage.read_vec(geometry.offset(block), geometry.block_size as usize)?)
+    }
+}
+
+fn read_descriptors(storage: &dyn ReadAt, geometry: &Geometry) -> Result<DescriptorTable> {
+    let leading = geometry.leading_descriptor_blocks().min(geometry.descriptor_blocks());
+    let size = geometry.block_size as usize;
+    let mut bytes =
+        storage.read_vec(geometry.offset(geometry.descriptor_block(0)), leading as usize * size)?;
+    for index in leading..geometry.descriptor_blocks() {
+        bytes.extend(storage.read_vec(geometry.offset(geometry.descriptor_block(index)), size)?);
+    }
+    bytes.truncate(geometry.groups as usize * geometry.descriptor_size as usize);
+    Ok(DescriptorTable::new(geometry.descriptor_size, bytes))
+}

@@ -1,0 +1,129 @@
+//! The geometry after growing.
+
+use crate::{Error, Features, Geometry, MAX_GROUPS, Result};
+
+/// A last group must have room for as many blocks besides its metadata.
+const LEAST_USEFUL_BLOCKS: u64 = 50;
+
+/// The geometry that `old` gets when it grows to at most `blocks` blocks.
+/// It is the same if there is nothing to gain.
+pub(super) fn grown(old: &Geometry, features: &Features, blocks: u64) -> Result<Geometry> {
+    let limit = if features.bits64() { u64::MAX } else { u32::MAX.into() };
+    let mut new = with_blocks(old, blocks.min(limit))?;
+    // A last group that is cut short must be worth having.
+    let last = new.groups - 1;
+    let room = u64::from(new.group_blocks(last));
+    if new.groups > old.groups
+        && room < u64::from(new.blocks_per_group)
+        && room < metadata_blocks(&new, last) + LEAST_USEFUL_BLOCKS
+    {
+        new = with_blocks(old, new.group_start(last))?;
+    }
+    if new.blocks <= old.blocks {
+        return Ok(old.clone());
+    }
+    for group in old.groups..new.groups {
+        let blocks = metadata_blocks(&new, group);
+        if blocks > new.group_blocks(group).into() {
+            return Err(Error::NoRoomForTables { group, blocks });
+        }
+    }
+    Ok(new)
+}
+
+fn with_blocks(old: &Geometry, blocks: u64) -> Result<Geometry> {
+    let mut new = Geometry { blocks, ..old.clone() };
+    let first = u64::from(old.first_data_block);
+    let groups = blocks.saturating_sub(first).div_ceil(old.blocks_per_group.into());
+    // Inodes are counted with 32 bits.
+    let most = u32::MAX / old.inodes_per_group;
+    if groups > most.into() {
+        new.blocks = new.group_start(most);
+    }
+    new.groups = match u32::try_from(groups.min(most.into())) {
+        Ok(groups) if groups <= MAX_GROUPS => groups,
+        _ => return Err(Error::TooManyGroups { groups, limit: MAX_GROUPS }),
+    };
+    if old.first_meta_bg.is_none() {
+        let area = old.descriptor_blocks() + old.reserved_gdt_blocks;
+        match area.checked_sub(new.descriptor_blocks()) {
+            // The descriptors' area stays as large as it is.
+            Some(left) => new.reserved_gdt_blocks = left,
+            None => {
+                new.first_meta_bg = Some(area);
+                new.reserved_gdt_blocks = 0;
+            }
+        }
+    }
+    Ok(new)
+}
+
+fn metadata_blocks(geometry: &Geometry, group: u32) -> u64 {
+    u64::from(geometry.base_metadata(group).blocks()) + 2 + u64::from(geometry.inode_table_blocks())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Backups;
+
+    const FULL: u64 = 32768;
+
+    fn old() -> Geometry {
+        Geometry {
+            block_size: 4096,
+            blocks: 3 * FULL + 5000,
+            first_data_block: 0,
+            blocks_per_group: 32768,
+            cluster_blocks: 1,
+            inodes_per_group: 8192,
+            inode_size: 256,
+            descriptor_size: 32,
+            groups: 4,
+            reserved_gdt_blocks: 2,
+            first_meta_bg: None,
+            backups: Backups::Sparse,
+        }
+    }
+
+    fn to(blocks: u64) -> Geometry {
+        grown(&old(), &Features::default(), blocks).unwrap()
+    }
+
+    #[test]
+    fn fills_the_last_group_and_adds_more() {
+        assert_eq!(to(3 * FULL + 5001).groups, 4);
+        assert_eq!(to(6 * FULL).groups, 6);
+        assert_eq!(to(3 * FULL + 5000), old());
+    }
+
+    #[test]
+    fn drops_a_last_group_not_worth_having() {
+        // Group 4 holds no backup: two bitmaps and 512 blocks of inodes.
+        assert_eq!(to(4 * FULL + 514 + 49).blocks, 4 * FULL);
+        assert_eq!(to(4 * FULL + 514 + 50).blocks, 4 * FULL + 564);
+        // Group 5 holds one: 1 + 1 + 2 blocks more.
+        assert_eq!(to(5 * FULL + 518 + 49).blocks, 5 * FULL);
+        assert_eq!(to(5 * FULL + 518 + 50).groups, 6);
+    }
+
+    #[test]
+    fn takes_reserved_blocks_then_meta_groups() {
+        // 128 descriptors per block; three blocks in all.
+        assert_eq!(to(128 * FULL).reserved_gdt_blocks, 2);
+        assert_eq!(to(129 * FULL).reserved_gdt_blocks, 1);
+        let full = to(384 * FULL);
+        assert_eq!((full.reserved_gdt_blocks, full.first_meta_bg), (0, None));
+        assert_eq!(to(385 * FULL).first_meta_bg, Some(3));
+        // If the group that would need them is dropped, it stays as it was.
+        assert_eq!(to(384 * FULL + 100).first_meta_bg, None);
+    }
+
+    #[test]
+    fn stays_within_32_bits() {
+        assert_eq!(to(1 << 33).blocks, u64::from(u32::MAX));
+        let few = Geometry { inodes_per_group: 65528, inode_size: 128, ..old() };
+        let bits64 = Features { incompat: 0x80, ..Features::default() };
+        assert_eq!(grown(&few, &bits64, 1 << 33).unwrap().groups, u32::MAX / 65528);
+    }
+}

@@ -1,0 +1,114 @@
+//! Counting what is free.
+
+use block_io::{ReadAt, WriteAt};
+
+use crate::{
+    Result,
+    bitmap::Bitmap,
+    features::Operation,
+    filesystem::Filesystem,
+    group_desc::GroupDescriptor,
+    inode::{S_IFDIR, S_IFMT},
+    superblock::OFFSET,
+};
+
+/// How many bytes of an inode table are read at a time.
+const CHUNK: u64 = 1 << 20;
+
+/// Counts free blocks, free inodes and directories anew, from the bitmaps and
+/// the inodes, and corrects descriptors and superblock where they differ.
+/// Tells whether anything did.
+///
+/// Replaying a journal leaves the superblock's counts as old as the last
+/// unmount: the kernel counts at mount, others have to ask for it.
+///
+/// Backups of the superblock and the descriptors are left alone, as the
+/// kernel leaves them.
+///
+/// # Errors
+/// As for opening: damage or an unknown feature, before the first write; a
+/// bitmap whose checksum does not match, which counting would only cover up.
+pub fn recount(storage: &dyn WriteAt) -> Result<bool> {
+    let mut fs = Filesystem::open(storage, Operation::Count)?;
+    let geometry = fs.geometry.clone();
+    let (mut free_blocks, mut free_inodes) = (0u64, 0u64);
+    let mut changed_blocks = Vec::new();
+    for group in 0..geometry.groups {
+        let before = fs.descriptors.get(group);
+        let mut after = count_group(&fs, storage, group, &before)?;
+        free_blocks += u64::from(after.bg_free_blocks_count());
+        free_inodes += u64::from(after.bg_free_inodes_count());
+        if after != before {
+            after.update_checksum(group, &fs.checksums);
+            fs.descriptors.set(group, &after);
+            changed_blocks.push(group / geometry.descriptors_per_block());
+        }
+    }
+    changed_blocks.dedup();
+
+    let before = fs.superblock.clone();
+    fs.superblock.set_s_free_blocks_count(free_blocks * u64::from(geometry.cluster_blocks));
+    // No more than s_inodes_count, which is checked to fit.
+    fs.superblock.set_s_free_inodes_count(free_inodes as u32);
+    if changed_blocks.is_empty() && fs.superblock == before {
+        return Ok(false);
+    }
+    fs.superblock.update_checksum();
+    for index in changed_blocks {
+        let offset = geometry.offset(geometry.descriptor_block(index));
+        storage.write_at(offset, &fs.descriptors.block(index, &geometry))?;
+    }
+    storage.write_at(OFFSET, fs.superblock.as_bytes())?;
+    Ok(true)
+}
+
+/// The group's descriptor with all counts as they should be.
+fn count_group(
+    fs: &Filesystem,
+    storage: &dyn ReadAt,
+    group: u32,
+    descriptor: &GroupDescriptor,
+) -> Result<GroupDescriptor> {
+    let mut counted = *descriptor;
+    let clusters = fs.geometry.group_clusters(group);
+    let used = fs.block_bitmap(storage, group)?.count_set(clusters);
+    counted.set_bg_free_blocks_count(clusters - used);
+
+    let inodes = fs.geometry.inodes_per_group;
+    let bitmap = fs.inode_bitmap(storage, group)?;
+    counted.set_bg_free_inodes_count(inodes - bitmap.count_set(inodes));
+    counted.set_bg_used_dirs_count(directories(fs, storage, descriptor, &bitmap)?);
+
+    // An inode in use is not in the part that was never used.
+    let last_used = bitmap.runs(inodes).last().map_or(0, |run| run.end);
+    if last_used > inodes - fs.itable_unused(descriptor) {
+        counted.set_bg_itable_unused(inodes - last_used);
+    }
+    Ok(counted)
+}
+
+/// How many of the inodes in use are directories.
+fn directories(
+    fs: &Filesystem,
+    storage: &dyn ReadAt,
+    descriptor: &GroupDescriptor,
+    bitmap: &Bitmap,
+) -> Result<u32> {
+    let size = u64::from(fs.geometry.inode_size);
+    let table = fs.geometry.offset(descriptor.bg_inode_table());
+    let per_chunk = (CHUNK / size) as usize;
+    let mut count = 0;
+    for run in bitmap.runs(fs.geometry.inodes_per_group) {
+        for start in run.clone().step_by(per_chunk) {
+            let inodes = u64::from(run.end - start).min(per_chunk as u64);
+            let bytes =
+                storage.read_vec(table + u64::from(start) * size, (inodes * size) as usize)?;
+            count += bytes
+                .chunks_exact(size as usize)
+                .filter_map(|inode| inode.first_chunk::<2>())
+                .filter(|mode| u16::from_le_bytes(**mode) & S_IFMT == S_IFDIR)
+                .count() as u32;
+        }
+    }
+    Ok(count)
+}

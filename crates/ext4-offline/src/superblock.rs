@@ -1,0 +1,255 @@
+//! The superblock.
+//!
+//! Source of all offsets: the kernel's
+//! `Documentation/filesystems/ext4/super.rst`.
+
+use block_io::ReadAt;
+
+use crate::{Error, Features, Result, checksum::crc32c};
+
+/// Where the primary superblock is, in bytes.
+pub const OFFSET: u64 = 1024;
+/// The size of a superblock in bytes.
+pub const SIZE: usize = 1024;
+const MAGIC: u16 = 0xef53;
+const CHECKSUM: usize = 0x3fc;
+
+/// `s_state`: unmounted cleanly.
+pub(crate) const STATE_VALID: u16 = 1;
+/// `s_state`: errors were found.
+pub(crate) const STATE_ERROR: u16 = 2;
+
+/// A superblock: its 1024 bytes, read and changed field by field.
+///
+/// Fields have their names in the specification; those with a low and a high
+/// half are one here.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Superblock {
+    raw: [u8; SIZE],
+}
+
+impl std::fmt::Debug for Superblock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Superblock")
+            .field("s_blocks_count", &self.s_blocks_count())
+            .field("s_inodes_count", &self.s_inodes_count())
+            .field("features", &self.features().to_string())
+            .finish_non_exhaustive()
+    }
+}
+
+macro_rules! fields {
+    ($($(#[$doc:meta])* $name:ident $(/ $set:ident)?: $type:ty = $offset:literal;)*) => {$(
+        $(#[$doc])*
+        pub fn $name(&self) -> $type {
+            <$type>::from_le_bytes(self.bytes::<$offset, { size_of::<$type>() }>())
+        }
+        $(pub(crate) fn $set(&mut self, value: $type) {
+            self.set_bytes::<$offset, { size_of::<$type>() }>(value.to_le_bytes());
+        })?
+    )*};
+}
+
+macro_rules! halves {
+    ($($(#[$doc:meta])* $name:ident / $set:ident = $low:literal, $high:literal;)*) => {$(
+        $(#[$doc])*
+        pub fn $name(&self) -> u64 {
+            let low = u64::from(u32::from_le_bytes(self.bytes::<$low, 4>()));
+            match self.features().bits64() {
+                true => u64::from(u32::from_le_bytes(self.bytes::<$high, 4>())) << 32 | low,
+                false => low,
+            }
+        }
+        /// The high half is only touched where the feature `64bit` gives it meaning.
+        pub(crate) fn $set(&mut self, value: u64) {
+            self.set_bytes::<$low, 4>((value as u32).to_le_bytes());
+            if self.features().bits64() {
+                self.set_bytes::<$high, 4>(((value >> 32) as u32).to_le_bytes());
+            }
+        }
+    )*};
+}
+
+impl Superblock {
+    fn bytes<const OFFSET: usize, const N: usize>(&self) -> [u8; N] {
+        const { assert!(OFFSET + N <= SIZE) };
+        let mut bytes = [0; N];
+        bytes.copy_from_slice(&self.raw[OFFSET..OFFSET + N]);
+        bytes
+    }
+
+    fn set_bytes<const OFFSET: usize, const N: usize>(&mut self, bytes: [u8; N]) {
+        const { assert!(OFFSET + N <= SIZE) };
+        self.raw[OFFSET..OFFSET + N].copy_from_slice(&bytes);
+    }
+
+    fields! {
+        /// Total number of inodes.
+        s_inodes_count / set_s_inodes_count: u32 = 0x0;
+        /// Number of free inodes.
+        s_free_inodes_count / set_s_free_inodes_count: u32 = 0x10;
+        /// First block of group 0: 1 with blocks of 1 KiB, else 0.
+        s_first_data_block: u32 = 0x14;
+        /// The block size is 2 to the power of 10 plus this.
+        s_log_block_size: u32 = 0x18;
+        /// The cluster size is 2 to the power of 10 plus this (`bigalloc`).
+        s_log_cluster_size: u32 = 0x1c;
+        /// Blocks per group.
+        s_blocks_per_group: u32 = 0x20;
+        /// Clusters per group (`bigalloc`).
+        s_clusters_per_group: u32 = 0x24;
+        /// Inodes per group.
+        s_inodes_per_group: u32 = 0x28;
+        /// Time of the last write, in seconds since 1970.
+        s_wtime / set_s_wtime: u32 = 0x30;
+        /// 0xef53.
+        s_magic: u16 = 0x38;
+        /// Bits: 1 unmounted cleanly, 2 errors found, 4 orphans being removed.
+        s_state / set_s_state: u16 = 0x3a;
+        /// 0: fixed inode size and no features; 1: all that came later.
+        s_rev_level: u32 = 0x4c;
+        /// Size of an inode in bytes.
+        s_inode_size: u16 = 0x58;
+        /// The group this copy of the superblock is in.
+        s_block_group_nr / set_s_block_group_nr: u16 = 0x5a;
+        /// See [`features`](Self::features).
+        s_feature_compat / set_s_feature_compat: u32 = 0x5c;
+        /// See [`features`](Self::features).
+        s_feature_incompat / set_s_feature_incompat: u32 = 0x60;
+        /// See [`features`](Self::features).
+        s_feature_ro_compat: u32 = 0x64;
+        /// Descriptor blocks reserved for growing, after those in use.
+        s_reserved_gdt_blocks / set_s_reserved_gdt_blocks: u16 = 0xce;
+        /// First inode of the list of orphans.
+        s_last_orphan: u32 = 0xe8;
+        /// Size of a group descriptor in bytes (`64bit`).
+        s_desc_size: u16 = 0xfe;
+        /// First descriptor block that is in its own meta group (`meta_bg`).
+        s_first_meta_bg / set_s_first_meta_bg: u32 = 0x104;
+        /// A flexible group has 2 to the power of this groups.
+        s_log_groups_per_flex: u8 = 0x174;
+        /// The kind of `metadata_csum` checksums; only 1 (CRC-32C) exists.
+        s_checksum_type: u8 = 0x175;
+        /// Clusters taken by metadata; 0: to be computed by who needs it.
+        s_overhead_clusters / set_s_overhead_clusters: u32 = 0x248;
+        /// The seed of all checksums (`metadata_csum_seed`).
+        s_checksum_seed: u32 = 0x270;
+        /// The high byte of the time of the last write.
+        s_wtime_hi / set_s_wtime_hi: u8 = 0x274;
+        /// CRC-32C of all bytes before it.
+        s_checksum: u32 = 0x3fc;
+    }
+
+    halves! {
+        /// Total number of blocks.
+        s_blocks_count / set_s_blocks_count = 0x4, 0x150;
+        /// Blocks that only root may use.
+        s_r_blocks_count / set_s_r_blocks_count = 0x8, 0x154;
+        /// Number of free blocks.
+        s_free_blocks_count / set_s_free_blocks_count = 0xc, 0x158;
+    }
+
+    /// The filesystem's UUID.
+    pub fn s_uuid(&self) -> [u8; 16] {
+        self.bytes::<0x68, 16>()
+    }
+
+    /// The label, as it is: up to 16 bytes, padded with zeros.
+    pub fn s_volume_name(&self) -> [u8; 16] {
+        self.bytes::<0x78, 16>()
+    }
+
+    /// Where it was mounted last, as it is: padded with zeros.
+    pub fn s_last_mounted(&self) -> [u8; 64] {
+        self.bytes::<0x88, 64>()
+    }
+
+    /// The two groups with backups (`sparse_super2`); 0: none.
+    pub fn s_backup_bgs(&self) -> [u32; 2] {
+        [u32::from_le_bytes(self.bytes::<0x24c, 4>()), u32::from_le_bytes(self.bytes::<0x250, 4>())]
+    }
+
+    /// All features. A filesystem of revision 0 has none.
+    pub fn features(&self) -> Features {
+        match self.s_rev_level() {
+            0 => Features::default(),
+            _ => Features {
+                compat: self.s_feature_compat(),
+                incompat: self.s_feature_incompat(),
+                ro_compat: self.s_feature_ro_compat(),
+            },
+        }
+    }
+
+    /// Its bytes.
+    pub fn as_bytes(&self) -> &[u8; SIZE] {
+        &self.raw
+    }
+
+    /// Reads the primary superblock.
+    ///
+    /// # Errors
+    /// [`Error::Storage`], [`Error::NotExt`], and as
+    /// [`verify_checksum`](Self::verify_checksum).
+    pub fn read(storage: &dyn ReadAt) -> Result<Self> {
+        let mut raw = [0; SIZE];
+        if storage.size() < OFFSET + SIZE as u64 {
+            return Err(Error::NotExt { magic: 0 });
+        }
+        storage.read_at(OFFSET, &mut raw)?;
+        let superblock = Superblock { raw };
+        match superblock.s_magic() {
+            MAGIC => {}
+            magic => return Err(Error::NotExt { magic }),
+        }
+        superblock.verify_checksum()?;
+        Ok(superblock)
+    }
+
+    /// Errors if there is a checksum and it does not match.
+    ///
+    /// # Errors
+    /// [`Error::SuperblockChecksum`], or [`Error::Superblock`] if the kind of
+    /// checksum is unknown.
+    pub fn verify_checksum(&self) -> Result<()> {
+        if !self.features().metadata_csum() {
+            return Ok(());
+        }
+        if self.s_checksum_type() != 1 {
+            return Err(Error::Superblock {
+                field: "s_checksum_type",
+                value: self.s_checksum_type().into(),
+                reason: "only 1 (CRC-32C) is known",
+            });
+        }
+        let (stored, computed) = (self.s_checksum(), self.computed_checksum());
+        match stored == computed {
+            true => Ok(()),
+            false => Err(Error::SuperblockChecksum { stored, computed }),
+        }
+    }
+
+    fn computed_checksum(&self) -> u32 {
+        crc32c(!0, &self.raw[..CHECKSUM])
+    }
+
+    /// Makes the checksum match, where there is one.
+    pub(crate) fn update_checksum(&mut self) {
+        if self.features().metadata_csum() {
+            let checksum = self.computed_checksum();
+            self.set_bytes::<CHECKSUM, 4>(checksum.to_le_bytes());
+        }
+    }
+
+    /// The copy of this superblock that belongs into another group.
+    ///
+    /// It does not claim to be clean: who comes to need it should check the
+    /// filesystem in full, and libext2fs marks its backups likewise.
+    pub(crate) fn backup(&self, group: u32) -> Superblock {
+        let mut backup = self.clone();
+        backup.set_s_block_group_nr(group as u16);
+        backup.set_s_state(self.s_state() & !STATE_VALID);
+        backup.update_checksum();
+        backup
+    }
+}

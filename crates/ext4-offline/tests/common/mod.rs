@@ -1,0 +1,255 @@
+//! Filesystems made by mke2fs, and e2fsprogs to judge what became of them.
+#![allow(dead_code, missing_docs)]
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use block_io::{FileStorage, ReadAt};
+use tempfile::TempDir;
+
+pub const KIB: u64 = 1 << 10;
+pub const MIB: u64 = 1 << 20;
+pub const GIB: u64 = 1 << 30;
+/// 2026-01-01.
+pub const NOW: u32 = 1_767_225_600;
+
+/// Runs one of e2fsprogs' tools.
+pub fn run(tool: &str, arguments: &[&str]) -> Output {
+    let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
+    match Command::new(tool).args(arguments).env("PATH", path).env("LC_ALL", "C").output() {
+        Ok(output) => output,
+        Err(error) => panic!("cannot run {tool}: {error}; install the Debian package e2fsprogs"),
+    }
+}
+
+/// Runs a tool that must succeed, and returns what it printed.
+pub fn output_of(tool: &str, arguments: &[&str]) -> String {
+    let output = run(tool, arguments);
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(output.status.success(), "{tool} {arguments:?} failed:\n{text}");
+    text
+}
+
+/// A filesystem in a file, with some files in it.
+pub struct Image {
+    pub dir: TempDir,
+    pub path: PathBuf,
+}
+
+impl Image {
+    /// Makes a filesystem of `size` bytes.
+    pub fn make(arguments: &str, size: u64) -> Image {
+        let dir = TempDir::with_prefix("ext4-offline-").unwrap();
+        let tree = dir.path().join("tree");
+        populate(&tree);
+        let path = dir.path().join("image");
+        fs::File::create(&path).unwrap().set_len(size).unwrap();
+        let image = Image { dir, path };
+        let mut all: Vec<&str> = arguments.split_whitespace().collect();
+        all.extend(["-q", "-F", "-d", tree.to_str().unwrap(), image.path()]);
+        output_of("mke2fs", &all);
+        if arguments.contains("quota") {
+            // mke2fs does not account for what -d brings.
+            run("e2fsck", &["-f", "-y", image.path()]);
+        }
+        assert_clean(&image.path, &[], &format!("mke2fs {arguments}, {size} bytes"));
+        image
+    }
+
+    pub fn path(&self) -> &str {
+        self.path.to_str().unwrap()
+    }
+
+    /// A copy of it beside it.
+    pub fn copy(&self, name: &str) -> PathBuf {
+        let copy = self.dir.path().join(name);
+        output_of("cp", &["--sparse=always", self.path(), copy.to_str().unwrap()]);
+        copy
+    }
+
+    pub fn set_len(&self, size: u64) {
+        fs::OpenOptions::new().write(true).open(&self.path).unwrap().set_len(size).unwrap();
+    }
+
+    /// Makes the file larger; what is added holds no zeros.
+    pub fn extend_with_garbage(&self, size: u64) {
+        let mut file = fs::OpenOptions::new().append(true).open(&self.path).unwrap();
+        let from = file.seek(SeekFrom::End(0)).unwrap();
+        let garbage = vec![0xa5; MIB as usize];
+        let mut left = size.saturating_sub(from);
+        while left > 0 {
+            let part = left.min(MIB) as usize;
+            file.write_all(&garbage[..part]).unwrap();
+            left -= part as u64;
+        }
+    }
+
+    pub fn open(&self) -> FileStorage {
+        FileStorage::open_writable(&self.path).unwrap()
+    }
+
+    /// What all files hold, by path.
+    pub fn contents(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        contents(&self.path)
+    }
+}
+
+/// Files of several sizes, among them some with holes, in many directories.
+fn populate(tree: &Path) {
+    for directory in 0..12 {
+        let directory = tree.join(format!("directory-{directory}"));
+        fs::create_dir_all(&directory).unwrap();
+        for (number, size) in [0, 1, 59, 1000, 5000, 70_000].into_iter().enumerate() {
+            let bytes: Vec<u8> = (0..size).map(|i| (i * (number + 7) % 251) as u8).collect();
+            fs::write(directory.join(format!("file-{number}")), bytes).unwrap();
+        }
+    }
+    let mut sparse = fs::File::create(tree.join("sparse")).unwrap();
+    sparse.write_all(b"begin").unwrap();
+    sparse.seek(SeekFrom::Start(300 * KIB)).unwrap();
+    sparse.write_all(b"end").unwrap();
+    std::os::unix::fs::symlink("directory-3/file-4", tree.join("link")).unwrap();
+}
+
+/// What all files of a filesystem hold, by path, as debugfs reads them.
+pub fn contents(image: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let dump = TempDir::with_prefix("ext4-offline-dump-").unwrap();
+    let request = format!("rdump / {}", dump.path().display());
+    output_of("debugfs", &["-R", &request, image.to_str().unwrap()]);
+    let mut found = BTreeMap::new();
+    let mut directories = vec![dump.path().to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).unwrap() {
+            let entry = entry.unwrap();
+            let path = entry.path();
+            let kind = entry.file_type().unwrap();
+            let bytes = if kind.is_dir() {
+                directories.push(path.clone());
+                b"a directory".to_vec()
+            } else if kind.is_symlink() {
+                fs::read_link(&path).unwrap().into_os_string().into_encoded_bytes()
+            } else {
+                fs::read(&path).unwrap()
+            };
+            found.insert(path.strip_prefix(dump.path()).unwrap().to_owned(), bytes);
+        }
+    }
+    assert!(found.len() > 80, "debugfs found only {} files", found.len());
+    found
+}
+
+/// Panics unless e2fsck finds nothing to say. Exit code 0 is not enough: stale
+/// counts, for one, are reported but not counted as errors.
+pub fn assert_clean(image: &Path, options: &[&str], context: &str) {
+    let mut arguments = vec!["-f", "-n"];
+    arguments.extend(options);
+    arguments.push(image.to_str().unwrap());
+    let output = run("e2fsck", &arguments);
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stderr),
+        String::from_utf8_lossy(&output.stdout)
+    );
+    let expected = |line: &str| {
+        line.is_empty()
+            || line.starts_with("e2fsck 1.")
+            || (1..=5).any(|pass| line.starts_with(&format!("Pass {pass}: Checking ")))
+            || (line.contains(" files (")
+                && line.contains("% non-contiguous), ")
+                && line.ends_with(" blocks"))
+    };
+    assert!(
+        output.status.success() && text.lines().all(expected) && text.contains("Pass 5"),
+        "{context}: e2fsck {options:?}:\n{text}"
+    );
+}
+
+/// Panics unless e2fsck finds nothing to say when it takes the superblock and
+/// the descriptors from a backup. Does nothing if there is none.
+pub fn assert_clean_from_backup(image: &Path, context: &str) {
+    let Some((group, block, size)) = first_backup(image) else { return };
+    let options = ["-b", &block.to_string(), "-B", &size.to_string()];
+    assert_clean(image, &options, &format!("{context}, backup in group {group}"));
+}
+
+fn first_backup(image: &Path) -> Option<(u32, u64, u32)> {
+    let geometry = geometry(image);
+    let group = *geometry.backup_groups().first()?;
+    Some((group, geometry.superblock_block(group), geometry.block_size))
+}
+
+pub fn geometry(image: &Path) -> ext4_offline::Geometry {
+    let storage = FileStorage::open(image).unwrap();
+    ext4_offline::Geometry::of(&ext4_offline::Superblock::read(&storage).unwrap()).unwrap()
+}
+
+/// The counts that growing decides, as dumpe2fs prints them.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Counts {
+    pub blocks: u64,
+    pub inodes: u64,
+    pub reserved: u64,
+    pub groups: usize,
+}
+
+pub fn counts(image: &Path) -> Counts {
+    let text = output_of("dumpe2fs", &[image.to_str().unwrap()]);
+    let value = |name: &str| {
+        let line = text.lines().find(|line| line.starts_with(name)).unwrap();
+        line[name.len()..].trim().parse().unwrap()
+    };
+    Counts {
+        blocks: value("Block count:"),
+        inodes: value("Inode count:"),
+        reserved: value("Reserved block count:"),
+        groups: text.lines().filter(|line| line.starts_with("Group ")).count(),
+    }
+}
+
+/// Numbers that look random, the same in every run.
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (self.0 >> 33) % limit
+    }
+
+    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[self.below(from.len() as u64) as usize]
+    }
+}
+
+/// Whether the longer tests were asked for.
+pub fn thorough() -> bool {
+    std::env::var_os("NODECARD_THOROUGH").is_some_and(|value| value == "1")
+}
+
+/// A card full of garbage, except for the bytes that are said to be used.
+pub fn card_with_garbage(image: &Path, used: &block_io::Extents, card: &Path) {
+    let source = FileStorage::open(image).unwrap();
+    let mut file = fs::File::create(card).unwrap();
+    let garbage = vec![0xa5; MIB as usize];
+    for _ in 0..source.size().div_ceil(MIB) {
+        file.write_all(&garbage).unwrap();
+    }
+    file.set_len(source.size()).unwrap();
+    for range in used.iter() {
+        let mut at = range.start;
+        while at < range.end {
+            let part = (range.end - at).min(MIB) as usize;
+            file.seek(SeekFrom::Start(at)).unwrap();
+            file.write_all(&source.read_vec(at, part).unwrap()).unwrap();
+            at += part as u64;
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What the kernel makes of a grown filesystem. Needs root; says so if it is
+//! not, and checks nothing then.
+#![allow(missing_docs)]
+
+mod common;
+
+use common::*;
+use ext4_offline::grow;
+
+/// A mount that ends with the test.
+struct Mounted<'a>(&'a str);
+
+impl Drop for Mounted<'_> {
+    fn drop(&mut self) {
+        run("umount", &[self.0]);
+    }
+}
+
+#[test]
+fn mounts_it_and_uses_the_new_blocks() {
+    let id = run("id", &["-u"]);
+    if id.stdout.trim_ascii() != b"0" {
+        eprintln!("NOT CHECKED: mounting needs root, so the kernel was not asked");
+        return;
+    }
+    for (arguments, to) in [
+        ("-t ext4 -O ^metadata_csum,^64bit,uninit_bg -b 1024", 200 * MIB),
+        ("-t ext4 -O metadata_csum,64bit,orphan_file -b 4096", 400 * MIB),
+        ("-t ext4 -O ^metadata_csum,^64bit,^uninit_bg -b 1024", 200 * MIB),
+        // To be converted to meta_bg.
+        ("-t ext4 -O metadata_csum,64bit,^resize_inode -b 1024", 700 * MIB),
+        ("-t ext4 -O ^metadata_csum,^64bit -b 1024 -E resize=300000", 700 * MIB),
+    ] {
+        let image = Image::make(arguments, 24 * MIB);
+        let before = image.contents();
+        image.set_len(to);
+        grow(&image.open(), to, NOW).unwrap();
+
+        let point = image.dir.path().join("mounted");
+        std::fs::create_dir(&point).unwrap();
+        output_of("mount", &["-o", "loop", image.path(), point.to_str().unwrap()]);
+        let mounted = Mounted(point.to_str().unwrap());
+        // More than there was room for before, in many directories and so groups.
+        for number in 0..64 {
+            let directory = point.join(format!("new-{number}"));
+            std::fs::create_dir(&directory).unwrap();
+            std::fs::write(directory.join("file"), vec![number; MIB as usize]).unwrap();
+        }
+        output_of("sync", &["-f", mounted.0]);
+        for number in 0..64 {
+            std::fs::remove_dir_all(point.join(format!("new-{number}"))).unwrap();
+        }
+        drop(mounted);
+        assert_clean(&image.path, &[], arguments);
+        assert_eq!(image.contents(), before, "{arguments}");
+    }
+}
