@@ -1,8 +1,23 @@
 //! The profile of a cluster: YAML to a validated cluster, and each of its nodes
 //! to the file edits that make a card that node's.
+//!
+//! [`Cluster::load`] reads a profile and tells everything that is wrong with it,
+//! with the places. [`render_shared`] and [`render_node`] look at the system in an
+//! image through [`System`] and return [`FileEdit`]s: they change nothing.
 
+mod cluster;
 mod edit;
+mod load;
+mod names;
+mod problem;
+mod render;
+mod size;
 mod system;
+mod yaml;
 
+pub use cluster::{Base, CardSize, Cluster, ExtraFile, Id, Network, Node, Owner, Role, Ssh};
 pub use edit::{Attributes, Change, FileEdit};
+pub use problem::{Place, Problem, ProfileError};
+pub use render::{Note, RenderError, Rendered, render_node, render_shared};
+pub use size::SizeError;
 pub use system::{System, SystemError};

@@ -1,0 +1,135 @@
+//! The `files:` of the profile and of each node.
+
+use super::{
+    fields::{At, Fields, Problems},
+    inputs::Inputs,
+    ssh::is_user_name,
+};
+use crate::{
+    cluster::{ExtraFile, Id, Owner},
+    problem::Place,
+    yaml::Value,
+};
+
+/// Further files are configuration and small programs, not data sets.
+const LARGEST_FILE: u64 = 8 << 20;
+
+/// What nodecard itself writes on every card, and what sets it.
+const OWN_FILES: [(&str, &str); 6] = [
+    ("/etc/hostname", "a node's `name`"),
+    ("/etc/hosts", "`nodes` and `hosts`"),
+    ("/etc/machine-id", "the cluster's keys"),
+    ("/etc/ssh/ssh_known_hosts", "the cluster's keys"),
+    ("/etc/ssh/ssh_host_ed25519_key", "the cluster's keys"),
+    ("/etc/ssh/ssh_host_ed25519_key.pub", "the cluster's keys"),
+];
+
+pub(super) fn read(fields: &mut Fields<'_>, inputs: &Inputs) -> Vec<ExtraFile> {
+    let problems = fields.problems;
+    let mut files: Vec<(ExtraFile, Place)> = Vec::new();
+    for item in fields.list("files") {
+        let Some((file, place)) = read_one(item, inputs, problems) else { continue };
+        if let Some((_, first)) = files.iter().find(|(other, _)| other.path == file.path) {
+            problems.clash(
+                &place,
+                format!("{} is there twice", file.path),
+                "keep one of the two",
+                (first, "the first one"),
+            );
+        }
+        files.push((file, place));
+    }
+    files.into_iter().map(|(file, _)| file).collect()
+}
+
+fn read_one(value: Value, inputs: &Inputs, problems: &Problems) -> Option<(ExtraFile, Place)> {
+    let mut fields = Fields::of(value, "a file", problems)?;
+    let start = fields.start();
+    let path = fields.require_scalar("path", "path: /etc/motd");
+    let content = fields.scalar("content");
+    let source = fields.scalar("source");
+    let mode = fields.scalar("mode").and_then(|mode| self::mode(&mode, problems));
+    let owner = fields.scalar("owner").and_then(|owner| self::owner(&owner, problems));
+    fields.finish();
+    let contents = match (content, source) {
+        (Some(content), None) => Some(content.value.into_bytes()),
+        (None, Some(source)) => inputs.read(&source, LARGEST_FILE, problems),
+        (Some(content), Some(source)) => {
+            let message = "a file has either `content` or `source`, not both";
+            let help = "`content` is the text itself, `source` the path of a file that holds it";
+            problems.clash(&source.place, message, help, (&content.place, "its content"));
+            None
+        }
+        (None, None) => {
+            let help = "add `content: TEXT`, or `source: PATH` of a file beside the profile";
+            problems.add(&start, "a file has neither `content` nor `source`", help);
+            None
+        }
+    };
+    let path = path?;
+    check_path(&path, problems)?;
+    Some((ExtraFile { path: path.value, contents: contents?, mode, owner }, path.place))
+}
+
+fn check_path(at: &At<String>, problems: &Problems) -> Option<()> {
+    let path = &at.value;
+    let parts = || path.split('/').skip(1);
+    let message = if !path.starts_with('/') {
+        format!("{path:?} is not absolute")
+    } else if parts().any(|part| part == ".." || part == ".") {
+        format!("{path:?} holds `.` or `..`")
+    } else if parts().any(str::is_empty) {
+        format!("{path:?} does not name a file")
+    } else if path.len() > 4095 || parts().any(|part| part.len() > 255) || path.contains('\0') {
+        "this path is longer than any that Linux takes".to_owned()
+    } else if let Some((_, by)) = OWN_FILES.iter().find(|(own, _)| own == path) {
+        let help = format!("remove it here: it is made from {by}");
+        problems.add(&at.place, format!("nodecard itself writes {path}"), help);
+        return None;
+    } else {
+        return Some(());
+    };
+    problems.add(&at.place, message, "write where it belongs on the card, such as /etc/motd");
+    None
+}
+
+/// Modes are octal, however they are written: `0644`, `644` or `0o644`.
+fn mode(at: &At<String>, problems: &Problems) -> Option<u16> {
+    let digits = at.value.strip_prefix("0o").unwrap_or(&at.value);
+    let parsed = u16::from_str_radix(digits, 8).ok().filter(|mode| *mode <= 0o7777);
+    if parsed.is_none() || digits.len() < 3 || digits.starts_with('+') {
+        let message = format!("{:?} is no mode", at.value);
+        problems.add(&at.place, message, "write octal permission bits, such as 0644 or 0755");
+        return None;
+    }
+    parsed
+}
+
+fn owner(at: &At<String>, problems: &Problems) -> Option<Owner> {
+    let (user, group) = match at.value.split_once(':') {
+        Some((user, group)) => (user, Some(group)),
+        None => (at.value.as_str(), None),
+    };
+    let owner = id(user).and_then(|user| match group.map(id) {
+        Some(None) => None,
+        Some(group) => Some(Owner { user, group }),
+        None => Some(Owner { user, group: None }),
+    });
+    if owner.is_none() {
+        let message = format!("{:?} is no owner", at.value);
+        problems.add(
+            &at.place,
+            message,
+            "write user, user:group, or their numbers, as in 1000:1000",
+        );
+    }
+    owner
+}
+
+fn id(text: &str) -> Option<Id> {
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        // The highest number means "nobody told" to chown(2).
+        return text.parse().ok().filter(|id| *id != u32::MAX).map(Id::Number);
+    }
+    is_user_name(text).then(|| Id::Name(text.to_owned()))
+}

@@ -1,0 +1,87 @@
+//! The image's users and groups: /etc/passwd and /etc/group.
+
+use super::{RenderError, context::Context};
+
+/// A line of /etc/passwd.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct User {
+    pub name: String,
+    pub uid: u32,
+    pub gid: u32,
+    pub home: String,
+    shell: String,
+}
+
+impl User {
+    /// Whether it is somebody's login rather than a service's.
+    pub fn can_log_in(&self) -> bool {
+        let barred = ["/nologin", "/false", "/sync", "/halt", "/shutdown"];
+        !barred.iter().any(|shell| self.shell.ends_with(shell))
+    }
+
+    /// Whether there is a place for keys.
+    pub fn has_home(&self) -> bool {
+        self.home.starts_with('/') && self.home != "/nonexistent"
+    }
+}
+
+/// Lines that do not read as users are left out, as the C library does.
+pub(super) fn users(from: &Context<'_>) -> Result<Vec<User>, RenderError> {
+    const PASSWD: &str = "/etc/passwd";
+    let text = from.read(PASSWD)?.ok_or(RenderError::NoLinux { path: PASSWD })?;
+    Ok(text.lines().filter_map(user).collect())
+}
+
+fn user(line: &str) -> Option<User> {
+    let mut fields = line.trim_end_matches('\r').split(':');
+    let name = fields.next().filter(|name| !name.is_empty() && !name.starts_with('#'))?;
+    let _password = fields.next()?;
+    let uid = fields.next()?.parse().ok()?;
+    let gid = fields.next()?.parse().ok()?;
+    let _comment = fields.next()?;
+    let home = fields.next()?.to_owned();
+    let shell = fields.next().unwrap_or_default().to_owned();
+    Some(User { name: name.to_owned(), uid, gid, home, shell })
+}
+
+/// The groups' names and numbers.
+pub(super) fn groups(from: &Context<'_>) -> Result<Vec<(String, u32)>, RenderError> {
+    let text = from.read("/etc/group")?.unwrap_or_default();
+    let group = |line: &str| {
+        let mut fields = line.split(':');
+        let name = fields.next().filter(|name| !name.is_empty())?;
+        Some((name.to_owned(), fields.nth(1)?.parse().ok()?))
+    };
+    Ok(text.lines().filter_map(group).collect())
+}
+
+/// Whether a user has to choose a new password before anything else, by key too
+/// (the third field of /etc/shadow is 0).
+pub(super) fn password_expired(from: &Context<'_>, user: &str) -> Result<bool, RenderError> {
+    let text = from.read("/etc/shadow")?.unwrap_or_default();
+    Ok(text.lines().any(|line| {
+        let mut fields = line.split(':');
+        fields.next() == Some(user) && fields.nth(1) == Some("0")
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_passwd_are_read_as_the_c_library_does() {
+        let odroid = user("odroid:x:1000:1001:odroid,,,:/home/odroid:/bin/bash").expect("a user");
+        assert_eq!((odroid.uid, odroid.gid, odroid.home.as_str()), (1000, 1001, "/home/odroid"));
+        assert!(odroid.can_log_in() && odroid.has_home());
+        let sync = user("sync:x:4:65534:sync:/bin:/bin/sync").expect("a user");
+        assert!(!sync.can_log_in());
+        let shell_left_out = user("a:x:0:0::/root:").expect("a user");
+        assert!(shell_left_out.can_log_in());
+        for line in
+            ["", "+::::::", "#a:x:1:1::/:", "a:x:-1:1::/:", "a:x:1", "a:x:99999999999:1::/:"]
+        {
+            assert_eq!(user(line), None, "{line}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Boards without a clock begin at the time of the last stamp.
+
+use super::{RenderError, accounts, context::Context};
+use crate::{Attributes, Change};
+
+/// Of systemd 236 and later, in the directory of the user systemd-timesync.
+const DIRECTORY: &str = "/var/lib/systemd/timesync";
+/// Of systemd before.
+const OLD_STAMP: &str = "/var/lib/systemd/clock";
+
+/// Stamps the time of the build, so that certificates made at the first boot are
+/// valid at once.
+///
+/// Where systemd-timesyncd is installed but has never run, its directory is made
+/// too, its user's: it would make it the same way.
+pub(super) fn stamp(to: &mut Context<'_>) -> Result<(), RenderError> {
+    let user = accounts::users(to)?.into_iter().find(|user| user.name == "systemd-timesync");
+    let (uid, gid) = user.map_or((0, 0), |user| (user.uid, user.gid));
+    let owned = |mode| Attributes { mode, uid, gid, enforce: false };
+    let change = Change::Touch { mtime: to.now, attributes: owned(0o644) };
+    let old = to.exists(OLD_STAMP)?;
+    if old {
+        to.edit(OLD_STAMP, change.clone());
+    }
+    let there = to.system.list(DIRECTORY)?.is_some();
+    let installed = to.exists("/lib/systemd/systemd-timesyncd")?;
+    if !there && installed && !old {
+        to.edit(DIRECTORY, Change::Directory { attributes: owned(0o755) });
+    }
+    if there || (installed && !old) {
+        to.edit(format!("{DIRECTORY}/clock"), change);
+    }
+    Ok(())
+}

@@ -1,0 +1,27 @@
+//! cloud-init, told to leave alone what a card brings along.
+
+use super::{RenderError, context::Context};
+use crate::Attributes;
+
+const CONFIG: &str = "\
+# Written by nodecard: the card brings these along, cloud-init shall not make others.
+network: {config: disabled}
+preserve_hostname: true
+manage_etc_hosts: false
+ssh_deletekeys: false
+ssh_genkeytypes: [ed25519]
+growpart: {mode: 'off'}
+resize_rootfs: false
+";
+
+/// Writes cloud-init's settings where it is installed.
+pub(super) fn disarm(to: &mut Context<'_>) -> Result<(), RenderError> {
+    if to.exists("/etc/cloud/cloud.cfg")? && !to.exists("/etc/cloud/cloud-init.disabled")? {
+        to.write("/etc/cloud/cloud.cfg.d/99-nodecard.cfg", CONFIG, Attributes::root(0o644));
+        to.note(
+            "cloud-init is installed: told to leave network, host name, /etc/hosts, host keys and \
+             partitions alone (/etc/cloud/cloud.cfg.d/99-nodecard.cfg)",
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! What every part of rendering works on.
+
+use cluster_keys::ClusterKeys;
+
+use super::{Note, Rendered, text};
+use crate::{Attributes, Change, Cluster, FileEdit, System, SystemError};
+
+/// What is rendered, from what, and what came of it so far.
+pub(super) struct Context<'a> {
+    pub cluster: &'a Cluster,
+    pub keys: &'a ClusterKeys,
+    pub system: &'a dyn System,
+    /// The time of the build in seconds since 1970.
+    pub now: u64,
+    pub rendered: Rendered,
+}
+
+impl<'a> Context<'a> {
+    pub fn new(
+        cluster: &'a Cluster,
+        keys: &'a ClusterKeys,
+        system: &'a dyn System,
+        now: u64,
+    ) -> Self {
+        Context { cluster, keys, system, now, rendered: Rendered::default() }
+    }
+
+    /// A file's text, one `char` for each byte (see [`text`]).
+    pub fn read(&self, path: &str) -> Result<Option<String>, SystemError> {
+        Ok(self.system.read(path)?.map(|bytes| text::decode(&bytes)))
+    }
+
+    /// The names in a directory; none where there is no such directory.
+    pub fn list(&self, path: &str) -> Result<Vec<String>, SystemError> {
+        Ok(self.system.list(path)?.unwrap_or_default())
+    }
+
+    pub fn exists(&self, path: &str) -> Result<bool, SystemError> {
+        self.system.exists(path)
+    }
+
+    pub fn note(&mut self, note: impl Into<String>) {
+        let note = Note(note.into());
+        if !self.rendered.notes.contains(&note) {
+            self.rendered.notes.push(note);
+        }
+    }
+
+    pub fn write(
+        &mut self,
+        path: impl Into<String>,
+        contents: impl Into<Vec<u8>>,
+        attributes: Attributes,
+    ) {
+        self.edit(path, Change::Write { contents: contents.into(), attributes });
+    }
+
+    /// Writes back text that [`Context::read`] gave, if it has changed.
+    pub fn rewrite(&mut self, path: &str, old: &str, new: &str) {
+        if old != new {
+            self.write(path, text::encode(new), Attributes::root(0o644));
+        }
+    }
+
+    pub fn remove(&mut self, path: impl Into<String>) {
+        self.edit(path, Change::Remove);
+    }
+
+    /// Removes what is there, and says whether anything was.
+    pub fn remove_if_there(&mut self, path: &str) -> Result<bool, SystemError> {
+        let there = self.exists(path)?;
+        if there {
+            self.remove(path);
+        }
+        Ok(there)
+    }
+
+    /// Empties a directory that holds anything, and says whether it did.
+    pub fn clear_if_full(&mut self, path: &str) -> Result<bool, SystemError> {
+        let full = !self.list(path)?.is_empty();
+        if full {
+            self.edit(path, Change::Clear);
+        }
+        Ok(full)
+    }
+
+    pub fn edit(&mut self, path: impl Into<String>, change: Change) {
+        self.rendered.edits.push(FileEdit { path: path.into(), change });
+    }
+}

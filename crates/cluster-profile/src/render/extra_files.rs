@@ -1,0 +1,60 @@
+//! The profile's further files.
+
+use super::{RenderError, accounts, context::Context};
+use crate::{Attributes, ExtraFile, Id, Owner};
+
+/// Writes them, after all else, so that they have the last word.
+pub(super) fn write(to: &mut Context<'_>, files: &[ExtraFile]) -> Result<(), RenderError> {
+    for file in files {
+        let owner = file.owner.as_ref().map(|owner| look_up(to, &file.path, owner)).transpose()?;
+        // An edit sets mode and owner both, or neither.
+        if file.mode.is_some() != owner.is_some() && to.exists(&file.path)? {
+            let (given, other, becomes) = match file.mode {
+                Some(_) => ("mode", "owner", "root:root"),
+                None => ("owner", "mode", "0644"),
+            };
+            to.note(format!(
+                "{} is in the image already; the profile gives its {given} but no {other}, which \
+                 becomes {becomes}",
+                file.path
+            ));
+        }
+        let (uid, gid) = owner.unwrap_or((0, 0));
+        let enforce = file.mode.is_some() || owner.is_some();
+        let attributes = Attributes { mode: file.mode.unwrap_or(0o644), uid, gid, enforce };
+        to.write(file.path.clone(), file.contents.clone(), attributes);
+    }
+    Ok(())
+}
+
+/// The numbers of a user and a group.
+fn look_up(from: &Context<'_>, path: &str, owner: &Owner) -> Result<(u32, u32), RenderError> {
+    let users = accounts::users(from)?;
+    let unknown = |kind, name: &dyn ToString, table| RenderError::UnknownOwner {
+        path: path.to_owned(),
+        kind,
+        name: name.to_string(),
+        table,
+    };
+    let user = users.iter().find(|user| match &owner.user {
+        Id::Name(name) => user.name == *name,
+        Id::Number(number) => user.uid == *number,
+    });
+    let uid = match (&owner.user, user) {
+        (Id::Number(number), _) => *number,
+        (Id::Name(_), Some(user)) => user.uid,
+        (Id::Name(name), None) => return Err(unknown("user", name, "/etc/passwd")),
+    };
+    let gid = match (&owner.group, user) {
+        (Some(Id::Number(number)), _) => *number,
+        (Some(Id::Name(name)), _) => {
+            let groups = accounts::groups(from)?;
+            let found = groups.iter().find(|(group, _)| group == name);
+            found.ok_or_else(|| unknown("group", name, "/etc/group"))?.1
+        }
+        (None, Some(user)) => user.gid,
+        // Nobody knows whose group would be meant.
+        (None, None) => return Err(unknown("user", &uid, "/etc/passwd")),
+    };
+    Ok((uid, gid))
+}

@@ -1,0 +1,139 @@
+//! ifupdown: a stanza in /etc/network/interfaces.
+
+use super::{Address, interfaces_file};
+use crate::{
+    Attributes, SystemError,
+    render::{
+        context::Context,
+        text::{end_last_line, glob},
+        units,
+    },
+};
+
+const INTERFACES: &str = "/etc/network/interfaces";
+/// Deeper inclusion is a loop.
+const DEEPEST: usize = 8;
+
+/// Whether ifupdown is there and starts at boot.
+pub(super) fn is_active(from: &Context<'_>) -> Result<bool, SystemError> {
+    let program = from.exists("/sbin/ifup")? || from.exists("/usr/sbin/ifup")?;
+    Ok(program && from.exists(INTERFACES)? && !units::masked(from, "networking.service")?)
+}
+
+/// Whether a stanza is there for the interface.
+pub(super) fn owns(from: &Context<'_>) -> Result<bool, SystemError> {
+    let interface = &from.cluster.network.interface;
+    let files = files(from)?;
+    Ok(files.iter().any(|(_, file)| interfaces_file::configures(file, interface)))
+}
+
+/// /etc/network/interfaces and what it includes: paths and texts.
+fn files(from: &Context<'_>) -> Result<Vec<(String, String)>, SystemError> {
+    let mut files: Vec<(String, String)> = Vec::new();
+    let mut next = vec![(INTERFACES.to_owned(), 0)];
+    while let Some((path, depth)) = next.pop() {
+        if files.iter().any(|(seen, _)| *seen == path) {
+            continue;
+        }
+        let Some(text) = from.read(&path)? else { continue };
+        if depth < DEEPEST {
+            for (keyword, pattern) in interfaces_file::includes(&text) {
+                next.extend(included(from, &keyword, &pattern)?.map(|path| (path, depth + 1)));
+            }
+        }
+        files.push((path, text));
+    }
+    Ok(files)
+}
+
+/// The paths that a `source` or `source-directory` line means.
+fn included(
+    from: &Context<'_>,
+    keyword: &str,
+    pattern: &str,
+) -> Result<impl Iterator<Item = String>, SystemError> {
+    let whole = match pattern.starts_with('/') {
+        true => pattern.to_owned(),
+        false => format!("/etc/network/{pattern}"),
+    };
+    let directory_only = keyword != "source";
+    let (directory, name) = match (directory_only, whole.rsplit_once('/')) {
+        (false, Some((directory, name))) => (directory.to_owned(), name.to_owned()),
+        _ => (whole.trim_end_matches('/').to_owned(), "*".to_owned()),
+    };
+    // run-parts' rule for names, by which one with a dot is left out.
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let names = from.list(&directory)?.into_iter().filter(move |found| match directory_only {
+        true => found.chars().all(plain),
+        false => glob(&name, found) && !found.starts_with('.'),
+    });
+    Ok(names.map(move |name| format!("{directory}/{name}")))
+}
+
+/// Tells what becomes of the image's own stanzas.
+pub(super) fn note_stanzas(to: &mut Context<'_>) -> Result<(), SystemError> {
+    let interface = to.cluster.network.interface.clone();
+    for (path, old) in files(to)? {
+        let without = interfaces_file::without(&old, &interface);
+        for stanza in without.involved {
+            to.note(format!("`{stanza}` in {path} uses {interface} too; it was left as it is"));
+        }
+        if without.lost_ipv6 {
+            to.note(format!(
+                "removed the static IPv6 address of {interface} from {path}: all nodes would \
+                 have had it"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Puts the stanza where the old one was, or at the end, and takes the interface
+/// out of the files that the main one includes.
+pub(super) fn node(to: &mut Context<'_>, address: &Address<'_>) -> Result<(), SystemError> {
+    let interface = &to.cluster.network.interface;
+    // Network chips behind USB may come up late: whoever wrote `allow-hotplug` knew.
+    let (mut hotplug, mut auto) = (false, false);
+    for (path, old) in files(to)? {
+        let without = interfaces_file::without(&old, interface);
+        hotplug |= without.hotplug;
+        auto |= without.auto;
+        if path != INTERFACES {
+            to.rewrite(&path, &old, &without.text);
+        }
+    }
+    let start = if hotplug && !auto { "allow-hotplug" } else { "auto" };
+    let old = to.read(INTERFACES)?.unwrap_or_default();
+    let without = interfaces_file::without(&old, &to.cluster.network.interface);
+    let at = without.at.unwrap_or(without.text.len());
+    let (before, after) = without.text.split_at_checked(at).unwrap_or((&without.text, ""));
+    let mut new = before.to_owned();
+    end_last_line(&mut new);
+    if without.at.is_none() && !new.is_empty() {
+        new.push('\n');
+    }
+    new.push_str(&stanza(start, address));
+    new.push_str(after);
+    to.write(INTERFACES, crate::render::text::encode(&new), Attributes::root(0o644));
+    Ok(())
+}
+
+fn stanza(start: &str, Address { network, address }: &Address<'_>) -> String {
+    let interface = &network.interface;
+    let mut lines = vec![
+        format!("{start} {interface}"),
+        format!("iface {interface} inet static"),
+        format!("    address {address}"),
+        format!("    netmask {}", network.netmask()),
+    ];
+    lines.extend(network.gateway.map(|gateway| format!("    gateway {gateway}")));
+    // Read by resolvconf; without it the two lines do nothing.
+    if !network.dns.is_empty() {
+        let servers: Vec<String> = network.dns.iter().map(ToString::to_string).collect();
+        lines.push(format!("    dns-nameservers {}", servers.join(" ")));
+    }
+    if !network.search.is_empty() {
+        lines.push(format!("    dns-search {}", network.search.join(" ")));
+    }
+    lines.join("\n") + "\n"
+}

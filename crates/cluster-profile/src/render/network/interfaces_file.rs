@@ -1,0 +1,163 @@
+//! ifupdown's file format, interfaces(5): taking one interface out of a file.
+
+use crate::render::text;
+
+/// A file without one interface's stanzas.
+pub(super) struct Without {
+    /// What is left, byte for byte.
+    pub text: String,
+    /// Where in `text` the first of them was.
+    pub at: Option<usize>,
+    /// Whether udev is to bring the interface up (`allow-hotplug`).
+    pub hotplug: bool,
+    /// Whether booting is to bring it up (`auto`).
+    pub auto: bool,
+    /// What was removed that an IPv4 address does not replace: IPv6 addresses.
+    pub lost_ipv6: bool,
+    /// Stanzas of other interfaces, or patterns, that may use this one.
+    pub involved: Vec<String>,
+}
+
+/// One logical line: what a backslash at the end joins.
+struct Line<'a> {
+    raw: &'a str,
+    words: Vec<String>,
+}
+
+fn logical_lines(file: &str) -> Vec<Line<'_>> {
+    let mut result = Vec::new();
+    let (mut start, mut end) = (0, 0);
+    for piece in text::lines(file) {
+        end += piece.len();
+        // A comment is not continued, and neither is the last line of a file.
+        let so_far = file.get(start..end).unwrap_or_default();
+        let comment = so_far.trim_ascii_start().starts_with('#');
+        let body = piece.trim_end_matches(['\n', '\r']);
+        if !comment && body.ends_with('\\') && end < file.len() {
+            continue;
+        }
+        let joined = so_far.replace("\\\r\n", " ").replace("\\\n", " ");
+        let words = match comment {
+            true => Vec::new(),
+            false => joined.split_ascii_whitespace().map(str::to_owned).collect(),
+        };
+        result.push(Line { raw: so_far, words });
+        start = end;
+    }
+    result
+}
+
+/// Whether a line begins a stanza, so that the one before it ends.
+fn begins_stanza(word: &str) -> bool {
+    matches!(
+        word,
+        "iface"
+            | "mapping"
+            | "auto"
+            | "source"
+            | "source-directory"
+            | "source-dir"
+            | "template"
+            | "rename"
+            | "no-auto-down"
+            | "no-scripts"
+    ) || word.starts_with("allow-")
+}
+
+/// Whether `name` is the interface or an alias of it, `eth0:1`.
+fn is(interface: &str, name: &str) -> bool {
+    name.strip_prefix(interface).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+}
+
+/// Takes an interface's stanzas out of a file. Comments stay, also those inside
+/// of them, and so do stanzas that leave IPv6 to the network.
+pub(super) fn without(file: &str, interface: &str) -> Without {
+    let mut out = Without {
+        text: String::with_capacity(file.len()),
+        at: None,
+        hotplug: false,
+        auto: false,
+        lost_ipv6: false,
+        involved: Vec::new(),
+    };
+    // Whether the stanza that the line is in is being removed.
+    let mut removing = false;
+    let mut current = String::new();
+    for line in logical_lines(file) {
+        let Some((keyword, arguments)) = line.words.split_first() else {
+            out.text.push_str(line.raw);
+            continue;
+        };
+        let remove = if begins_stanza(keyword) {
+            removing = false;
+            current = line.words.iter().take(2).cloned().collect::<Vec<_>>().join(" ");
+            match keyword.as_str() {
+                "iface" => {
+                    let named = arguments.first().is_some_and(|name| is(interface, name));
+                    let family = arguments.get(1).map_or("inet", String::as_str);
+                    let method = arguments.get(2).map_or("", String::as_str);
+                    let ipv6 = family == "inet6";
+                    let harmless = ipv6 && matches!(method, "auto" | "dhcp" | "manual");
+                    removing = named && !harmless;
+                    out.lost_ipv6 |= removing && ipv6;
+                    removing
+                }
+                "mapping" => {
+                    removing = arguments.iter().any(|name| is(interface, name));
+                    let pattern = |name: &&String| text::glob(name, interface);
+                    if !removing && arguments.iter().any(|name| pattern(&name)) {
+                        out.involved.push(current.clone());
+                    }
+                    removing
+                }
+                _ if *keyword == "auto" || keyword.starts_with("allow-") => {
+                    let named = arguments.iter().any(|name| is(interface, name));
+                    let only = arguments.iter().all(|name| is(interface, name));
+                    let itself = arguments.iter().any(|name| name == interface);
+                    out.hotplug |= itself && keyword == "allow-hotplug";
+                    out.auto |= itself && matches!(keyword.as_str(), "auto" | "allow-auto");
+                    if named && !only {
+                        out.text.push_str(&text::without_words(line.raw, |w| is(interface, w)));
+                        continue;
+                    }
+                    // Options below it would be misplaced; they go too, lest they
+                    // become another stanza's.
+                    removing = named;
+                    named
+                }
+                _ => false,
+            }
+        } else {
+            let enslaves = ["bridge_ports", "bridge-ports", "slaves", "bond-slaves"];
+            let named = arguments.iter().any(|name| name == interface);
+            if !removing && named && enslaves.contains(&keyword.as_str()) {
+                out.involved.push(current.clone());
+            }
+            removing
+        };
+        if remove {
+            out.at.get_or_insert(out.text.len());
+        } else {
+            out.text.push_str(line.raw);
+        }
+    }
+    out
+}
+
+/// Whether a file has an IPv4 or a mapping stanza for an interface.
+pub(super) fn configures(file: &str, interface: &str) -> bool {
+    logical_lines(file).iter().any(|line| {
+        let mut words = line.words.iter().map(String::as_str);
+        words.next() == Some("iface") && words.next().is_some_and(|name| is(interface, name))
+    })
+}
+
+/// What a file includes, in its order: the keyword and the path.
+pub(super) fn includes(file: &str) -> Vec<(String, String)> {
+    let include = |line: Line<'_>| {
+        let mut words = line.words.into_iter();
+        let keyword = words.next().filter(|word| word.starts_with("source"))?;
+        Some((keyword, words.next()?))
+    };
+    logical_lines(file).into_iter().filter_map(include).collect()
+}

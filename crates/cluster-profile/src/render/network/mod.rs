@@ -1,0 +1,146 @@
+//! A static address, set by whatever sets addresses in the image.
+//!
+//! # Which back end
+//!
+//! Installed is not in use, so each is asked two things: does it start at boot,
+//! and does its configuration speak of the interface? Of those that do both, the
+//! first one of this order is taken: ifupdown, netplan, NetworkManager,
+//! systemd-networkd. ifupdown comes first because it acts first at boot, and the
+//! others stand back from what its file names. If none speaks of the interface,
+//! the first that starts at boot is taken: netplan, NetworkManager (which takes
+//! every Ethernet that nobody else wants), systemd-networkd, ifupdown (whose file
+//! is there in every Debian, in use or not).
+//!
+//! netplan with the renderer NetworkManager counts as NetworkManager: a keyfile's
+//! priority settles there what several netplan definitions would not.
+
+mod ifupdown;
+mod interfaces_file;
+mod netplan;
+mod network_manager;
+mod networkd;
+mod others;
+mod resolver;
+
+use std::net::Ipv4Addr;
+
+use super::{RenderError, context::Context};
+use crate::{Network, Node, SystemError};
+
+/// What sets addresses at boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum BackEnd {
+    Ifupdown,
+    Netplan,
+    NetworkManager,
+    Networkd,
+}
+
+impl BackEnd {
+    fn name(self) -> &'static str {
+        match self {
+            BackEnd::Ifupdown => "ifupdown",
+            BackEnd::Netplan => "netplan",
+            BackEnd::NetworkManager => "NetworkManager",
+            BackEnd::Networkd => "systemd-networkd",
+        }
+    }
+
+    fn is_active(self, from: &Context<'_>) -> Result<bool, SystemError> {
+        match self {
+            BackEnd::Ifupdown => ifupdown::is_active(from),
+            BackEnd::Netplan => netplan::is_active(from),
+            BackEnd::NetworkManager => network_manager::is_active(from),
+            BackEnd::Networkd => networkd::is_active(from),
+        }
+    }
+
+    fn owns(self, from: &Context<'_>) -> Result<bool, SystemError> {
+        match self {
+            BackEnd::Ifupdown => ifupdown::owns(from),
+            BackEnd::Netplan => netplan::owns(from),
+            BackEnd::NetworkManager => network_manager::owns(from),
+            BackEnd::Networkd => networkd::owns(from),
+        }
+    }
+}
+
+const OWNERS_FIRST: [BackEnd; 4] =
+    [BackEnd::Ifupdown, BackEnd::Netplan, BackEnd::NetworkManager, BackEnd::Networkd];
+const ELSE: [BackEnd; 4] =
+    [BackEnd::Netplan, BackEnd::NetworkManager, BackEnd::Networkd, BackEnd::Ifupdown];
+
+/// The back end to write for, and the others that run beside it.
+struct Choice {
+    chosen: BackEnd,
+    others: Vec<BackEnd>,
+}
+
+fn choose(from: &Context<'_>) -> Result<Choice, RenderError> {
+    let mut active = Vec::new();
+    for end in ELSE {
+        if end.is_active(from)? {
+            active.push(end);
+        }
+    }
+    let mut chosen = active.first().copied();
+    for end in OWNERS_FIRST {
+        if active.contains(&end) && end.owns(from)? {
+            chosen = Some(end);
+            break;
+        }
+    }
+    let interface = || from.cluster.network.interface.clone();
+    let chosen = chosen.ok_or_else(|| RenderError::NoNetwork { interface: interface() })?;
+    active.retain(|end| *end != chosen);
+    Ok(Choice { chosen, others: active })
+}
+
+/// A node's address in its network.
+struct Address<'a> {
+    network: &'a Network,
+    address: Ipv4Addr,
+}
+
+/// What keeps everything else off the interface, and all notes.
+///
+/// The files by which the image's own back end speaks of the interface stay until
+/// [`node`], which has to choose the same one.
+pub(super) fn shared(to: &mut Context<'_>) -> Result<(), RenderError> {
+    let Choice { chosen, others } = choose(to)?;
+    let interface = to.cluster.network.interface.clone();
+    for other in &others {
+        // Of networkd's files only the first that matches counts, netplan's too.
+        let outranked = (chosen, *other) == (BackEnd::Netplan, BackEnd::Networkd);
+        if other.owns(to)? && !outranked {
+            to.note(format!(
+                "{interface} gets its address from {}; {}, which the image configures for it \
+                 too, was told to leave it alone",
+                chosen.name(),
+                other.name()
+            ));
+        }
+    }
+    match chosen {
+        BackEnd::Ifupdown => ifupdown::note_stanzas(to)?,
+        BackEnd::Netplan => networkd::note_earlier(to, netplan::NETWORKD_FILE)?,
+        BackEnd::NetworkManager => {}
+        BackEnd::Networkd => networkd::note_earlier(to, &networkd::file_name(&interface))?,
+    }
+    others::stand_back(to, chosen, &others)?;
+    resolver::write(to, chosen)?;
+    Ok(())
+}
+
+/// The node's address.
+pub(super) fn node(to: &mut Context<'_>, node: &Node) -> Result<(), RenderError> {
+    let Choice { chosen, .. } = choose(to)?;
+    let address = Address { network: &to.cluster.network, address: node.address };
+    match chosen {
+        BackEnd::Ifupdown => ifupdown::node(to, &address)?,
+        BackEnd::Netplan => netplan::node(to, &address)?,
+        BackEnd::NetworkManager => network_manager::node(to, &address, &node.name),
+        BackEnd::Networkd => networkd::node(to, &address)?,
+    }
+    Ok(())
+}

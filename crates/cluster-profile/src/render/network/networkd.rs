@@ -1,0 +1,155 @@
+//! systemd-networkd: a .network file, of which the first that matches counts.
+
+use super::Address;
+use crate::{
+    Attributes, SystemError,
+    render::{
+        context::Context,
+        text::{encode, glob},
+        units,
+    },
+};
+
+const DIRECTORY: &str = "/etc/systemd/network";
+
+/// Sorts before the names that others usually choose.
+pub(super) fn file_name(interface: &str) -> String {
+    format!("05-nodecard-{interface}.network")
+}
+
+fn path(interface: &str) -> String {
+    format!("{DIRECTORY}/{}", file_name(interface))
+}
+
+pub(super) fn is_active(from: &Context<'_>) -> Result<bool, SystemError> {
+    units::enabled(from, "systemd-networkd.service")
+}
+
+/// The names of the owner's .network files that match the interface.
+fn matching(from: &Context<'_>) -> Result<Vec<String>, SystemError> {
+    let interface = &from.cluster.network.interface;
+    let mut names = Vec::new();
+    for name in from.list(DIRECTORY)? {
+        if !name.ends_with(".network") || name == file_name(interface) {
+            continue;
+        }
+        let text = from.read(&format!("{DIRECTORY}/{name}"))?;
+        if text.is_some_and(|text| matches(&text, interface)) {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+pub(super) fn owns(from: &Context<'_>) -> Result<bool, SystemError> {
+    let ours = from.read(&path(&from.cluster.network.interface))?;
+    let set_before = ours.is_some_and(|text| text.contains("\nAddress="));
+    Ok(set_before || !matching(from)?.is_empty())
+}
+
+/// Whether the `[Match]` section fits a wired interface of this name, as far as
+/// an image can tell.
+fn matches(text: &str, interface: &str) -> bool {
+    let mut section = "";
+    let mut fits = None;
+    for line in text.lines().map(str::trim_ascii) {
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            section = name;
+        }
+        let Some((key, value)) = line.split_once('=').filter(|_| section == "Match") else {
+            continue;
+        };
+        let mut values = value.split_ascii_whitespace();
+        let fit = match key.trim_ascii() {
+            "Name" => values.any(|pattern| glob(pattern, interface)),
+            "Type" => values.any(|kind| kind == "ether"),
+            // Drivers, paths and hardware addresses are the board's.
+            _ => continue,
+        };
+        fits = Some(fits.unwrap_or(true) && fit);
+    }
+    fits.unwrap_or(false)
+}
+
+/// The owner's files that match the interface and sort before `ours`.
+fn earlier(from: &Context<'_>, ours: &str) -> Result<Vec<String>, SystemError> {
+    let mut names = matching(from)?;
+    names.retain(|name| name.as_str() < ours);
+    Ok(names)
+}
+
+/// Tells which files will be removed for `ours` to be the first that matches.
+pub(super) fn note_earlier(to: &mut Context<'_>, ours: &str) -> Result<(), SystemError> {
+    for name in earlier(to, ours)? {
+        to.note(format!(
+            "removed {DIRECTORY}/{name}, which would have come before the static address of {}",
+            to.cluster.network.interface
+        ));
+    }
+    Ok(())
+}
+
+/// Removes what [`note_earlier`] told.
+pub(super) fn remove_earlier(to: &mut Context<'_>, ours: &str) -> Result<(), SystemError> {
+    for name in earlier(to, ours)? {
+        to.remove(format!("{DIRECTORY}/{name}"));
+    }
+    Ok(())
+}
+
+/// Keeps networkd off the interface.
+pub(super) fn stand_back(to: &mut Context<'_>) -> Result<(), SystemError> {
+    let interface = to.cluster.network.interface.clone();
+    note_earlier(to, &file_name(&interface))?;
+    remove_earlier(to, &file_name(&interface))?;
+    let text = format!(
+        "# Written by nodecard: something else gives {interface} its address.\n\
+         [Match]\nName={interface}\n\n[Link]\nUnmanaged=yes\n"
+    );
+    to.write(path(&interface), text, Attributes::root(0o644));
+    Ok(())
+}
+
+pub(super) fn node(
+    to: &mut Context<'_>,
+    Address { network, address }: &Address<'_>,
+) -> Result<(), SystemError> {
+    let interface = &network.interface;
+    remove_earlier(to, &file_name(interface))?;
+    let mut lines = vec![
+        "# Written by nodecard.".to_owned(),
+        "[Match]".to_owned(),
+        format!("Name={interface}"),
+        String::new(),
+        "[Network]".to_owned(),
+        "DHCP=no".to_owned(),
+        format!("Address={address}/{}", network.prefix),
+    ];
+    lines.extend(network.gateway.map(|gateway| format!("Gateway={gateway}")));
+    lines.extend(network.dns.iter().map(|server| format!("DNS={server}")));
+    if !network.search.is_empty() {
+        lines.push(format!("Domains={}", network.search.join(" ")));
+    }
+    to.write(path(interface), encode(&(lines.join("\n") + "\n")), Attributes::root(0o644));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn match_sections_are_read() {
+        for (text, fits) in [
+            ("[Match]\nName=eth0\n", true),
+            ("[Match]\nName=en* eth*\n[Network]\nDHCP=yes\n", true),
+            ("[Match]\nType=ether\n", true),
+            ("[Match]\nType=ether\nName=wl*\n", false),
+            ("[Match]\n#Name=eth0\nName=eth1\n", false),
+            ("[Network]\nName=eth0\n", false),
+            ("", false),
+        ] {
+            assert_eq!(matches(text, "eth0"), fits, "{text}");
+        }
+    }
+}

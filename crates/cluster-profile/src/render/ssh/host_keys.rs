@@ -1,0 +1,32 @@
+//! A node's host key, instead of those that every copy of the image has.
+
+use super::sshd_config;
+use crate::{
+    Attributes, Node,
+    render::{RenderError, context::Context},
+};
+
+const DIRECTORY: &str = "/etc/ssh";
+/// The one key that a node has.
+pub(super) const KEY: &str = "/etc/ssh/ssh_host_ed25519_key";
+
+/// Removes the image's host keys, and their mention in sshd's configuration.
+pub(super) fn forget(to: &mut Context<'_>) -> Result<(), RenderError> {
+    for name in to.list(DIRECTORY)? {
+        let path = format!("{DIRECTORY}/{name}");
+        // The node's own takes the place of this one.
+        let replaced = path == KEY || path.strip_suffix(".pub") == Some(KEY);
+        if name.starts_with("ssh_host_") && !replaced {
+            to.remove(path);
+        }
+    }
+    sshd_config::adapt(to)
+}
+
+/// Gives a node its host key.
+pub(super) fn give(to: &mut Context<'_>, node: &Node) -> Result<(), RenderError> {
+    let pair = to.keys.host(&node.name)?;
+    to.write(KEY, pair.private(), Attributes::exactly(0o600, 0, 0));
+    to.write(format!("{KEY}.pub"), pair.public(), Attributes::exactly(0o644, 0, 0));
+    Ok(())
+}

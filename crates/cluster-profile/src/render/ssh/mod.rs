@@ -1,0 +1,23 @@
+//! ssh: users' keys, host keys, and who knows whose.
+
+mod authorized_keys;
+mod host_keys;
+mod known_hosts;
+mod pairs;
+mod sshd_config;
+mod users;
+
+use super::{RenderError, context::Context};
+use crate::Node;
+
+/// Users' keys, everybody's known hosts, and an image without host keys.
+pub(super) fn shared(to: &mut Context<'_>) -> Result<(), RenderError> {
+    users::write(to)?;
+    known_hosts::write_global(to)?;
+    host_keys::forget(to)
+}
+
+/// The node's host key.
+pub(super) fn node(to: &mut Context<'_>, node: &Node) -> Result<(), RenderError> {
+    host_keys::give(to, node)
+}

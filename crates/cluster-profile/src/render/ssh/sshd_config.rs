@@ -1,0 +1,114 @@
+//! sshd's configuration: host keys that are gone, and what would keep keys out.
+
+use super::host_keys::KEY;
+use crate::render::{RenderError, context::Context, text::lines};
+
+const CONFIG: &str = "/etc/ssh/sshd_config";
+const DIRECTORY: &str = "/etc/ssh/sshd_config.d";
+
+/// Comments out host keys that are gone, and notes settings that keep keys out.
+pub(super) fn adapt(to: &mut Context<'_>) -> Result<(), RenderError> {
+    let mut files = vec![CONFIG.to_owned()];
+    let names = to.list(DIRECTORY)?;
+    files.extend(names.iter().filter(|n| n.ends_with(".conf")).map(|n| format!("{DIRECTORY}/{n}")));
+    for path in files {
+        let Some(old) = to.read(&path)? else { continue };
+        let new = adapt_host_keys(&old);
+        to.rewrite(&path, &old, &new);
+        note_hindrances(to, &path, &new);
+    }
+    Ok(())
+}
+
+/// The keyword of a line in lower case, and its value.
+fn setting(line: &str) -> Option<(String, &str)> {
+    let line = line.trim_ascii();
+    let end = line.find(|c: char| c.is_ascii_whitespace() || c == '=')?;
+    let (keyword, value) = line.split_at(end);
+    let value = value.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '=');
+    (!keyword.starts_with('#')).then(|| (keyword.to_ascii_lowercase(), value.trim_matches('"')))
+}
+
+fn host_key(line: &str) -> Option<&str> {
+    setting(line).filter(|(keyword, _)| keyword == "hostkey").map(|(_, value)| value)
+}
+
+/// A named host key that is missing makes sshd complain; named ones take the
+/// place of the defaults, so ours has to be among them if there are any.
+fn adapt_host_keys(old: &str) -> String {
+    let gone = |path: &str| path.starts_with("/etc/ssh/ssh_host_") && path != KEY;
+    let remaining = || old.lines().filter_map(host_key).filter(|path| !gone(path));
+    let mut missing = remaining().next().is_some() && !remaining().any(|path| path == KEY);
+    let mut out = String::with_capacity(old.len() + 64);
+    for line in lines(old) {
+        let named = host_key(line);
+        // Beside the first one that is named: what follows `Match` is not global.
+        if missing && named.is_some() {
+            out.push_str(&format!("HostKey {KEY}\n"));
+            missing = false;
+        }
+        if named.is_some_and(gone) {
+            out.push('#');
+        }
+        out.push_str(line);
+    }
+    out
+}
+
+fn note_hindrances(to: &mut Context<'_>, path: &str, text: &str) {
+    let users = &to.cluster.ssh.users;
+    if users.is_empty() {
+        return;
+    }
+    let root = users.iter().any(|user| user == "root");
+    let mut notes = Vec::new();
+    for (keyword, value) in text.lines().filter_map(setting) {
+        let hindrance = match keyword.as_str() {
+            // What follows is for some logins only.
+            "match" => break,
+            "pubkeyauthentication" => value == "no",
+            "permitrootlogin" => root && value == "no",
+            "authorizedkeysfile" => !value.contains(".ssh/authorized_keys"),
+            _ => false,
+        };
+        if hindrance {
+            notes.push(format!(
+                "{path} in the image says `{keyword} {value}`, so logins by key will not work as \
+                 the profile has them; change it in the base image or with `files:`"
+            ));
+        }
+    }
+    notes.into_iter().for_each(|note| to.note(note));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_keys_that_are_gone_become_comments() {
+        let old = "Port 22\nHostKey /etc/ssh/ssh_host_rsa_key\n#HostKey /etc/ssh/ssh_host_dsa_key\n\
+                   hostkey=/etc/ssh/ssh_host_ed25519_key\r\nUsePAM yes";
+        let new = adapt_host_keys(old);
+        assert_eq!(
+            new,
+            "Port 22\n#HostKey /etc/ssh/ssh_host_rsa_key\n#HostKey /etc/ssh/ssh_host_dsa_key\n\
+             hostkey=/etc/ssh/ssh_host_ed25519_key\r\nUsePAM yes"
+        );
+        assert_eq!(adapt_host_keys(&new), new);
+    }
+
+    #[test]
+    fn our_key_is_among_those_that_are_named() {
+        let old = "HostKey /etc/ssh/ssh_host_rsa_key\nHostKey /etc/keys/own\nMatch User x\n";
+        let new = adapt_host_keys(old);
+        assert_eq!(
+            new,
+            "HostKey /etc/ssh/ssh_host_ed25519_key\n#HostKey /etc/ssh/ssh_host_rsa_key\n\
+             HostKey /etc/keys/own\nMatch User x\n"
+        );
+        assert_eq!(adapt_host_keys(&new), new);
+        // Without any, the defaults have ours.
+        assert_eq!(adapt_host_keys("Port 22\n"), "Port 22\n");
+    }
+}

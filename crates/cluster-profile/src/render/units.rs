@@ -1,0 +1,75 @@
+//! systemd's units: which are enabled, and how one is taken out of service.
+
+use super::context::Context;
+use crate::{Change, SystemError};
+
+/// Where the owner of a system enables units.
+const OWNERS: &str = "/etc/systemd/system";
+/// Where packages do; on most systems the two are one.
+const PACKAGES: [&str; 2] = ["/lib/systemd/system", "/usr/lib/systemd/system"];
+
+/// The links in `directory` that make another unit pull in `unit`.
+fn pulled_in(from: &Context<'_>, directory: &str, unit: &str) -> Result<Vec<String>, SystemError> {
+    let mut links = Vec::new();
+    for name in from.list(directory)? {
+        if name.ends_with(".wants") || name.ends_with(".requires") {
+            let link = format!("{directory}/{name}/{unit}");
+            if from.exists(&link)? {
+                links.push(link);
+            }
+        }
+    }
+    Ok(links)
+}
+
+/// Whether a unit is off for good: a link to /dev/null, which reads as no file.
+pub(super) fn masked(from: &Context<'_>, unit: &str) -> Result<bool, SystemError> {
+    let path = format!("{OWNERS}/{unit}");
+    // A link to a real unit file may be read.
+    Ok(from.exists(&path)? && from.system.read(&path)?.is_none_or(|text| text.is_empty()))
+}
+
+/// Whether a unit starts at boot.
+pub(super) fn enabled(from: &Context<'_>, unit: &str) -> Result<bool, SystemError> {
+    if masked(from, unit)? {
+        return Ok(false);
+    }
+    for directory in [OWNERS].iter().chain(&PACKAGES) {
+        if !pulled_in(from, directory, unit)?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Sees that a unit does not start at boot; says whether it would have.
+///
+/// Presets cannot turn it on again: systemd applies them only on a boot without
+/// a machine id.
+pub(super) fn disable(to: &mut Context<'_>, unit: &str) -> Result<bool, SystemError> {
+    if !enabled(to, unit)? {
+        return Ok(false);
+    }
+    for link in pulled_in(to, OWNERS, unit)? {
+        to.remove(link);
+    }
+    let mut by_package = false;
+    for directory in PACKAGES {
+        by_package |= !pulled_in(to, directory, unit)?.is_empty();
+    }
+    if by_package {
+        let target = "/dev/null".to_owned();
+        to.edit(format!("{OWNERS}/{unit}"), Change::Symlink { target });
+    }
+    Ok(true)
+}
+
+/// The text of a unit's file, wherever it is.
+pub(super) fn text(from: &Context<'_>, unit: &str) -> Result<Option<String>, SystemError> {
+    for directory in [OWNERS].iter().chain(&PACKAGES) {
+        if let Some(text) = from.read(&format!("{directory}/{unit}"))? {
+            return Ok(Some(text));
+        }
+    }
+    Ok(None)
+}

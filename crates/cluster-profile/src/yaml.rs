@@ -1,0 +1,242 @@
+//! YAML as a tree that keeps the place of every key and value.
+//!
+//! A profile is read into this tree first and into a cluster after, so that
+//! everything that is wrong with it can be told at once.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::{Location, Spanned, UserMessageFormatter};
+
+use crate::problem::{Place, Problem};
+
+/// A value and its place.
+#[derive(Debug, Clone)]
+pub(crate) struct Value {
+    pub kind: Kind,
+    pub place: Place,
+}
+
+/// A key and its place.
+#[derive(Debug, Clone)]
+pub(crate) struct Key {
+    pub name: String,
+    pub place: Place,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Kind {
+    Null,
+    /// Every scalar as it is written: the profile's keys know what they want.
+    Scalar(String),
+    List(Vec<Value>),
+    Map(Vec<(Key, Value)>),
+}
+
+impl Kind {
+    /// What a message calls it.
+    pub fn describe(&self) -> &'static str {
+        match self {
+            Kind::Null => "nothing",
+            Kind::Scalar(_) => "a single value",
+            Kind::List(_) => "a list",
+            Kind::Map(_) => "a mapping",
+        }
+    }
+}
+
+/// Reads one YAML document.
+pub(crate) fn parse(text: &str) -> Result<Value, Box<Problem>> {
+    let raw: Spanned<Raw> =
+        serde_saphyr::from_str(text).map_err(|error| syntax_problem(text, &error))?;
+    Ok(convert(text, raw))
+}
+
+fn syntax_problem(text: &str, error: &serde_saphyr::Error) -> Box<Problem> {
+    let error = error.without_snippet();
+    let location = error.location().unwrap_or(Location::UNKNOWN);
+    let mut message = error.render_with_formatter(&UserMessageFormatter);
+    // The place is told beside the message, not in it.
+    if let Some((_, rest)) = message.split_once(": ").filter(|(head, _)| head.contains("line ")) {
+        message = rest.to_owned();
+    }
+    if let Some(end) = message.rfind(" at line ") {
+        message.truncate(end);
+    }
+    Box::new(Problem {
+        message: message.lines().next().unwrap_or_default().to_owned(),
+        help: None,
+        place: place(text, &location),
+        also: None,
+    })
+}
+
+/// A place of the parser's, with the bytes found from line and column where the
+/// parser does not know them.
+fn place(text: &str, location: &Location) -> Place {
+    let line = usize::try_from(location.line()).unwrap_or(1).max(1);
+    let column = usize::try_from(location.column()).unwrap_or(1).max(1);
+    let span = location.span();
+    let known = span.byte_offset().zip(span.byte_len()).and_then(|(offset, length)| {
+        let start = usize::try_from(offset).ok()?;
+        let end = start.checked_add(usize::try_from(length).ok()?)?;
+        text.get(start..end).map(|_| start..end)
+    });
+    let span = known.unwrap_or_else(|| {
+        let line_start =
+            text.split_inclusive('\n').take(line - 1).map(str::len).sum::<usize>().min(text.len());
+        let rest = text.get(line_start..).unwrap_or_default();
+        let inside = rest.char_indices().nth(column - 1).map_or(rest.len(), |(at, _)| at);
+        let length = rest.get(inside..).and_then(|r| r.chars().next()).map_or(0, char::len_utf8);
+        line_start + inside..line_start + inside + length
+    });
+    Place { span, line, column }
+}
+
+fn convert(text: &str, raw: Spanned<Raw>) -> Value {
+    let place = place(text, &raw.defined);
+    let kind = match raw.value {
+        Raw::Null => Kind::Null,
+        Raw::Text(text) => Kind::Scalar(text),
+        // 0644, 8e3 and yes are whatever the key wants them to be: as they are written.
+        Raw::Typed(shown) => {
+            let written = text.get(place.span.clone()).filter(|written| !written.is_empty());
+            Kind::Scalar(written.map_or(shown, str::to_owned))
+        }
+        Raw::List(items) => Kind::List(items.into_iter().map(|i| convert(text, i)).collect()),
+        Raw::Map(entries) => Kind::Map(
+            entries
+                .into_iter()
+                .map(|(key, value)| {
+                    let place = self::place(text, &key.defined);
+                    (Key { name: key.value, place }, convert(text, value))
+                })
+                .collect(),
+        ),
+    };
+    Value { kind, place }
+}
+
+/// What the deserializer hands out, before places are worked out.
+enum Raw {
+    Null,
+    Text(String),
+    Typed(String),
+    List(Vec<Spanned<Raw>>),
+    Map(Vec<(Spanned<String>, Spanned<Raw>)>),
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RawVisitor)
+    }
+}
+
+struct RawVisitor;
+
+impl<'de> Visitor<'de> for RawVisitor {
+    type Value = Raw;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value, a list or a mapping")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Raw, E> {
+        Ok(Raw::Typed(value.to_string()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Raw, E> {
+        Ok(Raw::Typed(value.to_string()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Raw, E> {
+        Ok(Raw::Typed(value.to_string()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Raw, E> {
+        Ok(Raw::Typed(value.to_string()))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Raw, E> {
+        Ok(Raw::Text(value.to_owned()))
+    }
+
+    fn visit_unit<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Null)
+    }
+
+    fn visit_bytes<E: serde::de::Error>(self, _: &[u8]) -> Result<Raw, E> {
+        Err(E::custom("binary values have no use here"))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Raw, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = access.next_element()? {
+            items.push(item);
+        }
+        Ok(Raw::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Raw, A::Error> {
+        let mut entries: Vec<(Spanned<String>, Spanned<Raw>)> = Vec::new();
+        while let Some(entry) = access.next_entry::<Spanned<String>, Spanned<Raw>>()? {
+            if entries.iter().any(|(key, _)| key.value == entry.0.value) {
+                return Err(A::Error::custom(format!("the key {} is there twice", entry.0.value)));
+            }
+            entries.push(entry);
+        }
+        Ok(Raw::Map(entries))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scalars_are_kept_as_written_and_places_point_at_them() {
+        let text = "# é\nmode: 0644\nq: \"0o644\"\né: {y: no, v: 1.50}\n";
+        let Kind::Map(entries) = parse(text).expect("it parses").kind else { panic!("no map") };
+        let scalar = |i: usize| match &entries[i].1.kind {
+            Kind::Scalar(text) => text.clone(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((scalar(0), scalar(1)), ("0644".into(), "0o644".into()));
+        assert_eq!(&text[entries[0].1.place.span.clone()], "0644");
+        assert_eq!((entries[0].1.place.line, entries[0].1.place.column), (2, 7));
+        let Kind::Map(inner) = &entries[2].1.kind else { panic!("no map") };
+        assert!(matches!(&inner[0].1.kind, Kind::Scalar(s) if s == "no"));
+        assert!(matches!(&inner[1].1.kind, Kind::Scalar(s) if s == "1.50"));
+        assert_eq!(&text[inner[0].0.place.span.clone()], "y");
+    }
+
+    #[test]
+    fn syntax_errors_have_a_place() {
+        for (text, line, column) in [
+            ("a: b: c\n", 1, 5),
+            ("a: [1, 2\nb: 3\n", 2, 2),
+            ("é: 1\né: 2\n", 2, 1),
+            ("a: \"x\n", 1, 4),
+            ("a: 1\n---\nb: 1\n", 3, 1),
+        ] {
+            let problem = parse(text).expect_err(text);
+            assert_eq!((problem.place.line, problem.place.column), (line, column), "{problem:?}");
+            assert!(!problem.message.is_empty() && !problem.message.contains(" line "));
+            assert!(text.get(problem.place.span).is_some());
+        }
+    }
+
+    #[test]
+    fn bombs_are_refused() {
+        let mut bomb = String::from("a: &a [x,x,x,x,x,x,x,x,x]\n");
+        for (from, to) in ('a'..'k').zip('b'..'l') {
+            bomb += &format!("{to}: &{to} [*{from},*{from},*{from},*{from},*{from},*{from}]\n");
+        }
+        assert!(parse(&bomb).is_err());
+        assert!(parse(&"[".repeat(100_000)).is_err());
+    }
+}

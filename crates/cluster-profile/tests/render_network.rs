@@ -1,0 +1,229 @@
+//! The network's files on a card, for every back end.
+
+mod common;
+
+use cluster_profile::RenderError;
+use common::{Fixture, Item, Memory, PROFILE, debian_bare, debian_networkd, ubuntu_1604};
+
+#[test]
+fn a_networkd_node() {
+    let fixture = Fixture::new(PROFILE);
+    let (card, notes) = fixture.settled(&debian_networkd(), 0);
+    assert_eq!(
+        card.text("/etc/systemd/network/05-nodecard-eth0.network"),
+        "# Written by nodecard.\n[Match]\nName=eth0\n\n[Network]\nDHCP=no\n\
+         Address=192.168.1.80/24\nGateway=192.168.1.1\nDNS=192.168.1.1\nDNS=8.8.8.8\n\
+         Domains=home.lan\n"
+    );
+    assert!(card.has("/etc/systemd/network/80-dhcp.network"));
+    assert!(matches!(card.0["/etc/resolv.conf"], Item::Symlink(_)));
+    assert_eq!(notes, Vec::<String>::new());
+
+    // A file that would come first goes.
+    let early = debian_networkd().file("/etc/systemd/network/00-x.network", "[Match]\nName=eth0\n");
+    let (card, notes) = fixture.settled(&early, 0);
+    assert!(!card.has("/etc/systemd/network/00-x.network"));
+    assert!(notes.iter().any(|note| note.contains("00-x.network")), "{notes:?}");
+
+    // Nobody makes resolv.conf where systemd-resolved is not enabled.
+    let mut unresolved = debian_networkd();
+    unresolved.0.remove("/etc/systemd/system/sysinit.target.wants/systemd-resolved.service");
+    let (card, _) = fixture.settled(&unresolved, 0);
+    assert_eq!(
+        card.text("/etc/resolv.conf"),
+        "# Written by nodecard.\nsearch home.lan\nnameserver 192.168.1.1\nnameserver 8.8.8.8\n"
+    );
+    assert!(!card.has("/run/systemd/resolve/stub-resolv.conf"));
+}
+
+/// Armbian's minimal images.
+fn netplan() -> Memory {
+    debian_bare().file("/usr/sbin/netplan", "").file(
+        "/etc/netplan/10-dhcp-all-interfaces.yaml",
+        "network:\n  version: 2\n  renderer: networkd\n  ethernets:\n    all-eth-interfaces:\n      \
+         match:\n        name: \"e*\"\n      dhcp4: yes\n",
+    )
+}
+
+#[test]
+fn a_netplan_node() {
+    let fixture = Fixture::new(PROFILE);
+    let (card, _) = fixture.settled(&netplan(), 2);
+    assert_eq!(
+        card.text("/etc/netplan/99-nodecard.yaml"),
+        "# Written by nodecard. Of the definitions that match eth0 the one whose name\n\
+         # sorts first counts, and it alone.\n\
+         network:\n  version: 2\n  ethernets:\n    00-nodecard:\n      match: {name: \"eth0\"}\n      \
+         dhcp4: false\n      addresses: [\"192.168.1.82/24\"]\n      \
+         routes: [{to: 0.0.0.0/0, via: 192.168.1.1}]\n      nameservers:\n        \
+         addresses: [192.168.1.1, 8.8.8.8]\n        search: [\"home.lan\"]\n"
+    );
+    assert_eq!(card.mode("/etc/netplan/99-nodecard.yaml"), (0o600, (0, 0)));
+}
+
+/// Armbian's standard images.
+fn network_manager() -> Memory {
+    debian_bare().link(
+        "/etc/systemd/system/multi-user.target.wants/NetworkManager.service",
+        "/lib/systemd/system/NetworkManager.service",
+    )
+}
+
+#[test]
+fn a_network_manager_node() {
+    let fixture = Fixture::new(PROFILE);
+    let path = "/etc/NetworkManager/system-connections/nodecard-eth0.nmconnection";
+    let expected = format!(
+        "# Written by nodecard.\n[connection]\nid=nodecard-eth0\nuuid={}\ntype=ethernet\n\
+         interface-name=eth0\nautoconnect=true\nautoconnect-priority=999\n\n[ipv4]\nmethod=manual\n\
+         address1=192.168.1.81/24,192.168.1.1\ndns=192.168.1.1;8.8.8.8;\ndns-search=home.lan;\n\n\
+         [ipv6]\nmethod=auto\n",
+        fixture.keys.uuid("network-manager-connection", "xu4-node1")
+    );
+    let (card, _) = fixture.settled(&network_manager(), 1);
+    assert_eq!(card.text(path), expected);
+    assert_eq!(card.mode(path), (0o600, (0, 0)));
+    // netplan with this renderer is the same.
+    let both = network_manager().file("/usr/sbin/netplan", "").file(
+        "/etc/netplan/armbian-default.yaml",
+        "network: {version: 2, renderer: NetworkManager}\n",
+    );
+    let (card, _) = fixture.settled(&both, 1);
+    assert_eq!(card.text(path), expected);
+    assert!(!card.has("/etc/netplan/99-nodecard.yaml"));
+}
+
+#[test]
+fn the_back_end_that_owns_the_interface_is_taken() {
+    let fixture = Fixture::new(PROFILE);
+    // Installed but not in use: a file with `lo` alone, and NetworkManager running.
+    let lo_only = network_manager()
+        .file("/sbin/ifup", "")
+        .file("/etc/network/interfaces", "auto lo\niface lo inet loopback\n");
+    let (card, _) = fixture.settled(&lo_only, 0);
+    assert!(card.has("/etc/NetworkManager/system-connections/nodecard-eth0.nmconnection"));
+    assert_eq!(card.text("/etc/network/interfaces"), "auto lo\niface lo inet loopback\n");
+
+    // ifupdown names the interface: NetworkManager and networkd stand back.
+    let named = network_manager()
+        .file("/sbin/ifup", "")
+        .file("/etc/network/interfaces", "source interfaces.d/*\n")
+        .file("/etc/network/interfaces.d/eth0", "allow-hotplug eth0\niface eth0 inet dhcp\n")
+        .link("/etc/systemd/system/multi-user.target.wants/systemd-networkd.service", "/x")
+        .file("/etc/systemd/network/eth.network", "[Match]\nName=eth*\n");
+    let (card, notes) = fixture.settled(&named, 0);
+    assert_eq!(card.text("/etc/network/interfaces.d/eth0"), "");
+    assert_eq!(
+        card.text("/etc/network/interfaces"),
+        "source interfaces.d/*\n\nallow-hotplug eth0\niface eth0 inet static\n    address 192.168.1.80\n    \
+         netmask 255.255.255.0\n    gateway 192.168.1.1\n    dns-nameservers 192.168.1.1 8.8.8.8\n    \
+         dns-search home.lan\n"
+    );
+    assert_eq!(
+        card.text("/etc/NetworkManager/conf.d/99-nodecard.conf").lines().last(),
+        Some("unmanaged-devices+=interface-name:eth0")
+    );
+    assert!(
+        card.text("/etc/systemd/network/05-nodecard-eth0.network").contains("\nUnmanaged=yes\n")
+    );
+    assert!(notes.iter().any(|note| note.contains("systemd-networkd")), "{notes:?}");
+
+    // A masked service is none.
+    let masked = named.link("/etc/systemd/system/networking.service", "/dev/null");
+    let (card, _) = fixture.settled(&masked, 0);
+    assert!(card.text("/etc/systemd/network/05-nodecard-eth0.network").contains("Address="));
+}
+
+#[test]
+fn an_image_that_sets_no_addresses_is_refused() {
+    let fixture = Fixture::new(PROFILE);
+    let error = fixture.shared(&debian_bare()).unwrap_err();
+    assert!(matches!(&error, RenderError::NoNetwork { interface } if interface == "eth0"));
+    assert!(error.to_string().contains("/etc/netplan"), "{error}");
+    // Files without the program that reads them.
+    let unread = debian_bare().file("/etc/network/interfaces", "auto eth0\niface eth0 inet dhcp\n");
+    assert!(matches!(fixture.shared(&unread), Err(RenderError::NoNetwork { .. })));
+}
+
+#[test]
+fn dhcpcd_is_denied_the_interface() {
+    let fixture = Fixture::new(PROFILE);
+    let base = ubuntu_1604()
+        .file("/etc/dhcpcd.conf", "hostname\ninterface wlan0\nmetric 1")
+        .link("/etc/systemd/system/multi-user.target.wants/dhcpcd.service", "/x");
+    let (card, notes) = fixture.settled(&base, 0);
+    assert_eq!(
+        card.text("/etc/dhcpcd.conf"),
+        "denyinterfaces eth0\nhostname\ninterface wlan0\nmetric 1"
+    );
+    assert!(notes.iter().any(|note| note.contains("dhcpcd")), "{notes:?}");
+}
+
+#[test]
+fn a_late_network_chip_is_still_waited_for() {
+    let fixture = Fixture::new(PROFILE);
+    let base = ubuntu_1604()
+        .file("/etc/network/interfaces", "auto lo\nsource-directory interfaces.d\n")
+        .file("/etc/network/interfaces.d/eth0", "allow-hotplug eth0\niface eth0 inet dhcp\n")
+        .file("/etc/network/interfaces.d/eth0.old", "auto eth0\niface eth0 inet dhcp\n");
+    let (card, _) = fixture.settled(&base, 0);
+    let text = card.text("/etc/network/interfaces");
+    assert!(text.contains("\n\nallow-hotplug eth0\niface eth0 inet static\n"), "{text}");
+    // Names with a dot are not read by ifupdown.
+    assert!(card.text("/etc/network/interfaces.d/eth0.old").contains("dhcp"));
+}
+
+#[test]
+fn every_stanza_of_the_interface_is_replaced() {
+    let fixture = Fixture::new(PROFILE);
+    let base = ubuntu_1604().file(
+        "/etc/network/interfaces",
+        "auto lo eth0 \\\n  eth1\niface lo inet loopback\niface eth0 inet static\n  address 10.0.0.1\n\
+         # mine\n  up echo \\\n    eth0\niface eth0 inet6 static\n  address fe80::2/64\n\
+         iface eth0:1 inet static\n  address 10.0.0.2\nmapping eth0\n  script /x\n\
+         iface eth1 inet dhcp\niface br0 inet dhcp\n  bridge_ports eth0\n",
+    );
+    let (card, notes) = fixture.settled(&base, 0);
+    assert_eq!(
+        card.text("/etc/network/interfaces"),
+        "auto lo \\\n  eth1\niface lo inet loopback\n\
+         auto eth0\niface eth0 inet static\n    address 192.168.1.80\n    \
+         netmask 255.255.255.0\n    gateway 192.168.1.1\n    \
+         dns-nameservers 192.168.1.1 8.8.8.8\n    dns-search home.lan\n\
+         # mine\niface eth1 inet dhcp\niface br0 inet dhcp\n  bridge_ports eth0\n"
+    );
+    assert!(notes.iter().any(|note| note.contains("static IPv6 address")), "{notes:?}");
+    assert!(notes.iter().any(|note| note.contains("`iface br0`")), "{notes:?}");
+}
+
+#[test]
+fn name_servers_reach_whoever_makes_resolv_conf() {
+    let fixture = Fixture::new(PROFILE);
+    let plain =
+        "# Written by nodecard.\nsearch home.lan\nnameserver 192.168.1.1\nnameserver 8.8.8.8\n";
+    let mut no_resolvconf = ubuntu_1604();
+    no_resolvconf.0.remove("/sbin/resolvconf");
+    let (card, _) = fixture.settled(&no_resolvconf, 0);
+    assert_eq!(card.text("/etc/resolv.conf"), plain);
+    assert_eq!(card.text("/run/resolvconf/resolv.conf"), "nameserver 10.0.0.1\n");
+
+    let mut dangling = no_resolvconf.clone();
+    dangling.0.remove("/run/resolvconf/resolv.conf");
+    let (card, _) = fixture.settled(&dangling, 0);
+    assert_eq!(card.text("/etc/resolv.conf"), plain);
+    assert!(!card.has("/run/resolvconf/resolv.conf"));
+
+    let resolved = no_resolvconf
+        .link("/etc/systemd/system/sysinit.target.wants/systemd-resolved.service", "/x");
+    let (card, _) = fixture.settled(&resolved, 0);
+    assert!(matches!(card.0["/etc/resolv.conf"], Item::Symlink(_)));
+    assert_eq!(
+        card.text("/etc/systemd/resolved.conf.d/nodecard.conf"),
+        "# Written by nodecard.\n[Resolve]\nDNS=192.168.1.1 8.8.8.8\nDomains=home.lan\n"
+    );
+
+    let without_dns =
+        Fixture::new(&PROFILE.replace(", dns: [192.168.1.1, 8.8.8.8], search: [home.lan]", ""));
+    let (card, _) = without_dns.settled(&ubuntu_1604(), 0);
+    assert!(!card.text("/etc/network/interfaces").contains("\n    dns-"));
+}
