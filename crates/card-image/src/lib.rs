@@ -1,1 +1,30 @@
-//! .
+//! Card images: opens a base image offline, grows its root filesystem to the
+//! size of the card, writes each node's files into it, and emits one image for
+//! every node.
+//!
+//! [`build`] does all of it. What it stands on is public where other tools need
+//! it: [`Base`] opens images, [`RootFs`] reads and edits their files.
+
+mod base;
+mod build;
+mod cancel;
+mod error;
+mod fat;
+mod find_root;
+mod grown;
+mod layout;
+mod manifest;
+mod output;
+mod progress;
+mod rootfs;
+mod used;
+
+pub use base::{Base, BaseError, BaseOptions};
+pub use build::{BuildOptions, Built, build};
+pub use cancel::{Cancel, Cancelled};
+pub use error::{Blame, Error};
+pub use find_root::{ChooseError, Evidence, Finding, FsKind};
+pub use manifest::{BaseRecord, ImageRecord, Manifest, RootRecord};
+pub use output::{Format, OutputError};
+pub use progress::{NoProgress, Progress, Stage};
+pub use rootfs::{FileKind, FsError, FsResult, Metadata, RootFs};

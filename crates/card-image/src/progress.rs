@@ -7,7 +7,7 @@ use std::fmt;
 #[non_exhaustive]
 pub enum Stage {
     /// The base is compressed and is being unpacked into the cache. Bytes are
-    /// compressed bytes (of a zip file: unpacked ones).
+    /// compressed bytes.
     DecodeBase,
     /// The base file is read to compute its checksums.
     CheckBase,

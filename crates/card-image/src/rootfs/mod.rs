@@ -40,6 +40,8 @@ const ROOT_INODE: u32 = 2;
 /// The files of an ext4 filesystem.
 pub struct RootFs {
     fs: Filesystem,
+    /// Its size in bytes: nothing in it can be larger, whatever an inode says.
+    size: u64,
 }
 
 impl RootFs {
@@ -52,10 +54,11 @@ impl RootFs {
     /// [`FsError`], before the first write, if the filesystem is damaged, or
     /// has a feature that cannot be written correctly.
     pub fn open(storage: Arc<dyn WriteAt>, now: u64) -> FsResult<Self> {
-        refuse_unwritable(&storage)?;
+        let info = ext4_offline::inspect(&storage)?;
+        refuse_unwritable(&info)?;
         let device = || Arc::new(Device(storage.clone()));
         let clock = Arc::new(Clock::new(now));
-        if ext4_offline::inspect(&storage)?.needs_recovery {
+        if info.needs_recovery {
             let mount = || Filesystem::mount_with_runtime(device(), clock.clone())?.finish();
             guard("replay the journal of", "/", mount)?;
             ext4_offline::recount(&storage)?;
@@ -63,7 +66,9 @@ impl RootFs {
         let mount = || Filesystem::mount_with_runtime(device(), clock.clone());
         let mut fs = guard("open", "/", mount)?;
         fs.journal = None;
-        Ok(RootFs { fs })
+        let files = RootFs { fs, size: info.size() };
+        files.inode("/", ROOT_INODE)?;
+        Ok(files)
     }
 
     /// Marks the filesystem as cleanly unmounted, as it was found.
@@ -76,8 +81,7 @@ impl RootFs {
 }
 
 /// Refuses what the library would write wrongly.
-fn refuse_unwritable(storage: &dyn WriteAt) -> FsResult<()> {
-    let info = ext4_offline::inspect(storage)?;
+fn refuse_unwritable(info: &ext4_offline::Info) -> FsResult<()> {
     if info.block_size == 2048 && info.has_feature("metadata_csum") {
         return Err(FsError::Unwritable {
             what: "2 KiB blocks together with the feature metadata_csum",

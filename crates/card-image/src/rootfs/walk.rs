@@ -136,8 +136,23 @@ impl RootFs {
         })
     }
 
+    /// Reads an inode.
+    ///
+    /// The library goes through all of a directory or symlink, as long as its
+    /// inode says it is: one that claims to be longer than possible is refused.
     pub(super) fn inode(&self, path: &str, number: u32) -> FsResult<Inode> {
-        guard("look at", path, || self.fs.stat_ino(number))
+        let inode = guard("look at", path, || self.fs.stat_ino(number))?;
+        let longest = if inode.is_symlink() {
+            self.fs.sb.block_size().into()
+        } else if inode.is_dir() {
+            self.size
+        } else {
+            u64::MAX
+        };
+        match inode.size <= longest {
+            true => Ok(inode),
+            false => Err(FsError::Damaged { operation: "look at", path: path.to_owned() }),
+        }
     }
 }
 

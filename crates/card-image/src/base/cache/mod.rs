@@ -1,0 +1,282 @@
+//! Decoded images, kept for later runs.
+//!
+//! For a compressed file whose SHA-256 sum is SUM, the cache holds
+//!
+//! - `SUM.img`, the decoded image, a sparse file,
+//! - `SUM.json`, its [`Record`], written last: without it, or if the image is
+//!   no longer the file that it describes, there is no entry.
+//!
+//! While a file is being decoded there are `KEY.lock` and `KEY.partial`, KEY
+//! standing for the file's path and times. `index.lock` is held while entries
+//! are put in place, which takes no time.
+
+mod lock;
+mod record;
+mod user_dir;
+
+use std::{
+    env,
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+pub(super) use self::record::Record;
+use self::{lock::Lock, user_dir::user_dir};
+use super::{
+    BaseError,
+    source::{Identity, Source},
+};
+use crate::{cancel::Cancel, progress::Progress};
+
+const PARTIAL: &str = "partial";
+const LOCK: &str = "lock";
+const IMAGE: &str = "img";
+const RECORD: &str = "json";
+
+/// For `map_err`: what was tried on which file of the cache.
+fn cache_error(operation: &'static str, path: &Path) -> impl Fn(io::Error) -> BaseError {
+    move |source| BaseError::Cache { operation, path: path.to_owned(), source }
+}
+
+/// The directory of decoded images.
+#[derive(Debug)]
+pub(super) struct Cache {
+    dir: PathBuf,
+}
+
+/// A decoded image that is complete and as it was when it was made.
+pub(super) struct Entry {
+    pub(super) record: Record,
+    /// The image, open.
+    pub(super) image: Source,
+}
+
+impl Cache {
+    /// Opens the given directory, or else the user's, making it if need be.
+    pub(super) fn open(dir: Option<&Path>) -> Result<Self, BaseError> {
+        let dir = match dir {
+            Some(dir) => dir.to_owned(),
+            None => user_dir(env::var_os).ok_or(BaseError::NoCacheDir)?,
+        };
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&dir);
+        made.map_err(cache_error("make the directory", &dir))?;
+        Ok(Cache { dir })
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// How many bytes a user can still write here.
+    pub(super) fn free(&self) -> Result<u64, BaseError> {
+        let space = rustix::fs::statvfs(&self.dir)
+            .map_err(|e| cache_error("ask for the free space of", &self.dir)(e.into()))?;
+        Ok(space.f_bavail.saturating_mul(space.f_frsize))
+    }
+
+    /// Takes the right to decode the file, waiting for a run that has it.
+    pub(super) fn lock(
+        &self,
+        source: &Identity,
+        progress: &dyn Progress,
+        cancel: &Cancel,
+    ) -> Result<Claim<'_>, BaseError> {
+        let key = source.key();
+        let lock = Lock::take(&self.path(&key, LOCK), progress, cancel)?;
+        Ok(Claim { cache: self, key, _lock: lock })
+    }
+
+    /// The first sound entry that is asked for.
+    pub(super) fn find(
+        &self,
+        mut wanted: impl FnMut(&Record) -> bool,
+    ) -> Result<Option<Entry>, BaseError> {
+        let found = self.records()?.into_iter().filter(|record| wanted(record));
+        Ok(found.filter_map(|record| self.entry(record)).next())
+    }
+
+    /// The record's entry, if its image is still the file that was noted down.
+    fn entry(&self, record: Record) -> Option<Entry> {
+        let image = Source::open(&self.path(record.name(), IMAGE)).ok()?;
+        (image.identity == record.image).then_some(Entry { record, image })
+    }
+
+    /// All records that can be read. Others are as good as none: they are
+    /// written anew.
+    fn records(&self) -> Result<Vec<Record>, BaseError> {
+        let mut records = Vec::new();
+        for path in self.files(RECORD)? {
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            let record: Option<Record> =
+                fs::read(&path).ok().and_then(|json| serde_json::from_slice(&json).ok());
+            records.extend(record.filter(|record| record.is_valid(&name)));
+        }
+        Ok(records)
+    }
+
+    /// The paths of all files with this ending.
+    fn files(&self, ending: &str) -> Result<Vec<PathBuf>, BaseError> {
+        let fail = cache_error("list", &self.dir);
+        let mut paths = Vec::new();
+        for entry in fs::read_dir(&self.dir).map_err(&fail)? {
+            let path = entry.map_err(&fail)?.path();
+            if path.extension().is_some_and(|found| found == ending) {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        Ok(paths)
+    }
+
+    /// Writes the record of an entry that is there, or that has just come.
+    pub(super) fn save(&self, record: &Record, source: &Identity) -> Result<(), BaseError> {
+        let _index = self.lock_index()?;
+        self.save_locked(record, source)
+    }
+
+    /// With the index locked.
+    fn save_locked(&self, record: &Record, source: &Identity) -> Result<(), BaseError> {
+        self.write_record(record)?;
+        self.forget(source, record.name());
+        Ok(())
+    }
+
+    fn lock_index(&self) -> Result<File, BaseError> {
+        let path = self.path("index", LOCK);
+        let file = lock::open(&path).map_err(cache_error("open the lock file", &path))?;
+        file.lock().map_err(cache_error("lock", &path))?;
+        Ok(file)
+    }
+
+    /// With the index locked.
+    fn write_record(&self, record: &Record) -> Result<(), BaseError> {
+        let path = self.path(record.name(), RECORD);
+        let fail = cache_error("write", &path);
+        let json = serde_json::to_vec_pretty(record).map_err(|error| fail(error.into()))?;
+        let partial = self.path("index", PARTIAL);
+        remove(&partial)?;
+        let write = create(&partial).and_then(|mut file| {
+            file.write_all(&json)?;
+            file.sync_all()
+        });
+        let renamed = write.and_then(|()| fs::rename(&partial, &path)).inspect_err(|_| {
+            let _ = fs::remove_file(&partial);
+        });
+        renamed.map_err(&fail)?;
+        File::open(&self.dir)
+            .and_then(|dir| dir.sync_all())
+            .map_err(cache_error("write", &self.dir))
+    }
+
+    /// Takes the source's path out of all other entries, and removes those
+    /// whose last source it was: the base has been replaced, and nobody would
+    /// ever ask for what it was before. Failures are no matter, as the space
+    /// is all that is lost. With the index locked.
+    fn forget(&self, source: &Identity, but: &str) {
+        for mut record in self.records().unwrap_or_default() {
+            if record.name() != but && record.forget_path(source) {
+                if record.sources.is_empty() {
+                    let _ = fs::remove_file(self.path(record.name(), RECORD));
+                    let _ = fs::remove_file(self.path(record.name(), IMAGE));
+                } else {
+                    let _ = self.write_record(&record);
+                }
+            }
+        }
+    }
+
+    /// Removes what runs have left that were killed.
+    fn remove_leftovers(&self) -> Result<(), BaseError> {
+        for partial in self.files(PARTIAL)? {
+            let name = partial.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            // Whoever is at work holds the lock.
+            if name != "index"
+                && let Some(_lock) = Lock::try_take(&self.path(&name, LOCK))?
+            {
+                remove(&partial)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn path(&self, name: &str, ending: &str) -> PathBuf {
+        self.dir.join(format!("{name}.{ending}"))
+    }
+}
+
+/// The right to decode one file.
+pub(super) struct Claim<'a> {
+    cache: &'a Cache,
+    key: String,
+    _lock: Lock,
+}
+
+impl Claim<'_> {
+    /// Begins a decoded image under a temporary name.
+    pub(super) fn begin(&self) -> Result<Partial<'_>, BaseError> {
+        self.cache.remove_leftovers()?;
+        let path = self.cache.path(&self.key, PARTIAL);
+        remove(&path)?;
+        let file = create(&path).map_err(cache_error("make", &path))?;
+        Ok(Partial { cache: self.cache, path, file })
+    }
+}
+
+/// A decoded image that is not complete, removed unless it is published.
+pub(super) struct Partial<'a> {
+    cache: &'a Cache,
+    path: PathBuf,
+    pub(super) file: File,
+}
+
+impl Partial<'_> {
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes the image, which is complete and on the disk, an entry. `note`
+    /// makes its record.
+    pub(super) fn publish(
+        self,
+        name: &str,
+        source: &Identity,
+        note: impl FnOnce(Identity) -> Record,
+    ) -> Result<Entry, BaseError> {
+        let _index = self.cache.lock_index()?;
+        // Another run, given a copy of the file, may have been faster.
+        if let Some(entry) = self.cache.find(|record| record.name() == name)? {
+            return Ok(entry);
+        }
+        // The old record goes first, so that it never stands beside the new image.
+        remove(&self.cache.path(name, RECORD))?;
+        let path = self.cache.path(name, IMAGE);
+        fs::rename(&self.path, &path).map_err(cache_error("rename", &self.path))?;
+        let image = Source::open(&path)?;
+        let record = note(image.identity.clone());
+        self.cache.save_locked(&record, source)?;
+        Ok(Entry { record, image })
+    }
+}
+
+impl Drop for Partial<'_> {
+    fn drop(&mut self) {
+        // Gone already once published; and there is nobody left to tell.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// A new file that only its owner can read.
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
+}
+
+fn remove(path: &Path) -> Result<(), BaseError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(cache_error("remove", path)(error))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,254 @@
+//! Decodes a compressed base into a sparse file.
+
+mod codec;
+mod size;
+#[cfg(test)]
+mod tests;
+mod xz;
+mod zip;
+
+use std::{
+    fs::File,
+    io::{self, BufRead as _},
+};
+
+use self::{
+    codec::{Codec, Fault},
+    zip::{Member, ZipCodec},
+};
+use super::{
+    BaseError, Format, format,
+    source::{Digests, HashingReader, Source},
+    sparse::{SparseError, write_sparse},
+};
+use crate::{
+    cancel::Cancel,
+    progress::{Progress, Running, Stage},
+};
+
+/// The largest decoded size. No SD card is larger, and what unpacks to more is
+/// a mistake or an attack (a few KiB can unpack to petabytes of zeros).
+const LIMIT: u64 = 2 << 40;
+
+/// A compressed file that is ready to be decoded.
+pub(super) struct Job<'a> {
+    source: &'a Source,
+    format: Format,
+    member: Option<Member>,
+    at_least: Option<u64>,
+}
+
+impl<'a> Job<'a> {
+    /// # Errors
+    /// The file says more than it should hold, or a zip file holds no image.
+    pub(super) fn new(source: &'a Source, format: Format, head: &[u8]) -> Result<Self, BaseError> {
+        let member = if format == Format::Zip { Some(zip::find_image(source)?) } else { None };
+        let at_least = match member {
+            Some(member) => Some(member.size),
+            None => size::at_least(source, format, head),
+        };
+        if at_least.is_some_and(|size| size > LIMIT) {
+            return Err(BaseError::TooLarge { path: source.path.clone(), limit: LIMIT });
+        }
+        Ok(Job { source, format, member, at_least })
+    }
+
+    /// How large the image will be at least, in bytes, if the file says so.
+    pub(super) fn at_least(&self) -> Option<u64> {
+        self.at_least
+    }
+
+    /// Decodes to the empty file `to`, and waits until it is on the disk. Returns
+    /// the checksums of the compressed file.
+    ///
+    /// # Errors
+    /// That the file changed meanwhile goes before all other errors, as it
+    /// explains them.
+    pub(super) fn run(
+        &self,
+        to: &File,
+        md5: bool,
+        progress: &dyn Progress,
+        cancel: &Cancel,
+    ) -> Result<Digests, SparseError<BaseError>> {
+        let running = Running::begin(progress, Stage::DecodeBase, self.source.size());
+        let mut decoder = Decoder::new(self, md5, Some(&running), cancel);
+        let decoded = decoder.start().map_err(SparseError::Produce).and_then(|()| {
+            write_sparse(to, |buffer| decoder.fill_image(buffer))?;
+            decoder.drain().map_err(SparseError::Produce)
+        });
+        if !matches!(&decoded, Err(SparseError::Produce(BaseError::Cancelled(_)))) {
+            self.source.check_unchanged().map_err(SparseError::Produce)?;
+        }
+        decoded?;
+        Ok(decoder.reader.finish())
+    }
+}
+
+/// Pulls decoded bytes out of a file.
+struct Decoder<'a> {
+    job: &'a Job<'a>,
+    reader: HashingReader<'a>,
+    /// `None` once all is decoded.
+    codec: Option<Box<dyn Codec>>,
+    /// The codec's stream is the first in the file.
+    first: bool,
+    produced: u64,
+    limit: u64,
+    cancel: &'a Cancel,
+}
+
+impl<'a> Decoder<'a> {
+    fn new(
+        job: &'a Job<'a>,
+        md5: bool,
+        running: Option<&'a Running<'a>>,
+        cancel: &'a Cancel,
+    ) -> Self {
+        Decoder {
+            job,
+            reader: HashingReader::new(job.source, md5, running, cancel),
+            codec: None,
+            first: true,
+            produced: 0,
+            limit: LIMIT,
+            cancel,
+        }
+    }
+
+    fn start(&mut self) -> Result<(), BaseError> {
+        let codec: Box<dyn Codec> = match self.job.member {
+            Some(member) => {
+                self.skip(member.start)?;
+                Box::new(ZipCodec::new(member))
+            }
+            None => codec::new(self.job.format).map_err(|fault| self.fault(fault))?,
+        };
+        self.codec = Some(codec);
+        Ok(())
+    }
+
+    /// Fills the buffer with the next bytes; if they are the image's first,
+    /// makes sure that they are an image's.
+    fn fill_image(&mut self, buffer: &mut [u8]) -> Result<usize, BaseError> {
+        self.cancel.check()?;
+        let is_first = self.produced == 0;
+        let n = self.fill(buffer)?;
+        if is_first {
+            let head = buffer.get(..n.min(format::HEAD)).unwrap_or_default();
+            let check = match head {
+                [] => Err("there is nothing".to_owned()),
+                head => format::check_image(head),
+            };
+            check.map_err(|what| BaseError::NoImageInside {
+                path: self.job.source.path.clone(),
+                format: self.job.format,
+                what,
+            })?;
+        }
+        Ok(n)
+    }
+
+    /// Fills the whole buffer, except at the end.
+    fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, BaseError> {
+        let mut filled = 0;
+        while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            let Some(codec) = &mut self.codec else { break };
+            let input = match self.reader.fill_buf() {
+                Ok(input) => input,
+                Err(error) => return Err(self.read_error(error)),
+            };
+            let at_end = input.is_empty();
+            let step = match codec.step(input, rest) {
+                Ok(step) => step,
+                Err(fault) => return Err(self.fault(fault)),
+            };
+            self.reader.consume(step.consumed);
+            filled += step.produced;
+            self.produced += step.produced as u64;
+            if self.produced > self.limit {
+                let path = self.job.source.path.clone();
+                return Err(BaseError::TooLarge { path, limit: self.limit });
+            }
+            if step.ended {
+                self.codec = self.next_stream()?;
+            } else if step.consumed == 0 && step.produced == 0 {
+                let fault =
+                    if at_end { Fault::Truncated } else { Fault::corrupt("the decoder is stuck") };
+                return Err(self.fault(fault));
+            }
+        }
+        Ok(filled)
+    }
+
+    /// The decoder for the next stream of the file. Zeros between and after
+    /// streams are padding, as tapes and some download tools add it.
+    fn next_stream(&mut self) -> Result<Option<Box<dyn Codec>>, BaseError> {
+        if self.job.format == Format::Zip {
+            return Ok(None);
+        }
+        self.first = false;
+        loop {
+            let input = match self.reader.fill_buf() {
+                Ok(input) => input,
+                Err(error) => return Err(self.read_error(error)),
+            };
+            if input.is_empty() {
+                return Ok(None);
+            }
+            let zeros = input.iter().take_while(|byte| **byte == 0).count();
+            let is_padding = zeros == input.len();
+            self.reader.consume(zeros);
+            if !is_padding {
+                let codec = codec::new(self.job.format);
+                return codec.map(Some).map_err(|fault| self.fault(fault));
+            }
+        }
+    }
+
+    fn skip(&mut self, bytes: u64) -> Result<(), BaseError> {
+        let mut left = bytes;
+        while left > 0 {
+            let input = match self.reader.fill_buf() {
+                Ok(input) => input.len(),
+                Err(error) => return Err(self.read_error(error)),
+            };
+            if input == 0 {
+                return Err(self.fault(Fault::Truncated));
+            }
+            let n = input.min(usize::try_from(left).unwrap_or(usize::MAX));
+            self.reader.consume(n);
+            left -= n as u64;
+        }
+        Ok(())
+    }
+
+    /// Reads what follows the data, so that the checksums cover the whole file.
+    fn drain(&mut self) -> Result<(), BaseError> {
+        self.reader.drain().map_err(|error| self.read_error(error))
+    }
+
+    fn read_error(&self, error: io::Error) -> BaseError {
+        match self.cancel.check() {
+            Err(cancelled) => cancelled.into(),
+            Ok(()) => self.job.source.read_error(self.reader.position(), error),
+        }
+    }
+
+    fn fault(&self, fault: Fault) -> BaseError {
+        let Job { source, format, .. } = *self.job;
+        let (path, size) = (source.path.clone(), source.size());
+        match fault {
+            Fault::Truncated => BaseError::Truncated { path, format, size },
+            Fault::Unsupported(reason) => BaseError::Unsupported { path, format, reason },
+            Fault::Corrupt(mut reason) => {
+                if !self.first {
+                    reason =
+                        format!("a sound {format} stream is followed by something else, {reason}");
+                }
+                let near = self.reader.position();
+                BaseError::Corrupt { path, format, near, size, reason }
+            }
+        }
+    }
+}

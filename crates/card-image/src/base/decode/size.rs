@@ -1,0 +1,86 @@
+//! How large the decoded image will be, where the compressed file says so.
+
+use std::{io, os::unix::fs::FileExt as _};
+
+use crate::base::{Format, source::Source};
+
+/// An .xz index larger than this is not read: that is a million blocks.
+const MAX_INDEX: u64 = 16 << 20;
+
+/// The size of an .xz stream header, and of a stream footer, in bytes.
+const XZ_HEADER: u64 = 12;
+
+/// How many bytes one byte of Deflate data can stand for.
+const MAX_DEFLATE_RATIO: u64 = 1032;
+
+/// The decoded size in bytes, or less (never more, unless the file is
+/// damaged), if the file says anything about it.
+pub(super) fn at_least(source: &Source, format: Format, head: &[u8]) -> Option<u64> {
+    match format {
+        Format::Xz => xz(source).ok().flatten(),
+        Format::Gzip => gzip(source).ok().flatten(),
+        Format::Zstd => zstd::zstd_safe::get_frame_content_size(head).ok().flatten(),
+        // The zip directory is read anyway; bzip2 does not say.
+        Format::Zip | Format::Bzip2 | Format::Raw => None,
+    }
+}
+
+/// gzip ends with the size modulo 4 GiB (RFC 1952, ISIZE), of the last member.
+/// In a truncated file it is some bytes of the data; Deflate cannot make the
+/// data more than this much smaller.
+fn gzip(source: &Source) -> io::Result<Option<u64>> {
+    let Some(at) = source.size().checked_sub(4) else { return Ok(None) };
+    let mut size = [0; 4];
+    source.file.read_exact_at(&mut size, at)?;
+    let size = u64::from(u32::from_le_bytes(size));
+    Ok(Some(size).filter(|size| size / MAX_DEFLATE_RATIO <= source.size()))
+}
+
+/// The index at the end of the last stream lists all of its blocks.
+fn xz(source: &Source) -> io::Result<Option<u64>> {
+    let Some(footer_at) = source.size().checked_sub(XZ_HEADER) else { return Ok(None) };
+    let mut footer = [0; XZ_HEADER as usize];
+    source.file.read_exact_at(&mut footer, footer_at)?;
+    let [_, _, _, _, b0, b1, b2, b3, _, _, b'Y', b'Z'] = footer else { return Ok(None) };
+    let index_size = (u64::from(u32::from_le_bytes([b0, b1, b2, b3])) + 1) * 4;
+    let Some(index_at) = footer_at.checked_sub(index_size) else { return Ok(None) };
+    if index_size > MAX_INDEX {
+        return Ok(None);
+    }
+    let mut index = vec![0; index_size as usize];
+    source.file.read_exact_at(&mut index, index_at)?;
+    Ok(xz_index(&index))
+}
+
+/// The sum of the uncompressed sizes in an index, if its checksum is right.
+fn xz_index(index: &[u8]) -> Option<u64> {
+    let (body, sum) = index.split_last_chunk::<4>()?;
+    let mut crc = flate2::Crc::new();
+    crc.update(body);
+    let (0, mut fields) = body.split_first().map(|(first, rest)| (*first, rest))? else {
+        return None;
+    };
+    if crc.sum() != u32::from_le_bytes(*sum) {
+        return None;
+    }
+    let mut total: u64 = 0;
+    for _ in 0..number(&mut fields)? {
+        let _unpadded_size = number(&mut fields)?;
+        total = total.checked_add(number(&mut fields)?)?;
+    }
+    Some(total)
+}
+
+/// Variable-length integers ("The .xz File Format", section 1.2).
+fn number(bytes: &mut &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..63).step_by(7) {
+        let (&byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+    None
+}

@@ -1,0 +1,275 @@
+//! The file as given: opened read-only, identified, hashed as it is read.
+
+use std::{
+    fs::{File, Metadata, OpenOptions},
+    io::{self, BufRead, Read},
+    os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use md5::Md5;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{BaseError, format};
+use crate::{
+    cancel::Cancel,
+    progress::{Progress, Running, Stage},
+};
+
+/// How many bytes are read at a time.
+const CHUNK: usize = 256 << 10;
+
+/// What tells a file from another, and from itself before it was changed.
+///
+/// The change time is part of it: unlike the modification time, no program
+/// can set it back, so a file rewritten in place and "touched" is found out.
+/// The device number is not: on some filesystems it differs after every mount.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Identity {
+    path: String,
+    inode: u64,
+    pub(super) size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Identity {
+    pub(super) fn new(path: &Path, metadata: &Metadata) -> Self {
+        let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        Identity {
+            path: path.to_string_lossy().into_owned(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    /// Whether the file's last change is long enough ago that a further one
+    /// is sure to get another time stamp. The coarsest clocks (FAT) tick every
+    /// two seconds.
+    pub(super) fn is_settled(&self) -> bool {
+        let (seconds, nanoseconds) = self.changed;
+        let Ok(seconds) = u64::try_from(seconds) else { return false };
+        let since = Duration::new(seconds, u32::try_from(nanoseconds).unwrap_or(0));
+        SystemTime::UNIX_EPOCH
+            .checked_add(since)
+            .and_then(|changed| SystemTime::now().duration_since(changed).ok())
+            .is_some_and(|age| age > Duration::from_secs(2))
+    }
+
+    /// Whether both name the same place, though its contents may have changed.
+    pub(super) fn same_path(&self, other: &Identity) -> bool {
+        self.path == other.path
+    }
+
+    /// A name for what is being made from this file, fit for a file name.
+    pub(super) fn key(&self) -> String {
+        let text = serde_json::to_vec(self).unwrap_or_default();
+        let mut key = hex(&Sha256::digest(text));
+        key.truncate(24);
+        key
+    }
+}
+
+/// The checksums of a file as given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Digests {
+    pub(super) sha256: [u8; 32],
+    pub(super) md5: Option<[u8; 16]>,
+}
+
+/// The open file.
+pub(super) struct Source {
+    pub(super) path: PathBuf,
+    pub(super) file: File,
+    pub(super) identity: Identity,
+}
+
+impl Source {
+    pub(super) fn open(path: &Path) -> Result<Self, BaseError> {
+        let fail = |source: io::Error| match source.kind() {
+            io::ErrorKind::NotFound => BaseError::NotFound { path: path.to_owned() },
+            _ => BaseError::Read { path: path.to_owned(), offset: 0, source },
+        };
+        // Opening a named pipe would otherwise wait for a writer for ever.
+        let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        let file = OpenOptions::new().read(true).custom_flags(nonblock).open(path).map_err(fail)?;
+        let metadata = file.metadata().map_err(fail)?;
+        let kind = metadata.file_type();
+        if !kind.is_file() {
+            let what = if kind.is_dir() {
+                "a directory"
+            } else if kind.is_block_device() {
+                "a block device"
+            } else if kind.is_fifo() {
+                "a named pipe"
+            } else {
+                "not a regular file"
+            };
+            return Err(BaseError::NotAFile { path: path.to_owned(), what });
+        }
+        if metadata.len() == 0 {
+            return Err(BaseError::Empty { path: path.to_owned() });
+        }
+        let identity = Identity::new(path, &metadata);
+        Ok(Source { path: path.to_owned(), file, identity })
+    }
+
+    /// The file's size in bytes when it was opened.
+    pub(super) fn size(&self) -> u64 {
+        self.identity.size
+    }
+
+    /// The first [`format::HEAD`] bytes, or all if there are fewer.
+    pub(super) fn head(&self) -> Result<Vec<u8>, BaseError> {
+        let mut head = vec![0; format::HEAD];
+        let mut filled = 0;
+        while let Some(rest) = head.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match self.file.read_at(rest, filled as u64) {
+                Ok(0) => break,
+                Ok(n) => filled += n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.read_error(filled as u64, error)),
+            }
+        }
+        head.truncate(filled);
+        Ok(head)
+    }
+
+    pub(super) fn read_error(&self, offset: u64, source: io::Error) -> BaseError {
+        BaseError::Read { path: self.path.clone(), offset, source }
+    }
+
+    /// # Errors
+    /// [`BaseError::Changed`] if the open file was written to since it was
+    /// opened. (A file renamed over its path is another file and no matter.)
+    pub(super) fn check_unchanged(&self) -> Result<(), BaseError> {
+        let metadata = self.file.metadata().map_err(|error| self.read_error(0, error))?;
+        let same = metadata.size() == self.identity.size
+            && (metadata.mtime(), metadata.mtime_nsec()) == self.identity.modified;
+        if same { Ok(()) } else { Err(BaseError::Changed { path: self.path.clone() }) }
+    }
+
+    /// Reads the whole file for its checksums.
+    pub(super) fn digests(
+        &self,
+        md5: bool,
+        progress: &dyn Progress,
+        cancel: &Cancel,
+    ) -> Result<Digests, BaseError> {
+        let running = Running::begin(progress, Stage::CheckBase, self.size());
+        let mut reader = HashingReader::new(self, md5, Some(&running), cancel);
+        let result = reader.drain();
+        let result = result.map_err(|error| self.read_error(reader.position(), error));
+        cancel.check()?;
+        result?;
+        self.check_unchanged()?;
+        Ok(reader.finish())
+    }
+}
+
+/// Reads a source from its beginning, hashing what passes.
+pub(super) struct HashingReader<'a> {
+    file: &'a File,
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// How many bytes were read from the file.
+    read: u64,
+    sha256: Sha256,
+    md5: Option<Md5>,
+    progress: Option<&'a Running<'a>>,
+    cancel: &'a Cancel,
+}
+
+impl<'a> HashingReader<'a> {
+    pub(super) fn new(
+        source: &'a Source,
+        md5: bool,
+        progress: Option<&'a Running<'a>>,
+        cancel: &'a Cancel,
+    ) -> Self {
+        let _ = rustix::fs::fadvise(&source.file, 0, None, rustix::fs::Advice::Sequential);
+        HashingReader {
+            file: &source.file,
+            buffer: vec![0; CHUNK],
+            start: 0,
+            end: 0,
+            read: 0,
+            sha256: Sha256::new(),
+            md5: md5.then(Md5::new),
+            progress,
+            cancel,
+        }
+    }
+
+    /// How many bytes were consumed.
+    pub(super) fn position(&self) -> u64 {
+        self.read - (self.end - self.start) as u64
+    }
+
+    /// Reads what is left, so that the checksums cover the whole file.
+    pub(super) fn drain(&mut self) -> io::Result<()> {
+        while !self.fill_buf()?.is_empty() {
+            self.consume(CHUNK);
+        }
+        Ok(())
+    }
+
+    /// The checksums of all that was read.
+    pub(super) fn finish(self) -> Digests {
+        Digests {
+            sha256: self.sha256.finalize().into(),
+            md5: self.md5.map(|md5| md5.finalize().into()),
+        }
+    }
+}
+
+impl BufRead for HashingReader<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.start == self.end {
+            self.cancel.check().map_err(io::Error::other)?;
+            let n = loop {
+                match self.file.read_at(&mut self.buffer, self.read) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    other => break other?,
+                }
+            };
+            let fresh = self.buffer.get(..n).unwrap_or_default();
+            self.sha256.update(fresh);
+            if let Some(md5) = &mut self.md5 {
+                md5.update(fresh);
+            }
+            (self.start, self.end) = (0, n);
+            self.read += n as u64;
+            if let Some(progress) = self.progress {
+                progress.advance(n as u64);
+            }
+        }
+        Ok(self.buffer.get(self.start..self.end).unwrap_or_default())
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.start = self.end.min(self.start.saturating_add(amount));
+    }
+}
+
+impl Read for HashingReader<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let available = self.fill_buf()?;
+        let n = available.len().min(buf.len());
+        if let (Some(to), Some(from)) = (buf.get_mut(..n), available.get(..n)) {
+            to.copy_from_slice(from);
+        }
+        self.consume(n);
+        Ok(n)
+    }
+}
+
+/// Lower-case hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,207 @@
+//! Files in ext4 filesystems of many kinds, read and edited, judged by e2fsck
+//! and debugfs.
+
+mod common;
+
+use std::{fs, path::Path, sync::Arc};
+
+use block_io::{FileStorage, Layer, ReadAt};
+use card_image::{FileKind, FsError, RootFs};
+use cluster_profile::{Attributes, Change, FileEdit};
+use common::*;
+
+fn every_kind(test: impl Fn(&Sample)) {
+    let ext3 = "none,has_journal,ext_attr,resize_inode,dir_index,filetype,sparse_super,large_file";
+    let inline = format!("{MODERN},inline_data");
+    for (features, block_size) in [
+        (LEGACY, "4096"),
+        (LEGACY, "1024"),
+        (LEGACY, "2048"),
+        (MODERN, "4096"),
+        (MODERN, "1024"),
+        (ext3, "4096"),
+        (inline.as_str(), "4096"),
+    ] {
+        test(&Sample::new(features, block_size));
+    }
+}
+
+#[test]
+fn edits_leave_every_kind_of_filesystem_clean() {
+    every_kind(|sample| {
+        let files = sample.open();
+        files.replace("/etc/hostname", b"new-name\n").unwrap();
+        assert!(files.create("/etc/new/deep/file", 0o600).unwrap());
+        files.replace("/etc/new/deep/file", &vec![7; 20_000]).unwrap();
+        files.append("/etc/new/deep/file", b"more").unwrap_or_else(|error| {
+            // The library appends to files with extents only.
+            assert!(matches!(error, FsError::Library { .. }), "{error}");
+        });
+        assert!(files.mkdir("/var/lib/thing", 0o700).unwrap());
+        assert!(!files.mkdir("/var/lib/thing", 0o755).unwrap());
+        files.symlink("/etc/link", "new/deep/file").unwrap();
+        files.set_owner("/etc/new/deep/file", 1000, 70_000).unwrap();
+        files.set_mode("/etc/new/deep/file", 0o4755).unwrap();
+        files.set_mtime("/etc/new/deep/file", 1_234_567_890).unwrap();
+        assert!(files.remove("/etc/many").unwrap());
+        assert!(!files.remove("/etc/many").unwrap());
+        files.close().unwrap();
+        sample.check();
+
+        assert_eq!(sample.debugfs("cat /etc/hostname").lines().next(), Some("new-name"));
+        let stat = sample.debugfs("stat /etc/new/deep/file");
+        for part in ["Mode:  04755", "User:  1000", "Group: 70000"] {
+            assert!(stat.contains(part), "{part}: {stat}");
+        }
+        assert!(sample.debugfs("stat /etc/link").contains("new/deep/file"));
+        assert!(sample.debugfs("stat /etc/many").contains("File not found"));
+    });
+}
+
+#[test]
+fn an_existing_file_keeps_owner_mode_and_attributes() {
+    every_kind(|sample| {
+        let files = sample.open();
+        files
+            .apply(&[FileEdit {
+                path: "/etc/hostname".to_owned(),
+                change: Change::Write {
+                    contents: b"x".to_vec(),
+                    attributes: Attributes::root(0o644),
+                },
+            }])
+            .unwrap();
+        let metadata = files.metadata("/etc/hostname").unwrap().unwrap();
+        assert_eq!((metadata.mode, metadata.uid, metadata.size), (0o640, 7, 1));
+        assert_eq!(metadata.mtime, NOW as i64);
+        let xattrs = files.xattrs("/etc/hostname").unwrap();
+        let mark = ("user.mark".to_owned(), b"kept".to_vec());
+        assert!(xattrs.contains(&mark), "{xattrs:?}");
+        files.close().unwrap();
+        sample.check();
+    });
+}
+
+#[test]
+fn enforced_attributes_win_over_existing_ones() {
+    let sample = Sample::new(LEGACY, "4096");
+    let files = sample.open();
+    let attributes = Attributes::exactly(0o600, 1000, 1000);
+    let change = Change::Write { contents: b"old-name\n".to_vec(), attributes };
+    files.apply(&[FileEdit { path: "/etc/hostname".to_owned(), change }]).unwrap();
+    let metadata = files.metadata("/etc/hostname").unwrap().unwrap();
+    assert_eq!((metadata.mode, metadata.uid, metadata.gid), (0o600, 1000, 1000));
+}
+
+#[test]
+fn symlinks_stay_inside_the_image() {
+    let sample = Sample::new(LEGACY, "4096");
+    let files = sample.open();
+    for path in ["/absolute", "/etc/outside", "/../../etc/hostname", "/etc/./../etc//hostname"] {
+        assert_eq!(files.read(path, 100).unwrap().unwrap(), b"old-name\n", "{path}");
+    }
+    assert!(matches!(files.read("/loop-a", 100), Err(FsError::SymlinkLoop { .. })));
+    assert_eq!(files.read("/dangling", 100).unwrap(), None);
+    assert_eq!(files.read("/etc/hostname/below", 100).unwrap(), None);
+    // Writing through a dangling symlink makes what it points at.
+    assert!(files.create("/dangling", 0o644).unwrap());
+    assert_eq!(files.metadata("/nowhere/file").unwrap().unwrap().kind, FileKind::Regular);
+    assert_eq!(files.metadata("/dangling").unwrap().unwrap().kind, FileKind::Symlink);
+    files.close().unwrap();
+    sample.check();
+}
+
+#[test]
+fn what_cannot_be_is_refused_by_name() {
+    let sample = Sample::new(LEGACY, "4096");
+    let files = sample.open();
+    assert!(matches!(files.read("/etc/large", 1000), Err(FsError::TooLarge { size: 300_000, .. })));
+    assert!(matches!(files.replace("/etc", b""), Err(FsError::WrongKind { .. })));
+    assert!(matches!(files.replace("/none", b""), Err(FsError::NotFound { .. })));
+    assert!(matches!(files.mkdir("/etc/hostname", 0o755), Err(FsError::WrongKind { .. })));
+    assert!(matches!(files.symlink("/etc", "x"), Err(FsError::WrongKind { .. })));
+    assert!(files.remove("/").is_err());
+    assert!(files.create("/etc/big", 0o644).unwrap());
+    let error = files.replace("/etc/big", &vec![1; 64 << 20]).unwrap_err();
+    assert!(matches!(error, FsError::NoSpace { .. }), "{error}");
+    files.close().unwrap();
+    sample.check();
+}
+
+#[test]
+fn large_files_are_written_whole() {
+    let sample = Sample::new(MODERN, "4096");
+    let contents: Vec<u8> = (0..20_000_000u32).map(|i| (i / 4096 + i) as u8).collect();
+    let files = sample.open();
+    files.create("/large", 0o644).unwrap();
+    files.replace("/large", &contents).unwrap();
+    assert!(files.read("/large", 1 << 30).unwrap().unwrap() == contents);
+    files.close().unwrap();
+    sample.check();
+}
+
+#[test]
+fn a_layer_takes_the_edits_and_the_journal_stays_out_of_it() {
+    let sample = Sample::new(LEGACY, "4096");
+    let before = fs::read(&sample.image).unwrap();
+    let base = Arc::new(FileStorage::open(&sample.image).unwrap());
+    let layer = Arc::new(Layer::new(base.clone(), base.size()));
+    let files = RootFs::open(layer.clone(), NOW).unwrap();
+    files.replace("/etc/hostname", b"new-name\n").unwrap();
+    files.close().unwrap();
+    let changed = layer.changed().total();
+    assert!(changed <= 64 << 10, "one small file changed {changed} bytes");
+    assert!(fs::read(&sample.image).unwrap() == before);
+}
+
+#[test]
+fn two_kibibyte_blocks_with_checksums_are_refused() {
+    let sample = Sample::new(MODERN, "2048");
+    let storage = Arc::new(FileStorage::open_writable(&sample.image).unwrap());
+    let before = fs::read(&sample.image).unwrap();
+    let error = RootFs::open(storage, NOW).err().expect("a refusal").to_string();
+    assert!(error.contains("metadata_csum"), "{error}");
+    assert!(fs::read(&sample.image).unwrap() == before);
+}
+
+/// Bytes of a real filesystem flipped at random: nothing panics, nothing hangs.
+#[test]
+fn damage_is_an_error_and_no_more() {
+    let rounds = if std::env::var_os("NODECARD_THOROUGH").is_some() { 3000 } else { 150 };
+    for features in [LEGACY, MODERN] {
+        let sample = Sample::new(features, "1024");
+        let base: Arc<dyn ReadAt> = Arc::new(FileStorage::open(&sample.image).unwrap());
+        let metadata = metadata_blocks(&sample.image);
+        let mut state = 42u64;
+        let mut random = |below: usize| {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (state >> 33) as usize % below
+        };
+        for _ in 0..rounds {
+            let layer = Arc::new(Layer::new(base.clone(), base.size()));
+            for _ in 0..=random(4) {
+                let offset = metadata[random(metadata.len())] + random(1024) as u64;
+                block_io::WriteAt::write_at(&layer, offset, &[random(256) as u8]).unwrap();
+            }
+            let Ok(files) = RootFs::open(layer, NOW) else { continue };
+            // Each may fail; none may do worse.
+            let _ = files.read("/etc/hostname", 1 << 20);
+            let _ = files.read("/etc/large", 1 << 20);
+            let _ = files.list("/etc/many");
+            let _ = files.replace("/etc/hostname", b"new\n");
+            let _ = files.create("/etc/many/another", 0o644);
+            let _ = files.remove("/etc/many");
+            let _ = files.close();
+        }
+    }
+}
+
+/// The blocks of 1 KiB that hold the superblock, descriptors, bitmaps, the first
+/// inodes, and directories.
+fn metadata_blocks(image: &Path) -> Vec<u64> {
+    let bytes = fs::read(image).unwrap();
+    let used = bytes.chunks(1024).enumerate().filter(|(_, block)| {
+        block.iter().any(|&byte| byte != 0) && block.iter().any(|&byte| byte != block[0])
+    });
+    used.map(|(number, _)| number as u64 * 1024).collect()
+}
