@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use card_image::Format;
 use clap::{Parser, Subcommand, ValueEnum};
-use cluster_profile::CardSize;
+use cluster_profile::{CardSize, SizeError};
 
 /// Prepare the SD cards of a cluster of small boards.
 ///
@@ -56,7 +56,7 @@ pub struct BuildArgs {
     pub base: Option<PathBuf>,
 
     /// The size of the cards: 8GB, 7400MiB or bytes [default: the profile's]
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", value_parser = card_size)]
     pub card: Option<CardSize>,
 
     /// Build only this node; may be given several times
@@ -115,6 +115,10 @@ impl From<ImageFormat> for Format {
             ImageFormat::Gz => Format::Gz,
         }
     }
+}
+
+fn card_size(text: &str) -> Result<CardSize, String> {
+    text.parse().map_err(|error: SizeError| format!("{error}; {}", error.help))
 }
 
 #[cfg(test)]

@@ -21,12 +21,6 @@ pub enum Failure {
     Output(std::io::Error),
 }
 
-impl From<Box<ProfileError>> for Failure {
-    fn from(error: Box<ProfileError>) -> Self {
-        Failure::Profile(error)
-    }
-}
-
 impl From<ProfileError> for Failure {
     fn from(error: ProfileError) -> Self {
         Failure::Profile(Box::new(error))
