@@ -76,6 +76,14 @@ impl CardBytes {
         self.changed.within(range).next().is_none()
     }
 
+    /// Whether both cards hold the same of a shared piece.
+    pub fn agrees(&self, other: &CardBytes, piece: &Piece) -> bool {
+        let range = || piece.range();
+        self.is_shared(range())
+            && other.is_shared(range())
+            && self.used.within(range()).eq(other.used.within(range()))
+    }
+
     /// The sums of the card's used parts that lie within a shared piece.
     pub fn sums(&self, piece: &Piece) -> block_io::Result<Vec<RangeSum>> {
         let used = || self.used.within(piece.range());

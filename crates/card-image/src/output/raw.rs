@@ -4,10 +4,10 @@ use std::{
     os::unix::fs::FileExt as _,
     panic::resume_unwind,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         mpsc::{Receiver, SyncSender, sync_channel},
     },
-    thread,
+    thread::{self, ScopedJoinHandle},
 };
 
 use block_io::Extents;
@@ -15,7 +15,7 @@ use rustix::fs::Advice;
 
 use super::{
     OutputError,
-    digest::{SparseDigest, Sum},
+    digest::{SparseDigests, Sum},
     directory::{Directory, Partial},
     emit::{Plan, Written, require_space},
     pieces::{CardBytes, Piece, RangeSum, cut, non_zero},
@@ -50,64 +50,84 @@ pub(super) fn write(
     let targets = prepare(plan, directory)?;
     let union = plan.union();
     let running = Running::begin(progress, Stage::WriteImages, union.total());
-    // The first failure stops all others, which then end as cancelled.
-    let stop = Stop { failed: Cancel::new(), asked: cancel };
-    let results = thread::scope(|scope| {
+    let stop = Stop::new(cancel);
+    let (images, digests) = thread::scope(|scope| {
+        let stop = &stop;
         let mut queues = Vec::new();
-        let mut workers = Vec::new();
+        let mut queue = || {
+            let (queue, pieces) = sync_channel(QUEUE);
+            queues.push(queue);
+            pieces
+        };
+        let mut writers = Vec::new();
         for (card, target) in plan.cards.iter().zip(targets) {
-            let (queue, pieces) = sync_channel(QUEUE);
-            queues.push(queue);
-            let stop = &stop;
-            let writer =
-                scope.spawn(move || stopping(stop, || write_file(card, target, pieces, stop)));
-            let (queue, pieces) = sync_channel(QUEUE);
-            queues.push(queue);
-            let digester =
-                scope.spawn(move || stopping(stop, || digest(card, pieces, plan.size(), stop)));
-            workers.push((writer, digester));
+            let pieces = queue();
+            writers
+                .push(scope.spawn(move || stop.on_failure(write_file(card, target, pieces, stop))));
         }
-        let read = stopping(&stop, || read_pieces(plan, &union, queues, &running, &stop));
-        let mut results = vec![read.map(|()| None)];
-        for (writer, digester) in workers {
-            let image = writer.join().unwrap_or_else(|panic| resume_unwind(panic));
-            let digests = digester.join().unwrap_or_else(|panic| resume_unwind(panic));
-            results.push(image.and_then(|image| {
-                digests.map(|(sum, ranges)| Some(Written { image, sum, ranges }))
-            }));
+        let mut digesters = Vec::new();
+        for cards in plan.cards.chunks(cards_per_digester(plan.cards.len())) {
+            let pieces = queue();
+            let size = plan.size();
+            digesters.push(scope.spawn(move || stop.on_failure(digest(cards, pieces, size, stop))));
         }
-        results
+        stop.on_failure(read_pieces(plan, &union, queues, &running, stop));
+        let images: Option<Vec<_>> = writers.into_iter().map(join).collect();
+        let digests: Option<Vec<_>> = digesters.into_iter().map(join).collect();
+        (images, digests)
     });
-    let is_cause = |result: &Result<_, _>| matches!(result, Err(error) if !matches!(error, OutputError::Cancelled(_)));
-    let cause = results.iter().position(is_cause);
-    let mut results = results;
-    if let Some(Err(error)) = cause.map(|place| results.swap_remove(place)) {
-        return Err(error);
-    }
-    results.into_iter().filter_map(Result::transpose).collect()
+    stop.result()?;
+    let images = images.into_iter().flatten();
+    let digests = digests.into_iter().flatten().flatten();
+    Ok(images.zip(digests).map(|(image, (sum, ranges))| Written { image, sum, ranges }).collect())
 }
 
-/// Why work may have to stop early.
+/// How many images one thread sums up: two where there are more images than
+/// cores, which is quicker than one after the other.
+fn cards_per_digester(cards: usize) -> usize {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    if cards > cores { 2 } else { 1 }
+}
+
+fn join<T>(thread: ScopedJoinHandle<T>) -> T {
+    thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+/// Ends all work at the first failure, or when the user asks for it.
 struct Stop<'a> {
-    /// Another part of the work has failed.
-    failed: Cancel,
-    /// The user has asked for it.
     asked: &'a Cancel,
+    failed: Cancel,
+    /// The first failure; all later ones may only follow from it.
+    failure: Mutex<Option<OutputError>>,
 }
 
-impl Stop<'_> {
+impl<'a> Stop<'a> {
+    fn new(asked: &'a Cancel) -> Self {
+        Stop { asked, failed: Cancel::new(), failure: Mutex::default() }
+    }
+
     fn check(&self) -> Result<(), Cancelled> {
         self.failed.check()?;
         self.asked.check()
     }
-}
 
-/// Does a part of the work; if it fails, the other parts need not go on.
-fn stopping<T>(
-    stop: &Stop,
-    work: impl FnOnce() -> Result<T, OutputError>,
-) -> Result<T, OutputError> {
-    work().inspect_err(|_| stop.failed.cancel())
+    /// What a part of the work gave; if it failed, the other parts need not go on.
+    fn on_failure<T>(&self, result: Result<T, OutputError>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(error) => {
+                let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+                failure.get_or_insert(error);
+                self.failed.cancel();
+                None
+            }
+        }
+    }
+
+    fn result(self) -> Result<(), OutputError> {
+        let failure = self.failure.into_inner().unwrap_or_else(PoisonError::into_inner);
+        failure.map_or(Ok(()), Err)
+    }
 }
 
 /// Makes the files, sharing the base's blocks where that can be, and makes sure
@@ -195,26 +215,41 @@ fn write_file(
     Ok(image)
 }
 
+/// The sum of each image, and those of its used ranges.
 fn digest(
-    card: &CardBytes,
+    cards: &[CardBytes],
     pieces: Receiver<Arc<Piece>>,
     size: u64,
     stop: &Stop,
-) -> Result<(Sum, Vec<RangeSum>), OutputError> {
-    let mut whole = SparseDigest::default();
-    let mut ranges = Vec::new();
+) -> Result<Vec<(Sum, Vec<RangeSum>)>, OutputError> {
+    let mut whole = SparseDigests::new(cards.len());
+    let mut ranges = vec![Vec::new(); cards.len()];
     for piece in pieces {
-        card.each(&piece, |offset, bytes| {
-            whole.update(offset, bytes);
-            Ok::<(), block_io::Error>(())
-        })?;
-        ranges.extend(card.sums(&piece)?);
+        match cards {
+            [first, others @ ..] if others.iter().all(|other| first.agrees(other, &piece)) => {
+                first.each(&piece, |offset, bytes| {
+                    whole.update_all(offset, bytes);
+                    Ok::<(), block_io::Error>(())
+                })?;
+            }
+            _ => {
+                for (number, card) in cards.iter().enumerate() {
+                    card.each(&piece, |offset, bytes| {
+                        whole.update(number, offset, bytes);
+                        Ok::<(), block_io::Error>(())
+                    })?;
+                }
+            }
+        }
+        for (card, ranges) in cards.iter().zip(&mut ranges) {
+            ranges.extend(card.sums(&piece)?);
+        }
     }
     // The empty rest of a large card takes seconds: nobody shall wait for it in vain.
     const STEP: u64 = 64 << 20;
-    for end in (0..size).step_by(STEP as usize) {
+    for end in (whole.position().next_multiple_of(STEP)..size).step_by(STEP as usize) {
         stop.check()?;
-        whole.update(end.max(whole.position()), &[]);
+        whole.update_all(end, &[]);
     }
-    Ok((whole.finish(size), ranges))
+    Ok(whole.finish(size).into_iter().zip(ranges).collect())
 }
