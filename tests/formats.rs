@@ -53,6 +53,19 @@ fn sums_cover_every_file_of_the_run() {
 }
 
 #[test]
+fn without_sums_the_images_are_the_same() {
+    let bench = Bench::new();
+    bench.built(&["--node", "xu4-node1"]);
+    let with = fs::read(bench.path("out/xu4-node1.img")).unwrap();
+    bench.built(&["--node", "xu4-node1", "--no-sums"]);
+    assert!(fs::read(bench.path("out/xu4-node1.img")).unwrap() == with);
+    check_sums(&bench.path("out"));
+    let sums = fs::read_to_string(bench.path("out/SHA256SUMS")).unwrap();
+    let named: Vec<&str> = sums.lines().filter_map(|line| line.get(66..)).collect();
+    assert_eq!(named, ["xu4-node1.img.bmap", "manifest.json"]);
+}
+
+#[test]
 fn bmaptool_copies_an_image_onto_a_dirty_card() {
     let bench = Bench::new();
     for format in ["raw", "zst"] {

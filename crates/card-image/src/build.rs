@@ -39,6 +39,9 @@ pub struct BuildOptions<'a> {
     pub out: &'a Path,
     /// The form of the images.
     pub format: Format,
+    /// Whether SHA256SUMS is to have raw images too. Summing up a card's worth of
+    /// zeros takes longer than writing what it holds.
+    pub raw_sums: bool,
     /// The time of every change, in seconds since 1970; else that of the last
     /// change in the base.
     pub time: Option<u64>,
@@ -108,6 +111,7 @@ pub fn build(
         shared: grown.layer().clone(),
         shared_used: grown.used(grown.layer())?,
         cards,
+        raw_sums: options.raw_sums,
     };
     let emitted = emit(&job, &directory, options.format, progress, cancel)?;
     base.check_unchanged()?;
@@ -140,7 +144,7 @@ fn image_records(options: &BuildOptions, emitted: &[Emitted]) -> Result<Vec<Imag
             node: node.name.clone(),
             address: node.address.to_string(),
             file: emitted.image.name().to_owned(),
-            sha256: hex(&emitted.sum),
+            sha256: emitted.sum.as_ref().map(hex),
             bmap: emitted.bmap.name().to_owned(),
             used_bytes: emitted.used_bytes,
             machine_id: options.keys.machine_id(&node.name),
@@ -162,7 +166,9 @@ fn publish(directory: &Directory, emitted: Vec<Emitted>, manifest: &Manifest) ->
     let mut sums = String::new();
     let mut line = |sum: &[u8; 32], name: &str| sums += &format!("{}  {name}\n", hex(sum));
     for image in &emitted {
-        line(&image.sum, image.image.name());
+        if let Some(sum) = &image.sum {
+            line(sum, image.image.name());
+        }
         line(&image.bmap_sum, image.bmap.name());
     }
     line(&sum(json.as_bytes()), manifest.name());

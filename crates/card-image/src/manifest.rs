@@ -56,8 +56,8 @@ pub struct ImageRecord {
     pub address: String,
     /// The image file's name.
     pub file: String,
-    /// The SHA-256 sum of the image file.
-    pub sha256: String,
+    /// The SHA-256 sum of the image file, if it was asked for.
+    pub sha256: Option<String>,
     /// The name of the block map for bmaptool.
     pub bmap: String,
     /// How many bytes of the card have to be written.

@@ -75,6 +75,11 @@ pub struct BuildArgs {
     #[arg(long, value_enum, default_value = "raw")]
     pub format: ImageFormat,
 
+    /// Leave raw images out of SHA256SUMS; saves most of the time. Their block
+    /// maps, which bmaptool checks, have the sums of all that is written
+    #[arg(long)]
+    pub no_sums: bool,
+
     /// Print a report for programs (JSON) in place of one for people
     #[arg(long)]
     pub json: bool,

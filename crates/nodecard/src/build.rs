@@ -26,6 +26,7 @@ pub fn run(args: &BuildArgs) -> Result<(), Failure> {
         root: args.root.or(cluster.root),
         out: &args.out,
         format: args.format.into(),
+        raw_sums: !args.no_sums,
         time: source_date_epoch()?,
         cache: None,
         cluster: &cluster,

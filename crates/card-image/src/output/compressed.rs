@@ -128,7 +128,11 @@ impl Image {
             self.put(&self.index.render())?;
         }
         self.partial.file.sync_all().map_err(OutputError::io("write", self.partial.path()))?;
-        Ok(Written { image: self.partial, sum: self.hasher.finalize().into(), ranges: self.ranges })
+        Ok(Written {
+            image: self.partial,
+            sum: Some(self.hasher.finalize().into()),
+            ranges: self.ranges,
+        })
     }
 }
 

@@ -35,6 +35,8 @@ pub(crate) struct Job {
     pub shared_used: Extents,
     /// The cards.
     pub cards: Vec<Card>,
+    /// Whether raw images are to be summed up, holes and all.
+    pub raw_sums: bool,
 }
 
 /// One finished image, still under its temporary name.
@@ -42,8 +44,8 @@ pub(crate) struct Job {
 pub(crate) struct Emitted {
     /// The image file.
     pub image: Partial,
-    /// Its sum.
-    pub sum: Sum,
+    /// Its sum, if it was asked for.
+    pub sum: Option<Sum>,
     /// Its block map.
     pub bmap: Partial,
     /// The sum of the block map.
@@ -56,7 +58,7 @@ pub(crate) struct Emitted {
 /// used ranges of the card.
 pub(super) struct Written {
     pub image: Partial,
-    pub sum: Sum,
+    pub sum: Option<Sum>,
     pub ranges: Vec<RangeSum>,
 }
 
@@ -68,6 +70,8 @@ pub(super) struct Plan {
     pub cards: Vec<CardBytes>,
     /// The names of the image files, in the order of the cards.
     pub names: Vec<String>,
+    /// Whether raw images are to be summed up.
+    pub raw_sums: bool,
 }
 
 impl Plan {
@@ -87,6 +91,7 @@ impl Plan {
                 .iter()
                 .map(|card| format!("{}.{}", card.name, format.extension()))
                 .collect(),
+            raw_sums: job.raw_sums,
         }
     }
 

@@ -68,7 +68,7 @@ pub(super) fn write(
         let mut digesters = Vec::new();
         for cards in plan.cards.chunks(cards_per_digester(plan.cards.len())) {
             let pieces = queue();
-            let size = plan.size();
+            let size = plan.raw_sums.then_some(plan.size());
             digesters.push(scope.spawn(move || stop.on_failure(digest(cards, pieces, size, stop))));
         }
         stop.on_failure(read_pieces(plan, &union, queues, &running, stop));
@@ -215,17 +215,21 @@ fn write_file(
     Ok(image)
 }
 
-/// The sum of each image, and those of its used ranges.
+/// The sum of an image, if it is wanted, and those of its used ranges.
+type Sums = (Option<Sum>, Vec<RangeSum>);
+
+/// The sums of each image; that of the whole image, if its `size` is given.
 fn digest(
     cards: &[CardBytes],
     pieces: Receiver<Arc<Piece>>,
-    size: u64,
+    size: Option<u64>,
     stop: &Stop,
-) -> Result<Vec<(Sum, Vec<RangeSum>)>, OutputError> {
+) -> Result<Vec<Sums>, OutputError> {
     let mut whole = SparseDigests::new(cards.len());
     let mut ranges = vec![Vec::new(); cards.len()];
     for piece in pieces {
         match cards {
+            _ if size.is_none() => {}
             [first, others @ ..] if others.iter().all(|other| first.agrees(other, &piece)) => {
                 first.each(&piece, |offset, bytes| {
                     whole.update_all(offset, bytes);
@@ -245,11 +249,14 @@ fn digest(
             ranges.extend(card.sums(&piece)?);
         }
     }
+    let Some(size) = size else {
+        return Ok(ranges.into_iter().map(|ranges| (None, ranges)).collect());
+    };
     // The empty rest of a large card takes seconds: nobody shall wait for it in vain.
     const STEP: u64 = 64 << 20;
     for end in (whole.position().next_multiple_of(STEP)..size).step_by(STEP as usize) {
         stop.check()?;
         whole.update_all(end, &[]);
     }
-    Ok(whole.finish(size).into_iter().zip(ranges).collect())
+    Ok(whole.finish(size).into_iter().map(Some).zip(ranges).collect())
 }
