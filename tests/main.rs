@@ -5,5 +5,6 @@
 
 mod build;
 mod formats;
+mod outputs;
 mod refusals;
 mod support;

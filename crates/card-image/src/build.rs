@@ -7,14 +7,15 @@ use std::{
 
 use block_io::ReadAt;
 use cluster_keys::ClusterKeys;
-use cluster_profile::{Cluster, Node, Note};
+use cluster_profile::{Cluster, Node};
 
 use crate::{
-    Base, BaseOptions, Cancel, Error, Format, OutputError, Progress,
+    Base, BaseOptions, Blame, Cancel, Error, Format, Progress,
     grown::Grown,
     layout::Layout,
     manifest::{BaseRecord, ImageRecord, Manifest, RootRecord},
-    output::{Card, Directory, Emitted, Job, emit, hex, sum},
+    output::{Card, Directory, Emitted, Job, emit, hex},
+    publish::{self, Earlier},
     rootfs::RootFs,
 };
 
@@ -60,7 +61,7 @@ pub struct Built {
     /// Why the root partition was taken for that.
     pub root_reason: String,
     /// What the user should know about the image or the profile.
-    pub notes: Vec<Note>,
+    pub notes: Vec<String>,
 }
 
 /// Builds an image for each node.
@@ -74,10 +75,29 @@ pub fn build(
 ) -> Result<Built, Error> {
     // The cheap refusals come before the decoding.
     let directory = Directory::open(options.out)?;
+    let names = options.nodes.iter().map(|node| node.name.as_str());
+    directory.check_targets(&publish::names(names, options.format), options.base)?;
+    let earlier = Earlier::read(&directory)?;
     let base = Base::open(
         options.base,
         BaseOptions { cache_dir: options.cache, sha256: options.base_sha256, progress, cancel },
     )?;
+    let built = build_from(&base, options, &directory, &earlier, progress, cancel);
+    built.map_err(|error| match base.check_unchanged() {
+        // A base that changed meanwhile can cause any error.
+        Err(changed) if error.blame() != Blame::Interrupted => changed.into(),
+        _ => error,
+    })
+}
+
+fn build_from(
+    base: &Base,
+    options: &BuildOptions,
+    directory: &Directory,
+    earlier: &Earlier,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<Built, Error> {
     let storage: Arc<dyn ReadAt> = base.storage();
     let layout = Layout::find(&storage, options.root)?;
     let time = match options.time {
@@ -113,7 +133,7 @@ pub fn build(
         cards,
         raw_sums: options.raw_sums,
     };
-    let emitted = emit(&job, &directory, options.format, progress, cancel)?;
+    let emitted = emit(&job, directory, options.format, progress, cancel)?;
     base.check_unchanged()?;
 
     let manifest = Manifest {
@@ -133,7 +153,10 @@ pub fn build(
         time,
         images: image_records(options, &emitted)?,
     };
-    publish(&directory, emitted, &manifest)?;
+    let nodes: Vec<_> = options.cluster.nodes.iter().map(|node| node.name.clone()).collect();
+    let (manifest, note) = publish::publish(directory, earlier, emitted, manifest, &nodes)?;
+    let mut notes: Vec<_> = notes.iter().map(ToString::to_string).collect();
+    notes.extend(note);
     notes.dedup();
     Ok(Built { manifest, out: options.out.to_owned(), root_reason: layout.reason, notes })
 }
@@ -152,28 +175,4 @@ fn image_records(options: &BuildOptions, emitted: &[Emitted]) -> Result<Vec<Imag
         })
     };
     options.nodes.iter().zip(emitted).map(record).collect()
-}
-
-/// Gives all files their final names; the sums come last.
-fn publish(directory: &Directory, emitted: Vec<Emitted>, manifest: &Manifest) -> Result<(), Error> {
-    let mut json = serde_json::to_string_pretty(manifest).map_err(|error| OutputError::Io {
-        operation: "write",
-        path: directory.path().join("manifest.json"),
-        source: error.into(),
-    })?;
-    json.push('\n');
-    let manifest = directory.begin_with("manifest.json", json.as_bytes())?;
-    let mut sums = String::new();
-    let mut line = |sum: &[u8; 32], name: &str| sums += &format!("{}  {name}\n", hex(sum));
-    for image in &emitted {
-        if let Some(sum) = &image.sum {
-            line(sum, image.image.name());
-        }
-        line(&image.bmap_sum, image.bmap.name());
-    }
-    line(&sum(json.as_bytes()), manifest.name());
-    let sums = directory.begin_with("SHA256SUMS", sums.as_bytes())?;
-
-    let images = emitted.into_iter().flat_map(|image| [image.image, image.bmap]);
-    Ok(directory.publish(images.chain([manifest, sums]).collect())?)
 }

@@ -69,8 +69,16 @@ impl Error {
             Error::Cancelled(_)
             | Error::Base(BaseError::Cancelled(_))
             | Error::Output(OutputError::Cancelled(_)) => Blame::Interrupted,
-            Error::CardTooSmall { .. } | Error::Render(_) | Error::Keys(_) => Blame::Profile,
-            Error::Files(FsError::NoSpace { .. }) => Blame::Profile,
+            Error::CardTooSmall { .. }
+            | Error::Table(part_table::Error::CardTooSmall { .. })
+            | Error::Root(ChooseError::NoSuchPartition { .. })
+            | Error::Render(_)
+            | Error::Keys(_)
+            | Error::Output(OutputError::IsBase { .. } | OutputError::Occupied { .. })
+            | Error::Files(FsError::NoSpace { .. }) => Blame::Profile,
+            Error::Base(
+                BaseError::NoSpace { .. } | BaseError::Cache { .. } | BaseError::NoCacheDir,
+            ) => Blame::Io,
             Error::Base(_)
             | Error::Table(_)
             | Error::Root(_)

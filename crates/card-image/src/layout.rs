@@ -17,7 +17,7 @@ const MAX_TEXT: u64 = 1 << 20;
 /// One partition of a card.
 #[derive(Debug, Clone)]
 pub(crate) struct Part {
-    /// Its number, as Linux gives it; 0 for a filesystem that fills the image.
+    /// Its number, as Linux gives it.
     pub number: u32,
     /// Its bytes on the card.
     pub range: Range<u64>,
@@ -28,8 +28,7 @@ pub(crate) struct Part {
 /// The partitions of a base image or card.
 #[derive(Debug, Clone)]
 pub(crate) struct Layout {
-    /// `None`: a filesystem fills the image.
-    table: Option<PartitionTable>,
+    table: PartitionTable,
     /// The partitions that hold something of their own, in the order of their
     /// places.
     pub parts: Vec<Part>,
@@ -46,22 +45,12 @@ impl Layout {
     /// # Errors
     /// [`Error::Table`] or [`Error::Root`].
     pub fn find(base: &Arc<dyn ReadAt>, wanted: Option<u32>) -> Result<Self, Error> {
-        let table = match PartitionTable::read(base) {
-            Ok(table) => table,
-            Err(part_table::Error::NoTable { .. })
-                if matches!(sniff(base)?, FsKind::Ext { .. }) =>
-            {
-                let part = Part { number: 0, range: 0..base.size(), kind: sniff(base)? };
-                let reason = "the image is one filesystem, without partitions".to_owned();
-                return Ok(Layout { table: None, parts: vec![part], root: 0, reason });
-            }
-            Err(error) => return Err(error.into()),
-        };
+        let table = PartitionTable::read(base)?;
         let parts = parts(&table, base)?;
         let candidates = parts.iter().map(|part| candidate(base, &table, part));
         let choice = choose(&candidates.collect::<Result<Vec<_>, Error>>()?, wanted)?;
         let reason = choice.to_string();
-        Ok(Layout { table: Some(table), parts, root: choice.number, reason })
+        Ok(Layout { table, parts, root: choice.number, reason })
     }
 
     /// Lets the root partition fill `card`, less `reserve` bytes at the end.
@@ -70,16 +59,8 @@ impl Layout {
     /// # Errors
     /// [`Error::Table`], before the first write.
     pub fn grow(&self, card: &Arc<Layer>, reserve: u64) -> Result<Layout, Error> {
-        let mut grown = self.clone();
-        match &self.table {
-            Some(table) => {
-                let table = table.grow_last(card, self.root, reserve)?.table;
-                grown.parts = parts(&table, card)?;
-                grown.table = Some(table);
-            }
-            None => grown.parts.iter_mut().for_each(|part| part.range = 0..card.size()),
-        }
-        Ok(grown)
+        let table = self.table.grow_last(card, self.root, reserve)?.table;
+        Ok(Layout { parts: parts(&table, card)?, table, ..self.clone() })
     }
 
     /// The root partition's bytes.

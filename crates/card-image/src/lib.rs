@@ -16,6 +16,7 @@ mod layout;
 mod manifest;
 mod output;
 mod progress;
+mod publish;
 mod rootfs;
 mod used;
 

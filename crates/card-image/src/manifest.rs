@@ -1,9 +1,9 @@
 //! manifest.json: what a run made, for programs.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a run of `build` made.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Manifest {
     /// The version of this structure.
@@ -23,7 +23,7 @@ pub struct Manifest {
 }
 
 /// What is known of the base image.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BaseRecord {
     /// The file's name without its directory.
@@ -35,10 +35,10 @@ pub struct BaseRecord {
 }
 
 /// What became of the root filesystem.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RootRecord {
-    /// The number of its partition; 0 for an image without partitions.
+    /// The number of its partition.
     pub partition: u32,
     /// Its size in the base, in bytes.
     pub size_in_base: u64,
@@ -47,7 +47,7 @@ pub struct RootRecord {
 }
 
 /// One node's image.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ImageRecord {
     /// The node's name.
@@ -66,4 +66,13 @@ pub struct ImageRecord {
     pub machine_id: String,
     /// The fingerprint of the node's ssh host key, as ssh shows it.
     pub host_key: String,
+}
+
+impl Manifest {
+    /// Whether both are of images made from the same base, for the same cluster
+    /// and the same cards.
+    pub(crate) fn same_cards(&self, other: &Manifest) -> bool {
+        let of = |manifest: &Manifest| Manifest { images: Vec::new(), ..manifest.clone() };
+        of(self) == of(other)
+    }
 }

@@ -34,12 +34,20 @@ pub(crate) fn outside_root(
         }
         let window = Window::new(layer.clone(), range.start, range.end - range.start)?;
         let inside = match part.kind {
-            FsKind::Ext { .. } => ext4_offline::used_extents(&window).ok(),
-            FsKind::Fat { .. } => fat::used_extents(&window).ok(),
+            FsKind::Ext { .. } => used_by_ext(&window),
+            FsKind::Fat { .. } => fat::used_extents(&window)
+                .ok()
+                .map(|extents| Inside { extents, size: window.size() }),
             _ => None,
         };
         match inside {
-            Some(inside) => used.extend(&shift(&inside, range.start)),
+            Some(inside) => {
+                used.extend(&shift(&inside.extents, range.start));
+                // What is behind the filesystem is nobody's to judge.
+                for tail in written.within(range.start + inside.size..range.end) {
+                    used.insert(tail);
+                }
+            }
             None => written.within(range).for_each(|part| used.insert(part)),
         }
     }
@@ -47,6 +55,19 @@ pub(crate) fn outside_root(
         used.insert(gap);
     }
     Ok(used)
+}
+
+/// What a filesystem that is no root has in use.
+struct Inside {
+    extents: Extents,
+    /// How far the filesystem reaches into its partition, in bytes.
+    size: u64,
+}
+
+fn used_by_ext(window: &dyn ReadAt) -> Option<Inside> {
+    let extents = ext4_offline::used_extents(window).ok()?;
+    let size = ext4_offline::inspect(window).ok()?.size().min(window.size());
+    Some(Inside { extents, size })
 }
 
 /// What must be written of the root filesystem in `range` of a card.

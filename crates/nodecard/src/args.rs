@@ -21,7 +21,7 @@ Examples:
   nodecard build mc1.yaml --out cards
 
 Exit codes: 0 done, 2 usage or profile, 3 base image unusable,
-4 target refused, 5 input or output, 130 interrupted."
+5 input or output, 130 interrupted."
 )]
 pub struct Args {
     #[command(subcommand)]

@@ -9,7 +9,11 @@ use card_image::{BuildOptions, Built, Cancel};
 use cluster_keys::ClusterKeys;
 use cluster_profile::{Cluster, Node};
 
-use crate::{args::BuildArgs, failure::Failure, progress::Shown};
+use crate::{
+    args::BuildArgs,
+    failure::{Failure, tell},
+    progress::Shown,
+};
 
 pub fn run(args: &BuildArgs) -> Result<(), Failure> {
     let cluster = Cluster::load(&args.profile)?;
@@ -63,7 +67,8 @@ fn source_date_epoch() -> Result<Option<u64>, Failure> {
     }
 }
 
-/// Ctrl-C asks the work to stop and clean up; a second one stops at once.
+/// Ctrl-C asks the work to stop and clean up, and so does a terminal that goes
+/// away; a second time stops at once.
 fn cancel_on_interrupt() -> Cancel {
     let cancel = Cancel::new();
     let asked = cancel.clone();
@@ -74,17 +79,16 @@ fn cancel_on_interrupt() -> Cancel {
         asked.cancel();
     };
     if let Err(error) = ctrlc::set_handler(handler) {
-        eprintln!("nodecard: Ctrl-C will stop at once, without cleaning up: {error}");
+        tell(format_args!("nodecard: Ctrl-C will stop at once, without cleaning up: {error}"));
     }
     cancel
 }
 
 fn report_json(built: &Built) -> Result<(), Failure> {
-    let notes: Vec<String> = built.notes.iter().map(ToString::to_string).collect();
     let report = serde_json::json!({
         "out": built.out,
         "root_reason": built.root_reason,
-        "notes": notes,
+        "notes": built.notes,
         "manifest": built.manifest,
     });
     writeln!(stdout().lock(), "{report:#}")?;
@@ -121,10 +125,21 @@ fn report(built: &Built, out: &Path) -> Result<(), Failure> {
     }
     if let Some(image) = manifest.images.first() {
         let file = out.join(&image.file);
-        writeln!(to, "\ncheck the files:  (cd {} && sha256sum -c SHA256SUMS)", out.display())?;
-        writeln!(to, "write a card:     bmaptool copy {} /dev/sdX", file.display())?;
+        let directory = shell_word(out);
+        writeln!(to, "\ncheck the files:  (cd {directory} && sha256sum -c SHA256SUMS)")?;
+        writeln!(to, "write a card:     bmaptool copy {} /dev/sdX", shell_word(&file))?;
     }
     Ok(())
+}
+
+/// A path as it can be pasted into a shell.
+fn shell_word(path: &Path) -> String {
+    let path = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._/-+,@%".contains(c);
+    match !path.is_empty() && path.chars().all(plain) {
+        true => path,
+        false => format!("'{}'", path.replace('\'', r"'\''")),
+    }
 }
 
 fn mebibytes(bytes: u64) -> String {

@@ -1,6 +1,10 @@
 //! How a run fails: a message on stderr and an exit code.
 
-use std::process::ExitCode;
+use std::{
+    fmt,
+    io::{Write as _, stderr},
+    process::ExitCode,
+};
 
 use card_image::Blame;
 use cluster_keys::KeyError;
@@ -45,24 +49,30 @@ impl From<std::io::Error> for Failure {
     }
 }
 
+/// Prints a line on stderr, if anybody reads that: a log that cannot be written
+/// is no reason to fail.
+pub fn tell(line: fmt::Arguments) {
+    let _ = writeln!(stderr().lock(), "{line}");
+}
+
 impl Failure {
     /// Tells the user, and answers the exit code that `--help` lists.
     pub fn report(&self) -> ExitCode {
         let code = match self {
             Failure::Usage(message) => {
-                eprintln!("nodecard: {message}");
+                tell(format_args!("nodecard: {message}"));
                 2
             }
             Failure::Profile(error) => {
-                eprintln!("{error}");
+                tell(format_args!("{error}"));
                 2
             }
             Failure::Keys(error) => {
-                eprintln!("nodecard: {error}");
+                tell(format_args!("nodecard: {error}"));
                 5
             }
             Failure::Cards(error) => {
-                eprintln!("nodecard: {error}");
+                tell(format_args!("nodecard: {error}"));
                 match error.blame() {
                     Blame::Profile => 2,
                     Blame::Base => 3,
@@ -73,7 +83,7 @@ impl Failure {
             // A reader that went away, such as `head`, wants no message.
             Failure::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => 5,
             Failure::Output(error) => {
-                eprintln!("nodecard: cannot print the report: {error}");
+                tell(format_args!("nodecard: cannot print the report: {error}"));
                 5
             }
         };

@@ -8,6 +8,8 @@ use std::{
 use card_image::{Progress, Stage};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::failure::tell;
+
 /// Shows each stage as it goes.
 #[derive(Debug, Default)]
 pub struct Shown {
@@ -32,7 +34,7 @@ fn style(total: u64) -> ProgressStyle {
 impl Progress for Shown {
     fn begin(&self, stage: Stage, total: u64) {
         if !stderr().is_terminal() {
-            eprintln!("{stage}");
+            tell(format_args!("{stage}"));
             return;
         }
         let bar = ProgressBar::new(total).with_style(style(total)).with_message(stage.to_string());

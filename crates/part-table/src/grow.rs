@@ -34,7 +34,8 @@ pub struct Grown {
 
 impl PartitionTable {
     /// Lets partition `number` end `reserve` bytes before the end of
-    /// `storage`, rounded down to a multiple of [`ALIGNMENT`].
+    /// `storage`, rounded down to a multiple of [`ALIGNMENT`]. One that reaches
+    /// further already, as in the image of a whole card, ends where it does.
     ///
     /// `storage` is the card, or a layer as large as it, and holds at its
     /// start the image that this table was read from. Of an MBR only the
@@ -141,6 +142,13 @@ impl PartitionTable {
         }
         let sectors = ALIGNMENT / SECTOR_SIZE;
         let end = end / sectors * sectors;
+        let most = match &self.scheme {
+            Scheme::Gpt(gpt) => gpt::last_usable(gpt, card / SECTOR_SIZE).saturating_add(1),
+            Scheme::Mbr(_) => card / SECTOR_SIZE,
+        };
+        if (end..=most).contains(&partition.end()) {
+            return Ok((partition.end(), limit));
+        }
         if end < partition.end() {
             let table = match &self.scheme {
                 Scheme::Gpt(gpt) => {

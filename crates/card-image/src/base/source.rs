@@ -65,6 +65,12 @@ impl Identity {
         self.path == other.path
     }
 
+    /// Whether there is no file at the place any more.
+    pub(super) fn is_gone(&self) -> bool {
+        let found = std::fs::symlink_metadata(&self.path);
+        found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    }
+
     /// A name for what is being made from this file, fit for a file name.
     pub(super) fn key(&self) -> String {
         let text = serde_json::to_vec(self).unwrap_or_default();
@@ -149,7 +155,9 @@ impl Source {
     pub(super) fn check_unchanged(&self) -> Result<(), BaseError> {
         let metadata = self.file.metadata().map_err(|error| self.read_error(0, error))?;
         let same = metadata.size() == self.identity.size
-            && (metadata.mtime(), metadata.mtime_nsec()) == self.identity.modified;
+            && (metadata.mtime(), metadata.mtime_nsec()) == self.identity.modified
+            // Unlike the other, no program can set this one back.
+            && (metadata.ctime(), metadata.ctime_nsec()) == self.identity.changed;
         if same { Ok(()) } else { Err(BaseError::Changed { path: self.path.clone() }) }
     }
 

@@ -20,8 +20,9 @@ use sha2::{Digest as _, Sha256};
 use super::{
     Format, OutputError,
     digest::sum,
-    directory::{Directory, Partial},
+    directory::Directory,
     emit::{Plan, Written, require_space},
+    partial::Partial,
     pieces::RangeSum,
     xz,
 };
@@ -129,7 +130,7 @@ impl Image {
         }
         self.partial.file.sync_all().map_err(OutputError::io("write", self.partial.path()))?;
         Ok(Written {
-            image: self.partial,
+            image: self.partial.close(),
             sum: Some(self.hasher.finalize().into()),
             ranges: self.ranges,
         })
@@ -143,8 +144,10 @@ pub(super) fn write(
     progress: &dyn Progress,
     cancel: &Cancel,
 ) -> Result<Vec<Written>, OutputError> {
-    // How well it compresses is known only afterwards: ask for the worst case.
-    require_space(directory, plan.data_bytes()? * plan.cards.len() as u64)?;
+    // How well it compresses is known only afterwards. Systems shrink to a half
+    // or a third: what would not fit then is refused at once, all else is tried.
+    let cards = (plan.cards.len() + plan.later) as u64;
+    require_space(directory, plan.data_bytes()? / 3 * cards)?;
     let mut images = Vec::new();
     for partial in plan.begin(directory)? {
         let (hasher, index) = (Sha256::new(), xz::Index::default());

@@ -1,22 +1,23 @@
-//! The output directory, and files in it that are not whole yet.
+//! The output directory.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
-    io::Write as _,
-    os::unix::fs::OpenOptionsExt as _,
+    io,
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
-use super::OutputError;
+use rustix::fs::OFlags;
 
-/// Who may read a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Privacy {
-    /// The owner alone: the file holds private keys.
-    Private,
-    /// Whoever the user's umask lets.
-    Public,
-}
+use super::{
+    OutputError,
+    partial::{Partial, Privacy, Temporary, is_temporary},
+};
+
+/// The name of the file that records the sums of all others.
+pub(crate) const SUMS: &str = "SHA256SUMS";
+/// The name of the file that tells what was made.
+pub(crate) const MANIFEST: &str = "manifest.json";
 
 /// An output directory that no other run writes to at the same time.
 #[derive(Debug)]
@@ -26,23 +27,25 @@ pub(crate) struct Directory {
     _lock: File,
 }
 
-const SUFFIX: &str = ".partial";
-
 impl Directory {
     /// Makes the directory if need be, locks it, and removes what an
     /// interrupted run left in it.
     pub fn open(path: &Path) -> Result<Self, OutputError> {
-        fs::create_dir_all(path).map_err(OutputError::io("make the directory", path))?;
-        let lock_path = path.join(".nodecard.lock");
-        let lock = File::create(&lock_path).map_err(OutputError::io("make", &lock_path))?;
+        let unusable = |source| OutputError::Unusable { path: path.to_owned(), source };
+        fs::create_dir_all(path).map_err(unusable)?;
+        let lock = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+            .open(path.join(".nodecard.lock"))
+            .map_err(unusable)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(OutputError::Busy { path: path.to_owned() });
             }
-            Err(TryLockError::Error(source)) => {
-                return Err(OutputError::io("lock", lock_path)(source));
-            }
+            Err(TryLockError::Error(source)) => return Err(unusable(source)),
         }
         let directory = Directory { path: path.to_owned(), _lock: lock };
         directory.remove_leftovers()?;
@@ -53,10 +56,29 @@ impl Directory {
         let list = fs::read_dir(&self.path).map_err(OutputError::io("read", &self.path))?;
         for entry in list {
             let entry = entry.map_err(OutputError::io("read", &self.path))?;
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            if name.starts_with('.') && name.ends_with(SUFFIX) {
+            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+            if is_file && is_temporary(&entry.file_name().to_string_lossy()) {
                 fs::remove_file(entry.path()).map_err(OutputError::io("remove", entry.path()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes sure that files with these names can be made here, and take nobody
+    /// else's place: above all not that of `base`.
+    ///
+    /// # Errors
+    /// [`OutputError::IsBase`], [`OutputError::Occupied`].
+    pub fn check_targets(&self, names: &[String], base: &Path) -> Result<(), OutputError> {
+        let base_file = fs::metadata(base).ok().map(|found| (found.dev(), found.ino()));
+        for name in names {
+            let path = self.path.join(name);
+            let Ok(found) = fs::symlink_metadata(&path) else { continue };
+            if Some((found.dev(), found.ino())) == base_file {
+                return Err(OutputError::IsBase { path });
+            }
+            if found.is_dir() {
+                return Err(OutputError::Occupied { path, what: "is a directory" });
             }
         }
         Ok(())
@@ -66,79 +88,54 @@ impl Directory {
         &self.path
     }
 
-    /// Begins a file that will be called `name` once it is whole.
-    pub fn begin(&self, name: &str, privacy: Privacy) -> Result<Partial, OutputError> {
-        let path = self.path.join(format!(".{name}{SUFFIX}"));
-        let mode = match privacy {
-            Privacy::Private => 0o600,
-            Privacy::Public => 0o666,
-        };
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(mode)
-            .open(&path)
-            .map_err(OutputError::io("make", &path))?;
-        Ok(Partial { file, path, target: self.path.join(name), name: name.to_owned() })
+    /// The contents of a file that is there already.
+    pub fn read(&self, name: &str) -> Option<String> {
+        fs::read_to_string(self.path.join(name)).ok()
     }
 
-    /// Begins a small file and gives it its contents at once.
-    pub fn begin_with(&self, name: &str, contents: &[u8]) -> Result<Partial, OutputError> {
-        let mut partial = self.begin(name, Privacy::Public)?;
-        let write = partial.file.write_all(contents).and_then(|()| partial.file.sync_all());
-        write.map_err(OutputError::io("write", &partial.path))?;
-        Ok(partial)
+    pub fn has_file(&self, name: &str) -> bool {
+        self.path.join(name).is_file()
+    }
+
+    /// Begins a file that will be called `name` once it is whole.
+    pub fn begin(&self, name: &str, privacy: Privacy) -> Result<Partial, OutputError> {
+        Partial::begin(&self.path, name, privacy)
+    }
+
+    /// Makes a small file that will be called `name`.
+    pub fn begin_with(&self, name: &str, contents: &[u8]) -> Result<Temporary, OutputError> {
+        Partial::begin(&self.path, name, Privacy::Public)?.fill(contents)
     }
 
     /// Gives the files their final names, in this order, and waits until the
-    /// names are on the disk.
+    /// names are on the disk. Files called `outdated` are removed.
     ///
     /// What an older run left under those names is replaced, and its record of
     /// sums is removed first, so that at no moment do old sums stand beside new
-    /// images.
-    pub fn publish(&self, files: Vec<Partial>) -> Result<(), OutputError> {
-        if let Some(record) = files.last()
-            && let Err(error) = fs::remove_file(&record.target)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            return Err(OutputError::io("remove", &record.target)(error));
+    /// images. Should a name fail all the same, those given before it are taken
+    /// back.
+    pub fn publish(&self, files: Vec<Temporary>, outdated: &[String]) -> Result<(), OutputError> {
+        let sums = [SUMS.to_owned()];
+        for name in sums.iter().chain(outdated) {
+            let path = self.path.join(name);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(OutputError::io("remove", path)(error));
+                }
+                _ => {}
+            }
         }
-        for file in files {
-            fs::rename(&file.path, &file.target)
-                .map_err(OutputError::io("rename to its final name", &file.path))?;
+        for (number, file) in files.iter().enumerate() {
+            if let Err(error) = file.publish() {
+                for published in &files[..number] {
+                    let _ = fs::remove_file(published.target());
+                }
+                return Err(error);
+            }
         }
         File::open(&self.path)
             .and_then(|dir| dir.sync_all())
             .map_err(OutputError::io("write", &self.path))
-    }
-}
-
-/// A file under a temporary name, removed unless it is published.
-#[derive(Debug)]
-pub(crate) struct Partial {
-    pub file: File,
-    path: PathBuf,
-    target: PathBuf,
-    name: String,
-}
-
-impl Partial {
-    /// The name that the file will have.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The temporary path, for messages.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        // Gone already once published; and there is nobody left to tell.
-        let _ = fs::remove_file(&self.path);
     }
 }
 
@@ -162,18 +159,20 @@ mod tests {
         let directory = Directory::open(temp.path()).unwrap();
         let kept = directory.begin_with("kept", b"1").unwrap();
         let dropped = directory.begin_with("dropped", b"2").unwrap();
-        assert_eq!(names(temp.path()), [".dropped.partial", ".kept.partial"]);
+        assert_eq!(names(temp.path()), [".dropped.nodecard-partial", ".kept.nodecard-partial"]);
         drop(dropped);
-        directory.publish(vec![kept]).unwrap();
+        directory.publish(vec![kept], &[]).unwrap();
         assert_eq!(names(temp.path()), ["kept"]);
     }
 
     #[test]
     fn a_killed_runs_leftovers_go_and_a_living_runs_stay() {
         let temp = tempfile::tempdir().unwrap();
-        fs::write(temp.path().join(".node.img.partial"), b"half").unwrap();
+        fs::write(temp.path().join(".node.img.nodecard-partial"), b"half").unwrap();
+        fs::write(temp.path().join(".other.partial"), b"not ours").unwrap();
+        fs::create_dir(temp.path().join(".directory.nodecard-partial")).unwrap();
         let first = Directory::open(temp.path()).unwrap();
-        assert!(names(temp.path()).is_empty());
+        assert_eq!(names(temp.path()), [".directory.nodecard-partial", ".other.partial"]);
         assert!(matches!(Directory::open(temp.path()), Err(OutputError::Busy { .. })));
         drop(first);
         Directory::open(temp.path()).unwrap();
@@ -186,5 +185,33 @@ mod tests {
         let directory = Directory::open(temp.path()).unwrap();
         let image = directory.begin("image", Privacy::Private).unwrap();
         assert_eq!(image.file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn nobody_elses_file_is_replaced() {
+        let temp = tempfile::tempdir().unwrap();
+        let names = ["image".to_owned(), "other".to_owned()];
+        fs::write(temp.path().join("image"), b"base").unwrap();
+        let link = temp.path().join("link");
+        std::os::unix::fs::symlink("image", &link).unwrap();
+        let directory = Directory::open(temp.path()).unwrap();
+        directory.check_targets(&names, Path::new("/dev/null")).unwrap();
+        for base in [temp.path().join("image"), link] {
+            let error = directory.check_targets(&names, &base).unwrap_err();
+            assert!(matches!(error, OutputError::IsBase { .. }), "{error}");
+        }
+        fs::create_dir(temp.path().join("other")).unwrap();
+        let error = directory.check_targets(&names, Path::new("/dev/null")).unwrap_err();
+        assert!(matches!(error, OutputError::Occupied { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_lock_that_is_a_symlink_is_not_followed() {
+        let temp = tempfile::tempdir().unwrap();
+        let precious = temp.path().join("precious");
+        fs::write(&precious, b"mine").unwrap();
+        std::os::unix::fs::symlink(&precious, temp.path().join(".nodecard.lock")).unwrap();
+        assert!(matches!(Directory::open(temp.path()), Err(OutputError::Unusable { .. })));
+        assert_eq!(fs::read(&precious).unwrap(), b"mine");
     }
 }

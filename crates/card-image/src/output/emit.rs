@@ -7,7 +7,8 @@ use block_io::{Extents, FileStorage, Layer, ReadAt};
 use super::{
     Format, OutputError, bmap, compressed,
     digest::Sum,
-    directory::{Directory, Partial, Privacy},
+    directory::Directory,
+    partial::{Partial, Privacy, Temporary},
     pieces::{CardBytes, RangeSum},
     raw,
 };
@@ -43,21 +44,25 @@ pub(crate) struct Job {
 #[derive(Debug)]
 pub(crate) struct Emitted {
     /// The image file.
-    pub image: Partial,
+    pub image: Temporary,
     /// Its sum, if it was asked for.
     pub sum: Option<Sum>,
     /// Its block map.
-    pub bmap: Partial,
+    pub bmap: Temporary,
     /// The sum of the block map.
     pub bmap_sum: Sum,
     /// How many bytes of the card must be written.
     pub used_bytes: u64,
 }
 
+/// How many images are written side by side at most. Each takes two threads and
+/// an open file, and a system has limits for both.
+const BATCH: usize = 64;
+
 /// What a writer of one format hands back: a file, its sum, and the sums of the
 /// used ranges of the card.
 pub(super) struct Written {
-    pub image: Partial,
+    pub image: Temporary,
     pub sum: Option<Sum>,
     pub ranges: Vec<RangeSum>,
 }
@@ -72,26 +77,27 @@ pub(super) struct Plan {
     pub names: Vec<String>,
     /// Whether raw images are to be summed up.
     pub raw_sums: bool,
+    /// How many more cards are to be written after these.
+    pub later: usize,
 }
 
 impl Plan {
-    fn new(job: &Job, format: Format) -> Self {
+    fn new(job: &Job, cards: &[Card], later: usize, format: Format) -> Self {
         let size = job.shared.size();
         Plan {
             base: job.base.clone(),
             shared: job.shared.clone(),
             shared_used: whole_blocks(&job.shared_used, size),
-            cards: job
-                .cards
+            cards: cards
                 .iter()
                 .map(|card| CardBytes::new(card.layer.clone(), whole_blocks(&card.used, size)))
                 .collect(),
-            names: job
-                .cards
+            names: cards
                 .iter()
                 .map(|card| format!("{}.{}", card.name, format.extension()))
                 .collect(),
             raw_sums: job.raw_sums,
+            later,
         }
     }
 
@@ -146,10 +152,27 @@ pub(crate) fn emit(
     progress: &dyn Progress,
     cancel: &Cancel,
 ) -> Result<Vec<Emitted>, OutputError> {
-    let plan = Plan::new(job, format);
+    let mut emitted = Vec::new();
+    let mut later = job.cards.len();
+    for cards in job.cards.chunks(BATCH) {
+        later -= cards.len();
+        let plan = Plan::new(job, cards, later, format);
+        emitted.extend(emit_batch(&plan, cards, directory, format, progress, cancel)?);
+    }
+    Ok(emitted)
+}
+
+fn emit_batch(
+    plan: &Plan,
+    cards: &[Card],
+    directory: &Directory,
+    format: Format,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<Vec<Emitted>, OutputError> {
     let written = match format {
-        Format::Raw => raw::write(&plan, directory, progress, cancel)?,
-        packed => compressed::write(&plan, packed, directory, progress, cancel)?,
+        Format::Raw => raw::write(plan, directory, progress, cancel)?,
+        packed => compressed::write(plan, packed, directory, progress, cancel)?,
     };
     let finish = |(card, written): (&Card, Written)| {
         let map = bmap::render(plan.size(), &written.ranges);
@@ -162,7 +185,7 @@ pub(crate) fn emit(
             used_bytes: written.ranges.iter().map(|(range, _)| range.end - range.start).sum(),
         })
     };
-    job.cards.iter().zip(written).map(finish).collect()
+    cards.iter().zip(written).map(finish).collect()
 }
 
 /// Errors unless the directory's filesystem has room for `needed` bytes more.

@@ -18,6 +18,45 @@ pub enum OutputError {
         /// The operating system's reason.
         source: io::Error,
     },
+    /// The output directory cannot be made or written to.
+    #[error(
+        "cannot write images into {}: {source}; choose another directory with --out",
+        path.display()
+    )]
+    Unusable {
+        /// The output directory.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// An image would take the base's place.
+    #[error(
+        "the base image is {}, where an image would be written; choose another directory with \
+         --out",
+        path.display()
+    )]
+    IsBase {
+        /// The file that is the base.
+        path: PathBuf,
+    },
+    /// What is there must not be replaced.
+    #[error("{} {what}; choose another directory with --out", path.display())]
+    Occupied {
+        /// What is there.
+        path: PathBuf,
+        /// What it is, as a clause that follows the path.
+        what: &'static str,
+    },
+    /// The disk was full before all was written.
+    #[error(
+        "cannot write {}: the disk is full; free some space, or choose another directory with \
+         --out",
+        path.display()
+    )]
+    Full {
+        /// The file that was being written.
+        path: PathBuf,
+    },
     /// There is too little room for all images.
     #[error(
         "{} has {} MiB free, and the images need {} MiB; \
@@ -62,6 +101,9 @@ impl OutputError {
         path: impl Into<PathBuf>,
     ) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
-        move |source| OutputError::Io { operation, path, source }
+        move |source| match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => OutputError::Full { path },
+            _ => OutputError::Io { operation, path, source },
+        }
     }
 }

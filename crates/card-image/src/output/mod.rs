@@ -6,13 +6,14 @@ mod digest;
 mod directory;
 mod emit;
 mod error;
+mod partial;
 mod pieces;
 mod raw;
 mod reflink;
 mod xz;
 
 pub(crate) use digest::{hex, sum};
-pub(crate) use directory::Directory;
+pub(crate) use directory::{Directory, MANIFEST, SUMS};
 pub(crate) use emit::{Card, Emitted, Job, emit};
 pub use error::OutputError;
 

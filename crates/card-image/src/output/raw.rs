@@ -16,8 +16,9 @@ use rustix::fs::Advice;
 use super::{
     OutputError,
     digest::{SparseDigests, Sum},
-    directory::{Directory, Partial},
+    directory::Directory,
     emit::{Plan, Written, require_space},
+    partial::{Partial, Temporary},
     pieces::{CardBytes, Piece, RangeSum, cut, non_zero},
     reflink,
 };
@@ -49,10 +50,15 @@ pub(super) fn write(
 ) -> Result<Vec<Written>, OutputError> {
     let targets = prepare(plan, directory)?;
     let union = plan.union();
-    let running = Running::begin(progress, Stage::WriteImages, union.total());
+    // Summing up whole images, holes and all, takes longer than writing them.
+    let total = match plan.raw_sums {
+        true => plan.size() * plan.cards.len() as u64,
+        false => union.total(),
+    };
+    let running = Running::begin(progress, Stage::WriteImages, total);
     let stop = Stop::new(cancel);
     let (images, digests) = thread::scope(|scope| {
-        let stop = &stop;
+        let (stop, running) = (&stop, &running);
         let mut queues = Vec::new();
         let mut queue = || {
             let (queue, pieces) = sync_channel(QUEUE);
@@ -69,9 +75,11 @@ pub(super) fn write(
         for cards in plan.cards.chunks(cards_per_digester(plan.cards.len())) {
             let pieces = queue();
             let size = plan.raw_sums.then_some(plan.size());
-            digesters.push(scope.spawn(move || stop.on_failure(digest(cards, pieces, size, stop))));
+            digesters.push(
+                scope.spawn(move || stop.on_failure(digest(cards, pieces, size, running, stop))),
+            );
         }
-        stop.on_failure(read_pieces(plan, &union, queues, &running, stop));
+        stop.on_failure(read_pieces(plan, &union, queues, running, stop));
         let images: Option<Vec<_>> = writers.into_iter().map(join).collect();
         let digests: Option<Vec<_>> = digesters.into_iter().map(join).collect();
         (images, digests)
@@ -152,7 +160,8 @@ fn prepare(plan: &Plan, directory: &Directory) -> Result<Vec<Target>, OutputErro
         };
         targets.push(Target { image, differs });
     }
-    require_space(directory, needed)?;
+    let each = needed / targets.len().max(1) as u64;
+    require_space(directory, needed + each * plan.later as u64)?;
     Ok(targets)
 }
 
@@ -174,7 +183,9 @@ fn read_pieces(
                 return Ok(());
             }
         }
-        running.advance(length);
+        if !plan.raw_sums {
+            running.advance(length);
+        }
     }
     Ok(())
 }
@@ -184,7 +195,7 @@ fn write_file(
     target: Target,
     pieces: Receiver<Arc<Piece>>,
     stop: &Stop,
-) -> Result<Partial, OutputError> {
+) -> Result<Temporary, OutputError> {
     let Target { image, differs } = target;
     let error = |source| OutputError::io("write", image.path())(source);
     let put = |offset: u64, bytes: &[u8]| image.file.write_all_at(bytes, offset).map_err(error);
@@ -212,7 +223,7 @@ fn write_file(
     }
     stop.check()?;
     image.file.sync_all().map_err(error)?;
-    Ok(image)
+    Ok(image.close())
 }
 
 /// The sum of an image, if it is wanted, and those of its used ranges.
@@ -223,10 +234,16 @@ fn digest(
     cards: &[CardBytes],
     pieces: Receiver<Arc<Piece>>,
     size: Option<u64>,
+    running: &Running,
     stop: &Stop,
 ) -> Result<Vec<Sums>, OutputError> {
     let mut whole = SparseDigests::new(cards.len());
     let mut ranges = vec![Vec::new(); cards.len()];
+    let mut told = 0;
+    let mut tell = |whole: &SparseDigests| {
+        running.advance((whole.position() - told) * cards.len() as u64);
+        told = whole.position();
+    };
     for piece in pieces {
         match cards {
             _ if size.is_none() => {}
@@ -248,6 +265,7 @@ fn digest(
         for (card, ranges) in cards.iter().zip(&mut ranges) {
             ranges.extend(card.sums(&piece)?);
         }
+        tell(&whole);
     }
     let Some(size) = size else {
         return Ok(ranges.into_iter().map(|ranges| (None, ranges)).collect());
@@ -257,6 +275,7 @@ fn digest(
     for end in (whole.position().next_multiple_of(STEP)..size).step_by(STEP as usize) {
         stop.check()?;
         whole.update_all(end, &[]);
+        tell(&whole);
     }
     Ok(whole.finish(size).into_iter().map(Some).zip(ranges).collect())
 }

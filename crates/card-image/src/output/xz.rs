@@ -8,7 +8,7 @@
 use std::io::Write as _;
 
 use liblzma::{
-    stream::{Check, MtStreamBuilder},
+    stream::{Check, Filters, LzmaOptions, MtStreamBuilder},
     write::XzEncoder,
 };
 
@@ -16,6 +16,9 @@ use super::OutputError;
 
 /// The default of xz(1).
 const PRESET: u32 = 6;
+
+/// The preset's own dictionary, in bytes.
+const MAX_DICTIONARY: u32 = 8 << 20;
 
 /// The size of the stream header and of the stream footer, in bytes.
 const HEADER_SIZE: usize = 12;
@@ -46,9 +49,14 @@ struct Record {
 /// its header, without which a decoder cannot use several threads.
 pub(super) fn compress(data: &[u8]) -> Result<Block, OutputError> {
     let failed = |reason: String| OutputError::Compress { reason };
+    let mut options = LzmaOptions::new_preset(PRESET).map_err(|error| failed(error.to_string()))?;
+    // No match reaches further back than the block does, and memory counts.
+    options.dict_size((data.len() as u32).clamp(4096, MAX_DICTIONARY));
+    let mut filters = Filters::new();
+    filters.lzma2(&options);
     let stream = MtStreamBuilder::new()
         .threads(1)
-        .preset(PRESET)
+        .filters(filters)
         .block_size(data.len() as u64)
         .check(Check::Crc64)
         .encoder()

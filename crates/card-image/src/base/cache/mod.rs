@@ -62,7 +62,9 @@ impl Cache {
         };
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&dir);
         made.map_err(cache_error("make the directory", &dir))?;
-        Ok(Cache { dir })
+        let cache = Cache { dir };
+        cache.remove_leftovers()?;
+        Ok(cache)
     }
 
     pub(super) fn dir(&self) -> &Path {
@@ -170,13 +172,13 @@ impl Cache {
             .map_err(cache_error("write", &self.dir))
     }
 
-    /// Takes the source's path out of all other entries, and removes those
-    /// whose last source it was: the base has been replaced, and nobody would
-    /// ever ask for what it was before. Failures are no matter, as the space
+    /// Takes the source's path, and those where nothing is any more, out of all
+    /// other entries, and removes those whose last source that was: nobody would
+    /// ever ask for them again. Failures are no matter, as the space
     /// is all that is lost. With the index locked.
     fn forget(&self, source: &Identity, but: &str) {
         for mut record in self.records().unwrap_or_default() {
-            if record.name() != but && record.forget_path(source) {
+            if record.name() != but && record.forget_sources(source) {
                 if record.sources.is_empty() {
                     let _ = fs::remove_file(self.path(record.name(), RECORD));
                     let _ = fs::remove_file(self.path(record.name(), IMAGE));
@@ -216,7 +218,6 @@ pub(super) struct Claim<'a> {
 impl Claim<'_> {
     /// Begins a decoded image under a temporary name.
     pub(super) fn begin(&self) -> Result<Partial<'_>, BaseError> {
-        self.cache.remove_leftovers()?;
         let path = self.cache.path(&self.key, PARTIAL);
         remove(&path)?;
         let file = create(&path).map_err(cache_error("make", &path))?;

@@ -80,14 +80,15 @@ impl Record {
     /// Notes that this file has the entry's contents. Whatever was at the same
     /// place before is no longer there.
     pub(in crate::base) fn add_source(&mut self, source: &Identity) {
-        self.forget_path(source);
+        self.sources.retain(|known| !known.same_path(source));
         self.sources.push(source.clone());
     }
 
-    /// Forgets what was at the source's place. Returns whether it was known.
-    pub(super) fn forget_path(&mut self, source: &Identity) -> bool {
+    /// Forgets what was at the source's place, and all files that are gone.
+    /// Returns whether there were any.
+    pub(super) fn forget_sources(&mut self, source: &Identity) -> bool {
         let before = self.sources.len();
-        self.sources.retain(|known| !known.same_path(source));
+        self.sources.retain(|known| !known.same_path(source) && !known.is_gone());
         self.sources.len() < before
     }
 

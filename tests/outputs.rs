@@ -1,0 +1,109 @@
+//! The output directory: what a run may touch there, and what it adds to what
+//! an earlier one left.
+
+use std::{fs, os::unix::fs::MetadataExt as _, process::Stdio};
+
+use crate::support::*;
+
+/// Nothing is ever written where the base is, by whatever name.
+#[test]
+fn the_base_is_no_place_for_an_image() {
+    let bench = Bench::new();
+    let base = decoded_base(&bench);
+    fs::create_dir(bench.path("out")).unwrap();
+    let inside = bench.path("out/xu4-node1.img");
+    fs::rename(&base, &inside).unwrap();
+    std::os::unix::fs::symlink("out/xu4-node1.img", bench.path("link.img")).unwrap();
+    let inode = fs::metadata(&inside).unwrap().ino();
+    for name in ["out/xu4-node1.img", "link.img"] {
+        let output = bench.build(&["--base", name]);
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert!(message.contains("--out"), "{message}");
+        assert_eq!(fs::metadata(&inside).unwrap().ino(), inode);
+        assert_eq!(bench.finished(), ["xu4-node1.img"]);
+    }
+}
+
+#[test]
+fn nobody_elses_records_are_replaced() {
+    for name in ["SHA256SUMS", "manifest.json", "xu4-node2.img"] {
+        let bench = Bench::new();
+        fs::create_dir(bench.path("out")).unwrap();
+        match name {
+            "xu4-node2.img" => fs::create_dir(bench.path("out/xu4-node2.img")).unwrap(),
+            _ => fs::write(bench.path("out").join(name), "mine\n").unwrap(),
+        }
+        let output = bench.build(&[]);
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert!(message.contains(name) && message.contains("--out"), "{message}");
+        assert_eq!(bench.finished(), [name]);
+    }
+}
+
+/// A card that is made again leaves the records of the others as they are.
+#[test]
+fn one_node_again_keeps_the_others_in_the_records() {
+    let bench = Bench::new();
+    bench.built(&[]);
+    let all = fs::read_to_string(bench.path("out/SHA256SUMS")).unwrap();
+    let manifest = fs::read_to_string(bench.path("out/manifest.json")).unwrap();
+    bench.built(&["--node", "xu4-node2"]);
+    let sums = || {
+        let text = fs::read_to_string(bench.path("out/SHA256SUMS")).unwrap();
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    let mut expected: Vec<_> = all.lines().map(str::to_owned).collect();
+    expected.sort();
+    assert_eq!(sums(), expected);
+    assert_eq!(fs::read_to_string(bench.path("out/manifest.json")).unwrap(), manifest);
+
+    // In another format it takes the place of the older image.
+    bench.built(&["--node", "xu4-node2", "--format", "zst"]);
+    assert!(!bench.path("out/xu4-node2.img").exists());
+    assert_eq!(sums().len(), 9);
+    assert!(sums().iter().any(|line| line.ends_with("  xu4-node2.img.zst")));
+
+    // Other cards are another matter, and that is said.
+    let report = bench.built(&["--node", "xu4-node2", "--card", "80MiB"]);
+    assert!(report.contains("earlier build"), "{report}");
+    assert_eq!(sums().len(), 3);
+}
+
+/// A log that cannot be written is no reason to fail.
+#[test]
+fn a_full_log_does_not_matter() {
+    let bench = Bench::new();
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let status = bench.command(&[]).stderr(Stdio::from(full)).status().unwrap();
+    assert!(status.success(), "{status}");
+}
+
+#[test]
+fn what_is_to_be_pasted_is_quoted() {
+    let bench = Bench::new();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_nodecard"))
+        .args(["build", "profile.yaml", "--out", "my cards", "--node", "xu4-node1"])
+        .current_dir(bench.path(""))
+        .env("XDG_CACHE_HOME", bench.path("cache"))
+        .output()
+        .unwrap();
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert!(report.contains("bmaptool copy 'my cards/xu4-node1.img' /dev/sdX"), "{report}");
+}
+
+/// The dump of a whole card fits a card of the same size.
+#[test]
+fn a_card_as_large_as_the_base_is_not_too_small() {
+    let bench = Bench::new();
+    let base = decoded_base(&bench);
+    let size = fs::metadata(&base).unwrap().len().to_string();
+    bench.built(&["--card", &size, "--node", "xu4-node1"]);
+    let image = bench.path("out/xu4-node1.img");
+    e2fsck(&image);
+    run("fdisk", "sfdisk", &["--verify", image.to_str().unwrap()]);
+    assert_eq!(cat(&image, "/etc/hostname"), "xu4-node1\n");
+}
