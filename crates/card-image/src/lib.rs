@@ -19,6 +19,7 @@ mod progress;
 mod publish;
 mod rootfs;
 mod used;
+mod xz_number;
 
 pub use base::{Base, BaseError, BaseOptions};
 pub use build::{BuildOptions, Built, build};

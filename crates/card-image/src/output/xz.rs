@@ -13,6 +13,7 @@ use liblzma::{
 };
 
 use super::OutputError;
+use crate::xz_number::{push_number, read_number};
 
 /// The default of xz(1).
 const PRESET: u32 = 6;
@@ -125,28 +126,6 @@ impl Index {
     }
 }
 
-/// Variable-length integers (section 1.2): seven bits a byte, low ones first.
-fn push_number(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
-}
-
-fn read_number(bytes: &mut &[u8]) -> Option<u64> {
-    let mut number = 0;
-    for shift in (0..63).step_by(7) {
-        let (&byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        number |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(number);
-        }
-    }
-    None
-}
-
 fn crc32(bytes: &[u8]) -> [u8; 4] {
     let mut crc = flate2::Crc::new();
     crc.update(bytes);
@@ -177,14 +156,5 @@ mod tests {
         let mut back = Vec::new();
         liblzma::read::XzDecoder::new(&file[..]).read_to_end(&mut back).unwrap();
         assert!(back == blocks.concat());
-    }
-
-    #[test]
-    fn numbers_come_back() {
-        for number in [0, 1, 0x7f, 0x80, 0x3fff, 0x4000, u64::MAX >> 1] {
-            let mut bytes = Vec::new();
-            push_number(&mut bytes, number);
-            assert_eq!(read_number(&mut &bytes[..]), Some(number));
-        }
     }
 }

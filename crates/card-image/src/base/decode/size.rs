@@ -2,7 +2,10 @@
 
 use std::{io, os::unix::fs::FileExt as _};
 
-use crate::base::{Format, source::Source};
+use crate::{
+    base::{Format, source::Source},
+    xz_number::read_number,
+};
 
 /// An .xz index larger than this is not read: that is a million blocks.
 const MAX_INDEX: u64 = 16 << 20;
@@ -64,23 +67,9 @@ fn xz_index(index: &[u8]) -> Option<u64> {
         return None;
     }
     let mut total: u64 = 0;
-    for _ in 0..number(&mut fields)? {
-        let _unpadded_size = number(&mut fields)?;
-        total = total.checked_add(number(&mut fields)?)?;
+    for _ in 0..read_number(&mut fields)? {
+        let _unpadded_size = read_number(&mut fields)?;
+        total = total.checked_add(read_number(&mut fields)?)?;
     }
     Some(total)
-}
-
-/// Variable-length integers ("The .xz File Format", section 1.2).
-fn number(bytes: &mut &[u8]) -> Option<u64> {
-    let mut number = 0;
-    for shift in (0..63).step_by(7) {
-        let (&byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        number |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(number);
-        }
-    }
-    None
 }
