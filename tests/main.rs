@@ -5,6 +5,7 @@
 
 mod build;
 mod formats;
+mod layouts;
 mod outputs;
 mod refusals;
 mod support;

@@ -1,0 +1,131 @@
+//! Bases that are laid out otherwise than the reference board's.
+
+use std::{
+    fs,
+    os::unix::fs::FileExt as _,
+    path::{Path, PathBuf},
+};
+
+use crate::support::*;
+
+const MIB: u64 = 1 << 20;
+
+/// The sample's root filesystem, by itself.
+fn root_filesystem(bench: &Bench) -> Vec<u8> {
+    bytes(&decoded_base(bench), ROOT_OFFSET, 32 << 20)
+}
+
+/// An image of `size` bytes, partitioned by `program`, with these contents.
+fn image(
+    bench: &Bench,
+    size: u64,
+    package: &str,
+    program: &[&str],
+    contents: &[(u64, &[u8])],
+) -> PathBuf {
+    let path = bench.path("base.img");
+    let file = fs::File::create(&path).unwrap();
+    file.set_len(size).unwrap();
+    let mut arguments = program[1..].to_vec();
+    arguments.push(path.to_str().unwrap());
+    run(package, program[0], &arguments);
+    for (offset, bytes) in contents {
+        file.write_all_at(bytes, *offset).unwrap();
+    }
+    path
+}
+
+/// e2fsck must find nothing to say about the filesystem at `offset`.
+fn e2fsck_at(image: &Path, offset: u64) {
+    let target = format!("{}?offset={offset}", image.display());
+    let output = run("e2fsprogs", "e2fsck", &["-fn", &target]);
+    let quiet = |line: &str| line.starts_with("Pass ") || line.contains(" files (");
+    assert!(output.lines().all(quiet), "{output}");
+}
+
+fn hostname(image: &Path, offset: u64) -> String {
+    let target = format!("{}?offset={offset}", image.display());
+    run("e2fsprogs", "debugfs", &["-R", "cat /etc/hostname", &target])
+}
+
+/// A small ext4 for /boot, with bytes behind it that belong to its partition.
+fn boot_filesystem(bench: &Bench) -> Vec<u8> {
+    let path = bench.path("boot.img");
+    fs::File::create(&path).unwrap().set_len(6 * MIB).unwrap();
+    run("e2fsprogs", "mke2fs", &["-q", "-t", "ext4", path.to_str().unwrap()]);
+    let mut partition = fs::read(&path).unwrap();
+    partition.resize(10 << 20, 0);
+    partition[9 << 20..(9 << 20) + 8].copy_from_slice(b"the tail");
+    partition
+}
+
+/// GPT, with an ext4 boot partition before the root: the card is right even
+/// where bmaptool leaves out what is not used.
+#[test]
+fn gpt_with_an_ext4_boot_partition() {
+    let bench = Bench::new();
+    let root = root_filesystem(&bench);
+    let boot = boot_filesystem(&bench);
+    let sgdisk = ["sgdisk", "-n", "1:2048:+10M", "-n", "2:0:+32M"];
+    let base = image(&bench, 48 * MIB, "gdisk", &sgdisk, &[(MIB, &boot), (11 * MIB, &root)]);
+    let name = base.to_str().unwrap();
+    bench.built(&["--base", name, "--card", "100MiB", "--node", "xu4-node1"]);
+
+    let card = bench.path("card");
+    fs::write(&card, vec![0xa5; 100 << 20]).unwrap();
+    let made = bench.path("out/xu4-node1.img");
+    run("bmap-tools", "bmaptool", &["copy", made.to_str().unwrap(), card.to_str().unwrap()]);
+    for image in [&made, &card] {
+        let verdict = run("gdisk", "sgdisk", &["--verify", image.to_str().unwrap()]);
+        assert!(verdict.contains("No problems found"), "{verdict}");
+        e2fsck_at(image, MIB);
+        e2fsck_at(image, 11 * MIB);
+        assert_eq!(hostname(image, 11 * MIB), "xu4-node1\n");
+        assert_eq!(bytes(image, 10 * MIB, 8), b"the tail");
+    }
+}
+
+#[test]
+fn two_roots_are_a_question_to_the_user() {
+    let bench = Bench::new();
+    let root = root_filesystem(&bench);
+    let sgdisk = ["sgdisk", "-n", "1:2048:+32M", "-n", "2:0:+32M"];
+    let base = image(&bench, 70 * MIB, "gdisk", &sgdisk, &[(MIB, &root), (33 * MIB, &root)]);
+    let name = base.to_str().unwrap();
+    let message = bench.refused(3, &["--base", name, "--card", "100MiB"]);
+    for word in ["partitions 1 and 2", "--root"] {
+        assert!(message.contains(word), "{message}");
+    }
+    // The last one can grow, the other cannot.
+    bench.built(&["--base", name, "--card", "100MiB", "--node", "xu4-node1", "--root", "2"]);
+    e2fsck_at(&bench.path("out/xu4-node1.img"), 33 * MIB);
+}
+
+#[test]
+fn a_root_that_is_not_the_last_partition_is_refused_by_name() {
+    let bench = Bench::new();
+    let root = root_filesystem(&bench);
+    let sgdisk = ["sgdisk", "-n", "1:2048:+32M", "-n", "2:0:+8M", "-t", "2:8200"];
+    let base = image(&bench, 48 * MIB, "gdisk", &sgdisk, &[(MIB, &root)]);
+    let message = bench.refused(3, &["--base", base.to_str().unwrap(), "--card", "100MiB"]);
+    assert!(message.contains("partition 1") && message.contains('2'), "{message}");
+}
+
+/// A base that is cut short while it is read: the run says that it changed.
+#[test]
+fn a_base_that_changes_while_it_is_read() {
+    let bench = Bench::new();
+    let base = decoded_base(&bench);
+    let name = base.to_str().unwrap();
+    // Large enough to be at work for seconds.
+    let child =
+        bench.command(&["--base", name, "--card", "8GB", "--node", "xu4-node1"]).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    let file = fs::OpenOptions::new().write(true).open(&base).unwrap();
+    file.write_all_at(b"changed", 40 * MIB).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{message}");
+    assert!(message.contains("changed while it was being read"), "{message}");
+    assert_eq!(bench.finished(), [""; 0]);
+}
