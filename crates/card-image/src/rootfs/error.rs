@@ -12,6 +12,16 @@ pub enum FsError {
     /// The filesystem as a whole cannot be worked on.
     #[error(transparent)]
     Filesystem(#[from] ext4_offline::Error),
+    /// It has a feature that stands in the way.
+    #[error("cannot {operation} a filesystem with the feature {feature}: {help}")]
+    Feature {
+        /// `read` or `edit`.
+        operation: &'static str,
+        /// The feature's name as tune2fs prints it.
+        feature: String,
+        /// What to do, or why.
+        help: &'static str,
+    },
     /// It can be read but not be written correctly.
     #[error(
         "this filesystem has {what}, which nodecard cannot write correctly; \

@@ -7,7 +7,7 @@
 //!   is left out once it is replayed ([`RootFs::open`]): its blocks stay as they
 //!   are in the base, and large files meet no transaction limit.
 //! - 2 KiB blocks with `metadata_csum`: it puts extent block checksums in the
-//!   wrong place. Refused by name in `open`.
+//!   wrong place. Refused by name, as are features it does not know (`features.rs`).
 //! - Directories' times are not updated by most changes in them; `write.rs` sets
 //!   them.
 //! - Free counts stay stale after a replay; `open` recounts.
@@ -16,6 +16,7 @@
 mod apply;
 mod device;
 mod error;
+mod features;
 mod read;
 mod system;
 mod walk;
@@ -54,8 +55,19 @@ impl RootFs {
     /// [`FsError`], before the first write, if the filesystem is damaged, or
     /// has a feature that cannot be written correctly.
     pub fn open(storage: Arc<dyn WriteAt>, now: u64) -> FsResult<Self> {
+        features::check_writable(&ext4_offline::inspect(&storage)?)?;
+        Self::open_to_read(storage, now)
+    }
+
+    /// As [`open`](Self::open), for filesystems too that cannot be written
+    /// correctly. Nothing but the replay of the journal is written.
+    ///
+    /// # Errors
+    /// [`FsError`], before the first write, if the filesystem is damaged, or has
+    /// a feature that cannot be read.
+    pub fn open_to_read(storage: Arc<dyn WriteAt>, now: u64) -> FsResult<Self> {
         let info = ext4_offline::inspect(&storage)?;
-        refuse_unwritable(&info)?;
+        features::check_readable(&info)?;
         let device = || Arc::new(Device(storage.clone()));
         let clock = Arc::new(Clock::new(now));
         if info.needs_recovery {
@@ -78,16 +90,6 @@ impl RootFs {
     pub fn close(self) -> FsResult<()> {
         guard("close", "/", || self.fs.finish())
     }
-}
-
-/// Refuses what the library would write wrongly.
-fn refuse_unwritable(info: &ext4_offline::Info) -> FsResult<()> {
-    if info.block_size == 2048 && info.has_feature("metadata_csum") {
-        return Err(FsError::Unwritable {
-            what: "2 KiB blocks together with the feature metadata_csum",
-        });
-    }
-    Ok(())
 }
 
 /// Runs a call into the library: names what it was for in its error, and turns
