@@ -149,3 +149,36 @@ fn a_full_disk() {
     assert_says(&message, &["MiB free", "--out"]);
     assert_eq!(left, [""; 0]);
 }
+
+/// Writing fails at any point of any file: by the limit that a shell sets on the
+/// size of files.
+#[test]
+fn a_write_that_fails_leaves_nothing_that_looks_finished() {
+    let bench = Bench::new();
+    bench.built(&[]);
+    for format in ["raw", "zst"] {
+        for limit in [0, 1, 8, 600, 5000, 14_000, 40_000, 60_000] {
+            fs::remove_dir_all(bench.path("out")).unwrap();
+            fs::create_dir(bench.path("out")).unwrap();
+            // Without the trap the signal would end the program instead.
+            let script = format!(
+                "trap '' XFSZ; ulimit -f {limit}; exec {} build profile.yaml --out out \
+                 --format {format}",
+                env!("CARGO_BIN_EXE_nodecard")
+            );
+            let output = std::process::Command::new("bash")
+                .args(["-c", &script])
+                .current_dir(bench.path(""))
+                .env("XDG_CACHE_HOME", bench.path("cache"))
+                .output()
+                .unwrap();
+            let message = String::from_utf8_lossy(&output.stderr);
+            if format == "zst" && output.status.success() {
+                assert!(limit >= 600, "{limit} KiB were enough");
+                continue;
+            }
+            assert_eq!(output.status.code(), Some(5), "{format}, {limit} KiB: {message}");
+            assert_eq!(bench.finished(), [""; 0], "{format}, {limit} KiB");
+        }
+    }
+}
