@@ -54,6 +54,7 @@ fn a_netplan_node() {
         "# Written by nodecard. Of the definitions that match eth0 the one whose name\n\
          # sorts first counts, and it alone.\n\
          network:\n  version: 2\n  ethernets:\n    00-nodecard:\n      match: {name: \"eth0\"}\n      \
+         renderer: networkd\n      \
          dhcp4: false\n      addresses: [\"192.168.1.82/24\"]\n      \
          routes: [{to: 0.0.0.0/0, via: 192.168.1.1}]\n      nameservers:\n        \
          addresses: [192.168.1.1, 8.8.8.8]\n        search: [\"home.lan\"]\n"
@@ -63,10 +64,7 @@ fn a_netplan_node() {
 
 /// Armbian's standard images.
 fn network_manager() -> Memory {
-    debian_bare().link(
-        "/etc/systemd/system/multi-user.target.wants/NetworkManager.service",
-        "/lib/systemd/system/NetworkManager.service",
-    )
+    debian_bare().unit("NetworkManager.service")
 }
 
 #[test]
@@ -109,7 +107,7 @@ fn the_back_end_that_owns_the_interface_is_taken() {
         .file("/sbin/ifup", "")
         .file("/etc/network/interfaces", "source interfaces.d/*\n")
         .file("/etc/network/interfaces.d/eth0", "allow-hotplug eth0\niface eth0 inet dhcp\n")
-        .link("/etc/systemd/system/multi-user.target.wants/systemd-networkd.service", "/x")
+        .unit("systemd-networkd.service")
         .file("/etc/systemd/network/eth.network", "[Match]\nName=eth*\n");
     let (card, notes) = fixture.settled(&named, 0);
     assert_eq!(card.text("/etc/network/interfaces.d/eth0"), "");
@@ -150,7 +148,7 @@ fn dhcpcd_is_denied_the_interface() {
     let fixture = Fixture::new(PROFILE);
     let base = ubuntu_1604()
         .file("/etc/dhcpcd.conf", "hostname\ninterface wlan0\nmetric 1")
-        .link("/etc/systemd/system/multi-user.target.wants/dhcpcd.service", "/x");
+        .unit("dhcpcd.service");
     let (card, notes) = fixture.settled(&base, 0);
     assert_eq!(
         card.text("/etc/dhcpcd.conf"),
@@ -213,8 +211,7 @@ fn name_servers_reach_whoever_makes_resolv_conf() {
     assert_eq!(card.text("/etc/resolv.conf"), plain);
     assert!(!card.has("/run/resolvconf/resolv.conf"));
 
-    let resolved = no_resolvconf
-        .link("/etc/systemd/system/sysinit.target.wants/systemd-resolved.service", "/x");
+    let resolved = no_resolvconf.unit("systemd-resolved.service");
     let (card, _) = fixture.settled(&resolved, 0);
     assert!(matches!(card.0["/etc/resolv.conf"], Item::Symlink(_)));
     assert_eq!(

@@ -194,11 +194,14 @@ proptest! {
             "/etc/default/armbian-firstrun", "/etc/resolv.conf",
         ];
         FIXTURE.with(|fixture| {
-            let wants = "/etc/systemd/system/multi-user.target.wants";
             let base = debian_networkd()
                 .file("/usr/sbin/netplan", "")
                 .file("/root/.ssh/id_rsa", "")
-                .link(&format!("{wants}/NetworkManager.service"), "/x")
+                .file("/usr/lib/systemd/system/NetworkManager.service", "[Unit]\n")
+                .link(
+                    "/etc/systemd/system/multi-user.target.wants/NetworkManager.service",
+                    "/lib/systemd/system/NetworkManager.service",
+                )
                 .file(paths[which], &bytes);
             // Users may be missing then; whatever is rendered settles at once.
             if let Ok((once, _)) = fixture.card(&base, 1) {

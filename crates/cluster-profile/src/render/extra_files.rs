@@ -3,12 +3,12 @@
 use super::{RenderError, accounts, context::Context};
 use crate::{Attributes, ExtraFile, Id, Owner};
 
-/// Writes them, after all else, so that they have the last word.
-pub(super) fn write(to: &mut Context<'_>, files: &[ExtraFile]) -> Result<(), RenderError> {
+/// Looks for their owners, and tells what the user may not expect of them.
+pub(super) fn check(to: &mut Context<'_>, files: &[ExtraFile]) -> Result<(), RenderError> {
     for file in files {
-        let owner = file.owner.as_ref().map(|owner| look_up(to, &file.path, owner)).transpose()?;
+        owner(to, file)?;
         // An edit sets mode and owner both, or neither.
-        if file.mode.is_some() != owner.is_some() && to.exists(&file.path)? {
+        if file.mode.is_some() != file.owner.is_some() && to.exists(&file.path)? {
             let (given, other, becomes) = match file.mode {
                 Some(_) => ("mode", "owner", "root:root"),
                 None => ("owner", "mode", "0644"),
@@ -19,12 +19,24 @@ pub(super) fn write(to: &mut Context<'_>, files: &[ExtraFile]) -> Result<(), Ren
                 file.path
             ));
         }
+    }
+    Ok(())
+}
+
+/// Writes them, after all else, so that they have the last word.
+pub(super) fn write(to: &mut Context<'_>, files: &[ExtraFile]) -> Result<(), RenderError> {
+    for file in files {
+        let owner = owner(to, file)?;
         let (uid, gid) = owner.unwrap_or((0, 0));
         let enforce = file.mode.is_some() || owner.is_some();
         let attributes = Attributes { mode: file.mode.unwrap_or(0o644), uid, gid, enforce };
         to.write(file.path.clone(), file.contents.clone(), attributes);
     }
     Ok(())
+}
+
+fn owner(from: &Context<'_>, file: &ExtraFile) -> Result<Option<(u32, u32)>, RenderError> {
+    file.owner.as_ref().map(|owner| look_up(from, &file.path, owner)).transpose()
 }
 
 /// The numbers of a user and a group.

@@ -127,7 +127,7 @@ pub fn render_shared(
     network::shared(&mut to)?;
     ssh::shared(&mut to)?;
     clock::stamp(&mut to)?;
-    extra_files::write(&mut to, &cluster.files)?;
+    extra_files::check(&mut to, &cluster.files)?;
     Ok(to.rendered)
 }
 
@@ -149,6 +149,10 @@ pub fn render_node(
     identity::give(&mut to, node);
     network::node(&mut to, node)?;
     ssh::node(&mut to, node)?;
+    // Written here although all nodes have them: they have the last word, and what
+    // is written before must not depend on them.
+    extra_files::write(&mut to, &cluster.files)?;
+    extra_files::check(&mut to, &node.files)?;
     extra_files::write(&mut to, &node.files)?;
     Ok(to.rendered)
 }

@@ -29,8 +29,14 @@ pub(super) fn masked(from: &Context<'_>, unit: &str) -> Result<bool, SystemError
     Ok(from.exists(&path)? && from.system.read(&path)?.is_none_or(|text| text.is_empty()))
 }
 
-/// Whether a unit starts at boot.
+/// Whether a unit starts at boot. A link that a removed package left behind starts
+/// nothing: the unit's own file has to be there too.
 pub(super) fn enabled(from: &Context<'_>, unit: &str) -> Result<bool, SystemError> {
+    Ok(armed(from, unit)? && text(from, unit)?.is_some())
+}
+
+/// Whether something pulls a unit in at boot, its file there or not.
+fn armed(from: &Context<'_>, unit: &str) -> Result<bool, SystemError> {
     if masked(from, unit)? {
         return Ok(false);
     }
@@ -47,7 +53,7 @@ pub(super) fn enabled(from: &Context<'_>, unit: &str) -> Result<bool, SystemErro
 /// Presets cannot turn it on again: systemd applies them only on a boot without
 /// a machine id.
 pub(super) fn disable(to: &mut Context<'_>, unit: &str) -> Result<bool, SystemError> {
-    if !enabled(to, unit)? {
+    if !armed(to, unit)? {
         return Ok(false);
     }
     for link in pulled_in(to, OWNERS, unit)? {

@@ -35,6 +35,13 @@ impl Memory {
         self
     }
 
+    /// A unit's file, and the link that starts it at boot.
+    pub fn unit(self, name: &str) -> Self {
+        let file = format!("/lib/systemd/system/{name}");
+        self.file(&file, "[Unit]\n")
+            .link(&format!("/etc/systemd/system/multi-user.target.wants/{name}"), &file)
+    }
+
     pub fn text(&self, path: &str) -> String {
         let bytes = self.read(path).unwrap().unwrap_or_else(|| panic!("{path} is missing"));
         String::from_utf8(bytes).unwrap()

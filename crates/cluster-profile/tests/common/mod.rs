@@ -143,6 +143,7 @@ pub fn debian_networkd() -> Memory {
         .file("/etc/hosts", "127.0.0.1\tlocalhost\n127.0.1.1\todroid.lan\todroid\n::1 localhost\n")
         .file("/etc/hostname", "odroid\n")
         .file("/usr/lib/systemd/system/systemd-networkd.service", "[Unit]\n")
+        .file("/usr/lib/systemd/system/systemd-resolved.service", "[Unit]\n")
         .link("/lib", "usr/lib")
         .file("/usr/lib/systemd/systemd-timesyncd", "")
         .link(

@@ -11,13 +11,30 @@ use crate::{
 };
 
 const INTERFACES: &str = "/etc/network/interfaces";
+const SERVICE: &str = "networking.service";
 /// Deeper inclusion is a loop.
 const DEEPEST: usize = 8;
 
 /// Whether ifupdown is there and starts at boot.
 pub(super) fn is_active(from: &Context<'_>) -> Result<bool, SystemError> {
     let program = from.exists("/sbin/ifup")? || from.exists("/usr/sbin/ifup")?;
-    Ok(program && from.exists(INTERFACES)? && !units::masked(from, "networking.service")?)
+    if !program || !from.exists(INTERFACES)? || units::masked(from, SERVICE)? {
+        return Ok(false);
+    }
+    // Without a unit of its own, systemd makes one of the script in /etc/init.d.
+    let started = units::text(from, SERVICE)?.is_none() || units::enabled(from, SERVICE)?;
+    Ok(started || started_by_system_v(from)? || started_by_udev(from)?)
+}
+
+fn started_by_system_v(from: &Context<'_>) -> Result<bool, SystemError> {
+    Ok(from.list("/etc/rcS.d")?.iter().any(|name| glob("S[0-9][0-9]networking", name)))
+}
+
+/// Whether udev brings the interface up, whatever starts at boot.
+fn started_by_udev(from: &Context<'_>) -> Result<bool, SystemError> {
+    let interface = &from.cluster.network.interface;
+    let files = files(from)?;
+    Ok(files.iter().any(|(_, file)| interfaces_file::without(file, interface).hotplug))
 }
 
 /// Whether a stanza is there for the interface.

@@ -131,6 +131,7 @@ pub(super) fn node(
          # sorts first counts, and it alone.\n\
          network:\n  version: 2\n  ethernets:\n    {DEFINITION}:\n\
          \x20     match: {{name: \"{interface}\"}}\n\
+         \x20     renderer: networkd\n\
          \x20     dhcp4: false\n\
          \x20     addresses: [\"{address}/{}\"]\n",
         network.prefix

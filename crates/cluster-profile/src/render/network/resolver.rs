@@ -26,7 +26,7 @@ pub(super) fn write(to: &mut Context<'_>, chosen: BackEnd) -> Result<(), SystemE
         return Ok(());
     }
     let resolved = units::enabled(to, "systemd-resolved.service")?
-        || to.exists("/etc/systemd/system/dbus-org.freedesktop.resolve1.service")?;
+        || units::text(to, "dbus-org.freedesktop.resolve1.service")?.is_some();
     let fed = match chosen {
         // It writes the file itself, be it plain or a link.
         BackEnd::NetworkManager => return Ok(()),
