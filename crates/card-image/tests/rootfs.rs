@@ -205,3 +205,21 @@ fn metadata_blocks(image: &Path) -> Vec<u64> {
     });
     used.map(|(number, _)| number as u64 * 1024).collect()
 }
+
+/// An image whose directories are symlinks to others must not have those emptied
+/// or given away.
+#[test]
+fn symlinks_in_place_of_directories_lead_to_no_harm() {
+    let sample = Sample::new(LEGACY, "4096");
+    let files = sample.open();
+    files.symlink("/swarm", "/etc").unwrap();
+    let edit = |change| [FileEdit { path: "/swarm".to_owned(), change }];
+    files.apply(&edit(Change::Clear)).unwrap();
+    assert!(files.metadata("/etc/hostname").unwrap().is_some());
+    let attributes = Attributes::exactly(0o700, 1000, 1000);
+    let error = files.apply(&edit(Change::Directory { attributes })).unwrap_err();
+    assert!(matches!(error, FsError::WrongKind { .. }), "{error}");
+    assert_eq!(files.metadata("/etc").unwrap().unwrap().uid, 0);
+    files.close().unwrap();
+    sample.check();
+}

@@ -21,6 +21,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 pub use error::KeyError;
@@ -29,6 +30,7 @@ pub use pair::KeyPair;
 /// The keys of one cluster and of its nodes.
 pub struct ClusterKeys {
     directory: PathBuf,
+    created: u64,
     seed: [u8; 32],
     cluster: KeyPair,
     hosts: BTreeMap<String, KeyPair>,
@@ -66,6 +68,9 @@ impl ClusterKeys {
             }
             let line = derive::hex(&pair::random()?) + "\n";
             store::create(&seed_path, line.as_bytes(), 0o600)?;
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+            let seconds = now.map_or(0, |now| now.as_secs());
+            store::create(&directory.join(CREATED), format!("{seconds}\n").as_bytes(), 0o644)?;
         }
         let id_path = directory.join("id_ed25519");
         if !store::exists(&id_path)? && store::exists(&hosts)? {
@@ -85,7 +90,14 @@ impl ClusterKeys {
             host_keys.insert(node.clone(), pair::load(&path, Some(&format!("root@{node}")))?);
         }
         let seed = read_seed(&seed_path)?;
-        Ok(ClusterKeys { directory: directory.to_owned(), seed, cluster: pair, hosts: host_keys })
+        let created = read_created(directory)?;
+        Ok(ClusterKeys {
+            directory: directory.to_owned(),
+            created,
+            seed,
+            cluster: pair,
+            hosts: host_keys,
+        })
     }
 
     /// Opens the keys in `directory` and makes nothing: every one has to be there.
@@ -109,12 +121,18 @@ impl ClusterKeys {
             let path = directory.join("hosts").join(node).join("ssh_host_ed25519_key");
             hosts.insert(node.clone(), pair::load(&path, None)?);
         }
-        Ok(ClusterKeys { directory: directory.to_owned(), seed, cluster, hosts })
+        let created = read_created(directory)?;
+        Ok(ClusterKeys { directory: directory.to_owned(), created, seed, cluster, hosts })
     }
 
     /// The directory that holds the keys.
     pub fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// When the keys were made, in seconds since 1970; 0 if that is not known.
+    pub fn created(&self) -> u64 {
+        self.created
     }
 
     /// The pair that all nodes share.
@@ -154,6 +172,15 @@ impl ClusterKeys {
     pub fn derive(&self, purpose: &str, node: &str) -> [u8; 32] {
         derive::derive(&self.seed, purpose, node)
     }
+}
+
+/// The file that says when the directory was made.
+const CREATED: &str = "created";
+
+fn read_created(directory: &Path) -> Result<u64, KeyError> {
+    let text = store::read(&directory.join(CREATED), store::Privacy::Public)?;
+    // Directories of before this file are as good; nothing but a clock depends on it.
+    Ok(text.and_then(|text| text.trim().parse().ok()).unwrap_or(0))
 }
 
 // Neither the seed nor a private key may reach a log.

@@ -5,7 +5,7 @@
 pub struct FileEdit {
     /// Absolute path inside the image. Symlinks on the way are followed inside
     /// the image only, and so is a symlink at its end, save for
-    /// [`Change::Symlink`] and [`Change::Remove`].
+    /// [`Change::Symlink`], [`Change::Remove`] and [`Change::Clear`].
     pub path: String,
     /// What becomes of the file.
     pub change: Change,
@@ -21,7 +21,9 @@ pub enum Change {
         /// Permission bits (the low 12 bits of `i_mode`) and owner.
         attributes: Attributes,
     },
-    /// There is a directory with at least what it holds already.
+    /// There is a directory with at least what it holds already. A symlink is
+    /// refused where the attributes are to be enforced: they would be another
+    /// directory's.
     Directory {
         /// Permission bits and owner.
         attributes: Attributes,
@@ -34,7 +36,7 @@ pub enum Change {
     /// There is nothing: a file, a symlink, or a directory with all below it is
     /// removed. Nothing to remove is fine.
     Remove,
-    /// The directory, if there is one, stays and is empty.
+    /// The directory, if there is one and no symlink, stays and is empty.
     Clear,
     /// The file's modification time is this many seconds after 1970; an empty
     /// file is made where there is none.

@@ -9,10 +9,7 @@ pub(crate) fn node_name(name: &str) -> Result<(), String> {
         return Err("localhost is every system's own name and cannot be a node's".into());
     }
     label(name)?;
-    if name.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(format!("a name of digits alone, {name:?}, reads as an address"));
-    }
-    Ok(())
+    not_a_number(name)
 }
 
 /// Why a word cannot be a host's name: labels with dots between, at most 253
@@ -27,7 +24,20 @@ pub(crate) fn host_name(name: &str) -> Result<(), String> {
     if name.parse::<std::net::IpAddr>().is_ok() {
         return Err(format!("{name} is an address where a name belongs"));
     }
-    name.split('.').try_for_each(label)
+    name.split('.').try_for_each(label)?;
+    not_a_number(name)
+}
+
+/// What inet_aton(3) reads as an address is no name: `12`, `0x10`, `1.0x2`.
+fn not_a_number(name: &str) -> Result<(), String> {
+    let number = |part: &str| match part.strip_prefix("0x").or(part.strip_prefix("0X")) {
+        Some(digits) => digits.bytes().all(|b| b.is_ascii_hexdigit()),
+        None => part.bytes().all(|b| b.is_ascii_digit()),
+    };
+    match name.split('.').all(number) {
+        true => Err(format!("{name:?} reads as a number, and so as an address")),
+        false => Ok(()),
+    }
 }
 
 fn label(label: &str) -> Result<(), String> {
@@ -67,12 +77,13 @@ mod tests {
             "localhost",
             "LocalHost",
             "12",
+            "0x10",
             &"a".repeat(64),
         ] {
             assert!(node_name(name).is_err(), "{name}");
         }
         assert_eq!(host_name("nas.lan"), Ok(()));
-        for name in ["nas..lan", ".lan", "lan.", "1.2.3.4", "localhost", "a\nb"] {
+        for name in ["nas..lan", ".lan", "lan.", "1.2.3.4", "localhost", "a\nb", "1.0x2"] {
             assert!(host_name(name).is_err(), "{name}");
         }
     }

@@ -8,7 +8,7 @@ pub trait System {
     ///
     /// # Errors
     /// [`SystemError`] if the filesystem is damaged or the file is larger than
-    /// any configuration file (1 MiB).
+    /// any configuration file (16 MiB).
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>, SystemError>;
 
     /// The names in a directory, sorted, without `.` and `..`; `None` where
@@ -17,6 +17,13 @@ pub trait System {
     /// # Errors
     /// [`SystemError`] if the filesystem is damaged.
     fn list(&self, path: &str) -> Result<Option<Vec<String>>, SystemError>;
+
+    /// The permission bits (the low 12 bits of `i_mode`) of the file or directory
+    /// at this path; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`SystemError`] if the filesystem is damaged.
+    fn mode(&self, path: &str) -> Result<Option<u16>, SystemError>;
 
     /// Whether there is anything at this path, a dangling symlink included.
     ///
@@ -27,7 +34,7 @@ pub trait System {
 
 /// A file of the image could not be looked at.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read {path} in the image: {reason}")]
+#[error("{reason}; mend or remove {path} in the base image")]
 pub struct SystemError {
     /// The path inside the image.
     pub path: String,

@@ -92,7 +92,8 @@ fn names_outside_rfc_1123_are_told() {
         ("a.b", "a node's name is one label, without dots, not \"a.b\""),
         ("\"\"", "a name, or a part of one between dots, is empty"),
         ("nö", "\"nö\" holds 'ö'"),
-        ("\"12\"", "a name of digits alone, \"12\", reads as an address"),
+        ("\"12\"", "\"12\" reads as a number, and so as an address"),
+        ("0x10", "\"0x10\" reads as a number, and so as an address"),
         ("localhost", "localhost is every system's own name and cannot be a node's"),
         (too_long.as_str(), "has 64 characters; a name has at most 63"),
     ] {
@@ -248,7 +249,7 @@ fn hosts_and_files_are_read_and_told() {
 
     for (line, message) in [
         ("hosts: {xu4-node1: 1.2.3.4}", "5:9: xu4-node1 is a node of the cluster"),
-        ("hosts: {a: 192.168.1.81}", "5:12: 192.168.1.81 is the address of xu4-node1"),
+        ("hosts: {a: 127.0.0.1}", "5:12: 127.0.0.1 is no other host's address"),
         ("hosts: {a_b: 1.2.3.4}", "5:9: \"a_b\" holds '_'"),
         ("files: [{path: etc/x, content: x}]", "5:16: \"etc/x\" is not absolute"),
         ("files: [{path: /a/../b, content: x}]", "5:16: \"/a/../b\" holds `.` or `..`"),

@@ -187,7 +187,8 @@ fn every_stanza_of_the_interface_is_replaced() {
         "auto lo \\\n  eth1\niface lo inet loopback\n\
          auto eth0\niface eth0 inet static\n    address 192.168.1.80\n    \
          netmask 255.255.255.0\n    gateway 192.168.1.1\n    \
-         dns-nameservers 192.168.1.1 8.8.8.8\n    dns-search home.lan\n\
+         dns-nameservers 192.168.1.1 8.8.8.8\n    dns-search home.lan\n    \
+         up echo eth0\n\
          # mine\niface eth1 inet dhcp\niface br0 inet dhcp\n  bridge_ports eth0\n"
     );
     assert!(notes.iter().any(|note| note.contains("static IPv6 address")), "{notes:?}");

@@ -160,11 +160,15 @@ proptest! {
             let ours = stanzas(&new, "eth0");
             let of_ipv4: Vec<_> = ours.iter().filter(|s| s[2] == "inet").collect();
             prop_assert_eq!(of_ipv4.len(), 1);
-            prop_assert_eq!(
-                of_ipv4[0].join(" "),
+            let stanza = of_ipv4[0].join(" ");
+            let options = stanza.strip_prefix(
                 "iface eth0 inet static address 192.168.1.81 netmask 255.255.255.0 \
-                 gateway 192.168.1.1 dns-nameservers 192.168.1.1 8.8.8.8 dns-search home.lan"
+                 gateway 192.168.1.1 dns-nameservers 192.168.1.1 8.8.8.8 dns-search home.lan",
             );
+            // The image's own commands may follow, and nothing else.
+            let commands = ["", "up", "post-up", "pre-up", "down", "post-down", "pre-down", "mtu"];
+            let first = options.map(|options| options.trim().split(' ').next().unwrap());
+            prop_assert!(first.is_some_and(|first| commands.contains(&first)), "{}", stanza);
             prop_assert!(stanzas(&new, "eth0:1").is_empty());
             for other in ["eth1", "eth00", "lo"] {
                 prop_assert_eq!(stanzas(&new, other), stanzas(&text, other));

@@ -25,6 +25,13 @@ impl RootFs {
                 self.own(path, attributes, made)
             }
             Change::Directory { attributes } => {
+                if attributes.enforce && self.read_link(path)?.is_some() {
+                    return Err(FsError::WrongKind {
+                        operation: "take for a directory of its own",
+                        path: path.clone(),
+                        found: "a symlink",
+                    });
+                }
                 let made = self.mkdir(path, attributes.mode)?;
                 self.own(path, attributes, made)
             }

@@ -5,7 +5,7 @@ use cluster_profile::{System, SystemError};
 use super::{FsError, RootFs, walk::LastSymlink};
 
 /// Larger than any configuration file.
-const MAX_CONFIGURATION: u64 = 1 << 20;
+const MAX_CONFIGURATION: u64 = 16 << 20;
 
 fn system_error(path: &str) -> impl FnOnce(FsError) -> SystemError + '_ {
     move |error| SystemError { path: path.to_owned(), reason: Box::new(error) }
@@ -26,6 +26,14 @@ impl System for RootFs {
         Ok(names.map(|names| {
             names.into_iter().filter_map(|name| String::from_utf8(name).ok()).collect()
         }))
+    }
+
+    fn mode(&self, path: &str) -> Result<Option<u16>, SystemError> {
+        let mode = || match self.find(path, LastSymlink::Follow)? {
+            Some(found) => Ok(Some(self.inode(path, found.inode)?.mode & 0o7777)),
+            None => Ok(None),
+        };
+        mode().map_err(system_error(path))
     }
 
     fn exists(&self, path: &str) -> Result<bool, SystemError> {

@@ -111,12 +111,13 @@ impl RootFs {
         }
     }
 
-    /// Removes all that is in the directory at `path`, if there is one.
+    /// Removes all that is in the directory at `path`, if there is one. A symlink
+    /// is none: what it points at is another's.
     ///
     /// # Errors
     /// [`FsError`] if the filesystem is damaged.
     pub fn clear(&self, path: &str) -> FsResult<()> {
-        let Some(found) = self.find(path, LastSymlink::Follow)? else { return Ok(()) };
+        let Some(found) = self.find(path, LastSymlink::Keep)? else { return Ok(()) };
         if !self.inode(path, found.inode)?.is_dir() {
             return Ok(());
         }

@@ -37,6 +37,18 @@ pub(super) fn read(fields: &mut Fields<'_>, inputs: &Inputs) -> Vec<ExtraFile> {
                 (first, "the first one"),
             );
         }
+        let inside = |a: &str, b: &str| b.strip_prefix(a).is_some_and(|rest| rest.starts_with('/'));
+        let clash = files
+            .iter()
+            .find(|(other, _)| inside(&other.path, &file.path) || inside(&file.path, &other.path));
+        if let Some((other, first)) = clash {
+            problems.clash(
+                &place,
+                format!("{} and {} cannot both be files", other.path, file.path),
+                "one of them would have to be a directory",
+                (first, "the other one"),
+            );
+        }
         files.push((file, place));
     }
     files.into_iter().map(|(file, _)| file).collect()
@@ -82,6 +94,9 @@ fn check_path(at: &At<String>, problems: &Problems) -> Option<()> {
         format!("{path:?} does not name a file")
     } else if path.len() > 4095 || parts().any(|part| part.len() > 255) || path.contains('\0') {
         "this path is longer than any that Linux takes".to_owned()
+    } else if parts().next().is_some_and(|top| ["proc", "sys", "dev", "run", "tmp"].contains(&top))
+    {
+        format!("{path} would not be seen: that directory is made anew at every boot")
     } else if let Some((_, by)) = OWN_FILES.iter().find(|(own, _)| own == path) {
         let help = format!("remove it here: it is made from {by}");
         problems.add(&at.place, format!("nodecard itself writes {path}"), help);

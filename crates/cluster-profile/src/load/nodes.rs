@@ -170,13 +170,10 @@ pub(super) fn read_hosts(fields: &mut Fields<'_>, nodes: &[ReadNode]) -> Vec<(St
         }
         let value = scalar(value, "hosts", problems).and_then(|text| address(&text, problems));
         let Some(At { value, place }) = value else { continue };
-        if let Some(node) = nodes.iter().find(|node| node.node.address == value) {
-            problems.clash(
-                &place,
-                format!("{value} is the address of {}", node.node.name),
-                "give the host its own address",
-                (&node.address, "the node"),
-            );
+        // At a node's address it is one more name of the node.
+        if value.is_loopback() || value.is_unspecified() || value.is_multicast() {
+            let help = "write the address that other hosts reach it by";
+            problems.add(&place, format!("{value} is no other host's address"), help);
         }
         hosts.push((name, value));
     }

@@ -1,6 +1,6 @@
 //! The image's users and groups: /etc/passwd and /etc/group.
 
-use super::{RenderError, context::Context};
+use super::{RenderError, context::Context, text};
 
 /// A line of /etc/passwd.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +39,8 @@ fn user(line: &str) -> Option<User> {
     let uid = fields.next()?.parse().ok()?;
     let gid = fields.next()?.parse().ok()?;
     let _comment = fields.next()?;
-    let home = fields.next()?.to_owned();
+    // A path is UTF-8 here or nobody's; what is read was taken byte by byte.
+    let home = String::from_utf8(text::encode(fields.next()?)).unwrap_or_default();
     let shell = fields.next().unwrap_or_default().to_owned();
     Some(User { name: name.to_owned(), uid, gid, home, shell })
 }
@@ -74,6 +75,9 @@ mod tests {
         let odroid = user("odroid:x:1000:1001:odroid,,,:/home/odroid:/bin/bash").expect("a user");
         assert_eq!((odroid.uid, odroid.gid, odroid.home.as_str()), (1000, 1001, "/home/odroid"));
         assert!(odroid.can_log_in() && odroid.has_home());
+        let joerg = user("j:x:1:1::/home/j\u{c3}\u{b6}rg:/bin/sh").expect("a user");
+        assert_eq!(joerg.home, "/home/j\u{f6}rg");
+        assert!(!user("j:x:1:1::/home/j\u{f6}rg:/bin/sh").expect("a user").has_home());
         let sync = user("sync:x:4:65534:sync:/bin:/bin/sync").expect("a user");
         assert!(!sync.can_log_in());
         let shell_left_out = user("a:x:0:0::/root:").expect("a user");

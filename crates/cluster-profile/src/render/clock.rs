@@ -8,7 +8,7 @@ const DIRECTORY: &str = "/var/lib/systemd/timesync";
 /// Of systemd before.
 const OLD_STAMP: &str = "/var/lib/systemd/clock";
 
-/// Stamps the time of the build, so that certificates made at the first boot are
+/// Stamps the time of the build, or that of the cluster's keys if it is later, so that certificates made at the first boot are
 /// valid at once.
 ///
 /// Where systemd-timesyncd is installed but has never run, its directory is made
@@ -17,7 +17,9 @@ pub(super) fn stamp(to: &mut Context<'_>) -> Result<(), RenderError> {
     let user = accounts::users(to)?.into_iter().find(|user| user.name == "systemd-timesync");
     let (uid, gid) = user.map_or((0, 0), |user| (user.uid, user.gid));
     let owned = |mode| Attributes { mode, uid, gid, enforce: false };
-    let change = Change::Touch { mtime: to.now, attributes: owned(0o644) };
+    // A base may be years old; the cluster's keys are not, and stay the same.
+    let mtime = to.now.max(to.keys.created());
+    let change = Change::Touch { mtime, attributes: owned(0o644) };
     let old = to.exists(OLD_STAMP)?;
     if old {
         to.edit(OLD_STAMP, change.clone());

@@ -40,7 +40,7 @@ impl<'a> Context<'a> {
     }
 
     pub fn note(&mut self, note: impl Into<String>) {
-        let note = Note(note.into());
+        let note = Note(text::printable(&note.into()));
         if !self.rendered.notes.contains(&note) {
             self.rendered.notes.push(note);
         }

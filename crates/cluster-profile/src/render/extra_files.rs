@@ -7,6 +7,7 @@ use crate::{Attributes, ExtraFile, Id, Owner};
 pub(super) fn check(to: &mut Context<'_>, files: &[ExtraFile]) -> Result<(), RenderError> {
     for file in files {
         owner(to, file)?;
+        note_surprises(to, file)?;
         // An edit sets mode and owner both, or neither.
         if file.mode.is_some() != file.owner.is_some() && to.exists(&file.path)? {
             let (given, other, becomes) = match file.mode {
@@ -17,6 +18,32 @@ pub(super) fn check(to: &mut Context<'_>, files: &[ExtraFile]) -> Result<(), Ren
                 "{} is in the image already; the profile gives its {given} but no {other}, which \
                  becomes {becomes}",
                 file.path
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Places where a file does something else than the profile's author may think.
+fn note_surprises(to: &mut Context<'_>, file: &ExtraFile) -> Result<(), RenderError> {
+    let path = &file.path;
+    let listed = |user: &accounts::User| to.cluster.ssh.users.contains(&user.name);
+    for user in accounts::users(to)?.iter().filter(|user| listed(user)) {
+        let ssh = format!("{}/.ssh/", user.home.trim_end_matches('/'));
+        if path.starts_with(&ssh) {
+            to.note(format!("`files` writes {path}, in place of what nodecard wrote there"));
+        }
+    }
+    let fstab = to.read("/etc/fstab")?.unwrap_or_default();
+    let points = fstab
+        .lines()
+        .filter(|line| !line.trim_ascii_start().starts_with('#'))
+        .filter_map(|line| line.split_ascii_whitespace().nth(1));
+    for point in points.filter(|point| point.len() > 1 && point.starts_with('/')) {
+        if path.strip_prefix(point).is_some_and(|rest| rest.starts_with('/')) {
+            to.note(format!(
+                "{path} will not be seen while the system runs: /etc/fstab mounts another \
+                 filesystem on {point}"
             ));
         }
     }

@@ -58,6 +58,14 @@ fn armbian(to: &mut Context<'_>) -> Result<(), RenderError> {
             "removed {WIZARD}, so that Armbian's wizard does not meet the first login; the \
              passwords are still the image's"
         ));
+        // Made for the wizard: root without a password on the console.
+        for getty in ["getty@.service.d", "serial-getty@.service.d"] {
+            let path = format!("/etc/systemd/system/{getty}/override.conf");
+            if to.read(&path)?.is_some_and(|text| text.contains("--autologin root")) {
+                to.remove(path.clone());
+                to.note(format!("removed {path}, which logged root in without a password"));
+            }
+        }
     }
     Ok(())
 }
@@ -82,6 +90,7 @@ fn others(to: &mut Context<'_>) -> Result<(), RenderError> {
         ("resize2fs_once.service", "resizes the root filesystem"),
         ("resize2fs.service", "resizes the root filesystem"),
         ("rpi-resizerootfs.service", "resizes the root filesystem"),
+        ("dietpi-fs_partition_resize.service", "resizes the root filesystem"),
         ("regenerate_ssh_host_keys.service", "replaces the host keys"),
         ("ssh-regenerate-host-keys.service", "replaces the host keys"),
     ] {

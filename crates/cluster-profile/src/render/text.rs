@@ -22,6 +22,15 @@ pub(super) fn encode(text: &str) -> Vec<u8> {
     bytes
 }
 
+/// Text of an image as it can be shown: control characters escaped.
+pub(super) fn printable(text: &str) -> String {
+    let show = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    text.chars().map(show).collect()
+}
+
 /// Lines with their line ends.
 pub(super) fn lines(text: &str) -> Vec<&str> {
     text.split_inclusive('\n').collect()

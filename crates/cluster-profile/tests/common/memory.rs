@@ -37,7 +37,7 @@ impl Memory {
 
     /// A unit's file, and the link that starts it at boot.
     pub fn unit(self, name: &str) -> Self {
-        let file = format!("/lib/systemd/system/{name}");
+        let file = format!("/usr/lib/systemd/system/{name}");
         self.file(&file, "[Unit]\n")
             .link(&format!("/etc/systemd/system/multi-user.target.wants/{name}"), &file)
     }
@@ -49,6 +49,14 @@ impl Memory {
 
     pub fn has(&self, path: &str) -> bool {
         self.exists(path).unwrap()
+    }
+
+    pub fn with_mode(mut self, path: &str, new: u16) -> Self {
+        match self.0.get_mut(path) {
+            Some(Item::File { mode, .. } | Item::Directory { mode, .. }) => *mode = new,
+            _ => panic!("{path} is missing"),
+        }
+        self
     }
 
     pub fn mode(&self, path: &str) -> (u16, (u32, u32)) {
@@ -113,7 +121,7 @@ impl Memory {
     }
 
     fn apply_one(&mut self, FileEdit { path, change }: &FileEdit) {
-        let last = !matches!(change, Change::Symlink { .. } | Change::Remove);
+        let last = !matches!(change, Change::Symlink { .. } | Change::Remove | Change::Clear);
         let at = self.resolve(path, last).unwrap_or_else(|| panic!("{path} is a symlink loop"));
         if !matches!(change, Change::Remove | Change::Clear) {
             self.make_parents(&at);
@@ -137,6 +145,7 @@ impl Memory {
             Change::Remove => {
                 self.0.retain(|path, _| *path != at && !path.starts_with(&below));
             }
+            Change::Clear if matches!(self.0.get(&at), Some(Item::Symlink(_))) => {}
             Change::Clear => self.0.retain(|path, _| !path.starts_with(&below)),
             Change::Touch { mtime, attributes } => {
                 let (mode, owner) = self.own(&at, attributes);
@@ -174,6 +183,13 @@ impl System for Memory {
         let below = format!("{at}/");
         let names = self.0.keys().filter_map(|path| path.strip_prefix(&below));
         Ok(Some(names.filter(|name| !name.contains('/')).map(str::to_owned).collect()))
+    }
+
+    fn mode(&self, path: &str) -> Result<Option<u16>, SystemError> {
+        Ok(self.resolve(path, true).and_then(|at| match self.0.get(&at) {
+            Some(Item::File { mode, .. } | Item::Directory { mode, .. }) => Some(*mode),
+            _ => None,
+        }))
     }
 
     fn exists(&self, path: &str) -> Result<bool, SystemError> {

@@ -42,8 +42,10 @@ impl Fixture {
         let cluster = Cluster::parse(profile, &path).unwrap_or_else(|error| panic!("{error}"));
         let directory = tempfile::tempdir().unwrap();
         let names: Vec<String> = cluster.nodes.iter().map(|node| node.name.clone()).collect();
-        let keys =
-            ClusterKeys::open_or_create(&directory.path().join("keys"), "mc1", &names).unwrap();
+        let path = directory.path().join("keys");
+        ClusterKeys::open_or_create(&path, "mc1", &names).unwrap();
+        std::fs::write(path.join("created"), "1600000000\n").unwrap();
+        let keys = ClusterKeys::open(&path, &names).unwrap();
         Fixture { cluster, keys, _directory: directory }
     }
 
@@ -85,6 +87,7 @@ fn debian() -> Memory {
              odroid:x:1000:1001:,,,:/home/odroid:/bin/bash\n",
         )
         .file("/etc/group", "root:x:0:\nadm:x:4:odroid\nodroid:x:1001:\n")
+        .file("/usr/sbin/sshd", "")
         .file("/etc/shadow", "root:$6$x:17000:0:99999:7:::\nodroid:$6$x:17000:0:99999:7:::\n")
         .file("/etc/hostname", "xu4-master\n")
         .file("/etc/machine-id", "5a3bc1d2e4f60718293a4b5c6d7e8f90\n")

@@ -90,6 +90,20 @@ fn included(
 /// Tells what becomes of the image's own stanzas.
 pub(super) fn note_stanzas(to: &mut Context<'_>) -> Result<(), SystemError> {
     let interface = to.cluster.network.interface.clone();
+    if !owns(to)? {
+        let files = files(to)?;
+        let mut others: Vec<_> =
+            files.iter().flat_map(|(_, file)| interfaces_file::configured(file)).collect();
+        others.retain(|name| name != "lo");
+        others.dedup();
+        if !others.is_empty() {
+            to.note(format!(
+                "the image configures {}, and says nothing of {interface}: if the nodes have no \
+                 {interface}, correct `interface` in the profile",
+                others.join(", ")
+            ));
+        }
+    }
     for (path, old) in files(to)? {
         let without = interfaces_file::without(&old, &interface);
         for stanza in without.involved {
@@ -111,11 +125,13 @@ pub(super) fn node(to: &mut Context<'_>, address: &Address<'_>) -> Result<(), Sy
     let interface = &to.cluster.network.interface;
     // Network chips behind USB may come up late: whoever wrote `allow-hotplug` knew.
     let (mut hotplug, mut auto) = (false, false);
+    let mut kept = Vec::new();
     for (path, old) in files(to)? {
         let without = interfaces_file::without(&old, interface);
         hotplug |= without.hotplug;
         auto |= without.auto;
         if path != INTERFACES {
+            kept.extend(without.options.iter().cloned());
             to.rewrite(&path, &old, &without.text);
         }
     }
@@ -129,13 +145,16 @@ pub(super) fn node(to: &mut Context<'_>, address: &Address<'_>) -> Result<(), Sy
     if without.at.is_none() && !new.is_empty() {
         new.push('\n');
     }
-    new.push_str(&stanza(start, address));
+    let options: Vec<String> = kept.into_iter().chain(without.options.iter().cloned()).collect();
+    new.push_str(&stanza(start, address, &options));
     new.push_str(after);
     to.write(INTERFACES, crate::render::text::encode(&new), Attributes::root(0o644));
     Ok(())
 }
 
-fn stanza(start: &str, Address { network, address }: &Address<'_>) -> String {
+/// `options` are those of the image's own stanza that have nothing to do with the
+/// address.
+fn stanza(start: &str, Address { network, address }: &Address<'_>, options: &[String]) -> String {
     let interface = &network.interface;
     let mut lines = vec![
         format!("{start} {interface}"),
@@ -152,5 +171,6 @@ fn stanza(start: &str, Address { network, address }: &Address<'_>) -> String {
     if !network.search.is_empty() {
         lines.push(format!("    dns-search {}", network.search.join(" ")));
     }
+    lines.extend(options.iter().map(|option| format!("    {option}")));
     lines.join("\n") + "\n"
 }

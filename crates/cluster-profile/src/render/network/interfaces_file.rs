@@ -12,6 +12,8 @@ pub(super) struct Without {
     pub hotplug: bool,
     /// Whether booting is to bring it up (`auto`).
     pub auto: bool,
+    /// Options of what was removed that hold for any address: commands, and `mtu`.
+    pub options: Vec<String>,
     /// What was removed that an IPv4 address does not replace: IPv6 addresses.
     pub lost_ipv6: bool,
     /// Stanzas of other interfaces, or patterns, that may use this one.
@@ -77,11 +79,13 @@ pub(super) fn without(file: &str, interface: &str) -> Without {
         at: None,
         hotplug: false,
         auto: false,
+        options: Vec::new(),
         lost_ipv6: false,
         involved: Vec::new(),
     };
     // Whether the stanza that the line is in is being removed.
     let mut removing = false;
+    let mut in_iface = false;
     let mut current = String::new();
     for line in logical_lines(file) {
         let Some((keyword, arguments)) = line.words.split_first() else {
@@ -90,6 +94,9 @@ pub(super) fn without(file: &str, interface: &str) -> Without {
         };
         let remove = if begins_stanza(keyword) {
             removing = false;
+            in_iface = keyword == "iface"
+                && arguments.first().is_some_and(|name| name == interface)
+                && arguments.get(1).is_none_or(|family| family == "inet");
             current = line.words.iter().take(2).cloned().collect::<Vec<_>>().join(" ");
             match keyword.as_str() {
                 "iface" => {
@@ -133,6 +140,10 @@ pub(super) fn without(file: &str, interface: &str) -> Without {
             if !removing && named && enslaves.contains(&keyword.as_str()) {
                 out.involved.push(current.clone());
             }
+            let commands = ["pre-up", "up", "post-up", "pre-down", "down", "post-down", "mtu"];
+            if removing && in_iface && commands.contains(&keyword.as_str()) {
+                out.options.push(line.words.join(" "));
+            }
             removing
         };
         if remove {
@@ -150,6 +161,15 @@ pub(super) fn configures(file: &str, interface: &str) -> bool {
         let mut words = line.words.iter().map(String::as_str);
         words.next() == Some("iface") && words.next().is_some_and(|name| is(interface, name))
     })
+}
+
+/// The interfaces that a file has stanzas for.
+pub(super) fn configured(file: &str) -> Vec<String> {
+    let name = |line: Line<'_>| match line.words.split_first() {
+        Some((keyword, arguments)) if keyword == "iface" => arguments.first().cloned(),
+        _ => None,
+    };
+    logical_lines(file).into_iter().filter_map(name).collect()
 }
 
 /// What a file includes, in its order: the keyword and the path.

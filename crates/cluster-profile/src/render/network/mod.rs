@@ -90,6 +90,10 @@ fn choose(from: &Context<'_>) -> Result<Choice, RenderError> {
             break;
         }
     }
+    // As on images whose cloud-init has not written its file yet.
+    if chosen.is_none() && netplan::could_work(from)? {
+        chosen = Some(BackEnd::Netplan);
+    }
     let interface = || from.cluster.network.interface.clone();
     let chosen = chosen.ok_or_else(|| RenderError::NoNetwork { interface: interface() })?;
     active.retain(|end| *end != chosen);
@@ -123,8 +127,11 @@ pub(super) fn shared(to: &mut Context<'_>) -> Result<(), RenderError> {
     }
     match chosen {
         BackEnd::Ifupdown => ifupdown::note_stanzas(to)?,
-        BackEnd::Netplan => networkd::note_earlier(to, netplan::NETWORKD_FILE)?,
-        BackEnd::NetworkManager => {}
+        BackEnd::Netplan => {
+            netplan::note_users(to)?;
+            networkd::note_earlier(to, netplan::NETWORKD_FILE)?;
+        }
+        BackEnd::NetworkManager => network_manager::note_kind(to),
         BackEnd::Networkd => networkd::note_earlier(to, &networkd::file_name(&interface))?,
     }
     others::stand_back(to, chosen, &others)?;

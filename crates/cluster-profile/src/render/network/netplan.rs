@@ -11,6 +11,7 @@ use crate::{
     render::{
         context::Context,
         text::{self, glob},
+        units,
     },
     yaml::{self, Kind, Value},
 };
@@ -83,6 +84,43 @@ pub(super) fn owns(from: &Context<'_>) -> Result<bool, SystemError> {
         network.is_some_and(|n| definitions(n).any(|(id, value)| matches(id, value, interface)))
     };
     Ok(files(from)?.iter().any(owns))
+}
+
+/// Whether netplan would carry a file of ours out.
+pub(super) fn could_work(from: &Context<'_>) -> Result<bool, SystemError> {
+    Ok(installed(from)? && units::text(from, "systemd-networkd.service")?.is_some())
+}
+
+/// Tells which bridges, bonds and VLANs of the image lose the interface.
+pub(super) fn note_users(to: &mut Context<'_>) -> Result<(), SystemError> {
+    let interface = to.cluster.network.interface.clone();
+    let uses = |definition: &Value| {
+        let listed = match get(definition, "interfaces").map(|value| &value.kind) {
+            Some(Kind::List(items)) => items.iter().any(|i| scalar(i) == Some(&*interface)),
+            _ => false,
+        };
+        listed || get(definition, "link").and_then(scalar) == Some(&*interface)
+    };
+    let mut names = Vec::new();
+    for value in files(to)? {
+        for kind in ["bridges", "bonds", "vlans"] {
+            let Some(Kind::Map(entries)) =
+                get(&value, "network").and_then(|n| get(n, kind)).map(|value| &value.kind)
+            else {
+                continue;
+            };
+            let users = entries.iter().filter(|(_, definition)| uses(definition));
+            names.extend(users.map(|(key, _)| key.name.clone()));
+        }
+    }
+    if !names.is_empty() {
+        to.note(format!(
+            "netplan in the image builds {} on {interface}, which has the node's address itself \
+             now: they will lack it",
+            names.join(", ")
+        ));
+    }
+    Ok(())
 }
 
 fn get<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {

@@ -3,16 +3,20 @@
 //! Other profiles for the interface stay, but are never picked by themselves: of
 //! several that fit, the one with the highest priority is.
 
+use std::collections::BTreeMap;
+
 use super::{Address, netplan};
 use crate::{
     Attributes, SystemError,
-    render::{context::Context, text::encode, units},
+    render::{
+        context::Context,
+        text::{encode, glob},
+        units,
+    },
 };
 
 const PROFILES: &str = "/etc/NetworkManager/system-connections";
-/// On Ubuntu's servers this file leaves Ethernet to others, unless one of the
-/// same name in /etc takes its place.
-const GLOBALLY_MANAGED: &str = "conf.d/10-globally-managed-devices.conf";
+const OWN_RULE: &str = "99-nodecard.conf";
 
 /// Whether it starts at boot and takes care of Ethernet.
 pub(super) fn is_active(from: &Context<'_>) -> Result<bool, SystemError> {
@@ -22,14 +26,50 @@ pub(super) fn is_active(from: &Context<'_>) -> Result<bool, SystemError> {
     if netplan::renders_with_network_manager(from)? {
         return Ok(true);
     }
-    let rule = match from.read(&format!("/etc/NetworkManager/{GLOBALLY_MANAGED}"))? {
-        Some(text) => Some(text),
-        None => from.read(&format!("/usr/lib/NetworkManager/{GLOBALLY_MANAGED}"))?,
+    Ok(!leaves_alone(&unmanaged(from)?, &from.cluster.network.interface))
+}
+
+/// What `unmanaged-devices` says in the end: a file in /etc takes the place of
+/// one of the same name in /usr/lib, later names come later, and `+=` adds.
+/// On Ubuntu's servers such a file leaves Ethernet to others.
+fn unmanaged(from: &Context<'_>) -> Result<Vec<String>, SystemError> {
+    let mut files = BTreeMap::new();
+    for directory in ["/usr/lib/NetworkManager/conf.d", "/etc/NetworkManager/conf.d"] {
+        for name in from.list(directory)?.into_iter().filter(|name| name.ends_with(".conf")) {
+            let path = format!("{directory}/{name}");
+            files.insert(name, path);
+        }
+    }
+    files.remove(OWN_RULE);
+    let main = "/etc/NetworkManager/NetworkManager.conf".to_owned();
+    let mut specs = Vec::new();
+    for path in std::iter::once(main).chain(files.into_values()) {
+        for line in from.read(&path)?.unwrap_or_default().lines() {
+            let Some((key, value)) = line.split_once('=') else { continue };
+            let added = key.trim_ascii() == "unmanaged-devices+";
+            if !added && key.trim_ascii() != "unmanaged-devices" {
+                continue;
+            }
+            if !added {
+                specs.clear();
+            }
+            let words = value.split([';', ',']).map(str::trim_ascii);
+            specs.extend(words.filter(|word| !word.is_empty()).map(str::to_owned));
+        }
+    }
+    Ok(specs)
+}
+
+/// Whether a list of devices has a wired interface of this name.
+fn leaves_alone(specs: &[String], interface: &str) -> bool {
+    let fits = |spec: &str| match spec.split_once(':') {
+        None => spec == "*",
+        Some(("type", kind)) => kind == "ethernet",
+        Some(("interface-name", pattern)) => glob(pattern.trim_start_matches('='), interface),
+        Some(_) => false,
     };
-    Ok(rule.is_none_or(|text| {
-        let value = text.lines().find_map(|line| line.strip_prefix("unmanaged-devices="));
-        !value.is_some_and(|v| v.starts_with('*') && !v.contains("except:type:ethernet"))
-    }))
+    let excepted = specs.iter().any(|spec| spec.strip_prefix("except:").is_some_and(fits));
+    !excepted && specs.iter().any(|spec| fits(spec))
 }
 
 /// Whether a profile, or netplan through it, speaks of the interface.
@@ -57,7 +97,18 @@ pub(super) fn stand_back(to: &mut Context<'_>) {
         "# Written by nodecard: something else gives {interface} its address.\n\
          [keyfile]\nunmanaged-devices+=interface-name:{interface}\n"
     );
-    to.write("/etc/NetworkManager/conf.d/99-nodecard.conf", text, Attributes::root(0o644));
+    to.write(format!("/etc/NetworkManager/conf.d/{OWN_RULE}"), text, Attributes::root(0o644));
+}
+
+/// Tells if the interface does not look like the Ethernet that the profile is for.
+pub(super) fn note_kind(to: &mut Context<'_>) {
+    let interface = to.cluster.network.interface.clone();
+    if ["wl", "br", "bond", "virbr"].iter().any(|start| interface.starts_with(start)) {
+        to.note(format!(
+            "{interface} gets an Ethernet profile in NetworkManager, which does not apply if it \
+             is Wi-Fi or a bridge"
+        ));
+    }
 }
 
 pub(super) fn node(to: &mut Context<'_>, Address { network, address }: &Address<'_>, name: &str) {

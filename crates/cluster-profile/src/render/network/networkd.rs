@@ -25,17 +25,18 @@ pub(super) fn is_active(from: &Context<'_>) -> Result<bool, SystemError> {
     units::enabled(from, "systemd-networkd.service")
 }
 
-/// The names of the owner's .network files that match the interface.
-fn matching(from: &Context<'_>) -> Result<Vec<String>, SystemError> {
+/// The .network files in a directory that fit the interface, and how sure that is.
+fn fitting(from: &Context<'_>, directory: &str) -> Result<Vec<(String, Fit)>, SystemError> {
     let interface = &from.cluster.network.interface;
     let mut names = Vec::new();
-    for name in from.list(DIRECTORY)? {
+    for name in from.list(directory)? {
         if !name.ends_with(".network") || name == file_name(interface) {
             continue;
         }
-        let text = from.read(&format!("{DIRECTORY}/{name}"))?;
-        if text.is_some_and(|text| matches(&text, interface)) {
-            names.push(name);
+        let text = from.read(&format!("{directory}/{name}"))?;
+        let fit = text.map_or(Fit::No, |text| matches(&text, interface));
+        if fit != Fit::No {
+            names.push((name, fit));
         }
     }
     Ok(names)
@@ -44,14 +45,27 @@ fn matching(from: &Context<'_>) -> Result<Vec<String>, SystemError> {
 pub(super) fn owns(from: &Context<'_>) -> Result<bool, SystemError> {
     let ours = from.read(&path(&from.cluster.network.interface))?;
     let set_before = ours.is_some_and(|text| text.contains("\nAddress="));
-    Ok(set_before || !matching(from)?.is_empty())
+    let mut owns = set_before;
+    for directory in [DIRECTORY, "/usr/lib/systemd/network"] {
+        owns |= fitting(from, directory)?.iter().any(|(_, fit)| *fit == Fit::Yes);
+    }
+    Ok(owns)
+}
+
+/// Whether a file is about an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fit {
+    Yes,
+    /// It goes by what only the board can tell, such as a driver.
+    Perhaps,
+    No,
 }
 
 /// Whether the `[Match]` section fits a wired interface of this name, as far as
 /// an image can tell.
-fn matches(text: &str, interface: &str) -> bool {
+fn matches(text: &str, interface: &str) -> Fit {
     let mut section = "";
-    let mut fits = None;
+    let (mut fits, mut undecided) = (None, false);
     for line in text.lines().map(str::trim_ascii) {
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             section = name;
@@ -59,23 +73,34 @@ fn matches(text: &str, interface: &str) -> bool {
         let Some((key, value)) = line.split_once('=').filter(|_| section == "Match") else {
             continue;
         };
+        // A list that begins with an exclamation mark means all others.
+        let (negated, value) = match value.trim_ascii().strip_prefix('!') {
+            Some(rest) => (true, rest),
+            None => (false, value),
+        };
         let mut values = value.split_ascii_whitespace();
         let fit = match key.trim_ascii() {
             "Name" => values.any(|pattern| glob(pattern, interface)),
             "Type" => values.any(|kind| kind == "ether"),
             // Drivers, paths and hardware addresses are the board's.
-            _ => continue,
+            _ => {
+                undecided = true;
+                continue;
+            }
         };
-        fits = Some(fits.unwrap_or(true) && fit);
+        fits = Some(fits.unwrap_or(true) && fit != negated);
     }
-    fits.unwrap_or(false)
+    match (fits, undecided) {
+        (Some(false), _) | (None, false) => Fit::No,
+        (Some(true), false) => Fit::Yes,
+        (_, true) => Fit::Perhaps,
+    }
 }
 
 /// The owner's files that match the interface and sort before `ours`.
 fn earlier(from: &Context<'_>, ours: &str) -> Result<Vec<String>, SystemError> {
-    let mut names = matching(from)?;
-    names.retain(|name| name.as_str() < ours);
-    Ok(names)
+    let names = fitting(from, DIRECTORY)?.into_iter().map(|(name, _)| name);
+    Ok(names.filter(|name| name.as_str() < ours).collect())
 }
 
 /// Tells which files will be removed for `ours` to be the first that matches.
@@ -136,18 +161,22 @@ pub(super) fn node(
 
 #[cfg(test)]
 mod tests {
-    use super::matches;
+    use super::{Fit, matches};
 
     #[test]
     fn match_sections_are_read() {
         for (text, fits) in [
-            ("[Match]\nName=eth0\n", true),
-            ("[Match]\nName=en* eth*\n[Network]\nDHCP=yes\n", true),
-            ("[Match]\nType=ether\n", true),
-            ("[Match]\nType=ether\nName=wl*\n", false),
-            ("[Match]\n#Name=eth0\nName=eth1\n", false),
-            ("[Network]\nName=eth0\n", false),
-            ("", false),
+            ("[Match]\nName=eth0\n", Fit::Yes),
+            ("[Match]\nName=en* eth*\n[Network]\nDHCP=yes\n", Fit::Yes),
+            ("[Match]\nType=ether\n", Fit::Yes),
+            ("[Match]\nName=!lo wlan*\n", Fit::Yes),
+            ("[Match]\nName=!eth*\n", Fit::No),
+            ("[Match]\nDriver=r8152\n", Fit::Perhaps),
+            ("[Match]\nDriver=r8152\nName=wl*\n", Fit::No),
+            ("[Match]\nType=ether\nName=wl*\n", Fit::No),
+            ("[Match]\n#Name=eth0\nName=eth1\n", Fit::No),
+            ("[Network]\nName=eth0\n", Fit::No),
+            ("", Fit::No),
         ] {
             assert_eq!(matches(text, "eth0"), fits, "{text}");
         }

@@ -22,6 +22,13 @@ const MANAGED: [&str; 4] = [
 
 pub(super) fn write(to: &mut Context<'_>, chosen: BackEnd) -> Result<(), SystemError> {
     let network = &to.cluster.network;
+    if network.dns.is_empty() {
+        to.note(
+            "the profile names no name server (`dns` of `network`), and with a static address \
+             nobody else does: names of other hosts are found in /etc/hosts only",
+        );
+    }
+    let network = &to.cluster.network;
     if network.dns.is_empty() && network.search.is_empty() {
         return Ok(());
     }

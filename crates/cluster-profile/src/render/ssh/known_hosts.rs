@@ -20,7 +20,9 @@ pub(super) fn write_global(to: &mut Context<'_>) -> Result<(), RenderError> {
     end_last_line(&mut new);
     for node in &to.cluster.nodes {
         let key = to.keys.host(&node.name)?.public_without_comment();
-        new.push_str(&format!("{},{} {key}\n", node.name, node.address));
+        let others = to.cluster.hosts.iter().filter(|(_, address)| *address == node.address);
+        let aliases: String = others.map(|(name, _)| format!(",{name}")).collect();
+        new.push_str(&format!("{}{aliases},{} {key}\n", node.name, node.address));
     }
     // Every user's ssh reads it.
     to.write(GLOBAL, encode(&new), Attributes::exactly(0o644, 0, 0));
@@ -43,7 +45,12 @@ pub(super) fn clean_own(to: &mut Context<'_>, user: &User) -> Result<(), RenderE
 /// The nodes' names and addresses.
 fn nodes(from: &Context<'_>) -> BTreeSet<String> {
     let nodes = from.cluster.nodes.iter();
-    nodes.flat_map(|node| [node.name.clone(), node.address.to_string()]).collect()
+    let is_node = |address| from.cluster.nodes.iter().any(|node| node.address == address);
+    let aliases = from.cluster.hosts.iter().filter(|(_, address)| is_node(*address));
+    nodes
+        .flat_map(|node| [node.name.clone(), node.address.to_string()])
+        .chain(aliases.map(|(name, _)| name.clone()))
+        .collect()
 }
 
 /// The file without `hosts`; a line about others too loses only these.

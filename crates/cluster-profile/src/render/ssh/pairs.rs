@@ -31,7 +31,8 @@ pub(super) fn shipped(from: &Context<'_>, user: &User) -> Result<Vec<Pair>, Syst
             continue;
         }
         let private = format!("{directory}/{name}");
-        let Some(text) = from.read(&private)? else { continue };
+        // What is too large to read, or a loop of symlinks, is no key.
+        let Ok(Some(text)) = from.read(&private) else { continue };
         let public_path = format!("{private}.pub");
         let has_public = names.contains(&format!("{name}.pub"));
         let is_key = text.contains("PRIVATE KEY-----") || has_public || is_default(name);

@@ -1,13 +1,20 @@
 //! sshd's configuration: host keys that are gone, and what would keep keys out.
 
 use super::host_keys::KEY;
-use crate::render::{RenderError, context::Context, text::lines};
+use crate::render::{
+    RenderError,
+    context::Context,
+    text::{glob, lines},
+};
 
 const CONFIG: &str = "/etc/ssh/sshd_config";
 const DIRECTORY: &str = "/etc/ssh/sshd_config.d";
 
 /// Comments out host keys that are gone, and notes settings that keep keys out.
 pub(super) fn adapt(to: &mut Context<'_>) -> Result<(), RenderError> {
+    if !to.exists("/usr/sbin/sshd")? && !to.cluster.ssh.users.is_empty() {
+        to.note("the image has no sshd (/usr/sbin/sshd), so nobody can log in by key");
+    }
     let mut files = vec![CONFIG.to_owned()];
     let names = to.list(DIRECTORY)?;
     files.extend(names.iter().filter(|n| n.ends_with(".conf")).map(|n| format!("{DIRECTORY}/{n}")));
@@ -26,6 +33,7 @@ fn setting(line: &str) -> Option<(String, &str)> {
     let end = line.find(|c: char| c.is_ascii_whitespace() || c == '=')?;
     let (keyword, value) = line.split_at(end);
     let value = value.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '=');
+    let value = value.split('#').next().unwrap_or_default().trim_ascii();
     (!keyword.starts_with('#')).then(|| (keyword.to_ascii_lowercase(), value.trim_matches('"')))
 }
 
@@ -61,19 +69,34 @@ fn note_hindrances(to: &mut Context<'_>, path: &str, text: &str) {
         return;
     }
     let root = users.iter().any(|user| user == "root");
+    let named = |value: &str, user: &String| {
+        let name = |word: &str| word.split('@').next().unwrap_or_default().to_owned();
+        value.split_ascii_whitespace().any(|word| glob(&name(word), user))
+    };
     let mut notes = Vec::new();
     for (keyword, value) in text.lines().filter_map(setting) {
+        let lower = value.to_ascii_lowercase();
         let hindrance = match keyword.as_str() {
             // What follows is for some logins only.
             "match" => break,
-            "pubkeyauthentication" => value == "no",
-            "permitrootlogin" => root && value == "no",
+            "pubkeyauthentication" => lower == "no",
+            "permitrootlogin" => root && matches!(&*lower, "no" | "forced-commands-only"),
             "authorizedkeysfile" => !value.contains(".ssh/authorized_keys"),
+            "allowusers" => users.iter().any(|user| !named(value, user)),
+            "denyusers" => users.iter().any(|user| named(value, user)),
+            "allowgroups" | "denygroups" => true,
+            "authenticationmethods" => {
+                !lower.split_ascii_whitespace().any(|list| list == "publickey" || list == "any")
+            }
+            "pubkeyacceptedalgorithms" | "pubkeyacceptedkeytypes" => {
+                !lower.contains("ed25519") && !lower.starts_with(['+', '-', '^'])
+            }
+            "port" => lower != "22",
             _ => false,
         };
         if hindrance {
             notes.push(format!(
-                "{path} in the image says `{keyword} {value}`, so logins by key will not work as \
+                "{path} in the image says `{keyword} {value}`, so logins by key may not work as \
                  the profile has them; change it in the base image or with `files:`"
             ));
         }

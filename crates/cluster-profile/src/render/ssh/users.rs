@@ -7,9 +7,12 @@ use crate::{
         RenderError,
         accounts::{self, User},
         context::Context,
-        text::{decode, encode, lines},
+        text::{decode, encode, lines, printable},
     },
 };
+
+const GLOBAL_CONFIG: &str = "/etc/ssh/ssh_config";
+const GLOBAL_DIRECTORY: &str = "/etc/ssh/ssh_config.d";
 
 /// Gives each user of the profile the cluster's key pair, and lets it in.
 ///
@@ -34,16 +37,58 @@ pub(super) fn write(to: &mut Context<'_>) -> Result<(), RenderError> {
         }
         barred.extend(pairs.into_iter().filter_map(|pair| pair.key));
     }
+    let (mut homes, mut gone) = (Vec::new(), Vec::new());
     for name in &to.cluster.ssh.users {
         let user =
             all.iter().find(|user| user.name == *name).ok_or_else(|| RenderError::UnknownUser {
                 user: name.clone(),
-                known: join(logins.iter().map(|user| user.name.as_str())),
+                known: printable(&join(logins.iter().map(|user| user.name.as_str()))),
             })?;
         if !user.has_home() {
             return Err(RenderError::NoHome { user: name.clone(), home: user.home.clone() });
         }
-        one(to, user, &barred)?;
+        one(to, user, &barred, &mut gone)?;
+        homes.push(user.home.as_str());
+    }
+    // What every user's ssh reads.
+    let names = to.list(GLOBAL_DIRECTORY)?.into_iter().filter(|name| name.ends_with(".conf"));
+    let files: Vec<_> = names.map(|name| format!("{GLOBAL_DIRECTORY}/{name}")).collect();
+    for path in [GLOBAL_CONFIG.to_owned()].iter().chain(&files) {
+        forget_identities(to, path, &homes, &gone)?;
+        let text = to.read(path)?.unwrap_or_default();
+        let elsewhere = text.lines().map(str::trim_ascii).find(|line| {
+            let keyword = line.split(['=', ' ', '\t']).next().unwrap_or_default();
+            keyword.eq_ignore_ascii_case("globalknownhostsfile")
+                && !line.contains("/etc/ssh/ssh_known_hosts")
+        });
+        if let Some(line) = elsewhere {
+            to.note(format!(
+                "{path} in the image says `{line}`, so ssh will ask about the other nodes; change \
+                 it in the base image or with `files:`"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// sshd takes no keys from a home that others can write to, and a home that is
+/// missing must not become root's.
+fn guard_home(to: &mut Context<'_>, user: &User) -> Result<(), RenderError> {
+    let owned = |mode, enforce| Attributes { mode, uid: user.uid, gid: user.gid, enforce };
+    match to.system.mode(&user.home)? {
+        None => {
+            let attributes = owned(0o755, false);
+            to.edit(user.home.clone(), Change::Directory { attributes });
+        }
+        Some(mode) if mode & 0o022 != 0 && user.home != "/" => {
+            let attributes = owned(mode & !0o022, true);
+            to.edit(user.home.clone(), Change::Directory { attributes });
+            to.note(format!(
+                "{} could be written to by others, for which sshd refuses keys; now only by {}",
+                user.home, user.name
+            ));
+        }
+        Some(_) => {}
     }
     Ok(())
 }
@@ -54,15 +99,28 @@ fn join<'a>(words: impl Iterator<Item = &'a str>) -> String {
 
 /// What sshd insists on: nobody else may write there, nor read private keys.
 /// The home itself is left as it is, since its owner may have reasons.
-fn one(to: &mut Context<'_>, user: &User, barred: &[String]) -> Result<(), RenderError> {
+fn one(
+    to: &mut Context<'_>,
+    user: &User,
+    barred: &[String],
+    all_gone: &mut Vec<String>,
+) -> Result<(), RenderError> {
     let ssh = format!("{}/.ssh", user.home.trim_end_matches('/'));
     let owned = |mode| Attributes::exactly(mode, user.uid, user.gid);
     let key = format!("{ssh}/id_ed25519");
+    guard_home(to, user)?;
     to.edit(ssh.clone(), Change::Directory { attributes: owned(0o700) });
 
     let mut gone = Vec::new();
     for pair in pairs::shipped(to, user)? {
         gone.push(pair.private.clone());
+        if pair.key.is_none() {
+            to.note(format!(
+                "whom {} lets in could not be told (it has no .pub beside it); look through \
+                 {ssh}/authorized_keys for its line",
+                pair.private
+            ));
+        }
         if pair.private == key {
             continue;
         }
@@ -80,7 +138,7 @@ fn one(to: &mut Context<'_>, user: &User, barred: &[String]) -> Result<(), Rende
         ));
     }
     gone.retain(|private| *private != key);
-    forget_identities(to, &format!("{ssh}/config"), user, &gone)?;
+    forget_identities(to, &format!("{ssh}/config"), &[&user.home], &gone)?;
 
     let pair = to.keys.cluster();
     to.write(key.clone(), pair.private(), owned(0o600));
@@ -100,6 +158,7 @@ fn one(to: &mut Context<'_>, user: &User, barred: &[String]) -> Result<(), Rende
     }
     known_hosts::clean_own(to, user)?;
 
+    all_gone.extend(gone);
     if !user.can_log_in() {
         to.note(format!("{}'s shell in the image lets nobody log in", user.name));
     }
@@ -117,7 +176,7 @@ fn one(to: &mut Context<'_>, user: &User, barred: &[String]) -> Result<(), Rende
 fn forget_identities(
     to: &mut Context<'_>,
     path: &str,
-    user: &User,
+    homes: &[&str],
     gone: &[String],
 ) -> Result<(), RenderError> {
     let Some(old) = to.read(path)? else { return Ok(()) };
@@ -125,12 +184,16 @@ fn forget_identities(
         let mut words = line.split(|c: char| c.is_ascii_whitespace() || c == '=' || c == '"');
         let mut words = words.by_ref().filter(|word| !word.is_empty());
         let keyword = words.next().unwrap_or_default();
-        let file = words.next().unwrap_or_default().replacen("%d", &user.home, 1);
-        let file = match file.strip_prefix("~/") {
-            Some(rest) => format!("{}/{rest}", user.home.trim_end_matches('/')),
-            None => file,
+        let file = words.next().unwrap_or_default();
+        let of = |home: &&str| {
+            let home = home.trim_end_matches('/');
+            match file.strip_prefix("~/").or(file.strip_prefix("%d/")) {
+                Some(rest) => format!("{home}/{rest}"),
+                None => file.to_owned(),
+            }
         };
-        keyword.eq_ignore_ascii_case("identityfile") && gone.contains(&file)
+        keyword.eq_ignore_ascii_case("identityfile")
+            && homes.iter().map(of).any(|file| gone.contains(&file))
     };
     let comment = |line: &&str| match names_gone(line) {
         true => format!("#{line}"),
