@@ -3,7 +3,7 @@
 
 use std::{fs, os::unix::process::CommandExt as _, thread::sleep, time::Duration};
 
-use crate::support::{Bench, decoded_base, run, sample_base};
+use crate::support::*;
 
 fn changed_profile(from: &str, to: &str) -> Bench {
     let bench = Bench::new();
@@ -181,4 +181,18 @@ fn a_write_that_fails_leaves_nothing_that_looks_finished() {
             assert_eq!(bench.finished(), [""; 0], "{format}, {limit} KiB");
         }
     }
+}
+
+/// debugfs frees a block of /etc/passwd and keeps all checksums right: nothing
+/// but a look at the files themselves can tell.
+#[test]
+fn a_bitmap_that_is_wrong_about_a_file() {
+    let bench = Bench::new();
+    let base = decoded_base(&bench);
+    let target = format!("{}?offset={ROOT_OFFSET}", base.display());
+    let blocks = debugfs(&base, "blocks /etc/passwd");
+    let block = blocks.split_whitespace().next().unwrap().to_owned();
+    run("e2fsprogs", "debugfs", &["-w", "-R", &format!("freeb {block}"), &target]);
+    let message = bench.refused(3, &["--base", base.to_str().unwrap()]);
+    assert_says(&message, &[&format!("block {block}"), "calls it free", "e2fsck"]);
 }

@@ -48,6 +48,8 @@ impl Grown {
 
         // Growing wants a clean filesystem: replay the journal first.
         RootFs::open(window.clone(), now)?.close()?;
+        // What a wrong bitmap calls free would be given away, or not copied.
+        ext4_offline::check(&window)?;
         let root_before = ext4_offline::inspect(&window)?.size();
         ext4_offline::grow(&window, window.size(), now as u32)?;
         let files = RootFs::open(window, now)?;

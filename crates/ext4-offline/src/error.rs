@@ -100,6 +100,18 @@ pub enum Error {
         /// The checksum of the inode's bytes.
         computed: u32,
     },
+    /// What an inode holds contradicts the bitmaps, or another inode.
+    #[error(
+        "inode {inode} is damaged: its block {block} {reason}; repair the filesystem with e2fsck"
+    )]
+    Inode {
+        /// The inode's number; 0 for the filesystem's own tables.
+        inode: u32,
+        /// The block.
+        block: u64,
+        /// What is wrong with it, as a clause that follows.
+        reason: &'static str,
+    },
     /// The inode that holds the reserved descriptor blocks is not as it must be.
     #[error(
         "the resize inode (inode 7) is damaged at block {block}: {reason}; repair the filesystem \

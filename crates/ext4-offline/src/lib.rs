@@ -3,11 +3,13 @@
 //! - [`inspect`] tells what a filesystem is,
 //! - [`grow`] enlarges it to fill its partition,
 //! - [`recount`] corrects its counts of free blocks and inodes,
+//! - [`check`] makes sure that its bitmaps tell the truth about its files,
 //! - [`used_extents`] tells which bytes of it matter.
 //!
 //! ext2 and ext3 are the same format with fewer features, and welcome. Files
 //! are not this crate's business: it works on superblocks, group descriptors
-//! and bitmaps, and on one inode, the one that reserves descriptor blocks.
+//! and bitmaps, changes one inode, the one that reserves descriptor blocks, and
+//! looks at the others only for the blocks that they hold.
 //!
 //! All works on anything that a [`block_io`] trait stands for, which must
 //! begin where the filesystem does, such as a window on a partition. Whatever
@@ -18,6 +20,7 @@
 //! fields have the names they have there.
 
 mod bitmap;
+mod check;
 mod checksum;
 mod error;
 mod features;
@@ -31,6 +34,7 @@ mod recount;
 mod superblock;
 mod used;
 
+pub use check::check;
 pub use error::{Error, Result};
 pub use features::{FEATURES, Feature, FeatureSet, Features};
 pub use geometry::{Backups, BaseMetadata, Geometry, MAX_GROUPS};
