@@ -51,8 +51,12 @@ impl Grown {
         // What a wrong bitmap calls free would be given away, or not copied.
         ext4_offline::check(&window)?;
         let root_before = ext4_offline::inspect(&window)?.size();
-        ext4_offline::grow(&window, window.size(), now as u32)?;
-        let files = RootFs::open(window, now)?;
+        let size = window.size();
+        ext4_offline::grow(&window, size, now as u32)?;
+        // The library takes all descriptors for part of group 0, so that with many
+        // of them, by meta_bg, it sees the journal among them.
+        let files =
+            RootFs::open(window, now).map_err(|source| Error::CardTooLarge { size, source })?;
         files.apply(&edits(&files)?)?;
         files.close()?;
 
