@@ -159,7 +159,7 @@ pub enum Error {
         number: u32,
         /// Where it ends now, in bytes.
         present_end: u64,
-        /// Where it would end, in bytes.
+        /// How far there is room, in bytes.
         wanted_end: u64,
         /// The card's size in bytes.
         card: u64,

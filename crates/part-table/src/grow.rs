@@ -162,12 +162,9 @@ impl PartitionTable {
             return Err(Error::CardTooSmall {
                 number,
                 present_end,
-                wanted_end: end.saturating_mul(SECTOR_SIZE),
+                wanted_end: most.saturating_mul(SECTOR_SIZE),
                 card,
-                needed: present_end
-                    .div_ceil(ALIGNMENT)
-                    .saturating_mul(ALIGNMENT)
-                    .saturating_add(reserve.max(table)),
+                needed: present_end.saturating_add(table),
             });
         }
         Ok((end, limit))
