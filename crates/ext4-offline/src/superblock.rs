@@ -117,7 +117,7 @@ impl Superblock {
         /// See [`features`](Self::features).
         s_feature_incompat / set_s_feature_incompat: u32 = 0x60;
         /// See [`features`](Self::features).
-        s_feature_ro_compat: u32 = 0x64;
+        s_feature_ro_compat / set_s_feature_ro_compat: u32 = 0x64;
         /// Descriptor blocks reserved for growing, after those in use.
         s_reserved_gdt_blocks / set_s_reserved_gdt_blocks: u16 = 0xce;
         /// First inode of the list of orphans.
@@ -136,6 +136,8 @@ impl Superblock {
         s_checksum_seed: u32 = 0x270;
         /// The high byte of the time of the last write.
         s_wtime_hi / set_s_wtime_hi: u8 = 0x274;
+        /// The inode of the orphan file (`orphan_file`).
+        s_orphan_file_inum: u32 = 0x280;
         /// CRC-32C of all bytes before it.
         s_checksum: u32 = 0x3fc;
     }

@@ -14,14 +14,13 @@ const UNREADABLE: [(&str, &str); 4] = [
 ];
 
 /// Features that a change to a file would have to respect, and does not.
-const UNWRITABLE: [(&str, &str); 7] = [
+const UNWRITABLE: [(&str, &str); 6] = [
     ("bigalloc", "use a base image without it"),
     ("quota", "`tune2fs -O ^quota` removes it"),
     ("project", "`tune2fs -O ^project` removes it"),
     ("verity", "use a base image without it"),
     ("read-only", "`tune2fs -O ^read-only` removes it"),
     ("shared_blocks", "use a base image without it"),
-    ("orphan_present", "mount the filesystem once, or run e2fsck on it"),
 ];
 
 /// # Errors
@@ -56,6 +55,19 @@ pub(super) fn check_writable(info: &Info) -> FsResult<()> {
         return Err(FsError::Unwritable { what });
     }
     Ok(())
+}
+
+/// # Errors
+/// [`FsError::Feature`] if deleted files wait for their removal.
+pub(super) fn check_no_orphans(info: &Info) -> FsResult<()> {
+    if !info.features.orphan_present() {
+        return Ok(());
+    }
+    Err(FsError::Feature {
+        operation: "edit",
+        feature: "orphan_present".to_owned(),
+        help: "mount the filesystem once, or run e2fsck on it",
+    })
 }
 
 fn find(list: &[(&str, &'static str)], name: &str) -> Option<&'static str> {

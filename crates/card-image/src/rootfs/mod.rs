@@ -10,7 +10,8 @@
 //!   wrong place. Refused by name, as are features it does not know (`features.rs`).
 //! - Directories' times are not updated by most changes in them; `write.rs` sets
 //!   them.
-//! - Free counts stay stale after a replay; `open` recounts.
+//! - Free counts stay stale after a replay; `open` recounts. Orphans are not
+//!   processed: a mark that there may be some is taken back if there are none.
 //! - A damaged image may make it panic; every call goes through [`guard`].
 
 mod apply;
@@ -56,7 +57,9 @@ impl RootFs {
     /// has a feature that cannot be written correctly.
     pub fn open(storage: Arc<dyn WriteAt>, now: u64) -> FsResult<Self> {
         features::check_writable(&ext4_offline::inspect(&storage)?)?;
-        Self::open_to_read(storage, now)
+        let files = Self::open_to_read(storage.clone(), now)?;
+        features::check_no_orphans(&ext4_offline::inspect(&storage)?)?;
+        Ok(files)
     }
 
     /// As [`open`](Self::open), for filesystems too that cannot be written
@@ -74,6 +77,9 @@ impl RootFs {
             let mount = || Filesystem::mount_with_runtime(device(), clock.clone())?.finish();
             guard("replay the journal of", "/", mount)?;
             ext4_offline::recount(&storage)?;
+        }
+        if info.features.orphan_present() {
+            ext4_offline::settle_orphans(&storage)?;
         }
         let mount = || Filesystem::mount_with_runtime(device(), clock.clone());
         let mut fs = guard("open", "/", mount)?;
