@@ -154,7 +154,7 @@ fn kinds() -> [(String, &'static str); 9] {
 #[test]
 fn the_tree_is_what_the_model_says() {
     let thorough = std::env::var_os("NODECARD_THOROUGH").is_some();
-    let (seeds, steps) = if thorough { (40, 1000) } else { (2, 250) };
+    let (seeds, steps) = if thorough { (10, 600) } else { (2, 250) };
     for (features, block_size) in kinds() {
         for seed in 0..seeds {
             let context = format!("{features}, blocks of {block_size}, seed {seed}");
