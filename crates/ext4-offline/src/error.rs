@@ -100,6 +100,14 @@ pub enum Error {
         /// The checksum of the inode's bytes.
         computed: u32,
     },
+    /// There is no inode of this number.
+    #[error("there is no inode {inode}: the filesystem has {inodes}; repair it with e2fsck")]
+    InodeNumber {
+        /// The number.
+        inode: u32,
+        /// How many inodes there are.
+        inodes: u32,
+    },
     /// What an inode holds contradicts the bitmaps, or another inode.
     #[error(
         "inode {inode} is damaged: its block {block} {reason}; repair the filesystem with e2fsck"
@@ -110,6 +118,19 @@ pub enum Error {
         /// The block.
         block: u64,
         /// What is wrong with it, as a clause that follows.
+        reason: &'static str,
+    },
+    /// A directory is not as it must be.
+    #[error(
+        "the directory of inode {inode} is damaged in its block {index}: {reason}; repair the \
+         filesystem with e2fsck"
+    )]
+    Directory {
+        /// The directory's inode number.
+        inode: u32,
+        /// The block, counted from the directory's beginning.
+        index: u32,
+        /// What is wrong with it.
         reason: &'static str,
     },
     /// The inode that holds the reserved descriptor blocks is not as it must be.

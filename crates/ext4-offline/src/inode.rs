@@ -1,14 +1,43 @@
-//! The few fields of inodes that matter here.
+//! Inodes.
 //!
-//! Source: the kernel's `Documentation/filesystems/ext4/inodes.rst`.
+//! Source of all offsets: the kernel's
+//! `Documentation/filesystems/ext4/inodes.rst`.
 
 use crate::{Error, Result, checksum::crc32c};
 
-/// `i_mode`: the bits that tell the kind of file, and the one for directories.
+/// `i_mode`: the bits that tell the kind of file.
 pub(crate) const S_IFMT: u16 = 0xf000;
+/// `i_mode`: a directory.
 pub(crate) const S_IFDIR: u16 = 0x4000;
+/// `i_mode`: a regular file.
+pub(crate) const S_IFREG: u16 = 0x8000;
+/// `i_mode`: a symlink.
+pub(crate) const S_IFLNK: u16 = 0xa000;
+
+/// `i_flags`: a directory with a hash tree.
+pub(crate) const INDEX: u32 = 0x1000;
+/// `i_flags`: `i_blocks` counts filesystem blocks, not sectors.
+pub(crate) const HUGE_FILE: u32 = 0x4_0000;
+/// `i_flags`: blocks are described by extents.
+pub(crate) const EXTENTS: u32 = 0x8_0000;
+/// `i_flags`: the inode holds a large value of an extended attribute.
+pub(crate) const EA_INODE: u32 = 0x20_0000;
+/// `i_flags`: the contents are in the inode.
+pub(crate) const INLINE_DATA: u32 = 0x1000_0000;
+
+/// The inode that lists bad blocks.
+pub(crate) const BAD_BLOCKS: u32 = 1;
+/// The root directory.
+pub(crate) const ROOT: u32 = 2;
+/// The inode that holds the blocks reserved for descriptors.
+pub(crate) const RESIZE: u32 = 7;
+
+/// The part of an inode that every revision has.
+const OLD_SIZE: usize = 128;
 
 /// An inode: its bytes, read and changed field by field.
+///
+/// Fields have their names in the specification, low and high halves joined.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Inode {
     number: u32,
@@ -16,68 +45,295 @@ pub(crate) struct Inode {
     raw: Vec<u8>,
 }
 
+macro_rules! fields {
+    ($($(#[$doc:meta])* $name:ident $(/ $set:ident)?: $type:ty = $offset:literal;)*) => {$(
+        $(#[$doc])*
+        pub fn $name(&self) -> $type {
+            <$type>::from_le_bytes(self.bytes::<{ size_of::<$type>() }>($offset))
+        }
+        $(pub fn $set(&mut self, value: $type) {
+            self.put($offset, &value.to_le_bytes());
+        })?
+    )*};
+}
+
+/// A point in time as inodes hold it: seconds since 1970, and nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Time {
+    pub seconds: i64,
+    pub nanoseconds: u32,
+}
+
+/// Where an inode has its times: the field, and that with the extra bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TimeField {
+    Access,
+    Change,
+    Modification,
+    Creation,
+}
+
+impl TimeField {
+    fn offsets(self) -> (usize, usize) {
+        match self {
+            TimeField::Access => (0x8, 0x8c),
+            TimeField::Change => (0xc, 0x84),
+            TimeField::Modification => (0x10, 0x88),
+            TimeField::Creation => (0x90, 0x94),
+        }
+    }
+}
+
 impl Inode {
     /// The inode with this number and these bytes; those that are missing to
     /// 128 read as zero.
     pub fn new(number: u32, mut raw: Vec<u8>) -> Self {
-        raw.resize(raw.len().max(128), 0);
+        raw.resize(raw.len().max(OLD_SIZE), 0);
         Inode { number, raw }
     }
 
-    fn u16_at(&self, offset: usize) -> u16 {
-        self.raw.get(offset..offset + 2).map_or(0, |b| u16::from_le_bytes([b[0], b[1]]))
+    /// Its number.
+    pub fn number(&self) -> u32 {
+        self.number
     }
 
-    fn u32_at(&self, offset: usize) -> u32 {
-        u32::from(self.u16_at(offset + 2)) << 16 | u32::from(self.u16_at(offset))
+    /// Its bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.raw
     }
 
+    /// What lies beyond its size reads as zero.
+    fn bytes<const N: usize>(&self, offset: usize) -> [u8; N] {
+        self.raw.get(offset..).and_then(|rest| rest.first_chunk()).copied().unwrap_or([0; N])
+    }
+
+    /// What lies beyond its size is not written.
     fn put(&mut self, offset: usize, bytes: &[u8]) {
         if let Some(place) = self.raw.get_mut(offset..offset + bytes.len()) {
             place.copy_from_slice(bytes);
         }
     }
 
-    /// Sets how many sectors of 512 bytes it takes.
-    pub fn set_i_blocks(&mut self, sectors: u64) {
-        self.put(0x1c, &(sectors as u32).to_le_bytes());
-        self.put(0x74, &((sectors >> 32) as u16).to_le_bytes());
+    fields! {
+        /// The kind of file and its permissions.
+        i_mode / set_i_mode: u16 = 0x0;
+        /// When it was deleted; for orphans, the next orphan's number.
+        i_dtime / set_i_dtime: u32 = 0x14;
+        /// How many directory entries refer to it.
+        i_links_count / set_i_links_count: u16 = 0x1a;
+        /// Flags.
+        i_flags / set_i_flags: u32 = 0x20;
+        /// The high half of the version, which counts the users of an inode
+        /// that holds an attribute's value.
+        i_version / set_i_version: u32 = 0x24;
+        /// Differs each time the inode is used for another file.
+        i_generation / set_i_generation: u32 = 0x64;
+        /// How many bytes beyond the first 128 are in use.
+        i_extra_isize / set_i_extra_isize: u16 = 0x80;
     }
 
-    /// The block that lists the blocks that list this file's blocks.
-    pub fn double_indirect(&self) -> u32 {
-        self.u32_at(0x28 + 13 * 4)
+    fn halves16(&self, low: usize, high: usize) -> u32 {
+        u32::from(u16::from_le_bytes(self.bytes(high))) << 16
+            | u32::from(u16::from_le_bytes(self.bytes(low)))
     }
 
-    /// Makes it an inode that is not in use.
-    pub fn clear(&mut self) {
-        self.raw.fill(0);
+    /// The owner's user id.
+    pub fn i_uid(&self) -> u32 {
+        self.halves16(0x2, 0x78)
     }
 
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.raw
+    pub fn set_i_uid(&mut self, uid: u32) {
+        self.put(0x2, &(uid as u16).to_le_bytes());
+        self.put(0x78, &((uid >> 16) as u16).to_le_bytes());
+    }
+
+    /// The owner's group id.
+    pub fn i_gid(&self) -> u32 {
+        self.halves16(0x18, 0x7a)
+    }
+
+    pub fn set_i_gid(&mut self, gid: u32) {
+        self.put(0x18, &(gid as u16).to_le_bytes());
+        self.put(0x7a, &((gid >> 16) as u16).to_le_bytes());
+    }
+
+    /// The size in bytes.
+    pub fn i_size(&self) -> u64 {
+        u64::from(u32::from_le_bytes(self.bytes(0x6c))) << 32
+            | u64::from(u32::from_le_bytes(self.bytes(0x4)))
+    }
+
+    pub fn set_i_size(&mut self, size: u64) {
+        self.put(0x4, &(size as u32).to_le_bytes());
+        self.put(0x6c, &((size >> 32) as u32).to_le_bytes());
+    }
+
+    /// How much room it takes, in sectors of 512 bytes, or in blocks of the
+    /// filesystem if [`HUGE_FILE`] is set.
+    pub fn i_blocks(&self) -> u64 {
+        u64::from(u16::from_le_bytes(self.bytes(0x74))) << 32
+            | u64::from(u32::from_le_bytes(self.bytes(0x1c)))
+    }
+
+    pub fn set_i_blocks(&mut self, blocks: u64) {
+        self.put(0x1c, &(blocks as u32).to_le_bytes());
+        self.put(0x74, &((blocks >> 32) as u16).to_le_bytes());
+    }
+
+    /// The block of its extended attributes, or 0.
+    pub fn i_file_acl(&self) -> u64 {
+        u64::from(u16::from_le_bytes(self.bytes(0x76))) << 32
+            | u64::from(u32::from_le_bytes(self.bytes(0x68)))
+    }
+
+    pub fn set_i_file_acl(&mut self, block: u64) {
+        self.put(0x68, &(block as u32).to_le_bytes());
+        self.put(0x76, &((block >> 32) as u16).to_le_bytes());
+    }
+
+    /// The 60 bytes that say where the contents are, or are the contents.
+    pub fn i_block(&self) -> [u8; 60] {
+        self.bytes(0x28)
+    }
+
+    pub fn set_i_block(&mut self, bytes: &[u8; 60]) {
+        self.put(0x28, bytes);
+    }
+
+    /// What follows the fields: room for extended attributes.
+    pub fn extra_range(&self) -> std::ops::Range<usize> {
+        let start = OLD_SIZE + usize::from(self.i_extra_isize());
+        if self.raw.len() == OLD_SIZE {
+            OLD_SIZE..OLD_SIZE
+        } else {
+            start.min(self.raw.len())..self.raw.len()
+        }
+    }
+
+    /// The bytes that follow the fields.
+    pub fn extra(&self) -> &[u8] {
+        self.raw.get(self.extra_range()).unwrap_or_default()
+    }
+
+    pub fn set_extra(&mut self, bytes: &[u8]) {
+        let range = self.extra_range();
+        if let Some(place) = self.raw.get_mut(range)
+            && place.len() == bytes.len()
+        {
+            place.copy_from_slice(bytes);
+        }
+    }
+
+    /// Whether the fields beyond the first 128 bytes reach to `end`.
+    fn has_extra(&self, end: usize) -> bool {
+        self.raw.len() > OLD_SIZE && OLD_SIZE + usize::from(self.i_extra_isize()) >= end
+    }
+
+    /// One of its times. Two of the extra bits prolong the seconds, which are
+    /// signed, beyond 2038.
+    pub fn time(&self, field: TimeField) -> Time {
+        let (offset, extra) = field.offsets();
+        let low = i64::from(i32::from_le_bytes(self.bytes(offset)));
+        if !self.has_extra(extra + 4) {
+            return Time { seconds: low, nanoseconds: 0 };
+        }
+        let extra = u32::from_le_bytes(self.bytes(extra));
+        Time { seconds: low + (i64::from(extra & 3) << 32), nanoseconds: extra >> 2 }
+    }
+
+    /// Sets one of its times, where the inode has room for it. Without extra
+    /// bits, times beyond 2038 become the last one that fits.
+    pub fn set_time(&mut self, field: TimeField, time: Time) {
+        let (offset, extra) = field.offsets();
+        if field == TimeField::Creation && !self.has_extra(extra) {
+            return;
+        }
+        if self.has_extra(extra + 4) {
+            let low = time.seconds as i32;
+            let epoch = (time.seconds - i64::from(low)) >> 32 & 3;
+            self.put(offset, &low.to_le_bytes());
+            self.put(extra, &(time.nanoseconds << 2 | epoch as u32).to_le_bytes());
+        } else {
+            let low = time.seconds.clamp(i32::MIN.into(), i32::MAX.into()) as i32;
+            self.put(offset, &low.to_le_bytes());
+        }
+    }
+
+    /// The bits of `i_mode` that tell the kind of file.
+    pub fn kind(&self) -> u16 {
+        self.i_mode() & S_IFMT
+    }
+
+    pub fn is_dir(&self) -> bool {
+        self.kind() == S_IFDIR
+    }
+
+    pub fn is_symlink(&self) -> bool {
+        self.kind() == S_IFLNK
+    }
+
+    pub fn is_regular(&self) -> bool {
+        self.kind() == S_IFREG
+    }
+
+    pub fn has_flag(&self, flag: u32) -> bool {
+        self.i_flags() & flag != 0
+    }
+
+    pub fn set_flag(&mut self, flag: u32, value: bool) {
+        let others = self.i_flags() & !flag;
+        self.set_i_flags(if value { others | flag } else { others });
+    }
+
+    /// Whether directory entries refer to it.
+    pub fn is_linked(&self) -> bool {
+        self.i_mode() != 0 && self.i_links_count() != 0
+    }
+
+    /// A symlink whose target is in `i_block`: the kernel tells it by its
+    /// having no blocks for contents.
+    pub fn is_fast_symlink(&self) -> bool {
+        self.is_symlink() && self.i_size() < 60 && !self.has_flag(EXTENTS | INLINE_DATA)
+    }
+
+    /// Whether `i_block` says where blocks are: that of regular files,
+    /// directories and longer symlinks does.
+    pub fn has_blocks(&self) -> bool {
+        matches!(self.kind(), S_IFREG | S_IFDIR | S_IFLNK)
+            && !self.has_flag(INLINE_DATA)
+            && !self.is_fast_symlink()
     }
 
     /// Whether it is large enough to hold its checksum's high half, and says so.
     fn has_high_checksum(&self) -> bool {
-        self.raw.len() > 128 && self.u16_at(0x80) >= 4
+        self.has_extra(0x84)
     }
 
     fn stored_checksum(&self) -> u32 {
-        let high = if self.has_high_checksum() { self.u16_at(0x82) } else { 0 };
-        u32::from(high) << 16 | u32::from(self.u16_at(0x7c))
+        let low = u16::from_le_bytes(self.bytes(0x7c));
+        let high = if self.has_high_checksum() { u16::from_le_bytes(self.bytes(0x82)) } else { 0 };
+        u32::from(high) << 16 | u32::from(low)
+    }
+
+    /// The seed of the checksums of what belongs to this inode: its own, and
+    /// those of its extent and directory blocks.
+    pub fn checksum_seed(&self, seed: Option<u32>) -> Option<u32> {
+        seed.map(|seed| {
+            let crc = crc32c(seed, &self.number.to_le_bytes());
+            crc32c(crc, &self.i_generation().to_le_bytes())
+        })
     }
 
     fn computed_checksum(&self, seed: u32) -> u32 {
-        let mut zeroed = self.clone();
-        zeroed.put(0x7c, &[0; 2]);
+        let mut zeroed = self.raw.clone();
         let high = self.has_high_checksum();
-        if high {
-            zeroed.put(0x82, &[0; 2]);
+        for offset in [Some(0x7c), high.then_some(0x82)].into_iter().flatten() {
+            if let Some(place) = zeroed.get_mut(offset..offset + 2) {
+                place.fill(0);
+            }
         }
-        let mut crc = crc32c(seed, &self.number.to_le_bytes());
-        crc = crc32c(crc, &self.u32_at(0x64).to_le_bytes());
-        crc = crc32c(crc, &zeroed.raw);
+        let seed = self.checksum_seed(Some(seed)).unwrap_or_default();
+        let crc = crc32c(seed, &zeroed);
         if high { crc } else { crc & 0xffff }
     }
 
@@ -100,5 +356,39 @@ impl Inode {
         if self.has_high_checksum() {
             self.put(0x82, &((checksum >> 16) as u16).to_le_bytes());
         }
+    }
+
+    /// The block that lists the blocks that list this file's blocks.
+    pub fn double_indirect(&self) -> u32 {
+        u32::from_le_bytes(self.bytes(0x28 + 13 * 4))
+    }
+
+    /// Makes it an inode that is not in use.
+    pub fn clear(&mut self) {
+        self.raw.fill(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_reach_beyond_2038_where_there_is_room() {
+        let mut large = Inode::new(12, vec![0; 256]);
+        large.set_i_extra_isize(32);
+        for seconds in [-1, 0, 1_767_225_600, 1 << 31, 5 << 31, (1 << 34) - (1 << 31) - 1] {
+            let time = Time { seconds, nanoseconds: 999_999_999 };
+            for field in [TimeField::Access, TimeField::Modification, TimeField::Creation] {
+                large.set_time(field, time);
+                assert_eq!(large.time(field), time);
+            }
+        }
+        let mut small = Inode::new(12, vec![0; 128]);
+        small.set_time(TimeField::Change, Time { seconds: 1 << 33, nanoseconds: 5 });
+        let last = Time { seconds: i32::MAX.into(), nanoseconds: 0 };
+        assert_eq!(small.time(TimeField::Change), last);
+        small.set_time(TimeField::Creation, last);
+        assert!(small.extra().is_empty());
     }
 }

@@ -22,6 +22,7 @@
 mod bitmap;
 mod check;
 mod checksum;
+mod dir;
 mod error;
 mod features;
 mod filesystem;
@@ -30,8 +31,10 @@ mod group_desc;
 mod grow;
 mod inode;
 mod inspect;
+mod map;
 mod orphans;
 mod recount;
+mod source;
 mod superblock;
 mod used;
 

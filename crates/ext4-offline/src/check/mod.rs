@@ -5,7 +5,6 @@
 //! wrong about a file would cost that file, with all checksums right.
 
 mod claims;
-mod mapping;
 
 use block_io::ReadAt;
 
@@ -14,10 +13,11 @@ use crate::{
     features::Operation,
     filesystem::Filesystem,
     group_desc::GroupDescriptor,
-    inode::{S_IFDIR, S_IFMT},
+    inode::{BAD_BLOCKS, Inode, RESIZE},
+    map::Mapping,
+    source::Stored,
 };
 use claims::Claims;
-use mapping::Inode;
 
 /// How many bytes of an inode table are read at a time.
 const CHUNK: u64 = 1 << 20;
@@ -60,9 +60,9 @@ fn check_group(
         let bytes = storage.read_vec(offset, (count * size) as usize)?;
         for (index, raw) in (start..).zip(bytes.chunks_exact(size as usize)) {
             let number = group * geometry.inodes_per_group + index + 1;
-            let inode = Inode::new(number, raw);
+            let inode = Inode::new(number, raw.to_vec());
             if bitmap.get(index) {
-                mapping::claim(&inode, fs, storage, claims)?;
+                claim(&inode, &Stored { fs, storage }, claims)?;
             } else if inode.is_linked() {
                 let block = table / u64::from(geometry.block_size);
                 let reason = "is in the inode table, but the inode bitmap calls it free";
@@ -73,10 +73,32 @@ fn check_group(
     Ok(())
 }
 
-/// Whether files of this mode have blocks of their own: regular ones,
-/// directories and symlinks.
-fn has_blocks(mode: u16) -> bool {
-    const S_IFREG: u16 = 0x8000;
-    const S_IFLNK: u16 = 0xa000;
-    matches!(mode & S_IFMT, S_IFREG | S_IFDIR | S_IFLNK)
+/// Claims all blocks of an inode.
+fn claim(inode: &Inode, stored: &Stored, claims: &mut Claims) -> Result<()> {
+    let number = inode.number();
+    // Bad blocks may be anybody's.
+    if number == BAD_BLOCKS || inode.i_mode() == 0 {
+        return Ok(());
+    }
+    let acl = inode.i_file_acl();
+    if acl != 0 {
+        claims.claim_shared(number, acl)?;
+    }
+    if number == RESIZE {
+        // All that it lists has been claimed as the groups' own.
+        return match u64::from(inode.double_indirect()) {
+            0 => Ok(()),
+            block => claims.claim(number, block..block + 1),
+        };
+    }
+    if inode.has_blocks() {
+        let mapping = Mapping::load(stored, inode)?;
+        for &node in &mapping.nodes {
+            claims.claim(number, node..node + 1)?;
+        }
+        for run in &mapping.runs {
+            claims.claim(number, run.blocks())?;
+        }
+    }
+    Ok(())
 }

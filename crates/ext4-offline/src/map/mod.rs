@@ -1,0 +1,179 @@
+//! Which blocks hold the contents of a file.
+//!
+//! ext4 describes them by extents, ext2 and ext3 by blocks of block numbers.
+//! Both are read into, and written from, the same list of runs.
+
+mod extents;
+mod indirect;
+
+use std::collections::HashSet;
+
+use crate::{
+    Error, Result,
+    inode::{EXTENTS, Inode},
+    source::Source,
+};
+
+/// A run of blocks that follow each other in a file and on the disk alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// Its first block, counted from the beginning of the file.
+    pub logical: u64,
+    /// Its first block, counted from the beginning of the filesystem.
+    pub physical: u64,
+    /// How many blocks it has.
+    pub length: u64,
+    /// Its blocks belong to the file, but read as zeros.
+    pub unwritten: bool,
+}
+
+impl Run {
+    /// The first block of the file after it.
+    pub fn end(&self) -> u64 {
+        self.logical + self.length
+    }
+
+    /// Its blocks on the disk.
+    pub fn blocks(&self) -> std::ops::Range<u64> {
+        self.physical..self.physical + self.length
+    }
+
+    /// Whether `next` carries on where it ends.
+    fn continues_with(&self, next: &Run) -> bool {
+        self.end() == next.logical
+            && self.physical + self.length == next.physical
+            && self.unwritten == next.unwritten
+    }
+
+    /// What of it lies at or after a block of the file.
+    pub fn after(&self, logical: u64) -> Option<Run> {
+        let skip = logical.saturating_sub(self.logical);
+        (skip < self.length).then(|| Run {
+            logical: self.logical + skip,
+            physical: self.physical + skip,
+            length: self.length - skip,
+            ..*self
+        })
+    }
+
+    /// What of it lies before a block of the file.
+    pub fn before(&self, logical: u64) -> Option<Run> {
+        let length = logical.saturating_sub(self.logical).min(self.length);
+        (length > 0).then_some(Run { length, ..*self })
+    }
+}
+
+/// All blocks of a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Mapping {
+    /// The runs in the order of the file; what lies between them are holes.
+    pub runs: Vec<Run>,
+    /// The blocks that list these, in the order in which they are met.
+    pub nodes: Vec<u64>,
+}
+
+impl Mapping {
+    /// Reads the mapping of an inode that [has blocks](Inode::has_blocks).
+    ///
+    /// Whatever the blocks say, this ends, and takes no more memory than a few
+    /// times the metadata that is really there: no block can list blocks twice.
+    ///
+    /// # Errors
+    /// [`Error::Inode`] if a block is not within the filesystem, out of order,
+    /// or does not hold what it should.
+    pub fn load(source: &dyn Source, inode: &Inode) -> Result<Self> {
+        let mut loader = Loader::new(source, inode.number());
+        match inode.has_flag(EXTENTS) {
+            true => extents::load(&mut loader, inode)?,
+            false => indirect::load(&mut loader, inode)?,
+        }
+        Ok(loader.mapping)
+    }
+
+    /// How many blocks it takes on the disk.
+    pub fn blocks(&self) -> u64 {
+        self.runs.iter().map(|run| run.length).sum::<u64>() + self.nodes.len() as u64
+    }
+
+    /// Adds a run at the end.
+    pub fn push(&mut self, run: Run) {
+        match self.runs.last_mut() {
+            Some(last) if last.continues_with(&run) => last.length += run.length,
+            _ => self.runs.push(run),
+        }
+    }
+
+    /// The run that holds a block of the file.
+    pub fn find(&self, logical: u64) -> Option<Run> {
+        let index = self.runs.partition_point(|run| run.end() <= logical);
+        self.runs.get(index).and_then(|run| run.after(logical)).filter(|run| run.logical == logical)
+    }
+}
+
+/// The run that begins with a block of the file, if that has one.
+///
+/// Reads no more of the tree than leads there.
+///
+/// # Errors
+/// As [`Mapping::load`].
+pub(crate) fn find(source: &dyn Source, inode: &Inode, logical: u64) -> Result<Option<Run>> {
+    let mut loader = Loader::new(source, inode.number());
+    match inode.has_flag(EXTENTS) {
+        true => extents::find(&mut loader, inode, logical),
+        false => indirect::find(&mut loader, inode, logical),
+    }
+}
+
+/// Reads the blocks of a mapping, and makes sure of what they say.
+struct Loader<'a> {
+    source: &'a dyn Source,
+    inode: u32,
+    mapping: Mapping,
+    seen: HashSet<u64>,
+    /// How many blocks the runs have so far.
+    blocks: u64,
+}
+
+impl<'a> Loader<'a> {
+    fn new(source: &'a dyn Source, inode: u32) -> Self {
+        Loader { source, inode, mapping: Mapping::default(), seen: HashSet::new(), blocks: 0 }
+    }
+
+    fn wrong<T>(&self, block: u64, reason: &'static str) -> Result<T> {
+        Err(Error::Inode { inode: self.inode, block, reason })
+    }
+
+    /// Errors unless all of these blocks are within the filesystem, behind its
+    /// superblock.
+    fn check(&self, start: u64, length: u64) -> Result<()> {
+        let geometry = &self.source.fs().geometry;
+        match start.checked_add(length) {
+            Some(end) if start > geometry.superblock_block(0) && end <= geometry.blocks => Ok(()),
+            _ => self.wrong(start, "is not within the filesystem"),
+        }
+    }
+
+    /// Reads a block that lists blocks.
+    fn node(&mut self, block: u64) -> Result<Vec<u8>> {
+        self.check(block, 1)?;
+        if !self.seen.insert(block) {
+            return self.wrong(block, "is part of its tree twice");
+        }
+        self.mapping.nodes.push(block);
+        self.source.block(block)
+    }
+
+    /// Takes a run that was found.
+    fn run(&mut self, run: Run) -> Result<()> {
+        self.check(run.physical, run.length)?;
+        if self.mapping.runs.last().is_some_and(|last| last.end() > run.logical) {
+            return self.wrong(run.physical, "is out of the file's order");
+        }
+        self.blocks += run.length;
+        if self.blocks > self.source.fs().geometry.blocks {
+            return self.wrong(run.physical, "belongs to a file of more blocks than there are");
+        }
+        self.mapping.push(run);
+        Ok(())
+    }
+}

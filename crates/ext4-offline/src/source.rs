@@ -1,0 +1,80 @@
+//! Reading blocks and inodes.
+
+use block_io::ReadAt;
+
+use crate::{Error, Result, filesystem::Filesystem, inode::Inode};
+
+/// Where blocks are read from: a storage as it is, or with what an edit has
+/// changed of it.
+pub(crate) trait Source {
+    /// The filesystem that the blocks belong to.
+    fn fs(&self) -> &Filesystem;
+
+    /// What a block holds.
+    ///
+    /// # Errors
+    /// [`Error::Storage`]. Callers have checked that the block is within the
+    /// filesystem, and can name who wanted it.
+    fn block(&self, block: u64) -> Result<Vec<u8>>;
+
+    /// An inode, its checksum verified.
+    ///
+    /// # Errors
+    /// [`Error::InodeNumber`], [`Error::InodeChecksum`].
+    fn inode(&self, number: u32) -> Result<Inode> {
+        let place = place_of(self.fs(), number)?;
+        let size = self.fs().geometry.inode_size as usize;
+        let block = self.block(place.block)?;
+        let raw = block.get(place.offset..place.offset + size).unwrap_or_default();
+        let inode = Inode::new(number, raw.to_vec());
+        inode.verify_checksum(self.fs().checksums.seed())?;
+        Ok(inode)
+    }
+}
+
+/// Where an inode is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub group: u32,
+    /// Its position in the group's table.
+    pub index: u32,
+    pub block: u64,
+    /// In the block, in bytes.
+    pub offset: usize,
+}
+
+/// Finds an inode's place in the inode tables.
+pub(crate) fn place_of(fs: &Filesystem, number: u32) -> Result<Place> {
+    let geometry = &fs.geometry;
+    let inodes = fs.superblock.s_inodes_count();
+    let Some(from_zero) = number.checked_sub(1).filter(|_| number <= inodes) else {
+        return Err(Error::InodeNumber { inode: number, inodes });
+    };
+    let (group, index) =
+        (from_zero / geometry.inodes_per_group, from_zero % geometry.inodes_per_group);
+    let byte = u64::from(index) * u64::from(geometry.inode_size);
+    let table = fs.descriptors.get(group).bg_inode_table();
+    Ok(Place {
+        group,
+        index,
+        block: table + byte / u64::from(geometry.block_size),
+        offset: (byte % u64::from(geometry.block_size)) as usize,
+    })
+}
+
+/// A storage as it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stored<'a> {
+    pub fs: &'a Filesystem,
+    pub storage: &'a dyn ReadAt,
+}
+
+impl Source for Stored<'_> {
+    fn fs(&self) -> &Filesystem {
+        self.fs
+    }
+
+    fn block(&self, block: u64) -> Result<Vec<u8>> {
+        self.fs.read_block(self.storage, block)
+    }
+}
