@@ -133,6 +133,24 @@ pub enum Error {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A directory can hold no more names.
+    #[error(
+        "the directory of inode {inode} can hold no more names: its hash tree is as large as the \
+         filesystem allows; put the files in several directories, or allow a larger tree with \
+         tune2fs -O large_dir"
+    )]
+    DirectoryFull {
+        /// The directory's inode number.
+        inode: u32,
+    },
+    /// No file can have this name.
+    #[error("no file can be named {name:?}: {reason}")]
+    FileName {
+        /// The name; what is not UTF-8 of it is replaced.
+        name: String,
+        /// What is wrong with it, as a clause that follows.
+        reason: &'static str,
+    },
     /// The inode that holds the reserved descriptor blocks is not as it must be.
     #[error(
         "the resize inode (inode 7) is damaged at block {block}: {reason}; repair the filesystem \

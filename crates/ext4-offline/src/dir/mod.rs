@@ -3,8 +3,34 @@
 //! Everything here works on the blocks of one directory, wherever they come
 //! from, and knows nothing of inodes and bitmaps. Source: the kernel's
 //! `Documentation/filesystems/ext4/directory.rst`.
+//!
+//! A directory begins as one block of entries ([`leaf`]). When that is full, it
+//! becomes the root of a hash tree ([`htree`]) if the filesystem has the feature
+//! `dir_index`, and a list of such blocks if not.
+//!
+//! Changes are made in such an order that what was there remains to be found if
+//! a block could not be appended.
 
-use crate::Result;
+// Nothing creates or removes files with this yet.
+#![allow(dead_code)]
+
+mod entry;
+mod hash;
+mod htree;
+mod leaf;
+mod linear;
+#[cfg(test)]
+mod tests;
+
+use std::ops::ControlFlow;
+
+use self::{
+    entry::{Dirent, LONGEST_NAME},
+    hash::Version,
+    htree::Node,
+    leaf::Leaf,
+};
+use crate::{Error, Result};
 
 /// The blocks of one directory, counted from its beginning.
 pub(crate) trait DirBlocks {
@@ -19,4 +45,328 @@ pub(crate) trait DirBlocks {
 
     /// Adds a block at the end, and tells its index.
     fn append(&mut self, bytes: Vec<u8>) -> Result<u32>;
+}
+
+/// What of the filesystem, and of the directory's inode, matters to its blocks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Format {
+    pub block_size: u32,
+    /// Feature `filetype`: entries tell the type of the file.
+    pub filetype: bool,
+    /// The inode's checksum seed; `None` without `metadata_csum`.
+    pub checksum_seed: Option<u32>,
+    /// `s_hash_seed`.
+    pub hash_seed: [u32; 4],
+    /// `s_def_hash_version`, plus 3 if `s_flags` says that bytes are unsigned.
+    pub hash_version: u8,
+    /// Feature `dir_index`: directories of more than a block get an index.
+    pub may_index: bool,
+    /// Feature `large_dir`: an index may have a level more.
+    pub large_dir: bool,
+    /// The directory's inode number, for errors.
+    pub inode: u32,
+}
+
+impl Format {
+    fn wrong<T>(&self, index: u32, reason: &'static str) -> Result<T> {
+        Err(Error::Directory { inode: self.inode, index, reason })
+    }
+
+    /// Where the entries of a block end.
+    fn leaf_end(&self) -> usize {
+        let tail = if self.checksum_seed.is_some() { leaf::TAIL } else { 0 };
+        (self.block_size as usize).saturating_sub(tail)
+    }
+
+    fn block<B: DirBlocks + ?Sized>(&self, blocks: &B, index: u32) -> Result<Vec<u8>> {
+        let raw = blocks.read(index)?;
+        match raw.len() == self.block_size as usize {
+            true => Ok(raw),
+            false => self.wrong(index, "it is cut short"),
+        }
+    }
+
+    fn leaf<B: DirBlocks + ?Sized>(&self, blocks: &B, index: u32) -> Result<Leaf> {
+        Leaf::parse(self, index, self.block(blocks, index)?)
+    }
+
+    /// Errors if no file can have this name.
+    fn check_name(&self, name: &[u8]) -> Result<()> {
+        let reason = match name {
+            b"" => "it is empty",
+            b"." | b".." => "it is that of a directory itself",
+            _ if name.len() > LONGEST_NAME => "it is longer than 255 bytes",
+            _ if name.iter().any(|byte| matches!(byte, 0 | b'/')) => "it has a NUL or a slash",
+            _ => return Ok(()),
+        };
+        Err(Error::FileName { name: String::from_utf8_lossy(name).into_owned(), reason })
+    }
+}
+
+/// What kind of file an entry stands for, as entries tell it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileType(pub u8);
+
+impl FileType {
+    pub const UNKNOWN: FileType = FileType(0);
+    pub const REGULAR: FileType = FileType(1);
+    pub const DIRECTORY: FileType = FileType(2);
+    pub const CHARACTER_DEVICE: FileType = FileType(3);
+    pub const BLOCK_DEVICE: FileType = FileType(4);
+    pub const FIFO: FileType = FileType(5);
+    pub const SOCKET: FileType = FileType(6);
+    pub const SYMLINK: FileType = FileType(7);
+
+    /// That of an inode with this `i_mode`.
+    pub fn of_mode(i_mode: u16) -> Self {
+        match i_mode & crate::inode::S_IFMT {
+            0x1000 => FileType::FIFO,
+            0x2000 => FileType::CHARACTER_DEVICE,
+            crate::inode::S_IFDIR => FileType::DIRECTORY,
+            0x6000 => FileType::BLOCK_DEVICE,
+            crate::inode::S_IFREG => FileType::REGULAR,
+            crate::inode::S_IFLNK => FileType::SYMLINK,
+            0xc000 => FileType::SOCKET,
+            _ => FileType::UNKNOWN,
+        }
+    }
+}
+
+/// A name and what it stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// Never 0, but not necessarily one that the filesystem has.
+    pub inode: u32,
+    /// [`FileType::UNKNOWN`] without the feature `filetype`.
+    pub file_type: FileType,
+    /// 1 to 255 bytes, whichever the block holds.
+    pub name: Vec<u8>,
+}
+
+impl Entry {
+    fn of(dirent: &Dirent<'_>) -> Self {
+        let Dirent { inode, file_type, name, .. } = *dirent;
+        Entry { inode, file_type, name: name.to_vec() }
+    }
+
+    /// Whether it is `.` or `..`.
+    pub fn is_dots(&self) -> bool {
+        matches!(self.name.as_slice(), b"." | b"..")
+    }
+}
+
+/// The block of a new directory: `.` and `..`.
+pub(crate) fn first_block(format: &Format, own: u32, parent: u32) -> Vec<u8> {
+    let mut leaf = Leaf::empty(format);
+    leaf.insert(format, b".", own, FileType::DIRECTORY);
+    leaf.insert(format, b"..", parent, FileType::DIRECTORY);
+    leaf.seal(format)
+}
+
+/// Where an entry was found.
+struct Found {
+    entry: Entry,
+    index: u32,
+    block: Block,
+    /// Where it begins in the block.
+    offset: usize,
+}
+
+enum Block {
+    Leaf(Leaf),
+    /// The root of an index, which holds `.` and `..`.
+    Root(Node),
+}
+
+/// A directory to be read.
+pub(crate) struct Reader<'a, B: ?Sized> {
+    format: &'a Format,
+    blocks: &'a B,
+    indexed: bool,
+}
+
+impl<'a, B: DirBlocks + ?Sized> Reader<'a, B> {
+    /// `indexed`: whether the inode has the flag for a hash tree.
+    pub fn new(format: &'a Format, blocks: &'a B, indexed: bool) -> Self {
+        Reader { format, blocks, indexed }
+    }
+
+    /// What a name stands for, be it `.` or `..`.
+    ///
+    /// With an index, only the blocks on the way to the name are read.
+    ///
+    /// # Errors
+    /// [`Error::Directory`] if a block that is read is damaged, or if the index
+    /// is of a kind that is not known. What the index does not lead to is not
+    /// searched for elsewhere.
+    pub fn lookup(&self, name: &[u8]) -> Result<Option<Entry>> {
+        Ok(self.find(name)?.map(|found| found.entry))
+    }
+
+    fn find(&self, name: &[u8]) -> Result<Option<Found>> {
+        if self.indexed { self.find_indexed(name) } else { self.find_linear(name) }
+    }
+
+    /// Shows all entries to `visitor` until it breaks, block by block, `.` and
+    /// `..` first in any directory that is not damaged.
+    ///
+    /// # Errors
+    /// As [`Reader::lookup`], and if a block is not part of the index.
+    pub fn visit(&self, mut visitor: impl FnMut(&Entry) -> ControlFlow<()>) -> Result<()> {
+        let leaves: Box<dyn Iterator<Item = u32>> = if self.indexed {
+            let (root, leaves) = self.tree()?;
+            for dirent in root.dots(self.format)? {
+                if visitor(&Entry::of(&dirent)).is_break() {
+                    return Ok(());
+                }
+            }
+            Box::new(leaves.into_iter())
+        } else {
+            Box::new(0..self.blocks.count())
+        };
+        for index in leaves {
+            let leaf = self.format.leaf(self.blocks, index)?;
+            for dirent in leaf.entries(self.format) {
+                if visitor(&Entry::of(&dirent)).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// All entries, as [`Reader::visit`] shows them.
+    pub fn entries(&self) -> Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        self.visit(|entry| {
+            entries.push(entry.clone());
+            ControlFlow::Continue(())
+        })?;
+        Ok(entries)
+    }
+
+    /// Whether there is nothing but `.` and `..`.
+    pub fn is_empty(&self) -> Result<bool> {
+        let mut empty = true;
+        self.visit(|entry| match entry.is_dots() {
+            true => ControlFlow::Continue(()),
+            false => {
+                empty = false;
+                ControlFlow::Break(())
+            }
+        })?;
+        Ok(empty)
+    }
+}
+
+/// A directory to be changed.
+///
+/// If an operation fails, what was there is still to be found, but blocks may
+/// have been added that nothing leads to: then the changes to the filesystem
+/// are to be dropped as a whole.
+pub(crate) struct Directory<'a, B: ?Sized> {
+    format: &'a Format,
+    blocks: &'a mut B,
+    indexed: bool,
+    /// How much room each block has, once that was needed; not kept of a
+    /// directory with an index.
+    room: Option<Vec<u32>>,
+}
+
+impl<'a, B: DirBlocks + ?Sized> Directory<'a, B> {
+    /// `indexed`: whether the inode has the flag for a hash tree.
+    pub fn new(format: &'a Format, blocks: &'a mut B, indexed: bool) -> Self {
+        Directory { format, blocks, indexed, room: None }
+    }
+
+    /// Whether the directory has a hash tree by now. It gets one from
+    /// [`Directory::insert`] only, and then the inode has to be told.
+    pub fn indexed(&self) -> bool {
+        self.indexed
+    }
+
+    /// The directory to be read.
+    pub fn reader(&self) -> Reader<'_, B> {
+        Reader { format: self.format, blocks: self.blocks, indexed: self.indexed }
+    }
+
+    /// Adds a name. Callers have made sure that it is not there yet.
+    ///
+    /// # Errors
+    /// [`Error::FileName`], [`Error::DirectoryFull`], what appending a block
+    /// fails with, and as [`Reader::lookup`].
+    pub fn insert(&mut self, name: &[u8], inode: u32, file_type: FileType) -> Result<()> {
+        self.format.check_name(name)?;
+        if self.indexed {
+            self.insert_indexed(name, inode, file_type)
+        } else {
+            self.insert_linear(name, inode, file_type)
+        }
+    }
+
+    /// Removes a name and tells what it stood for; `None` if it is not there.
+    ///
+    /// # Errors
+    /// [`Error::FileName`] for `.` and `..`, and as [`Reader::lookup`].
+    pub fn remove(&mut self, name: &[u8]) -> Result<Option<Entry>> {
+        self.format.check_name(name)?;
+        let Some(found) = self.reader().find(name)? else { return Ok(None) };
+        if let Block::Leaf(mut leaf) = found.block {
+            leaf.remove(self.format, found.offset);
+            self.write_leaf(found.index, leaf)?;
+        }
+        Ok(Some(found.entry))
+    }
+
+    /// Changes what a name stands for, be it `..`, and tells what it stood for
+    /// before; `None` if it is not there.
+    ///
+    /// # Errors
+    /// As [`Reader::lookup`].
+    pub fn replace(
+        &mut self,
+        name: &[u8],
+        inode: u32,
+        file_type: FileType,
+    ) -> Result<Option<Entry>> {
+        let Some(found) = self.reader().find(name)? else { return Ok(None) };
+        match found.block {
+            Block::Leaf(mut leaf) => {
+                leaf.replace(self.format, found.offset, inode, file_type);
+                self.write_leaf(found.index, leaf)?;
+            }
+            Block::Root(mut root) => {
+                root.replace_dot(self.format, found.offset, inode, file_type);
+                self.blocks.write(found.index, root.seal(self.format))?;
+            }
+        }
+        Ok(Some(found.entry))
+    }
+
+    fn write_leaf(&mut self, index: u32, leaf: Leaf) -> Result<()> {
+        if let Some(place) = self.room.as_mut().and_then(|room| room.get_mut(index as usize)) {
+            *place = leaf.room(self.format) as u32;
+        }
+        self.blocks.write(index, leaf.seal(self.format))
+    }
+
+    /// Adds a block at the end.
+    fn append(&mut self, bytes: Vec<u8>) -> Result<u32> {
+        // Hash trees have 28 bits for a block's number. Without large_dir, the
+        // inode has 32 for the size.
+        let format = self.format;
+        let size = (u64::from(self.blocks.count()) + 1) * u64::from(format.block_size);
+        if self.blocks.count() > htree::LAST_BLOCK || !format.large_dir && size >= 1 << 32 {
+            return Err(Error::DirectoryFull { inode: format.inode });
+        }
+        self.blocks.append(bytes)
+    }
+}
+
+fn u16_at(bytes: &[u8], offset: usize) -> u16 {
+    bytes.get(offset..).and_then(|rest| rest.first_chunk()).map_or(0, |b| u16::from_le_bytes(*b))
+}
+
+fn u32_at(bytes: &[u8], offset: usize) -> u32 {
+    bytes.get(offset..).and_then(|rest| rest.first_chunk()).map_or(0, |b| u32::from_le_bytes(*b))
 }

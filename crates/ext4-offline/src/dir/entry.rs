@@ -1,0 +1,150 @@
+//! One entry of a directory.
+//!
+//! An entry is the inode's number, the length of the record, that of the name,
+//! the type of the file, and the name. Records begin at multiples of four.
+
+use super::{FileType, Format, u16_at, u32_at};
+
+/// What precedes the name.
+const HEADER: usize = 8;
+/// No entry is shorter: that of a name of one byte.
+pub(super) const SHORTEST: usize = 12;
+/// Every longer name is refused by the kernel.
+pub(super) const LONGEST_NAME: usize = 255;
+
+/// An entry where it stands in a block.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Dirent<'b> {
+    /// Where it begins.
+    pub offset: usize,
+    /// How much room it has.
+    pub rec_len: usize,
+    /// The inode; 0 if nothing is here but room.
+    pub inode: u32,
+    pub file_type: FileType,
+    pub name: &'b [u8],
+}
+
+/// How much room an entry needs.
+pub(super) fn size(name_len: usize) -> usize {
+    (HEADER + name_len).next_multiple_of(4)
+}
+
+impl<'b> Dirent<'b> {
+    /// The entry at `offset` of a block whose entries end at `end`.
+    pub fn parse(
+        format: &Format,
+        raw: &'b [u8],
+        offset: usize,
+        end: usize,
+    ) -> Result<Self, &'static str> {
+        let Some(entries) = raw.get(..end).filter(|_| offset + SHORTEST <= end) else {
+            return Err("an entry has no room for its name");
+        };
+        let rec_len = decode_rec_len(format.block_size, u16_at(entries, offset + 4));
+        let lengths = u16_at(entries, offset + 6);
+        let [name_len, file_type] = lengths.to_le_bytes();
+        let name_len = if format.filetype { name_len.into() } else { usize::from(lengths) };
+        if rec_len < SHORTEST || !rec_len.is_multiple_of(4) {
+            return Err("an entry's length (rec_len) is not possible");
+        }
+        if rec_len > end - offset {
+            return Err("an entry reaches beyond the block's end");
+        }
+        let name = entries.get(offset + HEADER..offset + HEADER + name_len);
+        let Some(name) = name.filter(|_| name_len <= LONGEST_NAME && size(name_len) <= rec_len)
+        else {
+            return Err("a name is longer than its entry");
+        };
+        let inode = u32_at(entries, offset);
+        if inode != 0 && name.is_empty() {
+            return Err("an entry has no name");
+        }
+        let file_type = if format.filetype { FileType(file_type) } else { FileType::UNKNOWN };
+        Ok(Dirent { offset, rec_len, inode, file_type, name })
+    }
+
+    /// Whether it stands for an inode.
+    pub fn is_used(&self) -> bool {
+        self.inode != 0
+    }
+
+    /// How much of its room is free for another entry.
+    pub fn spare(&self) -> usize {
+        if self.is_used() { self.rec_len - size(self.name.len()) } else { self.rec_len }
+    }
+
+    pub fn is_dot(&self) -> bool {
+        self.name == b"."
+    }
+
+    pub fn is_dotdot(&self) -> bool {
+        self.name == b".."
+    }
+}
+
+/// Writes an entry that has `rec_len` bytes of room. Does nothing if it would
+/// not be within the block; callers have measured.
+pub(super) fn put(
+    format: &Format,
+    raw: &mut [u8],
+    offset: usize,
+    rec_len: usize,
+    inode: u32,
+    file_type: FileType,
+    name: &[u8],
+) {
+    let Some(record) = raw.get_mut(offset..offset + size(name.len())) else { return };
+    let (header, rest) = record.split_at_mut(HEADER);
+    let (place, padding) = rest.split_at_mut(name.len());
+    place.copy_from_slice(name);
+    padding.fill(0);
+    header[..4].copy_from_slice(&inode.to_le_bytes());
+    header[4..6].copy_from_slice(&encode_rec_len(format.block_size, rec_len).to_le_bytes());
+    header[6] = name.len() as u8;
+    header[7] = if format.filetype { file_type.0 } else { 0 };
+}
+
+/// Changes what an entry stands for.
+pub(super) fn set_target(
+    format: &Format,
+    raw: &mut [u8],
+    offset: usize,
+    inode: u32,
+    file_type: FileType,
+) {
+    if let Some(header) = raw.get_mut(offset..offset + HEADER) {
+        header[..4].copy_from_slice(&inode.to_le_bytes());
+        if format.filetype {
+            header[7] = file_type.0;
+        }
+    }
+}
+
+/// Changes how much room an entry has.
+pub(super) fn set_rec_len(format: &Format, raw: &mut [u8], offset: usize, rec_len: usize) {
+    if let Some(place) = raw.get_mut(offset + 4..offset + 6) {
+        place.copy_from_slice(&encode_rec_len(format.block_size, rec_len).to_le_bytes());
+    }
+}
+
+/// The 16 bits cannot hold 65536. The lowest two, which are not needed, would
+/// stand for the highest of blocks that are larger still.
+pub(super) fn decode_rec_len(block_size: u32, stored: u16) -> usize {
+    if block_size < 1 << 16 {
+        return stored.into();
+    }
+    match stored {
+        0 | 0xffff => block_size as usize,
+        _ => usize::from(stored & !3) | usize::from(stored & 3) << 16,
+    }
+}
+
+pub(super) fn encode_rec_len(block_size: u32, rec_len: usize) -> u16 {
+    match u16::try_from(rec_len) {
+        Ok(fits) => fits,
+        Err(_) if rec_len == block_size as usize && block_size == 1 << 16 => 0xffff,
+        Err(_) if rec_len == block_size as usize => 0,
+        Err(_) => (rec_len & 0xfffc) as u16 | (rec_len >> 16 & 3) as u16,
+    }
+}

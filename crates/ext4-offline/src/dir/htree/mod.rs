@@ -1,0 +1,172 @@
+//! Hash trees: directories with an index.
+//!
+//! The first block is the root ([`Node`]), which leads to the leaves, or
+//! through one or two levels of nodes there. Each leaf holds the names whose
+//! hashes are within a range, in no order. Where one hash has more names than a
+//! leaf has room for, the leaves that follow have the hash too, and are marked.
+
+mod insert;
+mod node;
+
+pub(super) use self::node::{LAST_BLOCK, Node};
+use super::{Block, DirBlocks, Entry, Found, Reader, Version};
+use crate::Result;
+
+/// The way to a leaf.
+struct Path {
+    /// The nodes from the root on.
+    steps: Vec<Step>,
+    /// The leaf.
+    leaf: u32,
+    /// The hashes of the leaf's names are from here to there.
+    low: u32,
+    high: u32,
+}
+
+/// A node on the way.
+struct Step {
+    index: u32,
+    node: Node,
+    /// The entry that the way takes.
+    at: usize,
+}
+
+impl<B: DirBlocks + ?Sized> Reader<'_, B> {
+    fn root(&self) -> Result<Node> {
+        if self.blocks.count() == 0 {
+            return self.format.wrong(0, "there is no such block");
+        }
+        Node::parse_root(self.format, self.format.block(self.blocks, 0)?)
+    }
+
+    /// The block that is behind an entry of the node `index`.
+    fn child(&self, index: u32, block: u32) -> Result<u32> {
+        match block > 0 && block < self.blocks.count() {
+            true => Ok(block),
+            false => self.format.wrong(index, "its index leads to a block that is not there"),
+        }
+    }
+
+    fn node(&self, index: u32, low: u32, high: u32) -> Result<Node> {
+        Node::parse(self.format, index, self.format.block(self.blocks, index)?, low, high)
+    }
+
+    fn hash(&self, root: &Node, name: &[u8]) -> Result<u32> {
+        match root.version(self.format) {
+            Some(version) => Ok(version.hash(name, &self.format.hash_seed)),
+            None => self.format.wrong(0, "its index (dx_root) is made with an unknown hash"),
+        }
+    }
+
+    pub(super) fn find_indexed(&self, name: &[u8]) -> Result<Option<Found>> {
+        let root = self.root()?;
+        let dots = root.dots(self.format)?;
+        let dot = dots.iter().find(|dot| dot.name == name);
+        if let Some((entry, offset)) = dot.map(|dot| (Entry::of(dot), dot.offset)) {
+            return Ok(Some(Found { entry, index: 0, block: Block::Root(root), offset }));
+        }
+        let hash = self.hash(&root, name)?;
+        let mut path = self.probe(root, hash)?;
+        for _ in 0..self.blocks.count() {
+            let index = path.leaf;
+            let leaf = self.format.leaf(self.blocks, index)?;
+            let found = leaf.find(self.format, name);
+            if let Some((entry, offset)) = found.map(|found| (Entry::of(&found), found.offset)) {
+                return Ok(Some(Found { entry, index, block: Block::Leaf(leaf), offset }));
+            }
+            if !self.advance(&mut path, hash)? {
+                return Ok(None);
+            }
+        }
+        self.format.wrong(0, "its index leads to more blocks than there are")
+    }
+
+    /// The way to the first leaf that can have names of a hash.
+    fn probe(&self, root: Node, hash: u32) -> Result<Path> {
+        let levels = root.levels();
+        let mut path = Path { steps: Vec::with_capacity(3), leaf: 0, low: 0, high: u32::MAX };
+        let (mut index, mut node) = (0, root);
+        loop {
+            let at = node.position(hash);
+            if at > 0 {
+                path.low = node.hash(at);
+            }
+            if at + 1 < node.count() {
+                path.high = node.hash(at + 1);
+            }
+            let next = self.child(index, node.block(at))?;
+            path.steps.push(Step { index, node, at });
+            if path.steps.len() > levels {
+                path.leaf = next;
+                return Ok(path);
+            }
+            node = self.node(next, path.low, path.high)?;
+            index = next;
+        }
+    }
+
+    /// Goes on to the next leaf, if that can have names of the same hash.
+    fn advance(&self, path: &mut Path, hash: u32) -> Result<bool> {
+        let levels = path.steps.len();
+        let more = |step: &Step| step.at + 1 < step.node.count();
+        let Some(last) = path.steps.iter().rposition(more) else { return Ok(false) };
+        path.steps.truncate(last + 1);
+        let Some(step) = path.steps.last_mut() else { return Ok(false) };
+        step.at += 1;
+        if step.node.hash(step.at) & !1 != hash {
+            return Ok(false);
+        }
+        let mut next = self.child(step.index, step.node.block(step.at))?;
+        while path.steps.len() < levels {
+            let node = self.node(next, 0, u32::MAX)?;
+            let first = self.child(next, node.block(0))?;
+            path.steps.push(Step { index: next, node, at: 0 });
+            next = first;
+        }
+        path.leaf = next;
+        Ok(true)
+    }
+
+    /// The root, and the leaves in the order of their blocks. Makes sure that
+    /// the tree leads to every block, and to each once.
+    pub(super) fn tree(&self) -> Result<(Node, Vec<u32>)> {
+        let root = self.root()?;
+        let mut seen = vec![false; self.blocks.count() as usize];
+        if let Some(first) = seen.first_mut() {
+            *first = true;
+        }
+        let mut level = Vec::new();
+        self.children(&root, 0, &mut seen, &mut level)?;
+        for _ in 0..root.levels() {
+            let mut below = Vec::new();
+            for index in level {
+                let node = self.node(index, 0, u32::MAX)?;
+                self.children(&node, index, &mut seen, &mut below)?;
+            }
+            level = below;
+        }
+        if let Some(index) = seen.iter().position(|seen| !seen) {
+            return self.format.wrong(index as u32, "the index does not lead to it");
+        }
+        level.sort_unstable();
+        Ok((root, level))
+    }
+
+    fn children(
+        &self,
+        node: &Node,
+        index: u32,
+        seen: &mut [bool],
+        into: &mut Vec<u32>,
+    ) -> Result<()> {
+        for block in node.blocks() {
+            let block = self.child(index, block)?;
+            match seen.get_mut(block as usize) {
+                Some(seen) if !*seen => *seen = true,
+                _ => return self.format.wrong(block, "the index leads to it twice"),
+            }
+            into.push(block);
+        }
+        Ok(())
+    }
+}
