@@ -128,23 +128,34 @@ pub(super) fn set_rec_len(format: &Format, raw: &mut [u8], offset: usize, rec_le
     }
 }
 
-/// The 16 bits cannot hold 65536. The lowest two, which are not needed, would
-/// stand for the highest of blocks that are larger still.
+/// 16 bits cannot hold 65536, the length of an entry that fills the largest
+/// block there is: 65535 stands for it, and formerly 0 did.
 pub(super) fn decode_rec_len(block_size: u32, stored: u16) -> usize {
-    if block_size < 1 << 16 {
-        return stored.into();
-    }
     match stored {
-        0 | 0xffff => block_size as usize,
-        _ => usize::from(stored & !3) | usize::from(stored & 3) << 16,
+        0 | 0xffff if block_size == 1 << 16 => 1 << 16,
+        _ => stored.into(),
     }
 }
 
 pub(super) fn encode_rec_len(block_size: u32, rec_len: usize) -> u16 {
-    match u16::try_from(rec_len) {
-        Ok(fits) => fits,
-        Err(_) if rec_len == block_size as usize && block_size == 1 << 16 => 0xffff,
-        Err(_) if rec_len == block_size as usize => 0,
-        Err(_) => (rec_len & 0xfffc) as u16 | (rec_len >> 16 & 3) as u16,
+    debug_assert!(rec_len <= block_size as usize);
+    u16::try_from(rec_len).unwrap_or(0xffff)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_beyond_16_bits_is_encoded() {
+        for block_size in [1 << 10, 1 << 15, 1 << 16] {
+            for rec_len in (12..=block_size as usize).step_by(4) {
+                let stored = encode_rec_len(block_size, rec_len);
+                assert_eq!(decode_rec_len(block_size, stored), rec_len, "{block_size}");
+            }
+        }
+        assert_eq!(encode_rec_len(1 << 16, 1 << 16), 0xffff);
+        assert_eq!(decode_rec_len(1 << 16, 0), 1 << 16);
+        assert_eq!(decode_rec_len(1 << 15, 0), 0);
     }
 }

@@ -8,6 +8,8 @@
 mod insert;
 mod node;
 
+use std::collections::HashSet;
+
 pub(super) use self::node::{LAST_BLOCK, Node};
 use super::{Block, DirBlocks, Entry, Found, Reader, Version};
 use crate::Result;
@@ -131,10 +133,7 @@ impl<B: DirBlocks + ?Sized> Reader<'_, B> {
     /// the tree leads to every block, and to each once.
     pub(super) fn tree(&self) -> Result<(Node, Vec<u32>)> {
         let root = self.root()?;
-        let mut seen = vec![false; self.blocks.count() as usize];
-        if let Some(first) = seen.first_mut() {
-            *first = true;
-        }
+        let mut seen = HashSet::from([0]);
         let mut level = Vec::new();
         self.children(&root, 0, &mut seen, &mut level)?;
         for _ in 0..root.levels() {
@@ -145,8 +144,10 @@ impl<B: DirBlocks + ?Sized> Reader<'_, B> {
             }
             level = below;
         }
-        if let Some(index) = seen.iter().position(|seen| !seen) {
-            return self.format.wrong(index as u32, "the index does not lead to it");
+        // All that were seen are there, so if it is as many, it is all.
+        let all = seen.len() == self.blocks.count() as usize;
+        if let Some(index) = (0..self.blocks.count()).find(|index| !all && !seen.contains(index)) {
+            return self.format.wrong(index, "the index does not lead to it");
         }
         level.sort_unstable();
         Ok((root, level))
@@ -156,14 +157,13 @@ impl<B: DirBlocks + ?Sized> Reader<'_, B> {
         &self,
         node: &Node,
         index: u32,
-        seen: &mut [bool],
+        seen: &mut HashSet<u32>,
         into: &mut Vec<u32>,
     ) -> Result<()> {
         for block in node.blocks() {
             let block = self.child(index, block)?;
-            match seen.get_mut(block as usize) {
-                Some(seen) if !*seen => *seen = true,
-                _ => return self.format.wrong(block, "the index leads to it twice"),
+            if !seen.insert(block) {
+                return self.format.wrong(block, "the index leads to it twice");
             }
             into.push(block);
         }

@@ -195,7 +195,11 @@ impl Node {
     /// The hash that the tree of this `dx_root` is made with. Whether it is one
     /// of signed bytes is the filesystem's to tell.
     pub fn version(&self, format: &Format) -> Option<Version> {
-        Version::new(self.info(4) + if format.hash_version < 3 { 0 } else { 3 })
+        match format.hash_version {
+            0..3 => Version::new(self.info(4)),
+            3..6 => Version::new(self.info(4).saturating_add(3)),
+            _ => None,
+        }
     }
 
     /// How many levels of `dx_node`s are below this `dx_root`.

@@ -97,9 +97,9 @@ fn assert_clean(image: &Path, context: &str) {
 }
 
 /// Makes a directory of this many names in a filesystem that mke2fs makes with
-/// these options, and `requests` to debugfs change. Tells the tree's levels, and the
+/// these options, and tune2fs or debugfs change. Tells the tree's levels, and the
 /// hash.
-fn check(options: &str, requests: &str, count: usize, longest: usize) -> (u8, u8) {
+fn check(options: &str, change: &str, count: usize, longest: usize) -> (u8, u8) {
     let context = format!("mke2fs {options}, {count} names");
     let block_size: usize =
         options.split_once("-b ").unwrap().1.split(' ').next().unwrap().parse().unwrap();
@@ -126,8 +126,10 @@ fn check(options: &str, requests: &str, count: usize, longest: usize) -> (u8, u8
     let image = path.to_str().unwrap();
     arguments.extend(["-q", "-F", "-d", tree.to_str().unwrap(), image]);
     assert!(run("mke2fs", &arguments).status.success(), "{context}");
-    if !requests.is_empty() {
-        assert!(run("debugfs", &["-w", "-R", requests, image]).status.success());
+    if change.starts_with("hash_alg") {
+        assert!(run("tune2fs", &["-E", change, image]).status.success());
+    } else if !change.is_empty() {
+        assert!(run("debugfs", &["-w", "-R", change, image]).status.success());
     }
     assert_clean(&path, &context);
 
@@ -273,8 +275,8 @@ fn e2fsck_agrees_with_hash_trees() {
         check("-t ext4 -b 4096", "", 100_000, 60),
         check("-t ext4 -b 4096 -O ^metadata_csum", "", 20_000, 60),
         check("-t ext4 -b 1024 -O metadata_csum", "", 20_000, 60),
-        check("-t ext4 -b 2048 -O metadata_csum", "set_super_value def_hash_version 2", 20_000, 90),
-        check("-t ext2 -b 1024 -O dir_index", "set_super_value def_hash_version 0", 20_000, 60),
+        check("-t ext4 -b 2048 -O metadata_csum", "hash_alg=tea", 20_000, 90),
+        check("-t ext2 -b 1024 -O dir_index", "hash_alg=legacy", 20_000, 60),
         check("-t ext3 -b 1024 -O ^filetype", "set_super_value flags 2", 20_000, 60),
         check("-t ext4 -b 65536", "set_super_value flags 2", 20_000, 60),
         check("-t ext4 -b 65536 -O ^metadata_csum", "", 20_000, 60),
