@@ -202,6 +202,30 @@ pub enum Error {
         /// `map`, `count` or `grow`.
         operation: &'static str,
     },
+    /// The journal is not as it must be.
+    #[error(
+        "the journal is damaged at its block {block}: {reason}; repair the filesystem with e2fsck"
+    )]
+    Journal {
+        /// The block, counted from the journal's beginning.
+        block: u32,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The journal has a feature that stands in the way of replaying it.
+    #[error("cannot replay the journal: it has the feature {feature}{reason}")]
+    JournalFeature {
+        /// The feature's name as dumpe2fs prints it.
+        feature: String,
+        /// Why, or what to do; begins with punctuation.
+        reason: &'static str,
+    },
+    /// The journal is not in the filesystem.
+    #[error(
+        "cannot replay the journal: it is on another device; attach that and mount the \
+         filesystem once, or run e2fsck on it"
+    )]
+    ExternalJournal,
     /// Deleted files that were still open wait for their removal.
     #[error(
         "cannot grow the filesystem: deleted files wait for their removal (orphan_present, or a \

@@ -58,6 +58,7 @@ pub(crate) enum Operation {
     Map,
     Count,
     Grow,
+    Recover,
 }
 
 impl Operation {
@@ -66,6 +67,7 @@ impl Operation {
             Operation::Map => "map",
             Operation::Count => "count",
             Operation::Grow => "grow",
+            Operation::Recover => "replay the journal of",
         }
     }
 }
@@ -260,7 +262,7 @@ impl Features {
                 None => return refuse(name, ", which is unknown"),
                 Some(feature) => {
                     let support = match operation {
-                        Operation::Map | Operation::Count => feature.map,
+                        Operation::Map | Operation::Count | Operation::Recover => feature.map,
                         Operation::Grow => feature.grow,
                     };
                     if let No(reason) = support {

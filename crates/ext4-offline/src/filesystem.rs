@@ -23,11 +23,19 @@ pub(crate) struct Filesystem {
 impl Filesystem {
     /// Reads and checks what is needed for `operation`.
     pub fn open(storage: &dyn ReadAt, operation: Operation) -> Result<Self> {
-        let superblock = Superblock::read(storage)?;
-        superblock.features().check(operation)?;
-        if superblock.features().needs_recovery() {
+        let filesystem = Filesystem::open_unchecked(storage, operation)?;
+        if filesystem.superblock.features().needs_recovery() {
             return Err(Error::NeedsRecovery { operation: operation.verb() });
         }
+        filesystem.check_descriptors()?;
+        Ok(filesystem)
+    }
+
+    /// Reads the superblock and all descriptors, and checks the superblock
+    /// only: what the descriptors say is settled when the journal was replayed.
+    pub fn open_unchecked(storage: &dyn ReadAt, operation: Operation) -> Result<Self> {
+        let superblock = Superblock::read(storage)?;
+        superblock.features().check(operation)?;
         let geometry = Geometry::of(&superblock)?;
         if geometry.bytes() > storage.size() {
             let (filesystem, storage) = (geometry.bytes(), storage.size());
@@ -35,9 +43,7 @@ impl Filesystem {
         }
         let checksums = Checksums::of(&superblock);
         let descriptors = read_descriptors(storage, &geometry)?;
-        let filesystem = Filesystem { superblock, geometry, checksums, descriptors };
-        filesystem.check_descriptors()?;
-        Ok(filesystem)
+        Ok(Filesystem { superblock, geometry, checksums, descriptors })
     }
 
     /// Every descriptor's checksum, and that its tables lie in the filesystem
@@ -47,12 +53,7 @@ impl Filesystem {
         let mut tables = Vec::with_capacity(geometry.groups as usize * 3);
         for group in 0..geometry.groups {
             let descriptor = self.descriptors.get(group);
-            if let Some(computed) = self.checksums.descriptor(group, descriptor.as_bytes()) {
-                let stored = descriptor.bg_checksum();
-                if stored != computed {
-                    return Err(Error::DescriptorChecksum { group, stored, computed });
-                }
-            }
+            self.check_descriptor_checksum(group)?;
             for (field, blocks) in bitmap::own_metadata(geometry, &descriptor) {
                 let wrong =
                     |reason| Err(Error::Descriptor { group, field, value: blocks.start, reason });
@@ -83,6 +84,18 @@ impl Filesystem {
             }
         }
         Ok(())
+    }
+
+    /// Errors if a descriptor has a checksum and it does not match.
+    pub fn check_descriptor_checksum(&self, group: u32) -> Result<()> {
+        let descriptor = self.descriptors.get(group);
+        let stored = descriptor.bg_checksum();
+        match self.checksums.descriptor(group, descriptor.as_bytes()) {
+            Some(computed) if computed != stored => {
+                Err(Error::DescriptorChecksum { group, stored, computed })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn flag(&self, descriptor: &GroupDescriptor, flag: u16) -> bool {

@@ -1,6 +1,7 @@
 //! What no library does on an unmounted ext4 filesystem.
 //!
 //! - [`inspect`] tells what a filesystem is,
+//! - [`replay_journal`] brings it up to date if it was not unmounted,
 //! - [`grow`] enlarges it to fill its partition,
 //! - [`recount`] corrects its counts of free blocks and inodes,
 //! - [`check`] makes sure that its bitmaps tell the truth about its files,
@@ -34,6 +35,7 @@ mod inspect;
 mod map;
 mod orphans;
 mod recount;
+mod recover;
 mod source;
 mod superblock;
 mod used;
@@ -47,5 +49,6 @@ pub use grow::{Grown, grow, grow_lazily};
 pub use inspect::{Info, Kind, inspect};
 pub use orphans::settle_orphans;
 pub use recount::recount;
+pub use recover::{Replayed, replay_journal};
 pub use superblock::Superblock;
 pub use used::used_extents;

@@ -120,6 +120,10 @@ impl Superblock {
         s_feature_ro_compat / set_s_feature_ro_compat: u32 = 0x64;
         /// Descriptor blocks reserved for growing, after those in use.
         s_reserved_gdt_blocks / set_s_reserved_gdt_blocks: u16 = 0xce;
+        /// The inode that is the journal; 0: it is elsewhere, or there is none.
+        s_journal_inum: u32 = 0xe0;
+        /// The device with the journal, if that is elsewhere.
+        s_journal_dev: u32 = 0xe4;
         /// First inode of the list of orphans.
         s_last_orphan: u32 = 0xe8;
         /// Size of a group descriptor in bytes (`64bit`).
@@ -154,6 +158,11 @@ impl Superblock {
     /// The filesystem's UUID.
     pub fn s_uuid(&self) -> [u8; 16] {
         self.bytes::<0x68, 16>()
+    }
+
+    /// The UUID of the journal, if that is on another device; else zeros.
+    pub fn s_journal_uuid(&self) -> [u8; 16] {
+        self.bytes::<0xd0, 16>()
     }
 
     /// The label, as it is: up to 16 bytes, padded with zeros.
@@ -199,6 +208,11 @@ impl Superblock {
             return Err(Error::NotExt { magic: 0 });
         }
         storage.read_at(OFFSET, &mut raw)?;
+        Superblock::parse(raw)
+    }
+
+    /// Takes and checks a superblock's bytes.
+    pub(crate) fn parse(raw: [u8; SIZE]) -> Result<Self> {
         let superblock = Superblock { raw };
         match superblock.s_magic() {
             MAGIC => {}
