@@ -1,6 +1,8 @@
 //! Filesystems made by mke2fs, and e2fsprogs to judge what became of them.
 #![allow(dead_code, missing_docs)]
 
+pub mod journal;
+
 use std::{
     collections::BTreeMap,
     fs,

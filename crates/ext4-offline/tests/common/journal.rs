@@ -1,0 +1,344 @@
+//! Journals written block by block, in every format that there is, and e2fsck
+//! to replay them.
+
+use std::{fs, os::unix::fs::FileExt, path::Path};
+
+use crc::{CRC_32_MPEG_2, Crc};
+
+use super::*;
+
+pub const MAGIC: u32 = 0xc03b_3998;
+
+/// How the blocks of a log are protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Csum {
+    None,
+    V1,
+    V2,
+    V3,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Format {
+    /// Of the journal's superblock.
+    pub version_1: bool,
+    pub bits64: bool,
+    pub csum: Csum,
+    pub async_commit: bool,
+    /// Blocks of the fast commit area; 0 without that feature.
+    pub fast_commit: u32,
+}
+
+impl Format {
+    pub fn new(csum: Csum, bits64: bool) -> Self {
+        Format { version_1: false, bits64, csum, async_commit: false, fast_commit: 0 }
+    }
+
+    /// All formats that the kernel and debugfs write.
+    pub fn all() -> Vec<Format> {
+        let mut all = vec![Format { version_1: true, ..Format::new(Csum::None, false) }];
+        for csum in [Csum::None, Csum::V1, Csum::V2, Csum::V3] {
+            for bits64 in [false, true] {
+                for async_commit in [false, true] {
+                    all.push(Format { async_commit, ..Format::new(csum, bits64) });
+                }
+            }
+        }
+        all
+    }
+
+    fn strong(&self) -> bool {
+        matches!(self.csum, Csum::V2 | Csum::V3)
+    }
+}
+
+/// Where a transaction put its blocks, in the journal.
+#[derive(Debug, Default, Clone)]
+pub struct Written {
+    pub descriptors: Vec<u32>,
+    pub data: Vec<u32>,
+    pub revokes: Vec<u32>,
+    pub commit: Option<u32>,
+}
+
+/// A journal that is being written.
+pub struct Journal {
+    file: fs::File,
+    pub format: Format,
+    pub block_size: usize,
+    /// The filesystem's blocks that are the journal's.
+    pub blocks: Vec<u64>,
+    pub superblock: Vec<u8>,
+    seed: u32,
+    pub at: u32,
+    pub sequence: u32,
+    pub time: u64,
+}
+
+pub fn raw_crc32c(seed: u32, bytes: &[u8]) -> u32 {
+    !crc32c::crc32c_append(!seed, bytes)
+}
+
+pub fn put(bytes: &mut [u8], at: usize, value: u32) {
+    bytes[at..at + 4].copy_from_slice(&value.to_be_bytes());
+}
+
+pub fn get(bytes: &[u8], at: usize) -> u32 {
+    u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap())
+}
+
+/// The filesystem's blocks that are the journal's, as debugfs finds them.
+pub fn journal_blocks(image: &Path) -> Vec<u64> {
+    let dir = TempDir::with_prefix("ext4-offline-bmap-").unwrap();
+    let commands = dir.path().join("commands");
+    let lines: String = (0..1024).map(|block| format!("bmap <8> {block}\n")).collect();
+    fs::write(&commands, lines).unwrap();
+    let text = output_of("debugfs", &["-f", commands.to_str().unwrap(), image.to_str().unwrap()]);
+    let blocks: Vec<u64> = text
+        .lines()
+        .filter(|line| !line.starts_with("debugfs"))
+        .map(|line| line.trim().parse().unwrap())
+        .collect();
+    assert_eq!(blocks.len(), 1024, "{text}");
+    blocks
+}
+
+impl Journal {
+    /// Begins a log at a block of the journal (of 1024 blocks).
+    pub fn begin(image: &Path, blocks: &[u64], format: Format, start: u32, sequence: u32) -> Self {
+        output_of("debugfs", &["-w", "-R", "feature needs_recovery", image.to_str().unwrap()]);
+        let file = fs::OpenOptions::new().read(true).write(true).open(image).unwrap();
+        let block_size = geometry(image).block_size as usize;
+        let mut superblock = vec![0; 1024];
+        put(&mut superblock, 0, MAGIC);
+        put(&mut superblock, 4, if format.version_1 { 3 } else { 4 });
+        put(&mut superblock, 0xc, block_size as u32);
+        put(&mut superblock, 0x10, blocks.len() as u32);
+        put(&mut superblock, 0x14, 1);
+        put(&mut superblock, 0x18, sequence);
+        put(&mut superblock, 0x1c, start);
+        if !format.version_1 {
+            put(&mut superblock, 0x24, (format.csum == Csum::V1).into());
+            let incompat = [
+                (1, true),
+                (2, format.bits64),
+                (4, format.async_commit),
+                (8, format.csum == Csum::V2),
+                (16, format.csum == Csum::V3),
+                (32, format.fast_commit > 0),
+            ];
+            let bits = incompat.iter().map(|&(bit, set)| if set { bit } else { 0 }).sum();
+            put(&mut superblock, 0x28, bits);
+            superblock[0x30..0x40].copy_from_slice(b"a journal's UUID");
+            put(&mut superblock, 0x40, 1);
+            put(&mut superblock, 0x54, format.fast_commit);
+        }
+        if format.strong() {
+            superblock[0x50] = 4;
+        }
+        let seed = raw_crc32c(!0, &superblock[0x30..0x40]);
+        let blocks = blocks.to_vec();
+        let journal = Journal {
+            file,
+            format,
+            block_size,
+            blocks,
+            superblock,
+            seed,
+            at: start,
+            sequence,
+            time: 1_700_000_000,
+        };
+        journal.write_superblock();
+        journal
+    }
+
+    pub fn write_superblock(&self) {
+        let mut superblock = self.superblock.clone();
+        put(&mut superblock, 0xfc, 0);
+        if self.format.strong() {
+            let checksum = raw_crc32c(!0, &superblock);
+            put(&mut superblock, 0xfc, checksum);
+        }
+        self.file.write_all_at(&superblock, self.blocks[0] * self.block_size as u64).unwrap();
+    }
+
+    /// The block after the log's last.
+    pub fn last(&self) -> u32 {
+        self.blocks.len() as u32 - self.format.fast_commit
+    }
+
+    pub fn write(&self, at: u32, block: &[u8]) {
+        assert_eq!(block.len(), self.block_size);
+        self.file.write_all_at(block, self.blocks[at as usize] * self.block_size as u64).unwrap();
+    }
+
+    pub fn read(&self, at: u32) -> Vec<u8> {
+        let mut block = vec![0; self.block_size];
+        let offset = self.blocks[at as usize] * self.block_size as u64;
+        self.file.read_exact_at(&mut block, offset).unwrap();
+        block
+    }
+
+    /// Changes one byte of a block of the journal.
+    pub fn flip(&self, at: u32, byte: usize) {
+        let mut block = self.read(at);
+        block[byte] ^= 0x41;
+        self.write(at, &block);
+    }
+
+    fn next(&mut self) -> u32 {
+        let at = self.at;
+        self.at = if at + 1 == self.last() { 1 } else { at + 1 };
+        at
+    }
+
+    fn header(&self, kind: u32) -> Vec<u8> {
+        let mut block = vec![0; self.block_size];
+        put(&mut block, 0, MAGIC);
+        put(&mut block, 4, kind);
+        put(&mut block, 8, self.sequence);
+        block
+    }
+
+    fn seal(&self, block: &mut [u8], at: usize) {
+        if self.format.strong() {
+            put(block, at, 0);
+            let checksum = raw_crc32c(self.seed, block);
+            put(block, at, checksum);
+        }
+    }
+
+    /// Writes a transaction: revoke blocks, blocks, and if wanted the commit.
+    pub fn transaction(
+        &mut self,
+        blocks: &[(u64, Vec<u8>)],
+        revokes: &[u64],
+        commit: bool,
+    ) -> Written {
+        let mut written = Written::default();
+        let mut v1 = !0u32;
+        let crc: Crc<u32> = Crc::<u32>::new(&CRC_32_MPEG_2);
+        let mut sum = |block: &[u8]| {
+            let mut digest = crc.digest_with_initial(v1);
+            digest.update(block);
+            v1 = digest.finalize();
+        };
+        let tail = if self.format.strong() { 4 } else { 0 };
+        let width = if self.format.bits64 { 8 } else { 4 };
+        for part in revokes.chunks((self.block_size - 16 - tail) / width) {
+            let mut block = self.header(5);
+            put(&mut block, 12, (16 + part.len() * width) as u32);
+            for (index, revoked) in part.iter().enumerate() {
+                let bytes = revoked.to_be_bytes();
+                block[16 + index * width..][..width].copy_from_slice(&bytes[8 - width..]);
+            }
+            let end = self.block_size - 4;
+            self.seal(&mut block, end);
+            let at = self.next();
+            self.write(at, &block);
+            written.revokes.push(at);
+        }
+        let size = match (self.format.csum, self.format.bits64) {
+            (Csum::V3, _) => 16,
+            (Csum::V2, false) => 10,
+            (Csum::V2, true) => 14,
+            (_, false) => 8,
+            (_, true) => 12,
+        };
+        // The first tag is followed by a UUID.
+        for part in blocks.chunks((self.block_size - 12 - 16 - tail) / size) {
+            let mut descriptor = self.header(1);
+            let descriptor_at = self.next();
+            let mut datas = Vec::new();
+            let mut tag = 12;
+            for (index, (target, contents)) in part.iter().enumerate() {
+                let mut data = contents.clone();
+                let mut flags = 0u32;
+                if get(&data, 0) == MAGIC {
+                    put(&mut data, 0, 0);
+                    flags |= 1;
+                }
+                flags |= if index > 0 { 2 } else { 0 };
+                flags |= if index + 1 == part.len() { 8 } else { 0 };
+                let checksum =
+                    raw_crc32c(raw_crc32c(self.seed, &self.sequence.to_be_bytes()), &data);
+                put(&mut descriptor, tag, *target as u32);
+                if self.format.csum == Csum::V3 {
+                    put(&mut descriptor, tag + 4, flags);
+                    put(&mut descriptor, tag + 12, checksum);
+                } else {
+                    let low = if self.format.csum == Csum::V2 { checksum << 16 } else { 0 };
+                    put(&mut descriptor, tag + 4, low | flags);
+                }
+                if self.format.bits64 {
+                    put(&mut descriptor, tag + 8, (target >> 32) as u32);
+                }
+                tag += size + if index == 0 { 16 } else { 0 };
+                datas.push(data);
+            }
+            let end = self.block_size - 4;
+            self.seal(&mut descriptor, end);
+            self.write(descriptor_at, &descriptor);
+            written.descriptors.push(descriptor_at);
+            sum(&descriptor);
+            for data in datas {
+                let at = self.next();
+                self.write(at, &data);
+                written.data.push(at);
+                sum(&data);
+            }
+        }
+        if commit {
+            let mut block = self.header(2);
+            if self.format.csum == Csum::V1 {
+                block[12] = 1;
+                block[13] = 4;
+                put(&mut block, 16, v1);
+            }
+            block[0x30..0x38].copy_from_slice(&self.time.to_be_bytes());
+            self.seal(&mut block, 16);
+            let at = self.next();
+            self.write(at, &block);
+            written.commit = Some(at);
+            self.sequence = self.sequence.wrapping_add(1);
+            self.time += 5;
+        }
+        written
+    }
+}
+
+/// Lets e2fsck replay the journal and do no more. Tells whether it is content.
+pub fn e2fsck_replays(image: &Path) -> (bool, String) {
+    let output = run("e2fsck", &["-y", "-E", "journal_only", image.to_str().unwrap()]);
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let content = text.lines().all(|line| {
+        line.is_empty() || line.starts_with("e2fsck 1.") || line.ends_with(": recovering journal")
+    });
+    (content && matches!(output.status.code(), Some(0 | 1)), text)
+}
+
+/// Panics if two images differ in anything but what e2fsck alone writes into
+/// the superblock: times, its count of KiB written, and so the checksum.
+pub fn assert_same(ours: &Path, theirs: &Path, context: &str) {
+    let (mut ours, mut theirs) = (fs::read(ours).unwrap(), fs::read(theirs).unwrap());
+    assert_eq!(ours.len(), theirs.len(), "{context}");
+    for image in [&mut ours, &mut theirs] {
+        for range in [0x30..0x34, 0x178..0x180, 0x274..0x275, 0x3fc..0x400] {
+            image[1024 + range.start..1024 + range.end].fill(0);
+        }
+    }
+    if ours != theirs {
+        let different: Vec<usize> = (0..ours.len()).filter(|&i| ours[i] != theirs[i]).collect();
+        let shown: Vec<String> = different
+            .iter()
+            .take(16)
+            .map(|&i| format!("{i:#x}: {:02x} {:02x}", ours[i], theirs[i]))
+            .collect();
+        panic!("{context}: {} bytes differ, ours and theirs: {shown:?}", different.len());
+    }
+}
