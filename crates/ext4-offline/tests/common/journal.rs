@@ -1,7 +1,7 @@
 //! Journals written block by block, in every format that there is, and e2fsck
 //! to replay them.
 
-use std::{fs, os::unix::fs::FileExt, path::Path};
+use std::{fs, path::Path};
 
 use crc::{CRC_32_MPEG_2, Crc};
 
@@ -63,7 +63,8 @@ pub struct Written {
 
 /// A journal that is being written.
 pub struct Journal {
-    file: fs::File,
+    /// The whole image.
+    pub image: Vec<u8>,
     pub format: Format,
     pub block_size: usize,
     /// The filesystem's blocks that are the journal's.
@@ -103,12 +104,18 @@ pub fn journal_blocks(image: &Path) -> Vec<u64> {
     blocks
 }
 
+/// Sets or clears features of a filesystem, and no more.
+pub fn set_features(image: &Path, features: &str) {
+    let request = format!("feature {features}");
+    output_of("debugfs", &["-w", "-R", &request, image.to_str().unwrap()]);
+}
+
 impl Journal {
     /// Begins a log at a block of the journal (of 1024 blocks).
-    pub fn begin(image: &Path, blocks: &[u64], format: Format, start: u32, sequence: u32) -> Self {
-        output_of("debugfs", &["-w", "-R", "feature needs_recovery", image.to_str().unwrap()]);
-        let file = fs::OpenOptions::new().read(true).write(true).open(image).unwrap();
-        let block_size = geometry(image).block_size as usize;
+    ///
+    /// The filesystem must have the feature `needs_recovery`.
+    pub fn begin(image: &[u8], blocks: &[u64], format: Format, start: u32, sequence: u32) -> Self {
+        let block_size = 1024 << image[1024 + 0x18];
         let mut superblock = vec![0; 1024];
         put(&mut superblock, 0, MAGIC);
         put(&mut superblock, 4, if format.version_1 { 3 } else { 4 });
@@ -138,8 +145,8 @@ impl Journal {
         }
         let seed = raw_crc32c(!0, &superblock[0x30..0x40]);
         let blocks = blocks.to_vec();
-        let journal = Journal {
-            file,
+        let mut journal = Journal {
+            image: image.to_vec(),
             format,
             block_size,
             blocks,
@@ -153,14 +160,21 @@ impl Journal {
         journal
     }
 
-    pub fn write_superblock(&self) {
+    pub fn write_superblock(&mut self) {
         let mut superblock = self.superblock.clone();
         put(&mut superblock, 0xfc, 0);
         if self.format.strong() {
             let checksum = raw_crc32c(!0, &superblock);
             put(&mut superblock, 0xfc, checksum);
         }
-        self.file.write_all_at(&superblock, self.blocks[0] * self.block_size as u64).unwrap();
+        let place = self.place(0);
+        self.image[place][..1024].copy_from_slice(&superblock);
+    }
+
+    /// Where a block of the journal is in the image.
+    fn place(&self, at: u32) -> std::ops::Range<usize> {
+        let start = self.blocks[at as usize] as usize * self.block_size;
+        start..start + self.block_size
     }
 
     /// The block after the log's last.
@@ -168,23 +182,15 @@ impl Journal {
         self.blocks.len() as u32 - self.format.fast_commit
     }
 
-    pub fn write(&self, at: u32, block: &[u8]) {
-        assert_eq!(block.len(), self.block_size);
-        self.file.write_all_at(block, self.blocks[at as usize] * self.block_size as u64).unwrap();
-    }
-
-    pub fn read(&self, at: u32) -> Vec<u8> {
-        let mut block = vec![0; self.block_size];
-        let offset = self.blocks[at as usize] * self.block_size as u64;
-        self.file.read_exact_at(&mut block, offset).unwrap();
-        block
+    pub fn write(&mut self, at: u32, block: &[u8]) {
+        let place = self.place(at);
+        self.image[place].copy_from_slice(block);
     }
 
     /// Changes one byte of a block of the journal.
-    pub fn flip(&self, at: u32, byte: usize) {
-        let mut block = self.read(at);
-        block[byte] ^= 0x41;
-        self.write(at, &block);
+    pub fn flip(&mut self, at: u32, byte: usize) {
+        let place = self.place(at);
+        self.image[place][byte] ^= 0x41;
     }
 
     fn next(&mut self) -> u32 {
@@ -308,9 +314,20 @@ impl Journal {
     }
 }
 
-/// Lets e2fsck replay the journal and do no more. Tells whether it is content.
-pub fn e2fsck_replays(image: &Path) -> (bool, String) {
-    let output = run("e2fsck", &["-y", "-E", "journal_only", image.to_str().unwrap()]);
+/// A directory in memory, where there is one: e2fsck waits for the disk.
+pub fn scratch() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let parent = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+    TempDir::with_prefix_in("ext4-offline-", parent).unwrap()
+}
+
+/// Lets e2fsck replay the journal and do no more. Tells whether it is content,
+/// what it says, and what comes of the image.
+pub fn e2fsck_replays(image: &[u8]) -> (bool, String, Vec<u8>) {
+    let dir = scratch();
+    let path = dir.path().join("image");
+    fs::write(&path, image).unwrap();
+    let output = run("e2fsck", &["-y", "-E", "journal_only", path.to_str().unwrap()]);
     let text = format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),
@@ -319,26 +336,33 @@ pub fn e2fsck_replays(image: &Path) -> (bool, String) {
     let content = text.lines().all(|line| {
         line.is_empty() || line.starts_with("e2fsck 1.") || line.ends_with(": recovering journal")
     });
-    (content && matches!(output.status.code(), Some(0 | 1)), text)
+    let content = content && matches!(output.status.code(), Some(0 | 1));
+    (content, text, fs::read(&path).unwrap())
 }
 
-/// Panics if two images differ in anything but what e2fsck alone writes into
-/// the superblock: times, its count of KiB written, and so the checksum.
-pub fn assert_same(ours: &Path, theirs: &Path, context: &str) {
-    let (mut ours, mut theirs) = (fs::read(ours).unwrap(), fs::read(theirs).unwrap());
-    assert_eq!(ours.len(), theirs.len(), "{context}");
-    for image in [&mut ours, &mut theirs] {
-        for range in [0x30..0x34, 0x178..0x180, 0x274..0x275, 0x3fc..0x400] {
-            image[1024 + range.start..1024 + range.end].fill(0);
-        }
-    }
-    if ours != theirs {
-        let different: Vec<usize> = (0..ours.len()).filter(|&i| ours[i] != theirs[i]).collect();
-        let shown: Vec<String> = different
-            .iter()
-            .take(16)
-            .map(|&i| format!("{i:#x}: {:02x} {:02x}", ours[i], theirs[i]))
-            .collect();
-        panic!("{context}: {} bytes differ, ours and theirs: {shown:?}", different.len());
-    }
+/// The first bytes in which two images differ, other than by what e2fsck alone
+/// writes into the superblock: times, its count of KiB written, and so the
+/// checksum.
+pub fn differences(ours: &[u8], theirs: &[u8]) -> Vec<String> {
+    assert_eq!(ours.len(), theirs.len());
+    let only_theirs = [0x30..0x34, 0x178..0x180, 0x274..0x275, 0x3fc..0x400];
+    let is_only_theirs =
+        |at: usize| at >= 1024 && only_theirs.iter().any(|range| range.contains(&(at - 1024)));
+    let pairs = ours.chunks(4096).zip(theirs.chunks(4096)).enumerate();
+    pairs
+        .filter(|(_, (ours, theirs))| ours != theirs)
+        .flat_map(|(chunk, (ours, theirs))| {
+            let differ = (0..ours.len()).filter(|&i| ours[i] != theirs[i]);
+            differ.map(move |i| (chunk * 4096 + i, ours[i], theirs[i]))
+        })
+        .filter(|&(at, ..)| !is_only_theirs(at))
+        .take(16)
+        .map(|(at, ours, theirs)| format!("{at:#x}: {ours:02x} {theirs:02x}"))
+        .collect()
+}
+
+/// Panics if two images [differ](differences).
+pub fn assert_same(ours: &[u8], theirs: &[u8], context: &str) {
+    let differences = differences(ours, theirs);
+    assert!(differences.is_empty(), "{context}: ours and theirs differ: {differences:?}");
 }
