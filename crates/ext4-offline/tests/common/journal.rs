@@ -90,9 +90,14 @@ pub fn get(bytes: &[u8], at: usize) -> u32 {
 
 /// The filesystem's blocks that are the journal's, as debugfs finds them.
 pub fn journal_blocks(image: &Path) -> Vec<u64> {
+    journal_blocks_of(image, 1024)
+}
+
+/// The same, of a journal of so many blocks.
+pub fn journal_blocks_of(image: &Path, count: usize) -> Vec<u64> {
     let dir = TempDir::with_prefix("ext4-offline-bmap-").unwrap();
     let commands = dir.path().join("commands");
-    let lines: String = (0..1024).map(|block| format!("bmap <8> {block}\n")).collect();
+    let lines: String = (0..count).map(|block| format!("bmap <8> {block}\n")).collect();
     fs::write(&commands, lines).unwrap();
     let text = output_of("debugfs", &["-f", commands.to_str().unwrap(), image.to_str().unwrap()]);
     let blocks: Vec<u64> = text
@@ -100,7 +105,7 @@ pub fn journal_blocks(image: &Path) -> Vec<u64> {
         .filter(|line| !line.starts_with("debugfs"))
         .map(|line| line.trim().parse().unwrap())
         .collect();
-    assert_eq!(blocks.len(), 1024, "{text}");
+    assert_eq!(blocks.len(), count, "{text}");
     blocks
 }
 

@@ -1,0 +1,285 @@
+//! Journals of filesystems that were copied while the kernel had them mounted,
+//! replayed by this crate, the kernel and e2fsck. Needs root and loop devices;
+//! says so where they are missing, and checks nothing then.
+#![allow(missing_docs)]
+
+mod common;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use block_io::Memory;
+use common::{journal::*, *};
+use ext4_offline::{Error, Replayed, recount, replay_journal, settle_orphans};
+
+/// A mount that ends with the test.
+struct Mounted(PathBuf);
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        run("umount", &[self.0.to_str().unwrap()]);
+    }
+}
+
+fn mount(image: &Path, options: &str) -> Option<Mounted> {
+    let point = image.with_extension("mounted");
+    fs::create_dir_all(&point).unwrap();
+    let options = format!("loop,{options}");
+    let mounted = run("mount", &["-o", &options, image.to_str().unwrap(), point.to_str().unwrap()]);
+    if !mounted.status.success() {
+        let why = String::from_utf8_lossy(&mounted.stderr).into_owned();
+        eprintln!("NOT CHECKED: mount -o {options} failed, so the kernel was not asked: {why}");
+        return None;
+    }
+    Some(Mounted(point))
+}
+
+fn is_root() -> bool {
+    let root = run("id", &["-u"]).stdout.trim_ascii() == b"0";
+    if !root {
+        eprintln!("NOT CHECKED: mounting needs root, so the kernel was not asked");
+    }
+    root
+}
+
+/// An image in memory, where syncing costs nothing.
+fn make(arguments: &str, size: u64) -> Image {
+    let made = Image::make(arguments, size);
+    let dir = scratch();
+    let path = dir.path().join("image");
+    fs::copy(&made.path, &path).unwrap();
+    Image { dir, path }
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) {
+    let mut file = fs::File::create(path).unwrap();
+    file.write_all(bytes).unwrap();
+    file.sync_all().unwrap();
+}
+
+/// A block of a file that has to be escaped where data is journaled.
+fn looks_like_a_journal(number: usize) -> Vec<u8> {
+    let mut bytes = vec![number as u8; 9000];
+    for block in bytes.chunks_mut(1024) {
+        put(block, 0, MAGIC);
+    }
+    bytes
+}
+
+/// Writes, renames and removes files and directories, and copies the image now
+/// and then.
+fn work(image: &Path, point: &Path, rounds: usize) -> Vec<Vec<u8>> {
+    let mut copies = Vec::new();
+    for number in 0..rounds {
+        let directory = point.join(format!("new-{}", number % 7));
+        fs::create_dir_all(&directory).unwrap();
+        for file in 0..4 {
+            write_synced(&directory.join(format!("{file}")), &looks_like_a_journal(number + file));
+        }
+        let moved = point.join(format!("moved-{number}"));
+        fs::rename(directory.join("0"), &moved).unwrap();
+        write_synced(&point.join("again"), &vec![number as u8; 100 * number]);
+        if number % 3 == 2 {
+            fs::remove_dir_all(&directory).unwrap();
+            fs::remove_file(&moved).unwrap();
+        }
+        fs::File::open(point).unwrap().sync_all().unwrap();
+        if number % 5 == 4 || number < 2 {
+            copies.push(fs::read(image).unwrap());
+        }
+    }
+    copies
+}
+
+/// Replays in memory, and corrects the counts.
+fn replay(image: Vec<u8>) -> Result<(Replayed, Vec<u8>, Vec<u8>), Error> {
+    let storage = Memory::new(image);
+    let replayed = replay_journal(&storage)?;
+    let bytes = storage.into_bytes();
+    let storage = Memory::new(bytes.clone());
+    recount(&storage)?;
+    settle_orphans(&storage)?;
+    Ok((replayed, bytes, storage.into_bytes()))
+}
+
+/// What a filesystem holds after the kernel replayed its journal.
+///
+/// A read-only mount does not do: it makes the loop device read-only as well.
+fn kernel_contents(dir: &Path, image: &[u8]) -> BTreeMap<PathBuf, Vec<u8>> {
+    let path = dir.join("kernel");
+    fs::write(&path, image).unwrap();
+    drop(mount(&path, "noatime").expect("the kernel does not mount the copy"));
+    let text = output_of("dumpe2fs", &["-h", path.to_str().unwrap()]);
+    assert!(!text.contains("needs_recovery"), "{text}");
+    contents(&path)
+}
+
+/// Replays a copy three ways.
+fn compare(dir: &Path, image: &[u8], context: &str) -> Replayed {
+    let (replayed, ours, settled) = match replay(image.to_vec()) {
+        Ok(done) => done,
+        Err(error) => panic!("{context}: {error}"),
+    };
+    let (content, text, theirs) = e2fsck_replays(image);
+    assert!(content, "{context}: {text}");
+    assert_same(&ours, &theirs, context);
+    let path = dir.join("ours");
+    fs::write(&path, settled).unwrap();
+    assert_clean(&path, &[], context);
+    let kernel = kernel_contents(dir, image);
+    assert!(kernel == contents(&path), "{context}: the kernel has other files");
+    replayed
+}
+
+/// Leaves only the beginning of the log, and zeros the rest. Tells how many
+/// blocks are left.
+fn cut_log(image: &mut [u8], journal: &[u64], random: &mut Random) -> usize {
+    let size = 1024usize << image[1024 + 0x18];
+    let place = |block: usize| journal[block] as usize * size..(journal[block] as usize + 1) * size;
+    let start = get(&image[place(0)], 0x1c) as usize;
+    let log = journal.len() - 1;
+    let at = |index: usize| (start - 1 + index) % log + 1;
+    // Most logs are short: go by how much there is.
+    let used = (0..log).take_while(|&index| image[place(at(index))].iter().any(|&b| b != 0));
+    let kept = random.below(used.count() as u64 + 1) as usize;
+    for index in kept..log {
+        image[place(at(index))].fill(0);
+    }
+    kept
+}
+
+#[test]
+fn copies_of_mounted_filesystems_replay_as_by_the_kernel() {
+    if !is_root() {
+        return;
+    }
+    let legacy = "-O ^metadata_csum,^64bit,uninit_bg";
+    let modern = "-O metadata_csum,64bit,orphan_file";
+    let mut random = Random(3);
+    let mut total = Replayed::default();
+    let (mut copies, mut cuts) = (0, 0);
+    for (arguments, options) in [
+        (format!("-t ext4 -b 4096 -J size=4 {legacy}"), "data=ordered"),
+        (format!("-t ext4 -b 1024 -J size=1 {legacy}"), "data=journal"),
+        ("-t ext3 -b 1024 -J size=1".to_owned(), "data=ordered"),
+        ("-t ext3 -b 2048 -J size=2".to_owned(), "data=journal"),
+        (format!("-t ext4 -b 4096 -J size=4 {legacy}"), "journal_checksum"),
+        (format!("-t ext4 -b 1024 -J size=1 {legacy}"), "journal_checksum,data=journal"),
+        (format!("-t ext4 -b 1024 -J size=1 {legacy}"), "journal_async_commit,data=writeback"),
+        (format!("-t ext4 -b 4096 -J size=4 {modern}"), "data=ordered"),
+        (format!("-t ext4 -b 4096 -J size=4 {modern}"), "data=journal"),
+        (format!("-t ext4 -b 1024 -J size=1 {modern}"), "data=journal"),
+        (format!("-t ext4 -b 1024 -J size=1 {modern}"), "journal_async_commit,data=writeback"),
+    ] {
+        let image = make(&arguments, 16 * MIB);
+        let Some(mounted) = mount(&image.path, &format!("commit=60,{options}")) else { return };
+        let dirty = work(&image.path, &mounted.0, if thorough() { 60 } else { 8 });
+        drop(mounted);
+        for (number, dirty) in dirty.iter().enumerate() {
+            let context = format!("{arguments}, {options}, copy {number}");
+            let replayed = compare(image.dir.path(), dirty, &context);
+            total.transactions += replayed.transactions;
+            total.blocks += replayed.blocks;
+            total.revoked += replayed.revoked;
+            copies += 1;
+        }
+        let journal = journal_blocks(&image.path);
+        for round in 0..if thorough() { 40 } else { 3 } {
+            let mut cut = random.pick(&dirty).clone();
+            let kept = cut_log(&mut cut, &journal, &mut random);
+            let context = format!("{arguments}, {options}, {kept} blocks of the log, {round}");
+            let (replayed, ours, _) = replay(cut.clone()).expect(&context);
+            let (content, text, theirs) = e2fsck_replays(&cut);
+            assert!(content, "{context}: {text}");
+            assert_same(&ours, &theirs, &context);
+            if round == 0 {
+                let path = image.dir.path().join("ours");
+                fs::write(&path, ours).unwrap();
+                let kernel = kernel_contents(image.dir.path(), &cut);
+                assert!(kernel == contents(&path), "{context}: the kernel has other files");
+            }
+            total.transactions += replayed.transactions;
+            cuts += 1;
+        }
+    }
+    eprintln!("CHECKED with the kernel: {copies} copies and {cuts} cut logs, {total:?}");
+    assert!(total.transactions > 100 && total.blocks > 500 && total.revoked > 10, "{total:?}");
+}
+
+#[test]
+fn fast_commits_are_refused_by_name() {
+    if !is_root() {
+        return;
+    }
+    for arguments in [
+        "-t ext4 -b 4096 -J size=8 -O metadata_csum,64bit,fast_commit",
+        "-t ext4 -b 1024 -J size=4 -O ^metadata_csum,^64bit,fast_commit",
+    ] {
+        let image = make(arguments, 32 * MIB);
+        let Some(mounted) = mount(&image.path, "commit=60") else { return };
+        let (mut refused, mut replayed) = (0, 0);
+        for number in 0..12 {
+            for file in 0..5 {
+                let path = mounted.0.join(format!("new-{number}-{file}"));
+                write_synced(&path, &vec![file; 5000]);
+            }
+            if number % 3 == 0 {
+                // A full commit makes the fast ones before it void.
+                output_of("sync", &["-f", mounted.0.to_str().unwrap()]);
+            }
+            let dirty = fs::read(&image.path).unwrap();
+            let storage = Memory::new(dirty.clone());
+            match replay_journal(&storage) {
+                Ok(_) => {
+                    compare(image.dir.path(), &dirty, &format!("{arguments}, {number}"));
+                    replayed += 1;
+                }
+                Err(error) => {
+                    let text = error.to_string();
+                    assert!(text.contains("fast_commit"), "{text}");
+                    assert!(storage.into_bytes() == dirty, "{arguments}: changed");
+                    refused += 1;
+                }
+            }
+        }
+        eprintln!("CHECKED: {arguments}: {refused} refused, {replayed} replayed");
+        assert!(refused > 0 && replayed > 0, "{arguments}: {refused} refused, {replayed} replayed");
+    }
+}
+
+#[test]
+fn a_log_in_which_the_filesystem_grew_is_replayed() {
+    if !is_root() {
+        return;
+    }
+    let arguments = "-t ext4 -b 1024 -J size=1 -O metadata_csum,64bit";
+    let image = make(arguments, 12 * MIB);
+    image.set_len(40 * MIB);
+    let Some(mounted) = mount(&image.path, "commit=60") else { return };
+    let device = output_of("findmnt", &["-n", "-o", "SOURCE", mounted.0.to_str().unwrap()]);
+    let resized = run("resize2fs", &[device.trim()]);
+    if !resized.status.success() {
+        let why = String::from_utf8_lossy(&resized.stderr).into_owned();
+        eprintln!("NOT CHECKED: the kernel did not let the filesystem grow: {why}");
+        return;
+    }
+    write_synced(&mounted.0.join("new"), b"new");
+    let dirty = fs::read(&image.path).unwrap();
+    drop(mounted);
+    let before = u32::from_le_bytes(dirty[1028..1032].try_into().unwrap());
+    let (_, ours, _) = replay(dirty.clone()).unwrap();
+    let after = u32::from_le_bytes(ours[1028..1032].try_into().unwrap());
+    eprintln!("CHECKED: {before} blocks before the replay, {after} after");
+    assert_eq!(after, 40 << 10);
+    compare(image.dir.path(), &dirty, arguments);
+
+    // Cut short where the old filesystem ended, it must not be taken.
+    let short = Memory::new(dirty[..12 * MIB as usize].to_vec());
+    let result = replay_journal(&short);
+    assert!(result.is_err(), "{result:?}");
+    assert!(short.into_bytes() == dirty[..12 * MIB as usize]);
+}
