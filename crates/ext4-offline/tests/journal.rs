@@ -580,11 +580,11 @@ fn a_log_without_end_is_refused() {
 #[test]
 fn fast_commits_are_refused_and_their_void_area_is_not() {
     let image = Base::image("-t ext4 -b 1024 -J size=2 -O metadata_csum,64bit,fast_commit");
-    let blocks = journal_blocks_of(&image.path, 2048);
+    let blocks = journal_blocks_of(&image.path, 2064);
     set_features(&image.path, "needs_recovery");
     let bytes = fs::read(&image.path).unwrap();
     let targets = targets(&image.path, &blocks);
-    let format = Format { fast_commit: 256, ..Format::new(Csum::V3, true) };
+    let format = Format { fast_commit: 16, ..Format::new(Csum::V3, true) };
     for (next, features, refused) in
         [(0, 0, true), (1, 0, false), (u32::MAX, 0, false), (5, 1, true)]
     {
@@ -607,11 +607,19 @@ fn fast_commits_are_refused_and_their_void_area_is_not() {
             assert!(matches!(error, Error::JournalFeature { .. }), "{error}");
             assert!(error.to_string().contains("fast_commit"), "{error}");
         } else {
-            assert_eq!(assert_replayed_alike(&journal.image, &context).0.transactions, 3);
+            // e2fsck 1.47.0 reports an error where the kernel finds the area
+            // void, so it is shown an empty one.
+            let (result, with_head) = replay(journal.image.clone());
+            assert_eq!(result.unwrap().transactions, 3, "{context}");
+            journal.write(first, &[0; 1024]);
+            let (_, without) = assert_replayed_alike(&journal.image, &context);
+            let differing = (0..without.len()).filter(|&at| without[at] != with_head[at]);
+            let block = blocks[first as usize] as usize;
+            assert!(differing.into_iter().all(|at| at / 1024 == block), "{context}");
         }
     }
     // The log wraps around before that area.
-    let mut journal = Journal::begin(&bytes, &blocks, format, 1780, 77);
+    let mut journal = Journal::begin(&bytes, &blocks, format, 2030, 77);
     for number in 0..20 {
         journal.transaction(&[(targets[number], vec![7; 1024])], &[], true);
     }
