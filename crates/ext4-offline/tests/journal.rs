@@ -10,15 +10,6 @@ use block_io::Memory;
 use common::{journal::*, *};
 use ext4_offline::{Error, Replayed, Result, grow, recount, replay_journal};
 
-/// Filesystems whose journal is mapped by extents and by indirect blocks, of
-/// all block sizes.
-const FILESYSTEMS: [&str; 4] = [
-    "-t ext3 -b 1024 -J size=1 -O ^resize_inode",
-    "-t ext4 -b 1024 -J size=1 -O metadata_csum,64bit",
-    "-t ext4 -b 2048 -J size=2 -O ^metadata_csum,^64bit,uninit_bg",
-    "-t ext4 -b 4096 -J size=4 -O metadata_csum,64bit",
-];
-
 /// Replays in memory.
 fn replay(image: Vec<u8>) -> (Result<Replayed>, Vec<u8>) {
     let storage = Memory::new(image);
@@ -41,92 +32,6 @@ fn assert_refused(image: &[u8], context: &str) -> Error {
     match result {
         Err(error) => error,
         Ok(replayed) => panic!("{context}: was not refused: {replayed:?}"),
-    }
-}
-
-/// Random contents; some have to be escaped.
-fn contents(random: &mut Random, size: usize) -> Vec<u8> {
-    let byte = random.below(256) as u8;
-    let mut block = vec![byte; size];
-    if random.below(4) == 0 {
-        put(&mut block, 0, MAGIC);
-    }
-    block
-}
-
-/// Blocks of the filesystem that a log can replace without harm to what leads
-/// to the journal.
-fn targets(image: &Path, journal: &[u64]) -> Vec<u64> {
-    // Indirect blocks lie among the journal's.
-    let (first, last) = (journal.iter().min().unwrap() - 8, journal.iter().max().unwrap() + 8);
-    (600..geometry(image).blocks).filter(|block| !(first..last).contains(block)).collect()
-}
-
-/// One of [`FILESYSTEMS`], no larger than need be, that asks for a replay.
-struct Base {
-    bytes: Vec<u8>,
-    /// Where its journal is.
-    blocks: Vec<u64>,
-    /// Blocks that a log can replace.
-    targets: Vec<u64>,
-}
-
-impl Base {
-    fn image(arguments: &str) -> Image {
-        let size = if arguments.contains("-b 4096") { 10 } else { 5 };
-        Image::make(arguments, size * MIB)
-    }
-
-    fn make(arguments: &str) -> Base {
-        let image = Base::image(arguments);
-        let blocks = journal_blocks(&image.path);
-        let targets = targets(&image.path, &blocks);
-        set_features(&image.path, "needs_recovery");
-        Base { bytes: fs::read(&image.path).unwrap(), blocks, targets }
-    }
-
-    fn begin(&self, format: Format, start: u32, sequence: u32) -> Journal {
-        Journal::begin(&self.bytes, &self.blocks, format, start, sequence)
-    }
-}
-
-/// Fills a log with a random history; some end with an unfinished transaction.
-fn random_log(journal: &mut Journal, targets: &[u64], random: &mut Random) {
-    // Few enough to meet again.
-    let first = random.below(targets.len() as u64 - 600) as usize;
-    let narrow = &targets[first..first + 20];
-    let mut room = journal.last() - 2;
-    let transactions = 1 + random.below(6);
-    for number in 0..transactions {
-        let count = match random.below(8) {
-            // More than one descriptor block describes.
-            0 => 300 + random.below(200),
-            1 => 0,
-            _ => random.below(12),
-        };
-        if u64::from(room) < count + 40 {
-            break;
-        }
-        let from = if count > 20 { &targets[first..first + count as usize] } else { narrow };
-        let blocks: Vec<(u64, Vec<u8>)> = (0..count)
-            .map(|index| {
-                let target = if count > 20 { from[index as usize] } else { *random.pick(from) };
-                (target, contents(random, journal.block_size))
-            })
-            .collect();
-        let revokes: Vec<u64> = match random.below(3) {
-            0 => (0..random.below(8)).map(|_| *random.pick(narrow)).collect(),
-            1 if number > 2 => (0..400).map(|index| targets[first + index]).collect(),
-            _ => Vec::new(),
-        };
-        let before = journal.at;
-        let commit = number + 1 < transactions || random.below(2) == 0;
-        journal.transaction(&blocks, &revokes, commit);
-        let used = (journal.at + journal.last() - before) % (journal.last() - 1);
-        room = room.saturating_sub(used + 4);
-        if random.below(8) == 0 {
-            journal.time += 1000;
-        }
     }
 }
 
