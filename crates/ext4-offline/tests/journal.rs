@@ -4,9 +4,9 @@
 
 mod common;
 
-use std::{fs, path::Path};
+use std::fs;
 
-use block_io::Memory;
+use block_io::{FaultInjector, Memory};
 use common::{journal::*, *};
 use ext4_offline::{Error, Replayed, Result, grow, recount, replay_journal};
 
@@ -496,8 +496,8 @@ fn fast_commits_are_refused_and_their_void_area_is_not() {
         // Short of the end of the log, as e2fsck 1.47.0 would go on into the
         // area of fast commits.
         let mut journal = Journal::begin(&bytes, &blocks, format, 1000, 77);
-        for number in 0..3 {
-            journal.transaction(&[(targets[number], vec![7; 1024])], &[], true);
+        for &target in targets.iter().take(3) {
+            journal.transaction(&[(target, vec![7; 1024])], &[], true);
         }
         let mut head = vec![0; 1024];
         head[0] = 9;
@@ -525,9 +525,83 @@ fn fast_commits_are_refused_and_their_void_area_is_not() {
     }
     // The log wraps around before that area.
     let mut journal = Journal::begin(&bytes, &blocks, format, 2030, 77);
-    for number in 0..20 {
-        journal.transaction(&[(targets[number], vec![7; 1024])], &[], true);
+    for &target in targets.iter().take(20) {
+        journal.transaction(&[(target, vec![7; 1024])], &[], true);
     }
     assert!(journal.at < 100);
     assert_eq!(replay(journal.image).0.unwrap().transactions, 20);
+}
+
+#[test]
+fn a_replay_that_was_cut_off_can_be_begun_anew() {
+    let base = Base::make(FILESYSTEMS[1]);
+    let (mut journal, _) = three(&base, Format::new(Csum::V3, true));
+    put(&mut journal.superblock, 0x20, 5);
+    journal.write_superblock();
+    // The superblock is in the log too, and does not ask for a replay there.
+    let superblock = with_features(&journal.image, "^needs_recovery")[1024..2048].to_vec();
+    journal.transaction(&[(1, superblock)], &[], true);
+    let (_, whole) = assert_replayed_alike(&journal.image, "whole");
+
+    let counter = FaultInjector::new(Memory::new(journal.image.clone()), u64::MAX, u64::MAX);
+    replay_journal(&counter).unwrap();
+    let (reads, writes) = (counter.reads(), counter.writes());
+    assert!(writes > 12, "{writes}");
+    for write in 0..writes {
+        let storage = Memory::new(journal.image.clone());
+        let faulty = FaultInjector::new(&storage, u64::MAX, write);
+        assert!(matches!(replay_journal(&faulty), Err(Error::Storage(_))));
+        let (result, mut again) = replay(storage.into_bytes());
+        result.unwrap_or_else(|error| panic!("after write {write}: {error}"));
+        // With the log emptied, the next sequence number is one further on.
+        let sequence = base.blocks[0] as usize * 1024;
+        for range in [0x18..0x1c, 0xfc..0x100] {
+            let (from, to) = (sequence + range.start, sequence + range.end);
+            again[from..to].copy_from_slice(&whole[from..to]);
+        }
+        assert_same(&again, &whole, &format!("after write {write}"));
+    }
+    for read in 0..reads {
+        let storage = Memory::new(journal.image.clone());
+        let faulty = FaultInjector::new(&storage, read, u64::MAX);
+        assert!(matches!(replay_journal(&faulty), Err(Error::Storage(_))), "read {read}");
+    }
+}
+
+#[test]
+fn damage_on_the_way_to_the_journal_is_no_reason_to_panic() {
+    let mut random = Random(5);
+    let mut refused = 0;
+    let rounds = if thorough() { 20_000 } else { 1000 };
+    // Without checksums, so that what is damaged is believed.
+    let base = Base::make(FILESYSTEMS[0]);
+    let (journal, _) = three(&base, Format::new(Csum::None, false));
+    let table = u32::from_le_bytes(journal.image[2056..2060].try_into().unwrap()) as usize * 1024;
+    // The superblock, the first descriptor, the journal's inode and the first
+    // of its indirect blocks.
+    let inode = table
+        + 7 * usize::from(journal.image[1024 + 0x58])
+        + 7 * 256 * usize::from(journal.image[1024 + 0x59]);
+    let pointer = inode + 0x28 + 48;
+    let indirect = u32::from_le_bytes(journal.image[pointer..pointer + 4].try_into().unwrap());
+    let places = [
+        1024..1024 + 0x180,
+        2048..2080,
+        inode..inode + 128,
+        indirect as usize * 1024..indirect as usize * 1024 + 1024,
+    ];
+    for _ in 0..rounds {
+        let mut image = journal.image.clone();
+        for _ in 0..1 + random.below(3) {
+            let place = random.pick(&places).clone();
+            let at = place.start + random.below(place.len() as u64) as usize;
+            image[at] ^= *random.pick(&[1, 4, 0x80, 0xff]);
+        }
+        let (result, after) = replay(image.clone());
+        if result.is_err() {
+            assert!(image == after, "refused, but changed");
+            refused += 1;
+        }
+    }
+    assert!(refused > rounds / 10 && refused < rounds, "{refused} of {rounds}");
 }
