@@ -12,6 +12,8 @@ pub(super) const REVOKE: u32 = 5;
 const HEADER: usize = 12;
 /// The size of the header of a revoke block.
 const REVOKE_HEADER: usize = 16;
+/// The size of the header of a commit block, which is all that it holds.
+const COMMIT_HEADER: usize = 64;
 /// The size of the checksum at the end of descriptor and revoke blocks.
 const TAIL: usize = 4;
 /// The size of the UUID that follows a tag without [`SAME_UUID`].
@@ -147,10 +149,18 @@ impl Format {
         !self.has_checksums() || be32(block, at) == checksum_without(self.seed, block, at)
     }
 
-    /// Whether the checksum of a commit block matches.
+    /// Whether the checksum of a commit block matches. All that counts is in
+    /// its first sector, and as the kernel does, one whose rest did not reach
+    /// the disk is taken for what it was to be.
     pub fn commit_matches(&self, block: &[u8]) -> bool {
-        !self.has_checksums()
-            || be32(block, H_CHKSUM) == checksum_without(self.seed, block, H_CHKSUM)
+        if !self.has_checksums() {
+            return true;
+        }
+        let (header, rest) = block.split_at(COMMIT_HEADER.min(block.len()));
+        let whole = [header, &vec![0; rest.len()]].concat();
+        let stored = be32(block, H_CHKSUM);
+        stored == checksum_without(self.seed, block, H_CHKSUM)
+            || stored == checksum_without(self.seed, &whole, H_CHKSUM)
     }
 
     /// The blocks that a revoke block names; `None` if it claims more than it

@@ -217,6 +217,19 @@ impl Journal {
         get(&self.image[self.place(at)], 0) == MAGIC
     }
 
+    /// Zeros what follows the header in all commit blocks. Tells whether that
+    /// changed anything.
+    pub fn complete_commits(&mut self) -> bool {
+        let before = self.image.clone();
+        for at in 1..self.last() {
+            let place = self.place(at);
+            if self.begins_with_magic(at) && get(&self.image[place.clone()], 4) == 2 {
+                self.image[place][64..].fill(0);
+            }
+        }
+        self.image != before
+    }
+
     /// Makes the checksum of a descriptor, revoke or commit block match again.
     pub fn reseal(&mut self, at: u32) {
         let place = self.place(at);
@@ -489,4 +502,18 @@ pub fn random_log(journal: &mut Journal, targets: &[u64], random: &mut Random) {
             journal.time += 1000;
         }
     }
+}
+
+/// A log of three transactions that wraps around. All change the same blocks,
+/// which are the filesystem's last.
+pub fn three(base: &Base, format: Format) -> (Journal, Vec<Written>) {
+    let targets: Vec<u64> = base.targets.iter().rev().copied().collect();
+    let mut journal = base.begin(format, 1000, 77);
+    let mut written = Vec::new();
+    for number in 0..3u8 {
+        let changed: Vec<(u64, Vec<u8>)> =
+            (0..10).map(|i| (targets[i], vec![number + 1; journal.block_size])).collect();
+        written.push(journal.transaction(&changed, &[targets[20], targets[21]], true));
+    }
+    (journal, written)
 }
