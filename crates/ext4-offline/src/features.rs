@@ -86,7 +86,6 @@ use FeatureSet::{Compat, Incompat, RoCompat};
 use Support::{No, Yes};
 
 const OBSOLETE: Support = No(", which no current kernel knows");
-const NOT_YET: Support = No(": not supported yet; grow it with resize2fs");
 
 /// Every feature that is known.
 ///
@@ -107,13 +106,8 @@ pub static FEATURES: &[Feature] = &[
     // The backups stay in the two groups that have them.
     feature(Compat, 0x200, "sparse_super2", Yes, Yes),
     feature(Compat, 0x400, "fast_commit", Yes, Yes),
-    feature(
-        Compat,
-        0x800,
-        "stable_inodes",
-        Yes,
-        No(": its inode numbers must never change meaning"),
-    ),
+    // Neither the numbers of inodes nor the UUID change; only shrinking would.
+    feature(Compat, 0x800, "stable_inodes", Yes, Yes),
     feature(Compat, 0x1000, "orphan_file", Yes, Yes),
     feature(Incompat, 0x1, "compression", OBSOLETE, OBSOLETE),
     feature(Incompat, 0x2, "filetype", Yes, Yes),
@@ -146,7 +140,7 @@ pub static FEATURES: &[Feature] = &[
     feature(RoCompat, 0x40, "extra_isize", Yes, Yes),
     feature(RoCompat, 0x80, "snapshot", OBSOLETE, OBSOLETE),
     feature(RoCompat, 0x100, "quota", Yes, Yes),
-    feature(RoCompat, 0x200, "bigalloc", Yes, NOT_YET),
+    feature(RoCompat, 0x200, "bigalloc", Yes, Yes),
     feature(RoCompat, 0x400, "metadata_csum", Yes, Yes),
     feature(RoCompat, 0x800, "replica", OBSOLETE, OBSOLETE),
     feature(RoCompat, 0x1000, "read-only", Yes, No(", which forbids any change")),

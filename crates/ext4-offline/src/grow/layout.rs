@@ -9,7 +9,9 @@ const LEAST_USEFUL_BLOCKS: u64 = 50;
 /// It is the same if there is nothing to gain.
 pub(super) fn grown(old: &Geometry, features: &Features, blocks: u64) -> Result<Geometry> {
     let limit = if features.bits64() { u64::MAX } else { u32::MAX.into() };
-    let mut new = with_blocks(old, blocks.min(limit))?;
+    let blocks = blocks.min(limit);
+    // No cluster is cut short.
+    let mut new = with_blocks(old, blocks - blocks % u64::from(old.cluster_blocks))?;
     // A last group that is cut short must be worth having.
     let last = new.groups - 1;
     let room = u64::from(new.group_blocks(last));

@@ -131,21 +131,21 @@ struct Planner {
 }
 
 impl Planner {
-    /// The old last group gets the blocks that it lacked.
+    /// The old last group gets the blocks that it lacked, as whole clusters.
     fn extend_last_group(&mut self, fs: &Filesystem, storage: &dyn ReadAt) -> Result<()> {
         let Some(group) = fs.geometry.groups.checked_sub(1) else { return Ok(()) };
         let (before, after) =
-            (fs.geometry.group_blocks(group), self.plan.new.geometry.group_blocks(group));
+            (fs.geometry.group_clusters(group), self.plan.new.geometry.group_clusters(group));
         if before < after {
             let mut bitmap = fs.block_bitmap(storage, group)?;
             bitmap.fill(before..after, false);
             self.edited.insert(group, bitmap);
-            self.add_free_blocks(group, after - before);
+            self.add_free_clusters(group, after - before);
         }
         Ok(())
     }
 
-    fn add_free_blocks(&mut self, group: u32, count: u32) {
+    fn add_free_clusters(&mut self, group: u32, count: u32) {
         let descriptors = &mut self.plan.new.descriptors;
         let mut descriptor = descriptors.get(group);
         let free = descriptor.bg_free_blocks_count().saturating_add(count);
@@ -165,6 +165,7 @@ impl Planner {
         let from_first = block.saturating_sub(geometry.first_data_block.into());
         let group = (from_first / u64::from(geometry.blocks_per_group)) as u32;
         let bit = (from_first % u64::from(geometry.blocks_per_group)) as u32;
+        let bit = bit / geometry.cluster_blocks;
         let mut bitmap = match self.edited.remove(&group) {
             Some(bitmap) => bitmap,
             None => fs.block_bitmap(storage, group)?,
@@ -178,7 +179,7 @@ impl Planner {
         }
         bitmap.fill(bit..bit + 1, false);
         self.edited.insert(group, bitmap);
-        self.add_free_blocks(group, 1);
+        self.add_free_clusters(group, 1);
         Ok(())
     }
 
@@ -193,8 +194,8 @@ impl Planner {
             descriptor.set_bg_block_bitmap(start);
             descriptor.set_bg_inode_bitmap(start + 1);
             descriptor.set_bg_inode_table(start + 2);
-            let used = base + 2 + geometry.inode_table_blocks();
-            let free = geometry.group_blocks(group).saturating_sub(used);
+            let used = (base + 2 + geometry.inode_table_blocks()).div_ceil(geometry.cluster_blocks);
+            let free = geometry.group_clusters(group).saturating_sub(used);
             descriptor.set_bg_free_blocks_count(free);
             descriptor.set_bg_free_inodes_count(geometry.inodes_per_group);
             if has_flags {
@@ -284,17 +285,19 @@ impl Planner {
     fn finish_superblock(&mut self, now: u32) {
         let old_blocks = self.plan.old.blocks;
         let Filesystem { superblock, geometry, descriptors, .. } = &mut self.plan.new;
-        let (mut free_blocks, mut free_inodes) = (0u64, 0u32);
+        let (mut free_clusters, mut free_inodes) = (0u64, 0u32);
         for group in 0..geometry.groups {
             let descriptor = descriptors.get(group);
-            free_blocks += u64::from(descriptor.bg_free_blocks_count());
+            free_clusters += u64::from(descriptor.bg_free_blocks_count());
             free_inodes = free_inodes.saturating_add(descriptor.bg_free_inodes_count());
         }
-        // The same share of the blocks stays reserved for root.
-        let reserved = u128::from(superblock.s_r_blocks_count()) * u128::from(geometry.blocks)
-            / u128::from(old_blocks.max(1));
+        // The same share of the blocks stays reserved for root, rounded as
+        // resize2fs does it, to agree with it to the block.
+        let percent = superblock.s_r_blocks_count() as f64 * 100.0 / old_blocks as f64;
+        let reserved = (percent * geometry.blocks as f64 / 100.0) as u64;
         superblock.set_s_blocks_count(geometry.blocks);
-        superblock.set_s_r_blocks_count(reserved.min(u128::from(geometry.blocks / 2)) as u64);
+        superblock.set_s_r_blocks_count(reserved.min(geometry.blocks / 2));
+        let free_blocks = free_clusters * u64::from(geometry.cluster_blocks);
         superblock.set_s_free_blocks_count(free_blocks);
         superblock.set_s_inodes_count(geometry.groups.saturating_mul(geometry.inodes_per_group));
         superblock.set_s_free_inodes_count(free_inodes);
