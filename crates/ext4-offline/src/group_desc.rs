@@ -141,7 +141,7 @@ pub struct DescriptorTable {
 impl DescriptorTable {
     /// A table that holds what was read, in which every descriptor takes
     /// `descriptor_size` bytes.
-    pub(crate) fn new(descriptor_size: u32, bytes: Vec<u8>) -> Self {
+    pub fn new(descriptor_size: u32, bytes: Vec<u8>) -> Self {
         DescriptorTable { size: descriptor_size as usize, bytes }
     }
 

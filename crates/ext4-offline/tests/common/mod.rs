@@ -124,7 +124,14 @@ fn populate(tree: &Path) {
 
 /// What all files of a filesystem hold, by path, as debugfs reads them.
 pub fn contents(image: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let dump = TempDir::with_prefix("ext4-offline-dump-").unwrap();
+    let found = all_files(image);
+    assert!(found.len() > 80, "debugfs found only {} files", found.len());
+    found
+}
+
+/// As [`contents`], of however few files.
+pub fn all_files(image: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let dump = scratch();
     let request = format!("rdump / {}", dump.path().display());
     output_of("debugfs", &["-R", &request, image.to_str().unwrap()]);
     let mut found = BTreeMap::new();
@@ -145,13 +152,28 @@ pub fn contents(image: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
             found.insert(path.strip_prefix(dump.path()).unwrap().to_owned(), bytes);
         }
     }
-    assert!(found.len() > 80, "debugfs found only {} files", found.len());
     found
 }
 
-/// Panics unless e2fsck finds nothing to say. Exit code 0 is not enough: stale
-/// counts, for one, are reported but not counted as errors.
+/// A directory in memory, where there is such a place.
+pub fn scratch() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    match TempDir::with_prefix_in("ext4-offline-", memory) {
+        Ok(dir) => dir,
+        Err(_) => TempDir::with_prefix("ext4-offline-").unwrap(),
+    }
+}
+
+/// Panics unless e2fsck finds nothing to say.
 pub fn assert_clean(image: &Path, options: &[&str], context: &str) {
+    if let Some(text) = e2fsck_complaint(image, options) {
+        panic!("{context}: e2fsck {options:?}:\n{text}");
+    }
+}
+
+/// What e2fsck prints if it finds anything to say. Exit code 0 is not enough:
+/// stale counts, for one, are reported but not counted as errors.
+pub fn e2fsck_complaint(image: &Path, options: &[&str]) -> Option<String> {
     let mut arguments = vec!["-f", "-n"];
     arguments.extend(options);
     arguments.push(image.to_str().unwrap());
@@ -169,10 +191,8 @@ pub fn assert_clean(image: &Path, options: &[&str], context: &str) {
                 && line.contains("% non-contiguous), ")
                 && line.ends_with(" blocks"))
     };
-    assert!(
-        output.status.success() && text.lines().all(expected) && text.contains("Pass 5"),
-        "{context}: e2fsck {options:?}:\n{text}"
-    );
+    let silent = output.status.success() && text.lines().all(expected) && text.contains("Pass 5");
+    (!silent).then_some(text)
 }
 
 /// Panics unless e2fsck finds nothing to say when it takes the superblock and
@@ -204,17 +224,23 @@ pub struct Counts {
 }
 
 pub fn counts(image: &Path) -> Counts {
+    all_counts(image).0
+}
+
+/// The counts that growing decides, the free blocks and the free inodes.
+pub fn all_counts(image: &Path) -> (Counts, u64, u64) {
     let text = output_of("dumpe2fs", &[image.to_str().unwrap()]);
     let value = |name: &str| {
         let line = text.lines().find(|line| line.starts_with(name)).unwrap();
         line[name.len()..].trim().parse().unwrap()
     };
-    Counts {
+    let counts = Counts {
         blocks: value("Block count:"),
         inodes: value("Inode count:"),
         reserved: value("Reserved block count:"),
         groups: text.lines().filter(|line| line.starts_with("Group ")).count(),
-    }
+    };
+    (counts, value("Free blocks:"), value("Free inodes:"))
 }
 
 /// Numbers that look random, the same in every run.

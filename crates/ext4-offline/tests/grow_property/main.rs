@@ -1,0 +1,188 @@
+//! Growing, held against resize2fs on filesystems drawn at random.
+//!
+//! `NODECARD_THOROUGH=1` takes some thousand cases, `NODECARD_CASE=n` only one.
+#![allow(missing_docs)]
+
+mod account;
+mod case;
+#[path = "../common/mod.rs"]
+mod common;
+mod oracle;
+mod same;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use account::Account;
+use case::Case;
+use common::*;
+use ext4_offline::grow;
+
+/// How many cases are run, and how long at most in the thorough run.
+const CASES: u64 = 320;
+const THOROUGH_CASES: u64 = 4000;
+const THOROUGH_TIME: Duration = Duration::from_secs(420);
+/// As many threads run cases.
+const THREADS: usize = 2;
+
+/// What happened, and how often.
+type Tally = Mutex<BTreeMap<String, u64>>;
+
+fn count(tally: &Tally, what: impl Into<String>) {
+    *tally.lock().unwrap().entry(what.into()).or_default() += 1;
+}
+
+#[test]
+fn grows_as_resize2fs_does() {
+    let tree = scratch();
+    small_tree(tree.path());
+    let only: Option<u64> =
+        std::env::var("NODECARD_CASE").ok().map(|seed| seed.parse().expect("a case's number"));
+    let wanted = match (only, thorough()) {
+        (Some(_), _) => 1,
+        (None, false) => CASES,
+        (None, true) => THOROUGH_CASES,
+    };
+    let begun = Instant::now();
+    let (next, ran) = (AtomicU64::new(only.unwrap_or(1)), AtomicU64::new(0));
+    let last = next.load(Ordering::Relaxed) + wanted;
+    let tally = Tally::default();
+    let failures = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    let late = thorough() && begun.elapsed() > THOROUGH_TIME;
+                    if seed >= last || late || failures.lock().unwrap().len() >= 10 {
+                        return;
+                    }
+                    let run = || one(seed, tree.path(), &tally);
+                    match catch_unwind(AssertUnwindSafe(run)) {
+                        Ok(()) => drop(ran.fetch_add(1, Ordering::Relaxed)),
+                        Err(_) => failures.lock().unwrap().push(seed),
+                    }
+                }
+            });
+        }
+    });
+    let ran = ran.into_inner();
+    let seconds = begun.elapsed().as_secs();
+    eprintln!("{ran} cases in {seconds} s:\n{:#?}", tally.into_inner().unwrap());
+    let failures = failures.into_inner().unwrap();
+    assert!(failures.is_empty(), "cases {failures:?} failed, see above");
+    let least = if only.is_some() { 1 } else { CASES };
+    assert!(ran >= least, "only {ran} of {least} cases were run");
+}
+
+/// Few files, but of all kinds of mappings: none, one extent, several.
+fn small_tree(tree: &Path) {
+    for directory in 0..3 {
+        let directory = tree.join(format!("directory-{directory}"));
+        fs::create_dir_all(&directory).unwrap();
+        for (number, size) in [0, 59, 5000, 30_000].into_iter().enumerate() {
+            let bytes: Vec<u8> = (0..size).map(|i| (i * (number + 7) % 251) as u8).collect();
+            fs::write(directory.join(format!("file-{number}")), bytes).unwrap();
+        }
+    }
+    let sparse = fs::File::create(tree.join("sparse")).unwrap();
+    for part in 0..7 {
+        std::os::unix::fs::FileExt::write_all_at(&sparse, b"something", part * 70_000).unwrap();
+    }
+    std::os::unix::fs::symlink("directory-2/file-3", tree.join("link")).unwrap();
+}
+
+fn one(seed: u64, tree: &Path, tally: &Tally) {
+    let (case, redrawn) = Case::draw(seed, tree);
+    for reason in redrawn {
+        count(tally, format!("redrawn: {reason:?}"));
+    }
+    let context = case.describe();
+    let image = &case.image;
+    let before = image.copy("before");
+    let steps = Image { dir: scratch(), path: image.copy("steps") };
+    let theirs = image.copy("theirs");
+    let files = all_files(&before);
+    assert!(files.len() >= 17, "{context}: {} files", files.len());
+
+    let target = case.target_blocks * case.block_size + seed % case.block_size;
+    image.set_len(target);
+    let grown = grow(&image.open(), target, NOW).unwrap_or_else(|e| panic!("{context}: {e}"));
+    assert_clean(&image.path, &[], &context);
+    assert_clean_from_backup(&image.path, &context);
+    same::assert_only_metadata_changed(&before, &image.path, &context);
+    assert_eq!(all_files(&image.path), files, "{context}");
+    let account = Account::of(&image.path);
+    let cluster = u64::from(geometry(&image.path).cluster_blocks);
+    let (ours, free, free_inodes) = all_counts(&image.path);
+    assert_eq!(account.free() * cluster, free, "{context}: {account:?}");
+    assert_eq!(ours.blocks, grown.blocks, "{context}");
+
+    let again = grow(&image.open(), target, NOW + 1).unwrap();
+    assert_eq!((again.blocks, again.bytes_written), (grown.blocks, 0), "{context}: once more");
+
+    steps.set_len(case.between * case.block_size);
+    grow(&steps.open(), case.between * case.block_size, NOW).unwrap();
+    assert_clean(&steps.path, &[], &format!("{context}: to {} blocks", case.between));
+    steps.set_len(target);
+    grow(&steps.open(), target, NOW).unwrap();
+    same::assert_same_filesystem(&image.path, &steps.path, &context);
+
+    for what in kinds(&case, &grown) {
+        count(tally, what);
+    }
+    let defect = oracle::resize2fs(&case, &theirs);
+    if let Some(defect) = defect {
+        count(tally, format!("resize2fs: {defect:?}"));
+        if !defect.leaves_counts() {
+            return;
+        }
+    }
+    let (their_counts, their_free, their_free_inodes) = all_counts(&theirs);
+    assert_eq!(ours, their_counts, "{context}");
+    assert_eq!(free_inodes, their_free_inodes, "{context}");
+    assert_eq!(all_files(&theirs), files, "{context}: resize2fs");
+    let their_account = Account::of(&theirs);
+    assert_eq!(their_account.free() * cluster, their_free, "{context}: {their_account:?}");
+    // Tables take the same number of blocks wherever they are, unless they share
+    // clusters; backups likewise, unless one of us took to meta_bg.
+    if cluster == 1 {
+        assert_eq!(account.tables, their_account.tables, "{context}");
+    }
+    let same_base = account.base == their_account.base;
+    let may_differ = grown.meta_bg || case.options.contains("num_backup_sb");
+    assert!(same_base || may_differ, "{context}: {account:?}, resize2fs: {their_account:?}");
+    if cluster == 1 && same_base && account.inodes == their_account.inodes {
+        assert_eq!(free, their_free, "{context}");
+        count(tally, "the same free count");
+    } else {
+        count(tally, "another free count, explained by clusters or meta_bg");
+    }
+}
+
+/// What is worth to be counted about a case.
+fn kinds(case: &Case, grown: &ext4_offline::Grown) -> Vec<&'static str> {
+    let options = &case.options;
+    [
+        (grown.blocks == grown.old_blocks, "nothing to gain"),
+        (grown.groups > grown.old_groups, "new groups"),
+        (grown.meta_bg, "taken to meta_bg"),
+        (options.contains("bigalloc"), "bigalloc"),
+        (options.contains(",meta_bg"), "meta_bg before"),
+        (options.contains("sparse_super2"), "sparse_super2"),
+        (options.contains("-b 65536"), "blocks of 64 KiB"),
+        (options.contains("-I 128"), "inodes of 128 bytes"),
+    ]
+    .into_iter()
+    .filter_map(|(is, what)| is.then_some(what))
+    .collect()
+}
