@@ -103,7 +103,7 @@ pub static FEATURES: &[Feature] = &[
     feature(Compat, 0x40, "lazy_bg", OBSOLETE, OBSOLETE),
     feature(Compat, 0x80, "exclude_inode", OBSOLETE, OBSOLETE),
     feature(Compat, 0x100, "snapshot_bitmap", OBSOLETE, OBSOLETE),
-    // The backups stay in the two groups that have them.
+    // Backups stay in the groups that have them; missing ones are added.
     feature(Compat, 0x200, "sparse_super2", Yes, Yes),
     feature(Compat, 0x400, "fast_commit", Yes, Yes),
     // Neither the numbers of inodes nor the UUID change; only shrinking would.

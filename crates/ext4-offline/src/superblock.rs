@@ -180,6 +180,11 @@ impl Superblock {
         [u32::from_le_bytes(self.bytes::<0x24c, 4>()), u32::from_le_bytes(self.bytes::<0x250, 4>())]
     }
 
+    pub(crate) fn set_s_backup_bgs(&mut self, [first, second]: [u32; 2]) {
+        self.set_bytes::<0x24c, 4>(first.to_le_bytes());
+        self.set_bytes::<0x250, 4>(second.to_le_bytes());
+    }
+
     /// All features. A filesystem of revision 0 has none.
     pub fn features(&self) -> Features {
         match self.s_rev_level() {

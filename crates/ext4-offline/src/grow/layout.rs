@@ -1,6 +1,6 @@
 //! The geometry after growing.
 
-use crate::{Error, Features, Geometry, MAX_GROUPS, Result};
+use crate::{Backups, Error, Features, Geometry, MAX_GROUPS, Result};
 
 /// A last group must have room for as many blocks besides its metadata.
 const LEAST_USEFUL_BLOCKS: u64 = 50;
@@ -12,12 +12,11 @@ pub(super) fn grown(old: &Geometry, features: &Features, blocks: u64) -> Result<
     let blocks = blocks.min(limit);
     // No cluster is cut short.
     let mut new = with_blocks(old, blocks - blocks % u64::from(old.cluster_blocks))?;
-    // A last group that is cut short must be worth having.
     let last = new.groups - 1;
     let room = u64::from(new.group_blocks(last));
     if new.groups > old.groups
         && room < u64::from(new.blocks_per_group)
-        && room < metadata_blocks(&new, last) + LEAST_USEFUL_BLOCKS
+        && room < worth_having(old, &new)
     {
         new = with_blocks(old, new.group_start(last))?;
     }
@@ -33,6 +32,36 @@ pub(super) fn grown(old: &Geometry, features: &Features, blocks: u64) -> Result<
     Ok(new)
 }
 
+/// How many blocks a last group that is cut short must have. The rule is
+/// resize2fs's, so that the two agree about the size: a backup in the last
+/// group takes all descriptors, and as much in reserve as there is before.
+fn worth_having(old: &Geometry, new: &Geometry) -> u64 {
+    let backup = match old.backups {
+        Backups::Two(groups) => groups[usize::from(new.groups > 2)] != 0,
+        _ => new.has_superblock(new.groups - 1),
+    };
+    let backup = match backup {
+        true => 1 + u64::from(new.descriptor_blocks()) + u64::from(old.reserved_gdt_blocks),
+        false => 0,
+    };
+    let tables = 2 + u64::from(new.inode_table_blocks());
+    (backup + tables + LEAST_USEFUL_BLOCKS).max(metadata_blocks(new, new.groups - 1))
+}
+
+/// With `sparse_super2` backups stay where they are. A filesystem that had too
+/// few groups to hold both gets what is missing, in groups 1 and 2: not in the
+/// last, as resize2fs does it, which would not be the last for long.
+fn backups(old: &Geometry, groups: u32) -> Backups {
+    let Backups::Two([mut first, mut second]) = old.backups else { return old.backups };
+    if old.groups == 1 && groups > 1 && first == 0 {
+        first = 1;
+    }
+    if old.groups < 3 && groups > 2 && second == 0 {
+        second = 2;
+    }
+    Backups::Two([first, second])
+}
+
 fn with_blocks(old: &Geometry, blocks: u64) -> Result<Geometry> {
     let mut new = Geometry { blocks, ..old.clone() };
     let first = u64::from(old.first_data_block);
@@ -46,6 +75,7 @@ fn with_blocks(old: &Geometry, blocks: u64) -> Result<Geometry> {
         Ok(groups) if groups <= MAX_GROUPS => groups,
         _ => return Err(Error::TooManyGroups { groups, limit: MAX_GROUPS }),
     };
+    new.backups = backups(old, new.groups);
     if old.first_meta_bg.is_none() {
         let area = old.descriptor_blocks() + old.reserved_gdt_blocks;
         match area.checked_sub(new.descriptor_blocks()) {
@@ -67,7 +97,6 @@ fn metadata_blocks(geometry: &Geometry, group: u32) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Backups;
 
     const FULL: u64 = 32768;
 

@@ -6,7 +6,7 @@ use block_io::ReadAt;
 
 use super::{layout, resize_inode};
 use crate::{
-    Error, Geometry, Result, Superblock,
+    Backups, Error, Geometry, Result, Superblock,
     bitmap::{self, Bitmap},
     features::Operation,
     filesystem::Filesystem,
@@ -303,6 +303,9 @@ impl Planner {
         superblock.set_s_free_inodes_count(free_inodes);
         // No more than s_reserved_gdt_blocks was.
         superblock.set_s_reserved_gdt_blocks(geometry.reserved_gdt_blocks as u16);
+        if let Backups::Two(groups) = geometry.backups {
+            superblock.set_s_backup_bgs(groups);
+        }
         if let Some(first) = geometry.first_meta_bg {
             const RESIZE_INODE: u32 = 0x10;
             const META_BG: u32 = 0x10;

@@ -74,8 +74,10 @@ pub(super) fn plan(fs: &Filesystem, storage: &dyn ReadAt, new: &Geometry) -> Res
     if converts {
         place.inode.clear();
     } else {
-        let blocks = 1 + u64::from(new.reserved_gdt_blocks) * (1 + new_backups.len() as u64);
-        place.inode.set_i_blocks(blocks * u64::from(old.block_size / 512));
+        // Each counts as a whole cluster, whatever it shares it with.
+        let clusters = 1 + u64::from(new.reserved_gdt_blocks) * (1 + new_backups.len() as u64);
+        let sectors = u64::from(old.block_size / 512) * u64::from(old.cluster_blocks);
+        place.inode.set_i_blocks(clusters * sectors);
     }
     let (block, bytes) = place.finish(fs);
     changes.blocks.insert(block, bytes);

@@ -23,9 +23,11 @@ use std::{
 };
 
 use account::Account;
+use block_io::FileStorage;
 use case::Case;
 use common::*;
-use ext4_offline::grow;
+use ext4_offline::{Superblock, grow};
+use oracle::Defect;
 
 /// How many cases are run, and how long at most in the thorough run.
 const CASES: u64 = 320;
@@ -118,7 +120,12 @@ fn one(seed: u64, tree: &Path, tally: &Tally) {
     image.set_len(target);
     let grown = grow(&image.open(), target, NOW).unwrap_or_else(|e| panic!("{context}: {e}"));
     assert_clean(&image.path, &[], &context);
-    assert_clean_from_backup(&image.path, &context);
+    // mke2fs leaves to flags what a backup does not say; growing completes it.
+    if unreadable_backups(&image.path) {
+        count(tally, "e2fsck cannot read the backups");
+    } else if grown.blocks > grown.old_blocks {
+        assert_clean_from_backup(&image.path, &context);
+    }
     same::assert_only_metadata_changed(&before, &image.path, &context);
     assert_eq!(all_files(&image.path), files, "{context}");
     let account = Account::of(&image.path);
@@ -135,7 +142,14 @@ fn one(seed: u64, tree: &Path, tally: &Tally) {
     assert_clean(&steps.path, &[], &format!("{context}: to {} blocks", case.between));
     steps.set_len(target);
     grow(&steps.open(), target, NOW).unwrap();
-    same::assert_same_filesystem(&image.path, &steps.path, &context);
+    // In the first step such a filesystem gets backups, which count for what a
+    // last group must have room for in the second.
+    let gets_backups = case.options.contains("sparse_super2") && grown.old_groups < 3;
+    if gets_backups && geometry(&steps.path).blocks != grown.blocks {
+        count(tally, "in two steps without a last group for want of room for backups");
+    } else {
+        same::assert_same_filesystem(&image.path, &steps.path, &context);
+    }
 
     for what in kinds(&case, &grown) {
         count(tally, what);
@@ -143,9 +157,10 @@ fn one(seed: u64, tree: &Path, tally: &Tally) {
     let defect = oracle::resize2fs(&case, &theirs);
     if let Some(defect) = defect {
         count(tally, format!("resize2fs: {defect:?}"));
-        if !defect.leaves_counts() {
-            return;
-        }
+    }
+    if defect == Some(Defect::Destroyed) {
+        assert_eq!(in_superblock(&image.path), in_superblock(&theirs), "{context}");
+        return;
     }
     let (their_counts, their_free, their_free_inodes) = all_counts(&theirs);
     assert_eq!(ours, their_counts, "{context}");
@@ -167,6 +182,22 @@ fn one(seed: u64, tree: &Path, tally: &Tally) {
     } else {
         count(tally, "another free count, explained by clusters or meta_bg");
     }
+}
+
+/// e2fsck 1.47 does not find the descriptors' copies of a filesystem that has
+/// meta_bg from the first on, clusters, and blocks of 1 KiB; not as mke2fs makes
+/// it either.
+fn unreadable_backups(image: &Path) -> bool {
+    let geometry = geometry(image);
+    geometry.first_meta_bg == Some(0) && geometry.cluster_blocks > 1 && geometry.block_size == 1024
+}
+
+/// The counts that growing decides, as the superblock has them.
+fn in_superblock(image: &Path) -> (u64, u32, u64, u32) {
+    let storage = FileStorage::open(image).unwrap();
+    let superblock = Superblock::read(&storage).unwrap();
+    let (blocks, inodes) = (superblock.s_blocks_count(), superblock.s_inodes_count());
+    (blocks, inodes, superblock.s_r_blocks_count(), geometry(image).groups)
 }
 
 /// What is worth to be counted about a case.
