@@ -27,6 +27,11 @@ fn mounts_it_and_uses_the_new_blocks() {
         ("-t ext4 -O ^metadata_csum,^64bit,uninit_bg -b 1024", 200 * MIB),
         ("-t ext4 -O metadata_csum,64bit,orphan_file -b 4096", 400 * MIB),
         ("-t ext4 -O ^metadata_csum,^64bit,^uninit_bg -b 1024", 200 * MIB),
+        ("-t ext4 -O bigalloc,^metadata_csum,^64bit -b 1024 -C 4096", 400 * MIB),
+        ("-t ext4 -O bigalloc,metadata_csum,64bit -b 4096 -C 65536 -g 2048", 600 * MIB),
+        ("-t ext4 -O bigalloc,metadata_csum,^resize_inode -b 1024 -C 2048 -g 512", 700 * MIB),
+        ("-t ext4 -O sparse_super2,^resize_inode -b 4096 -g 1024", 400 * MIB),
+        ("-t ext4 -O stable_inodes -b 1024", 200 * MIB),
         // To be converted to meta_bg.
         ("-t ext4 -O metadata_csum,64bit,^resize_inode -b 1024", 700 * MIB),
         ("-t ext4 -O ^metadata_csum,^64bit -b 1024 -E resize=300000", 700 * MIB),

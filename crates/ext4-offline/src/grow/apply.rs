@@ -5,6 +5,9 @@ use block_io::WriteAt;
 use super::{Grown, plan::Plan};
 use crate::{Result, bitmap, superblock};
 
+/// No storage writes less at a time.
+const SECTOR: usize = 512;
+
 /// A storage, and how much was written to it.
 struct Writer<'a> {
     storage: &'a dyn WriteAt,
@@ -12,9 +15,25 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    /// Writes the sectors that differ from what is there. Of most blocks that
+    /// growing writes little changes: a few pointers in each reserved
+    /// descriptor block, or nothing but zeros becoming a bitmap of few bits.
     fn write(&mut self, offset: u64, bytes: &[u8]) -> Result<()> {
-        self.storage.write_at(offset, bytes)?;
-        self.written += bytes.len() as u64;
+        let before = self.storage.read_vec(offset, bytes.len())?;
+        let differs: Vec<bool> = before
+            .chunks(SECTOR)
+            .zip(bytes.chunks(SECTOR))
+            .map(|(before, after)| before != after)
+            .collect();
+        let mut at = 0;
+        for run in differs.chunk_by(|a, b| a == b) {
+            let end = (at + run.len() * SECTOR).min(bytes.len());
+            if let ([true, ..], Some(part)) = (run, bytes.get(at..end)) {
+                self.storage.write_at(offset + at as u64, part)?;
+                self.written += part.len() as u64;
+            }
+            at = end;
+        }
         Ok(())
     }
 

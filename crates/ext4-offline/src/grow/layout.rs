@@ -34,14 +34,19 @@ pub(super) fn grown(old: &Geometry, features: &Features, blocks: u64) -> Result<
 
 /// How many blocks a last group that is cut short must have. The rule is
 /// resize2fs's, so that the two agree about the size: a backup in the last
-/// group takes all descriptors, and as much in reserve as there is before.
+/// group takes all descriptors, and as much in reserve as there would be
+/// without that group. (resize2fs takes the reserve as it was before, and so
+/// may find the group worth having if it is asked once more.)
 fn worth_having(old: &Geometry, new: &Geometry) -> u64 {
     let backup = match old.backups {
         Backups::Two(groups) => groups[usize::from(new.groups > 2)] != 0,
         _ => new.has_superblock(new.groups - 1),
     };
+    let without = Geometry { groups: new.groups - 1, ..new.clone() }.descriptor_blocks();
+    let reserved =
+        (old.descriptor_blocks() + old.reserved_gdt_blocks).saturating_sub(without.max(1));
     let backup = match backup {
-        true => 1 + u64::from(new.descriptor_blocks()) + u64::from(old.reserved_gdt_blocks),
+        true => 1 + u64::from(new.descriptor_blocks()) + u64::from(reserved),
         false => 0,
     };
     let tables = 2 + u64::from(new.inode_table_blocks());
@@ -52,14 +57,13 @@ fn worth_having(old: &Geometry, new: &Geometry) -> u64 {
 /// few groups to hold both gets what is missing, in groups 1 and 2: not in the
 /// last, as resize2fs does it, which would not be the last for long.
 fn backups(old: &Geometry, groups: u32) -> Backups {
-    let Backups::Two([mut first, mut second]) = old.backups else { return old.backups };
-    if old.groups == 1 && groups > 1 && first == 0 {
-        first = 1;
-    }
-    if old.groups < 3 && groups > 2 && second == 0 {
-        second = 2;
-    }
-    Backups::Two([first, second])
+    let Backups::Two(now) = old.backups else { return old.backups };
+    Backups::Two(match old.groups {
+        1 if groups > 1 => [1, if groups > 2 { 2 } else { 0 }],
+        // mke2fs may name group 1 in either place.
+        2 if groups > 2 => [u32::from(now.contains(&1)), 2],
+        _ => now,
+    })
 }
 
 fn with_blocks(old: &Geometry, blocks: u64) -> Result<Geometry> {

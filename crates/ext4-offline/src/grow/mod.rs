@@ -45,9 +45,10 @@ pub struct Grown {
 ///
 /// Afterwards the filesystem is complete: all bitmaps and backups hold what
 /// they should and unused inodes are zero, so that `e2fsck -b` finds nothing
-/// to mend and the kernel has nothing to initialize. What the storage knows
-/// to be zero already is not written, so this is quick on sparse files and on
-/// layers; where that does not help, see [`grow_lazily`].
+/// to mend and the kernel has nothing to initialize. Sectors that hold already
+/// what they should are not written, nor tables that the storage knows to be
+/// zero, so this is quick on sparse files and on layers; where that does not
+/// help, see [`grow_lazily`].
 ///
 /// The primary superblock is written last. Nothing is written if nothing has
 /// to change.

@@ -11,7 +11,7 @@ use std::{
     process::{Command, Output},
 };
 
-use block_io::{FileStorage, ReadAt};
+use block_io::{FileStorage, ReadAt, WriteAt};
 use tempfile::TempDir;
 
 pub const KIB: u64 = 1 << 10;
@@ -280,4 +280,62 @@ pub fn card_with_garbage(image: &Path, used: &block_io::Extents, card: &Path) {
             at += part as u64;
         }
     }
+}
+
+/// A storage that counts what is written to it; as a card it cannot tell what is
+/// zero.
+#[derive(Debug)]
+pub struct Counting {
+    pub storage: FileStorage,
+    pub card: bool,
+    pub written: std::sync::atomic::AtomicU64,
+}
+
+impl Counting {
+    pub fn new(storage: FileStorage, card: bool) -> Counting {
+        Counting { storage, card, written: 0.into() }
+    }
+
+    pub fn written(&self) -> u64 {
+        self.written.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
+impl ReadAt for Counting {
+    fn size(&self) -> u64 {
+        self.storage.size()
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> block_io::Result<()> {
+        self.storage.read_at(offset, buf)
+    }
+
+    fn next_data(&self, from: u64) -> block_io::Result<Option<std::ops::Range<u64>>> {
+        match self.card {
+            true => Ok((from < self.size()).then(|| from..self.size())),
+            false => self.storage.next_data(from),
+        }
+    }
+}
+
+impl WriteAt for Counting {
+    fn write_at(&self, offset: u64, data: &[u8]) -> block_io::Result<()> {
+        self.written.fetch_add(data.len() as u64, std::sync::atomic::Ordering::Relaxed);
+        self.storage.write_at(offset, data)
+    }
+
+    fn flush(&self) -> block_io::Result<()> {
+        self.storage.flush()
+    }
+}
+
+/// Has resize2fs grow an image to so many blocks. Tells how many bytes it wrote,
+/// as the kernel counts them, less the few that it said.
+pub fn resize2fs_writes(image: &Path, blocks: u64) -> u64 {
+    let script = "resize2fs \"$1\" \"$2\" 2>/dev/null || exit 1; cat /proc/$$/io";
+    let (path, blocks) = (image.to_str().unwrap(), blocks.to_string());
+    let text = output_of("sh", &["-c", script, "sh", path, &blocks]);
+    let (said, account) = text.split_at(text.find("rchar:").unwrap());
+    let line = account.lines().find_map(|line| line.strip_prefix("wchar: ")).unwrap();
+    line.parse::<u64>().unwrap() - said.len() as u64
 }

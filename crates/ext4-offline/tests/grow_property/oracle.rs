@@ -11,7 +11,7 @@ pub enum Defect {
     /// e2fsck mended.
     BigallocCounts,
     /// It moved a backup of `sparse_super2`, or added one, and the block bitmap
-    /// does not know; e2fsck mended that.
+    /// or the count of free blocks does not know; e2fsck mended that.
     SparseSuper2Bitmap,
     /// It moved blocks of the orphan file, and with them went its checksums
     /// (mended in later versions).
@@ -22,6 +22,9 @@ pub enum Defect {
     /// It moved the tables of a `bigalloc` filesystem to make room for
     /// descriptors, and e2fsck cannot read those that it left.
     Destroyed,
+    /// It found no room for the tables that it has to move (flex_bg with
+    /// packed_meta_blocks), and gave up with the filesystem half changed.
+    NoRoomToMove,
 }
 
 /// Has resize2fs grow the case's image. Panics at what is not known of it.
@@ -36,6 +39,12 @@ pub fn resize2fs(case: &Case, image: &Path) -> Option<Defect> {
         false => run("resize2fs", &[path, &target]),
     };
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    if !output.status.success()
+        && case.options.contains("packed_meta_blocks")
+        && text.contains("Could not allocate block")
+    {
+        return Some(Defect::NoRoomToMove);
+    }
     assert!(output.status.success(), "{context}: resize2fs: {text}");
     let complaint = e2fsck_complaint(image, &[])?;
     if bigalloc && complaint.contains("trying backup blocks") {
@@ -49,7 +58,9 @@ pub fn resize2fs(case: &Case, image: &Path) -> Option<Defect> {
         mend();
         return Some(Defect::BigallocCounts);
     }
-    if case.options.contains("sparse_super2") && complaint.contains("Block bitmap differences") {
+    let about_blocks = ["Block bitmap differences", "Free blocks count wrong"];
+    if case.options.contains("sparse_super2") && about_blocks.iter().any(|w| complaint.contains(w))
+    {
         mend();
         return Some(Defect::SparseSuper2Bitmap);
     }
