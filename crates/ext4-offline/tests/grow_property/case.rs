@@ -189,7 +189,9 @@ fn draw_target(geometry: &Geometry, random: &mut Random) -> u64 {
         2 => old_groups + random.below(40),
         _ => old_groups + random.below(400),
     };
-    let most = 600.max(old_groups + 8);
+    // With blocks of 64 KiB, a descriptor block is for 1024 or 2048 groups.
+    let many = geometry.block_size == 65536 && random.below(4) == 0;
+    let most = if many { 2100 } else { 600.max(old_groups + 8) };
     let groups = if groups > most { old_groups + groups % 200 } else { groups };
     // The last group: its own tables, a backup with all descriptors, and 50.
     let tables = u64::from(geometry.inode_table_blocks()) + 2;

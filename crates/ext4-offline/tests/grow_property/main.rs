@@ -26,7 +26,7 @@ use account::Account;
 use block_io::FileStorage;
 use case::Case;
 use common::*;
-use ext4_offline::{Superblock, grow};
+use ext4_offline::{Superblock, grow, grow_lazily};
 use oracle::Defect;
 
 /// How many cases are run, and how long at most in the thorough run.
@@ -148,7 +148,12 @@ fn one(seed: u64, tree: &Path, tally: &Tally) {
     if gets_backups && geometry(&steps.path).blocks != grown.blocks {
         count(tally, "in two steps without a last group for want of room for backups");
     } else {
-        same::assert_same_filesystem(&image.path, &steps.path, &context);
+        same::assert_same_filesystem(&image.path, &steps.path, grown.old_blocks, &context);
+    }
+
+    if target <= 48 * MIB && grown.blocks > grown.old_blocks {
+        into_garbage(&case, &before, target, &context);
+        count(tally, "also into garbage, and lazily");
     }
 
     for what in kinds(&case, &grown) {
@@ -194,6 +199,24 @@ fn one(seed: u64, tree: &Path, tally: &Tally) {
         count(tally, "the same free count");
     } else {
         count(tally, "another free count, explained by clusters or meta_bg");
+    }
+}
+
+/// Grows the filesystem where there are no zeros, and once more with all left to
+/// the kernel that can be.
+fn into_garbage(case: &Case, before: &Path, target: u64, context: &str) {
+    for lazily in [false, true] {
+        let image = Image { dir: scratch(), path: case.image.dir.path().join("garbage") };
+        output_of("cp", &["--sparse=always", before.to_str().unwrap(), image.path()]);
+        image.extend_with_garbage(target);
+        let grow = if lazily { grow_lazily } else { grow };
+        grow(&image.open(), target, NOW).unwrap();
+        let context = format!("{context}: into garbage, lazily: {lazily}");
+        assert_clean(&image.path, &[], &context);
+        if !lazily && !unreadable_backups(&image.path) {
+            assert_clean_from_backup(&image.path, &context);
+        }
+        same::assert_only_metadata_changed(before, &image.path, &context);
     }
 }
 
