@@ -11,7 +11,11 @@ pub(super) fn grown(old: &Geometry, features: &Features, blocks: u64) -> Result<
     let limit = if features.bits64() { u64::MAX } else { u32::MAX.into() };
     let blocks = blocks.min(limit);
     // No cluster is cut short.
-    let mut new = with_blocks(old, blocks - blocks % u64::from(old.cluster_blocks))?;
+    let blocks = blocks - blocks % u64::from(old.cluster_blocks);
+    if blocks <= old.blocks {
+        return Ok(old.clone());
+    }
+    let mut new = with_blocks(old, blocks)?;
     let last = new.groups - 1;
     let room = u64::from(new.group_blocks(last));
     if new.groups > old.groups
@@ -140,6 +144,42 @@ mod tests {
         // Group 5 holds one: 1 + 1 + 2 blocks more.
         assert_eq!(to(5 * FULL + 518 + 49).blocks, 5 * FULL);
         assert_eq!(to(5 * FULL + 518 + 50).groups, 6);
+    }
+
+    #[test]
+    fn judges_the_last_group_as_often_as_it_is_asked() {
+        // Group 243 holds a backup, and three more descriptor blocks are needed.
+        let old = Geometry { groups: 1, blocks: FULL, descriptor_size: 64, ..old() };
+        let old = Geometry { reserved_gdt_blocks: 10, ..old };
+        let to = |old: &Geometry, blocks| grown(old, &Features::default(), blocks).unwrap();
+        for room in 514 + 50..514 + 80 {
+            let once = to(&old, 243 * FULL + room);
+            assert_eq!(to(&once, 243 * FULL + room), once, "{room}");
+            assert_eq!(once.groups == 244, room >= 514 + 50 + 1 + 4 + 7, "{room}");
+        }
+    }
+
+    #[test]
+    fn cuts_no_cluster_short() {
+        let old = Geometry { cluster_blocks: 16, ..old() };
+        let to = |old: &Geometry, blocks| grown(old, &Features::default(), blocks).unwrap();
+        assert_eq!(to(&old, 6 * FULL + 1000 + 15).blocks, 6 * FULL + 1008);
+        // One that has no whole cluster.
+        let tiny = Geometry { groups: 1, blocks: 9, ..old };
+        assert_eq!(to(&tiny, 15), tiny);
+    }
+
+    #[test]
+    fn adds_the_backups_that_there_was_no_room_for() {
+        let backups = |groups: u64, slots, to: u64| {
+            let old = Geometry { groups: groups as u32, blocks: groups * FULL, ..old() };
+            let old = Geometry { backups: Backups::Two(slots), ..old };
+            grown(&old, &Features::default(), to * FULL).unwrap().backups
+        };
+        assert_eq!(backups(1, [0, 0], 2), Backups::Two([1, 0]));
+        assert_eq!(backups(1, [0, 0], 9), Backups::Two([1, 2]));
+        assert_eq!(backups(2, [0, 1], 9), Backups::Two([1, 2]));
+        assert_eq!(backups(4, [1, 3], 9), Backups::Two([1, 3]));
     }
 
     #[test]

@@ -30,7 +30,7 @@ use ext4_offline::{Superblock, grow, grow_lazily};
 use oracle::Defect;
 
 /// How many cases are run, and how long at most in the thorough run.
-const CASES: u64 = 600;
+const CASES: u64 = 400;
 const THOROUGH_CASES: u64 = 10_000;
 const THOROUGH_TIME: Duration = Duration::from_secs(420);
 /// As many threads run cases.
@@ -190,6 +190,8 @@ fn one(seed: u64, tree: &Path, tally: &Tally) {
     // clusters; backups likewise, unless one of us took to meta_bg.
     if cluster == 1 {
         assert_eq!(account.tables, their_account.tables, "{context}");
+        // What resize2fs moves, to make room for descriptors, may take more extents.
+        assert!(account.inodes == their_account.inodes || grown.meta_bg, "{context}");
     }
     let same_base = account.base == their_account.base;
     let may_differ = grown.meta_bg || case.options.contains("num_backup_sb");
