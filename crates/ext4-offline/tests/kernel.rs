@@ -5,7 +5,7 @@
 mod common;
 
 use common::*;
-use ext4_offline::grow;
+use ext4_offline::{grow, grow_lazily};
 
 /// A mount that ends with the test.
 struct Mounted<'a>(&'a str);
@@ -23,7 +23,7 @@ fn mounts_it_and_uses_the_new_blocks() {
         eprintln!("NOT CHECKED: mounting needs root, so the kernel was not asked");
         return;
     }
-    for (arguments, to) in [
+    let cases = [
         ("-t ext4 -O ^metadata_csum,^64bit,uninit_bg -b 1024", 200 * MIB),
         ("-t ext4 -O metadata_csum,64bit,orphan_file -b 4096", 400 * MIB),
         ("-t ext4 -O ^metadata_csum,^64bit,^uninit_bg -b 1024", 200 * MIB),
@@ -35,11 +35,17 @@ fn mounts_it_and_uses_the_new_blocks() {
         // To be converted to meta_bg.
         ("-t ext4 -O metadata_csum,64bit,^resize_inode -b 1024", 700 * MIB),
         ("-t ext4 -O ^metadata_csum,^64bit -b 1024 -E resize=300000", 700 * MIB),
-    ] {
+    ];
+    for ((arguments, to), lazily) in cases.iter().flat_map(|case| [(case, false), (case, true)]) {
         let image = Image::make(arguments, 24 * MIB);
         let before = image.contents();
-        image.set_len(to);
-        grow(&image.open(), to, NOW).unwrap();
+        if lazily {
+            image.extend_with_garbage(*to);
+            grow_lazily(&image.open(), *to, NOW).unwrap();
+        } else {
+            image.set_len(*to);
+            grow(&image.open(), *to, NOW).unwrap();
+        }
 
         let point = image.dir.path().join("mounted");
         std::fs::create_dir(&point).unwrap();

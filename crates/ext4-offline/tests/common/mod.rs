@@ -155,13 +155,20 @@ pub fn all_files(image: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
-/// A directory in memory, where there is such a place.
+/// A directory in memory, where there is such a place with room enough.
 pub fn scratch() -> TempDir {
-    let memory = Path::new("/dev/shm");
-    match TempDir::with_prefix_in("ext4-offline-", memory) {
-        Ok(dir) => dir,
-        Err(_) => TempDir::with_prefix("ext4-offline-").unwrap(),
+    static ROOM: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    let room = *ROOM.get_or_init(|| {
+        let output = run("df", &["--output=avail", "-B1", "/dev/shm"]);
+        let text = String::from_utf8_lossy(&output.stdout);
+        let bytes = text.lines().nth(1).and_then(|line| line.trim().parse::<u64>().ok());
+        bytes.is_some_and(|bytes| bytes >= 3 * GIB)
+    });
+    match room {
+        true => TempDir::with_prefix_in("ext4-offline-", "/dev/shm"),
+        false => TempDir::with_prefix("ext4-offline-"),
     }
+    .unwrap()
 }
 
 /// Panics unless e2fsck finds nothing to say.
