@@ -21,8 +21,8 @@ pub struct Grown {
     pub block_size: u32,
     /// How many blocks it had.
     pub old_blocks: u64,
-    /// How many it has: as many as fit, less those of a last group too small
-    /// to hold its own tables.
+    /// How many it has: as many as fit (whole clusters with `bigalloc`), less
+    /// those of a last group too small to be worth its own tables.
     pub blocks: u64,
     /// How many block groups it had.
     pub old_groups: u32,
