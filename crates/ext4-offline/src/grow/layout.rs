@@ -47,8 +47,7 @@ fn worth_having(old: &Geometry, new: &Geometry) -> u64 {
         _ => new.has_superblock(new.groups - 1),
     };
     let without = Geometry { groups: new.groups - 1, ..new.clone() }.descriptor_blocks();
-    let reserved =
-        (old.descriptor_blocks() + old.reserved_gdt_blocks).saturating_sub(without.max(1));
+    let reserved = (old.descriptor_blocks() + old.reserved_gdt_blocks).saturating_sub(without);
     let backup = match backup {
         true => 1 + u64::from(new.descriptor_blocks()) + u64::from(reserved),
         false => 0,
