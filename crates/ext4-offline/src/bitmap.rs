@@ -84,6 +84,21 @@ impl Bitmap {
         None
     }
 
+    /// The first run of at least `least` clear bits in `bits`, cut off after
+    /// `most`.
+    pub fn find_clear(&self, bits: Range<u32>, least: u32, most: u32) -> Option<Range<u32>> {
+        let mut at = bits.start;
+        loop {
+            let start = self.find(at..bits.end, false)?;
+            let limit = start.saturating_add(most).min(bits.end);
+            let end = self.find(start..limit, true).unwrap_or(limit);
+            if end - start >= least {
+                return Some(start..end);
+            }
+            at = end;
+        }
+    }
+
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -177,6 +192,16 @@ mod tests {
                 from_runs[run.start as usize..run.end as usize].fill(true);
             }
             assert_eq!(from_runs[..bits as usize], model[..bits as usize]);
+
+            let (from, least) = (random(bits), random(9) + 1);
+            let most = least + random(9);
+            let is_clear = |at: u32| (at..at + least).all(|bit| bit < bits && !model[bit as usize]);
+            let found = bitmap.find_clear(from..bits, least, most);
+            assert_eq!(found.as_ref().map(|run| run.start), (from..bits).find(|&at| is_clear(at)));
+            if let Some(run) = found {
+                let whole = (run.start..bits).take_while(|&bit| !model[bit as usize]).count();
+                assert_eq!(run.len(), whole.min(most as usize));
+            }
         }
     }
 }

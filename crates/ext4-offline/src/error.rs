@@ -120,6 +120,14 @@ pub enum Error {
         /// What is wrong with it, as a clause that follows.
         reason: &'static str,
     },
+    /// What records the orphans, or one of them, is not as it must be.
+    #[error("inode {inode} is damaged: {reason}; repair the filesystem with e2fsck")]
+    Orphan {
+        /// The inode's number.
+        inode: u32,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// A directory is not as it must be.
     #[error(
         "the directory of inode {inode} is damaged in its block {index}: {reason}; repair the \
@@ -161,6 +169,82 @@ pub enum Error {
         block: u64,
         /// What is wrong with it.
         reason: &'static str,
+    },
+    /// The extended attributes of an inode are not as they must be.
+    #[error(
+        "the extended attributes of inode {inode} are damaged: {reason}; repair the filesystem \
+         with e2fsck"
+    )]
+    Attributes {
+        /// The inode's number.
+        inode: u32,
+        /// What is wrong with them.
+        reason: &'static str,
+    },
+    /// There is no room left.
+    #[error("the filesystem is full: no free {what} are left")]
+    Full {
+        /// `blocks` or `inodes`.
+        what: &'static str,
+    },
+    /// A limit of the format.
+    #[error("inode {inode} cannot have {what}")]
+    Limit {
+        /// The inode's number.
+        inode: u32,
+        /// What is too much: `a larger file`, `more names`.
+        what: &'static str,
+    },
+    /// An inode has a flag that stands in the operation's way.
+    #[error("cannot {operation} inode {inode}, which has the flag {flag}")]
+    Flag {
+        /// `read` or `edit`.
+        operation: &'static str,
+        /// The inode's number.
+        inode: u32,
+        /// The flag's name.
+        flag: &'static str,
+    },
+    /// An inode is not of the kind that the operation is for.
+    #[error("inode {inode} is {found}, not {wanted}")]
+    Kind {
+        /// The inode's number.
+        inode: u32,
+        /// What it is, with its article.
+        found: &'static str,
+        /// What it should be, with its article.
+        wanted: &'static str,
+    },
+    /// A name that is not there.
+    #[error("there is no {name:?} in the directory of inode {dir}")]
+    NoEntry {
+        /// The directory's inode number.
+        dir: u32,
+        /// The name.
+        name: String,
+    },
+    /// A name that is there already.
+    #[error("there is a {name:?} in the directory of inode {dir} already")]
+    Exists {
+        /// The directory's inode number.
+        dir: u32,
+        /// The name.
+        name: String,
+    },
+    /// A directory would be below itself.
+    #[error("the directory of inode {inode} cannot be moved below itself")]
+    Loop {
+        /// The directory's inode number.
+        inode: u32,
+    },
+    /// An edit of what was opened to be read.
+    #[error("the filesystem was opened to be read, not to be edited")]
+    OpenedToRead,
+    /// A directory that was to be empty is not.
+    #[error("the directory of inode {inode} is not empty")]
+    NotEmpty {
+        /// The directory's inode number.
+        inode: u32,
     },
     /// The filesystem is larger than what it is stored on.
     #[error(
@@ -228,19 +312,32 @@ pub enum Error {
     ExternalJournal,
     /// Deleted files that were still open wait for their removal.
     #[error(
-        "cannot grow the filesystem: deleted files wait for their removal (orphan_present, or a \
-         list that begins with inode {first}); mount it once, or run e2fsck on it"
+        "cannot {operation} the filesystem: deleted files wait for their removal \
+         (orphan_present, or a list that begins with inode {first}); mount it once, or run \
+         e2fsck on it"
     )]
     Orphans {
+        /// `edit` or `grow`.
+        operation: &'static str,
         /// The list's first inode; 0 if only the orphan file has any.
         first: u32,
     },
     /// The filesystem is marked as having errors.
-    #[error("cannot grow the filesystem: it is marked as having errors; repair it with e2fsck")]
-    MarkedErroneous,
+    #[error(
+        "cannot {operation} the filesystem: it is marked as having errors; repair it with e2fsck"
+    )]
+    MarkedErroneous {
+        /// `edit` or `grow`.
+        operation: &'static str,
+    },
     /// The filesystem was not unmounted cleanly.
-    #[error("cannot grow the filesystem: it was not unmounted cleanly; check it with e2fsck")]
-    NotClean,
+    #[error(
+        "cannot {operation} the filesystem: it was not unmounted cleanly; check it with e2fsck"
+    )]
+    NotClean {
+        /// `edit` or `grow`.
+        operation: &'static str,
+    },
     /// The target is smaller than the filesystem is.
     #[error(
         "cannot shrink the filesystem from {current} to {target} bytes; choose a card or \

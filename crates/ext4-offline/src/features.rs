@@ -36,14 +36,21 @@ pub struct Feature {
     pub bit: u32,
     /// Its name as tune2fs prints it.
     pub name: &'static str,
-    map: Support,
+    read: Support,
+    edit: Support,
     grow: Support,
 }
 
 impl Feature {
-    /// Whether the used blocks of a filesystem with this feature can be told.
-    pub fn can_map(&self) -> bool {
-        self.map == Support::Yes
+    /// Whether the files and the used blocks of a filesystem with this feature can
+    /// be told.
+    pub fn can_read(&self) -> bool {
+        self.read == Support::Yes
+    }
+
+    /// Whether the files of a filesystem with this feature can be edited.
+    pub fn can_edit(&self) -> bool {
+        self.edit == Support::Yes
     }
 
     /// Whether a filesystem with this feature can be grown.
@@ -55,8 +62,10 @@ impl Feature {
 /// What is to be done with a filesystem, as far as features matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
+    Read,
     Map,
     Count,
+    Edit,
     Grow,
     Recover,
 }
@@ -64,8 +73,10 @@ pub(crate) enum Operation {
 impl Operation {
     pub(crate) fn verb(self) -> &'static str {
         match self {
+            Operation::Read => "read",
             Operation::Map => "map",
             Operation::Count => "count",
+            Operation::Edit => "edit",
             Operation::Grow => "grow",
             Operation::Recover => "replay the journal of",
         }
@@ -76,85 +87,91 @@ const fn feature(
     set: FeatureSet,
     bit: u32,
     name: &'static str,
-    map: Support,
+    read: Support,
+    edit: Support,
     grow: Support,
 ) -> Feature {
-    Feature { set, bit, name, map, grow }
+    Feature { set, bit, name, read, edit, grow }
 }
 
 use FeatureSet::{Compat, Incompat, RoCompat};
 use Support::{No, Yes};
 
 const OBSOLETE: Support = No(", which no current kernel knows");
+const LUSTRE: Support = No(", which only Lustre's servers know");
+const QUOTA: Support = No(": what is used by whom is not kept; `tune2fs -O ^quota` removes it");
+const PROJECT: Support = No(": what is used by whom is not kept; `tune2fs -O ^project` removes it");
+const READ_ONLY: Support = No(", which forbids any change; `tune2fs -O ^read-only` removes it");
 
 /// Every feature that is known.
 ///
-/// Features that only concern the contents of files and directories
-/// (`extent`, `inline_data`, `encrypt`, `casefold`, `verity`, ...) do not
-/// matter to bitmaps and group descriptors. `quota` and `project` do not
-/// either: the blocks that growing adds belong to no file that is accounted.
+/// `encrypt`, `casefold` and `verity` are a matter of single files, which have
+/// flags that say so. `quota` does not matter to growing: the blocks that it adds
+/// belong to no file that is accounted.
 pub static FEATURES: &[Feature] = &[
-    feature(Compat, 0x1, "dir_prealloc", Yes, Yes),
-    feature(Compat, 0x2, "imagic_inodes", OBSOLETE, OBSOLETE),
-    feature(Compat, 0x4, "has_journal", Yes, Yes),
-    feature(Compat, 0x8, "ext_attr", Yes, Yes),
-    feature(Compat, 0x10, "resize_inode", Yes, Yes),
-    feature(Compat, 0x20, "dir_index", Yes, Yes),
-    feature(Compat, 0x40, "lazy_bg", OBSOLETE, OBSOLETE),
-    feature(Compat, 0x80, "exclude_inode", OBSOLETE, OBSOLETE),
-    feature(Compat, 0x100, "snapshot_bitmap", OBSOLETE, OBSOLETE),
+    feature(Compat, 0x1, "dir_prealloc", Yes, Yes, Yes),
+    feature(Compat, 0x2, "imagic_inodes", OBSOLETE, OBSOLETE, OBSOLETE),
+    feature(Compat, 0x4, "has_journal", Yes, Yes, Yes),
+    feature(Compat, 0x8, "ext_attr", Yes, Yes, Yes),
+    feature(Compat, 0x10, "resize_inode", Yes, Yes, Yes),
+    feature(Compat, 0x20, "dir_index", Yes, Yes, Yes),
+    feature(Compat, 0x40, "lazy_bg", OBSOLETE, OBSOLETE, OBSOLETE),
+    feature(Compat, 0x80, "exclude_inode", OBSOLETE, OBSOLETE, OBSOLETE),
+    feature(Compat, 0x100, "snapshot_bitmap", OBSOLETE, OBSOLETE, OBSOLETE),
     // Backups stay in the groups that have them; missing ones are added.
-    feature(Compat, 0x200, "sparse_super2", Yes, Yes),
-    feature(Compat, 0x400, "fast_commit", Yes, Yes),
+    feature(Compat, 0x200, "sparse_super2", Yes, Yes, Yes),
+    feature(Compat, 0x400, "fast_commit", Yes, Yes, Yes),
     // Neither the numbers of inodes nor the UUID change; only shrinking would.
-    feature(Compat, 0x800, "stable_inodes", Yes, Yes),
-    feature(Compat, 0x1000, "orphan_file", Yes, Yes),
-    feature(Incompat, 0x1, "compression", OBSOLETE, OBSOLETE),
-    feature(Incompat, 0x2, "filetype", Yes, Yes),
+    feature(Compat, 0x800, "stable_inodes", Yes, Yes, Yes),
+    feature(Compat, 0x1000, "orphan_file", Yes, Yes, Yes),
+    feature(Incompat, 0x1, "compression", OBSOLETE, OBSOLETE, OBSOLETE),
+    feature(Incompat, 0x2, "filetype", Yes, Yes, Yes),
     // Stands for a state and has an error of its own.
-    feature(Incompat, 0x4, "needs_recovery", Yes, Yes),
-    feature(Incompat, 0x8, "journal_dev", JOURNAL_DEVICE, JOURNAL_DEVICE),
-    feature(Incompat, 0x10, "meta_bg", Yes, Yes),
-    feature(Incompat, 0x40, "extent", Yes, Yes),
-    feature(Incompat, 0x80, "64bit", Yes, Yes),
+    feature(Incompat, 0x4, "needs_recovery", Yes, Yes, Yes),
+    feature(Incompat, 0x8, "journal_dev", JOURNAL_DEVICE, JOURNAL_DEVICE, JOURNAL_DEVICE),
+    feature(Incompat, 0x10, "meta_bg", Yes, Yes, Yes),
+    feature(Incompat, 0x40, "extent", Yes, Yes, Yes),
+    feature(Incompat, 0x80, "64bit", Yes, Yes, Yes),
     feature(
         Incompat,
         0x100,
         "mmp",
         Yes,
+        No(": another machine may have it mounted; `tune2fs -O ^mmp` removes it"),
         No(": another machine may have it mounted; grow it there"),
     ),
-    feature(Incompat, 0x200, "flex_bg", Yes, Yes),
-    feature(Incompat, 0x400, "ea_inode", Yes, Yes),
-    feature(Incompat, 0x1000, "dirdata", Yes, OBSOLETE),
-    feature(Incompat, 0x2000, "metadata_csum_seed", Yes, Yes),
-    feature(Incompat, 0x4000, "large_dir", Yes, Yes),
-    feature(Incompat, 0x8000, "inline_data", Yes, Yes),
-    feature(Incompat, 0x10000, "encrypt", Yes, Yes),
-    feature(Incompat, 0x20000, "casefold", Yes, Yes),
-    feature(RoCompat, 0x1, "sparse_super", Yes, Yes),
-    feature(RoCompat, 0x2, "large_file", Yes, Yes),
-    feature(RoCompat, 0x8, "huge_file", Yes, Yes),
-    feature(RoCompat, 0x10, "uninit_bg", Yes, Yes),
-    feature(RoCompat, 0x20, "dir_nlink", Yes, Yes),
-    feature(RoCompat, 0x40, "extra_isize", Yes, Yes),
-    feature(RoCompat, 0x80, "snapshot", OBSOLETE, OBSOLETE),
-    feature(RoCompat, 0x100, "quota", Yes, Yes),
-    feature(RoCompat, 0x200, "bigalloc", Yes, Yes),
-    feature(RoCompat, 0x400, "metadata_csum", Yes, Yes),
-    feature(RoCompat, 0x800, "replica", OBSOLETE, OBSOLETE),
-    feature(RoCompat, 0x1000, "read-only", Yes, No(", which forbids any change")),
-    feature(RoCompat, 0x2000, "project", Yes, Yes),
+    feature(Incompat, 0x200, "flex_bg", Yes, Yes, Yes),
+    feature(Incompat, 0x400, "ea_inode", Yes, Yes, Yes),
+    feature(Incompat, 0x1000, "dirdata", LUSTRE, LUSTRE, LUSTRE),
+    feature(Incompat, 0x2000, "metadata_csum_seed", Yes, Yes, Yes),
+    feature(Incompat, 0x4000, "large_dir", Yes, Yes, Yes),
+    feature(Incompat, 0x8000, "inline_data", Yes, Yes, Yes),
+    feature(Incompat, 0x10000, "encrypt", Yes, Yes, Yes),
+    feature(Incompat, 0x20000, "casefold", Yes, Yes, Yes),
+    feature(RoCompat, 0x1, "sparse_super", Yes, Yes, Yes),
+    feature(RoCompat, 0x2, "large_file", Yes, Yes, Yes),
+    feature(RoCompat, 0x8, "huge_file", Yes, Yes, Yes),
+    feature(RoCompat, 0x10, "uninit_bg", Yes, Yes, Yes),
+    feature(RoCompat, 0x20, "dir_nlink", Yes, Yes, Yes),
+    feature(RoCompat, 0x40, "extra_isize", Yes, Yes, Yes),
+    feature(RoCompat, 0x80, "snapshot", OBSOLETE, OBSOLETE, OBSOLETE),
+    feature(RoCompat, 0x100, "quota", Yes, QUOTA, Yes),
+    feature(RoCompat, 0x200, "bigalloc", Yes, Yes, Yes),
+    feature(RoCompat, 0x400, "metadata_csum", Yes, Yes, Yes),
+    feature(RoCompat, 0x800, "replica", OBSOLETE, OBSOLETE, OBSOLETE),
+    feature(RoCompat, 0x1000, "read-only", Yes, READ_ONLY, READ_ONLY),
+    feature(RoCompat, 0x2000, "project", Yes, PROJECT, Yes),
     feature(
         RoCompat,
         0x4000,
         "shared_blocks",
         Yes,
         No(", whose files share blocks and must not change"),
+        No(", whose files share blocks and must not change"),
     ),
-    feature(RoCompat, 0x8000, "verity", Yes, Yes),
+    feature(RoCompat, 0x8000, "verity", Yes, Yes, Yes),
     // Stands for a state and has an error of its own.
-    feature(RoCompat, 0x10000, "orphan_present", Yes, Yes),
+    feature(RoCompat, 0x10000, "orphan_present", Yes, Yes, Yes),
 ];
 
 const JOURNAL_DEVICE: Support = No(": it is another filesystem's journal, and holds no files");
@@ -191,7 +208,7 @@ impl Features {
         needs_recovery: incompat 0x4;
         /// Descriptors from `s_first_meta_bg` on are spread over the groups.
         meta_bg: incompat 0x10;
-        /// Files are described by extents (ext4).
+        /// Files may be described by extents (ext4).
         extent: incompat 0x40;
         /// Block numbers have 64 bits, descriptors 64 bytes.
         bits64: incompat 0x80;
@@ -256,7 +273,11 @@ impl Features {
                 None => return refuse(name, ", which is unknown"),
                 Some(feature) => {
                     let support = match operation {
-                        Operation::Map | Operation::Count | Operation::Recover => feature.map,
+                        Operation::Read
+                        | Operation::Map
+                        | Operation::Count
+                        | Operation::Recover => feature.read,
+                        Operation::Edit => feature.edit,
                         Operation::Grow => feature.grow,
                     };
                     if let No(reason) = support {

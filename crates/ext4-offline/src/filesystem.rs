@@ -9,6 +9,7 @@ use crate::{
     checksum::Checksums,
     features::Operation,
     group_desc::{BLOCK_UNINIT, DescriptorTable, GroupDescriptor, INODE_UNINIT},
+    superblock::{STATE_ERROR, STATE_VALID},
 };
 
 /// The superblock and all descriptors of a filesystem, checked.
@@ -98,6 +99,21 @@ impl Filesystem {
         }
     }
 
+    /// Errors unless the filesystem is in a state to be changed.
+    pub fn check_state(&self, operation: Operation) -> Result<()> {
+        let (state, first) = (self.superblock.s_state(), self.superblock.s_last_orphan());
+        let operation = operation.verb();
+        if state & STATE_ERROR != 0 {
+            Err(Error::MarkedErroneous { operation })
+        } else if first != 0 || self.superblock.features().orphan_present() {
+            Err(Error::Orphans { operation, first })
+        } else if state & STATE_VALID == 0 {
+            Err(Error::NotClean { operation })
+        } else {
+            Ok(())
+        }
+    }
+
     fn flag(&self, descriptor: &GroupDescriptor, flag: u16) -> bool {
         self.superblock.features().group_checksums() && descriptor.bg_flags() & flag != 0
     }
@@ -161,6 +177,19 @@ impl Filesystem {
 
     pub fn inode_bitmap_checksum(&self, bitmap: &Bitmap) -> Option<u32> {
         self.checksums.bitmap(bitmap.covered(self.geometry.inodes_per_group))
+    }
+
+    /// Makes the superblock's counts of free blocks and inodes the sum of those
+    /// in the descriptors.
+    pub fn count_free(&mut self) {
+        let (mut blocks, mut inodes) = (0u64, 0u32);
+        for group in 0..self.geometry.groups {
+            let descriptor = self.descriptors.get(group);
+            blocks += u64::from(descriptor.bg_free_blocks_count());
+            inodes = inodes.saturating_add(descriptor.bg_free_inodes_count());
+        }
+        self.superblock.set_s_free_blocks_count(blocks * u64::from(self.geometry.cluster_blocks));
+        self.superblock.set_s_free_inodes_count(inodes);
     }
 
     /// Reads a block.

@@ -1,16 +1,17 @@
-//! What no library does on an unmounted ext4 filesystem.
+//! An unmounted ext4 filesystem: read, edited and grown, without a kernel.
 //!
 //! - [`inspect`] tells what a filesystem is,
-//! - [`replay_journal`] brings it up to date if it was not unmounted,
+//! - [`recover`] does what mounting would do first: it replays the journal
+//!   ([`replay_journal`]) and removes orphans,
+//! - [`check`] makes sure that its bitmaps tell the truth about its files,
+//! - [`Files`] reads and edits files, directories and their attributes,
 //! - [`grow`] enlarges it to fill its partition,
 //! - [`recount`] corrects its counts of free blocks and inodes,
-//! - [`check`] makes sure that its bitmaps tell the truth about its files,
 //! - [`used_extents`] tells which bytes of it matter.
 //!
-//! ext2 and ext3 are the same format with fewer features, and welcome. Files
-//! are not this crate's business: it works on superblocks, group descriptors
-//! and bitmaps, changes one inode, the one that reserves descriptor blocks, and
-//! looks at the others only for the blocks that they hold.
+//! ext2 and ext3 are the same format with fewer features, and welcome. Nothing
+//! here writes a journal: edit a [`block_io::Layer`] if an edit is to be all or
+//! nothing.
 //!
 //! All works on anything that a [`block_io`] trait stands for, which must
 //! begin where the filesystem does, such as a window on a partition. Whatever
@@ -26,6 +27,7 @@ mod checksum;
 mod dir;
 mod error;
 mod features;
+mod files;
 mod filesystem;
 mod geometry;
 mod group_desc;
@@ -33,22 +35,22 @@ mod grow;
 mod inode;
 mod inspect;
 mod map;
-mod orphans;
 mod recount;
 mod recover;
 mod source;
 mod superblock;
 mod used;
+mod xattr;
 
 pub use check::check;
 pub use error::{Error, Result};
 pub use features::{FEATURES, Feature, FeatureSet, Features};
+pub use files::{DirEntry, FileKind, Files, NewFile, ROOT_INODE, Stat};
 pub use geometry::{Backups, BaseMetadata, Geometry, MAX_GROUPS};
 pub use group_desc::{BLOCK_UNINIT, DescriptorTable, GroupDescriptor, INODE_UNINIT, INODE_ZEROED};
 pub use grow::{Grown, grow, grow_lazily};
 pub use inspect::{Info, Kind, inspect};
-pub use orphans::settle_orphans;
 pub use recount::recount;
-pub use recover::{Replayed, replay_journal};
+pub use recover::{Replayed, recover, replay_journal};
 pub use superblock::Superblock;
 pub use used::used_extents;

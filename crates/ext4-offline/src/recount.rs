@@ -31,13 +31,10 @@ const CHUNK: u64 = 1 << 20;
 pub fn recount(storage: &dyn WriteAt) -> Result<bool> {
     let mut fs = Filesystem::open(storage, Operation::Count)?;
     let geometry = fs.geometry.clone();
-    let (mut free_blocks, mut free_inodes) = (0u64, 0u64);
     let mut changed_blocks = Vec::new();
     for group in 0..geometry.groups {
         let before = fs.descriptors.get(group);
         let mut after = count_group(&fs, storage, group, &before)?;
-        free_blocks += u64::from(after.bg_free_blocks_count());
-        free_inodes += u64::from(after.bg_free_inodes_count());
         if after != before {
             after.update_checksum(group, &fs.checksums);
             fs.descriptors.set(group, &after);
@@ -47,9 +44,7 @@ pub fn recount(storage: &dyn WriteAt) -> Result<bool> {
     changed_blocks.dedup();
 
     let before = fs.superblock.clone();
-    fs.superblock.set_s_free_blocks_count(free_blocks * u64::from(geometry.cluster_blocks));
-    // No more than s_inodes_count, which is checked to fit.
-    fs.superblock.set_s_free_inodes_count(free_inodes as u32);
+    fs.count_free();
     if changed_blocks.is_empty() && fs.superblock == before {
         return Ok(false);
     }

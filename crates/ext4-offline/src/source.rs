@@ -17,6 +17,12 @@ pub(crate) trait Source {
     /// filesystem, and can name who wanted it.
     fn block(&self, block: u64) -> Result<Vec<u8>>;
 
+    /// Reads contents of a file, from a byte of the filesystem on.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    fn data(&self, offset: u64, buf: &mut [u8]) -> Result<()>;
+
     /// An inode, its checksum verified.
     ///
     /// # Errors
@@ -76,5 +82,9 @@ impl Source for Stored<'_> {
 
     fn block(&self, block: u64) -> Result<Vec<u8>> {
         self.fs.read_block(self.storage, block)
+    }
+
+    fn data(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
+        Ok(self.storage.read_at(offset, buf)?)
     }
 }

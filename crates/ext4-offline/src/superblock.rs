@@ -108,6 +108,8 @@ impl Superblock {
         s_state / set_s_state: u16 = 0x3a;
         /// 0: fixed inode size and no features; 1: all that came later.
         s_rev_level: u32 = 0x4c;
+        /// The first inode that is not reserved.
+        s_first_ino: u32 = 0x54;
         /// Size of an inode in bytes.
         s_inode_size: u16 = 0x58;
         /// The group this copy of the superblock is in.
@@ -125,11 +127,16 @@ impl Superblock {
         /// The device with the journal, if that is elsewhere.
         s_journal_dev: u32 = 0xe4;
         /// First inode of the list of orphans.
-        s_last_orphan: u32 = 0xe8;
+        s_last_orphan / set_s_last_orphan: u32 = 0xe8;
+        /// The hash of directories that get a hash tree: 0 legacy, 1 half MD4,
+        /// 2 TEA.
+        s_def_hash_version: u8 = 0xfc;
         /// Size of a group descriptor in bytes (`64bit`).
         s_desc_size: u16 = 0xfe;
         /// First descriptor block that is in its own meta group (`meta_bg`).
         s_first_meta_bg / set_s_first_meta_bg: u32 = 0x104;
+        /// Bits: 1 directory hashes take bytes as signed, 2 as unsigned.
+        s_flags: u32 = 0x160;
         /// A flexible group has 2 to the power of this groups.
         s_log_groups_per_flex: u8 = 0x174;
         /// The kind of `metadata_csum` checksums; only 1 (CRC-32C) exists.
@@ -158,6 +165,12 @@ impl Superblock {
     /// The filesystem's UUID.
     pub fn s_uuid(&self) -> [u8; 16] {
         self.bytes::<0x68, 16>()
+    }
+
+    /// The seed of directory hashes.
+    pub fn s_hash_seed(&self) -> [u32; 4] {
+        let bytes = self.bytes::<0xec, 16>();
+        std::array::from_fn(|i| u32::from_le_bytes(std::array::from_fn(|j| bytes[i * 4 + j])))
     }
 
     /// The UUID of the journal, if that is on another device; else zeros.

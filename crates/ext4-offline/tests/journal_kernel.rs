@@ -10,11 +10,12 @@ use std::{
     fs,
     io::Write,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use block_io::Memory;
+use block_io::{Layer, Memory, ReadAt, WriteAt};
 use common::{journal::*, *};
-use ext4_offline::{Error, Replayed, recount, replay_journal, settle_orphans};
+use ext4_offline::{Error, Replayed, recover, replay_journal};
 
 /// A mount that ends with the test.
 struct Mounted(PathBuf);
@@ -105,13 +106,13 @@ fn work(image: &Path, point: &Path, rounds: usize) -> Vec<Vec<u8>> {
 
 /// Replays in memory, and corrects the counts.
 fn replay(image: Vec<u8>) -> Result<(Replayed, Vec<u8>, Vec<u8>), Error> {
+    let layer: Arc<dyn WriteAt> =
+        Arc::new(Layer::new(Arc::new(Memory::new(image.clone())), image.len() as u64));
     let storage = Memory::new(image);
     let replayed = replay_journal(&storage)?;
-    let bytes = storage.into_bytes();
-    let storage = Memory::new(bytes.clone());
-    recount(&storage)?;
-    settle_orphans(&storage)?;
-    Ok((replayed, bytes, storage.into_bytes()))
+    recover(&layer, NOW.into())?;
+    let recovered = layer.read_vec(0, layer.size() as usize)?;
+    Ok((replayed, storage.into_bytes(), recovered))
 }
 
 /// What a filesystem holds after the kernel replayed its journal.

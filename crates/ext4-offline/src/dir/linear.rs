@@ -1,9 +1,11 @@
 //! Directories without an index: blocks of entries in no order.
 
-use super::{Block, DirBlocks, Directory, Entry, FileType, Found, Reader, entry, hash::Version};
+use super::{
+    Block, DirBlocks, Directory, Entry, FileType, Found, ReadBlocks, Reader, entry, hash::Version,
+};
 use crate::{Result, dir::leaf::Leaf};
 
-impl<B: DirBlocks + ?Sized> Reader<'_, B> {
+impl<B: ReadBlocks + ?Sized> Reader<'_, B> {
     pub(super) fn find_linear(&self, name: &[u8]) -> Result<Option<Found>> {
         for index in 0..self.blocks.count() {
             let leaf = self.format.leaf(self.blocks, index)?;

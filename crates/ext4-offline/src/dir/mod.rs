@@ -11,9 +11,6 @@
 //! Changes are made in such an order that what was there remains to be found if
 //! a block could not be appended.
 
-// Nothing creates or removes files with this yet.
-#![allow(dead_code)]
-
 mod entry;
 mod hash;
 mod htree;
@@ -33,13 +30,16 @@ use self::{
 use crate::{Error, Result};
 
 /// The blocks of one directory, counted from its beginning.
-pub(crate) trait DirBlocks {
+pub(crate) trait ReadBlocks {
     /// How many there are.
     fn count(&self) -> u32;
 
     /// What a block holds.
     fn read(&self, index: u32) -> Result<Vec<u8>>;
+}
 
+/// The blocks of one directory, to be changed.
+pub(crate) trait DirBlocks: ReadBlocks {
     /// Replaces what a block holds.
     fn write(&mut self, index: u32, bytes: Vec<u8>) -> Result<()>;
 
@@ -78,7 +78,7 @@ impl Format {
         (self.block_size as usize).saturating_sub(tail)
     }
 
-    fn block<B: DirBlocks + ?Sized>(&self, blocks: &B, index: u32) -> Result<Vec<u8>> {
+    fn block<B: ReadBlocks + ?Sized>(&self, blocks: &B, index: u32) -> Result<Vec<u8>> {
         let raw = blocks.read(index)?;
         match raw.len() == self.block_size as usize {
             true => Ok(raw),
@@ -86,7 +86,7 @@ impl Format {
         }
     }
 
-    fn leaf<B: DirBlocks + ?Sized>(&self, blocks: &B, index: u32) -> Result<Leaf> {
+    fn leaf<B: ReadBlocks + ?Sized>(&self, blocks: &B, index: u32) -> Result<Leaf> {
         Leaf::parse(self, index, self.block(blocks, index)?)
     }
 
@@ -185,7 +185,7 @@ pub(crate) struct Reader<'a, B: ?Sized> {
     indexed: bool,
 }
 
-impl<'a, B: DirBlocks + ?Sized> Reader<'a, B> {
+impl<'a, B: ReadBlocks + ?Sized> Reader<'a, B> {
     /// `indexed`: whether the inode has the flag for a hash tree.
     pub fn new(format: &'a Format, blocks: &'a B, indexed: bool) -> Self {
         Reader { format, blocks, indexed }

@@ -6,12 +6,11 @@ use block_io::ReadAt;
 
 use super::{layout, resize_inode};
 use crate::{
-    Backups, Error, Geometry, Result, Superblock,
+    Backups, Error, Geometry, Result,
     bitmap::{self, Bitmap},
     features::Operation,
     filesystem::Filesystem,
     group_desc::{BLOCK_UNINIT, GroupDescriptor, INODE_UNINIT, INODE_ZEROED},
-    superblock::{STATE_ERROR, STATE_VALID},
 };
 
 /// What becomes of bitmaps and tables that flags can declare uninitialized.
@@ -47,7 +46,7 @@ impl Plan {
     /// Makes the plan, or finds why it cannot be.
     pub fn new(storage: &dyn ReadAt, target: u64, now: u32, tables: Tables) -> Result<Self> {
         let fs = Filesystem::open(storage, Operation::Grow)?;
-        check_state(&fs.superblock)?;
+        fs.check_state(Operation::Grow)?;
         check_features(&fs)?;
         let current = fs.geometry.bytes();
         if target < current {
@@ -84,20 +83,6 @@ impl Plan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.old == self.new.geometry
-    }
-}
-
-fn check_state(superblock: &Superblock) -> Result<()> {
-    let state = superblock.s_state();
-    let first = superblock.s_last_orphan();
-    if state & STATE_ERROR != 0 {
-        Err(Error::MarkedErroneous)
-    } else if first != 0 || superblock.features().orphan_present() {
-        Err(Error::Orphans { first })
-    } else if state & STATE_VALID == 0 {
-        Err(Error::NotClean)
-    } else {
-        Ok(())
     }
 }
 
@@ -284,23 +269,15 @@ impl Planner {
 
     fn finish_superblock(&mut self, now: u32) {
         let old_blocks = self.plan.old.blocks;
-        let Filesystem { superblock, geometry, descriptors, .. } = &mut self.plan.new;
-        let (mut free_clusters, mut free_inodes) = (0u64, 0u32);
-        for group in 0..geometry.groups {
-            let descriptor = descriptors.get(group);
-            free_clusters += u64::from(descriptor.bg_free_blocks_count());
-            free_inodes = free_inodes.saturating_add(descriptor.bg_free_inodes_count());
-        }
+        self.plan.new.count_free();
+        let Filesystem { superblock, geometry, .. } = &mut self.plan.new;
         // The same share of the blocks stays reserved for root, rounded as
         // resize2fs does it, to agree with it to the block.
         let percent = superblock.s_r_blocks_count() as f64 * 100.0 / old_blocks as f64;
         let reserved = (percent * geometry.blocks as f64 / 100.0) as u64;
         superblock.set_s_blocks_count(geometry.blocks);
         superblock.set_s_r_blocks_count(reserved.min(geometry.blocks / 2));
-        let free_blocks = free_clusters * u64::from(geometry.cluster_blocks);
-        superblock.set_s_free_blocks_count(free_blocks);
         superblock.set_s_inodes_count(geometry.groups.saturating_mul(geometry.inodes_per_group));
-        superblock.set_s_free_inodes_count(free_inodes);
         // No more than s_reserved_gdt_blocks was.
         superblock.set_s_reserved_gdt_blocks(geometry.reserved_gdt_blocks as u16);
         if let Backups::Two(groups) = geometry.backups {

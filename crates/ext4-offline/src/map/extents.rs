@@ -4,8 +4,8 @@
 //! `i_block` or in a block. Source: the kernel's
 //! `Documentation/filesystems/ext4/ifork.rst`.
 
-use super::{Loader, Run};
-use crate::{Result, checksum::crc32c, inode::Inode};
+use super::{Loader, Mapping, Run};
+use crate::{Error, Result, checksum::crc32c, files::Volume, inode::Inode, source::Source};
 
 const MAGIC: u16 = 0xf30a;
 /// The size of a header, and of an entry, in bytes.
@@ -129,6 +129,168 @@ pub(super) fn find(loader: &mut Loader<'_>, inode: &Inode, logical: u64) -> Resu
         };
         if depth == 0 {
             let Some(run) = run.after(logical) else { return Ok(None) };
+            loader.check(run.physical, run.length)?;
+            return Ok(Some(run));
+        }
+        node = loader.node(child)?;
+        at = Some((child, depth - 1, seed));
+    }
+}
+
+/// How many entries fit into a node of so many bytes.
+fn capacity(bytes: usize) -> usize {
+    (bytes - ENTRY) / ENTRY
+}
+
+/// A node's bytes.
+fn build_node(bytes: usize, depth: u16, entries: &[[u8; ENTRY]], seed: Option<u32>) -> Vec<u8> {
+    let most = capacity(bytes);
+    let mut node = Vec::with_capacity(bytes);
+    node.extend(MAGIC.to_le_bytes());
+    node.extend((entries.len() as u16).to_le_bytes());
+    node.extend((most as u16).to_le_bytes());
+    node.extend(depth.to_le_bytes());
+    node.extend([0; 4]);
+    entries.iter().for_each(|entry| node.extend(entry));
+    node.resize(ENTRY * (1 + most), 0);
+    if let Some(seed) = seed {
+        node.extend(crc32c(seed, &node).to_le_bytes());
+    }
+    node.resize(bytes, 0);
+    node
+}
+
+fn extent_entry(run: &Run) -> [u8; ENTRY] {
+    let length = run.length + if run.unwritten { MAX_LENGTH } else { 0 };
+    let mut entry = [0; ENTRY];
+    entry[0..4].copy_from_slice(&(run.logical as u32).to_le_bytes());
+    entry[4..6].copy_from_slice(&(length as u16).to_le_bytes());
+    entry[6..8].copy_from_slice(&((run.physical >> 32) as u16).to_le_bytes());
+    entry[8..12].copy_from_slice(&(run.physical as u32).to_le_bytes());
+    entry
+}
+
+fn index_entry(logical: u32, child: u64) -> [u8; ENTRY] {
+    let mut entry = [0; ENTRY];
+    entry[0..4].copy_from_slice(&logical.to_le_bytes());
+    entry[4..8].copy_from_slice(&(child as u32).to_le_bytes());
+    entry[8..10].copy_from_slice(&((child >> 32) as u16).to_le_bytes());
+    entry
+}
+
+/// The longest that an extent can be.
+fn longest(unwritten: bool) -> u64 {
+    MAX_LENGTH - u64::from(unwritten)
+}
+
+/// Runs as entries of leaves.
+fn extent_entries(runs: &[Run]) -> Vec<[u8; ENTRY]> {
+    let mut entries = Vec::with_capacity(runs.len());
+    for run in runs {
+        let mut rest = Some(*run);
+        while let Some(run) = rest {
+            let cut = run.logical + longest(run.unwritten);
+            entries.extend(run.before(cut).as_ref().map(extent_entry));
+            rest = run.after(cut);
+        }
+    }
+    entries
+}
+
+/// Errors unless the inode can have a block with this number: there are 2^32,
+/// and the last one is not to be had.
+fn check_end(inode: &Inode, end: u64) -> Result<()> {
+    match end <= u32::MAX.into() {
+        true => Ok(()),
+        false => Err(Error::Limit { inode: inode.number(), what: "a larger file" }),
+    }
+}
+
+/// Writes a whole tree: all nodes full but the last of each level, as e2fsck
+/// wants it to be content.
+pub(super) fn store(mapping: &mut Mapping, volume: &mut Volume, inode: &mut Inode) -> Result<()> {
+    check_end(inode, mapping.runs.last().map_or(0, Run::end))?;
+    let seed = inode.checksum_seed(volume.fs().checksums.seed());
+    let bytes = volume.fs().geometry.block_size as usize;
+    let root = capacity(60);
+    let mut entries = extent_entries(&mapping.runs);
+    let (mut count, mut nodes) = (entries.len(), 0);
+    while count > root {
+        count = count.div_ceil(capacity(bytes));
+        nodes += count;
+    }
+    mapping.resize_nodes(volume, inode, nodes)?;
+
+    let mut free = mapping.nodes.iter();
+    let mut depth = 0;
+    while entries.len() > root {
+        let mut above = Vec::new();
+        for (chunk, &block) in entries.chunks(capacity(bytes)).zip(&mut free) {
+            volume.stage(block, build_node(bytes, depth, chunk, seed));
+            above.push(index_entry(chunk.first().map_or(0, |entry| u32_at(entry, 0)), block));
+        }
+        entries = above;
+        depth += 1;
+    }
+    let mut i_block = [0; 60];
+    i_block.copy_from_slice(&build_node(60, depth, &entries, None)[..60]);
+    inode.set_i_block(&i_block);
+    Ok(())
+}
+
+/// Adds runs to the last leaf of a tree, if it is in a block and has room, and
+/// counts them in `i_blocks`. Tells whether it did.
+pub(super) fn append_to_last_leaf(
+    volume: &mut Volume,
+    inode: &mut Inode,
+    runs: &[Run],
+) -> Result<bool> {
+    // Clusters that two runs share are counted by who sees all of them.
+    if volume.fs().geometry.cluster_blocks > 1 {
+        return Ok(false);
+    }
+    let seed = inode.checksum_seed(volume.fs().checksums.seed());
+    let mut loader = Loader::new(volume, inode.number());
+    let mut node = inode.i_block().to_vec();
+    let mut at = None;
+    let mut leaf = loop {
+        let (depth, last) = {
+            let (depth, entries) = parse_node(&loader, &node, at)?;
+            if depth == 0 {
+                break Mapping { runs: entries.map(parse_extent).collect(), nodes: Vec::new() };
+            }
+            (depth, entries.last().map(|entry| Index::parse(entry).child))
+        };
+        let Some(child) = last else { return Ok(false) };
+        node = loader.node(child)?;
+        at = Some((child, depth - 1, seed));
+    };
+    let Some((block, ..)) = at else { return Ok(false) };
+    runs.iter().for_each(|run| leaf.push(*run));
+    let entries = extent_entries(&leaf.runs);
+    if entries.len() > capacity(node.len()) {
+        return Ok(false);
+    }
+    check_end(inode, leaf.runs.last().map_or(0, Run::end))?;
+    volume.stage(block, build_node(node.len(), 0, &entries, seed));
+    let added: u64 = runs.iter().map(|run| run.length).sum();
+    let sectors = added * u64::from(volume.fs().geometry.block_size / 512);
+    inode.set_i_blocks(inode.i_blocks() + sectors);
+    Ok(true)
+}
+
+/// The last run of a tree, if it has any.
+pub(super) fn last(loader: &mut Loader<'_>, inode: &Inode) -> Result<Option<Run>> {
+    let seed = inode.checksum_seed(loader.source.fs().checksums.seed());
+    let mut node = inode.i_block().to_vec();
+    let mut at = None;
+    loop {
+        let (depth, run, child) = {
+            let (depth, entries) = parse_node(loader, &node, at)?;
+            let Some(entry) = entries.last() else { return Ok(None) };
+            (depth, parse_extent(entry), Index::parse(entry).child)
+        };
+        if depth == 0 {
             loader.check(run.physical, run.length)?;
             return Ok(Some(run));
         }

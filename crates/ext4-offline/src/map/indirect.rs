@@ -4,8 +4,8 @@
 //! levels of block numbers below. Source: the kernel's
 //! `Documentation/filesystems/ext4/blockmap.rst`.
 
-use super::{Loader, Run, extents::u32_at};
-use crate::{Result, inode::Inode};
+use super::{Loader, Mapping, Run, extents::u32_at};
+use crate::{Error, Result, files::Volume, inode::Inode, source::Source};
 
 /// Blocks that are listed in the inode itself.
 pub(super) const DIRECT: u64 = 12;
@@ -72,4 +72,89 @@ pub(super) fn find(loader: &mut Loader<'_>, inode: &Inode, logical: u64) -> Resu
     let physical = u64::from(pointer);
     loader.check(physical, 1)?;
     Ok(Some(Run { logical, physical, length: 1, unwritten: false }))
+}
+
+/// Writes all of a file's blocks.
+pub(super) fn store(mapping: &mut Mapping, volume: &mut Volume, inode: &mut Inode) -> Result<()> {
+    let per_block = u64::from(volume.fs().geometry.block_size / 4);
+    let too_large = Error::Limit { inode: inode.number(), what: "a larger file" };
+    let end = mapping.runs.last().map_or(0, Run::end);
+    let highest = mapping.runs.iter().map(|run| run.blocks().end).max().unwrap_or_default();
+    let most = DIRECT + (1..=3).map(|levels| per_block.pow(levels)).sum::<u64>();
+    if end > most || highest > 1 << 32 {
+        return Err(too_large);
+    }
+    // Each tree has the nodes without which its blocks could not be listed.
+    let trees = || {
+        (1..=3).scan(DIRECT, |start, levels| {
+            let first = *start;
+            *start += per_block.pow(levels);
+            Some((levels, first))
+        })
+    };
+    let count: u64 =
+        trees().map(|(levels, first)| count_nodes(mapping, levels, first, per_block)).sum();
+    mapping.resize_nodes(volume, inode, count as usize)?;
+
+    let mut nodes = mapping.nodes.iter().copied();
+    let mut pointers = Vec::new();
+    for logical in 0..DIRECT {
+        pointers.push(mapping.find(logical).map_or(0, |run| run.physical));
+    }
+    for (levels, first) in trees() {
+        pointers.push(store_tree(mapping, volume, levels, first, per_block, &mut nodes));
+    }
+    let mut i_block = [0; 60];
+    for (slot, pointer) in i_block.chunks_exact_mut(4).zip(pointers) {
+        slot.copy_from_slice(&(pointer as u32).to_le_bytes());
+    }
+    inode.set_i_block(&i_block);
+    Ok(())
+}
+
+/// Whether the file has any block in `length` blocks from `first` on.
+fn has_any(mapping: &Mapping, first: u64, length: u64) -> bool {
+    let index = mapping.runs.partition_point(|run| run.end() <= first);
+    mapping.runs.get(index).is_some_and(|run| run.logical < first + length)
+}
+
+/// How many nodes a tree of so many levels needs for the blocks from `first` on.
+fn count_nodes(mapping: &Mapping, levels: u32, first: u64, per_block: u64) -> u64 {
+    let (length, below) = (per_block.pow(levels), per_block.pow(levels - 1));
+    if !has_any(mapping, first, length) {
+        return 0;
+    }
+    if levels == 1 {
+        return 1;
+    }
+    1 + (0..per_block)
+        .map(|slot| count_nodes(mapping, levels - 1, first + slot * below, per_block))
+        .sum::<u64>()
+}
+
+/// Writes such a tree into the next nodes, and returns its root, or 0.
+fn store_tree(
+    mapping: &Mapping,
+    volume: &mut Volume,
+    levels: u32,
+    first: u64,
+    per_block: u64,
+    nodes: &mut impl Iterator<Item = u64>,
+) -> u64 {
+    let (length, below) = (per_block.pow(levels), per_block.pow(levels - 1));
+    if !has_any(mapping, first, length) {
+        return 0;
+    }
+    let root = nodes.next().unwrap_or_default();
+    let mut bytes = Vec::with_capacity(per_block as usize * 4);
+    for slot in 0..per_block {
+        let logical = first + slot * below;
+        let pointer = match levels {
+            1 => mapping.find(logical).map_or(0, |run| run.physical),
+            _ => store_tree(mapping, volume, levels - 1, logical, per_block, nodes),
+        };
+        bytes.extend((pointer as u32).to_le_bytes());
+    }
+    volume.stage(root, bytes);
+    root
 }

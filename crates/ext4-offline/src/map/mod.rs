@@ -5,6 +5,7 @@
 
 mod extents;
 mod indirect;
+mod store;
 
 use std::collections::HashSet;
 
@@ -13,6 +14,7 @@ use crate::{
     inode::{EXTENTS, Inode},
     source::Source,
 };
+pub(crate) use store::{append, set_i_blocks};
 
 /// A run of blocks that follow each other in a file and on the disk alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,11 +92,6 @@ impl Mapping {
         Ok(loader.mapping)
     }
 
-    /// How many blocks it takes on the disk.
-    pub fn blocks(&self) -> u64 {
-        self.runs.iter().map(|run| run.length).sum::<u64>() + self.nodes.len() as u64
-    }
-
     /// Adds a run at the end.
     pub fn push(&mut self, run: Run) {
         match self.runs.last_mut() {
@@ -121,6 +118,18 @@ pub(crate) fn find(source: &dyn Source, inode: &Inode, logical: u64) -> Result<O
     match inode.has_flag(EXTENTS) {
         true => extents::find(&mut loader, inode, logical),
         false => indirect::find(&mut loader, inode, logical),
+    }
+}
+
+/// The last run of a file, if it has any.
+///
+/// # Errors
+/// As [`Mapping::load`].
+pub(crate) fn last(source: &dyn Source, inode: &Inode) -> Result<Option<Run>> {
+    let mut loader = Loader::new(source, inode.number());
+    match inode.has_flag(EXTENTS) {
+        true => extents::last(&mut loader, inode),
+        false => Ok(Mapping::load(source, inode)?.runs.last().copied()),
     }
 }
 

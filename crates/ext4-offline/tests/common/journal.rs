@@ -350,13 +350,6 @@ impl Journal {
     }
 }
 
-/// A directory in memory, where there is one: e2fsck waits for the disk.
-pub fn scratch() -> TempDir {
-    let memory = Path::new("/dev/shm");
-    let parent = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
-    TempDir::with_prefix_in("ext4-offline-", parent).unwrap()
-}
-
 /// Lets e2fsck replay the journal and do no more. Tells whether it is content,
 /// what it says, and what comes of the image.
 pub fn e2fsck_replays(image: &[u8]) -> (bool, String, Vec<u8>) {

@@ -11,7 +11,7 @@ mod node;
 use std::collections::HashSet;
 
 pub(super) use self::node::{LAST_BLOCK, Node};
-use super::{Block, DirBlocks, Entry, Found, Reader, Version};
+use super::{Block, Entry, Found, ReadBlocks, Reader, Version};
 use crate::Result;
 
 /// The way to a leaf.
@@ -33,7 +33,7 @@ struct Step {
     at: usize,
 }
 
-impl<B: DirBlocks + ?Sized> Reader<'_, B> {
+impl<B: ReadBlocks + ?Sized> Reader<'_, B> {
     fn root(&self) -> Result<Node> {
         if self.blocks.count() == 0 {
             return self.format.wrong(0, "there is no such block");

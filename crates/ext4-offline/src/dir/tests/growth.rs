@@ -1,6 +1,6 @@
 //! Large directories, and their limits.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::*;
 
@@ -150,8 +150,6 @@ fn large_directories_take_time_in_proportion() {
         }
         let found = start.elapsed() - inserted;
         println!("{block_size}: inserted in {inserted:?}, found in {found:?}");
-        // It is a fraction of a second on a machine that has nothing else to do.
-        assert!(inserted < Duration::from_secs(10), "{inserted:?}");
         let (found, found_levels) = verify(&format, &blocks, true);
         assert_eq!((found.len(), found_levels), (names.len(), levels));
     }

@@ -38,7 +38,7 @@ impl Blocks {
     }
 }
 
-impl DirBlocks for Blocks {
+impl ReadBlocks for Blocks {
     fn count(&self) -> u32 {
         self.blocks.len() as u32
     }
@@ -47,7 +47,9 @@ impl DirBlocks for Blocks {
         self.reads.set(self.reads.get() + 1);
         Ok(self.blocks[index as usize].clone())
     }
+}
 
+impl DirBlocks for Blocks {
     fn write(&mut self, index: u32, bytes: Vec<u8>) -> Result<()> {
         assert_eq!(bytes.len(), self.blocks[0].len());
         self.blocks[index as usize] = bytes;

@@ -1,0 +1,133 @@
+//! Taking free blocks, and giving blocks back.
+
+use std::ops::Range;
+
+use super::{undo::Undo, volume::Volume};
+use crate::{Error, Result, bitmap::bits_of, group_desc::BLOCK_UNINIT};
+
+/// A free run of so many clusters is as good as a longer one.
+const LONG_RUN: u32 = 1024;
+
+impl Volume {
+    /// Takes up to `want` free blocks in one run, near `goal`. The run begins
+    /// with a cluster; the rest of its last cluster belongs to it.
+    ///
+    /// # Errors
+    /// [`Error::Full`]; damage to a bitmap.
+    pub fn allocate(&mut self, goal: u64, want: u64) -> Result<Range<u64>> {
+        let geometry = &self.fs.geometry;
+        let (groups, cluster) = (geometry.groups, u64::from(geometry.cluster_blocks));
+        let most = want.div_ceil(cluster).clamp(1, geometry.clusters_per_group().into()) as u32;
+        let (first, goal_bit) = self.group_and_bit(goal);
+        // First one that holds all of it, then any.
+        for least in [most.min(LONG_RUN), 1] {
+            for group in (first..groups).chain(0..first) {
+                if self.fs.descriptors.get(group).bg_free_blocks_count() < least {
+                    continue;
+                }
+                let from = if group == first { goal_bit } else { 0 };
+                if let Some(bits) = self.find_free(group, from, least, most)? {
+                    let start = self.fs.geometry.group_start(group);
+                    self.mark_blocks(group, bits.clone(), true)?;
+                    let blocks = start + u64::from(bits.start) * cluster
+                        ..start + u64::from(bits.end) * cluster;
+                    let end = blocks.end.min(blocks.start + want).min(self.fs.geometry.blocks);
+                    return Ok(blocks.start..end);
+                }
+            }
+            if least == 1 {
+                break;
+            }
+        }
+        Err(Error::Full { what: "blocks" })
+    }
+
+    fn find_free(
+        &mut self,
+        group: u32,
+        from: u32,
+        least: u32,
+        most: u32,
+    ) -> Result<Option<Range<u32>>> {
+        let clusters = self.fs.geometry.group_clusters(group);
+        let bitmap = self.block_bitmap(group)?;
+        Ok(bitmap
+            .find_clear(from..clusters, least, most)
+            .or_else(|| bitmap.find_clear(0..clusters, least, most)))
+    }
+
+    /// Gives blocks back: all clusters that they touch.
+    ///
+    /// # Errors
+    /// [`Error::Inode`] for inode `owner` if one of them is not in use.
+    pub fn free(&mut self, owner: u32, blocks: Range<u64>) -> Result<()> {
+        self.unstage(blocks.clone());
+        let mut at = blocks.start;
+        while at < blocks.end {
+            let (group, _) = self.group_and_bit(at);
+            let end = self.fs.geometry.group_range(group).end.min(blocks.end);
+            let wrong = |reason| Err(Error::Inode { inode: owner, block: at, reason });
+            let Some(bits) = bits_of(&self.fs.geometry, group, at..end) else {
+                return wrong("is not within the filesystem");
+            };
+            let bitmap = self.block_bitmap(group)?;
+            if bits.clone().any(|bit| !bitmap.get(bit)) {
+                return wrong("is in use, but the block bitmap calls it free");
+            }
+            self.mark_blocks(group, bits, false)?;
+            at = end;
+        }
+        Ok(())
+    }
+
+    /// The group that a block is in, and the bit that stands for it there.
+    fn group_and_bit(&self, block: u64) -> (u32, u32) {
+        let geometry = &self.fs.geometry;
+        let from_first = block.saturating_sub(geometry.first_data_block.into());
+        let per_group = u64::from(geometry.blocks_per_group);
+        match u32::try_from(from_first / per_group) {
+            Ok(group) if group < geometry.groups => {
+                (group, (from_first % per_group) as u32 / geometry.cluster_blocks)
+            }
+            _ => (0, 0),
+        }
+    }
+
+    /// A group's block bitmap, to be read.
+    fn block_bitmap(&mut self, group: u32) -> Result<&crate::bitmap::Bitmap> {
+        use std::collections::btree_map::Entry;
+        Ok(match self.block_bitmaps.entry(group) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(self.fs.block_bitmap(&self.storage, group)?),
+        })
+    }
+
+    /// Marks clusters that are known not to be so yet.
+    fn mark_blocks(&mut self, group: u32, bits: Range<u32>, used: bool) -> Result<()> {
+        self.initialize_blocks(group)?;
+        let mut descriptor = self.fs.descriptors.get(group);
+        let (free, count) = (descriptor.bg_free_blocks_count(), bits.len() as u32);
+        descriptor.set_bg_free_blocks_count(match used {
+            true => free.saturating_sub(count),
+            false => free.saturating_add(count),
+        });
+        self.set_descriptor(group, &descriptor);
+        self.dirty.insert(group);
+        if let Some(bitmap) = self.block_bitmaps.get_mut(&group) {
+            bitmap.fill(bits.clone(), used);
+            self.undo.push(Undo::Blocks(group, bits, !used));
+        }
+        Ok(())
+    }
+
+    /// Makes a group's block bitmap a matter of record.
+    pub(super) fn initialize_blocks(&mut self, group: u32) -> Result<()> {
+        self.block_bitmap(group)?;
+        let mut descriptor = self.fs.descriptors.get(group);
+        if self.fs.block_uninit(&descriptor) {
+            descriptor.set_bg_flags(descriptor.bg_flags() & !BLOCK_UNINIT);
+            self.set_descriptor(group, &descriptor);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,325 @@
+//! The contents of files.
+
+use super::volume::Volume;
+use crate::{
+    Error, Result,
+    inode::{EXTENTS, INLINE_DATA, Inode},
+    map::{self, Mapping, Run},
+    source::Source,
+    xattr::Attributes,
+};
+
+/// The feature `large_file`, without which no file has 2 GiB.
+const LARGE_FILE: u32 = 0x2;
+
+/// Reads from an inode's contents, from byte `offset` on; `buf` must not reach
+/// beyond its end. Holes and unwritten blocks read as zeros.
+///
+/// # Errors
+/// Damage to the inode's mapping, [`Error::Storage`].
+pub(crate) fn read_contents(
+    source: &dyn Source,
+    inode: &Inode,
+    offset: u64,
+    buf: &mut [u8],
+) -> Result<()> {
+    buf.fill(0);
+    if !inode.has_blocks() {
+        let whole = inline_contents(source, inode)?;
+        let rest = whole.get(usize::try_from(offset).unwrap_or(usize::MAX)..).unwrap_or_default();
+        buf.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        return Ok(());
+    }
+    let block_size = u64::from(source.fs().geometry.block_size);
+    let end = offset + buf.len() as u64;
+    for run in Mapping::load(source, inode)?.runs.iter().filter(|run| !run.unwritten) {
+        let from = (run.logical * block_size).max(offset);
+        let to = (run.end() * block_size).min(end);
+        if from < to
+            && let Some(part) = buf.get_mut((from - offset) as usize..(to - offset) as usize)
+        {
+            source.data(run.physical * block_size + (from - run.logical * block_size), part)?;
+        }
+    }
+    Ok(())
+}
+
+/// Contents that are in the inode, as long as `i_size` says at most.
+fn inline_contents(source: &dyn Source, inode: &Inode) -> Result<Vec<u8>> {
+    let mut contents = inode.i_block().to_vec();
+    if inode.has_flag(INLINE_DATA) {
+        contents.extend(Attributes::load(source, inode)?.inline_data());
+    }
+    contents.truncate(usize::try_from(inode.i_size()).unwrap_or(usize::MAX));
+    Ok(contents)
+}
+
+/// Where contents go: a run, and whether its blocks hold what is not the file's.
+struct Piece {
+    run: Run,
+    fresh: bool,
+}
+
+impl Volume {
+    /// Writes to an inode's contents, from byte `offset` on, and makes it longer
+    /// if need be. The inode is still to be put into its table.
+    ///
+    /// # Errors
+    /// [`Error::Full`], [`Error::Limit`], before anything is written.
+    pub fn write_contents(&mut self, inode: &mut Inode, offset: u64, bytes: &[u8]) -> Result<()> {
+        let Some(end) = offset.checked_add(bytes.len() as u64) else {
+            return Err(Error::Limit { inode: inode.number(), what: "a larger file" });
+        };
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.check_size(inode, end)?;
+        if inode.has_flag(INLINE_DATA) {
+            self.take_out_of_line(inode)?;
+        }
+        if offset > inode.i_size() {
+            self.zero_tail(inode)?;
+        }
+        let block_size = u64::from(self.fs.geometry.block_size);
+        let pieces = self.map_for_writing(inode, offset / block_size, end.div_ceil(block_size))?;
+        for Piece { run, fresh } in pieces {
+            let start = run.logical * block_size;
+            let (from, to) = (start.max(offset), (run.end() * block_size).min(end));
+            let at = |byte: u64| run.physical * block_size + (byte - start);
+            if fresh {
+                self.zero_data(at(start), from - start)?;
+                self.zero_data(at(to), run.end() * block_size - to)?;
+            }
+            if let Some(part) = bytes.get((from - offset) as usize..(to - offset) as usize) {
+                self.write_data(at(from), part)?;
+            }
+        }
+        inode.set_i_size(inode.i_size().max(end));
+        Ok(())
+    }
+
+    /// Cuts an inode's contents off, or lets a hole follow them. The inode is
+    /// still to be put into its table.
+    ///
+    /// # Errors
+    /// [`Error::Limit`]; damage to the mapping or the bitmaps.
+    pub fn resize_contents(&mut self, inode: &mut Inode, size: u64) -> Result<()> {
+        self.check_size(inode, size)?;
+        if size == inode.i_size() {
+            return Ok(());
+        }
+        if inode.has_flag(INLINE_DATA) {
+            self.take_out_of_line(inode)?;
+        }
+        if size > inode.i_size() {
+            self.zero_tail(inode)?;
+            inode.set_i_size(size);
+            return Ok(());
+        }
+        let block_size = u64::from(self.fs.geometry.block_size);
+        self.cut_mapping(inode, size.div_ceil(block_size))?;
+        inode.set_i_size(size);
+        self.zero_tail(inode)
+    }
+
+    /// Gives back all blocks of an inode from a block of the file on.
+    pub fn cut_mapping(&mut self, inode: &mut Inode, logical: u64) -> Result<()> {
+        let mut mapping = Mapping::load(self, inode)?;
+        let kept: Vec<Run> = mapping.runs.iter().filter_map(|run| run.before(logical)).collect();
+        let cluster = u64::from(self.fs.geometry.cluster_blocks);
+        // The cluster that a kept block is in stays, and no other goes twice.
+        let mut first = kept.last().map_or(0, |run| run.end().next_multiple_of(cluster));
+        for run in &mapping.runs {
+            let Some(gone) = run.after(logical.max(first)) else { continue };
+            self.free(inode.number(), gone.blocks())?;
+            first = gone.end().next_multiple_of(cluster);
+        }
+        mapping.runs = kept;
+        mapping.store(self, inode)
+    }
+
+    /// Zeroes what is in the file's last block behind its end.
+    fn zero_tail(&self, inode: &Inode) -> Result<()> {
+        let block_size = u64::from(self.fs.geometry.block_size);
+        let (logical, start) = (inode.i_size() / block_size, inode.i_size() % block_size);
+        if start > 0
+            && let Some(run) = map::find(self, inode, logical)?
+            && !run.unwritten
+        {
+            self.zero_data(run.physical * block_size + start, block_size - start)?;
+        }
+        Ok(())
+    }
+
+    fn check_size(&self, inode: &Inode, size: u64) -> Result<()> {
+        let geometry = &self.fs.geometry;
+        let blocks = size.div_ceil(geometry.block_size.into());
+        let has_large = self.fs.superblock.features().ro_compat & LARGE_FILE != 0;
+        if blocks > u32::MAX.into() || (size > i32::MAX as u64 && !has_large) {
+            return Err(Error::Limit { inode: inode.number(), what: "a larger file" });
+        }
+        Ok(())
+    }
+
+    /// Has a written block for each of these blocks of the file.
+    fn map_for_writing(&mut self, inode: &mut Inode, from: u64, to: u64) -> Result<Vec<Piece>> {
+        let behind_all = map::last(self, inode)?.is_none_or(|last| last.end() <= from);
+        if behind_all && self.fs.geometry.cluster_blocks == 1 {
+            let goal = map::last(self, inode)?.map(|last| last.blocks().end);
+            let runs = self.allocate_runs(inode.number(), goal, from, to)?;
+            map::append(self, inode, &runs)?;
+            return Ok(runs.into_iter().map(|run| Piece { run, fresh: true }).collect());
+        }
+        let mapping = Mapping::load(self, inode)?;
+        let mut changed = false;
+        let mut pieces = Vec::new();
+        // What lies before and behind stays as it is.
+        let mut rebuilt = Mapping { nodes: mapping.nodes.clone(), runs: Vec::new() };
+        mapping.runs.iter().filter_map(|run| run.before(from)).for_each(|run| rebuilt.push(run));
+        let mut at = from;
+        while at < to {
+            let next = mapping.runs.partition_point(|run| run.end() <= at);
+            let next = mapping.runs.get(next).and_then(|run| run.after(at));
+            match next.and_then(|run| run.before(to)) {
+                Some(run) if run.logical == at => {
+                    let written = Run { unwritten: false, ..run };
+                    changed |= run.unwritten;
+                    rebuilt.push(written);
+                    pieces.push(Piece { run: written, fresh: run.unwritten });
+                    at = run.end();
+                }
+                hole => {
+                    let end = hole.map_or(to, |run| run.logical);
+                    for run in self.fill_hole(inode.number(), &mapping, &rebuilt, at, end)? {
+                        rebuilt.push(run);
+                        pieces.push(Piece { run, fresh: true });
+                    }
+                    changed = true;
+                    at = end;
+                }
+            }
+        }
+        mapping.runs.iter().filter_map(|run| run.after(to)).for_each(|run| rebuilt.push(run));
+        if changed {
+            rebuilt.store(self, inode)?;
+        }
+        Ok(pieces)
+    }
+
+    /// Blocks for a hole. Those in a cluster of which the file has a part already
+    /// can only be the rest of it.
+    fn fill_hole(
+        &mut self,
+        owner: u32,
+        old: &Mapping,
+        new: &Mapping,
+        from: u64,
+        to: u64,
+    ) -> Result<Vec<Run>> {
+        let cluster = u64::from(self.fs.geometry.cluster_blocks);
+        let mut runs = Vec::new();
+        let (mut from, mut to) = (from, to);
+        let part_of = |logical: u64| {
+            let (start, end) = (logical - logical % cluster, logical - logical % cluster + cluster);
+            let has = |run: &&Run| run.logical < end && run.end() > start;
+            let run = new.runs.iter().rev().find(has).or_else(|| old.runs.iter().find(has))?;
+            Some((run.physical + logical).wrapping_sub(run.logical))
+        };
+        let mut tail = None;
+        if cluster > 1 {
+            if let Some(physical) = part_of(from) {
+                let length = (cluster - from % cluster).min(to - from);
+                runs.push(Run { logical: from, physical, length, unwritten: false });
+                from += length;
+            }
+            let start = (to - 1) - (to - 1) % cluster;
+            if from < to
+                && from <= start
+                && let Some(physical) = part_of(start)
+            {
+                tail = Some(Run { logical: start, physical, length: to - start, unwritten: false });
+                to = start;
+            }
+        }
+        if from < to {
+            let goal = new.runs.last().map(|run| run.blocks().end);
+            runs.extend(self.allocate_runs(owner, goal, from, to)?);
+        }
+        runs.extend(tail);
+        Ok(runs)
+    }
+
+    /// Takes free blocks for the blocks of a file.
+    fn allocate_runs(
+        &mut self,
+        owner: u32,
+        goal: Option<u64>,
+        from: u64,
+        to: u64,
+    ) -> Result<Vec<Run>> {
+        let mut goal = match goal {
+            Some(goal) => goal,
+            None => self.start_of_group(owner)?,
+        };
+        let mut whole = Mapping::default();
+        let mut at = from;
+        let cluster = u64::from(self.fs.geometry.cluster_blocks);
+        while at < to {
+            // A block that does not begin its cluster is not at the run's start either.
+            let skip = at % cluster;
+            let blocks = self.allocate(goal, to - at + skip)?;
+            let length = blocks.end - blocks.start - skip;
+            let physical = blocks.start + skip;
+            whole.push(Run { logical: at, physical, length, unwritten: false });
+            at += length;
+            goal = blocks.end;
+        }
+        Ok(whole.runs)
+    }
+
+    /// Has the contents in blocks, not in the inode.
+    pub(super) fn take_out_of_line(&mut self, inode: &mut Inode) -> Result<()> {
+        let contents = inline_contents(self, inode)?;
+        self.empty_inline(inode)?;
+        inode.set_i_size(0);
+        self.write_contents(inode, 0, &contents)
+    }
+
+    /// Makes an inode with inline contents one that has no blocks yet.
+    pub(super) fn empty_inline(&mut self, inode: &mut Inode) -> Result<()> {
+        let mut attributes = Attributes::load(self, inode)?;
+        attributes.remove_inline_data();
+        attributes.store(self, inode)?;
+        inode.set_flag(INLINE_DATA, false);
+        self.empty_mapping(inode)
+    }
+
+    /// Gives an inode a mapping of no blocks, in the filesystem's own format.
+    pub(super) fn empty_mapping(&mut self, inode: &mut Inode) -> Result<()> {
+        inode.set_flag(EXTENTS, self.fs.superblock.features().extent());
+        Mapping::default().store(self, inode)
+    }
+
+    /// Takes up to `want` free blocks in one run, near an inode's group.
+    pub fn allocate_near(&mut self, inode: u32, want: u64) -> Result<std::ops::Range<u64>> {
+        let goal = self.start_of_group(inode)?;
+        self.allocate(goal, want)
+    }
+
+    fn start_of_group(&self, inode: u32) -> Result<u64> {
+        let group = crate::source::place_of(&self.fs, inode)?.group;
+        Ok(self.fs.geometry.group_start(group))
+    }
+
+    /// Gives back an inode and all that it has.
+    ///
+    /// # Errors
+    /// Damage that is found on the way.
+    pub fn release_inode(&mut self, mut inode: Inode) -> Result<()> {
+        Attributes::load(self, &inode)?.release(self, &mut inode)?;
+        if inode.has_blocks() {
+            self.cut_mapping(&mut inode, 0)?;
+        }
+        self.free_inode(inode)
+    }
+}

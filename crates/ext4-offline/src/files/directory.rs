@@ -1,0 +1,241 @@
+//! The blocks of directories, and their inodes.
+
+use super::{inline_dir, volume::Volume};
+use crate::{
+    Error, Result,
+    dir::{self, Directory, Entry, FileType, Format, Reader},
+    inode::{INDEX, INLINE_DATA, Inode},
+    map::{self, Run},
+    source::Source,
+};
+
+/// `i_flags`: names are encrypted.
+const ENCRYPT: u32 = 0x800;
+/// `i_flags`: names that differ in case only are the same.
+const CASEFOLD: u32 = 0x4000_0000;
+/// The feature `dir_index`.
+const DIR_INDEX: u32 = 0x20;
+/// The feature `filetype`.
+const FILETYPE: u32 = 0x2;
+/// The feature `large_dir`.
+const LARGE_DIR: u32 = 0x4000;
+/// `s_flags`: hashes take bytes as unsigned.
+const UNSIGNED_HASH: u32 = 0x2;
+
+fn format(source: &dyn Source, inode: &Inode) -> Format {
+    let fs = source.fs();
+    let (superblock, features) = (&fs.superblock, fs.superblock.features());
+    let unsigned = superblock.s_flags() & UNSIGNED_HASH != 0;
+    Format {
+        block_size: fs.geometry.block_size,
+        filetype: features.incompat & FILETYPE != 0,
+        checksum_seed: inode.checksum_seed(fs.checksums.seed()),
+        hash_seed: superblock.s_hash_seed(),
+        hash_version: superblock.s_def_hash_version() + if unsigned { 3 } else { 0 },
+        may_index: features.compat & DIR_INDEX != 0,
+        large_dir: features.incompat & LARGE_DIR != 0,
+        inode: inode.number(),
+    }
+}
+
+/// Errors unless this is a directory whose names can be understood.
+fn check(source: &dyn Source, inode: &Inode) -> Result<()> {
+    super::require_kind(inode, super::FileKind::Directory)?;
+    let (size, geometry) = (inode.i_size(), &source.fs().geometry);
+    let whole = size.is_multiple_of(geometry.block_size.into()) && size > 0;
+    if !inode.has_flag(INLINE_DATA) && (!whole || size > geometry.bytes()) {
+        let reason = "the directory's size is no possible one";
+        return Err(Error::Directory { inode: inode.number(), index: 0, reason });
+    }
+    for (flag, name) in [(ENCRYPT, "encrypt"), (CASEFOLD, "casefold")] {
+        if inode.has_flag(flag) {
+            return Err(Error::Flag { operation: "read", inode: inode.number(), flag: name });
+        }
+    }
+    Ok(())
+}
+
+/// The blocks of a directory, to be read.
+struct Blocks<'a> {
+    source: &'a dyn Source,
+    inode: &'a Inode,
+}
+
+fn count(source: &dyn Source, inode: &Inode) -> u32 {
+    let blocks = inode.i_size() / u64::from(source.fs().geometry.block_size);
+    blocks.min(u32::MAX.into()) as u32
+}
+
+/// Where a block of a directory is.
+fn locate(source: &dyn Source, inode: &Inode, index: u32) -> Result<u64> {
+    let found = map::find(source, inode, index.into())?.filter(|run| !run.unwritten);
+    let reason = "it has no block there";
+    let hole = Error::Directory { inode: inode.number(), index, reason };
+    found.map(|run| run.physical).ok_or(hole)
+}
+
+impl dir::ReadBlocks for Blocks<'_> {
+    fn count(&self) -> u32 {
+        count(self.source, self.inode)
+    }
+
+    fn read(&self, index: u32) -> Result<Vec<u8>> {
+        self.source.block(locate(self.source, self.inode, index)?)
+    }
+}
+
+/// The blocks of a directory, to be changed.
+struct BlocksMut<'a> {
+    volume: &'a mut Volume,
+    inode: &'a mut Inode,
+}
+
+impl dir::ReadBlocks for BlocksMut<'_> {
+    fn count(&self) -> u32 {
+        count(self.volume, self.inode)
+    }
+
+    fn read(&self, index: u32) -> Result<Vec<u8>> {
+        self.volume.block(locate(self.volume, self.inode, index)?)
+    }
+}
+
+impl dir::DirBlocks for BlocksMut<'_> {
+    fn write(&mut self, index: u32, bytes: Vec<u8>) -> Result<()> {
+        let block = locate(self.volume, self.inode, index)?;
+        self.volume.stage(block, bytes);
+        Ok(())
+    }
+
+    fn append(&mut self, bytes: Vec<u8>) -> Result<u32> {
+        let index = dir::ReadBlocks::count(self);
+        let size = u64::from(self.volume.fs().geometry.block_size);
+        let run = self.volume.next_block(self.inode, index.into())?;
+        map::append(self.volume, self.inode, &[run])?;
+        self.inode.set_i_size((u64::from(index) + 1) * size);
+        self.volume.stage(run.physical, bytes);
+        Ok(index)
+    }
+}
+
+/// Whether a directory has a hash tree. Without the feature, it is a list of
+/// blocks whatever its flag says.
+fn is_indexed(format: &Format, inode: &Inode) -> bool {
+    format.may_index && inode.has_flag(INDEX)
+}
+
+/// What a name in a directory stands for.
+pub(super) fn look_up(source: &dyn Source, inode: &Inode, name: &[u8]) -> Result<Option<Entry>> {
+    check(source, inode)?;
+    if inode.has_flag(INLINE_DATA) {
+        let entries = inline_dir::entries(source, inode)?;
+        return Ok(entries.into_iter().find(|entry| entry.name == name));
+    }
+    let format = format(source, inode);
+    Reader::new(&format, &Blocks { source, inode }, is_indexed(&format, inode)).lookup(name)
+}
+
+/// All entries of a directory, with `.` and `..`.
+pub(super) fn entries(source: &dyn Source, inode: &Inode) -> Result<Vec<Entry>> {
+    check(source, inode)?;
+    if inode.has_flag(INLINE_DATA) {
+        return inline_dir::entries(source, inode);
+    }
+    let format = format(source, inode);
+    Reader::new(&format, &Blocks { source, inode }, is_indexed(&format, inode)).entries()
+}
+
+/// Whether a directory has nothing but `.` and `..`.
+pub(super) fn is_empty(source: &dyn Source, inode: &Inode) -> Result<bool> {
+    check(source, inode)?;
+    if inode.has_flag(INLINE_DATA) {
+        return Ok(inline_dir::entries(source, inode)?.iter().all(Entry::is_dots));
+    }
+    let format = format(source, inode);
+    Reader::new(&format, &Blocks { source, inode }, is_indexed(&format, inode)).is_empty()
+}
+
+impl Volume {
+    /// Gives a directory that has none yet its first block.
+    pub(super) fn start_directory(&mut self, inode: &mut Inode, parent: u32) -> Result<()> {
+        let first = dir::first_block(&format(self, inode), inode.number(), parent);
+        inode.set_i_size(0);
+        dir::DirBlocks::append(&mut BlocksMut { volume: self, inode }, first)?;
+        Ok(())
+    }
+
+    /// Changes a directory. Its inode is still to be put into its table.
+    fn edit_directory<T>(
+        &mut self,
+        inode: &mut Inode,
+        edit: impl FnOnce(&mut Directory<'_, BlocksMut<'_>>) -> Result<T>,
+    ) -> Result<T> {
+        check(self, inode)?;
+        if inode.has_flag(INLINE_DATA) {
+            self.directory_out_of_line(inode)?;
+        }
+        let format = format(self, inode);
+        let indexed = is_indexed(&format, inode);
+        let mut blocks = BlocksMut { volume: self, inode };
+        let mut directory = Directory::new(&format, &mut blocks, indexed);
+        let result = edit(&mut directory)?;
+        let indexed = directory.indexed();
+        inode.set_flag(INDEX, indexed);
+        Ok(result)
+    }
+
+    /// Adds a name that is not there yet.
+    pub(super) fn insert(
+        &mut self,
+        dir: &mut Inode,
+        name: &[u8],
+        inode: u32,
+        file_type: FileType,
+    ) -> Result<()> {
+        self.edit_directory(dir, |directory| directory.insert(name, inode, file_type))
+    }
+
+    /// Removes a name.
+    pub(super) fn remove(&mut self, dir: &mut Inode, name: &[u8]) -> Result<Option<Entry>> {
+        self.edit_directory(dir, |directory| directory.remove(name))
+    }
+
+    /// Has a name stand for another inode.
+    pub(super) fn replace(
+        &mut self,
+        dir: &mut Inode,
+        name: &[u8],
+        inode: u32,
+        file_type: FileType,
+    ) -> Result<Option<Entry>> {
+        self.edit_directory(dir, |directory| directory.replace(name, inode, file_type))
+    }
+
+    /// Has a directory's entries in a block, not in the inode.
+    fn directory_out_of_line(&mut self, inode: &mut Inode) -> Result<()> {
+        let entries = inline_dir::entries(self, inode)?;
+        let parent =
+            entries.iter().find(|entry| entry.name == b"..").map_or(0, |entry| entry.inode);
+        self.empty_inline(inode)?;
+        self.start_directory(inode, parent)?;
+        for entry in entries.iter().filter(|entry| !entry.is_dots()) {
+            self.insert(inode, &entry.name, entry.inode, entry.file_type)?;
+        }
+        Ok(())
+    }
+
+    /// A free block to follow the last one of a file.
+    fn next_block(&mut self, inode: &Inode, logical: u64) -> Result<Run> {
+        let last = map::last(self, inode)?;
+        // With bigalloc, the rest of the last cluster is there for it.
+        let cluster = u64::from(self.fs.geometry.cluster_blocks);
+        let physical = match last {
+            Some(last) if last.end() == logical && !logical.is_multiple_of(cluster) => {
+                last.blocks().end
+            }
+            Some(last) => self.allocate(last.blocks().end, 1)?.start,
+            None => self.allocate_near(inode.number(), 1)?.start,
+        };
+        Ok(Run { logical, physical, length: 1, unwritten: false })
+    }
+}

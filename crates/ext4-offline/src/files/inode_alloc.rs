@@ -1,0 +1,101 @@
+//! Taking free inodes, and giving inodes back.
+
+use super::{undo::Undo, volume::Volume};
+use crate::{
+    Error, Result, bitmap::Bitmap, group_desc::INODE_UNINIT, inode::Inode, source::place_of,
+};
+
+/// The first inode that is not reserved, in revision 0 of the format.
+const FIRST_OLD: u32 = 11;
+
+impl Volume {
+    /// Takes a free inode, in the group of the inode `near` if it has one, else in
+    /// the next that does. It holds zeros.
+    ///
+    /// # Errors
+    /// [`Error::Full`]; damage to a bitmap.
+    pub fn allocate_inode(&mut self, near: u32, is_dir: bool) -> Result<Inode> {
+        let groups = self.fs.geometry.groups;
+        let first = place_of(&self.fs, near)?.group;
+        for group in (first..groups).chain(0..first) {
+            if self.fs.descriptors.get(group).bg_free_inodes_count() == 0 {
+                continue;
+            }
+            let reserved = if group == 0 { self.first_inode() - 1 } else { 0 };
+            let per_group = self.fs.geometry.inodes_per_group;
+            let bitmap = self.inode_bitmap(group)?;
+            let Some(bits) = bitmap.find_clear(reserved..per_group, 1, 1) else { continue };
+            self.mark_inode(group, bits.start, true, is_dir)?;
+            let number = group * per_group + bits.start + 1;
+            return Ok(Inode::new(number, vec![0; self.fs.geometry.inode_size as usize]));
+        }
+        Err(Error::Full { what: "inodes" })
+    }
+
+    /// Gives an inode back, and zeroes it.
+    ///
+    /// # Errors
+    /// [`Error::InodeNumber`], also for one that is reserved; damage to a bitmap.
+    pub fn free_inode(&mut self, mut inode: Inode) -> Result<()> {
+        let place = place_of(&self.fs, inode.number())?;
+        let is_dir = inode.is_dir();
+        if inode.number() < self.first_inode() || !self.inode_in_use(inode.number())? {
+            let inodes = self.fs.superblock.s_inodes_count();
+            return Err(Error::InodeNumber { inode: inode.number(), inodes });
+        }
+        self.mark_inode(place.group, place.index, false, is_dir)?;
+        inode.clear();
+        self.put_inode(&mut inode)
+    }
+
+    /// Whether the bitmap calls an inode used.
+    pub fn inode_in_use(&mut self, number: u32) -> Result<bool> {
+        let place = place_of(&self.fs, number)?;
+        Ok(self.inode_bitmap(place.group)?.get(place.index))
+    }
+
+    /// The first inode that is not reserved.
+    pub fn first_inode(&self) -> u32 {
+        match self.fs.superblock.s_rev_level() {
+            0 => FIRST_OLD,
+            _ => self.fs.superblock.s_first_ino().max(FIRST_OLD),
+        }
+    }
+
+    fn inode_bitmap(&mut self, group: u32) -> Result<&Bitmap> {
+        use std::collections::btree_map::Entry;
+        Ok(match self.inode_bitmaps.entry(group) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(self.fs.inode_bitmap(&self.storage, group)?),
+        })
+    }
+
+    fn mark_inode(&mut self, group: u32, index: u32, used: bool, is_dir: bool) -> Result<()> {
+        // The kernel wants both bitmaps of a group with inodes to be real.
+        self.initialize_blocks(group)?;
+        self.inode_bitmap(group)?;
+        let mut descriptor = self.fs.descriptors.get(group);
+        let unused = self.fs.itable_unused(&descriptor);
+        if self.fs.superblock.features().group_checksums() {
+            descriptor.set_bg_flags(descriptor.bg_flags() & !INODE_UNINIT);
+            let behind = self.fs.geometry.inodes_per_group - (index + 1);
+            descriptor.set_bg_itable_unused(if used { unused.min(behind) } else { unused });
+        }
+        let (free, dirs) = (descriptor.bg_free_inodes_count(), descriptor.bg_used_dirs_count());
+        let dir = u32::from(is_dir);
+        if used {
+            descriptor.set_bg_free_inodes_count(free.saturating_sub(1));
+            descriptor.set_bg_used_dirs_count(dirs.saturating_add(dir));
+        } else {
+            descriptor.set_bg_free_inodes_count(free.saturating_add(1));
+            descriptor.set_bg_used_dirs_count(dirs.saturating_sub(dir));
+        }
+        self.set_descriptor(group, &descriptor);
+        self.dirty.insert(group);
+        if let Some(bitmap) = self.inode_bitmaps.get_mut(&group) {
+            bitmap.fill(index..index + 1, used);
+            self.undo.push(Undo::Inode(group, index, !used));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,318 @@
+//! Making, linking, renaming and removing files.
+
+use super::{FileKind, Files, directory, require_kind, volume::Volume};
+use crate::{
+    Error, Result,
+    dir::FileType,
+    inode::{Inode, ROOT, S_IFDIR, S_IFLNK, S_IFREG, Time, TimeField},
+    source::Source,
+};
+
+/// The most links an inode can have (`EXT4_LINK_MAX`). A directory with more
+/// subdirectories counts as having one (`dir_nlink`).
+const MAX_LINKS: u16 = 65000;
+/// The feature `dir_nlink`.
+const DIR_NLINK: u32 = 0x20;
+/// How many bytes of fields a new inode has behind the first 128, if it is large
+/// enough: as many as have a meaning.
+const EXTRA_SIZE: u16 = 32;
+/// No path has more directories (`PATH_MAX` / 2).
+const MAX_DEPTH: usize = 2048;
+
+/// What a new file is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NewFile<'a> {
+    /// An empty regular file.
+    Regular,
+    /// An empty directory.
+    Directory,
+    /// A symlink with this target, of 1 byte to a block less one.
+    Symlink(&'a [u8]),
+}
+
+impl Files {
+    /// Makes a file and tells its inode. It is root's; `mode` has its permission
+    /// bits (12). Of a symlink all of them are set.
+    ///
+    /// # Errors
+    /// [`Error::Exists`], [`Error::FileName`], [`Error::Full`], [`Error::Limit`]. As
+    /// after any error, nothing has been changed.
+    pub fn create(&mut self, dir: u32, name: &[u8], new: NewFile<'_>, mode: u16) -> Result<u32> {
+        let (now, generation) = (self.now, self.generation);
+        let number = self.edit(|volume| {
+            let mut parent = volume.inode(dir)?;
+            refuse_existing(volume, &parent, name)?;
+            let mut inode = volume.allocate_inode(dir, new == NewFile::Directory)?;
+            if volume.fs().geometry.inode_size >= 128 + u32::from(EXTRA_SIZE) {
+                inode.set_i_extra_isize(EXTRA_SIZE);
+            }
+            for field in [TimeField::Access, TimeField::Change, TimeField::Modification] {
+                inode.set_time(field, now);
+            }
+            inode.set_time(TimeField::Creation, now);
+            inode.set_i_generation(generation);
+            let (kind, links, permissions) = match new {
+                NewFile::Regular => (S_IFREG, 1, mode),
+                NewFile::Directory => (S_IFDIR, 2, mode),
+                NewFile::Symlink(_) => (S_IFLNK, 1, 0o777),
+            };
+            inode.set_i_mode(kind | permissions & 0o7777);
+            inode.set_i_links_count(links);
+            volume.fill_new(&mut inode, new, dir)?;
+            volume.put_inode(&mut inode)?;
+            volume.insert(&mut parent, name, inode.number(), FileType::of_mode(kind))?;
+            if new == NewFile::Directory {
+                add_subdirectory(volume, &mut parent)?;
+            }
+            touch(&mut parent, now);
+            volume.put_inode(&mut parent)?;
+            Ok(inode.number())
+        })?;
+        self.generation = self.generation.wrapping_add(1);
+        Ok(number)
+    }
+
+    /// Gives a file that is no directory another name.
+    ///
+    /// # Errors
+    /// [`Error::Exists`], [`Error::Kind`], [`Error::Limit`], [`Error::Full`].
+    pub fn link(&mut self, inode: u32, dir: u32, name: &[u8]) -> Result<()> {
+        let now = self.now;
+        self.edit(|volume| {
+            let mut parent = volume.inode(dir)?;
+            refuse_existing(volume, &parent, name)?;
+            let mut inode = volume.inode(inode)?;
+            if inode.is_dir() {
+                let (found, wanted) = (FileKind::Directory.name(), "something with one name more");
+                return Err(Error::Kind { inode: inode.number(), found, wanted });
+            }
+            let links = inode.i_links_count();
+            if links >= MAX_LINKS {
+                return Err(Error::Limit { inode: inode.number(), what: "more links" });
+            }
+            inode.set_i_links_count(links + 1);
+            inode.set_time(TimeField::Change, now);
+            volume.put_inode(&mut inode)?;
+            let file_type = FileType::of_mode(inode.i_mode());
+            volume.insert(&mut parent, name, inode.number(), file_type)?;
+            touch(&mut parent, now);
+            volume.put_inode(&mut parent)
+        })
+    }
+
+    /// Removes a name of a file that is no directory, and the file with its last
+    /// name.
+    ///
+    /// # Errors
+    /// [`Error::NoEntry`], [`Error::Kind`] for a directory.
+    pub fn unlink(&mut self, dir: u32, name: &[u8]) -> Result<()> {
+        let now = self.now;
+        self.edit(|volume| {
+            let mut parent = volume.inode(dir)?;
+            let inode = entry(volume, &parent, name)?;
+            if inode.is_dir() {
+                let (found, wanted) = (FileKind::Directory.name(), "a file");
+                return Err(Error::Kind { inode: inode.number(), found, wanted });
+            }
+            volume.remove(&mut parent, name)?;
+            touch(&mut parent, now);
+            volume.put_inode(&mut parent)?;
+            drop_link(volume, inode, now)
+        })
+    }
+
+    /// Removes an empty directory.
+    ///
+    /// # Errors
+    /// [`Error::NoEntry`], [`Error::Kind`], [`Error::NotEmpty`].
+    pub fn rmdir(&mut self, dir: u32, name: &[u8]) -> Result<()> {
+        let now = self.now;
+        self.edit(|volume| {
+            let mut parent = volume.inode(dir)?;
+            let inode = entry(volume, &parent, name)?;
+            require_empty(volume, &inode)?;
+            volume.remove(&mut parent, name)?;
+            remove_subdirectory(&mut parent);
+            touch(&mut parent, now);
+            volume.put_inode(&mut parent)?;
+            volume.release_inode(inode)
+        })
+    }
+
+    /// Gives a file another name, in the same or another directory. What has that
+    /// name is replaced: a file by anything but a directory, an empty directory
+    /// by a directory.
+    ///
+    /// # Errors
+    /// [`Error::NoEntry`], [`Error::Kind`], [`Error::NotEmpty`], [`Error::Full`];
+    /// [`Error::Loop`] if a directory were to be below itself.
+    pub fn rename(&mut self, from_dir: u32, from: &[u8], to_dir: u32, to: &[u8]) -> Result<()> {
+        let now = self.now;
+        self.edit(|volume| {
+            let mut source = volume.inode(from_dir)?;
+            let inode = entry(volume, &source, from)?;
+            let target = directory::look_up(volume, &volume.inode(to_dir)?, to)?;
+            if target.as_ref().is_some_and(|target| target.inode == inode.number()) {
+                // One file by two names, or by one: POSIX wants nothing to happen.
+                return Ok(());
+            }
+            if inode.is_dir() {
+                refuse_loop(volume, inode.number(), to_dir)?;
+            }
+            let file_type = FileType::of_mode(inode.i_mode());
+            // The new name first, so that no moment knows the file by none.
+            let mut destination = volume.inode(to_dir)?;
+            match target {
+                Some(target) => {
+                    let replaced = volume.inode(target.inode)?;
+                    volume.replace(&mut destination, to, inode.number(), file_type)?;
+                    if replaced.is_dir() {
+                        require_kind(&inode, FileKind::Directory)?;
+                        require_empty(volume, &replaced)?;
+                        remove_subdirectory(&mut destination);
+                        volume.release_inode(replaced)?;
+                    } else if inode.is_dir() {
+                        let found = FileKind::of(&replaced).name();
+                        let wanted = FileKind::Directory.name();
+                        return Err(Error::Kind { inode: replaced.number(), found, wanted });
+                    } else {
+                        drop_link(volume, replaced, now)?;
+                    }
+                }
+                None => volume.insert(&mut destination, to, inode.number(), file_type)?,
+            }
+            if inode.is_dir() && from_dir != to_dir {
+                add_subdirectory(volume, &mut destination)?;
+            }
+            touch(&mut destination, now);
+            volume.put_inode(&mut destination)?;
+
+            if from_dir == to_dir {
+                source = destination;
+            }
+            volume.remove(&mut source, from)?;
+            if inode.is_dir() && from_dir != to_dir {
+                remove_subdirectory(&mut source);
+            }
+            touch(&mut source, now);
+            volume.put_inode(&mut source)?;
+
+            let mut inode = volume.inode(inode.number())?;
+            if inode.is_dir() && from_dir != to_dir {
+                volume.replace(&mut inode, b"..", to_dir, FileType::DIRECTORY)?;
+            }
+            inode.set_time(TimeField::Change, now);
+            volume.put_inode(&mut inode)
+        })
+    }
+}
+
+impl Volume {
+    /// Gives a new file what it begins with.
+    fn fill_new(&mut self, inode: &mut Inode, new: NewFile<'_>, parent: u32) -> Result<()> {
+        match new {
+            NewFile::Regular => self.empty_mapping(inode),
+            NewFile::Directory => {
+                self.empty_mapping(inode)?;
+                self.start_directory(inode, parent)
+            }
+            NewFile::Symlink(target) => {
+                let block_size = self.fs.geometry.block_size as usize;
+                if target.is_empty() || target.len() >= block_size || target.contains(&0) {
+                    let what = "a symlink's target of that length";
+                    return Err(Error::Limit { inode: inode.number(), what });
+                }
+                let mut i_block = [0; 60];
+                if let Some(place) = i_block.get_mut(..target.len())
+                    && target.len() < 60
+                {
+                    place.copy_from_slice(target);
+                    inode.set_i_block(&i_block);
+                    inode.set_i_size(target.len() as u64);
+                    return Ok(());
+                }
+                self.empty_mapping(inode)?;
+                self.write_contents(inode, 0, target)
+            }
+        }
+    }
+}
+
+fn shown(name: &[u8]) -> String {
+    String::from_utf8_lossy(name).into_owned()
+}
+
+fn refuse_existing(volume: &Volume, dir: &Inode, name: &[u8]) -> Result<()> {
+    match directory::look_up(volume, dir, name)? {
+        None => Ok(()),
+        Some(_) => Err(Error::Exists { dir: dir.number(), name: shown(name) }),
+    }
+}
+
+/// The inode that a name in a directory stands for.
+fn entry(volume: &Volume, dir: &Inode, name: &[u8]) -> Result<Inode> {
+    match directory::look_up(volume, dir, name)? {
+        Some(entry) if !entry.is_dots() => volume.inode(entry.inode),
+        _ => Err(Error::NoEntry { dir: dir.number(), name: shown(name) }),
+    }
+}
+
+fn require_empty(volume: &Volume, inode: &Inode) -> Result<()> {
+    require_kind(inode, FileKind::Directory)?;
+    match directory::is_empty(volume, inode)? {
+        true => Ok(()),
+        false => Err(Error::NotEmpty { inode: inode.number() }),
+    }
+}
+
+/// Errors if `dir` is the directory `moved`, or below it.
+fn refuse_loop(volume: &Volume, moved: u32, dir: u32) -> Result<()> {
+    let mut here = dir;
+    for _ in 0..MAX_DEPTH {
+        if here == moved {
+            return Err(Error::Loop { inode: moved });
+        }
+        if here == ROOT {
+            return Ok(());
+        }
+        let parent = directory::look_up(volume, &volume.inode(here)?, b"..")?;
+        here = parent.map_or(ROOT, |entry| entry.inode);
+    }
+    Err(Error::Loop { inode: moved })
+}
+
+fn touch(dir: &mut Inode, now: Time) {
+    dir.set_time(TimeField::Modification, now);
+    dir.set_time(TimeField::Change, now);
+}
+
+/// A directory has one subdirectory more, whose `..` is a link to it.
+fn add_subdirectory(volume: &Volume, dir: &mut Inode) -> Result<()> {
+    let links = dir.i_links_count();
+    let uncounted = volume.fs().superblock.features().ro_compat & DIR_NLINK != 0;
+    let links = match links {
+        1 => 1,
+        _ if links < MAX_LINKS => links + 1,
+        _ if uncounted => 1,
+        _ => return Err(Error::Limit { inode: dir.number(), what: "more subdirectories" }),
+    };
+    dir.set_i_links_count(links);
+    Ok(())
+}
+
+fn remove_subdirectory(dir: &mut Inode) {
+    let links = dir.i_links_count();
+    dir.set_i_links_count(if links > 2 { links - 1 } else { links });
+}
+
+/// A name less: the last one takes the file with it.
+fn drop_link(volume: &mut Volume, mut inode: Inode, now: Time) -> Result<()> {
+    match inode.i_links_count() {
+        0 | 1 => volume.release_inode(inode),
+        links => {
+            inode.set_i_links_count(links - 1);
+            inode.set_time(TimeField::Change, now);
+            volume.put_inode(&mut inode)
+        }
+    }
+}

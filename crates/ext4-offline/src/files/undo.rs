@@ -1,0 +1,39 @@
+//! Taking back what an operation that failed has done to bitmaps and
+//! descriptors.
+
+use std::ops::Range;
+
+use super::volume::Volume;
+use crate::group_desc::GroupDescriptor;
+
+/// One step back.
+#[derive(Debug)]
+pub(crate) enum Undo {
+    /// The group's descriptor as it was.
+    Descriptor(u32, GroupDescriptor),
+    /// Bits of the group's block bitmap, and what they were.
+    Blocks(u32, Range<u32>, bool),
+    /// A bit of the group's inode bitmap, and what it was.
+    Inode(u32, u32, bool),
+}
+
+impl Volume {
+    /// Takes back all steps, the last one first.
+    pub(super) fn roll_back(&mut self) {
+        while let Some(step) = self.undo.pop() {
+            match step {
+                Undo::Descriptor(group, before) => self.fs.descriptors.set(group, &before),
+                Undo::Blocks(group, bits, value) => {
+                    if let Some(bitmap) = self.block_bitmaps.get_mut(&group) {
+                        bitmap.fill(bits, value);
+                    }
+                }
+                Undo::Inode(group, bit, value) => {
+                    if let Some(bitmap) = self.inode_bitmaps.get_mut(&group) {
+                        bitmap.fill(bit..bit + 1, value);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! A filesystem under edit: its blocks, bitmaps and inodes.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use block_io::WriteAt;
+
+use super::undo::Undo;
+use crate::{
+    Result, Superblock,
+    bitmap::Bitmap,
+    filesystem::Filesystem,
+    group_desc::GroupDescriptor,
+    inode::Inode,
+    source::{Source, place_of},
+    superblock,
+};
+
+/// A filesystem under edit.
+///
+/// What an operation changes of metadata is staged, and reaches the storage only
+/// when the operation is complete ([`Volume::atomically`]): one that fails,
+/// because there is no room left or something is found to be damaged, has
+/// changed nothing. Bitmaps, descriptors and the superblock are kept here until
+/// [`Volume::finish`].
+#[derive(Debug)]
+pub(crate) struct Volume {
+    pub(super) storage: Arc<dyn WriteAt>,
+    pub(super) fs: Filesystem,
+    /// Blocks as the operation under way has changed them.
+    staged: BTreeMap<u64, Vec<u8>>,
+    /// Bitmaps that were needed so far, by group.
+    pub(super) block_bitmaps: BTreeMap<u32, Bitmap>,
+    pub(super) inode_bitmaps: BTreeMap<u32, Bitmap>,
+    /// What has to be undone if the operation fails.
+    pub(super) undo: Vec<Undo>,
+    /// Groups that differ from the storage, in bitmaps or descriptors.
+    pub(super) dirty: BTreeSet<u32>,
+    superblock_dirty: bool,
+}
+
+impl Source for Volume {
+    fn fs(&self) -> &Filesystem {
+        &self.fs
+    }
+
+    fn block(&self, block: u64) -> Result<Vec<u8>> {
+        match self.staged.get(&block) {
+            Some(bytes) => Ok(bytes.clone()),
+            None => self.fs.read_block(&self.storage, block),
+        }
+    }
+
+    fn data(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
+        Ok(self.storage.read_at(offset, buf)?)
+    }
+}
+
+impl Volume {
+    pub fn new(storage: Arc<dyn WriteAt>, fs: Filesystem) -> Self {
+        Volume {
+            storage,
+            fs,
+            staged: BTreeMap::new(),
+            block_bitmaps: BTreeMap::new(),
+            inode_bitmaps: BTreeMap::new(),
+            undo: Vec::new(),
+            dirty: BTreeSet::new(),
+            superblock_dirty: false,
+        }
+    }
+
+    /// Runs an operation so that all or nothing of it is done.
+    pub fn atomically<T>(&mut self, operation: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let superblock = self.fs.superblock.clone();
+        let result = operation(self).and_then(|value| self.write_staged().map(|()| value));
+        match &result {
+            Ok(_) => self.superblock_dirty |= superblock != self.fs.superblock,
+            Err(_) => {
+                self.staged.clear();
+                self.roll_back();
+                self.fs.superblock = superblock;
+            }
+        }
+        self.undo.clear();
+        result
+    }
+
+    fn write_staged(&mut self) -> Result<()> {
+        let geometry = &self.fs.geometry;
+        for (&block, bytes) in &self.staged {
+            self.storage.write_at(geometry.offset(block), bytes)?;
+        }
+        self.staged.clear();
+        Ok(())
+    }
+
+    /// Replaces what a block of metadata holds, once the operation is complete.
+    pub fn stage(&mut self, block: u64, bytes: Vec<u8>) {
+        self.staged.insert(block, bytes);
+    }
+
+    /// What was staged for blocks that are free again must not be written.
+    pub(super) fn unstage(&mut self, blocks: std::ops::Range<u64>) {
+        let gone: Vec<u64> = self.staged.range(blocks).map(|(&block, _)| block).collect();
+        for block in gone {
+            self.staged.remove(&block);
+        }
+    }
+
+    /// Writes contents of a file, at a byte of the filesystem, at once: to blocks
+    /// that were free, or whose contents are what the operation replaces.
+    pub fn write_data(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+        Ok(self.storage.write_at(offset, bytes)?)
+    }
+
+    /// As [`write_data`](Self::write_data), with zeros.
+    pub fn zero_data(&self, offset: u64, length: u64) -> Result<()> {
+        Ok(self.storage.write_zeros(offset, length)?)
+    }
+
+    /// Puts an inode back into its table, with its checksum.
+    pub fn put_inode(&mut self, inode: &mut Inode) -> Result<()> {
+        let place = place_of(&self.fs, inode.number())?;
+        inode.update_checksum(self.fs.checksums.seed());
+        let mut block = self.block(place.block)?;
+        let raw = inode.as_bytes();
+        if let Some(old) = block.get_mut(place.offset..place.offset + raw.len()) {
+            old.copy_from_slice(raw);
+        }
+        self.stage(place.block, block);
+        Ok(())
+    }
+
+    /// The superblock, to be changed.
+    pub fn superblock_mut(&mut self) -> &mut Superblock {
+        &mut self.fs.superblock
+    }
+
+    /// Replaces a group's descriptor, so that it can be undone.
+    pub(super) fn set_descriptor(&mut self, group: u32, descriptor: &GroupDescriptor) {
+        let before = self.fs.descriptors.get(group);
+        if before != *descriptor {
+            self.undo.push(Undo::Descriptor(group, before));
+            self.fs.descriptors.set(group, descriptor);
+            self.dirty.insert(group);
+        }
+    }
+
+    /// Writes what was kept back: bitmaps, descriptors, and last the superblock.
+    /// `now` becomes its time of last write, if anything has changed.
+    ///
+    /// Backups of the superblock and the descriptors are left alone, as the
+    /// kernel leaves them.
+    pub fn finish(&mut self, now: u32) -> Result<()> {
+        if self.dirty.is_empty() && !self.superblock_dirty {
+            return Ok(());
+        }
+        let geometry = self.fs.geometry.clone();
+        let mut descriptor_blocks = BTreeSet::new();
+        for &group in &self.dirty {
+            let mut descriptor = self.fs.descriptors.get(group);
+            if let Some(bitmap) = self.block_bitmaps.get(&group)
+                && !self.fs.block_uninit(&descriptor)
+            {
+                if let Some(checksum) = self.fs.block_bitmap_checksum(bitmap) {
+                    descriptor.set_bg_block_bitmap_csum(checksum);
+                }
+                let offset = geometry.offset(descriptor.bg_block_bitmap());
+                self.storage.write_at(offset, bitmap.as_bytes())?;
+            }
+            if let Some(bitmap) = self.inode_bitmaps.get(&group)
+                && !self.fs.inode_uninit(&descriptor)
+            {
+                if let Some(checksum) = self.fs.inode_bitmap_checksum(bitmap) {
+                    descriptor.set_bg_inode_bitmap_csum(checksum);
+                }
+                let offset = geometry.offset(descriptor.bg_inode_bitmap());
+                self.storage.write_at(offset, bitmap.as_bytes())?;
+            }
+            descriptor.update_checksum(group, &self.fs.checksums);
+            self.fs.descriptors.set(group, &descriptor);
+            descriptor_blocks.insert(group / geometry.descriptors_per_block());
+        }
+        for index in descriptor_blocks {
+            let offset = geometry.offset(geometry.descriptor_block(index));
+            self.storage.write_at(offset, &self.fs.descriptors.block(index, &geometry))?;
+        }
+        self.fs.count_free();
+        let superblock = &mut self.fs.superblock;
+        superblock.set_s_wtime(now);
+        superblock.set_s_wtime_hi(0);
+        superblock.update_checksum();
+        self.storage.write_at(superblock::OFFSET, superblock.as_bytes())?;
+        self.dirty.clear();
+        self.superblock_dirty = false;
+        Ok(())
+    }
+}

@@ -1,0 +1,89 @@
+//! Writing a mapping.
+
+use super::{Mapping, Run, extents, indirect};
+use crate::{
+    Result,
+    files::Volume,
+    inode::{EXTENTS, HUGE_FILE, Inode},
+    source::Source,
+};
+
+impl Mapping {
+    /// Writes the mapping into the inode and into blocks that list it, of which
+    /// it takes or gives back as many as it then needs, and sets `i_blocks`. The
+    /// inode itself is still to be put into its table.
+    ///
+    /// The tree comes out as small as it can be.
+    ///
+    /// # Errors
+    /// [`Error::Full`](crate::Error::Full), or
+    /// [`Error::Limit`](crate::Error::Limit) for a file too large for its format.
+    pub fn store(&mut self, volume: &mut Volume, inode: &mut Inode) -> Result<()> {
+        match inode.has_flag(EXTENTS) {
+            true => extents::store(self, volume, inode)?,
+            false => indirect::store(self, volume, inode)?,
+        }
+        let clusters = self.clusters(volume);
+        set_i_blocks(volume, inode, clusters);
+        Ok(())
+    }
+
+    /// Has exactly `count` blocks to list runs in.
+    pub(super) fn resize_nodes(
+        &mut self,
+        volume: &mut Volume,
+        inode: &Inode,
+        count: usize,
+    ) -> Result<()> {
+        while self.nodes.len() > count {
+            if let Some(node) = self.nodes.pop() {
+                volume.free(inode.number(), node..node + 1)?;
+            }
+        }
+        while self.nodes.len() < count {
+            let goal = self.runs.last().map_or(0, |run| run.blocks().end);
+            let node = volume.allocate(goal, 1)?.start;
+            self.nodes.push(node);
+        }
+        Ok(())
+    }
+
+    /// How many clusters the file takes, each node having one of its own.
+    fn clusters(&self, volume: &Volume) -> u64 {
+        let cluster = u64::from(volume.fs().geometry.cluster_blocks);
+        let (mut clusters, mut counted) = (self.nodes.len() as u64, 0);
+        for run in &self.runs {
+            // A cluster that two runs share counts once.
+            let first = (run.logical / cluster).max(counted);
+            let end = run.end().div_ceil(cluster);
+            clusters += end.saturating_sub(first);
+            counted = end;
+        }
+        clusters
+    }
+}
+
+/// Sets `i_blocks` for a file whose contents and nodes take so many clusters.
+pub(crate) fn set_i_blocks(volume: &Volume, inode: &mut Inode, clusters: u64) {
+    let geometry = &volume.fs().geometry;
+    let attributes = u64::from(inode.i_file_acl() != 0);
+    let blocks = (clusters + attributes) * u64::from(geometry.cluster_blocks);
+    let sectors = blocks * u64::from(geometry.block_size / 512);
+    // 48 bits of sectors are 128 PiB, more than a file can have.
+    inode.set_flag(HUGE_FILE, false);
+    inode.set_i_blocks(sectors);
+}
+
+/// Adds runs at the end of a file, quickly where nothing else has to change.
+/// They must lie behind all that the file has.
+///
+/// # Errors
+/// As [`Mapping::store`].
+pub(crate) fn append(volume: &mut Volume, inode: &mut Inode, runs: &[Run]) -> Result<()> {
+    if inode.has_flag(EXTENTS) && extents::append_to_last_leaf(volume, inode, runs)? {
+        return Ok(());
+    }
+    let mut mapping = Mapping::load(volume, inode)?;
+    runs.iter().for_each(|run| mapping.push(*run));
+    mapping.store(volume, inode)
+}

@@ -1,0 +1,145 @@
+//! Orphans: files that were deleted while they were open, and such as were
+//! being cut off.
+//!
+//! A list of them begins in the superblock and goes on in each inode's time of
+//! deletion; newer filesystems have them in a file. Source: the kernel's
+//! `Documentation/filesystems/ext4/orphan.rst`.
+
+use std::{collections::HashSet, sync::Arc};
+
+use block_io::WriteAt;
+
+use crate::{
+    Error, Result, checksum::crc32c, features::Operation, files::Volume, filesystem::Filesystem,
+    inode::Inode, map::Mapping, source::Source, superblock::STATE_ERROR,
+};
+
+/// What stands before the checksum at the end of each block of the orphan file.
+const MAGIC: u32 = 0x0b10_ca04;
+/// The magic number and the checksum, in bytes.
+const TAIL: usize = 8;
+/// `s_feature_ro_compat`: the orphan file may hold orphans.
+const ORPHAN_PRESENT: u32 = 0x1_0000;
+/// No orphan file is larger (`EXT4_MAX_ORPHAN_FILE_BLOCKS` in e2fsprogs), in
+/// blocks.
+const MAX_BLOCKS: u64 = 512;
+
+/// Removes orphans that no name refers to, cuts off the others at their size,
+/// and marks the filesystem as free of them.
+///
+/// # Errors
+/// Damage, before the first write.
+pub(super) fn release(storage: &Arc<dyn WriteAt>, now: u64) -> Result<()> {
+    let fs = Filesystem::open(storage, Operation::Edit)?;
+    let (superblock, features) = (&fs.superblock, fs.superblock.features());
+    let first = superblock.s_last_orphan();
+    // The kernel forgets the orphans of a filesystem with errors; who repairs it
+    // will find them.
+    let has_errors = superblock.s_state() & STATE_ERROR != 0;
+    if has_errors || (first == 0 && !features.orphan_present()) {
+        return Ok(());
+    }
+    let mut volume = Volume::new(storage.clone(), fs);
+    volume.atomically(|volume| {
+        release_list(volume, first)?;
+        volume.superblock_mut().set_s_last_orphan(0);
+        if features.orphan_present() {
+            release_file(volume)?;
+            let superblock = volume.superblock_mut();
+            let others = superblock.s_feature_ro_compat() & !ORPHAN_PRESENT;
+            superblock.set_s_feature_ro_compat(others);
+        }
+        Ok(())
+    })?;
+    volume.finish(now as u32)
+}
+
+fn damaged<T>(inode: u32) -> Result<T> {
+    let reason = "the list of orphans leads to it, but it is none";
+    Err(Error::Orphan { inode, reason })
+}
+
+fn release_list(volume: &mut Volume, first: u32) -> Result<()> {
+    let mut seen = HashSet::new();
+    let mut next = first;
+    while next != 0 {
+        if !seen.insert(next) {
+            return damaged(next);
+        }
+        let inode = volume.inode(next)?;
+        next = inode.i_dtime();
+        release_one(volume, inode)?;
+    }
+    Ok(())
+}
+
+fn release_one(volume: &mut Volume, mut inode: Inode) -> Result<()> {
+    if inode.number() < volume.first_inode() || !volume.inode_in_use(inode.number())? {
+        return damaged(inode.number());
+    }
+    if inode.i_links_count() == 0 {
+        return volume.release_inode(inode);
+    }
+    inode.set_i_dtime(0);
+    if inode.is_regular() && inode.has_blocks() {
+        let block_size = u64::from(volume.fs().geometry.block_size);
+        let end = inode.i_size().div_ceil(block_size);
+        volume.cut_mapping(&mut inode, end)?;
+    }
+    volume.put_inode(&mut inode)
+}
+
+/// Releases the orphans in the orphan file, and empties it.
+fn release_file(volume: &mut Volume) -> Result<()> {
+    let number = volume.fs().superblock.s_orphan_file_inum();
+    if number == 0 {
+        let (field, value) = ("s_orphan_file_inum", 0);
+        let reason = "orphan_present makes no sense without an orphan file";
+        return Err(Error::Superblock { field, value, reason });
+    }
+    let wrong = |reason| Err(Error::Orphan { inode: number, reason });
+    let inode = volume.inode(number)?;
+    let block_size = u64::from(volume.fs().geometry.block_size);
+    let blocks = inode.i_size() / block_size;
+    if !inode.is_regular() || !inode.has_blocks() || blocks > MAX_BLOCKS {
+        return wrong("it is no orphan file");
+    }
+    let mapping = Mapping::load(volume, &inode)?;
+    if mapping.runs.iter().map(|run| run.length).sum::<u64>() < blocks {
+        return wrong("the orphan file has holes");
+    }
+    let seed = inode.checksum_seed(volume.fs().checksums.seed());
+    let mut seen = HashSet::new();
+    for block in mapping.runs.iter().flat_map(|run| run.blocks()) {
+        let bytes = volume.block(block)?;
+        let (entries, tail) = bytes.split_at(bytes.len().saturating_sub(TAIL));
+        let [magic, stored] = [0, 4].map(|at| word(tail, at));
+        if magic != MAGIC {
+            return wrong("a block of the orphan file has no magic number at its end");
+        }
+        if seed.is_some_and(|seed| checksum(seed, block, entries) != stored) {
+            return wrong("the checksum of a block of the orphan file does not match");
+        }
+        for orphan in entries.chunks_exact(4).map(|entry| word(entry, 0)).filter(|&n| n != 0) {
+            if !seen.insert(orphan) {
+                return damaged(orphan);
+            }
+            let orphan = volume.inode(orphan)?;
+            release_one(volume, orphan)?;
+        }
+        let mut empty = vec![0; entries.len()];
+        let crc = seed.map_or(stored, |seed| checksum(seed, block, &empty));
+        empty.extend(MAGIC.to_le_bytes());
+        empty.extend(crc.to_le_bytes());
+        volume.stage(block, empty);
+    }
+    Ok(())
+}
+
+fn word(bytes: &[u8], at: usize) -> u32 {
+    bytes.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |word| u32::from_le_bytes(*word))
+}
+
+fn checksum(seed: u32, block: u64, entries: &[u8]) -> u32 {
+    crc32c(crc32c(seed, &block.to_le_bytes()), entries)
+}

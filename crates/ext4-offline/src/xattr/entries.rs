@@ -1,0 +1,144 @@
+//! Lists of attributes, in an inode or in a block.
+//!
+//! Entries follow each other from the beginning of the area, their values from
+//! its end.
+
+use super::{Attribute, Value, damaged};
+use crate::Result;
+
+/// The size of an entry without its name, in bytes.
+const ENTRY: usize = 16;
+/// What ends the entries, in bytes.
+const END: usize = 4;
+
+fn padded(length: usize) -> usize {
+    length.next_multiple_of(4)
+}
+
+impl Attribute {
+    fn value_size(&self) -> usize {
+        match &self.value {
+            Value::Bytes(bytes) => bytes.len(),
+            Value::Inode { .. } => 0,
+        }
+    }
+
+    fn entry_size(&self) -> usize {
+        ENTRY + padded(self.name.len())
+    }
+
+    /// `e_hash`, of name and value.
+    pub(super) fn hash(&self) -> u32 {
+        let value = match &self.value {
+            Value::Bytes(bytes) => bytes,
+            Value::Inode { hash, .. } => return *hash,
+        };
+        let named =
+            self.name.iter().fold(0u32, |hash, &byte| hash.rotate_left(5) ^ u32::from(byte));
+        value.chunks(4).fold(named, |hash, chunk| {
+            let mut word = [0; 4];
+            word.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
+            hash.rotate_left(16) ^ u32::from_le_bytes(word)
+        })
+    }
+}
+
+/// How many bytes an area must have to hold these attributes.
+pub(super) fn size(attributes: &[Attribute]) -> usize {
+    let one = |attribute: &Attribute| attribute.entry_size() + padded(attribute.value_size());
+    attributes.iter().map(one).sum::<usize>() + END
+}
+
+/// Reads the attributes in an area. `before`: how many bytes there are before the
+/// area that the offsets of values count as well.
+pub(super) fn parse(inode: u32, area: &[u8], before: usize) -> Result<Vec<Attribute>> {
+    let mut attributes = Vec::new();
+    let mut rest = area;
+    // Without room for four bytes of zeros the area itself ends the list.
+    while let Some((end, _)) = rest.split_first_chunk::<END>()
+        && *end != [0; END]
+    {
+        let Some((entry, after)) = rest.split_first_chunk::<ENTRY>() else {
+            return damaged(inode, "an entry reaches beyond the end");
+        };
+        let [name_length, index, o0, o1, i0, i1, i2, i3, s0, s1, s2, s3, h0, h1, h2, h3] = *entry;
+        let Some(name) = after.get(..name_length.into()) else {
+            return damaged(inode, "a name reaches beyond the end");
+        };
+        let (number, size) =
+            (u32::from_le_bytes([i0, i1, i2, i3]), u32::from_le_bytes([s0, s1, s2, s3]));
+        let value = if number != 0 {
+            Value::Inode { number, size, hash: u32::from_le_bytes([h0, h1, h2, h3]) }
+        } else if size == 0 {
+            Value::Bytes(Vec::new())
+        } else {
+            let start = usize::from(u16::from_le_bytes([o0, o1])).checked_sub(before);
+            let value = start
+                .and_then(|start| area.get(start..start.checked_add(usize::try_from(size).ok()?)?));
+            match value {
+                Some(value) => Value::Bytes(value.to_vec()),
+                None => return damaged(inode, "a value reaches beyond the end"),
+            }
+        };
+        attributes.push(Attribute { index, name: name.to_vec(), value });
+        rest = after.get(padded(name_length.into())..).unwrap_or_default();
+    }
+    Ok(attributes)
+}
+
+/// Writes attributes, which must fit, into an area of so many bytes.
+pub(super) fn build(attributes: &[Attribute], bytes: usize, before: usize) -> Vec<u8> {
+    let mut area = vec![0; bytes];
+    let (mut at, mut end) = (0, bytes - bytes % 4);
+    let mut put = |at: usize, bytes: &[u8]| {
+        if let Some(place) = area.get_mut(at..at + bytes.len()) {
+            place.copy_from_slice(bytes);
+        }
+    };
+    for attribute in attributes {
+        let (number, size, offset) = match &attribute.value {
+            Value::Inode { number, size, .. } => (*number, *size, 0),
+            Value::Bytes(value) if value.is_empty() => (0, 0, 0),
+            Value::Bytes(value) => {
+                end = end.saturating_sub(padded(value.len()));
+                put(end, value);
+                (0, value.len() as u32, end + before)
+            }
+        };
+        put(at, &[attribute.name.len() as u8, attribute.index]);
+        put(at + 2, &(offset as u16).to_le_bytes());
+        put(at + 4, &number.to_le_bytes());
+        put(at + 8, &size.to_le_bytes());
+        put(at + 12, &attribute.hash().to_le_bytes());
+        put(at + ENTRY, &attribute.name);
+        at += attribute.entry_size();
+    }
+    area
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_built_is_read_back() {
+        let attributes: Vec<_> = (1..6)
+            .map(|number: usize| Attribute {
+                index: number as u8,
+                name: vec![b'a' + number as u8; number],
+                value: match number {
+                    5 => Value::Inode { number: 77, size: 100_000, hash: 3 },
+                    _ => Value::Bytes(vec![number as u8; number * 3]),
+                },
+            })
+            .collect();
+        let size = size(&attributes);
+        for before in [0, 32] {
+            let area = build(&attributes, size, before);
+            assert_eq!(parse(12, &area, before).unwrap(), attributes);
+            for cut in 0..size {
+                let _ = parse(12, &area[..cut], before);
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Extended attributes.
+//!
+//! They are behind the fields of an inode, and in one block that several inodes
+//! may share. Source: the kernel's
+//! `Documentation/filesystems/ext4/attributes.rst`.
+
+mod block;
+mod entries;
+mod large;
+mod store;
+
+use crate::{Error, Result, inode::Inode, source::Source};
+use block::AttributeBlock;
+
+/// What the attributes behind an inode's fields begin with, in bytes.
+const INSIDE_HEADER: usize = 4;
+const MAGIC: u32 = 0xea02_0000;
+
+/// The prefixes that names have a number for, and the numbers.
+const PREFIXES: [(u8, &str); 7] = [
+    (1, "user."),
+    (2, "system.posix_acl_access"),
+    (3, "system.posix_acl_default"),
+    (4, "trusted."),
+    (6, "security."),
+    (8, "system.richacl"),
+    (7, "system."),
+];
+/// The attribute that holds what of inline contents is not in `i_block`.
+const INLINE: (u8, &[u8]) = (7, b"data");
+
+/// An extended attribute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Attribute {
+    /// The number of its name's prefix.
+    index: u8,
+    /// Its name without that.
+    name: Vec<u8>,
+    value: Value,
+}
+
+/// The value of an attribute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Value {
+    Bytes(Vec<u8>),
+    /// In an inode of its own (`ea_inode`).
+    Inode {
+        number: u32,
+        size: u32,
+        /// The entry's hash, which depends on the value.
+        hash: u32,
+    },
+}
+
+impl Attribute {
+    fn new(name: &str, value: &[u8]) -> Option<Self> {
+        let (index, name) = split(name)?;
+        Some(Attribute { index, name: name.to_vec(), value: Value::Bytes(value.to_vec()) })
+    }
+
+    fn is(&self, (index, name): (u8, &[u8])) -> bool {
+        self.index == index && self.name == name
+    }
+
+    /// Its name as users see it.
+    fn full_name(&self) -> String {
+        let prefix = PREFIXES.iter().find(|(index, _)| *index == self.index);
+        let name = String::from_utf8_lossy(&self.name);
+        match prefix {
+            Some((_, prefix)) => format!("{prefix}{name}"),
+            None => format!("{}.{name}", self.index),
+        }
+    }
+}
+
+/// The number of a name's prefix, and the rest of it.
+fn split(name: &str) -> Option<(u8, &[u8])> {
+    let (index, rest) =
+        PREFIXES.iter().find_map(|(index, prefix)| Some((*index, name.strip_prefix(prefix)?)))?;
+    let whole = matches!(index, 2 | 3 | 8);
+    (whole == rest.is_empty() && rest.len() <= 255).then_some((index, rest.as_bytes()))
+}
+
+/// All attributes of an inode.
+#[derive(Debug, Clone)]
+pub(crate) struct Attributes {
+    /// Those behind the inode's fields.
+    inside: Vec<Attribute>,
+    /// Those in a block, if there is one.
+    block: Option<AttributeBlock>,
+}
+
+impl Attributes {
+    /// Reads an inode's attributes.
+    ///
+    /// # Errors
+    /// [`Error::Attributes`] if they are damaged.
+    pub fn load(source: &dyn Source, inode: &Inode) -> Result<Self> {
+        let inside = match inode.extra().split_first_chunk::<INSIDE_HEADER>() {
+            Some((magic, area)) if u32::from_le_bytes(*magic) == MAGIC => {
+                entries::parse(inode.number(), area, 0)?
+            }
+            _ => Vec::new(),
+        };
+        let block = match inode.i_file_acl() {
+            0 => None,
+            block => Some(AttributeBlock::load(source, inode.number(), block)?),
+        };
+        Ok(Attributes { inside, block })
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Attribute> {
+        self.inside.iter().chain(self.block.iter().flat_map(|block| &block.attributes))
+    }
+
+    /// Names and values as users see them, without that of inline contents.
+    ///
+    /// # Errors
+    /// Damage to an inode that holds a value.
+    pub fn list(&self, source: &dyn Source) -> Result<Vec<(String, Vec<u8>)>> {
+        self.iter()
+            .filter(|attribute| !attribute.is(INLINE))
+            .map(|attribute| {
+                let value = match &attribute.value {
+                    Value::Bytes(bytes) => bytes.clone(),
+                    Value::Inode { number, size, .. } => large::read(source, *number, *size)?,
+                };
+                Ok((attribute.full_name(), value))
+            })
+            .collect()
+    }
+
+    /// What of inline contents is not in `i_block`; empty if there is none.
+    pub fn inline_data(&self) -> &[u8] {
+        match self.inside.iter().find(|attribute| attribute.is(INLINE)) {
+            Some(Attribute { value: Value::Bytes(bytes), .. }) => bytes,
+            _ => &[],
+        }
+    }
+
+    /// Removes what of inline contents is not in `i_block`.
+    pub fn remove_inline_data(&mut self) {
+        self.inside.retain(|attribute| !attribute.is(INLINE));
+    }
+}
+
+fn damaged<T>(inode: u32, reason: &'static str) -> Result<T> {
+    Err(Error::Attributes { inode, reason })
+}

@@ -1,0 +1,206 @@
+//! Changing attributes.
+
+use super::{
+    Attribute, Attributes, INSIDE_HEADER, MAGIC, Value,
+    block::{AttributeBlock, HEADER},
+    entries, large, split,
+};
+use crate::{Error, Result, files::Volume, inode::Inode, map, source::Source};
+
+/// The feature `ext_attr`, without which no block can hold attributes.
+const EXT_ATTR: u32 = 0x8;
+
+impl Attributes {
+    /// Gives an attribute a value; it need not have been there.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] if there is no room for it, or the name can be none.
+    pub fn set(
+        &mut self,
+        volume: &mut Volume,
+        inode: &mut Inode,
+        name: &str,
+        value: &[u8],
+    ) -> Result<()> {
+        let impossible = Error::Limit { inode: inode.number(), what: "an attribute of this name" };
+        let attribute = Attribute::new(name, value).ok_or(impossible)?;
+        self.take(volume, name)?;
+        let mut inside = self.inside.clone();
+        inside.push(attribute.clone());
+        let room = inode.extra().len().saturating_sub(INSIDE_HEADER);
+        if entries::size(&inside) <= room {
+            self.inside = inside;
+            return self.store(volume, inode);
+        }
+        let mut outside =
+            self.block.as_ref().map(|block| block.attributes.clone()).unwrap_or_default();
+        outside.push(attribute);
+        let fs = volume.fs();
+        let room = fs.geometry.block_size as usize - HEADER;
+        let allowed = fs.superblock.features().compat & EXT_ATTR != 0;
+        if !allowed || entries::size(&outside) > room {
+            let what = "as much in extended attributes";
+            return Err(Error::Limit { inode: inode.number(), what });
+        }
+        match &mut self.block {
+            Some(block) => block.attributes = outside,
+            // 0: to be allocated.
+            none => *none = Some(AttributeBlock { block: 0, references: 1, attributes: outside }),
+        }
+        self.store(volume, inode)
+    }
+
+    /// Removes an attribute. Answers whether there was one.
+    ///
+    /// # Errors
+    /// Damage that is found on the way.
+    pub fn remove(&mut self, volume: &mut Volume, inode: &mut Inode, name: &str) -> Result<bool> {
+        let found = self.take(volume, name)?;
+        if found {
+            self.store(volume, inode)?;
+        }
+        Ok(found)
+    }
+
+    /// Takes an attribute out of the lists.
+    fn take(&mut self, volume: &mut Volume, name: &str) -> Result<bool> {
+        let Some(key) = split(name) else { return Ok(false) };
+        if let Some(at) = self.inside.iter().position(|attribute| attribute.is(key)) {
+            release_value(volume, &self.inside.remove(at))?;
+            return Ok(true);
+        }
+        if let Some(block) = &mut self.block
+            && let Some(at) = block.attributes.iter().position(|attribute| attribute.is(key))
+        {
+            let attribute = block.attributes.remove(at);
+            // Others that share the block go on using the value.
+            if block.references == 1 {
+                release_value(volume, &attribute)?;
+            }
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// Writes the attributes into the inode, which is still to be put into its
+    /// table, and into the block, which is this inode's alone from then on.
+    ///
+    /// # Errors
+    /// [`Error::Full`].
+    pub fn store(&mut self, volume: &mut Volume, inode: &mut Inode) -> Result<()> {
+        self.store_inside(inode);
+        let before = inode.i_file_acl();
+        let clusters = clusters_without(volume, inode);
+        match &mut self.block {
+            Some(block) if block.attributes.is_empty() => {
+                drop_reference(volume, inode.number(), before)?;
+                self.block = None;
+                inode.set_i_file_acl(0);
+            }
+            Some(block) => {
+                let was = AttributeBlock::load_if(volume, inode.number(), before)?;
+                let unchanged = was.as_ref().is_some_and(|was| was.attributes == block.attributes);
+                if !unchanged {
+                    if block.references > 1 || block.block == 0 {
+                        if let Some(Value::Inode { .. }) = shared_large(block) {
+                            // Its users are counted, and would become one more.
+                            let what = "a change to attributes that others share";
+                            return Err(Error::Limit { inode: inode.number(), what });
+                        }
+                        if before != 0 {
+                            drop_reference(volume, inode.number(), before)?;
+                        }
+                        block.block = volume.allocate_near(inode.number(), 1)?.start;
+                        block.references = 1;
+                    }
+                    let fs = volume.fs();
+                    let bytes = block.build(fs.geometry.block_size, fs.checksums.seed());
+                    volume.stage(block.block, bytes);
+                    inode.set_i_file_acl(block.block);
+                }
+            }
+            None => {}
+        }
+        map::set_i_blocks(volume, inode, clusters);
+        Ok(())
+    }
+
+    fn store_inside(&self, inode: &mut Inode) {
+        let room = inode.extra().len();
+        if room <= INSIDE_HEADER {
+            return;
+        }
+        let mut bytes = vec![0; room];
+        // Kept as it is where there is nothing and never was.
+        if !self.inside.is_empty() {
+            bytes = MAGIC.to_le_bytes().to_vec();
+            bytes.extend(entries::build(&self.inside, room - INSIDE_HEADER, 0));
+        }
+        inode.set_extra(&bytes);
+    }
+
+    /// Gives back all that the attributes take, as their inode ceases to be.
+    ///
+    /// # Errors
+    /// Damage that is found on the way.
+    pub fn release(self, volume: &mut Volume, inode: &mut Inode) -> Result<()> {
+        for attribute in &self.inside {
+            release_value(volume, attribute)?;
+        }
+        if let Some(block) = &self.block {
+            if block.references == 1 {
+                for attribute in &block.attributes {
+                    release_value(volume, attribute)?;
+                }
+            }
+            drop_reference(volume, inode.number(), block.block)?;
+            inode.set_i_file_acl(0);
+        }
+        Ok(())
+    }
+}
+
+fn shared_large(block: &AttributeBlock) -> Option<&Value> {
+    let values = block.attributes.iter().map(|attribute| &attribute.value);
+    values.filter(|_| block.references > 1).find(|value| matches!(value, Value::Inode { .. }))
+}
+
+fn release_value(volume: &mut Volume, attribute: &Attribute) -> Result<()> {
+    match attribute.value {
+        Value::Inode { number, .. } => large::release(volume, number),
+        Value::Bytes(_) => Ok(()),
+    }
+}
+
+/// The clusters that `i_blocks` counts, but for that of the attributes.
+fn clusters_without(volume: &Volume, inode: &Inode) -> u64 {
+    let geometry = &volume.fs().geometry;
+    let unit = match inode.has_flag(crate::inode::HUGE_FILE) {
+        true => u64::from(geometry.cluster_blocks),
+        false => u64::from(geometry.cluster_blocks) * u64::from(geometry.block_size / 512),
+    };
+    (inode.i_blocks() / unit).saturating_sub(u64::from(inode.i_file_acl() != 0))
+}
+
+/// One inode less has the block; the last one gives it back.
+fn drop_reference(volume: &mut Volume, inode: u32, block: u64) -> Result<()> {
+    let Some(mut shared) = AttributeBlock::load_if(volume, inode, block)? else { return Ok(()) };
+    if shared.references == 1 {
+        return volume.free(inode, block..block + 1);
+    }
+    shared.references -= 1;
+    let fs = volume.fs();
+    let bytes = shared.build(fs.geometry.block_size, fs.checksums.seed());
+    volume.stage(block, bytes);
+    Ok(())
+}
+
+impl AttributeBlock {
+    /// As [`load`](Self::load); block 0 is none.
+    fn load_if(volume: &Volume, inode: u32, block: u64) -> Result<Option<Self>> {
+        match block {
+            0 => Ok(None),
+            block => Self::load(volume, inode, block).map(Some),
+        }
+    }
+}
