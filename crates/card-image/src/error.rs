@@ -38,17 +38,6 @@ pub enum Error {
         /// The size of the decoded base in bytes.
         base: u64,
     },
-    /// The grown root filesystem is one that the library for files refuses.
-    #[error(
-        "the root filesystem grown to {size} bytes cannot be edited any more ({source}); choose a \
-         smaller card with `card:` in the profile or with --card"
-    )]
-    CardTooLarge {
-        /// The size that the root filesystem would have, in bytes.
-        size: u64,
-        /// Why it cannot be edited.
-        source: FsError,
-    },
     /// The base or a layer over it cannot be read.
     #[error(transparent)]
     Storage(#[from] block_io::Error),
@@ -81,7 +70,6 @@ impl Error {
             | Error::Base(BaseError::Cancelled(_))
             | Error::Output(OutputError::Cancelled(_)) => Blame::Interrupted,
             Error::CardTooSmall { .. }
-            | Error::CardTooLarge { .. }
             | Error::Table(part_table::Error::CardTooSmall { .. })
             | Error::Root(ChooseError::NoSuchPartition { .. })
             | Error::Render(_)

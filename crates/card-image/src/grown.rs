@@ -53,10 +53,7 @@ impl Grown {
         let root_before = ext4_offline::inspect(&window)?.size();
         let size = window.size();
         ext4_offline::grow(&window, size, now as u32)?;
-        // The library takes all descriptors for part of group 0, so that with many
-        // of them, by meta_bg, it sees the journal among them.
-        let files =
-            RootFs::open(window, now).map_err(|source| Error::CardTooLarge { size, source })?;
+        let mut files = RootFs::open(window, now)?;
         files.apply(&edits(&files)?)?;
         files.close()?;
 
@@ -75,7 +72,7 @@ impl Grown {
         edits: impl FnOnce(&RootFs) -> Result<Vec<FileEdit>, Error>,
     ) -> Result<Arc<Layer>, Error> {
         let layer = Arc::new(Layer::new(self.layer.clone(), self.layer.size()));
-        let files = RootFs::open(window(&layer, &self.root)?, now)?;
+        let mut files = RootFs::open(window(&layer, &self.root)?, now)?;
         files.apply(&edits(&files)?)?;
         files.close()?;
         layer.forget_unchanged()?;

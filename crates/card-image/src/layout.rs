@@ -121,7 +121,7 @@ fn candidate(
             // A journal is replayed into a layer that is thrown away.
             let size = window.size();
             let scratch = Arc::new(Layer::new(Arc::new(window), size));
-            if let Ok(files) = RootFs::open_to_read(scratch, 0) {
+            if let Ok(files) = RootFs::open_to_read(scratch) {
                 let read = |path: &str| files.read(path, MAX_TEXT).ok().flatten();
                 let exists = |path| files.metadata(path).is_ok_and(|found| found.is_some());
                 candidate.fstab = read("/etc/fstab").map(text);

@@ -15,7 +15,7 @@ const GROWN: u64 = 96 << 20;
 fn prepare(storage: Arc<dyn WriteAt>) -> Result<(), Box<dyn std::error::Error>> {
     RootFs::open(storage.clone(), NOW)?.close()?;
     ext4_offline::grow(&storage, GROWN, NOW as u32)?;
-    let files = RootFs::open(storage.clone(), NOW)?;
+    let mut files = RootFs::open(storage.clone(), NOW)?;
     files.replace("/etc/hostname", b"new-name\n")?;
     files.create("/etc/new/file", 0o600)?;
     files.replace("/etc/new/file", &[7; 100_000])?;

@@ -78,6 +78,7 @@ fn image(directory: &Path, feature: &str) -> PathBuf {
     let _ = fs::remove_file(&path);
     let options = match made(feature) {
         Made::Mke2fs(options) => options,
+        Made::Bit if feature == "orphan_present" => "has_journal,orphan_file".to_owned(),
         Made::Bit => "has_journal".to_owned(),
     };
     let (path_text, tree) = (path.to_str().unwrap(), tree.to_str().unwrap());
@@ -122,12 +123,12 @@ fn complaints(layer: &Layer, size: u64, directory: &Path) -> String {
 fn outcome(operation: &str, path: &Path, directory: &Path) -> Result<(), String> {
     let layer = layer(path);
     let done = match operation {
-        "read" => RootFs::open_to_read(layer.clone(), NOW)
+        "read" => RootFs::open_to_read(layer.clone())
             .and_then(|files| files.read("/etc/hostname", 100))
             .map(|contents| assert_eq!(contents.unwrap(), b"old-name\n"))
             .map_err(|error| error.to_string()),
         "edit" => RootFs::open(layer.clone(), NOW)
-            .and_then(|files| {
+            .and_then(|mut files| {
                 files.replace("/etc/hostname", b"new-name\n")?;
                 files.create("/etc/new", 0o600)?;
                 files.close()

@@ -23,7 +23,7 @@ fn survives(sample: &Sample) -> Vec<Result<(), FsError>> {
         let layer = Arc::new(Layer::new(base.clone(), base.size()));
         let results = match RootFs::open(layer.clone(), NOW) {
             Err(error) => vec![Err(error)],
-            Ok(files) => vec![
+            Ok(mut files) => vec![
                 files.read("/etc/hostname", 1 << 20).map(drop),
                 files.read("/etc/large", 1 << 20).map(drop),
                 files.read("/absolute", 1 << 20).map(drop),

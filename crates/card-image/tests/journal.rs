@@ -50,7 +50,7 @@ fn a_dirty_journal_is_replayed() {
         let base: Arc<dyn ReadAt> = Arc::new(FileStorage::open(&copy).unwrap());
         let before = fs::read(&copy).unwrap();
         let layer = Arc::new(Layer::new(base.clone(), base.size()));
-        let files = RootFs::open(layer.clone(), NOW).unwrap();
+        let mut files = RootFs::open(layer.clone(), NOW).unwrap();
         for (name, contents) in &kept {
             let found = files.read(&format!("/{name}"), 1 << 20).unwrap().unwrap();
             assert!(found == contents.as_bytes(), "{name}");

@@ -49,7 +49,7 @@ impl Random {
 }
 
 /// One random edit on the filesystem; where it was done, on the model too.
-fn step(files: &RootFs, tree: &mut Tree, random: &mut Random) -> Result<(), FsError> {
+fn step(files: &mut RootFs, tree: &mut Tree, random: &mut Random) -> Result<(), FsError> {
     let path = random.path();
     // Below a file or a symlink there is nothing to be made: those have their
     // own tests.
@@ -161,9 +161,9 @@ fn the_tree_is_what_the_model_says() {
             let sample = Sample::new(&features, block_size);
             let mut tree = Tree::new();
             let mut random = Random(seed);
-            let files = sample.open();
+            let mut files = sample.open();
             for number in 0..steps {
-                step(&files, &mut tree, &mut random)
+                step(&mut files, &mut tree, &mut random)
                     .unwrap_or_else(|error| panic!("{context}, step {number}: {error}"));
             }
             files.close().unwrap();
@@ -184,7 +184,7 @@ fn a_full_filesystem_stays_clean() {
     for (features, block_size) in [(LEGACY, "1024"), (MODERN, "4096")] {
         for seed in 0..3 {
             let sample = Sample::new(features, block_size);
-            let files = sample.open();
+            let mut files = sample.open();
             files.create("/fill", 0o600).unwrap();
             // As much as there is, in smaller and smaller pieces.
             let mut piece = 8 << 20;
@@ -198,7 +198,7 @@ fn a_full_filesystem_stays_clean() {
             let (mut tree, mut random) = (Tree::new(), Random(seed));
             let mut full = 0;
             for number in 0..150 {
-                match step(&files, &mut tree, &mut random) {
+                match step(&mut files, &mut tree, &mut random) {
                     Ok(()) => {}
                     Err(FsError::NoSpace { .. }) => full += 1,
                     // What failed half-way is not in the model.

@@ -10,11 +10,11 @@ impl RootFs {
     /// # Errors
     /// [`FsError`](super::FsError), naming the path; the edits before it have
     /// been done then, and the filesystem is consistent.
-    pub fn apply(&self, edits: &[FileEdit]) -> FsResult<()> {
+    pub fn apply(&mut self, edits: &[FileEdit]) -> FsResult<()> {
         edits.iter().try_for_each(|edit| self.apply_one(edit))
     }
 
-    fn apply_one(&self, FileEdit { path, change }: &FileEdit) -> FsResult<()> {
+    fn apply_one(&mut self, FileEdit { path, change }: &FileEdit) -> FsResult<()> {
         match change {
             Change::Write { contents, attributes } => {
                 let made = self.create(path, attributes.mode)?;
@@ -61,7 +61,7 @@ impl RootFs {
 
     /// Gives a file its mode and owner where it has none of its own yet, or is
     /// to have just these.
-    fn own(&self, path: &str, attributes: &Attributes, made: bool) -> FsResult<()> {
+    fn own(&mut self, path: &str, attributes: &Attributes, made: bool) -> FsResult<()> {
         if made || attributes.enforce {
             self.set_owner(path, attributes.uid, attributes.gid)?;
             self.set_mode(path, attributes.mode)?;

@@ -1,6 +1,6 @@
 //! What can go wrong with a filesystem's files.
 
-use fs_ext4::error::Error as LibraryError;
+use ext4_offline::Error;
 
 /// The result of an operation on a filesystem.
 pub type FsResult<T> = Result<T, FsError>;
@@ -11,47 +11,20 @@ pub type FsResult<T> = Result<T, FsError>;
 pub enum FsError {
     /// The filesystem as a whole cannot be worked on.
     #[error(transparent)]
-    Filesystem(#[from] ext4_offline::Error),
-    /// It has a feature that stands in the way.
-    #[error("cannot {operation} a filesystem with the feature {feature}: {help}")]
-    Feature {
-        /// `read` or `edit`.
-        operation: &'static str,
-        /// The feature's name as tune2fs prints it.
-        feature: String,
-        /// What to do, or why.
-        help: &'static str,
-    },
-    /// It can be read but not be written correctly.
-    #[error(
-        "this filesystem has {what}, which nodecard cannot write correctly; \
-         make the base image with 4 KiB blocks"
-    )]
-    Unwritable {
-        /// The combination of features.
-        what: &'static str,
-    },
-    /// The filesystem is damaged so badly that reading it failed half-way.
-    #[error("cannot {operation} {path}: the filesystem is damaged; run e2fsck on the base image")]
-    Damaged {
-        /// What was tried.
-        operation: &'static str,
-        /// The path inside the filesystem.
-        path: String,
-    },
-    /// The storage under the filesystem failed.
+    Filesystem(#[from] Error),
+    /// A file could not be read or written.
     #[error("cannot {operation} {path}: {source}")]
-    Io {
+    File {
         /// What was tried.
         operation: &'static str,
         /// The path inside the filesystem.
         path: String,
-        /// The operating system's reason.
-        source: std::io::Error,
+        /// Why not.
+        source: Error,
     },
     /// There is no room left.
     #[error(
-        "cannot {operation} {path}: the filesystem is full; \
+        "cannot {operation} {path}: the filesystem is full, no free {what} are left; \
          choose a larger card, or remove files from the base image"
     )]
     NoSpace {
@@ -59,6 +32,8 @@ pub enum FsError {
         operation: &'static str,
         /// The path inside the filesystem.
         path: String,
+        /// `blocks` or `inodes`.
+        what: &'static str,
     },
     /// A file that must exist does not.
     #[error("{path} does not exist in the image")]
@@ -92,7 +67,7 @@ pub enum FsError {
         /// The most that is read, in bytes.
         limit: u64,
     },
-    /// A directory tree is deeper or larger than any real one.
+    /// A directory tree is deeper than any real one.
     #[error("cannot {operation} {path}: there is no end to the directories below it")]
     Endless {
         /// What was tried.
@@ -100,30 +75,18 @@ pub enum FsError {
         /// The path inside the filesystem.
         path: String,
     },
-    /// The library refused, for a reason that has no name here.
-    #[error("cannot {operation} {path}: {source}")]
-    Library {
-        /// What was tried.
-        operation: &'static str,
-        /// The path inside the filesystem.
-        path: String,
-        /// The library's reason.
-        source: LibraryError,
-    },
 }
 
-impl FsError {
-    pub(super) fn library(operation: &'static str, path: &str, source: LibraryError) -> Self {
+/// Names what an operation on inodes was for.
+pub(super) fn at<'a>(
+    operation: &'static str,
+    path: &'a str,
+) -> impl Fn(Error) -> FsError + use<'a> {
+    move |source| {
         let path = path.to_owned();
         match source {
-            LibraryError::NoSpaceLeftOnDevice => FsError::NoSpace { operation, path },
-            // The allocator's words for a full filesystem.
-            LibraryError::Corrupt(reason) if reason.starts_with("no group has a") => {
-                FsError::NoSpace { operation, path }
-            }
-            LibraryError::Io(source) => FsError::Io { operation, path, source },
-            LibraryError::NotFound => FsError::NotFound { path },
-            source => FsError::Library { operation, path, source },
+            Error::Full { what } => FsError::NoSpace { operation, path, what },
+            source => FsError::File { operation, path, source },
         }
     }
 }

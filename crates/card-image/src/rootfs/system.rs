@@ -30,7 +30,7 @@ impl System for RootFs {
 
     fn mode(&self, path: &str) -> Result<Option<u16>, SystemError> {
         let mode = || match self.find(path, LastSymlink::Follow)? {
-            Some(found) => Ok(Some(self.inode(path, found.inode)?.mode & 0o7777)),
+            Some(found) => Ok(Some(self.stat(path, found.inode)?.mode)),
             None => Ok(None),
         };
         mode().map_err(system_error(path))

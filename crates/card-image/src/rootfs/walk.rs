@@ -1,8 +1,8 @@
 //! From a path to an inode, never leaving the image.
 
-use fs_ext4::{error::Error as LibraryError, inode::Inode};
+use ext4_offline::{FileKind, ROOT_INODE};
 
-use super::{FsError, FsResult, ROOT_INODE, RootFs, guard};
+use super::{FsError, FsResult, RootFs, error::at};
 
 /// As many symlinks as Linux follows in one path (path_resolution(7)).
 const MAX_SYMLINKS: usize = 40;
@@ -29,14 +29,6 @@ pub(super) struct Found {
 impl Found {
     fn root() -> Self {
         Found { inode: ROOT_INODE, trail: Vec::new() }
-    }
-
-    /// The path free of symlinks, for the library's calls that take one; `None`
-    /// if it is not UTF-8.
-    pub fn path(&self) -> Option<String> {
-        self.trail.iter().try_fold(String::new(), |path, (_, name)| {
-            Some(path + "/" + std::str::from_utf8(name).ok()?)
-        })
     }
 
     /// The path free of symlinks, for messages.
@@ -89,10 +81,10 @@ impl RootFs {
                 }
                 return Ok(Place::Missing { parent: here, names });
             };
-            let inode = self.inode(path, number)?;
-            if inode.is_symlink() && (last == LastSymlink::Follow || !ahead.is_empty()) {
+            let kind = self.stat(path, number)?.kind;
+            if kind == FileKind::Symlink && (last == LastSymlink::Follow || !ahead.is_empty()) {
                 symlinks += 1;
-                let target = guard("follow", path, || self.fs.read_link(number))?;
+                let target = self.files.read_link(number).map_err(at("follow", path))?;
                 if symlinks > MAX_SYMLINKS || ahead.len() > MAX_NAMES {
                     return Err(FsError::SymlinkLoop { path: path.to_owned() });
                 }
@@ -102,7 +94,7 @@ impl RootFs {
                 push_names(&mut ahead, &target);
                 continue;
             }
-            if !ahead.is_empty() && !inode.is_dir() {
+            if !ahead.is_empty() && kind != FileKind::Directory {
                 return Err(FsError::WrongKind {
                     operation: "look below",
                     path: here.child(number, &name).shown(),
@@ -127,32 +119,7 @@ impl RootFs {
     }
 
     pub(super) fn look_up(&self, path: &str, dir: u32, name: &[u8]) -> FsResult<Option<u32>> {
-        guard("look up", path, || match self.fs.lookup_at(dir, name) {
-            Ok(inode) => Ok(Some(inode)),
-            Err(LibraryError::NotFound) => Ok(None),
-            // No name that the filesystem can hold is longer.
-            Err(LibraryError::NameTooLong) => Ok(None),
-            Err(error) => Err(error),
-        })
-    }
-
-    /// Reads an inode.
-    ///
-    /// The library goes through all of a directory or symlink, as long as its
-    /// inode says it is: one that claims to be longer than possible is refused.
-    pub(super) fn inode(&self, path: &str, number: u32) -> FsResult<Inode> {
-        let inode = guard("look at", path, || self.fs.stat_ino(number))?;
-        let longest = if inode.is_symlink() {
-            self.fs.sb.block_size().into()
-        } else if inode.is_dir() {
-            self.size
-        } else {
-            u64::MAX
-        };
-        match inode.size <= longest {
-            true => Ok(inode),
-            false => Err(FsError::Damaged { operation: "look at", path: path.to_owned() }),
-        }
+        self.files.look_up(dir, name).map_err(at("look up", path))
     }
 }
 

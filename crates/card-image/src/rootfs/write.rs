@@ -1,16 +1,13 @@
 //! Creating, changing and removing files.
 
-use fs_ext4::fs::{TIME_OMIT, UTIME_OMIT};
+use ext4_offline::{FileKind, NewFile};
 
 use super::{
-    FileKind, FsError, FsResult, RootFs, guard,
+    FsError, FsResult, RootFs,
+    error::at,
     read::require,
     walk::{Found, LastSymlink, Place},
 };
-
-/// How many bytes go to the library at once. It looks for one contiguous run
-/// of blocks for them.
-const CHUNK: usize = 4 << 20;
 
 /// Deeper than any directory tree that paths can reach (`PATH_MAX` / 2).
 const MAX_DEPTH: usize = 2048;
@@ -21,10 +18,8 @@ impl RootFs {
     ///
     /// # Errors
     /// [`FsError::WrongKind`] if something else is there, [`FsError::NoSpace`].
-    pub fn create(&self, path: &str, mode: u16) -> FsResult<bool> {
-        self.make(path, "create", FileKind::Regular, |dir, name| {
-            self.fs.apply_create_at(dir, name, mode)
-        })
+    pub fn create(&mut self, path: &str, mode: u16) -> FsResult<bool> {
+        self.make(path, "create", NewFile::Regular, mode)
     }
 
     /// Makes a directory, root's, and its missing parents. Answers whether there
@@ -32,10 +27,8 @@ impl RootFs {
     ///
     /// # Errors
     /// [`FsError::WrongKind`] if something else is there, [`FsError::NoSpace`].
-    pub fn mkdir(&self, path: &str, mode: u16) -> FsResult<bool> {
-        self.make(path, "make the directory", FileKind::Directory, |dir, name| {
-            self.fs.apply_mkdir_at(dir, name, mode)
-        })
+    pub fn mkdir(&mut self, path: &str, mode: u16) -> FsResult<bool> {
+        self.make(path, "make the directory", NewFile::Directory, mode)
     }
 
     /// Gives the regular file at `path` new contents; its owner, mode and
@@ -43,38 +36,19 @@ impl RootFs {
     ///
     /// # Errors
     /// [`FsError::NotFound`], [`FsError::WrongKind`], [`FsError::NoSpace`].
-    pub fn replace(&self, path: &str, contents: &[u8]) -> FsResult<()> {
+    pub fn replace(&mut self, path: &str, contents: &[u8]) -> FsResult<()> {
         let found = self.existing(path, FileKind::Regular, "write")?;
-        // The library takes a path here, and only text.
-        let real_path = found.path().ok_or_else(|| FsError::NotFound { path: path.to_owned() })?;
-        // All at once where it is small, as nearly all configuration files are.
-        let at_once = if contents.len() <= CHUNK { contents } else { &[] };
-        guard("write", path, || self.fs.apply_replace_file_content(&real_path, at_once).map(drop))?;
-        self.write_from(&found, at_once.len(), contents, path)
+        self.files.replace(found.inode, contents).map_err(at("write", path))
     }
 
     /// Adds bytes at the end of the regular file at `path`.
     ///
     /// # Errors
     /// [`FsError::NotFound`], [`FsError::WrongKind`], [`FsError::NoSpace`].
-    pub fn append(&self, path: &str, more: &[u8]) -> FsResult<()> {
+    pub fn append(&mut self, path: &str, more: &[u8]) -> FsResult<()> {
         let found = self.existing(path, FileKind::Regular, "append to")?;
-        let size = self.inode(path, found.inode)?.size;
-        for (index, chunk) in more.chunks(CHUNK).enumerate() {
-            let offset = size + (index * CHUNK) as u64;
-            guard("append to", path, || {
-                self.fs.apply_pwrite_ino(found.inode, offset, chunk).map(drop)
-            })?;
-        }
-        Ok(())
-    }
-
-    fn write_from(&self, file: &Found, start: usize, data: &[u8], path: &str) -> FsResult<()> {
-        for (index, chunk) in data[start..].chunks(CHUNK).enumerate() {
-            let offset = (start + index * CHUNK) as u64;
-            guard("write", path, || self.fs.apply_pwrite_ino(file.inode, offset, chunk).map(drop))?;
-        }
-        Ok(())
+        let size = self.stat(path, found.inode)?.size;
+        self.files.write(found.inode, size, more).map_err(at("append to", path))
     }
 
     /// Makes a symlink at `path` that points at `target`, in place of the file
@@ -82,9 +56,9 @@ impl RootFs {
     ///
     /// # Errors
     /// [`FsError::WrongKind`] if a directory is there, [`FsError::NoSpace`].
-    pub fn symlink(&self, path: &str, target: &str) -> FsResult<()> {
+    pub fn symlink(&mut self, path: &str, target: &str) -> FsResult<()> {
         if let Some(found) = self.find(path, LastSymlink::Keep)? {
-            if self.inode(path, found.inode)?.is_dir() {
+            if self.stat(path, found.inode)?.kind == FileKind::Directory {
                 return Err(FsError::WrongKind {
                     operation: "make a symlink at",
                     path: path.to_owned(),
@@ -93,10 +67,7 @@ impl RootFs {
             }
             self.remove_found(&found)?;
         }
-        self.make(path, "make a symlink at", FileKind::Symlink, |dir, name| {
-            self.fs.apply_symlink_at(dir, name, target.as_bytes())
-        })
-        .map(drop)
+        self.make(path, "make a symlink at", NewFile::Symlink(target.as_bytes()), 0).map(drop)
     }
 
     /// Removes what is at `path`: a file, a symlink itself, or a directory with
@@ -104,7 +75,7 @@ impl RootFs {
     ///
     /// # Errors
     /// [`FsError`] if the filesystem is damaged.
-    pub fn remove(&self, path: &str) -> FsResult<bool> {
+    pub fn remove(&mut self, path: &str) -> FsResult<bool> {
         match self.find(path, LastSymlink::Keep)? {
             Some(found) => self.remove_found(&found).map(|()| true),
             None => Ok(false),
@@ -116,9 +87,9 @@ impl RootFs {
     ///
     /// # Errors
     /// [`FsError`] if the filesystem is damaged.
-    pub fn clear(&self, path: &str) -> FsResult<()> {
+    pub fn clear(&mut self, path: &str) -> FsResult<()> {
         let Some(found) = self.find(path, LastSymlink::Keep)? else { return Ok(()) };
-        if !self.inode(path, found.inode)?.is_dir() {
+        if self.stat(path, found.inode)?.kind != FileKind::Directory {
             return Ok(());
         }
         for entry in self.entries(&found)? {
@@ -131,39 +102,78 @@ impl RootFs {
     ///
     /// # Errors
     /// [`FsError::NotFound`].
-    pub fn set_mode(&self, path: &str, mode: u16) -> FsResult<()> {
+    pub fn set_mode(&mut self, path: &str, mode: u16) -> FsResult<()> {
         let found = self.existing_any(path)?;
-        guard("change the mode of", path, || self.fs.apply_chmod_ino(found.inode, mode))
+        self.files.set_mode(found.inode, mode).map_err(at("change the mode of", path))
     }
 
     /// Sets the owner of the file at `path`.
     ///
     /// # Errors
     /// [`FsError::NotFound`].
-    pub fn set_owner(&self, path: &str, uid: u32, gid: u32) -> FsResult<()> {
+    pub fn set_owner(&mut self, path: &str, uid: u32, gid: u32) -> FsResult<()> {
         let found = self.existing_any(path)?;
-        guard("change the owner of", path, || self.fs.apply_chown_ino(found.inode, uid, gid))
+        self.files.set_owner(found.inode, uid, gid).map_err(at("change the owner of", path))
     }
 
     /// Sets the time of the last change of contents, in seconds since 1970.
     ///
     /// # Errors
     /// [`FsError::NotFound`].
-    pub fn set_mtime(&self, path: &str, seconds: u64) -> FsResult<()> {
+    pub fn set_mtime(&mut self, path: &str, seconds: u64) -> FsResult<()> {
         let found = self.existing_any(path)?;
-        self.stamp(found.inode, Some(seconds), path)
+        self.files.set_mtime(found.inode, seconds as i64).map_err(at("change the time of", path))
     }
 
-    /// Sets a modification time; `None`: to the time of this build.
-    fn stamp(&self, inode: u32, seconds: Option<u64>, path: &str) -> FsResult<()> {
-        use fs_ext4::fs::UTIME_NOW;
-        let (seconds, nanoseconds) = match seconds {
-            Some(seconds) => (seconds as i64, 0),
-            None => (0, UTIME_NOW),
+    /// Gives the file at `path`, if it is no directory, a further name. Missing
+    /// parent directories of that are made.
+    ///
+    /// # Errors
+    /// [`FsError::NotFound`]; [`FsError::File`] if the name is taken.
+    pub fn link(&mut self, path: &str, new: &str) -> FsResult<()> {
+        let found = self.find(path, LastSymlink::Keep)?;
+        let found = found.ok_or_else(|| FsError::NotFound { path: path.to_owned() })?;
+        let (dir, name) = self.new_place(new, "make a link at")?;
+        self.files.link(found.inode, dir, &name).map_err(at("make a link at", new))
+    }
+
+    /// Gives what is at `path` the name `new`, in place of a file or an empty
+    /// directory that may have it. Missing parent directories are made.
+    ///
+    /// # Errors
+    /// [`FsError::NotFound`]; [`FsError::File`] if it cannot take that place.
+    pub fn rename(&mut self, path: &str, new: &str) -> FsResult<()> {
+        let found = self.find(path, LastSymlink::Keep)?;
+        let found = found.ok_or_else(|| FsError::NotFound { path: path.to_owned() })?;
+        let Some((from_dir, from)) = found.parent() else {
+            return Err(FsError::WrongKind {
+                operation: "rename",
+                path: path.to_owned(),
+                found: "the root directory",
+            });
         };
-        guard("change the time of", path, || {
-            self.fs.apply_utimens_ino(inode, TIME_OMIT, UTIME_OMIT, seconds, nanoseconds)
-        })
+        let (dir, name) = self.new_place(new, "rename to")?;
+        self.files.rename(from_dir, from, dir, &name).map_err(at("rename to", new))
+    }
+
+    /// Gives the file at `path` an extended attribute.
+    ///
+    /// # Errors
+    /// [`FsError::NotFound`]; [`FsError::File`] if there is no room for it.
+    pub fn set_xattr(&mut self, path: &str, name: &str, value: &[u8]) -> FsResult<()> {
+        let found = self.existing_any(path)?;
+        let error = at("set an attribute of", path);
+        self.files.set_xattr(found.inode, name, value).map_err(error)
+    }
+
+    /// Takes an extended attribute from the file at `path`. Answers whether it had
+    /// it.
+    ///
+    /// # Errors
+    /// [`FsError::NotFound`].
+    pub fn remove_xattr(&mut self, path: &str, name: &str) -> FsResult<bool> {
+        let found = self.existing_any(path)?;
+        self.files.remove_xattr(found.inode, name).map_err(at("remove an attribute of", path))
     }
 
     fn existing_any(&self, path: &str) -> FsResult<Found> {
@@ -173,44 +183,75 @@ impl RootFs {
 
     fn existing(&self, path: &str, kind: FileKind, operation: &'static str) -> FsResult<Found> {
         let found = self.existing_any(path)?;
-        require(&self.inode(path, found.inode)?, kind, operation, path)?;
+        require(self.stat(path, found.inode)?.kind, kind, operation, path)?;
         Ok(found)
     }
 
-    /// Makes a file by `call` unless there is one of that kind, and the
-    /// directories above it.
+    /// Makes a file unless there is one of that kind, and the directories above it.
     fn make(
-        &self,
+        &mut self,
         path: &str,
         operation: &'static str,
-        kind: FileKind,
-        call: impl FnOnce(u32, &[u8]) -> Result<u32, fs_ext4::error::Error>,
+        new: NewFile<'_>,
+        mode: u16,
     ) -> FsResult<bool> {
-        let last = match kind {
-            FileKind::Symlink => LastSymlink::Keep,
-            _ => LastSymlink::Follow,
+        let (last, kind) = match new {
+            NewFile::Regular => (LastSymlink::Follow, FileKind::Regular),
+            NewFile::Directory => (LastSymlink::Follow, FileKind::Directory),
+            NewFile::Symlink(_) => (LastSymlink::Keep, FileKind::Symlink),
         };
-        let (mut dir, names) = match self.walk(path, last)? {
+        let (parent, names) = match self.walk(path, last)? {
             Place::Found(found) => {
-                require(&self.inode(path, found.inode)?, kind, operation, path)?;
+                require(self.stat(path, found.inode)?.kind, kind, operation, path)?;
                 return Ok(false);
             }
             Place::Missing { parent, names } => (parent, names),
         };
         let Some((name, above)) = names.split_last() else { return Ok(false) };
-        for directory in above {
-            let inode =
-                guard(operation, path, || self.fs.apply_mkdir_at(dir.inode, directory, 0o755))?;
-            self.stamp(dir.inode, None, path)?;
-            dir = dir.child(inode, directory);
-        }
-        guard(operation, path, || call(dir.inode, name))?;
-        self.stamp(dir.inode, None, path)?;
+        let dir = self.make_parents(parent.inode, above, operation, path)?;
+        self.files.create(dir, name, new, mode).map_err(at(operation, path))?;
         Ok(true)
     }
 
+    /// Makes directories, each in the one before.
+    fn make_parents(
+        &mut self,
+        dir: u32,
+        names: &[Vec<u8>],
+        operation: &'static str,
+        path: &str,
+    ) -> FsResult<u32> {
+        let mut dir = dir;
+        for name in names {
+            dir = self
+                .files
+                .create(dir, name, NewFile::Directory, 0o755)
+                .map_err(at(operation, path))?;
+        }
+        Ok(dir)
+    }
+
+    /// The directory of a path, made if it is missing, and the last name.
+    fn new_place(&mut self, path: &str, operation: &'static str) -> FsResult<(u32, Vec<u8>)> {
+        match self.walk(path, LastSymlink::Keep)? {
+            Place::Found(found) => match found.parent() {
+                Some((dir, name)) => Ok((dir, name.to_vec())),
+                None => Err(FsError::WrongKind {
+                    operation,
+                    path: path.to_owned(),
+                    found: "the root directory",
+                }),
+            },
+            Place::Missing { parent, mut names } => {
+                let name = names.pop().unwrap_or_default();
+                let dir = self.make_parents(parent.inode, &names, operation, path)?;
+                Ok((dir, name))
+            }
+        }
+    }
+
     /// Removes a file, or a directory from its leaves up.
-    fn remove_found(&self, found: &Found) -> FsResult<()> {
+    fn remove_found(&mut self, found: &Found) -> FsResult<()> {
         // Each directory on the way down with those of its entries that are left.
         let mut open = vec![(found.clone(), None)];
         while let Some((here, entries)) = open.last_mut() {
@@ -222,9 +263,8 @@ impl RootFs {
                     found: "the root directory",
                 });
             };
-            if !self.inode(&path, here.inode)?.is_dir() {
-                guard("remove", &path, || self.fs.apply_unlink_at(dir, name))?;
-                self.stamp(dir, None, &path)?;
+            if self.stat(&path, here.inode)?.kind != FileKind::Directory {
+                self.files.unlink(dir, name).map_err(at("remove", &path))?;
                 open.pop();
                 continue;
             }
@@ -239,8 +279,7 @@ impl RootFs {
                 }
                 open.push((child, None));
             } else {
-                guard("remove", &path, || self.fs.apply_rmdir_at(dir, name))?;
-                self.stamp(dir, None, &path)?;
+                self.files.rmdir(dir, name).map_err(at("remove", &path))?;
                 open.pop();
             }
         }
