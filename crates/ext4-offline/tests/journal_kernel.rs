@@ -14,61 +14,8 @@ use std::{
 };
 
 use block_io::{Layer, Memory, ReadAt, WriteAt};
-use common::{journal::*, *};
+use common::{journal::*, mount::*, *};
 use ext4_offline::{Error, Replayed, recover, replay_journal};
-
-/// A mount that ends with the test.
-struct Mounted(PathBuf);
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        run("umount", &[self.0.to_str().unwrap()]);
-    }
-}
-
-/// Mounts an image, or tells why the kernel does not.
-fn try_mount(image: &Path, options: &str) -> Result<Mounted, String> {
-    let point = image.with_extension("mounted");
-    fs::create_dir_all(&point).unwrap();
-    let options = format!("loop,{options}");
-    let mounted = run("mount", &["-o", &options, image.to_str().unwrap(), point.to_str().unwrap()]);
-    match mounted.status.success() {
-        true => Ok(Mounted(point)),
-        false => Err(String::from_utf8_lossy(&mounted.stderr).into_owned()),
-    }
-}
-
-/// The same for an image that is in order: what is missing is the kernel's help.
-fn mount(image: &Path, options: &str) -> Option<Mounted> {
-    try_mount(image, options)
-        .inspect_err(|why| {
-            eprintln!("NOT CHECKED: mount -o {options} failed, the kernel was not asked: {why}");
-        })
-        .ok()
-}
-
-fn is_root() -> bool {
-    let root = run("id", &["-u"]).stdout.trim_ascii() == b"0";
-    if !root {
-        eprintln!("NOT CHECKED: mounting needs root, so the kernel was not asked");
-    }
-    root
-}
-
-/// An image in memory, where syncing costs nothing.
-fn make(arguments: &str, size: u64) -> Image {
-    let made = Image::make(arguments, size);
-    let dir = scratch();
-    let path = dir.path().join("image");
-    fs::copy(&made.path, &path).unwrap();
-    Image { dir, path }
-}
-
-fn write_synced(path: &Path, bytes: &[u8]) {
-    let mut file = fs::File::create(path).unwrap();
-    file.write_all(bytes).unwrap();
-    file.sync_all().unwrap();
-}
 
 /// A block of a file that has to be escaped where data is journaled.
 fn looks_like_a_journal(number: usize) -> Vec<u8> {

@@ -4,23 +4,12 @@
 
 mod common;
 
-use common::*;
+use common::{mount::*, *};
 use ext4_offline::{grow, grow_lazily};
-
-/// A mount that ends with the test.
-struct Mounted<'a>(&'a str);
-
-impl Drop for Mounted<'_> {
-    fn drop(&mut self) {
-        run("umount", &[self.0]);
-    }
-}
 
 #[test]
 fn mounts_it_and_uses_the_new_blocks() {
-    let id = run("id", &["-u"]);
-    if id.stdout.trim_ascii() != b"0" {
-        eprintln!("NOT CHECKED: mounting needs root, so the kernel was not asked");
+    if !is_root() {
         return;
     }
     let cases = [
@@ -47,17 +36,15 @@ fn mounts_it_and_uses_the_new_blocks() {
             grow(&image.open(), *to, NOW).unwrap();
         }
 
-        let point = image.dir.path().join("mounted");
-        std::fs::create_dir(&point).unwrap();
-        output_of("mount", &["-o", "loop", image.path(), point.to_str().unwrap()]);
-        let mounted = Mounted(point.to_str().unwrap());
+        let mounted = try_mount(&image.path, "rw").unwrap();
+        let point = &mounted.0;
         // More than there was room for before, in many directories and so groups.
         for number in 0..64 {
             let directory = point.join(format!("new-{number}"));
             std::fs::create_dir(&directory).unwrap();
             std::fs::write(directory.join("file"), vec![number; MIB as usize]).unwrap();
         }
-        output_of("sync", &["-f", mounted.0]);
+        output_of("sync", &["-f", point.to_str().unwrap()]);
         for number in 0..64 {
             std::fs::remove_dir_all(point.join(format!("new-{number}"))).unwrap();
         }

@@ -2,6 +2,7 @@
 #![allow(dead_code, missing_docs)]
 
 pub mod journal;
+pub mod mount;
 
 use std::{
     collections::BTreeMap,
