@@ -181,6 +181,23 @@ pub enum Error {
         /// What is wrong with them.
         reason: &'static str,
     },
+    /// A change is to go through a journal, but there is none.
+    #[error(
+        "the filesystem has no journal, so a change to it cannot be all or nothing; \
+         `tune2fs -j` adds one"
+    )]
+    NoJournal,
+    /// A change is larger than the journal.
+    #[error(
+        "the change takes {needed} blocks of the journal, which has {available}; make it in \
+         smaller steps"
+    )]
+    JournalTooSmall {
+        /// How many blocks it takes.
+        needed: u64,
+        /// How many blocks the log has.
+        available: u64,
+    },
     /// There is no room left.
     #[error("the filesystem is full: no free {what} are left")]
     Full {

@@ -7,11 +7,12 @@
 //! - [`Files`] reads and edits files, directories and their attributes,
 //! - [`grow`] enlarges it to fill its partition,
 //! - [`recount`] corrects its counts of free blocks and inodes,
+//! - [`commit`] writes what a layer changed through the journal, all or nothing,
 //! - [`used_extents`] tells which bytes of it matter.
 //!
-//! ext2 and ext3 are the same format with fewer features, and welcome. Nothing
-//! here writes a journal: edit a [`block_io::Layer`] if an edit is to be all or
-//! nothing.
+//! ext2 and ext3 are the same format with fewer features, and welcome. Edits go
+//! without a journal: edit a [`block_io::Layer`], and commit that, if an edit is to
+//! be all or nothing.
 //!
 //! All works on anything that a [`block_io`] trait stands for, which must
 //! begin where the filesystem does, such as a window on a partition. Whatever
@@ -34,7 +35,9 @@ mod group_desc;
 mod grow;
 mod inode;
 mod inspect;
+mod journal;
 mod map;
+mod orphans;
 mod recount;
 mod recover;
 mod source;
@@ -50,7 +53,8 @@ pub use geometry::{Backups, BaseMetadata, Geometry, MAX_GROUPS};
 pub use group_desc::{BLOCK_UNINIT, DescriptorTable, GroupDescriptor, INODE_UNINIT, INODE_ZEROED};
 pub use grow::{Grown, grow, grow_lazily};
 pub use inspect::{Info, Kind, inspect};
+pub use journal::{Committed, Replayed, commit, replay_journal};
 pub use recount::recount;
-pub use recover::{Replayed, recover, replay_journal};
+pub use recover::recover;
 pub use superblock::Superblock;
 pub use used::used_extents;

@@ -2,7 +2,7 @@
 
 use block_io::ReadAt;
 
-use crate::{Error, Result, filesystem::Filesystem, inode::Inode};
+use crate::{Error, Geometry, Result, filesystem::Filesystem, inode::Inode};
 
 /// Where blocks are read from: a storage as it is, or with what an edit has
 /// changed of it.
@@ -66,6 +66,19 @@ pub(crate) fn place_of(fs: &Filesystem, number: u32) -> Result<Place> {
         block: table + byte / u64::from(geometry.block_size),
         offset: (byte % u64::from(geometry.block_size)) as usize,
     })
+}
+
+/// The group that a block is in, and the bit that stands for it there; those of
+/// the first block for one that the filesystem has not.
+pub(crate) fn group_and_bit(geometry: &Geometry, block: u64) -> (u32, u32) {
+    let from_first = block.saturating_sub(geometry.first_data_block.into());
+    let per_group = u64::from(geometry.blocks_per_group);
+    match u32::try_from(from_first / per_group) {
+        Ok(group) if group < geometry.groups => {
+            (group, (from_first % per_group) as u32 / geometry.cluster_blocks)
+        }
+        _ => (0, 0),
+    }
 }
 
 /// A storage as it is.

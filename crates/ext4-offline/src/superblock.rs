@@ -14,6 +14,8 @@ pub const SIZE: usize = 1024;
 const MAGIC: u16 = 0xef53;
 const CHECKSUM: usize = 0x3fc;
 
+/// `s_feature_incompat`: the journal must be replayed.
+pub(crate) const NEEDS_RECOVERY: u32 = 0x4;
 /// `s_state`: unmounted cleanly.
 pub(crate) const STATE_VALID: u16 = 1;
 /// `s_state`: errors were found.

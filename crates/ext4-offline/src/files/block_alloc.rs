@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{undo::Undo, volume::Volume};
-use crate::{Error, Result, bitmap::bits_of, group_desc::BLOCK_UNINIT};
+use crate::{Error, Result, bitmap::bits_of, group_desc::BLOCK_UNINIT, source::group_and_bit};
 
 /// A free run of so many clusters is as good as a longer one.
 const LONG_RUN: u32 = 1024;
@@ -18,7 +18,7 @@ impl Volume {
         let geometry = &self.fs.geometry;
         let (groups, cluster) = (geometry.groups, u64::from(geometry.cluster_blocks));
         let most = want.div_ceil(cluster).clamp(1, geometry.clusters_per_group().into()) as u32;
-        let (first, goal_bit) = self.group_and_bit(goal);
+        let (first, goal_bit) = group_and_bit(&self.fs.geometry, goal);
         // First one that holds all of it, then any.
         for least in [most.min(LONG_RUN), 1] {
             for group in (first..groups).chain(0..first) {
@@ -64,7 +64,7 @@ impl Volume {
         self.unstage(blocks.clone());
         let mut at = blocks.start;
         while at < blocks.end {
-            let (group, _) = self.group_and_bit(at);
+            let (group, _) = group_and_bit(&self.fs.geometry, at);
             let end = self.fs.geometry.group_range(group).end.min(blocks.end);
             let wrong = |reason| Err(Error::Inode { inode: owner, block: at, reason });
             let Some(bits) = bits_of(&self.fs.geometry, group, at..end) else {
@@ -78,19 +78,6 @@ impl Volume {
             at = end;
         }
         Ok(())
-    }
-
-    /// The group that a block is in, and the bit that stands for it there.
-    fn group_and_bit(&self, block: u64) -> (u32, u32) {
-        let geometry = &self.fs.geometry;
-        let from_first = block.saturating_sub(geometry.first_data_block.into());
-        let per_group = u64::from(geometry.blocks_per_group);
-        match u32::try_from(from_first / per_group) {
-            Ok(group) if group < geometry.groups => {
-                (group, (from_first % per_group) as u32 / geometry.cluster_blocks)
-            }
-            _ => (0, 0),
-        }
     }
 
     /// A group's block bitmap, to be read.

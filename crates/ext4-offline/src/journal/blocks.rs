@@ -181,6 +181,80 @@ impl Format {
     }
 }
 
+/// Building them, for a transaction of ours.
+impl Format {
+    fn header(block_size: usize, kind: u32, sequence: u32) -> Vec<u8> {
+        let mut block = vec![0; block_size];
+        for (offset, value) in [(0, MAGIC), (4, kind), (8, sequence)] {
+            put_be32(&mut block, offset, value);
+        }
+        block
+    }
+
+    /// How many tags a descriptor block has room for. The first one has the
+    /// journal's UUID behind it.
+    pub fn tags_per_block(&self, block_size: usize) -> usize {
+        let tail = if self.has_checksums() { TAIL } else { 0 };
+        block_size.saturating_sub(HEADER + UUID + tail) / self.tag_size()
+    }
+
+    /// A descriptor block for blocks of the filesystem with these contents, which
+    /// are escaped where they have to be.
+    pub fn build_descriptor(&self, sequence: u32, blocks: &mut [(u64, Vec<u8>)]) -> Vec<u8> {
+        let block_size = blocks.first().map_or(0, |(_, contents)| contents.len());
+        let mut descriptor = Self::header(block_size, DESCRIPTOR, sequence);
+        let mut at = HEADER;
+        let last = blocks.len().saturating_sub(1);
+        for (index, (block, contents)) in blocks.iter_mut().enumerate() {
+            let mut flags = 0;
+            if be32(contents, 0) == MAGIC {
+                put_be32(contents, 0, 0);
+                flags |= ESCAPE;
+            }
+            if index > 0 {
+                flags |= SAME_UUID;
+            }
+            if index == last {
+                flags |= LAST_TAG;
+            }
+            let checksum = crc32c(crc32c(self.seed, &sequence.to_be_bytes()), contents);
+            put_be32(&mut descriptor, at, *block as u32);
+            // Two fields of 16 bits, but for v3, which has no checksum here.
+            let low = if self.csum_v2 { checksum << 16 } else { 0 };
+            put_be32(&mut descriptor, at + 4, low | u32::from(flags));
+            if self.bits64 {
+                put_be32(&mut descriptor, at + 8, (*block >> 32) as u32);
+            }
+            if self.csum_v3 {
+                put_be32(&mut descriptor, at + 12, checksum);
+            }
+            at += self.tag_size() + if index == 0 { UUID } else { 0 };
+        }
+        if self.has_checksums() {
+            let at = block_size.saturating_sub(TAIL);
+            let checksum = checksum_without(self.seed, &descriptor, at);
+            put_be32(&mut descriptor, at, checksum);
+        }
+        descriptor
+    }
+
+    /// A commit block, written at a time in seconds since 1970.
+    pub fn build_commit(&self, block_size: usize, sequence: u32, time: u32) -> Vec<u8> {
+        let mut block = Self::header(block_size, COMMIT, sequence);
+        put_be32(&mut block, H_COMMIT_SEC + 4, time);
+        if self.has_checksums() {
+            let checksum = checksum_without(self.seed, &block, H_CHKSUM);
+            put_be32(&mut block, H_CHKSUM, checksum);
+        }
+        block
+    }
+
+    /// Whether the format can name a block.
+    pub fn can_name(&self, block: u64) -> bool {
+        self.bits64 || block <= u32::MAX.into()
+    }
+}
+
 /// When a commit block was written, in seconds since 1970.
 pub(super) fn commit_time(block: &[u8]) -> u64 {
     be64(block, H_COMMIT_SEC)

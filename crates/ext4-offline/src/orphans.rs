@@ -29,7 +29,7 @@ const MAX_BLOCKS: u64 = 512;
 ///
 /// # Errors
 /// Damage, before the first write.
-pub(super) fn release(storage: &Arc<dyn WriteAt>, now: u64) -> Result<()> {
+pub(crate) fn release(storage: &Arc<dyn WriteAt>, now: u64) -> Result<()> {
     let fs = Filesystem::open(storage, Operation::Edit)?;
     let (superblock, features) = (&fs.superblock, fs.superblock.features());
     let first = superblock.s_last_orphan();

@@ -216,6 +216,18 @@ impl JournalSuperblock {
         put_be32(&mut self.raw, S_SEQUENCE, s_sequence);
         put_be32(&mut self.raw, S_START, 0);
         put_be32(&mut self.raw, S_ERRNO, 0);
+        self.update_checksum();
+    }
+
+    /// Says that the log begins at its first block, with the transaction that it
+    /// was to go on with.
+    pub fn begin(&mut self) {
+        let first = self.first();
+        put_be32(&mut self.raw, S_START, first);
+        self.update_checksum();
+    }
+
+    fn update_checksum(&mut self) {
         if self.csum_v2_or_3() {
             let checksum = self.computed_checksum();
             put_be32(&mut self.raw, S_CHECKSUM, checksum);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     blocks::put_be32,
-    journal::Journal,
+    location::Journal,
     revoke::RevokeTable,
     scan::{Log, Transaction},
     superblock::MAGIC,

@@ -1,53 +1,18 @@
-//! What mounting a filesystem does first: replaying its journal (jbd2) if it was
-//! not unmounted, and removing what had been deleted while it was still open.
-//!
-//! Source: the kernel's `Documentation/filesystems/ext4/journal.rst` and, for
-//! what ends a log and what is damage, `fs/jbd2/recovery.c`.
-
-mod blocks;
-mod fast_commit;
-mod journal;
-mod orphans;
-mod plan;
-mod revoke;
-mod scan;
-mod superblock;
-
-use std::sync::Arc;
+//! Replaying the journal of a filesystem that was not unmounted.
 
 use block_io::WriteAt;
 
-use self::{
-    journal::Journal,
+use super::{
+    fast_commit,
+    location::Journal,
     plan::Plan,
     scan::{Log, scan},
 };
 use crate::{
     Error, Geometry, Result, Superblock,
     features::Operation,
-    recount::recount,
-    superblock::{OFFSET, SIZE, STATE_ERROR},
+    superblock::{NEEDS_RECOVERY, OFFSET, SIZE, STATE_ERROR},
 };
-
-/// `s_feature_incompat`: the journal must be replayed.
-const NEEDS_RECOVERY: u32 = 0x4;
-
-/// Does to the filesystem that fills `storage` what mounting it for writing would
-/// do first: its journal is replayed, its counts are corrected, and its orphans
-/// are removed. `now`, in seconds since 1970, becomes the time of these changes.
-///
-/// # Errors
-/// As [`replay_journal`]; a feature that stands in the way of editing, before the
-/// first write; damage to an orphan.
-pub fn recover(storage: &Arc<dyn WriteAt>, now: u64) -> Result<Replayed> {
-    Superblock::read(storage)?.features().check(Operation::Edit)?;
-    let replayed = replay_journal(storage)?;
-    if replayed != Replayed::default() {
-        recount(storage)?;
-    }
-    orphans::release(storage, now)?;
-    Ok(replayed)
-}
 
 /// What replaying a journal came to. All zero: there was nothing to replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

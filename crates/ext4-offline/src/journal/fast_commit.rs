@@ -5,7 +5,7 @@
 //! `fs/ext4/fast_commit.h`. Other than the rest of the journal, this part is
 //! little-endian.
 
-use super::journal::Journal;
+use super::location::Journal;
 use crate::{Error, Result};
 
 /// `fc_tag`: the first tag of each fast commit.

@@ -8,7 +8,7 @@ use crc::{CRC_32_MPEG_2, Crc, Table};
 
 use super::{
     blocks::{self, COMMIT, DESCRIPTOR, REVOKE},
-    journal::Journal,
+    location::Journal,
 };
 use crate::{Error, Result};
 

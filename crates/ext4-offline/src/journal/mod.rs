@@ -1,0 +1,18 @@
+//! The journal (jbd2): replaying what it holds, and committing a change through
+//! it.
+//!
+//! Source: the kernel's `Documentation/filesystems/ext4/journal.rst` and, for
+//! what ends a log and what is damage, `fs/jbd2/recovery.c`.
+
+mod blocks;
+mod commit;
+mod fast_commit;
+mod location;
+mod plan;
+mod replay;
+mod revoke;
+mod scan;
+mod superblock;
+
+pub use commit::{Committed, commit};
+pub use replay::{Replayed, replay_journal};

@@ -1,0 +1,26 @@
+//! What mounting a filesystem does first.
+
+use std::sync::Arc;
+
+use block_io::WriteAt;
+
+use crate::{
+    Replayed, Result, Superblock, features::Operation, orphans, recount::recount, replay_journal,
+};
+
+/// Does to the filesystem that fills `storage` what mounting it for writing would
+/// do first: its journal is replayed, its counts are corrected, and its orphans
+/// are removed. `now`, in seconds since 1970, becomes the time of these changes.
+///
+/// # Errors
+/// As [`replay_journal`]; a feature that stands in the way of editing, before the
+/// first write; damage to an orphan.
+pub fn recover(storage: &Arc<dyn WriteAt>, now: u64) -> Result<Replayed> {
+    Superblock::read(storage)?.features().check(Operation::Edit)?;
+    let replayed = replay_journal(storage)?;
+    if replayed != Replayed::default() {
+        recount(storage)?;
+    }
+    orphans::release(storage, now)?;
+    Ok(replayed)
+}
