@@ -32,6 +32,9 @@ pub(crate) const ROOT: u32 = 2;
 /// The inode that holds the blocks reserved for descriptors.
 pub(crate) const RESIZE: u32 = 7;
 
+/// The last second that fits 34 bits, in 2446.
+const LAST_SECOND: i64 = (1 << 34) + i32::MIN as i64 - 1;
+
 /// The part of an inode that every revision has.
 const OLD_SIZE: usize = 128;
 
@@ -241,16 +244,17 @@ impl Inode {
         Time { seconds: low + (i64::from(extra & 3) << 32), nanoseconds: extra >> 2 }
     }
 
-    /// Sets one of its times, where the inode has room for it. Without extra
-    /// bits, times beyond 2038 become the last one that fits.
+    /// Sets one of its times, where the inode has room for it. One that does not
+    /// fit, as those beyond 2038 without extra bits, becomes the next that does.
     pub fn set_time(&mut self, field: TimeField, time: Time) {
         let (offset, extra) = field.offsets();
         if field == TimeField::Creation && !self.has_extra(extra) {
             return;
         }
         if self.has_extra(extra + 4) {
-            let low = time.seconds as i32;
-            let epoch = (time.seconds - i64::from(low)) >> 32 & 3;
+            let seconds = time.seconds.clamp(i32::MIN.into(), LAST_SECOND);
+            let low = seconds as i32;
+            let epoch = (seconds - i64::from(low)) >> 32 & 3;
             self.put(offset, &low.to_le_bytes());
             self.put(extra, &(time.nanoseconds << 2 | epoch as u32).to_le_bytes());
         } else {
@@ -383,6 +387,10 @@ mod tests {
                 large.set_time(field, time);
                 assert_eq!(large.time(field), time);
             }
+        }
+        for (given, kept) in [(i64::MIN, i32::MIN.into()), (i64::MAX, LAST_SECOND)] {
+            large.set_time(TimeField::Access, Time { seconds: given, nanoseconds: 0 });
+            assert_eq!(large.time(TimeField::Access).seconds, kept);
         }
         let mut small = Inode::new(12, vec![0; 128]);
         small.set_time(TimeField::Change, Time { seconds: 1 << 33, nanoseconds: 5 });
