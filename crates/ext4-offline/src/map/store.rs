@@ -6,6 +6,7 @@ use crate::{
     files::Volume,
     inode::{EXTENTS, HUGE_FILE, Inode},
     source::Source,
+    xattr,
 };
 
 impl Mapping {
@@ -23,7 +24,7 @@ impl Mapping {
             true => extents::store(self, volume, inode)?,
             false => indirect::store(self, volume, inode)?,
         }
-        let clusters = self.clusters(volume);
+        let clusters = self.clusters(volume) + xattr::clusters(volume, inode)?;
         set_i_blocks(volume, inode, clusters);
         Ok(())
     }
@@ -63,11 +64,11 @@ impl Mapping {
     }
 }
 
-/// Sets `i_blocks` for a file whose contents and nodes take so many clusters.
+/// Sets `i_blocks` for a file whose contents, nodes and attributes take so many
+/// clusters.
 pub(crate) fn set_i_blocks(volume: &Volume, inode: &mut Inode, clusters: u64) {
     let geometry = &volume.fs().geometry;
-    let attributes = u64::from(inode.i_file_acl() != 0);
-    let blocks = (clusters + attributes) * u64::from(geometry.cluster_blocks);
+    let blocks = clusters * u64::from(geometry.cluster_blocks);
     let sectors = blocks * u64::from(geometry.block_size / 512);
     // 48 bits of sectors are 128 PiB, more than a file can have.
     inode.set_flag(HUGE_FILE, false);

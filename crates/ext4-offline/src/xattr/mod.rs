@@ -11,6 +11,7 @@ mod store;
 
 use crate::{Error, Result, inode::Inode, source::Source};
 use block::AttributeBlock;
+pub(crate) use store::clusters;
 
 /// What the attributes behind an inode's fields begin with, in bytes.
 const INSIDE_HEADER: usize = 4;
@@ -77,8 +78,11 @@ impl Attribute {
 fn split(name: &str) -> Option<(u8, &[u8])> {
     let (index, rest) =
         PREFIXES.iter().find_map(|(index, prefix)| Some((*index, name.strip_prefix(prefix)?)))?;
-    let whole = matches!(index, 2 | 3 | 8);
-    (whole == rest.is_empty() && rest.len() <= 255).then_some((index, rest.as_bytes()))
+    let (whole, key) = (matches!(index, 2 | 3 | 8), (index, rest.as_bytes()));
+    // Longer names, with their prefixes, no Linux system asks for.
+    let possible = whole == rest.is_empty() && name.len() <= 255 && !rest.contains('\0');
+    // What is part of the contents is not for users to change.
+    (possible && key != INLINE).then_some(key)
 }
 
 /// All attributes of an inode.

@@ -9,6 +9,8 @@ use crate::{Error, Result, files::Volume, inode::Inode, map, source::Source};
 
 /// The feature `ext_attr`, without which no block can hold attributes.
 const EXT_ATTR: u32 = 0x8;
+/// The feature `ea_inode`.
+const EA_INODE: u32 = 0x400;
 
 impl Attributes {
     /// Gives an attribute a value; it need not have been there.
@@ -88,9 +90,9 @@ impl Attributes {
     /// # Errors
     /// [`Error::Full`].
     pub fn store(&mut self, volume: &mut Volume, inode: &mut Inode) -> Result<()> {
+        let others = clusters_without(volume, inode)?;
         self.store_inside(inode);
         let before = inode.i_file_acl();
-        let clusters = clusters_without(volume, inode);
         match &mut self.block {
             Some(block) if block.attributes.is_empty() => {
                 drop_reference(volume, inode.number(), before)?;
@@ -102,12 +104,14 @@ impl Attributes {
                 let unchanged = was.as_ref().is_some_and(|was| was.attributes == block.attributes);
                 if !unchanged {
                     if block.references > 1 || block.block == 0 {
-                        if let Some(Value::Inode { .. }) = shared_large(block) {
-                            // Its users are counted, and would become one more.
-                            let what = "a change to attributes that others share";
-                            return Err(Error::Limit { inode: inode.number(), what });
-                        }
                         if before != 0 {
+                            // The block that the others keep goes on naming
+                            // inodes that hold values, and so does ours.
+                            for attribute in &block.attributes {
+                                if let Value::Inode { number, .. } = attribute.value {
+                                    large::change_users(volume, number, 1)?;
+                                }
+                            }
                             drop_reference(volume, inode.number(), before)?;
                         }
                         block.block = volume.allocate_near(inode.number(), 1)?.start;
@@ -121,7 +125,7 @@ impl Attributes {
             }
             None => {}
         }
-        map::set_i_blocks(volume, inode, clusters);
+        map::set_i_blocks(volume, inode, others + self.clusters(volume));
         Ok(())
     }
 
@@ -160,26 +164,47 @@ impl Attributes {
     }
 }
 
-fn shared_large(block: &AttributeBlock) -> Option<&Value> {
-    let values = block.attributes.iter().map(|attribute| &attribute.value);
-    values.filter(|_| block.references > 1).find(|value| matches!(value, Value::Inode { .. }))
-}
-
 fn release_value(volume: &mut Volume, attribute: &Attribute) -> Result<()> {
     match attribute.value {
-        Value::Inode { number, .. } => large::release(volume, number),
+        Value::Inode { number, .. } => large::change_users(volume, number, -1),
         Value::Bytes(_) => Ok(()),
     }
 }
 
-/// The clusters that `i_blocks` counts, but for that of the attributes.
-fn clusters_without(volume: &Volume, inode: &Inode) -> u64 {
+/// The clusters that `i_blocks` counts, but for those of the attributes.
+fn clusters_without(volume: &Volume, inode: &Inode) -> Result<u64> {
     let geometry = &volume.fs().geometry;
     let unit = match inode.has_flag(crate::inode::HUGE_FILE) {
         true => u64::from(geometry.cluster_blocks),
         false => u64::from(geometry.cluster_blocks) * u64::from(geometry.block_size / 512),
     };
-    (inode.i_blocks() / unit).saturating_sub(u64::from(inode.i_file_acl() != 0))
+    Ok((inode.i_blocks() / unit).saturating_sub(clusters(volume, inode)?))
+}
+
+/// The clusters that an inode's `i_blocks` counts for its attributes.
+///
+/// # Errors
+/// [`Error::Attributes`] if they are damaged.
+pub(crate) fn clusters(volume: &Volume, inode: &Inode) -> Result<u64> {
+    // Nothing else needs them to be read.
+    match volume.fs().superblock.features().incompat & EA_INODE == 0 {
+        true => Ok(u64::from(inode.i_file_acl() != 0)),
+        false => Ok(Attributes::load(volume, inode)?.clusters(volume)),
+    }
+}
+
+impl Attributes {
+    /// One for the block, and as many as the values need that are in inodes of
+    /// their own.
+    fn clusters(&self, volume: &Volume) -> u64 {
+        let geometry = &volume.fs().geometry;
+        let cluster = geometry.block_size.saturating_mul(geometry.cluster_blocks);
+        let large = self.iter().map(|attribute| match attribute.value {
+            Value::Inode { size, .. } => u64::from(size.div_ceil(cluster)),
+            Value::Bytes(_) => 0,
+        });
+        u64::from(self.block.is_some()) + large.sum::<u64>()
+    }
 }
 
 /// One inode less has the block; the last one gives it back.
