@@ -49,7 +49,9 @@ impl Volume {
         least: u32,
         most: u32,
     ) -> Result<Option<Range<u32>>> {
-        let clusters = self.fs.geometry.group_clusters(group);
+        // Not the last cluster if the filesystem ends within.
+        let geometry = &self.fs.geometry;
+        let clusters = geometry.group_blocks(group) / geometry.cluster_blocks;
         let bitmap = self.block_bitmap(group)?;
         Ok(bitmap
             .find_clear(from..clusters, least, most)
@@ -99,7 +101,7 @@ impl Volume {
             false => free.saturating_add(count),
         });
         self.set_descriptor(group, &descriptor);
-        self.dirty.insert(group);
+        self.mark_dirty(group);
         if let Some(bitmap) = self.block_bitmaps.get_mut(&group) {
             bitmap.fill(bits.clone(), used);
             self.undo.push(Undo::Blocks(group, bits, !used));

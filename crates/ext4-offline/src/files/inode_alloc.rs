@@ -91,7 +91,7 @@ impl Volume {
             descriptor.set_bg_used_dirs_count(dirs.saturating_sub(dir));
         }
         self.set_descriptor(group, &descriptor);
-        self.dirty.insert(group);
+        self.mark_dirty(group);
         if let Some(bitmap) = self.inode_bitmaps.get_mut(&group) {
             bitmap.fill(index..index + 1, used);
             self.undo.push(Undo::Inode(group, index, !used));

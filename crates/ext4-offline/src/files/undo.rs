@@ -13,6 +13,8 @@ pub(crate) enum Undo {
     Descriptor(u32, GroupDescriptor),
     /// Bits of the group's block bitmap, and what they were.
     Blocks(u32, Range<u32>, bool),
+    /// The group was as on the storage.
+    Clean(u32),
     /// A bit of the group's inode bitmap, and what it was.
     Inode(u32, u32, bool),
 }
@@ -27,6 +29,9 @@ impl Volume {
                     if let Some(bitmap) = self.block_bitmaps.get_mut(&group) {
                         bitmap.fill(bits, value);
                     }
+                }
+                Undo::Clean(group) => {
+                    self.dirty.remove(&group);
                 }
                 Undo::Inode(group, bit, value) => {
                     if let Some(bitmap) = self.inode_bitmaps.get_mut(&group) {

@@ -145,7 +145,14 @@ impl Volume {
         if before != *descriptor {
             self.undo.push(Undo::Descriptor(group, before));
             self.fs.descriptors.set(group, descriptor);
-            self.dirty.insert(group);
+            self.mark_dirty(group);
+        }
+    }
+
+    /// A group differs from the storage from now on.
+    pub(super) fn mark_dirty(&mut self, group: u32) {
+        if self.dirty.insert(group) {
+            self.undo.push(Undo::Clean(group));
         }
     }
 
