@@ -182,14 +182,20 @@ impl Filesystem {
     /// Makes the superblock's counts of free blocks and inodes the sum of those
     /// in the descriptors.
     pub fn count_free(&mut self) {
+        let (blocks, inodes) = self.free_counts();
+        self.superblock.set_s_free_blocks_count(blocks);
+        self.superblock.set_s_free_inodes_count(inodes);
+    }
+
+    /// How many blocks and inodes are free, as the descriptors say.
+    pub fn free_counts(&self) -> (u64, u32) {
         let (mut blocks, mut inodes) = (0u64, 0u32);
         for group in 0..self.geometry.groups {
             let descriptor = self.descriptors.get(group);
             blocks += u64::from(descriptor.bg_free_blocks_count());
             inodes = inodes.saturating_add(descriptor.bg_free_inodes_count());
         }
-        self.superblock.set_s_free_blocks_count(blocks * u64::from(self.geometry.cluster_blocks));
-        self.superblock.set_s_free_inodes_count(inodes);
+        (blocks * u64::from(self.geometry.cluster_blocks), inodes)
     }
 
     /// Reads a block.

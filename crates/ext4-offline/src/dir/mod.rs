@@ -89,18 +89,18 @@ impl Format {
     fn leaf<B: ReadBlocks + ?Sized>(&self, blocks: &B, index: u32) -> Result<Leaf> {
         Leaf::parse(self, index, self.block(blocks, index)?)
     }
+}
 
-    /// Errors if no file can have this name.
-    fn check_name(&self, name: &[u8]) -> Result<()> {
-        let reason = match name {
-            b"" => "it is empty",
-            b"." | b".." => "it is that of a directory itself",
-            _ if name.len() > LONGEST_NAME => "it is longer than 255 bytes",
-            _ if name.iter().any(|byte| matches!(byte, 0 | b'/')) => "it has a NUL or a slash",
-            _ => return Ok(()),
-        };
-        Err(Error::FileName { name: String::from_utf8_lossy(name).into_owned(), reason })
-    }
+/// Errors if no file can have this name.
+pub(crate) fn check_name(name: &[u8]) -> Result<()> {
+    let reason = match name {
+        b"" => "it is empty",
+        b"." | b".." => "it is that of a directory itself",
+        _ if name.len() > LONGEST_NAME => "it is longer than 255 bytes",
+        _ if name.iter().any(|byte| matches!(byte, 0 | b'/')) => "it has a NUL or a slash",
+        _ => return Ok(()),
+    };
+    Err(Error::FileName { name: String::from_utf8_lossy(name).into_owned(), reason })
 }
 
 /// What kind of file an entry stands for, as entries tell it.
@@ -296,7 +296,7 @@ impl<'a, B: DirBlocks + ?Sized> Directory<'a, B> {
     /// [`Error::FileName`], [`Error::DirectoryFull`], what appending a block
     /// fails with, and as [`Reader::lookup`].
     pub fn insert(&mut self, name: &[u8], inode: u32, file_type: FileType) -> Result<()> {
-        self.format.check_name(name)?;
+        check_name(name)?;
         if self.indexed {
             self.insert_indexed(name, inode, file_type)
         } else {
@@ -309,7 +309,7 @@ impl<'a, B: DirBlocks + ?Sized> Directory<'a, B> {
     /// # Errors
     /// [`Error::FileName`] for `.` and `..`, and as [`Reader::lookup`].
     pub fn remove(&mut self, name: &[u8]) -> Result<Option<Entry>> {
-        self.format.check_name(name)?;
+        check_name(name)?;
         let Some(found) = self.reader().find(name)? else { return Ok(None) };
         if let Block::Leaf(mut leaf) = found.block {
             leaf.remove(self.format, found.offset);

@@ -77,6 +77,15 @@ fn require_kind(inode: &Inode, wanted: FileKind) -> Result<()> {
     }
 }
 
+/// Errors unless the inode is in use.
+fn require_linked(inode: &Inode) -> Result<()> {
+    let (found, wanted) = ("not in use", "a file");
+    match inode.is_linked() {
+        true => Ok(()),
+        false => Err(Error::Kind { inode: inode.number(), found, wanted }),
+    }
+}
+
 /// What an inode says of its file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -171,6 +180,16 @@ impl Files {
         self.volume.finish(self.now.seconds as u32)
     }
 
+    /// How many blocks are free, be they reserved for root or not.
+    pub fn free_blocks(&self) -> u64 {
+        self.volume.fs().free_counts().0
+    }
+
+    /// How many inodes are free.
+    pub fn free_inodes(&self) -> u32 {
+        self.volume.fs().free_counts().1
+    }
+
     /// What is known of an inode that is in use.
     ///
     /// # Errors
@@ -178,10 +197,7 @@ impl Files {
     /// that is not in use.
     pub fn stat(&self, inode: u32) -> Result<Stat> {
         let inode = self.volume.inode(inode)?;
-        if !inode.is_linked() {
-            let (found, wanted) = ("not in use", "a file");
-            return Err(Error::Kind { inode: inode.number(), found, wanted });
-        }
+        require_linked(&inode)?;
         Ok(Stat {
             kind: FileKind::of(&inode),
             mode: inode.i_mode() & 0o7777,

@@ -1,15 +1,15 @@
 //! Making, linking, renaming and removing files.
 
-use super::{FileKind, Files, directory, require_kind, volume::Volume};
+use super::{FileKind, Files, directory, require_kind, require_linked, volume::Volume};
 use crate::{
     Error, Result,
-    dir::FileType,
-    inode::{Inode, ROOT, S_IFDIR, S_IFLNK, S_IFREG, Time, TimeField},
+    dir::{FileType, check_name},
+    inode::{INDEX, Inode, ROOT, S_IFDIR, S_IFLNK, S_IFREG, Time, TimeField},
     source::Source,
 };
 
 /// The most links an inode can have (`EXT4_LINK_MAX`). A directory with more
-/// subdirectories counts as having one (`dir_nlink`).
+/// subdirectories counts as having one, if it has an index (`dir_nlink`).
 const MAX_LINKS: u16 = 65000;
 /// The feature `dir_nlink`.
 const DIR_NLINK: u32 = 0x20;
@@ -75,13 +75,15 @@ impl Files {
     /// Gives a file that is no directory another name.
     ///
     /// # Errors
-    /// [`Error::Exists`], [`Error::Kind`], [`Error::Limit`], [`Error::Full`].
+    /// [`Error::Exists`], [`Error::FileName`], [`Error::Kind`], [`Error::Limit`],
+    /// [`Error::Full`].
     pub fn link(&mut self, inode: u32, dir: u32, name: &[u8]) -> Result<()> {
         let now = self.now;
         self.edit(|volume| {
             let mut parent = volume.inode(dir)?;
             refuse_existing(volume, &parent, name)?;
             let mut inode = volume.inode(inode)?;
+            require_linked(&inode)?;
             if inode.is_dir() {
                 let (found, wanted) = (FileKind::Directory.name(), "something with one name more");
                 return Err(Error::Kind { inode: inode.number(), found, wanted });
@@ -144,13 +146,14 @@ impl Files {
     /// by a directory.
     ///
     /// # Errors
-    /// [`Error::NoEntry`], [`Error::Kind`], [`Error::NotEmpty`], [`Error::Full`];
-    /// [`Error::Loop`] if a directory were to be below itself.
+    /// [`Error::NoEntry`], [`Error::FileName`], [`Error::Kind`],
+    /// [`Error::NotEmpty`], [`Error::Full`]; [`Error::Loop`] if a directory were to be below itself.
     pub fn rename(&mut self, from_dir: u32, from: &[u8], to_dir: u32, to: &[u8]) -> Result<()> {
         let now = self.now;
         self.edit(|volume| {
             let mut source = volume.inode(from_dir)?;
             let inode = entry(volume, &source, from)?;
+            check_name(to)?;
             let target = directory::look_up(volume, &volume.inode(to_dir)?, to)?;
             if target.as_ref().is_some_and(|target| target.inode == inode.number()) {
                 // One file by two names, or by one: POSIX wants nothing to happen.
@@ -242,7 +245,9 @@ fn shown(name: &[u8]) -> String {
     String::from_utf8_lossy(name).into_owned()
 }
 
+/// Errors unless a directory can have this name and does not yet.
 fn refuse_existing(volume: &Volume, dir: &Inode, name: &[u8]) -> Result<()> {
+    check_name(name)?;
     match directory::look_up(volume, dir, name)? {
         None => Ok(()),
         Some(_) => Err(Error::Exists { dir: dir.number(), name: shown(name) }),
@@ -289,7 +294,9 @@ fn touch(dir: &mut Inode, now: Time) {
 /// A directory has one subdirectory more, whose `..` is a link to it.
 fn add_subdirectory(volume: &Volume, dir: &mut Inode) -> Result<()> {
     let links = dir.i_links_count();
-    let uncounted = volume.fs().superblock.features().ro_compat & DIR_NLINK != 0;
+    // As e2fsck wants it, who takes any other directory's number seriously.
+    let uncounted =
+        volume.fs().superblock.features().ro_compat & DIR_NLINK != 0 && dir.has_flag(INDEX);
     let links = match links {
         1 => 1,
         _ if links < MAX_LINKS => links + 1,
