@@ -1,6 +1,6 @@
 //! Contents, permissions, owners, times and extended attributes of files.
 
-use super::{FileKind, Files, read_contents, require_kind};
+use super::{FileKind, Files, read_contents, require_kind, require_linked};
 use crate::{
     Error, Result,
     inode::{INLINE_DATA, Inode, Time, TimeField},
@@ -83,11 +83,7 @@ impl Files {
     /// As [`write`](Self::write).
     pub fn replace(&mut self, inode: u32, contents: &[u8]) -> Result<()> {
         self.edit_contents(inode, |volume, inode| {
-            let size = contents.len() as u64;
-            if size < inode.i_size() {
-                volume.resize_contents(inode, size)?;
-            }
-            volume.write_contents(inode, 0, contents)
+            volume.replace_contents(inode, contents)
         })
     }
 
@@ -116,10 +112,7 @@ impl Files {
         let now = self.now;
         self.edit(|volume| {
             let mut inode = volume.inode(inode)?;
-            if !inode.is_linked() {
-                let (found, wanted) = ("not in use", "a file");
-                return Err(Error::Kind { inode: inode.number(), found, wanted });
-            }
+            require_linked(&inode)?;
             let before = inode.clone();
             edit(volume, &mut inode)?;
             if inode != before {

@@ -77,11 +77,12 @@ impl Volume {
         if inode.has_flag(INLINE_DATA) {
             self.take_out_of_line(inode)?;
         }
+        let block_size = u64::from(self.fs.geometry.block_size);
+        let pieces = self.map_for_writing(inode, offset / block_size, end.div_ceil(block_size))?;
+        // There is room: from here on, nothing can stand in the way.
         if offset > inode.i_size() {
             self.zero_tail(inode)?;
         }
-        let block_size = u64::from(self.fs.geometry.block_size);
-        let pieces = self.map_for_writing(inode, offset / block_size, end.div_ceil(block_size))?;
         for Piece { run, fresh } in pieces {
             let start = run.logical * block_size;
             let (from, to) = (start.max(offset), (run.end() * block_size).min(end));
@@ -108,18 +109,41 @@ impl Volume {
         if size == inode.i_size() {
             return Ok(());
         }
+        if size < inode.i_size() {
+            self.cut_contents(inode, size)?;
+            return self.zero_tail(inode);
+        }
         if inode.has_flag(INLINE_DATA) {
             self.take_out_of_line(inode)?;
         }
-        if size > inode.i_size() {
-            self.zero_tail(inode)?;
-            inode.set_i_size(size);
-            return Ok(());
+        self.zero_tail(inode)?;
+        inode.set_i_size(size);
+        Ok(())
+    }
+
+    /// Gives an inode new contents. It is still to be put into its table.
+    ///
+    /// # Errors
+    /// As [`write_contents`](Self::write_contents).
+    pub fn replace_contents(&mut self, inode: &mut Inode, contents: &[u8]) -> Result<()> {
+        let size = contents.len() as u64;
+        if size < inode.i_size() {
+            self.cut_contents(inode, size)?;
+        }
+        self.write_contents(inode, 0, contents)?;
+        // Not before it is sure that there is room: these bytes were contents.
+        self.zero_tail(inode)
+    }
+
+    /// Makes contents shorter, but leaves what is behind them in their last block.
+    fn cut_contents(&mut self, inode: &mut Inode, size: u64) -> Result<()> {
+        if inode.has_flag(INLINE_DATA) {
+            self.take_out_of_line(inode)?;
         }
         let block_size = u64::from(self.fs.geometry.block_size);
         self.cut_mapping(inode, size.div_ceil(block_size))?;
         inode.set_i_size(size);
-        self.zero_tail(inode)
+        Ok(())
     }
 
     /// Gives back all blocks of an inode from a block of the file on.
@@ -155,7 +179,8 @@ impl Volume {
         let geometry = &self.fs.geometry;
         let blocks = size.div_ceil(geometry.block_size.into());
         let has_large = self.fs.superblock.features().ro_compat & LARGE_FILE != 0;
-        if blocks > u32::MAX.into() || (size > i32::MAX as u64 && !has_large) {
+        let most = map::most_blocks(self, inode);
+        if blocks > most || (size > i32::MAX as u64 && !has_large) {
             return Err(Error::Limit { inode: inode.number(), what: "a larger file" });
         }
         Ok(())

@@ -10,6 +10,12 @@ use crate::{Error, Result, files::Volume, inode::Inode, source::Source};
 /// Blocks that are listed in the inode itself.
 pub(super) const DIRECT: u64 = 12;
 
+/// How many blocks can be listed.
+pub(super) fn most_blocks(block_size: u32) -> u64 {
+    let per_block = u64::from(block_size / 4);
+    DIRECT + (1..=3).map(|levels| per_block.pow(levels)).sum::<u64>()
+}
+
 /// Loads all of a file's blocks.
 pub(super) fn load(loader: &mut Loader<'_>, inode: &Inode) -> Result<()> {
     let per_block = u64::from(loader.source.fs().geometry.block_size / 4);
@@ -80,8 +86,7 @@ pub(super) fn store(mapping: &mut Mapping, volume: &mut Volume, inode: &mut Inod
     let too_large = Error::Limit { inode: inode.number(), what: "a larger file" };
     let end = mapping.runs.last().map_or(0, Run::end);
     let highest = mapping.runs.iter().map(|run| run.blocks().end).max().unwrap_or_default();
-    let most = DIRECT + (1..=3).map(|levels| per_block.pow(levels)).sum::<u64>();
-    if end > most || highest > 1 << 32 {
+    if end > most_blocks(volume.fs().geometry.block_size) || highest > 1 << 32 {
         return Err(too_large);
     }
     // Each tree has the nodes without which its blocks could not be listed.

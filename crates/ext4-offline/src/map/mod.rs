@@ -11,7 +11,7 @@ use std::collections::HashSet;
 
 use crate::{
     Error, Result,
-    inode::{EXTENTS, Inode},
+    inode::{EXTENTS, INLINE_DATA, Inode},
     source::Source,
 };
 pub(crate) use store::{append, set_i_blocks};
@@ -105,6 +105,15 @@ impl Mapping {
         let index = self.runs.partition_point(|run| run.end() <= logical);
         self.runs.get(index).and_then(|run| run.after(logical)).filter(|run| run.logical == logical)
     }
+}
+
+/// How many blocks a file can have, holes and all.
+pub(crate) fn most_blocks(source: &dyn Source, inode: &Inode) -> u64 {
+    let most = match inode.has_flag(EXTENTS | INLINE_DATA) {
+        true => u64::MAX,
+        false => indirect::most_blocks(source.fs().geometry.block_size),
+    };
+    most.min(u32::MAX.into())
 }
 
 /// The run that begins with a block of the file, if that has one.
