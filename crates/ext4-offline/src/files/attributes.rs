@@ -82,9 +82,7 @@ impl Files {
     /// # Errors
     /// As [`write`](Self::write).
     pub fn replace(&mut self, inode: u32, contents: &[u8]) -> Result<()> {
-        self.edit_contents(inode, |volume, inode| {
-            volume.replace_contents(inode, contents)
-        })
+        self.edit_contents(inode, |volume, inode| volume.replace_contents(inode, contents))
     }
 
     fn edit_contents(

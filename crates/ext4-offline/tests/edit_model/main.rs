@@ -10,6 +10,7 @@ mod case;
 #[path = "../common/mod.rs"]
 mod common;
 mod draw;
+mod extremes;
 mod features;
 mod model;
 mod op;
@@ -32,11 +33,11 @@ use common::thorough;
 use features::SETS;
 
 /// How many sequences each kind of filesystem gets at each level.
-const ROUNDS: u64 = 1;
+const ROUNDS: u64 = 3;
 const THOROUGH_ROUNDS: u64 = 1000;
 const THOROUGH_TIME: Duration = Duration::from_secs(420);
-/// Operations in each of a sequence's two sessions.
-const OPERATIONS: usize = 100;
+/// Operations in each of a sequence's two sessions, in turn.
+const OPERATIONS: [usize; 3] = [80, 150, 400];
 /// As many threads run sequences.
 const THREADS: usize = 2;
 
@@ -73,10 +74,11 @@ fn the_tree_is_what_the_model_says() {
                     }
                     let which = seed as usize % SETS.len();
                     let level = LEVELS[seed as usize / SETS.len() % LEVELS.len()];
+                    let operations = OPERATIONS[(seed / kinds) as usize % OPERATIONS.len()];
                     let set = &SETS[which];
                     let run = || {
                         let base = bases[which].get_or_init(|| Base::make(set));
-                        case::run(seed, base, level, OPERATIONS);
+                        case::run(seed, base, level, operations);
                     };
                     match catch_unwind(AssertUnwindSafe(run)) {
                         Ok(()) => ran.fetch_add(1, Ordering::Relaxed),
