@@ -5,7 +5,13 @@ use super::{
     block::{AttributeBlock, HEADER},
     entries, large, split,
 };
-use crate::{Error, Result, files::Volume, inode::Inode, map, source::Source};
+use crate::{
+    Error, Result,
+    files::Volume,
+    inode::{INLINE_DATA, Inode},
+    map,
+    source::Source,
+};
 
 /// The feature `ext_attr`, without which no block can hold attributes.
 const EXT_ATTR: u32 = 0x8;
@@ -39,7 +45,10 @@ impl Attributes {
         outside.push(attribute);
         let fs = volume.fs();
         let room = fs.geometry.block_size as usize - HEADER;
-        let allowed = fs.superblock.features().compat & EXT_ATTR != 0;
+        // e2fsck does not look for the block of a symlink that is in its inode,
+        // and would call it free.
+        let unseen = inode.is_symlink() && inode.has_flag(INLINE_DATA);
+        let allowed = fs.superblock.features().compat & EXT_ATTR != 0 && !unseen;
         if !allowed || entries::size(&outside) > room {
             let what = "as much in extended attributes";
             return Err(Error::Limit { inode: inode.number(), what });
