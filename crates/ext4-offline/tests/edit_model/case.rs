@@ -63,7 +63,10 @@ impl Case<'_> {
                     self.check_full(op, &error, free, files.free_inodes());
                 } else {
                     // To be full is as good a reason, if it is found first.
-                    let full = refusal == Refusal::Full && self.level != Level::Fresh;
+                    let full = match error {
+                        Error::Full { what: "inodes" } => files.free_inodes() == 0,
+                        _ => refusal == Refusal::Full && self.level != Level::Fresh,
+                    };
                     assert!(refusals.contains(&refusal) || full, "{op:?}: {error}; {refusals:?}");
                 }
                 count(&format!("refused: {refusal:?}"));

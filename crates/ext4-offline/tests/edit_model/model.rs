@@ -236,7 +236,9 @@ impl Model {
                 let others = self.nodes[inode].xattrs.iter().filter(|(other, _)| *other != name);
                 let others: usize = others.map(|(name, value)| xattr_size(name, value.len())).sum();
                 let all = others + xattr_size(name, data.length) + XATTR_AROUND;
-                !self.limits.xattr_block || all > self.limits.block_size
+                let in_inode =
+                    self.limits.inline && matches!(self.nodes[inode].body, Body::Symlink(_));
+                !self.limits.xattr_block || in_inode || all > self.limits.block_size
             }
             (Op::SetMode { .. } | Op::SetOwner { .. } | Op::SetMtime { .. }, _) => false,
             (Op::Unlink { .. } | Op::Rmdir { .. }, Refusal::Full) => self.limits.inline,

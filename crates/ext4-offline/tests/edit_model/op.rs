@@ -28,11 +28,21 @@ impl fmt::Debug for Data {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum New {
     Regular,
     Directory,
     Symlink(Vec<u8>),
+}
+
+impl fmt::Debug for New {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            New::Regular => f.write_str("a file"),
+            New::Directory => f.write_str("a directory"),
+            New::Symlink(target) => write!(f, "a symlink of {} bytes", target.len()),
+        }
+    }
 }
 
 pub type Name = Vec<u8>;
