@@ -120,6 +120,36 @@ pub enum Error {
         /// What is wrong with it, as a clause that follows.
         reason: &'static str,
     },
+    /// A field of an inode holds what cannot be.
+    #[error(
+        "inode {inode} is damaged: {field} is {value}, but {reason}; repair the filesystem with \
+         e2fsck"
+    )]
+    InodeField {
+        /// The inode's number.
+        inode: u32,
+        /// The field's name in the specification.
+        field: &'static str,
+        /// What it holds.
+        value: u64,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A bitmap says of a block or an inode what is not so.
+    #[error(
+        "the {kind} bitmap of block group {group} is damaged: {kind} {number} {reason}; repair \
+         the filesystem with e2fsck"
+    )]
+    Bitmap {
+        /// `block` or `inode`.
+        kind: &'static str,
+        /// The block group.
+        group: u32,
+        /// The block or the inode.
+        number: u64,
+        /// What is wrong with it, as a clause that follows.
+        reason: &'static str,
+    },
     /// What records the orphans, or one of them, is not as it must be.
     #[error("inode {inode} is damaged: {reason}; repair the filesystem with e2fsck")]
     Orphan {

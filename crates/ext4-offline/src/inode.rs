@@ -20,6 +20,12 @@ pub(crate) const INDEX: u32 = 0x1000;
 pub(crate) const HUGE_FILE: u32 = 0x4_0000;
 /// `i_flags`: blocks are described by extents.
 pub(crate) const EXTENTS: u32 = 0x8_0000;
+/// `i_flags`: contents and names are encrypted.
+pub(crate) const ENCRYPT: u32 = 0x800;
+/// `i_flags`: a hash tree follows the contents, which cannot change.
+pub(crate) const VERITY: u32 = 0x10_0000;
+/// `i_flags`: names that differ in case only are the same.
+pub(crate) const CASEFOLD: u32 = 0x4000_0000;
 /// `i_flags`: the inode holds a large value of an extended attribute.
 pub(crate) const EA_INODE: u32 = 0x20_0000;
 /// `i_flags`: the contents are in the inode.
@@ -287,6 +293,32 @@ impl Inode {
     pub fn set_flag(&mut self, flag: u32, value: bool) {
         let others = self.i_flags() & !flag;
         self.set_i_flags(if value { others | flag } else { others });
+    }
+
+    /// Whether it is a device, a pipe or a socket.
+    pub fn is_special(&self) -> bool {
+        matches!(self.kind(), 0x1000 | 0x2000 | 0x6000 | 0xc000)
+    }
+
+    /// The address of a fragment, which no filesystem has.
+    pub fn i_faddr(&self) -> u32 {
+        u32::from_le_bytes(self.bytes(0x70))
+    }
+
+    /// Whether a time is one of those that old kernels wrote for times before
+    /// 1970: its extra bits say that it is beyond 2310.
+    pub fn has_ambiguous_time(&self) -> bool {
+        let fields =
+            [TimeField::Access, TimeField::Change, TimeField::Modification, TimeField::Creation];
+        fields.into_iter().any(|field| {
+            let (offset, extra) = field.offsets();
+            let bits = if self.has_extra(extra + 4) {
+                u32::from_le_bytes(self.bytes(extra)) & 3
+            } else {
+                0
+            };
+            bits == 3 && u32::from_le_bytes(self.bytes(offset)) >> 31 == 1
+        })
     }
 
     /// Whether directory entries refer to it.

@@ -7,11 +7,18 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use block_io::WriteAt;
+use block_io::{ReadAt, WriteAt};
 
 use crate::{
-    Error, Result, checksum::crc32c, features::Operation, files::Volume, filesystem::Filesystem,
-    inode::Inode, map::Mapping, source::Source, superblock::STATE_ERROR,
+    Error, Result,
+    checksum::crc32c,
+    features::Operation,
+    files::Volume,
+    filesystem::Filesystem,
+    inode::Inode,
+    map::Mapping,
+    source::{Source, Stored},
+    superblock::STATE_ERROR,
 };
 
 /// What stands before the checksum at the end of each block of the orphan file.
@@ -20,6 +27,8 @@ const MAGIC: u32 = 0x0b10_ca04;
 const TAIL: usize = 8;
 /// `s_feature_ro_compat`: the orphan file may hold orphans.
 const ORPHAN_PRESENT: u32 = 0x1_0000;
+/// `s_feature_compat`: there is an orphan file.
+const ORPHAN_FILE: u32 = 0x1000;
 /// No orphan file is larger (`EXT4_MAX_ORPHAN_FILE_BLOCKS` in e2fsprogs), in
 /// blocks.
 const MAX_BLOCKS: u64 = 512;
@@ -89,49 +98,107 @@ fn release_one(volume: &mut Volume, mut inode: Inode) -> Result<()> {
     volume.put_inode(&mut inode)
 }
 
-/// Releases the orphans in the orphan file, and empties it.
-fn release_file(volume: &mut Volume) -> Result<()> {
-    let number = volume.fs().superblock.s_orphan_file_inum();
-    if number == 0 {
-        let (field, value) = ("s_orphan_file_inum", 0);
-        let reason = "orphan_present makes no sense without an orphan file";
-        return Err(Error::Superblock { field, value, reason });
+/// Makes sure that there are no orphans.
+pub(crate) fn verify(storage: &dyn ReadAt) -> Result<()> {
+    let fs = Filesystem::open(storage, Operation::Map)?;
+    let features = fs.superblock.features();
+    let first = fs.superblock.s_last_orphan();
+    if first != 0 || features.orphan_present() {
+        return Err(Error::Orphans { operation: "check", first });
     }
-    let wrong = |reason| Err(Error::Orphan { inode: number, reason });
-    let inode = volume.inode(number)?;
-    let block_size = u64::from(volume.fs().geometry.block_size);
-    let blocks = inode.i_size() / block_size;
-    if !inode.is_regular() || !inode.has_blocks() || blocks > MAX_BLOCKS {
-        return wrong("it is no orphan file");
+    if features.compat & ORPHAN_FILE == 0 {
+        return Ok(());
     }
-    let mapping = Mapping::load(volume, &inode)?;
-    if mapping.runs.iter().map(|run| run.length).sum::<u64>() < blocks {
-        return wrong("the orphan file has holes");
+    let file = OrphanFile::open(&Stored { fs: &fs, storage })?;
+    for block in file.blocks() {
+        let entries = file.entries(block, &fs.read_block(storage, block)?)?;
+        if let Some(&orphan) = entries.first() {
+            return Err(Error::Orphans { operation: "check", first: orphan });
+        }
     }
-    let seed = inode.checksum_seed(volume.fs().checksums.seed());
-    let mut seen = HashSet::new();
-    for block in mapping.runs.iter().flat_map(|run| run.blocks()) {
-        let bytes = volume.block(block)?;
+    Ok(())
+}
+
+/// The orphan file.
+struct OrphanFile {
+    number: u32,
+    mapping: Mapping,
+    /// The seed of its blocks' checksums.
+    seed: Option<u32>,
+}
+
+impl OrphanFile {
+    fn open(source: &dyn Source) -> Result<Self> {
+        let number = source.fs().superblock.s_orphan_file_inum();
+        if number == 0 {
+            let (field, value) = ("s_orphan_file_inum", 0);
+            let reason = "orphan_file and orphan_present make no sense without an orphan file";
+            return Err(Error::Superblock { field, value, reason });
+        }
+        let wrong = |reason| Err(Error::Orphan { inode: number, reason });
+        let inode = source.inode(number)?;
+        let block_size = u64::from(source.fs().geometry.block_size);
+        let blocks = inode.i_size() / block_size;
+        if !inode.is_regular()
+            || !inode.has_blocks()
+            || !inode.is_linked()
+            || blocks > MAX_BLOCKS
+            || !inode.i_size().is_multiple_of(block_size)
+        {
+            return wrong("it is no orphan file");
+        }
+        let mapping = Mapping::load(source, &inode)?;
+        if mapping.runs.iter().map(|run| run.length).sum::<u64>() != blocks {
+            return wrong("the orphan file has holes");
+        }
+        let seed = inode.checksum_seed(source.fs().checksums.seed());
+        Ok(OrphanFile { number, mapping, seed })
+    }
+
+    fn blocks(&self) -> impl Iterator<Item = u64> {
+        self.mapping.runs.iter().flat_map(|run| run.blocks())
+    }
+
+    /// The orphans that one of its blocks holds.
+    fn entries(&self, block: u64, bytes: &[u8]) -> Result<Vec<u32>> {
+        let wrong = |reason| Err(Error::Orphan { inode: self.number, reason });
         let (entries, tail) = bytes.split_at(bytes.len().saturating_sub(TAIL));
         let [magic, stored] = [0, 4].map(|at| word(tail, at));
         if magic != MAGIC {
             return wrong("a block of the orphan file has no magic number at its end");
         }
-        if seed.is_some_and(|seed| checksum(seed, block, entries) != stored) {
+        if self.seed.is_some_and(|seed| checksum(seed, block, entries) != stored) {
             return wrong("the checksum of a block of the orphan file does not match");
         }
-        for orphan in entries.chunks_exact(4).map(|entry| word(entry, 0)).filter(|&n| n != 0) {
+        let entries = entries.chunks_exact(4).map(|entry| word(entry, 0));
+        Ok(entries.filter(|&orphan| orphan != 0).collect())
+    }
+
+    /// A block without orphans.
+    fn empty(&self, block: u64, before: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![0; before.len().saturating_sub(TAIL)];
+        let stored = word(before, before.len().saturating_sub(4));
+        let crc = self.seed.map_or(stored, |seed| checksum(seed, block, &bytes));
+        bytes.extend(MAGIC.to_le_bytes());
+        bytes.extend(crc.to_le_bytes());
+        bytes
+    }
+}
+
+/// Releases the orphans in the orphan file, and empties it.
+fn release_file(volume: &mut Volume) -> Result<()> {
+    let file = OrphanFile::open(volume)?;
+    let mut seen = HashSet::new();
+    for block in file.blocks() {
+        let bytes = volume.block(block)?;
+        for orphan in file.entries(block, &bytes)? {
             if !seen.insert(orphan) {
                 return damaged(orphan);
             }
             let orphan = volume.inode(orphan)?;
             release_one(volume, orphan)?;
         }
-        let mut empty = vec![0; entries.len()];
-        let crc = seed.map_or(stored, |seed| checksum(seed, block, &empty));
-        empty.extend(MAGIC.to_le_bytes());
-        empty.extend(crc.to_le_bytes());
-        volume.stage(block, empty);
+        volume.stage(block, file.empty(block, &bytes));
     }
     Ok(())
 }

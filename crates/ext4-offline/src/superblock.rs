@@ -16,6 +16,9 @@ const CHECKSUM: usize = 0x3fc;
 
 /// `s_feature_incompat`: the journal must be replayed.
 pub(crate) const NEEDS_RECOVERY: u32 = 0x4;
+/// The first inode that is not reserved, in revision 0 of the format.
+const FIRST_OLD_INODE: u32 = 11;
+
 /// `s_state`: unmounted cleanly.
 pub(crate) const STATE_VALID: u16 = 1;
 /// `s_state`: errors were found.
@@ -108,6 +111,8 @@ impl Superblock {
         s_magic: u16 = 0x38;
         /// Bits: 1 unmounted cleanly, 2 errors found, 4 orphans being removed.
         s_state / set_s_state: u16 = 0x3a;
+        /// The system that made it: 0 Linux, 1 Hurd.
+        s_creator_os: u32 = 0x48;
         /// 0: fixed inode size and no features; 1: all that came later.
         s_rev_level: u32 = 0x4c;
         /// The first inode that is not reserved.
@@ -137,6 +142,10 @@ impl Superblock {
         s_desc_size: u16 = 0xfe;
         /// First descriptor block that is in its own meta group (`meta_bg`).
         s_first_meta_bg / set_s_first_meta_bg: u32 = 0x104;
+        /// How many bytes beyond the first 128 all inodes use at least.
+        s_min_extra_isize: u16 = 0x15c;
+        /// How many bytes beyond the first 128 new inodes use.
+        s_want_extra_isize: u16 = 0x15e;
         /// Bits: 1 directory hashes take bytes as signed, 2 as unsigned.
         s_flags: u32 = 0x160;
         /// A flexible group has 2 to the power of this groups.
@@ -162,6 +171,30 @@ impl Superblock {
         s_r_blocks_count / set_s_r_blocks_count = 0x8, 0x154;
         /// Number of free blocks.
         s_free_blocks_count / set_s_free_blocks_count = 0xc, 0x158;
+    }
+
+    /// The block that tells who has the filesystem mounted (`mmp`).
+    pub(crate) fn mmp_block(&self) -> Option<u64> {
+        const MMP: u32 = 0x100;
+        let block = u64::from_le_bytes(self.bytes::<0x168, 8>());
+        (self.features().incompat & MMP != 0 && block != 0).then_some(block)
+    }
+
+    /// The first inode that is not reserved.
+    pub(crate) fn first_inode(&self) -> u32 {
+        match self.s_rev_level() {
+            0 => FIRST_OLD_INODE,
+            _ => self.s_first_ino().max(FIRST_OLD_INODE),
+        }
+    }
+
+    /// The inodes of quotas: of users, of groups, of projects.
+    pub(crate) fn quota_inodes(&self) -> [u32; 3] {
+        [
+            u32::from_le_bytes(self.bytes::<0x240, 4>()),
+            u32::from_le_bytes(self.bytes::<0x244, 4>()),
+            u32::from_le_bytes(self.bytes::<0x26c, 4>()),
+        ]
     }
 
     /// The filesystem's UUID.

@@ -1,115 +1,191 @@
 //! Which blocks were found to belong to somebody.
 
-use std::{
-    collections::{BTreeMap, HashSet, btree_map::Entry},
-    ops::Range,
-};
+use std::{collections::HashSet, ops::Range};
 
 use block_io::ReadAt;
 
 use crate::{
     Error, Result,
-    bitmap::{Bitmap, bits_of, own_metadata},
+    bitmap::{Bitmap, own_metadata},
     filesystem::Filesystem,
+    map::Run,
 };
 
-/// The blocks that somebody has, beside the bitmaps that must know of them.
+/// Clusters (blocks without `bigalloc`) that somebody has, counted from the
+/// filesystem's first.
+#[derive(Debug, Clone, Copy)]
+struct Claim {
+    start: u64,
+    end: u64,
+    /// 0 for the filesystem's own tables.
+    inode: u32,
+}
+
+/// The blocks that somebody has.
 pub(super) struct Claims<'a> {
     fs: &'a Filesystem,
-    storage: &'a dyn ReadAt,
-    /// By group: its block bitmap, and what has been claimed of it.
-    groups: BTreeMap<u32, (Bitmap, Bitmap)>,
-    /// Blocks that several inodes may have: those of extended attributes.
-    shared: HashSet<u64>,
+    all: Vec<Claim>,
+    /// Blocks that are read for what they list. To read one twice would let a
+    /// small filesystem take memory without bound.
+    listed: HashSet<u64>,
 }
 
 impl<'a> Claims<'a> {
     /// Only the filesystem's own metadata is claimed.
-    pub fn new(fs: &'a Filesystem, storage: &'a dyn ReadAt) -> Result<Self> {
-        let mut claims = Claims { fs, storage, groups: BTreeMap::new(), shared: HashSet::new() };
+    pub fn new(fs: &'a Filesystem) -> Self {
+        let mut claims = Claims { fs, all: Vec::new(), listed: HashSet::new() };
         for group in 0..fs.geometry.groups {
-            claims.mark(0, fs.geometry.base_range(group))?;
+            claims.push(0, fs.geometry.base_range(group));
             for (_, blocks) in own_metadata(&fs.geometry, &fs.descriptors.get(group)) {
-                claims.mark(0, blocks)?;
+                claims.push(0, blocks);
             }
         }
-        Ok(claims)
+        if let Some(block) = fs.superblock.mmp_block() {
+            claims.push(0, block..block + 1);
+        }
+        claims
+    }
+
+    fn cluster(&self, block: u64) -> u64 {
+        let geometry = &self.fs.geometry;
+        block.saturating_sub(geometry.first_data_block.into()) / u64::from(geometry.cluster_blocks)
+    }
+
+    fn push(&mut self, inode: u32, blocks: Range<u64>) {
+        if blocks.is_empty() {
+            return;
+        }
+        let (start, end) = (self.cluster(blocks.start), self.cluster(blocks.end - 1) + 1);
+        match self.all.last_mut() {
+            Some(last) if last.inode == inode && last.end == start => last.end = end,
+            _ => self.all.push(Claim { start, end, inode }),
+        }
     }
 
     /// Claims blocks for an inode.
-    pub fn claim(&mut self, inode: u32, blocks: Range<u64>) -> Result<()> {
+    fn claim(&mut self, inode: u32, blocks: Range<u64>) -> Result<()> {
         let geometry = &self.fs.geometry;
-        let wrong = |block, reason| Err(Error::Inode { inode, block, reason });
-        if blocks.start < u64::from(geometry.first_data_block) || blocks.end > geometry.blocks {
-            return wrong(blocks.start, "is not within the filesystem");
+        if blocks.start <= geometry.superblock_block(0) || blocks.end > geometry.blocks {
+            let reason = "is not within the filesystem";
+            return Err(Error::Inode { inode, block: blocks.start, reason });
         }
-        // Several extents of one file may share a cluster, which this does not
-        // follow; two files may not, which is left unseen with bigalloc.
-        if geometry.cluster_blocks == 1
-            && let Some(block) = self.find_claimed(&blocks)?
-        {
-            return wrong(block, "belongs to something else as well");
-        }
-        self.mark(inode, blocks)
+        self.push(inode, blocks);
+        Ok(())
     }
 
-    /// Claims a block that other inodes may claim in the same way.
-    pub fn claim_shared(&mut self, inode: u32, block: u64) -> Result<()> {
-        if self.shared.insert(block) { self.claim(inode, block..block + 1) } else { Ok(()) }
-    }
-
-    /// The first of these blocks that has been claimed already.
-    fn find_claimed(&mut self, blocks: &Range<u64>) -> Result<Option<u64>> {
-        for (group, bits) in self.parts(blocks.clone()) {
-            let start = self.fs.geometry.group_start(group);
-            let (_, claimed) = self.group(group)?;
-            if let Some(bit) = bits.clone().find(|bit| claimed.get(*bit)) {
-                return Ok(Some(start + u64::from(bit)));
-            }
+    /// Claims a block that lists others, or that several inodes may have, once.
+    pub fn claim_listed(&mut self, inode: u32, block: u64) -> Result<()> {
+        if !self.listed.insert(block) {
+            let reason = "belongs to something else as well";
+            return Err(Error::Inode { inode, block, reason });
         }
-        Ok(None)
+        self.claim(inode, block..block + 1)
     }
 
-    /// Marks blocks as claimed, which the bitmaps must call used.
-    fn mark(&mut self, inode: u32, blocks: Range<u64>) -> Result<()> {
+    /// Claims the contents of an inode.
+    pub fn claim_runs(&mut self, inode: u32, runs: &[Run]) -> Result<()> {
         let cluster = u64::from(self.fs.geometry.cluster_blocks);
-        for (group, bits) in self.parts(blocks) {
-            let start = self.fs.geometry.group_start(group);
-            let (used, claimed) = self.group(group)?;
-            if let Some(bit) = bits.clone().find(|bit| !used.get(*bit)) {
-                let block = start + u64::from(bit) * cluster;
-                let reason = "is in use, but the block bitmap calls it free";
-                return Err(Error::Inode { inode, block, reason });
+        // The cluster that the last run ended in: the next may go on in it.
+        let mut before = None;
+        for run in runs {
+            let wrong = |reason| Err(Error::Inode { inode, block: run.physical, reason });
+            if run.physical % cluster != run.logical % cluster {
+                return wrong("is not where its place in the file puts it in its cluster");
             }
-            claimed.fill(bits, true);
+            let mut blocks = run.blocks();
+            if before == Some((run.logical / cluster, run.physical / cluster)) {
+                blocks.start = blocks.end.min(blocks.start.next_multiple_of(cluster));
+            } else if before.is_some_and(|(logical, _)| logical == run.logical / cluster) {
+                return wrong("is in another cluster than what precedes it");
+            }
+            let last = run.end() - 1;
+            before = Some((last / cluster, (run.blocks().end - 1) / cluster));
+            if !blocks.is_empty() {
+                self.claim(inode, blocks)?;
+            }
         }
         Ok(())
     }
 
-    /// The bits of each group's bitmap that stand for these blocks.
-    fn parts(&self, blocks: Range<u64>) -> Vec<(u32, Range<u32>)> {
+    /// Makes sure that nothing was claimed twice, and that the bitmaps call
+    /// used what was claimed, and nothing else.
+    pub fn finish(mut self, storage: &dyn ReadAt) -> Result<()> {
+        self.all.sort_unstable_by_key(|claim| (claim.start, claim.end));
         let geometry = &self.fs.geometry;
-        let group_of = |block: u64| {
-            let from_first = block.saturating_sub(geometry.first_data_block.into());
-            (from_first / u64::from(geometry.blocks_per_group)) as u32
-        };
-        if blocks.is_empty() {
-            return Vec::new();
+        // The claim that reaches furthest so far.
+        let mut before = Claim { start: 0, end: 0, inode: 0 };
+        for claim in &self.all {
+            // Clusters can hold several tables.
+            let tables = before.inode == 0 && claim.inode == 0 && geometry.cluster_blocks > 1;
+            if before.end > claim.start && !tables {
+                let inode = before.inode.max(claim.inode);
+                let block = self.block(claim.start);
+                let reason = "belongs to something else as well";
+                return Err(Error::Inode { inode, block, reason });
+            }
+            if claim.end > before.end {
+                before = *claim;
+            }
         }
-        (group_of(blocks.start)..=group_of(blocks.end - 1).min(geometry.groups - 1))
-            .filter_map(|group| Some((group, bits_of(geometry, group, blocks.clone())?)))
-            .collect()
+        let mut rest = self.all.as_slice();
+        for group in 0..geometry.groups {
+            let expected = self.take_group(group, &mut rest);
+            let bitmap = self.fs.block_bitmap(storage, group)?;
+            if bitmap != expected {
+                return self.differs(group, &bitmap, &expected);
+            }
+        }
+        Ok(())
     }
 
-    fn group(&mut self, group: u32) -> Result<&mut (Bitmap, Bitmap)> {
-        Ok(match self.groups.entry(group) {
-            Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => {
-                let used = self.fs.block_bitmap(self.storage, group)?;
-                let clusters = self.fs.geometry.group_clusters(group);
-                let claimed = Bitmap::clear(self.fs.geometry.block_size, clusters);
-                entry.insert((used, claimed))
+    fn block(&self, cluster: u64) -> u64 {
+        let geometry = &self.fs.geometry;
+        u64::from(geometry.first_data_block) + cluster * u64::from(geometry.cluster_blocks)
+    }
+
+    /// The block bitmap that a group should have; `rest` becomes what was claimed
+    /// behind it.
+    fn take_group(&self, group: u32, rest: &mut &[Claim]) -> Bitmap {
+        let geometry = &self.fs.geometry;
+        let per_group = u64::from(geometry.clusters_per_group());
+        let start = u64::from(group) * per_group;
+        let end = start + u64::from(geometry.group_clusters(group));
+        let mut bitmap = Bitmap::clear(geometry.block_size, geometry.group_clusters(group));
+        while let Some((claim, behind)) = rest.split_first()
+            && claim.start < end
+        {
+            let (from, to) = (claim.start.max(start), claim.end.min(end));
+            if from < to {
+                bitmap.fill((from - start) as u32..(to - start) as u32, true);
             }
-        })
+            if claim.end > end {
+                break;
+            }
+            *rest = behind;
+        }
+        bitmap
+    }
+
+    fn differs(&self, group: u32, bitmap: &Bitmap, expected: &Bitmap) -> Result<()> {
+        let geometry = &self.fs.geometry;
+        let bits = geometry.block_size * 8;
+        let Some(bit) = (0..bits).find(|&bit| bitmap.get(bit) != expected.get(bit)) else {
+            return Ok(());
+        };
+        let cluster = u64::from(group) * u64::from(geometry.clusters_per_group()) + u64::from(bit);
+        let block = self.block(cluster);
+        let wrong = |reason| Err(Error::Bitmap { kind: "block", group, number: block, reason });
+        if bit >= geometry.group_clusters(group) {
+            return wrong("is behind the group's end, but not marked as in use");
+        }
+        let owner = self.all.iter().find(|claim| (claim.start..claim.end).contains(&cluster));
+        match owner {
+            Some(&Claim { inode, .. }) if inode != 0 => {
+                let reason = "is in use, but the block bitmap calls it free";
+                Err(Error::Inode { inode, block, reason })
+            }
+            Some(_) => wrong("holds metadata, but is marked as free"),
+            None => wrong("is marked as in use, but belongs to nothing"),
+        }
     }
 }

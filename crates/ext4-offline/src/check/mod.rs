@@ -1,104 +1,164 @@
-//! Whether the bitmaps tell the truth about the files.
+//! Whether a filesystem is as it must be.
 //!
-//! What is done to a filesystem here and by others rests on its bitmaps: blocks
-//! that they call free are given away, or not copied at all. A bitmap that is
-//! wrong about a file would cost that file, with all checksums right.
+//! What is done to a filesystem here and by others rests on all of it: blocks
+//! that the bitmaps call free are given away, or not copied at all; a file is
+//! freed when its count of links says so. What contradicts itself would be made
+//! worse, with all checksums right. The measure is e2fsck: where this is content,
+//! so is that.
 
+mod attributes;
+mod census;
 mod claims;
+mod contents;
+mod fields;
+mod reserved;
+mod settings;
+mod tree;
 
 use block_io::ReadAt;
 
+use self::{
+    attributes::Shared,
+    census::{Census, Found},
+    claims::Claims,
+    fields::wrong,
+};
 use crate::{
     Error, Result,
+    bitmap::Bitmap,
     features::Operation,
     filesystem::Filesystem,
-    group_desc::GroupDescriptor,
-    inode::{BAD_BLOCKS, Inode, RESIZE},
-    map::Mapping,
+    inode::{EA_INODE, Inode},
+    journal, orphans,
     source::Stored,
 };
-use claims::Claims;
 
 /// How many bytes of an inode table are read at a time.
 const CHUNK: u64 = 1 << 20;
 
-/// Makes sure that all that inodes hold is marked as used in the bitmaps, lies
-/// within the filesystem, and belongs to one inode only; and that every inode
-/// that is linked from somewhere is marked as used.
+/// Makes sure that the filesystem is consistent: each inode in itself, and that
+/// what all inodes hold is what the bitmaps call used and belongs to one only;
+/// each directory in itself, and that they form a tree that leads to every inode
+/// in use as often as that has links; attributes, the journal, orphans.
 ///
-/// Blocks that are marked as used but belong to nothing are let pass: they cost
-/// room, and nothing else.
+/// What is left to others: counts of what is free, which [`recount`](crate::recount)
+/// corrects; copies of superblock and descriptors; what files contain.
 ///
 /// # Errors
-/// [`Error::Inode`] names the inode and the block; and as for opening.
+/// What is wrong, with the inode, block, group or field; and as for opening.
 pub fn check(storage: &dyn ReadAt) -> Result<()> {
     let fs = Filesystem::open(storage, Operation::Map)?;
-    let mut claims = Claims::new(&fs, storage)?;
+    settings::check(&fs)?;
+    journal::verify_empty(storage)?;
+    orphans::verify(storage)?;
+    let source = Stored { fs: &fs, storage };
+    let mut inodes = Inodes {
+        source: &source,
+        claims: Claims::new(&fs),
+        census: Census::default(),
+        shared: Shared::default(),
+    };
     for group in 0..fs.geometry.groups {
-        let descriptor = fs.descriptors.get(group);
-        check_group(&fs, storage, group, &descriptor, &mut claims)?;
+        inodes.check_group(storage, group)?;
     }
-    Ok(())
+    let Inodes { claims, mut census, shared, .. } = inodes;
+    claims.finish(storage)?;
+    shared.finish(&source, &census)?;
+    tree::check(&source, &mut census)
 }
 
-fn check_group(
-    fs: &Filesystem,
-    storage: &dyn ReadAt,
-    group: u32,
-    descriptor: &GroupDescriptor,
-    claims: &mut Claims,
-) -> Result<()> {
-    let geometry = &fs.geometry;
-    let bitmap = fs.inode_bitmap(storage, group)?;
-    let used = geometry.inodes_per_group - fs.itable_unused(descriptor);
-    let size = geometry.inode_size;
-    let table = geometry.offset(descriptor.bg_inode_table());
-    let per_chunk = (CHUNK / u64::from(size)) as u32;
-    for start in (0..used).step_by(per_chunk as usize) {
-        let count = per_chunk.min(used - start);
-        let offset = table + u64::from(start) * u64::from(size);
-        let bytes = storage.read_vec(offset, (count * size) as usize)?;
-        for (index, raw) in (start..).zip(bytes.chunks_exact(size as usize)) {
-            let number = group * geometry.inodes_per_group + index + 1;
-            let inode = Inode::new(number, raw.to_vec());
-            if bitmap.get(index) {
-                claim(&inode, &Stored { fs, storage }, claims)?;
-            } else if inode.is_linked() {
-                let block = table / u64::from(geometry.block_size);
-                let reason = "is in the inode table, but the inode bitmap calls it free";
-                return Err(Error::Inode { inode: number, block, reason });
+/// The inodes, as they are gone through.
+struct Inodes<'a> {
+    source: &'a Stored<'a>,
+    claims: Claims<'a>,
+    census: Census,
+    shared: Shared,
+}
+
+impl Inodes<'_> {
+    fn check_group(&mut self, storage: &dyn ReadAt, group: u32) -> Result<()> {
+        let fs = self.source.fs;
+        let geometry = &fs.geometry;
+        let descriptor = fs.descriptors.get(group);
+        let used = geometry.inodes_per_group - fs.itable_unused(&descriptor);
+        let size = geometry.inode_size;
+        let table = geometry.offset(descriptor.bg_inode_table());
+        let per_chunk = (CHUNK / u64::from(size)) as u32;
+        let mut expected = Bitmap::clear(geometry.block_size, geometry.inodes_per_group);
+        let bitmap = fs.inode_bitmap(storage, group)?;
+        for start in (0..used).step_by(per_chunk as usize) {
+            let count = per_chunk.min(used - start);
+            let offset = table + u64::from(start) * u64::from(size);
+            let bytes = storage.read_vec(offset, (count * size) as usize)?;
+            for (index, raw) in (start..).zip(bytes.chunks_exact(size as usize)) {
+                let number = group * geometry.inodes_per_group + index + 1;
+                let is_reserved = number < fs.superblock.first_inode();
+                if !is_reserved && !bitmap.get(index) && raw.iter().all(|&byte| byte == 0) {
+                    continue;
+                }
+                let inode = Inode::new(number, raw.to_vec());
+                inode.verify_checksum(fs.checksums.seed())?;
+                let in_use = match is_reserved {
+                    true => self.check_reserved(&inode).map(|()| true)?,
+                    false => self.check_inode(&inode, bitmap.get(index))?,
+                };
+                if in_use {
+                    expected.fill(index..index + 1, true);
+                }
             }
         }
+        self.compare_bitmaps(group, &bitmap, &expected)
     }
-    Ok(())
-}
 
-/// Claims all blocks of an inode.
-fn claim(inode: &Inode, stored: &Stored, claims: &mut Claims) -> Result<()> {
-    let number = inode.number();
-    // Bad blocks may be anybody's.
-    if number == BAD_BLOCKS || inode.i_mode() == 0 {
-        return Ok(());
+    /// Checks an inode that is not reserved. Tells whether it is in use.
+    fn check_inode(&mut self, inode: &Inode, marked: bool) -> Result<bool> {
+        if inode.i_links_count() == 0 {
+            if inode.i_mode() != 0 && inode.i_dtime() == 0 {
+                let reason = "the inode has no links, but was not deleted";
+                return wrong(inode, "i_dtime", 0u32, reason);
+            }
+            return Ok(false);
+        }
+        if !marked {
+            let place = crate::source::place_of(self.source.fs, inode.number())?;
+            let reason = "is in the inode table, but the inode bitmap calls it free";
+            return Err(Error::Inode { inode: inode.number(), block: place.block, reason });
+        }
+        self.check_fields(inode)?;
+        self.check_contents(inode)?;
+        self.check_attributes(inode)?;
+        let hidden = inode.has_flag(EA_INODE) || self.is_of_filesystem(inode.number());
+        self.census.push(Found::new(inode, hidden));
+        Ok(true)
     }
-    let acl = inode.i_file_acl();
-    if acl != 0 {
-        claims.claim_shared(number, acl)?;
+
+    /// Whether a superblock's field names the inode.
+    fn is_of_filesystem(&self, number: u32) -> bool {
+        const ORPHAN_FILE: u32 = 0x1000;
+        const QUOTA: u32 = 0x100;
+        let superblock = &self.source.fs.superblock;
+        let features = superblock.features();
+        let orphans = features.compat & ORPHAN_FILE != 0;
+        let quota = features.ro_compat & QUOTA != 0;
+        orphans && superblock.s_orphan_file_inum() == number
+            || quota && superblock.quota_inodes().contains(&number)
     }
-    if number == RESIZE {
-        // All that it lists has been claimed as the groups' own.
-        return match u64::from(inode.double_indirect()) {
-            0 => Ok(()),
-            block => claims.claim(number, block..block + 1),
+
+    fn compare_bitmaps(&self, group: u32, bitmap: &Bitmap, expected: &Bitmap) -> Result<()> {
+        if bitmap == expected {
+            return Ok(());
+        }
+        let geometry = &self.source.fs.geometry;
+        let bits = 0..geometry.block_size * 8;
+        let Some(bit) = bits.into_iter().find(|&bit| bitmap.get(bit) != expected.get(bit)) else {
+            return Ok(());
         };
+        let number = u64::from(group) * u64::from(geometry.inodes_per_group) + u64::from(bit) + 1;
+        let reason = match (bit < geometry.inodes_per_group, bitmap.get(bit)) {
+            (false, _) => "is behind the group's end, but not marked as in use",
+            (true, true) => "is marked as in use, but is not",
+            (true, false) => "is in use, but marked as free",
+        };
+        Err(Error::Bitmap { kind: "inode", group, number, reason })
     }
-    if inode.has_blocks() {
-        let mapping = Mapping::load(stored, inode)?;
-        for &node in &mapping.nodes {
-            claims.claim(number, node..node + 1)?;
-        }
-        for run in &mapping.runs {
-            claims.claim(number, run.blocks())?;
-        }
-    }
-    Ok(())
 }

@@ -18,6 +18,7 @@ mod leaf;
 mod linear;
 #[cfg(test)]
 mod tests;
+mod verify;
 
 use std::ops::ControlFlow;
 
@@ -28,6 +29,7 @@ use self::{
     leaf::Leaf,
 };
 use crate::{Error, Result};
+pub(crate) use verify::verify;
 
 /// The blocks of one directory, counted from its beginning.
 pub(crate) trait ReadBlocks {
@@ -63,6 +65,9 @@ pub(crate) struct Format {
     pub may_index: bool,
     /// Feature `large_dir`: an index may have a level more.
     pub large_dir: bool,
+    /// Names that differ in case only are the same: their hashes are not those
+    /// of their bytes.
+    pub casefold: bool,
     /// The directory's inode number, for errors.
     pub inode: u32,
 }
@@ -220,7 +225,7 @@ impl<'a, B: ReadBlocks + ?Sized> Reader<'a, B> {
                     return Ok(());
                 }
             }
-            Box::new(leaves.into_iter())
+            Box::new(leaves.into_iter().map(|leaf| leaf.index))
         } else {
             Box::new(0..self.blocks.count())
         };

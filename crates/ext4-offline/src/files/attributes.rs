@@ -3,15 +3,10 @@
 use super::{FileKind, Files, read_contents, require_kind, require_linked};
 use crate::{
     Error, Result,
-    inode::{INLINE_DATA, Inode, Time, TimeField},
+    inode::{ENCRYPT, INLINE_DATA, Inode, Time, TimeField, VERITY},
     source::Source,
     xattr::Attributes,
 };
-
-/// `i_flags`: contents are encrypted.
-const ENCRYPT: u32 = 0x800;
-/// `i_flags`: a hash tree follows the contents, which cannot change.
-const VERITY: u32 = 0x10_0000;
 
 /// Errors if the contents cannot be understood, or, to be edited, not be changed.
 fn check_contents(inode: &Inode, operation: &'static str) -> Result<()> {

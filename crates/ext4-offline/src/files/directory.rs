@@ -4,15 +4,11 @@ use super::{inline_dir, volume::Volume};
 use crate::{
     Error, Result,
     dir::{self, Directory, Entry, FileType, Format, Reader},
-    inode::{INDEX, INLINE_DATA, Inode},
-    map::{self, Run},
+    inode::{CASEFOLD, ENCRYPT, INDEX, INLINE_DATA, Inode},
+    map::{self, Mapping, Run},
     source::Source,
 };
 
-/// `i_flags`: names are encrypted.
-const ENCRYPT: u32 = 0x800;
-/// `i_flags`: names that differ in case only are the same.
-const CASEFOLD: u32 = 0x4000_0000;
 /// The feature `dir_index`.
 const DIR_INDEX: u32 = 0x20;
 /// The feature `filetype`.
@@ -22,7 +18,8 @@ const LARGE_DIR: u32 = 0x4000;
 /// `s_flags`: hashes take bytes as unsigned.
 const UNSIGNED_HASH: u32 = 0x2;
 
-fn format(source: &dyn Source, inode: &Inode) -> Format {
+/// What matters of the filesystem and of a directory's inode to its blocks.
+pub(crate) fn format(source: &dyn Source, inode: &Inode) -> Format {
     let fs = source.fs();
     let (superblock, features) = (&fs.superblock, fs.superblock.features());
     let unsigned = superblock.s_flags() & UNSIGNED_HASH != 0;
@@ -31,9 +28,10 @@ fn format(source: &dyn Source, inode: &Inode) -> Format {
         filetype: features.incompat & FILETYPE != 0,
         checksum_seed: inode.checksum_seed(fs.checksums.seed()),
         hash_seed: superblock.s_hash_seed(),
-        hash_version: superblock.s_def_hash_version() + if unsigned { 3 } else { 0 },
+        hash_version: superblock.s_def_hash_version().saturating_add(if unsigned { 3 } else { 0 }),
         may_index: features.compat & DIR_INDEX != 0,
         large_dir: features.incompat & LARGE_DIR != 0,
+        casefold: inode.has_flag(CASEFOLD),
         inode: inode.number(),
     }
 }
@@ -143,6 +141,46 @@ pub(super) fn entries(source: &dyn Source, inode: &Inode) -> Result<Vec<Entry>> 
     }
     let format = format(source, inode);
     Reader::new(&format, &Blocks { source, inode }, is_indexed(&format, inode)).entries()
+}
+
+/// The blocks of a directory whose mapping is known.
+struct Mapped<'a> {
+    source: &'a dyn Source,
+    mapping: &'a Mapping,
+    inode: u32,
+}
+
+impl dir::ReadBlocks for Mapped<'_> {
+    fn count(&self) -> u32 {
+        self.mapping.runs.last().map_or(0, Run::end).min(u32::MAX.into()) as u32
+    }
+
+    fn read(&self, index: u32) -> Result<Vec<u8>> {
+        match self.mapping.find(index.into()) {
+            Some(run) => self.source.block(run.physical),
+            None => {
+                let reason = "it has no block there";
+                Err(Error::Directory { inode: self.inode, index, reason })
+            }
+        }
+    }
+}
+
+/// Checks a directory and shows all its entries, with the blocks that they are in.
+/// Its names can be encrypted or fold case.
+pub(crate) fn verify(
+    source: &dyn Source,
+    inode: &Inode,
+    mut visitor: impl FnMut(u32, &Entry) -> Result<()>,
+) -> Result<()> {
+    if inode.has_flag(INLINE_DATA) {
+        let entries = inline_dir::entries(source, inode)?;
+        return entries.iter().try_for_each(|entry| visitor(0, entry));
+    }
+    let mapping = Mapping::load(source, inode)?;
+    let format = format(source, inode);
+    let blocks = Mapped { source, mapping: &mapping, inode: inode.number() };
+    dir::verify(&format, &blocks, is_indexed(&format, inode), visitor)
 }
 
 /// Whether a directory has nothing but `.` and `..`.

@@ -5,9 +5,6 @@ use crate::{
     Error, Result, bitmap::Bitmap, group_desc::INODE_UNINIT, inode::Inode, source::place_of,
 };
 
-/// The first inode that is not reserved, in revision 0 of the format.
-const FIRST_OLD: u32 = 11;
-
 impl Volume {
     /// Takes a free inode, in the group of the inode `near` if it has one, else in
     /// the next that does. It holds zeros.
@@ -56,10 +53,7 @@ impl Volume {
 
     /// The first inode that is not reserved.
     pub fn first_inode(&self) -> u32 {
-        match self.fs.superblock.s_rev_level() {
-            0 => FIRST_OLD,
-            _ => self.fs.superblock.s_first_ino().max(FIRST_OLD),
-        }
+        self.fs.superblock.first_inode()
     }
 
     fn inode_bitmap(&mut self, group: u32) -> Result<&Bitmap> {

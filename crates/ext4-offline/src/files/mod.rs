@@ -27,6 +27,7 @@ use crate::{
     source::Source,
 };
 pub(crate) use contents::read_contents;
+pub(crate) use directory::verify as verify_directory;
 pub use names::NewFile;
 pub(crate) use volume::Volume;
 

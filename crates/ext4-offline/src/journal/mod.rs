@@ -15,4 +15,5 @@ mod scan;
 mod superblock;
 
 pub use commit::{Committed, commit};
+pub(crate) use replay::verify_empty;
 pub use replay::{Replayed, replay_journal};

@@ -1,6 +1,6 @@
 //! Replaying the journal of a filesystem that was not unmounted.
 
-use block_io::WriteAt;
+use block_io::{ReadAt, WriteAt};
 
 use super::{
     fast_commit,
@@ -13,6 +13,20 @@ use crate::{
     features::Operation,
     superblock::{NEEDS_RECOVERY, OFFSET, SIZE, STATE_ERROR},
 };
+
+/// Makes sure that the journal can be read and is empty.
+///
+/// # Errors
+/// [`Error::Journal`].
+pub(crate) fn verify_empty(storage: &dyn ReadAt) -> Result<()> {
+    if let Some(journal) = Journal::open(storage)?
+        && journal.superblock.s_start() != 0
+    {
+        let reason = "it holds transactions, but needs_recovery is not set";
+        return Err(Error::Journal { block: 0, reason });
+    }
+    Ok(())
+}
 
 /// What replaying a journal came to. All zero: there was nothing to replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

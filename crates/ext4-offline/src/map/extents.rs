@@ -4,6 +4,8 @@
 //! `i_block` or in a block. Source: the kernel's
 //! `Documentation/filesystems/ext4/ifork.rst`.
 
+use std::ops::Range;
+
 use super::{Loader, Mapping, Run};
 use crate::{Error, Result, checksum::crc32c, files::Volume, inode::Inode, source::Source};
 
@@ -80,32 +82,40 @@ fn parse_node<'n>(
 /// Loads a whole tree.
 pub(super) fn load(loader: &mut Loader<'_>, inode: &Inode) -> Result<()> {
     let seed = inode.checksum_seed(loader.source.fs().checksums.seed());
-    load_node(loader, &inode.i_block(), None, 0, seed)
+    load_node(loader, &inode.i_block(), None, 0..1 << 32, seed)
 }
 
-/// `first`: the first block of the file that may be below the node.
+/// `bounds`: the blocks of the file that may be below the node; it begins with
+/// the first, unless it is the root.
 fn load_node(
     loader: &mut Loader<'_>,
     node: &[u8],
     at: Option<(u64, u16, Option<u32>)>,
-    first: u64,
+    bounds: Range<u64>,
     seed: Option<u32>,
 ) -> Result<()> {
     let block = at.map_or(0, |(block, ..)| block);
     let (depth, entries) = parse_node(loader, node, at)?;
-    let mut first = first;
-    for entry in entries {
+    let mut entries = entries.peekable();
+    let starts = entries.peek().map(|entry| u64::from(u32_at(entry, 0)));
+    if at.is_some() && starts != Some(bounds.start) {
+        return loader.wrong(block, "does not begin with what the extent tree says");
+    }
+    let mut first = bounds.start;
+    while let Some(entry) = entries.next() {
+        let next = entries.peek().map_or(bounds.end, |entry| u32_at(entry, 0).into());
         if depth > 0 {
             let index = Index::parse(entry);
-            if index.logical < first {
+            if index.logical < first || next <= index.logical || next > bounds.end {
                 return loader.wrong(block, "holds extents out of order");
             }
             let child = loader.node(index.child)?;
-            load_node(loader, &child, Some((index.child, depth - 1, seed)), index.logical, seed)?;
-            first = index.logical + 1;
+            let at = Some((index.child, depth - 1, seed));
+            load_node(loader, &child, at, index.logical..next, seed)?;
+            first = next;
         } else {
             let run = parse_extent(entry);
-            if run.logical < first || run.length == 0 {
+            if run.logical < first || run.length == 0 || run.end() > bounds.end {
                 return loader.wrong(block, "holds extents out of order");
             }
             first = run.end();

@@ -24,9 +24,8 @@ impl Mapping {
             true => extents::store(self, volume, inode)?,
             false => indirect::store(self, volume, inode)?,
         }
-        let clusters = self.clusters(volume) + xattr::clusters(volume, inode)?;
-        set_i_blocks(volume, inode, clusters);
-        Ok(())
+        let clusters = self.clusters(volume.fs().geometry.cluster_blocks);
+        set_i_blocks(volume, inode, clusters)
     }
 
     /// Has exactly `count` blocks to list runs in.
@@ -49,9 +48,10 @@ impl Mapping {
         Ok(())
     }
 
-    /// How many clusters the file takes, each node having one of its own.
-    fn clusters(&self, volume: &Volume) -> u64 {
-        let cluster = u64::from(volume.fs().geometry.cluster_blocks);
+    /// How many clusters of so many blocks the file takes, each node having one
+    /// of its own.
+    pub fn clusters(&self, cluster_blocks: u32) -> u64 {
+        let cluster = u64::from(cluster_blocks);
         let (mut clusters, mut counted) = (self.nodes.len() as u64, 0);
         for run in &self.runs {
             // A cluster that two runs share counts once.
@@ -64,15 +64,19 @@ impl Mapping {
     }
 }
 
-/// Sets `i_blocks` for a file whose contents, nodes and attributes take so many
-/// clusters.
-pub(crate) fn set_i_blocks(volume: &Volume, inode: &mut Inode, clusters: u64) {
+/// Sets `i_blocks` for a file whose contents and nodes take so many clusters.
+///
+/// # Errors
+/// Damage to the attributes, whose values count too.
+pub(crate) fn set_i_blocks(volume: &Volume, inode: &mut Inode, clusters: u64) -> Result<()> {
     let geometry = &volume.fs().geometry;
-    let blocks = clusters * u64::from(geometry.cluster_blocks);
+    let attributes = xattr::clusters(volume, inode)?;
+    let blocks = (clusters + attributes) * u64::from(geometry.cluster_blocks);
     let sectors = blocks * u64::from(geometry.block_size / 512);
     // 48 bits of sectors are 128 PiB, more than a file can have.
     inode.set_flag(HUGE_FILE, false);
     inode.set_i_blocks(sectors);
+    Ok(())
 }
 
 /// Adds runs at the end of a file, quickly where nothing else has to change.

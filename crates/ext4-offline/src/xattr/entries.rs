@@ -33,13 +33,74 @@ impl Attribute {
             Value::Bytes(bytes) => bytes,
             Value::Inode { hash, .. } => return *hash,
         };
-        let named =
-            self.name.iter().fold(0u32, |hash, &byte| hash.rotate_left(5) ^ u32::from(byte));
-        value.chunks(4).fold(named, |hash, chunk| {
-            let mut word = [0; 4];
-            word.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
-            hash.rotate_left(16) ^ u32::from_le_bytes(word)
+        with_value(self.name_hash(false), value)
+    }
+
+    fn name_hash(&self, signed: bool) -> u32 {
+        self.name.iter().fold(0u32, |hash, &byte| {
+            let word = if signed { i32::from(byte as i8) as u32 } else { byte.into() };
+            hash.rotate_left(5) ^ word
         })
+    }
+
+    /// Whether this is its hash. Some machines take the bytes of names for signed.
+    pub(super) fn has_hash(&self, hash: u32) -> bool {
+        let Value::Bytes(value) = &self.value else { return false };
+        [false, true].into_iter().any(|signed| with_value(self.name_hash(signed), value) == hash)
+    }
+
+    /// Whether its hash is right for a value in another inode that has this one.
+    pub(super) fn has_value_hash(&self, value: u32) -> bool {
+        let Value::Inode { hash, .. } = self.value else { return false };
+        let value = value.to_le_bytes();
+        [false, true].into_iter().any(|signed| with_value(self.name_hash(signed), &value) == hash)
+    }
+}
+
+/// The hash of a name, and what its value makes of it.
+fn with_value(named: u32, value: &[u8]) -> u32 {
+    value.chunks(4).fold(named, |hash, chunk| {
+        let mut word = [0; 4];
+        word.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
+        hash.rotate_left(16) ^ u32::from_le_bytes(word)
+    })
+}
+
+/// The entries of an area that was parsed: where each begins, and its bytes.
+fn raw_entries(area: &[u8]) -> impl Iterator<Item = (usize, &[u8; ENTRY])> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let entry = area.get(at..)?.first_chunk::<ENTRY>()?;
+        let start = at;
+        at += ENTRY + padded(entry[0].into());
+        (entry[..END] != [0; END]).then_some((start, entry))
+    })
+}
+
+/// `e_hash` of all entries of an area that was parsed.
+pub(super) fn hashes(area: &[u8]) -> Vec<u32> {
+    raw_entries(area).map(|(_, e)| u32::from_le_bytes([e[12], e[13], e[14], e[15]])).collect()
+}
+
+/// Makes sure that in an area that was parsed no two entries or values overlap.
+pub(super) fn check_room(inode: u32, area: &[u8], before: usize) -> Result<()> {
+    let mut ranges = Vec::new();
+    let mut end = 0;
+    for (start, entry) in raw_entries(area) {
+        end = start + ENTRY + padded(entry[0].into());
+        let [_, _, o0, o1, i0, i1, i2, i3, s0, s1, s2, s3, ..] = *entry;
+        let size = u32::from_le_bytes([s0, s1, s2, s3]) as usize;
+        if size > 0 && u32::from_le_bytes([i0, i1, i2, i3]) == 0 {
+            let start = usize::from(u16::from_le_bytes([o0, o1])).saturating_sub(before);
+            ranges.push(start..start.saturating_add(padded(size)));
+        }
+    }
+    ranges.push(0..end + END);
+    ranges.sort_unstable_by_key(|range| range.start);
+    let overlap = ranges.windows(2).any(|pair| matches!(pair, [a, b] if a.end > b.start));
+    match overlap || ranges.last().is_some_and(|last| last.end > area.len()) {
+        true => damaged(inode, "an entry or a value is where another one is"),
+        false => Ok(()),
     }
 }
 

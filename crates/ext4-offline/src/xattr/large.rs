@@ -33,13 +33,22 @@ pub(super) fn read(source: &dyn Source, number: u32, size: u32) -> Result<Vec<u8
     Ok(value)
 }
 
+/// How many attributes have the value, as the inode tells it.
+pub(super) fn users(inode: &Inode) -> u64 {
+    // The high half is the change time's 32 bits of seconds.
+    let high = inode.time(TimeField::Change).seconds as u32;
+    u64::from(high) << 32 | u64::from(inode.i_version())
+}
+
+/// The hash of the value, as the inode tells it: in the access time's seconds.
+pub(super) fn hash(inode: &Inode) -> u32 {
+    inode.time(TimeField::Access).seconds as u32
+}
+
 /// So many attributes more, or less, name this inode. With the last one it goes.
 pub(super) fn change_users(volume: &mut Volume, number: u32, by: i64) -> Result<()> {
     let mut inode = open(volume, number)?;
-    // The high half is the change time's 32 bits of seconds.
-    let high = inode.time(TimeField::Change).seconds as u32;
-    let users = u64::from(high) << 32 | u64::from(inode.i_version());
-    let Some(left) = users.checked_add_signed(by) else {
+    let Some(left) = users(&inode).checked_add_signed(by) else {
         return Err(Error::Attributes {
             inode: number,
             reason: "a value has fewer users than it has",

@@ -8,10 +8,11 @@ mod block;
 mod entries;
 mod large;
 mod store;
+mod verify;
 
 use crate::{Error, Result, inode::Inode, source::Source};
 use block::AttributeBlock;
-pub(crate) use store::clusters;
+pub(crate) use verify::{LargeValue, verify_block, verify_inside, verify_large};
 
 /// What the attributes behind an inode's fields begin with, in bytes.
 const INSIDE_HEADER: usize = 4;
@@ -136,9 +137,14 @@ impl Attributes {
 
     /// What of inline contents is not in `i_block`; empty if there is none.
     pub fn inline_data(&self) -> &[u8] {
+        self.inline_value().unwrap_or_default()
+    }
+
+    /// The attribute for inline contents.
+    pub fn inline_value(&self) -> Option<&[u8]> {
         match self.inside.iter().find(|attribute| attribute.is(INLINE)) {
-            Some(Attribute { value: Value::Bytes(bytes), .. }) => bytes,
-            _ => &[],
+            Some(Attribute { value: Value::Bytes(bytes), .. }) => Some(bytes),
+            _ => None,
         }
     }
 
@@ -146,6 +152,27 @@ impl Attributes {
     pub fn remove_inline_data(&mut self) {
         self.inside.retain(|attribute| !attribute.is(INLINE));
     }
+}
+
+/// How many clusters an inode's attributes count in its `i_blocks`: their block,
+/// and those of values in other inodes.
+///
+/// # Errors
+/// [`Error::Attributes`] if they are damaged.
+pub(crate) fn clusters(source: &dyn Source, inode: &Inode) -> Result<u64> {
+    const EA_INODES: u32 = 0x400;
+    let (geometry, features) = (&source.fs().geometry, source.fs().superblock.features());
+    let block = u64::from(inode.i_file_acl() != 0);
+    if features.incompat & EA_INODES == 0 {
+        return Ok(block);
+    }
+    let cluster = u64::from(geometry.block_size) * u64::from(geometry.cluster_blocks);
+    let attributes = Attributes::load(source, inode)?;
+    let large = attributes.iter().map(|attribute| match attribute.value {
+        Value::Bytes(_) => 0,
+        Value::Inode { size, .. } => u64::from(size).div_ceil(cluster),
+    });
+    Ok(block + large.sum::<u64>())
 }
 
 fn damaged<T>(inode: u32, reason: &'static str) -> Result<T> {

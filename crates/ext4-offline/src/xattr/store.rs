@@ -99,9 +99,9 @@ impl Attributes {
     /// # Errors
     /// [`Error::Full`].
     pub fn store(&mut self, volume: &mut Volume, inode: &mut Inode) -> Result<()> {
-        let others = clusters_without(volume, inode)?;
-        self.store_inside(inode);
         let before = inode.i_file_acl();
+        let clusters = clusters_without(volume, inode)?;
+        self.store_inside(inode);
         match &mut self.block {
             Some(block) if block.attributes.is_empty() => {
                 drop_reference(volume, inode.number(), before)?;
@@ -134,8 +134,7 @@ impl Attributes {
             }
             None => {}
         }
-        map::set_i_blocks(volume, inode, others + self.clusters(volume));
-        Ok(())
+        map::set_i_blocks(volume, inode, clusters)
     }
 
     fn store_inside(&self, inode: &mut Inode) {
@@ -187,33 +186,7 @@ fn clusters_without(volume: &Volume, inode: &Inode) -> Result<u64> {
         true => u64::from(geometry.cluster_blocks),
         false => u64::from(geometry.cluster_blocks) * u64::from(geometry.block_size / 512),
     };
-    Ok((inode.i_blocks() / unit).saturating_sub(clusters(volume, inode)?))
-}
-
-/// The clusters that an inode's `i_blocks` counts for its attributes.
-///
-/// # Errors
-/// [`Error::Attributes`] if they are damaged.
-pub(crate) fn clusters(volume: &Volume, inode: &Inode) -> Result<u64> {
-    // Nothing else needs them to be read.
-    match volume.fs().superblock.features().incompat & EA_INODE == 0 {
-        true => Ok(u64::from(inode.i_file_acl() != 0)),
-        false => Ok(Attributes::load(volume, inode)?.clusters(volume)),
-    }
-}
-
-impl Attributes {
-    /// One for the block, and as many as the values need that are in inodes of
-    /// their own.
-    fn clusters(&self, volume: &Volume) -> u64 {
-        let geometry = &volume.fs().geometry;
-        let cluster = geometry.block_size.saturating_mul(geometry.cluster_blocks);
-        let large = self.iter().map(|attribute| match attribute.value {
-            Value::Inode { size, .. } => u64::from(size.div_ceil(cluster)),
-            Value::Bytes(_) => 0,
-        });
-        u64::from(self.block.is_some()) + large.sum::<u64>()
-    }
+    Ok((inode.i_blocks() / unit).saturating_sub(super::clusters(volume, inode)?))
 }
 
 /// One inode less has the block; the last one gives it back.

@@ -177,6 +177,10 @@ pub fn assert_clean(image: &Path, options: &[&str], context: &str) {
     if let Some(text) = e2fsck_complaint(image, options) {
         panic!("{context}: e2fsck {options:?}:\n{text}");
     }
+    // What e2fsck finds clean, our own check must accept.
+    if let Err(error) = ext4_offline::check(&FileStorage::open(image).unwrap()) {
+        panic!("{context}: clean for e2fsck, but not for check: {error}");
+    }
 }
 
 /// What e2fsck prints if it finds anything to say. Exit code 0 is not enough:

@@ -25,6 +25,25 @@ struct Path {
     high: u32,
 }
 
+/// A block below a node, and the hashes that can be behind it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    pub index: u32,
+    /// The least hash.
+    low: u32,
+    /// The first hash that is behind the next block. With its lowest bit set,
+    /// this one has names of it as well.
+    high: u32,
+}
+
+impl Bounds {
+    /// Whether a name's hash is within the bounds.
+    pub fn hold(&self, hash: u32) -> bool {
+        let high = self.high & !1;
+        hash >= self.low & !1 && (hash < high || self.high & 1 == 1 && hash == high)
+    }
+}
+
 /// A node on the way.
 struct Step {
     index: u32,
@@ -53,7 +72,7 @@ impl<B: ReadBlocks + ?Sized> Reader<'_, B> {
         Node::parse(self.format, index, self.format.block(self.blocks, index)?, low, high)
     }
 
-    fn hash(&self, root: &Node, name: &[u8]) -> Result<u32> {
+    pub(super) fn hash(&self, root: &Node, name: &[u8]) -> Result<u32> {
         match root.version(self.format) {
             Some(version) => Ok(version.hash(name, &self.format.hash_seed)),
             None => self.format.wrong(0, "its index (dx_root) is made with an unknown hash"),
@@ -131,16 +150,17 @@ impl<B: ReadBlocks + ?Sized> Reader<'_, B> {
 
     /// The root, and the leaves in the order of their blocks. Makes sure that
     /// the tree leads to every block, and to each once.
-    pub(super) fn tree(&self) -> Result<(Node, Vec<u32>)> {
+    pub(super) fn tree(&self) -> Result<(Node, Vec<Bounds>)> {
         let root = self.root()?;
         let mut seen = HashSet::from([0]);
         let mut level = Vec::new();
-        self.children(&root, 0, &mut seen, &mut level)?;
+        let all = Bounds { index: 0, low: 0, high: u32::MAX };
+        self.children(&root, all, &mut seen, &mut level)?;
         for _ in 0..root.levels() {
             let mut below = Vec::new();
-            for index in level {
-                let node = self.node(index, 0, u32::MAX)?;
-                self.children(&node, index, &mut seen, &mut below)?;
+            for bounds in level {
+                let node = self.node(bounds.index, bounds.low, bounds.high)?;
+                self.children(&node, bounds, &mut seen, &mut below)?;
             }
             level = below;
         }
@@ -149,23 +169,26 @@ impl<B: ReadBlocks + ?Sized> Reader<'_, B> {
         if let Some(index) = (0..self.blocks.count()).find(|index| !all && !seen.contains(index)) {
             return self.format.wrong(index, "the index does not lead to it");
         }
-        level.sort_unstable();
+        level.sort_unstable_by_key(|bounds| bounds.index);
         Ok((root, level))
     }
 
     fn children(
         &self,
         node: &Node,
-        index: u32,
+        bounds: Bounds,
         seen: &mut HashSet<u32>,
-        into: &mut Vec<u32>,
+        into: &mut Vec<Bounds>,
     ) -> Result<()> {
-        for block in node.blocks() {
-            let block = self.child(index, block)?;
-            if !seen.insert(block) {
-                return self.format.wrong(block, "the index leads to it twice");
+        for (position, block) in node.blocks().enumerate() {
+            let index = self.child(bounds.index, block)?;
+            if !seen.insert(index) {
+                return self.format.wrong(index, "the index leads to it twice");
             }
-            into.push(block);
+            let low = if position > 0 { node.hash(position) } else { bounds.low };
+            let more = position + 1 < node.count();
+            let high = if more { node.hash(position + 1) } else { bounds.high };
+            into.push(Bounds { index, low, high });
         }
         Ok(())
     }

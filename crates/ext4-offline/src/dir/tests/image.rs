@@ -71,6 +71,7 @@ impl Image<'_> {
             hash_version: raw[0xfc] + if unsigned { 3 } else { 0 },
             may_index: features.names().contains(&"dir_index".to_owned()),
             large_dir: features.names().contains(&"large_dir".to_owned()),
+            casefold: false,
             inode: inode.number(),
         }
     }

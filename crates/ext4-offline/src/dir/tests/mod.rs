@@ -75,6 +75,7 @@ fn format(block_size: u32) -> Format {
         hash_version: 1,
         may_index: true,
         large_dir: false,
+        casefold: false,
         inode: OWN,
     }
 }

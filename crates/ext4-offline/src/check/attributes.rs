@@ -1,0 +1,88 @@
+//! Extended attributes: the blocks that inodes share, and values in inodes of
+//! their own.
+
+use std::collections::BTreeMap;
+
+use super::{Inodes, census::Census, fields::wrong};
+use crate::{
+    Error, Result,
+    inode::Inode,
+    source::{Source, Stored},
+    xattr::{self, LargeValue},
+};
+
+const EXT_ATTR: u32 = 0x8;
+
+/// A block of attributes.
+#[derive(Debug)]
+struct SharedBlock {
+    /// How many inodes it says that it has.
+    references: u32,
+    /// How many have it.
+    users: u32,
+    /// One of them.
+    inode: u32,
+}
+
+/// What several inodes may have.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    blocks: BTreeMap<u64, SharedBlock>,
+    /// How many attributes have their value in an inode, by its number, and one
+    /// of them.
+    values: BTreeMap<u32, (u64, LargeValue)>,
+}
+
+impl Shared {
+    fn add_values(&mut self, values: Vec<LargeValue>) {
+        for value in values {
+            self.values.entry(value.number).or_insert((0, value)).0 += 1;
+        }
+    }
+
+    /// Makes sure that everything has as many users as it says.
+    pub fn finish(self, source: &Stored<'_>, census: &Census) -> Result<()> {
+        for block in self.blocks.values().filter(|block| block.users != block.references) {
+            let reason = "their block says that it has another number of users";
+            return Err(Error::Attributes { inode: block.inode, reason });
+        }
+        for (users, value) in self.values.values() {
+            xattr::verify_large(source, value, *users)?;
+        }
+        let unused = census.iter().find(|found| {
+            // Those that the filesystem has for itself have no such flag.
+            found.holds_value && !self.values.contains_key(&found.number)
+        });
+        match unused {
+            Some(found) => Err(Error::Attributes {
+                inode: found.number,
+                reason: "it holds a value of an attribute, but no attribute has it",
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Inodes<'_> {
+    pub(super) fn check_attributes(&mut self, inode: &Inode) -> Result<()> {
+        let values = xattr::verify_inside(inode)?;
+        self.shared.add_values(values);
+        let (number, block) = (inode.number(), inode.i_file_acl());
+        if block == 0 {
+            return Ok(());
+        }
+        if self.source.fs().superblock.features().compat & EXT_ATTR == 0 {
+            let reason = "without ext_attr there are no such blocks";
+            return wrong(inode, "i_file_acl", block, reason);
+        }
+        if let Some(known) = self.shared.blocks.get_mut(&block) {
+            known.users += 1;
+            return Ok(());
+        }
+        let (references, values) = xattr::verify_block(self.source, number, block)?;
+        self.claims.claim_listed(number, block)?;
+        self.shared.blocks.insert(block, SharedBlock { references, users: 1, inode: number });
+        self.shared.add_values(values);
+        Ok(())
+    }
+}

@@ -1,0 +1,148 @@
+//! The contents of one inode: where they are, and how much.
+
+use super::{Inodes, fields::wrong};
+use crate::{
+    Error, Result,
+    files::read_contents,
+    inode::{ENCRYPT, EXTENTS, HUGE_FILE, INLINE_DATA, Inode, VERITY},
+    map::Mapping,
+    source::Source,
+    xattr,
+};
+
+impl Inodes<'_> {
+    /// Claims all blocks of an inode, and compares `i_blocks` and `i_size` with
+    /// them.
+    pub(super) fn check_contents(&mut self, inode: &Inode) -> Result<()> {
+        let number = inode.number();
+        let mapping = match inode.has_blocks() {
+            true => Mapping::load(self.source, inode)?,
+            false => Mapping::default(),
+        };
+        for &node in &mapping.nodes {
+            self.claims.claim_listed(number, node)?;
+        }
+        self.claims.claim_runs(number, &mapping.runs)?;
+        self.check_blocks(inode, &mapping)?;
+        if inode.is_symlink() {
+            self.check_symlink(inode, &mapping)
+        } else if inode.has_flag(INLINE_DATA) {
+            self.check_inline(inode)
+        } else if inode.is_dir() {
+            self.check_directory_size(inode, &mapping)
+        } else {
+            self.check_size(inode, &mapping)
+        }
+    }
+
+    /// `i_blocks` counts the blocks that the inode has.
+    pub(super) fn check_blocks(&self, inode: &Inode, mapping: &Mapping) -> Result<()> {
+        let geometry = &self.source.fs().geometry;
+        if geometry.cluster_blocks > 1
+            && !inode.has_flag(EXTENTS)
+            && !(mapping.runs.is_empty() && mapping.nodes.is_empty())
+        {
+            let reason = "with bigalloc files have extents";
+            return wrong(inode, "i_flags", inode.i_flags(), reason);
+        }
+        let clusters =
+            mapping.clusters(geometry.cluster_blocks) + xattr::clusters(self.source, inode)?;
+        let blocks = clusters * u64::from(geometry.cluster_blocks);
+        let expected = match inode.has_flag(HUGE_FILE) {
+            true => blocks,
+            false => blocks * u64::from(geometry.block_size / 512),
+        };
+        match inode.i_blocks() == expected {
+            true => Ok(()),
+            false => wrong(inode, "i_blocks", inode.i_blocks(), "the inode has not as many blocks"),
+        }
+    }
+
+    fn check_size(&self, inode: &Inode, mapping: &Mapping) -> Result<()> {
+        let block_size = u64::from(self.source.fs().geometry.block_size);
+        let size = inode.i_size();
+        // Blocks behind the end may be reserved, but not written.
+        let written = mapping.runs.iter().rev().find(|run| !run.unwritten).map(|run| run.end() - 1);
+        if let Some(last) = written
+            && size < last * block_size
+            && !inode.has_flag(VERITY)
+        {
+            return wrong(inode, "i_size", size, "the inode has blocks behind its end");
+        }
+        let per_block = block_size / 4;
+        let most = match inode.has_flag(EXTENTS) {
+            true => 1 << 32,
+            false => 12 + (1..=3).map(|levels| per_block.pow(levels)).sum::<u64>(),
+        };
+        match size.div_ceil(block_size) <= most {
+            true => Ok(()),
+            false => wrong(inode, "i_size", size, "no file is as large"),
+        }
+    }
+
+    /// A directory has as many blocks as its size says, and no holes.
+    fn check_directory_size(&self, inode: &Inode, mapping: &Mapping) -> Result<()> {
+        let block_size = u64::from(self.source.fs().geometry.block_size);
+        let size = inode.i_size();
+        let blocks = size / block_size;
+        let mapped: u64 = mapping.runs.iter().map(|run| run.length).sum();
+        let end = mapping.runs.last().map_or(0, |run| run.end());
+        let unwritten = mapping.runs.iter().any(|run| run.unwritten);
+        if size == 0 || size % block_size != 0 || blocks != end || mapped != end || unwritten {
+            return wrong(inode, "i_size", size, "the directory has not as many blocks");
+        }
+        Ok(())
+    }
+
+    fn check_symlink(&self, inode: &Inode, mapping: &Mapping) -> Result<()> {
+        let size = inode.i_size();
+        let block_size = u64::from(self.source.fs().geometry.block_size);
+        let bad = |reason| wrong(inode, "i_size", size, reason);
+        if size == 0 || size > block_size {
+            return bad("no symlink's target is of that length");
+        }
+        if size < 60 && inode.has_flag(EXTENTS) {
+            return bad("a target as short is in the inode");
+        }
+        let one = matches!(mapping.runs.as_slice(), [run] if run.logical == 0 && run.length == 1);
+        if inode.has_blocks() && !one {
+            return bad("its target is in one block");
+        }
+        if inode.has_flag(ENCRYPT) {
+            return Ok(());
+        }
+        // What follows the target is a zero.
+        let fast = inode.is_fast_symlink();
+        let mut target = if fast { inode.i_block().to_vec() } else { vec![0; size as usize] };
+        if let (Some(run), false) = (mapping.runs.first(), fast) {
+            target = self.source.block(run.physical)?;
+        } else if !fast {
+            read_contents(self.source, inode, 0, &mut target)?;
+        }
+        let length = target.iter().position(|&byte| byte == 0).unwrap_or(target.len()) as u64;
+        let terminated = length < target.len() as u64 || inode.has_flag(INLINE_DATA);
+        match length == size && terminated {
+            true => Ok(()),
+            false => bad("its target is of another length"),
+        }
+    }
+
+    /// Contents that are in the inode fit there.
+    fn check_inline(&self, inode: &Inode) -> Result<()> {
+        let attributes = xattr::Attributes::load(self.source, inode)?;
+        let Some(rest) = attributes.inline_value() else {
+            let reason = "the inode has no attribute system.data for its contents";
+            return wrong(inode, "i_flags", inode.i_flags(), reason);
+        };
+        let (size, room) = (inode.i_size(), 60 + rest.len() as u64);
+        match size == room || !inode.is_dir() && size < room {
+            true => Ok(()),
+            false => Err(Error::InodeField {
+                inode: inode.number(),
+                field: "i_size",
+                value: size,
+                reason: "the inode has not as much room",
+            }),
+        }
+    }
+}

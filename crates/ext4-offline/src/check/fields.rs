@@ -1,0 +1,132 @@
+//! The fields of one inode, by themselves.
+
+use super::Inodes;
+use crate::{
+    Error, Result,
+    inode::{
+        CASEFOLD, EA_INODE, EXTENTS, HUGE_FILE, INDEX, INLINE_DATA, Inode, S_IFDIR, S_IFLNK,
+        S_IFREG,
+    },
+    source::Source,
+};
+
+/// `i_flags`: the file cannot change.
+const IMMUTABLE: u32 = 0x10;
+/// `i_flags`: the file can only grow.
+const APPEND: u32 = 0x20;
+/// `i_flags`: of AFS servers, which no filesystem here has.
+const IMAGIC: u32 = 0x2000;
+
+const DIR_INDEX: u32 = 0x20;
+const LARGE_FILE: u32 = 0x2;
+const HUGE_FILES: u32 = 0x8;
+const LARGE_DIR: u32 = 0x4000;
+const EA_INODES: u32 = 0x400;
+const INLINE: u32 = 0x8000;
+const CASEFOLDS: u32 = 0x2_0000;
+
+pub(super) fn wrong<T>(
+    inode: &Inode,
+    field: &'static str,
+    value: impl Into<u64>,
+    reason: &'static str,
+) -> Result<T> {
+    let value = value.into();
+    Err(Error::InodeField { inode: inode.number(), field, value, reason })
+}
+
+impl Inodes<'_> {
+    /// Errors if a field of an inode in use holds what it cannot.
+    pub(super) fn check_fields(&self, inode: &Inode) -> Result<()> {
+        let geometry = &self.source.fs().geometry;
+        let features = self.source.fs().superblock.features();
+        let mode = inode.i_mode();
+        if !matches!(inode.kind(), S_IFREG | S_IFDIR | S_IFLNK) && !inode.is_special() {
+            return wrong(inode, "i_mode", mode, "there is no such kind of file");
+        }
+        if inode.i_dtime() != 0 {
+            return wrong(inode, "i_dtime", inode.i_dtime(), "the inode is in use");
+        }
+        let extra = inode.i_extra_isize();
+        if geometry.inode_size > 128
+            && extra != 0
+            && (u32::from(extra) > geometry.inode_size - 128 || extra < 4 || extra % 4 != 0)
+        {
+            return wrong(inode, "i_extra_isize", extra, "the inode is not as large");
+        }
+        if inode.has_ambiguous_time() {
+            let reason = "it is a time before 1901 or after 2310";
+            return wrong(inode, "i_atime_extra", 3u32, reason);
+        }
+        if inode.i_faddr() != 0 {
+            return wrong(inode, "i_faddr", inode.i_faddr(), "it is not in use");
+        }
+        if features.ro_compat & HUGE_FILES == 0 {
+            if inode.i_blocks() >> 32 != 0 {
+                let reason = "without huge_file it has 32 bits";
+                return wrong(inode, "i_blocks", inode.i_blocks(), reason);
+            }
+            if inode.has_flag(HUGE_FILE) {
+                let reason = "HUGE_FILE_FL makes no sense without huge_file";
+                return wrong(inode, "i_flags", inode.i_flags(), reason);
+            }
+        }
+        if !features.bits64() && inode.i_file_acl() >> 32 != 0 {
+            return wrong(inode, "i_file_acl", inode.i_file_acl(), "without 64bit it has 32 bits");
+        }
+        self.check_flags(inode)?;
+        let size = inode.i_size();
+        if inode.is_regular() && size > i32::MAX as u64 && features.ro_compat & LARGE_FILE == 0 {
+            return wrong(inode, "i_size", size, "there are no such files without large_file");
+        }
+        if inode.is_dir() && size >> 32 != 0 && features.incompat & LARGE_DIR == 0 {
+            return wrong(inode, "i_size", size, "there are no such directories without large_dir");
+        }
+        if inode.is_special() {
+            if size != 0 {
+                return wrong(inode, "i_size", size, "it has no contents");
+            }
+            // The numbers of a device take 12 bytes at most.
+            if inode.i_block().iter().skip(16).any(|&byte| byte != 0) {
+                return wrong(inode, "i_block", 1u32, "it has no blocks");
+            }
+        }
+        Ok(())
+    }
+
+    fn check_flags(&self, inode: &Inode) -> Result<()> {
+        let features = self.source.fs().superblock.features();
+        let (has, incompat) = (|flag| inode.has_flag(flag), |bit| features.incompat & bit != 0);
+        let contradictions = [
+            (has(EXTENTS) && !features.extent(), "EXTENTS_FL makes no sense without extent"),
+            (
+                has(INLINE_DATA) && !incompat(INLINE),
+                "INLINE_DATA_FL makes no sense without inline_data",
+            ),
+            (has(EXTENTS) && has(INLINE_DATA), "contents are in blocks or in the inode"),
+            (
+                has(EA_INODE) && !(incompat(EA_INODES) && inode.is_regular()),
+                "EA_INODE_FL makes no sense here",
+            ),
+            (
+                has(INDEX) && !(features.compat & DIR_INDEX != 0 && inode.is_dir()),
+                "INDEX_FL makes no sense here",
+            ),
+            (has(INDEX) && has(INLINE_DATA), "names in the inode have no index"),
+            (
+                has(CASEFOLD) && !(incompat(CASEFOLDS) && inode.is_dir()),
+                "CASEFOLD_FL makes no sense here",
+            ),
+            (has(IMAGIC), "IMAGIC_FL is not in use"),
+            (inode.is_special() && has(EXTENTS | INLINE_DATA), "a special file has no contents"),
+            (
+                (inode.is_special() || inode.is_symlink()) && has(IMMUTABLE | APPEND),
+                "IMMUTABLE_FL and APPEND_FL are of regular files and directories",
+            ),
+        ];
+        match contradictions.into_iter().find(|(found, _)| *found) {
+            Some((_, reason)) => wrong(inode, "i_flags", inode.i_flags(), reason),
+            None => Ok(()),
+        }
+    }
+}

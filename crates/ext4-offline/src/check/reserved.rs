@@ -1,0 +1,139 @@
+//! The inodes that the filesystem has for itself.
+
+use super::{Found, Inodes, fields::wrong};
+use crate::{
+    Error, Result,
+    inode::{BAD_BLOCKS, Inode, RESIZE, ROOT},
+    map::Mapping,
+    source::Source,
+};
+
+/// The journal.
+const JOURNAL: u32 = 8;
+
+impl Inodes<'_> {
+    /// Checks an inode that is reserved. The bitmap calls all of them used.
+    pub(super) fn check_reserved(&mut self, inode: &Inode) -> Result<()> {
+        let superblock = &self.source.fs.superblock;
+        let features = superblock.features();
+        match inode.number() {
+            ROOT => {
+                if !inode.is_dir() || inode.i_links_count() == 0 {
+                    let reason = "the root is a directory";
+                    return wrong(inode, "i_mode", inode.i_mode(), reason);
+                }
+                self.check_fields(inode)?;
+                self.check_contents(inode)?;
+                self.check_attributes(inode)?;
+                self.census.push(Found::new(inode, false));
+                Ok(())
+            }
+            BAD_BLOCKS => self.check_bad_blocks(inode),
+            RESIZE if features.resize_inode() => self.check_resize(inode),
+            number => {
+                let journal = number == JOURNAL
+                    && features.has_journal()
+                    && superblock.s_journal_inum() == JOURNAL;
+                let quota = superblock.quota_inodes().contains(&number);
+                let has_any = inode.i_mode() != 0 || inode.i_blocks() != 0;
+                if inode.i_mode() != 0 && !inode.is_regular() {
+                    let reason = "a reserved inode is a regular file, or not in use";
+                    return wrong(inode, "i_mode", inode.i_mode(), reason);
+                }
+                if !journal && !quota && (number == JOURNAL || number == RESIZE) && has_any {
+                    let reason = "there is no feature that needs it";
+                    return wrong(inode, "i_mode", inode.i_mode(), reason);
+                }
+                match has_any {
+                    true => self.check_own(inode),
+                    false => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// A regular file that no name leads to.
+    fn check_own(&mut self, inode: &Inode) -> Result<()> {
+        if inode.i_mode() == 0 {
+            return wrong(inode, "i_blocks", inode.i_blocks(), "the inode is not in use");
+        }
+        self.check_fields(inode)?;
+        self.check_contents(inode)?;
+        self.check_attributes(inode)
+    }
+
+    /// The list of bad blocks is a file without a mode.
+    fn check_bad_blocks(&mut self, inode: &Inode) -> Result<()> {
+        if inode.i_mode() != 0 || inode.i_links_count() != 0 || inode.i_file_acl() != 0 {
+            let reason = "the list of bad blocks is no file";
+            return wrong(inode, "i_mode", inode.i_mode(), reason);
+        }
+        let mapping = Mapping::load(self.source, inode)?;
+        for &node in &mapping.nodes {
+            self.claims.claim_listed(BAD_BLOCKS, node)?;
+        }
+        self.claims.claim_runs(BAD_BLOCKS, &mapping.runs)?;
+        self.check_blocks(inode, &mapping)
+    }
+
+    /// The inode that holds the blocks reserved for descriptors: the primary ones
+    /// are listed in its double-indirect block, and list their copies in all
+    /// backups.
+    fn check_resize(&mut self, inode: &Inode) -> Result<()> {
+        let fs = self.source.fs;
+        let geometry = &fs.geometry;
+        let block = u64::from(inode.double_indirect());
+        let wrong_block = |block, reason| Err(Error::ResizeInode { block, reason });
+        if !inode.is_regular() || inode.i_links_count() != 1 || inode.i_dtime() != 0 {
+            return wrong(inode, "i_mode", inode.i_mode(), "it is no regular file");
+        }
+        let pointers = inode.i_block();
+        let others = pointers.chunks_exact(4).enumerate().filter(|(slot, _)| *slot != 13);
+        if others.into_iter().any(|(_, pointer)| pointer != [0; 4]) {
+            return wrong_block(block, "it lists more than its double-indirect block");
+        }
+        if block <= geometry.superblock_block(0) || block >= geometry.blocks {
+            return wrong_block(block, "its double-indirect block is not within the filesystem");
+        }
+        self.claims.claim_listed(RESIZE, block)?;
+        let backups = geometry.backup_groups();
+        let slots = geometry.block_size / 4;
+        let listed = self.source.block(block)?;
+        let word = |bytes: &[u8], slot: u32| {
+            let at = slot as usize * 4;
+            bytes.get(at..at + 4).map_or(0, |b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+        };
+        let mut expected = vec![0u32; slots as usize];
+        for reserved in 0..geometry.reserved_gdt_blocks {
+            let index = geometry.descriptor_blocks() + reserved;
+            let primary = geometry.descriptor_block(index);
+            if let Some(place) = expected.get_mut((index % slots) as usize) {
+                *place = primary as u32;
+            }
+            let copies = self.source.block(primary)?;
+            for slot in 0..slots {
+                let copy = backups.get(slot as usize).map_or(0, |&group| {
+                    primary + u64::from(group) * u64::from(geometry.blocks_per_group)
+                });
+                if u64::from(word(&copies, slot)) != copy {
+                    return wrong_block(
+                        primary,
+                        "it does not list the backups of a descriptor block",
+                    );
+                }
+            }
+        }
+        let same = (0..slots).zip(&expected).all(|(slot, &block)| word(&listed, slot) == block);
+        if !same {
+            return wrong_block(block, "it does not list the reserved descriptor blocks");
+        }
+        // Each counts as a whole cluster, whatever it shares it with.
+        let count = 1 + u64::from(geometry.reserved_gdt_blocks) * (1 + backups.len() as u64);
+        let sectors = u64::from(geometry.block_size / 512) * u64::from(geometry.cluster_blocks);
+        if inode.i_blocks() != count * sectors {
+            let reason = "the inode has not as many blocks";
+            return wrong(inode, "i_blocks", inode.i_blocks(), reason);
+        }
+        Ok(())
+    }
+}

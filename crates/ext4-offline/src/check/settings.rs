@@ -1,0 +1,132 @@
+//! The superblock and the descriptors, beyond what opening makes sure of.
+
+use crate::{Error, Result, filesystem::Filesystem, group_desc::BLOCK_UNINIT};
+
+fn require(
+    ok: bool,
+    field: &'static str,
+    value: impl Into<u64>,
+    reason: &'static str,
+) -> Result<()> {
+    match ok {
+        true => Ok(()),
+        false => Err(Error::Superblock { field, value: value.into(), reason }),
+    }
+}
+
+/// Errors if fields contradict each other.
+pub(super) fn check(fs: &Filesystem) -> Result<()> {
+    check_features(fs)?;
+    let (superblock, geometry) = (&fs.superblock, &fs.geometry);
+    let reserved = superblock.s_r_blocks_count();
+    require(
+        reserved <= geometry.blocks / 2,
+        "s_r_blocks_count",
+        reserved,
+        "no more than half of the blocks can be reserved",
+    )?;
+    require(
+        superblock.s_creator_os() != 1,
+        "s_creator_os",
+        1u32,
+        "the Hurd's filesystems are not understood",
+    )?;
+    if superblock.s_rev_level() > 0 {
+        let first = superblock.s_first_ino();
+        require(
+            (11..=superblock.s_inodes_count()).contains(&first),
+            "s_first_ino",
+            first,
+            "11 inodes are reserved at least, and there are not as many",
+        )?;
+        let sizes = [
+            ("s_min_extra_isize", superblock.s_min_extra_isize()),
+            ("s_want_extra_isize", superblock.s_want_extra_isize()),
+        ];
+        for (field, size) in sizes {
+            let most = geometry.inode_size - 128;
+            let possible = size.is_multiple_of(4) && u32::from(size) <= most;
+            require(possible || most == 0, field, size, "inodes are not as large")?;
+        }
+    }
+    if !superblock.features().bigalloc() {
+        let (cluster, block) = (superblock.s_log_cluster_size(), superblock.s_log_block_size());
+        let reason = "without bigalloc it is that of blocks";
+        require(cluster == block, "s_log_cluster_size", cluster, reason)?;
+        let clusters = superblock.s_clusters_per_group();
+        require(clusters == geometry.blocks_per_group, "s_clusters_per_group", clusters, reason)?;
+    }
+    (0..geometry.groups).try_for_each(|group| check_group(fs, group))
+}
+
+fn check_features(fs: &Filesystem) -> Result<()> {
+    let superblock = &fs.superblock;
+    let features = superblock.features();
+    let bits = [superblock.s_feature_compat(), superblock.s_feature_incompat()];
+    let none = bits == [0; 2] && superblock.s_feature_ro_compat() == 0;
+    require(
+        superblock.s_rev_level() > 0 || none,
+        "s_rev_level",
+        superblock.s_rev_level(),
+        "revision 0 has no features",
+    )?;
+    require(
+        superblock.s_rev_level() <= 1,
+        "s_rev_level",
+        superblock.s_rev_level(),
+        "0 and 1 exist",
+    )?;
+    const GDT_CSUM: u32 = 0x10;
+    let both = features.metadata_csum() && features.ro_compat & GDT_CSUM != 0;
+    require(
+        !both,
+        "s_feature_ro_compat",
+        features.ro_compat,
+        "uninit_bg and metadata_csum exclude each other",
+    )?;
+    let incompat = [
+        (
+            features.metadata_csum_seed() && !features.metadata_csum(),
+            "metadata_csum_seed makes no sense without metadata_csum",
+        ),
+        (features.bits64() && !features.extent(), "64bit makes no sense without extent"),
+        (
+            features.meta_bg() && features.resize_inode(),
+            "meta_bg and resize_inode exclude each other",
+        ),
+    ];
+    for (wrong, reason) in incompat {
+        require(!wrong, "s_feature_incompat", features.incompat, reason)?;
+    }
+    let reserved = superblock.s_reserved_gdt_blocks();
+    require(
+        reserved == 0 || features.resize_inode(),
+        "s_reserved_gdt_blocks",
+        reserved,
+        "no block can be reserved without resize_inode",
+    )
+}
+
+fn check_group(fs: &Filesystem, group: u32) -> Result<()> {
+    let (geometry, descriptor) = (&fs.geometry, fs.descriptors.get(group));
+    let wrong = |field, value, reason| Err(Error::Descriptor { group, field, value, reason });
+    if !fs.superblock.features().flex_bg() {
+        let whole = geometry.group_range(group);
+        for (field, blocks) in crate::bitmap::own_metadata(geometry, &descriptor) {
+            if blocks.start < whole.start || blocks.end > whole.end {
+                return wrong(field, blocks.start, "without flex_bg it is in the group itself");
+            }
+        }
+    }
+    let flags = descriptor.bg_flags();
+    if fs.superblock.features().group_checksums() {
+        if flags & BLOCK_UNINIT != 0 && group + 1 == geometry.groups {
+            let reason = "the block bitmap of the last group is never uninitialized";
+            return wrong("bg_flags", flags.into(), reason);
+        }
+    } else if flags & 3 != 0 || descriptor.bg_itable_unused() != 0 {
+        let reason = "nothing is uninitialized where descriptors have no checksums";
+        return wrong("bg_flags", flags.into(), reason);
+    }
+    Ok(())
+}

@@ -1,0 +1,160 @@
+//! Directories, and what they lead to.
+
+use std::collections::HashMap;
+
+use super::{census::Census, fields::wrong};
+use crate::{
+    Error, Result,
+    dir::Entry,
+    files::verify_directory,
+    inode::{ENCRYPT, Inode, ROOT},
+    source::{Source, Stored},
+};
+
+/// A directory with more links counts as having one (`dir_nlink`).
+const MAX_LINKS: u32 = 65000;
+const FILETYPE: u32 = 0x2;
+const DIR_NLINK: u32 = 0x20;
+/// The shortest encrypted name, in bytes.
+const SHORTEST_ENCRYPTED: usize = 16;
+
+/// What is known of a directory's place in the tree.
+#[derive(Debug, Default, Clone, Copy)]
+struct Place {
+    /// The directory that has its name; 0: none was found yet.
+    parent: u32,
+    /// What its `..` says.
+    dotdot: u32,
+    /// The root is known to lead to it.
+    reached: bool,
+}
+
+/// Checks all directories, that they are a tree, and all counts of links.
+pub(super) fn check(source: &Stored<'_>, census: &mut Census) -> Result<()> {
+    let numbers: Vec<u32> =
+        census.iter().filter(|found| found.is_dir()).map(|found| found.number).collect();
+    let mut places: HashMap<u32, Place> =
+        numbers.iter().map(|&number| (number, Place::default())).collect();
+    for &number in &numbers {
+        let inode = source.inode(number)?;
+        check_directory(source, &inode, census, &mut places)?;
+    }
+    check_tree(&numbers, &mut places)?;
+    check_links(source, census)
+}
+
+fn check_directory(
+    source: &Stored<'_>,
+    inode: &Inode,
+    census: &mut Census,
+    places: &mut HashMap<u32, Place>,
+) -> Result<()> {
+    let own = inode.number();
+    let filetype = source.fs.superblock.features().incompat & FILETYPE != 0;
+    let mut names = Vec::new();
+    let mut position = 0;
+    verify_directory(source, inode, |index, entry| {
+        let wrong = |reason| Err(Error::Directory { inode: own, index, reason });
+        let dots: &[u8] = match position {
+            0 => b".",
+            1 => b"..",
+            _ => b"",
+        };
+        position += 1;
+        let Entry { inode: number, file_type, ref name } = *entry;
+        if entry.is_dots() != (name == dots) || (!dots.is_empty() && name != dots) {
+            return wrong("its entries . and .. are not where they must be");
+        }
+        let Some(found) = census.get_mut(number).filter(|found| !found.hidden) else {
+            return wrong("an entry stands for an inode that is not in use, or is not a file's");
+        };
+        if filetype && file_type != found.file_type {
+            return wrong("an entry tells another type than its inode");
+        }
+        found.counted = found.counted.saturating_add(1);
+        match position {
+            1 if number != own => return wrong("its entry . does not stand for itself"),
+            1 => return Ok(()),
+            2 => {
+                places.entry(own).or_default().dotdot = number;
+                return match found.is_dir() {
+                    true => Ok(()),
+                    false => wrong("its entry .. does not stand for a directory"),
+                };
+            }
+            _ => {}
+        }
+        if found.is_dir() {
+            let place = places.entry(number).or_default();
+            if number == ROOT || place.parent != 0 {
+                return wrong("an entry stands for a directory that has another name already");
+            }
+            place.parent = own;
+        }
+        let encrypted = inode.has_flag(ENCRYPT);
+        if encrypted && name.len() < SHORTEST_ENCRYPTED {
+            return wrong("a name is too short to be encrypted");
+        }
+        if !encrypted && name.iter().any(|byte| matches!(byte, 0 | b'/')) {
+            return wrong("a name has a NUL or a slash");
+        }
+        names.push(name.clone());
+        Ok(())
+    })?;
+    names.sort_unstable();
+    if names.windows(2).any(|pair| pair.first() == pair.last()) {
+        let reason = "it has a name twice";
+        return Err(Error::Directory { inode: own, index: 0, reason });
+    }
+    Ok(())
+}
+
+/// Makes sure that the root leads to all directories, and that `..` leads back.
+fn check_tree(numbers: &[u32], places: &mut HashMap<u32, Place>) -> Result<()> {
+    let wrong = |inode, reason| Err(Error::Directory { inode, index: 0, reason });
+    let Some(root) = places.get_mut(&ROOT) else { return wrong(ROOT, "it is not there") };
+    root.parent = ROOT;
+    root.reached = true;
+    for &number in numbers {
+        let mut way = Vec::new();
+        let mut here = number;
+        while let Some(place) = places.get_mut(&here)
+            && !place.reached
+        {
+            if place.parent == 0 {
+                return wrong(here, "no name leads to it");
+            }
+            // Those on the way are reached, unless it leads back to one of them.
+            if way.len() > numbers.len() {
+                return wrong(number, "the root does not lead to it");
+            }
+            way.push(here);
+            here = place.parent;
+        }
+        for passed in way {
+            places.entry(passed).or_default().reached = true;
+        }
+        if places.get(&number).is_some_and(|place| place.parent != place.dotdot) {
+            return wrong(number, "its entry .. does not stand for its parent");
+        }
+    }
+    Ok(())
+}
+
+fn check_links(source: &Stored<'_>, census: &Census) -> Result<()> {
+    let uncounted = source.fs.superblock.features().ro_compat & DIR_NLINK != 0;
+    for found in census.iter().filter(|found| !found.hidden) {
+        let links = u32::from(found.links);
+        // One of a directory that had too many to be counted stays one.
+        let is_right = match found.is_dir() && uncounted {
+            true => links == found.counted || links == 1,
+            false => links == found.counted,
+        };
+        if !is_right || found.counted > MAX_LINKS && links != 1 {
+            let inode = source.inode(found.number)?;
+            let reason = "another number of names stands for the inode";
+            return wrong(&inode, "i_links_count", found.links, reason);
+        }
+    }
+    Ok(())
+}

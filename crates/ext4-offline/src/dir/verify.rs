@@ -1,0 +1,56 @@
+//! Checking a directory in full, as far as its blocks tell.
+
+use super::{Entry, Format, ReadBlocks, Reader, leaf::Leaf};
+use crate::Result;
+
+/// Shows all entries to `visitor`, `.` and `..` first, with the blocks that they
+/// are in, and makes sure that the whole index is as it must be: whoever looks
+/// for a name will find it.
+///
+/// # Errors
+/// [`Error::Directory`](crate::Error::Directory), and what `visitor` answers.
+pub(crate) fn verify<B: ReadBlocks + ?Sized>(
+    format: &Format,
+    blocks: &B,
+    indexed: bool,
+    mut visitor: impl FnMut(u32, &Entry) -> Result<()>,
+) -> Result<()> {
+    let reader = Reader::new(format, blocks, indexed);
+    if !indexed {
+        for index in 0..blocks.count() {
+            let leaf = format.leaf(blocks, index)?;
+            if index == 0 {
+                check_dots(format, &leaf)?;
+            }
+            leaf.entries(format).try_for_each(|dirent| visitor(index, &Entry::of(&dirent)))?;
+        }
+        return Ok(());
+    }
+    let (root, leaves) = reader.tree()?;
+    for dirent in root.dots(format)? {
+        visitor(0, &Entry::of(&dirent))?;
+    }
+    for bounds in leaves {
+        let leaf = format.leaf(blocks, bounds.index)?;
+        for dirent in leaf.entries(format) {
+            if !format.casefold && !bounds.hold(reader.hash(&root, dirent.name)?) {
+                let reason = "it has a name that the index looks for elsewhere";
+                return format.wrong(bounds.index, reason);
+            }
+            visitor(bounds.index, &Entry::of(&dirent))?;
+        }
+    }
+    Ok(())
+}
+
+/// The first two records are `.` and `..`.
+fn check_dots(format: &Format, leaf: &Leaf) -> Result<()> {
+    let mut records = leaf.records(format);
+    let dot = records.next().filter(|dot| dot.is_used() && dot.is_dot());
+    let dotdot = records.next().filter(|dotdot| dotdot.is_used() && dotdot.is_dotdot());
+    match (dot, dotdot) {
+        // There would be room for another entry between them.
+        (Some(dot), Some(_)) if dot.rec_len < 24 => Ok(()),
+        _ => format.wrong(0, "it does not begin with the entries . and .."),
+    }
+}

@@ -1,0 +1,86 @@
+//! Checking attributes in full.
+
+use super::{Attribute, INSIDE_HEADER, MAGIC, Value, block, damaged, entries, large};
+use crate::{Result, checksum::crc32c, inode::Inode, source::Source};
+
+/// A value in an inode of its own, as an attribute names it.
+#[derive(Debug, Clone)]
+pub(crate) struct LargeValue {
+    /// The inode with the value.
+    pub number: u32,
+    size: u32,
+    /// The inode with the attribute.
+    owner: u32,
+    attribute: Attribute,
+}
+
+/// Checks the attributes behind an inode's fields, and tells which values are in
+/// other inodes.
+pub(crate) fn verify_inside(inode: &Inode) -> Result<Vec<LargeValue>> {
+    match inode.extra().split_first_chunk::<INSIDE_HEADER>() {
+        Some((magic, area)) if u32::from_le_bytes(*magic) == MAGIC => {
+            let found = entries::parse(inode.number(), area, 0)?;
+            entries::check_room(inode.number(), area, 0)?;
+            // No hash is as good as the right one.
+            verify(inode.number(), &found, &entries::hashes(area), |stored| stored == 0)
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// Checks a block of attributes. Tells how many inodes it says that it has, and
+/// which values are in other inodes.
+pub(crate) fn verify_block(
+    source: &dyn Source,
+    inode: u32,
+    block: u64,
+) -> Result<(u32, Vec<LargeValue>)> {
+    let loaded = block::AttributeBlock::load(source, inode, block)?;
+    let bytes = source.block(block)?;
+    let area = bytes.get(block::HEADER..).unwrap_or_default();
+    entries::check_room(inode, area, block::HEADER)?;
+    if loaded.attributes.iter().any(|attribute| attribute.index == 0) {
+        return damaged(inode, "a name has no prefix");
+    }
+    let values = verify(inode, &loaded.attributes, &entries::hashes(area), |_| false)?;
+    Ok((loaded.references, values))
+}
+
+fn verify(
+    inode: u32,
+    attributes: &[Attribute],
+    hashes: &[u32],
+    is_void: impl Fn(u32) -> bool,
+) -> Result<Vec<LargeValue>> {
+    let mut values = Vec::new();
+    for (attribute, &stored) in attributes.iter().zip(hashes) {
+        match attribute.value {
+            Value::Inode { number, size, .. } => {
+                let attribute = attribute.clone();
+                values.push(LargeValue { number, size, owner: inode, attribute });
+            }
+            Value::Bytes(_) if is_void(stored) || attribute.has_hash(stored) => {}
+            Value::Bytes(_) => return damaged(inode, "the hash of an attribute does not match"),
+        }
+    }
+    Ok(values)
+}
+
+/// Checks an inode that holds a value which so many attributes have.
+pub(crate) fn verify_large(source: &dyn Source, value: &LargeValue, users: u64) -> Result<()> {
+    let bytes = large::read(source, value.number, value.size)?;
+    let inode = source.inode(value.number)?;
+    if large::users(&inode) != users {
+        return damaged(value.number, "another number of attributes has the value in it");
+    }
+    let fs = source.fs();
+    let seed = fs.checksums.seed().unwrap_or_else(|| crc32c(!0, &fs.superblock.s_uuid()));
+    let hash = crc32c(seed, &bytes);
+    if hash != large::hash(&inode) {
+        return damaged(value.number, "the hash of the value in it does not match");
+    }
+    match value.attribute.has_value_hash(hash) {
+        true => Ok(()),
+        false => damaged(value.owner, "the hash of an attribute does not match"),
+    }
+}
