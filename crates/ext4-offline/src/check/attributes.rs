@@ -42,7 +42,7 @@ impl Shared {
 
     /// Makes sure that everything has as many users as it says.
     pub fn finish(self, source: &Stored<'_>, census: &Census) -> Result<()> {
-        for block in self.blocks.values().filter(|block| block.users != block.references) {
+        if let Some(block) = self.blocks.values().find(|block| block.users != block.references) {
             let reason = "their block says that it has another number of users";
             return Err(Error::Attributes { inode: block.inode, reason });
         }

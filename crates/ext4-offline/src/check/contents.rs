@@ -88,7 +88,12 @@ impl Inodes<'_> {
         let mapped: u64 = mapping.runs.iter().map(|run| run.length).sum();
         let end = mapping.runs.last().map_or(0, |run| run.end());
         let unwritten = mapping.runs.iter().any(|run| run.unwritten);
-        if size == 0 || size % block_size != 0 || blocks != end || mapped != end || unwritten {
+        if size == 0
+            || !size.is_multiple_of(block_size)
+            || blocks != end
+            || mapped != end
+            || unwritten
+        {
             return wrong(inode, "i_size", size, "the directory has not as many blocks");
         }
         Ok(())

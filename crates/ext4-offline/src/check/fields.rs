@@ -50,7 +50,9 @@ impl Inodes<'_> {
         let extra = inode.i_extra_isize();
         if geometry.inode_size > 128
             && extra != 0
-            && (u32::from(extra) > geometry.inode_size - 128 || extra < 4 || extra % 4 != 0)
+            && (u32::from(extra) > geometry.inode_size - 128
+                || extra < 4
+                || !extra.is_multiple_of(4))
         {
             return wrong(inode, "i_extra_isize", extra, "the inode is not as large");
         }

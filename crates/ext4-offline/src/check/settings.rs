@@ -98,6 +98,12 @@ fn check_features(fs: &Filesystem) -> Result<()> {
     for (wrong, reason) in incompat {
         require(!wrong, "s_feature_incompat", features.incompat, reason)?;
     }
+    require(
+        superblock.s_journal_inum() == 0 || superblock.s_journal_uuid() == [0; 16],
+        "s_journal_inum",
+        superblock.s_journal_inum(),
+        "the journal's UUID says that it is on another device",
+    )?;
     let reserved = superblock.s_reserved_gdt_blocks();
     require(
         reserved == 0 || features.resize_inode(),

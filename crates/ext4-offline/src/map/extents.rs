@@ -63,7 +63,8 @@ fn parse_node<'n>(
     let (entries, most, depth) =
         (usize::from(u16_at(node, 2)), usize::from(u16_at(node, 4)), u16_at(node, 6));
     let room = node.len().saturating_sub(ENTRY) / ENTRY;
-    if u16_at(node, 0) != MAGIC || entries > most || most > room {
+    // e2fsck knows of no node that leaves more than two places unused.
+    if u16_at(node, 0) != MAGIC || entries > most || most > room || most + 2 < room {
         return loader.wrong(block, "holds no extents");
     }
     if depth > MAX_DEPTH || at.is_some_and(|(_, wanted, _)| depth != wanted) {

@@ -1,6 +1,7 @@
 //! Filesystems made by mke2fs, and e2fsprogs to judge what became of them.
 #![allow(dead_code, missing_docs)]
 
+pub mod anatomy;
 pub mod journal;
 pub mod mount;
 

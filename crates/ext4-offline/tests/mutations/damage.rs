@@ -1,0 +1,57 @@
+//! Changing bytes where they matter.
+
+use crate::common::{
+    Random,
+    anatomy::{Anatomy, Piece},
+};
+
+/// Changes one to three pieces of metadata, mostly so that their checksums match.
+/// Tells what was done.
+pub fn damage(image: &mut [u8], anatomy: &Anatomy, random: &mut Random) -> String {
+    let mut classes: Vec<u32> = anatomy.pieces.iter().map(|piece| piece.kind.class()).collect();
+    classes.sort_unstable();
+    classes.dedup();
+    let mut done = String::new();
+    for _ in 0..*random.pick(&[1, 1, 1, 2, 3]) {
+        let class = *random.pick(&classes);
+        let pieces: Vec<&Piece> =
+            anatomy.pieces.iter().filter(|piece| piece.kind.class() == class).collect();
+        let piece = **random.pick(&pieces);
+        for _ in 0..*random.pick(&[1, 1, 2]) {
+            let limit = match random.below(3) {
+                0 => piece.length,
+                1 => piece.length.min(128),
+                _ => piece.length.min(48),
+            };
+            let at = piece.offset + random.below(limit as u64) as usize;
+            let before = image[at];
+            done += &format!("{:?} byte {:#x} {before:#x}", piece.kind, at - piece.offset);
+            change(image, at, anatomy, random);
+            done += &format!(" to {:#x}, ", image[at]);
+        }
+        if random.below(4) > 0 {
+            anatomy.reseal(image, &piece);
+            done += "resealed; ";
+        }
+    }
+    done
+}
+
+fn change(image: &mut [u8], at: usize, anatomy: &Anatomy, random: &mut Random) {
+    match random.below(8) {
+        0 => image[at] = 0,
+        1 => image[at] = 0xff,
+        2 | 3 => image[at] ^= 1 << random.below(8),
+        4 => image[at] = image[at].wrapping_add(1),
+        5 => image[at] = random.below(256) as u8,
+        // What may be the number of an inode or a block.
+        _ => {
+            let at = at & !3;
+            let limit = *random.pick(&[16, 100, anatomy.geometry.blocks]);
+            let number = (random.below(limit) as u32).to_le_bytes();
+            if let Some(place) = image.get_mut(at..at + 4) {
+                place.copy_from_slice(&number);
+            }
+        }
+    }
+}

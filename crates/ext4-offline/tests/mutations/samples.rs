@@ -1,0 +1,71 @@
+//! Filesystems of every kind, with everything in them that can be damaged.
+
+use std::sync::Arc;
+
+use block_io::WriteAt;
+use ext4_offline::{FileKind, Files, NewFile, ROOT_INODE};
+
+use crate::common::*;
+
+const KINDS: [(&str, u64); 12] = [
+    ("-t ext4 -O metadata_csum,64bit,metadata_csum_seed,orphan_file -b 1024 -g 2048 -N 512", 7),
+    ("-t ext4 -O ^metadata_csum,^64bit,uninit_bg -b 1024 -g 2048 -N 512", 7),
+    ("-t ext4 -O ^metadata_csum,^64bit,^uninit_bg -b 1024 -g 2048 -N 512", 7),
+    ("-t ext4 -O metadata_csum,^has_journal -b 1024 -g 2048 -N 512 -E packed_meta_blocks=1", 5),
+    ("-t ext4 -O meta_bg,^resize_inode,^has_journal -b 1024 -g 1024 -N 512", 5),
+    ("-t ext4 -O sparse_super2,^resize_inode,^flex_bg,^has_journal -b 1024 -g 2048 -N 512", 5),
+    ("-t ext4 -O inline_data,ea_inode,large_dir,^has_journal -b 1024 -I 256 -N 512", 5),
+    ("-t ext4 -O bigalloc,^has_journal -b 1024 -C 4096 -N 512", 6),
+    ("-t ext4 -O ^has_journal -b 4096 -N 512", 8),
+    ("-t ext3 -b 1024 -N 512", 7),
+    ("-t ext2 -b 1024 -N 512", 5),
+    ("-t ext2 -r 0 -b 1024 -N 512", 5),
+];
+
+/// An image of each kind.
+pub fn samples() -> Vec<(&'static str, Image)> {
+    KINDS
+        .into_iter()
+        .map(|(arguments, size)| {
+            let image = Image::make(arguments, size * MIB);
+            enrich(&image, arguments);
+            (arguments, image)
+        })
+        .collect()
+}
+
+/// A hashed directory, deep trees, attributes in every place, links.
+fn enrich(image: &Image, arguments: &str) {
+    let storage: Arc<dyn WriteAt> = Arc::new(image.open());
+    let mut files = Files::open(storage, NOW.into()).unwrap();
+    let dir = files.create(ROOT_INODE, b"many", NewFile::Directory, 0o755).unwrap();
+    for number in 0..50 {
+        let name = format!("{number:03}-{}", "long-name-".repeat(8));
+        files.create(dir, name.as_bytes(), NewFile::Symlink(b"short"), 0o777).unwrap();
+    }
+    let target = [b'x'; 200];
+    files.create(ROOT_INODE, b"long-link", NewFile::Symlink(&target), 0o777).unwrap();
+    let deep = files.create(ROOT_INODE, b"deep", NewFile::Regular, 0o644).unwrap();
+    for block in 0..12 {
+        files.write(deep, block * 50_000, b"a piece").unwrap();
+    }
+    files.link(deep, dir, b"another-name").unwrap();
+    if !arguments.contains("-r 0") {
+        for (entry, size) in files.entries(ROOT_INODE).unwrap().into_iter().zip([20, 300, 600, 3]) {
+            if files.stat(entry.inode).unwrap().kind != FileKind::Symlink {
+                files.set_xattr(entry.inode, "user.one", &vec![b'a'; size]).unwrap();
+                files.set_xattr(entry.inode, "security.two", b"second").unwrap();
+            }
+        }
+    }
+    files.finish().unwrap();
+    if arguments.contains("ea_inode") {
+        let value = image.dir.path().join("value");
+        std::fs::write(&value, [b'v'; 3000]).unwrap();
+        let request = format!("ea_set -f {} deep user.large", value.display());
+        output_of("debugfs", &["-w", "-R", &request, image.path()]);
+        // debugfs does not count the value's blocks.
+        run("e2fsck", &["-f", "-y", image.path()]);
+    }
+    assert_clean(&image.path, &[], arguments);
+}

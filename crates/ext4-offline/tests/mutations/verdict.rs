@@ -1,0 +1,91 @@
+//! What became of a damaged filesystem, with e2fsck as the judge.
+
+use std::{fs, path::Path, sync::Arc};
+
+use block_io::{Layer, ReadAt};
+use ext4_offline::Error;
+
+use crate::common::e2fsck_complaint;
+
+pub enum Verdict {
+    /// Refused, at which step and for what kind of reason.
+    Refused(String),
+    /// Accepted, and nothing is wrong with it.
+    Clean,
+    /// Accepted, and what is wrong with it was so before and does no harm.
+    Tolerated(&'static str),
+    /// Accepted, and something is wrong with it; or refused without a reason.
+    Wrong(String),
+}
+
+impl Verdict {
+    pub fn with(self, context: &str) -> Self {
+        match self {
+            Verdict::Wrong(how) => Verdict::Wrong(format!("{context}\n{how}")),
+            other => other,
+        }
+    }
+}
+
+/// Parts of what e2fsck says that is no damage, and why each is let pass.
+const TOLERATED: [(&str, &str); 5] = [
+    ("is in the future", TIME),
+    ("now = ", TIME),
+    ("Fix? no", ""),
+    ("Can't find external journal", "the journal is on another device"),
+    ("lost+found not found", "a directory that only e2fsck needs"),
+];
+/// Not known here, and of no consequence.
+const TIME: &str = "times are compared with the judge's clock";
+
+/// The result must be a refusal with a reason, or a clean filesystem.
+pub fn judge(
+    result: Result<Arc<Layer>, (&'static str, Error)>,
+    input: &[u8],
+    dir: &Path,
+) -> Verdict {
+    let layer = match result {
+        Ok(layer) => layer,
+        Err((step, error)) => return reason(step, &error),
+    };
+    let path = dir.join("image");
+    fs::write(&path, layer.read_vec(0, layer.size() as usize).unwrap()).unwrap();
+    let Some(after) = e2fsck_complaint(&path, &[]) else { return Verdict::Clean };
+    fs::write(&path, input).unwrap();
+    let before = e2fsck_complaint(&path, &[]).unwrap_or_default();
+    let mut why = "";
+    for line in lines(&after) {
+        let Some((_, reason)) = TOLERATED.iter().find(|(part, _)| line.contains(part)) else {
+            return Verdict::Wrong(format!("after:\n{after}\nbefore:\n{before}"));
+        };
+        why = reason;
+    }
+    Verdict::Tolerated(why)
+}
+
+/// What e2fsck says that is not of a clean run.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter(|line| {
+        !(line.is_empty()
+            || line.starts_with("e2fsck 1.")
+            || line.starts_with("Pass ")
+            || line.contains(" files (")
+            || line.contains("WARNING: Filesystem still has errors"))
+    })
+}
+
+/// The kind of an error, which must say where it is.
+fn reason(step: &str, error: &Error) -> Verdict {
+    let text = error.to_string();
+    let places = ["inode", "block", "superblock", "journal", "feature", "1080", "only", "orphan"];
+    let states = matches!(
+        error,
+        Error::MarkedErroneous { .. } | Error::NotClean { .. } | Error::TooManyGroups { .. }
+    );
+    if matches!(error, Error::Storage(_)) || !states && !places.iter().any(|p| text.contains(p)) {
+        return Verdict::Wrong(format!("{step}: says not where: {text}"));
+    }
+    let kind = format!("{error:?}");
+    let end = kind.find([' ', '(']).unwrap_or(kind.len());
+    Verdict::Refused(format!("{step}: {}", &kind[..end]))
+}
