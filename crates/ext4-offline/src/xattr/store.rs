@@ -15,7 +15,6 @@ use crate::{
 
 /// The feature `ext_attr`, without which no block can hold attributes.
 const EXT_ATTR: u32 = 0x8;
-/// The feature `ea_inode`.
 
 impl Attributes {
     /// Gives an attribute a value; it need not have been there.

@@ -83,7 +83,7 @@ fn damage_is_refused_or_comes_out_clean() {
             });
         }
     });
-    let peak = ALLOCATOR.peak_usage() as usize;
+    let peak = ALLOCATOR.peak_usage();
     let tally = tally.into_inner().unwrap();
     let refused: u64 = tally.refused.values().sum();
     eprintln!(
