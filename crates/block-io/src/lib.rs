@@ -9,9 +9,11 @@
 //! - [`Window`] shows a part of a storage, such as one partition,
 //! - [`Extents`] is a set of byte ranges, such as the used parts of a card,
 //! - [`FaultInjector`] breaks on purpose, for tests.
+//! - [`Cancel`] stops long work over any of them.
 //!
 //! Offsets and lengths are in bytes throughout.
 
+mod cancel;
 mod error;
 mod extents;
 mod fault;
@@ -21,6 +23,7 @@ mod memory;
 mod storage;
 mod window;
 
+pub use cancel::{Cancel, Cancelled};
 pub use error::{Error, Result};
 pub use extents::Extents;
 pub use fault::FaultInjector;

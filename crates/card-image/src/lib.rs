@@ -2,12 +2,12 @@
 //! size of the card, writes each node's files into it, and emits one image for
 //! every node.
 //!
-//! [`build`] does all of it. What it stands on is public where other tools need
+//! [`build`] does all of it; [`Prepared`] ends before the image files, for who
+//! writes cards instead. What it stands on is public where other tools need
 //! it: [`Base`] opens images, [`RootFs`] reads and edits their files.
 
 mod base;
 mod build;
-mod cancel;
 mod error;
 mod fat;
 mod find_root;
@@ -15,6 +15,7 @@ mod grown;
 mod layout;
 mod manifest;
 mod output;
+mod prepare;
 mod progress;
 mod publish;
 mod rootfs;
@@ -22,12 +23,13 @@ mod used;
 mod xz_number;
 
 pub use base::{Base, BaseError, BaseOptions};
+pub use block_io::{Cancel, Cancelled};
 pub use build::{BuildOptions, Built, build};
-pub use cancel::{Cancel, Cancelled};
 pub use error::{Blame, Error};
 pub use ext4_offline::FileKind;
 pub use find_root::{ChooseError, Evidence, Finding, FsKind};
 pub use manifest::{BaseRecord, ImageRecord, Manifest, RootRecord};
 pub use output::{Format, OutputError};
+pub use prepare::{Card, Cards, Prepared, Sources};
 pub use progress::{NoProgress, Progress, Stage};
 pub use rootfs::{FsError, FsResult, Metadata, RootFs};

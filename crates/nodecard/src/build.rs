@@ -5,35 +5,27 @@ use std::{
     path::Path,
 };
 
-use card_image::{BuildOptions, Built, Cancel};
-use cluster_keys::ClusterKeys;
+use card_image::{BuildOptions, Built};
 use cluster_profile::{Cluster, Node};
 
 use crate::{
     args::BuildArgs,
-    failure::{Failure, tell},
+    failure::Failure,
     progress::Shown,
+    setup::{cancel_on_interrupt, keys, mebibytes, sources},
 };
 
 pub fn run(args: &BuildArgs) -> Result<(), Failure> {
     let cluster = Cluster::load(&args.profile)?;
     let nodes = chosen_nodes(&cluster, &args.nodes)?;
-    let names: Vec<String> = cluster.nodes.iter().map(|node| node.name.clone()).collect();
-    let keys = ClusterKeys::open_or_create(&cluster.keys, &cluster.name, &names)?;
+    let keys = keys(&cluster)?;
     let options = BuildOptions {
+        sources: sources(&cluster, &keys, args.base.as_deref(), args.root)?,
         nodes,
-        keys: &keys,
-        base: args.base.as_deref().unwrap_or(&cluster.base.path),
-        // The profile's sum is that of the profile's base.
-        base_sha256: if args.base.is_none() { cluster.base.sha256 } else { None },
         card_size: args.card.unwrap_or(cluster.card).bytes(),
-        root: args.root.or(cluster.root),
         out: &args.out,
         format: args.format.into(),
         raw_sums: !args.no_sums,
-        time: source_date_epoch()?,
-        cache: None,
-        cluster: &cluster,
     };
     let built = card_image::build(&options, &Shown::default(), &cancel_on_interrupt())?;
     if args.json { report_json(&built) } else { report(&built, &args.out) }
@@ -52,36 +44,6 @@ fn chosen_nodes<'a>(cluster: &'a Cluster, chosen: &[String]) -> Result<Vec<&'a N
     }
     let is_chosen = |node: &&Node| chosen.is_empty() || chosen.contains(&node.name);
     Ok(cluster.nodes.iter().filter(is_chosen).collect())
-}
-
-/// The time that reproducible builds are told (reproducible-builds.org).
-fn source_date_epoch() -> Result<Option<u64>, Failure> {
-    let Some(value) = std::env::var_os("SOURCE_DATE_EPOCH") else { return Ok(None) };
-    // Filesystems count seconds in 32 bits where their inodes are small.
-    let time = value.to_str().and_then(|text| text.parse::<u32>().ok());
-    match time {
-        Some(time) => Ok(Some(time.into())),
-        None => Err(Failure::Usage(format!(
-            "SOURCE_DATE_EPOCH is {value:?}; it must be seconds since 1970, below 2^32"
-        ))),
-    }
-}
-
-/// Ctrl-C asks the work to stop and clean up, and so does a terminal that goes
-/// away; a second time stops at once.
-fn cancel_on_interrupt() -> Cancel {
-    let cancel = Cancel::new();
-    let asked = cancel.clone();
-    let handler = move || {
-        if asked.check().is_err() {
-            std::process::exit(130);
-        }
-        asked.cancel();
-    };
-    if let Err(error) = ctrlc::set_handler(handler) {
-        tell(format_args!("nodecard: Ctrl-C will stop at once, without cleaning up: {error}"));
-    }
-    cancel
 }
 
 fn report_json(built: &Built) -> Result<(), Failure> {
@@ -140,8 +102,4 @@ fn shell_word(path: &Path) -> String {
         true => path,
         false => format!("'{}'", path.replace('\'', r"'\''")),
     }
-}
-
-fn mebibytes(bytes: u64) -> String {
-    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }

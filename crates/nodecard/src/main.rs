@@ -9,6 +9,7 @@ mod build;
 mod check;
 mod failure;
 mod progress;
+mod setup;
 
 use std::process::ExitCode;
 

@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf};
 
 use super::Format;
-use crate::cancel::Cancelled;
+use block_io::Cancelled;
 
 /// A base image could not be opened.
 #[derive(Debug, thiserror::Error)]

@@ -22,7 +22,7 @@ use self::{
     sparse::SparseError,
 };
 pub use self::{error::BaseError, format::Format};
-use crate::{cancel::Cancel, progress::Progress};
+use crate::{Cancel, progress::Progress};
 
 /// How to open a base image.
 #[derive(Clone, Copy)]

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::{BaseError, format};
 use crate::{
-    cancel::Cancel,
+    Cancel,
     progress::{Progress, Running, Stage},
 };
 

@@ -27,7 +27,7 @@ use super::{
     xz,
 };
 use crate::{
-    cancel::Cancel,
+    Cancel,
     progress::{Progress, Running, Stage},
 };
 

@@ -12,18 +12,7 @@ use super::{
     pieces::{CardBytes, RangeSum},
     raw,
 };
-use crate::{cancel::Cancel, progress::Progress};
-
-/// One card to emit.
-#[derive(Debug)]
-pub(crate) struct Card {
-    /// The node's name.
-    pub name: String,
-    /// Its changes over what all cards share.
-    pub layer: Arc<Layer>,
-    /// What must be on the card, in bytes.
-    pub used: Extents,
-}
+use crate::{Cancel, prepare::Card, progress::Progress};
 
 /// Everything that images are made from.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::cancel::Cancelled;
+use block_io::Cancelled;
 
 /// Images could not be written. Nothing is left under a final name.
 #[derive(Debug, thiserror::Error)]

@@ -14,7 +14,7 @@ mod xz;
 
 pub(crate) use digest::{hex, sum};
 pub(crate) use directory::{Directory, MANIFEST, SUMS};
-pub(crate) use emit::{Card, Emitted, Job, emit};
+pub(crate) use emit::{Emitted, Job, emit};
 pub use error::OutputError;
 
 /// The form an image file is written in.

@@ -23,7 +23,7 @@ use super::{
     reflink,
 };
 use crate::{
-    cancel::{Cancel, Cancelled},
+    Cancel, Cancelled,
     progress::{Progress, Running, Stage},
 };
 

@@ -11,8 +11,8 @@ use std::{
 
 use super::cache_error;
 use crate::{
+    Cancel,
     base::BaseError,
-    cancel::Cancel,
     progress::{Progress, Running, Stage},
 };
 

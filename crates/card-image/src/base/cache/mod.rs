@@ -28,7 +28,7 @@ use super::{
     BaseError,
     source::{Identity, Source},
 };
-use crate::{cancel::Cancel, progress::Progress};
+use crate::{Cancel, progress::Progress};
 
 const PARTIAL: &str = "partial";
 const LOCK: &str = "lock";

@@ -22,7 +22,7 @@ use super::{
     sparse::{SparseError, write_sparse},
 };
 use crate::{
-    cancel::Cancel,
+    Cancel,
     progress::{Progress, Running, Stage},
 };
 
