@@ -1,0 +1,28 @@
+//! Writing cards: devices and what keeps a system disk safe from being taken for
+//! one, many cards from one reading, and reading back.
+//!
+//! - [`device`] finds out what a device is, refuses what is no card, and opens
+//!   the rest as a [`Medium`].
+//! - [`flash`] writes cards side by side and verifies them.
+//!
+//! The crate knows no filesystem. It takes, for each card, a storage, the
+//! [extents](block_io::Extents) in use, and a medium.
+
+mod buffer;
+mod course;
+mod error;
+mod feed;
+mod flash;
+mod medium;
+mod plan;
+mod progress;
+mod source;
+mod sums;
+mod team;
+
+pub use course::Written;
+pub use error::{CardError, Fault};
+pub use flash::{Job, Outcome, flash};
+pub use medium::{Medium, Presence};
+pub use progress::{NoProgress, Phase, Progress};
+pub use source::Card;

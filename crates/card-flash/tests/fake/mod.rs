@@ -1,0 +1,177 @@
+//! A card in memory that breaks in the ways cards do.
+
+use std::{
+    io,
+    ops::Range,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread::sleep,
+    time::Duration,
+};
+
+use card_flash::{Medium, Presence};
+use rustix::io::Errno;
+
+/// What was done to a card.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    Write(Range<u64>),
+    Read(Range<u64>),
+    Flush,
+}
+
+/// How a card breaks; not at all by default.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Flaws {
+    /// The number of the write that is answered by this error, counted from 0,
+    /// and all that follow.
+    pub write_error: Option<(usize, Errno)>,
+    /// The same for reads.
+    pub read_error: Option<(usize, Errno)>,
+    /// From this write on the reader is empty, and all is answered by EIO.
+    pub taken_out: Option<usize>,
+    /// From this write on there is another card.
+    pub swapped: Option<usize>,
+    /// The real size; what lies behind is written from the beginning again.
+    pub wraps: Option<u64>,
+    /// The real size; what lies behind cannot be written.
+    pub ends: Option<u64>,
+    /// A byte that never keeps its value.
+    pub rotten: Option<u64>,
+    /// A range where writes are lost.
+    pub deaf: Option<(u64, u64)>,
+    /// How long each write takes.
+    pub delay: Duration,
+}
+
+#[derive(Debug)]
+pub struct Fake {
+    size: u64,
+    flaws: Flaws,
+    bytes: Mutex<Vec<u8>>,
+    log: Mutex<Vec<Event>>,
+    writes: AtomicUsize,
+    reads: AtomicUsize,
+}
+
+impl Fake {
+    /// A card that claims to have `size` bytes, full of what was on it before.
+    pub fn new(size: u64, flaws: Flaws) -> Self {
+        let real = flaws.wraps.unwrap_or(size);
+        Fake {
+            size,
+            flaws,
+            bytes: Mutex::new(vec![0xbb; real as usize]),
+            log: Mutex::default(),
+            writes: AtomicUsize::new(0),
+            reads: AtomicUsize::new(0),
+        }
+    }
+
+    pub fn bytes(&self, range: Range<u64>) -> Vec<u8> {
+        self.bytes.lock().unwrap()[range.start as usize..range.end as usize].to_vec()
+    }
+
+    pub fn log(&self) -> Vec<Event> {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Whether the boot sector says that the card is not finished.
+    pub fn is_marked(&self) -> bool {
+        self.bytes(0..13) == b"nodecard: thi"
+    }
+
+    fn fails(&self, number: usize, error: Option<(usize, Errno)>) -> io::Result<()> {
+        if self.is_out() {
+            return Err(Errno::IO.into());
+        }
+        match error {
+            Some((first, errno)) if number >= first => Err(errno.into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn is_out(&self) -> bool {
+        self.flaws.taken_out.is_some_and(|first| self.writes.load(Ordering::SeqCst) > first)
+    }
+}
+
+fn range(offset: u64, length: usize) -> Range<u64> {
+    offset..offset + length as u64
+}
+
+impl Medium for Fake {
+    fn name(&self) -> String {
+        "/dev/fake".into()
+    }
+
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        assert_eq!(data.as_ptr() as usize % 4096, 0, "O_DIRECT would refuse this buffer");
+        assert_eq!(offset % 4096, 0, "O_DIRECT would refuse this offset");
+        assert!(offset + data.len() as u64 <= self.size, "beyond the end");
+        sleep(self.flaws.delay);
+        let number = self.writes.fetch_add(1, Ordering::SeqCst);
+        self.fails(number, self.flaws.write_error)?;
+        if self.flaws.ends.is_some_and(|end| offset + data.len() as u64 > end) {
+            return Err(Errno::NOSPC.into());
+        }
+        self.log.lock().unwrap().push(Event::Write(range(offset, data.len())));
+        let mut bytes = self.bytes.lock().unwrap();
+        let real = bytes.len() as u64;
+        for (place, &byte) in range(offset, data.len()).zip(data) {
+            if !self.flaws.deaf.is_some_and(|(from, to)| (from..to).contains(&place)) {
+                bytes[(place % real) as usize] = byte;
+            }
+        }
+        if let Some(rotten) = self.flaws.rotten
+            && range(offset, data.len()).contains(&rotten)
+        {
+            bytes[rotten as usize] ^= 0x10;
+        }
+        Ok(())
+    }
+
+    fn read_back(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        assert_eq!(buf.as_ptr() as usize % 4096, 0, "O_DIRECT would refuse this buffer");
+        let number = self.reads.fetch_add(1, Ordering::SeqCst);
+        self.fails(number, self.flaws.read_error)?;
+        self.log.lock().unwrap().push(Event::Read(range(offset, buf.len())));
+        let bytes = self.bytes.lock().unwrap();
+        let real = bytes.len() as u64;
+        for (place, byte) in range(offset, buf.len()).zip(buf) {
+            *byte = bytes[(place % real) as usize];
+        }
+        Ok(())
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.fails(0, None)?;
+        self.log.lock().unwrap().push(Event::Flush);
+        Ok(())
+    }
+
+    fn discard(&self) -> io::Result<()> {
+        Err(Errno::OPNOTSUPP.into())
+    }
+
+    fn reread_table(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn presence(&self) -> Presence {
+        let writes = self.writes.load(Ordering::SeqCst);
+        if self.is_out() {
+            Presence::Gone
+        } else if self.flaws.swapped.is_some_and(|first| writes > first) {
+            Presence::Other
+        } else {
+            Presence::Same
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! Cards that break: each is told by what it did, does not look finished, and
+//! leaves the others alone.
+
+mod fake;
+
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use block_io::{Cancel, Extents, FaultInjector, Layer, Memory, ReadAt, WriteAt};
+use card_flash::{Card, Fault, Job, Medium, NoProgress, Outcome, Phase, Progress, flash};
+use fake::{Event, Fake, Flaws};
+use rustix::io::Errno;
+
+const MIB: u64 = 1 << 20;
+const SIZE: u64 = 24 * MIB;
+
+/// A base of which no two blocks are the same.
+fn base() -> Arc<Memory> {
+    let block = |number: u64| {
+        let mut block = vec![number as u8 | 1; 4096];
+        block[..8].copy_from_slice(&number.to_le_bytes());
+        block
+    };
+    Arc::new(Memory::new((0..10 * MIB / 4096).flat_map(block).collect()))
+}
+
+/// A card of `SIZE` whose node differs from the base in a few blocks.
+fn card(base: &Arc<Memory>, number: u8) -> Card {
+    card_using(base, number, [0..5 * MIB + 700, 6 * MIB..9 * MIB, 16 * MIB..16 * MIB + 8192])
+}
+
+fn card_using<const N: usize>(
+    base: &Arc<Memory>,
+    number: u8,
+    used: [std::ops::Range<u64>; N],
+) -> Card {
+    let layer = Layer::new(base.clone(), SIZE);
+    for (place, offset) in [MIB / 2, 3 * MIB + 5000, 16 * MIB].into_iter().enumerate() {
+        layer.write_at(offset, &[number ^ 0x55 ^ place as u8; 6000]).unwrap();
+    }
+    let mut own = layer.changed();
+    own.insert(base.size()..SIZE);
+    Card {
+        node: format!("node{number}"),
+        layer: Arc::new(layer),
+        used: used.into_iter().collect::<Extents>(),
+        own,
+    }
+}
+
+/// Flashes one node to each medium.
+fn run(media: &[Fake]) -> Vec<Outcome> {
+    let base = base();
+    let cards = (1..).map(|number| card(&base, number)).zip(media);
+    let cards = cards.map(|(card, fake)| (card, fake as &dyn Medium)).collect();
+    let job = Job { shared: base, cards, discard: false };
+    flash(&job, &NoProgress, &Cancel::new())
+}
+
+/// A card with one flaw beside a good one, which must come out right. Answers
+/// what became of the first.
+#[track_caller]
+fn broken(flaws: Flaws) -> (Fake, Fault) {
+    let media = [Fake::new(SIZE, flaws), Fake::new(SIZE, Flaws::default())];
+    let mut outcomes = run(&media);
+    outcomes.pop().unwrap().expect("the card beside it is unharmed");
+    assert_right(&card(&base(), 2), &media[1]);
+    let error = outcomes.pop().unwrap().expect_err("the broken card is noticed");
+    let text = error.to_string();
+    assert!(text.starts_with("node1 on /dev/fake: "), "{text}");
+    let [broken, _] = media;
+    (broken, error.fault)
+}
+
+/// All that is used is on the card, and nothing that a base left elsewhere.
+#[track_caller]
+fn assert_right(card: &Card, fake: &Fake) {
+    for range in card.used.iter() {
+        let expected = card.layer.read_vec(range.start, (range.end - range.start) as usize);
+        assert!(fake.bytes(range.clone()) == expected.unwrap(), "{range:?}");
+    }
+    let untouched = |byte: &u8| [0xbb, 0].contains(byte);
+    for range in card.used.gaps(0..SIZE) {
+        assert!(fake.bytes(range.clone()).iter().all(untouched), "{range:?}");
+    }
+}
+
+#[test]
+fn writes_the_head_last_and_after_verifying_all_else() {
+    let media = [Fake::new(SIZE, Flaws::default())];
+    let written = run(&media).pop().unwrap().unwrap();
+    assert_right(&card(&base(), 1), &media[0]);
+    let log = media[0].log();
+    // First the marker takes the place of what made the card look finished.
+    assert_eq!(log[..2], [Event::Write(0..MIB), Event::Flush]);
+    let is_head = |event: &&Event| matches!(event, Event::Write(range) if range.start < MIB);
+    assert_eq!(log.iter().filter(is_head).count(), 3);
+    assert_eq!(
+        log[log.len() - 5..],
+        [
+            Event::Write(4096..MIB),
+            Event::Flush,
+            Event::Write(0..4096),
+            Event::Flush,
+            Event::Read(0..MIB)
+        ]
+    );
+    // In between: all writes, a flush, all reads, of the same ranges.
+    let middle = &log[2..log.len() - 5];
+    let flush = middle.iter().position(|event| *event == Event::Flush).unwrap();
+    let ranges = |events: &[Event], reads: bool| {
+        let mut ranges: Vec<_> = events
+            .iter()
+            .map(|event| match event {
+                Event::Read(range) if reads => range.clone(),
+                Event::Write(range) if !reads => range.clone(),
+                other => panic!("{other:?} at the wrong time"),
+            })
+            .map(|range| (range.start, range.end))
+            .collect();
+        ranges.sort();
+        ranges
+    };
+    let wrote = ranges(&middle[..flush], false);
+    let mut read = ranges(&middle[flush + 1..], true);
+    assert_eq!(read.remove(0), (0, MIB), "the marker is looked at too");
+    assert_eq!(wrote, read);
+    let bytes: u64 = wrote.iter().map(|(start, end)| end - start).sum();
+    assert_eq!(written.bytes, bytes + MIB);
+}
+
+#[test]
+fn a_write_fails() {
+    for number in [0, 1, 5, 9] {
+        let (fake, fault) =
+            broken(Flaws { write_error: Some((number, Errno::IO)), ..Flaws::default() });
+        assert!(matches!(fault, Fault::Write { .. }), "{fault}");
+        assert!(number == 0 || fake.is_marked());
+    }
+}
+
+#[test]
+fn a_read_fails() {
+    for number in [0, 1, 6] {
+        let (fake, fault) =
+            broken(Flaws { read_error: Some((number, Errno::IO)), ..Flaws::default() });
+        assert!(matches!(fault, Fault::ReadBack { .. }), "{fault}");
+        assert!(fake.is_marked());
+    }
+}
+
+#[test]
+fn a_card_is_taken_out() {
+    let (fake, fault) = broken(Flaws { taken_out: Some(4), ..Flaws::default() });
+    assert!(matches!(fault, Fault::Gone { .. }), "{fault}");
+    assert!(fake.is_marked());
+    let (fake, fault) = broken(Flaws { write_error: Some((4, Errno::NODEV)), ..Flaws::default() });
+    assert!(matches!(fault, Fault::Gone { .. }), "{fault}");
+    assert!(fake.is_marked());
+}
+
+#[test]
+fn a_card_is_swapped_meanwhile() {
+    let (fake, fault) = broken(Flaws { swapped: Some(4), ..Flaws::default() });
+    assert!(matches!(fault, Fault::Swapped), "{fault}");
+    assert!(fake.is_marked());
+}
+
+#[test]
+fn a_card_is_write_protected() {
+    for errno in [Errno::PERM, Errno::ACCESS, Errno::ROFS] {
+        let (_, fault) = broken(Flaws { write_error: Some((0, errno)), ..Flaws::default() });
+        assert!(matches!(fault, Fault::WriteProtected), "{fault}");
+    }
+}
+
+#[test]
+fn a_card_ends_early() {
+    let (fake, fault) = broken(Flaws { ends: Some(8 * MIB), ..Flaws::default() });
+    assert!(matches!(fault, Fault::Short { offset, size: SIZE } if offset >= 7 * MIB), "{fault}");
+    assert!(fake.is_marked());
+}
+
+#[test]
+fn a_card_wraps() {
+    // 16 MiB and 4 MiB are one place; which was written last is left to chance,
+    // as several writes are in flight.
+    let (fake, fault) = broken(Flaws { wraps: Some(12 * MIB), ..Flaws::default() });
+    let Fault::Wraps { offset, holds, real } = fault else { panic!("{fault}") };
+    assert_eq!((offset.min(holds), offset.max(holds)), (4 * MIB, 16 * MIB));
+    assert_eq!(real, 12 * MIB);
+    assert!(fault.to_string().contains("counterfeit"), "{fault}");
+    assert!(fake.is_marked());
+}
+
+/// What wraps hits nothing but the head, which is written last and would be
+/// right again.
+#[test]
+fn a_card_wraps_into_the_head() {
+    let base = base();
+    let fake = Fake::new(SIZE, Flaws { wraps: Some(16 * MIB), ..Flaws::default() });
+    let card = card_using(&base, 1, [0..MIB, 16 * MIB..16 * MIB + 8192]);
+    let cards = vec![(card, &fake as &dyn Medium)];
+    let job = Job { shared: base, cards, discard: false };
+    let error = flash(&job, &NoProgress, &Cancel::new()).pop().unwrap().unwrap_err();
+    assert!(
+        matches!(error.fault, Fault::Wraps { offset: 0..=4096, real, .. } if real == 16 * MIB),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_bit_rots() {
+    for place in [MIB + 5, 7 * MIB + 4097, 16 * MIB + 8191] {
+        let (fake, fault) = broken(Flaws { rotten: Some(place), ..Flaws::default() });
+        let block = place / 4096 * 4096;
+        assert!(matches!(fault, Fault::Differs { offset, .. } if offset == block), "{fault}");
+        assert!(fake.is_marked());
+    }
+}
+
+/// The head is read back too; should it be wrong, the marker is put back.
+#[test]
+fn the_head_rots() {
+    let media = [Fake::new(SIZE, Flaws { deaf: Some((4096, 8192)), ..Flaws::default() })];
+    let error = run(&media).pop().unwrap().unwrap_err();
+    assert!(matches!(error.fault, Fault::Differs { offset: 4096, .. }), "{error}");
+    assert!(media[0].is_marked());
+}
+
+#[test]
+fn writes_are_lost() {
+    let (_, fault) = broken(Flaws { deaf: Some((7 * MIB, 8 * MIB)), ..Flaws::default() });
+    assert!(matches!(fault, Fault::Differs { offset, .. } if offset == 7 * MIB), "{fault}");
+}
+
+/// When each card ended.
+#[derive(Default)]
+struct Ends(Mutex<Vec<(usize, Instant)>>);
+
+impl Progress for Ends {
+    fn begin(&self, _: usize, _: Phase, _: u64) {}
+    fn advance(&self, _: usize, _: u64) {}
+    fn end(&self, card: usize, _: &Outcome) {
+        self.0.lock().unwrap().push((card, Instant::now()));
+    }
+}
+
+#[test]
+fn a_slow_card_slows_nobody_and_four_take_the_time_of_one() {
+    let base = base();
+    let slow = Flaws { delay: Duration::from_millis(150), ..Flaws::default() };
+    let timed = |media: &[Fake]| {
+        let cards = (1..).map(|number| card(&base, number)).zip(media);
+        let cards = cards.map(|(card, fake)| (card, fake as &dyn Medium)).collect();
+        let job = Job { shared: base.clone(), cards, discard: false };
+        let (ends, start) = (Ends::default(), Instant::now());
+        for outcome in flash(&job, &ends, &Cancel::new()) {
+            outcome.unwrap();
+        }
+        let ends = ends.0.into_inner().unwrap();
+        ends.iter().map(|(card, end)| (*card, *end - start)).collect::<Vec<_>>()
+    };
+    let fast = || Fake::new(SIZE, Flaws::default());
+    let one = timed(&[Fake::new(SIZE, slow)])[0].1;
+    let four = timed(&[(); 4].map(|()| Fake::new(SIZE, slow)));
+    let last = four.iter().map(|(_, end)| *end).max().unwrap();
+    assert!(last < one * 2, "four slow cards took {last:?}, one {one:?}");
+    let mixed = timed(&[Fake::new(SIZE, slow), fast(), fast()]);
+    assert_eq!(mixed[2].0, 0, "the slow card ends last");
+    assert!(mixed[1].1 < one / 2, "{:?} of the fast cards, {one:?} of the slow one", mixed[1].1);
+}
+
+/// Cancels while the first card is being written.
+struct Interrupt(Cancel);
+
+impl Progress for Interrupt {
+    fn begin(&self, _: usize, _: Phase, _: u64) {}
+    fn advance(&self, _: usize, _: u64) {
+        self.0.cancel();
+    }
+    fn end(&self, _: usize, _: &Outcome) {}
+}
+
+#[test]
+fn an_interrupted_card_does_not_look_finished() {
+    let base = base();
+    let fakes = [Fake::new(SIZE, Flaws::default()), Fake::new(SIZE, Flaws::default())];
+    let cards = (1..).map(|number| card(&base, number)).zip(&fakes);
+    let cards = cards.map(|(card, fake)| (card, fake as &dyn Medium)).collect();
+    let job = Job { shared: base, cards, discard: false };
+    let cancel = Cancel::new();
+    for outcome in flash(&job, &Interrupt(cancel.clone()), &cancel) {
+        assert!(outcome.unwrap_err().fault.is_cancelled());
+    }
+    assert!(fakes.iter().all(Fake::is_marked));
+}
+
+#[test]
+fn a_base_that_cannot_be_read() {
+    let base = base();
+    let failing = Arc::new(FaultInjector::new(base.clone(), 3, u64::MAX));
+    let mut card = card(&base, 1);
+    card.layer = Arc::new(Layer::new(failing.clone(), SIZE));
+    let fake = Fake::new(SIZE, Flaws::default());
+    let job = Job { shared: failing, cards: vec![(card, &fake as &dyn Medium)], discard: true };
+    let error = flash(&job, &NoProgress, &Cancel::new()).pop().unwrap().unwrap_err();
+    assert!(matches!(error.fault, Fault::Source(_)), "{error}");
+    assert!(fake.is_marked());
+}
