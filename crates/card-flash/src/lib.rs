@@ -10,6 +10,7 @@
 
 mod buffer;
 mod course;
+pub mod device;
 mod error;
 mod feed;
 mod flash;

@@ -1,0 +1,21 @@
+//! Devices: what they are, which of them may be written, and opening those.
+//!
+//! Nothing here picks a device. The user names one; [`Target::inspect`] refuses
+//! what is no card, and says what is on the rest; [`Target::open`] makes sure
+//! that it is still the same.
+
+mod contents;
+mod ioctl;
+mod mounts;
+mod opened;
+mod refusal;
+mod system;
+mod target;
+mod watch;
+
+pub use contents::Contents;
+pub use opened::Opened;
+pub use refusal::{Limits, Refusal};
+pub use system::{Device, Kind, System};
+pub use target::{Identity, Target, TargetError};
+pub use watch::wait_for_swap;

@@ -1,0 +1,100 @@
+//! What of the system's devices is mounted, or used as swap.
+
+use std::path::{Path, PathBuf};
+
+/// A mounted filesystem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Mount {
+    /// Major and minor number of the device. Some filesystems (btrfs) have a
+    /// made-up one.
+    pub number: (u32, u32),
+    /// The device, or whatever else the filesystem was mounted from.
+    pub source: PathBuf,
+    /// Where it is mounted.
+    pub point: PathBuf,
+}
+
+/// Reads the lines of `/proc/self/mountinfo`; see proc_pid_mountinfo(5).
+pub(super) fn mounts(mountinfo: &str) -> Vec<Mount> {
+    let mount = |line: &str| {
+        let (front, back) = line.split_once(" - ")?;
+        let mut fields = front.split(' ').skip(2);
+        let number = number(fields.next()?)?;
+        let point = unescape(fields.nth(1)?);
+        Some(Mount { number, source: unescape(back.split(' ').nth(1)?), point })
+    };
+    mountinfo.lines().filter_map(mount).collect()
+}
+
+/// The devices and files in `/proc/swaps`.
+pub(super) fn swaps(text: &str) -> Vec<PathBuf> {
+    text.lines().skip(1).filter_map(|line| line.split_whitespace().next()).map(unescape).collect()
+}
+
+/// A device number as sysfs and mountinfo write it, such as `8:16`.
+pub(super) fn number(text: &str) -> Option<(u32, u32)> {
+    let (major, minor) = text.trim().split_once(':')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+/// Undoes the kernel's `\040` for a space, and the like.
+fn unescape(text: &str) -> PathBuf {
+    use std::os::unix::ffi::OsStringExt as _;
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let octal = |digits: &[u8]| {
+            digits.iter().try_fold(0u8, |value, digit| match digit {
+                b'0'..=b'7' => value.checked_mul(8)?.checked_add(digit - b'0'),
+                _ => None,
+            })
+        };
+        match (first, tail.get(..3).and_then(octal)) {
+            (b'\\', Some(byte)) => {
+                bytes.push(byte);
+                rest = &tail[3..];
+            }
+            _ => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    Path::new(&std::ffi::OsString::from_vec(bytes)).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_mountinfo() {
+        let text = "\
+22 27 0:20 / /proc rw,relatime - proc proc rw\n\
+27 1 254:0 / / rw,relatime shared:1 master:2 - ext4 /dev/vda rw,discard\n\
+30 27 8:17 / /media/My\\040Card\\134x rw - vfat /dev/sdb1 rw\n\
+31 27 0:44 /@ /data rw - btrfs /dev/sdc2 rw\n\
+garbage\n";
+        let mounts = mounts(text);
+        let brief: Vec<_> = mounts
+            .iter()
+            .map(|m| (m.number, m.source.to_str().unwrap(), m.point.to_str().unwrap()))
+            .collect();
+        assert_eq!(
+            brief,
+            [
+                ((0, 20), "proc", "/proc"),
+                ((254, 0), "/dev/vda", "/"),
+                ((8, 17), "/dev/sdb1", "/media/My Card\\x"),
+                ((0, 44), "/dev/sdc2", "/data"),
+            ]
+        );
+    }
+
+    #[test]
+    fn reads_swaps() {
+        let text = "Filename\tType\tSize\tUsed\tPriority\n\
+                    /dev/sdb2      partition\t1\t0\t-2\n/swap\\040file file\t1\t0\t-3\n";
+        assert_eq!(swaps(text), [Path::new("/dev/sdb2"), Path::new("/swap file")]);
+    }
+}

@@ -1,0 +1,123 @@
+//! A device or file that is open for writing.
+
+use std::{
+    fs::File,
+    io,
+    num::NonZeroU64,
+    os::unix::fs::{FileExt as _, FileTypeExt as _},
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use rustix::{
+    fs::{Advice, FallocateFlags, OFlags},
+    io::Errno,
+};
+
+use super::{ioctl, system::System, target::Identity};
+use crate::{Medium, Presence};
+
+/// A device or file that is open for writing, and for nobody else.
+#[derive(Debug)]
+pub struct Opened {
+    file: File,
+    path: PathBuf,
+    identity: Identity,
+    system: System,
+    /// Whether reads and writes go past the page cache.
+    direct: AtomicBool,
+}
+
+impl Opened {
+    pub(super) fn new(
+        file: File,
+        path: PathBuf,
+        identity: Identity,
+        system: System,
+        direct: bool,
+    ) -> Self {
+        Opened { file, path, identity, system, direct: AtomicBool::new(direct) }
+    }
+
+    /// The path as the user gave it.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn is_device(&self) -> io::Result<bool> {
+        Ok(self.file.metadata()?.file_type().is_block_device())
+    }
+
+    /// Does it, and once more through the page cache if O_DIRECT turns out not
+    /// to take it: some filesystems say so only here, and the end of a card may
+    /// be no multiple of a disk's sectors.
+    fn direct_or_not(&self, mut operation: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+        let was_direct = self.direct.load(Ordering::Relaxed);
+        match operation() {
+            Err(error)
+                if was_direct && error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) =>
+            {
+                self.direct.store(false, Ordering::Relaxed);
+                rustix::fs::fcntl_setfl(&self.file, OFlags::empty())?;
+                operation()
+            }
+            other => other,
+        }
+    }
+}
+
+impl Medium for Opened {
+    fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn size(&self) -> u64 {
+        self.identity.size
+    }
+
+    fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.direct_or_not(|| self.file.write_all_at(data, offset))
+    }
+
+    fn read_back(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        let length = NonZeroU64::new(buf.len() as u64);
+        self.direct_or_not(|| {
+            if !self.direct.load(Ordering::Relaxed) {
+                // What was flushed before is clean, and gone from the cache now.
+                rustix::fs::fadvise(&self.file, offset, length, Advice::DontNeed)?;
+            }
+            self.file.read_exact_at(buf, offset)
+        })
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.file.sync_all()
+    }
+
+    fn discard(&self) -> io::Result<()> {
+        if self.is_device()? {
+            return ioctl::discard(&self.file, self.identity.size);
+        }
+        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        Ok(rustix::fs::fallocate(&self.file, flags, 0, self.identity.size)?)
+    }
+
+    fn reread_table(&self) -> io::Result<()> {
+        if !self.is_device()? {
+            return Ok(());
+        }
+        match ioctl::reread_partition_table(&self.file) {
+            // A device on which the kernel looks for no partitions.
+            Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => Ok(()),
+            other => other,
+        }
+    }
+
+    fn presence(&self) -> Presence {
+        match Identity::of(&self.system, &self.path) {
+            None => Presence::Gone,
+            Some(now) if now == self.identity => Presence::Same,
+            Some(_) => Presence::Other,
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! The block devices of this machine, as sysfs and procfs tell of them.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use super::mounts::{Mount, mounts, number, swaps};
+
+/// Where this machine's kernel tells about its devices.
+#[derive(Debug, Clone)]
+pub struct System {
+    root: PathBuf,
+}
+
+/// A block device that is no partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Device {
+    /// The kernel's name, such as `sdb`.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+    /// The size in bytes; 0 without a medium.
+    pub size: u64,
+    /// Whether its medium can be taken out. Many readers in laptops say no.
+    pub removable: bool,
+    /// Whether it cannot be written.
+    pub read_only: bool,
+    /// Who made it and what they call it, where that is known. With a USB
+    /// reader, this is the reader.
+    pub model: Option<String>,
+    /// The serial number of the card, or else of its reader.
+    pub serial: Option<String>,
+    /// Counts up whenever a medium is put in; unknown to kernels before 5.15.
+    pub diskseq: Option<u64>,
+    /// The file behind a loop device.
+    pub backing_file: Option<PathBuf>,
+    /// What of it is mounted: the device or partition, and where.
+    pub mounted: Vec<(String, PathBuf)>,
+    /// Which of the device and its partitions are swap space in use.
+    pub swap: Vec<String>,
+    /// Devices made of it, such as those of LVM, RAID or dm-crypt.
+    pub holders: Vec<String>,
+    /// The mount point of the running system that is on it.
+    pub system: Option<PathBuf>,
+    /// Major and minor number.
+    pub(super) number: (u32, u32),
+    /// Numbers and names of its partitions.
+    pub(super) partitions: Vec<((u32, u32), String)>,
+}
+
+/// What a block device is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// Attached by USB: a card reader, a stick or a disk.
+    Usb,
+    /// An SD card in a built-in slot.
+    Sd,
+    /// A soldered or plugged eMMC.
+    Emmc,
+    /// A boot partition or the like of an eMMC.
+    EmmcBoot,
+    /// A loop device.
+    Loop,
+    /// A disk in memory.
+    Ram,
+    /// Made of other devices: LVM, RAID, dm-crypt.
+    Mapped,
+    /// A drive for CDs.
+    Optical,
+    /// A disk somewhere in a network.
+    Network,
+    /// Any other disk.
+    Disk,
+}
+
+/// What belongs to the running system.
+const SYSTEM_MOUNTS: [&str; 7] =
+    ["/", "/boot", "/boot/efi", "/boot/firmware", "/usr", "/var", "/home"];
+
+impl System {
+    /// This machine.
+    pub fn this() -> Self {
+        Self::at(Path::new("/"))
+    }
+
+    /// A machine whose `sys` and `proc` are in this directory: for tests.
+    pub fn at(root: &Path) -> Self {
+        System { root: root.to_owned() }
+    }
+
+    /// All block devices, in the order of their names.
+    ///
+    /// # Errors
+    /// That of reading `/sys/block`, or `/proc/self/mountinfo`, without which
+    /// no device is safe.
+    pub fn devices(&self) -> io::Result<Vec<Device>> {
+        let mounts = mounts(&fs::read_to_string(self.root.join("proc/self/mountinfo"))?);
+        // There is no such file on a kernel without swap.
+        let swaps = swaps(&fs::read_to_string(self.root.join("proc/swaps")).unwrap_or_default());
+        let mut devices = Vec::new();
+        for entry in fs::read_dir(self.root.join("sys/block"))? {
+            devices.extend(self.device(&entry?.path(), &mounts, &swaps));
+        }
+        for mount in mounts.iter().filter(|mount| is_system(mount)) {
+            for name in self.below(&devices, mount) {
+                let device = devices.iter_mut().find(|device| device.name == name);
+                if let Some(device) = device {
+                    device.system.get_or_insert(mount.point.clone());
+                }
+            }
+        }
+        devices.sort_by_key(|device| natural(&device.name));
+        Ok(devices)
+    }
+
+    /// The device with this number, or the one that has a partition with it.
+    ///
+    /// # Errors
+    /// As [`devices`](Self::devices).
+    pub(super) fn find(&self, number: (u32, u32)) -> io::Result<Option<Device>> {
+        let has = |device: &Device| device.number == number || device.has_partition(number);
+        Ok(self.devices()?.into_iter().find(has))
+    }
+
+    fn device(&self, link: &Path, mounts: &[Mount], swaps: &[PathBuf]) -> Option<Device> {
+        // Links lead through the buses that the device hangs on.
+        let dir = fs::canonicalize(link).ok()?;
+        let name = link.file_name()?.to_str()?.replace('!', "/");
+        let number = number(&text(&dir, "dev")?)?;
+        let flag = |file| text(&dir, file).is_some_and(|text| text != "0");
+        let mut partitions = Vec::new();
+        let mut holders = list(&dir.join("holders"));
+        for part in list(&dir) {
+            let part_dir = dir.join(&part);
+            if let (true, Some(number)) =
+                (part_dir.join("partition").exists(), device_number(&part_dir))
+            {
+                holders.extend(list(&part_dir.join("holders")));
+                partitions.push((number, part));
+            }
+        }
+        let kind = Kind::of(&name, &dir);
+        let (model, serial) = names(&dir);
+        let mut device = Device {
+            kind,
+            size: text(&dir, "size")?.parse::<u64>().ok()?.saturating_mul(512),
+            removable: flag("removable"),
+            read_only: flag("ro"),
+            model,
+            serial,
+            diskseq: text(&dir, "diskseq").and_then(|text| text.parse().ok()),
+            backing_file: text(&dir, "loop/backing_file").map(PathBuf::from),
+            mounted: Vec::new(),
+            swap: Vec::new(),
+            holders,
+            system: None,
+            name,
+            number,
+            partitions,
+        };
+        for mount in mounts {
+            if let Some(name) = device.mounted_part(mount) {
+                device.mounted.push((name.to_owned(), mount.point.clone()));
+            }
+        }
+        let swap = swaps.iter().filter_map(|path| device.part_at(path)).map(str::to_owned);
+        device.swap = swap.collect();
+        Some(device)
+    }
+
+    /// The names of all devices that a mounted filesystem lies on, through any
+    /// layers of LVM, RAID or dm-crypt.
+    fn below(&self, devices: &[Device], mount: &Mount) -> Vec<String> {
+        let on = devices.iter().filter(|device| device.mounted_part(mount).is_some());
+        let mut names: Vec<String> = on.map(|device| device.name.clone()).collect();
+        let mut next = 0;
+        while let Some(name) = names.get(next) {
+            let slaves = list(&self.root.join("sys/block").join(name).join("slaves"));
+            for slave in slaves {
+                let whole = devices.iter().find(|device| {
+                    device.name == slave || device.partitions.iter().any(|(_, part)| *part == slave)
+                });
+                let name = whole.map(|device| device.name.clone());
+                names.extend(name.filter(|name| !names.contains(name)));
+            }
+            next += 1;
+        }
+        names
+    }
+}
+
+impl Device {
+    /// Its path, such as `/dev/sdb`.
+    pub fn path(&self) -> PathBuf {
+        Path::new("/dev").join(&self.name)
+    }
+
+    pub(super) fn has_partition(&self, number: (u32, u32)) -> bool {
+        self.partitions.iter().any(|(other, _)| *other == number)
+    }
+
+    /// The name of the device or the partition of it that is mounted there.
+    fn mounted_part(&self, mount: &Mount) -> Option<&str> {
+        let part = self.partitions.iter().find(|(number, _)| *number == mount.number);
+        match part {
+            _ if self.number == mount.number => Some(&self.name),
+            Some((_, name)) => Some(name),
+            None => self.part_at(&mount.source),
+        }
+    }
+
+    /// The name of the device or the partition of it that has this path.
+    fn part_at(&self, path: &Path) -> Option<&str> {
+        let name = path.strip_prefix("/dev").ok()?.to_str()?;
+        let names = self.partitions.iter().map(|(_, name)| name).chain([&self.name]);
+        names.map(String::as_str).find(|own| *own == name)
+    }
+}
+
+impl Kind {
+    fn of(name: &str, dir: &Path) -> Kind {
+        let digit_after = |prefix: &str| {
+            name.strip_prefix(prefix)
+                .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+        };
+        let on_usb = || {
+            dir.components().any(|component| {
+                let bus = component.as_os_str().to_str().and_then(|name| name.strip_prefix("usb"));
+                bus.is_some_and(|bus| !bus.is_empty() && bus.bytes().all(|c| c.is_ascii_digit()))
+            })
+        };
+        match name {
+            _ if digit_after("loop") => Kind::Loop,
+            _ if digit_after("ram") || digit_after("zram") => Kind::Ram,
+            _ if digit_after("dm-") || digit_after("md") || digit_after("bcache") => Kind::Mapped,
+            _ if digit_after("sr") => Kind::Optical,
+            _ if digit_after("nbd") || digit_after("rbd") || digit_after("drbd") => Kind::Network,
+            _ if digit_after("mmcblk") => match text(dir, "device/type").as_deref() {
+                _ if name.contains("boot") || name.contains("rpmb") => Kind::EmmcBoot,
+                Some("SD") => Kind::Sd,
+                _ => Kind::Emmc,
+            },
+            _ if on_usb() => Kind::Usb,
+            _ => Kind::Disk,
+        }
+    }
+}
+
+/// Model and serial number of a device.
+fn names(dir: &Path) -> (Option<String>, Option<String>) {
+    let scsi = [text(dir, "device/vendor"), text(dir, "device/model")];
+    let join = |words: [Option<String>; 2]| {
+        let words: Vec<String> = words.into_iter().flatten().collect();
+        (!words.is_empty()).then(|| words.join(" "))
+    };
+    // An SD card has a name; a virtual disk's vendor is a number that tells nothing.
+    let named = text(dir, "device/name").filter(|_| dir.join("device/cid").exists());
+    let scsi = join(scsi).filter(|name| !name.starts_with("0x"));
+    let serial = text(dir, "device/serial").or_else(|| text(dir, "serial"));
+    // A USB device's own names are in the directory that has its ids.
+    let usb = dir.ancestors().find(|dir| dir.join("idVendor").exists());
+    let usb_model = usb.and_then(|usb| join([text(usb, "manufacturer"), text(usb, "product")]));
+    let usb_serial = usb.and_then(|usb| text(usb, "serial"));
+    (named.or(scsi).or(usb_model), serial.or(usb_serial))
+}
+
+fn is_system(mount: &Mount) -> bool {
+    SYSTEM_MOUNTS.iter().any(|point| mount.point == Path::new(point))
+}
+
+fn device_number(dir: &Path) -> Option<(u32, u32)> {
+    number(&text(dir, "dev")?)
+}
+
+/// The contents of a small file without blanks around, if there are any.
+fn text(dir: &Path, file: &str) -> Option<String> {
+    let bytes = fs::read(dir.join(file)).ok()?;
+    let text = String::from_utf8_lossy(&bytes);
+    let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// The names in a directory; none if there is no such directory.
+fn list(dir: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
+    let mut names: Vec<String> =
+        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    names.sort();
+    names
+}
+
+/// A key that sorts `loop2` before `loop10`, and `sdz` before `sdaa`.
+fn natural(name: &str) -> (String, usize, String) {
+    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let kind: String = stem.chars().take(2).collect();
+    (kind, name.len(), name.to_owned())
+}

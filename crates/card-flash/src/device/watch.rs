@@ -1,0 +1,103 @@
+//! Waiting for the next card in the same reader.
+
+use std::{fs::File, path::Path, thread::sleep, time::Duration};
+
+use block_io::{Cancel, Cancelled};
+
+use super::{system::System, target::Identity};
+
+/// How often the reader is looked at.
+const INTERVAL: Duration = Duration::from_millis(250);
+
+/// Sees a card being replaced by another.
+#[derive(Debug)]
+struct Swap {
+    before: Identity,
+    was_empty: bool,
+    candidate: Option<Identity>,
+}
+
+impl Swap {
+    fn new(before: Identity) -> Self {
+        Swap { before, was_empty: false, candidate: None }
+    }
+
+    /// Takes what is in the reader now; answers whether there is another card,
+    /// and has been since the last look: a card that was just put in may still
+    /// change its mind about its size.
+    fn see(&mut self, now: Option<Identity>) -> bool {
+        let other = match &now {
+            None => {
+                self.was_empty = true;
+                false
+            }
+            // Kernels that count no media show an equal card as the same.
+            Some(now) => *now != self.before || self.was_empty && now.diskseq.is_none(),
+        };
+        let settled = other && now == self.candidate;
+        self.candidate = now.filter(|_| other);
+        settled
+    }
+}
+
+/// Waits until `path` holds another card, or file, than `before`.
+///
+/// # Errors
+/// [`Cancelled`] if the user interrupts.
+pub fn wait_for_swap(
+    system: &System,
+    path: &Path,
+    before: &Identity,
+    cancel: &Cancel,
+) -> Result<(), Cancelled> {
+    let mut swap = Swap::new(before.clone());
+    loop {
+        cancel.check()?;
+        // Some readers are asked about their medium only when they are opened.
+        let _ = File::open(path);
+        if swap.see(Identity::of(system, path)) {
+            return Ok(());
+        }
+        sleep(INTERVAL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn card(size: u64, diskseq: Option<u64>) -> Option<Identity> {
+        Some(Identity { place: (2064, 0), size, diskseq, serial: None })
+    }
+
+    fn first_seen(before: Option<Identity>, sights: &[Option<Identity>]) -> Option<usize> {
+        let mut swap = Swap::new(before.expect("a card"));
+        sights.iter().position(|sight| swap.see(sight.clone()))
+    }
+
+    #[test]
+    fn sees_another_card() {
+        let (a, b) = (card(8, Some(1)), card(8, Some(2)));
+        let (a, b) = (|| a.clone(), || b.clone());
+        assert_eq!(first_seen(a(), &[a(), a(), None, None, b(), b()]), Some(5));
+        // Too quick for anybody to see the empty reader.
+        assert_eq!(first_seen(a(), &[a(), b(), b()]), Some(2));
+        assert_eq!(first_seen(a(), &[None, None, a(), a()]), None);
+        // Another size, as kernels without a count show it.
+        assert_eq!(first_seen(card(8, None), &[card(9, None), card(9, None)]), Some(1));
+    }
+
+    #[test]
+    fn waits_until_a_card_is_settled() {
+        let (a, b) = (card(8, Some(1)), card(9, Some(3)));
+        let settling = card(4, Some(2));
+        assert_eq!(first_seen(a.clone(), &[None, settling, b.clone(), b]), Some(3));
+    }
+
+    #[test]
+    fn an_equal_card_counts_after_an_empty_reader_where_media_are_not_counted() {
+        let a = || card(8, None);
+        assert_eq!(first_seen(a(), &[a(), a(), a()]), None);
+        assert_eq!(first_seen(a(), &[a(), None, a(), a()]), Some(3));
+    }
+}
