@@ -4,6 +4,8 @@
 //! `scripts/test` installs them all.
 
 mod build;
+mod flash;
+mod flash_loop;
 mod formats;
 mod layouts;
 mod outputs;

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use block_io::{Extents, ReadAt};
 
-use crate::{feed::Shared, plan::Piece};
+use crate::{
+    feed::Shared,
+    plan::{PIECE, Piece},
+};
 
 /// What one card is to hold.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Card {
     /// The node's name.
     pub node: String,
@@ -20,6 +23,20 @@ pub struct Card {
 }
 
 impl Card {
+    /// Whether it is this card, finished, that `storage` is: all that is its own
+    /// is there.
+    pub fn is_on(&self, storage: &dyn ReadAt) -> bool {
+        let has = |range: std::ops::Range<u64>| {
+            range.clone().step_by(PIECE as usize).all(|start| {
+                let length = PIECE.min(range.end - start) as usize;
+                let read = |from: &dyn ReadAt| from.read_vec(start, length).ok();
+                read(storage).is_some_and(|found| read(&self.layer).as_ref() == Some(&found))
+            })
+        };
+        storage.size() == self.layer.size()
+            && self.own.iter().all(|own| self.used.within(own).all(has))
+    }
+
     /// What of the shared storage, which has `size` bytes, the card needs.
     pub(crate) fn wants(&self, size: u64) -> Extents {
         let mut wants = Extents::new();
@@ -74,7 +91,7 @@ mod tests {
     use block_io::{Layer, Memory, WriteAt};
 
     use super::*;
-    use crate::plan::{PIECE, Plan};
+    use crate::plan::Plan;
 
     /// Whether the shared window was there or not, the bytes are the layer's
     /// where they are used and zeros elsewhere.
@@ -115,5 +132,11 @@ mod tests {
             assert!(with == expected);
         }
         assert_eq!(all, used.total());
+        // What is not its own is not looked at: reading that would take as long
+        // as writing it.
+        let copy = Memory::new(layer.read_vec(0, size as usize).unwrap());
+        assert!(card.is_on(&copy));
+        copy.write_at(PIECE + 8192 + 4999, &[1]).unwrap();
+        assert!(!card.is_on(&copy));
     }
 }

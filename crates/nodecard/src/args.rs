@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use card_flash::device::Limits;
 use card_image::Format;
 use clap::{Parser, Subcommand, ValueEnum};
 use cluster_profile::{CardSize, SizeError};
@@ -19,9 +20,11 @@ use cluster_profile::{CardSize, SizeError};
 Examples:
   nodecard check mc1.yaml
   nodecard build mc1.yaml --out cards
+  nodecard devices
+  nodecard flash mc1.yaml xu4-master=/dev/sdb xu4-node1=/dev/sdc
 
 Exit codes: 0 done, 2 usage or profile, 3 base image unusable,
-5 input or output, 130 interrupted."
+4 target refused, 5 input or output, 130 interrupted."
 )]
 pub struct Args {
     #[command(subcommand)]
@@ -32,6 +35,8 @@ pub struct Args {
 pub enum Command {
     Build(BuildArgs),
     Check(CheckArgs),
+    Flash(FlashArgs),
+    Devices(DevicesArgs),
 }
 
 /// Make a card image for every node of a cluster
@@ -98,6 +103,103 @@ pub struct CheckArgs {
     pub profile: PathBuf,
 }
 
+/// Write cards, several at once, and verify them
+///
+/// The base is read once for all cards. Only what is used is written; then it is
+/// read back and compared. The partition table and boot loader come last, so an
+/// interrupted card never looks finished. Nothing is overwritten before you have
+/// typed the device's name.
+///
+/// A device is refused if it is mounted, swap, in use, part of this computer's
+/// own system, read-only, an eMMC, a fixed disk, or larger than a card is likely
+/// to be. A target may also be a file of the size of a card.
+#[derive(Debug, clap::Args)]
+#[command(
+    max_term_width = 80,
+    after_help = "\
+Examples:
+  nodecard flash mc1.yaml xu4-master=/dev/sdb xu4-node1=/dev/sdc
+  nodecard flash mc1.yaml --one-reader /dev/sdb
+  nodecard flash mc1.yaml --one-reader /dev/sdb --resume
+  truncate -s 7600M card.img && nodecard flash mc1.yaml xu4-node2=card.img"
+)]
+pub struct FlashArgs {
+    /// The cluster's profile
+    pub profile: PathBuf,
+
+    /// Which node's card is where: a whole device, or a file
+    #[arg(value_name = "NODE=DEVICE", value_parser = assignment)]
+    pub targets: Vec<(String, PathBuf)>,
+
+    /// Write all nodes' cards in turn with one reader; the swap of the cards is
+    /// noticed by itself
+    #[arg(long, value_name = "DEVICE", conflicts_with = "targets")]
+    pub one_reader: Option<PathBuf>,
+
+    /// Carry on after the last card that an earlier --one-reader has finished
+    #[arg(long, requires = "one_reader")]
+    pub resume: bool,
+
+    /// The base image, in place of the profile's
+    #[arg(long, value_name = "FILE")]
+    pub base: Option<PathBuf>,
+
+    /// The number of the root partition, if it cannot be told from others
+    #[arg(long, value_name = "NUMBER")]
+    pub root: Option<u32>,
+
+    /// First tell the cards that nothing on them is needed any more, which can
+    /// make them faster; many readers cannot pass that on
+    #[arg(long)]
+    pub discard: bool,
+
+    #[command(flatten)]
+    pub limits: LimitArgs,
+
+    /// Overwrite without asking; refuses all the same what is no card
+    #[arg(long)]
+    pub yes: bool,
+
+    /// Print a report for programs (JSON) in place of one for people
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// List the cards in this computer's readers, and why other devices are none
+#[derive(Debug, clap::Args)]
+#[command(
+    max_term_width = 80,
+    after_help = "\
+Example:
+  nodecard devices"
+)]
+pub struct DevicesArgs {
+    #[command(flatten)]
+    pub limits: LimitArgs,
+
+    /// Print a report for programs (JSON) in place of one for people
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What is taken for a card.
+#[derive(Debug, clap::Args)]
+pub struct LimitArgs {
+    /// The largest device that is taken for a card
+    #[arg(long, value_name = "SIZE", default_value = "128GiB", value_parser = largest)]
+    pub max_size: u64,
+
+    /// Take disks, too, that are neither removable nor on USB nor in an SD slot
+    #[arg(long)]
+    pub allow_fixed: bool,
+}
+
+impl From<&LimitArgs> for Limits {
+    fn from(args: &LimitArgs) -> Self {
+        Limits { max_size: args.max_size, allow_fixed: args.allow_fixed }
+    }
+}
+
 /// The form of an image file, as the command line names it.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum ImageFormat {
@@ -124,6 +226,27 @@ impl From<ImageFormat> for Format {
 
 fn card_size(text: &str) -> Result<CardSize, String> {
     text.parse().map_err(|error: SizeError| format!("{error}; {}", error.help))
+}
+
+/// `NODE=DEVICE`.
+fn assignment(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((node, device)) if !node.is_empty() && !device.is_empty() => {
+            Ok((node.to_owned(), PathBuf::from(device)))
+        }
+        _ => Err("write it as NODE=DEVICE, such as xu4-node1=/dev/sdb".to_owned()),
+    }
+}
+
+/// The most bytes that a card may have. `128GB` is what is printed on a card:
+/// some have a little more.
+fn largest(text: &str) -> Result<u64, String> {
+    let size = card_size(text)?.bytes();
+    Ok(if text.trim_end().ends_with("GB") || text.trim_end().ends_with("TB") {
+        size + size / 10
+    } else {
+        size
+    })
 }
 
 #[cfg(test)]

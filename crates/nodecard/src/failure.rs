@@ -21,6 +21,12 @@ pub enum Failure {
     Keys(KeyError),
     /// The cards cannot be made.
     Cards(card_image::Error),
+    /// A device or file must not be written. A message for each.
+    Refused(Vec<String>),
+    /// Cards failed; the report has told which, and why.
+    Flashed,
+    /// The user interrupted.
+    Interrupted,
     /// The report cannot be printed.
     Output(std::io::Error),
 }
@@ -34,6 +40,12 @@ impl From<ProfileError> for Failure {
 impl From<KeyError> for Failure {
     fn from(error: KeyError) -> Self {
         Failure::Keys(error)
+    }
+}
+
+impl From<card_image::Cancelled> for Failure {
+    fn from(_: card_image::Cancelled) -> Self {
+        Failure::Interrupted
     }
 }
 
@@ -79,6 +91,16 @@ impl Failure {
                     Blame::Io => 5,
                     Blame::Interrupted => 130,
                 }
+            }
+            Failure::Refused(messages) => {
+                messages.iter().for_each(|message| tell(format_args!("nodecard: {message}")));
+                tell(format_args!("nodecard: nothing was written"));
+                4
+            }
+            Failure::Flashed => 5,
+            Failure::Interrupted => {
+                tell(format_args!("nodecard: interrupted"));
+                130
             }
             // A reader that went away, such as `head`, wants no message.
             Failure::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => 5,

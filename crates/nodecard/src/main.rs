@@ -7,7 +7,9 @@
 mod args;
 mod build;
 mod check;
+mod devices;
 mod failure;
+mod flash;
 mod progress;
 mod setup;
 
@@ -22,6 +24,8 @@ fn main() -> ExitCode {
     let result = match Args::parse().command {
         Command::Build(args) => build::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Flash(args) => flash::run(&args),
+        Command::Devices(args) => devices::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,6 +1,11 @@
 //! What the commands that make cards have in common.
 
-use std::path::Path;
+use std::{
+    fmt,
+    io::{BufRead as _, Write as _, stderr, stdin},
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use card_image::{Cancel, Sources};
 use cluster_keys::ClusterKeys;
@@ -46,13 +51,29 @@ fn source_date_epoch() -> Result<Option<u64>, Failure> {
     }
 }
 
+/// Whether the user is being asked something: nothing is being written then, and
+/// nobody looks for a request to stop.
+static ASKING: AtomicBool = AtomicBool::new(false);
+
+/// The user's answer to a question on stderr; `None` if there is nobody to
+/// answer. It is read from standard input, be that a terminal or a pipe: a
+/// script may answer, but has to know the answer.
+pub fn ask(question: fmt::Arguments) -> Result<Option<String>, Failure> {
+    let _ = write!(stderr().lock(), "{question} ");
+    ASKING.store(true, Ordering::Relaxed);
+    let mut answer = String::new();
+    let read = stdin().lock().read_line(&mut answer);
+    ASKING.store(false, Ordering::Relaxed);
+    Ok((read? > 0).then(|| answer.trim().to_owned()))
+}
+
 /// Ctrl-C asks the work to stop and clean up, and so does a terminal that goes
 /// away; a second time stops at once.
 pub fn cancel_on_interrupt() -> Cancel {
     let cancel = Cancel::new();
     let asked = cancel.clone();
     let handler = move || {
-        if asked.check().is_err() {
+        if asked.check().is_err() || ASKING.load(Ordering::Relaxed) {
             std::process::exit(130);
         }
         asked.cancel();
@@ -66,4 +87,12 @@ pub fn cancel_on_interrupt() -> Cancel {
 /// Bytes as people read them.
 pub fn mebibytes(bytes: u64) -> String {
     format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+}
+
+/// Bytes as they are printed on cards and disks.
+pub fn gigabytes(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
 }

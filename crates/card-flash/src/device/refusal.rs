@@ -145,9 +145,9 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Cards of up to 128 GB; no fixed disks.
+    /// Cards of up to 128 GiB; no fixed disks.
     fn default() -> Self {
-        Limits { max_size: 128_000_000_000, allow_fixed: false }
+        Limits { max_size: 128 << 30, allow_fixed: false }
     }
 }
 
@@ -156,7 +156,10 @@ impl Device {
     /// be a card.
     pub fn refusals(&self, limits: &Limits) -> Vec<Refusal> {
         let mut reasons = Vec::new();
-        reasons.extend(self.system.clone().map(|mount| Refusal::System { mount }));
+        if let Some(mount) = self.system.clone() {
+            // Enough: how to go about the others is no advice to give.
+            return vec![Refusal::System { mount }];
+        }
         reasons.extend(match self.kind {
             Kind::Emmc | Kind::EmmcBoot => Some(Refusal::Emmc),
             Kind::Ram => Some(Refusal::NoCard("a disk in memory")),

@@ -159,6 +159,11 @@ impl Target {
         Ok(Opened::new(file, path, self.identity.clone(), system.clone(), direct))
     }
 
+    /// Whether both are one device, or one file, by whatever names.
+    pub fn is_same_place(&self, other: &Target) -> bool {
+        self.identity.place == other.identity.place
+    }
+
     /// The path as the user gave it.
     pub fn path(&self) -> &Path {
         &self.path

@@ -1,0 +1,243 @@
+//! Writing cards on block devices: loop devices, which need root. Without it,
+//! these tests say so and tests/flash.rs is all there is.
+
+use std::{
+    fs,
+    io::{Write as _, stderr},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::{
+    flash::{MIB, OneReader, assert_like_built, is_marked, used_card},
+    support::*,
+};
+
+/// Whether there are loop devices to be had. Says it on stderr itself, which the
+/// test harness does not hold back.
+fn loops(test: &str) -> bool {
+    let root = run("coreutils", "id", &["-u"]).trim() == "0";
+    let free = Command::new("/usr/sbin/losetup").arg("-f").output();
+    let available = root && free.is_ok_and(|output| output.status.success());
+    let what =
+        if available { "runs on LOOP DEVICES" } else { "NOT RUN: needs root and loop devices" };
+    let _ = writeln!(stderr().lock(), "flash_loop::{test}: {what}");
+    available
+}
+
+/// A loop device, detached in the end.
+struct Loop {
+    device: String,
+}
+
+impl Loop {
+    fn attach(file: &Path, options: &[&str]) -> Self {
+        let file = file.to_str().unwrap();
+        let arguments = [&["--find", "--show", "--partscan"], options, &[file]].concat();
+        Loop { device: run("mount", "losetup", &arguments).trim().to_owned() }
+    }
+
+    fn of_size(bench: &Bench, name: &str, size: u64) -> Self {
+        used_card(&bench.path(name), size);
+        Self::attach(&bench.path(name), &[])
+    }
+
+    fn path(&self) -> &Path {
+        Path::new(&self.device)
+    }
+
+    /// What the kernel calls it.
+    fn name(&self) -> &str {
+        self.device.trim_start_matches("/dev/")
+    }
+}
+
+impl Drop for Loop {
+    fn drop(&mut self) {
+        let _ = Command::new("/usr/sbin/losetup").args(["-d", &self.device]).status();
+    }
+}
+
+/// A mounted filesystem, unmounted in the end.
+struct Mounted(PathBuf);
+
+impl Mounted {
+    fn new(arguments: &[&str], point: PathBuf) -> Self {
+        fs::create_dir_all(&point).unwrap();
+        run("mount", "mount", &[arguments, &[point.to_str().unwrap()]].concat());
+        Mounted(point)
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("/usr/bin/umount").arg(&self.0).status();
+    }
+}
+
+/// If the kernel looks for partitions on loop devices, it must find the new ones.
+fn check_partition(card: &Loop) {
+    let partition = format!("{}p2", card.device);
+    let scans = fs::read_to_string(format!("/sys/block/{}/partscan", card.name()));
+    if !Path::new(&partition).exists() {
+        let what = format!("no {partition}; partscan is {scans:?}");
+        let _ = writeln!(stderr().lock(), "flash_loop: partitions NOT SEEN by the kernel: {what}");
+        return;
+    }
+    run("e2fsprogs", "e2fsck", &["-fn", &partition]);
+}
+
+#[test]
+fn cards_of_several_sizes_beside_one_that_fails() {
+    if !loops("cards_of_several_sizes_beside_one_that_fails") {
+        return;
+    }
+    let bench = Bench::new();
+    let sizes = [64 * MIB, 96 * MIB];
+    let cards =
+        [Loop::of_size(&bench, "a.img", sizes[0]), Loop::of_size(&bench, "b.img", sizes[1])];
+    // Its file is on a filesystem that has no room for all of it: the device
+    // answers with errors from some point on.
+    let full = Mounted::new(&["-t", "tmpfs", "-o", "size=6m", "none"], bench.path("full"));
+    let broken_file = full.0.join("card.img");
+    fs::File::create(&broken_file).unwrap().set_len(64 * MIB).unwrap();
+    let broken = Loop::attach(&broken_file, &[]);
+    let arguments = [
+        format!("xu4-master={}", cards[0].device),
+        format!("xu4-node1={}", broken.device),
+        format!("xu4-node2={}", cards[1].device),
+    ];
+    let arguments = arguments.each_ref().map(String::as_str);
+    let output = bench.flash(&[&arguments[..], &["--yes"]].concat(), "");
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(5), "{report}");
+    let failed = format!("xu4-node1 on {}: cannot", broken.device);
+    assert!(report.contains(&failed) && report.contains("at byte"), "{report}");
+    assert!(report.contains(&format!("profile.yaml xu4-node1={}", broken.device)), "{report}");
+    let safe = format!("safe to remove: {} {}", cards[0].device, cards[1].device);
+    assert!(report.contains(&safe), "{report}");
+    assert!(is_marked(broken.path()), "the failed card must not look finished");
+    for ((card, size), node) in cards.iter().zip(sizes).zip(["xu4-master", "xu4-node2"]) {
+        assert_like_built(&bench, node, card.path(), size);
+        check_partition(card);
+    }
+}
+
+#[test]
+fn asks_for_the_kernels_name() {
+    if !loops("asks_for_the_kernels_name") {
+        return;
+    }
+    let bench = Bench::new();
+    let card = Loop::of_size(&bench, "a.img", 64 * MIB);
+    let target = format!("xu4-master={}", card.device);
+    let output = bench.flash(&[&target], &format!("{}\n", card.device));
+    assert_eq!(output.status.code(), Some(4));
+    assert_eq!(bytes(card.path(), 0, 512), [0xb5; 512]);
+    let output = bench.flash(&[&target, "--discard"], &format!("{}\n", card.name()));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_like_built(&bench, "xu4-master", card.path(), 64 * MIB);
+}
+
+#[test]
+fn refuses_what_is_in_use() {
+    if !loops("refuses_what_is_in_use") {
+        return;
+    }
+    let bench = Bench::new();
+    let card = Loop::of_size(&bench, "a.img", 64 * MIB);
+    let target = format!("xu4-master={}", card.device);
+    run("e2fsprogs", "mke2fs", &["-q", "-F", &card.device]);
+    let mounted = Mounted::new(&[&card.device], bench.path("mnt"));
+    let umount = format!("umount {}", card.device);
+    bench.not_flashed(4, &[&target], &[&card.device, "is mounted on", &umount]);
+    let devices = bench.nodecard(&["devices"]).output().unwrap();
+    let devices = String::from_utf8_lossy(&devices.stdout).into_owned();
+    assert!(devices.contains(&umount), "{devices}");
+    drop(mounted);
+    let devices = bench.nodecard(&["devices"]).output().unwrap();
+    let devices = String::from_utf8_lossy(&devices.stdout).into_owned();
+    let cards = devices.split("not taken").next().unwrap();
+    assert!(cards.contains(&card.device), "{devices}");
+
+    // Another program has it for itself.
+    let script = "import os, sys; os.open(sys.argv[1], os.O_RDWR | os.O_EXCL); print(flush=True); \
+                  sys.stdin.read()";
+    let mut holder = Command::new("python3")
+        .args(["-c", script, &card.device])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("python3 is needed: install the Debian package python3");
+    std::io::Read::read_exact(holder.stdout.as_mut().unwrap(), &mut [0]).unwrap();
+    bench.not_flashed(4, &[&target], &[&card.device, "another program"]);
+    drop(holder.stdin.take());
+    holder.wait().unwrap();
+
+    // An encrypted volume that nobody has opened.
+    fs::OpenOptions::new()
+        .write(true)
+        .open(card.path())
+        .unwrap()
+        .write_all(b"LUKS\xba\xbe")
+        .unwrap();
+    bench.not_flashed(4, &[&target], &["encrypted volume (LUKS)", "wipefs -a"]);
+}
+
+#[test]
+fn refuses_what_cannot_be_written_or_is_the_base() {
+    if !loops("refuses_what_cannot_be_written_or_is_the_base") {
+        return;
+    }
+    let bench = Bench::new();
+    used_card(&bench.path("a.img"), 64 * MIB);
+    let protected = Loop::attach(&bench.path("a.img"), &["--read-only"]);
+    bench.not_flashed(
+        4,
+        &[&format!("xu4-master={}", protected.device)],
+        &["write-protected", "LOCK"],
+    );
+    let large = bench.path("large.img");
+    fs::File::create(&large).unwrap().set_len(200 << 30).unwrap();
+    let large = Loop::attach(&large, &[]);
+    let target = format!("xu4-master={}", large.device);
+    bench.not_flashed(4, &[&target], &["larger than a card", "--max-size"]);
+    // Through a loop device, the base has another number.
+    let base = decoded_base(&bench);
+    let card = Loop::attach(&base, &[]);
+    let target = format!("xu4-master={}", card.device);
+    for base in [base.to_str().unwrap(), &card.device] {
+        bench.not_flashed(4, &["--base", base, &target], &["the base image itself"]);
+    }
+    // The disk that holds the root filesystem, which also holds the base.
+    let root = run("mount", "findmnt", &["-n", "-o", "SOURCE", "/"]);
+    if Path::new(root.trim()).exists() {
+        bench.not_flashed(4, &[&format!("xu4-master={}", root.trim())], &[root.trim()]);
+    }
+}
+
+/// A loop device that gets another file stands for a reader that gets another
+/// card.
+#[test]
+fn one_reader_sees_the_swap() {
+    if !loops("one_reader_sees_the_swap") {
+        return;
+    }
+    let nodes = "  - {name: one, address: 192.168.1.80}\n  - {name: two, address: 192.168.1.81}\n";
+    let bench = Bench::with_profile(&format!(
+        "cluster: test\nbase: {}\ncard: 64MiB\nnodes:\n{nodes}\
+         network: {{interface: eth0, prefix: 24, gateway: 192.168.1.1, dns: [192.168.1.1]}}\n",
+        sample_base().display()
+    ));
+    let card = Loop::of_size(&bench, "one.img", 64 * MIB);
+    let mut reader = OneReader::start(&bench, card.path(), &["--yes"]);
+    reader.expect("put in two's");
+    run("mount", "losetup", &["-d", &card.device]);
+    used_card(&bench.path("two.img"), 64 * MIB);
+    run("mount", "losetup", &[&card.device, bench.path("two.img").to_str().unwrap()]);
+    let report = reader.finish();
+    assert!(report.contains("one") && report.contains("two"), "{report}");
+    for node in ["one", "two"] {
+        assert_like_built(&bench, node, &bench.path(&format!("{node}.img")), 64 * MIB);
+    }
+}
