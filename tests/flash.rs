@@ -194,7 +194,7 @@ fn refuses_the_base_itself() {
 fn wrong_arguments() {
     let bench = Bench::new();
     used_card(&bench.path("a.img"), 64 * MIB);
-    bench.not_flashed(2, &[], &["NODE", "nodecard devices"].map(|_| "xu4-node1=/dev/sdb"));
+    bench.not_flashed(2, &[], &["xu4-node1=/dev/sdb", "nodecard devices"]);
     bench.not_flashed(2, &["xu5=a.img"], &["xu5", "xu4-master"]);
     bench.not_flashed(2, &["xu4-master"], &["NODE=DEVICE"]);
     bench.not_flashed(2, &["xu4-master=a.img", "xu4-master=b.img"], &["given twice"]);
@@ -257,9 +257,19 @@ impl OneReader {
     #[track_caller]
     pub fn finish(mut self) -> String {
         let rest: Vec<String> = self.lines.by_ref().map(|line| line.unwrap()).collect();
-        let output = self.child.wait_with_output().unwrap();
-        assert!(output.status.success(), "{rest:#?}");
-        String::from_utf8(output.stdout).unwrap()
+        let mut report = String::new();
+        let mut stdout = self.child.stdout.take().unwrap();
+        std::io::Read::read_to_string(&mut stdout, &mut report).unwrap();
+        assert!(self.child.wait().unwrap().success(), "{rest:#?}");
+        report
+    }
+}
+
+impl Drop for OneReader {
+    /// A test that fails must not leave it waiting for a card.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

@@ -67,8 +67,8 @@ pub enum Fault {
     WriteProtected,
     /// The card ends before the size it claims.
     #[error(
-        "it ends at byte {offset}, though it says it has {size} bytes. It may be a \
-         counterfeit; use another card"
+        "it has no room at byte {offset}, though it says it has {size} bytes. A card may be a \
+         counterfeit: use another one. With a file, the disk it is on is full"
     )]
     Short {
         /// Where writing was no longer possible.

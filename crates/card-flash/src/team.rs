@@ -1,7 +1,6 @@
 //! Several pieces of one card in flight.
 
 use std::{
-    panic::resume_unwind,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -27,6 +26,8 @@ pub(crate) fn each<T>(
 ) -> Result<(), Fault> {
     let turn = Mutex::new(());
     let next = AtomicUsize::new(0);
+    // The first failure in time: all others may only follow from it.
+    let failure = Mutex::new(None);
     let failed = AtomicBool::new(false);
     let member = || {
         let mut buffer = Buffer::new();
@@ -36,19 +37,17 @@ pub(crate) fn each<T>(
             let Some(piece) = pieces.get(index) else { break };
             let begun = begin(piece);
             drop(guard);
-            work(index, piece, begun, buffer.bytes())
-                .inspect_err(|_| failed.store(true, Ordering::Relaxed))?;
+            if let Err(fault) = work(index, piece, begun, buffer.bytes()) {
+                failed.store(true, Ordering::Relaxed);
+                let mut failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
+                failure.get_or_insert(fault);
+            }
         }
-        Ok(())
     };
     thread::scope(|scope| {
-        let members: Vec<_> =
-            (0..IN_FLIGHT.min(pieces.len())).map(|_| scope.spawn(member)).collect();
-        let join = |thread: thread::ScopedJoinHandle<_>| {
-            thread.join().unwrap_or_else(|panic| resume_unwind(panic))
-        };
-        // All are waited for; the first failure counts.
-        let results: Vec<Result<(), Fault>> = members.into_iter().map(join).collect();
-        results.into_iter().collect()
-    })
+        for _ in 0..IN_FLIGHT.min(pieces.len()) {
+            scope.spawn(member);
+        }
+    });
+    failure.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
 }

@@ -137,7 +137,7 @@ pub struct FlashArgs {
     pub one_reader: Option<PathBuf>,
 
     /// Carry on after the last card that an earlier --one-reader has finished
-    #[arg(long, requires = "one_reader")]
+    #[arg(long)]
     pub resume: bool,
 
     /// The base image, in place of the profile's

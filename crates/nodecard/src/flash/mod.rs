@@ -30,6 +30,9 @@ pub fn run(args: &FlashArgs) -> Result<(), Failure> {
     if let Some(reader) = &args.one_reader {
         return one_reader::run(args, &cluster, reader);
     }
+    if args.resume {
+        return Err(Failure::Usage("--resume carries on with --one-reader DEVICE".to_owned()));
+    }
     let flasher = Flasher::new(args, &cluster);
     // The cheap refusals come before the decoding.
     let chosen = flasher.chosen(&args.targets)?;
