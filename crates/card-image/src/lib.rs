@@ -3,7 +3,8 @@
 //! every node.
 //!
 //! [`build`] does all of it. What it stands on is public where other tools need
-//! it: [`Base`] opens images, [`RootFs`] reads and edits their files.
+//! it: [`Base`] opens images, [`Layout`] tells where things lie in them, [`RootFs`]
+//! reads and edits their files, and [`Planned`] tells what would be written.
 
 mod base;
 mod build;
@@ -15,6 +16,7 @@ mod grown;
 mod layout;
 mod manifest;
 mod output;
+mod planned;
 mod progress;
 mod publish;
 mod rootfs;
@@ -27,7 +29,10 @@ pub use cancel::{Cancel, Cancelled};
 pub use error::{Blame, Error};
 pub use ext4_offline::FileKind;
 pub use find_root::{ChooseError, Evidence, Finding, FsKind};
+pub use grown::RESERVE;
+pub use layout::{Layout, Part};
 pub use manifest::{BaseRecord, ImageRecord, Manifest, RootRecord};
 pub use output::{Format, OutputError};
+pub use planned::{Planned, PlannedNode};
 pub use progress::{NoProgress, Progress, Stage};
 pub use rootfs::{FsError, FsResult, Metadata, RootFs};

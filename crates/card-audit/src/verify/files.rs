@@ -1,0 +1,234 @@
+//! Each edit that would change something is a finding, unless the change is one that
+//! a running system makes, or its owner may.
+
+use card_image::{FsResult, Metadata};
+use cluster_profile::{Attributes, Change, FileEdit};
+
+use super::{
+    Subject,
+    clones::{Clone, Clones},
+    contents,
+    rules::{self, Rule},
+};
+use crate::{Finding, Severity, state::State};
+
+/// What one edit finds wrong.
+pub(super) fn compare(
+    subject: &Subject<'_>,
+    clones: &Clones<'_>,
+    FileEdit { path, change }: &FileEdit,
+) -> FsResult<Vec<Finding>> {
+    match change {
+        Change::Write { contents, attributes } => written(subject, path, contents, attributes),
+        Change::Directory { attributes } => directory(subject, path, attributes),
+        Change::Symlink { target } => symlink(subject, path, target),
+        Change::Remove | Change::Clear => removed(subject, clones, path, change),
+        Change::Touch { mtime, .. } => touched(subject, path, *mtime),
+    }
+}
+
+fn written(
+    subject: &Subject<'_>,
+    path: &str,
+    expected: &[u8],
+    attributes: &Attributes,
+) -> FsResult<Vec<Finding>> {
+    let rule = rules::of_written(subject.cluster, subject.node, path, expected);
+    match State::read(subject.files, path)? {
+        State::File { contents, metadata } => {
+            let mut findings = contents::compare(subject, path, rule, &contents, expected);
+            findings.extend(owned(path, rule, &metadata, attributes));
+            Ok(findings)
+        }
+        // A pair that is gone is told once, by its private half.
+        State::Missing if path.ends_with(".pub") => Ok(Vec::new()),
+        State::Missing => {
+            let finding =
+                Finding::new(rule.severity, rule.code, "the file is missing", subject.rewrite());
+            Ok(vec![finding.at(path)])
+        }
+        other => {
+            let what = "there is something else in place of the file";
+            let finding = Finding::new(rule.severity, rule.code, what, subject.rewrite());
+            Ok(vec![finding.at(path).found(other.describe())])
+        }
+    }
+}
+
+/// Owner and mode, where they are enforced. Fewer rights than enforced are fine, as long
+/// as the owner can read.
+fn owned(path: &str, rule: Rule, metadata: &Metadata, wanted: &Attributes) -> Vec<Finding> {
+    if !wanted.enforce {
+        return Vec::new();
+    }
+    let ssh = path.contains("/.ssh") || path.contains("/ssh_host_");
+    let mut findings = Vec::new();
+    if (metadata.uid, metadata.gid) != (wanted.uid, wanted.gid) {
+        // sshd and ssh ask for the user only.
+        let severity = match ssh && metadata.uid != wanted.uid {
+            true => Severity::Error,
+            false => Severity::Warning,
+        };
+        let what = format!(
+            "it belongs to another {}",
+            match metadata.uid == wanted.uid {
+                true => "group",
+                false => "user",
+            }
+        );
+        let mend = format!("on the node: chown {}:{} {path}", wanted.uid, wanted.gid);
+        let finding = Finding::new(severity, "owner", what, mend).at(path);
+        let finding = finding.expected(format!("{}:{}", wanted.uid, wanted.gid));
+        findings.push(finding.found(format!("{}:{}", metadata.uid, metadata.gid)));
+    }
+    // A directory is searched, a file is read.
+    let needed = wanted.mode
+        & match metadata.kind {
+            card_image::FileKind::Directory => 0o700,
+            _ => 0o444,
+        };
+    let needed = if ssh && wanted.mode & 0o044 == 0 { needed & 0o700 } else { needed };
+    let beyond = metadata.mode & !wanted.mode & 0o7777;
+    if beyond != 0 || metadata.mode & needed != needed {
+        let private = rule.code == "host-key" || rule.code == "cluster-key";
+        // What StrictModes refuses, and what ssh says of private keys.
+        let refused = ssh && (beyond & 0o022 != 0 || private && wanted.mode & 0o077 == 0);
+        let unreadable = metadata.mode & needed != needed;
+        let (severity, what) = match (refused, unreadable) {
+            (true, _) => (Severity::Error, "others may do so much that ssh refuses it"),
+            (_, true) => (Severity::Error, "it cannot be read by those who need it"),
+            _ => (Severity::Warning, "others may do more than they should"),
+        };
+        let mend = format!("on the node: chmod {:04o} {path}", wanted.mode);
+        let finding = Finding::new(severity, "mode", what, mend).at(path);
+        let finding = finding.expected(format!("{:04o}", wanted.mode));
+        findings.push(finding.found(format!("{:04o}", metadata.mode)));
+    }
+    findings
+}
+
+fn directory(subject: &Subject<'_>, path: &str, attributes: &Attributes) -> FsResult<Vec<Finding>> {
+    let rule = Rule {
+        code: if path.ends_with("/.ssh") { "ssh-directory" } else { "home-directory" },
+        severity: Severity::Error,
+        comparison: rules::Comparison::No,
+    };
+    // timesyncd makes its own.
+    if path.starts_with("/var/lib/systemd/") {
+        return Ok(Vec::new());
+    }
+    let state = match attributes.enforce {
+        true => State::read_link(subject.files, path)?,
+        false => State::read(subject.files, path)?,
+    };
+    Ok(match state {
+        State::Directory { metadata, .. } => owned(path, rule, &metadata, attributes),
+        State::Missing => {
+            let what = "the directory is missing";
+            vec![Finding::error(rule.code, what, subject.rewrite()).at(path)]
+        }
+        other => {
+            let what = "there is something else in place of the directory";
+            let finding = Finding::error(rule.code, what, subject.rewrite());
+            vec![finding.at(path).found(other.describe())]
+        }
+    })
+}
+
+fn symlink(subject: &Subject<'_>, path: &str, target: &str) -> FsResult<Vec<Finding>> {
+    let state = State::read_link(subject.files, path)?;
+    if matches!(&state, State::Symlink { target: found } if found == target.as_bytes()) {
+        return Ok(Vec::new());
+    }
+    if target == "/dev/null" {
+        let what = "a program that would undo the card at the next boot is enabled";
+        let mend = format!("on the node: systemctl mask {}", name_of(path));
+        return Ok(vec![Finding::error("first-boot", what, mend).at(path)]);
+    }
+    // A copy of the right id, or a link that leads to it another way, is as good.
+    let wanted = subject.keys.machine_id(&subject.node.name);
+    let said = crate::facts::read_text(subject.files, path)?.unwrap_or_default();
+    if said.trim() == wanted || state == State::Missing {
+        return Ok(Vec::new());
+    }
+    let what = "D-Bus knows the machine by another id";
+    let mend = format!("on the node: ln -sf {target} {path}");
+    let finding = Finding::warning("machine-id", what, mend).at(path);
+    Ok(vec![finding.expected(format!("a symlink to {target}")).found(state.describe())])
+}
+
+fn removed(
+    subject: &Subject<'_>,
+    clones: &Clones<'_>,
+    path: &str,
+    change: &Change,
+) -> FsResult<Vec<Finding>> {
+    let state = State::read_link(subject.files, path)?;
+    let nothing = match (&state, change) {
+        (State::Missing, _) => true,
+        (State::Directory { names, .. }, Change::Clear) => *names == 0,
+        (_, Change::Clear) => true,
+        _ => false,
+    };
+    if nothing || path.ends_with(".pub") {
+        return Ok(Vec::new());
+    }
+    let rule = rules::of_removed(path);
+    if !matches!(rule.code, "cloned-file" | "cloned-user-key") {
+        let what = match rule.code {
+            "network-rival" => "this file would come before the node's static address",
+            _ => "this runs at the next boot and undoes what the card was made with",
+        };
+        let mend = format!("on the node: rm {path}");
+        return Ok(vec![Finding::new(rule.severity, rule.code, what, mend).at(path)]);
+    }
+    let Some((file, clone)) = clones.find(path)? else { return Ok(Vec::new()) };
+    let what = what_clones(&file);
+    let (severity, what) = match clone {
+        Clone::SameAsBase => (rule.severity, format!("{what}, the same as in the base")),
+        Clone::AsOldAsCard => (
+            Severity::Warning,
+            format!("{what}, as old as the card itself, so it may be the base's and on every card"),
+        ),
+    };
+    let mend = format!(
+        "on the node: rm {file}{}",
+        match file.ends_with("_key") {
+            true => "*, then restart sshd",
+            false if file.starts_with("/var/lib/docker") || file.starts_with("/etc/docker") => {
+                ", then restart docker, which makes its own"
+            }
+            false => "",
+        }
+    );
+    Ok(vec![Finding::new(severity, rule.code, what, mend).at(&file)])
+}
+
+fn what_clones(file: &str) -> &'static str {
+    match file {
+        _ if file.starts_with("/var/lib/docker/swarm") => "a swarm's state",
+        _ if file.contains("docker") => "Docker's identity",
+        _ if file.contains("ssh_host_") => "a host key",
+        _ if file.contains("/.ssh/") => "a user's key pair",
+        _ if file.contains("random-seed") => "a random seed",
+        _ if file.contains("lease") || file.contains("dhcp") => "a DHCP lease or identity",
+        _ => "an identity",
+    }
+}
+
+/// A clock goes on from its stamp; only one that is older than the cluster is wrong.
+fn touched(subject: &Subject<'_>, path: &str, mtime: u64) -> FsResult<Vec<Finding>> {
+    let Some(metadata) = subject.files.metadata_followed(path)? else { return Ok(Vec::new()) };
+    if metadata.mtime >= mtime as i64 {
+        return Ok(Vec::new());
+    }
+    let what = "a board without a clock begins at a time before the cluster's keys were made";
+    Ok(vec![
+        Finding::note("clock", what, "it is right once the node has reached a time server")
+            .at(path),
+    ])
+}
+
+fn name_of(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
