@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(listed_address("  - \"192.168.1.80/24\""), Some(address));
         assert_eq!(listed_address("  - 192.168.1.1"), None);
         for line in ["#address 192.168.1.80", "gateway 192.168.1.1", "", "address dhcp"] {
-            assert_eq!(addresses_of(line), [], "{line}");
+            assert!(addresses_of(line).is_empty(), "{line}");
         }
     }
 }

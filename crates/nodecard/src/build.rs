@@ -40,7 +40,7 @@ pub fn run(args: &BuildArgs) -> Result<(), Failure> {
 }
 
 /// The nodes that `--node` names, in the profile's order; all if it names none.
-fn chosen_nodes<'a>(cluster: &'a Cluster, chosen: &[String]) -> Result<Vec<&'a Node>, Failure> {
+pub fn chosen_nodes<'a>(cluster: &'a Cluster, chosen: &[String]) -> Result<Vec<&'a Node>, Failure> {
     let unknown = chosen.iter().find(|name| cluster.nodes.iter().all(|node| node.name != **name));
     if let Some(unknown) = unknown {
         let known: Vec<&str> = cluster.nodes.iter().map(|node| node.name.as_str()).collect();
@@ -55,7 +55,7 @@ fn chosen_nodes<'a>(cluster: &'a Cluster, chosen: &[String]) -> Result<Vec<&'a N
 }
 
 /// The time that reproducible builds are told (reproducible-builds.org).
-fn source_date_epoch() -> Result<Option<u64>, Failure> {
+pub fn source_date_epoch() -> Result<Option<u64>, Failure> {
     let Some(value) = std::env::var_os("SOURCE_DATE_EPOCH") else { return Ok(None) };
     // Filesystems count seconds in 32 bits where their inodes are small.
     let time = value.to_str().and_then(|text| text.parse::<u32>().ok());
@@ -69,7 +69,7 @@ fn source_date_epoch() -> Result<Option<u64>, Failure> {
 
 /// Ctrl-C asks the work to stop and clean up, and so does a terminal that goes
 /// away; a second time stops at once.
-fn cancel_on_interrupt() -> Cancel {
+pub fn cancel_on_interrupt() -> Cancel {
     let cancel = Cancel::new();
     let asked = cancel.clone();
     let handler = move || {

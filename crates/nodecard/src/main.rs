@@ -8,7 +8,10 @@ mod args;
 mod build;
 mod check;
 mod failure;
+mod inspect;
+mod plan;
 mod progress;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -19,11 +22,14 @@ use args::{Args, Command};
 fn main() -> ExitCode {
     keep_quiet_about_caught_panics();
     let result = match Args::parse().command {
-        Command::Build(args) => build::run(&args),
-        Command::Check(args) => check::run(&args),
+        Command::Build(args) => build::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Check(args) => check::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Verify(args) => verify::run(&args),
+        Command::Plan(args) => plan::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Inspect(args) => inspect::run(&args).map(|()| ExitCode::SUCCESS),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => failure.report(),
     }
 }
