@@ -134,7 +134,9 @@ impl fmt::Display for Inspection {
                 wrapped(f, "features", &fs.features)?;
             }
         }
-        writeln!(f, "\n  root filesystem: {}", printable(&self.root_reason))?;
+        writeln!(f)?;
+        let words: Vec<String> = self.root_reason.split(' ').map(printable).collect();
+        wrapped(f, "root", &words)?;
         self.show_boot_loader(f)?;
         self.show_system(f)
     }

@@ -19,18 +19,20 @@ pub struct FileChange {
 }
 
 impl FileChange {
-    /// What differs at a path; `None` if nothing does.
+    /// What differs at a path, or if `followed` at the end of a symlink that stays there;
+    /// `None` if nothing does.
     pub(super) fn between(
         before: &RootFs,
         after: &RootFs,
         path: &str,
+        followed: bool,
     ) -> FsResult<Option<FileChange>> {
         let change = |what: String, diff: Option<String>| {
             Ok(Some(FileChange { path: path.to_owned(), what, diff }))
         };
         let (old, new) = (State::read_link(before, path)?, State::read_link(after, path)?);
         // A symlink that stays is written through.
-        let stays = matches!(old, State::Symlink { .. }) && old == new;
+        let stays = followed && matches!(old, State::Symlink { .. }) && old == new;
         let (old, new) = match stays {
             true => (State::read(before, path)?, State::read(after, path)?),
             false => (old, new),

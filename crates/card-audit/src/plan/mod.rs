@@ -9,7 +9,7 @@ use std::sync::Arc;
 use block_io::{Layer, ReadAt, Window, WriteAt};
 use card_image::{Layout, Planned, RESERVE, RootFs};
 use cluster_keys::ClusterKeys;
-use cluster_profile::{Cluster, FileEdit, Node, render_node, render_shared};
+use cluster_profile::{Change, Cluster, FileEdit, Node, render_node, render_shared};
 use ext4_offline::Info;
 use serde::Serialize;
 
@@ -156,7 +156,11 @@ fn compare(
     paths.dedup();
     let mut files = Vec::new();
     for path in paths {
-        let change = FileChange::between(before.files(), after, path);
+        // Other edits replace a symlink, or remove it.
+        let followed = edits.iter().any(|edit| {
+            edit.path == path && matches!(edit.change, Change::Write { .. } | Change::Touch { .. })
+        });
+        let change = FileChange::between(before.files(), after, path, followed);
         files.extend(change.map_err(before.files_error())?);
     }
     Ok(NodePlan { node: node.name.clone(), files })
