@@ -82,7 +82,8 @@ pub(crate) fn unified(old: &str, new: &str) -> String {
     let mut next = 0;
     while let Some(&first) = changed.get(next) {
         let mut last = first;
-        while let Some(&after) = changed.get(next).filter(|&&after| after <= last + 2 * CONTEXT) {
+        while let Some(&after) = changed.get(next).filter(|&&after| after <= last + 2 * CONTEXT + 1)
+        {
             last = after;
             next += 1;
         }

@@ -50,8 +50,15 @@ pub(super) fn differences(
     for text in missing.into_values() {
         let best = extra.iter().max_by_key(|(_, other)| likeness(other, &text));
         let best = best.filter(|(_, other)| likeness(other, &text) > 0).map(|(line, _)| *line);
-        let found = best.and_then(|line| extra.remove(&line));
-        diffs.push(LineDiff { line: best, found, expected: Some(text) });
+        // A misspelt name may make a line another's, which is no difference of its own.
+        let misspelt = || actual.iter().find(|atom| is_misspelt(&atom.text, &text));
+        let (line, found) = match (best, misspelt) {
+            (Some(line), _) => (Some(line), extra.remove(&line)),
+            (None, misspelt) => misspelt()
+                .map(|atom| (Some(atom.line), Some(words(&atom.text))))
+                .unwrap_or_default(),
+        };
+        diffs.push(LineDiff { line, found, expected: Some(text) });
     }
     for (line, found) in extra.into_iter().filter(|(line, _)| kept.contains(line)) {
         diffs.push(LineDiff { line: Some(line), found: Some(found), expected: None });
@@ -66,9 +73,35 @@ pub(super) fn differences(
 }
 
 fn lines<'a>(atoms: impl Iterator<Item = &'a Atom>) -> BTreeMap<usize, String> {
-    atoms
-        .map(|atom| (atom.line, atom.text.split_whitespace().collect::<Vec<_>>().join(" ")))
-        .collect()
+    atoms.map(|atom| (atom.line, words(&atom.text))).collect()
+}
+
+fn words(line: &str) -> String {
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a line is the other one but for two characters at most. Lines that differ
+/// in numbers alone are about different things.
+fn is_misspelt(line: &str, wanted: &str) -> bool {
+    let line = words(line);
+    let letters = |text: &str| text.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+    let other = line == wanted || letters(&line) != letters(wanted);
+    other && line.len() >= 6 && distance(&line, wanted) <= 2
+}
+
+/// How many characters have to be changed, added or removed (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().take(200).collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().take(200).enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, to) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(row[j + 1] + 1);
+        }
+    }
+    row[b.len()]
 }
 
 /// How much a line looks like a misspelt other one: words that both have, and how

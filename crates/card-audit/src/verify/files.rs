@@ -70,7 +70,8 @@ fn owned(path: &str, rule: Rule, metadata: &Metadata, wanted: &Attributes) -> Ve
     if !wanted.enforce {
         return Vec::new();
     }
-    let ssh = path.contains("/.ssh") || path.contains("/ssh_host_");
+    let home = rule.code == "home-directory";
+    let ssh = home || path.contains("/.ssh") || path.contains("/ssh_host_");
     let mut findings = Vec::new();
     if (metadata.uid, metadata.gid) != (wanted.uid, wanted.gid) {
         // sshd and ssh ask for the user only.

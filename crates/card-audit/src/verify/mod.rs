@@ -17,13 +17,13 @@ mod partitions;
 mod report;
 mod rules;
 
-use card_image::{FsResult, RootFs};
+use card_image::{FsError, FsResult, RootFs};
 use cluster_keys::ClusterKeys;
 use cluster_profile::{Cluster, FileEdit, Node, RenderError, render_node, render_shared};
 
 pub use self::report::{CardReport, Compared, Outcome, Report};
 use self::{clones::Clones, fold::fold};
-use crate::{AuditError, Card, Facts, Finding};
+use crate::{AuditError, Card, Facts, Fault, Finding};
 
 /// What cards are compared with.
 #[derive(Debug, Clone, Copy)]
@@ -135,7 +135,10 @@ fn one(options: &Verify<'_>, card: &Card) -> Result<CardReport, AuditError> {
         made: made(&subject, &facts).map_err(card.files_error())?,
     };
     for edit in fold(edits(&subject, card, &mut findings)?) {
-        findings.extend(files::compare(&subject, &clones, &edit).map_err(card.files_error())?);
+        match files::compare(&subject, &clones, &edit) {
+            Ok(found) => findings.extend(found),
+            Err(error) => findings.push(unreadable(card, &edit.path, error)?),
+        }
     }
     findings.extend(homes::check(&subject).map_err(card.files_error())?);
     Ok(CardReport {
@@ -159,6 +162,17 @@ fn made(subject: &Subject<'_>, facts: &Facts) -> FsResult<Option<i64>> {
     Ok(subject.files.metadata_followed("/etc/machine-id")?.map(|metadata| metadata.mtime))
 }
 
+/// A file that is damaged is a finding; a card that cannot be read is none.
+fn unreadable(card: &Card, path: &str, error: FsError) -> Result<Finding, AuditError> {
+    let what = format!("it cannot be read: {error}");
+    let error = card.files_error()(error);
+    if error.fault() == Fault::Io {
+        return Err(error);
+    }
+    let mend = format!("e2fsck -f on partition {}, or make the card again", card.layout().root);
+    Ok(Finding::error("unreadable-file", crate::text::printable(&what), mend).at(path))
+}
+
 /// All edits that would make the card the node's. A system that lacks what the profile
 /// takes for granted is a finding.
 fn edits(
@@ -174,10 +188,12 @@ fn edits(
     {
         match rendered {
             Ok(rendered) => edits.extend(rendered.edits),
-            Err(RenderError::System(source)) => {
-                let target = card.name().to_owned();
-                return Err(AuditError::System { target, source: source.reason });
-            }
+            Err(RenderError::System(source)) => match source.reason.downcast::<FsError>() {
+                Ok(error) => findings.push(unreadable(card, &source.path, *error)?),
+                Err(source) => {
+                    return Err(AuditError::System { target: card.name().to_owned(), source });
+                }
+            },
             Err(error) => {
                 let what = format!("the system on the card does not fit the profile: {error}");
                 let finding = Finding::error("unfit-system", what, subject.rewrite());
