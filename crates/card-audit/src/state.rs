@@ -62,7 +62,9 @@ impl State {
     pub fn describe(&self) -> String {
         match self {
             State::Missing => "nothing".into(),
-            State::File { contents, .. } => format!("a file of {} bytes", contents.len()),
+            State::File { contents, .. } => {
+                format!("a file of {}", crate::text::count(contents.len(), "byte"))
+            }
             State::Directory { names, .. } => {
                 format!("a directory with {}", crate::text::count(*names, "name"))
             }

@@ -2,11 +2,15 @@
 
 use card_image::{FsResult, RootFs};
 use serde::Serialize;
+use sha_crypt::{PasswordVerifier as _, ShaCrypt};
 
 use crate::{
     Facts,
     facts::{names, network_files, read_text, without_comment},
 };
+
+/// More logins are not listed: trying passwords takes time.
+const MAX_USERS: usize = 100;
 
 /// The system on a card.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -32,7 +36,8 @@ pub struct UserReport {
     pub name: String,
     /// The user id.
     pub uid: u32,
-    /// Whether there is a password: `set`, `none`, `locked`, `expired` or `unknown`.
+    /// Whether there is a password: `set`, `none`, `locked`, `expired`, `unknown`, or
+    /// `default`: one that everybody knows.
     pub password: &'static str,
     /// How many keys authorized_keys lets in.
     pub authorized_keys: usize,
@@ -72,7 +77,9 @@ pub(super) fn look(files: &RootFs) -> FsResult<Option<SystemReport>> {
     let shadow = read_text(files, "/etc/shadow")?.unwrap_or_default();
     let mut users = Vec::new();
     for line in passwd.lines() {
-        users.extend(user(files, line, &shadow)?);
+        if users.len() < MAX_USERS {
+            users.extend(user(files, line, &shadow)?);
+        }
     }
     let mut host_keys = Vec::new();
     for name in names(files, "/etc/ssh")? {
@@ -124,7 +131,7 @@ fn user(files: &RootFs, line: &str, shadow: &str) -> FsResult<Option<UserReport>
     }))
 }
 
-/// Whether there is a password. Which one cannot be told from its hash.
+/// Whether there is a password, and whether it is one that images come with.
 fn password(name: &str, field: &str, shadow: &str) -> &'static str {
     let entry = shadow.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
     let (hash, changed) = match (field, entry) {
@@ -139,8 +146,24 @@ fn password(name: &str, field: &str, shadow: &str) -> &'static str {
         "" => "none",
         hash if hash.starts_with(['!', '*']) => "locked",
         _ if changed == Some("0") => "expired",
+        hash if is_default(name, hash) => "default",
         _ => "set",
     }
+}
+
+/// The passwords of images for small boards.
+const DEFAULTS: [&str; 8] =
+    ["odroid", "1234", "root", "raspberry", "armbian", "ubuntu", "debian", "toor"];
+
+/// Whether a hash is that of a password which everybody knows: the user's own name, or
+/// one that images come with.
+fn is_default(name: &str, hash: &str) -> bool {
+    // More rounds than anybody's default, and names that are none, would only cost time.
+    if hash.contains("$rounds=") || name.len() > 64 {
+        return false;
+    }
+    let fits = |word: &str| ShaCrypt::default().verify_password(word.as_bytes(), hash).is_ok();
+    std::iter::once(name).chain(DEFAULTS).any(fits)
 }
 
 fn network(files: &RootFs) -> FsResult<Vec<ConfiguredInterface>> {
@@ -174,7 +197,17 @@ mod tests {
 
     #[test]
     fn passwords_are_told_by_what_shadow_says() {
-        let shadow = "root:$6$abc$def:17000:0:::::\nme::17000:\nyou:!:1:\nnew:$6$x:0:0:\n";
+        // `openssl passwd -6 -salt samplebase odroid`
+        let known = "$6$samplebase$13jygzIa36kVaVEooWm3IYFoe0Wl0gRnyFftH/6l7mus4W1yZ9w8htJufNt7J\
+                     mvduacYru.2J5XD6sq0uETFk1";
+        let shadow = format!(
+            "root:$6$abc$def:17000:0:::::\nme::17000:\nyou:!:1:\nnew:$6$x:0:0:\npi:{known}:17440:\n"
+        );
+        let shadow = &shadow;
+        assert_eq!(password("pi", "x", shadow), "default");
+        for odd in ["$6$", "$6$$", "$6$a$b$c$d", "$5$x$AAAA", "$1$a$b", "$6$rounds=9$x$y", "x"] {
+            assert_eq!(password("me", odd, ""), "set", "{odd}");
+        }
         for (name, is) in [
             ("root", "set"),
             ("me", "none"),
