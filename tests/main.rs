@@ -5,7 +5,10 @@
 
 mod build;
 mod formats;
+mod inspect;
 mod layouts;
 mod outputs;
+mod plan;
 mod refusals;
 mod support;
+mod verify;

@@ -59,10 +59,16 @@ impl Bench {
     }
 
     pub fn command(&self, more: &[&str]) -> Command {
+        let mut command = self.nodecard(&["build", "profile.yaml", "--out", "out"]);
+        command.args(more);
+        command
+    }
+
+    /// `nodecard` with these arguments.
+    pub fn nodecard(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_nodecard"));
         command
-            .args(["build", "profile.yaml", "--out", "out"])
-            .args(more)
+            .args(arguments)
             .current_dir(self.temp.path())
             .env("XDG_CACHE_HOME", self.path("cache"))
             .env("SOURCE_DATE_EPOCH", "1600000000")
