@@ -57,7 +57,7 @@ impl Card {
         if !kind.is_file() && !kind.is_block_device() {
             return Err(no_target("is neither an image nor a card: it is no file and no disk"));
         }
-        let image = |source| AuditError::Image { target: target.clone(), source };
+        let image = |source| AuditError::Image { target: target.clone(), source: Box::new(source) };
         let storage: Arc<dyn ReadAt> = if kind.is_file()
             && Base::is_compressed(path).map_err(image)?
         {
@@ -80,7 +80,7 @@ impl Card {
     ) -> Result<Self, AuditError> {
         let storage: Arc<dyn ReadAt> = Arc::new(Cached::new(storage));
         let layout = Layout::find(&storage, root).map_err(|error| of_target(&name, error))?;
-        let files = |source| AuditError::Files { target: name.clone(), source };
+        let files = |source| AuditError::Files { target: name.clone(), source: Box::new(source) };
         let filesystem = |error| files(FsError::from(error));
         let range = layout.root_range();
         let window = Window::new(storage.clone(), range.start, range.end - range.start)
@@ -120,7 +120,7 @@ impl Card {
 
     /// Names the card in an error of its filesystem.
     pub(crate) fn files_error(&self) -> impl Fn(FsError) -> AuditError + '_ {
-        |source| AuditError::Files { target: self.name.clone(), source }
+        |source| AuditError::Files { target: self.name.clone(), source: Box::new(source) }
     }
 
     pub(crate) fn read_error(&self) -> impl Fn(block_io::Error) -> AuditError + '_ {
@@ -132,11 +132,13 @@ impl Card {
 fn of_target(name: &str, error: card_image::Error) -> AuditError {
     let target = name.to_owned();
     match error {
-        card_image::Error::Table(source) => AuditError::Table { target, source },
-        card_image::Error::Root(source) => AuditError::Root { target, source },
+        card_image::Error::Table(source) => AuditError::Table { target, source: source.into() },
+        card_image::Error::Root(source) => AuditError::Root { target, source: source.into() },
         card_image::Error::Storage(source) => AuditError::Read { target, source },
-        card_image::Error::Files(source) => AuditError::Files { target, source },
-        card_image::Error::Ext4(source) => AuditError::Files { target, source: source.into() },
-        other => AuditError::Cards(other),
+        card_image::Error::Files(source) => AuditError::Files { target, source: source.into() },
+        card_image::Error::Ext4(source) => {
+            AuditError::Files { target, source: Box::new(source.into()) }
+        }
+        other => other.into(),
     }
 }

@@ -28,7 +28,7 @@ pub enum AuditError {
         /// The target as given.
         target: String,
         /// Why.
-        source: BaseError,
+        source: Box<BaseError>,
     },
     /// Its partition table cannot be read.
     #[error("{target} is no card: its partition table cannot be read: {source}")]
@@ -36,7 +36,7 @@ pub enum AuditError {
         /// The target as given.
         target: String,
         /// Why.
-        source: part_table::Error,
+        source: Box<part_table::Error>,
     },
     /// No root filesystem can be told from the others.
     #[error("{target}: {source}")]
@@ -44,7 +44,7 @@ pub enum AuditError {
         /// The target as given.
         target: String,
         /// Why.
-        source: ChooseError,
+        source: Box<ChooseError>,
     },
     /// Its root filesystem cannot be read.
     #[error("the root filesystem of {target} cannot be read: {source}")]
@@ -52,7 +52,7 @@ pub enum AuditError {
         /// The target as given.
         target: String,
         /// Why.
-        source: FsError,
+        source: Box<FsError>,
     },
     /// A file of its system cannot be read.
     #[error("the system on {target} cannot be read: {source}")]
@@ -77,7 +77,13 @@ pub enum AuditError {
     },
     /// The cards cannot be planned.
     #[error(transparent)]
-    Cards(#[from] card_image::Error),
+    Cards(Box<card_image::Error>),
+}
+
+impl From<card_image::Error> for AuditError {
+    fn from(error: card_image::Error) -> Self {
+        AuditError::Cards(Box::new(error))
+    }
 }
 
 /// Whose turn it is to do something about an [`AuditError`].
@@ -100,7 +106,7 @@ impl AuditError {
     pub fn fault(&self) -> Fault {
         match self {
             AuditError::Read { .. } => Fault::Io,
-            AuditError::Image { source, .. } => match source {
+            AuditError::Image { source, .. } => match **source {
                 BaseError::Cancelled(_) => Fault::Interrupted,
                 BaseError::Read { .. }
                 | BaseError::NoSpace { .. }
@@ -109,9 +115,15 @@ impl AuditError {
                 | BaseError::Storage(_) => Fault::Io,
                 _ => Fault::Target,
             },
-            AuditError::Table { source: part_table::Error::Storage(_), .. } => Fault::Io,
-            AuditError::Root { source: ChooseError::NoSuchPartition { .. }, .. } => Fault::Profile,
-            AuditError::Files { source, .. } => match source {
+            AuditError::Table { source, .. } => match **source {
+                part_table::Error::Storage(_) => Fault::Io,
+                _ => Fault::Target,
+            },
+            AuditError::Root { source, .. } => match **source {
+                ChooseError::NoSuchPartition { .. } => Fault::Profile,
+                _ => Fault::Target,
+            },
+            AuditError::Files { source, .. } => match **source {
                 FsError::Filesystem(ext4_offline::Error::Storage(_))
                 | FsError::File { source: ext4_offline::Error::Storage(_), .. } => Fault::Io,
                 _ => Fault::Target,
@@ -123,8 +135,6 @@ impl AuditError {
                 Blame::Interrupted => Fault::Interrupted,
             },
             AuditError::NoTarget { .. }
-            | AuditError::Table { .. }
-            | AuditError::Root { .. }
             | AuditError::System { .. }
             | AuditError::NotOurs { .. } => Fault::Target,
         }

@@ -80,7 +80,7 @@ fn map(f: &mut fmt::Formatter<'_>, of: &Inspection) -> fmt::Result {
 fn short(bytes: u64) -> String {
     match bytes {
         _ if bytes >= 10 << 30 => format!("{}G", bytes >> 30),
-        _ if bytes >= 1 << 20 && bytes % (1 << 20) == 0 => format!("{}M", bytes >> 20),
+        _ if bytes >= 1 << 20 && bytes.is_multiple_of(1 << 20) => format!("{}M", bytes >> 20),
         _ if bytes >= 1 << 20 => format!("{:.1}M", bytes as f64 / f64::from(1 << 20)),
         _ => format!("{}K", bytes >> 10),
     }

@@ -114,7 +114,7 @@ pub fn plan_against(options: &PlanOptions<'_>, card: &Card) -> Result<Plan, Audi
         let layer: Arc<dyn WriteAt> = Arc::new(Layer::new(below.clone(), length));
         let mut files = RootFs::open(layer.clone(), time).map_err(card.files_error())?;
         let rendered = |result: Result<cluster_profile::Rendered, _>| {
-            result.map_err(|error| AuditError::Cards(card_image::Error::Render(error)))
+            result.map_err(|error| AuditError::from(card_image::Error::Render(error)))
         };
         let shared = rendered(render_shared(cluster, keys, &files, time))?;
         files.apply(&shared.edits).map_err(card.files_error())?;

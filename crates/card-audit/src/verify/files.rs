@@ -1,11 +1,11 @@
 //! Each edit that would change something is a finding, unless the change is one that
 //! a running system makes, or its owner may.
 
-use card_image::{FsResult, Metadata};
+use card_image::FsResult;
 use cluster_profile::{Attributes, Change, FileEdit};
 
 use super::{
-    Subject,
+    Subject, attributes,
     clones::{Clone, Clones},
     contents,
     rules::{self, Rule},
@@ -46,7 +46,7 @@ fn written(
     match State::read(subject.files, path)? {
         State::File { contents, metadata } => {
             let mut findings = contents::compare(subject, path, rule, &contents, expected);
-            findings.extend(owned(path, rule, &metadata, attributes));
+            findings.extend(attributes::check(path, rule, &metadata, attributes));
             Ok(findings)
         }
         // A pair that is gone is told once, by its private half.
@@ -64,59 +64,6 @@ fn written(
     }
 }
 
-/// Owner and mode, where they are enforced. Fewer rights than enforced are fine, as long
-/// as the owner can read.
-fn owned(path: &str, rule: Rule, metadata: &Metadata, wanted: &Attributes) -> Vec<Finding> {
-    if !wanted.enforce {
-        return Vec::new();
-    }
-    let home = rule.code == "home-directory";
-    let ssh = home || path.contains("/.ssh") || path.contains("/ssh_host_");
-    let mut findings = Vec::new();
-    if (metadata.uid, metadata.gid) != (wanted.uid, wanted.gid) {
-        // sshd and ssh ask for the user only.
-        let severity = match ssh && metadata.uid != wanted.uid {
-            true => Severity::Error,
-            false => Severity::Warning,
-        };
-        let what = format!(
-            "it belongs to another {}",
-            match metadata.uid == wanted.uid {
-                true => "group",
-                false => "user",
-            }
-        );
-        let mend = format!("on the node: chown {}:{} {path}", wanted.uid, wanted.gid);
-        let finding = Finding::new(severity, "owner", what, mend).at(path);
-        let finding = finding.expected(format!("{}:{}", wanted.uid, wanted.gid));
-        findings.push(finding.found(format!("{}:{}", metadata.uid, metadata.gid)));
-    }
-    // A directory is searched, a file is read.
-    let needed = wanted.mode
-        & match metadata.kind {
-            card_image::FileKind::Directory => 0o700,
-            _ => 0o444,
-        };
-    let needed = if ssh && wanted.mode & 0o044 == 0 { needed & 0o700 } else { needed };
-    let beyond = metadata.mode & !wanted.mode & 0o7777;
-    if beyond != 0 || metadata.mode & needed != needed {
-        let private = rule.code == "host-key" || rule.code == "cluster-key";
-        // What StrictModes refuses, and what ssh says of private keys.
-        let refused = ssh && (beyond & 0o022 != 0 || private && wanted.mode & 0o077 == 0);
-        let unreadable = metadata.mode & needed != needed;
-        let (severity, what) = match (refused, unreadable) {
-            (true, _) => (Severity::Error, "others may do so much that ssh refuses it"),
-            (_, true) => (Severity::Error, "it cannot be read by those who need it"),
-            _ => (Severity::Warning, "others may do more than they should"),
-        };
-        let mend = format!("on the node: chmod {:04o} {path}", wanted.mode);
-        let finding = Finding::new(severity, "mode", what, mend).at(path);
-        let finding = finding.expected(format!("{:04o}", wanted.mode));
-        findings.push(finding.found(format!("{:04o}", metadata.mode)));
-    }
-    findings
-}
-
 fn directory(subject: &Subject<'_>, path: &str, attributes: &Attributes) -> FsResult<Vec<Finding>> {
     let rule = Rule {
         code: if path.ends_with("/.ssh") { "ssh-directory" } else { "home-directory" },
@@ -132,7 +79,7 @@ fn directory(subject: &Subject<'_>, path: &str, attributes: &Attributes) -> FsRe
         false => State::read(subject.files, path)?,
     };
     Ok(match state {
-        State::Directory { metadata, .. } => owned(path, rule, &metadata, attributes),
+        State::Directory { metadata, .. } => attributes::check(path, rule, &metadata, attributes),
         State::Missing => {
             let what = "the directory is missing";
             vec![Finding::error(rule.code, what, subject.rewrite()).at(path)]

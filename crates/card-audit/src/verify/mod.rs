@@ -5,6 +5,7 @@
 //! what a running system changes by itself and what its owner may (docs/verify.md).
 
 mod atoms;
+mod attributes;
 mod boot_area;
 mod clones;
 mod contents;
@@ -78,10 +79,13 @@ impl Subject<'_> {
     }
 }
 
+/// A card and how it compares, or why it does not.
+type Audited = Result<(Card, CardReport), AuditError>;
+
 /// Compares cards with the profile, and with each other. Cards that could not be opened
 /// are passed on.
 pub fn verify(options: &Verify<'_>, cards: Vec<(String, Result<Card, AuditError>)>) -> Report {
-    let mut audited: Vec<(String, Result<(Card, CardReport), AuditError>)> = cards
+    let mut audited: Vec<(String, Audited)> = cards
         .into_iter()
         .map(|(target, card)| {
             let report = card.and_then(|card| {
