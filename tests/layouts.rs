@@ -82,6 +82,10 @@ fn gpt_with_an_ext4_boot_partition() {
         e2fsck_at(image, 11 * MIB);
         assert_eq!(hostname(image, 11 * MIB), "xu4-node1\n");
         assert_eq!(bytes(image, 10 * MIB, 8), b"the tail");
+        // Both are what the profile says, boot area and all.
+        let arguments = ["verify", "profile.yaml", "--base", name, image.to_str().unwrap()];
+        let output = bench.nodecard(&arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{Error, layout::Layout, rootfs::RootFs, used};
 /// a card promises, and what keeps Hardkernel's first-boot resizer, which ends
 /// the partition 1024 or 2048 sectors before the end of the card, from cutting
 /// the filesystem off should it ever run.
-const RESERVE: u64 = 1 << 20;
+pub const RESERVE: u64 = 1 << 20;
 
 /// A base image grown to the size of a card, as a layer over it.
 pub(crate) struct Grown {
@@ -82,6 +82,11 @@ impl Grown {
     /// The layer itself.
     pub fn layer(&self) -> &Arc<Layer> {
         &self.layer
+    }
+
+    /// The root partition's bytes on the card.
+    pub fn root_range(&self) -> Range<u64> {
+        self.root.clone()
     }
 
     /// The size of the root filesystem now, in bytes.

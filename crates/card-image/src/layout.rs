@@ -16,7 +16,7 @@ const MAX_TEXT: u64 = 1 << 20;
 
 /// One partition of a card.
 #[derive(Debug, Clone)]
-pub(crate) struct Part {
+pub struct Part {
     /// Its number, as Linux gives it.
     pub number: u32,
     /// Its bytes on the card.
@@ -25,9 +25,9 @@ pub(crate) struct Part {
     pub kind: FsKind,
 }
 
-/// The partitions of a base image or card.
+/// The partitions of a base image or card, and which of them is the root filesystem.
 #[derive(Debug, Clone)]
-pub(crate) struct Layout {
+pub struct Layout {
     table: PartitionTable,
     /// The partitions that hold something of their own, in the order of their
     /// places.
@@ -58,9 +58,14 @@ impl Layout {
     ///
     /// # Errors
     /// [`Error::Table`], before the first write.
-    pub fn grow(&self, card: &Arc<Layer>, reserve: u64) -> Result<Layout, Error> {
+    pub(crate) fn grow(&self, card: &Arc<Layer>, reserve: u64) -> Result<Layout, Error> {
         let table = self.table.grow_last(card, self.root, reserve)?.table;
         Ok(Layout { parts: parts(&table, card)?, table, ..self.clone() })
+    }
+
+    /// The partition table.
+    pub fn table(&self) -> &PartitionTable {
+        &self.table
     }
 
     /// The root partition's bytes.

@@ -4,7 +4,8 @@
 //!
 //! [`build`] does all of it; [`Prepared`] ends before the image files, for who
 //! writes cards instead. What it stands on is public where other tools need
-//! it: [`Base`] opens images, [`RootFs`] reads and edits their files.
+//! it: [`Base`] opens images, [`Layout`] tells where things lie in them, [`RootFs`]
+//! reads and edits their files, and [`Planned`] tells what would be written.
 
 mod base;
 mod build;
@@ -15,6 +16,7 @@ mod grown;
 mod layout;
 mod manifest;
 mod output;
+mod planned;
 mod prepare;
 mod progress;
 mod publish;
@@ -28,8 +30,11 @@ pub use build::{BuildOptions, Built, build};
 pub use error::{Blame, Error};
 pub use ext4_offline::FileKind;
 pub use find_root::{ChooseError, Evidence, Finding, FsKind};
+pub use grown::RESERVE;
+pub use layout::{Layout, Part};
 pub use manifest::{BaseRecord, ImageRecord, Manifest, RootRecord};
 pub use output::{Format, OutputError};
+pub use planned::{Planned, PlannedNode};
 pub use prepare::{Card, Cards, Prepared, Sources};
 pub use progress::{NoProgress, Progress, Stage};
 pub use rootfs::{FsError, FsResult, Metadata, RootFs};

@@ -18,6 +18,6 @@ mod yaml;
 pub use cluster::{Base, CardSize, Cluster, ExtraFile, Id, Network, Node, Owner, Role, Ssh};
 pub use edit::{Attributes, Change, FileEdit};
 pub use problem::{Place, Problem, ProfileError};
-pub use render::{Note, RenderError, Rendered, render_node, render_shared};
+pub use render::{Note, RenderError, Rendered, made_anew, render_node, render_shared};
 pub use size::SizeError;
 pub use system::{System, SystemError};

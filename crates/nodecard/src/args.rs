@@ -22,9 +22,11 @@ Examples:
   nodecard build mc1.yaml --out cards
   nodecard devices
   nodecard flash mc1.yaml xu4-master=/dev/sdb xu4-node1=/dev/sdc
+  nodecard verify mc1.yaml /dev/sdX
 
-Exit codes: 0 done, 2 usage or profile, 3 base image unusable,
-4 target refused, 5 input or output, 130 interrupted."
+Exit codes: 0 done (verify: all as expected), 1 verify found differences,
+2 usage or profile, 3 base image unusable, 4 target refused,
+5 input or output, 130 interrupted."
 )]
 pub struct Args {
     #[command(subcommand)]
@@ -37,6 +39,9 @@ pub enum Command {
     Check(CheckArgs),
     Flash(FlashArgs),
     Devices(DevicesArgs),
+    Verify(VerifyArgs),
+    Plan(PlanArgs),
+    Inspect(InspectArgs),
 }
 
 /// Make a card image for every node of a cluster
@@ -198,6 +203,117 @@ impl From<&LimitArgs> for Limits {
     fn from(args: &LimitArgs) -> Self {
         Limits { max_size: args.max_size, allow_fixed: args.allow_fixed }
     }
+}
+
+/// Compare cards or images with what the profile says
+///
+/// Says which node each card is, and what on it is not as it should be, each
+/// with how to mend it. Only a few MiB of a card are read, and nothing is ever
+/// written to it. What its owner changed later (packages, logs, further lines)
+/// is not reported. docs/verify.md has the rules.
+#[derive(Debug, clap::Args)]
+#[command(
+    max_term_width = 80,
+    after_help = "\
+Examples:
+  nodecard verify mc1.yaml /dev/sdX
+  nodecard verify mc1.yaml cards/*.img
+  nodecard verify mc1.yaml --node xu4-node2 /dev/sdX --json
+
+Exit codes: 0 all as expected, 1 differences, 4 no card of the cluster."
+)]
+pub struct VerifyArgs {
+    /// The cluster's profile
+    pub profile: PathBuf,
+
+    /// Cards, images, or compressed images
+    #[arg(required = true, value_name = "TARGET")]
+    pub targets: Vec<PathBuf>,
+
+    /// The node that the card is meant to be [default: found out]
+    #[arg(long, value_name = "NODE")]
+    pub node: Option<String>,
+
+    /// The base image, in place of the profile's. It is decoded if need be; the
+    /// profile's is compared with only if that takes no work
+    #[arg(long, value_name = "FILE")]
+    pub base: Option<PathBuf>,
+
+    /// The number of the root partition, if it cannot be told from others
+    #[arg(long, value_name = "NUMBER")]
+    pub root: Option<u32>,
+
+    /// Print a report for programs (JSON) in place of one for people
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Show what building would change, file by file, and write nothing
+///
+/// Prints a unified diff of every file, for each node, against the base image or
+/// against a card that exists, and in words what becomes of partitions and
+/// filesystem. Private keys are never shown.
+#[derive(Debug, clap::Args)]
+#[command(
+    max_term_width = 80,
+    after_help = "\
+Examples:
+  nodecard plan mc1.yaml
+  nodecard plan mc1.yaml --node xu4-node2
+  nodecard plan mc1.yaml --node xu4-node2 --against /dev/sdX"
+)]
+pub struct PlanArgs {
+    /// The cluster's profile
+    pub profile: PathBuf,
+
+    /// The base image, in place of the profile's
+    #[arg(long, value_name = "FILE")]
+    pub base: Option<PathBuf>,
+
+    /// The size of the cards: 8GB, 7400MiB or bytes [default: the profile's]
+    #[arg(long, value_name = "SIZE", value_parser = card_size)]
+    pub card: Option<CardSize>,
+
+    /// Plan only this node; may be given several times
+    #[arg(long = "node", value_name = "NODE")]
+    pub nodes: Vec<String>,
+
+    /// Compare with this card or image, in place of the base
+    #[arg(long, value_name = "TARGET", conflicts_with_all = ["base", "card"])]
+    pub against: Option<PathBuf>,
+
+    /// The number of the root partition, if it cannot be told from others
+    #[arg(long, value_name = "NUMBER")]
+    pub root: Option<u32>,
+
+    /// Print a report for programs (JSON) in place of one for people
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Show what is on a card or image
+///
+/// Draws its partitions to scale, and tells their filesystems, features and free
+/// space, the system's release, users, network and identity, and the boot loader.
+#[derive(Debug, clap::Args)]
+#[command(
+    max_term_width = 80,
+    after_help = "\
+Examples:
+  nodecard inspect /dev/sdX
+  nodecard inspect mrdreambot-xu4.img.xz --json"
+)]
+pub struct InspectArgs {
+    /// A card, an image, or a compressed image
+    pub target: PathBuf,
+
+    /// The number of the root partition, if it cannot be told from others
+    #[arg(long, value_name = "NUMBER")]
+    pub root: Option<u32>,
+
+    /// Print a report for programs (JSON) in place of one for people
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// The form of an image file, as the command line names it.

@@ -32,7 +32,7 @@ pub fn run(args: &BuildArgs) -> Result<(), Failure> {
 }
 
 /// The nodes that `--node` names, in the profile's order; all if it names none.
-fn chosen_nodes<'a>(cluster: &'a Cluster, chosen: &[String]) -> Result<Vec<&'a Node>, Failure> {
+pub fn chosen_nodes<'a>(cluster: &'a Cluster, chosen: &[String]) -> Result<Vec<&'a Node>, Failure> {
     let unknown = chosen.iter().find(|name| cluster.nodes.iter().all(|node| node.name != **name));
     if let Some(unknown) = unknown {
         let known: Vec<&str> = cluster.nodes.iter().map(|node| node.name.as_str()).collect();

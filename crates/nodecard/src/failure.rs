@@ -6,6 +6,7 @@ use std::{
     process::ExitCode,
 };
 
+use card_audit::{AuditError, Fault};
 use card_image::Blame;
 use cluster_keys::KeyError;
 use cluster_profile::ProfileError;
@@ -19,6 +20,8 @@ pub enum Failure {
     Profile(Box<ProfileError>),
     /// The cluster's keys cannot be used.
     Keys(KeyError),
+    /// The cluster's keys were not made yet, or are lost.
+    NoKeys(KeyError),
     /// The cards cannot be made.
     Cards(card_image::Error),
     /// A device or file must not be written. A message for each.
@@ -27,6 +30,8 @@ pub enum Failure {
     Flashed,
     /// The user interrupted.
     Interrupted,
+    /// A card cannot be looked at.
+    Audit(AuditError),
     /// The report cannot be printed.
     Output(std::io::Error),
 }
@@ -55,6 +60,12 @@ impl From<card_image::Error> for Failure {
     }
 }
 
+impl From<AuditError> for Failure {
+    fn from(error: AuditError) -> Self {
+        Failure::Audit(error)
+    }
+}
+
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         Failure::Output(error)
@@ -65,6 +76,17 @@ impl From<std::io::Error> for Failure {
 /// is no reason to fail.
 pub fn tell(line: fmt::Arguments) {
     let _ = writeln!(stderr().lock(), "{line}");
+}
+
+/// The exit code for a card that cannot be looked at.
+pub fn exit_code(fault: Fault) -> u8 {
+    match fault {
+        Fault::Profile => 2,
+        Fault::Base => 3,
+        Fault::Target => 4,
+        Fault::Io => 5,
+        Fault::Interrupted => 130,
+    }
 }
 
 impl Failure {
@@ -82,6 +104,12 @@ impl Failure {
             Failure::Keys(error) => {
                 tell(format_args!("nodecard: {error}"));
                 5
+            }
+            Failure::NoKeys(error) => {
+                tell(format_args!(
+                    "nodecard: {error}; without the cluster's keys nothing can be compared"
+                ));
+                2
             }
             Failure::Cards(error) => {
                 tell(format_args!("nodecard: {error}"));
@@ -101,6 +129,10 @@ impl Failure {
             Failure::Interrupted => {
                 tell(format_args!("nodecard: interrupted"));
                 130
+            }
+            Failure::Audit(error) => {
+                tell(format_args!("nodecard: {error}"));
+                exit_code(error.fault())
             }
             // A reader that went away, such as `head`, wants no message.
             Failure::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => 5,

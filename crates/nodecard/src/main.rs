@@ -10,8 +10,11 @@ mod check;
 mod devices;
 mod failure;
 mod flash;
+mod inspect;
+mod plan;
 mod progress;
 mod setup;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -22,13 +25,16 @@ use args::{Args, Command};
 fn main() -> ExitCode {
     keep_quiet_about_caught_panics();
     let result = match Args::parse().command {
-        Command::Build(args) => build::run(&args),
-        Command::Check(args) => check::run(&args),
-        Command::Flash(args) => flash::run(&args),
-        Command::Devices(args) => devices::run(&args),
+        Command::Build(args) => build::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Check(args) => check::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Flash(args) => flash::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Devices(args) => devices::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Verify(args) => verify::run(&args),
+        Command::Plan(args) => plan::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Inspect(args) => inspect::run(&args).map(|()| ExitCode::SUCCESS),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => failure.report(),
     }
 }

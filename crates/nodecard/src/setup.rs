@@ -39,7 +39,7 @@ pub fn sources<'a>(
 }
 
 /// The time that reproducible builds are told (reproducible-builds.org).
-fn source_date_epoch() -> Result<Option<u64>, Failure> {
+pub fn source_date_epoch() -> Result<Option<u64>, Failure> {
     let Some(value) = std::env::var_os("SOURCE_DATE_EPOCH") else { return Ok(None) };
     // Filesystems count seconds in 32 bits where their inodes are small.
     let time = value.to_str().and_then(|text| text.parse::<u32>().ok());

@@ -68,6 +68,39 @@ impl Base {
         }
     }
 
+    /// Whether a file is compressed in a way that [`open`](Self::open) knows.
+    ///
+    /// # Errors
+    /// [`BaseError`] if it cannot be read, or is neither that nor a raw image.
+    pub fn is_compressed(path: &Path) -> Result<bool, BaseError> {
+        let head = Source::open(path)?.head()?;
+        let format = format::detect(&head)
+            .map_err(|what| BaseError::UnknownFormat { path: path.to_owned(), what })?;
+        Ok(format != Format::Raw)
+    }
+
+    /// Opens a base image if that takes no work: one that is raw, or that an earlier
+    /// run has decoded. No checksums are asked for. `None`: it would have to be decoded.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_if_ready(path: &Path, options: BaseOptions) -> Result<Option<Self>, BaseError> {
+        let source = Source::open(path)?;
+        let head = source.head()?;
+        let format = format::detect(&head)
+            .map_err(|what| BaseError::UnknownFormat { path: path.to_owned(), what })?;
+        if format == Format::Raw {
+            return Base::new(source, None).map(Some);
+        }
+        let cache = Cache::open(options.cache_dir)?;
+        let known = cache.find(|record| record.has_source(&source.identity))?;
+        let open = |entry: Entry| {
+            let sha256 = entry.record.compressed().map(|digests| digests.sha256);
+            Base::new(entry.image, sha256)
+        };
+        known.map(open).transpose()
+    }
+
     /// The decoded image, for reading only.
     pub fn storage(&self) -> Arc<FileStorage> {
         Arc::clone(&self.storage)

@@ -22,6 +22,15 @@ impl RootFs {
         self.stat(path, found.inode).map(Some)
     }
 
+    /// As [`metadata`](Self::metadata), of what a symlink at the end leads to.
+    ///
+    /// # Errors
+    /// [`FsError`] if the filesystem is damaged or the path has no end.
+    pub fn metadata_followed(&self, path: &str) -> FsResult<Option<Metadata>> {
+        let Some(found) = self.find(path, LastSymlink::Follow)? else { return Ok(None) };
+        self.stat(path, found.inode).map(Some)
+    }
+
     /// The contents of the regular file at `path`, if it is no longer than
     /// `limit` bytes. `None`: there is none.
     ///

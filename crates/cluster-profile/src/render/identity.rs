@@ -30,6 +30,24 @@ const DIRECTORIES: [&str; 6] = [
     "/var/lib/systemd/network",
 ];
 
+/// NetworkManager's leases are among its other state.
+const LEASES: &str = "/var/lib/NetworkManager";
+
+/// The key that credentials are sealed with.
+const CREDENTIAL_SECRET: &str = "/var/lib/systemd/credential.secret";
+
+/// Whether a card's own system makes the file or directory at this path again after it
+/// was removed, so that it is right for it to be there, as long as it is no clone's.
+pub fn made_anew(path: &str) -> bool {
+    let host_key = path.strip_prefix("/etc/ssh/ssh_host_").is_some_and(|rest| !rest.contains('/'));
+    let lease = path.starts_with(LEASES) && path.ends_with(".lease");
+    FILES.contains(&path)
+        || DIRECTORIES.contains(&path)
+        || lease
+        || host_key
+        || path == CREDENTIAL_SECRET
+}
+
 const MACHINE_ID: &str = "/etc/machine-id";
 
 /// Removes what every card made from this image would have in common.
@@ -40,14 +58,13 @@ pub(super) fn forget(to: &mut Context<'_>) -> Result<(), RenderError> {
     for path in DIRECTORIES {
         to.clear_if_full(path)?;
     }
-    let leases = "/var/lib/NetworkManager";
-    for name in to.list(leases)?.into_iter().filter(|name| name.ends_with(".lease")) {
-        to.remove(format!("{leases}/{name}"));
+    for name in to.list(LEASES)?.into_iter().filter(|name| name.ends_with(".lease")) {
+        to.remove(format!("{LEASES}/{name}"));
     }
-    // The key that credentials are sealed with: worthless when everybody has
-    // it, but without it those that the image holds could not be opened.
+    // Worthless when everybody has it, but without it credentials that the image
+    // holds could not be opened.
     if to.list("/etc/credstore.encrypted")?.is_empty() {
-        to.remove_if_there("/var/lib/systemd/credential.secret")?;
+        to.remove_if_there(CREDENTIAL_SECRET)?;
     }
     if to.system.list("/var/lib/dbus")?.is_some() {
         // Either of the two may be a symlink to the other; with both gone there

@@ -19,6 +19,7 @@ use cluster_keys::{ClusterKeys, KeyError};
 
 use crate::{Attributes, Cluster, FileEdit, Node, System, SystemError};
 use context::Context;
+pub use identity::made_anew;
 
 /// What becomes of a system's files, and what the user should know about it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,0 +1,152 @@
+//! Who a card says it is.
+
+use std::{collections::BTreeSet, net::Ipv4Addr};
+
+use card_image::{FsResult, RootFs};
+use serde::Serialize;
+
+/// Larger than any file that is looked at here.
+const LARGEST: u64 = 1 << 20;
+
+/// Who a card says it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Facts {
+    /// The host name.
+    pub hostname: Option<String>,
+    /// The static IPv4 addresses in its network configuration.
+    pub addresses: BTreeSet<Ipv4Addr>,
+    /// The machine id.
+    pub machine_id: Option<String>,
+    /// The ed25519 host key: algorithm and key.
+    pub host_key: Option<String>,
+}
+
+/// Where addresses are configured: directories and files, symlinks followed.
+const NETWORK: [&str; 5] = [
+    "/etc/network/interfaces",
+    "/etc/network/interfaces.d",
+    "/etc/netplan",
+    "/etc/NetworkManager/system-connections",
+    "/etc/systemd/network",
+];
+
+impl Facts {
+    /// Reads them off a root filesystem.
+    ///
+    /// # Errors
+    /// [`FsError`](card_image::FsError) if it is damaged.
+    pub fn read(files: &RootFs) -> FsResult<Self> {
+        let first = |path: &str| -> FsResult<Option<String>> {
+            let text = read_text(files, path)?.unwrap_or_default();
+            let mut lines = text.lines().map(str::trim);
+            Ok(lines.find(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned))
+        };
+        let mut addresses = BTreeSet::new();
+        for (path, text) in network_files(files)? {
+            addresses.extend(text.lines().flat_map(addresses_of));
+            if path.starts_with("/etc/netplan/") {
+                addresses.extend(text.lines().filter_map(listed_address));
+            }
+        }
+        let key = first("/etc/ssh/ssh_host_ed25519_key.pub")?;
+        Ok(Facts {
+            hostname: first("/etc/hostname")?,
+            addresses,
+            machine_id: first("/etc/machine-id")?.filter(|id| id != "uninitialized"),
+            host_key: key.as_deref().map(without_comment),
+        })
+    }
+}
+
+/// Algorithm and key of a line in a .pub file.
+pub(crate) fn without_comment(line: &str) -> String {
+    line.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
+}
+
+/// A file's text; `None` where there is none, or something that is no text.
+pub(crate) fn read_text(files: &RootFs, path: &str) -> FsResult<Option<String>> {
+    match files.read(path, LARGEST) {
+        Ok(contents) => Ok(contents.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())),
+        Err(
+            card_image::FsError::WrongKind { .. }
+            | card_image::FsError::TooLarge { .. }
+            | card_image::FsError::SymlinkLoop { .. },
+        ) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The names in a directory that are UTF-8; none where there is no directory.
+pub(crate) fn names(files: &RootFs, path: &str) -> FsResult<Vec<String>> {
+    let names = match files.list(path) {
+        Err(card_image::FsError::SymlinkLoop { .. }) => None,
+        other => other?,
+    };
+    let utf8 = names.unwrap_or_default().into_iter().map(String::from_utf8);
+    Ok(utf8.filter_map(Result::ok).collect())
+}
+
+/// All files of network configuration, with their paths.
+pub(crate) fn network_files(files: &RootFs) -> FsResult<Vec<(String, String)>> {
+    let mut found = Vec::new();
+    for place in NETWORK {
+        match read_text(files, place)? {
+            Some(text) => found.push((place.to_owned(), text)),
+            None => {
+                for name in names(files, place)? {
+                    let path = format!("{place}/{name}");
+                    found.extend(read_text(files, &path)?.map(|text| (path, text)));
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The addresses that a line gives an interface. Keywords differ from one program to
+/// the next, and a card with a misspelt one is to be known all the same.
+fn addresses_of(line: &str) -> Vec<Ipv4Addr> {
+    let line = line.trim_start();
+    let is_comment = line.starts_with(['#', ';']);
+    if is_comment || !line.to_ascii_lowercase().starts_with("addr") {
+        return Vec::new();
+    }
+    // NetworkManager has the gateway behind the first comma: address1=10.0.0.2/24,10.0.0.1.
+    let own = match line.split_once('=') {
+        Some((_, value)) => value.split(',').next().unwrap_or_default(),
+        None => line,
+    };
+    let words = own.split(|c: char| !c.is_ascii_digit() && c != '.');
+    words.filter_map(|word| word.parse().ok()).collect()
+}
+
+/// An item of a YAML list that is an address with its prefix; name servers have none.
+fn listed_address(line: &str) -> Option<Ipv4Addr> {
+    let item = line.trim().strip_prefix('-')?.trim().trim_matches(['"', '\'']);
+    item.split_once('/').filter(|(_, prefix)| prefix.parse::<u8>().is_ok())?.0.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_back_ends_addresses_are_read() {
+        let address: Ipv4Addr = "192.168.1.80".parse().unwrap();
+        for line in [
+            "    address 192.168.1.80",
+            "  addres 192.168.1.80/24",
+            "addresses: [\"192.168.1.80/24\"]",
+            "address1=192.168.1.80/24,192.168.1.1",
+            "Address=192.168.1.80/24",
+        ] {
+            assert_eq!(addresses_of(line), [address], "{line}");
+        }
+        assert_eq!(listed_address("  - \"192.168.1.80/24\""), Some(address));
+        assert_eq!(listed_address("  - 192.168.1.1"), None);
+        for line in ["#address 192.168.1.80", "gateway 192.168.1.1", "", "address dhcp"] {
+            assert!(addresses_of(line).is_empty(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! A card drawn in 80 columns.
+
+use std::{cmp::Ordering, fmt};
+
+use super::Inspection;
+use crate::text::{printable, size};
+
+/// How wide the map is, its frame aside.
+const WIDTH: u64 = 76;
+/// What is there gets at least this much, however small it is.
+const NARROWEST: u64 = 4;
+
+/// One piece of a card: its label and its size.
+struct Piece {
+    label: String,
+    size: u64,
+}
+
+/// All pieces from the first to the last byte, gaps among them.
+fn pieces(of: &Inspection) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut at = 0;
+    let gap = |from: u64, to: u64, pieces: &mut Vec<Piece>| {
+        // Less than a mebibyte is alignment.
+        if to > from + (1 << 20) || (from == 0 && to > 0) {
+            let label = if from == 0 { "boot" } else { "free" };
+            pieces.push(Piece { label: label.into(), size: to - from });
+        }
+    };
+    for partition in &of.partitions {
+        gap(at, partition.start, &mut pieces);
+        let label = format!("p{}{}", partition.number, if partition.root { " root" } else { "" });
+        pieces.push(Piece { label, size: partition.size });
+        at = at.max(partition.start + partition.size);
+    }
+    gap(at, of.size, &mut pieces);
+    pieces
+}
+
+/// Columns for each piece, to scale as far as the narrowest allow.
+fn widths(pieces: &[Piece]) -> Vec<u64> {
+    let total: u64 = pieces.iter().map(|piece| piece.size).sum::<u64>().max(1);
+    let room = WIDTH.saturating_sub(pieces.len() as u64);
+    let share =
+        |piece: &Piece| (u128::from(piece.size) * u128::from(room) / u128::from(total)) as u64;
+    let mut widths: Vec<u64> = pieces.iter().map(|piece| share(piece).max(NARROWEST)).collect();
+    // The widest gives what the narrow ones take, and takes what rounding left.
+    loop {
+        let sum = widths.iter().sum::<u64>();
+        let Some(widest) = widths.iter_mut().max_by_key(|width| **width) else { break };
+        match sum.cmp(&room) {
+            Ordering::Less => *widest += 1,
+            Ordering::Greater if *widest > 1 => *widest -= 1,
+            _ => break,
+        }
+    }
+    widths
+}
+
+fn map(f: &mut fmt::Formatter<'_>, of: &Inspection) -> fmt::Result {
+    let pieces = pieces(of);
+    let widths = widths(&pieces);
+    let border: String =
+        widths.iter().map(|width| format!("+{}", "-".repeat(*width as usize))).collect();
+    let row = |texts: Vec<String>| -> String {
+        let cell = |(text, width): (String, &u64)| {
+            let width = *width as usize;
+            let text: String = text.chars().take(width).collect();
+            format!("|{text:^width$}")
+        };
+        texts.into_iter().zip(&widths).map(cell).collect()
+    };
+    writeln!(f, "  {border}+")?;
+    writeln!(f, "  {}|", row(pieces.iter().map(|piece| piece.label.clone()).collect()))?;
+    writeln!(f, "  {}|", row(pieces.iter().map(|piece| short(piece.size)).collect()))?;
+    writeln!(f, "  {border}+")
+}
+
+/// A size in few letters: `64M`.
+fn short(bytes: u64) -> String {
+    match bytes {
+        _ if bytes >= 10 << 30 => format!("{}G", bytes >> 30),
+        _ if bytes >= 1 << 20 && bytes.is_multiple_of(1 << 20) => format!("{}M", bytes >> 20),
+        _ if bytes >= 1 << 20 => format!("{:.1}M", bytes as f64 / f64::from(1 << 20)),
+        _ => format!("{}K", bytes >> 10),
+    }
+}
+
+/// Words, broken into lines of at most 78 columns behind an indent.
+fn wrapped(f: &mut fmt::Formatter<'_>, label: &str, words: &[String]) -> fmt::Result {
+    let indent = " ".repeat(14);
+    let mut line = format!("  {label:12}");
+    let mut empty = true;
+    for word in words {
+        if !empty && line.chars().count() + 1 + word.chars().count() > 78 {
+            writeln!(f, "{}", line.trim_end())?;
+            line.clone_from(&indent);
+            empty = true;
+        }
+        if !empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        empty = false;
+    }
+    writeln!(f, "{}", line.trim_end())
+}
+
+impl fmt::Display for Inspection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let target = printable(&self.target);
+        writeln!(f, "{target}: {}, {} {}\n", size(self.size), self.table, self.disk_id)?;
+        map(f, self)?;
+        for partition in &self.partitions {
+            writeln!(
+                f,
+                "\n  partition {}: sectors {} to {}, {}, type {}",
+                partition.number,
+                partition.start / 512,
+                (partition.start + partition.size).saturating_sub(512) / 512,
+                size(partition.size),
+                partition.kind
+            )?;
+            field(f, "holds", &partition.holds)?;
+            if let Some(fs) = &partition.filesystem {
+                let free = format!(
+                    "{} of {}; {} of {} inodes",
+                    size(fs.free),
+                    size(fs.size),
+                    fs.free_inodes,
+                    fs.inodes
+                );
+                field(f, "free", &free)?;
+                field(f, "state", &fs.state)?;
+                wrapped(f, "features", &fs.features)?;
+            }
+        }
+        writeln!(f)?;
+        let words: Vec<String> = self.root_reason.split(' ').map(printable).collect();
+        wrapped(f, "root", &words)?;
+        self.show_boot_loader(f)?;
+        self.show_system(f)
+    }
+}
+
+fn field(f: &mut fmt::Formatter<'_>, name: &str, value: &str) -> fmt::Result {
+    writeln!(f, "  {name:12}{}", printable(value))
+}
+
+impl Inspection {
+    fn show_boot_loader(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f)?;
+        let Some(loader) = &self.boot_loader else {
+            return field(f, "boot loader", "none known before the first partition");
+        };
+        field(f, "boot loader", loader.kind.unwrap_or("at unknown sectors"))?;
+        if let Some(version) = &loader.version {
+            field(f, "", version)?;
+        }
+        for part in &loader.parts {
+            field(f, "", &format!("{:7} sector {:<5} {}", part.name, part.sector, part.state))?;
+        }
+        Ok(())
+    }
+
+    fn show_system(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f)?;
+        let Some(system) = &self.system else {
+            return field(f, "system", "none: there is no /etc/passwd");
+        };
+        let or_none = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".into());
+        field(f, "system", &or_none(&system.release))?;
+        field(f, "host name", &or_none(&system.identity.hostname))?;
+        field(f, "machine id", &or_none(&system.identity.machine_id))?;
+        for key in &system.host_keys {
+            let name = key.path.trim_start_matches("/etc/ssh/").trim_end_matches(".pub");
+            let fingerprint = key.fingerprint.as_deref().unwrap_or("not readable");
+            field(f, "host key", &format!("{name} {fingerprint}"))?;
+        }
+        for user in &system.users {
+            let keys = crate::text::count(user.authorized_keys, "authorized key");
+            let says = format!("{} ({}): password {}, {keys}", user.name, user.uid, user.password);
+            field(f, "user", &says)?;
+        }
+        for part in &system.network {
+            field(f, "network", &format!("{}, {}", part.back_end, part.path))?;
+            for says in &part.says {
+                field(f, "", says)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_map_is_to_scale_and_as_wide_as_the_page() {
+        let piece = |size| Piece { label: String::new(), size };
+        for sizes in [vec![1 << 20, 8 << 20, 7 << 30, 1 << 20], vec![5], vec![1; 15], vec![0, 9]] {
+            let pieces: Vec<Piece> = sizes.iter().copied().map(piece).collect();
+            let widths = widths(&pieces);
+            let sum: u64 = widths.iter().sum();
+            assert_eq!(sum + pieces.len() as u64, WIDTH, "{widths:?}");
+        }
+        let two = widths(&[piece(3 << 30), piece(1 << 30)]);
+        assert!(two[0] >= two[1] * 3 - 3 && two[0] <= two[1] * 3 + 3, "{two:?}");
+    }
+}

@@ -1,0 +1,221 @@
+//! The system in a root filesystem: its release, users, network and keys.
+
+use card_image::{FsResult, RootFs};
+use serde::Serialize;
+use sha_crypt::{PasswordVerifier as _, ShaCrypt};
+
+use crate::{
+    Facts,
+    facts::{names, network_files, read_text, without_comment},
+};
+
+/// More logins are not listed: trying passwords takes time.
+const MAX_USERS: usize = 100;
+
+/// The system on a card.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct SystemReport {
+    /// Its name and release, as os-release has them.
+    pub release: Option<String>,
+    /// Who it says it is.
+    pub identity: Facts,
+    /// Who can log in: root, and users from 1000 on.
+    pub users: Vec<UserReport>,
+    /// What its network configuration says.
+    pub network: Vec<ConfiguredInterface>,
+    /// Its ssh host keys.
+    pub host_keys: Vec<HostKey>,
+}
+
+/// A user of the system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct UserReport {
+    /// The login name.
+    pub name: String,
+    /// The user id.
+    pub uid: u32,
+    /// Whether there is a password: `set`, `none`, `locked`, `expired`, `unknown`, or
+    /// `default`: one that everybody knows.
+    pub password: &'static str,
+    /// How many keys authorized_keys lets in.
+    pub authorized_keys: usize,
+}
+
+/// One file of network configuration and what it says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ConfiguredInterface {
+    /// `ifupdown`, `netplan`, `NetworkManager` or `systemd-networkd`.
+    pub back_end: &'static str,
+    /// The file.
+    pub path: String,
+    /// What it says of interfaces, line by line.
+    pub says: Vec<String>,
+}
+
+/// A host key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct HostKey {
+    /// The file of the public half.
+    pub path: String,
+    /// `SHA256:…`, as ssh shows it.
+    pub fingerprint: Option<String>,
+}
+
+/// The fingerprint of a public key.
+pub(crate) fn fingerprint(key: &str) -> Option<String> {
+    let key = ssh_key::PublicKey::from_openssh(key.trim()).ok()?;
+    Some(key.fingerprint(ssh_key::HashAlg::Sha256).to_string())
+}
+
+/// Looks at the system; `None` if there is none.
+pub(super) fn look(files: &RootFs) -> FsResult<Option<SystemReport>> {
+    let Some(passwd) = read_text(files, "/etc/passwd")? else { return Ok(None) };
+    let shadow = read_text(files, "/etc/shadow")?.unwrap_or_default();
+    let mut users = Vec::new();
+    for line in passwd.lines() {
+        if users.len() < MAX_USERS {
+            users.extend(user(files, line, &shadow)?);
+        }
+    }
+    let mut host_keys = Vec::new();
+    for name in names(files, "/etc/ssh")? {
+        if name.starts_with("ssh_host_") && name.ends_with(".pub") {
+            let path = format!("/etc/ssh/{name}");
+            let key = read_text(files, &path)?.unwrap_or_default();
+            let fingerprint = fingerprint(&without_comment(&key));
+            host_keys.push(HostKey { path, fingerprint });
+        }
+    }
+    Ok(Some(SystemReport {
+        release: release(files)?,
+        identity: Facts::read(files)?,
+        users,
+        network: network(files)?,
+        host_keys,
+    }))
+}
+
+fn release(files: &RootFs) -> FsResult<Option<String>> {
+    let mut text = read_text(files, "/etc/os-release")?;
+    if text.is_none() {
+        text = read_text(files, "/usr/lib/os-release")?;
+    }
+    let text = text.unwrap_or_default();
+    let value = |key: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='))?;
+        Some(line.trim().trim_matches('"').to_owned())
+    };
+    let name = || Some(format!("{} {}", value("NAME")?, value("VERSION").unwrap_or_default()));
+    Ok(value("PRETTY_NAME").or_else(name))
+}
+
+fn user(files: &RootFs, line: &str, shadow: &str) -> FsResult<Option<UserReport>> {
+    let fields: Vec<&str> = line.split(':').collect();
+    let [name, field, uid, _, _, home, ..] = fields.as_slice() else { return Ok(None) };
+    let Ok(uid) = uid.parse::<u32>() else { return Ok(None) };
+    // 65534 is nobody.
+    if uid != 0 && !(1000..65_000).contains(&uid) {
+        return Ok(None);
+    }
+    let keys = read_text(files, &format!("{}/.ssh/authorized_keys", home.trim_end_matches('/')))?;
+    let is_key = |line: &&str| !line.trim().is_empty() && !line.trim().starts_with('#');
+    Ok(Some(UserReport {
+        name: (*name).to_owned(),
+        uid,
+        password: password(name, field, shadow),
+        authorized_keys: keys.unwrap_or_default().lines().filter(is_key).count(),
+    }))
+}
+
+/// Whether there is a password, and whether it is one that images come with.
+fn password(name: &str, field: &str, shadow: &str) -> &'static str {
+    let entry = shadow.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let (hash, changed) = match (field, entry) {
+        ("x", Some(entry)) => {
+            let mut fields = entry.split(':');
+            (fields.next().unwrap_or_default(), fields.next())
+        }
+        ("x", None) => return "unknown",
+        (hash, _) => (hash, None),
+    };
+    match hash {
+        "" => "none",
+        hash if hash.starts_with(['!', '*']) => "locked",
+        _ if changed == Some("0") => "expired",
+        hash if is_default(name, hash) => "default",
+        _ => "set",
+    }
+}
+
+/// The passwords of images for small boards.
+const DEFAULTS: [&str; 8] =
+    ["odroid", "1234", "root", "raspberry", "armbian", "ubuntu", "debian", "toor"];
+
+/// Whether a hash is that of a password which everybody knows: the user's own name, or
+/// one that images come with.
+fn is_default(name: &str, hash: &str) -> bool {
+    // More rounds than anybody's default, and names that are none, would only cost time.
+    if hash.contains("$rounds=") || name.len() > 64 {
+        return false;
+    }
+    let fits = |word: &str| ShaCrypt::default().verify_password(word.as_bytes(), hash).is_ok();
+    std::iter::once(name).chain(DEFAULTS).any(fits)
+}
+
+fn network(files: &RootFs) -> FsResult<Vec<ConfiguredInterface>> {
+    let mut found = Vec::new();
+    for (path, text) in network_files(files)? {
+        let (back_end, wanted): (_, &[&str]) = match path.as_str() {
+            p if p.starts_with("/etc/network/") => {
+                ("ifupdown", &["iface ", "address ", "gateway "])
+            }
+            p if p.starts_with("/etc/netplan/") => {
+                ("netplan", &["dhcp4:", "addresses:", "match:", "renderer:"])
+            }
+            p if p.starts_with("/etc/NetworkManager/") => {
+                ("NetworkManager", &["interface-name=", "method=", "address1="])
+            }
+            _ => ("systemd-networkd", &["Name=", "DHCP=", "Address=", "Gateway="]),
+        };
+        let says = |line: &&str| wanted.iter().any(|start| line.starts_with(start));
+        let lines = text.lines().map(str::trim).filter(|line| *line != "iface lo inet loopback");
+        let says: Vec<String> = lines.filter(says).take(20).map(crate::text::printable).collect();
+        if !says.is_empty() {
+            found.push(ConfiguredInterface { back_end, path, says });
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::password;
+
+    #[test]
+    fn passwords_are_told_by_what_shadow_says() {
+        // `openssl passwd -6 -salt samplebase odroid`
+        let known = "$6$samplebase$13jygzIa36kVaVEooWm3IYFoe0Wl0gRnyFftH/6l7mus4W1yZ9w8htJufNt7J\
+                     mvduacYru.2J5XD6sq0uETFk1";
+        let shadow = format!(
+            "root:$6$abc$def:17000:0:::::\nme::17000:\nyou:!:1:\nnew:$6$x:0:0:\npi:{known}:17440:\n"
+        );
+        let shadow = &shadow;
+        assert_eq!(password("pi", "x", shadow), "default");
+        for odd in ["$6$", "$6$$", "$6$a$b$c$d", "$5$x$AAAA", "$1$a$b", "$6$rounds=9$x$y"] {
+            assert_eq!(password("me", odd, ""), "set", "{odd}");
+        }
+        for (name, is) in [
+            ("root", "set"),
+            ("me", "none"),
+            ("you", "locked"),
+            ("new", "expired"),
+            ("x", "unknown"),
+        ] {
+            assert_eq!(password(name, "x", shadow), is, "{name}");
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Audits cards and images: what is on them, and whether it is what the cluster's
+//! profile says. Nothing here ever writes to a target, or prints.
+//!
+//! - [`Card::open`] opens a card, an image or a compressed image,
+//! - [`verify`] compares cards with the profile and with each other,
+//! - [`plan`] tells what building or correcting a card would change,
+//! - [`inspect`] tells what a card holds.
+//!
+//! What they answer can be shown to people ([`Display`](std::fmt::Display)) and to
+//! programs (serde).
+
+mod cached;
+mod card;
+mod diff;
+mod error;
+mod facts;
+mod finding;
+mod inspect;
+mod plan;
+mod state;
+mod text;
+mod verify;
+
+pub use card::Card;
+pub use error::{AuditError, Fault};
+pub use facts::Facts;
+pub use finding::{Finding, Severity};
+pub use inspect::{
+    BootLoader, BootPart, ConfiguredInterface, FsReport, HostKey, Inspection, PartitionReport,
+    SystemReport, UserReport, inspect,
+};
+pub use plan::{FileChange, NodePlan, Plan, PlanOptions, plan, plan_against};
+pub use verify::{Base, CardReport, Compared, Outcome, Report, Verify, verify};

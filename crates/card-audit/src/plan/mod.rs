@@ -1,0 +1,224 @@
+//! What building the cards, or correcting one, would change. Nothing is written: all is
+//! done in layers in memory.
+
+mod change;
+mod show;
+
+use std::sync::Arc;
+
+use block_io::{Layer, ReadAt, Window, WriteAt};
+use card_image::{Layout, Planned, RESERVE, RootFs};
+use cluster_keys::ClusterKeys;
+use cluster_profile::{Change, Cluster, FileEdit, Node, render_node, render_shared};
+use ext4_offline::Info;
+use serde::Serialize;
+
+pub use self::change::FileChange;
+use crate::{AuditError, Card, text::size};
+
+/// What is planned.
+#[derive(Debug)]
+pub struct PlanOptions<'a> {
+    /// The cluster.
+    pub cluster: &'a Cluster,
+    /// Its keys.
+    pub keys: &'a ClusterKeys,
+    /// Those of its nodes that are planned.
+    pub nodes: Vec<&'a Node>,
+    /// The size of a card in bytes.
+    pub card_size: u64,
+    /// The number of the root partition, where it is not to be found.
+    pub root: Option<u32>,
+    /// The time of every change, in seconds since 1970; else that of the last change in
+    /// the base.
+    pub time: Option<u64>,
+}
+
+/// What would change.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct Plan {
+    /// What would be changed: the base, or a card.
+    pub against: String,
+    /// What becomes of partitions and filesystem, in words.
+    pub card: Vec<String>,
+    /// What the user should know.
+    pub notes: Vec<String>,
+    /// Changes that are the same for all planned nodes, if there are several.
+    pub shared: Vec<FileChange>,
+    /// Each node's own.
+    pub nodes: Vec<NodePlan>,
+}
+
+/// What would change for one node.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct NodePlan {
+    /// The node.
+    pub node: String,
+    /// Its files, in the order of their paths.
+    pub files: Vec<FileChange>,
+}
+
+/// Plans building the nodes' cards from a base.
+///
+/// # Errors
+/// [`AuditError`].
+pub fn plan(
+    options: &PlanOptions<'_>,
+    base: &card_image::Base,
+    name: &str,
+) -> Result<Plan, AuditError> {
+    let PlanOptions { cluster, keys, .. } = options;
+    let planned = Planned::new(base, cluster, keys, options.card_size, options.root, options.time)?;
+    let before = Card::from_storage(name.to_owned(), base.storage(), options.root)?;
+    let range = planned.root_range();
+    let mut notes = Vec::new();
+    let mut nodes = Vec::new();
+    for node in &options.nodes {
+        let made = planned.node(node)?;
+        let window = Window::new(made.card.clone(), range.start, range.end - range.start)
+            .map_err(card_image::Error::from)?;
+        let after = read_only(Arc::new(window)).map_err(card_image::Error::from)?;
+        nodes.push(compare(node, &before, &after, &made.edits)?);
+        notes.extend(
+            made.notes.into_iter().filter(|note| !notes.contains(note)).collect::<Vec<_>>(),
+        );
+    }
+    let window = Window::new(planned.card().clone(), range.start, range.end - range.start)
+        .map_err(card_image::Error::from)?;
+    let info = ext4_offline::inspect(&window).map_err(card_image::Error::from)?;
+    let mut card = vec![format!(
+        "cards of {}, made from an image of {}",
+        size(options.card_size),
+        size(base.storage().size())
+    )];
+    card.extend(grown(planned.before(), range.end, &before.root().info, Some(&info)));
+    Ok(finish(name, card, notes, nodes))
+}
+
+/// Plans correcting a card that exists, for the one planned node.
+///
+/// # Errors
+/// [`AuditError`], also if the card's root filesystem cannot be edited.
+pub fn plan_against(options: &PlanOptions<'_>, card: &Card) -> Result<Plan, AuditError> {
+    let PlanOptions { cluster, keys, .. } = options;
+    let time = options.time.unwrap_or(card.root().info.last_written.into());
+    let range = card.layout().root_range();
+    let window = Window::new(card.storage().clone(), range.start, range.end - range.start)
+        .map_err(card.read_error())?;
+    let length = window.size();
+    let below: Arc<dyn ReadAt> = Arc::new(window);
+    let (mut notes, mut nodes) = (Vec::new(), Vec::new());
+    for node in &options.nodes {
+        let layer: Arc<dyn WriteAt> = Arc::new(Layer::new(below.clone(), length));
+        let mut files = RootFs::open(layer.clone(), time).map_err(card.files_error())?;
+        let rendered = |result: Result<cluster_profile::Rendered, _>| {
+            result.map_err(|error| AuditError::from(card_image::Error::Render(error)))
+        };
+        let shared = rendered(render_shared(cluster, keys, &files, time))?;
+        files.apply(&shared.edits).map_err(card.files_error())?;
+        let own = rendered(render_node(cluster, node, keys, &files, time))?;
+        files.apply(&own.edits).map_err(card.files_error())?;
+        files.close().map_err(card.files_error())?;
+        let after = RootFs::open_to_read(layer).map_err(card.files_error())?;
+        let edits: Vec<FileEdit> = shared.edits.into_iter().chain(own.edits).collect();
+        nodes.push(compare(node, card, &after, &edits)?);
+        for note in shared.notes.iter().chain(&own.notes).map(ToString::to_string) {
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
+    }
+    let whole = Layer::new(card.storage().clone(), card.storage().size());
+    let layout = card.layout();
+    let words = match layout.table().grow_last(&whole, layout.root, RESERVE) {
+        Ok(after) => grown(layout, after.after.bytes().end, &card.root().info, None),
+        Err(error) => vec![format!("the partition table stays as it is: {error}")],
+    };
+    Ok(finish(card.name(), words, notes, nodes))
+}
+
+/// Opens what a layer made of a filesystem, to be read.
+fn read_only(window: Arc<dyn ReadAt>) -> card_image::FsResult<RootFs> {
+    let size = window.size();
+    RootFs::open_to_read(Arc::new(Layer::new(window, size)))
+}
+
+fn compare(
+    node: &Node,
+    before: &Card,
+    after: &RootFs,
+    edits: &[FileEdit],
+) -> Result<NodePlan, AuditError> {
+    let mut paths: Vec<&str> = edits.iter().map(|edit| edit.path.as_str()).collect();
+    paths.sort_unstable();
+    paths.dedup();
+    let mut files = Vec::new();
+    for path in paths {
+        // Other edits replace a symlink, or remove it.
+        let followed = edits.iter().any(|edit| {
+            edit.path == path && matches!(edit.change, Change::Write { .. } | Change::Touch { .. })
+        });
+        let change = FileChange::between(before.files(), after, path, followed);
+        files.extend(change.map_err(before.files_error())?);
+    }
+    Ok(NodePlan { node: node.name.clone(), files })
+}
+
+/// What becomes of the root partition, that is to end at `end`, and its filesystem.
+fn grown(before: &Layout, end: u64, info: &Info, after: Option<&Info>) -> Vec<String> {
+    let range = before.root_range();
+    let (old, new) = (range.end - range.start, end - range.start);
+    let number = before.root;
+    let partition = match old == new {
+        true => format!("partition {number} (root) stays as it is, {}", size(old)),
+        false => format!(
+            "partition {number} (root) grows from {} to {}, sectors {} to {}",
+            size(old),
+            size(new),
+            range.start / 512,
+            end / 512 - 1
+        ),
+    };
+    let now = after.map_or(new, Info::size);
+    let filesystem = match info.size() == now {
+        true => format!("its filesystem stays as it is, {}", size(now)),
+        false => {
+            let free = after.map(|after| {
+                let free = |info: &Info| size(info.free_blocks * u64::from(info.block_size));
+                format!(", {} free in place of {}", free(after), free(info))
+            });
+            let free = free.unwrap_or_default();
+            format!("its filesystem grows from {} to {}{free}", size(info.size()), size(now))
+        }
+    };
+    let names = |info: &Info| info.features.names();
+    let gained = after.map(|after| {
+        let old = names(info);
+        names(after).into_iter().filter(|name| !old.contains(name)).collect::<Vec<_>>()
+    });
+    let mut words = vec![partition, filesystem];
+    match gained.filter(|gained| !gained.is_empty()) {
+        Some(gained) => words.push(format!("its features change: + {}", gained.join(" "))),
+        None if after.is_some() => words.push("its features stay the same".into()),
+        None => {}
+    }
+    words
+}
+
+/// Takes out of the nodes' changes what is the same for all of them.
+fn finish(against: &str, card: Vec<String>, notes: Vec<String>, mut nodes: Vec<NodePlan>) -> Plan {
+    let mut shared = Vec::new();
+    if let [first, others @ ..] = nodes.as_slice()
+        && !others.is_empty()
+    {
+        let everywhere =
+            |change: &&FileChange| others.iter().all(|node| node.files.contains(*change));
+        shared = first.files.iter().filter(everywhere).cloned().collect();
+        for node in &mut nodes {
+            node.files.retain(|change| !shared.contains(change));
+        }
+    }
+    Plan { against: against.to_owned(), card, notes, shared, nodes }
+}

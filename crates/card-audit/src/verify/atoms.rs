@@ -1,0 +1,283 @@
+//! Configuration files compared by what they say, not by how they are written.
+//!
+//! A file comes apart into atoms: one for each thing that it says, such as one name
+//! of one address in /etc/hosts. Order, white space and comments do not matter, and
+//! each atom remembers its line.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One thing that a file says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Atom {
+    /// The line that says it, from 1.
+    pub line: usize,
+    /// That line as it is.
+    pub text: String,
+    /// What it says, the same however it is written.
+    pub key: String,
+}
+
+/// A line that differs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct LineDiff {
+    /// Its number in the file on the card, if it is there.
+    pub line: Option<usize>,
+    /// What is there.
+    pub found: Option<String>,
+    /// What should be there.
+    pub expected: Option<String>,
+}
+
+/// Lines that say something expected that the file does not say, each with the line
+/// in its place, and lines that say what they should not, if `keep` wants them.
+pub(super) fn differences(
+    actual: &[Atom],
+    expected: &[Atom],
+    keep: impl Fn(&Atom) -> bool,
+) -> Vec<LineDiff> {
+    let keys = |atoms: &[Atom]| -> BTreeSet<String> {
+        atoms.iter().map(|atom| atom.key.clone()).collect()
+    };
+    let (said, wanted) = (keys(actual), keys(expected));
+    let missing = lines(expected.iter().filter(|atom| !said.contains(&atom.key)));
+    let mut extra = lines(actual.iter().filter(|atom| !wanted.contains(&atom.key)));
+    let kept: BTreeSet<usize> = actual
+        .iter()
+        .filter(|atom| !wanted.contains(&atom.key) && keep(atom))
+        .map(|atom| atom.line)
+        .collect();
+    let mut diffs = Vec::new();
+    for text in missing.into_values() {
+        let best = extra.iter().max_by_key(|(_, other)| likeness(other, &text));
+        let best = best.filter(|(_, other)| likeness(other, &text) > 0).map(|(line, _)| *line);
+        // A misspelt name may make a line another's, which is no difference of its own.
+        let misspelt = || actual.iter().find(|atom| is_misspelt(&atom.text, &text));
+        let (line, found) = match (best, misspelt) {
+            (Some(line), _) => (Some(line), extra.remove(&line)),
+            (None, misspelt) => misspelt()
+                .map(|atom| (Some(atom.line), Some(words(&atom.text))))
+                .unwrap_or_default(),
+        };
+        diffs.push(LineDiff { line, found, expected: Some(text) });
+    }
+    for (line, found) in extra.into_iter().filter(|(line, _)| kept.contains(line)) {
+        diffs.push(LineDiff { line: Some(line), found: Some(found), expected: None });
+    }
+    // Lines that are right but stand below a wrong one are that one's fault.
+    let misplaced = |diff: &LineDiff| diff.found.is_some() && diff.found == diff.expected;
+    if diffs.iter().any(|diff| !misplaced(diff)) {
+        diffs.retain(|diff| !misplaced(diff));
+    }
+    diffs.sort_by_key(|diff| diff.line.unwrap_or(usize::MAX));
+    diffs
+}
+
+fn lines<'a>(atoms: impl Iterator<Item = &'a Atom>) -> BTreeMap<usize, String> {
+    atoms.map(|atom| (atom.line, words(&atom.text))).collect()
+}
+
+fn words(line: &str) -> String {
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a line is the other one but for two characters at most. Lines that differ
+/// in numbers alone are about different things.
+fn is_misspelt(line: &str, wanted: &str) -> bool {
+    let line = words(line);
+    let letters = |text: &str| text.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+    let other = line == wanted || letters(&line) != letters(wanted);
+    other && line.len() >= 6 && distance(&line, wanted) <= 2
+}
+
+/// How many characters have to be changed, added or removed (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().take(200).collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().take(200).enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, to) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(row[j + 1] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// How much a line looks like a misspelt other one: words that both have, and how
+/// far they begin alike.
+fn likeness(a: &str, b: &str) -> usize {
+    let words: BTreeSet<&str> = a.split_whitespace().collect();
+    let shared = b.split_whitespace().filter(|word| words.contains(word)).count();
+    let alike = a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count();
+    shared * 100 + if alike >= 3 { alike.min(90) } else { 0 }
+}
+
+/// Numbered lines without line ends.
+fn numbered(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines().enumerate().map(|(index, line)| (index + 1, line))
+}
+
+fn is_comment(line: &str) -> bool {
+    let line = line.trim_start();
+    line.is_empty() || line.starts_with(['#', ';'])
+}
+
+/// Any file of settings: lines, told apart by the `[section]` they are in.
+pub(super) fn settings(text: &str) -> Vec<Atom> {
+    let mut section = String::new();
+    let mut atoms = Vec::new();
+    for (line, text) in numbered(text).filter(|(_, text)| !is_comment(text)) {
+        if text.starts_with('[') {
+            section = text.trim_end().to_owned();
+        }
+        let key = format!("{section}\n{}", text.trim_end());
+        atoms.push(Atom { line, text: text.to_owned(), key });
+    }
+    atoms
+}
+
+/// /etc/hosts: each name of each address.
+pub(super) fn hosts(text: &str) -> Vec<Atom> {
+    let mut atoms = Vec::new();
+    for (line, text) in numbered(text) {
+        let said = text.split('#').next().unwrap_or_default();
+        let mut words = said.split_whitespace();
+        let Some(address) = words.next() else { continue };
+        for name in words {
+            let key = format!("{address} {}", name.to_ascii_lowercase());
+            atoms.push(Atom { line, text: said.trim().to_owned(), key });
+        }
+    }
+    atoms
+}
+
+/// known_hosts: each key of each host; lines with hashed names as they are.
+pub(super) fn known_hosts(text: &str) -> Vec<Atom> {
+    let mut atoms = Vec::new();
+    for (line, text) in numbered(text).filter(|(_, text)| !is_comment(text)) {
+        let mut words = text.split_whitespace();
+        let names = words.next().unwrap_or_default();
+        if names.starts_with(['|', '@']) {
+            atoms.push(Atom { line, text: text.to_owned(), key: text.to_owned() });
+            continue;
+        }
+        let key = words.take(2).collect::<Vec<_>>().join(" ");
+        for name in names.split(',') {
+            let key = format!("{} {key}", name.to_ascii_lowercase());
+            atoms.push(Atom { line, text: text.to_owned(), key });
+        }
+    }
+    atoms
+}
+
+/// interfaces(5): each option of each stanza. What a network's own address and
+/// broadcast address are follows from the others.
+pub(super) fn interfaces(text: &str) -> Vec<Atom> {
+    let mut atoms = Vec::new();
+    let mut stanza = String::new();
+    for (line, text) in numbered(text).filter(|(_, text)| !is_comment(text)) {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let Some((keyword, arguments)) = words.split_first() else { continue };
+        let mut say = |key: String| atoms.push(Atom { line, text: text.trim().to_owned(), key });
+        match *keyword {
+            "network" | "broadcast" => {}
+            "iface" | "mapping" => {
+                stanza = words.join(" ");
+                say(stanza.clone());
+            }
+            "auto" => arguments.iter().for_each(|name| say(format!("auto {name}"))),
+            _ if keyword.starts_with("allow-") => {
+                arguments.iter().for_each(|name| say(format!("{keyword} {name}")));
+            }
+            _ if keyword.starts_with("source") => say(words.join(" ")),
+            "address" => {
+                let address = arguments.first().copied().unwrap_or_default();
+                let (address, prefix) = match address.split_once('/') {
+                    Some((address, prefix)) => (address, Some(prefix)),
+                    None => (address, None),
+                };
+                say(format!("{stanza}\naddress {address}"));
+                if let Some(mask) = prefix.map(netmask) {
+                    say(format!("{stanza}\nnetmask {mask}"));
+                }
+            }
+            "netmask" => {
+                let mask = netmask(arguments.first().copied().unwrap_or_default());
+                say(format!("{stanza}\nnetmask {mask}"));
+            }
+            _ => say(format!("{stanza}\n{}", words.join(" "))),
+        }
+    }
+    atoms
+}
+
+/// A prefix in bits as a mask; a mask stays what it is.
+fn netmask(text: &str) -> String {
+    match text.parse::<u32>() {
+        Ok(bits @ 0..=32) => {
+            let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
+            std::net::Ipv4Addr::from_bits(mask).to_string()
+        }
+        _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RIGHT: &str = "auto lo\niface lo inet loopback\n\nauto eth0\niface eth0 inet static\n    \
+                         address 192.168.1.80\n    netmask 255.255.255.0\n    gateway 192.168.1.1\n";
+
+    #[test]
+    fn the_same_in_other_words() {
+        let other = "# mine\nauto lo eth0\niface eth0 inet static\n  gateway 192.168.1.1\n  # why\n  \
+                     address 192.168.1.80/24\n  broadcast 192.168.1.255\niface lo inet loopback\n";
+        assert_eq!(differences(&interfaces(other), &interfaces(RIGHT), |_| true), []);
+    }
+
+    #[test]
+    fn a_misspelt_keyword_is_told_with_its_line() {
+        let wrong = RIGHT.replace("address", "addres");
+        let diffs = differences(&interfaces(&wrong), &interfaces(RIGHT), |_| true);
+        let expected = LineDiff {
+            line: Some(6),
+            found: Some("addres 192.168.1.80".into()),
+            expected: Some("address 192.168.1.80".into()),
+        };
+        assert_eq!(diffs, [expected]);
+    }
+
+    #[test]
+    fn a_wrong_stanza_is_one_difference_and_an_option_in_the_wrong_one_is_seen() {
+        let wrong = RIGHT.replace("eth0 inet static", "eth0 inet sttic");
+        let diffs = differences(&interfaces(&wrong), &interfaces(RIGHT), |_| true);
+        assert_eq!(diffs.len(), 1);
+        assert_eq!(diffs[0].found.as_deref(), Some("iface eth0 inet sttic"));
+        let moved = "auto lo\niface lo inet loopback\n    gateway 192.168.1.1\nauto eth0\n\
+                     iface eth0 inet static\n address 192.168.1.80/24\n";
+        assert_eq!(differences(&interfaces(moved), &interfaces(RIGHT), |_| true).len(), 1);
+    }
+
+    #[test]
+    fn names_of_hosts_are_told_apart() {
+        let right =
+            "127.0.0.1 localhost\n192.168.1.80\txu4-master registry\n192.168.1.81 xu4-node1\n";
+        let same = "192.168.1.81 xu4-node1 # b\n192.168.1.80 registry\n127.0.0.1 localhost\n\
+                    192.168.1.80 XU4-master\n";
+        assert_eq!(differences(&hosts(same), &hosts(right), |_| true), []);
+        let wrong = right.replace("xu4-node1", "xu4-nod1");
+        let diffs = differences(&hosts(&wrong), &hosts(right), |_| true);
+        assert_eq!((diffs.len(), diffs[0].line), (1, Some(3)));
+    }
+
+    #[test]
+    fn keys_of_hosts_are_told_apart() {
+        let right = "n1,10.0.0.1 ssh-ed25519 AAAA\n";
+        let same = "10.0.0.1 ssh-ed25519 AAAA x\nn1 ssh-ed25519 AAAA\n";
+        assert_eq!(differences(&known_hosts(same), &known_hosts(right), |_| true), []);
+        let wrong = "n1,10.0.0.1 ssh-ed25519 BBBB\n";
+        assert_eq!(differences(&known_hosts(wrong), &known_hosts(right), |_| true).len(), 1);
+    }
+}

@@ -1,0 +1,53 @@
+//! What a card's files are to be in the end, after all edits.
+
+use cluster_profile::{Attributes, Change, FileEdit};
+
+/// Edits of one path after the other come to the last one. What an earlier one
+/// enforced of mode and owner still holds, and a directory stays what it is.
+pub(super) fn fold(edits: impl IntoIterator<Item = FileEdit>) -> Vec<FileEdit> {
+    let mut folded: Vec<FileEdit> = Vec::new();
+    for mut edit in edits {
+        let earlier = folded.iter().position(|other| other.path == edit.path);
+        if let Some(earlier) = earlier.map(|index| folded.remove(index))
+            && let (Some(before), Some(after)) =
+                (attributes(&earlier.change), attributes_mut(&mut edit.change))
+            && before.enforce
+            && !after.enforce
+        {
+            *after = before;
+        }
+        folded.push(edit);
+    }
+    folded
+}
+
+fn attributes(change: &Change) -> Option<Attributes> {
+    match change {
+        Change::Write { attributes, .. } | Change::Directory { attributes } => Some(*attributes),
+        _ => None,
+    }
+}
+
+fn attributes_mut(change: &mut Change) -> Option<&mut Attributes> {
+    match change {
+        Change::Write { attributes, .. } | Change::Directory { attributes } => Some(attributes),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_edit_counts_and_what_was_enforced_stays() {
+        let write = |contents: &str, attributes| FileEdit {
+            path: "/a".into(),
+            change: Change::Write { contents: contents.into(), attributes },
+        };
+        let exact = Attributes::exactly(0o600, 1, 1);
+        let gone = FileEdit { path: "/a".into(), change: Change::Remove };
+        let edits = [gone, write("1", exact), write("2", Attributes::root(0o644))];
+        assert_eq!(fold(edits), [write("2", exact)]);
+    }
+}

@@ -1,0 +1,106 @@
+//! What a card holds, told to people and programs.
+
+mod common;
+
+use block_io::WriteAt as _;
+use card_audit::inspect;
+use common::{Changed, bench};
+
+#[test]
+fn a_card_is_described() {
+    let bench = bench();
+    let card = bench.card("xu4-node2");
+    let inspection = inspect(&card.open().unwrap()).unwrap();
+    let text = inspection.to_string();
+    for part in [
+        "xu4-node2: 64 MiB, MBR 3cedfd53",
+        "|   p1    |",
+        "p2 root",
+        "partition 2: sectors 19456 to 129023, 53.5 MiB, type 0x83 (Linux)",
+        "holds       FAT \"BOOT\"",
+        "holds       ext4 \"rootfs\"",
+        "state       clean",
+        "features    has_journal ext_attr",
+        "Hardkernel u-boot 2017.05",
+        "tzsw    sector 1503",
+        "system      Ubuntu 16.04.3 LTS",
+        "host name   xu4-node2",
+        "user        root (0): password default, 2 authorized keys",
+        "user        odroid (1000): password default",
+        "network     ifupdown, /etc/network/interfaces",
+        "address 192.168.1.82",
+    ] {
+        assert!(text.contains(part), "{part} is missing: {text}");
+    }
+    let fingerprint = bench.keys.host("xu4-node2").unwrap().fingerprint().to_owned();
+    assert!(text.contains(&fingerprint), "{text}");
+    for line in text.lines() {
+        let long = line.contains("SHA256:");
+        assert!(line.chars().count() <= 80 || long, "{line}");
+    }
+    let json: serde_json::Value =
+        serde_json::from_str(&serde_json::to_string(&inspection).unwrap()).unwrap();
+    assert_eq!(json["system"]["identity"]["machine_id"], bench.keys.machine_id("xu4-node2"));
+    assert_eq!(json["partitions"][1]["root"], true);
+    assert_eq!(json["partitions"][1]["filesystem"]["size"], 53.5 * 1048576.0);
+}
+
+/// What e2fsprogs say of the free space, also where a journal waits.
+#[test]
+fn free_space_is_what_dumpe2fs_says() {
+    let bench = bench();
+    let image = bench.path("out/xu4-node3.img");
+    let target = format!("{}?offset={}", image.display(), common::ROOT);
+    let text = common::run("e2fsprogs", "debugfs", &["-R", "stats -h", &target]);
+    let number = |name: &str| -> u64 {
+        let line = text.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace().last().unwrap().parse().unwrap()
+    };
+    let inspection = inspect(&bench.card("xu4-node3").open().unwrap()).unwrap();
+    let fs = inspection.partitions[1].filesystem.as_ref().unwrap();
+    assert_eq!(fs.free, number("Free blocks:") * 4096);
+    assert_eq!(u64::from(fs.free_inodes), number("Free inodes:"));
+}
+
+#[test]
+fn nothing_on_a_card_reaches_the_terminal_raw() {
+    let bench = bench();
+    let evil = "\u{1b}[31mred\u{7}";
+    let card = bench.card("xu4-node1").edit(|files| {
+        files.write("/etc/hostname", &format!("{evil}\n"));
+        files.write("/etc/network/interfaces", &format!("iface {evil} inet dhcp\n"));
+        files.write("/usr/lib/os-release", &format!("PRETTY_NAME=\"{evil}\"\n"));
+        let passwd = "root:x:0:0:root:/root:/bin/sh\n\u{1b}[5mme:x:1001:1001::/:/bin/sh\nodroid:x:1000:1000::/home/odroid:/bin/sh\n";
+        files.write("/etc/passwd", passwd);
+    });
+    card.root().write_at(1024 + 0x78, b"\x1b[31mrootfs").unwrap();
+    let opened = card.open().unwrap();
+    let plan = card_audit::plan_against(
+        &card_audit::PlanOptions {
+            cluster: &bench.cluster,
+            keys: &bench.keys,
+            nodes: bench.cluster.nodes.iter().take(1).collect(),
+            card_size: 64 << 20,
+            root: None,
+            time: None,
+        },
+        &opened,
+    )
+    .unwrap();
+    for text in
+        [inspect(&opened).unwrap().to_string(), bench.audit(&card).to_string(), plan.to_string()]
+    {
+        let raw = text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t'));
+        assert_eq!(raw, None, "{text}");
+    }
+}
+
+#[test]
+fn a_card_without_a_system() {
+    let bench = bench();
+    let card = Changed::over("base", bench.base.storage(), 64 << 20)
+        .edit(|files| files.remove("/etc/passwd"));
+    let inspection = inspect(&card.open().unwrap()).unwrap();
+    assert!(inspection.system.is_none());
+    assert!(inspection.to_string().contains("there is no /etc/passwd"));
+}

@@ -1,0 +1,131 @@
+//! Plans: what would change is shown, private keys are not, and nothing is written.
+
+mod common;
+
+use card_audit::{Plan, PlanOptions, plan, plan_against};
+use common::{Bench, Changed, bench};
+
+fn options<'a>(bench: &'a Bench, nodes: &[&str]) -> PlanOptions<'a> {
+    let chosen = |node: &&cluster_profile::Node| nodes.contains(&node.name.as_str());
+    PlanOptions {
+        cluster: &bench.cluster,
+        keys: &bench.keys,
+        nodes: bench.cluster.nodes.iter().filter(chosen).collect(),
+        card_size: 64 << 20,
+        root: None,
+        time: Some(common::BUILT),
+    }
+}
+
+fn from_base(nodes: &[&str]) -> Plan {
+    plan(&options(bench(), nodes), &bench().base, "base").unwrap()
+}
+
+fn against(card: &Changed, node: &str) -> Plan {
+    plan_against(&options(bench(), &[node]), &card.open().unwrap()).unwrap()
+}
+
+#[test]
+fn a_node_against_the_base() {
+    let plan = from_base(&["xu4-node2"]);
+    let text = plan.to_string();
+    for part in [
+        "partition 2 (root) grows from 32 MiB to 53.5 MiB",
+        "its filesystem grows from 32 MiB to 53.5 MiB",
+        "-xu4-master\n+xu4-node2\n",
+        "-iface eth0 inet dhcp\n+iface eth0 inet static\n+    address 192.168.1.82\n",
+        "/aafirstboot: removed",
+        "/etc/motd: new, 12 bytes, mode 0644, owner 0:0",
+        "/root/.ssh/id_ed25519: new, 411 bytes, mode 0600, owner 0:0",
+        "/var/lib/docker/swarm: emptied, had 3 names",
+        "note: disarmed Hardkernel",
+    ] {
+        assert!(text.contains(part), "{part} is missing: {text}");
+    }
+    assert!(!text.contains("PRIVATE KEY") && !text.contains("\n-PRETENDED"), "{text}");
+    let secret = bench().keys.cluster().private().lines().nth(2).unwrap();
+    assert!(!serde_json::to_string(&plan).unwrap().contains(secret));
+}
+
+/// Applying a plan's diffs to the base's files gives the card's.
+#[test]
+fn the_diffs_are_those_of_the_cards() {
+    let bench = bench();
+    let base = Changed::over("base", bench.base.storage(), 64 << 20);
+    let card = bench.card("xu4-node2");
+    let plan = from_base(&["xu4-node2"]);
+    let mut patched = 0;
+    for change in &plan.nodes[0].files {
+        let Some(diff) = &change.diff else { continue };
+        if change.what.starts_with("new") {
+            continue;
+        }
+        let (old, new) = (bench.path("old"), bench.path("diff"));
+        std::fs::write(&old, base.read(&change.path)).unwrap();
+        std::fs::write(&new, format!("--- a\n+++ b\n{diff}")).unwrap();
+        common::run("patch", "patch", &[old.to_str().unwrap(), new.to_str().unwrap()]);
+        let result = std::fs::read_to_string(&old).unwrap();
+        assert_eq!(result, card.read(&change.path), "{}", change.path);
+        patched += 1;
+    }
+    assert!(patched > 5, "{patched}");
+}
+
+#[test]
+fn what_all_nodes_share_is_told_once() {
+    let plan = from_base(&["xu4-node1", "xu4-node2"]);
+    let paths = |files: &[card_audit::FileChange]| -> Vec<String> {
+        files.iter().map(|file| file.path.clone()).collect()
+    };
+    assert!(paths(&plan.shared).contains(&"/root/.ssh/authorized_keys".into()));
+    assert!(!paths(&plan.shared).contains(&"/etc/hostname".into()));
+    for node in &plan.nodes {
+        assert!(paths(&node.files).contains(&"/etc/hostname".into()));
+        assert!(paths(&node.files).iter().all(|path| !paths(&plan.shared).contains(path)));
+    }
+    assert!(plan.to_string().contains("=== all 2 nodes"));
+}
+
+#[test]
+fn a_right_card_stays_as_it_is() {
+    let plan = against(&bench().card("xu4-node2"), "xu4-node2");
+    assert_eq!(plan.nodes[0].files, []);
+    assert_eq!(plan.card[0], "partition 2 (root) stays as it is, 53.5 MiB");
+}
+
+#[test]
+fn a_card_that_differs() {
+    let card = bench()
+        .card("xu4-node2")
+        .replace("/etc/network/interfaces", "address", "addres")
+        .edit(|files| {
+            files.mode("/root/.ssh/authorized_keys", 0o666);
+            files.0.set_owner("/root/.ssh/id_ed25519", 7, 8).unwrap();
+            files.0.rename("/root/.ssh/id_ed25519.pub", "/root/pub").unwrap();
+            files.0.symlink("/root/.ssh/id_ed25519.pub", "../pub").unwrap();
+            files.write("/root/pub", "ssh-ed25519 AAAA x\n");
+            files.write("/aafirstboot", "x");
+        });
+    let plan = against(&card, "xu4-node2");
+    let told: Vec<String> =
+        plan.nodes[0].files.iter().map(|file| format!("{} {}", file.path, file.what)).collect();
+    let length = bench().keys.cluster().public().len();
+    assert_eq!(
+        told,
+        [
+            "/aafirstboot removed, was a file of 1 byte".to_owned(),
+            "/etc/network/interfaces changed, 532 to 533 bytes".into(),
+            "/root/.ssh/authorized_keys mode 0666 becomes 0600".into(),
+            "/root/.ssh/id_ed25519 owner 7:8 becomes 0:0".into(),
+            format!("/root/.ssh/id_ed25519.pub changed, 19 to {length} bytes"),
+        ]
+    );
+}
+
+#[test]
+fn a_card_that_is_no_system_is_refused() {
+    let card = bench().card("xu4-node2").edit(|files| files.remove("/etc/passwd"));
+    let error = plan_against(&options(bench(), &["xu4-node2"]), &card.open().unwrap());
+    let error = error.expect_err("no system");
+    assert!(error.to_string().contains("/etc/passwd"), "{error}");
+}

@@ -1,0 +1,311 @@
+//! Cards with one thing wrong each: that is found, by name, place and line, and nothing
+//! else is.
+
+mod common;
+
+use block_io::ReadAt as _;
+use card_audit::{Finding, Severity};
+use common::{Changed, Editor, LATER, bench};
+
+const NODE: &str = "xu4-node2";
+
+/// What is compared of a finding: severity, code and place.
+fn brief(finding: &Finding) -> (Severity, &str, String) {
+    (finding.severity, finding.code, finding.place())
+}
+
+#[track_caller]
+fn assert_finds(card: &Changed, expected: &[(Severity, &str, &str)]) -> Vec<Finding> {
+    let findings = bench().findings(card);
+    let found: Vec<_> = findings.iter().map(brief).collect();
+    let expected: Vec<_> = expected.iter().map(|(s, c, p)| (*s, *c, (*p).to_owned())).collect();
+    assert_eq!(found, expected, "{findings:#?}");
+    for finding in &findings {
+        assert!(!finding.what.is_empty() && !finding.mend.is_empty(), "{finding:?}");
+    }
+    findings
+}
+
+const ERROR: Severity = Severity::Error;
+const WARNING: Severity = Severity::Warning;
+
+/// The article's classic.
+#[test]
+fn a_typo_in_the_interfaces_file_is_told_by_line() {
+    let card = bench().card(NODE).replace("/etc/network/interfaces", "address", "addres");
+    let findings = assert_finds(&card, &[(ERROR, "address", "/etc/network/interfaces:10")]);
+    let line = card.read("/etc/network/interfaces");
+    assert_eq!(line.lines().nth(9), Some("    addres 192.168.1.82"));
+    assert_eq!(findings[0].found.as_deref(), Some("addres 192.168.1.82"));
+    assert_eq!(findings[0].expected.as_deref(), Some("address 192.168.1.82"));
+}
+
+#[test]
+fn every_line_of_the_address_counts() {
+    let file = "/etc/network/interfaces";
+    for (from, to, line) in [
+        ("auto eth0", "auto etho", 8),
+        ("inet static", "inet sttic", 9),
+        ("iface eth0", "iface etho", 9),
+        ("address 192.168.1.82", "address 192.168.1.28", 10),
+        ("netmask 255.255.255.0", "netmask 255.255.0.0", 11),
+        ("gateway 192.168.1.1\n", "gateway 192.168.1.11\n", 12),
+        ("dns-nameservers 192.168.1.1\n", "dns-nameserver 192.168.1.1\n", 13),
+    ] {
+        let card = bench().card(NODE).replace(file, from, to);
+        let findings = bench().findings(&card);
+        let place = format!("{file}:{line}");
+        let hit = findings.iter().find(|f| f.place() == place && f.severity == ERROR);
+        assert!(
+            hit.is_some_and(|f| f.expected.as_deref().is_some_and(|e| e.contains(from.trim()))),
+            "{from}: {findings:#?}"
+        );
+        assert_eq!(findings.len(), 1, "{from}: {findings:#?}");
+    }
+    let card = bench().card(NODE).replace(file, "    netmask 255.255.255.0\n", "");
+    let findings = assert_finds(&card, &[(ERROR, "address", file)]);
+    assert_eq!(findings[0].expected.as_deref(), Some("netmask 255.255.255.0"));
+    // A second stanza gives the interface two addresses.
+    let more = "iface eth0 inet dhcp\n";
+    let card = bench().card(NODE).edit(|f| f.write("/etc/network/interfaces.d/old", more));
+    assert_finds(&card, &[(ERROR, "address", "/etc/network/interfaces.d/old:1")]);
+}
+
+type Edit = Box<dyn Fn(&mut Editor)>;
+
+#[test]
+fn each_item_of_a_card_is_looked_at() {
+    let bench = bench();
+    let write = |path: &'static str, text: &str| -> Edit {
+        let text = text.to_owned();
+        Box::new(move |files| files.write(path, &text))
+    };
+    let remove = |path: &'static str| -> Edit { Box::new(move |files| files.remove(path)) };
+    let mode = |path: &'static str, mode| -> Edit { Box::new(move |files| files.mode(path, mode)) };
+    let own = |path: &'static str, uid, gid| -> Edit {
+        Box::new(move |files| files.0.set_owner(path, uid, gid).unwrap())
+    };
+    let other_key = bench.keys.host("xu4-node3").unwrap();
+    let (private, public) = (other_key.private(), other_key.public_without_comment());
+    let known = bench.card(NODE).read("/etc/ssh/ssh_known_hosts");
+    let changed_known = {
+        let own = bench.keys.host("xu4-master").unwrap().public_without_comment();
+        known.replace(&own, &public)
+    };
+    let hosts = bench.card(NODE).read("/etc/hosts");
+    let without_node = hosts.replace("192.168.1.81\txu4-node1\n", "");
+    let with_typo = hosts.replace("192.168.1.81", "192.168.1.18");
+    let sshd = bench
+        .card(NODE)
+        .read("/etc/ssh/sshd_config")
+        .replace("HostKey /etc/ssh/ssh_host_ed25519_key", "HostKey /etc/ssh/other_key");
+    let keys = bench.card(NODE).read("/root/.ssh/authorized_keys");
+    let without_mine: String = keys.lines().skip(1).map(|l| format!("{l}\n")).collect();
+    let restricted = keys.replacen("ssh-ed25519", "command=\"true\" ssh-ed25519", 1);
+    let own_key = "/root/.ssh/id_ed25519";
+    let stale = format!("# mine\nxu4-node1 {public}\n");
+
+    let cases: Vec<(Edit, Severity, &str, &str)> = vec![
+        (write("/etc/hostname", "xu4-node3\n"), ERROR, "host-name", "/etc/hostname:1"),
+        (write("/etc/hostname", ""), ERROR, "host-name", "/etc/hostname"),
+        (remove("/etc/hostname"), ERROR, "host-name", "/etc/hostname"),
+        (write("/etc/hosts", &without_node), ERROR, "hosts", "/etc/hosts"),
+        (write("/etc/hosts", &with_typo), ERROR, "hosts", "/etc/hosts:8"),
+        (
+            write("/etc/resolv.conf", "nameserver 8.8.8.8\n"),
+            WARNING,
+            "resolver",
+            "/etc/resolv.conf",
+        ),
+        (
+            write("/etc/machine-id", "0123456789abcdef0123456789abcdef\n"),
+            ERROR,
+            "machine-id",
+            "/etc/machine-id:1",
+        ),
+        (mode("/etc/machine-id", 0o666), WARNING, "mode", "/etc/machine-id"),
+        (
+            write("/etc/ssh/ssh_host_ed25519_key", private),
+            ERROR,
+            "host-key",
+            "/etc/ssh/ssh_host_ed25519_key",
+        ),
+        (
+            mode("/etc/ssh/ssh_host_ed25519_key", 0o640),
+            ERROR,
+            "mode",
+            "/etc/ssh/ssh_host_ed25519_key",
+        ),
+        (remove("/etc/ssh/ssh_known_hosts"), ERROR, "known-hosts", "/etc/ssh/ssh_known_hosts"),
+        (
+            write("/etc/ssh/ssh_known_hosts", &changed_known),
+            ERROR,
+            "known-hosts",
+            "/etc/ssh/ssh_known_hosts:1",
+        ),
+        (mode("/etc/ssh/ssh_known_hosts", 0o600), ERROR, "mode", "/etc/ssh/ssh_known_hosts"),
+        (write("/etc/ssh/sshd_config", &sshd), ERROR, "sshd-config", "/etc/ssh/sshd_config"),
+        (remove(own_key), ERROR, "cluster-key", own_key),
+        (write(own_key, private), ERROR, "cluster-key", own_key),
+        (mode(own_key, 0o644), ERROR, "mode", own_key),
+        (own(own_key, 1000, 1000), ERROR, "owner", own_key),
+        (
+            write("/root/.ssh/id_ed25519.pub", "ssh-ed25519 AAAA x\n"),
+            WARNING,
+            "cluster-key",
+            "/root/.ssh/id_ed25519.pub",
+        ),
+        (mode("/root/.ssh/authorized_keys", 0o666), ERROR, "mode", "/root/.ssh/authorized_keys"),
+        (mode("/root/.ssh/authorized_keys", 0o644), WARNING, "mode", "/root/.ssh/authorized_keys"),
+        (
+            own("/home/odroid/.ssh/authorized_keys", 0, 1000),
+            ERROR,
+            "owner",
+            "/home/odroid/.ssh/authorized_keys",
+        ),
+        (
+            own("/home/odroid/.ssh/authorized_keys", 1000, 0),
+            WARNING,
+            "owner",
+            "/home/odroid/.ssh/authorized_keys",
+        ),
+        (
+            write("/root/.ssh/authorized_keys", &without_mine),
+            ERROR,
+            "authorized-keys",
+            "/root/.ssh/authorized_keys",
+        ),
+        (
+            write("/root/.ssh/authorized_keys", &restricted),
+            WARNING,
+            "authorized-keys",
+            "/root/.ssh/authorized_keys:1",
+        ),
+        (mode("/root/.ssh", 0o777), ERROR, "mode", "/root/.ssh"),
+        (mode("/home/odroid", 0o775), ERROR, "mode", "/home/odroid"),
+        (own("/home/odroid", 33, 33), ERROR, "owner", "/home/odroid"),
+        (
+            write("/root/.ssh/known_hosts", &stale),
+            WARNING,
+            "stale-known-host",
+            "/root/.ssh/known_hosts:2",
+        ),
+        (write("/aafirstboot", "#!/bin/sh\n"), ERROR, "first-boot", "/aafirstboot"),
+        (write("/.first_boot", ""), ERROR, "first-boot", "/.first_boot"),
+        (write("/root/.not_logged_in_yet", ""), WARNING, "first-boot", "/root/.not_logged_in_yet"),
+        (
+            write("/etc/cloud/cloud.cfg", "x: y\n"),
+            WARNING,
+            "cloud-init",
+            "/etc/cloud/cloud.cfg.d/99-nodecard.cfg",
+        ),
+        (write("/etc/motd", "hello\nyou\n"), WARNING, "extra-file", "/etc/motd:2"),
+        (remove("/etc/motd"), WARNING, "extra-file", "/etc/motd"),
+    ];
+    for (index, (edit, severity, code, place)) in cases.iter().enumerate() {
+        let card = bench.card(NODE).edit(edit);
+        let findings = bench.findings(&card);
+        let found: Vec<_> = findings.iter().map(brief).collect();
+        let named = (*severity, *code, (*place).to_owned());
+        assert!(found.contains(&named), "{index}: {named:?} is not among {findings:#?}");
+        assert_eq!(found.len(), 1, "{index}: {findings:#?}");
+    }
+}
+
+#[test]
+fn private_keys_are_named_and_never_shown() {
+    let bench = bench();
+    let other = bench.keys.host("xu4-node3").unwrap();
+    let card = bench.card(NODE).edit(|files| {
+        files.write("/etc/ssh/ssh_host_ed25519_key", other.private());
+        files
+            .write("/home/odroid/.ssh/id_ed25519", "-----BEGIN OPENSSH PRIVATE KEY-----\nSECRET\n");
+    });
+    let report = bench.audit(&card);
+    let text = format!("{report}{}", serde_json::to_string(&report).unwrap());
+    assert!(
+        text.contains("xu4-node3's host key") && text.contains("another private key"),
+        "{text}"
+    );
+    assert!(!text.contains("SECRET") && !text.contains("BEGIN"), "{text}");
+    let secret = other.private().lines().nth(2).unwrap();
+    assert!(!text.contains(secret));
+}
+
+/// What the base has is on every card that was copied from it.
+#[test]
+fn what_came_with_the_base_is_a_clone() {
+    let bench = bench();
+    let base = Changed::over("base", bench.base.storage(), bench.base.storage().size());
+    for (path, code) in [
+        ("/etc/docker/key.json", "cloned-file"),
+        ("/var/lib/docker/engine-id", "cloned-file"),
+        ("/var/lib/docker/swarm/docker-state.json", "cloned-file"),
+        ("/var/lib/dhcp/dhclient.eth0.leases", "cloned-file"),
+        ("/etc/ssh/ssh_host_rsa_key", "cloned-file"),
+        ("/root/.ssh/id_rsa", "cloned-user-key"),
+    ] {
+        let text = base.read(path);
+        let card = bench.card(NODE).edit(|files| files.write(path, &text));
+        assert_finds(&card, &[(ERROR, code, path)]);
+        // Without the base its age tells: nothing of the card is older than its machine id.
+        assert_eq!(bench.findings_without_base(&card), [], "{path} is young");
+        let card = card.edit(|files| files.0.set_mtime(path, 1_500_000_000).unwrap());
+        let findings = bench.findings_without_base(&card);
+        assert_eq!(findings.iter().map(brief).collect::<Vec<_>>(), [(WARNING, code, path.into())]);
+    }
+}
+
+#[test]
+fn a_link_that_nobody_fills_is_no_resolver() {
+    let card = bench().card(NODE).edit(|files| {
+        files.write("/run/resolvconf/resolv.conf", "nameserver 192.168.1.1\n");
+        files.0.symlink("/etc/resolv.conf", "../run/resolvconf/resolv.conf").unwrap();
+    });
+    assert_finds(&card, &[(WARNING, "resolver", "/etc/resolv.conf")]);
+}
+
+#[test]
+fn something_else_in_a_files_place() {
+    let card = bench().card(NODE).edit(|files| {
+        files.remove("/etc/hostname");
+        files.0.mkdir("/etc/hostname/x", 0o755).unwrap();
+        files.remove("/root/.ssh/authorized_keys");
+        files.0.symlink("/root/.ssh/authorized_keys", "authorized_keys").unwrap();
+    });
+    let findings = bench().findings(&card);
+    let named = |path: &str| {
+        findings.iter().any(|f| f.path.as_deref() == Some(path) && f.severity == ERROR)
+    };
+    assert!(named("/etc/hostname") && named("/root/.ssh/authorized_keys"), "{findings:#?}");
+}
+
+#[test]
+fn a_system_that_lost_a_user_is_told() {
+    let card = bench().card(NODE);
+    let passwd = card.read("/etc/passwd").replace("odroid:x:1000", "pi:x:1000");
+    let findings = bench().findings(&card.edit(|files| files.write("/etc/passwd", &passwd)));
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    assert_eq!(findings[0].code, "unfit-system");
+    assert!(findings[0].what.contains("odroid"), "{}", findings[0].what);
+}
+
+/// A clock that has gone on is right; one from before the cluster was made is not.
+#[test]
+fn an_old_clock_is_a_note() {
+    let stamp = "/var/lib/systemd/timesync/clock";
+    let card = bench().card(NODE).edit(|files| files.0.set_mtime(stamp, 1_000_000_000).unwrap());
+    assert_finds(&card, &[(Severity::Note, "clock", stamp)]);
+    assert!(bench().audit(&card).is_right(), "notes are no differences");
+    let card = card.edit(|files| files.0.set_mtime(stamp, LATER).unwrap());
+    assert_finds(&card, &[]);
+}
+
+#[test]
+fn many_different_lines_are_counted() {
+    let text: String = (0..50).map(|n| format!("line {n}\n")).collect();
+    let card = bench().card(NODE).edit(|files| files.write("/etc/motd", &text));
+    let findings = bench().findings(&card);
+    assert_eq!(findings.len(), 11);
+    assert!(findings[10].what.contains("40 lines more differ"), "{:?}", findings[10]);
+}

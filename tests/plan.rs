@@ -1,0 +1,58 @@
+//! Plans: the diff of every file, and nothing written.
+
+use std::fs;
+
+use crate::support::*;
+
+fn plan(bench: &Bench, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let all = [&["plan", "profile.yaml"], arguments].concat();
+    let output = bench.nodecard(&all).output().expect("nodecard runs");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn what_building_would_change() {
+    let bench = Bench::new();
+    let (code, _, error) = plan(&bench, &[]);
+    assert_eq!(code, Some(2), "{error}");
+    assert!(error.contains("profile.keys"), "{error}");
+    bench.built(&["--node", "xu4-node1"]);
+    let (code, out, error) = plan(&bench, &[]);
+    assert_eq!(code, Some(0), "{error}");
+    for part in [
+        "grows from 32 MiB to 53.5 MiB",
+        "=== all 4 nodes",
+        "=== xu4-node3\n",
+        "+    address 192.168.1.83\n",
+        "--- before/etc/hostname\n+++ xu4-node3/etc/hostname\n@@ -1 +1 @@\n",
+    ] {
+        assert!(out.contains(part), "{part} is missing: {out}");
+    }
+    assert!(!out.contains("PRIVATE KEY"), "{out}");
+    assert_eq!(bench.finished().len(), 4, "only what was built before");
+    let (code, out, error) = plan(&bench, &["--card", "1GiB", "--node", "xu4-node1", "--json"]);
+    assert_eq!(code, Some(0), "{error}");
+    let plan: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!(plan["nodes"][0]["node"], "xu4-node1");
+    assert!(plan["card"].to_string().contains("cards of 1 GiB"), "{out}");
+}
+
+#[test]
+fn what_correcting_a_card_would_change() {
+    let bench = Bench::new();
+    bench.built(&["--node", "xu4-node1", "--node", "xu4-node2"]);
+    let image = "out/xu4-node1.img";
+    let before = fs::read(bench.path(image)).unwrap();
+    let (code, out, error) = plan(&bench, &["--against", image, "--node", "xu4-node1"]);
+    assert_eq!(code, Some(0), "{error}");
+    assert!(out.contains("no file of its own would change"), "{out}");
+    let (code, out, error) = plan(&bench, &["--against", image, "--node", "xu4-node2"]);
+    assert_eq!(code, Some(0), "{error}");
+    assert!(out.contains("-xu4-node1\n+xu4-node2\n"), "{out}");
+    assert!(fs::read(bench.path(image)).unwrap() == before, "the target was written to");
+    let (code, _, error) = plan(&bench, &["--against", image]);
+    assert_eq!(code, Some(2), "{error}");
+    let (code, _, error) = plan(&bench, &["--against", "nowhere", "--node", "xu4-node1"]);
+    assert_eq!(code, Some(4), "{error}");
+}

@@ -1,0 +1,138 @@
+//! Verifying cards: exit codes, reports, and that nothing is written.
+
+use std::{fs, process::Output};
+
+use crate::support::*;
+
+fn verify(bench: &Bench, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let all = [&["verify", "profile.yaml"], arguments].concat();
+    let Output { status, stdout, stderr } = bench.nodecard(&all).output().expect("nodecard runs");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    let (out, error) = (text(stdout), text(stderr));
+    assert!(!error.contains("panicked"), "{error}");
+    (status.code(), out, error)
+}
+
+/// Writes a file of the root filesystem of an image.
+fn write(bench: &Bench, image: &str, path: &str, text: &str) {
+    let contents = bench.path("contents");
+    fs::write(&contents, text).unwrap();
+    let commands = bench.path("commands");
+    let (dir, name) = path.rsplit_once('/').unwrap();
+    let lines = format!("cd {dir}/\nrm {name}\nwrite {} {name}\n", contents.display());
+    fs::write(&commands, lines).unwrap();
+    let target = format!("{}?offset={ROOT_OFFSET}", bench.path(image).display());
+    run("e2fsprogs", "debugfs", &["-w", "-f", commands.to_str().unwrap(), &target]);
+}
+
+#[test]
+fn right_cards() {
+    let bench = Bench::new();
+    bench.built(&[]);
+    let images = NODES.map(|node| format!("out/{node}.img"));
+    let arguments: Vec<&str> = images.iter().map(String::as_str).collect();
+    let (code, out, error) = verify(&bench, &arguments);
+    assert_eq!(code, Some(0), "{out}{error}");
+    assert!(out.contains("4 cards: 4 as expected"), "{out}");
+    assert!(out.contains("out/xu4-node2.img: xu4-node2 (192.168.1.82), by its host key"), "{out}");
+    assert!(out.contains("boot area and clones: compared with"), "{out}");
+    // The base was decoded by building; without that it is not compared with.
+    fs::remove_dir_all(bench.path("cache")).unwrap();
+    let (code, out, _) = verify(&bench, &arguments);
+    assert_eq!(code, Some(0), "{out}");
+    assert!(out.contains("not compared, as the base would have to be decoded first"), "{out}");
+    let base = sample_base();
+    let (code, out, _) = verify(&bench, &[arguments[0], "--base", base.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{out}");
+    assert!(out.contains("compared with"), "{out}");
+}
+
+#[test]
+fn compressed_cards() {
+    let bench = Bench::new();
+    bench.built(&["--format", "zst", "--node", "xu4-node1"]);
+    let (code, out, error) = verify(&bench, &["out/xu4-node1.img.zst"]);
+    assert_eq!(code, Some(0), "{out}{error}");
+}
+
+#[test]
+fn the_articles_typo() {
+    let bench = Bench::new();
+    bench.built(&[]);
+    let image = "out/xu4-node2.img";
+    let path = "/etc/network/interfaces";
+    let text = cat(&bench.path(image), path);
+    write(&bench, image, path, &text.replace("address 192", "addres 192"));
+    let before = fs::read(bench.path(image)).unwrap();
+    let (code, out, error) = verify(&bench, &[image, "out/xu4-node1.img"]);
+    assert_eq!(code, Some(1), "{out}{error}");
+    for part in [
+        "error    address              /etc/network/interfaces:10\n",
+        "found:    addres 192.168.1.82\n",
+        "expected: address 192.168.1.82\n",
+        "2 cards: 1 as expected, 1 with differences",
+    ] {
+        assert!(out.contains(part), "{part} is missing: {out}");
+    }
+    let (code, out, _) = verify(&bench, &[image, "--json"]);
+    assert_eq!(code, Some(1));
+    let report: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    let finding = &report["cards"][0]["findings"][0];
+    assert_eq!(finding["code"], "address");
+    assert_eq!(finding["severity"], "error");
+    assert_eq!(finding["line"], 10);
+    assert_eq!(report["cards"][0]["node"], "xu4-node2");
+    assert!(fs::read(bench.path(image)).unwrap() == before, "the target was written to");
+}
+
+#[test]
+fn two_cards_of_one_node() {
+    let bench = Bench::new();
+    bench.built(&["--node", "xu4-node1"]);
+    fs::copy(bench.path("out/xu4-node1.img"), bench.path("copy.img")).unwrap();
+    let (code, out, _) = verify(&bench, &["out/xu4-node1.img", "copy.img"]);
+    assert_eq!(code, Some(1), "{out}");
+    assert!(out.contains("the machine id is the same as on copy.img"), "{out}");
+    // One card given twice is no clone of itself.
+    let (code, _, error) = verify(&bench, &["copy.img", "./copy.img"]);
+    assert_eq!(code, Some(2), "{error}");
+    assert!(error.contains("given twice"), "{error}");
+}
+
+#[test]
+fn what_cannot_be_verified() {
+    let bench = Bench::new();
+    // Without keys nothing can be compared, and none are made.
+    let (code, _, error) = verify(&bench, &["out/xu4-node1.img"]);
+    assert_eq!(code, Some(2), "{error}");
+    assert!(error.contains("profile.keys") && !bench.path("profile.keys").exists(), "{error}");
+    bench.built(&["--node", "xu4-node1"]);
+    let image = "out/xu4-node1.img";
+
+    let (code, _, error) = verify(&bench, &["nowhere.img"]);
+    assert_eq!(code, Some(4), "{error}");
+    assert!(error.contains("nowhere.img is not there"), "{error}");
+    fs::write(bench.path("text.img"), "no image").unwrap();
+    let (code, out, error) = verify(&bench, &["text.img", image]);
+    assert_eq!(code, Some(4), "{error}");
+    assert!(error.contains("text.img") && error.contains("no image"), "{error}");
+    assert!(out.contains("1 as expected, 1 refused"), "{out}");
+    let (code, _, error) = verify(&bench, &[image, "text.img", "--node", "xu4-node1"]);
+    assert_eq!(code, Some(2), "{error}");
+    let (code, _, error) = verify(&bench, &[image, "--node", "xu9"]);
+    assert_eq!(code, Some(2), "{error}");
+    assert!(error.contains("xu9"), "{error}");
+    let (code, _, error) = verify(&bench, &[image, "--base", "nowhere.img"]);
+    assert_eq!(code, Some(3), "{error}");
+
+    // A card of another cluster.
+    let stranger = "stranger.img";
+    fs::rename(decoded_base(&bench), bench.path(stranger)).unwrap();
+    write(&bench, stranger, "/etc/hostname", "somebody\n");
+    let (code, out, error) = verify(&bench, &[stranger]);
+    assert_eq!(code, Some(4), "{out}{error}");
+    assert!(error.contains("no card of the cluster test") && error.contains("somebody"), "{error}");
+    let (code, out, _) = verify(&bench, &[stranger, "--node", "xu4-node1"]);
+    assert_eq!(code, Some(1), "{out}");
+    assert!(out.contains("first-boot           /.first_boot"), "{out}");
+}
