@@ -13,6 +13,13 @@ pub enum Error {
     /// The storage underneath could not be read or written.
     #[error(transparent)]
     Storage(#[from] block_io::Error),
+    /// A write of an earlier edit failed. How much of that edit is there is not
+    /// known, so nothing can be built on it.
+    #[error("an earlier write to the filesystem failed, and left an edit half done: {reason}")]
+    HalfWritten {
+        /// What the storage answered then.
+        reason: String,
+    },
     /// There is no ext2, ext3 or ext4 filesystem here.
     #[error(
         "no ext2, ext3 or ext4 filesystem: the superblock's magic number at byte 1080 \

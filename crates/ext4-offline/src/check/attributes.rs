@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use super::{Inodes, census::Census, fields::wrong};
 use crate::{
     Error, Result,
-    inode::Inode,
+    inode::{ENCRYPT, Inode},
     source::{Source, Stored},
-    xattr::{self, LargeValue},
+    xattr::{self, Attributes, LargeValue},
 };
 
 const EXT_ATTR: u32 = 0x8;
@@ -67,6 +67,11 @@ impl Inodes<'_> {
     pub(super) fn check_attributes(&mut self, inode: &Inode) -> Result<()> {
         let values = xattr::verify_inside(inode)?;
         self.shared.add_values(values);
+        if inode.has_flag(ENCRYPT) && !Attributes::load(self.source, inode)?.has_encryption_policy()
+        {
+            let reason = "no attribute tells how it is encrypted";
+            return wrong(inode, "i_flags", inode.i_flags(), reason);
+        }
         let (number, block) = (inode.number(), inode.i_file_acl());
         if block == 0 {
             return Ok(());

@@ -16,6 +16,9 @@ pub(crate) fn verify<B: ReadBlocks + ?Sized>(
     mut visitor: impl FnMut(u32, &Entry) -> Result<()>,
 ) -> Result<()> {
     let reader = Reader::new(format, blocks, indexed);
+    if blocks.count() > 0 {
+        check_terminated(format, &format.block(blocks, 0)?)?;
+    }
     if !indexed {
         for index in 0..blocks.count() {
             let leaf = format.leaf(blocks, index)?;
@@ -41,6 +44,16 @@ pub(crate) fn verify<B: ReadBlocks + ?Sized>(
         }
     }
     Ok(())
+}
+
+/// The names `.` and `..` are followed by a zero, other than all others.
+fn check_terminated(format: &Format, raw: &[u8]) -> Result<()> {
+    let byte = |at: usize| raw.get(at).copied().unwrap_or_default();
+    let dotdot = usize::from(super::u16_at(raw, 4));
+    match (byte(9), byte(dotdot + 10)) {
+        (0, 0) => Ok(()),
+        _ => format.wrong(0, "no zero follows the names . and .."),
+    }
 }
 
 /// The first two records are `.` and `..`.

@@ -176,7 +176,7 @@ impl Files {
     /// there were any.
     ///
     /// # Errors
-    /// [`Error::Storage`].
+    /// [`Error::Storage`]; [`Error::HalfWritten`] if a write failed before.
     pub fn finish(mut self) -> Result<()> {
         self.volume.finish(self.now.seconds as u32)
     }

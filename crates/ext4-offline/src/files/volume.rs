@@ -2,14 +2,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use block_io::WriteAt;
 
 use super::undo::Undo;
 use crate::{
-    Result, Superblock,
+    Error, Result, Superblock,
     bitmap::Bitmap,
     filesystem::Filesystem,
     group_desc::GroupDescriptor,
@@ -39,6 +39,8 @@ pub(crate) struct Volume {
     /// Groups that differ from the storage, in bitmaps or descriptors.
     pub(super) dirty: BTreeSet<u32>,
     superblock_dirty: bool,
+    /// Why a write failed. What the storage holds since then is not known.
+    broken: OnceLock<String>,
 }
 
 impl Source for Volume {
@@ -69,11 +71,29 @@ impl Volume {
             undo: Vec::new(),
             dirty: BTreeSet::new(),
             superblock_dirty: false,
+            broken: OnceLock::new(),
         }
     }
 
+    /// Errors if a write failed before.
+    fn require_whole(&self) -> Result<()> {
+        match self.broken.get() {
+            Some(reason) => Err(Error::HalfWritten { reason: reason.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Remembers a write that failed.
+    fn written(&self, result: block_io::Result<()>) -> Result<()> {
+        Ok(result.inspect_err(|error| drop(self.broken.set(error.to_string())))?)
+    }
+
     /// Runs an operation so that all or nothing of it is done.
+    ///
+    /// Only a storage that fails to write can leave it half done; then all that
+    /// follows fails too.
     pub fn atomically<T>(&mut self, operation: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.require_whole()?;
         let superblock = self.fs.superblock.clone();
         let result = operation(self).and_then(|value| self.write_staged().map(|()| value));
         match &result {
@@ -91,7 +111,7 @@ impl Volume {
     fn write_staged(&mut self) -> Result<()> {
         let geometry = &self.fs.geometry;
         for (&block, bytes) in &self.staged {
-            self.storage.write_at(geometry.offset(block), bytes)?;
+            self.written(self.storage.write_at(geometry.offset(block), bytes))?;
         }
         self.staged.clear();
         Ok(())
@@ -113,12 +133,12 @@ impl Volume {
     /// Writes contents of a file, at a byte of the filesystem, at once: to blocks
     /// that were free, or whose contents are what the operation replaces.
     pub fn write_data(&self, offset: u64, bytes: &[u8]) -> Result<()> {
-        Ok(self.storage.write_at(offset, bytes)?)
+        self.written(self.storage.write_at(offset, bytes))
     }
 
     /// As [`write_data`](Self::write_data), with zeros.
     pub fn zero_data(&self, offset: u64, length: u64) -> Result<()> {
-        Ok(self.storage.write_zeros(offset, length)?)
+        self.written(self.storage.write_zeros(offset, length))
     }
 
     /// Puts an inode back into its table, with its checksum.
@@ -161,7 +181,11 @@ impl Volume {
     ///
     /// Backups of the superblock and the descriptors are left alone, as the
     /// kernel leaves them.
+    ///
+    /// # Errors
+    /// [`Error::HalfWritten`] if a write failed before, [`Error::Storage`].
     pub fn finish(&mut self, now: u32) -> Result<()> {
+        self.require_whole()?;
         if self.dirty.is_empty() && !self.superblock_dirty {
             return Ok(());
         }

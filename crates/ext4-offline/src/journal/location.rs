@@ -116,7 +116,7 @@ fn find_blocks(fs: &Filesystem, storage: &dyn ReadAt, number: u32) -> Result<Vec
         }
         end = run.end();
     }
-    match end >= blocks {
+    match end >= inode.i_size().div_ceil(u64::from(fs.geometry.block_size)) {
         true => Ok(mapping.runs.iter().filter_map(|run| run.before(blocks)).collect()),
         false => wrong("the journal's inode has holes"),
     }

@@ -148,6 +148,18 @@ impl Attributes {
         }
     }
 
+    /// Whether there is a policy by which the inode is encrypted, of one of the
+    /// two versions that there are.
+    pub fn has_encryption_policy(&self) -> bool {
+        const POLICY: (u8, &[u8]) = (9, b"c");
+        self.iter().filter(|attribute| attribute.is(POLICY)).any(|policy| match &policy.value {
+            Value::Bytes(bytes) => {
+                matches!((bytes.first(), bytes.len()), (Some(1), 28) | (Some(2), 40))
+            }
+            Value::Inode { .. } => false,
+        })
+    }
+
     /// Removes what of inline contents is not in `i_block`.
     pub fn remove_inline_data(&mut self) {
         self.inside.retain(|attribute| !attribute.is(INLINE));

@@ -28,10 +28,12 @@ impl Verdict {
 }
 
 /// Parts of what e2fsck says that is no damage, and why each is let pass.
-const TOLERATED: [(&str, &str); 5] = [
+const TOLERATED: [(&str, &str); 7] = [
+    ("Superblock last mount time", TIME),
+    ("Superblock last write time", TIME),
     ("is in the future", TIME),
     ("now = ", TIME),
-    ("Fix? no", ""),
+    ("Fix? no", TIME),
     ("Can't find external journal", "the journal is on another device"),
     ("lost+found not found", "a directory that only e2fsck needs"),
 ];
