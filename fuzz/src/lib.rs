@@ -68,6 +68,17 @@ pub fn grow(data: &[u8]) {
     }
 }
 
+/// All of it, as it is done to real filesystems: what the check accepts is as
+/// right afterwards.
+pub fn whole(data: &[u8]) {
+    let base: Arc<dyn ReadAt> = Arc::new(Memory::new(data.to_vec()));
+    let Ok(storage) = prepare(base, data.len() as u64 + (1 << 19)) else { return };
+    if let Err(error) = check(&storage) {
+        panic!("it was accepted, and then damaged: {error}");
+    }
+    assert!(!recount(&storage).is_ok_and(|changed| changed), "the counts are wrong");
+}
+
 /// All that is done to a filesystem before it is written to a card. If it is
 /// refused, says at which step; no step that is refused has written anything.
 pub fn prepare(base: Arc<dyn ReadAt>, size: u64) -> Result<Arc<Layer>, (&'static str, Error)> {

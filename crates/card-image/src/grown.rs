@@ -50,6 +50,8 @@ impl Grown {
         RootFs::open(window.clone(), now)?.close()?;
         // What a wrong bitmap calls free would be given away, or not copied.
         ext4_offline::check(&window)?;
+        // Counts are not worth a refusal: they follow from what is right now.
+        ext4_offline::recount(&window)?;
         let root_before = ext4_offline::inspect(&window)?.size();
         let size = window.size();
         ext4_offline::grow(&window, size, now as u32)?;

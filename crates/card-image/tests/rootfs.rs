@@ -151,48 +151,6 @@ fn a_layer_takes_the_edits_and_the_journal_stays_out_of_it() {
     assert!(fs::read(&sample.image).unwrap() == before);
 }
 
-/// Bytes of a real filesystem flipped at random: nothing panics, nothing hangs.
-#[test]
-fn damage_is_an_error_and_no_more() {
-    let rounds = if std::env::var_os("NODECARD_THOROUGH").is_some() { 3000 } else { 150 };
-    for features in [LEGACY, MODERN] {
-        let sample = Sample::new(features, "1024");
-        let base: Arc<dyn ReadAt> = Arc::new(FileStorage::open(&sample.image).unwrap());
-        let metadata = metadata_blocks(&sample.image);
-        let mut state = 42u64;
-        let mut random = |below: usize| {
-            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-            (state >> 33) as usize % below
-        };
-        for _ in 0..rounds {
-            let layer = Arc::new(Layer::new(base.clone(), base.size()));
-            for _ in 0..=random(4) {
-                let offset = metadata[random(metadata.len())] + random(1024) as u64;
-                block_io::WriteAt::write_at(&layer, offset, &[random(256) as u8]).unwrap();
-            }
-            let Ok(mut files) = RootFs::open(layer, NOW) else { continue };
-            // Each may fail; none may do worse.
-            let _ = files.read("/etc/hostname", 1 << 20);
-            let _ = files.read("/etc/large", 1 << 20);
-            let _ = files.list("/etc/many");
-            let _ = files.replace("/etc/hostname", b"new\n");
-            let _ = files.create("/etc/many/another", 0o644);
-            let _ = files.remove("/etc/many");
-            let _ = files.close();
-        }
-    }
-}
-
-/// The blocks of 1 KiB that hold the superblock, descriptors, bitmaps, the first
-/// inodes, and directories.
-fn metadata_blocks(image: &Path) -> Vec<u64> {
-    let bytes = fs::read(image).unwrap();
-    let used = bytes.chunks(1024).enumerate().filter(|(_, block)| {
-        block.iter().any(|&byte| byte != 0) && block.iter().any(|&byte| byte != block[0])
-    });
-    used.map(|(number, _)| number as u64 * 1024).collect()
-}
-
 /// An image whose directories are symlinks to others must not have those emptied
 /// or given away.
 #[test]

@@ -96,17 +96,18 @@ fn every_failure_is_reported_and_the_base_stays() {
         let whole = Arc::new(FaultInjector::new(layer(), u64::MAX, u64::MAX));
         let dynamic: Arc<dyn WriteAt> = whole.clone();
         work(&dynamic).unwrap_or_else(|error| panic!("{arguments}: {error}"));
+        let (reads, writes) = (whole.reads(), whole.writes());
         let dir = scratch();
         let path = dir.path().join("image");
         std::fs::write(&path, whole.read_vec(0, GROWN as usize).unwrap()).unwrap();
         assert_clean(&path, &[], arguments);
-        assert!(whole.reads() > 300 && whole.writes() > 100, "{} writes", whole.writes());
-        for number in moments(whole.reads()) {
+        assert!(reads > 300 && writes > 100, "{reads} reads, {writes} writes");
+        for number in moments(reads) {
             let broken: Arc<dyn WriteAt> = Arc::new(FaultInjector::new(layer(), number, u64::MAX));
             let error = work(&broken).expect_err("the read failed");
             assert!(is_storage(&error), "{arguments}: read {number}: {error}");
         }
-        for number in moments(whole.writes()) {
+        for number in moments(writes) {
             let broken: Arc<dyn WriteAt> = Arc::new(FaultInjector::new(layer(), u64::MAX, number));
             let error = work(&broken).expect_err("the write failed");
             assert!(is_storage(&error), "{arguments}: write {number}: {error}");

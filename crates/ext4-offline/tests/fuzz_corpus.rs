@@ -1,0 +1,102 @@
+//! The fuzz targets on the saved corpus, and on so many changes of it: what a
+//! fuzzer does, without one.
+//!
+//! Other than where damage is judged, nothing is checked first, so anything may
+//! come out; but nothing panics, nothing hangs, memory stays bounded, and what is
+//! refused has written nothing.
+#![allow(missing_docs)]
+
+mod common;
+#[allow(dead_code)]
+#[path = "../../../fuzz/src/lib.rs"]
+mod steps;
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use common::*;
+use peak_alloc::PeakAlloc;
+
+#[global_allocator]
+static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+/// How many bytes are taken at most for one input of a MiB or two, with the
+/// copies of it that the test itself has.
+const MOST_MEMORY: usize = 64 << 20;
+const SLOWEST: Duration = Duration::from_secs(20);
+
+const TARGETS: [(&str, fn(&[u8])); 6] = [
+    ("open", steps::open),
+    ("replay", steps::replay),
+    ("read_all", steps::read_all),
+    ("edit", steps::edit),
+    ("grow", steps::grow),
+    ("whole", steps::whole),
+];
+
+/// All inputs that are saved: images, and what once broke something.
+fn corpus() -> Vec<(String, Vec<u8>)> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
+    let mut names: Vec<_> =
+        std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.sort();
+    assert!(names.len() > 8, "{names:?}");
+    names
+        .into_iter()
+        .map(|path| {
+            let output = run("gzip", &["-dc", path.to_str().unwrap()]);
+            assert!(output.status.success(), "{}", path.display());
+            (path.file_name().unwrap().to_string_lossy().into_owned(), output.stdout)
+        })
+        .collect()
+}
+
+/// Where there is anything but zeros, in pieces of 64 bytes.
+fn places(bytes: &[u8]) -> Vec<usize> {
+    let used = bytes.chunks(64).enumerate().filter(|(_, piece)| piece.iter().any(|&b| b != 0));
+    used.map(|(index, _)| index * 64).collect()
+}
+
+#[test]
+fn nothing_panics_hangs_or_takes_memory_without_bound() {
+    let rounds = if thorough() { 1500 } else { 400 };
+    let corpus = corpus();
+    let began = Instant::now();
+    let mut runs = 0;
+    let mut random = Random(5);
+    for (name, bytes) in &corpus {
+        let places = places(bytes);
+        for round in 0..rounds {
+            let mut changed = bytes.clone();
+            // The first time as it is.
+            for _ in 0..round.min(1 + random.below(4)) {
+                let at = *random.pick(&places) + random.below(64) as usize;
+                let at = at.min(changed.len() - 1);
+                changed[at] = match random.below(4) {
+                    0 => 0,
+                    1 => 0xff,
+                    2 => changed[at] ^ (1 << random.below(8)),
+                    _ => random.below(256) as u8,
+                };
+            }
+            if random.below(20) == 0 {
+                changed.truncate(random.below(changed.len() as u64) as usize);
+            }
+            for (target, run) in TARGETS {
+                let before = ALLOCATOR.current_usage();
+                ALLOCATOR.reset_peak_usage();
+                let start = Instant::now();
+                let result = std::panic::catch_unwind(|| run(&changed));
+                let context = format!("{target} on {name}, round {round}");
+                assert!(result.is_ok(), "{context}: panicked");
+                assert!(start.elapsed() < SLOWEST, "{context}: {:?}", start.elapsed());
+                let peak = (ALLOCATOR.peak_usage() as usize).saturating_sub(before);
+                assert!(peak < MOST_MEMORY, "{context}: {peak} bytes");
+                runs += 1;
+            }
+        }
+    }
+    eprintln!("{runs} runs in {:?}", began.elapsed());
+}
