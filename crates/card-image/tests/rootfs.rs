@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::{fs, path::Path, sync::Arc};
+use std::{fs, sync::Arc};
 
 use block_io::{FileStorage, Layer, ReadAt};
 use card_image::{FileKind, FsError, RootFs};

@@ -27,7 +27,10 @@ static ALLOCATOR: PeakAlloc = PeakAlloc;
 const MOST_MEMORY: usize = 64 << 20;
 const SLOWEST: Duration = Duration::from_secs(20);
 
-const TARGETS: [(&str, fn(&[u8])); 6] = [
+/// A target's name and what it does with an input.
+type Target = (&'static str, fn(&[u8]));
+
+const TARGETS: [Target; 6] = [
     ("open", steps::open),
     ("replay", steps::replay),
     ("read_all", steps::read_all),
@@ -92,7 +95,7 @@ fn nothing_panics_hangs_or_takes_memory_without_bound() {
                 let context = format!("{target} on {name}, round {round}");
                 assert!(result.is_ok(), "{context}: panicked");
                 assert!(start.elapsed() < SLOWEST, "{context}: {:?}", start.elapsed());
-                let peak = (ALLOCATOR.peak_usage() as usize).saturating_sub(before);
+                let peak = ALLOCATOR.peak_usage().saturating_sub(before);
                 assert!(peak < MOST_MEMORY, "{context}: {peak} bytes");
                 runs += 1;
             }
