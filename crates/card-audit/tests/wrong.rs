@@ -302,6 +302,14 @@ fn an_old_clock_is_a_note() {
 }
 
 #[test]
+fn settings_that_keep_keys_out_are_a_note() {
+    let text = bench().card(NODE).read("/etc/ssh/sshd_config") + "\nPubkeyAuthentication no\n";
+    let card = bench().card(NODE).edit(|files| files.write("/etc/ssh/sshd_config", &text));
+    let findings = assert_finds(&card, &[(Severity::Note, "ssh-hindrance", "")]);
+    assert!(findings[0].what.contains("pubkeyauthentication no"), "{findings:?}");
+}
+
+#[test]
 fn many_different_lines_are_counted() {
     let text: String = (0..50).map(|n| format!("line {n}\n")).collect();
     let card = bench().card(NODE).edit(|files| files.write("/etc/motd", &text));

@@ -191,7 +191,17 @@ fn edits(
         [render_shared(cluster, keys, *files, 0), render_node(cluster, node, keys, *files, 0)]
     {
         match rendered {
-            Ok(rendered) => edits.extend(rendered.edits),
+            Ok(rendered) => {
+                let hindrances = rendered.notes.iter().filter(|note| note.is_hindrance());
+                findings.extend(hindrances.map(|note| {
+                    Finding::note(
+                        "ssh-hindrance",
+                        note.to_string(),
+                        "change it, if logins by key fail",
+                    )
+                }));
+                edits.extend(rendered.edits);
+            }
             Err(RenderError::System(source)) => match source.reason.downcast::<FsError>() {
                 Ok(error) => findings.push(unreadable(card, &source.path, *error)?),
                 Err(source) => {

@@ -40,7 +40,16 @@ impl<'a> Context<'a> {
     }
 
     pub fn note(&mut self, note: impl Into<String>) {
-        let note = Note(text::printable(&note.into()));
+        self.add_note(&note.into(), false);
+    }
+
+    /// Notes a setting that is left as it is, but stands in the profile's way.
+    pub fn hindrance(&mut self, note: impl Into<String>) {
+        self.add_note(&note.into(), true);
+    }
+
+    fn add_note(&mut self, note: &str, hindrance: bool) {
+        let note = Note { text: text::printable(note), hindrance };
         if !self.rendered.notes.contains(&note) {
             self.rendered.notes.push(note);
         }

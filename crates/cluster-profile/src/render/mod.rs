@@ -32,11 +32,22 @@ pub struct Rendered {
 
 /// Something about the image or the profile that the user should know, in one sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note(pub(crate) String);
+pub struct Note {
+    text: String,
+    hindrance: bool,
+}
+
+impl Note {
+    /// Whether it is about a setting that keeps the card from working as the profile
+    /// says, which nodecard leaves as it is.
+    pub fn is_hindrance(&self) -> bool {
+        self.hindrance
+    }
+}
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 

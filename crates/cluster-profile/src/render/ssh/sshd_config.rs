@@ -13,7 +13,7 @@ const DIRECTORY: &str = "/etc/ssh/sshd_config.d";
 /// Comments out host keys that are gone, and notes settings that keep keys out.
 pub(super) fn adapt(to: &mut Context<'_>) -> Result<(), RenderError> {
     if !to.exists("/usr/sbin/sshd")? && !to.cluster.ssh.users.is_empty() {
-        to.note("the image has no sshd (/usr/sbin/sshd), so nobody can log in by key");
+        to.hindrance("the image has no sshd (/usr/sbin/sshd), so nobody can log in by key");
     }
     let mut files = vec![CONFIG.to_owned()];
     let names = to.list(DIRECTORY)?;
@@ -101,7 +101,7 @@ fn note_hindrances(to: &mut Context<'_>, path: &str, text: &str) {
             ));
         }
     }
-    notes.into_iter().for_each(|note| to.note(note));
+    notes.into_iter().for_each(|note| to.hindrance(note));
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ pub(super) fn write(to: &mut Context<'_>) -> Result<(), RenderError> {
                 && !line.contains("/etc/ssh/ssh_known_hosts")
         });
         if let Some(line) = elsewhere {
-            to.note(format!(
+            to.hindrance(format!(
                 "{path} in the image says `{line}`, so ssh will ask about the other nodes; change \
                  it in the base image or with `files:`"
             ));
@@ -160,10 +160,10 @@ fn one(
 
     all_gone.extend(gone);
     if !user.can_log_in() {
-        to.note(format!("{}'s shell in the image lets nobody log in", user.name));
+        to.hindrance(format!("{}'s shell in the image lets nobody log in", user.name));
     }
     if accounts::password_expired(to, &user.name)? {
-        to.note(format!(
+        to.hindrance(format!(
             "the image wants a new password of {} at the first login, and refuses commands over \
              ssh until then",
             user.name
