@@ -14,7 +14,11 @@ pub struct Mounted(pub PathBuf);
 
 impl Drop for Mounted {
     fn drop(&mut self) {
-        run("umount", &[self.0.to_str().unwrap()]);
+        let point = self.0.to_str().unwrap();
+        if !run("umount", &[point]).status.success() {
+            // Somebody looks at it still: it goes as soon as they are done.
+            run("umount", &["-l", point]);
+        }
     }
 }
 

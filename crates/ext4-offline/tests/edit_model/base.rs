@@ -13,10 +13,14 @@ use ext4_offline::{Geometry, Superblock};
 use rustix::fs::{FallocateFlags, FileType, Mode, XattrFlags};
 
 use crate::{
-    common::{MIB, assert_clean, output_of, run, scratch},
+    common::{
+        MIB, assert_clean,
+        mount::{is_root, try_mount},
+        output_of, run, scratch,
+    },
     features::Set,
     model::{Limits, Model},
-    readers::{debugfs, kernel, own},
+    readers::{debugfs, own},
     tree::difference,
 };
 
@@ -42,9 +46,9 @@ impl Base {
         let image = path.to_str().unwrap();
         arguments.extend(["-q", "-F", "-d", tree.to_str().unwrap(), image]);
         output_of("mke2fs", &arguments);
-        if kernel::can_be_asked() {
-            match (kernel::Mounted::new(&path, "rw"), set.kernel) {
-                (Ok(mounted), true) => populate_by_kernel(mounted.point.path()),
+        if is_root() {
+            match (try_mount(&path, "rw"), set.kernel) {
+                (Ok(mounted), true) => populate_by_kernel(&mounted.0),
                 (Err(_), false) => populate_by_debugfs(image),
                 (Ok(_), false) => panic!("{}: the kernel does mount it", set.name),
                 (Err(text), true) => panic!("{}: {text}", set.name),

@@ -7,7 +7,7 @@ use ext4_offline::{Error, Files, ROOT_INODE, used_extents};
 
 use crate::{
     base::Base,
-    common::{NOW, Random, assert_clean, scratch},
+    common::{NOW, Random, assert_clean, mount::is_root, scratch},
     count,
     draw::Draw,
     model::Model,
@@ -183,7 +183,7 @@ fn judge(image: &Path, base: &Base, model: &Model) {
     compare("debugfs", &wanted, &by_debugfs.tree);
     if !base.set.kernel {
         count(&format!("not read by the kernel: {}", base.set.name));
-    } else if kernel::can_be_asked() {
+    } else if is_root() {
         compare("the kernel", &kernel::visible(&wanted), &kernel::read(image));
     }
     match (ext4_view::read(image), base.set.ext4_view_refuses) {

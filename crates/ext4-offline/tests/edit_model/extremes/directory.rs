@@ -8,8 +8,8 @@ use ext4_view::Ext4;
 
 use super::Empty;
 use crate::{
+    common::mount::{is_root, try_mount},
     common::{MIB, NOW},
-    readers::kernel::{Mounted, can_be_asked},
 };
 
 type Storage = Arc<FaultInjector<FileStorage>>;
@@ -65,9 +65,9 @@ fn fill_and_thin_out(arguments: &str, size: u64, entries: u32) {
         .filter(|name| name != "." && name != "..")
         .collect();
     assert!(viewed == wanted, "ext4-view finds other names");
-    if can_be_asked() {
-        let mounted = Mounted::new(&image.path, "ro").unwrap();
-        let dir = mounted.point.path().join("dir");
+    if is_root() {
+        let mounted = try_mount(&image.path, "ro").unwrap();
+        let dir = mounted.0.join("dir");
         let names = std::fs::read_dir(&dir).unwrap();
         let listed: BTreeSet<String> =
             names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();

@@ -4,9 +4,9 @@ use ext4_offline::{Files, ROOT_INODE};
 use rustix::fs::XattrFlags;
 
 use super::Empty;
-use crate::{
-    common::MIB,
-    readers::kernel::{Mounted, can_be_asked},
+use crate::common::{
+    MIB,
+    mount::{is_root, try_mount},
 };
 
 const NAMES: [&str; 4] = ["one", "two", "three", "four"];
@@ -28,17 +28,17 @@ fn block(image: &Empty, name: &str) -> (u64, u32) {
 
 #[test]
 fn a_shared_block_of_attributes() {
-    if !can_be_asked() {
+    if !is_root() {
         return;
     }
     for (features, large) in
         [("metadata_csum", false), ("^metadata_csum", false), ("ea_inode", true)]
     {
         let image = Empty::make(&format!("-t ext4 -b 1024 -O {features} -J size=1"), 16 * MIB);
-        let mounted = Mounted::new(&image.path, "rw").unwrap();
+        let mounted = try_mount(&image.path, "rw").unwrap();
         let shared = vec![b's'; if large { 5000 } else { 600 }];
         for name in NAMES {
-            let path = mounted.point.path().join(name);
+            let path = mounted.0.join(name);
             std::fs::write(&path, name).unwrap();
             let (filler, also) = (vec![b'f'; 60], vec![b'a'; 200]);
             // The first one leaves no room in the inode.

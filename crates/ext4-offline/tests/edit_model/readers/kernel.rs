@@ -12,53 +12,16 @@ use std::{
 };
 
 use crate::{
-    common::run,
+    common::mount::try_mount,
     tree::{Entry, Kind, Tree, Xattrs},
 };
 
-/// Whether the kernel can be asked. Says so if not.
-pub fn can_be_asked() -> bool {
-    static ROOT: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
-    *ROOT.get_or_init(|| {
-        let root = run("id", &["-u"]).stdout.trim_ascii() == b"0";
-        if !root {
-            eprintln!("NOT CHECKED: mounting needs root, so the kernel was not asked");
-        }
-        root
-    })
-}
-
-/// A mount that ends with its value.
-pub struct Mounted {
-    pub point: tempfile::TempDir,
-}
-
-impl Mounted {
-    /// Mounts a filesystem, or tells what the kernel answers.
-    pub fn new(image: &Path, options: &str) -> Result<Mounted, String> {
-        let point = tempfile::tempdir().unwrap();
-        let options = format!("loop,{options}");
-        let (image, at) = (image.to_str().unwrap(), point.path().to_str().unwrap());
-        let output = run("mount", &["-t", "ext4", "-o", &options, image, at]);
-        match output.status.success() {
-            true => Ok(Mounted { point }),
-            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
-        }
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        run("umount", &[self.point.path().to_str().unwrap()]);
-    }
-}
-
 pub fn read(image: &Path) -> Tree {
-    let mounted = match Mounted::new(image, "ro") {
+    let mounted = match try_mount(image, "ro") {
         Ok(mounted) => mounted,
         Err(text) => panic!("the kernel does not mount it: {text}"),
     };
-    let root = mounted.point.path();
+    let root = &mounted.0;
     let mut tree = Tree::new();
     let mut left = vec![(Vec::new(), root.to_owned())];
     while let Some((path, at)) = left.pop() {
