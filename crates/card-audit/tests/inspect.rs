@@ -70,8 +70,10 @@ fn nothing_on_a_card_reaches_the_terminal_raw() {
         files.write("/etc/hostname", &format!("{evil}\n"));
         files.write("/etc/network/interfaces", &format!("iface {evil} inet dhcp\n"));
         files.write("/usr/lib/os-release", &format!("PRETTY_NAME=\"{evil}\"\n"));
-        let passwd = "root:x:0:0:root:/root:/bin/sh\n\u{1b}[5mme:x:1001:1001::/:/bin/sh\nodroid:x:1000:1000::/home/odroid:/bin/sh\n";
-        files.write("/etc/passwd", passwd);
+        let root = "root:x:0:0:root:/root:/bin/sh\n";
+        let evil = "\u{1b}[5mme:x:1001:1001::/:/bin/sh\n";
+        let passwd = format!("{root}{evil}odroid:x:1000:1000::/home/odroid:/bin/sh\n");
+        files.write("/etc/passwd", &passwd);
     });
     card.root().write_at(1024 + 0x78, b"\x1b[31mrootfs").unwrap();
     let opened = card.open().unwrap();

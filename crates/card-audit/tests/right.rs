@@ -113,11 +113,22 @@ fn the_same_in_other_words() {
         files.write("/etc/ssh/ssh_known_hosts", &known);
         files.write("/root/.ssh/authorized_keys", &keys);
         files.write("/etc/hostname", "# me\nxu4-node1");
-        let text = "auto lo eth0\niface lo inet loopback\niface eth0 inet static\n gateway 192.168.1.1\n \
-                    address 192.168.1.81/24\n broadcast 192.168.1.255\n dns-nameservers 192.168.1.1\n";
-        files.write("/etc/network/interfaces", &format!("source-directory /etc/network/interfaces.d\n{text}"));
+        let lines = [
+            "source-directory /etc/network/interfaces.d",
+            "auto lo eth0",
+            "iface lo inet loopback",
+            "iface eth0 inet static",
+            " gateway 192.168.1.1",
+            " address 192.168.1.81/24",
+            " broadcast 192.168.1.255",
+            " dns-nameservers 192.168.1.1",
+        ];
+        files.write("/etc/network/interfaces", &lines.join("\n"));
         files.remove("/var/lib/dbus/machine-id");
-        files.write("/var/lib/dbus/machine-id", &format!("{}\n", bench.keys.machine_id("xu4-node1")));
+        files.write(
+            "/var/lib/dbus/machine-id",
+            &format!("{}\n", bench.keys.machine_id("xu4-node1")),
+        );
     });
     assert_right(bench, &card);
 }

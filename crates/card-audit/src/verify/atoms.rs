@@ -227,13 +227,29 @@ fn netmask(text: &str) -> String {
 mod tests {
     use super::*;
 
-    const RIGHT: &str = "auto lo\niface lo inet loopback\n\nauto eth0\niface eth0 inet static\n    \
-                         address 192.168.1.80\n    netmask 255.255.255.0\n    gateway 192.168.1.1\n";
+    const RIGHT: &str = "\
+auto lo
+iface lo inet loopback
+
+auto eth0
+iface eth0 inet static
+    address 192.168.1.80
+    netmask 255.255.255.0
+    gateway 192.168.1.1
+";
 
     #[test]
     fn the_same_in_other_words() {
-        let other = "# mine\nauto lo eth0\niface eth0 inet static\n  gateway 192.168.1.1\n  # why\n  \
-                     address 192.168.1.80/24\n  broadcast 192.168.1.255\niface lo inet loopback\n";
+        let other = "\
+# mine
+auto lo eth0
+iface eth0 inet static
+  gateway 192.168.1.1
+  # why
+  address 192.168.1.80/24
+  broadcast 192.168.1.255
+iface lo inet loopback
+";
         assert_eq!(differences(&interfaces(other), &interfaces(RIGHT), |_| true), []);
     }
 
