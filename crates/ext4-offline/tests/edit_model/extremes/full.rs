@@ -1,6 +1,12 @@
 //! Filesystems with no room left, or next to none.
 
-use std::{fs, sync::Arc};
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use block_io::{Layer, ReadAt, WriteAt};
 use ext4_offline::{Error, Files, NewFile, ROOT_INODE, used_extents};
@@ -95,7 +101,8 @@ fn run(operation: &str, files: &mut Files, sample: &Sample) -> Result<(), Error>
         "long symlink" => files.create(root, b"new", NewFile::Symlink(&[b'l'; 300]), 0).map(drop),
         "append" => files.write(plain, 5000, &[5; 20_000]),
         "fill holes" => files.write(holes, 1000, &[6; 100_000]),
-        "replace by less, without holes" => files.replace(holes, &[7; 190_001]),
+        // To end within a block that has contents.
+        "replace by less, without holes" => files.replace(holes, &[7; 11 * 16_384 + 400]),
         "replace by more" => files.replace(plain, &[8; 30_000]),
         "write all over the place" => {
             for number in (0..30).rev() {
@@ -113,9 +120,11 @@ fn run(operation: &str, files: &mut Files, sample: &Sample) -> Result<(), Error>
     }
 }
 
+/// Each time at another time, which must not be written if nothing else is.
 fn open(storage: &Arc<Layer>) -> Files {
+    static TIME: AtomicU64 = AtomicU64::new(NOW as u64);
     let storage: Arc<dyn WriteAt> = storage.clone();
-    Files::open(storage, u64::from(NOW) + 9).unwrap()
+    Files::open(storage, TIME.fetch_add(1, Ordering::Relaxed)).unwrap()
 }
 
 fn layer(below: &Arc<dyn ReadAt>) -> Arc<Layer> {

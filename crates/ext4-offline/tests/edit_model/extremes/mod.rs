@@ -6,6 +6,7 @@ mod full;
 mod large;
 mod links;
 mod shared;
+mod tail;
 
 use std::{path::PathBuf, sync::Arc};
 
