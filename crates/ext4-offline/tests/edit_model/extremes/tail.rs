@@ -10,7 +10,8 @@ const BLOCK: u64 = 1024;
 
 #[test]
 fn bytes_behind_the_end_do_not_become_contents() {
-    let longer: [(&str, fn(&mut Files, u32)); 3] = [
+    type Edit = fn(&mut Files, u32);
+    let longer: [(&str, Edit); 3] = [
         ("write behind the block", |files, inode| files.write(inode, 5000, b"!").unwrap()),
         ("write within the block", |files, inode| files.write(inode, 900, b"!").unwrap()),
         ("resize", |files, inode| files.resize(inode, 3000).unwrap()),
