@@ -380,7 +380,8 @@ pub fn e2fsck_replays(image: &[u8]) -> (bool, String, Vec<u8>) {
 /// checksum.
 pub fn differences(ours: &[u8], theirs: &[u8]) -> Vec<String> {
     assert_eq!(ours.len(), theirs.len());
-    let only_theirs = [0x30..0x34, 0x178..0x180, 0x274..0x275, 0x3fc..0x400];
+    // s_wtime, s_lastcheck, s_kbytes_written, s_wtime_hi, s_checksum.
+    let only_theirs = [0x30..0x34, 0x40..0x44, 0x178..0x180, 0x274..0x275, 0x3fc..0x400];
     let is_only_theirs =
         |at: usize| at >= 1024 && only_theirs.iter().any(|range| range.contains(&(at - 1024)));
     let pairs = ours.chunks(4096).zip(theirs.chunks(4096)).enumerate();
