@@ -48,15 +48,6 @@ fn wrong_options() {
     assert_says(&bench.refused(3, &["--root", "1"]), &["1"]);
 }
 
-/// The sample has room for few descriptors: beyond some size, its library for
-/// files does not know what to make of the others.
-#[test]
-fn a_card_that_is_too_large() {
-    let bench = Bench::new();
-    let message = bench.refused(2, &["--card", "700GB", "--no-sums"]);
-    assert_says(&message, &["choose a smaller card", "--card"]);
-}
-
 #[test]
 fn wrong_bases() {
     let bench = Bench::new();
