@@ -33,11 +33,11 @@ use common::thorough;
 use features::SETS;
 
 /// How many sequences each kind of filesystem gets at each level.
-const ROUNDS: u64 = 3;
+const ROUNDS: u64 = 2;
 const THOROUGH_ROUNDS: u64 = 1000;
 const THOROUGH_TIME: Duration = Duration::from_secs(420);
 /// Operations in each of a sequence's two sessions, in turn.
-const OPERATIONS: [usize; 3] = [80, 150, 400];
+const OPERATIONS: [usize; 2] = [100, 400];
 /// As many threads run sequences.
 const THREADS: usize = 2;
 
