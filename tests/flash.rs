@@ -310,6 +310,7 @@ fn one_reader_takes_one_card_after_another_and_resumes() {
     insert(64 * MIB);
     let report = run.finish();
     eject("xu4-node3");
+    // What the first run has done, it has said at its end.
     assert!(report.contains("xu4-node2") && report.contains("xu4-node3"), "{report}");
     assert!(!report.contains("xu4-node1"), "{report}");
     for (node, size) in NODES.iter().zip([64, 72, 64, 64]) {

@@ -122,7 +122,6 @@ impl Failure {
             }
             Failure::Refused(messages) => {
                 messages.iter().for_each(|message| tell(format_args!("nodecard: {message}")));
-                tell(format_args!("nodecard: nothing was written"));
                 4
             }
             Failure::Flashed => 5,

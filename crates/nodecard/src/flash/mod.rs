@@ -45,8 +45,16 @@ pub fn run(args: &FlashArgs) -> Result<(), Failure> {
     let opened = flasher.open(&chosen)?;
     let lines = flasher.write(&prepared, &chosen, cards, &opened);
     report.cards.extend(lines);
+    // The report comes in any case: the cards are written.
+    let printed = report.print(args);
     prepared.check_unchanged()?;
-    report.print(args)
+    printed
+}
+
+/// Targets are refused before the first write to any.
+fn refused(mut messages: Vec<String>) -> Failure {
+    messages.push("nothing was written".to_owned());
+    Failure::Refused(messages)
 }
 
 /// A node and where its card is.
@@ -101,7 +109,7 @@ impl<'a> Flasher<'a> {
                 }
             }
         }
-        if refused.is_empty() { Ok(chosen) } else { Err(Failure::Refused(refused)) }
+        if refused.is_empty() { Ok(chosen) } else { Err(self::refused(refused)) }
     }
 
     fn no_such_node(&self, name: &str) -> Failure {
@@ -131,7 +139,7 @@ impl<'a> Flasher<'a> {
             })
             .collect();
         if !refused.is_empty() {
-            return Err(Failure::Refused(refused));
+            return Err(self::refused(refused));
         }
         let mut made: Vec<Option<card_flash::Card>> = chosen.iter().map(|_| None).collect();
         let mut sizes: Vec<u64> = chosen.iter().map(|(_, target)| target.size()).collect();
@@ -159,7 +167,7 @@ impl<'a> Flasher<'a> {
         for (node, target) in chosen {
             if !self.agrees(node, target)?.unwrap_or(false) {
                 let message = format!("{} was not agreed to", target.path().display());
-                return Err(Failure::Refused(vec![message]));
+                return Err(refused(vec![message]));
             }
         }
         Ok(())
@@ -189,7 +197,7 @@ impl<'a> Flasher<'a> {
                 Err(error) => refused.push(format!("{} on {error}", node.name)),
             }
         }
-        if refused.is_empty() { Ok(opened) } else { Err(Failure::Refused(refused)) }
+        if refused.is_empty() { Ok(opened) } else { Err(self::refused(refused)) }
     }
 
     /// Writes and verifies all cards. Answers a line of the report for each.

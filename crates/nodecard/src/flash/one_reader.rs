@@ -7,7 +7,7 @@ use card_flash::device::{Identity, Opened, Refusal, Target, wait_for_swap};
 use card_image::Prepared;
 use cluster_profile::{Cluster, Node};
 
-use super::{Chosen, Flasher, Report, describe, resume::Done};
+use super::{Chosen, Flasher, Report, describe, refused, resume::Done};
 use crate::{
     args::FlashArgs,
     failure::{Failure, tell},
@@ -24,7 +24,7 @@ pub fn run(args: &FlashArgs, cluster: &Cluster, reader: &Path) -> Result<(), Fai
     if let Err(error) = flasher.inspect(reader)
         && error.refusals != [Refusal::NoMedium]
     {
-        return Err(Failure::Refused(vec![error.to_string()]));
+        return Err(refused(vec![error.to_string()]));
     }
     let keys = keys(cluster)?;
     let sources = sources(cluster, &keys, args.base.as_deref(), args.root)?;
@@ -32,17 +32,26 @@ pub fn run(args: &FlashArgs, cluster: &Cluster, reader: &Path) -> Result<(), Fai
     let prepared = Prepared::open(sources, &Shown::default(), &flasher.cancel)?;
     let mut report = Report::new(&prepared);
     let mut turns = Turns { flasher: &flasher, reader, before: None, written: Vec::new() };
-    for node in cluster.nodes.iter().filter(|node| !done.has(&node.name)).collect::<Vec<_>>() {
-        let finished = turns.take(node, &prepared, &mut report)?;
-        if !finished {
-            tell(format_args!("nodecard: carry on with --resume when you have another card"));
-            return report.print(args);
+    let waiting: Vec<&Node> = cluster.nodes.iter().filter(|node| !done.has(&node.name)).collect();
+    for node in waiting {
+        match turns.take(node, &prepared, &mut report) {
+            Ok(true) => done.add(&node.name)?,
+            Ok(false) => {
+                tell(format_args!("nodecard: carry on with --resume when you have another card"));
+                return report.print(args);
+            }
+            // What is written is written, whatever became of the next card.
+            Err(error) if !report.cards.is_empty() => {
+                report.print(args)?;
+                return Err(error);
+            }
+            Err(error) => return Err(error),
         }
-        done.add(&node.name)?;
     }
     done.forget();
+    let printed = report.print(args);
     prepared.check_unchanged()?;
-    report.print(args)
+    printed
 }
 
 /// The cards of one reader.
