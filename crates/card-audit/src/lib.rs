@@ -1,14 +1,16 @@
 //! Audits cards and images: what is on them, and whether it is what the cluster's
-//! profile says. Nothing here ever writes to a target, or prints.
+//! profile says. Only [`apply`] writes to a target, which it is handed; nothing prints.
 //!
 //! - [`Card::open`] opens a card, an image or a compressed image,
 //! - [`verify`] compares cards with the profile and with each other,
 //! - [`plan`] tells what building or correcting a card would change,
+//! - [`apply`] corrects a card in place, and [`rehearse`] tells what that would change,
 //! - [`inspect`] tells what a card holds.
 //!
 //! What they answer can be shown to people ([`Display`](std::fmt::Display)) and to
 //! programs (serde).
 
+mod apply;
 mod cached;
 mod card;
 mod diff;
@@ -21,6 +23,7 @@ mod state;
 mod text;
 mod verify;
 
+pub use apply::{Applied, Apply, ApplyError, apply, rehearse};
 pub use card::Card;
 pub use error::{AuditError, Fault};
 pub use facts::Facts;

@@ -35,7 +35,7 @@ pub struct PlanOptions<'a> {
 }
 
 /// What would change.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Plan {
     /// What would be changed: the base, or a card.
@@ -51,7 +51,7 @@ pub struct Plan {
 }
 
 /// What would change for one node.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct NodePlan {
     /// The node.
@@ -140,12 +140,13 @@ pub fn plan_against(options: &PlanOptions<'_>, card: &Card) -> Result<Plan, Audi
 }
 
 /// Opens what a layer made of a filesystem, to be read.
-fn read_only(window: Arc<dyn ReadAt>) -> card_image::FsResult<RootFs> {
+pub(crate) fn read_only(window: Arc<dyn ReadAt>) -> card_image::FsResult<RootFs> {
     let size = window.size();
     RootFs::open_to_read(Arc::new(Layer::new(window, size)))
 }
 
-fn compare(
+/// What edits changed, file by file.
+pub(crate) fn compare(
     node: &Node,
     before: &Card,
     after: &RootFs,
@@ -167,7 +168,7 @@ fn compare(
 }
 
 /// What becomes of the root partition, that is to end at `end`, and its filesystem.
-fn grown(before: &Layout, end: u64, info: &Info, after: Option<&Info>) -> Vec<String> {
+pub(crate) fn grown(before: &Layout, end: u64, info: &Info, after: Option<&Info>) -> Vec<String> {
     let range = before.root_range();
     let (old, new) = (range.end - range.start, end - range.start);
     let number = before.root;
@@ -208,7 +209,12 @@ fn grown(before: &Layout, end: u64, info: &Info, after: Option<&Info>) -> Vec<St
 }
 
 /// Takes out of the nodes' changes what is the same for all of them.
-fn finish(against: &str, card: Vec<String>, notes: Vec<String>, mut nodes: Vec<NodePlan>) -> Plan {
+pub(crate) fn finish(
+    against: &str,
+    card: Vec<String>,
+    notes: Vec<String>,
+    mut nodes: Vec<NodePlan>,
+) -> Plan {
     let mut shared = Vec::new();
     if let [first, others @ ..] = nodes.as_slice()
         && !others.is_empty()

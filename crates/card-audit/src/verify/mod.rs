@@ -14,6 +14,7 @@ mod files;
 mod fold;
 mod homes;
 mod identify;
+mod mend;
 mod partitions;
 mod report;
 mod rules;
@@ -22,6 +23,7 @@ use card_image::{FsError, FsResult, RootFs};
 use cluster_keys::ClusterKeys;
 use cluster_profile::{Cluster, FileEdit, Node, RenderError, render_node, render_shared};
 
+pub(crate) use self::mend::{mending, stranger};
 pub use self::report::{CardReport, Compared, Outcome, Report};
 use self::{clones::Clones, fold::fold};
 use crate::{AuditError, Card, Facts, Fault, Finding};
@@ -109,7 +111,8 @@ pub fn verify(options: &Verify<'_>, cards: Vec<(String, Result<Card, AuditError>
     Report { cluster: options.cluster.name.clone(), cards: outcomes.collect() }
 }
 
-fn one(options: &Verify<'_>, card: &Card) -> Result<CardReport, AuditError> {
+/// How one card compares.
+pub(crate) fn one(options: &Verify<'_>, card: &Card) -> Result<CardReport, AuditError> {
     let (cluster, keys) = (options.cluster, options.keys);
     let files = card.files();
     let facts = Facts::read(files).map_err(card.files_error())?;
@@ -130,14 +133,7 @@ fn one(options: &Verify<'_>, card: &Card) -> Result<CardReport, AuditError> {
         }
         Base::Absent(reason) => Compared { base: None, reason: Some(reason.to_owned()) },
     };
-    let clones = Clones {
-        files,
-        base: match options.base {
-            Base::Card(base) => Some(base.files()),
-            Base::Absent(_) => None,
-        },
-        made: made(&subject, &facts).map_err(card.files_error())?,
-    };
+    let clones = clones(options, &subject, &facts).map_err(card.files_error())?;
     for edit in fold(edits(&subject, card, &mut findings)?) {
         match files::compare(&subject, &clones, &edit) {
             Ok(found) => findings.extend(found),
@@ -155,6 +151,14 @@ fn one(options: &Verify<'_>, card: &Card) -> Result<CardReport, AuditError> {
         compared,
         findings,
     })
+}
+
+fn clones<'a>(options: &Verify<'a>, subject: &Subject<'a>, facts: &Facts) -> FsResult<Clones<'a>> {
+    let base = match options.base {
+        Base::Card(base) => Some(base.files()),
+        Base::Absent(_) => None,
+    };
+    Ok(Clones { files: subject.files, base, made: made(subject, facts)? })
 }
 
 /// When the card was made: its machine id is written then and never again.
