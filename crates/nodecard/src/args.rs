@@ -23,6 +23,7 @@ Examples:
   nodecard devices
   nodecard flash mc1.yaml xu4-master=/dev/sdb xu4-node1=/dev/sdc
   nodecard verify mc1.yaml /dev/sdX
+  nodecard apply mc1.yaml xu4-node1=/dev/sdX
 
 Exit codes: 0 done (verify: all as expected), 1 verify found differences,
 2 usage or profile, 3 base image unusable, 4 target refused,
@@ -38,6 +39,7 @@ pub enum Command {
     Build(BuildArgs),
     Check(CheckArgs),
     Flash(FlashArgs),
+    Apply(ApplyArgs),
     Devices(DevicesArgs),
     Verify(VerifyArgs),
     Plan(PlanArgs),
@@ -168,6 +170,48 @@ pub struct FlashArgs {
     /// Print a report for programs (JSON) in place of one for people
     #[arg(long)]
     pub json: bool,
+}
+
+/// Bring a card in use to what the profile says, in place
+///
+/// Shows what would change, and asks for the device's name. Only what `verify`
+/// finds wrong is touched; all else on the card stays. The change goes through
+/// the filesystem's own journal: pulled at any moment, the card holds the old
+/// configuration or the new one, whole. A partition that grows is written before.
+///
+/// Devices are refused as by flash. A target may also be the image of a card, but
+/// not a compressed one.
+#[derive(Debug, clap::Args)]
+#[command(
+    max_term_width = 80,
+    after_help = "\
+Examples:
+  nodecard apply mc1.yaml xu4-node1=/dev/sdb
+  nodecard apply mc1.yaml xu4-node1=/dev/sdb --grow
+  nodecard apply mc1.yaml xu4-node2=cards/xu4-node2.img --yes"
+)]
+pub struct ApplyArgs {
+    /// The cluster's profile
+    pub profile: PathBuf,
+
+    /// Whose card it is to be, and where: a whole device, or a file
+    #[arg(value_name = "NODE=TARGET", value_parser = assignment)]
+    pub target: (String, PathBuf),
+
+    /// Let the root partition and its filesystem fill the card
+    #[arg(long)]
+    pub grow: bool,
+
+    /// The number of the root partition, if it cannot be told from others
+    #[arg(long, value_name = "NUMBER")]
+    pub root: Option<u32>,
+
+    #[command(flatten)]
+    pub limits: LimitArgs,
+
+    /// Write without asking; refuses all the same what is no card
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// List the cards in this computer's readers, and why other devices are none

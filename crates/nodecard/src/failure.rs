@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use card_audit::{AuditError, Fault};
+use card_audit::{ApplyError, AuditError, Fault};
 use card_image::Blame;
 use cluster_keys::KeyError;
 use cluster_profile::ProfileError;
@@ -32,6 +32,8 @@ pub enum Failure {
     Interrupted,
     /// A card cannot be looked at.
     Audit(AuditError),
+    /// A card cannot be corrected.
+    Apply(ApplyError),
     /// The report cannot be printed.
     Output(std::io::Error),
 }
@@ -63,6 +65,12 @@ impl From<card_image::Error> for Failure {
 impl From<AuditError> for Failure {
     fn from(error: AuditError) -> Self {
         Failure::Audit(error)
+    }
+}
+
+impl From<ApplyError> for Failure {
+    fn from(error: ApplyError) -> Self {
+        Failure::Apply(error)
     }
 }
 
@@ -131,6 +139,17 @@ impl Failure {
             }
             Failure::Audit(error) => {
                 tell(format_args!("nodecard: {error}"));
+                exit_code(error.fault())
+            }
+            Failure::Apply(error) => {
+                tell(format_args!("nodecard: {error}"));
+                tell(match error.may_have_written() {
+                    true => format_args!(
+                        "nodecard: the root filesystem is the old one or the new one, whole; apply \
+                         again tells"
+                    ),
+                    false => format_args!("nodecard: nothing was written"),
+                });
                 exit_code(error.fault())
             }
             // A reader that went away, such as `head`, wants no message.

@@ -4,6 +4,7 @@
 //! This is the command line. It reads arguments, shows progress, prints reports
 //! and chooses exit codes; all work is done by the libraries.
 
+mod apply;
 mod args;
 mod build;
 mod check;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         Command::Build(args) => build::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Check(args) => check::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Flash(args) => flash::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Apply(args) => apply::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Devices(args) => devices::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Verify(args) => verify::run(&args),
         Command::Plan(args) => plan::run(&args).map(|()| ExitCode::SUCCESS),

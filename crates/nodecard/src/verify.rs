@@ -90,7 +90,11 @@ fn open_base(path: &Path, root: Option<u32>, options: BaseOptions) -> Result<Car
 }
 
 /// The profile's base, if looking at it takes no work; else why it does.
-fn ready_base(cluster: &Cluster, root: Option<u32>, options: BaseOptions) -> Result<Card, String> {
+pub fn ready_base(
+    cluster: &Cluster,
+    root: Option<u32>,
+    options: BaseOptions,
+) -> Result<Card, String> {
     let path = &cluster.base.path;
     let base = match Base::open_if_ready(path, options) {
         Ok(Some(base)) => base,

@@ -14,7 +14,7 @@ use rustix::{
     io::Errno,
 };
 
-use super::{ioctl, system::System, target::Identity};
+use super::{ioctl, storage::OpenedStorage, system::System, target::Identity};
 use crate::{Medium, Presence};
 
 /// A device or file that is open for writing, and for nobody else.
@@ -44,6 +44,24 @@ impl Opened {
         &self.path
     }
 
+    /// As a storage for small changes, in pieces of any size.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn into_storage(self) -> io::Result<OpenedStorage> {
+        OpenedStorage::new(self)
+    }
+
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// From here on reads and writes go through the page cache.
+    pub(super) fn use_page_cache(&self) -> io::Result<()> {
+        self.direct.store(false, Ordering::Relaxed);
+        Ok(rustix::fs::fcntl_setfl(&self.file, OFlags::empty())?)
+    }
+
     fn is_device(&self) -> io::Result<bool> {
         Ok(self.file.metadata()?.file_type().is_block_device())
     }
@@ -57,8 +75,7 @@ impl Opened {
             Err(error)
                 if was_direct && error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) =>
             {
-                self.direct.store(false, Ordering::Relaxed);
-                rustix::fs::fcntl_setfl(&self.file, OFlags::empty())?;
+                self.use_page_cache()?;
                 operation()
             }
             other => other,

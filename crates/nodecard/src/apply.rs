@@ -1,0 +1,105 @@
+//! `nodecard apply`.
+
+use std::{
+    io::{Write as _, stdout},
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use block_io::{FileStorage, WriteAt};
+use card_audit::{Applied, Apply, AuditError, Verify};
+use card_flash::{
+    Medium as _,
+    device::{Limits, System, Target},
+};
+use card_image::{Base, BaseOptions};
+use cluster_profile::Cluster;
+
+use crate::{
+    args::ApplyArgs,
+    build::chosen_nodes,
+    failure::{Failure, tell},
+    progress::Shown,
+    setup::{ask, cancel_on_interrupt, source_date_epoch},
+    verify::{open_keys, ready_base},
+};
+
+pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
+    let cluster = Cluster::load(&args.profile)?;
+    let (name, path) = &args.target;
+    let nodes = chosen_nodes(&cluster, std::slice::from_ref(name))?;
+    let Some(node) = nodes.first() else {
+        return Err(Failure::Usage(format!("there is no node {name}")));
+    };
+    let (system, limits) = (System::this(), Limits::from(&args.limits));
+    let target = Target::inspect(&system, path, &cluster.base.path, &limits)
+        .map_err(|error| Failure::Refused(vec![error.to_string()]))?;
+    let shown = path.display().to_string();
+    if target.device().is_none() && Base::is_compressed(path).map_err(card_image::Error::from)? {
+        let message = format!("{shown}: it is a compressed image; decompress it first");
+        return Err(Failure::Refused(vec![message]));
+    }
+    let keys = open_keys(&cluster)?;
+    let root = args.root.or(cluster.root);
+    let (progress, cancel) = (Shown::default(), cancel_on_interrupt());
+    let opening =
+        BaseOptions { cache_dir: None, sha256: None, progress: &progress, cancel: &cancel };
+    let base = ready_base(&cluster, cluster.root, opening);
+    let options = Apply {
+        verify: Verify {
+            cluster: &cluster,
+            keys: &keys,
+            base: match &base {
+                Ok(card) => card_audit::Base::Card(card),
+                Err(reason) => card_audit::Base::Absent(reason),
+            },
+            node: Some(node),
+        },
+        node,
+        root,
+        grow: args.grow,
+        time: match source_date_epoch()? {
+            Some(time) => time,
+            None => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()),
+        },
+    };
+    let storage = FileStorage::open(path)
+        .map_err(|source| AuditError::Read { target: shown.clone(), source })?;
+    let planned = card_audit::rehearse(&options, &shown, Arc::new(storage))?;
+    if planned.is_nothing() {
+        writeln!(stdout().lock(), "{shown}: nothing to change")?;
+        return tell_left(&planned);
+    }
+    write!(stdout().lock(), "{}", planned.plan)?;
+    if !args.yes {
+        let wanted = target.name();
+        let answer = ask(format_args!("Type {wanted} to change {shown} in place:"))?;
+        if answer.is_none_or(|answer| answer != wanted) {
+            return Err(Failure::Refused(vec![format!("{shown} was not agreed to")]));
+        }
+    }
+    let opened =
+        target.open(&system, &limits).map_err(|error| Failure::Refused(vec![error.to_string()]))?;
+    let opened = opened.into_storage().map_err(|error| {
+        Failure::Refused(vec![format!("{shown} cannot be opened through the cache: {error}")])
+    })?;
+    let opened = Arc::new(opened);
+    let card: Arc<dyn WriteAt> = opened.clone();
+    let applied = card_audit::apply(&options, &shown, &card, &planned.plan)?;
+    if applied.table && opened.opened().reread_table().is_err() {
+        tell(format_args!("note: put the card in again before it is used here"));
+    }
+    writeln!(stdout().lock(), "{shown}: done")?;
+    tell_left(&applied)
+}
+
+/// Tells what applying does not mend.
+fn tell_left(applied: &Applied) -> Result<(), Failure> {
+    let mut out = stdout().lock();
+    for finding in &applied.left {
+        let place = finding.place();
+        let place = if place.is_empty() { place } else { format!("{place}: ") };
+        writeln!(out, "left as it is: {place}{}\n    mend: {}", finding.what, finding.mend)?;
+    }
+    Ok(())
+}
