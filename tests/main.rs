@@ -3,6 +3,7 @@
 //! A program that is missing fails the test and names its Debian package;
 //! `scripts/test` installs them all.
 
+mod apply;
 mod build;
 mod flash;
 mod flash_loop;

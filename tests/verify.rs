@@ -4,7 +4,7 @@ use std::{fs, process::Output};
 
 use crate::support::*;
 
-fn verify(bench: &Bench, arguments: &[&str]) -> (Option<i32>, String, String) {
+pub fn verify(bench: &Bench, arguments: &[&str]) -> (Option<i32>, String, String) {
     let all = [&["verify", "profile.yaml"], arguments].concat();
     let Output { status, stdout, stderr } = bench.nodecard(&all).output().expect("nodecard runs");
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
@@ -14,7 +14,7 @@ fn verify(bench: &Bench, arguments: &[&str]) -> (Option<i32>, String, String) {
 }
 
 /// Writes a file of the root filesystem of an image.
-fn write(bench: &Bench, image: &str, path: &str, text: &str) {
+pub fn write(bench: &Bench, image: &str, path: &str, text: &str) {
     let contents = bench.path("contents");
     fs::write(&contents, text).unwrap();
     let commands = bench.path("commands");

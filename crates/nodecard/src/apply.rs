@@ -75,7 +75,9 @@ pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
         let wanted = target.name();
         let answer = ask(format_args!("Type {wanted} to change {shown} in place:"))?;
         if answer.is_none_or(|answer| answer != wanted) {
-            return Err(Failure::Refused(vec![format!("{shown} was not agreed to")]));
+            return Err(Failure::Refused(vec![format!(
+                "{shown} was not agreed to; nothing was written"
+            )]));
         }
     }
     let opened =

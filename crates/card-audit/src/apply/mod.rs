@@ -117,8 +117,14 @@ impl Target<'_> {
         };
         let window = self.window(&range)?;
         let layer = Arc::new(Layer::new(Arc::new(window.clone()), window.size()));
+        // What a wrong bitmap calls free would be given away.
+        ext4_offline::check(&layer).map_err(|error| self.filesystem(error))?;
+        ext4_offline::recount(&layer).map_err(|error| self.filesystem(error))?;
         if options.grow {
-            self.grow(&layer, options.time).map_err(|error| self.filesystem(error))?;
+            // A card cannot tell what is zero; the kernel writes the tables, as after
+            // its own growing.
+            ext4_offline::grow_lazily(&layer, layer.size(), options.time as u32)
+                .map_err(|error| self.filesystem(error))?;
         }
         let corrected = correct(options, &before, layer.clone())?;
 
@@ -172,17 +178,6 @@ impl Target<'_> {
         layout.table().grow_last(self.card, layout.root, RESERVE).map_err(table)?;
         self.card.flush().map_err(|source| self.storage(source))?;
         Ok(true)
-    }
-
-    /// Lets the filesystem fill its layer.
-    fn grow(&self, layer: &Layer, time: u64) -> ext4_offline::Result<()> {
-        // What a wrong bitmap calls free would be given away.
-        ext4_offline::check(layer)?;
-        ext4_offline::recount(layer)?;
-        // A card cannot tell what is zero; the kernel writes the tables, as after its
-        // own growing.
-        ext4_offline::grow_lazily(layer, layer.size(), time as u32)?;
-        Ok(())
     }
 
     /// What is still not as it should be.
