@@ -1,5 +1,6 @@
 //! ssh: users' keys, host keys, and who knows whose.
 
+mod admission;
 mod authorized_keys;
 mod host_keys;
 mod known_hosts;

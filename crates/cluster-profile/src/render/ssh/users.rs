@@ -1,13 +1,13 @@
 //! Users who may go from any node to any other.
 
-use super::{authorized_keys, known_hosts, pairs};
+use super::{admission, known_hosts, pairs};
 use crate::{
-    Attributes, Change,
+    Attributes,
     render::{
         RenderError,
         accounts::{self, User},
         context::Context,
-        text::{decode, encode, lines, printable},
+        text::{lines, printable},
     },
 };
 
@@ -47,7 +47,10 @@ pub(super) fn write(to: &mut Context<'_>) -> Result<(), RenderError> {
         if !user.has_home() {
             return Err(RenderError::NoHome { user: name.clone(), home: user.home.clone() });
         }
-        one(to, user, &barred, &mut gone)?;
+        let (keys, cluster) = (to.keys, to.cluster);
+        let yours = cluster.ssh.authorized_keys.iter().map(String::as_str);
+        admission::admit(to, user, [keys.cluster().public()].into_iter().chain(yours), &barred)?;
+        give_pair(to, user, &mut gone)?;
         homes.push(user.home.as_str());
     }
     // What every user's ssh reads.
@@ -71,46 +74,19 @@ pub(super) fn write(to: &mut Context<'_>) -> Result<(), RenderError> {
     Ok(())
 }
 
-/// sshd takes no keys from a home that others can write to, and a home that is
-/// missing must not become root's.
-fn guard_home(to: &mut Context<'_>, user: &User) -> Result<(), RenderError> {
-    let owned = |mode, enforce| Attributes { mode, uid: user.uid, gid: user.gid, enforce };
-    match to.system.mode(&user.home)? {
-        None => {
-            let attributes = owned(0o755, false);
-            to.edit(user.home.clone(), Change::Directory { attributes });
-        }
-        Some(mode) if mode & 0o022 != 0 && user.home != "/" => {
-            let attributes = owned(mode & !0o022, true);
-            to.edit(user.home.clone(), Change::Directory { attributes });
-            to.note(format!(
-                "{} could be written to by others, for which sshd refuses keys; now only by {}",
-                user.home, user.name
-            ));
-        }
-        Some(_) => {}
-    }
-    Ok(())
-}
-
 fn join<'a>(words: impl Iterator<Item = &'a str>) -> String {
     words.collect::<Vec<_>>().join(", ")
 }
 
-/// What sshd insists on: nobody else may write there, nor read private keys.
-/// The home itself is left as it is, since its owner may have reasons.
-fn one(
+/// Gives a user the cluster's pair, in place of those that the image ships.
+fn give_pair(
     to: &mut Context<'_>,
     user: &User,
-    barred: &[String],
     all_gone: &mut Vec<String>,
 ) -> Result<(), RenderError> {
-    let ssh = format!("{}/.ssh", user.home.trim_end_matches('/'));
+    let ssh = admission::directory(user);
     let owned = |mode| Attributes::exactly(mode, user.uid, user.gid);
     let key = format!("{ssh}/id_ed25519");
-    guard_home(to, user)?;
-    to.edit(ssh.clone(), Change::Directory { attributes: owned(0o700) });
-
     let mut gone = Vec::new();
     for pair in pairs::shipped(to, user)? {
         gone.push(pair.private.clone());
@@ -143,32 +119,8 @@ fn one(
     let pair = to.keys.cluster();
     to.write(key.clone(), pair.private(), owned(0o600));
     to.write(format!("{key}.pub"), pair.public(), owned(0o644));
-    let lines = [pair.public()]
-        .into_iter()
-        .chain(to.cluster.ssh.authorized_keys.iter().map(String::as_str));
-    let wanted: Vec<String> = lines.map(|line| decode(line.as_bytes())).collect();
-    let path = format!("{ssh}/authorized_keys");
-    let old = to.read(&path)?.unwrap_or_default();
-    let new = authorized_keys::render(&old, barred, &wanted);
-    to.write(path, encode(&new), owned(0o600));
-    // sshd reads this one too.
-    let path = format!("{ssh}/authorized_keys2");
-    if let Some(old) = to.read(&path)? {
-        to.rewrite(&path, &old, &authorized_keys::render(&old, barred, &[]));
-    }
     known_hosts::clean_own(to, user)?;
-
     all_gone.extend(gone);
-    if !user.can_log_in() {
-        to.hindrance(format!("{}'s shell in the image lets nobody log in", user.name));
-    }
-    if accounts::password_expired(to, &user.name)? {
-        to.hindrance(format!(
-            "the image wants a new password of {} at the first login, and refuses commands over \
-             ssh until then",
-            user.name
-        ));
-    }
     Ok(())
 }
 
