@@ -5,7 +5,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `seed` | 32 random bytes in hexadecimal; machine ids and UUIDs derive from it |
+//! | `seed` | 32 random bytes in hexadecimal; machine ids, UUIDs and further key pairs derive from it |
 //! | `id_ed25519`, `.pub` | the pair with which any node's users reach any other node |
 //! | `hosts/NODE/ssh_host_ed25519_key`, `.pub` | the pair with which a node's sshd proves itself |
 //!
@@ -146,6 +146,15 @@ impl ClusterKeys {
     /// [`KeyError::UnknownNode`] if these keys were not opened with that node.
     pub fn host(&self, node: &str) -> Result<&KeyPair, KeyError> {
         self.hosts.get(node).ok_or_else(|| KeyError::UnknownNode { name: node.to_owned() })
+    }
+
+    /// A further pair for a purpose: always the same one, and not to be guessed without
+    /// the seed. `comment` goes into its public half.
+    ///
+    /// # Errors
+    /// [`KeyError::Encode`] if it cannot be put into OpenSSH's format.
+    pub fn pair(&self, purpose: &str, comment: &str) -> Result<KeyPair, KeyError> {
+        pair::from_seed(&self.derive("ed25519", purpose), comment)
     }
 
     /// A node's machine id: 32 hexadecimal digits (machine-id(5)), as random as

@@ -64,6 +64,17 @@ fn public_line(key: &PrivateKey) -> Result<String, KeyError> {
     Ok(encode(key.public_key().to_openssh())? + "\n")
 }
 
+/// The pair that a secret of 32 bytes stands for.
+pub(crate) fn from_seed(seed: &[u8; 32], comment: &str) -> Result<KeyPair, KeyError> {
+    let pair = Ed25519Keypair::from_seed(seed);
+    let key = encode(PrivateKey::new(KeypairData::Ed25519(pair), comment))?;
+    Ok(KeyPair {
+        private: encode(key.to_openssh(LineEnding::LF))?.to_string(),
+        public: public_line(&key)?,
+        fingerprint: key.fingerprint(HashAlg::Sha256).to_string(),
+    })
+}
+
 /// Reads the pair whose private half is at `path`, or makes it where `create`
 /// holds a comment and there is none.
 pub(crate) fn load(path: &Path, create: Option<&str>) -> Result<KeyPair, KeyError> {
