@@ -19,7 +19,7 @@ pub enum Error {
     #[error("the base image's root filesystem: {0}")]
     Ext4(#[from] ext4_offline::Error),
     /// A file of the root filesystem cannot be read or written.
-    #[error("the base image's root filesystem: {0}")]
+    #[error("{}{}", whose(.0), .0)]
     Files(#[from] FsError),
     /// The node's files do not fit the system in the image.
     #[error(transparent)]
@@ -49,6 +49,14 @@ pub enum Error {
     Cancelled(#[from] Cancelled),
 }
 
+/// What a message about a file begins with.
+fn whose(error: &FsError) -> &'static str {
+    match error {
+        FsError::Source(_) => "",
+        _ => "the base image's root filesystem: ",
+    }
+}
+
 /// Whose turn it is to do something about an [`Error`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blame {
@@ -75,7 +83,7 @@ impl Error {
             | Error::Render(_)
             | Error::Keys(_)
             | Error::Output(OutputError::IsBase { .. } | OutputError::Occupied { .. })
-            | Error::Files(FsError::NoSpace { .. }) => Blame::Profile,
+            | Error::Files(FsError::NoSpace { .. } | FsError::Source(_)) => Blame::Profile,
             Error::Base(
                 BaseError::NoSpace { .. } | BaseError::Cache { .. } | BaseError::NoCacheDir,
             ) => Blame::Io,

@@ -37,4 +37,4 @@ pub use output::{Format, OutputError};
 pub use planned::{Planned, PlannedNode};
 pub use prepare::{Card, Cards, Prepared, Sources};
 pub use progress::{NoProgress, Progress, Stage};
-pub use rootfs::{FsError, FsResult, Metadata, RootFs};
+pub use rootfs::{FsError, FsResult, Metadata, RootFs, SourceError};

@@ -26,6 +26,8 @@ pub struct Cluster {
     pub hosts: Vec<(String, Ipv4Addr)>,
     /// Further files for every node.
     pub files: Vec<ExtraFile>,
+    /// The Docker swarm that the nodes form, if they do.
+    pub swarm: Option<Swarm>,
     /// The directory that holds the cluster's keys.
     pub keys: PathBuf,
 }
@@ -130,4 +132,4 @@ pub enum Id {
     Number(u32),
 }
 
-pub use crate::size::CardSize;
+pub use crate::{size::CardSize, swarm::Swarm};

@@ -1,5 +1,7 @@
 //! Changes to a system's files, as plain values.
 
+use std::path::PathBuf;
+
 /// One change to one file of an image's root filesystem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileEdit {
@@ -19,6 +21,17 @@ pub enum Change {
         /// The file's new contents.
         contents: Vec<u8>,
         /// Permission bits (the low 12 bits of `i_mode`) and owner.
+        attributes: Attributes,
+    },
+    /// The file holds what a file of this machine holds, which may be large.
+    Copy {
+        /// The file on this machine.
+        source: PathBuf,
+        /// Its size in bytes.
+        size: u64,
+        /// Its SHA-256 sum.
+        sha256: [u8; 32],
+        /// Permission bits and owner.
         attributes: Attributes,
     },
     /// There is a directory with at least what it holds already. A symlink is

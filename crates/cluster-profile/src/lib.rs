@@ -12,12 +12,19 @@ mod names;
 mod problem;
 mod render;
 mod size;
+mod swarm;
 mod system;
 mod yaml;
 
 pub use cluster::{Base, CardSize, Cluster, ExtraFile, Id, Network, Node, Owner, Role, Ssh};
 pub use edit::{Attributes, Change, FileEdit};
 pub use problem::{Place, Problem, ProfileError};
-pub use render::{Note, RenderError, Rendered, made_anew, render_node, render_shared};
+pub use render::{
+    Note, RenderError, Rendered, SWARM_STATUS, made_anew, render_node, render_shared,
+};
 pub use size::SizeError;
+pub use swarm::{
+    ArchivedImage, ImageArchive, Mount, MountKind, Protocol, Publish, SWARM_PORT, Service,
+    ServiceMode, Swarm,
+};
 pub use system::{System, SystemError};

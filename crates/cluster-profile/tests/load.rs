@@ -196,14 +196,6 @@ fn key_files_are_read_and_told() {
 }
 
 #[test]
-fn a_swarm_is_not_supported_yet() {
-    for swarm in ["swarm: {}", "swarm:", "swarm: {services: []}"] {
-        let told = told("nodes:", &format!("{swarm}\nnodes:"));
-        assert!(told.starts_with("mc1.yaml:5:1: `swarm` is not supported yet\n"), "{told}");
-    }
-}
-
-#[test]
 fn yaml_that_is_none_is_told_with_its_place() {
     assert_eq!(
         told("{name: xu4-node2", "{name: xu4: node2"),

@@ -112,7 +112,9 @@ fn shown(path: &str, old: &[u8], new: &[u8]) -> Option<String> {
     let (old, new) = (std::str::from_utf8(old).ok()?, std::str::from_utf8(new).ok()?);
     let secret = |text: &str| text.contains("PRIVATE KEY-----");
     let is_text = |text: &str| !text.contains('\0');
-    let private = path.starts_with("/etc/ssh/ssh_host_") && !path.ends_with(".pub");
+    let private = path.starts_with("/etc/ssh/ssh_host_") && !path.ends_with(".pub")
+        // The environment of a service may hold passwords.
+        || path.starts_with("/etc/nodecard/services/");
     if private || secret(old) || secret(new) || !is_text(old) || !is_text(new) {
         return None;
     }

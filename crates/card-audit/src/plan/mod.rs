@@ -159,7 +159,11 @@ pub(crate) fn compare(
     for path in paths {
         // Other edits replace a symlink, or remove it.
         let followed = edits.iter().any(|edit| {
-            edit.path == path && matches!(edit.change, Change::Write { .. } | Change::Touch { .. })
+            let through = matches!(
+                edit.change,
+                Change::Write { .. } | Change::Copy { .. } | Change::Touch { .. }
+            );
+            edit.path == path && through
         });
         let change = FileChange::between(before.files(), after, path, followed);
         files.extend(change.map_err(before.files_error())?);

@@ -29,6 +29,11 @@ pub(super) fn compare(
     let diffs = match rule.comparison {
         Comparison::No => return Vec::new(),
         Comparison::Secret => return secret(subject, path, rule, actual, expected),
+        Comparison::Hidden => {
+            let what = "it is not what the profile says; it is not shown, as it may hold passwords";
+            let finding = Finding::new(rule.severity, rule.code, what, subject.rewrite());
+            return vec![finding.at(path)];
+        }
         Comparison::PublicKey => {
             let (found, wanted) = (without_comment(actual), without_comment(expected));
             if found == wanted {

@@ -1,7 +1,13 @@
 //! Each edit that would change something is a finding, unless the change is one that
 //! a running system makes, or its owner may.
 
-use card_image::FsResult;
+use std::{
+    fs::File,
+    io::{self, Read, Seek, SeekFrom},
+    path::Path,
+};
+
+use card_image::{FileKind, FsResult};
 use cluster_profile::{Attributes, Change, FileEdit};
 
 use super::{
@@ -20,6 +26,9 @@ pub(super) fn compare(
 ) -> FsResult<Vec<Finding>> {
     match change {
         Change::Write { contents, attributes } => written(subject, path, contents, attributes),
+        Change::Copy { source, size, attributes, .. } => {
+            copied(subject, path, source, *size, attributes)
+        }
         Change::Directory { attributes } => directory(subject, path, attributes),
         Change::Symlink { target } => symlink(subject, path, target),
         Change::Remove | Change::Clear => removed(subject, clones, path, change),
@@ -64,9 +73,67 @@ fn written(
     }
 }
 
+/// Large files are not read whole: their size and both ends tell one from another.
+fn copied(
+    subject: &Subject<'_>,
+    path: &str,
+    source: &Path,
+    size: u64,
+    attributes: &Attributes,
+) -> FsResult<Vec<Finding>> {
+    const END: usize = 1 << 20;
+    let rule = rules::of_copied();
+    let wrong =
+        |what: &str| Finding::new(rule.severity, rule.code, what, subject.rewrite()).at(path);
+    let Some(metadata) = subject.files.metadata_followed(path)? else {
+        return Ok(vec![wrong("the file is missing")]);
+    };
+    if metadata.kind != FileKind::Regular {
+        let found = State::read(subject.files, path)?.describe();
+        return Ok(vec![wrong("there is something else in place of the file").found(found)]);
+    }
+    if metadata.size != size {
+        let finding = wrong("it is not the file that the profile names");
+        let bytes = |size: u64| format!("{size} bytes");
+        return Ok(vec![finding.expected(bytes(size)).found(bytes(metadata.size))]);
+    }
+    let mut findings = attributes::check(path, rule, &metadata, attributes);
+    match ends(source, END) {
+        Ok(wanted) => {
+            if subject.files.ends(path, END)?.is_none_or(|found| found != wanted) {
+                findings.push(wrong("it is not the file that the profile names"));
+            }
+        }
+        Err(error) => {
+            let what = format!("not compared: cannot read {}: {error}", source.display());
+            let mend = "see that the file is there, and verify again";
+            findings.push(Finding::note(rule.code, what, mend).at(path));
+        }
+    }
+    Ok(findings)
+}
+
+/// The first and the last bytes of a file of this machine.
+fn ends(path: &Path, length: usize) -> io::Result<(Vec<u8>, Vec<u8>)> {
+    let mut file = File::open(path)?;
+    let size = file.metadata()?.len();
+    let length = size.min(length as u64);
+    let mut read = |offset| {
+        file.seek(SeekFrom::Start(offset))?;
+        let mut bytes = vec![0; length as usize];
+        file.read_exact(&mut bytes)?;
+        Ok::<_, io::Error>(bytes)
+    };
+    Ok((read(0)?, read(size - length)?))
+}
+
 fn directory(subject: &Subject<'_>, path: &str, attributes: &Attributes) -> FsResult<Vec<Finding>> {
     let rule = Rule {
-        code: if path.ends_with("/.ssh") { "ssh-directory" } else { "home-directory" },
+        code: match path {
+            _ if path.ends_with("/.ssh") => "ssh-directory",
+            _ if rules::is_swarm(path) => "swarm",
+            _ => "home-directory",
+        },
         severity: Severity::Error,
         comparison: rules::Comparison::No,
     };
@@ -102,6 +169,14 @@ fn symlink(subject: &Subject<'_>, path: &str, target: &str) -> FsResult<Vec<Find
         let mend = format!("on the node: systemctl mask {}", name_of(path));
         return Ok(vec![Finding::error("first-boot", what, mend).at(path)]);
     }
+    if rules::is_swarm(path) {
+        let what = "the node does not look for its swarm when it boots";
+        let mend = "on the node: systemctl enable nodecard-swarm";
+        let finding = Finding::warning("swarm", what, mend).at(path);
+        return Ok(vec![
+            finding.expected(format!("a symlink to {target}")).found(state.describe()),
+        ]);
+    }
     // A copy of the right id, or a link that leads to it another way, is as good.
     let wanted = subject.keys.machine_id(&subject.node.name);
     let said = crate::facts::read_text(subject.files, path)?.unwrap_or_default();
@@ -133,6 +208,7 @@ fn removed(
     let rule = rules::of_removed(path);
     if !matches!(rule.code, "cloned-file" | "cloned-user-key") {
         let what = match rule.code {
+            "swarm" => "this is left from another swarm, or another place in it",
             "network-rival" => "this file would come before the node's static address",
             _ => "this runs at the next boot and undoes what the card was made with",
         };

@@ -23,14 +23,18 @@ pub(super) fn fold(edits: impl IntoIterator<Item = FileEdit>) -> Vec<FileEdit> {
 
 fn attributes(change: &Change) -> Option<Attributes> {
     match change {
-        Change::Write { attributes, .. } | Change::Directory { attributes } => Some(*attributes),
+        Change::Write { attributes, .. }
+        | Change::Copy { attributes, .. }
+        | Change::Directory { attributes } => Some(*attributes),
         _ => None,
     }
 }
 
 fn attributes_mut(change: &mut Change) -> Option<&mut Attributes> {
     match change {
-        Change::Write { attributes, .. } | Change::Directory { attributes } => Some(attributes),
+        Change::Write { attributes, .. }
+        | Change::Copy { attributes, .. }
+        | Change::Directory { attributes } => Some(attributes),
         _ => None,
     }
 }

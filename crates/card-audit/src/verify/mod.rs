@@ -18,6 +18,7 @@ mod mend;
 mod partitions;
 mod report;
 mod rules;
+mod swarm;
 
 use card_image::{FsError, FsResult, RootFs};
 use cluster_keys::ClusterKeys;
@@ -141,6 +142,7 @@ pub(crate) fn one(options: &Verify<'_>, card: &Card) -> Result<CardReport, Audit
         }
     }
     findings.extend(homes::check(&subject).map_err(card.files_error())?);
+    findings.extend(swarm::check(&subject).map_err(card.files_error())?);
     Ok(CardReport {
         target: card.name().to_owned(),
         node: node.name.clone(),

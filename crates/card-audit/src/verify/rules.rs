@@ -10,8 +10,10 @@ use crate::Severity;
 pub(super) enum Comparison {
     /// Byte for byte, shown line by line.
     Exact,
-    /// Private: byte for byte, never shown.
+    /// A private key: byte for byte, never shown.
     Secret,
+    /// Byte for byte, never shown: it may hold passwords.
+    Hidden,
     /// Algorithm and key; the comment is anybody's.
     PublicKey,
     /// The first line that says anything.
@@ -84,6 +86,15 @@ pub(super) fn of_written(cluster: &Cluster, node: &Node, path: &str, contents: &
             _ => rule("ssh-config", Warning, By::No),
         };
     }
+    if is_swarm(path) {
+        // The programs and the unit may be another release's; services are created once.
+        return match path.rsplit('/').next() {
+            Some("swarm_key") => rule("swarm", Error, By::Secret),
+            Some("swarm.conf") => rule("swarm", Error, By::Settings),
+            _ if path.contains("/services/") => rule("swarm", Warning, By::Hidden),
+            _ => rule("swarm", Warning, By::Exact),
+        };
+    }
     if path.starts_with("/etc/network/") {
         return rule("address", Error, By::Interfaces);
     }
@@ -102,6 +113,18 @@ pub(super) fn of_written(cluster: &Cluster, node: &Node, path: &str, contents: &
     rule("first-boot", Warning, By::Settings)
 }
 
+/// The rule for a large file of the profile's.
+pub(super) fn of_copied() -> Rule {
+    rule("swarm-image", Severity::Warning, Comparison::No)
+}
+
+/// Whether a file is for the swarm.
+pub(super) fn is_swarm(path: &str) -> bool {
+    const PLACES: [&str; 3] =
+        ["/etc/nodecard/", "/usr/local/lib/nodecard", "/var/lib/nodecard/images"];
+    PLACES.iter().any(|place| path.starts_with(place)) || path.ends_with("/nodecard-swarm.service")
+}
+
 /// The rule for what has to be gone.
 pub(super) fn of_removed(path: &str) -> Rule {
     use Severity::{Error, Warning};
@@ -109,6 +132,8 @@ pub(super) fn of_removed(path: &str) -> Rule {
         ("cloned-user-key", Error)
     } else if cluster_profile::made_anew(path) {
         ("cloned-file", Error)
+    } else if is_swarm(path) {
+        ("swarm", Warning)
     } else if is_network(path) {
         ("network-rival", Error)
     } else if path == "/root/.not_logged_in_yet" || path.contains("getty@") {

@@ -2,7 +2,7 @@
 
 use cluster_profile::{Attributes, Change, FileEdit};
 
-use super::{FsError, FsResult, RootFs};
+use super::{FsError, FsResult, RootFs, copy::Source};
 
 impl RootFs {
     /// Carries out edits one after the other.
@@ -21,6 +21,14 @@ impl RootFs {
                 // Writing what is there already would only move it to other blocks.
                 if made || !self.holds(path, contents)? {
                     self.replace(path, contents)?;
+                }
+                self.own(path, attributes, made)
+            }
+            Change::Copy { source, size, sha256, attributes } => {
+                let source = Source { path: source, size: *size, sha256 };
+                let made = self.create(path, attributes.mode)?;
+                if made || !self.holds_copy(path, &source)? {
+                    self.copy_in(path, &source)?;
                 }
                 self.own(path, attributes, made)
             }

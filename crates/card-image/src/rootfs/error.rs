@@ -2,6 +2,8 @@
 
 use ext4_offline::Error;
 
+use super::SourceError;
+
 /// The result of an operation on a filesystem.
 pub type FsResult<T> = Result<T, FsError>;
 
@@ -12,6 +14,9 @@ pub enum FsError {
     /// The filesystem as a whole cannot be worked on.
     #[error(transparent)]
     Filesystem(#[from] Error),
+    /// A file of this machine that is to be copied could not be.
+    #[error(transparent)]
+    Source(#[from] SourceError),
     /// A file could not be read or written.
     #[error("cannot {operation} {path}: {source}")]
     File {

@@ -5,6 +5,7 @@
 //! leads out of it.
 
 mod apply;
+mod copy;
 mod error;
 mod read;
 mod system;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use block_io::WriteAt;
 use ext4_offline::Files;
 
+pub use copy::SourceError;
 pub use error::{FsError, FsResult};
 pub use read::Metadata;
 

@@ -84,10 +84,12 @@ impl<'a> Fields<'a> {
         (!matches!(value.kind, Kind::Null)).then_some(value)
     }
 
-    /// Takes a key even where its value is null, with the key's place.
-    pub fn take_key(&mut self, name: &'static str) -> Option<Place> {
+    /// Takes a key that means something without a value too: its place, and its value.
+    pub fn take_entry(&mut self, name: &'static str) -> Option<(Place, Option<Value>)> {
+        self.known.push(name);
         let at = self.entries.iter().position(|(key, _)| key.name == name)?;
-        Some(self.entries.remove(at).0.place)
+        let (key, value) = self.entries.remove(at);
+        Some((key.place, (!matches!(value.kind, Kind::Null)).then_some(value)))
     }
 
     /// Takes a key that has to be there.

@@ -6,6 +6,7 @@ mod inputs;
 mod network;
 mod nodes;
 mod ssh;
+mod swarm;
 
 use std::path::Path;
 
@@ -89,13 +90,7 @@ fn interpret(value: Value, path: &Path, problems: &Problems) -> Option<Cluster> 
         || path.with_extension("keys"),
         |keys| inputs.resolve(&keys, problems).unwrap_or_default(),
     );
-    if let Some(place) = fields.take_key("swarm") {
-        problems.add(
-            &place,
-            "`swarm` is not supported yet",
-            "remove the key; `docker swarm init` and `join` work on the finished nodes",
-        );
-    }
+    let swarm = swarm::read(&mut fields, &nodes, &inputs);
     fields.finish();
     Some(Cluster {
         path: path.to_owned(),
@@ -108,6 +103,7 @@ fn interpret(value: Value, path: &Path, problems: &Problems) -> Option<Cluster> 
         ssh,
         hosts,
         files,
+        swarm,
         keys,
     })
 }

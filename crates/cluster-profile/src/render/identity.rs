@@ -1,6 +1,6 @@
 //! What makes one installation another than its clones.
 
-use super::{RenderError, context::Context};
+use super::{RenderError, context::Context, swarm};
 use crate::{Attributes, Change, Node};
 
 /// What must not be the same on two machines, and is made anew by its owner.
@@ -21,7 +21,8 @@ const FILES: [&str; 9] = [
 ];
 
 /// Directories that hold nothing else than leases and a swarm's state.
-const DIRECTORIES: [&str; 6] = [
+const DIRECTORIES: [&str; 7] = [
+    swarm::STATE,
     "/var/lib/docker/swarm",
     "/var/lib/dhcp",
     "/var/lib/dhcp3",

@@ -10,16 +10,18 @@ mod hosts;
 mod identity;
 mod network;
 mod ssh;
+mod swarm;
 mod text;
 mod units;
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 use cluster_keys::{ClusterKeys, KeyError};
 
 use crate::{Attributes, Cluster, FileEdit, Node, System, SystemError};
 use context::Context;
 pub use identity::made_anew;
+pub use swarm::SWARM_STATUS;
 
 /// What becomes of a system's files, and what the user should know about it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -106,6 +108,27 @@ pub enum RenderError {
         /// Where it was looked for.
         table: &'static str,
     },
+    /// The profile has a swarm, and the image no Docker.
+    #[error(
+        "the profile has a `swarm`, but the image has no Docker (/usr/bin/dockerd); install it in \
+         the base image, or remove `swarm`"
+    )]
+    NoDocker,
+    /// An archive of images is for another processor than the image.
+    #[error(
+        "{}: the image {image} in it is for {architecture}, the base image for {system}; save it \
+         on a machine like the nodes, or with `docker pull --platform linux/{system}` before", archive.display()
+    )]
+    ImageArchitecture {
+        /// The archive.
+        archive: PathBuf,
+        /// The image's name.
+        image: String,
+        /// The processor the image is for.
+        architecture: String,
+        /// The processor the nodes have.
+        system: &'static str,
+    },
     /// Nothing in the image would set a static address.
     #[error(
         "nothing in the image can give {interface} its address; looked for netplan \
@@ -138,6 +161,7 @@ pub fn render_shared(
     hosts::note_dropped(&mut to)?;
     network::shared(&mut to)?;
     ssh::shared(&mut to)?;
+    swarm::shared(&mut to)?;
     clock::stamp(&mut to)?;
     extra_files::check(&mut to, &cluster.files)?;
     Ok(to.rendered)
@@ -161,6 +185,7 @@ pub fn render_node(
     identity::give(&mut to, node);
     network::node(&mut to, node)?;
     ssh::node(&mut to, node)?;
+    swarm::node(&mut to, node)?;
     // Written here although all nodes have them: they have the last word, and what
     // is written before must not depend on them.
     extra_files::write(&mut to, &cluster.files)?;

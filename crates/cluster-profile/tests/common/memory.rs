@@ -134,6 +134,11 @@ impl Memory {
                 assert!(!matches!(self.0.get(&at), Some(Item::Directory { .. })), "{at}");
                 self.0.insert(at, Item::File { contents, mode, owner, mtime: 0 });
             }
+            Change::Copy { source, attributes, .. } => {
+                let (mode, owner) = self.own(&at, attributes);
+                let contents = std::fs::read(source).unwrap();
+                self.0.insert(at, Item::File { contents, mode, owner, mtime: 0 });
+            }
             Change::Directory { attributes } => {
                 let (mode, owner) = self.own(&at, attributes);
                 self.0.insert(at, Item::Directory { mode, owner });

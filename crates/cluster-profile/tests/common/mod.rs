@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unused_imports)]
 
+pub mod archive;
 mod memory;
 
 use std::path::PathBuf;

@@ -16,8 +16,8 @@ pub(super) fn directory(user: &User) -> String {
     format!("{}/.ssh", user.home.trim_end_matches('/'))
 }
 
-/// Has a user's authorized_keys let in `wanted` lines, and no key of `barred` (each in
-/// base64). Other lines survive.
+/// Has a user's authorized_keys let in `wanted` lines, and no line with a word of
+/// `barred`, such as a key in base64. Other lines survive.
 ///
 /// What it reads is the system, not earlier edits: all that one user is to have goes
 /// into one call.

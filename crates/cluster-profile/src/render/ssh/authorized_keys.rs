@@ -2,14 +2,15 @@
 
 use crate::render::text::{end_last_line, lines};
 
-/// The file with `wanted` lines added at its end, and without those that let a
-/// key of `barred` in. Any other line survives byte for byte.
+/// The file with those of `wanted` lines that it lacks added at its end, and without other
+/// lines that let a key of `barred` in. Any other line survives byte for byte.
 pub(super) fn render(old: &str, barred: &[String], wanted: &[String]) -> String {
     let mut out = String::with_capacity(old.len());
     let holds = |line: &str, key: &String| line.split_ascii_whitespace().any(|word| word == key);
     for line in lines(old) {
         let comment = line.trim_ascii_start().starts_with('#');
-        if comment || !barred.iter().any(|key| holds(line, key)) {
+        let stays = wanted.iter().any(|wanted| wanted.trim_ascii() == line.trim_ascii());
+        if comment || stays || !barred.iter().any(|key| holds(line, key)) {
             out.push_str(line);
         }
     }

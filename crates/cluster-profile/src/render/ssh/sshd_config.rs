@@ -12,7 +12,8 @@ const DIRECTORY: &str = "/etc/ssh/sshd_config.d";
 
 /// Comments out host keys that are gone, and notes settings that keep keys out.
 pub(super) fn adapt(to: &mut Context<'_>) -> Result<(), RenderError> {
-    if !to.exists("/usr/sbin/sshd")? && !to.cluster.ssh.users.is_empty() {
+    let wanted = !to.cluster.ssh.users.is_empty() || to.cluster.swarm.is_some();
+    if wanted && !to.exists("/usr/sbin/sshd")? {
         to.hindrance("the image has no sshd (/usr/sbin/sshd), so nobody can log in by key");
     }
     let mut files = vec![CONFIG.to_owned()];
@@ -64,11 +65,16 @@ fn adapt_host_keys(old: &str) -> String {
 }
 
 fn note_hindrances(to: &mut Context<'_>, path: &str, text: &str) {
-    let users = &to.cluster.ssh.users;
+    let mut users = to.cluster.ssh.users.clone();
+    let root = users.iter().any(|user| user == "root");
+    // The nodes of a swarm ask each other for tokens as root.
+    let commands = to.cluster.swarm.is_some();
+    if commands && !root {
+        users.push("root".to_owned());
+    }
     if users.is_empty() {
         return;
     }
-    let root = users.iter().any(|user| user == "root");
     let named = |value: &str, user: &String| {
         let name = |word: &str| word.split('@').next().unwrap_or_default().to_owned();
         value.split_ascii_whitespace().any(|word| glob(&name(word), user))
@@ -80,7 +86,9 @@ fn note_hindrances(to: &mut Context<'_>, path: &str, text: &str) {
             // What follows is for some logins only.
             "match" => break,
             "pubkeyauthentication" => lower == "no",
-            "permitrootlogin" => root && matches!(&*lower, "no" | "forced-commands-only"),
+            "permitrootlogin" => {
+                (root || commands) && lower == "no" || root && lower == "forced-commands-only"
+            }
             "authorizedkeysfile" => !value.contains(".ssh/authorized_keys"),
             "allowusers" => users.iter().any(|user| !named(value, user)),
             "denyusers" => users.iter().any(|user| named(value, user)),

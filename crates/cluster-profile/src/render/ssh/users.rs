@@ -7,6 +7,7 @@ use crate::{
         RenderError,
         accounts::{self, User},
         context::Context,
+        swarm,
         text::{lines, printable},
     },
 };
@@ -19,12 +20,19 @@ const GLOBAL_DIRECTORY: &str = "/etc/ssh/ssh_config.d";
 /// Pairs that the image ships are public knowledge: those of these users go, and
 /// so do the lines that let them, or another user's, in.
 pub(super) fn write(to: &mut Context<'_>) -> Result<(), RenderError> {
+    let all = accounts::users(to)?;
+    let for_root = swarm::admitted(to)?;
+    let root_is_listed = to.cluster.ssh.users.iter().any(|user| user == "root");
+    if !for_root.is_empty() && !root_is_listed {
+        let root = one(&all, "root")?;
+        let barred = swarm::barred(to)?;
+        admission::admit(to, root, for_root.iter().map(String::as_str), &barred)?;
+    }
     if to.cluster.ssh.users.is_empty() {
         return Ok(());
     }
-    let all = accounts::users(to)?;
     let logins: Vec<User> = all.iter().filter(|user| user.can_log_in()).cloned().collect();
-    let mut barred = Vec::new();
+    let mut barred = swarm::barred(to)?;
     for user in logins.iter().filter(|user| user.has_home()) {
         let pairs = pairs::shipped(to, user)?;
         if !pairs.is_empty() && !to.cluster.ssh.users.contains(&user.name) {
@@ -39,17 +47,12 @@ pub(super) fn write(to: &mut Context<'_>) -> Result<(), RenderError> {
     }
     let (mut homes, mut gone) = (Vec::new(), Vec::new());
     for name in &to.cluster.ssh.users {
-        let user =
-            all.iter().find(|user| user.name == *name).ok_or_else(|| RenderError::UnknownUser {
-                user: name.clone(),
-                known: printable(&join(logins.iter().map(|user| user.name.as_str()))),
-            })?;
-        if !user.has_home() {
-            return Err(RenderError::NoHome { user: name.clone(), home: user.home.clone() });
-        }
+        let user = one(&all, name)?;
         let (keys, cluster) = (to.keys, to.cluster);
-        let yours = cluster.ssh.authorized_keys.iter().map(String::as_str);
-        admission::admit(to, user, [keys.cluster().public()].into_iter().chain(yours), &barred)?;
+        let yours = cluster.ssh.authorized_keys.iter();
+        let tokens = for_root.iter().filter(|_| name == "root");
+        let lines = yours.chain(tokens).map(String::as_str);
+        admission::admit(to, user, [keys.cluster().public()].into_iter().chain(lines), &barred)?;
         give_pair(to, user, &mut gone)?;
         homes.push(user.home.as_str());
     }
@@ -72,6 +75,21 @@ pub(super) fn write(to: &mut Context<'_>) -> Result<(), RenderError> {
         }
     }
     Ok(())
+}
+
+/// A user whom the profile names, who has a place for keys.
+fn one<'a>(all: &'a [User], name: &str) -> Result<&'a User, RenderError> {
+    let Some(user) = all.iter().find(|user| user.name == name) else {
+        let logins = all.iter().filter(|user| user.can_log_in());
+        return Err(RenderError::UnknownUser {
+            user: name.to_owned(),
+            known: printable(&join(logins.map(|user| user.name.as_str()))),
+        });
+    };
+    match user.has_home() {
+        true => Ok(user),
+        false => Err(RenderError::NoHome { user: user.name.clone(), home: user.home.clone() }),
+    }
 }
 
 fn join<'a>(words: impl Iterator<Item = &'a str>) -> String {

@@ -1,0 +1,120 @@
+//! What a `docker save` archive holds.
+//!
+//! The archive has a file manifest.json, a list of images with their names and the path of
+//! each one's configuration, which says what processor it is for (the Docker Image
+//! Specification v1.2: "Combined Image JSON + Filesystem Changeset Format"). Engines that
+//! save in the OCI layout write manifest.json too.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{BufReader, Read},
+    path::Path,
+};
+
+use flate2::read::MultiGzDecoder;
+use serde::Deserialize;
+
+use crate::swarm::ArchivedImage;
+
+/// A manifest or configuration is some KiB.
+const LARGEST_JSON: u64 = 4 << 20;
+
+/// How an archive is compressed; `docker load` takes these from old engines on.
+#[derive(Clone, Copy)]
+pub(super) enum Compression {
+    None,
+    Gzip,
+}
+
+impl Compression {
+    /// What the first 512 bytes of an archive say.
+    pub fn of(head: &[u8]) -> Option<Self> {
+        // The magic of POSIX and GNU tar, at byte 257 of a header.
+        if head.get(257..262) == Some(b"ustar") {
+            return Some(Compression::None);
+        }
+        head.starts_with(&[0x1f, 0x8b]).then_some(Compression::Gzip)
+    }
+}
+
+/// An entry of manifest.json.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Entry {
+    config: String,
+    #[serde(default)]
+    repo_tags: Option<Vec<String>>,
+}
+
+/// An image's configuration, the part of interest.
+#[derive(Deserialize)]
+struct Config {
+    architecture: String,
+}
+
+/// The images of an archive.
+///
+/// # Errors
+/// Why it is none, in words.
+pub(super) fn images(path: &Path, compression: Compression) -> Result<Vec<ArchivedImage>, String> {
+    let manifest = files(path, compression, |name| name == "manifest.json")?;
+    let manifest = manifest.get("manifest.json").ok_or("it holds no manifest.json of images")?;
+    let entries: Vec<Entry> = serde_json::from_slice(manifest)
+        .map_err(|error| format!("its manifest.json cannot be read: {error}"))?;
+    let wanted: Vec<&str> = entries.iter().map(|entry| entry.config.as_str()).collect();
+    let configs = files(path, compression, |name| wanted.contains(&name))?;
+    if entries.is_empty() {
+        return Err("it holds no image".into());
+    }
+    entries
+        .iter()
+        .map(|entry| {
+            let config = configs
+                .get(&entry.config)
+                .ok_or_else(|| format!("it lacks {}, which its manifest names", entry.config))?;
+            let config: Config = serde_json::from_slice(config)
+                .map_err(|error| format!("{} cannot be read: {error}", entry.config))?;
+            let names = entry.repo_tags.clone().unwrap_or_default();
+            let fits =
+                |name: &String| !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic());
+            if names.is_empty() || !names.iter().all(fits) {
+                return Err(
+                    "it holds an image without a name; save it by NAME:TAG, not by id".into()
+                );
+            }
+            Ok(ArchivedImage { names, architecture: config.architecture })
+        })
+        .collect()
+}
+
+/// The contents of those files that are wanted.
+fn files(
+    path: &Path,
+    compression: Compression,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<BTreeMap<String, Vec<u8>>, String> {
+    let damaged = |error: std::io::Error| format!("it cannot be read as a tar archive: {error}");
+    let file = BufReader::with_capacity(1 << 18, File::open(path).map_err(damaged)?);
+    let reader: Box<dyn Read> = match compression {
+        Compression::None => Box::new(file),
+        Compression::Gzip => Box::new(MultiGzDecoder::new(file)),
+    };
+    let mut archive = tar::Archive::new(reader);
+    let mut found = BTreeMap::new();
+    for entry in archive.entries().map_err(damaged)? {
+        let entry = entry.map_err(damaged)?;
+        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let name = name.trim_start_matches("./").to_owned();
+        if !wanted(&name) {
+            continue;
+        }
+        let mut bytes = Vec::new();
+        entry.take(LARGEST_JSON + 1).read_to_end(&mut bytes).map_err(damaged)?;
+        if bytes.len() as u64 > LARGEST_JSON {
+            return Err(format!("its {name} is larger than {} MiB", LARGEST_JSON >> 20));
+        }
+        found.insert(name, bytes);
+    }
+    Ok(found)
+}

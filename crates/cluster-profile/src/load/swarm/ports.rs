@@ -1,0 +1,125 @@
+//! Ports: those of the swarm, and those that services publish.
+
+use crate::{
+    load::fields::{At, Fields, Problems, scalar},
+    swarm::{Protocol, Publish},
+    yaml::{Kind, Value},
+};
+
+const HELP: &str = "write PUBLISHED:TARGET, such as \"8080:80\" or \"53:53/udp\"; quotes keep YAML \
+                    from reading it as a number";
+
+/// A port's number; for anything else a problem.
+pub(super) fn number(at: &At<String>, problems: &Problems) -> Option<u16> {
+    match at.value.parse() {
+        Ok(0) | Err(_) => {
+            let message = format!("{:?} is no port", at.value);
+            problems.add(&at.place, message, "write a number from 1 to 65535");
+            None
+        }
+        Ok(port) => Some(port),
+    }
+}
+
+/// One entry of a service's `publish`: `8080:80/tcp`, or a mapping.
+pub(super) fn publish(value: Value, problems: &Problems) -> Option<At<Publish>> {
+    let place = value.place.clone();
+    let publish = match value.kind {
+        Kind::Map(_) => long(value, problems)?,
+        _ => short(&scalar(value, "publish", problems)?, problems)?,
+    };
+    Some(At { value: publish, place })
+}
+
+fn short(at: &At<String>, problems: &Problems) -> Option<Publish> {
+    let (ports, protocol) = match at.value.split_once('/') {
+        Some((ports, protocol)) => (ports, self::protocol(protocol)),
+        None => (at.value.as_str(), Some(Protocol::Tcp)),
+    };
+    let port = |text: &str| text.parse::<u16>().ok().filter(|port| *port > 0);
+    let published = ports.split_once(':').and_then(|(a, b)| port(a).zip(port(b)));
+    let Some(((published, target), protocol)) = published.zip(protocol) else {
+        problems.add(&at.place, format!("{:?} publishes no port", at.value), HELP);
+        return None;
+    };
+    Some(Publish { published, target, protocol, on_host: false })
+}
+
+fn long(value: Value, problems: &Problems) -> Option<Publish> {
+    let mut fields = Fields::of(value, "a published port", problems)?;
+    let published = fields.require_scalar("published", "published: 8080");
+    let target = fields.require_scalar("target", "target: 80");
+    let protocol = fields.scalar("protocol").map(|at| {
+        let protocol = self::protocol(&at.value);
+        if protocol.is_none() {
+            problems.add(&at.place, format!("{:?} is no protocol", at.value), "write tcp or udp");
+        }
+        protocol
+    });
+    let on_host = fields.scalar("mode").map(|at| match at.value.as_str() {
+        "host" => Some(true),
+        "ingress" => Some(false),
+        other => {
+            let help =
+                "`ingress` (every node answers, the default) or `host` (only nodes that run it)";
+            problems.add(&at.place, format!("{other:?} is no mode"), help);
+            None
+        }
+    });
+    fields.finish();
+    Some(Publish {
+        published: number(&published?, problems)?,
+        target: number(&target?, problems)?,
+        protocol: protocol.unwrap_or(Some(Protocol::Tcp))?,
+        on_host: on_host.unwrap_or(Some(false))?,
+    })
+}
+
+fn protocol(text: &str) -> Option<Protocol> {
+    match text {
+        "tcp" => Some(Protocol::Tcp),
+        "udp" => Some(Protocol::Udp),
+        _ => None,
+    }
+}
+
+/// Tells which of a port's uses clash: two services', or a service's and the node's own.
+pub(super) fn check(
+    new: &At<Publish>,
+    service: &str,
+    earlier: &[(At<Publish>, String)],
+    swarm_port: u16,
+    problems: &Problems,
+) {
+    let Publish { published, protocol, .. } = new.value;
+    let same = |other: &Publish| (other.published, other.protocol) == (published, protocol);
+    if let Some((first, other)) = earlier.iter().find(|(other, _)| same(&other.value)) {
+        let who = match other == service {
+            true => format!("{service} publishes"),
+            false => format!("{other} and {service} both publish"),
+        };
+        let what = format!("{who} port {published}/{protocol}");
+        problems.clash(
+            &new.place,
+            what,
+            "publish one of them on another port",
+            (&first.place, "the first one"),
+        );
+        return;
+    }
+    let owner = owner(published, protocol, swarm_port);
+    if let Some(owner) = owner {
+        let message = format!("port {published}/{protocol} is {owner} on every node");
+        problems.add(&new.place, message, "publish the service on another port");
+    }
+}
+
+/// What listens on a port of every node already.
+fn owner(port: u16, protocol: Protocol, swarm_port: u16) -> Option<&'static str> {
+    match (port, protocol) {
+        (22, Protocol::Tcp) => Some("sshd's"),
+        (port, Protocol::Tcp) if port == swarm_port => Some("the swarm's own"),
+        (7946, _) | (4789, Protocol::Udp) => Some("the swarm's own"),
+        _ => None,
+    }
+}

@@ -1,0 +1,196 @@
+//! The `services:` of a swarm.
+
+use super::{mounts, ports};
+use crate::{
+    load::fields::{At, Fields, Problems},
+    swarm::{Publish, Service, ServiceMode},
+    yaml::Value,
+};
+
+/// More containers of one service are a typing error.
+const MOST_REPLICAS: u32 = 10_000;
+
+/// Reads the services. `nodes` are the cluster's, `port` is the managers'.
+pub(super) fn read(fields: &mut Fields<'_>, nodes: &[&str], port: u16) -> Vec<Service> {
+    let problems = fields.problems;
+    let mut services: Vec<At<Service>> = Vec::new();
+    let mut published: Vec<(At<Publish>, String)> = Vec::new();
+    for item in fields.list("services") {
+        let Some((service, ports)) = read_one(item, nodes, problems) else { continue };
+        let name = &service.value.name;
+        if let Some(first) = services.iter().find(|other| other.value.name == *name) {
+            let message = format!("two services are called {name}");
+            let help = "give one of them another name";
+            problems.clash(&service.place, message, help, (&first.place, "the first one"));
+        }
+        for publish in ports {
+            ports::check(&publish, name, &published, port, problems);
+            published.push((publish, name.clone()));
+        }
+        services.push(service);
+    }
+    services.into_iter().map(|service| service.value).collect()
+}
+
+fn read_one(
+    value: Value,
+    nodes: &[&str],
+    problems: &Problems,
+) -> Option<(At<Service>, Vec<At<Publish>>)> {
+    let mut fields = Fields::of(value, "a service", problems)?;
+    let name = fields.require_scalar("name", "name: httpd");
+    let image = fields.require_scalar("image", "image: httpd:2.4");
+    let replicas = fields.scalar("replicas");
+    let mode = fields.scalar("mode");
+    let publish: Vec<At<Publish>> = fields
+        .list("publish")
+        .into_iter()
+        .filter_map(|value| ports::publish(value, problems))
+        .collect();
+    let constraints: Vec<String> = fields
+        .scalars("constraints")
+        .into_iter()
+        .filter_map(|at| constraint(at, nodes, problems))
+        .collect();
+    let mounts = fields
+        .list("mounts")
+        .into_iter()
+        .filter_map(|value| mounts::mount(value, problems))
+        .collect();
+    let env = fields.take("env").map(|value| mounts::env(value, problems)).unwrap_or_default();
+    let command =
+        fields.scalars("command").into_iter().filter_map(|at| word(at, problems)).collect();
+    fields.finish();
+    let mode = self::mode(mode, replicas, problems);
+    let name = service_name(name?, problems)?;
+    let image = image_name(image?, problems)?;
+    let service = Service {
+        name: name.value,
+        image,
+        mode: mode?,
+        publish: publish.iter().map(|publish| publish.value).collect(),
+        constraints,
+        mounts,
+        env,
+        command,
+    };
+    Some((At { value: service, place: name.place }, publish))
+}
+
+/// What a container runs, a word of it.
+fn word(at: At<String>, problems: &Problems) -> Option<String> {
+    if at.value.contains(['\0', '\n']) {
+        problems.add(&at.place, "a word of a command is one line", "");
+        return None;
+    }
+    Some(at.value)
+}
+
+fn mode(
+    mode: Option<At<String>>,
+    replicas: Option<At<String>>,
+    problems: &Problems,
+) -> Option<ServiceMode> {
+    let global = match &mode {
+        None => false,
+        Some(at) => match at.value.as_str() {
+            "replicated" => false,
+            "global" => true,
+            other => {
+                let help = "`replicated` (the default) or `global` (one on each node)";
+                problems.add(&at.place, format!("{other:?} is no mode of a service"), help);
+                return None;
+            }
+        },
+    };
+    let Some(at) = replicas else {
+        return Some(if global { ServiceMode::Global } else { ServiceMode::Replicated(1) });
+    };
+    if global {
+        let help = "a global service has one container on each node; remove `replicas`";
+        problems.add(&at.place, "`replicas` of a global service", help);
+        return None;
+    }
+    match at.value.parse() {
+        Ok(count @ 0..=MOST_REPLICAS) => Some(ServiceMode::Replicated(count)),
+        _ => {
+            let message = format!("{:?} is no number of replicas", at.value);
+            problems.add(&at.place, message, format!("write a number up to {MOST_REPLICAS}"));
+            None
+        }
+    }
+}
+
+/// What Docker takes: it becomes a host's name in the swarm's own DNS.
+fn service_name(at: At<String>, problems: &Problems) -> Option<At<String>> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    let name = &at.value;
+    let ok = name.len() <= 63
+        && name.chars().all(fits)
+        && edge(name.chars().next())
+        && edge(name.chars().last());
+    if !ok {
+        let message = format!("{name:?} is no service's name");
+        let help = "at most 63 letters, digits, and inner hyphens and underscores";
+        problems.add(&at.place, message, help);
+        return None;
+    }
+    Some(at)
+}
+
+/// An image's reference: `[REGISTRY/]NAME[:TAG][@DIGEST]`, loosely; Docker itself knows best.
+fn image_name(at: At<String>, problems: &Problems) -> Option<String> {
+    let image = &at.value;
+    let fits =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/' | ':' | '@');
+    let repository = image.split(['@']).next().unwrap_or_default();
+    let last = repository.rsplit('/').next().unwrap_or_default();
+    let name = last.split(':').next().unwrap_or_default();
+    let message = if image.is_empty() || image.len() > 512 || !image.chars().all(fits) {
+        format!("{image:?} is no image's name")
+    } else if name.chars().any(|c| c.is_ascii_uppercase()) {
+        format!("{image:?} has capital letters in its name, which Docker does not take")
+    } else if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || image.starts_with('-') {
+        format!("{image:?} is no image's name")
+    } else {
+        return Some(at.value);
+    };
+    problems.add(&at.place, message, "write it as `docker pull` takes it, such as httpd:2.4");
+    None
+}
+
+/// `node.role==manager`, `node.labels.disk!=ssd`: see `docker service create`.
+fn constraint(at: At<String>, nodes: &[&str], problems: &Problems) -> Option<String> {
+    let text: String = at.value.split_ascii_whitespace().collect();
+    let parts = text.split_once("!=").or_else(|| text.split_once("=="));
+    let known = |key: &str| {
+        let one_of = [
+            "node.id",
+            "node.hostname",
+            "node.role",
+            "node.ip",
+            "node.platform.os",
+            "node.platform.arch",
+        ];
+        let label = |start: &str| key.strip_prefix(start).is_some_and(|rest| !rest.is_empty());
+        one_of.contains(&key) || label("node.labels.") || label("engine.labels.")
+    };
+    let message = match parts {
+        Some((key, value)) if known(key) && !value.is_empty() && !value.contains(['=', '\'']) => {
+            match key {
+                "node.role" if !["manager", "worker"].contains(&value) => {
+                    format!("{value:?} is no role")
+                }
+                "node.hostname" if !nodes.contains(&value) => {
+                    format!("no node is called {value:?}")
+                }
+                _ => return Some(text),
+            }
+        }
+        _ => format!("{:?} is no constraint", at.value),
+    };
+    let help = "such as node.role==manager, node.hostname!=xu4-node1, node.labels.NAME==VALUE";
+    problems.add(&at.place, message, help);
+    None
+}

@@ -1,0 +1,52 @@
+//! The keys with which nodes ask each other for tokens.
+
+use cluster_keys::KeyPair;
+
+use super::PROGRAMS;
+use crate::{
+    Role,
+    render::{RenderError, context::Context},
+};
+
+/// The key of the nodes of a role.
+pub(super) fn of(from: &Context<'_>, role: Role) -> Result<KeyPair, RenderError> {
+    let role = name(role);
+    let comment = format!("{} swarm {role} key", from.cluster.name);
+    Ok(from.keys.pair(&format!("swarm-{role}"), &comment)?)
+}
+
+fn name(role: Role) -> &'static str {
+    match role {
+        Role::Manager => "manager",
+        Role::Worker => "worker",
+    }
+}
+
+const ROLES: [Role; 2] = [Role::Worker, Role::Manager];
+
+/// Lines of root's authorized_keys: each key may run one command, which gives the token of
+/// its own role. All nodes have them, as any may become a manager; a node that is none has
+/// nothing to tell.
+pub(in crate::render) fn admitted(from: &Context<'_>) -> Result<Vec<String>, RenderError> {
+    if from.cluster.swarm.is_none() {
+        return Ok(Vec::new());
+    }
+    let line = |role| {
+        let key = of(from, role)?;
+        // `restrict` is of OpenSSH 7.2, which Ubuntu 16.04 has.
+        let command = format!("{PROGRAMS}/swarm-token {}", name(role));
+        Ok(format!("restrict,command=\"{command}\" {}", key.public().trim_end()))
+    };
+    ROLES.into_iter().map(line).collect()
+}
+
+/// Words that only [`admitted`] lines may hold: the keys in base64, which another line would
+/// let do more, and the command, which lines of an earlier profile let other keys run.
+pub(in crate::render) fn barred(from: &Context<'_>) -> Result<Vec<String>, RenderError> {
+    let key = |role| {
+        let key = of(from, role)?;
+        Ok(key.public().split(' ').nth(1).unwrap_or_default().to_owned())
+    };
+    let command = Ok(format!("restrict,command=\"{PROGRAMS}/swarm-token"));
+    ROLES.into_iter().map(key).chain([command]).collect()
+}

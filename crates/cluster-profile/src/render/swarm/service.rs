@@ -1,0 +1,71 @@
+//! A service as arguments of `docker service create`.
+
+use crate::swarm::{Mount, Publish, Service, ServiceMode};
+
+/// A file for the card's shell to read: it sets the arguments, and `loaded` if the image
+/// came with the card.
+pub(super) fn arguments(service: &Service, loaded: bool) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    let mut option = |name: &str, value: &str| lines.push(format!("--{name} {}", quote(value)));
+    option("name", &service.name);
+    match service.mode {
+        ServiceMode::Replicated(count) => option("replicas", &count.to_string()),
+        ServiceMode::Global => option("mode", "global"),
+    }
+    service.publish.iter().for_each(|port| option("publish", &publish(port)));
+    service.constraints.iter().for_each(|constraint| option("constraint", constraint));
+    service.mounts.iter().for_each(|mount| option("mount", &self::mount(mount)));
+    service.env.iter().for_each(|(name, value)| option("env", &format!("{name}={value}")));
+    let words = [&service.image].into_iter().chain(&service.command);
+    lines.push(words.map(|word| quote(word)).collect::<Vec<_>>().join(" "));
+    format!(
+        "# Written by nodecard: the arguments of `docker service create`, which is run once.\n\
+         loaded={}\n\
+         set -- {}\n",
+        if loaded { "yes" } else { "''" },
+        lines.join(" \\\n\t")
+    )
+}
+
+/// The short form, which old engines know too, where it says all.
+fn publish(port: &Publish) -> String {
+    let Publish { published, target, protocol, on_host } = port;
+    match on_host {
+        false => format!("{published}:{target}/{protocol}"),
+        true => format!("mode=host,published={published},target={target},protocol={protocol}"),
+    }
+}
+
+fn mount(mount: &Mount) -> String {
+    let mut text = format!("type={}", mount.kind);
+    if let Some(source) = &mount.source {
+        text.push_str(&format!(",src={source}"));
+    }
+    text.push_str(&format!(",dst={}", mount.target));
+    if mount.read_only {
+        text.push_str(",readonly");
+    }
+    text
+}
+
+/// A word for a POSIX shell.
+fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@=,+%".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quote;
+
+    #[test]
+    fn words_reach_the_shell_whole() {
+        assert_eq!(quote("node.role==manager"), "node.role==manager");
+        assert_eq!(quote(""), "''");
+        assert_eq!(quote("a b"), "'a b'");
+        assert_eq!(quote("it's $HOME"), "'it'\\''s $HOME'");
+    }
+}
