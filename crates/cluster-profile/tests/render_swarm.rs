@@ -51,6 +51,8 @@ fn every_node_knows_its_place() {
          # The manager that makes the swarm and creates its services.\n\
          FOUNDER=xu4-master\n\
          MANAGERS='xu4-master=192.168.1.80'\n\
+         # So many seconds it looks for the others, which may have one already.\n\
+         PATIENCE=120\n\
          PORT=2377\n\
          DATA_PATH=\n\
          DATA_PATH_PORT=\n\

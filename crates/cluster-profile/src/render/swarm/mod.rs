@@ -158,6 +158,8 @@ fn configuration(from: &Context<'_>, swarm: &Swarm, node: &Node, founder: &str) 
          # The manager that makes the swarm and creates its services.\n\
          FOUNDER={founder}\n\
          MANAGERS='{}'\n\
+         # So many seconds it looks for the others, which may have one already.\n\
+         PATIENCE=120\n\
          PORT={}\n\
          DATA_PATH={}\n\
          DATA_PATH_PORT={data_path_port}\n\
