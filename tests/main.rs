@@ -14,4 +14,5 @@ mod outputs;
 mod plan;
 mod refusals;
 mod support;
+mod swarm;
 mod verify;

@@ -1,0 +1,202 @@
+//! A swarm from the profile to the cards, and what verifying tells of it.
+
+use std::{fs, path::Path, process::Command};
+
+use crate::{
+    support::*,
+    verify::{verify, write},
+};
+
+/// A profile with a swarm whose one service's image comes in an archive.
+fn bench() -> Bench {
+    let nodes: String = NODES
+        .iter()
+        .zip(80..)
+        .map(|(name, last)| {
+            let role = if *name == "xu4-master" { "manager" } else { "worker" };
+            format!("  - {{name: {name}, address: 192.168.1.{last}, role: {role}}}\n")
+        })
+        .collect();
+    let bench = Bench::with_profile(&format!(
+        "cluster: test\nbase: {}\ncard: 64MiB\n\
+         network: {{interface: eth0, prefix: 24, gateway: 192.168.1.1, dns: [192.168.1.1]}}\n\
+         nodes:\n{nodes}ssh:\n  users: [root, odroid]\n\
+         swarm:\n  images: [httpd.tar.gz]\n  services:\n    \
+         - {{name: httpd, image: lbtest, replicas: 3, publish: [\"80:80\"], env: {{KEY: s3cret}}}}\n",
+        sample_base().display()
+    ));
+    save(&bench, "httpd.tar.gz");
+    bench
+}
+
+/// Writes an archive as `docker save` and gzip do.
+fn save(bench: &Bench, name: &str) {
+    let tree = bench.path("archive");
+    fs::create_dir_all(&tree).unwrap();
+    let put = |name: &str, contents: &[u8]| fs::write(tree.join(name), contents).unwrap();
+    put(
+        "manifest.json",
+        br#"[{"Config":"c.json","RepoTags":["lbtest:latest"],"Layers":["l.tar"]}]"#,
+    );
+    put("c.json", br#"{"architecture":"arm","os":"linux"}"#);
+    // Some MiB that no compression makes less of.
+    let noise: Vec<u8> = (0..3_000_000u64)
+        .scan(1u64, |state, _| {
+            *state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            Some((*state >> 56) as u8)
+        })
+        .collect();
+    put("l.tar", &noise);
+    let archive = bench.path(name);
+    run(
+        "tar",
+        "tar",
+        &["-czf", text(&archive), "-C", text(&tree), "manifest.json", "c.json", "l.tar"],
+    );
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn cards_of_a_swarm() {
+    let bench = bench();
+    let told = bench.built(&[]);
+    assert!(!told.contains("pull lbtest"), "{told}");
+    for node in NODES {
+        let image = bench.path(&format!("out/{node}.img"));
+        e2fsck(&image);
+        let dumped = bench.path("dumped");
+        debugfs(
+            &image,
+            &format!("dump /var/lib/nodecard/images/httpd.tar.gz {}", dumped.display()),
+        );
+        assert!(
+            fs::read(&dumped).unwrap() == fs::read(bench.path("httpd.tar.gz")).unwrap(),
+            "{node}"
+        );
+        let conf = cat(&image, "/etc/nodecard/swarm.conf");
+        assert!(conf.contains(&format!("NAME={node}\n")) && conf.contains("FOUNDER=xu4-master\n"));
+        let stat = debugfs(&image, "stat /etc/nodecard/swarm_key");
+        assert!(stat.contains("Mode:  0600") && stat.contains("User:     0"), "{stat}");
+        // Nothing secret is left readable to others.
+        let services = debugfs(&image, "ls -p /etc/nodecard/services");
+        assert_eq!(services.contains("001-httpd"), node == "xu4-master");
+        if node == "xu4-master" {
+            let stat = debugfs(&image, "stat /etc/nodecard/services/001-httpd");
+            assert!(stat.contains("Mode:  0600"), "{stat}");
+        }
+        // Docker's old state is another swarm's.
+        let state = debugfs(&image, "ls -p /var/lib/docker/swarm");
+        assert!(!state.contains("swarm-node"), "{state}");
+    }
+    let images = NODES.map(|node| format!("out/{node}.img"));
+    let arguments: Vec<&str> = images.iter().map(String::as_str).collect();
+    let (code, out, error) = verify(&bench, &arguments);
+    assert_eq!(code, Some(0), "{out}{error}");
+}
+
+/// systemd itself reads the unit.
+#[test]
+fn systemd_takes_the_unit() {
+    let bench = bench();
+    bench.built(&["--node", "xu4-node1"]);
+    let image = bench.path("out/xu4-node1.img");
+    let unit = bench.path("nodecard-swarm.service");
+    let text = cat(&image, "/etc/systemd/system/nodecard-swarm.service");
+    // What it starts is on the card only.
+    fs::write(&unit, text.replace("/usr/local/lib/nodecard/swarm", "/bin/true")).unwrap();
+    let output = Command::new("systemd-analyze")
+        .args(["verify", "--recursive-errors=no"])
+        .arg(&unit)
+        .output()
+        .expect("systemd-analyze is needed: install the Debian package systemd");
+    let told = String::from_utf8_lossy(&output.stderr);
+    let ours: Vec<&str> = told.lines().filter(|line| line.contains("nodecard-swarm")).collect();
+    // Docker is no unit of this machine.
+    let others = |line: &&str| !line.contains("docker.service");
+    assert!(ours.into_iter().all(|line| !others(&line)), "{told}");
+    let link =
+        debugfs(&image, "stat /etc/systemd/system/multi-user.target.wants/nodecard-swarm.service");
+    assert!(
+        link.contains("Fast link dest: \"/etc/systemd/system/nodecard-swarm.service\""),
+        "{link}"
+    );
+}
+
+#[test]
+fn what_a_card_tells_of_its_swarm() {
+    let bench = bench();
+    bench.built(&["--node", "xu4-node1"]);
+    const IMAGE: &str = "out/xu4-node1.img";
+    let status = |text: &str| {
+        debugfs_write(&bench, IMAGE, &["mkdir /var/lib/nodecard", "mkdir /var/lib/nodecard/swarm"]);
+        write(&bench, IMAGE, "/var/lib/nodecard/swarm/status", text);
+        verify(&bench, &[IMAGE])
+    };
+    let end = "images=loaded\nservices=none\ntime=2026-01-02T03:04:05Z\n";
+    let (code, out, _) = status(&format!("state=ready\nmessage=in the swarm as a worker\n{end}"));
+    assert_eq!(code, Some(0), "{out}");
+    let (code, out, _) =
+        status(&format!("state=foreign\nmessage=this node is in another swarm\n{end}"));
+    assert_eq!(code, Some(1));
+    let words = "when it ran last, at 2026-01-02T03:04:05Z, the node was not in the swarm";
+    assert!(out.contains(words) && out.contains("foreign: this node is in another swarm"), "{out}");
+    let (code, out, _) =
+        status(&format!("state=waiting\nmessage=no manager has a swarm yet\n{end}"));
+    assert_eq!(code, Some(1));
+    assert!(
+        out.contains("warning") && out.contains("waiting: no manager has a swarm yet"),
+        "{out}"
+    );
+    let failed = end.replace("images=loaded", "images=failed: no space left on device");
+    let (code, out, _) = status(&format!("state=ready\nmessage=\n{failed}"));
+    assert_eq!(code, Some(1));
+    assert!(out.contains("could not load an archive") && out.contains("no space left"), "{out}");
+}
+
+/// Runs debugfs commands that may be refused.
+fn debugfs_write(bench: &Bench, image: &str, requests: &[&str]) {
+    let target = format!("{}?offset={ROOT_OFFSET}", bench.path(image).display());
+    for request in requests {
+        let status = Command::new("debugfs").args(["-w", "-R", request, &target]).output();
+        status.expect("debugfs is needed: install the Debian package e2fsprogs");
+    }
+}
+
+#[test]
+fn what_differs_from_the_profiles_swarm_is_found_and_mended() {
+    let bench = bench();
+    bench.built(&["--node", "xu4-master"]);
+    const IMAGE: &str = "out/xu4-master.img";
+    let conf = cat(&bench.path(IMAGE), "/etc/nodecard/swarm.conf");
+    write(&bench, IMAGE, "/etc/nodecard/swarm.conf", &conf.replace("PORT=2377", "PORT=2378"));
+    write(&bench, IMAGE, "/etc/nodecard/services/001-httpd", "set -- mine\n");
+    write(&bench, IMAGE, "/var/lib/nodecard/images/httpd.tar.gz", "cut off");
+    let (code, out, _) = verify(&bench, &[IMAGE]);
+    assert_eq!(code, Some(1));
+    assert!(out.contains("PORT=2377") && out.contains("/etc/nodecard/swarm.conf:"), "{out}");
+    assert!(out.contains("001-httpd") && !out.contains("s3cret"), "{out}");
+    assert!(out.contains("images/httpd.tar.gz") && out.contains("7 bytes"), "{out}");
+    let target = format!("xu4-master={IMAGE}");
+    let applied = bench.nodecard(&["apply", "profile.yaml", "--yes", &target]).output().unwrap();
+    let told = String::from_utf8_lossy(&applied.stdout).into_owned();
+    assert!(applied.status.success(), "{told}{}", String::from_utf8_lossy(&applied.stderr));
+    assert!(!told.contains("s3cret"), "{told}");
+    e2fsck(&bench.path(IMAGE));
+    let (code, out, _) = verify(&bench, &[IMAGE]);
+    assert_eq!(code, Some(0), "{out}");
+}
+
+#[test]
+fn archives_that_do_not_fit() {
+    let bench = bench();
+    let image = bench.path("httpd.tar.gz");
+    fs::remove_file(&image).unwrap();
+    let message = bench.refused(2, &[]);
+    assert!(
+        message.contains("httpd.tar.gz: No such file") && message.contains("docker save"),
+        "{message}"
+    );
+}
