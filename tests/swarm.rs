@@ -200,3 +200,24 @@ fn archives_that_do_not_fit() {
         "{message}"
     );
 }
+
+/// The profiles that come with nodecard say what they should.
+#[test]
+fn profiles_that_are_shipped() {
+    let bench = bench();
+    let key = bench.path(".ssh/id_ed25519");
+    fs::create_dir(bench.path(".ssh")).unwrap();
+    run("openssh-client", "ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", text(&key)]);
+    let profiles = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../profiles");
+    let mut found = 0;
+    for entry in fs::read_dir(profiles).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "yaml") {
+            let mut check = bench.nodecard(&["check", text(&path)]);
+            let output = check.env("HOME", bench.path("")).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            found += 1;
+        }
+    }
+    assert!(found >= 3, "{found} profiles");
+}
