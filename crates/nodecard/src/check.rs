@@ -2,7 +2,7 @@
 
 use std::io::{Write as _, stdout};
 
-use cluster_profile::Cluster;
+use cluster_profile::{Cluster, Role};
 
 use crate::{args::CheckArgs, failure::Failure};
 
@@ -18,7 +18,26 @@ pub fn run(args: &CheckArgs) -> Result<(), Failure> {
         cluster.base.path.display()
     )?;
     for node in &cluster.nodes {
-        writeln!(out, "  {:20} {}/{}", node.name, node.address, cluster.network.prefix)?;
+        let role = match (&cluster.swarm, node.role) {
+            (None, _) => "",
+            (Some(_), Role::Manager) => "  manager",
+            (Some(_), Role::Worker) => "  worker",
+        };
+        let address = format!("{}/{}", node.address, cluster.network.prefix);
+        writeln!(out, "  {:20} {address}{role}", node.name)?;
+    }
+    for service in cluster.swarm.iter().flat_map(|swarm| &swarm.services) {
+        let ports = service
+            .publish
+            .iter()
+            .map(|port| format!(", port {}/{}", port.published, port.protocol));
+        writeln!(
+            out,
+            "  service {:12} {}{}",
+            service.name,
+            service.image,
+            ports.collect::<String>()
+        )?;
     }
     Ok(())
 }
