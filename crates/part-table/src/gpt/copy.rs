@@ -5,6 +5,7 @@ use std::ops::Range;
 use block_io::ReadAt;
 use crc::{CRC_32_ISO_HDLC, Crc};
 
+use super::PRIMARY;
 use crate::{
     Guid, Result, SECTOR_SIZE,
     fields::{Sector, array, put, u32_at, u64_at},
@@ -162,6 +163,24 @@ impl Copy {
         put(&mut twin.header, ENTRIES_LBA, &entries.to_le_bytes());
         twin.seal();
         twin
+    }
+
+    /// Where the primary copy's entries belong: where they are, unless the header points
+    /// to those of the second copy.
+    pub(super) fn home(&self) -> u64 {
+        let (entries, (first_usable, _)) = (self.entries_sectors(), self.usable());
+        let usual = PRIMARY + 1;
+        let length = entries.end.saturating_sub(entries.start);
+        match entries.start < first_usable || usual + length > first_usable {
+            true => entries.start,
+            false => usual,
+        }
+    }
+
+    /// Makes the header point to the same entries in another place.
+    pub(super) fn point_to(&mut self, entries: u64) {
+        put(&mut self.header, ENTRIES_LBA, &entries.to_le_bytes());
+        self.seal();
     }
 
     /// Sets both checksums.

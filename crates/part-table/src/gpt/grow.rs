@@ -5,7 +5,7 @@ use block_io::WriteAt;
 use super::{Copy, Gpt, PRIMARY};
 use crate::{
     Partition, Result, SECTOR_SIZE,
-    fields::u32_at,
+    fields::{put, u32_at},
     mbr::{Entry, LAST_CHS, SECTORS, chs, offset},
 };
 
@@ -18,9 +18,12 @@ pub(crate) fn last_usable(gpt: &Gpt, total: u64) -> u64 {
 
 /// Lets `partition` end before sector `end`, and the table span the storage.
 ///
-/// In this order, so that one whole copy exists at any moment: the new second
-/// copy, the primary one, the protective MBR, and last the old second copy is
-/// cleared, for it now lies inside the partition or is of no use.
+/// Linux looks at the second copy only if the first one is whole, so the first one has
+/// to be whole at any moment, though a header and its entries lie in several sectors.
+/// So the header alone decides, which is one: first the new second copy is written,
+/// then the primary header points to the entries of that one, until its own are there.
+/// Last the old second copy is cleared, for it now lies inside the partition or is of
+/// no use.
 pub(crate) fn grow(
     gpt: &Gpt,
     storage: &dyn WriteAt,
@@ -30,12 +33,23 @@ pub(crate) fn grow(
     let total = storage.size() / SECTOR_SIZE;
     let last_usable = last_usable(gpt, total);
     let backup = total.saturating_sub(1);
-    let mut primary = gpt.primary.clone();
+    let mut old = gpt.primary.clone();
+    let home = old.home();
+    if home != old.entries_sectors().start {
+        // Cut off while it pointed to the second copy's entries, which will change.
+        old.point_to(home);
+        write(storage, &old, PRIMARY)?;
+    }
+    let mut primary = old.clone();
     primary.set_end(partition.number, end);
     primary.relocate(last_usable, backup);
-    let twin = primary.twin(backup, last_usable + 1);
-    write(storage, &twin, backup)?;
-    storage.flush()?;
+    write(storage, &primary.twin(backup, last_usable + 1), backup)?;
+    if primary.entries != old.entries {
+        let mut elsewhere = primary.clone();
+        elsewhere.point_to(last_usable + 1);
+        storage.write_at(PRIMARY * SECTOR_SIZE, &elsewhere.header)?;
+        storage.flush()?;
+    }
     write(storage, &primary, PRIMARY)?;
     protect(gpt, storage, total)?;
     let new = last_usable + 1;
@@ -48,9 +62,12 @@ pub(crate) fn grow(
     Ok(())
 }
 
+/// Writes a copy whose header lies at `sector`: the entries before what points to them.
 fn write(storage: &dyn WriteAt, copy: &Copy, sector: u64) -> Result<()> {
     storage.write_at(copy.entries_sectors().start * SECTOR_SIZE, &copy.entries)?;
+    storage.flush()?;
     storage.write_at(sector * SECTOR_SIZE, &copy.header)?;
+    storage.flush()?;
     Ok(())
 }
 
@@ -63,14 +80,14 @@ fn protect(gpt: &Gpt, storage: &dyn WriteAt, total: u64) -> Result<()> {
     if Entry::parse(&sector, gpt.protective).sectors == sectors {
         return Ok(());
     }
-    storage.write_at((at + SECTORS) as u64, &sectors.to_le_bytes())?;
+    put(&mut sector, at + SECTORS, &sectors.to_le_bytes());
     // "Too far for this" is written as FE FF FF or FF FF FF: both stay.
     if u32_at(&sector, at + LAST_CHS) & 0x00ff_fffe != 0x00ff_fffe {
         let mut last = chs(total.saturating_sub(1));
         if last == [0xfe, 0xff, 0xff] {
             last = [0xff; 3];
         }
-        storage.write_at((at + LAST_CHS) as u64, &last)?;
+        put(&mut sector, at + LAST_CHS, &last);
     }
-    Ok(())
+    Ok(storage.write_at(0, &sector)?)
 }

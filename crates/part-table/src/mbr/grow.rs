@@ -6,7 +6,7 @@ use super::{
     Mbr,
     entry::{LAST_CHS, SECTORS, chs, offset},
 };
-use crate::{Error, Partition, Result, Role, SECTOR_SIZE};
+use crate::{Error, Partition, Result, Role, SECTOR_SIZE, fields::put};
 
 /// Lets `partition` end before sector `end`; a logical one takes the
 /// extended one (`container`) along.
@@ -32,6 +32,7 @@ pub(crate) fn grow(
         return Err(Error::Changed);
     };
     primary(container)?;
+    storage.flush()?;
     let Some(ebr) = mbr.chain.get(place) else {
         return Err(Error::Changed);
     };
@@ -40,6 +41,7 @@ pub(crate) fn grow(
         // The link spans the record it leads to and that record's partition.
         let span = Partition { start: ebr.sector, ..partition.clone() };
         set_end(storage, before.sector, slot, &span, end)?;
+        storage.flush()?;
     }
     if let Some((_, slot)) = ebr.logical {
         set_end(storage, ebr.sector, slot, partition, end)?;
@@ -59,8 +61,11 @@ fn set_end(
     let Some(sectors) = end.checked_sub(partition.start).and_then(|n| u32::try_from(n).ok()) else {
         return Err(beyond);
     };
-    let at = table * SECTOR_SIZE + offset(slot) as u64;
-    storage.write_at(at + SECTORS as u64, &sectors.to_le_bytes())?;
-    storage.write_at(at + LAST_CHS as u64, &chs(end.saturating_sub(1)))?;
-    Ok(())
+    // The whole sector, which is written whole or not at all.
+    let (place, at) = (table * SECTOR_SIZE, offset(slot));
+    let mut sector = [0; SECTOR_SIZE as usize];
+    storage.read_at(place, &mut sector)?;
+    put(&mut sector, at + SECTORS, &sectors.to_le_bytes());
+    put(&mut sector, at + LAST_CHS, &chs(end.saturating_sub(1)));
+    Ok(storage.write_at(place, &sector)?)
 }
