@@ -102,11 +102,18 @@ impl Filesystem {
     /// Errors unless the filesystem is in a state to be changed.
     pub fn check_state(&self, operation: Operation) -> Result<()> {
         let (state, first) = (self.superblock.s_state(), self.superblock.s_last_orphan());
-        let operation = operation.verb();
+        let orphans = first != 0 || self.superblock.features().orphan_present();
+        if orphans && state & STATE_ERROR == 0 {
+            return Err(Error::Orphans { operation: operation.verb(), first });
+        }
+        self.check_marks(operation)
+    }
+
+    /// As [`check_state`](Self::check_state), but there may be orphans.
+    pub fn check_marks(&self, operation: Operation) -> Result<()> {
+        let (state, operation) = (self.superblock.s_state(), operation.verb());
         if state & STATE_ERROR != 0 {
             Err(Error::MarkedErroneous { operation })
-        } else if first != 0 || self.superblock.features().orphan_present() {
-            Err(Error::Orphans { operation, first })
         } else if state & STATE_VALID == 0 {
             Err(Error::NotClean { operation })
         } else {

@@ -5,55 +5,15 @@
 
 mod common;
 
-use std::{
-    fs,
-    path::Path,
-    sync::{Arc, Mutex},
-};
+use std::{fs, path::Path, sync::Arc};
 
-use block_io::{Extents, Layer, Memory, ReadAt, WriteAt};
+use block_io::{Event, Extents, Layer, Memory, ReadAt, Recorder, WriteAt};
 use common::{journal::e2fsck_replays, mount::*, *};
 use ext4_offline::{
     Committed, Error, Files, NewFile, ROOT_INODE, commit, grow, replay_journal, used_extents,
 };
 
 const SIZE: u64 = 12 * MIB;
-
-/// What happened to a storage.
-#[derive(Debug, Clone)]
-enum Event {
-    Write(u64, Vec<u8>),
-    Flush,
-}
-
-/// A storage that remembers all that is done to it.
-#[derive(Debug)]
-struct Recorder {
-    memory: Memory,
-    events: Mutex<Vec<Event>>,
-}
-
-impl ReadAt for Recorder {
-    fn size(&self) -> u64 {
-        self.memory.size()
-    }
-
-    fn read_at(&self, offset: u64, buf: &mut [u8]) -> block_io::Result<()> {
-        self.memory.read_at(offset, buf)
-    }
-}
-
-impl WriteAt for Recorder {
-    fn write_at(&self, offset: u64, data: &[u8]) -> block_io::Result<()> {
-        self.events.lock().unwrap().push(Event::Write(offset, data.to_vec()));
-        self.memory.write_at(offset, data)
-    }
-
-    fn flush(&self) -> block_io::Result<()> {
-        self.events.lock().unwrap().push(Event::Flush);
-        Ok(())
-    }
-}
 
 /// A change committed: the filesystem before and after, and how it came there.
 struct Case {
@@ -97,11 +57,11 @@ fn case(arguments: &str, grown: Option<u64>) -> Case {
         grow(&layer, size, NOW).unwrap();
     }
     edit(layer.clone());
-    let recorder = Recorder { memory: Memory::new(old.clone()), events: Mutex::default() };
+    let after = Arc::new(Memory::new(old.clone()));
+    let recorder = Recorder::new(after.clone());
     let committed = commit(&recorder, &layer, &layer.changed(), NOW).unwrap();
     let context = format!("{arguments}, grown: {grown:?}, {committed:?}");
-    let after = recorder.memory;
-    let events = recorder.events.into_inner().unwrap();
+    let events = recorder.events();
     let journal = journal_bytes(&image.path);
     let in_use = |image: &dyn ReadAt| -> Extents {
         let used = used_extents(image).unwrap();

@@ -74,9 +74,11 @@ pub fn rehearse(
 /// showed, and nothing else is done.
 ///
 /// First the root filesystem's journal is replayed, if need be; then the partition
-/// table is written, if the partition grows; then all else is committed at once.
-/// Whenever this is cut off, the filesystem is the old one or the new one, whole, after
-/// an ordinary replay of its journal. A card that needs no change is not written to.
+/// table is written, if the partition grows, since no kernel mounts a filesystem that
+/// is larger than its partition; then all else is committed at once. Whenever this is
+/// cut off, the partition table is the old one or the new one, and the filesystem is
+/// the old one or the new one, whole, after an ordinary replay of its journal. A card
+/// that needs no change is not written to.
 ///
 /// # Errors
 /// [`ApplyError`]; after the first write only that of a card that fails, which is told
@@ -107,8 +109,8 @@ struct Target<'a> {
 impl Target<'_> {
     fn apply(&self, options: &Apply<'_>) -> Result<Applied, ApplyError> {
         let layout = self.layout(options)?;
-        let window: Arc<dyn WriteAt> = Arc::new(self.window(&layout.root_range())?);
-        ext4_offline::recover(&window, options.time).map_err(|error| self.filesystem(error))?;
+        let window = self.window(&layout.root_range())?;
+        ext4_offline::replay_journal(&window).map_err(|error| self.filesystem(error))?;
         let before = Card::from_storage(self.name.to_owned(), self.readable(), options.root)?;
         let table = options.grow && self.grow_table(&layout)?;
         let range = match table {
@@ -117,9 +119,7 @@ impl Target<'_> {
         };
         let window = self.window(&range)?;
         let layer = Arc::new(Layer::new(Arc::new(window.clone()), window.size()));
-        // What a wrong bitmap calls free would be given away.
-        ext4_offline::check(&layer).map_err(|error| self.filesystem(error))?;
-        ext4_offline::recount(&layer).map_err(|error| self.filesystem(error))?;
+        self.prepare(&layer, options.time).map_err(|error| self.filesystem(error))?;
         if options.grow {
             // A card cannot tell what is zero; the kernel writes the tables, as after
             // its own growing.
@@ -146,6 +146,16 @@ impl Target<'_> {
         };
         let plan = plan::finish(self.name, words, notes, vec![files]);
         Ok(Applied { plan, left: self.left(options)?, table, committed })
+    }
+
+    /// Makes of a filesystem whose journal was replayed one that can be changed.
+    fn prepare(&self, layer: &Arc<Layer>, time: u64) -> ext4_offline::Result<()> {
+        ext4_offline::recount(layer)?;
+        let storage: Arc<dyn WriteAt> = layer.clone();
+        // Orphans go with the change: removing them is no single write.
+        ext4_offline::recover(&storage, time)?;
+        // What a wrong bitmap calls free would be given away.
+        ext4_offline::check(layer)
     }
 
     fn layout(&self, options: &Apply<'_>) -> Result<Layout, ApplyError> {

@@ -1,6 +1,8 @@
 //! Cards built from the sample base, and changed in memory.
 #![allow(dead_code, missing_docs)]
 
+pub mod cards;
+
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},

@@ -28,7 +28,9 @@ pub struct Committed {
 
 /// Makes the filesystem that fills `storage`, or its first part, what `edited`
 /// is: the same filesystem with a change, such as a layer over it. `changed` has
-/// the bytes that may differ. `time`, in seconds since 1970, goes into the log.
+/// the bytes that may differ. `time`, in seconds since 1970, goes into the log. The
+/// journal must have been replayed ([`replay_journal`](crate::replay_journal)); orphans
+/// may be there, as long as `edited` has none.
 ///
 /// Whenever this is cut off, the filesystem is either as it was or as `edited`
 /// after an ordinary replay of its journal, by the kernel or by
@@ -48,7 +50,9 @@ pub fn commit(
     time: u32,
 ) -> Result<Committed> {
     let fs = Filesystem::open(storage, Operation::Edit)?;
-    fs.check_state(Operation::Edit)?;
+    // Orphans are the change's to remove.
+    fs.check_marks(Operation::Edit)?;
+    Filesystem::open(edited, Operation::Edit)?.check_state(Operation::Edit)?;
     let change = Change::find(storage, &fs, edited, changed)?;
     if change.is_empty() {
         return Ok(Committed::default());
