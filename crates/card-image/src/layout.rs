@@ -6,7 +6,9 @@ use block_io::{Layer, ReadAt, Window};
 use part_table::{PartitionTable, SECTOR_SIZE};
 
 use crate::{
-    Error, fat,
+    Error,
+    failed::Failed,
+    fat,
     find_root::{BOOT_FILES, BootFile, Candidate, FsKind, choose, sniff},
     rootfs::RootFs,
 };
@@ -116,19 +118,21 @@ fn candidate(
         name: table.partition(part.number).and_then(|partition| partition.name.clone()),
         ..Candidate::default()
     };
-    // A filesystem that cannot be read has nothing to say; should it be chosen
-    // all the same, opening it says why.
+    // A filesystem that is damaged has nothing to say; should it be chosen all the
+    // same, opening it says why. A card that fails is another matter.
+    let failed = Failed::default();
     match part.kind {
         FsKind::Fat { .. } => {
-            candidate.boot_files = boot_files(|path| fat::read_file(&window, path).ok().flatten());
+            candidate.boot_files =
+                boot_files(|path| failed.unless(fat::read_file(&window, path)).flatten());
         }
         FsKind::Ext { .. } => {
             // A journal is replayed into a layer that is thrown away.
             let size = window.size();
             let scratch = Arc::new(Layer::new(Arc::new(window), size));
-            if let Ok(files) = RootFs::open_to_read(scratch) {
-                let read = |path: &str| files.read(path, MAX_TEXT).ok().flatten();
-                let exists = |path| files.metadata(path).is_ok_and(|found| found.is_some());
+            if let Some(files) = failed.unless(RootFs::open_to_read(scratch)) {
+                let read = |path: &str| failed.unless(files.read(path, MAX_TEXT)).flatten();
+                let exists = |path| failed.unless(files.metadata(path)).flatten().is_some();
                 candidate.fstab = read("/etc/fstab").map(text);
                 candidate.has_init = exists("/sbin/init");
                 candidate.has_os_release = exists("/etc/os-release");
@@ -138,7 +142,10 @@ fn candidate(
         }
         _ => {}
     }
-    Ok(candidate)
+    match failed.into_error() {
+        Some(error) => Err(error.into()),
+        None => Ok(candidate),
+    }
 }
 
 fn boot_files(read: impl Fn(&str) -> Option<Vec<u8>>) -> Vec<BootFile> {

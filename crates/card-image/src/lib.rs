@@ -10,6 +10,7 @@
 mod base;
 mod build;
 mod error;
+mod failed;
 mod fat;
 mod find_root;
 mod grown;
