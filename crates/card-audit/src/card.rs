@@ -21,6 +21,8 @@ pub struct Card {
     layout: Layout,
     root: RootState,
     files: RootFs,
+    /// Whether what was opened is the card's bytes themselves.
+    plain: bool,
 }
 
 /// The root filesystem as it is on the card.
@@ -58,15 +60,15 @@ impl Card {
             return Err(no_target("is neither an image nor a card: it is no file and no disk"));
         }
         let image = |source| AuditError::Image { target: target.clone(), source: Box::new(source) };
-        let storage: Arc<dyn ReadAt> = if kind.is_file()
-            && Base::is_compressed(path).map_err(image)?
-        {
+        let compressed = kind.is_file() && Base::is_compressed(path).map_err(image)?;
+        let storage: Arc<dyn ReadAt> = if compressed {
             Base::open(path, options).map_err(image)?.storage()
         } else {
             let open = FileStorage::open(path);
             Arc::new(open.map_err(|source| AuditError::Read { target: target.clone(), source })?)
         };
-        Self::from_storage(target, storage, root)
+        let card = Self::from_storage(target, storage, root)?;
+        Ok(Card { plain: !compressed, ..card })
     }
 
     /// As [`open`](Self::open), for any storage; `name` stands for it in messages.
@@ -91,7 +93,8 @@ impl Card {
         let size = window.size().max(info.size().min(MAX_FILESYSTEM));
         let layer = Arc::new(Layer::new(Arc::new(window), size));
         let opened = RootFs::open_to_read(layer).map_err(files)?;
-        Ok(Card { root: RootState { info, superblock }, files: opened, name, storage, layout })
+        let root = RootState { info, superblock };
+        Ok(Card { root, files: opened, name, storage, layout, plain: true })
     }
 
     /// How it was named.
@@ -112,6 +115,15 @@ impl Card {
     /// The files of its root filesystem.
     pub fn files(&self) -> &RootFs {
         &self.files
+    }
+
+    /// Whether a change to it can be committed in place.
+    pub(crate) fn can_be_corrected(&self) -> bool {
+        let (range, info) = (self.layout.root_range(), &self.root.info);
+        self.plain
+            && info.features.names().iter().any(|name| name == "has_journal")
+            && !info.errors
+            && info.size() <= range.end - range.start
     }
 
     pub(crate) fn root(&self) -> &RootState {

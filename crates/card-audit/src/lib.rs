@@ -33,4 +33,5 @@ pub use inspect::{
     SystemReport, UserReport, inspect,
 };
 pub use plan::{FileChange, NodePlan, Plan, PlanOptions, plan, plan_against};
+pub use text::shell_word;
 pub use verify::{Base, CardReport, Compared, Outcome, Report, Verify, verify};

@@ -41,6 +41,15 @@ pub(crate) fn count(number: usize, thing: &str) -> String {
     }
 }
 
+/// A word, such as a path, as it can be pasted into a shell.
+pub fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._/-+,@%=".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

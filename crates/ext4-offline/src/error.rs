@@ -227,13 +227,16 @@ pub enum Error {
     /// A change is larger than the journal.
     #[error(
         "the change takes {needed} blocks of the journal, which has {available}; make it in \
-         smaller steps"
+         smaller steps, or give the filesystem a larger journal: `tune2fs -O ^has_journal`, then \
+         `tune2fs -J size={larger}`"
     )]
     JournalTooSmall {
         /// How many blocks it takes.
         needed: u64,
         /// How many blocks the log has.
         available: u64,
+        /// The size in MiB of a journal that is large enough.
+        larger: u64,
     },
     /// There is no room left.
     #[error("the filesystem is full: no free {what} are left")]

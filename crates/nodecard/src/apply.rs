@@ -21,7 +21,7 @@ use crate::{
     failure::{Failure, tell},
     progress::Shown,
     setup::{ask, cancel_on_interrupt, source_date_epoch},
-    verify::{open_keys, ready_base},
+    verify::{base, open_keys},
 };
 
 pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
@@ -32,7 +32,8 @@ pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
         return Err(Failure::Usage(format!("there is no node {name}")));
     };
     let (system, limits) = (System::this(), Limits::from(&args.limits));
-    let target = Target::inspect(&system, path, &cluster.base.path, &limits)
+    let base_path = args.base.as_deref().unwrap_or(&cluster.base.path);
+    let target = Target::inspect(&system, path, base_path, &limits)
         .map_err(|error| Failure::Refused(vec![error.to_string()]))?;
     let shown = path.display().to_string();
     if target.device().is_none() && Base::is_compressed(path).map_err(card_image::Error::from)? {
@@ -44,7 +45,7 @@ pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
     let (progress, cancel) = (Shown::default(), cancel_on_interrupt());
     let opening =
         BaseOptions { cache_dir: None, sha256: None, progress: &progress, cancel: &cancel };
-    let base = ready_base(&cluster, cluster.root, opening);
+    let base = base(args.base.as_deref(), &cluster, root, opening)?;
     let options = Apply {
         verify: Verify {
             cluster: &cluster,
@@ -91,7 +92,11 @@ pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
     if applied.table && opened.opened().reread_table().is_err() {
         tell(format_args!("note: put the card in again before it is used here"));
     }
-    writeln!(stdout().lock(), "{shown}: done")?;
+    let what = match applied.committed {
+        Some(_) => "done",
+        None => "done; only the partition table was changed",
+    };
+    writeln!(stdout().lock(), "{shown}: {what}")?;
     tell_left(&applied)
 }
 

@@ -202,6 +202,11 @@ pub struct ApplyArgs {
     #[arg(long)]
     pub grow: bool,
 
+    /// The base image, in place of the profile's. It is decoded if need be; the
+    /// profile's is compared with only if that takes no work
+    #[arg(long, value_name = "FILE")]
+    pub base: Option<PathBuf>,
+
     /// The number of the root partition, if it cannot be told from others
     #[arg(long, value_name = "NUMBER")]
     pub root: Option<u32>,

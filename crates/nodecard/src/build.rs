@@ -5,6 +5,7 @@ use std::{
     path::Path,
 };
 
+use card_audit::shell_word;
 use card_image::{BuildOptions, Built};
 use cluster_profile::{Cluster, Node};
 
@@ -87,19 +88,13 @@ fn report(built: &Built, out: &Path) -> Result<(), Failure> {
     }
     if let Some(image) = manifest.images.first() {
         let file = out.join(&image.file);
-        let directory = shell_word(out);
+        let directory = shell_word(&out.display().to_string());
         writeln!(to, "\ncheck the files:  (cd {directory} && sha256sum -c SHA256SUMS)")?;
-        writeln!(to, "write a card:     bmaptool copy {} /dev/sdX", shell_word(&file))?;
+        writeln!(
+            to,
+            "write a card:     bmaptool copy {} /dev/sdX",
+            shell_word(&file.display().to_string())
+        )?;
     }
     Ok(())
-}
-
-/// A path as it can be pasted into a shell.
-fn shell_word(path: &Path) -> String {
-    let path = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._/-+,@%".contains(c);
-    match !path.is_empty() && path.chars().all(plain) {
-        true => path,
-        false => format!("'{}'", path.replace('\'', r"'\''")),
-    }
 }

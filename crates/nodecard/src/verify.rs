@@ -35,10 +35,7 @@ pub fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     let (progress, cancel) = (Shown::default(), cancel_on_interrupt());
     let options =
         BaseOptions { cache_dir: None, sha256: None, progress: &progress, cancel: &cancel };
-    let base = match &args.base {
-        Some(path) => Ok(open_base(path, root, options)?),
-        None => ready_base(&cluster, root, options),
-    };
+    let base = base(args.base.as_deref(), &cluster, root, options)?;
     let cards = args
         .targets
         .iter()
@@ -84,17 +81,26 @@ pub fn open_keys(cluster: &Cluster) -> Result<ClusterKeys, Failure> {
     })
 }
 
+/// The base to compare with: the one that is given, or the profile's, if looking at it
+/// takes no work; else why it does.
+pub fn base(
+    given: Option<&Path>,
+    cluster: &Cluster,
+    root: Option<u32>,
+    options: BaseOptions,
+) -> Result<Result<Card, String>, Failure> {
+    Ok(match given {
+        Some(path) => Ok(open_base(path, root, options)?),
+        None => ready_base(cluster, root, options),
+    })
+}
+
 fn open_base(path: &Path, root: Option<u32>, options: BaseOptions) -> Result<Card, Failure> {
     let base = Base::open(path, options).map_err(card_image::Error::from)?;
     Ok(Card::from_storage(path.display().to_string(), base.storage(), root)?)
 }
 
-/// The profile's base, if looking at it takes no work; else why it does.
-pub fn ready_base(
-    cluster: &Cluster,
-    root: Option<u32>,
-    options: BaseOptions,
-) -> Result<Card, String> {
+fn ready_base(cluster: &Cluster, root: Option<u32>, options: BaseOptions) -> Result<Card, String> {
     let path = &cluster.base.path;
     let base = match Base::open_if_ready(path, options) {
         Ok(Some(base)) => base,

@@ -112,7 +112,10 @@ impl Target<'_> {
         let window = self.window(&layout.root_range())?;
         ext4_offline::replay_journal(&window).map_err(|error| self.filesystem(error))?;
         let before = Card::from_storage(self.name.to_owned(), self.readable(), options.root)?;
-        let table = options.grow && self.grow_table(&layout)?;
+        let (table, in_the_way) = match options.grow {
+            true => self.grow_table(&layout)?,
+            false => (false, None),
+        };
         let range = match table {
             true => self.layout(options)?.root_range(),
             false => layout.root_range(),
@@ -126,15 +129,26 @@ impl Target<'_> {
             ext4_offline::grow_lazily(&layer, layer.size(), options.time as u32)
                 .map_err(|error| self.filesystem(error))?;
         }
-        let corrected = correct(options, &before, layer.clone())?;
+        let mut corrected = correct(options, &before, layer.clone())?;
 
         let after = plan::read_only(layer.clone()).map_err(before.files_error())?;
         let files = plan::compare(options.node, &before, &after, &corrected.edits)?;
         let info = ext4_offline::inspect(&layer).map_err(|error| self.filesystem(error))?;
         let grew = before.root().info.blocks != info.blocks;
+        if let Some(error) = in_the_way {
+            if !grew {
+                return Err(self.table(error));
+            }
+            corrected.notes.push(format!("the partition stays as it is: {error}"));
+        }
         let words = plan::grown(before.layout(), range.end, &before.root().info, Some(&info));
         let mut notes = corrected.notes;
         notes.extend(verify::stranger(&options.verify, options.node, &before)?);
+        if let verify::Base::Absent(reason) = options.verify.base {
+            notes.push(format!(
+                "identities that are the base's are not looked for, {reason}; those stay"
+            ));
+        }
         let committed = match grew || !files.files.is_empty() {
             true => {
                 let changed = layer.changed();
@@ -173,21 +187,22 @@ impl Target<'_> {
             .map_err(|source| self.storage(source))
     }
 
-    /// Lets the root partition fill the card. Answers whether that was a change.
-    fn grow_table(&self, layout: &Layout) -> Result<bool, ApplyError> {
-        let table = |source: part_table::Error| ApplyError::Table {
-            target: self.name.to_owned(),
-            source: source.into(),
-        };
+    /// Lets the root partition fill the card. Answers whether that was a change, or that
+    /// other partitions are in its way, in which case its filesystem may grow still.
+    fn grow_table(&self, layout: &Layout) -> Result<(bool, Option<part_table::Error>), ApplyError> {
         let scratch = Layer::new(self.readable(), self.card.size());
-        layout.table().grow_last(&scratch, layout.root, RESERVE).map_err(table)?;
+        match layout.table().grow_last(&scratch, layout.root, RESERVE) {
+            Err(error @ part_table::Error::NotLast { .. }) => return Ok((false, Some(error))),
+            other => other.map_err(|error| self.table(error))?,
+        };
         scratch.forget_unchanged().map_err(|source| self.storage(source))?;
         if scratch.changed().is_empty() {
-            return Ok(false);
+            return Ok((false, None));
         }
-        layout.table().grow_last(self.card, layout.root, RESERVE).map_err(table)?;
+        let grown = layout.table().grow_last(self.card, layout.root, RESERVE);
+        grown.map_err(|error| self.table(error))?;
         self.card.flush().map_err(|source| self.storage(source))?;
-        Ok(true)
+        Ok((true, None))
     }
 
     /// What is still not as it should be.
@@ -197,6 +212,10 @@ impl Target<'_> {
         let mut findings = verify::one(&verify, &card)?.findings;
         findings.retain(|finding| finding.severity > Severity::Note);
         Ok(findings)
+    }
+
+    fn table(&self, source: part_table::Error) -> ApplyError {
+        ApplyError::Table { target: self.name.to_owned(), source: source.into() }
     }
 
     fn filesystem(&self, source: ext4_offline::Error) -> ApplyError {

@@ -19,7 +19,8 @@ pub(crate) fn mending(
     card: &Card,
     files: &RootFs,
 ) -> Result<Vec<FileEdit>, AuditError> {
-    let subject = Subject { cluster: options.cluster, keys: options.keys, node, files };
+    let subject =
+        Subject { cluster: options.cluster, keys: options.keys, node, files, apply: None };
     let facts = Facts::read(files).map_err(card.files_error())?;
     let clones = clones(options, &subject, &facts).map_err(card.files_error())?;
     let folded = fold(edits(&subject, card, &mut Vec::new())?);
@@ -51,7 +52,7 @@ pub(crate) fn mending(
 
 /// Whether a finding is for applying to mend. That a file is as old as the card makes
 /// it a clone perhaps, which is not enough to remove it for.
-fn is_mended(finding: &Finding) -> bool {
+pub(super) fn is_mended(finding: &Finding) -> bool {
     match finding.severity {
         Severity::Error => finding.code != "unreadable-file",
         Severity::Warning => !matches!(finding.code, "cloned-file" | "cloned-user-key"),

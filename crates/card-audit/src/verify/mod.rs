@@ -27,7 +27,7 @@ use cluster_profile::{Cluster, FileEdit, Node, RenderError, render_node, render_
 pub(crate) use self::mend::{mending, stranger};
 pub use self::report::{CardReport, Compared, Outcome, Report};
 use self::{clones::Clones, fold::fold};
-use crate::{AuditError, Card, Facts, Fault, Finding};
+use crate::{AuditError, Card, Facts, Fault, Finding, text::shell_word};
 
 /// What cards are compared with.
 #[derive(Debug, Clone, Copy)]
@@ -57,29 +57,67 @@ struct Subject<'a> {
     keys: &'a ClusterKeys,
     node: &'a Node,
     files: &'a RootFs,
+    /// The command that mends in place what an edit mends, if the card can be changed.
+    apply: Option<String>,
 }
 
 impl Subject<'_> {
-    /// How to mend what is not a matter of one line.
+    /// How to mend what no edit mends.
+    fn remake(&self) -> String {
+        let profile = shell_word(&self.cluster.path.display().to_string());
+        format!("make the card again: nodecard build {profile} --node {}", self.node.name)
+    }
+
+    /// How to mend what an edit mends, and is not a matter of one line.
     fn rewrite(&self) -> String {
-        format!("make the card again: nodecard build {} --node {}", self.profile(), self.node.name)
+        self.apply.clone().unwrap_or_else(|| self.remake())
     }
 
     fn correct(&self) -> String {
-        "correct the line, or make the card again".into()
+        format!("correct the line, {}", self.otherwise())
     }
 
     fn add_line(&self) -> String {
-        "add the line, or make the card again".into()
+        format!("add the line, {}", self.otherwise())
     }
 
     fn remove_line(&self) -> String {
-        "remove the line, or make the card again".into()
+        format!("remove the line, {}", self.otherwise())
     }
 
-    fn profile(&self) -> String {
-        self.cluster.path.display().to_string()
+    fn otherwise(&self) -> String {
+        match &self.apply {
+            Some(apply) => format!("or: {apply}"),
+            None => "or make the card again".into(),
+        }
     }
+
+    /// Names the command beside what the node's owner can do.
+    fn with_apply(&self, mut finding: Finding) -> Finding {
+        if let Some(apply) = &self.apply
+            && finding.mend.starts_with("on the node: ")
+            && mend::is_mended(&finding)
+        {
+            finding.mend += &format!("; or with the card in a reader: {apply}");
+        }
+        finding
+    }
+}
+
+/// The command that corrects the card in place, if that can be done.
+fn apply_command(options: &Verify<'_>, node: &Node, card: &Card) -> Option<String> {
+    if !card.can_be_corrected() {
+        return None;
+    }
+    let path = |path: &std::path::Path| shell_word(&path.display().to_string());
+    let target = shell_word(&format!("{}={}", node.name, card.name()));
+    let base = match options.base {
+        Base::Card(base) if base.name() != options.cluster.base.path.display().to_string() => {
+            format!(" --base {}", shell_word(base.name()))
+        }
+        _ => String::new(),
+    };
+    Some(format!("nodecard apply {} {target}{base}", path(&options.cluster.path)))
 }
 
 /// A card and how it compares, or why it does not.
@@ -125,8 +163,9 @@ pub(crate) fn one(options: &Verify<'_>, card: &Card) -> Result<CardReport, Audit
             found: identify::stranger(&facts),
         })?,
     };
-    let subject = Subject { cluster, keys, node, files };
-    let mut findings = partitions::check(card, cluster);
+    let apply = apply_command(options, node, card);
+    let mut findings = partitions::check(card, cluster, apply.as_deref());
+    let subject = Subject { cluster, keys, node, files, apply };
     let compared = match options.base {
         Base::Card(base) => {
             findings.extend(boot_area::compare(card, base).map_err(card.read_error())?);
@@ -137,7 +176,9 @@ pub(crate) fn one(options: &Verify<'_>, card: &Card) -> Result<CardReport, Audit
     let clones = clones(options, &subject, &facts).map_err(card.files_error())?;
     for edit in fold(edits(&subject, card, &mut findings)?) {
         match files::compare(&subject, &clones, &edit) {
-            Ok(found) => findings.extend(found),
+            Ok(found) => {
+                findings.extend(found.into_iter().map(|finding| subject.with_apply(finding)));
+            }
             Err(error) => findings.push(unreadable(card, &edit.path, error)?),
         }
     }
@@ -190,7 +231,7 @@ fn edits(
     card: &Card,
     findings: &mut Vec<Finding>,
 ) -> Result<Vec<FileEdit>, AuditError> {
-    let Subject { cluster, keys, node, files } = subject;
+    let Subject { cluster, keys, node, files, .. } = subject;
     let mut edits = Vec::new();
     // A time of 0 leaves the clock's stamp to the age of the keys.
     for rendered in
@@ -216,7 +257,7 @@ fn edits(
             },
             Err(error) => {
                 let what = format!("the system on the card does not fit the profile: {error}");
-                let finding = Finding::error("unfit-system", what, subject.rewrite());
+                let finding = Finding::error("unfit-system", what, subject.remake());
                 if !findings.contains(&finding) {
                     findings.push(finding);
                 }

@@ -6,11 +6,12 @@ use part_table::{ALIGNMENT, GptBackup};
 
 use crate::{Card, Finding, text::size};
 
-/// What is wrong with them.
-pub(super) fn check(card: &Card, cluster: &Cluster) -> Vec<Finding> {
+/// What is wrong with them. `apply` is the command that corrects the card in place.
+pub(super) fn check(card: &Card, cluster: &Cluster, apply: Option<&str>) -> Vec<Finding> {
+    let grow = apply.map(|apply| format!("{apply} --grow"));
     let mut findings = Vec::new();
-    findings.extend(partition(card, cluster));
-    findings.extend(filesystem(card));
+    findings.extend(partition(card, cluster, grow.as_deref()));
+    findings.extend(filesystem(card, grow.as_deref()));
     findings.extend(state(card));
     if let Some(GptBackup::Damaged { reason }) = card.layout().table().gpt_backup() {
         let what = format!("the second copy of the partition table is of no use: {reason}");
@@ -21,7 +22,7 @@ pub(super) fn check(card: &Card, cluster: &Cluster) -> Vec<Finding> {
 
 /// Whether the root partition fills the card. Cards of one size differ by some percent,
 /// so one that fills the size in the profile is right too.
-fn partition(card: &Card, cluster: &Cluster) -> Option<Finding> {
+fn partition(card: &Card, cluster: &Cluster, grow: Option<&str>) -> Option<Finding> {
     let layout = card.layout();
     let root = layout.table().partition(layout.root)?;
     // Another's partition behind it leaves no room to grow into.
@@ -36,8 +37,8 @@ fn partition(card: &Card, cluster: &Cluster) -> Option<Finding> {
     }
     let what = format!("the root partition leaves {} of the card unused", size(wanted - end));
     let mend = format!(
-        "make the card again, or on the node: growpart /dev/mmcblk0 {0}, then resize2fs \
-         /dev/mmcblk0p{0}",
+        "{}, or on the node: growpart /dev/mmcblk0 {1}, then resize2fs /dev/mmcblk0p{1}",
+        grow.unwrap_or("make the card again"),
         layout.root
     );
     let finding = Finding::error("partition-not-grown", what, mend).on(layout.root);
@@ -47,7 +48,7 @@ fn partition(card: &Card, cluster: &Cluster) -> Option<Finding> {
 
 /// Whether the root filesystem fills its partition: what is left may be too small for
 /// a block group with its tables, but no larger.
-fn filesystem(card: &Card) -> Option<Finding> {
+fn filesystem(card: &Card, grow: Option<&str>) -> Option<Finding> {
     let root = &card.root().info;
     let range = card.layout().root_range();
     let (partition, filesystem) = (range.end - range.start, root.size());
@@ -74,7 +75,10 @@ fn filesystem(card: &Card) -> Option<Finding> {
         return None;
     }
     let what = format!("the root filesystem leaves {} of its partition unused", size(left));
-    let mend = format!("on the node: resize2fs /dev/mmcblk0p{number}");
+    let mut mend = format!("on the node: resize2fs /dev/mmcblk0p{number}");
+    if let Some(grow) = grow {
+        mend += &format!("; or with the card in a reader: {grow}");
+    }
     let finding = Finding::error("filesystem-not-grown", what, mend).on(number);
     Some(finding.expected(size(partition)).found(size(filesystem)))
 }

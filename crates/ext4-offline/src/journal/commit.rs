@@ -161,7 +161,13 @@ impl Change {
         let available = journal.log_blocks();
         match needed <= available.into() {
             true => Ok(()),
-            false => Err(Error::JournalTooSmall { needed, available: available.into() }),
+            false => {
+                // Its superblock takes a block too; no journal has fewer than 1024.
+                let blocks = (needed + 1).max(1024);
+                let bytes = blocks.saturating_mul(journal.fs.geometry.block_size.into());
+                let (available, larger) = (available.into(), bytes.div_ceil(1 << 20));
+                Err(Error::JournalTooSmall { needed, available, larger })
+            }
         }
     }
 }
