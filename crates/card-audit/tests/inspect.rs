@@ -18,6 +18,7 @@ fn a_card_is_described() {
         "p2 root",
         "partition 2: sectors 19456 to 129023, 53.5 MiB, type 0x83 (Linux)",
         "holds       FAT \"BOOT\"",
+        "free        7.4 MiB of 8 MiB",
         "holds       ext4 \"rootfs\"",
         "state       clean",
         "features    has_journal ext_attr",
@@ -43,6 +44,21 @@ fn a_card_is_described() {
     assert_eq!(json["system"]["identity"]["machine_id"], bench.keys.machine_id("xu4-node2"));
     assert_eq!(json["partitions"][1]["root"], true);
     assert_eq!(json["partitions"][1]["filesystem"]["size"], 53.5 * 1048576.0);
+}
+
+/// What mtools say of the free space of the boot partition.
+#[test]
+fn free_space_of_fat_is_what_mdir_says() {
+    let bench = bench();
+    let image = bench.path("out/xu4-node3.img");
+    let target = format!("{}@@{}", image.display(), 3072 * 512);
+    let text = common::run("mtools", "mdir", &["-i", &target]);
+    let line = text.lines().find(|line| line.contains("bytes free")).unwrap();
+    let digits: String = line.chars().filter(char::is_ascii_digit).collect();
+    let inspection = inspect(&bench.card("xu4-node3").open().unwrap()).unwrap();
+    assert_eq!(inspection.partitions[0].free, Some(digits.parse().unwrap()), "{text}");
+    let root = &inspection.partitions[1];
+    assert_eq!(root.free, root.filesystem.as_ref().map(|fs| fs.free));
 }
 
 /// What e2fsprogs say of the free space, also where a journal waits.
@@ -81,9 +97,7 @@ fn nothing_on_a_card_reaches_the_terminal_raw() {
         &card_audit::PlanOptions {
             cluster: &bench.cluster,
             keys: &bench.keys,
-            nodes: bench.cluster.nodes.iter().take(1).collect(),
-            card_size: 64 << 20,
-            root: None,
+            node: &bench.cluster.nodes[0],
             time: None,
         },
         &opened,

@@ -15,7 +15,7 @@ mod name;
 mod table;
 
 pub use directory::{MAX_FILE_SIZE, read_file};
-pub use extents::used_extents;
+pub use extents::{free_bytes, used_extents};
 pub use geometry::{Geometry, Variant};
 
 /// A FAT filesystem could not be read.

@@ -30,6 +30,7 @@ pub use block_io::{Cancel, Cancelled};
 pub use build::{BuildOptions, Built, build};
 pub use error::{Blame, Error};
 pub use ext4_offline::FileKind;
+pub use fat::free_bytes as fat_free_bytes;
 pub use find_root::{ChooseError, Evidence, Finding, FsKind};
 pub use grown::RESERVE;
 pub use layout::{Layout, Part};

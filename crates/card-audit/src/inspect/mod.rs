@@ -5,7 +5,7 @@ mod show;
 mod system;
 
 use block_io::{Layer, ReadAt, Window};
-use card_image::FsKind;
+use card_image::{FsKind, fat_free_bytes};
 use serde::Serialize;
 
 pub(crate) use self::{boot_loader::environment_sectors, system::fingerprint};
@@ -56,6 +56,8 @@ pub struct PartitionReport {
     pub holds: String,
     /// Whether it is the root filesystem.
     pub root: bool,
+    /// Its free space in bytes, of ext2, ext3, ext4 and FAT.
+    pub free: Option<u64>,
     /// More of it, if it is ext2, ext3 or ext4.
     pub filesystem: Option<FsReport>,
 }
@@ -95,6 +97,15 @@ pub fn inspect(card: &Card) -> Result<Inspection, AuditError> {
         let window = Window::new(card.storage().clone(), part.range.start, size)
             .map_err(card.read_error())?;
         let entry = table.partition(part.number);
+        let (filesystem, free) = match part.kind {
+            FsKind::Ext { .. } => {
+                let report = filesystem(window);
+                let free = report.as_ref().map(|report| report.free);
+                (report, free)
+            }
+            FsKind::Fat { .. } => (None, fat_free_bytes(&window)),
+            _ => (None, None),
+        };
         partitions.push(PartitionReport {
             number: part.number,
             start: part.range.start,
@@ -102,10 +113,8 @@ pub fn inspect(card: &Card) -> Result<Inspection, AuditError> {
             kind: entry.map_or_else(String::new, |entry| entry.kind.to_string()),
             holds: crate::text::printable(&part.kind.to_string()),
             root: part.number == layout.root,
-            filesystem: match part.kind {
-                FsKind::Ext { .. } => filesystem(window),
-                _ => None,
-            },
+            free,
+            filesystem,
         });
     }
     let first = layout.parts.iter().map(|part| part.range.start).min().unwrap_or(0);

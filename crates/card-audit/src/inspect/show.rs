@@ -133,6 +133,9 @@ impl fmt::Display for Inspection {
                 field(f, "free", &free)?;
                 field(f, "state", &fs.state)?;
                 wrapped(f, "features", &fs.features)?;
+            } else if let Some(free) = partition.free {
+                let free = format!("{} of {}", size(free), size(partition.size));
+                field(f, "free", &free)?;
             }
         }
         writeln!(f)?;

@@ -63,6 +63,13 @@ pub fn used_extents(storage: &dyn ReadAt) -> Result<Extents, FatError> {
     Ok(used)
 }
 
+/// How many bytes of a FAT filesystem are free: of the clusters that no copy of its
+/// table gives away. `None` if it cannot be told.
+pub fn free_bytes(storage: &dyn ReadAt) -> Option<u64> {
+    let used = used_extents(storage).ok()?;
+    Some(storage.size().saturating_sub(used.total()))
+}
+
 /// Whether the entry at `index` of a piece says that its cluster is free; one
 /// that does not lie within the piece is not.
 fn is_free(piece: &[u8], variant: Variant, index: u64) -> bool {
