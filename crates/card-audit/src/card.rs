@@ -34,7 +34,7 @@ pub(crate) struct RootState {
 
 impl Card {
     /// Opens a block device, an image file, or a compressed one, which is decoded into
-    /// the user's cache. `root` is the number of the root partition, where it is not to
+    /// a file without a name in the user's cache. `root` is the number of the root partition, where it is not to
     /// be found out.
     ///
     /// # Errors
@@ -62,7 +62,7 @@ impl Card {
         let image = |source| AuditError::Image { target: target.clone(), source: Box::new(source) };
         let compressed = kind.is_file() && Base::is_compressed(path).map_err(image)?;
         let storage: Arc<dyn ReadAt> = if compressed {
-            Base::open(path, options).map_err(image)?.storage()
+            Base::open_private(path, options).map_err(image)?.storage()
         } else {
             let open = FileStorage::open(path);
             Arc::new(open.map_err(|source| AuditError::Read { target: target.clone(), source })?)

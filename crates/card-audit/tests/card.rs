@@ -350,3 +350,67 @@ fn damage_is_told_or_refused() {
     }
     assert!(refused > 10 && told > 10, "{refused} refused, {told} told");
 }
+
+/// Watches the cache while a compressed card is decoded.
+struct Watch(std::path::PathBuf, std::sync::Mutex<Vec<u32>>);
+
+impl card_image::Progress for Watch {
+    fn begin(&self, _: card_image::Stage, _: u64) {}
+
+    fn advance(&self, _: u64) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directories = fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().path());
+        for directory in directories.filter(|path| path.is_dir()) {
+            let mode = |path: &std::path::Path| {
+                Some(fs::metadata(path).ok()?.permissions().mode() & 0o777)
+            };
+            let mut modes = self.1.lock().unwrap();
+            modes.extend(mode(&directory));
+            for file in fs::read_dir(&directory).into_iter().flatten() {
+                modes.extend(mode(&file.unwrap().path()));
+            }
+        }
+    }
+
+    fn end(&self) {}
+}
+
+/// A card holds private keys: what is decoded of it is nobody else's, and does not stay.
+#[test]
+fn a_compressed_card_leaves_nothing_behind() {
+    let bench = bench();
+    let cache = bench.path("private-cache");
+    let image = bench.path("private.img");
+    fs::copy(bench.path("out/xu4-node2.img"), &image).unwrap();
+    run("zstd", "zstd", &["-q", image.to_str().unwrap()]);
+    let watch = Watch(cache.clone(), std::sync::Mutex::default());
+    // Left by a run that was killed.
+    fs::create_dir_all(cache.join("1-0.private/x")).unwrap();
+    let open = || {
+        let cancel = Cancel::new();
+        let options = BaseOptions {
+            cache_dir: Some(&cache),
+            sha256: None,
+            progress: &watch,
+            cancel: &cancel,
+        };
+        Card::open(&bench.path("private.img.zst"), None, options).unwrap()
+    };
+    let (card, other) = (open(), open());
+    let modes = watch.1.into_inner().unwrap();
+    assert!(modes.contains(&0o700) && modes.contains(&0o600), "{modes:?}");
+    assert!(modes.iter().all(|mode| mode & 0o077 == 0), "{modes:?}");
+    let names: Vec<String> = fs::read_dir(&cache)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(names, ["index.lock"]);
+    assert!(inspect_name(&card) == "xu4-node2" && inspect_name(&other) == "xu4-node2");
+}
+
+fn inspect_name(card: &Card) -> String {
+    String::from_utf8(card.files().read("/etc/hostname", 100).unwrap().unwrap())
+        .unwrap()
+        .trim()
+        .to_owned()
+}

@@ -68,6 +68,20 @@ impl Base {
         }
     }
 
+    /// As [`open`](Self::open), for the image of a card, which holds private keys: what
+    /// has to be decoded for it is in a file that only its owner can read, that has no
+    /// name any more when this returns, and that is gone with the base.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_private(path: &Path, options: BaseOptions) -> Result<Self, BaseError> {
+        if let Some(base) = Base::open_if_ready(path, options)? {
+            return Ok(base);
+        }
+        let private = Cache::open(options.cache_dir)?.private()?;
+        Base::open(path, BaseOptions { cache_dir: Some(private.path()), ..options })
+    }
+
     /// Whether a file is compressed in a way that [`open`](Self::open) knows.
     ///
     /// # Errors

@@ -8,9 +8,11 @@
 //!
 //! While a file is being decoded there are `KEY.lock` and `KEY.partial`, KEY
 //! standing for the file's path and times. `index.lock` is held while entries
-//! are put in place, which takes no time.
+//! are put in place, which takes no time. What must not stay is decoded in a directory
+//! `PID-NUMBER.private`.
 
 mod lock;
+mod private;
 mod record;
 mod user_dir;
 
@@ -64,6 +66,7 @@ impl Cache {
         made.map_err(cache_error("make the directory", &dir))?;
         let cache = Cache { dir };
         cache.remove_leftovers()?;
+        cache.remove_private_leftovers()?;
         Ok(cache)
     }
 
