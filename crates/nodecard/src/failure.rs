@@ -24,6 +24,12 @@ pub enum Failure {
     NoKeys(KeyError),
     /// The cards cannot be made.
     Cards(card_image::Error),
+    /// The cards for these targets cannot be made.
+    CardsFor {
+        /// The nodes and targets, in words.
+        targets: String,
+        error: Box<card_image::Error>,
+    },
     /// A device or file must not be written. A message for each.
     Refused(Vec<String>),
     /// Cards failed; the report has told which, and why.
@@ -97,6 +103,16 @@ pub fn exit_code(fault: Fault) -> u8 {
     }
 }
 
+/// The exit code for cards that cannot be made.
+fn exit_code_of(error: &card_image::Error) -> u8 {
+    match error.blame() {
+        Blame::Profile => 2,
+        Blame::Base => 3,
+        Blame::Io => 5,
+        Blame::Interrupted => 130,
+    }
+}
+
 impl Failure {
     /// Tells the user, and answers the exit code that `--help` lists.
     pub fn report(&self) -> ExitCode {
@@ -121,12 +137,11 @@ impl Failure {
             }
             Failure::Cards(error) => {
                 tell(format_args!("nodecard: {error}"));
-                match error.blame() {
-                    Blame::Profile => 2,
-                    Blame::Base => 3,
-                    Blame::Io => 5,
-                    Blame::Interrupted => 130,
-                }
+                exit_code_of(error)
+            }
+            Failure::CardsFor { targets, error } => {
+                tell(format_args!("nodecard: {targets}: {error}\nnodecard: nothing was written"));
+                exit_code_of(error)
             }
             Failure::Refused(messages) => {
                 messages.iter().for_each(|message| tell(format_args!("nodecard: {message}")));

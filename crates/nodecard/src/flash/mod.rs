@@ -149,7 +149,14 @@ impl<'a> Flasher<'a> {
             let places: Vec<usize> =
                 (0..chosen.len()).filter(|&place| chosen[place].1.size() == size).collect();
             let nodes: Vec<&Node> = places.iter().map(|&place| chosen[place].0).collect();
-            let cards = prepared.cards(size, &nodes, &self.cancel)?;
+            let cards = prepared.cards(size, &nodes, &self.cancel).map_err(|error| {
+                let target = |&place: &usize| {
+                    let (node, target) = &chosen[place];
+                    format!("{} on {}", node.name, target.path().display())
+                };
+                let targets = places.iter().map(target).collect::<Vec<_>>().join(", ");
+                Failure::CardsFor { targets, error: Box::new(error) }
+            })?;
             report.add_notes(cards.notes);
             for (place, card) in places.into_iter().zip(cards.cards) {
                 let card_image::Card { name, layer, used, own, .. } = card;
