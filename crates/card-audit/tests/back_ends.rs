@@ -44,9 +44,7 @@ fn assert_right_and_typo(card: Changed, file: &str, from: &str, to: &str) {
     let options = PlanOptions {
         cluster: &bench.cluster,
         keys: &bench.keys,
-        nodes: bench.cluster.nodes.iter().filter(|node| node.name == NODE).collect(),
-        card_size: 64 << 20,
-        root: None,
+        node: bench.cluster.nodes.iter().find(|node| node.name == NODE).unwrap(),
         time: Some(common::BUILT),
     };
     let plan = plan_against(&options, &card.open().unwrap()).unwrap();

@@ -2,27 +2,36 @@
 
 mod common;
 
-use card_audit::{Plan, PlanOptions, plan, plan_against};
-use common::{Bench, Changed, bench};
+use card_audit::{AuditError, Plan, PlanOptions, plan, plan_against};
+use card_image::{Cancel, NoProgress, Prepared};
+use cluster_profile::Node;
+use common::{Changed, bench};
 
-fn options<'a>(bench: &'a Bench, nodes: &[&str]) -> PlanOptions<'a> {
-    let chosen = |node: &&cluster_profile::Node| nodes.contains(&node.name.as_str());
-    PlanOptions {
-        cluster: &bench.cluster,
-        keys: &bench.keys,
-        nodes: bench.cluster.nodes.iter().filter(chosen).collect(),
-        card_size: 64 << 20,
-        root: None,
-        time: Some(common::BUILT),
-    }
+fn nodes(names: &[&str]) -> Vec<&'static Node> {
+    let chosen = |node: &&Node| names.contains(&node.name.as_str());
+    bench().cluster.nodes.iter().filter(chosen).collect()
 }
 
-fn from_base(nodes: &[&str]) -> Plan {
-    plan(&options(bench(), nodes), &bench().base, "base").unwrap()
+fn from_base(names: &[&str]) -> Plan {
+    let cancel = Cancel::new();
+    let cache = bench().path("cache");
+    let prepared = Prepared::open(bench().sources(&cache), &NoProgress, &cancel).unwrap();
+    plan(&prepared, 64 << 20, &nodes(names), "base", &cancel).unwrap()
+}
+
+fn try_against(card: &Changed, node: &str) -> Result<Plan, AuditError> {
+    let bench = bench();
+    let options = PlanOptions {
+        cluster: &bench.cluster,
+        keys: &bench.keys,
+        node: nodes(&[node])[0],
+        time: Some(common::BUILT),
+    };
+    plan_against(&options, &card.open().unwrap())
 }
 
 fn against(card: &Changed, node: &str) -> Plan {
-    plan_against(&options(bench(), &[node]), &card.open().unwrap()).unwrap()
+    try_against(card, node).unwrap()
 }
 
 #[test]
@@ -125,7 +134,29 @@ fn a_card_that_differs() {
 #[test]
 fn a_card_that_is_no_system_is_refused() {
     let card = bench().card("xu4-node2").edit(|files| files.remove("/etc/passwd"));
-    let error = plan_against(&options(bench(), &["xu4-node2"]), &card.open().unwrap());
-    let error = error.expect_err("no system");
+    let error = try_against(&card, "xu4-node2").expect_err("no system");
     assert!(error.to_string().contains("/etc/passwd"), "{error}");
+}
+
+/// The kernel's mark alone is no reason not to tell; damage that is there is one.
+#[test]
+fn a_filesystem_that_is_marked_as_having_errors() {
+    let bench = bench();
+    let card = bench
+        .card("xu4-node2")
+        .replace("/etc/hostname", "xu4-node2", "xu4-node9")
+        .superblock(0x3a, |state| state[0] |= 2);
+    let plan = against(&card, "xu4-node2").to_string();
+    for part in ["-xu4-node9", "+xu4-node2", "marked", "`e2fsck -f` on partition 2"] {
+        assert!(plan.contains(part), "{part}: {plan}");
+    }
+    // A block that belongs to two files.
+    let damaged = common::cards::debugfs(
+        &card.layer,
+        "two-owners.img",
+        "write /proc/version other\nsif /root/.bashrc block[0] 1\nclri other\n",
+    );
+    let damaged = Changed::over("card", damaged, 64 << 20);
+    let error = try_against(&damaged, "xu4-node2").expect_err("damage");
+    assert!(error.to_string().contains("e2fsck"), "{error}");
 }

@@ -3,9 +3,9 @@
 //! every node.
 //!
 //! [`build`] does all of it; [`Prepared`] ends before the image files, for who
-//! writes cards instead. What it stands on is public where other tools need
-//! it: [`Base`] opens images, [`Layout`] tells where things lie in them, [`RootFs`]
-//! reads and edits their files, and [`Planned`] tells what would be written.
+//! writes cards instead, or only tells what would be written. What it stands on is
+//! public where other tools need it: [`Base`] opens images, [`Layout`] tells where
+//! things lie in them, and [`RootFs`] reads and edits their files.
 
 mod base;
 mod build;
@@ -17,7 +17,6 @@ mod grown;
 mod layout;
 mod manifest;
 mod output;
-mod planned;
 mod prepare;
 mod progress;
 mod publish;
@@ -36,7 +35,6 @@ pub use grown::RESERVE;
 pub use layout::{Layout, Part};
 pub use manifest::{BaseRecord, ImageRecord, Manifest, RootRecord};
 pub use output::{Format, OutputError};
-pub use planned::{Planned, PlannedNode};
 pub use prepare::{Card, Cards, Prepared, Sources};
 pub use progress::{NoProgress, Progress, Stage};
 pub use rootfs::{FsError, FsResult, Metadata, RootFs, SourceError};

@@ -1,10 +1,10 @@
 //! From one base image and one cluster to what every node's card must hold.
 
-use std::{path::Path, sync::Arc};
+use std::{ops::Range, path::Path, sync::Arc};
 
 use block_io::{Extents, FileStorage, Layer, ReadAt};
 use cluster_keys::ClusterKeys;
-use cluster_profile::{Cluster, Node};
+use cluster_profile::{Cluster, FileEdit, Node};
 
 use crate::{
     Base, BaseOptions, BaseRecord, Blame, Cancel, Error, Progress, RootRecord, grown::Grown,
@@ -50,6 +50,10 @@ pub struct Cards {
     pub root: RootRecord,
     /// What the user should know about the image or the profile.
     pub notes: Vec<String>,
+    /// The root partition's bytes on each card.
+    pub root_range: Range<u64>,
+    /// The edits that all of them share, which come before each card's own.
+    pub edits: Vec<FileEdit>,
     /// What all of them share: the base, grown.
     pub(crate) shared: Arc<Layer>,
     /// What of that must be on a card.
@@ -67,6 +71,8 @@ pub struct Card {
     pub used: Extents,
     /// Where the card may differ from the base as it is, in bytes.
     pub own: Extents,
+    /// The edits that made it of what all cards share.
+    pub edits: Vec<FileEdit>,
 }
 
 impl<'a> Prepared<'a> {
@@ -108,10 +114,11 @@ impl<'a> Prepared<'a> {
     fn make(&self, size: u64, nodes: &[&Node], cancel: &Cancel) -> Result<Cards, Error> {
         let Sources { cluster, keys, .. } = self.sources;
         let time = self.time;
-        let mut notes = Vec::new();
+        let (mut notes, mut shared_edits) = (Vec::new(), Vec::new());
         let render_shared = |files: &RootFs| {
             let rendered = cluster_profile::render_shared(cluster, keys, files, time)?;
             notes.extend(rendered.notes);
+            shared_edits.clone_from(&rendered.edits);
             Ok(rendered.edits)
         };
         let grown = Grown::new(self.base.storage(), &self.layout, size, time, render_shared)?;
@@ -120,19 +127,25 @@ impl<'a> Prepared<'a> {
         let mut cards = Vec::new();
         for node in nodes {
             cancel.check()?;
+            let mut edits = Vec::new();
             let render_node = |files: &RootFs| {
                 let rendered = cluster_profile::render_node(cluster, node, keys, files, time)?;
                 notes.extend(rendered.notes);
+                edits.clone_from(&rendered.edits);
                 Ok(rendered.edits)
             };
             let layer = grown.node(time, render_node)?;
             let used = grown.used(&layer)?;
             let mut own = shared_own.clone();
             own.extend(&layer.changed());
-            cards.push(Card { name: node.name.clone(), layer, used, own });
+            cards.push(Card { name: node.name.clone(), layer, used, own, edits });
         }
-        let mut notes: Vec<_> = notes.iter().map(ToString::to_string).collect();
-        notes.dedup();
+        let mut told: Vec<String> = Vec::new();
+        for note in notes.iter().map(ToString::to_string) {
+            if !told.contains(&note) {
+                told.push(note);
+            }
+        }
         Ok(Cards {
             cards,
             root: RootRecord {
@@ -140,7 +153,9 @@ impl<'a> Prepared<'a> {
                 size_in_base: grown.root_before,
                 size: grown.root_after(),
             },
-            notes,
+            notes: told,
+            root_range: grown.root_range(),
+            edits: shared_edits,
             shared_used: grown.used(grown.layer())?,
             shared: grown.layer().clone(),
         })
@@ -154,6 +169,11 @@ impl<'a> Prepared<'a> {
     /// The size of the decoded base in bytes, which every card must have.
     pub fn base_size(&self) -> u64 {
         self.base.storage().size()
+    }
+
+    /// Where things lie in the base.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
     }
 
     /// Why the root partition was taken for that, in words.

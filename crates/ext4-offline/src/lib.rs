@@ -2,7 +2,7 @@
 //!
 //! - [`inspect`] tells what a filesystem is,
 //! - [`recover`] does what mounting would do first: it replays the journal
-//!   ([`replay_journal`]) and removes orphans,
+//!   ([`replay_journal`]) and removes orphans; [`clear_errors`] is for copies,
 //! - [`check`] makes sure that its bitmaps tell the truth about its files,
 //! - [`Files`] reads and edits files, directories and their attributes,
 //! - [`grow`] enlarges it to fill its partition,
@@ -55,6 +55,6 @@ pub use grow::{Grown, grow, grow_lazily};
 pub use inspect::{Info, Kind, inspect};
 pub use journal::{Committed, Replayed, commit, replay_journal};
 pub use recount::recount;
-pub use recover::recover;
+pub use recover::{clear_errors, recover};
 pub use superblock::Superblock;
 pub use used::used_extents;

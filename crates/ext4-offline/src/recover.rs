@@ -5,7 +5,12 @@ use std::sync::Arc;
 use block_io::WriteAt;
 
 use crate::{
-    Replayed, Result, Superblock, features::Operation, orphans, recount::recount, replay_journal,
+    Replayed, Result, Superblock,
+    features::Operation,
+    orphans,
+    recount::recount,
+    replay_journal,
+    superblock::{OFFSET, STATE_ERROR},
 };
 
 /// Does to the filesystem that fills `storage` what mounting it for writing would
@@ -23,4 +28,18 @@ pub fn recover(storage: &Arc<dyn WriteAt>, now: u64) -> Result<Replayed> {
     }
     orphans::release(storage, now)?;
     Ok(replayed)
+}
+
+/// Takes the kernel's mark of errors off the filesystem that fills `storage`, its
+/// journal replayed: for a copy, to see what [`check`](crate::check) says of it. A
+/// filesystem that goes on being used has to see e2fsck.
+///
+/// # Errors
+/// As [`replay_journal`].
+pub fn clear_errors(storage: &dyn WriteAt) -> Result<()> {
+    replay_journal(storage)?;
+    let mut superblock = Superblock::read(storage)?;
+    superblock.set_s_state(superblock.s_state() & !STATE_ERROR);
+    superblock.update_checksum();
+    Ok(storage.write_at(OFFSET, superblock.as_bytes())?)
 }

@@ -7,30 +7,29 @@ mod show;
 use std::sync::Arc;
 
 use block_io::{Layer, ReadAt, Window, WriteAt};
-use card_image::{Layout, Planned, RESERVE, RootFs};
+use card_image::{Cancel, Layout, Prepared, RESERVE, RootFs};
 use cluster_keys::ClusterKeys;
 use cluster_profile::{Change, Cluster, FileEdit, Node, render_node, render_shared};
 use ext4_offline::Info;
 use serde::Serialize;
 
 pub use self::change::FileChange;
-use crate::{AuditError, Card, text::size};
+use crate::{
+    AuditError, Card,
+    text::{self, size},
+};
 
-/// What is planned.
+/// What a card that exists is planned with.
 #[derive(Debug)]
 pub struct PlanOptions<'a> {
     /// The cluster.
     pub cluster: &'a Cluster,
     /// Its keys.
     pub keys: &'a ClusterKeys,
-    /// Those of its nodes that are planned.
-    pub nodes: Vec<&'a Node>,
-    /// The size of a card in bytes.
-    pub card_size: u64,
-    /// The number of the root partition, where it is not to be found.
-    pub root: Option<u32>,
-    /// The time of every change, in seconds since 1970; else that of the last change in
-    /// the base.
+    /// The node whose card it is to be.
+    pub node: &'a Node,
+    /// The time of every change, in seconds since 1970; else that of the last change on
+    /// the card.
     pub time: Option<u64>,
 }
 
@@ -60,83 +59,98 @@ pub struct NodePlan {
     pub files: Vec<FileChange>,
 }
 
-/// Plans building the nodes' cards from a base.
+/// Plans building cards of `size` bytes for these nodes; `base` names what they are made
+/// from.
 ///
 /// # Errors
 /// [`AuditError`].
 pub fn plan(
-    options: &PlanOptions<'_>,
-    base: &card_image::Base,
-    name: &str,
+    prepared: &Prepared<'_>,
+    size: u64,
+    nodes: &[&Node],
+    base: &str,
+    cancel: &Cancel,
 ) -> Result<Plan, AuditError> {
-    let PlanOptions { cluster, keys, .. } = options;
-    let planned = Planned::new(base, cluster, keys, options.card_size, options.root, options.time)?;
-    let before = Card::from_storage(name.to_owned(), base.storage(), options.root)?;
-    let range = planned.root_range();
-    let mut notes = Vec::new();
-    let mut nodes = Vec::new();
-    for node in &options.nodes {
-        let made = planned.node(node)?;
-        let window = Window::new(made.card.clone(), range.start, range.end - range.start)
+    let made = prepared.cards(size, nodes, cancel)?;
+    let layout = prepared.layout();
+    let before = Card::from_storage(base.to_owned(), prepared.storage(), Some(layout.root))?;
+    let range = &made.root_range;
+    let mut plans = Vec::new();
+    let mut info = None;
+    for (node, card) in nodes.iter().zip(&made.cards) {
+        let window = Window::new(card.layer.clone(), range.start, range.end - range.start)
             .map_err(card_image::Error::from)?;
+        info = Some(ext4_offline::inspect(&window).map_err(card_image::Error::from)?);
         let after = read_only(Arc::new(window)).map_err(card_image::Error::from)?;
-        nodes.push(compare(node, &before, &after, &made.edits)?);
-        notes.extend(
-            made.notes.into_iter().filter(|note| !notes.contains(note)).collect::<Vec<_>>(),
-        );
+        let edits: Vec<FileEdit> = made.edits.iter().chain(&card.edits).cloned().collect();
+        plans.push(compare(node, &before, &after, &edits)?);
     }
-    let window = Window::new(planned.card().clone(), range.start, range.end - range.start)
-        .map_err(card_image::Error::from)?;
-    let info = ext4_offline::inspect(&window).map_err(card_image::Error::from)?;
-    let mut card = vec![format!(
-        "cards of {}, made from an image of {}",
-        size(options.card_size),
-        size(base.storage().size())
-    )];
-    card.extend(grown(planned.before(), range.end, &before.root().info, Some(&info)));
-    Ok(finish(name, card, notes, nodes))
+    let sizes = (text::size(size), text::size(prepared.base_size()));
+    let mut card = vec![format!("cards of {}, made from an image of {}", sizes.0, sizes.1)];
+    card.extend(grown(layout, range.end, &before.root().info, info.as_ref()));
+    Ok(finish(base, card, made.notes, plans))
 }
 
-/// Plans correcting a card that exists, for the one planned node.
+/// Plans correcting a card that exists.
 ///
 /// # Errors
 /// [`AuditError`], also if the card's root filesystem cannot be edited.
 pub fn plan_against(options: &PlanOptions<'_>, card: &Card) -> Result<Plan, AuditError> {
-    let PlanOptions { cluster, keys, .. } = options;
+    let PlanOptions { cluster, keys, node, .. } = options;
     let time = options.time.unwrap_or(card.root().info.last_written.into());
     let range = card.layout().root_range();
     let window = Window::new(card.storage().clone(), range.start, range.end - range.start)
         .map_err(card.read_error())?;
     let length = window.size();
-    let below: Arc<dyn ReadAt> = Arc::new(window);
-    let (mut notes, mut nodes) = (Vec::new(), Vec::new());
-    for node in &options.nodes {
-        let layer: Arc<dyn WriteAt> = Arc::new(Layer::new(below.clone(), length));
-        let mut files = RootFs::open(layer.clone(), time).map_err(card.files_error())?;
-        let rendered = |result: Result<cluster_profile::Rendered, _>| {
-            result.map_err(|error| AuditError::from(card_image::Error::Render(error)))
-        };
-        let shared = rendered(render_shared(cluster, keys, &files, time))?;
-        files.apply(&shared.edits).map_err(card.files_error())?;
-        let own = rendered(render_node(cluster, node, keys, &files, time))?;
-        files.apply(&own.edits).map_err(card.files_error())?;
-        files.close().map_err(card.files_error())?;
-        let after = RootFs::open_to_read(layer).map_err(card.files_error())?;
-        let edits: Vec<FileEdit> = shared.edits.into_iter().chain(own.edits).collect();
-        nodes.push(compare(node, card, &after, &edits)?);
-        for note in shared.notes.iter().chain(&own.notes).map(ToString::to_string) {
-            if !notes.contains(&note) {
-                notes.push(note);
-            }
+    let layer: Arc<dyn WriteAt> = Arc::new(Layer::new(Arc::new(window), length));
+    let mut notes = Vec::new();
+    if card.root().info.errors {
+        notes.extend(without_errors(card, &layer, time)?);
+    }
+    let mut files = RootFs::open(layer.clone(), time).map_err(card.files_error())?;
+    let rendered = |result: Result<cluster_profile::Rendered, _>| {
+        result.map_err(|error| AuditError::from(card_image::Error::Render(error)))
+    };
+    let shared = rendered(render_shared(cluster, keys, &files, time))?;
+    files.apply(&shared.edits).map_err(card.files_error())?;
+    let own = rendered(render_node(cluster, node, keys, &files, time))?;
+    files.apply(&own.edits).map_err(card.files_error())?;
+    files.close().map_err(card.files_error())?;
+    for note in shared.notes.iter().chain(&own.notes).map(ToString::to_string) {
+        if !notes.contains(&note) {
+            notes.push(note);
         }
     }
+    let after = RootFs::open_to_read(layer).map_err(card.files_error())?;
+    let edits: Vec<FileEdit> = shared.edits.into_iter().chain(own.edits).collect();
+    let changes = compare(node, card, &after, &edits)?;
     let whole = Layer::new(card.storage().clone(), card.storage().size());
     let layout = card.layout();
     let words = match layout.table().grow_last(&whole, layout.root, RESERVE) {
         Ok(after) => grown(layout, after.after.bytes().end, &card.root().info, None),
         Err(error) => vec![format!("the partition table stays as it is: {error}")],
     };
-    Ok(finish(card.name(), words, notes, nodes))
+    Ok(finish(card.name(), words, notes, vec![changes]))
+}
+
+/// Takes the mark of errors off a copy, if none are to be found. Answers what the user
+/// should know.
+fn without_errors(
+    card: &Card,
+    layer: &Arc<dyn WriteAt>,
+    time: u64,
+) -> Result<Option<String>, AuditError> {
+    let look = || {
+        ext4_offline::clear_errors(layer)?;
+        ext4_offline::recover(layer, time)?;
+        ext4_offline::check(layer)
+    };
+    look().map_err(|error| card.files_error()(error.into()))?;
+    Ok(Some(format!(
+        "the kernel has marked the root filesystem as having errors, though none are to be found; \
+         `e2fsck -f` on partition {} has to come before any change",
+        card.layout().root
+    )))
 }
 
 /// Opens what a layer made of a filesystem, to be read.

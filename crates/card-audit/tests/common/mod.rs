@@ -83,21 +83,25 @@ impl Bench {
         self.temp.path().join(name)
     }
 
-    /// Builds the nodes' images of this size.
-    pub fn build(&self, out: &str, card_size: u64, nodes: &[&str]) {
-        let cache = self.path("cache");
-        let chosen = |node: &&cluster_profile::Node| nodes.contains(&node.name.as_str());
-        let sources = Sources {
+    /// What cards are made from.
+    pub fn sources<'a>(&'a self, cache: &'a Path) -> Sources<'a> {
+        Sources {
             cluster: &self.cluster,
             keys: &self.keys,
             base: &self.cluster.base.path,
             base_sha256: None,
             root: None,
             time: Some(BUILT),
-            cache: Some(&cache),
-        };
+            cache: Some(cache),
+        }
+    }
+
+    /// Builds the nodes' images of this size.
+    pub fn build(&self, out: &str, card_size: u64, nodes: &[&str]) {
+        let cache = self.path("cache");
+        let chosen = |node: &&cluster_profile::Node| nodes.contains(&node.name.as_str());
         let options = BuildOptions {
-            sources,
+            sources: self.sources(&cache),
             nodes: self.cluster.nodes.iter().filter(chosen).collect(),
             card_size,
             out: &self.path(out),
