@@ -12,7 +12,7 @@ use crate::{
     verify::{verify, write},
 };
 
-const IMAGE: &str = "out/xu4-node2.img";
+pub const IMAGE: &str = "out/xu4-node2.img";
 
 /// Runs `nodecard apply` on the image of xu4-node2, with an answer on standard input.
 fn apply(bench: &Bench, more: &[&str], answer: &str) -> (Option<i32>, String, String) {
@@ -32,7 +32,7 @@ fn apply(bench: &Bench, more: &[&str], answer: &str) -> (Option<i32>, String, St
 
 /// A card in use: broken in several ways, with a user's own files and lines, and the
 /// identity that Docker has made since.
-fn broken() -> Bench {
+pub fn broken() -> Bench {
     let bench = Bench::new();
     bench.built(&["--node", "xu4-node2"]);
     let image = bench.path(IMAGE);
@@ -54,7 +54,7 @@ fn broken() -> Bench {
     bench
 }
 
-fn assert_mended(bench: &Bench) {
+pub fn assert_mended(bench: &Bench) {
     let image = bench.path(IMAGE);
     e2fsck(&image);
     let (code, out, error) = verify(bench, &[IMAGE]);
@@ -141,4 +141,98 @@ fn what_cannot_be_applied() {
     let error = refused(&[&target, "--yes"], 4);
     assert!(error.contains("journal"), "{error}");
     assert!(fs::read(bench.path(IMAGE)).unwrap() == without);
+}
+
+/// What `verify` says mends a card is what mends it.
+#[test]
+fn verify_names_the_command() {
+    let bench = broken();
+    let (_, out, _) = verify(&bench, &[IMAGE]);
+    let command = format!("nodecard apply profile.yaml xu4-node2={IMAGE}");
+    let mends: Vec<&str> = out.lines().filter(|line| line.contains("mend:")).collect();
+    assert!(mends.len() > 2 && mends.iter().all(|line| line.contains(&command)), "{out}");
+    let (code, out, error) = apply(&bench, &["--yes"], "");
+    assert_eq!(code, Some(0), "{out}{error}");
+    assert_mended(&bench);
+}
+
+/// A change is shown and made without the base, but for what only the base can tell.
+#[test]
+fn the_base_need_not_be_there() {
+    let bench = broken();
+    fs::remove_dir_all(bench.path("cache")).unwrap();
+    let (code, out, error) = apply(&bench, &["--yes"], "");
+    assert_eq!(code, Some(0), "{out}{error}");
+    assert!(out.contains("not looked for, as the base would have to be decoded first"), "{out}");
+    assert_mended(&bench);
+
+    // A clone of the base's: only with the base at hand.
+    let base = decoded_base(&bench);
+    write(&bench, IMAGE, "/etc/docker/key.json", &cat(&base, "/etc/docker/key.json"));
+    let (code, out, error) = apply(&bench, &["--yes"], "");
+    assert_eq!((code, out.contains("nothing to change")), (Some(0), true), "{out}{error}");
+    let base = base.to_str().unwrap().to_owned();
+    let (code, out, _) = verify(&bench, &[IMAGE, "--base", &base]);
+    assert_eq!(code, Some(1), "{out}");
+    let command = format!("nodecard apply profile.yaml xu4-node2={IMAGE} --base {base}");
+    assert!(out.contains(&command), "{out}");
+    let (code, out, error) = apply(&bench, &["--yes", "--base", &base], "");
+    assert_eq!(code, Some(0), "{out}{error}");
+    assert!(out.contains("/etc/docker/key.json: removed"), "{out}");
+    let (code, out, _) = verify(&bench, &[IMAGE, "--base", &base]);
+    assert_eq!(code, Some(0), "{out}");
+    let text = fs::read_to_string(bench.path("profile.yaml")).unwrap();
+    let gone = text.replace(".img.xz", ".is-gone");
+    fs::write(bench.path("profile.yaml"), gone).unwrap();
+    write(&bench, IMAGE, "/etc/hostname", "xu4\n");
+    let (code, out, error) = apply(&bench, &["--yes"], "");
+    assert_eq!(code, Some(0), "{out}{error}");
+    assert!(out.contains("is not there"), "{out}");
+}
+
+#[test]
+fn targets_that_cannot_be_written() {
+    let bench = broken();
+    let refused = |target: &str| {
+        let target = format!("xu4-node2={target}");
+        let output = bench.nodecard(&["apply", "profile.yaml", &target, "--yes"]).output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(4), "{target}: {error}");
+        assert!(output.stdout.is_empty() || error.contains("nothing was written"), "{error}");
+        error
+    };
+    let image = bench.path(IMAGE);
+    run("xz-utils", "xz", &["-0", "--keep", image.to_str().unwrap()]);
+    let error = refused("out/xu4-node2.img.xz");
+    assert!(error.contains("compressed image; decompress it first"), "{error}");
+    let base = decoded_base(&bench);
+    let error = bench
+        .nodecard(&["apply", "profile.yaml", "--base", "base.img", "xu4-node2=base.img", "--yes"])
+        .output()
+        .unwrap();
+    assert_eq!(error.status.code(), Some(4));
+    let text = String::from_utf8_lossy(&error.stderr).into_owned();
+    assert!(text.contains("the base image itself"), "{text}");
+    drop(base);
+    let error = refused(".");
+    assert!(error.contains("a directory"), "{error}");
+    fs::write(bench.path("text"), "hello, this is text").unwrap();
+    let error = refused("text");
+    assert!(error.contains("not a disk image"), "{error}");
+
+    // As root no mode keeps anybody away; the attribute does.
+    let before = fs::read(&image).unwrap();
+    let root = run("coreutils", "id", &["-u"]).trim() == "0";
+    let (lock, unlock): ([&str; 2], [&str; 2]) = match root {
+        true => (["chattr", "+i"], ["chattr", "-i"]),
+        false => (["chmod", "0444"], ["chmod", "0644"]),
+    };
+    run("e2fsprogs", lock[0], &[lock[1], image.to_str().unwrap()]);
+    let error = refused(IMAGE);
+    run("e2fsprogs", unlock[0], &[unlock[1], image.to_str().unwrap()]);
+    assert!(
+        error.contains("you may not write to it") && error.contains("nothing was written"),
+        "{error}"
+    );
+    assert!(fs::read(&image).unwrap() == before);
 }

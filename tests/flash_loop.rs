@@ -4,76 +4,15 @@
 use std::{
     fs,
     io::{Write as _, stderr},
-    path::{Path, PathBuf},
+    path::Path,
     process::Command,
 };
 
 use crate::{
     flash::{MIB, OneReader, assert_like_built, is_marked, used_card},
+    loops::{Loop, Mounted, loops},
     support::*,
 };
-
-/// Whether there are loop devices to be had. Says it on stderr itself, which the
-/// test harness does not hold back.
-fn loops(test: &str) -> bool {
-    let root = run("coreutils", "id", &["-u"]).trim() == "0";
-    let free = Command::new("/usr/sbin/losetup").arg("-f").output();
-    let available = root && free.is_ok_and(|output| output.status.success());
-    let what =
-        if available { "runs on LOOP DEVICES" } else { "NOT RUN: needs root and loop devices" };
-    let _ = writeln!(stderr().lock(), "flash_loop::{test}: {what}");
-    available
-}
-
-/// A loop device, detached in the end.
-struct Loop {
-    device: String,
-}
-
-impl Loop {
-    fn attach(file: &Path, options: &[&str]) -> Self {
-        let file = file.to_str().unwrap();
-        let arguments = [&["--find", "--show", "--partscan"], options, &[file]].concat();
-        Loop { device: run("mount", "losetup", &arguments).trim().to_owned() }
-    }
-
-    fn of_size(bench: &Bench, name: &str, size: u64) -> Self {
-        used_card(&bench.path(name), size);
-        Self::attach(&bench.path(name), &[])
-    }
-
-    fn path(&self) -> &Path {
-        Path::new(&self.device)
-    }
-
-    /// What the kernel calls it.
-    fn name(&self) -> &str {
-        self.device.trim_start_matches("/dev/")
-    }
-}
-
-impl Drop for Loop {
-    fn drop(&mut self) {
-        let _ = Command::new("/usr/sbin/losetup").args(["-d", &self.device]).status();
-    }
-}
-
-/// A mounted filesystem, unmounted in the end.
-struct Mounted(PathBuf);
-
-impl Mounted {
-    fn new(arguments: &[&str], point: PathBuf) -> Self {
-        fs::create_dir_all(&point).unwrap();
-        run("mount", "mount", &[arguments, &[point.to_str().unwrap()]].concat());
-        Mounted(point)
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let _ = Command::new("/usr/bin/umount").arg(&self.0).status();
-    }
-}
 
 /// If the kernel looks for partitions on loop devices, it must find the new ones.
 fn check_partition(card: &Loop) {
@@ -89,7 +28,7 @@ fn check_partition(card: &Loop) {
 
 #[test]
 fn cards_of_several_sizes_beside_one_that_fails() {
-    if !loops("cards_of_several_sizes_beside_one_that_fails") {
+    if !loops("flash_loop::cards_of_several_sizes_beside_one_that_fails") {
         return;
     }
     let bench = Bench::new();
@@ -125,7 +64,7 @@ fn cards_of_several_sizes_beside_one_that_fails() {
 
 #[test]
 fn asks_for_the_kernels_name() {
-    if !loops("asks_for_the_kernels_name") {
+    if !loops("flash_loop::asks_for_the_kernels_name") {
         return;
     }
     let bench = Bench::new();
@@ -141,7 +80,7 @@ fn asks_for_the_kernels_name() {
 
 #[test]
 fn refuses_what_is_in_use() {
-    if !loops("refuses_what_is_in_use") {
+    if !loops("flash_loop::refuses_what_is_in_use") {
         return;
     }
     let bench = Bench::new();
@@ -186,7 +125,7 @@ fn refuses_what_is_in_use() {
 
 #[test]
 fn refuses_what_cannot_be_written_or_is_the_base() {
-    if !loops("refuses_what_cannot_be_written_or_is_the_base") {
+    if !loops("flash_loop::refuses_what_cannot_be_written_or_is_the_base") {
         return;
     }
     let bench = Bench::new();
@@ -220,7 +159,7 @@ fn refuses_what_cannot_be_written_or_is_the_base() {
 /// card.
 #[test]
 fn one_reader_sees_the_swap() {
-    if !loops("one_reader_sees_the_swap") {
+    if !loops("flash_loop::one_reader_sees_the_swap") {
         return;
     }
     let nodes = "  - {name: one, address: 192.168.1.80}\n  - {name: two, address: 192.168.1.81}\n";

@@ -4,12 +4,14 @@
 //! `scripts/test` installs them all.
 
 mod apply;
+mod apply_loop;
 mod build;
 mod flash;
 mod flash_loop;
 mod formats;
 mod inspect;
 mod layouts;
+mod loops;
 mod outputs;
 mod plan;
 mod refusals;

@@ -34,11 +34,12 @@ pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
     let (system, limits) = (System::this(), Limits::from(&args.limits));
     let base_path = args.base.as_deref().unwrap_or(&cluster.base.path);
     let target = Target::inspect(&system, path, base_path, &limits)
-        .map_err(|error| Failure::Refused(vec![error.to_string()]))?;
+        .map_err(|error| refused(error.to_string()))?;
     let shown = path.display().to_string();
-    if target.device().is_none() && Base::is_compressed(path).map_err(card_image::Error::from)? {
+    let no_image = |source| AuditError::Image { target: shown.clone(), source: Box::new(source) };
+    if target.device().is_none() && Base::is_compressed(path).map_err(no_image)? {
         let message = format!("{shown}: it is a compressed image; decompress it first");
-        return Err(Failure::Refused(vec![message]));
+        return Err(refused(message));
     }
     let keys = open_keys(&cluster)?;
     let root = args.root.or(cluster.root);
@@ -76,16 +77,13 @@ pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
         let wanted = target.name();
         let answer = ask(format_args!("Type {wanted} to change {shown} in place:"))?;
         if answer.is_none_or(|answer| answer != wanted) {
-            return Err(Failure::Refused(vec![format!(
-                "{shown} was not agreed to; nothing was written"
-            )]));
+            return Err(refused(format!("{shown} was not agreed to")));
         }
     }
-    let opened =
-        target.open(&system, &limits).map_err(|error| Failure::Refused(vec![error.to_string()]))?;
-    let opened = opened.into_storage().map_err(|error| {
-        Failure::Refused(vec![format!("{shown} cannot be opened through the cache: {error}")])
-    })?;
+    let opened = target.open(&system, &limits).map_err(|error| refused(error.to_string()))?;
+    let opened = opened
+        .into_storage()
+        .map_err(|error| refused(format!("{shown} cannot be opened through the cache: {error}")))?;
     let opened = Arc::new(opened);
     let card: Arc<dyn WriteAt> = opened.clone();
     let applied = card_audit::apply(&options, &shown, &card, &planned.plan)?;
@@ -98,6 +96,10 @@ pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
     };
     writeln!(stdout().lock(), "{shown}: {what}")?;
     tell_left(&applied)
+}
+
+fn refused(message: String) -> Failure {
+    Failure::Refused(vec![message, "nothing was written".to_owned()])
 }
 
 /// Tells what applying does not mend.
