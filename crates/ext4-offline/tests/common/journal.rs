@@ -5,6 +5,9 @@ use std::{fs, path::Path};
 
 use crc::{CRC_32_MPEG_2, Crc};
 
+use block_io::Memory;
+use ext4_offline::{Error, Replayed, Result, replay_journal};
+
 use super::*;
 
 pub const MAGIC: u32 = 0xc03b_3998;
@@ -510,4 +513,29 @@ pub fn three(base: &Base, format: Format) -> (Journal, Vec<Written>) {
         written.push(journal.transaction(&changed, &[targets[20], targets[21]], true));
     }
     (journal, written)
+}
+
+/// Replays in memory.
+pub fn replay(image: Vec<u8>) -> (Result<Replayed>, Vec<u8>) {
+    let storage = Memory::new(image);
+    (replay_journal(&storage), storage.into_bytes())
+}
+
+/// Replays two copies of an image, and compares them. Also returns ours.
+pub fn assert_replayed_alike(image: &[u8], context: &str) -> (Replayed, Vec<u8>) {
+    let (content, text, theirs) = e2fsck_replays(image);
+    assert!(content, "{context}: {text}");
+    let (replayed, ours) = replay(image.to_vec());
+    assert_same(&ours, &theirs, context);
+    (replayed.unwrap_or_else(|error| panic!("{context}: {error}")), ours)
+}
+
+/// Panics unless an image is refused and left alone.
+pub fn assert_refused(image: &[u8], context: &str) -> Error {
+    let (result, after) = replay(image.to_vec());
+    assert!(image == after, "{context}: changed");
+    match result {
+        Err(error) => error,
+        Ok(replayed) => panic!("{context}: was not refused: {replayed:?}"),
+    }
 }
