@@ -84,7 +84,8 @@ fn cards_of_a_swarm() {
         let services = debugfs(&image, "ls -p /etc/nodecard/services");
         assert_eq!(services.contains("001-httpd"), node == "xu4-master");
         if node == "xu4-master" {
-            let stat = debugfs(&image, "stat /etc/nodecard/services/001-httpd");
+            assert_eq!(cat(&image, "/etc/nodecard/environments/001-httpd"), "KEY=s3cret\n");
+            let stat = debugfs(&image, "stat /etc/nodecard/environments/001-httpd");
             assert!(stat.contains("Mode:  0600"), "{stat}");
         }
         // Docker's old state is another swarm's.

@@ -79,7 +79,8 @@ fn services_reach_docker_word_for_word() {
     assert_eq!(master.mode(path), (0o600, (0, 0)));
     assert_eq!(master.mode("/etc/nodecard/services"), (0o700, (0, 0)));
     let words = |path: &str| {
-        let script = format!("{}\nprintf '%s\\n' \"$@\"\n", master.text(path));
+        let script =
+            format!("CONFIG=/etc/nodecard\n{}\nprintf '%s\\n' \"$@\"\n", master.text(path));
         let output = Command::new("sh").arg("-c").arg(script).output().unwrap();
         String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
     };
@@ -102,13 +103,16 @@ fn services_reach_docker_word_for_word() {
             "type=volume,src=data,dst=/data,readonly",
             "--mount",
             "type=tmpfs,dst=/scratch",
-            "--env",
-            "GREETING=it's $HOME",
+            "--env-file",
+            "/etc/nodecard/environments/001-dsv",
             "alexellis2/visualizer-arm",
             "serve",
             "a b"
         ]
     );
+    let environment = "/etc/nodecard/environments/001-dsv";
+    assert_eq!(master.text(environment), "GREETING=it's $HOME\n");
+    assert_eq!(master.mode(environment), (0o600, (0, 0)));
     assert_eq!(
         words("/etc/nodecard/services/002-agent"),
         ["--name", "agent", "--mode", "global", "agent"]

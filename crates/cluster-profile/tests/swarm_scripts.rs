@@ -29,7 +29,7 @@ const SERVICES: &str = "swarm:
   wait: 0s
   images: [ARCHIVE]
   services:
-    - {name: agent, image: agent, mode: global}
+    - {name: agent, image: agent, mode: global, env: {FAKED_WORD: pass word}}
     - {name: my-web, image: web, replicas: 3, publish: [\"80:80\"]}
 ";
 
@@ -63,6 +63,11 @@ impl Nodes {
                 let name = path.rsplit('/').next().unwrap();
                 fs::write(at.join("etc/services").join(name), card.text(path)).unwrap();
             }
+            let environment = "/etc/nodecard/environments/001-agent";
+            if card.has(environment) {
+                fs::create_dir(at.join("etc/environments")).unwrap();
+                fs::write(at.join("etc/environments/001-agent"), card.text(environment)).unwrap();
+            }
             if card.has("/etc/nodecard/images") {
                 fs::write(at.join("etc/images"), card.text("/etc/nodecard/images")).unwrap();
             }
@@ -70,6 +75,10 @@ impl Nodes {
                 fs::remove_dir(at.join("etc/services")).unwrap();
             }
             fs::write(at.join("address"), node.address.to_string()).unwrap();
+            fs::write(at.join("authorized_keys"), card.text("/root/.ssh/authorized_keys")).unwrap();
+            let key = at.join("etc/swarm_key");
+            fs::write(&key, card.text("/etc/nodecard/swarm_key")).unwrap();
+            fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
             fs::write(at.join("docker/state"), "inactive\n").unwrap();
             names.push(node.name.clone());
         }
@@ -198,7 +207,8 @@ fn the_nodes_form_a_swarm_whoever_boots_first() {
         for node in &nodes.names {
             let at =
                 |words: &str| log.iter().position(|l| l.starts_with(&format!("{node} {words}")));
-            assert!(at("load") < at("join at").or(at("swarm init")), "{log:?}");
+            let (load, entered) = (at("load"), at("join at").or(at("swarm init")));
+            assert!(load.is_some() && load < entered, "{log:?}");
         }
         let init = log.iter().find(|line| line.contains("swarm init")).unwrap();
         assert_eq!(
@@ -209,10 +219,12 @@ fn the_nodes_form_a_swarm_whoever_boots_first() {
         assert_eq!(
             create,
             [
-                "xu4-master service create --detach --no-resolve-image --name agent --mode global agent",
+                "xu4-master service create --detach --no-resolve-image --name agent --mode global --env-file ENV agent",
                 "xu4-master service create --detach --name my-web --replicas 3 --publish 80:80/tcp web",
             ]
         );
+        // Values reach docker by a file, not by words that every user can list.
+        assert_eq!(nodes.text("environment"), "FAKED_WORD=pass word\n");
         let status = nodes.status("xu4-master");
         let lines: Vec<_> = status.lines().take(4).collect();
         assert_eq!(
@@ -303,7 +315,7 @@ fn a_manager_that_never_comes_is_waited_for_with_longer_pauses() {
     power_off(&mut worker);
     assert_eq!(slept()[..6], ["5", "10", "20", "40", "60", "60"]);
     let status = nodes.status("xu4-node1");
-    let words = "state=waiting\nmessage=no manager has a swarm yet: xu4-master (192.168.1.80): \
+    let words = "state=waiting\nmessage=no manager lets this node in yet: xu4-master (192.168.1.80): \
                  ssh: connect to host 192.168.1.80 port 22: No route to host\n";
     assert!(status.starts_with(words), "{status}");
 }
@@ -336,16 +348,63 @@ fn a_clock_that_is_behind_is_set_by_the_managers() {
     assert_eq!(nodes.count("xu4-node2 date"), 0);
 }
 
+/// Docker goes on looking for the managers of its swarm, so it is not always active then.
 #[test]
 fn a_node_of_another_swarm_stays_there_and_says_so() {
+    for state in ["active", "pending", "error"] {
+        let nodes = cluster(SHELLS[0]);
+        assert!(nodes.run("xu4-master", None));
+        nodes.put("xu4-node1/docker/state", &format!("{state}\n"));
+        nodes.put("xu4-node1/docker/stuck", "");
+        nodes.put("xu4-node1/docker/swarm/certificates/swarm-root-ca.crt", "another\n");
+        assert!(nodes.run("xu4-node1", None));
+        let status = nodes.status("xu4-node1");
+        let words = "state=foreign\nmessage=this node is in another swarm than xu4-master; to \
+                     move it: docker swarm leave, then rm -f ";
+        assert!(status.starts_with(words), "{status}");
+        assert_eq!((nodes.count("xu4-node1 join"), nodes.count("swarm leave")), (0, 0));
+    }
+}
+
+/// One manager in another swarm than the rest does not make the rest strangers.
+#[test]
+fn one_stray_manager_is_the_stranger() {
+    let nodes = managers();
+    nodes.put("xu4-node1/up", "");
+    nodes.put("xu4-node2/up", "");
+    for node in ["xu4-master", "xu4-node2"] {
+        assert!(nodes.run(node, None));
+    }
+    nodes.put("xu4-node1/docker/state", "active\n");
+    nodes.put("xu4-node1/docker/role", "manager\n");
+    nodes.put("xu4-node1/docker/swarm/certificates/swarm-root-ca.crt", "another\n");
+    for node in &nodes.names {
+        assert!(nodes.run(node, None));
+    }
+    let states = nodes.names.iter().map(|node| nodes.state(node)).collect::<Vec<_>>();
+    assert_eq!(states, ["ready", "foreign", "ready"]);
+    assert!(nodes.status("xu4-node1").contains("swarm leave --force, then"));
+}
+
+/// A join that the manager's end cut off leaves docker in an error that it does not get out of.
+#[test]
+fn docker_is_started_anew_where_nothing_is_lost() {
     let nodes = cluster(SHELLS[0]);
     assert!(nodes.run("xu4-master", None));
-    nodes.put("xu4-node1/docker/state", "active\n");
-    nodes.put("xu4-node1/docker/swarm/certificates/swarm-root-ca.crt", "another\n");
+    nodes.put("xu4-node1/docker/state", "error\n");
+    nodes.put("xu4-node1/docker/error", "rpc error: Unavailable\n");
     assert!(nodes.run("xu4-node1", None));
-    let status = nodes.status("xu4-node1");
-    assert!(status.starts_with("state=foreign\nmessage=this node is in another swarm than the manager 192.168.1.80; to move it: docker swarm leave"), "{status}");
-    assert_eq!((nodes.count("xu4-node1 join"), nodes.count("leave")), (0, 0));
+    assert_eq!(nodes.state("xu4-node1"), "ready");
+    assert_eq!(nodes.count("xu4-node1 systemctl restart docker"), 1);
+
+    // A certificate that is of the future for a clock that stood still.
+    nodes.put("xu4-node1/docker/state", "error\n");
+    nodes.put("xu4-node1/docker/error", "certificate is not yet valid\n");
+    nodes.put("xu4-node1/behind", "172800");
+    assert!(nodes.run("xu4-node1", None));
+    assert_eq!(nodes.state("xu4-node1"), "ready");
+    assert_eq!(nodes.count("xu4-node1 systemctl restart docker"), 2);
+    assert_eq!(nodes.count("xu4-node1 join at"), 1);
 }
 
 #[test]
@@ -390,17 +449,18 @@ fn what_cannot_be_done_is_told_and_tried_again() {
 fn an_engine_that_cannot_is_waited_for() {
     for (state, words) in [
         ("locked", "message=the swarm is locked; on this node: docker swarm unlock"),
-        ("error", "message=docker says: certificate expired"),
+        ("error", "message=docker says: certificate expired; if it stays so: systemctl restart"),
         ("", "state=waiting\nmessage=docker does not answer"),
     ] {
         let nodes = cluster(SHELLS[0]);
         nodes.put("xu4-node1/docker/state", state);
         nodes.put("xu4-node1/docker/error", "certificate\nexpired\n");
+        nodes.put("xu4-node1/docker/swarm/certificates/swarm-node.crt", "xu4-node1\n");
         let mut child = nodes.boot("xu4-node1", None);
         nodes.waits_for("xu4-node1", words);
         nodes.put("xu4-node1/docker/state", "active\n");
         assert_eq!(finish(&mut child, state), Some(0));
-        assert_eq!(nodes.count("xu4-node1 swarm"), 0);
+        assert_eq!(nodes.count("xu4-node1 "), 1, "the image: {:?}", nodes.log());
     }
 }
 
@@ -434,6 +494,60 @@ fn the_first_manager_does_not_look_for_ever() {
     nodes.put("xu4-master/etc/swarm.conf", &conf);
     assert!(nodes.run("xu4-master", None));
     assert_eq!(nodes.count("swarm init"), 1);
+}
+
+/// That a swarm cannot let anybody in now does not mean that there is none.
+#[test]
+fn a_swarm_without_a_leader_is_waited_for() {
+    for trouble in ["docker/no-leader", "docker/state"] {
+        let nodes = managers();
+        for node in ["xu4-node1", "xu4-node2"] {
+            nodes.put(&format!("{node}/up"), "");
+            nodes.put(&format!("{node}/docker/state"), "active\n");
+            nodes.put(&format!("{node}/docker/role"), "manager\n");
+            nodes.put(&format!("{node}/docker/swarm/certificates/swarm-root-ca.crt"), "old\n");
+            nodes.put(&format!("{node}/{trouble}"), "pending\n");
+        }
+        let conf = nodes.text("xu4-master/etc/swarm.conf").replace("PATIENCE=120", "PATIENCE=0");
+        nodes.put("xu4-master/etc/swarm.conf", &conf);
+        let mut master = nodes.boot("xu4-master", None);
+        nodes.waits_for("xu4-master", "message=the cluster has a swarm, which cannot let this");
+        for node in ["xu4-node1", "xu4-node2"] {
+            fs::remove_file(nodes.path(&format!("{node}/docker/no-leader"))).ok();
+            nodes.put(&format!("{node}/docker/state"), "active\n");
+        }
+        assert_eq!(finish(&mut master, "xu4-master"), Some(0));
+        assert_eq!((nodes.count("swarm init"), nodes.count("xu4-master join at")), (0, 1));
+    }
+}
+
+/// A docker that is not up yet may be in a swarm.
+#[test]
+fn a_manager_whose_docker_is_not_up_counts_as_not_there() {
+    let nodes = managers();
+    for node in ["xu4-node1", "xu4-node2"] {
+        nodes.put(&format!("{node}/up"), "");
+        nodes.put(&format!("{node}/docker/state"), "");
+    }
+    let mut master = nodes.boot("xu4-master", None);
+    nodes.waits_for("xu4-master", "for the other managers: xu4-node1 (192.168.1.81): its docker");
+    power_off(&mut master);
+    assert_eq!(nodes.count("swarm init"), 0);
+}
+
+/// The role that somebody gave a node later is the one that is told.
+#[test]
+fn a_worker_that_was_promoted_says_so() {
+    let nodes = cluster(SHELLS[0]);
+    for node in &nodes.names {
+        assert!(nodes.run(node, None));
+    }
+    nodes.put("xu4-node1/docker/role", "manager\n");
+    assert!(nodes.run("xu4-node1", None));
+    assert!(nodes.status("xu4-node1").contains("in the swarm as a manager"));
+    // Now it can be asked too, but not by a worker's key for a manager's token.
+    let lines = nodes.text("xu4-node1/authorized_keys");
+    assert_eq!(lines.matches("swarm-token worker\"").count(), 1);
 }
 
 /// Three managers; the one that made the swarm gets a new card, and finds the others.

@@ -114,7 +114,7 @@ fn shown(path: &str, old: &[u8], new: &[u8]) -> Option<String> {
     let is_text = |text: &str| !text.contains('\0');
     let private = path.starts_with("/etc/ssh/ssh_host_") && !path.ends_with(".pub")
         // The environment of a service may hold passwords.
-        || path.starts_with("/etc/nodecard/services/");
+        || path.starts_with("/etc/nodecard/environments/");
     if private || secret(old) || secret(new) || !is_text(old) || !is_text(new) {
         return None;
     }

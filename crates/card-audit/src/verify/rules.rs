@@ -91,7 +91,9 @@ pub(super) fn of_written(cluster: &Cluster, node: &Node, path: &str, contents: &
         return match path.rsplit('/').next() {
             Some("swarm_key") => rule("swarm", Error, By::Secret),
             Some("swarm.conf") => rule("swarm", Error, By::Settings),
-            _ if path.contains("/services/") => rule("swarm", Warning, By::Hidden),
+            _ if path.contains("/services/") || path.contains("/environments/") => {
+                rule("swarm", Warning, By::Hidden)
+            }
             _ => rule("swarm", Warning, By::Exact),
         };
     }

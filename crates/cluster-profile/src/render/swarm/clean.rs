@@ -9,7 +9,7 @@ pub(super) fn remove(to: &mut Context<'_>) -> Result<(), RenderError> {
         to.note("the image was a swarm's node; `swarm` is not in the profile, so it is no more");
     }
     to.remove_if_there(UNIT_LINK)?;
-    for path in ["swarm.conf", "swarm_key", "images", "services"] {
+    for path in ["swarm.conf", "swarm_key", "images", "services", "environments"] {
         to.remove_if_there(&format!("{CONFIG}/{path}"))?;
     }
     to.remove_if_there(PROGRAMS)?;

@@ -13,7 +13,7 @@ mod service;
 use super::{RenderError, context::Context};
 use crate::{
     Attributes, Change, Node, Role,
-    swarm::{ImageArchive, Swarm, full_name},
+    swarm::{ImageArchive, Service, Swarm, full_name},
 };
 
 pub(super) use self::keys::{admitted, barred};
@@ -116,21 +116,38 @@ pub(super) fn node(to: &mut Context<'_>, node: &Node) -> Result<(), RenderError>
     let key = keys::of(to, node.role)?;
     to.write(format!("{CONFIG}/swarm_key"), key.private(), root(0o600));
 
-    let directory = format!("{CONFIG}/services");
-    if node.name != founder || swarm.services.is_empty() {
-        to.remove_if_there(&directory)?;
-        return Ok(());
+    match node.name == founder {
+        true => services(to, swarm, &swarm.services),
+        false => services(to, swarm, &[]),
     }
-    let names: Vec<String> = (1..)
-        .zip(&swarm.services)
-        .map(|(at, service)| format!("{at:03}-{}", service.name))
-        .collect();
-    clean::others(to, &directory, &names)?;
-    to.edit(directory.clone(), Change::Directory { attributes: root(0o700) });
-    for (name, service) in names.iter().zip(&swarm.services) {
-        let text = service::arguments(service, is_loaded(swarm, &service.image));
+}
+
+/// A file of arguments for each service, and one of its containers' environment.
+fn services(to: &mut Context<'_>, swarm: &Swarm, services: &[Service]) -> Result<(), RenderError> {
+    let mut files: [Vec<(String, String)>; 2] = Default::default();
+    for (at, service) in (1..).zip(services) {
+        let name = format!("{at:03}-{}", service.name);
+        let arguments = service::arguments(service, &name, is_loaded(swarm, &service.image));
+        let [all, environments] = &mut files;
+        if !service.env.is_empty() {
+            environments.push((name.clone(), service::environment(service)));
+        }
+        all.push((name, arguments));
+    }
+    for (directory, files) in ["services", "environments"].into_iter().zip(files) {
+        let directory = format!("{CONFIG}/{directory}");
+        if files.is_empty() {
+            to.remove_if_there(&directory)?;
+            continue;
+        }
+        let names: Vec<String> = files.iter().map(|(name, _)| name.clone()).collect();
+        clean::others(to, &directory, &names)?;
         // An environment may hold passwords.
-        to.write(format!("{directory}/{name}"), text, root(0o600));
+        let attributes = Attributes::exactly(0o700, 0, 0);
+        to.edit(directory.clone(), Change::Directory { attributes });
+        for (name, text) in files {
+            to.write(format!("{directory}/{name}"), text, Attributes::exactly(0o600, 0, 0));
+        }
     }
     Ok(())
 }

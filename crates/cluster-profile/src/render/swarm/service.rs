@@ -3,8 +3,8 @@
 use crate::swarm::{Mount, Publish, Service, ServiceMode};
 
 /// A file for the card's shell to read: it sets the arguments, and `loaded` if the image
-/// came with the card.
-pub(super) fn arguments(service: &Service, loaded: bool) -> String {
+/// came with the card. `file` is the name of the file, and of that of [`environment`].
+pub(super) fn arguments(service: &Service, file: &str, loaded: bool) -> String {
     let mut lines: Vec<String> = Vec::new();
     let mut option = |name: &str, value: &str| lines.push(format!("--{name} {}", quote(value)));
     option("name", &service.name);
@@ -15,7 +15,10 @@ pub(super) fn arguments(service: &Service, loaded: bool) -> String {
     service.publish.iter().for_each(|port| option("publish", &publish(port)));
     service.constraints.iter().for_each(|constraint| option("constraint", constraint));
     service.mounts.iter().for_each(|mount| option("mount", &self::mount(mount)));
-    service.env.iter().for_each(|(name, value)| option("env", &format!("{name}={value}")));
+    if !service.env.is_empty() {
+        // Of its own, so that no list of processes has the values.
+        lines.push(format!("--env-file \"$CONFIG/environments/{file}\""));
+    }
     let words = [&service.image].into_iter().chain(&service.command);
     lines.push(words.map(|word| quote(word)).collect::<Vec<_>>().join(" "));
     format!(
@@ -25,6 +28,11 @@ pub(super) fn arguments(service: &Service, loaded: bool) -> String {
         if loaded { "yes" } else { "''" },
         lines.join(" \\\n\t")
     )
+}
+
+/// The variables of a service's containers, as `--env-file` reads them: no quoting.
+pub(super) fn environment(service: &Service) -> String {
+    service.env.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
 }
 
 /// The short form, which old engines know too, where it says all.
