@@ -45,7 +45,9 @@ pub(super) fn compare(
         }
         Comparison::Word => return word(subject, path, rule, actual, expected),
         Comparison::Resolver => return resolver(subject, path, rule, actual),
-        Comparison::AuthorizedKeys => return authorized_keys(subject, path, rule, actual),
+        Comparison::AuthorizedKeys => {
+            return authorized_keys(subject, path, rule, actual, expected);
+        }
         Comparison::Exact => by_line(actual, expected),
         Comparison::Hosts => {
             let keep = |atom: &Atom| !may_be_in_hosts(subject, atom);
@@ -251,37 +253,43 @@ fn resolver(subject: &Subject<'_>, path: &str, rule: Rule, actual: &str) -> Vec<
     })]
 }
 
-fn authorized_keys(subject: &Subject<'_>, path: &str, rule: Rule, actual: &str) -> Vec<Finding> {
-    let cluster = subject.keys.cluster().public();
-    let yours = subject.cluster.ssh.authorized_keys.iter().map(String::as_str);
+/// Rendering keeps the card's own lines, so those that it would add are the ones that are
+/// missing.
+fn authorized_keys(
+    subject: &Subject<'_>,
+    path: &str,
+    rule: Rule,
+    actual: &str,
+    expected: &str,
+) -> Vec<Finding> {
+    let cluster = key_of(subject.keys.cluster().public());
+    let there: BTreeSet<&str> = actual.lines().map(str::trim).collect();
     let mut findings = Vec::new();
-    for wanted in std::iter::once(cluster).chain(yours) {
+    for wanted in expected.lines().map(str::trim).filter(|line| !there.contains(line)) {
         let Some(key) = key_of(wanted) else { continue };
         let has = |line: &&str| {
             !line.trim_start().starts_with('#') && line.split_whitespace().any(|word| word == key)
         };
         let lines: Vec<(usize, &str)> =
             actual.lines().enumerate().filter(|(_, line)| has(line)).collect();
-        let whose = match wanted == cluster {
+        let whose = match Some(key) == cluster {
             true => "the cluster's key",
             false => "a key of the profile's `authorized_keys`",
         };
         // What comes before the algorithm are options, such as a forced command.
-        let plain = |(_, line): &&(usize, &str)| {
-            line.split_whitespace().nth(1) == Some(key) || line.trim() == wanted.trim()
-        };
+        let plain = |(_, line): &&(usize, &str)| line.split_whitespace().nth(1) == Some(key);
         match (lines.first(), lines.iter().find(plain)) {
             (_, Some(_)) => {}
             (None, None) => {
                 let what = format!("{whose} is not let in");
                 let finding = Finding::new(rule.severity, rule.code, what, subject.add_line());
-                findings.push(finding.at(path).expected(printable(wanted.trim())));
+                findings.push(finding.at(path).expected(printable(wanted)));
             }
             (Some((index, line)), None) => {
                 let what = format!("{whose} is let in with options only");
                 let finding = Finding::warning(rule.code, what, subject.correct()).at(path);
                 let finding = finding.line(Some(index + 1)).found(printable(line));
-                findings.push(finding.expected(printable(wanted.trim())));
+                findings.push(finding.expected(printable(wanted)));
             }
         }
     }
