@@ -22,6 +22,8 @@ pub struct Cluster {
     pub nodes: Vec<Node>,
     /// Who may log in by key.
     pub ssh: Ssh,
+    /// What becomes of single users of the image, in the profile's order.
+    pub users: Vec<Account>,
     /// Further lines of /etc/hosts: name and address, in the profile's order.
     pub hosts: Vec<(String, Ipv4Addr)>,
     /// Further files for every node.
@@ -100,6 +102,51 @@ pub struct Ssh {
     pub authorized_keys: Vec<String>,
 }
 
+/// What becomes of one user of the image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The login name.
+    pub name: String,
+    /// The password; the image's own stays where this is `None`.
+    pub password: Option<Password>,
+    /// Lines of authorized_keys for whoever may come in from outside as this user.
+    pub authorized_keys: Vec<String>,
+}
+
+/// What becomes of a password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Password {
+    /// It is the one that hashes to this.
+    Hash(PasswordHash),
+    /// There is none, and none lets the user in.
+    Locked,
+}
+
+impl Cluster {
+    /// Users who are to log in by key, those of `ssh.users` first.
+    pub fn key_users(&self) -> Vec<&str> {
+        let mut users: Vec<&str> = self.ssh.users.iter().map(String::as_str).collect();
+        let others = self.users.iter().filter(|account| !account.authorized_keys.is_empty());
+        for account in others {
+            if !users.contains(&account.name.as_str()) {
+                users.push(&account.name);
+            }
+        }
+        users
+    }
+
+    /// Lines of authorized_keys for whoever may come in from outside as a user.
+    pub fn authorized_keys(&self, user: &str) -> Vec<&str> {
+        let of_all = match self.ssh.users.iter().any(|name| name == user) {
+            true => self.ssh.authorized_keys.as_slice(),
+            false => &[],
+        };
+        let own = self.users.iter().filter(|account| account.name == user);
+        let own = own.flat_map(|account| &account.authorized_keys);
+        of_all.iter().chain(own).map(String::as_str).collect()
+    }
+}
+
 /// A further file for a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExtraFile {
@@ -132,4 +179,4 @@ pub enum Id {
     Number(u32),
 }
 
-pub use crate::{size::CardSize, swarm::Swarm};
+pub use crate::{passwords::PasswordHash, size::CardSize, swarm::Swarm};

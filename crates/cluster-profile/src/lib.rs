@@ -9,6 +9,7 @@ mod cluster;
 mod edit;
 mod load;
 mod names;
+mod passwords;
 mod problem;
 mod render;
 mod size;
@@ -16,8 +17,11 @@ mod swarm;
 mod system;
 mod yaml;
 
-pub use cluster::{Base, CardSize, Cluster, ExtraFile, Id, Network, Node, Owner, Role, Ssh};
+pub use cluster::{
+    Account, Base, CardSize, Cluster, ExtraFile, Id, Network, Node, Owner, Password, Role, Ssh,
+};
 pub use edit::{Attributes, Change, FileEdit};
+pub use passwords::{HashError, PasswordHash};
 pub use problem::{Place, Problem, ProfileError};
 pub use render::{
     Note, RenderError, Rendered, SWARM_STATUS, made_anew, render_node, render_shared,

@@ -92,6 +92,11 @@ impl<'a> Fields<'a> {
         Some((key.place, (!matches!(value.kind, Kind::Null)).then_some(value)))
     }
 
+    /// Whether no key has a value.
+    pub fn is_empty(&self) -> bool {
+        self.entries.iter().all(|(_, value)| matches!(value.kind, Kind::Null))
+    }
+
     /// Takes a key that has to be there.
     pub fn require(&mut self, name: &'static str, example: &str) -> Option<Value> {
         let value = self.take(name);

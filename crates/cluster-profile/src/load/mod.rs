@@ -5,8 +5,10 @@ mod files;
 mod inputs;
 mod network;
 mod nodes;
+mod secrets;
 mod ssh;
 mod swarm;
+mod users;
 
 use std::path::Path;
 
@@ -56,15 +58,16 @@ impl Cluster {
     /// # Errors
     /// [`ProfileError`] with everything that is wrong.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ProfileError> {
-        let error =
-            |problems| ProfileError { path: path.to_owned(), text: text.to_owned(), problems };
-        let value = yaml::parse(text).map_err(|problem| error(vec![*problem]))?;
+        let error = |text, problems| ProfileError { path: path.to_owned(), text, problems };
+        let value = yaml::parse(text)
+            .map_err(|problem| error(secrets::of_lines(text).hidden_in(text), vec![*problem]))?;
+        let secrets = secrets::of(text, &value);
         let problems = Problems::default();
         let cluster = interpret(value, path, &problems);
         let problems = problems.into_sorted();
         match cluster {
             Some(cluster) if problems.is_empty() => Ok(cluster),
-            _ => Err(error(problems)),
+            _ => Err(error(secrets.hidden_in(text), problems)),
         }
     }
 }
@@ -84,6 +87,7 @@ fn interpret(value: Value, path: &Path, problems: &Problems) -> Option<Cluster> 
     let root = root(&mut fields);
     let nodes = nodes::read(&mut fields, network.as_ref(), &inputs);
     let ssh = ssh::read(&mut fields, &inputs);
+    let users = users::read(&mut fields, &inputs);
     let hosts = nodes::read_hosts(&mut fields, &nodes);
     let files = files::read(&mut fields, &inputs);
     let keys = fields.scalar("keys").map_or_else(
@@ -101,6 +105,7 @@ fn interpret(value: Value, path: &Path, problems: &Problems) -> Option<Cluster> 
         root,
         nodes: nodes.into_iter().map(|node| node.node).collect(),
         ssh,
+        users,
         hosts,
         files,
         swarm,

@@ -6,7 +6,7 @@ use super::{
     fields::{At, Fields, Problems},
     inputs::Inputs,
 };
-use crate::cluster::Ssh;
+use crate::{cluster::Ssh, problem::Place};
 
 /// Room for hundreds of keys.
 const LARGEST_KEY_FILE: u64 = 64 * 1024;
@@ -26,20 +26,31 @@ pub(super) fn read(fields: &mut Fields<'_>, inputs: &Inputs) -> Ssh {
             ssh.users.push(user.value);
         }
     }
-    let keys = fields.scalars("authorized_keys");
-    if let (Some(key), true) = (keys.first(), ssh.users.is_empty()) {
+    let (keys, first) = authorized_keys(&mut fields, inputs);
+    if let (Some(place), true) = (first, ssh.users.is_empty()) {
         let help = "name who takes these keys, such as `users: [root]`";
-        problems.add(&key.place, "there are authorized keys but no `users`", help);
+        problems.add(&place, "there are authorized keys but no `users`", help);
     }
-    for key in keys {
-        for line in key_lines(&key, inputs, problems) {
-            if !ssh.authorized_keys.contains(&line) {
-                ssh.authorized_keys.push(line);
+    ssh.authorized_keys = keys;
+    fields.finish();
+    ssh
+}
+
+/// The lines that `authorized_keys` stands for, and where its first entry is.
+pub(super) fn authorized_keys(
+    fields: &mut Fields<'_>,
+    inputs: &Inputs,
+) -> (Vec<String>, Option<Place>) {
+    let keys = fields.scalars("authorized_keys");
+    let mut lines = Vec::new();
+    for key in &keys {
+        for line in key_lines(key, inputs, fields.problems) {
+            if !lines.contains(&line) {
+                lines.push(line);
             }
         }
     }
-    fields.finish();
-    ssh
+    (lines, keys.into_iter().next().map(|key| key.place))
 }
 
 /// What useradd(8) takes, a little wider.
