@@ -62,6 +62,10 @@ impl PasswordHash {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    pub(crate) fn method(&self) -> Option<Method> {
+        Method::of(&self.0)
+    }
 }
 
 impl fmt::Debug for PasswordHash {

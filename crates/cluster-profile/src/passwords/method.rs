@@ -39,6 +39,12 @@ impl Method {
         }
     }
 
+    /// Whether the libcrypt that was part of glibc, until Debian 10 and Ubuntu 18.04,
+    /// knows it.
+    pub fn is_of_glibc(self) -> bool {
+        matches!(self, Method::Sha256 | Method::Sha512)
+    }
+
     /// What a hash of this method begins with, for messages.
     pub fn prefix(self) -> &'static str {
         match self {

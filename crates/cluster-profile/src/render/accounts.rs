@@ -1,11 +1,14 @@
 //! The image's users and groups: /etc/passwd and /etc/group.
 
 use super::{RenderError, context::Context, text};
+use crate::Account;
 
 /// A line of /etc/passwd.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct User {
     pub name: String,
+    /// The second field, `x` where /etc/shadow has the password.
+    pub password: String,
     pub uid: u32,
     pub gid: u32,
     pub home: String,
@@ -29,20 +32,42 @@ impl User {
 pub(super) fn users(from: &Context<'_>) -> Result<Vec<User>, RenderError> {
     const PASSWD: &str = "/etc/passwd";
     let text = from.read(PASSWD)?.ok_or(RenderError::NoLinux { path: PASSWD })?;
-    Ok(text.lines().filter_map(user).collect())
+    Ok(parse(&text))
+}
+
+/// The users of an /etc/passwd.
+pub(super) fn parse(passwd: &str) -> Vec<User> {
+    passwd.lines().filter_map(user).collect()
 }
 
 fn user(line: &str) -> Option<User> {
     let mut fields = line.trim_end_matches('\r').split(':');
     let name = fields.next().filter(|name| !name.is_empty() && !name.starts_with('#'))?;
-    let _password = fields.next()?;
+    let password = fields.next()?.to_owned();
     let uid = fields.next()?.parse().ok()?;
     let gid = fields.next()?.parse().ok()?;
     let _comment = fields.next()?;
     // A path is UTF-8 here or nobody's; what is read was taken byte by byte.
     let home = String::from_utf8(text::encode(fields.next()?)).unwrap_or_default();
     let shell = fields.next().unwrap_or_default().to_owned();
-    Some(User { name: name.to_owned(), uid, gid, home, shell })
+    Some(User { name: name.to_owned(), password, uid, gid, home, shell })
+}
+
+/// The user whom the profile names below `key`.
+pub(super) fn find<'a>(
+    users: &'a [User],
+    name: &str,
+    key: &'static str,
+) -> Result<&'a User, RenderError> {
+    users.iter().find(|user| user.name == name).ok_or_else(|| {
+        let logins: Vec<&str> =
+            users.iter().filter(|user| user.can_log_in()).map(|user| user.name.as_str()).collect();
+        RenderError::UnknownUser {
+            key,
+            user: name.to_owned(),
+            known: text::printable(&logins.join(", ")),
+        }
+    })
 }
 
 /// The groups' names and numbers.
@@ -57,8 +82,12 @@ pub(super) fn groups(from: &Context<'_>) -> Result<Vec<(String, u32)>, RenderErr
 }
 
 /// Whether a user has to choose a new password before anything else, by key too
-/// (the third field of /etc/shadow is 0).
+/// (the third field of /etc/shadow is 0). With a password of the profile that is lifted.
 pub(super) fn password_expired(from: &Context<'_>, user: &str) -> Result<bool, RenderError> {
+    let set = |account: &Account| account.name == user && account.password.is_some();
+    if from.cluster.users.iter().any(set) {
+        return Ok(false);
+    }
     let text = from.read("/etc/shadow")?.unwrap_or_default();
     Ok(text.lines().any(|line| {
         let mut fields = line.split(':');

@@ -27,12 +27,16 @@ pub(super) fn check(to: &mut Context<'_>, files: &[ExtraFile]) -> Result<(), Ren
 /// Places where a file does something else than the profile's author may think.
 fn note_surprises(to: &mut Context<'_>, file: &ExtraFile) -> Result<(), RenderError> {
     let path = &file.path;
-    let listed = |user: &accounts::User| to.cluster.ssh.users.contains(&user.name);
+    let with_keys = to.cluster.key_users();
+    let listed = |user: &accounts::User| with_keys.contains(&user.name.as_str());
     for user in accounts::users(to)?.iter().filter(|user| listed(user)) {
         let ssh = format!("{}/.ssh/", user.home.trim_end_matches('/'));
         if path.starts_with(&ssh) {
             to.note(format!("`files` writes {path}, in place of what nodecard wrote there"));
         }
+    }
+    if path == "/etc/shadow" && to.cluster.users.iter().any(|user| user.password.is_some()) {
+        to.note("`files` writes /etc/shadow, in place of the passwords that `users` sets there");
     }
     let fstab = to.read("/etc/fstab")?.unwrap_or_default();
     let points = fstab

@@ -9,6 +9,7 @@ mod first_boot;
 mod hosts;
 mod identity;
 mod network;
+mod passwords;
 mod ssh;
 mod swarm;
 mod text;
@@ -71,12 +72,14 @@ pub enum RenderError {
         /// The missing file.
         path: &'static str,
     },
-    /// The image does not know a user whom `ssh.users` names.
+    /// The image does not know a user whom the profile names.
     #[error(
-        "`ssh.users` names {user}, whom the image's /etc/passwd does not know; users that can log \
+        "`{key}` names {user}, whom the image's /etc/passwd does not know; users that can log \
          in there: {known}"
     )]
     UnknownUser {
+        /// The profile's key: `ssh.users`, `users` or `swarm`.
+        key: &'static str,
         /// The name in the profile.
         user: String,
         /// Those who can log in, with commas between.
@@ -85,13 +88,24 @@ pub enum RenderError {
     /// A user's home is no place for keys.
     #[error(
         "{user} has no home directory in the image (/etc/passwd says {home:?}); take {user} out of \
-         `ssh.users`, or give the image's user a home"
+         `{key}`, or give the image's user a home"
     )]
     NoHome {
+        /// The profile's key: `ssh.users`, `users` or `swarm`.
+        key: &'static str,
         /// The user.
         user: String,
         /// What /etc/passwd says.
         home: String,
+    },
+    /// A user's password is not where the profile's would go.
+    #[error(
+        "the password of {user} is not in the image's /etc/shadow: its field in /etc/passwd is not \
+         `x`; run pwconv in the base image"
+    )]
+    NotShadowed {
+        /// The user.
+        user: String,
     },
     /// The owner of a further file is not known in the image.
     #[error(
@@ -161,6 +175,7 @@ pub fn render_shared(
     hosts::note_dropped(&mut to)?;
     network::shared(&mut to)?;
     ssh::shared(&mut to)?;
+    passwords::write(&mut to)?;
     swarm::shared(&mut to)?;
     clock::stamp(&mut to)?;
     extra_files::check(&mut to, &cluster.files)?;

@@ -90,6 +90,7 @@ fn debian() -> Memory {
         .file("/etc/group", "root:x:0:\nadm:x:4:odroid\nodroid:x:1001:\n")
         .file("/usr/sbin/sshd", "")
         .file("/etc/shadow", "root:$6$x:17000:0:99999:7:::\nodroid:$6$x:17000:0:99999:7:::\n")
+        .with_mode("/etc/shadow", 0o640)
         .file("/etc/hostname", "xu4-master\n")
         .file("/etc/machine-id", "5a3bc1d2e4f60718293a4b5c6d7e8f90\n")
         .dir("/root")

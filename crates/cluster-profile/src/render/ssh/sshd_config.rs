@@ -12,7 +12,7 @@ const DIRECTORY: &str = "/etc/ssh/sshd_config.d";
 
 /// Comments out host keys that are gone, and notes settings that keep keys out.
 pub(super) fn adapt(to: &mut Context<'_>) -> Result<(), RenderError> {
-    let wanted = !to.cluster.ssh.users.is_empty() || to.cluster.swarm.is_some();
+    let wanted = !to.cluster.key_users().is_empty() || to.cluster.swarm.is_some();
     if wanted && !to.exists("/usr/sbin/sshd")? {
         to.hindrance("the image has no sshd (/usr/sbin/sshd), so nobody can log in by key");
     }
@@ -65,17 +65,17 @@ fn adapt_host_keys(old: &str) -> String {
 }
 
 fn note_hindrances(to: &mut Context<'_>, path: &str, text: &str) {
-    let mut users = to.cluster.ssh.users.clone();
-    let root = users.iter().any(|user| user == "root");
+    let mut users = to.cluster.key_users();
+    let root = users.contains(&"root");
     // The nodes of a swarm ask each other for tokens as root.
     let commands = to.cluster.swarm.is_some();
     if commands && !root {
-        users.push("root".to_owned());
+        users.push("root");
     }
     if users.is_empty() {
         return;
     }
-    let named = |value: &str, user: &String| {
+    let named = |value: &str, user: &&str| {
         let name = |word: &str| word.split('@').next().unwrap_or_default().to_owned();
         value.split_ascii_whitespace().any(|word| glob(&name(word), user))
     };

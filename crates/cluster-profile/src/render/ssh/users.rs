@@ -1,4 +1,4 @@
-//! Users who may go from any node to any other.
+//! Users whom keys let in, and those of them who may go from any node to any other.
 
 use super::{admission, known_hosts, pairs};
 use crate::{
@@ -8,34 +8,34 @@ use crate::{
         accounts::{self, User},
         context::Context,
         swarm,
-        text::{lines, printable},
+        text::lines,
     },
 };
 
 const GLOBAL_CONFIG: &str = "/etc/ssh/ssh_config";
 const GLOBAL_DIRECTORY: &str = "/etc/ssh/ssh_config.d";
+const ROOT: &str = "root";
 
-/// Gives each user of the profile the cluster's key pair, and lets it in.
+/// Lets the profile's keys in, and gives those of `ssh.users` the cluster's pair.
 ///
 /// Pairs that the image ships are public knowledge: those of these users go, and
 /// so do the lines that let them, or another user's, in.
 pub(super) fn write(to: &mut Context<'_>) -> Result<(), RenderError> {
-    let all = accounts::users(to)?;
+    let cluster = to.cluster;
     let for_root = swarm::admitted(to)?;
-    let root_is_listed = to.cluster.ssh.users.iter().any(|user| user == "root");
-    if !for_root.is_empty() && !root_is_listed {
-        let root = one(&all, "root")?;
-        let barred = swarm::barred(to)?;
-        admission::admit(to, root, for_root.iter().map(String::as_str), &barred)?;
+    let mut users = cluster.key_users();
+    if !for_root.is_empty() && !users.contains(&ROOT) {
+        users.push(ROOT);
     }
-    if to.cluster.ssh.users.is_empty() {
+    if users.is_empty() {
         return Ok(());
     }
+    let all = accounts::users(to)?;
     let logins: Vec<User> = all.iter().filter(|user| user.can_log_in()).cloned().collect();
     let mut barred = swarm::barred(to)?;
     for user in logins.iter().filter(|user| user.has_home()) {
         let pairs = pairs::shipped(to, user)?;
-        if !pairs.is_empty() && !to.cluster.ssh.users.contains(&user.name) {
+        if !pairs.is_empty() && !cluster.ssh.users.contains(&user.name) {
             to.note(format!(
                 "the image ships {}, a key that everyone with the image has; it was left, since \
                  `ssh.users` does not name {}",
@@ -46,15 +46,29 @@ pub(super) fn write(to: &mut Context<'_>) -> Result<(), RenderError> {
         barred.extend(pairs.into_iter().filter_map(|pair| pair.key));
     }
     let (mut homes, mut gone) = (Vec::new(), Vec::new());
-    for name in &to.cluster.ssh.users {
-        let user = one(&all, name)?;
-        let (keys, cluster) = (to.keys, to.cluster);
-        let yours = cluster.ssh.authorized_keys.iter();
-        let tokens = for_root.iter().filter(|_| name == "root");
-        let lines = yours.chain(tokens).map(String::as_str);
-        admission::admit(to, user, [keys.cluster().public()].into_iter().chain(lines), &barred)?;
-        give_pair(to, user, &mut gone)?;
-        homes.push(user.home.as_str());
+    for name in users {
+        let from_nodes = cluster.ssh.users.iter().any(|user| user == name);
+        let own = cluster.users.iter().any(|account| account.name == name);
+        let key = match (from_nodes, own) {
+            (true, _) => "ssh.users",
+            (false, true) => "users",
+            (false, false) => "swarm",
+        };
+        let user = accounts::find(&all, name, key)?;
+        if !user.has_home() {
+            return Err(RenderError::NoHome { key, user: name.into(), home: user.home.clone() });
+        }
+        let pair = from_nodes.then(|| to.keys.cluster().public());
+        let tokens = for_root.iter().filter(|_| name == ROOT).map(String::as_str);
+        let wanted = pair.into_iter().chain(cluster.authorized_keys(name)).chain(tokens);
+        admission::admit(to, user, wanted, &barred)?;
+        if from_nodes {
+            give_pair(to, user, &mut gone)?;
+            homes.push(user.home.as_str());
+        }
+    }
+    if cluster.ssh.users.is_empty() {
+        return Ok(());
     }
     // What every user's ssh reads.
     let names = to.list(GLOBAL_DIRECTORY)?.into_iter().filter(|name| name.ends_with(".conf"));
@@ -75,21 +89,6 @@ pub(super) fn write(to: &mut Context<'_>) -> Result<(), RenderError> {
         }
     }
     Ok(())
-}
-
-/// A user whom the profile names, who has a place for keys.
-fn one<'a>(all: &'a [User], name: &str) -> Result<&'a User, RenderError> {
-    let Some(user) = all.iter().find(|user| user.name == name) else {
-        let logins = all.iter().filter(|user| user.can_log_in());
-        return Err(RenderError::UnknownUser {
-            user: name.to_owned(),
-            known: printable(&join(logins.map(|user| user.name.as_str()))),
-        });
-    };
-    match user.has_home() {
-        true => Ok(user),
-        false => Err(RenderError::NoHome { user: user.name.clone(), home: user.home.clone() }),
-    }
 }
 
 fn join<'a>(words: impl Iterator<Item = &'a str>) -> String {

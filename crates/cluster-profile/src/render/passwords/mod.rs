@@ -1,0 +1,87 @@
+//! Users' passwords, in /etc/shadow.
+
+mod libcrypt;
+mod shadow;
+
+use super::{RenderError, accounts, context::Context, text};
+use crate::{Attributes, Password};
+
+const SHADOW: &str = "/etc/shadow";
+/// What no hash is (crypt(5)). `!` would do as well for passwords, but where PAM is not
+/// used sshd takes it for an account that no key may open either.
+const LOCKED: &str = "*";
+/// The password field that sends readers of /etc/passwd to /etc/shadow.
+const SHADOWED: &str = "x";
+const DAY: u64 = 24 * 60 * 60;
+
+/// Sets the passwords that the profile has, and locks those whom it locks.
+pub(super) fn write(to: &mut Context<'_>) -> Result<(), RenderError> {
+    let cluster = to.cluster;
+    let users = accounts::users(to)?;
+    let mut wanted = Vec::new();
+    for account in &cluster.users {
+        let user = accounts::find(&users, &account.name, "users")?;
+        let Some(password) = &account.password else { continue };
+        if user.password != SHADOWED {
+            return Err(RenderError::NotShadowed { user: account.name.clone() });
+        }
+        wanted.push((account.name.as_str(), password));
+    }
+    if to.system.mode(SHADOW)?.is_some_and(|mode| mode & 0o004 != 0) {
+        to.note(
+            "every user can read /etc/shadow in the image, and so all password hashes: chmod 640 \
+             it in the base image",
+        );
+    }
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    note_unknown_methods(to, &wanted)?;
+    let old = to.read(SHADOW)?.ok_or(RenderError::NoLinux { path: SHADOW })?;
+    let new = set(&old, &wanted, &today(to));
+    if old != new {
+        to.write(SHADOW, text::encode(&new), Attributes::root(0o640));
+    }
+    Ok(())
+}
+
+fn set(old: &str, wanted: &[(&str, &Password)], today: &str) -> String {
+    wanted.iter().fold(old.to_owned(), |text, (user, password)| {
+        shadow::set(&text, user, field(password), today)
+    })
+}
+
+fn field(password: &Password) -> &str {
+    match password {
+        Password::Hash(hash) => hash.as_str(),
+        Password::Locked => LOCKED,
+    }
+}
+
+/// The day of the build, or that of the cluster's keys if it is later. Day 0 would ask for
+/// a new password at the first login; an empty field asks for nothing.
+fn today(from: &Context<'_>) -> String {
+    match from.now.max(from.keys.created()) / DAY {
+        0 => String::new(),
+        day => day.to_string(),
+    }
+}
+
+/// Notes hashes that the image's libcrypt cannot make: their users could not log in.
+fn note_unknown_methods(
+    to: &mut Context<'_>,
+    wanted: &[(&str, &Password)],
+) -> Result<(), RenderError> {
+    for (user, password) in wanted {
+        let Password::Hash(hash) = password else { continue };
+        let Some(method) = hash.method().filter(|method| !method.is_of_glibc()) else { continue };
+        if libcrypt::is_of_glibc(to)? {
+            to.note(format!(
+                "the image's libcrypt is glibc's, which knows no {} hashes: no password would let \
+                 {user} in; take one that `openssl passwd -6` makes",
+                method.prefix()
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! /etc/shadow (shadow(5)): fields with colons between, in each line name, password,
+//! and the day of its last change since 1970.
+
+use crate::render::text::{end_last_line, lines};
+
+/// Fewer fields make no line that the C library reads.
+const FEWEST_FIELDS: usize = 5;
+
+/// The fields of a user's line, if it is one.
+fn fields<'a>(line: &'a str, user: &str) -> Option<Vec<&'a str>> {
+    let fields: Vec<&str> = line.trim_end_matches('\n').split(':').collect();
+    (fields.len() > 1 && fields.first() == Some(&user)).then_some(fields)
+}
+
+/// The file with this password field in each line of a user, in a line of its own if
+/// there was none. Other lines, and other fields, survive byte for byte.
+///
+/// A new password was last changed on `today`, as passwd(1) notes it down. So was one
+/// that had to be changed at the first login (day 0): it is the owner's choice.
+pub(super) fn set(text: &str, user: &str, password: &str, today: &str) -> String {
+    let fresh = || format!("{user}:{password}:{today}:0:99999:7:::");
+    let mut out = String::with_capacity(text.len() + 128);
+    let mut found = false;
+    for line in lines(text) {
+        let Some(mut fields) = fields(line, user) else {
+            out.push_str(line);
+            continue;
+        };
+        found = true;
+        let end = if line.ends_with('\n') { "\n" } else { "" };
+        match fields.as_mut_slice() {
+            [_, old, day, rest @ ..] if rest.len() + 3 >= FEWEST_FIELDS => {
+                if *old != password || *day == "0" {
+                    (*old, *day) = (password, today);
+                }
+                out.push_str(&fields.join(":"));
+            }
+            _ => out.push_str(&fresh()),
+        }
+        out.push_str(end);
+    }
+    if !found {
+        end_last_line(&mut out);
+        out.push_str(&fresh());
+        out.push('\n');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_field_of_one_user_changes() {
+        let old = "root:$6$a:17000:0:99999:7:::\r\n#root:x\nodroid:old:0:0:99999:7:30:20000:\n\
+                   ro\u{f6}t::1:::::\n\nroot:!:1:2:3:4:5:6:7";
+        let new = set(old, "root", "*", "19000");
+        assert_eq!(
+            new,
+            "root:*:19000:0:99999:7:::\r\n#root:x\nodroid:old:0:0:99999:7:30:20000:\n\
+             ro\u{f6}t::1:::::\n\nroot:*:19000:2:3:4:5:6:7"
+        );
+        assert_eq!(set(&new, "root", "*", "20000"), new, "another day changes nothing");
+        let lifted = set(old, "odroid", "old", "19000");
+        assert!(lifted.contains("\nodroid:old:19000:0:99999:7:30:20000:\n"), "{lifted}");
+    }
+
+    #[test]
+    fn lines_that_are_none_become_whole() {
+        let fresh = "a:$6$x:19000:0:99999:7:::";
+        for old in ["", "a\n", "b:x:1:::::\n", "b:x:1:::::"] {
+            let new = set(old, "a", "$6$x", "19000");
+            assert_eq!(new.lines().last(), Some(fresh), "{old:?}");
+            assert!(new.ends_with('\n') && new.starts_with(old), "{old:?}: {new:?}");
+            assert_eq!(set(&new, "a", "$6$x", "19000"), new);
+        }
+        assert_eq!(set("a:\nb:x:1:::::\n", "a", "$6$x", "19000"), format!("{fresh}\nb:x:1:::::\n"));
+        assert_eq!(set("a:x:0", "a", "$6$x", "19000"), fresh);
+    }
+}
