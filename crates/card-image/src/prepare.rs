@@ -118,6 +118,7 @@ impl<'a> Prepared<'a> {
         let render_shared = |files: &RootFs| {
             let rendered = cluster_profile::render_shared(cluster, keys, files, time)?;
             notes.extend(rendered.notes);
+            notes.extend(cluster_profile::default_password_notes(cluster, files)?);
             shared_edits.clone_from(&rendered.edits);
             Ok(rendered.edits)
         };

@@ -21,10 +21,11 @@ pub use cluster::{
     Account, Base, CardSize, Cluster, ExtraFile, Id, Network, Node, Owner, Password, Role, Ssh,
 };
 pub use edit::{Attributes, Change, FileEdit};
-pub use passwords::{HashError, PasswordHash};
+pub use passwords::{DefaultPassword, HashError, PasswordHash, default_password};
 pub use problem::{Place, Problem, ProfileError};
 pub use render::{
-    Note, RenderError, Rendered, SWARM_STATUS, made_anew, render_node, render_shared,
+    Note, RenderError, Rendered, SWARM_STATUS, default_password_notes, made_anew, render_node,
+    render_shared,
 };
 pub use size::SizeError;
 pub use swarm::{

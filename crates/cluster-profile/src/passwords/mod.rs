@@ -1,8 +1,11 @@
-//! Passwords as crypt(5) hashes: which are well formed.
+//! Passwords as crypt(5) hashes: which are well formed, and which are of passwords that
+//! everybody knows.
 
+mod default;
 mod hash;
 mod method;
 
+pub use default::{DefaultPassword, default_password};
 pub use hash::{HashError, PasswordHash};
 pub(crate) use method::Method;
 

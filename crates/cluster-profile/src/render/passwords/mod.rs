@@ -1,7 +1,10 @@
 //! Users' passwords, in /etc/shadow.
 
+mod default;
 mod libcrypt;
 mod shadow;
+
+pub use default::default_password_notes;
 
 use super::{RenderError, accounts, context::Context, text};
 use crate::{Attributes, Password};

@@ -12,6 +12,12 @@ fn fields<'a>(line: &'a str, user: &str) -> Option<Vec<&'a str>> {
     (fields.len() > 1 && fields.first() == Some(&user)).then_some(fields)
 }
 
+/// The password field of a user: that of the first line, which is the one that counts.
+pub(super) fn password<'a>(text: &'a str, user: &str) -> Option<&'a str> {
+    let of_user = |line: &'a str| fields(line, user)?.get(1).copied();
+    text.lines().find_map(of_user)
+}
+
 /// The file with this password field in each line of a user, in a line of its own if
 /// there was none. Other lines, and other fields, survive byte for byte.
 ///
@@ -64,6 +70,8 @@ mod tests {
         assert_eq!(set(&new, "root", "*", "20000"), new, "another day changes nothing");
         let lifted = set(old, "odroid", "old", "19000");
         assert!(lifted.contains("\nodroid:old:19000:0:99999:7:30:20000:\n"), "{lifted}");
+        assert_eq!(password(&new, "root"), Some("*"));
+        assert_eq!(password(&new, "roo"), None);
     }
 
     #[test]

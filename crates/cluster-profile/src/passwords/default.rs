@@ -1,0 +1,78 @@
+//! Passwords that images come with: everyone who has the image knows them.
+
+use sha_crypt::{PasswordVerifier as _, ShaCrypt};
+use yescrypt::Yescrypt;
+
+use super::Method;
+
+/// What images for small boards give to whom, as their makers tell it. That a user's name
+/// is the password (`odroid`, `pi`, `ubuntu`, `alarm`, `orangepi` …) needs no line.
+const DEFAULTS: [(&str, &str); 9] = [
+    // Hardkernel's images.
+    ("root", "odroid"),
+    // Armbian, until its first login.
+    ("root", "1234"),
+    // Raspberry Pi OS until April 2022.
+    ("pi", "raspberry"),
+    // BeagleBoard.org.
+    ("debian", "temppwd"),
+    // Orange Pi's, DietPi, FriendlyElec's, Khadas's.
+    ("root", "orangepi"),
+    ("root", "dietpi"),
+    ("root", "fa"),
+    ("root", "khadas"),
+    // Kali until 2020.
+    ("root", "toor"),
+];
+
+/// The yescrypt parameters that are tried: those of mkpasswd and Debian's PAM, and
+/// lower ones. Others would take more than 16 MiB.
+const YESCRYPT: [&str; 4] = ["j75", "j85", "j8T", "j9T"];
+
+/// A password that everybody knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DefaultPassword<'a> {
+    /// There is none: the console asks for nothing.
+    Empty,
+    /// It is this word.
+    Word(&'a str),
+}
+
+/// Whether a password field of /etc/shadow stands for one that everybody knows: an empty
+/// one, the user's own name, or what images come with.
+///
+/// Hashes by SHA-crypt and yescrypt are tried, at the methods' default cost; that takes
+/// some milliseconds for each word, ten words at most. Others are taken for unknown.
+pub fn default_password<'a>(user: &'a str, field: &str) -> Option<DefaultPassword<'a>> {
+    if field.is_empty() {
+        return Some(DefaultPassword::Empty);
+    }
+    let method = tried(field)?;
+    let of_images = DEFAULTS.iter().filter(|(name, _)| *name == user).map(|(_, word)| *word);
+    // Names that are none would only cost time.
+    let own = Some(user).filter(|user| user.len() <= 64);
+    let mut words = of_images.chain(own);
+    words.find(|word| fits(method, field, word)).map(DefaultPassword::Word)
+}
+
+/// The method of a hash, if it is one that can be tried, and quickly.
+fn tried(hash: &str) -> Option<Method> {
+    let method = Method::of(hash).filter(|method| method.is_whole(hash))?;
+    let quick = match method {
+        Method::Sha256 | Method::Sha512 => !hash.contains("$rounds="),
+        Method::Yescrypt => {
+            let parameters = hash.strip_prefix("$y$").and_then(|rest| rest.split('$').next());
+            parameters.is_some_and(|parameters| YESCRYPT.contains(&parameters))
+        }
+        Method::Scrypt | Method::Bcrypt => false,
+    };
+    quick.then_some(method)
+}
+
+/// Whether a hash is that of a word.
+fn fits(method: Method, hash: &str, word: &str) -> bool {
+    match method {
+        Method::Yescrypt => Yescrypt::default().verify_password(word.as_bytes(), hash).is_ok(),
+        _ => ShaCrypt::default().verify_password(word.as_bytes(), hash).is_ok(),
+    }
+}
