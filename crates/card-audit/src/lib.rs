@@ -19,6 +19,7 @@ mod facts;
 mod finding;
 mod inspect;
 mod plan;
+mod shadow;
 mod state;
 mod text;
 mod verify;

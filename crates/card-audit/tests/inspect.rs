@@ -26,8 +26,8 @@ fn a_card_is_described() {
         "tzsw    sector 1503",
         "system      Ubuntu 16.04.3 LTS",
         "host name   xu4-node2",
-        "user        root (0): password default, 2 authorized keys",
-        "user        odroid (1000): password default",
+        "user        root (0): password locked, 2 authorized keys",
+        "user        odroid (1000): password set",
         "network     ifupdown, /etc/network/interfaces",
         "address 192.168.1.82",
     ] {
@@ -44,6 +44,14 @@ fn a_card_is_described() {
     assert_eq!(json["system"]["identity"]["machine_id"], bench.keys.machine_id("xu4-node2"));
     assert_eq!(json["partitions"][1]["root"], true);
     assert_eq!(json["partitions"][1]["filesystem"]["size"], 53.5 * 1048576.0);
+}
+
+#[test]
+fn the_bases_passwords_are_told() {
+    let text = inspect(&bench().base_card()).unwrap().to_string();
+    for user in ["root (0): password default", "odroid (1000): password default"] {
+        assert!(text.contains(user), "{user} is missing: {text}");
+    }
 }
 
 /// What mtools say of the free space of the boot partition.

@@ -2,11 +2,11 @@
 
 use card_image::{FsResult, RootFs};
 use serde::Serialize;
-use sha_crypt::{PasswordVerifier as _, ShaCrypt};
 
 use crate::{
     Facts,
     facts::{names, network_files, read_text, without_comment},
+    shadow,
 };
 
 /// More logins are not listed: trying passwords takes time.
@@ -133,37 +133,20 @@ fn user(files: &RootFs, line: &str, shadow: &str) -> FsResult<Option<UserReport>
 
 /// Whether there is a password, and whether it is one that images come with.
 fn password(name: &str, field: &str, shadow: &str) -> &'static str {
-    let entry = shadow.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-    let (hash, changed) = match (field, entry) {
-        ("x", Some(entry)) => {
-            let mut fields = entry.split(':');
-            (fields.next().unwrap_or_default(), fields.next())
-        }
-        ("x", None) => return "unknown",
-        (hash, _) => (hash, None),
+    let entry = match field {
+        "x" => match shadow::entry(shadow, name) {
+            Some(entry) => entry,
+            None => return "unknown",
+        },
+        password => shadow::Entry { line: 0, password, changed: None },
     };
-    match hash {
+    match entry.password {
         "" => "none",
-        hash if hash.starts_with(['!', '*']) => "locked",
-        _ if changed == Some("0") => "expired",
-        hash if is_default(name, hash) => "default",
+        _ if entry.is_locked() => "locked",
+        _ if entry.is_expired() => "expired",
+        hash if cluster_profile::default_password(name, hash).is_some() => "default",
         _ => "set",
     }
-}
-
-/// The passwords of images for small boards.
-const DEFAULTS: [&str; 8] =
-    ["odroid", "1234", "root", "raspberry", "armbian", "ubuntu", "debian", "toor"];
-
-/// Whether a hash is that of a password which everybody knows: the user's own name, or
-/// one that images come with.
-fn is_default(name: &str, hash: &str) -> bool {
-    // More rounds than anybody's default, and names that are none, would only cost time.
-    if hash.contains("$rounds=") || name.len() > 64 {
-        return false;
-    }
-    let fits = |word: &str| ShaCrypt::default().verify_password(word.as_bytes(), hash).is_ok();
-    std::iter::once(name).chain(DEFAULTS).any(fits)
 }
 
 fn network(files: &RootFs) -> FsResult<Vec<ConfiguredInterface>> {
@@ -201,10 +184,10 @@ mod tests {
         let known = "$6$samplebase$13jygzIa36kVaVEooWm3IYFoe0Wl0gRnyFftH/6l7mus4W1yZ9w8htJufNt7J\
                      mvduacYru.2J5XD6sq0uETFk1";
         let shadow = format!(
-            "root:$6$abc$def:17000:0:::::\nme::17000:\nyou:!:1:\nnew:$6$x:0:0:\npi:{known}:17440:\n"
+            "root:$6$abc$def:17000:0:::::\nme::17000:\nyou:!:1:\nnew:$6$x:0:0:\nodroid:{known}:17440:\n"
         );
         let shadow = &shadow;
-        assert_eq!(password("pi", "x", shadow), "default");
+        assert_eq!(password("odroid", "x", shadow), "default");
         for odd in ["$6$", "$6$$", "$6$a$b$c$d", "$5$x$AAAA", "$1$a$b", "$6$rounds=9$x$y"] {
             assert_eq!(password("me", odd, ""), "set", "{odd}");
         }

@@ -3,7 +3,7 @@
 use card_image::{FsResult, Metadata, RootFs};
 use serde::Serialize;
 
-use crate::{diff, state::State, text::count};
+use crate::{diff, shadow, state::State, text::count};
 
 /// What becomes of one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -110,11 +110,12 @@ fn file(before: &Metadata, after: &Metadata, old: &[u8], new: &[u8]) -> Option<S
 /// The diff of two texts, unless it may not be shown or is none.
 fn shown(path: &str, old: &[u8], new: &[u8]) -> Option<String> {
     let (old, new) = (std::str::from_utf8(old).ok()?, std::str::from_utf8(new).ok()?);
-    let secret = |text: &str| text.contains("PRIVATE KEY-----");
+    let secret = |text: &str| text.contains("PRIVATE KEY-----") || shadow::has_hash(text);
     let is_text = |text: &str| !text.contains('\0');
     let private = path.starts_with("/etc/ssh/ssh_host_") && !path.ends_with(".pub")
         // The environment of a service may hold passwords.
-        || path.starts_with("/etc/nodecard/environments/");
+        || path.starts_with("/etc/nodecard/environments/")
+        || shadow::is_one(path);
     if private || secret(old) || secret(new) || !is_text(old) || !is_text(new) {
         return None;
     }

@@ -112,11 +112,14 @@ pub fn plan_against(options: &PlanOptions<'_>, card: &Card) -> Result<Plan, Audi
         result.map_err(|error| AuditError::from(card_image::Error::Render(error)))
     };
     let shared = rendered(render_shared(cluster, keys, &files, time))?;
+    let passwords = cluster_profile::default_password_notes(cluster, &files)
+        .map_err(|error| AuditError::from(card_image::Error::Render(error)))?;
     files.apply(&shared.edits).map_err(card.files_error())?;
     let own = rendered(render_node(cluster, node, keys, &files, time))?;
     files.apply(&own.edits).map_err(card.files_error())?;
     files.close().map_err(card.files_error())?;
-    for note in shared.notes.iter().chain(&own.notes).map(ToString::to_string) {
+    let all = shared.notes.iter().chain(&own.notes).chain(&passwords);
+    for note in all.map(ToString::to_string) {
         if !notes.contains(&note) {
             notes.push(note);
         }
