@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use super::{
     Subject,
     atoms::{self, Atom, LineDiff},
+    passwords,
     rules::{Comparison, Rule},
 };
-use crate::{Finding, facts::without_comment, text::printable};
+use crate::{Finding, facts::without_comment, shadow, text::printable};
 
 /// More lines of one file are only counted.
 const MAX_LINES: usize = 10;
@@ -26,9 +27,14 @@ pub(super) fn compare(
     let actual = &String::from_utf8_lossy(actual);
     let expected = &String::from_utf8_lossy(expected);
     let every = |_: &Atom| true;
-    let diffs = match rule.comparison {
+    let comparison = match rule.comparison {
+        Comparison::Exact if holds_secrets(path, [actual, expected]) => Comparison::Hidden,
+        other => other,
+    };
+    let diffs = match comparison {
         Comparison::No => return Vec::new(),
         Comparison::Secret => return secret(subject, path, rule, actual, expected),
+        Comparison::Passwords => return passwords::compare(subject, rule, actual, expected),
         Comparison::Hidden => {
             let what = "it is not what the profile says; it is not shown, as it may hold passwords";
             let finding = Finding::new(rule.severity, rule.code, what, subject.rewrite());
@@ -98,6 +104,12 @@ fn findings(subject: &Subject<'_>, path: &str, rule: Rule, diffs: Vec<LineDiff>)
         findings.push(Finding::new(rule.severity, rule.code, what, subject.rewrite()).at(path));
     }
     findings
+}
+
+/// Whether lines of a file are for nobody else's eyes.
+fn holds_secrets(path: &str, texts: [&str; 2]) -> bool {
+    let secret = |text: &str| shadow::has_hash(text) || text.contains("PRIVATE KEY-----");
+    shadow::is_one(path) || texts.into_iter().any(secret)
 }
 
 /// All lines count, and their order.
@@ -274,19 +286,23 @@ fn authorized_keys(
             actual.lines().enumerate().filter(|(_, line)| has(line)).collect();
         let whose = match Some(key) == cluster {
             true => "the cluster's key",
+            false if wanted.contains("/swarm-token") => "the swarm's key",
             false => "a key of the profile's `authorized_keys`",
         };
         // What comes before the algorithm are options, such as a forced command.
-        let plain = |(_, line): &&(usize, &str)| line.split_whitespace().nth(1) == Some(key);
-        match (lines.first(), lines.iter().find(plain)) {
-            (_, Some(_)) => {}
-            (None, None) => {
+        let plain = |line: &str| line.split_whitespace().nth(1) == Some(key);
+        match (lines.first(), lines.iter().any(|(_, line)| plain(line))) {
+            (_, true) if plain(wanted) => {}
+            (None, _) => {
                 let what = format!("{whose} is not let in");
                 let finding = Finding::new(rule.severity, rule.code, what, subject.add_line());
                 findings.push(finding.at(path).expected(printable(wanted)));
             }
-            (Some((index, line)), None) => {
-                let what = format!("{whose} is let in with options only");
+            (Some((index, line)), _) => {
+                let what = match plain(wanted) {
+                    true => format!("{whose} is let in with options only"),
+                    false => format!("{whose} is let in with other options than it should be"),
+                };
                 let finding = Finding::warning(rule.code, what, subject.correct()).at(path);
                 let finding = finding.line(Some(index + 1)).found(printable(line));
                 findings.push(finding.expected(printable(wanted)));

@@ -8,11 +8,12 @@ use crate::{Finding, facts::read_text};
 /// What is wrong with them. Whether others can write there is asked elsewhere.
 pub(super) fn check(subject: &Subject<'_>) -> FsResult<Vec<Finding>> {
     let passwd = read_text(subject.files, "/etc/passwd")?.unwrap_or_default();
+    let users = subject.cluster.key_users();
     let mut findings = Vec::new();
     for line in passwd.lines() {
         let fields: Vec<&str> = line.split(':').collect();
         let [name, _, uid, gid, _, home, ..] = fields.as_slice() else { continue };
-        let listed = subject.cluster.ssh.users.iter().any(|user| user == name);
+        let listed = users.contains(name);
         let (true, Ok(uid)) = (listed && home.starts_with('/'), uid.parse::<u32>()) else {
             continue;
         };

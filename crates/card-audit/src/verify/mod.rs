@@ -16,6 +16,7 @@ mod homes;
 mod identify;
 mod mend;
 mod partitions;
+mod passwords;
 mod report;
 mod rules;
 mod swarm;
@@ -183,6 +184,7 @@ pub(crate) fn one(options: &Verify<'_>, card: &Card) -> Result<CardReport, Audit
         }
     }
     findings.extend(homes::check(&subject).map_err(card.files_error())?);
+    findings.extend(passwords::check(&subject).map_err(card.files_error())?);
     findings.extend(swarm::check(&subject).map_err(card.files_error())?);
     Ok(CardReport {
         target: card.name().to_owned(),

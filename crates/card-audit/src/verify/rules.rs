@@ -28,6 +28,8 @@ pub(super) enum Comparison {
     AuthorizedKeys,
     /// The profile's name servers have to be among them.
     Resolver,
+    /// Those of the profile's users have to be there; never shown.
+    Passwords,
     /// Stanzas and their options.
     Interfaces,
     /// Settings, whatever their order.
@@ -61,6 +63,7 @@ pub(super) fn of_written(cluster: &Cluster, node: &Node, path: &str, contents: &
         "/etc/hostname" => return rule("host-name", Error, By::Word),
         "/etc/machine-id" => return rule("machine-id", Error, By::Word),
         "/etc/hosts" => return rule("hosts", Error, By::Hosts),
+        "/etc/shadow" => return rule("password", Warning, By::Passwords),
         "/etc/resolv.conf" => return rule("resolver", Warning, By::Resolver),
         "/etc/systemd/resolved.conf.d/nodecard.conf" => {
             return rule("resolver", Warning, By::Settings);

@@ -36,6 +36,9 @@ ssh:
   users: [root, odroid]
   authorized_keys:
     - ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAk7+5fdhtepRjC3WTWxqPoZ3pdIuqBjSIR0Xalan0j me
+users:
+  root: {locked: true}
+  odroid: {password: '$6$saltsalt$MyZEicwklUInnzlwTHrN6tX9kgG.9zZodQh4HPYZf8mXzTbYh.Hc1zeg79WHZdhCtDh69AOruPUbmzsnlQ/nc/'}
 hosts: {nas.lan: 192.168.1.10}
 files:
   - {path: /etc/motd, content: \"hello\\nthere\\n\"}
