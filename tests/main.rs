@@ -13,6 +13,7 @@ mod inspect;
 mod layouts;
 mod loops;
 mod outputs;
+mod passwords;
 mod plan;
 mod refusals;
 mod support;

@@ -27,7 +27,7 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// With a profile like the demo's.
+    /// With a profile like the demo's, and without the base's default passwords.
     pub fn new() -> Self {
         let nodes: String = NODES
             .iter()
@@ -37,7 +37,8 @@ impl Bench {
         Self::with_profile(&format!(
             "cluster: test\nbase: {}\ncard: 64MiB\n\
              network: {{interface: eth0, prefix: 24, gateway: 192.168.1.1, dns: [192.168.1.1]}}\n\
-             nodes:\n{nodes}ssh:\n  users: [root, odroid]\n",
+             nodes:\n{nodes}ssh:\n  users: [root, odroid]\n\
+             users: {{root: {{locked: true}}, odroid: {{locked: true}}}}\n",
             sample_base().display()
         ))
     }

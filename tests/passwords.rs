@@ -1,0 +1,83 @@
+//! Passwords, from the profile onto the card, and those that everybody knows.
+
+use std::fs;
+
+use crate::{support::*, verify::verify};
+
+const IMAGE: &str = "out/xu4-node1.img";
+const NODE: [&str; 2] = ["--node", "xu4-node1"];
+
+/// A bench whose profile says this of users.
+fn bench(users: &str) -> Bench {
+    let bench = Bench::new();
+    set(&bench, users);
+    bench
+}
+
+fn set(bench: &Bench, users: &str) {
+    let path = bench.path("profile.yaml");
+    let profile = fs::read_to_string(&path).unwrap();
+    let others = profile.lines().filter(|line| !line.starts_with("users:"));
+    let profile: String = others.map(|line| format!("{line}\n")).collect();
+    fs::write(path, format!("{profile}{users}\n")).unwrap();
+}
+
+#[test]
+fn default_passwords_are_pointed_out_until_the_profile_sets_others() {
+    let bench = bench("");
+    let out = bench.built(&NODE);
+    let line = "`users: {root: {password: 'HASH'}, odroid: {password: 'HASH'}}`";
+    assert!(out.contains("note: passwords that everybody knows: root has `odroid`"), "{out}");
+    assert!(out.contains(line), "{out}");
+    let (code, out, _) = verify(&bench, &[IMAGE]);
+    assert_eq!(code, Some(1), "{out}");
+    assert!(out.contains("warning  default-password     /etc/shadow:12"), "{out}");
+
+    // The very line, with what the note says makes a hash.
+    let hash = run("openssl", "openssl", &["passwd", "-6", "a secret of ours"]);
+    set(&bench, &line.trim_matches('`').replace("HASH", hash.trim()));
+    let (code, out, _) = verify(&bench, &[IMAGE]);
+    assert_eq!(code, Some(1), "{out}");
+    assert!(out.contains("found:    `odroid`, which everybody knows"), "{out}");
+    let mut apply =
+        bench.nodecard(&["apply", "profile.yaml", &format!("xu4-node1={IMAGE}"), "--yes"]);
+    let output = apply.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("$6$"), "{output:?}");
+    e2fsck(&bench.path(IMAGE));
+    let (code, out, _) = verify(&bench, &[IMAGE]);
+    assert_eq!(code, Some(0), "{out}");
+    let out = bench.built(&NODE);
+    assert!(!out.contains("everybody knows") && !out.contains("$6$"), "{out}");
+
+    // As pwck(8) and openssl read it, and as private as it was.
+    let image = bench.path(IMAGE);
+    let shadow = cat(&image, "/etc/shadow");
+    for (name, contents) in [("passwd", cat(&image, "/etc/passwd")), ("shadow", shadow.clone())] {
+        fs::write(bench.path(name), contents).unwrap();
+    }
+    let odroid = shadow.lines().find_map(|line| line.strip_prefix("odroid:")).unwrap();
+    assert_eq!(odroid.split(':').next(), Some(hash.trim()));
+    let stat = debugfs(&image, "stat /etc/shadow");
+    assert!(stat.contains("Mode:  0640"), "{stat}");
+    // It complains of directories that are not this machine's, and of nothing else.
+    let (passwd, shadow) = (bench.path("passwd"), bench.path("shadow"));
+    let output = std::process::Command::new("/usr/sbin/pwck")
+        .args(["-r".as_ref(), passwd.as_os_str(), shadow.as_os_str()])
+        .env("LC_ALL", "C")
+        .output()
+        .expect("pwck is needed: install the Debian package passwd");
+    let told = String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr);
+    for line in told.lines() {
+        let expected = ["directory", "program", "no changes", "no group"];
+        assert!(expected.iter().any(|part| line.contains(part)), "{told}");
+    }
+}
+
+#[test]
+fn a_password_in_the_profile_is_refused_and_not_shown() {
+    let bench = bench("users: {odroid: {password: hunter2}}");
+    let message = bench.refused(2, &[]);
+    assert!(message.contains("this is no password's hash"), "{message}");
+    assert!(message.contains("openssl passwd -6") && !message.contains("hunter2"), "{message}");
+}
