@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    ops::Range,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -13,8 +14,9 @@ use crate::{
     buffer::Buffer,
     error::Fault,
     feed::Feed,
-    plan::{BLOCK, Piece, Plan},
-    sums::{Sums, Wrong, blocks},
+    plan::{BLOCK, PIECE, Piece, Plan},
+    probe,
+    sums::{Sums, wrong_blocks},
     team,
 };
 
@@ -51,7 +53,8 @@ impl Course<'_> {
     ///
     /// The order is what keeps an interrupted card from looking finished: first
     /// its head is overwritten by a marker, then all else is written and
-    /// verified, and only then the head gets its contents, its first block last.
+    /// verified, probes among it, and only then the head gets its contents, its first
+    /// block last.
     pub fn run(&self) -> Result<Written, Fault> {
         let plan = Plan::new(self.medium.size(), &self.card.used);
         let sums = Sums::new(plan.pieces().len());
@@ -74,6 +77,7 @@ impl Course<'_> {
         self.begin(Phase::Verifying, plan.total());
         self.check_marker(&plan, &sums)?;
         self.verify_pieces(&plan, &sums)?;
+        self.settle_probes(&plan)?;
         let mut verify_time = start.elapsed();
 
         let start = Instant::now();
@@ -117,6 +121,7 @@ impl Course<'_> {
             self.cancel.check().map_err(|_| Fault::Cancelled)?;
             self.card.fill(piece, shared.as_deref(), self.shared_size, buffer)?;
             drop(shared);
+            probe::overlay(plan.probes(), piece, buffer);
             sums.remember(index, piece, buffer);
             self.write(piece, buffer)
         });
@@ -159,12 +164,7 @@ impl Course<'_> {
         let head = plan.head();
         let mut buffer = Buffer::new();
         self.read_back(&head, buffer.bytes())?;
-        let expected = marker();
-        let wrong: Vec<Wrong> = blocks(&head, buffer.bytes())
-            .zip(blocks(&head, expected.as_slice()))
-            .filter(|((_, found), (_, expected))| found != expected)
-            .map(|((offset, found), _)| Wrong::new(offset, found))
-            .collect();
+        let wrong = wrong_blocks(&head, buffer.as_slice(), marker().as_slice());
         if wrong.is_empty() { Ok(()) } else { Err(sums.judge(plan.pieces(), &wrong)) }
     }
 
@@ -187,6 +187,29 @@ impl Course<'_> {
         )
     }
 
+    /// Gives the probes, which have told what they were for, what they are to hold.
+    fn settle_probes(&self, plan: &Plan) -> Result<(), Fault> {
+        let piece = |probe: &Range<u64>| Piece::new(probe.start / PIECE * PIECE, probe.clone());
+        let (mut expected, mut found) = (Buffer::new(), Buffer::new());
+        let fill = |piece: &Piece, buffer: &mut Buffer| {
+            self.card.fill(piece, None, self.shared_size, buffer.bytes())
+        };
+        for piece in plan.probes().iter().map(piece) {
+            fill(&piece, &mut expected)?;
+            self.write(&piece, expected.as_slice())?;
+        }
+        self.flush()?;
+        for piece in plan.probes().iter().map(piece) {
+            fill(&piece, &mut expected)?;
+            self.read_back(&piece, found.bytes())?;
+            let wrong = wrong_blocks(&piece, found.as_slice(), expected.as_slice());
+            if !wrong.is_empty() {
+                return Err(Sums::new(0).judge(&[], &wrong));
+            }
+        }
+        Ok(())
+    }
+
     fn write_head(&self, plan: &Plan) -> Result<Buffer, Fault> {
         let head = plan.head();
         let mut buffer = Buffer::new();
@@ -203,14 +226,8 @@ impl Course<'_> {
         let head = plan.head();
         let mut buffer = Buffer::new();
         self.read_back(&head, buffer.bytes())?;
-        let mut wrong = blocks(&head, buffer.bytes())
-            .zip(blocks(&head, written.as_slice()))
-            .filter(|((_, found), (_, expected))| found != expected)
-            .map(|((offset, found), _)| Wrong::new(offset, found));
-        match wrong.next() {
-            None => Ok(()),
-            Some(wrong) => Err(Sums::new(0).judge(&[], &[wrong])),
-        }
+        let wrong = wrong_blocks(&head, buffer.as_slice(), written.as_slice());
+        if wrong.is_empty() { Ok(()) } else { Err(Sums::new(0).judge(&[], &wrong)) }
     }
 
     fn check_presence(&self) -> Result<(), Fault> {

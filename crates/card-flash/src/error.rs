@@ -92,8 +92,8 @@ pub enum Fault {
     },
     /// The card does not hold what was written to it.
     #[error(
-        "byte {offset} reads back other bytes than were written ({reads}). The card or its \
-         reader is failing; try another reader, then another card"
+        "byte {offset} reads back other bytes than were written ({reads}). The card holds less \
+         than it says, or it or its reader is failing; try another reader, then another card"
     )]
     Differs {
         /// The block where it was noticed first, of 4096 bytes.

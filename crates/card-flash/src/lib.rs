@@ -16,6 +16,7 @@ mod feed;
 mod flash;
 mod medium;
 mod plan;
+mod probe;
 mod progress;
 mod source;
 mod sums;

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use block_io::Extents;
 
+use crate::probe;
+
 /// How much is written at once, in bytes, and where writes are aligned: smaller
 /// writes are slower on most cards, larger ones no faster.
 pub(crate) const PIECE: u64 = 1 << 20;
@@ -29,6 +31,7 @@ const TAIL: u64 = 1 << 20;
 pub(crate) struct Plan {
     size: u64,
     pieces: Vec<Piece>,
+    probes: Vec<Range<u64>>,
 }
 
 /// What is written of one window of [`PIECE`] bytes.
@@ -53,6 +56,10 @@ impl Plan {
             last_end = range.end.next_multiple_of(BLOCK).min(size).max(last_end);
             runs.insert(start..last_end);
         }
+        let probes = probe::probes(size, &runs);
+        for probe in &probes {
+            runs.insert(probe.clone());
+        }
         let mut pieces: Vec<Piece> = Vec::new();
         for range in runs.iter() {
             let mut start = range.start;
@@ -66,7 +73,7 @@ impl Plan {
                 start = end;
             }
         }
-        Plan { size, pieces }
+        Plan { size, pieces, probes }
     }
 
     /// What is withheld until the end.
@@ -77,6 +84,12 @@ impl Plan {
     /// All else, in ascending order.
     pub fn pieces(&self) -> &[Piece] {
         &self.pieces
+    }
+
+    /// The blocks that hold a pattern until all has been read back. They are among the
+    /// pieces.
+    pub fn probes(&self) -> &[Range<u64>] {
+        &self.probes
     }
 
     /// How many bytes are written, the head among them.
@@ -131,11 +144,13 @@ mod tests {
             runs,
             [
                 MIB..MIB + 8192,
+                2 * MIB - 4096..2 * MIB,
                 3 * MIB - 4096..3 * MIB,
                 3 * MIB..4 * MIB,
                 4 * MIB..4 * MIB + 4096,
                 6 * MIB..6 * MIB + 4096,
                 6 * MIB + 98_304..6 * MIB + 102_400,
+                8 * MIB - 4096..8 * MIB,
                 15 * MIB..16 * MIB,
             ]
         );

@@ -96,6 +96,15 @@ pub(crate) fn blocks<'a>(
     })
 }
 
+/// The blocks of a piece that are not as expected, both in buffers for its window.
+pub(crate) fn wrong_blocks(piece: &Piece, found: &[u8], expected: &[u8]) -> Vec<Wrong> {
+    blocks(piece, found)
+        .zip(blocks(piece, expected))
+        .filter(|((_, found), (_, expected))| found != expected)
+        .map(|((offset, found), _)| Wrong::new(offset, found))
+        .collect()
+}
+
 fn offsets(piece: &Piece) -> impl Iterator<Item = u64> {
     piece.runs.iter().flat_map(|run| run.clone().step_by(BLOCK as usize))
 }

@@ -107,8 +107,15 @@ fn writes_the_head_last_and_after_verifying_all_else() {
             Event::Read(0..MIB)
         ]
     );
-    // In between: all writes, a flush, all reads, of the same ranges.
+    // In between: all writes, a flush, all reads, of the same ranges; then the same of
+    // the probes.
     let middle = &log[2..log.len() - 5];
+    let settled = middle.len() - 1 - middle.iter().rev().take_while(|e| is_probe(e)).count();
+    assert_eq!(middle[settled], Event::Flush);
+    let begun = settled - middle[..settled].iter().rev().take_while(|e| is_probe(e)).count();
+    let (middle, probes) = middle.split_at(begun);
+    assert_eq!(probes.len() % 2, 1);
+    assert!(probes.contains(&Event::Write(SIZE - 4096..SIZE)), "{probes:?}");
     let flush = middle.iter().position(|event| *event == Event::Flush).unwrap();
     let ranges = |events: &[Event], reads: bool| {
         let mut ranges: Vec<_> = events
@@ -129,6 +136,12 @@ fn writes_the_head_last_and_after_verifying_all_else() {
     assert_eq!(wrote, read);
     let bytes: u64 = wrote.iter().map(|(start, end)| end - start).sum();
     assert_eq!(written.bytes, bytes + MIB);
+}
+
+/// Whether it is a write or a read of a single block.
+fn is_probe(event: &Event) -> bool {
+    let (Event::Write(range) | Event::Read(range)) = event else { return false };
+    range.end - range.start == 4096
 }
 
 #[test]
@@ -193,6 +206,50 @@ fn a_card_wraps() {
     assert_eq!(real, 12 * MIB);
     assert!(fault.to_string().contains("counterfeit"), "{fault}");
     assert!(fake.is_marked());
+}
+
+/// Nothing but zeros is lost, and reads as zeros.
+#[test]
+fn a_card_drops_what_is_near_its_end() {
+    for end in [17 * MIB, 22 * MIB, SIZE - 4096] {
+        let (fake, fault) = broken(Flaws { drops: Some(end), ..Flaws::default() });
+        let Fault::Differs { offset, reads: "all zeros" } = fault else { panic!("{fault}") };
+        assert_eq!(offset, SIZE - 4096);
+        assert!(fault.to_string().contains("less than it says"), "{fault}");
+        assert!(fake.is_marked());
+    }
+}
+
+/// Nothing of use is where what wraps goes, nor behind the real end.
+#[test]
+fn a_card_wraps_into_free_space() {
+    for real in [4 * MIB, 8 * MIB, 16 * MIB] {
+        let base = base();
+        let fake = Fake::new(SIZE, Flaws { wraps: Some(real), ..Flaws::default() });
+        let cards = vec![(card_using(&base, 1, [0..MIB, 2 * MIB..3 * MIB]), &fake as &dyn Medium)];
+        let job = Job { shared: base, cards, discard: false };
+        let error = flash(&job, &NoProgress, &Cancel::new()).pop().unwrap().unwrap_err();
+        let Fault::Wraps { offset, holds, .. } = error.fault else { panic!("{error}") };
+        assert!([offset, holds].contains(&(SIZE - 4096)), "{error}");
+        assert_eq!(offset.abs_diff(holds) % real, 0, "{error}");
+        assert!(fake.is_marked());
+    }
+}
+
+/// Where the patterns of the probes were, there is what is to be there.
+#[test]
+fn no_probe_stays() {
+    let media = [Fake::new(SIZE, Flaws::default())];
+    run(&media).pop().unwrap().unwrap();
+    let bytes = media[0].bytes(0..SIZE);
+    assert!(!bytes.windows(19).any(|window| window == b"nodecard: is this c"));
+    assert!(bytes[(SIZE - MIB) as usize..].iter().all(|&byte| byte == 0));
+    let probes: Vec<_> = media[0]
+        .log()
+        .into_iter()
+        .filter(|event| matches!(event, Event::Write(range) if range.end - range.start == 4096))
+        .collect();
+    assert!(probes.contains(&Event::Write(SIZE - 4096..SIZE)), "{probes:?}");
 }
 
 /// What wraps hits nothing but the head, which is written last and would be

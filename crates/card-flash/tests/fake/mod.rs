@@ -40,6 +40,8 @@ pub struct Flaws {
     pub ends: Option<u64>,
     /// A byte that never keeps its value.
     pub rotten: Option<u64>,
+    /// The real size; what is written behind is lost, and reads as zeros.
+    pub drops: Option<u64>,
     /// A range where writes are lost.
     pub deaf: Option<(u64, u64)>,
     /// How long each write takes.
@@ -125,7 +127,9 @@ impl Medium for Fake {
         let mut bytes = self.bytes.lock().unwrap();
         let real = bytes.len() as u64;
         for (place, &byte) in range(offset, data.len()).zip(data) {
-            if !self.flaws.deaf.is_some_and(|(from, to)| (from..to).contains(&place)) {
+            if self.flaws.drops.is_none_or(|end| place < end)
+                && !self.flaws.deaf.is_some_and(|(from, to)| (from..to).contains(&place))
+            {
                 bytes[(place % real) as usize] = byte;
             }
         }
@@ -145,7 +149,10 @@ impl Medium for Fake {
         let bytes = self.bytes.lock().unwrap();
         let real = bytes.len() as u64;
         for (place, byte) in range(offset, buf.len()).zip(buf) {
-            *byte = bytes[(place % real) as usize];
+            *byte = match self.flaws.drops {
+                Some(end) if place >= end => 0,
+                _ => bytes[(place % real) as usize],
+            };
         }
         Ok(())
     }

@@ -1,0 +1,78 @@
+//! Is a card as large as it says?
+//!
+//! What is written to a card may not tell: the end of most cards is zeros, and so are
+//! many places that it would wrap to. So the last block holds a pattern of its own until
+//! all has been read back, and so do those unused blocks that it would replace on a card
+//! which lacks the address lines of its upper half, quarter and so on. A card that drops
+//! what lies behind its real end loses the pattern; on one that wraps only one of two
+//! places can keep its contents. Then all get what they are to hold.
+
+use std::ops::Range;
+
+use block_io::Extents;
+
+use crate::plan::{BLOCK, HEAD, Piece};
+
+const SECTOR: usize = 512;
+
+/// The blocks that hold a pattern for a while, in ascending order, on a card of `size`
+/// bytes of which `written` is written anyway.
+pub(crate) fn probes(size: u64, written: &Extents) -> Vec<Range<u64>> {
+    if size <= HEAD {
+        return Vec::new();
+    }
+    let last = (size - 1) / BLOCK * BLOCK;
+    let mut probes = Vec::from_iter(std::iter::once(last..size));
+    let mut lines = 2 * HEAD;
+    while lines < size {
+        let place = last % lines;
+        let block = place..place + BLOCK;
+        // What is written there anyway does it as well, and so does the head's marker.
+        let is_free = written.within(block.clone()).next().is_none();
+        if place >= HEAD && block.end <= last && is_free && !probes.contains(&block) {
+            probes.push(block);
+        }
+        let Some(more) = lines.checked_mul(2) else { break };
+        lines = more;
+    }
+    probes.sort_by_key(|probe| probe.start);
+    probes
+}
+
+/// Puts the patterns of those probes that are in the piece into the buffer for its
+/// window.
+pub(crate) fn overlay(probes: &[Range<u64>], piece: &Piece, buffer: &mut [u8]) {
+    let window = piece.window();
+    for probe in probes.iter().filter(|probe| window.contains(&probe.start)) {
+        let place = piece.place(probe);
+        for (number, sector) in buffer[place].chunks_mut(SECTOR).enumerate() {
+            let at = probe.start + (number * SECTOR) as u64;
+            let text = format!("nodecard: is this card as large as it says? {at}\n");
+            sector.fill(0);
+            sector[..text.len()].copy_from_slice(text.as_bytes());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    #[test]
+    fn is_where_the_last_block_would_wrap_to() {
+        let none = Extents::new();
+        let last = |end: u64| end - BLOCK..end;
+        assert_eq!(probes(MIB, &none), []);
+        let only = 2 * MIB..2 * MIB + 512;
+        assert_eq!(probes(only.end, &none), std::slice::from_ref(&only));
+        assert_eq!(
+            probes(24 * MIB, &none),
+            [last(2 * MIB), last(4 * MIB), last(8 * MIB), last(24 * MIB)]
+        );
+        let used = Extents::from(3 * MIB..4 * MIB);
+        assert_eq!(probes(24 * MIB, &used), [last(2 * MIB), last(8 * MIB), last(24 * MIB)]);
+        assert!(probes(64 << 30, &none).len() < 40);
+    }
+}
