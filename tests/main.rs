@@ -8,6 +8,7 @@ mod apply_loop;
 mod build;
 mod flash;
 mod flash_loop;
+mod flash_terminal;
 mod formats;
 mod inspect;
 mod layouts;

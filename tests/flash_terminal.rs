@@ -1,0 +1,203 @@
+//! Flashing as a user sees it: interrupted, on a terminal, and where O_DIRECT is refused.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use crate::{
+    flash::{MIB, assert_like_built, is_marked, used_card},
+    loops::{Mounted, loops},
+    support::*,
+};
+
+/// Runs a command on a terminal of its own. Each step waits for a text in what comes,
+/// runs a shell command, and types a line.
+const TERMINAL: &str = r#"
+import json, os, pty, select, subprocess, sys
+steps, arguments = json.loads(sys.argv[1]), sys.argv[2:]
+child, terminal = pty.fork()
+if child == 0:
+    os.execv(arguments[0], arguments)
+seen, all_of = b"", b""
+while True:
+    if not select.select([terminal], [], [], 60)[0]:
+        sys.exit(f"nothing came any more; waiting for {steps}: {all_of}")
+    try:
+        some = os.read(terminal, 65536)
+    except OSError:
+        break
+    if not some:
+        break
+    seen, all_of = seen + some, all_of + some
+    while steps and steps[0][0].encode() in seen:
+        wanted, command, answer = steps.pop(0)
+        seen = seen.split(wanted.encode(), 1)[1]
+        subprocess.run(command, shell=True, check=True)
+        os.write(terminal, answer.encode())
+sys.stdout.buffer.write(all_of)
+code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+sys.exit(f"ended without {steps}: {all_of}" if steps else code)
+"#;
+
+/// What a terminal shows of `nodecard` with these arguments, which must end with this
+/// code.
+#[track_caller]
+fn on_terminal(bench: &Bench, code: i32, steps: &[[&str; 3]], arguments: &[&str]) -> String {
+    let nodecard = bench.nodecard(arguments);
+    let mut command = Command::new("python3");
+    command.args(["-c", TERMINAL, &serde_json::to_string(steps).unwrap()]);
+    command.arg(nodecard.get_program()).args(nodecard.get_args());
+    command.current_dir(nodecard.get_current_dir().unwrap());
+    command.envs(nodecard.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.env("TERM", "xterm").env("COLUMNS", "100");
+    let output = command.output().expect("python3 is needed: install the Debian package python3");
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{error}{shown}");
+    assert!(!shown.contains("panicked"), "{shown}");
+    shown
+}
+
+/// Ctrl-C while a card is written: it is told, the card does not start, and a card that
+/// is not reached keeps what it has.
+#[test]
+fn interrupted_while_it_writes() {
+    let bench = Bench::new();
+    // Large, for its tables take a while to write.
+    let card = bench.path("card.img");
+    used_card(&card, 64 * MIB);
+    fs::OpenOptions::new().write(true).open(&card).unwrap().set_len(32 << 30).unwrap();
+    let mut command = bench.nodecard(&["flash", "profile.yaml", "xu4-node1=card.img", "--yes"]);
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let writing = |line: &std::io::Result<String>| {
+        line.as_ref().is_ok_and(|line| line.starts_with("xu4-node1 on card.img: writing "))
+    };
+    assert!(lines.by_ref().any(|line| writing(&line)), "it began to write");
+    run("procps", "kill", &["-INT", &child.id().to_string()]);
+    let rest: Vec<String> = lines.map(|line| line.unwrap()).collect();
+    let mut report = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut report).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?} {report}");
+    assert!(rest.contains(&"nodecard: interrupted".to_owned()), "{rest:?}");
+    for part in [
+        "xu4-node1 on card.img: interrupted. The card does not start; write it again",
+        "again: nodecard flash profile.yaml xu4-node1=card.img",
+    ] {
+        assert!(report.contains(part), "{part:?} is missing from: {report}");
+    }
+    assert!(!report.contains("safe to remove"), "{report}");
+    assert!(is_marked(&card));
+    assert_eq!(bytes(&card, 510, 2), [0; 2], "there is no partition table");
+    let mut sfdisk = Command::new("/usr/sbin/sfdisk");
+    let listed = sfdisk.args(["--dump", card.to_str().unwrap()]).output();
+    assert!(listed.is_ok_and(|output| !output.status.success()));
+}
+
+/// Bars on a terminal, for the decoding and for each card.
+#[test]
+fn progress_bars() {
+    let bench = Bench::new();
+    for name in ["a.img", "b.img"] {
+        used_card(&bench.path(name), 64 * MIB);
+    }
+    let arguments = ["flash", "profile.yaml", "xu4-master=a.img", "xu4-node1=b.img", "--yes"];
+    let shown = on_terminal(&bench, 0, &[], &arguments);
+    assert!(shown.contains("\u{1b}["), "lines are drawn over: {shown:?}");
+    for bar in ["xu4-master on a.img", "xu4-node1 on b.img "] {
+        let drawn: Vec<&str> = shown
+            .split(['\r', '\n'])
+            .filter(|line| line.contains(bar) && line.contains("["))
+            .collect();
+        assert!(drawn.iter().any(|line| line.contains(" % ")), "{bar}: {shown:?}");
+        let last = drawn.last().unwrap_or_else(|| panic!("{bar}: {shown:?}"));
+        assert!(last.contains("done") && last.contains("100 %"), "{last:?}");
+    }
+    assert!(shown.contains("safe to remove: a.img b.img"), "{shown}");
+    assert_like_built(&bench, "xu4-node1", &bench.path("b.img"), 64 * MIB);
+}
+
+/// A user at a terminal with one reader: each card is asked for, and agreed to by name.
+/// A file that is replaced by another stands for the swap.
+#[test]
+fn one_reader_at_a_terminal() {
+    let nodes = "  - {name: one, address: 192.168.1.80}\n  - {name: two, address: 192.168.1.81}\n";
+    let bench = Bench::with_profile(&format!(
+        "cluster: test\nbase: {}\ncard: 64MiB\nnodes:\n{nodes}\
+         network: {{interface: eth0, prefix: 24, gateway: 192.168.1.1, dns: [192.168.1.1]}}\n",
+        sample_base().display()
+    ));
+    for name in ["reader.img", "second.img"] {
+        used_card(&bench.path(name), 64 * MIB);
+    }
+    let question = "Type reader.img to overwrite reader.img with ";
+    let shown = on_terminal(
+        &bench,
+        0,
+        &[
+            [&format!("{question}one's card:"), "", "reader.img\n"],
+            ["put in two's.", "mv reader.img one.card && mv second.img reader.img", ""],
+            [&format!("{question}two's card:"), "", "reader.img\n"],
+        ],
+        &["flash", "profile.yaml", "--one-reader", "reader.img"],
+    );
+    assert!(shown.contains("now on it: "), "{shown}");
+    assert_like_built(&bench, "one", &bench.path("one.card"), 64 * MIB);
+    assert_like_built(&bench, "two", &bench.path("reader.img"), 64 * MIB);
+
+    // Ctrl-C at the question: nothing is written.
+    used_card(&bench.path("third.img"), 64 * MIB);
+    let before = fs::read(bench.path("third.img")).unwrap();
+    on_terminal(
+        &bench,
+        130,
+        &[["Type third.img", "", "\u{3}"]],
+        &["flash", "profile.yaml", "--one-reader", "third.img"],
+    );
+    assert!(fs::read(bench.path("third.img")).unwrap() == before);
+}
+
+/// Whether a filesystem takes O_DIRECT.
+fn takes_direct(path: &Path) -> bool {
+    let script = "import os, sys; os.open(sys.argv[1], os.O_RDWR | os.O_DIRECT)";
+    let opened = Command::new("python3")
+        .args(["-c", script])
+        .arg(path)
+        .stderr(Stdio::null())
+        .status()
+        .expect("python3 is needed: install the Debian package python3");
+    opened.success()
+}
+
+/// Where O_DIRECT is refused, as by tmpfs of older kernels and by ramfs, all goes through
+/// the page cache.
+#[test]
+fn where_o_direct_is_refused() {
+    let bench = Bench::new();
+    let flash = |directory: &Path| {
+        let card = directory.join("card.img");
+        used_card(&card, 64 * MIB);
+        let direct = takes_direct(&card);
+        let target = format!("xu4-node1={}", card.display());
+        let report = bench.flashed(&[&target]);
+        assert!(report.contains("verified"), "{report}");
+        assert_like_built(&bench, "xu4-node1", &card, 64 * MIB);
+        direct
+    };
+    let shared = Path::new("/dev/shm");
+    if shared.is_dir() {
+        let directory = tempfile::tempdir_in(shared).unwrap();
+        let direct = flash(directory.path());
+        let _ = writeln!(
+            std::io::stderr().lock(),
+            "flash_terminal: tmpfs of this kernel takes O_DIRECT: {direct}"
+        );
+    }
+    if loops("flash_terminal::where_o_direct_is_refused") {
+        let ramfs = Mounted::new(&["-t", "ramfs", "none"], bench.path("ramfs"));
+        assert!(!flash(&ramfs.0), "ramfs takes O_DIRECT by now: find another filesystem");
+    }
+}
