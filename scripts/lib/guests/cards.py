@@ -1,0 +1,78 @@
+"""The base and the cards: a profile for the cluster, images by nodecard, and their judges."""
+
+import json
+import os
+import subprocess
+
+from .machine import Unusable
+
+BY_PROFILE = "  - {{name: {name}, address: {address}{role}}}\n"
+# Where a swarm made by hand finds the image archive.
+ARCHIVE_ON_CARD = "/root/httpd.tar"
+
+
+def make_base(scripts, arch, network, small):
+    """The directory of a base made, or made earlier, by scripts/make-base."""
+    command = [os.path.join(scripts, "make-base"), "--where", "--arch", arch, "--network", network]
+    done = subprocess.run(command + ["--small"] * small, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise Unusable("scripts/make-base failed, see above")
+    return done.stdout.strip().splitlines()[-1]
+
+
+def find_base(directory):
+    """(image, kernel, initrd) of a directory such as scripts/make-base makes."""
+    kernel, initrd = (os.path.join(directory, name) for name in ("vmlinuz", "initrd.img"))
+    images = [
+        entry.path for entry in sorted(os.scandir(directory), key=lambda e: e.name)
+        if ".img" in entry.name and not entry.name.startswith("initrd")
+        and not entry.name.endswith((".sha256", ".bmap"))
+    ] if os.path.isdir(directory) else []
+    if len(images) != 1 or not os.path.isfile(kernel) or not os.path.isfile(initrd):
+        raise Unusable(f"{directory} must hold one image (.img, .img.xz ...), vmlinuz and "
+                       "initrd.img, as scripts/make-base makes them")
+    return images[0], kernel, initrd
+
+
+def write_profile(path, *, base, card, nodes, gateway, archive=None, by_hand=False):
+    """The profile of the article's cluster, of as many nodes as asked for."""
+    text = f"cluster: boot-cluster\nbase: {json.dumps(base)}\ncard: {card}\n"
+    text += f"network: {{interface: eth0, prefix: 24, gateway: {gateway}, dns: [{gateway}]}}\n"
+    text += "ssh: {users: [root, odroid]}\nnodes:\n"
+    for number, (name, address) in enumerate(nodes):
+        text += BY_PROFILE.format(name=name, address=address,
+                                  role=", role: manager" if number == 0 else "")
+    if archive and by_hand:
+        text += f"files:\n  - {{path: {ARCHIVE_ON_CARD}, source: {json.dumps(archive)}}}\n"
+    elif archive:
+        text += f"swarm:\n  wait: 20m\n  images: [{json.dumps(archive)}]\n  services:\n"
+        text += '    - {name: httpd, image: nodecard-lbtest, replicas: 3, publish: ["80:80"]}\n'
+    with open(path, "w") as file:
+        file.write(text)
+
+
+def run_nodecard(nodecard, *arguments, cache, log):
+    """Runs nodecard; returns its exit code and what it printed. Its decoded bases go into
+    `cache`, to be cleared away with the rest."""
+    done = subprocess.run([nodecard, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          stdin=subprocess.DEVNULL, text=True,
+                          env={**os.environ, "XDG_CACHE_HOME": cache})
+    with open(log, "a") as file:
+        file.write(f"$ nodecard {' '.join(arguments)}\n{done.stdout}\n(exit {done.returncode})\n\n")
+    return done.returncode, done.stdout.strip()
+
+
+def partition(image, number):
+    """Start and length in bytes of a primary partition of an MBR."""
+    with open(image, "rb") as file:
+        entry = file.read(512)[446 + 16 * (number - 1):][:16]
+    start, count = (int.from_bytes(entry[at:at + 4], "little") for at in (8, 12))
+    return start * 512, count * 512
+
+
+def e2fsck(image, number):
+    """None if the filesystem is clean, or what e2fsck says."""
+    start, _ = partition(image, number)
+    done = subprocess.run(["e2fsck", "-fn", f"{image}?offset={start}"], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True)
+    return done.stdout.strip() if done.returncode else None
