@@ -44,9 +44,10 @@ impl Facts {
         };
         let mut addresses = BTreeSet::new();
         for (path, text) in network_files(files)? {
-            addresses.extend(text.lines().flat_map(addresses_of));
             if path.starts_with("/etc/netplan/") {
-                addresses.extend(text.lines().filter_map(listed_address));
+                addresses.extend(text.lines().flat_map(addresses_in_netplan));
+            } else {
+                addresses.extend(text.lines().flat_map(addresses_of));
             }
         }
         let key = first("/etc/ssh/ssh_host_ed25519_key.pub")?;
@@ -121,10 +122,19 @@ fn addresses_of(line: &str) -> Vec<Ipv4Addr> {
     words.filter_map(|word| word.parse().ok()).collect()
 }
 
-/// An item of a YAML list that is an address with its prefix; name servers have none.
-fn listed_address(line: &str) -> Option<Ipv4Addr> {
-    let item = line.trim().strip_prefix('-')?.trim().trim_matches(['"', '\'']);
-    item.split_once('/').filter(|(_, prefix)| prefix.parse::<u8>().is_ok())?.0.parse().ok()
+/// The addresses that a line of netplan's YAML gives an interface, whether it is the key
+/// with a list or an item of one. Name servers are `addresses:` too, but have no prefix.
+fn addresses_in_netplan(line: &str) -> Vec<Ipv4Addr> {
+    let line = line.trim_start();
+    let item = line.strip_prefix('-').map(|item| item.trim_start_matches([' ', '"', '\'']));
+    let is_address = item.is_some_and(|item| item.starts_with(|c: char| c.is_ascii_digit()));
+    if !is_address && !line.to_ascii_lowercase().starts_with("addr") {
+        return Vec::new();
+    }
+    let words = line.split(|c: char| !c.is_ascii_digit() && c != '.' && c != '/');
+    let prefixed = words.filter_map(|word| word.split_once('/'));
+    let own = prefixed.filter(|(_, prefix)| prefix.parse::<u8>().is_ok());
+    own.filter_map(|(address, _)| address.parse().ok()).collect()
 }
 
 #[cfg(test)]
@@ -137,14 +147,26 @@ mod tests {
         for line in [
             "    address 192.168.1.80",
             "  addres 192.168.1.80/24",
-            "addresses: [\"192.168.1.80/24\"]",
             "address1=192.168.1.80/24,192.168.1.1",
             "Address=192.168.1.80/24",
         ] {
             assert_eq!(addresses_of(line), [address], "{line}");
         }
-        assert_eq!(listed_address("  - \"192.168.1.80/24\""), Some(address));
-        assert_eq!(listed_address("  - 192.168.1.1"), None);
+        for line in [
+            "      addresses: [\"192.168.1.80/24\"]",
+            "  - \"192.168.1.80/24\"",
+            "- 192.168.1.80/24",
+        ] {
+            assert_eq!(addresses_in_netplan(line), [address], "{line}");
+        }
+        for line in [
+            "        addresses: [192.168.1.1, 8.8.8.8]",
+            "  - 192.168.1.1",
+            "  - {to: 10.0.0.0/8, via: 192.168.1.1}",
+            "#addresses: [192.168.1.80/24]",
+        ] {
+            assert!(addresses_in_netplan(line).is_empty(), "{line}");
+        }
         for line in ["#address 192.168.1.80", "gateway 192.168.1.1", "", "address dhcp"] {
             assert!(addresses_of(line).is_empty(), "{line}");
         }
