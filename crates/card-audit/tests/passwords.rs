@@ -5,10 +5,11 @@ mod common;
 
 use std::sync::Arc;
 
-use block_io::ReadAt;
+use block_io::{Cancel, ReadAt};
 use card_audit::{
     Apply, Finding, PlanOptions, Severity, Verify, apply, plan, plan_against, rehearse,
 };
+use card_image::{NoProgress, Prepared, Sources};
 use cluster_profile::{Cluster, ExtraFile};
 use common::{Bench, Changed, LATER, bench, only};
 
@@ -164,7 +165,13 @@ fn hashes_that_everybody_can_read_are_told() {
 #[test]
 fn plans_show_no_hash_and_tell_of_default_passwords() {
     let bench = bench();
-    let nodes: Vec<_> = bench.cluster.nodes.iter().filter(|node| node.name == NODE).collect();
+    let node = bench.cluster.nodes.iter().find(|node| node.name == NODE).unwrap();
+    let from_base = |cluster: &Cluster| {
+        let (cancel, cache) = (Cancel::new(), bench.path("cache"));
+        let sources = Sources { cluster, ..bench.sources(&cache) };
+        let prepared = Prepared::open(sources, &NoProgress, &cancel).unwrap();
+        plan(&prepared, 64 << 20, &[node], "base", &cancel).unwrap()
+    };
     let mut cluster = bench.cluster.clone();
     // Files of the profile that hold hashes, too.
     let file = |path: &str, contents: &str| ExtraFile {
@@ -175,23 +182,17 @@ fn plans_show_no_hash_and_tell_of_default_passwords() {
     };
     let text = "anna:$6$saltsalt$SECRET\n";
     cluster.files.extend([file("/root/chpasswd", text), file("/etc/gshadow", "x:$6$saltsalt::\n")]);
-    let options = PlanOptions {
-        cluster: &cluster,
-        keys: &bench.keys,
-        nodes,
-        card_size: 64 << 20,
-        root: None,
-        time: Some(common::BUILT),
-    };
-    let from_base = plan(&options, &bench.base, "base").unwrap();
+    let options =
+        PlanOptions { cluster: &cluster, keys: &bench.keys, node, time: Some(common::BUILT) };
+    let made = from_base(&cluster);
     let card = with_shadow(|text| replaced(&text, "odroid", &base_line("odroid")));
     let against = plan_against(&options, &card.open().unwrap()).unwrap();
-    for plan in [&from_base, &against] {
+    for plan in [&made, &against] {
         let text = format!("{plan}{}", serde_json::to_string(plan).unwrap());
         assert!(text.contains("/etc/shadow: changed,"), "{text}");
         assert_no_hash(&text);
     }
-    assert!(!from_base.to_string().contains("everybody knows"), "{from_base}");
+    assert!(!made.to_string().contains("everybody knows"), "{made}");
     let card = card.edit(|files| files.write("/root/chpasswd", "anna:$6$saltsalt$OTHER\n"));
     let findings = with(bench, &cluster, &card);
     let codes: Vec<_> = findings.iter().map(|finding| finding.code).collect();
@@ -200,8 +201,7 @@ fn plans_show_no_hash_and_tell_of_default_passwords() {
 
     let mut without = cluster.clone();
     without.users.clear();
-    let options = PlanOptions { cluster: &without, ..options };
-    let text = plan(&options, &bench.base, "base").unwrap().to_string();
+    let text = from_base(&without).to_string();
     assert!(
         text.contains("note: passwords that everybody knows: root has `odroid`, odroid"),
         "{text}"
