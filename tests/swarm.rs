@@ -107,17 +107,20 @@ fn systemd_takes_the_unit() {
     let unit = bench.path("nodecard-swarm.service");
     let text = cat(&image, "/etc/systemd/system/nodecard-swarm.service");
     // What it starts is on the card only.
-    fs::write(&unit, text.replace("/usr/local/lib/nodecard/swarm", "/bin/true")).unwrap();
-    let output = Command::new("systemd-analyze")
-        .args(["verify", "--recursive-errors=no"])
-        .arg(&unit)
-        .output()
-        .expect("systemd-analyze is needed: install the Debian package systemd");
-    let told = String::from_utf8_lossy(&output.stderr);
-    let ours: Vec<&str> = told.lines().filter(|line| line.contains("nodecard-swarm")).collect();
-    // Docker is no unit of this machine.
-    let others = |line: &&str| !line.contains("docker.service");
-    assert!(ours.into_iter().all(|line| !others(&line)), "{told}");
+    let told = |extra: &str| {
+        let lines = text.replace("/usr/local/lib/nodecard/swarm", "/bin/true") + extra;
+        fs::write(&unit, lines).unwrap();
+        let output = Command::new("systemd-analyze").arg("verify").arg(&unit).output();
+        let output = output.expect("systemd-analyze is needed: install the Debian package systemd");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        // Docker is no unit of this machine.
+        let ours =
+            |line: &&str| line.contains("nodecard-swarm") && !line.contains("docker.service");
+        told.lines().filter(ours).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(told(""), [""; 0]);
+    // And would tell of what it does not take.
+    assert_ne!(told("[Service]\nRestrat=always\n"), [""; 0]);
     let link =
         debugfs(&image, "stat /etc/systemd/system/multi-user.target.wants/nodecard-swarm.service");
     assert!(
@@ -151,6 +154,17 @@ fn what_a_card_tells_of_its_swarm() {
         out.contains("warning") && out.contains("waiting: no manager has a swarm yet"),
         "{out}"
     );
+    let (code, out, _) = status(&format!("state=ready\nmessage=in the swarm as a manager\n{end}"));
+    assert_eq!(code, Some(1));
+    assert!(
+        out.contains("the node was in the swarm as a manager; the profile says worker"),
+        "{out}"
+    );
+    let (code, out, _) = status(&format!("state=starting\nmessage=1 of 4 nodes are ready\n{end}"));
+    assert_eq!(code, Some(1));
+    assert!(out.contains("the manager waited for nodes"), "{out}");
+    let (code, out, _) = status("");
+    assert_eq!(code, Some(0), "{out}");
     let failed = end.replace("images=loaded", "images=failed: no space left on device");
     let (code, out, _) = status(&format!("state=ready\nmessage=\n{failed}"));
     assert_eq!(code, Some(1));
@@ -166,6 +180,51 @@ fn debugfs_write(bench: &Bench, image: &str, requests: &[&str]) {
     }
 }
 
+/// A running node of the swarm is right, though some of Docker's files are as in the base.
+#[test]
+fn a_swarms_own_state_is_left_alone() {
+    let bench = bench();
+    let base = decoded_base(&bench);
+    bench.built(&["--node", "xu4-node1"]);
+    const IMAGE: &str = "out/xu4-node1.img";
+    let image = bench.path(IMAGE);
+    debugfs_write(&bench, IMAGE, &["mkdir /var/lib/docker/swarm/certificates"]);
+    let state = "/var/lib/docker/swarm/docker-state.json";
+    let own = "/var/lib/docker/swarm/certificates/swarm-node.crt";
+    write(&bench, IMAGE, state, &cat(&base, state));
+    write(&bench, IMAGE, own, "the node's own certificate\n");
+    let (code, out, _) = verify(&bench, &[IMAGE, "--base", text(&base)]);
+    assert_eq!(code, Some(0), "{out}");
+    // With the base's certificate it would be another node's double.
+    write(&bench, IMAGE, own, &cat(&base, own));
+    let (code, out, _) = verify(&bench, &[IMAGE, "--base", text(&base)]);
+    assert_eq!(code, Some(1));
+    assert!(out.contains("a swarm's state, the same as in the base"), "{out}");
+    e2fsck(&image);
+}
+
+/// What the lines of root's authorized_keys are worth is told.
+#[test]
+fn a_swarm_key_that_may_do_more_is_found_and_bound() {
+    let bench = bench();
+    bench.built(&["--node", "xu4-master"]);
+    const IMAGE: &str = "out/xu4-master.img";
+    let lines = cat(&bench.path(IMAGE), "/root/.ssh/authorized_keys");
+    let line = lines.lines().find(|line| line.contains("swarm-token worker")).unwrap();
+    let key = line.split("\" ").nth(1).unwrap();
+    let fewer = lines.replace(line, "");
+    write(&bench, IMAGE, "/root/.ssh/authorized_keys", &format!("{key}\n{fewer}"));
+    let (code, out, _) = verify(&bench, &[IMAGE]);
+    assert_eq!(code, Some(1));
+    assert!(out.contains("authorized_keys:1") && out.contains("may do more here"), "{out}");
+    let target = format!("xu4-master={IMAGE}");
+    let applied = bench.nodecard(&["apply", "profile.yaml", "--yes", &target]).output().unwrap();
+    assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
+    let after = cat(&bench.path(IMAGE), "/root/.ssh/authorized_keys");
+    assert_eq!(after.matches(key).count(), 1);
+    assert!(after.contains(line), "{after}");
+}
+
 #[test]
 fn what_differs_from_the_profiles_swarm_is_found_and_mended() {
     let bench = bench();
@@ -174,11 +233,12 @@ fn what_differs_from_the_profiles_swarm_is_found_and_mended() {
     let conf = cat(&bench.path(IMAGE), "/etc/nodecard/swarm.conf");
     write(&bench, IMAGE, "/etc/nodecard/swarm.conf", &conf.replace("PORT=2377", "PORT=2378"));
     write(&bench, IMAGE, "/etc/nodecard/services/001-httpd", "set -- mine\n");
+    write(&bench, IMAGE, "/etc/nodecard/environments/001-httpd", "KEY=other\n");
     write(&bench, IMAGE, "/var/lib/nodecard/images/httpd.tar.gz", "cut off");
     let (code, out, _) = verify(&bench, &[IMAGE]);
     assert_eq!(code, Some(1));
     assert!(out.contains("PORT=2377") && out.contains("/etc/nodecard/swarm.conf:"), "{out}");
-    assert!(out.contains("001-httpd") && !out.contains("s3cret"), "{out}");
+    assert!(out.contains("environments/001-httpd") && !out.contains("s3cret"), "{out}");
     assert!(out.contains("images/httpd.tar.gz") && out.contains("7 bytes"), "{out}");
     let target = format!("xu4-master={IMAGE}");
     let applied = bench.nodecard(&["apply", "profile.yaml", "--yes", &target]).output().unwrap();

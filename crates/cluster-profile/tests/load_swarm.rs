@@ -146,6 +146,13 @@ fn what_docker_would_not_take_is_told() {
         ("swarm: {wait: 10}\n", "\"10\" is no time to wait"),
         ("swarm: {port: 0}\n", "\"0\" is no port"),
         ("swarm: {data_path_port: 80}\n", "80 cannot be the data path's port"),
+        ("swarm: {data_path_port: 50000}\n", "50000 cannot be the data path's port"),
+        ("swarm: {data_path_port: 7946}\n", "7946 cannot be the data path's port"),
+        ("swarm: {port: 7946}\n", "port 7946 cannot be the managers'"),
+        (
+            "swarm: {data_path_port: 5000, services: [{name: a, image: x, publish: [\"5000:1/udp\"]}]}\n",
+            "port 5000/udp is the swarm's own",
+        ),
         ("swarm: {data_path: 10.0.0.1}\n", "cannot be every node's data path"),
         ("swarm: {data_path: \"a b\"}\n", "cannot be every node's data path"),
         ("swarm: {managers: [a]}\n", "unknown key `managers`"),

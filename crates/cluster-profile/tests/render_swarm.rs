@@ -195,6 +195,11 @@ fn archives_come_with_the_card() {
     assert!(card.text("/etc/nodecard/services/001-dsv").contains("loaded=''\n"));
     assert!(!notes.iter().any(|note| note.contains("the nodes pull agent")));
 
+    let mut arm64 = [0; 64];
+    arm64[..6].copy_from_slice(b"\x7fELF\x02\x01");
+    arm64[18] = 183;
+    let (_, notes) = fixture.settled(&base(ARM).file("/bin/sh", arm64), 0);
+    assert!(notes.iter().any(|note| note.contains("is for arm, the image for arm64")), "{notes:?}");
     let error = fixture.card(&base(AMD64), 0).expect_err("another processor");
     assert!(matches!(error, RenderError::ImageArchitecture { .. }));
     let words = error.to_string();
@@ -206,8 +211,10 @@ fn an_image_that_cannot_run_a_swarm_is_refused() {
     let error = fixture("swarm: {}\n").card(&ubuntu_1604(), 0).expect_err("no Docker");
     assert!(error.to_string().contains("the image has no Docker"), "{error}");
     let live = base(ARM).file("/etc/docker/daemon.json", "{\"live-restore\": true}");
-    let (_, notes) = fixture("swarm: {}\n").settled(&live, 0);
-    assert!(notes.iter().any(|note| note.contains("live-restore")), "{notes:?}");
+    let error = fixture("swarm: {}\n").card(&live, 0).expect_err("no swarm with live-restore");
+    assert!(error.to_string().contains("live-restore"), "{error}");
+    let files = "swarm: {}\nfiles: [{path: /etc/docker/daemon.json, content: \"{}\"}]\n";
+    fixture(files).settled(&live, 0);
     let strict = base(ARM).file("/etc/ssh/sshd_config", "PermitRootLogin no\n");
     let profile = PROFILE.replace("users: [root, odroid]", "users: [odroid]") + "swarm: {}\n";
     let (_, notes) = Fixture::new(&profile).settled(&strict, 0);

@@ -20,7 +20,11 @@ enum Guard {
 impl Guard {
     fn of(path: &str, rule: Rule) -> Self {
         let home = rule.code == "home-directory";
-        if home || path.contains("/.ssh") || path.contains("/ssh_host_") {
+        if home
+            || path.contains("/.ssh")
+            || path.contains("/ssh_host_")
+            || path.ends_with("/swarm_key")
+        {
             Guard::Ssh
         } else if path.starts_with("/etc/NetworkManager/system-connections/") {
             Guard::NetworkManager
@@ -89,7 +93,7 @@ fn mode(
     };
     let beyond = found.mode & !wanted.mode;
     let missing = needed & wanted.mode & !found.mode;
-    let key = private && matches!(rule.code, "host-key" | "cluster-key");
+    let key = private && matches!(rule.code, "host-key" | "cluster-key" | "swarm");
     let (severity, what) = if guard.refuses(beyond, key) {
         let what = match guard {
             Guard::NetworkManager => "others can read it, so NetworkManager ignores it",

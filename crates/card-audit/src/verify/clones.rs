@@ -8,6 +8,8 @@ const MAX_FILES: usize = 64;
 /// Deeper than a swarm's state goes.
 const MAX_DEPTH: usize = 4;
 const LARGEST: u64 = 64 << 10;
+/// Docker's part of a swarm.
+const SWARM: &str = "/var/lib/docker/swarm";
 
 /// How a file is known to be the base's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,9 +30,15 @@ pub(super) struct Clones<'a> {
 
 impl Clones<'_> {
     /// Whether the file at a path, or one below a directory there, came with the base.
+    ///
+    /// Of a swarm's state only the node's certificate counts: the rest may well be the same
+    /// on two sound nodes, and taking it away would take the node out of its swarm.
     pub fn find(&self, path: &str) -> FsResult<Option<(String, Clone)>> {
         let mut looked_at = 0;
-        self.look(path, 0, &mut looked_at)
+        match path {
+            SWARM => self.look(&format!("{SWARM}/certificates/swarm-node.crt"), 0, &mut looked_at),
+            _ => self.look(path, 0, &mut looked_at),
+        }
     }
 
     fn look(

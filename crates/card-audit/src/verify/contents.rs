@@ -176,6 +176,9 @@ fn secret(
         "host-key" => {
             ("the host key is not the node's", format!("{}'s host key", subject.node.name))
         }
+        "swarm" => {
+            ("the key is not the one of the node's role in the swarm", "the role's key".into())
+        }
         _ => ("the user's key is not the cluster's", "the cluster's key".into()),
     };
     let finding = Finding::new(rule.severity, rule.code, what, subject.rewrite());
@@ -309,7 +312,37 @@ fn authorized_keys(
             }
         }
     }
+    findings.extend(unbound(subject, path, rule, actual, expected));
     findings
+}
+
+/// Lines that let a key of the swarm do more than ask for a token. Rendering drops them.
+fn unbound(
+    subject: &Subject<'_>,
+    path: &str,
+    rule: Rule,
+    actual: &str,
+    expected: &str,
+) -> Vec<Finding> {
+    let of_swarm = |line: &&str| line.contains("/swarm-token");
+    let keys: Vec<&str> = expected.lines().filter(of_swarm).filter_map(key_of).collect();
+    let wanted: BTreeSet<&str> = expected.lines().map(str::trim).collect();
+    let is_unbound = |line: &str| {
+        let line = line.trim();
+        !line.starts_with('#')
+            && !wanted.contains(line)
+            && !line.contains("/swarm-token")
+            && key_of(line).is_some_and(|key| keys.contains(&key))
+    };
+    let lines = actual.lines().enumerate().filter(|(_, line)| is_unbound(line));
+    lines
+        .map(|(index, line)| {
+            let what =
+                "the swarm's key, which every node has, may do more here than ask for a token";
+            let finding = Finding::error(rule.code, what, subject.remove_line()).at(path);
+            finding.line(Some(index + 1)).found(printable(line))
+        })
+        .collect()
 }
 
 /// The key in base64 of a line of authorized_keys.

@@ -80,7 +80,8 @@ fn uniques(card: &Card, report: &CardReport) -> FsResult<Vec<Unique>> {
             );
         }
     }
-    const SWARM: &str = "on one of the nodes: docker swarm leave --force, then join again";
+    const SWARM: &str = "on one of the nodes: docker swarm leave --force, then \
+                         rm -f /var/lib/nodecard/swarm/joined, and boot it again";
     let path = "/var/lib/docker/swarm/certificates/swarm-node.crt";
     if let Some(certificate) = read_text(card.files(), path)? {
         add(

@@ -1,10 +1,10 @@
 //! How far a node has come on its way into the swarm, as it wrote itself.
 
 use card_image::FsResult;
-use cluster_profile::SWARM_STATUS;
+use cluster_profile::{Role, SWARM_STATUS};
 
 use super::Subject;
-use crate::{Finding, facts::read_text, text::printable};
+use crate::{Finding, Severity, facts::read_text, text::printable};
 
 /// What the status file that the node wrote last tells.
 pub(super) fn check(subject: &Subject<'_>) -> FsResult<Vec<Finding>> {
@@ -19,23 +19,39 @@ pub(super) fn check(subject: &Subject<'_>) -> FsResult<Vec<Finding>> {
     };
     let (state, message) = (value("state"), value("message"));
     let mut findings = Vec::new();
-    let (severe, mend) = match state.as_str() {
-        "ready" => (None, ""),
-        "foreign" => (Some(true), "as the message says, if the node is to move"),
-        "left" => (Some(false), "as the message says, if the node is to come back"),
-        "locked" => (Some(true), "on the node: docker swarm unlock"),
-        "error" => (Some(true), "on the node: journalctl -u nodecard-swarm -u docker"),
+    let was = |what: &str| format!("when it ran last, at {}, {what}", value("time"));
+    const OUT: &str = "the node was not in the swarm";
+    let told = match state.as_str() {
+        "ready" => None,
+        "foreign" => Some((Severity::Error, OUT, "as the message says, if the node is to move")),
+        "left" => Some((Severity::Warning, OUT, "as the message says, if it is to come back")),
+        "locked" => Some((Severity::Error, OUT, "on the node: docker swarm unlock")),
+        "error" => {
+            Some((Severity::Error, OUT, "on the node: journalctl -u nodecard-swarm -u docker"))
+        }
+        "starting" => Some((
+            Severity::Warning,
+            "the manager waited for nodes, or for services to be created",
+            "boot all nodes, and look again",
+        )),
+        // The power may have failed while it was written for the first time.
+        "" => None,
         // It tries again at every boot.
-        _ => (Some(false), "boot the node beside a manager, and look again"),
+        _ => Some((Severity::Warning, OUT, "boot the node beside a manager, and look again")),
     };
-    if let Some(severe) = severe {
-        let what = format!("when it ran last, at {}, the node was not in the swarm", value("time"));
-        let finding = match severe {
-            true => Finding::error("swarm-state", what, mend),
-            false => Finding::warning("swarm-state", what, mend),
-        };
-        let found = if message.is_empty() { state } else { format!("{state}: {message}") };
-        findings.push(finding.at(SWARM_STATUS).found(found));
+    if let Some((severity, what, mend)) = told {
+        let finding = Finding::new(severity, "swarm-state", was(what), mend).at(SWARM_STATUS);
+        let found = if message.is_empty() { state.clone() } else { format!("{state}: {message}") };
+        findings.push(finding.found(found));
+    }
+    let (other, role) = match subject.node.role {
+        Role::Manager => ("in the swarm as a worker", "manager"),
+        Role::Worker => ("in the swarm as a manager", "worker"),
+    };
+    if state == "ready" && message == other {
+        let what = format!("the node was {other}; the profile says {role}");
+        let mend = "on a manager: docker node promote or demote, or change the profile";
+        findings.push(Finding::warning("swarm-state", what, mend).at(SWARM_STATUS));
     }
     let failed = |key: &str, what: &str, mend: &str| {
         let found = value(key);

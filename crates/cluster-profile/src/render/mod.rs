@@ -129,6 +129,12 @@ pub enum RenderError {
          the base image, or remove `swarm`"
     )]
     NoDocker,
+    /// Docker in the image is set so that it makes no swarm.
+    #[error(
+        "/etc/docker/daemon.json in the image sets live-restore, with which Docker makes no swarm; \
+         change it in the base image, or give the file under `files`"
+    )]
+    LiveRestore,
     /// An archive of images is for another processor than the image.
     #[error(
         "{}: the image {image} in it is for {architecture}, the base image for {system}; save it \

@@ -42,14 +42,22 @@ pub(super) fn read(fields: &mut Fields<'_>, nodes: &[ReadNode], inputs: &Inputs)
         });
     };
     let mut fields = Fields::of(value, "`swarm`", problems)?;
-    let port = fields.scalar("port").and_then(|port| ports::number(&port, problems));
+    let port = fields.scalar("port").and_then(|at| {
+        let port = ports::number(&at, problems)?;
+        if matches!(port, 22 | 7946) {
+            let message = format!("port {port} cannot be the managers': others listen there");
+            problems.add(&at.place, message, "remove the key for Docker's own choice, 2377");
+            return None;
+        }
+        Some(port)
+    });
     let data_path = fields.scalar("data_path").and_then(|path| data_path(path, problems));
     let data_path_port = fields.scalar("data_path_port").and_then(|at| {
         let port = ports::number(&at, problems)?;
-        // What dockerd takes.
-        let in_range = port >= 1024;
+        // What dockerd takes; 7946 is for the nodes' gossip.
+        let in_range = (1024..=49151).contains(&port) && port != 7946;
         if !in_range {
-            let help = "Docker takes ports from 1024 to 49151 for the data path";
+            let help = "Docker takes ports from 1024 to 49151, but not 7946, for the data path";
             problems.add(&at.place, format!("{port} cannot be the data path's port"), help);
         }
         in_range.then_some(port)
@@ -58,7 +66,8 @@ pub(super) fn read(fields: &mut Fields<'_>, nodes: &[ReadNode], inputs: &Inputs)
     let images = images::read(&mut fields, inputs);
     let names: Vec<&str> = nodes.iter().map(|node| node.node.name.as_str()).collect();
     let port = port.unwrap_or(SWARM_PORT);
-    let services = services::read(&mut fields, &names, port);
+    let ports = ports::Taken { managers: port, data_path: data_path_port.unwrap_or(4789) };
+    let services = services::read(&mut fields, &names, ports);
     fields.finish();
     Some(Swarm {
         port,

@@ -88,7 +88,7 @@ pub(super) fn check(
     new: &At<Publish>,
     service: &str,
     earlier: &[(At<Publish>, String)],
-    swarm_port: u16,
+    taken: Taken,
     problems: &Problems,
 ) {
     let Publish { published, protocol, .. } = new.value;
@@ -107,19 +107,32 @@ pub(super) fn check(
         );
         return;
     }
-    let owner = owner(published, protocol, swarm_port);
+    let owner = owner(published, protocol, taken);
     if let Some(owner) = owner {
         let message = format!("port {published}/{protocol} is {owner} on every node");
         problems.add(&new.place, message, "publish the service on another port");
     }
 }
 
+/// Ports of the swarm that a profile chooses.
+#[derive(Clone, Copy)]
+pub(super) struct Taken {
+    /// The managers', TCP.
+    pub managers: u16,
+    /// That of the traffic between containers, UDP.
+    pub data_path: u16,
+}
+
 /// What listens on a port of every node already.
-fn owner(port: u16, protocol: Protocol, swarm_port: u16) -> Option<&'static str> {
+fn owner(port: u16, protocol: Protocol, taken: Taken) -> Option<&'static str> {
+    let of_swarm = match protocol {
+        Protocol::Tcp => port == taken.managers,
+        Protocol::Udp => port == taken.data_path,
+    };
     match (port, protocol) {
         (22, Protocol::Tcp) => Some("sshd's"),
-        (port, Protocol::Tcp) if port == swarm_port => Some("the swarm's own"),
-        (7946, _) | (4789, Protocol::Udp) => Some("the swarm's own"),
+        (7946, _) => Some("the swarm's own"),
+        _ if of_swarm => Some("the swarm's own"),
         _ => None,
     }
 }

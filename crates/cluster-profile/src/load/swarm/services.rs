@@ -10,8 +10,8 @@ use crate::{
 /// More containers of one service are a typing error.
 const MOST_REPLICAS: u32 = 10_000;
 
-/// Reads the services. `nodes` are the cluster's, `port` is the managers'.
-pub(super) fn read(fields: &mut Fields<'_>, nodes: &[&str], port: u16) -> Vec<Service> {
+/// Reads the services. `nodes` are the cluster's, `taken` are ports that they cannot have.
+pub(super) fn read(fields: &mut Fields<'_>, nodes: &[&str], taken: ports::Taken) -> Vec<Service> {
     let problems = fields.problems;
     let mut services: Vec<At<Service>> = Vec::new();
     let mut published: Vec<(At<Publish>, String)> = Vec::new();
@@ -24,7 +24,7 @@ pub(super) fn read(fields: &mut Fields<'_>, nodes: &[&str], port: u16) -> Vec<Se
             problems.clash(&service.place, message, help, (&first.place, "the first one"));
         }
         for publish in ports {
-            ports::check(&publish, name, &published, port, problems);
+            ports::check(&publish, name, &published, taken, problems);
             published.push((publish, name.clone()));
         }
         services.push(service);

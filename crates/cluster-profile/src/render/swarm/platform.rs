@@ -16,13 +16,12 @@ pub(super) fn check(to: &mut Context<'_>, swarm: &Swarm) -> Result<(), RenderErr
     if !found {
         return Err(RenderError::NoDocker);
     }
-    let settings = to.read("/etc/docker/daemon.json")?.unwrap_or_default();
+    const SETTINGS: &str = "/etc/docker/daemon.json";
+    let settings = to.read(SETTINGS)?.unwrap_or_default();
     let words: String = settings.split_ascii_whitespace().collect();
-    if words.contains("\"live-restore\":true") {
-        to.hindrance(
-            "/etc/docker/daemon.json in the image sets live-restore, with which Docker makes no \
-             swarm; change it in the base image or with `files:`",
-        );
+    let replaced = to.cluster.files.iter().any(|file| file.path == SETTINGS);
+    if words.contains("\"live-restore\":true") && !replaced {
+        return Err(RenderError::LiveRestore);
     }
     let Some(system) = architecture(to)? else {
         if !swarm.images.is_empty() {
@@ -30,18 +29,25 @@ pub(super) fn check(to: &mut Context<'_>, swarm: &Swarm) -> Result<(), RenderErr
         }
         return Ok(());
     };
-    let images =
-        swarm.images.iter().flat_map(|archive| archive.images.iter().map(move |i| (archive, i)));
-    let mut others = images.filter(|(_, image)| image.architecture != system);
-    match others.next() {
-        None => Ok(()),
-        Some((archive, image)) => Err(RenderError::ImageArchitecture {
-            archive: archive.path.clone(),
-            image: image.names.first().cloned().unwrap_or_default(),
-            architecture: image.architecture.clone(),
-            system,
-        }),
+    for archive in &swarm.images {
+        for image in archive.images.iter().filter(|image| image.architecture != system) {
+            let name = image.names.first().cloned().unwrap_or_default();
+            let architecture = image.architecture.clone();
+            // Most of these processors run the other's programs too.
+            if matches!((&*architecture, system), ("arm", "arm64") | ("386", "amd64")) {
+                to.note(format!("{name} is for {architecture}, the image for {system}"));
+                continue;
+            }
+            let archive = archive.path.clone();
+            return Err(RenderError::ImageArchitecture {
+                archive,
+                image: name,
+                architecture,
+                system,
+            });
+        }
     }
+    Ok(())
 }
 
 /// The processor that the image's programs are for, in Go's words; `None` for one that
