@@ -97,9 +97,10 @@ proptest! {
         bytes in prop::collection::vec(prop_oneof![2 => Just(b':'), 2 => Just(b'\n'), 1 => Just(b'$'), 8 => any::<u8>()], 0..200),
         passwd in any::<bool>(),
     ) {
-        let fixture = Fixture::new(PROFILE);
+        thread_local!(static FIXTURE: Fixture = Fixture::new(PROFILE));
         let path = if passwd { "/etc/passwd" } else { "/etc/shadow" };
-        let _ = default_password_notes(&fixture.cluster, &ubuntu_1604().file(path, &bytes));
+        let base = ubuntu_1604().file(path, &bytes);
+        let _ = FIXTURE.with(|fixture| default_password_notes(&fixture.cluster, &base));
         let _ = default_password("root", &String::from_utf8_lossy(&bytes));
     }
 }
