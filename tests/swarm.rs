@@ -21,6 +21,7 @@ fn bench() -> Bench {
         "cluster: test\nbase: {}\ncard: 64MiB\n\
          network: {{interface: eth0, prefix: 24, gateway: 192.168.1.1, dns: [192.168.1.1]}}\n\
          nodes:\n{nodes}ssh:\n  users: [root, odroid]\n\
+         users: {{root: {{locked: true}}, odroid: {{locked: true}}}}\n\
          swarm:\n  images: [httpd.tar.gz]\n  services:\n    \
          - {{name: httpd, image: lbtest, replicas: 3, publish: [\"80:80\"], env: {{KEY: s3cret}}}}\n",
         sample_base().display()
