@@ -175,6 +175,28 @@ fn refuses_what_cannot_be_a_card() {
     refused(&["xu4-node1=none.img", "xu4-node2=empty.img"], &["none.img", "empty.img"]);
 }
 
+/// What does not fit one size of cards is told with the devices of that size.
+#[test]
+fn names_the_cards_that_cannot_be_made() {
+    let bench = Bench::new();
+    fs::write(bench.path("large"), vec![b'l'; 7 << 20]).unwrap();
+    let profile = fs::read_to_string(bench.path("profile.yaml")).unwrap();
+    let file = |number| format!("  - {{path: /srv/large-{number}, source: large}}\n");
+    let files: String = (0..4).map(file).collect();
+    fs::write(bench.path("profile.yaml"), format!("{profile}files:\n{files}")).unwrap();
+    for (name, size) in [("small.img", 44), ("large.img", 96)] {
+        used_card(&bench.path(name), size * MIB);
+    }
+    let arguments = ["xu4-node1=large.img", "xu4-node2=small.img"];
+    let parts = ["xu4-node2 on small.img: ", "/srv/large-", "the filesystem is full"];
+    let message = bench.not_flashed(2, &arguments, &parts);
+    assert!(!message.contains("large.img"), "{message}");
+    assert!(message.contains("nothing was written"), "{message}");
+    for name in ["small.img", "large.img"] {
+        assert!(bytes(&bench.path(name), 0, 512) == [0xb5; 512]);
+    }
+}
+
 #[test]
 fn refuses_the_base_itself() {
     let bench = Bench::new();
