@@ -28,6 +28,7 @@ fn a_card_is_described() {
         "host name   xu4-node2",
         "user        root (0): password locked, 2 authorized keys",
         "user        odroid (1000): password set",
+        "at boot     ifupdown sets the address of eth0",
         "network     ifupdown, /etc/network/interfaces",
         "address 192.168.1.82",
     ] {
@@ -127,4 +128,34 @@ fn a_card_without_a_system() {
     let inspection = inspect(&card.open().unwrap()).unwrap();
     assert!(inspection.system.is_none());
     assert!(inspection.to_string().contains("there is no /etc/passwd"));
+}
+
+/// Installed is not in use: what starts at boot and speaks of the interface is, as for
+/// making a card.
+#[test]
+fn the_network_back_end_in_use_is_told() {
+    let bench = bench();
+    let report = |card: &Changed| inspect(&card.open().unwrap()).unwrap();
+    let wants = "/etc/systemd/system/multi-user.target.wants";
+    let card = bench.card("xu4-node2").edit(|files| {
+        files.remove("/etc/network/interfaces");
+        files.0.mkdir("/etc/systemd/network", 0o755).unwrap();
+        files.write(
+            "/etc/systemd/network/10-end0.network",
+            "[Match]\nName=end0\n\n[Network]\nDHCP=yes\n",
+        );
+    });
+    let system = report(&card).system.unwrap();
+    assert_eq!((system.back_end, system.interface.as_str()), (None, "end0"));
+    assert!(report(&card).to_string().contains("at boot     nothing sets the address of end0"));
+    let card = card.edit(|files| {
+        files.0.mkdir(wants, 0o755).unwrap();
+        files.write("/lib/systemd/system/systemd-networkd.service", "[Unit]\n");
+        let unit = "/lib/systemd/system/systemd-networkd.service";
+        files.0.symlink(&format!("{wants}/systemd-networkd.service"), unit).unwrap();
+    });
+    let text = report(&card).to_string();
+    assert!(text.contains("at boot     systemd-networkd sets the address of end0"), "{text}");
+    let json = serde_json::to_value(report(&card)).unwrap();
+    assert_eq!(json["system"]["back_end"], "systemd-networkd");
 }

@@ -24,8 +24,8 @@ pub use edit::{Attributes, Change, FileEdit};
 pub use passwords::{DefaultPassword, HashError, PasswordHash, default_password};
 pub use problem::{Place, Problem, ProfileError};
 pub use render::{
-    Note, RenderError, Rendered, SWARM_STATUS, default_password_notes, made_anew, render_node,
-    render_shared,
+    Note, RenderError, Rendered, SWARM_STATUS, default_password_notes, made_anew, network_back_end,
+    render_node, render_shared,
 };
 pub use size::SizeError;
 pub use swarm::{

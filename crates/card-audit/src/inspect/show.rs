@@ -185,6 +185,11 @@ impl Inspection {
             let says = format!("{} ({}): password {}, {keys}", user.name, user.uid, user.password);
             field(f, "user", &says)?;
         }
+        let sets = match system.back_end {
+            Some(back_end) => format!("{back_end} sets the address of {}", system.interface),
+            None => format!("nothing sets the address of {}", system.interface),
+        };
+        field(f, "at boot", &sets)?;
         for part in &system.network {
             field(f, "network", &format!("{}, {}", part.back_end, part.path))?;
             for says in &part.says {

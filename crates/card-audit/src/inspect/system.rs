@@ -1,6 +1,7 @@
 //! The system in a root filesystem: its release, users, network and keys.
 
-use card_image::{FsResult, RootFs};
+use card_image::{FsError, FsResult, RootFs};
+use cluster_profile::SystemError;
 use serde::Serialize;
 
 use crate::{
@@ -22,6 +23,11 @@ pub struct SystemReport {
     pub identity: Facts,
     /// Who can log in: root, and users from 1000 on.
     pub users: Vec<UserReport>,
+    /// What sets the addresses when it boots, if anything does: `ifupdown`, `netplan`,
+    /// `NetworkManager` or `systemd-networkd`.
+    pub back_end: Option<&'static str>,
+    /// The interface for which that is.
+    pub interface: String,
     /// What its network configuration says.
     pub network: Vec<ConfiguredInterface>,
     /// Its ssh host keys.
@@ -90,13 +96,42 @@ pub(super) fn look(files: &RootFs) -> FsResult<Option<SystemReport>> {
             host_keys.push(HostKey { path, fingerprint });
         }
     }
+    let network = network(files)?;
+    let interface = interface(&network).unwrap_or("eth0").to_owned();
     Ok(Some(SystemReport {
         release: release(files)?,
         identity: Facts::read(files)?,
         users,
-        network: network(files)?,
+        back_end: back_end(files, &interface)?,
+        interface,
+        network,
         host_keys,
     }))
+}
+
+/// The interface that the configuration names first.
+fn interface(network: &[ConfiguredInterface]) -> Option<&str> {
+    network.iter().flat_map(|part| &part.says).find_map(|line| named(line))
+}
+
+/// The interface that a line names; patterns name none.
+fn named(line: &str) -> Option<&str> {
+    let starts = ["iface ", "Name=", "interface-name="];
+    let rest = starts.iter().find_map(|start| line.strip_prefix(start))?;
+    let name = rest.split_whitespace().next()?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    (name != "lo" && name.chars().all(plain)).then_some(name)
+}
+
+/// What sets the interface's address at boot, as making a card decides it.
+fn back_end(files: &RootFs, interface: &str) -> FsResult<Option<&'static str>> {
+    match cluster_profile::network_back_end(files, interface) {
+        Ok(back_end) => Ok(back_end),
+        Err(SystemError { reason, .. }) => match reason.downcast::<FsError>() {
+            Ok(error) => Err(*error),
+            Err(_) => Ok(None),
+        },
+    }
 }
 
 fn release(files: &RootFs) -> FsResult<Option<String>> {

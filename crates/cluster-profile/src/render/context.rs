@@ -1,30 +1,19 @@
 //! What every part of rendering works on.
 
+use std::ops::Deref;
+
 use cluster_keys::ClusterKeys;
 
 use super::{Note, Rendered, text};
 use crate::{Attributes, Change, Cluster, FileEdit, System, SystemError};
 
-/// What is rendered, from what, and what came of it so far.
-pub(super) struct Context<'a> {
-    pub cluster: &'a Cluster,
-    pub keys: &'a ClusterKeys,
+/// What is looked at: an image's system, and the interface that matters.
+pub(super) struct View<'a> {
     pub system: &'a dyn System,
-    /// The time of the build in seconds since 1970.
-    pub now: u64,
-    pub rendered: Rendered,
+    pub interface: &'a str,
 }
 
-impl<'a> Context<'a> {
-    pub fn new(
-        cluster: &'a Cluster,
-        keys: &'a ClusterKeys,
-        system: &'a dyn System,
-        now: u64,
-    ) -> Self {
-        Context { cluster, keys, system, now, rendered: Rendered::default() }
-    }
-
+impl View<'_> {
     /// A file's text, one `char` for each byte (see [`text`]).
     pub fn read(&self, path: &str) -> Result<Option<String>, SystemError> {
         Ok(self.system.read(path)?.map(|bytes| text::decode(&bytes)))
@@ -37,6 +26,36 @@ impl<'a> Context<'a> {
 
     pub fn exists(&self, path: &str) -> Result<bool, SystemError> {
         self.system.exists(path)
+    }
+}
+
+/// What is rendered, from what, and what came of it so far.
+pub(super) struct Context<'a> {
+    pub cluster: &'a Cluster,
+    pub keys: &'a ClusterKeys,
+    view: View<'a>,
+    /// The time of the build in seconds since 1970.
+    pub now: u64,
+    pub rendered: Rendered,
+}
+
+impl<'a> Deref for Context<'a> {
+    type Target = View<'a>;
+
+    fn deref(&self) -> &View<'a> {
+        &self.view
+    }
+}
+
+impl<'a> Context<'a> {
+    pub fn new(
+        cluster: &'a Cluster,
+        keys: &'a ClusterKeys,
+        system: &'a dyn System,
+        now: u64,
+    ) -> Self {
+        let view = View { system, interface: &cluster.network.interface };
+        Context { cluster, keys, view, now, rendered: Rendered::default() }
     }
 
     pub fn note(&mut self, note: impl Into<String>) {
@@ -64,7 +83,7 @@ impl<'a> Context<'a> {
         self.edit(path, Change::Write { contents: contents.into(), attributes });
     }
 
-    /// Writes back text that [`Context::read`] gave, if it has changed.
+    /// Writes back text that [`View::read`] gave, if it has changed.
     pub fn rewrite(&mut self, path: &str, old: &str, new: &str) {
         if old != new {
             self.write(path, text::encode(new), Attributes::root(0o644));

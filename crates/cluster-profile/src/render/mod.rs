@@ -22,6 +22,7 @@ use cluster_keys::{ClusterKeys, KeyError};
 use crate::{Attributes, Cluster, FileEdit, Node, System, SystemError};
 use context::Context;
 pub use identity::made_anew;
+pub use network::network_back_end;
 pub use passwords::default_password_notes;
 pub use swarm::SWARM_STATUS;
 

@@ -1,6 +1,6 @@
 //! systemd's units: which are enabled, and how one is taken out of service.
 
-use super::context::Context;
+use super::context::{Context, View};
 use crate::{Change, SystemError};
 
 /// Where the owner of a system enables units.
@@ -9,7 +9,7 @@ const OWNERS: &str = "/etc/systemd/system";
 const PACKAGES: [&str; 2] = ["/lib/systemd/system", "/usr/lib/systemd/system"];
 
 /// The links in `directory` that make another unit pull in `unit`.
-fn pulled_in(from: &Context<'_>, directory: &str, unit: &str) -> Result<Vec<String>, SystemError> {
+fn pulled_in(from: &View<'_>, directory: &str, unit: &str) -> Result<Vec<String>, SystemError> {
     let mut links = Vec::new();
     for name in from.list(directory)? {
         if name.ends_with(".wants") || name.ends_with(".requires") {
@@ -23,7 +23,7 @@ fn pulled_in(from: &Context<'_>, directory: &str, unit: &str) -> Result<Vec<Stri
 }
 
 /// Whether a unit is off for good: a link to /dev/null, which reads as no file.
-pub(super) fn masked(from: &Context<'_>, unit: &str) -> Result<bool, SystemError> {
+pub(super) fn masked(from: &View<'_>, unit: &str) -> Result<bool, SystemError> {
     let path = format!("{OWNERS}/{unit}");
     // A link to a real unit file may be read.
     Ok(from.exists(&path)? && from.system.read(&path)?.is_none_or(|text| text.is_empty()))
@@ -31,12 +31,12 @@ pub(super) fn masked(from: &Context<'_>, unit: &str) -> Result<bool, SystemError
 
 /// Whether a unit starts at boot. A link that a removed package left behind starts
 /// nothing: the unit's own file has to be there too.
-pub(super) fn enabled(from: &Context<'_>, unit: &str) -> Result<bool, SystemError> {
+pub(super) fn enabled(from: &View<'_>, unit: &str) -> Result<bool, SystemError> {
     Ok(armed(from, unit)? && text(from, unit)?.is_some())
 }
 
 /// Whether something pulls a unit in at boot, its file there or not.
-fn armed(from: &Context<'_>, unit: &str) -> Result<bool, SystemError> {
+fn armed(from: &View<'_>, unit: &str) -> Result<bool, SystemError> {
     if masked(from, unit)? {
         return Ok(false);
     }
@@ -71,7 +71,7 @@ pub(super) fn disable(to: &mut Context<'_>, unit: &str) -> Result<bool, SystemEr
 }
 
 /// The text of a unit's file, wherever it is.
-pub(super) fn text(from: &Context<'_>, unit: &str) -> Result<Option<String>, SystemError> {
+pub(super) fn text(from: &View<'_>, unit: &str) -> Result<Option<String>, SystemError> {
     for directory in [OWNERS].iter().chain(&PACKAGES) {
         if let Some(text) = from.read(&format!("{directory}/{unit}"))? {
             return Ok(Some(text));

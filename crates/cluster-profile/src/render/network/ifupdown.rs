@@ -4,7 +4,7 @@ use super::{Address, interfaces_file};
 use crate::{
     Attributes, SystemError,
     render::{
-        context::Context,
+        context::{Context, View},
         text::{end_last_line, glob},
         units,
     },
@@ -16,7 +16,7 @@ const SERVICE: &str = "networking.service";
 const DEEPEST: usize = 8;
 
 /// Whether ifupdown is there and starts at boot.
-pub(super) fn is_active(from: &Context<'_>) -> Result<bool, SystemError> {
+pub(super) fn is_active(from: &View<'_>) -> Result<bool, SystemError> {
     let program = from.exists("/sbin/ifup")? || from.exists("/usr/sbin/ifup")?;
     if !program || !from.exists(INTERFACES)? || units::masked(from, SERVICE)? {
         return Ok(false);
@@ -26,26 +26,26 @@ pub(super) fn is_active(from: &Context<'_>) -> Result<bool, SystemError> {
     Ok(started || started_by_system_v(from)? || started_by_udev(from)?)
 }
 
-fn started_by_system_v(from: &Context<'_>) -> Result<bool, SystemError> {
+fn started_by_system_v(from: &View<'_>) -> Result<bool, SystemError> {
     Ok(from.list("/etc/rcS.d")?.iter().any(|name| glob("S[0-9][0-9]networking", name)))
 }
 
 /// Whether udev brings the interface up, whatever starts at boot.
-fn started_by_udev(from: &Context<'_>) -> Result<bool, SystemError> {
-    let interface = &from.cluster.network.interface;
+fn started_by_udev(from: &View<'_>) -> Result<bool, SystemError> {
+    let interface = from.interface;
     let files = files(from)?;
     Ok(files.iter().any(|(_, file)| interfaces_file::without(file, interface).hotplug))
 }
 
 /// Whether a stanza is there for the interface.
-pub(super) fn owns(from: &Context<'_>) -> Result<bool, SystemError> {
-    let interface = &from.cluster.network.interface;
+pub(super) fn owns(from: &View<'_>) -> Result<bool, SystemError> {
+    let interface = from.interface;
     let files = files(from)?;
     Ok(files.iter().any(|(_, file)| interfaces_file::configures(file, interface)))
 }
 
 /// /etc/network/interfaces and what it includes: paths and texts.
-fn files(from: &Context<'_>) -> Result<Vec<(String, String)>, SystemError> {
+fn files(from: &View<'_>) -> Result<Vec<(String, String)>, SystemError> {
     let mut files: Vec<(String, String)> = Vec::new();
     let mut next = vec![(INTERFACES.to_owned(), 0)];
     while let Some((path, depth)) = next.pop() {
@@ -65,7 +65,7 @@ fn files(from: &Context<'_>) -> Result<Vec<(String, String)>, SystemError> {
 
 /// The paths that a `source` or `source-directory` line means.
 fn included(
-    from: &Context<'_>,
+    from: &View<'_>,
     keyword: &str,
     pattern: &str,
 ) -> Result<impl Iterator<Item = String>, SystemError> {

@@ -24,8 +24,11 @@ mod resolver;
 
 use std::net::Ipv4Addr;
 
-use super::{RenderError, context::Context};
-use crate::{Network, Node, SystemError};
+use super::{
+    RenderError,
+    context::{Context, View},
+};
+use crate::{Network, Node, System, SystemError};
 
 /// What sets addresses at boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +49,7 @@ impl BackEnd {
         }
     }
 
-    fn is_active(self, from: &Context<'_>) -> Result<bool, SystemError> {
+    fn is_active(self, from: &View<'_>) -> Result<bool, SystemError> {
         match self {
             BackEnd::Ifupdown => ifupdown::is_active(from),
             BackEnd::Netplan => netplan::is_active(from),
@@ -55,7 +58,7 @@ impl BackEnd {
         }
     }
 
-    fn owns(self, from: &Context<'_>) -> Result<bool, SystemError> {
+    fn owns(self, from: &View<'_>) -> Result<bool, SystemError> {
         match self {
             BackEnd::Ifupdown => ifupdown::owns(from),
             BackEnd::Netplan => netplan::owns(from),
@@ -76,7 +79,16 @@ struct Choice {
     others: Vec<BackEnd>,
 }
 
-fn choose(from: &Context<'_>) -> Result<Choice, RenderError> {
+fn choose(from: &View<'_>) -> Result<Choice, RenderError> {
+    let (chosen, others) = in_use(from)?;
+    let interface = || from.interface.to_owned();
+    let chosen = chosen.ok_or_else(|| RenderError::NoNetwork { interface: interface() })?;
+    Ok(Choice { chosen, others })
+}
+
+/// The back end that sets the interface's address, if any does, and the others that
+/// start at boot.
+fn in_use(from: &View<'_>) -> Result<(Option<BackEnd>, Vec<BackEnd>), SystemError> {
     let mut active = Vec::new();
     for end in ELSE {
         if end.is_active(from)? {
@@ -94,10 +106,21 @@ fn choose(from: &Context<'_>) -> Result<Choice, RenderError> {
     if chosen.is_none() && netplan::could_work(from)? {
         chosen = Some(BackEnd::Netplan);
     }
-    let interface = || from.cluster.network.interface.clone();
-    let chosen = chosen.ok_or_else(|| RenderError::NoNetwork { interface: interface() })?;
-    active.retain(|end| *end != chosen);
-    Ok(Choice { chosen, others: active })
+    active.retain(|end| Some(*end) != chosen);
+    Ok((chosen, active))
+}
+
+/// What sets the address of an interface when a system boots, by its name: `ifupdown`,
+/// `netplan`, `NetworkManager` or `systemd-networkd`.
+///
+/// # Errors
+/// [`SystemError`] if the system cannot be read.
+pub fn network_back_end(
+    system: &dyn System,
+    interface: &str,
+) -> Result<Option<&'static str>, SystemError> {
+    let (chosen, _) = in_use(&View { system, interface })?;
+    Ok(chosen.map(BackEnd::name))
 }
 
 /// A node's address in its network.

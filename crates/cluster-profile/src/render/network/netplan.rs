@@ -9,7 +9,7 @@ use super::Address;
 use crate::{
     Attributes, SystemError,
     render::{
-        context::Context,
+        context::{Context, View},
         text::{self, glob},
         units,
     },
@@ -24,7 +24,7 @@ const DEFINITION: &str = "00-nodecard";
 pub(super) const NETWORKD_FILE: &str = "10-netplan-00-nodecard.network";
 
 /// The texts of the image's netplan files, packages' ones first.
-fn files(from: &Context<'_>) -> Result<Vec<Value>, SystemError> {
+fn files(from: &View<'_>) -> Result<Vec<Value>, SystemError> {
     let mut values = Vec::new();
     for directory in ["/lib/netplan", DIRECTORY] {
         for name in from.list(directory)?.iter().filter(|name| name.ends_with(".yaml")) {
@@ -40,7 +40,7 @@ fn files(from: &Context<'_>) -> Result<Vec<Value>, SystemError> {
     Ok(values)
 }
 
-fn installed(from: &Context<'_>) -> Result<bool, SystemError> {
+fn installed(from: &View<'_>) -> Result<bool, SystemError> {
     for program in ["/usr/sbin/netplan", "/usr/libexec/netplan/generate", "/lib/netplan/generate"] {
         if from.exists(program)? {
             return Ok(true);
@@ -49,20 +49,20 @@ fn installed(from: &Context<'_>) -> Result<bool, SystemError> {
     Ok(false)
 }
 
-fn has_files(from: &Context<'_>) -> Result<bool, SystemError> {
+fn has_files(from: &View<'_>) -> Result<bool, SystemError> {
     Ok(from.list(DIRECTORY)?.iter().any(|name| name.ends_with(".yaml")))
 }
 
-pub(super) fn is_active(from: &Context<'_>) -> Result<bool, SystemError> {
+pub(super) fn is_active(from: &View<'_>) -> Result<bool, SystemError> {
     Ok(installed(from)? && has_files(from)? && !renders_with_network_manager(from)?)
 }
 
 /// Whether netplan hands the interface to NetworkManager.
-pub(super) fn renders_with_network_manager(from: &Context<'_>) -> Result<bool, SystemError> {
+pub(super) fn renders_with_network_manager(from: &View<'_>) -> Result<bool, SystemError> {
     if !installed(from)? || !has_files(from)? {
         return Ok(false);
     }
-    let interface = &from.cluster.network.interface;
+    let interface = from.interface;
     let (mut global, mut own) = (None, None);
     for value in files(from)? {
         let Some(network) = get(&value, "network") else { continue };
@@ -74,11 +74,11 @@ pub(super) fn renders_with_network_manager(from: &Context<'_>) -> Result<bool, S
     Ok(own.or(global).as_deref() == Some("NetworkManager"))
 }
 
-pub(super) fn owns(from: &Context<'_>) -> Result<bool, SystemError> {
+pub(super) fn owns(from: &View<'_>) -> Result<bool, SystemError> {
     if from.exists(FILE)? {
         return Ok(true);
     }
-    let interface = &from.cluster.network.interface;
+    let interface = from.interface;
     let owns = |value: &Value| {
         let network = get(value, "network");
         network.is_some_and(|n| definitions(n).any(|(id, value)| matches(id, value, interface)))
@@ -87,7 +87,7 @@ pub(super) fn owns(from: &Context<'_>) -> Result<bool, SystemError> {
 }
 
 /// Whether netplan would carry a file of ours out.
-pub(super) fn could_work(from: &Context<'_>) -> Result<bool, SystemError> {
+pub(super) fn could_work(from: &View<'_>) -> Result<bool, SystemError> {
     Ok(installed(from)? && units::text(from, "systemd-networkd.service")?.is_some())
 }
 

@@ -9,7 +9,7 @@ use super::{Address, netplan};
 use crate::{
     Attributes, SystemError,
     render::{
-        context::Context,
+        context::{Context, View},
         text::{encode, glob},
         units,
     },
@@ -19,20 +19,20 @@ const PROFILES: &str = "/etc/NetworkManager/system-connections";
 const OWN_RULE: &str = "99-nodecard.conf";
 
 /// Whether it starts at boot and takes care of Ethernet.
-pub(super) fn is_active(from: &Context<'_>) -> Result<bool, SystemError> {
+pub(super) fn is_active(from: &View<'_>) -> Result<bool, SystemError> {
     if !units::enabled(from, "NetworkManager.service")? {
         return Ok(false);
     }
     if netplan::renders_with_network_manager(from)? {
         return Ok(true);
     }
-    Ok(!leaves_alone(&unmanaged(from)?, &from.cluster.network.interface))
+    Ok(!leaves_alone(&unmanaged(from)?, from.interface))
 }
 
 /// What `unmanaged-devices` says in the end: a file in /etc takes the place of
 /// one of the same name in /usr/lib, later names come later, and `+=` adds.
 /// On Ubuntu's servers such a file leaves Ethernet to others.
-fn unmanaged(from: &Context<'_>) -> Result<Vec<String>, SystemError> {
+fn unmanaged(from: &View<'_>) -> Result<Vec<String>, SystemError> {
     let mut files = BTreeMap::new();
     for directory in ["/usr/lib/NetworkManager/conf.d", "/etc/NetworkManager/conf.d"] {
         for name in from.list(directory)?.into_iter().filter(|name| name.ends_with(".conf")) {
@@ -73,11 +73,11 @@ fn leaves_alone(specs: &[String], interface: &str) -> bool {
 }
 
 /// Whether a profile, or netplan through it, speaks of the interface.
-pub(super) fn owns(from: &Context<'_>) -> Result<bool, SystemError> {
+pub(super) fn owns(from: &View<'_>) -> Result<bool, SystemError> {
     if netplan::renders_with_network_manager(from)? && netplan::owns(from)? {
         return Ok(true);
     }
-    let interface = &from.cluster.network.interface;
+    let interface = from.interface;
     for name in from.list(PROFILES)? {
         let text = from.read(&format!("{PROFILES}/{name}"))?.unwrap_or_default();
         let lines = || text.lines().map(str::trim_ascii);

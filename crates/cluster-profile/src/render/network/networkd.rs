@@ -4,7 +4,7 @@ use super::Address;
 use crate::{
     Attributes, SystemError,
     render::{
-        context::Context,
+        context::{Context, View},
         text::{encode, glob},
         units,
     },
@@ -21,13 +21,13 @@ fn path(interface: &str) -> String {
     format!("{DIRECTORY}/{}", file_name(interface))
 }
 
-pub(super) fn is_active(from: &Context<'_>) -> Result<bool, SystemError> {
+pub(super) fn is_active(from: &View<'_>) -> Result<bool, SystemError> {
     units::enabled(from, "systemd-networkd.service")
 }
 
 /// The .network files in a directory that fit the interface, and how sure that is.
-fn fitting(from: &Context<'_>, directory: &str) -> Result<Vec<(String, Fit)>, SystemError> {
-    let interface = &from.cluster.network.interface;
+fn fitting(from: &View<'_>, directory: &str) -> Result<Vec<(String, Fit)>, SystemError> {
+    let interface = from.interface;
     let mut names = Vec::new();
     for name in from.list(directory)? {
         if !name.ends_with(".network") || name == file_name(interface) {
@@ -42,8 +42,8 @@ fn fitting(from: &Context<'_>, directory: &str) -> Result<Vec<(String, Fit)>, Sy
     Ok(names)
 }
 
-pub(super) fn owns(from: &Context<'_>) -> Result<bool, SystemError> {
-    let ours = from.read(&path(&from.cluster.network.interface))?;
+pub(super) fn owns(from: &View<'_>) -> Result<bool, SystemError> {
+    let ours = from.read(&path(from.interface))?;
     let set_before = ours.is_some_and(|text| text.contains("\nAddress="));
     let mut owns = set_before;
     for directory in [DIRECTORY, "/usr/lib/systemd/network"] {
@@ -98,7 +98,7 @@ fn matches(text: &str, interface: &str) -> Fit {
 }
 
 /// The owner's files that match the interface and sort before `ours`.
-fn earlier(from: &Context<'_>, ours: &str) -> Result<Vec<String>, SystemError> {
+fn earlier(from: &View<'_>, ours: &str) -> Result<Vec<String>, SystemError> {
     let names = fitting(from, DIRECTORY)?.into_iter().map(|(name, _)| name);
     Ok(names.filter(|name| name.as_str() < ours).collect())
 }
