@@ -19,6 +19,12 @@ def in_swarm(guest, cluster, seconds):
     return f"{guest.name} after {took:.0f} s"
 
 
+def be_patient(manager):
+    """A worker that does not report for three heartbeats of 5 s is Down, and its tasks go
+    elsewhere. Emulated nodes are that slow when several start containers at once."""
+    manager.ask("docker swarm update --dispatcher-heartbeat 60s")
+
+
 def nodes_ready(manager, cluster):
     """All nodes Ready and Active, one Leader, and none twice."""
     expected = {guest.name for guest in cluster.guests}
