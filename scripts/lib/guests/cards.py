@@ -7,6 +7,12 @@ import subprocess
 from .machine import Unusable
 
 BY_PROFILE = "  - {{name: {name}, address: {address}{role}}}\n"
+# The nodes' password, and what `openssl passwd -6 -salt nodecard boot-cluster` makes of it:
+# one that everybody knows, like the bases' own, would be a finding for `nodecard verify`.
+PASSWORD = "boot-cluster"
+PASSWORD_HASH = (
+    "$6$nodecard$aduchV08GF9OW6fXKEWRY8dZk2L9.aODwtQpMQ/dbXElmLQW"
+    "2Tx6SmwHe0bilYXJeiZ25v31jFenh3p8a2dI.1")
 # Where a swarm made by hand finds the image archive.
 ARCHIVE_ON_CARD = "/root/httpd.tar"
 
@@ -38,7 +44,10 @@ def write_profile(path, *, base, card, nodes, gateway, archive=None, by_hand=Fal
     """The profile of the article's cluster, of as many nodes as asked for."""
     text = f"cluster: boot-cluster\nbase: {json.dumps(base)}\ncard: {card}\n"
     text += f"network: {{interface: eth0, prefix: 24, gateway: {gateway}, dns: [{gateway}]}}\n"
-    text += "ssh: {users: [root, odroid]}\nnodes:\n"
+    text += "ssh: {users: [root, odroid]}\nusers:\n"
+    for user in ("root", "odroid"):
+        text += f"  {user}: {{password: '{PASSWORD_HASH}'}}\n"
+    text += "nodes:\n"
     for number, (name, address) in enumerate(nodes):
         text += BY_PROFILE.format(name=name, address=address,
                                   role=", role: manager" if number == 0 else "")
