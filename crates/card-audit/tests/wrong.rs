@@ -240,7 +240,7 @@ fn what_came_with_the_base_is_a_clone() {
     for (path, code) in [
         ("/etc/docker/key.json", "cloned-file"),
         ("/var/lib/docker/engine-id", "cloned-file"),
-        ("/var/lib/docker/swarm/docker-state.json", "cloned-file"),
+        ("/var/lib/docker/swarm/certificates/swarm-node.crt", "cloned-file"),
         ("/var/lib/dhcp/dhclient.eth0.leases", "cloned-file"),
         ("/etc/ssh/ssh_host_rsa_key", "cloned-file"),
         ("/root/.ssh/id_rsa", "cloned-user-key"),
