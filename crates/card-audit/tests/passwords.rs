@@ -130,8 +130,8 @@ fn default_passwords_are_told_where_the_profile_leaves_them() {
     assert_eq!(
         found,
         [
-            (Severity::Warning, code, "/etc/shadow:1".into()),
-            (Severity::Warning, code, "/etc/shadow:12".into())
+            (Severity::Note, code, "/etc/shadow:1".into()),
+            (Severity::Note, code, "/etc/shadow:12".into())
         ]
     );
     assert_eq!(findings[1].what, "odroid's password is `odroid`, which everybody knows");

@@ -8,7 +8,7 @@ from .machine import Unusable
 
 BY_PROFILE = "  - {{name: {name}, address: {address}{role}}}\n"
 # The nodes' password, and what `openssl passwd -6 -salt nodecard boot-cluster` makes of it:
-# one that everybody knows, like the bases' own, would be a finding for `nodecard verify`.
+# one that everybody knows, like the bases' own, would be a note of `nodecard verify`.
 PASSWORD = "boot-cluster"
 PASSWORD_HASH = (
     "$6$nodecard$aduchV08GF9OW6fXKEWRY8dZk2L9.aODwtQpMQ/dbXElmLQW"

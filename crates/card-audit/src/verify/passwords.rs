@@ -98,7 +98,8 @@ pub(super) fn check(subject: &Subject<'_>) -> FsResult<Vec<Finding>> {
             "on the node: passwd {name}; or in the profile `users: {{{name}: {{password: 'HASH'}}}}` \
              with a hash as `openssl passwd -6` prints it, then nodecard apply"
         );
-        let finding = Finding::warning("default-password", crate::text::printable(&what), mend);
+        // The card is as the profile says, and a card just made must not count as wrong.
+        let finding = Finding::note("default-password", crate::text::printable(&what), mend);
         findings.push(finding.at(path).line(line));
     }
     let mode = subject.files.metadata_followed(SHADOW)?.map(|metadata| metadata.mode);
