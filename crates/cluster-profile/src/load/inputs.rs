@@ -65,14 +65,20 @@ impl Inputs {
     }
 }
 
-/// A regular file's contents, unless it is larger than `limit` bytes.
-pub(super) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
+/// A regular file, open for reading, and its size in bytes.
+pub(super) fn open_regular(path: &Path) -> Result<(File, u64), String> {
     // Looked at first: opening a pipe would wait for its other end.
     let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
     if !metadata.is_file() {
         return Err("it is no regular file".into());
     }
     let file = File::open(path).map_err(|error| error.to_string())?;
+    Ok((file, metadata.len()))
+}
+
+/// A regular file's contents, unless it is larger than `limit` bytes.
+pub(super) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
+    let (file, _) = open_regular(path)?;
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
     if bytes.len() as u64 > limit {

@@ -12,7 +12,7 @@ use super::archive::{self, Compression};
 use crate::{
     load::{
         fields::{At, Fields, Problems},
-        inputs::Inputs,
+        inputs::{Inputs, open_regular},
     },
     swarm::{ImageArchive, full_name},
 };
@@ -79,30 +79,16 @@ fn inspect(path: &Path) -> Result<ImageArchive, Refusal> {
     const MAKE: &str = "make it with `docker save -o FILE.tar IMAGE:TAG` on a machine that has \
                         the image; relative paths are taken from the profile's own directory";
     let refuse = |error: io::Error| (error.to_string(), MAKE);
-    // Looked at first: opening a pipe would wait for its other end.
-    let metadata = std::fs::metadata(path).map_err(refuse)?;
-    if !metadata.is_file() {
-        return Err(("it is no regular file".into(), MAKE));
-    }
-    if metadata.len() > LARGEST_ARCHIVE {
+    let (file, size) = open_regular(path).map_err(|message| (message, MAKE))?;
+    if size > LARGEST_ARCHIVE {
         let message = format!("it is larger than {} GiB", LARGEST_ARCHIVE >> 30);
         return Err((message, "have the nodes pull large images from a registry"));
     }
-    let mut file = File::open(path).map_err(refuse)?;
-    let mut head = [0; 512];
-    let mut filled = 0;
-    while let Some(rest) = head.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match file.read(rest).map_err(refuse)? {
-            0 => break,
-            count => filled += count,
-        }
-    }
-    let compression = match Compression::of(head.get(..filled).unwrap_or_default()) {
-        Some(compression) => compression,
-        None => {
-            let message = "it is neither a tar archive nor one compressed by gzip".to_owned();
-            return Err((message, MAKE));
-        }
+    let mut head = Vec::new();
+    file.take(512).read_to_end(&mut head).map_err(refuse)?;
+    let Some(compression) = Compression::of(&head) else {
+        let message = "it is neither a tar archive nor one compressed by gzip".to_owned();
+        return Err((message, MAKE));
     };
     let images = archive::images(path, compression).map_err(|message| (message, MAKE))?;
     let (size, sha256) = sum(path).map_err(refuse)?;
