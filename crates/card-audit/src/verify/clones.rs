@@ -10,6 +10,8 @@ const MAX_DEPTH: usize = 4;
 const LARGEST: u64 = 64 << 10;
 /// Docker's part of a swarm.
 const SWARM: &str = "/var/lib/docker/swarm";
+/// What makes a node itself in its swarm.
+pub(super) const SWARM_CERTIFICATE: &str = "/var/lib/docker/swarm/certificates/swarm-node.crt";
 
 /// How a file is known to be the base's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +38,7 @@ impl Clones<'_> {
     pub fn find(&self, path: &str) -> FsResult<Option<(String, Clone)>> {
         let mut looked_at = 0;
         match path {
-            SWARM => self.look(&format!("{SWARM}/certificates/swarm-node.crt"), 0, &mut looked_at),
+            SWARM => self.look(SWARM_CERTIFICATE, 0, &mut looked_at),
             _ => self.look(path, 0, &mut looked_at),
         }
     }

@@ -2,7 +2,7 @@
 
 use card_image::FsResult;
 
-use super::CardReport;
+use super::{CardReport, clones::SWARM_CERTIFICATE};
 use crate::{Card, Finding, Severity, facts::read_text, text::printable};
 
 /// Something of a card that no other one may have.
@@ -82,13 +82,12 @@ fn uniques(card: &Card, report: &CardReport) -> FsResult<Vec<Unique>> {
     }
     const SWARM: &str = "on one of the nodes: docker swarm leave --force, then \
                          rm -f /var/lib/nodecard/swarm/joined, and boot it again";
-    let path = "/var/lib/docker/swarm/certificates/swarm-node.crt";
-    if let Some(certificate) = read_text(card.files(), path)? {
+    if let Some(certificate) = read_text(card.files(), SWARM_CERTIFICATE)? {
         add(
             "duplicate-swarm-node",
             "the node's identity in the swarm",
             certificate,
-            path.into(),
+            SWARM_CERTIFICATE.into(),
             SWARM,
         );
     }
