@@ -1,6 +1,6 @@
 //! A validated cluster: what a profile says, checked and completed.
 
-use std::{net::Ipv4Addr, path::PathBuf};
+use std::{fmt, net::Ipv4Addr, path::PathBuf};
 
 /// A cluster as its profile describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +91,15 @@ pub enum Role {
     Manager,
     /// It runs what managers give it.
     Worker,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Role::Manager => "manager",
+            Role::Worker => "worker",
+        })
+    }
 }
 
 /// Who may log in by key.

@@ -2,7 +2,7 @@
 
 use std::io::{Write as _, stdout};
 
-use cluster_profile::{Cluster, Role};
+use cluster_profile::Cluster;
 
 use crate::{args::CheckArgs, failure::Failure};
 
@@ -18,11 +18,7 @@ pub fn run(args: &CheckArgs) -> Result<(), Failure> {
         cluster.base.path.display()
     )?;
     for node in &cluster.nodes {
-        let role = match (&cluster.swarm, node.role) {
-            (None, _) => "",
-            (Some(_), Role::Manager) => "  manager",
-            (Some(_), Role::Worker) => "  worker",
-        };
+        let role = cluster.swarm.as_ref().map(|_| format!("  {}", node.role)).unwrap_or_default();
         let address = format!("{}/{}", node.address, cluster.network.prefix);
         writeln!(out, "  {:20} {address}{role}", node.name)?;
     }

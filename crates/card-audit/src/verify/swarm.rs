@@ -44,12 +44,13 @@ pub(super) fn check(subject: &Subject<'_>) -> FsResult<Vec<Finding>> {
         let found = if message.is_empty() { state.clone() } else { format!("{state}: {message}") };
         findings.push(finding.found(found));
     }
-    let (other, role) = match subject.node.role {
-        Role::Manager => ("in the swarm as a worker", "manager"),
-        Role::Worker => ("in the swarm as a manager", "worker"),
+    let (role, other) = match subject.node.role {
+        role @ Role::Manager => (role, Role::Worker),
+        role @ Role::Worker => (role, Role::Manager),
     };
-    if state == "ready" && message == other {
-        let what = format!("the node was {other}; the profile says {role}");
+    let message_of_other = format!("in the swarm as a {other}");
+    if state == "ready" && message == message_of_other {
+        let what = format!("the node was {message_of_other}; the profile says {role}");
         let mend = "on a manager: docker node promote or demote, or change the profile";
         findings.push(Finding::warning("swarm-state", what, mend).at(SWARM_STATUS));
     }

@@ -10,16 +10,8 @@ use crate::{
 
 /// The key of the nodes of a role.
 pub(super) fn of(from: &Context<'_>, role: Role) -> Result<KeyPair, RenderError> {
-    let role = name(role);
     let comment = format!("{} swarm {role} key", from.cluster.name);
     Ok(from.keys.pair(&format!("swarm-{role}"), &comment)?)
-}
-
-fn name(role: Role) -> &'static str {
-    match role {
-        Role::Manager => "manager",
-        Role::Worker => "worker",
-    }
 }
 
 const ROLES: [Role; 2] = [Role::Worker, Role::Manager];
@@ -34,7 +26,7 @@ pub(in crate::render) fn admitted(from: &Context<'_>) -> Result<Vec<String>, Ren
     let line = |role| {
         let key = of(from, role)?;
         // `restrict` is of OpenSSH 7.2, which Ubuntu 16.04 has.
-        let command = format!("{PROGRAMS}/swarm-token {}", name(role));
+        let command = format!("{PROGRAMS}/swarm-token {role}");
         Ok(format!("restrict,command=\"{command}\" {}", key.public().trim_end()))
     };
     ROLES.into_iter().map(line).collect()

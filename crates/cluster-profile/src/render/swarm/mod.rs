@@ -162,10 +162,7 @@ fn configuration(from: &Context<'_>, swarm: &Swarm, node: &Node, founder: &str) 
         .filter(|node| node.role == Role::Manager)
         .map(|node| format!("{}={}", node.name, node.address))
         .collect();
-    let role = match node.role {
-        Role::Manager => "manager",
-        Role::Worker => "worker",
-    };
+    let role = node.role;
     let data_path_port = swarm.data_path_port.map(|port| port.to_string()).unwrap_or_default();
     format!(
         "# Written by nodecard from the profile of the cluster {}.\n\
