@@ -1,10 +1,14 @@
 //! From one base image and one cluster to what every node's card must hold.
 
-use std::{ops::Range, path::Path, sync::Arc};
+use std::{
+    ops::Range,
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 
 use block_io::{Extents, FileStorage, Layer, ReadAt};
 use cluster_keys::ClusterKeys;
-use cluster_profile::{Cluster, FileEdit, Node};
+use cluster_profile::{Cluster, FileEdit, Node, Note};
 
 use crate::{
     Base, BaseOptions, BaseRecord, Blame, Cancel, Error, Progress, RootRecord, grown::Grown,
@@ -38,6 +42,7 @@ pub struct Prepared<'a> {
     base: Base,
     layout: Layout,
     time: u64,
+    password_notes: OnceLock<Vec<Note>>,
 }
 
 /// The cards of one size.
@@ -100,7 +105,7 @@ impl<'a> Prepared<'a> {
             Ok((layout, time))
         };
         let (layout, time) = look().map_err(|error| blame_change(&base, error))?;
-        Ok(Prepared { sources, base, layout, time })
+        Ok(Prepared { sources, base, layout, time, password_notes: OnceLock::new() })
     }
 
     /// Makes the cards of these nodes, all `size` bytes large.
@@ -118,7 +123,7 @@ impl<'a> Prepared<'a> {
         let render_shared = |files: &RootFs| {
             let rendered = cluster_profile::render_shared(cluster, keys, files, time)?;
             notes.extend(rendered.notes);
-            notes.extend(cluster_profile::default_password_notes(cluster, files)?);
+            notes.extend(self.password_notes(files)?);
             shared_edits.clone_from(&rendered.edits);
             Ok(rendered.edits)
         };
@@ -160,6 +165,16 @@ impl<'a> Prepared<'a> {
             shared_used: grown.used(grown.layer())?,
             shared: grown.layer().clone(),
         })
+    }
+
+    /// What there is to say of passwords: the same for cards of all sizes, and slow to find
+    /// out.
+    fn password_notes(&self, files: &RootFs) -> Result<Vec<Note>, Error> {
+        if let Some(notes) = self.password_notes.get() {
+            return Ok(notes.clone());
+        }
+        let notes = cluster_profile::default_password_notes(self.sources.cluster, files)?;
+        Ok(self.password_notes.get_or_init(|| notes).clone())
     }
 
     /// The decoded base, for reading only.
