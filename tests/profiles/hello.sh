@@ -1,0 +1,3 @@
+#!/bin/sh
+# The source of a file in files.yaml.
+echo "hello from $(hostname)"
