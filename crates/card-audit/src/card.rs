@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::FileTypeExt as _, path::Path, sync::Arc};
 
 use block_io::{FileStorage, Layer, ReadAt, Window};
-use card_image::{Base, BaseOptions, FsError, Layout, RootFs};
+use card_image::{BaseImage, BaseOptions, FsError, Layout, RootFs};
 use ext4_offline::{Info, Superblock};
 
 use crate::{AuditError, cached::Cached};
@@ -60,9 +60,9 @@ impl Card {
             return Err(no_target("is neither an image nor a card: it is no file and no disk"));
         }
         let image = |source| AuditError::Image { target: target.clone(), source: Box::new(source) };
-        let compressed = kind.is_file() && Base::is_compressed(path).map_err(image)?;
+        let compressed = kind.is_file() && BaseImage::is_compressed(path).map_err(image)?;
         let storage: Arc<dyn ReadAt> = if compressed {
-            Base::open_private(path, options).map_err(image)?.storage()
+            BaseImage::open_private(path, options).map_err(image)?.storage()
         } else {
             let open = FileStorage::open(path);
             Arc::new(open.map_err(|source| AuditError::Read { target: target.clone(), source })?)

@@ -1,6 +1,6 @@
 //! Why a target cannot be audited.
 
-use card_image::{BaseError, Blame, ChooseError, FsError};
+use card_image::{BaseError, ChooseError, ErrorKind, FsError};
 
 /// A target, or what it is compared with, cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -86,57 +86,37 @@ impl From<card_image::Error> for AuditError {
     }
 }
 
-/// Whose turn it is to do something about an [`AuditError`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// The profile's, or the options'.
-    Profile,
-    /// The base image's.
-    Base,
-    /// The target's: it is not what it has to be.
-    Target,
-    /// The disk's, or the operating system's.
-    Io,
-    /// Nobody's: the user interrupted.
-    Interrupted,
-}
-
 impl AuditError {
     /// What has to change for another run to fare better.
-    pub fn fault(&self) -> Fault {
+    pub fn kind(&self) -> ErrorKind {
         match self {
-            AuditError::Read { .. } => Fault::Io,
+            AuditError::Read { .. } => ErrorKind::Io,
             AuditError::Image { source, .. } => match **source {
-                BaseError::Cancelled(_) => Fault::Interrupted,
+                BaseError::Cancelled(_) => ErrorKind::Interrupted,
                 BaseError::Read { .. }
                 | BaseError::NoSpace { .. }
                 | BaseError::Cache { .. }
                 | BaseError::NoCacheDir
-                | BaseError::Storage(_) => Fault::Io,
-                _ => Fault::Target,
+                | BaseError::Storage(_) => ErrorKind::Io,
+                _ => ErrorKind::Target,
             },
             AuditError::Table { source, .. } => match **source {
-                part_table::Error::Storage(_) => Fault::Io,
-                _ => Fault::Target,
+                part_table::Error::Storage(_) => ErrorKind::Io,
+                _ => ErrorKind::Target,
             },
             AuditError::Root { source, .. } => match **source {
-                ChooseError::NoSuchPartition { .. } => Fault::Profile,
-                _ => Fault::Target,
+                ChooseError::NoSuchPartition { .. } => ErrorKind::Profile,
+                _ => ErrorKind::Target,
             },
             AuditError::Files { source, .. } => match **source {
                 FsError::Filesystem(ext4_offline::Error::Storage(_))
-                | FsError::File { source: ext4_offline::Error::Storage(_), .. } => Fault::Io,
-                _ => Fault::Target,
+                | FsError::File { source: ext4_offline::Error::Storage(_), .. } => ErrorKind::Io,
+                _ => ErrorKind::Target,
             },
-            AuditError::Cards(error) => match error.blame() {
-                Blame::Profile => Fault::Profile,
-                Blame::Base => Fault::Base,
-                Blame::Io => Fault::Io,
-                Blame::Interrupted => Fault::Interrupted,
-            },
+            AuditError::Cards(error) => error.kind(),
             AuditError::NoTarget { .. }
             | AuditError::System { .. }
-            | AuditError::NotOurs { .. } => Fault::Target,
+            | AuditError::NotOurs { .. } => ErrorKind::Target,
         }
     }
 }

@@ -24,15 +24,18 @@ mod state;
 mod text;
 mod verify;
 
-pub use apply::{Applied, Apply, ApplyError, apply, rehearse};
+pub use apply::{Applied, ApplyError, ApplyOptions, apply, rehearse};
 pub use card::Card;
-pub use error::{AuditError, Fault};
+pub use card_image::ErrorKind;
+pub use error::AuditError;
 pub use facts::Facts;
 pub use finding::{Finding, Severity};
 pub use inspect::{
     BootLoader, BootPart, ConfiguredInterface, FsReport, HostKey, Inspection, PartitionReport,
     SystemReport, UserReport, inspect,
 };
-pub use plan::{FileChange, NodePlan, Plan, PlanOptions, plan, plan_against};
+pub use plan::{ChangePlan, FileChange, NodePlan, PlanOptions, plan, plan_against};
 pub use text::shell_word;
-pub use verify::{Base, CardReport, Compared, Outcome, Report, Verify, verify};
+pub use verify::{
+    BaseReference, CardOutcome, CardReport, Compared, VerifyOptions, VerifyReport, verify,
+};

@@ -6,7 +6,9 @@ mod common;
 use std::{fs, sync::Arc};
 
 use block_io::{FaultInjector, Layer, Memory, ReadAt, Recorder, Window, WriteAt};
-use card_audit::{Applied, ApplyError, AuditError, Base, Fault, Plan, apply, rehearse};
+use card_audit::{
+    Applied, ApplyError, AuditError, BaseReference, ChangePlan, ErrorKind, apply, rehearse,
+};
 use common::{Changed, ROOT, bench, cards::*, run};
 use part_table::PartitionTable;
 
@@ -14,7 +16,7 @@ use part_table::PartitionTable;
 fn corrected(card: &Arc<Layer>, grow: bool) -> Applied {
     let bench = bench();
     let base = bench.base_card();
-    let options = options(bench, Base::Card(&base), grow);
+    let options = options(bench, BaseReference::Card(&base), grow);
     let rehearsed = rehearse(&options, "card", card.clone()).unwrap();
     let target: Arc<dyn WriteAt> = card.clone();
     let applied = apply(&options, "card", &target, &rehearsed.plan).unwrap();
@@ -27,11 +29,11 @@ fn corrected(card: &Arc<Layer>, grow: bool) -> Applied {
 #[track_caller]
 fn refused(card: &Arc<dyn ReadAt>, grow: bool) -> ApplyError {
     let bench = bench();
-    let options = options(bench, Base::Absent("for a test"), grow);
+    let options = options(bench, BaseReference::Absent("for a test"), grow);
     let error = rehearse(&options, "card", card.clone()).unwrap_err();
     let recorder = Arc::new(Recorder::new(Layer::new(card.clone(), card.size())));
     let target: Arc<dyn WriteAt> = recorder.clone();
-    let plan: Plan = rehearse(&options, "card", broken().layer).unwrap().plan;
+    let plan: ChangePlan = rehearse(&options, "card", broken().layer).unwrap().plan;
     let again = apply(&options, "card", &target, &plan).unwrap_err();
     assert_eq!(again.to_string(), error.to_string());
     assert!(!again.may_have_written());
@@ -74,7 +76,7 @@ fn mends_what_is_wrong_and_leaves_the_rest() {
     let recorder = Arc::new(Recorder::new(card.layer.clone()));
     let target: Arc<dyn WriteAt> = recorder.clone();
     let bench = bench();
-    let options = options(bench, Base::Absent("for a test"), false);
+    let options = options(bench, BaseReference::Absent("for a test"), false);
     let again = rehearse(&options, "card", card.layer.clone()).unwrap();
     assert!(again.is_nothing());
     apply(&options, "card", &target, &again.plan).unwrap();
@@ -84,7 +86,7 @@ fn mends_what_is_wrong_and_leaves_the_rest() {
 #[test]
 fn only_what_was_agreed_to_is_done() {
     let bench = bench();
-    let options = options(bench, Base::Absent("for a test"), false);
+    let options = options(bench, BaseReference::Absent("for a test"), false);
     let card = broken();
     let plan = rehearse(&options, "card", card.layer.clone()).unwrap().plan;
     let card = card.edit(|files| files.write("/etc/hostname", "another\n"));
@@ -92,7 +94,7 @@ fn only_what_was_agreed_to_is_done() {
     let target: Arc<dyn WriteAt> = recorder.clone();
     let error = apply(&options, "card", &target, &plan).unwrap_err();
     assert!(matches!(error, ApplyError::Changed { .. }), "{error}");
-    assert_eq!(error.fault(), Fault::Target);
+    assert_eq!(error.kind(), ErrorKind::Target);
     assert_eq!(recorder.events(), []);
 }
 
@@ -100,14 +102,14 @@ fn only_what_was_agreed_to_is_done() {
 #[test]
 fn what_the_user_should_know_is_in_the_plan() {
     let bench = bench();
-    let absent = options(bench, Base::Absent("as the base is not there"), false);
+    let absent = options(bench, BaseReference::Absent("as the base is not there"), false);
     let card = bench.card("xu4-node1");
     let plan = rehearse(&absent, "card", card.layer.clone()).unwrap().plan.to_string();
     for part in ["it is xu4-node1's card by its host key", "not looked for, as the base is not"] {
         assert!(plan.contains(part), "{part}: {plan}");
     }
     let base = bench.base_card();
-    let with = options(bench, Base::Card(&base), false);
+    let with = options(bench, BaseReference::Card(&base), false);
     let plan = rehearse(&with, "card", card.layer.clone()).unwrap().plan.to_string();
     assert!(!plan.contains("not looked for"), "{plan}");
 }
@@ -144,11 +146,11 @@ fn a_journal_that_is_too_small() {
             files.0.replace("/etc/motd", &vec![b'o'; 6 << 20]).unwrap();
         })
         .superblock(0x30, |written| *written = (NOW as u32 - 1).to_le_bytes());
-    let mut options = options(bench, Base::Absent("for a test"), false);
+    let mut options = options(bench, BaseReference::Absent("for a test"), false);
     options.verify.cluster = &cluster;
     let error = rehearse(&options, "card", card.layer.clone()).unwrap_err();
     let text = error.to_string();
-    assert_eq!(error.fault(), Fault::Target);
+    assert_eq!(error.kind(), ErrorKind::Target);
     let ApplyError::Filesystem { source, .. } = &error else { panic!("{error}") };
     let ext4_offline::Error::JournalTooSmall { needed, available, larger } = **source else {
         panic!("{error}")
@@ -221,10 +223,11 @@ fn grows_as_far_as_there_is_room() {
 
     // Filled already: then there is nothing that growing could mean.
     let bench = bench();
-    let options = options(bench, Base::Absent("for a test"), true);
+    let options = options(bench, BaseReference::Absent("for a test"), true);
     let error = rehearse(&options, "card", card).unwrap_err();
     assert!(
-        error.to_string().contains("behind it lie partitions 3") && error.fault() == Fault::Target,
+        error.to_string().contains("behind it lie partitions 3")
+            && error.kind() == ErrorKind::Target,
         "{error}"
     );
 }
@@ -249,7 +252,7 @@ fn only_the_partition_table_changes() {
 #[test]
 fn a_card_that_fails_is_told_by_name() {
     let bench = bench();
-    let options = options(bench, Base::Absent("for a test"), true);
+    let options = options(bench, BaseReference::Absent("for a test"), true);
     let before = enlarged(&broken().layer, 90 * MIB);
     let plan = rehearse(&options, "/dev/fake", before.clone()).unwrap().plan;
     let table = PartitionTable::read(&before).unwrap();
@@ -263,7 +266,7 @@ fn a_card_that_fails_is_told_by_name() {
             }
             Err(error) => error,
         };
-        assert!(error.may_have_written() && error.fault() == Fault::Io, "{error}");
+        assert!(error.may_have_written() && error.kind() == ErrorKind::Io, "{error}");
         assert!(error.to_string().contains("/dev/fake"), "{error}");
         let now = PartitionTable::read(&target).unwrap();
         assert_eq!(now == table, number == 0, "{number}");
@@ -272,7 +275,7 @@ fn a_card_that_fails_is_told_by_name() {
         let layer = Layer::new(before.clone(), before.size());
         let target: Arc<dyn WriteAt> = Arc::new(FaultInjector::new(layer, number, u64::MAX));
         if let Err(error) = apply(&options, "/dev/fake", &target, &plan) {
-            assert_eq!(error.fault(), Fault::Io, "{number}: {error}");
+            assert_eq!(error.kind(), ErrorKind::Io, "{number}: {error}");
             assert!(error.to_string().contains("/dev/fake"), "{error}");
         }
     }
@@ -285,7 +288,7 @@ fn verifying_names_it_where_it_helps() {
     let command = format!("nodecard apply {} xu4-node2=xu4-node2", bench.cluster.path.display());
     let card = broken().edit(|files| files.mode("/etc/ssh/ssh_host_ed25519_key", 0o644));
     let base = bench.base_card();
-    let report = bench.verify_with(Base::Card(&base), None, vec![&card]);
+    let report = bench.verify_with(BaseReference::Card(&base), None, vec![&card]);
     let findings = common::only(report).findings;
     assert!(findings.len() > 3);
     for finding in &findings {
@@ -303,7 +306,7 @@ fn verifying_names_it_where_it_helps() {
     assert!(findings.iter().all(|finding| !finding.mend.contains("apply")), "{findings:#?}");
 
     let small = Changed::over(NODE, bench.base.storage(), 64 << 20);
-    let report = bench.verify_with(Base::Absent("for a test"), Some(NODE), vec![&small]);
+    let report = bench.verify_with(BaseReference::Absent("for a test"), Some(NODE), vec![&small]);
     let findings = common::only(report).findings;
     let grow = findings.iter().find(|finding| finding.code == "partition-not-grown").unwrap();
     assert!(grow.mend.starts_with(&format!("{command} --grow, or on the node: ")), "{grow:?}");

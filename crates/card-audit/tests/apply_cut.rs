@@ -12,7 +12,7 @@ use std::{
 };
 
 use block_io::{Event, Layer, ReadAt, Recorder, Window, WriteAt, replay_cut};
-use card_audit::{Base, apply, rehearse};
+use card_audit::{BaseReference, apply, rehearse};
 use common::{bench, cards::*};
 
 type Tree = BTreeMap<String, String>;
@@ -30,7 +30,7 @@ struct Case {
 impl Case {
     fn new(name: &'static str, before: Arc<dyn ReadAt>, grow: bool) -> Self {
         let bench = bench();
-        let options = options(bench, Base::Absent("for a test"), grow);
+        let options = options(bench, BaseReference::Absent("for a test"), grow);
         let plan = rehearse(&options, name, before.clone()).unwrap().plan;
         let layer = Arc::new(Layer::new(before.clone(), before.size()));
         let recorder = Arc::new(Recorder::new(layer.clone()));
@@ -171,7 +171,7 @@ fn every_cut_can_be_carried_on() {
     let bench = bench();
     let mut random = Random(6);
     for case in cases() {
-        let options = options(bench, Base::Absent("for a test"), case.grow);
+        let options = options(bench, BaseReference::Absent("for a test"), case.grow);
         let step = if thorough() { 1 } else { 7 };
         for at in (0..=case.events.len()).step_by(step) {
             let context = format!("{}: event {at}", case.name);

@@ -12,7 +12,7 @@ use std::{
 };
 
 use block_io::{FileStorage, Layer, ReadAt, WriteAt as _};
-use card_audit::{AuditError, Card, Fault, Finding, Outcome, Severity};
+use card_audit::{AuditError, Card, CardOutcome, ErrorKind, Finding, Severity};
 use card_image::{BaseOptions, Cancel, NoProgress};
 use common::{Changed, ROOT, bench, run};
 use part_table::PartitionTable;
@@ -132,7 +132,7 @@ fn the_boot_area_is_compared_with_the_bases() {
     assert_eq!(codes(&findings), [("boot-environment", None)]);
     assert_eq!(findings[0].severity, Severity::Note);
     let report = common::only(bench.verify_with(
-        card_audit::Base::Absent("as it is away"),
+        card_audit::BaseReference::Absent("as it is away"),
         None,
         vec![&card],
     ));
@@ -146,8 +146,8 @@ fn two_cards_of_one_node() {
     copy.name = "copy".into();
     let report = bench.verify(vec![&bench.card("xu4-node2"), &copy, &bench.card("xu4-node3")]);
     let of = |index: usize| match &report.cards[index] {
-        Outcome::Audited(card) => card.findings.iter().map(|f| f.code).collect::<Vec<_>>(),
-        Outcome::Refused { error, .. } => panic!("{error}"),
+        CardOutcome::Audited(card) => card.findings.iter().map(|f| f.code).collect::<Vec<_>>(),
+        CardOutcome::Refused { error, .. } => panic!("{error}"),
     };
     let all = [
         "duplicate-node",
@@ -177,7 +177,7 @@ fn two_cards_with_one_of_something() {
         files.write("/var/lib/docker/swarm/certificates/swarm-node.crt", "one");
     });
     let report = bench.verify(vec![&first, &second]);
-    let Outcome::Audited(first) = &report.cards[0] else { panic!("{report}") };
+    let CardOutcome::Audited(first) = &report.cards[0] else { panic!("{report}") };
     let expected = ["duplicate-host-key", "duplicate-engine-id", "duplicate-swarm-node"];
     assert_eq!(first.findings.iter().map(|f| f.code).collect::<Vec<_>>(), expected);
 }
@@ -199,7 +199,7 @@ fn a_card_is_known_by_what_most_speaks_for() {
     assert!(report.findings[0].what.contains("xu4-node1"));
     // Whoever says which node it is meant to be is believed.
     let base = bench.base_card();
-    let base = card_audit::Base::Card(&base);
+    let base = card_audit::BaseReference::Card(&base);
     let report = common::only(bench.verify_with(base, Some("xu4-node1"), vec![&card]));
     assert_eq!(report.node, "xu4-node1");
     assert!(
@@ -217,14 +217,15 @@ fn no_card_of_the_cluster() {
     let card = Changed::over("other", bench.base.storage(), 64 << 20)
         .edit(|files| files.write("/etc/hostname", "somebody\n"));
     let report = bench.verify(vec![&card, &bench.card("xu4-node1")]);
-    let Outcome::Refused { error, .. } = &report.cards[0] else { panic!("{report}") };
-    assert_eq!(error.fault(), Fault::Target);
+    let CardOutcome::Refused { error, .. } = &report.cards[0] else { panic!("{report}") };
+    assert_eq!(error.kind(), ErrorKind::Target);
     assert!(error.to_string().contains("its host name is somebody"), "{error}");
     // The others are compared all the same.
-    assert!(matches!(&report.cards[1], Outcome::Audited(card) if card.is_right()), "{report}");
+    assert!(matches!(&report.cards[1], CardOutcome::Audited(card) if card.is_right()), "{report}");
     assert!(report.to_string().contains("1 refused"), "{report}");
-    let report = bench.verify_with(card_audit::Base::Absent(""), Some("xu4-node1"), vec![&card]);
-    assert!(matches!(&report.cards[0], Outcome::Audited(card) if card.known_by.is_empty()));
+    let report =
+        bench.verify_with(card_audit::BaseReference::Absent(""), Some("xu4-node1"), vec![&card]);
+    assert!(matches!(&report.cards[0], CardOutcome::Audited(card) if card.known_by.is_empty()));
 }
 
 fn open(path: &std::path::Path) -> AuditError {
@@ -261,7 +262,7 @@ fn targets_that_are_no_cards() {
         ),
     ] {
         let error = open(&path);
-        assert_eq!(error.fault(), Fault::Target, "{error}");
+        assert_eq!(error.kind(), ErrorKind::Target, "{error}");
         assert!(error.to_string().contains(says), "{says}: {error}");
     }
 }
@@ -289,10 +290,10 @@ fn little_of_a_large_card_is_read() {
     let counting = Arc::new(Counting(image, AtomicU64::new(0)));
     let card = Card::from_storage("large".into(), counting.clone(), None);
     let base = bench.base_card();
-    let options = card_audit::Verify {
+    let options = card_audit::VerifyOptions {
         cluster: &bench.cluster,
         keys: &bench.keys,
-        base: card_audit::Base::Card(&base),
+        base: card_audit::BaseReference::Card(&base),
         node: None,
     };
     let report = card_audit::verify(&options, vec![("large".into(), card)]);
@@ -334,17 +335,17 @@ fn damage_is_told_or_refused() {
         if let Ok(card) = &card {
             let _ = card_audit::inspect(card).map(|inspection| inspection.to_string());
         }
-        let options = card_audit::Verify {
+        let options = card_audit::VerifyOptions {
             cluster: &bench.cluster,
             keys: &bench.keys,
-            base: card_audit::Base::Card(&base),
+            base: card_audit::BaseReference::Card(&base),
             node: None,
         };
         let report = card_audit::verify(&options, vec![("damaged".into(), card)]);
         match &report.cards[0] {
-            Outcome::Refused { .. } => refused += 1,
-            Outcome::Audited(card) if !card.is_right() => told += 1,
-            Outcome::Audited(_) => {}
+            CardOutcome::Refused { .. } => refused += 1,
+            CardOutcome::Audited(card) if !card.is_right() => told += 1,
+            CardOutcome::Audited(_) => {}
         }
         assert!(!report.to_string().is_empty());
     }
@@ -354,7 +355,7 @@ fn damage_is_told_or_refused() {
 /// Watches the cache while a compressed card is decoded.
 struct Watch(std::path::PathBuf, std::sync::Mutex<Vec<u32>>);
 
-impl card_image::Progress for Watch {
+impl card_image::BuildProgress for Watch {
     fn begin(&self, _: card_image::Stage, _: u64) {}
 
     fn advance(&self, _: u64) {

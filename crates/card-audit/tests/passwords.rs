@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use block_io::{Cancel, ReadAt};
 use card_audit::{
-    Apply, Finding, PlanOptions, Severity, Verify, apply, plan, plan_against, rehearse,
+    ApplyOptions, Finding, PlanOptions, Severity, VerifyOptions, apply, plan, plan_against,
+    rehearse,
 };
-use card_image::{NoProgress, Prepared, Sources};
+use card_image::{BuildInputs, CardBuilder, NoProgress};
 use cluster_profile::{Cluster, ExtraFile};
 use common::{Bench, Changed, LATER, bench, only};
 
@@ -52,8 +53,8 @@ fn assert_no_hash(text: &str) {
 
 fn with(bench: &Bench, cluster: &Cluster, card: &Changed) -> Vec<Finding> {
     let base = bench.base_card();
-    let base = card_audit::Base::Card(&base);
-    let options = Verify { cluster, keys: &bench.keys, base, node: None };
+    let base = card_audit::BaseReference::Card(&base);
+    let options = VerifyOptions { cluster, keys: &bench.keys, base, node: None };
     only(card_audit::verify(&options, vec![(card.name.clone(), card.open())])).findings
 }
 
@@ -168,8 +169,8 @@ fn plans_show_no_hash_and_tell_of_default_passwords() {
     let node = bench.cluster.nodes.iter().find(|node| node.name == NODE).unwrap();
     let from_base = |cluster: &Cluster| {
         let (cancel, cache) = (Cancel::new(), bench.path("cache"));
-        let sources = Sources { cluster, ..bench.sources(&cache) };
-        let prepared = Prepared::open(sources, &NoProgress, &cancel).unwrap();
+        let sources = BuildInputs { cluster, ..bench.sources(&cache) };
+        let prepared = CardBuilder::open(sources, &NoProgress, &cancel).unwrap();
         plan(&prepared, 64 << 20, &[node], "base", &cancel).unwrap()
     };
     let mut cluster = bench.cluster.clone();
@@ -217,13 +218,13 @@ fn applying_sets_the_profiles_password_and_shows_none() {
     });
     let node = bench.cluster.nodes.iter().find(|node| node.name == NODE).unwrap();
     let base = bench.base_card();
-    let verify = Verify {
+    let verify = VerifyOptions {
         cluster: &bench.cluster,
         keys: &bench.keys,
-        base: card_audit::Base::Card(&base),
+        base: card_audit::BaseReference::Card(&base),
         node: None,
     };
-    let options = Apply { verify, node, root: None, grow: false, time: LATER };
+    let options = ApplyOptions { verify, node, root: None, grow: false, time: LATER };
     let storage: Arc<dyn ReadAt> = card.layer.clone();
     let agreed = rehearse(&options, NODE, storage).unwrap();
     assert_no_hash(&agreed.plan.to_string());

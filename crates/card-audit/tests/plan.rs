@@ -2,8 +2,8 @@
 
 mod common;
 
-use card_audit::{AuditError, Plan, PlanOptions, plan, plan_against};
-use card_image::{Cancel, NoProgress, Prepared};
+use card_audit::{AuditError, ChangePlan, PlanOptions, plan, plan_against};
+use card_image::{Cancel, CardBuilder, NoProgress};
 use cluster_profile::Node;
 use common::{Changed, bench};
 
@@ -12,14 +12,14 @@ fn nodes(names: &[&str]) -> Vec<&'static Node> {
     bench().cluster.nodes.iter().filter(chosen).collect()
 }
 
-fn from_base(names: &[&str]) -> Plan {
+fn from_base(names: &[&str]) -> ChangePlan {
     let cancel = Cancel::new();
     let cache = bench().path("cache");
-    let prepared = Prepared::open(bench().sources(&cache), &NoProgress, &cancel).unwrap();
+    let prepared = CardBuilder::open(bench().sources(&cache), &NoProgress, &cancel).unwrap();
     plan(&prepared, 64 << 20, &nodes(names), "base", &cancel).unwrap()
 }
 
-fn try_against(card: &Changed, node: &str) -> Result<Plan, AuditError> {
+fn try_against(card: &Changed, node: &str) -> Result<ChangePlan, AuditError> {
     let bench = bench();
     let options = PlanOptions {
         cluster: &bench.cluster,
@@ -30,7 +30,7 @@ fn try_against(card: &Changed, node: &str) -> Result<Plan, AuditError> {
     plan_against(&options, &card.open().unwrap())
 }
 
-fn against(card: &Changed, node: &str) -> Plan {
+fn against(card: &Changed, node: &str) -> ChangePlan {
     try_against(card, node).unwrap()
 }
 

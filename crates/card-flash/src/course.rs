@@ -10,9 +10,9 @@ use std::{
 use block_io::Cancel;
 
 use crate::{
-    Card, Medium, Phase, Presence, Progress,
+    CardSource, FlashProgress, Medium, Phase, Presence,
     buffer::Buffer,
-    error::Fault,
+    error::CardFault,
     feed::Feed,
     plan::{BLOCK, PIECE, Piece, Plan},
     probe,
@@ -24,20 +24,20 @@ use crate::{
 pub(crate) struct Course<'a> {
     /// The card's number.
     pub number: usize,
-    pub card: &'a Card,
+    pub card: &'a CardSource,
     pub medium: &'a dyn Medium,
     pub feed: &'a Feed,
     /// The size of the storage that all cards share, in bytes.
     pub shared_size: u64,
     pub discard: bool,
-    pub progress: &'a dyn Progress,
+    pub progress: &'a dyn FlashProgress,
     pub cancel: &'a Cancel,
 }
 
 /// What was done with a card.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Written {
+pub struct WriteReport {
     /// How many bytes were written and read back.
     pub bytes: u64,
     /// How long writing took, until all was on the card.
@@ -55,7 +55,7 @@ impl Course<'_> {
     /// its head is overwritten by a marker, then all else is written and
     /// verified, probes among it, and only then the head gets its contents, its first
     /// block last.
-    pub fn run(&self) -> Result<Written, Fault> {
+    pub fn run(&self) -> Result<WriteReport, CardFault> {
         let plan = Plan::new(self.medium.size(), &self.card.used);
         let sums = Sums::new(plan.pieces().len());
         let mut notes = Vec::new();
@@ -100,7 +100,7 @@ impl Course<'_> {
                 self.medium.name()
             ));
         }
-        Ok(Written { bytes: plan.total(), write_time, verify_time, notes })
+        Ok(WriteReport { bytes: plan.total(), write_time, verify_time, notes })
     }
 
     fn begin(&self, phase: Phase, total: u64) {
@@ -111,14 +111,14 @@ impl Course<'_> {
         self.progress.advance(self.number, bytes);
     }
 
-    fn write_pieces(&self, plan: &Plan, sums: &Sums) -> Result<(), Fault> {
+    fn write_pieces(&self, plan: &Plan, sums: &Sums) -> Result<(), CardFault> {
         let wants = self.card.wants(self.shared_size);
         let take = |piece: &Piece| {
             wants.within(piece.window()).next()?;
             self.feed.take(self.number, piece.start, self.cancel)
         };
         let result = team::each(plan.pieces(), take, |index, piece, shared, buffer| {
-            self.cancel.check().map_err(|_| Fault::Cancelled)?;
+            self.cancel.check().map_err(|_| CardFault::Cancelled)?;
             self.card.fill(piece, shared.as_deref(), self.shared_size, buffer)?;
             drop(shared);
             probe::overlay(plan.probes(), piece, buffer);
@@ -130,7 +130,7 @@ impl Course<'_> {
     }
 
     /// Writes the runs of a piece from a buffer for its window.
-    fn write(&self, piece: &Piece, buffer: &[u8]) -> Result<(), Fault> {
+    fn write(&self, piece: &Piece, buffer: &[u8]) -> Result<(), CardFault> {
         for run in &piece.runs {
             self.medium
                 .write_at(run.start, &buffer[piece.place(run)])
@@ -140,27 +140,27 @@ impl Course<'_> {
         Ok(())
     }
 
-    fn read_back(&self, piece: &Piece, buffer: &mut [u8]) -> Result<(), Fault> {
+    fn read_back(&self, piece: &Piece, buffer: &mut [u8]) -> Result<(), CardFault> {
         for run in &piece.runs {
             let place = piece.place(run);
             self.medium.read_back(run.start, &mut buffer[place]).map_err(|source| {
                 self.presence_fault(run.start, &source)
-                    .unwrap_or(Fault::ReadBack { offset: run.start, source })
+                    .unwrap_or(CardFault::ReadBack { offset: run.start, source })
             })?;
             self.advance(run.end - run.start);
         }
         Ok(())
     }
 
-    fn flush(&self) -> Result<(), Fault> {
-        self.medium
-            .flush()
-            .map_err(|source| self.presence_fault(0, &source).unwrap_or(Fault::Flush { source }))
+    fn flush(&self) -> Result<(), CardFault> {
+        self.medium.flush().map_err(|source| {
+            self.presence_fault(0, &source).unwrap_or(CardFault::Flush { source })
+        })
     }
 
     /// The marker must still be there: on a card that is smaller than it says,
     /// what was written behind its end may have replaced it.
-    fn check_marker(&self, plan: &Plan, sums: &Sums) -> Result<(), Fault> {
+    fn check_marker(&self, plan: &Plan, sums: &Sums) -> Result<(), CardFault> {
         let head = plan.head();
         let mut buffer = Buffer::new();
         self.read_back(&head, buffer.bytes())?;
@@ -168,13 +168,13 @@ impl Course<'_> {
         if wrong.is_empty() { Ok(()) } else { Err(sums.judge(plan.pieces(), &wrong)) }
     }
 
-    fn verify_pieces(&self, plan: &Plan, sums: &Sums) -> Result<(), Fault> {
+    fn verify_pieces(&self, plan: &Plan, sums: &Sums) -> Result<(), CardFault> {
         let wrong = Mutex::new(Vec::new());
         team::each(
             plan.pieces(),
             |_| (),
             |index, piece, (), buffer| {
-                self.cancel.check().map_err(|_| Fault::Cancelled)?;
+                self.cancel.check().map_err(|_| CardFault::Cancelled)?;
                 self.read_back(piece, buffer)?;
                 let found = sums.wrong(index, piece, buffer);
                 if found.is_empty() {
@@ -188,7 +188,7 @@ impl Course<'_> {
     }
 
     /// Gives the probes, which have told what they were for, what they are to hold.
-    fn settle_probes(&self, plan: &Plan) -> Result<(), Fault> {
+    fn settle_probes(&self, plan: &Plan) -> Result<(), CardFault> {
         let piece = |probe: &Range<u64>| Piece::new(probe.start / PIECE * PIECE, probe.clone());
         let (mut expected, mut found) = (Buffer::new(), Buffer::new());
         let fill = |piece: &Piece, buffer: &mut Buffer| {
@@ -210,7 +210,7 @@ impl Course<'_> {
         Ok(())
     }
 
-    fn write_head(&self, plan: &Plan) -> Result<Buffer, Fault> {
+    fn write_head(&self, plan: &Plan) -> Result<Buffer, CardFault> {
         let head = plan.head();
         let mut buffer = Buffer::new();
         self.card.fill(&head, None, self.shared_size, buffer.bytes())?;
@@ -222,7 +222,7 @@ impl Course<'_> {
         Ok(buffer)
     }
 
-    fn verify_head(&self, plan: &Plan, written: &Buffer) -> Result<(), Fault> {
+    fn verify_head(&self, plan: &Plan, written: &Buffer) -> Result<(), CardFault> {
         let head = plan.head();
         let mut buffer = Buffer::new();
         self.read_back(&head, buffer.bytes())?;
@@ -230,40 +230,40 @@ impl Course<'_> {
         if wrong.is_empty() { Ok(()) } else { Err(Sums::new(0).judge(&[], &wrong)) }
     }
 
-    fn check_presence(&self) -> Result<(), Fault> {
+    fn check_presence(&self) -> Result<(), CardFault> {
         match self.medium.presence() {
             Presence::Same => Ok(()),
-            Presence::Gone => Err(Fault::Gone { offset: 0 }),
-            Presence::Other => Err(Fault::Swapped),
+            Presence::Gone => Err(CardFault::Gone { offset: 0 }),
+            Presence::Other => Err(CardFault::Swapped),
         }
     }
 
-    fn write_fault(&self, offset: u64, source: io::Error) -> Fault {
+    fn write_fault(&self, offset: u64, source: io::Error) -> CardFault {
         if let Some(fault) = self.presence_fault(offset, &source) {
             return fault;
         }
         match source.kind() {
             io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
-                Fault::WriteProtected
+                CardFault::WriteProtected
             }
             io::ErrorKind::StorageFull | io::ErrorKind::WriteZero => {
-                Fault::Short { offset, size: self.medium.size() }
+                CardFault::Short { offset, size: self.medium.size() }
             }
-            _ => Fault::Write { offset, source },
+            _ => CardFault::Write { offset, source },
         }
     }
 
     /// What an error says once the card is gone: many drivers answer EIO then.
-    fn presence_fault(&self, offset: u64, source: &io::Error) -> Option<Fault> {
+    fn presence_fault(&self, offset: u64, source: &io::Error) -> Option<CardFault> {
         use rustix::io::Errno;
         let gone = [Errno::NODEV, Errno::NXIO, Errno::NOMEDIUM].map(Errno::raw_os_error);
         if source.raw_os_error().is_some_and(|errno| gone.contains(&errno)) {
-            return Some(Fault::Gone { offset });
+            return Some(CardFault::Gone { offset });
         }
         match self.medium.presence() {
             Presence::Same => None,
-            Presence::Gone => Some(Fault::Gone { offset }),
-            Presence::Other => Some(Fault::Swapped),
+            Presence::Gone => Some(CardFault::Gone { offset }),
+            Presence::Other => Some(CardFault::Swapped),
         }
     }
 }

@@ -12,13 +12,13 @@ pub struct CardError {
     pub device: String,
     /// What happened.
     #[source]
-    pub fault: Fault,
+    pub fault: CardFault,
 }
 
 /// What happened to a card.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Fault {
+pub enum CardFault {
     /// The device answers a write with an error.
     #[error(
         "cannot write at byte {offset}: {source}. The card or its reader is failing; try \
@@ -109,9 +109,9 @@ pub enum Fault {
     Cancelled,
 }
 
-impl Fault {
+impl CardFault {
     /// Whether it was the user who stopped it.
     pub fn is_cancelled(&self) -> bool {
-        matches!(self, Fault::Cancelled)
+        matches!(self, CardFault::Cancelled)
     }
 }

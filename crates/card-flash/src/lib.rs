@@ -22,9 +22,9 @@ mod source;
 mod sums;
 mod team;
 
-pub use course::Written;
-pub use error::{CardError, Fault};
-pub use flash::{Job, Outcome, flash};
+pub use course::WriteReport;
+pub use error::{CardError, CardFault};
+pub use flash::{FlashJob, FlashResult, flash};
 pub use medium::{Medium, Presence};
-pub use progress::{NoProgress, Phase, Progress};
-pub use source::Card;
+pub use progress::{FlashProgress, NoProgress, Phase};
+pub use source::CardSource;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::Outcome;
+use crate::FlashResult;
 
 /// What is being done with a card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl fmt::Display for Phase {
 
 /// Is told how far each card is, by the card's number in the order they were
 /// given. Called from any thread.
-pub trait Progress: Sync {
+pub trait FlashProgress: Sync {
     /// A card begins a phase of `total` bytes.
     fn begin(&self, card: usize, phase: Phase, total: u64);
 
@@ -33,15 +33,15 @@ pub trait Progress: Sync {
     fn advance(&self, card: usize, bytes: u64);
 
     /// The card is finished, well or not.
-    fn end(&self, card: usize, outcome: &Outcome);
+    fn end(&self, card: usize, outcome: &FlashResult);
 }
 
 /// Tells nobody.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoProgress;
 
-impl Progress for NoProgress {
+impl FlashProgress for NoProgress {
     fn begin(&self, _: usize, _: Phase, _: u64) {}
     fn advance(&self, _: usize, _: u64) {}
-    fn end(&self, _: usize, _: &Outcome) {}
+    fn end(&self, _: usize, _: &FlashResult) {}
 }

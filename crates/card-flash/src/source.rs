@@ -11,7 +11,7 @@ use crate::{
 
 /// What one card is to hold.
 #[derive(Debug, Clone)]
-pub struct Card {
+pub struct CardSource {
     /// The node's name.
     pub node: String,
     /// All bytes of the card.
@@ -22,7 +22,7 @@ pub struct Card {
     pub own: Extents,
 }
 
-impl Card {
+impl CardSource {
     /// Whether it is this card, finished, that `storage` is: all that is its own
     /// is there.
     pub fn is_on(&self, storage: &dyn ReadAt) -> bool {
@@ -108,7 +108,7 @@ mod tests {
         let used = [0..PIECE + 5000, PIECE + 8000..PIECE + 20_000, 2 * PIECE - 700..3 * PIECE]
             .into_iter()
             .collect::<Extents>();
-        let card = Card { node: "n".into(), layer: layer.clone(), used: used.clone(), own };
+        let card = CardSource { node: "n".into(), layer: layer.clone(), used: used.clone(), own };
         let plan = Plan::new(size, &used);
         let mut all = 0;
         for piece in plan.pieces().iter().chain([&plan.head()]) {

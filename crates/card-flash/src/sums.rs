@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use crate::{
-    error::Fault,
+    error::CardFault,
     plan::{BLOCK, Piece},
 };
 
@@ -50,7 +50,7 @@ impl Sums {
 
     /// What wrong blocks, none of them missing up to the last, say about the
     /// card.
-    pub fn judge(&self, pieces: &[Piece], wrong: &[Wrong]) -> Fault {
+    pub fn judge(&self, pieces: &[Piece], wrong: &[Wrong]) -> CardFault {
         for block in wrong.iter().filter(|block| block.reads == OTHER).take(64) {
             let mut places = pieces.iter().zip(&self.pieces).flat_map(|(piece, sums)| {
                 let sums = sums.get().map_or(&[][..], Vec::as_slice);
@@ -62,12 +62,12 @@ impl Sums {
                 && holds != block.offset
             {
                 let real = holds.abs_diff(block.offset);
-                return Fault::Wraps { offset: block.offset, holds, real };
+                return CardFault::Wraps { offset: block.offset, holds, real };
             }
         }
         let first = wrong.iter().min_by_key(|block| block.offset);
         let (offset, reads) = first.map_or((0, OTHER), |block| (block.offset, block.reads));
-        Fault::Differs { offset, reads }
+        CardFault::Differs { offset, reads }
     }
 }
 

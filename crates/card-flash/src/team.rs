@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-use crate::{buffer::Buffer, error::Fault, plan::Piece};
+use crate::{buffer::Buffer, error::CardFault, plan::Piece};
 
 /// How many requests a card has before it at a time. One would let it idle
 /// between two; more than a few only wait in line, and cost memory.
@@ -22,8 +22,8 @@ const IN_FLIGHT: usize = 4;
 pub(crate) fn each<T>(
     pieces: &[Piece],
     begin: impl Fn(&Piece) -> T + Sync,
-    work: impl Fn(usize, &Piece, T, &mut [u8]) -> Result<(), Fault> + Sync,
-) -> Result<(), Fault> {
+    work: impl Fn(usize, &Piece, T, &mut [u8]) -> Result<(), CardFault> + Sync,
+) -> Result<(), CardFault> {
     let turn = Mutex::new(());
     let next = AtomicUsize::new(0);
     // The first failure in time: all others may only follow from it.

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use card_flash::device::{Device, Kind, Limits, Refusal, System};
+use card_flash::device::{Device, DeviceKind, HostSystem, Limits, Refusal};
 
 const GB: u64 = 1_000_000_000;
 
@@ -42,7 +42,7 @@ impl Machine {
     fn devices(&self) -> Vec<Device> {
         write(self.temp.path(), &[("proc/self/mountinfo", &self.mounts)]);
         write(self.temp.path(), &[("proc/swaps", &self.swaps)]);
-        System::at(self.temp.path()).devices().unwrap()
+        HostSystem::at(self.temp.path()).devices().unwrap()
     }
 
     fn only(&self) -> Device {
@@ -90,7 +90,7 @@ fn a_card_in_a_usb_reader() {
     let dir = usb_reader(&mut machine, 8 * GB);
     partition(&dir, "sdb1", "8:17");
     let device = machine.only();
-    assert_eq!(device.kind, Kind::Usb);
+    assert_eq!(device.kind, DeviceKind::Usb);
     assert_eq!((device.size, device.diskseq), (8 * GB, Some(17)));
     assert_eq!(device.model.as_deref(), Some("Generic STORAGE DEVICE"));
     assert_eq!(device.serial.as_deref(), Some("000000001539"));
@@ -106,7 +106,7 @@ fn a_card_in_a_built_in_slot() {
     let dir = machine.device(SLOT, "179:0", 16 * GB, &files);
     write(&dir, &[("device/cid", "0353"), ("device/serial", "0x1234abcd")]);
     let device = machine.only();
-    assert_eq!(device.kind, Kind::Sd);
+    assert_eq!(device.kind, DeviceKind::Sd);
     assert_eq!(device.model.as_deref(), Some("SC16G"));
     assert_eq!(device.serial.as_deref(), Some("0x1234abcd"));
     assert_eq!(device.refusals(&Limits::default()), []);
@@ -120,7 +120,7 @@ fn an_emmc_and_its_boot_partitions() {
     for device in machine.devices() {
         assert_eq!(refusal(&device), Refusal::Emmc, "{}", device.name);
     }
-    assert_eq!(machine.devices()[1].kind, Kind::EmmcBoot);
+    assert_eq!(machine.devices()[1].kind, DeviceKind::EmmcBoot);
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn a_loop_device() {
     let files = [("removable", "0"), ("loop/backing_file", "/home/me/card.img")];
     machine.device("virtual/block/loop3", "7:3", GB, &files);
     let device = machine.only();
-    assert_eq!(device.kind, Kind::Loop);
+    assert_eq!(device.kind, DeviceKind::Loop);
     assert_eq!(device.backing_file.as_deref(), Some(Path::new("/home/me/card.img")));
     assert_eq!(device.refusals(&Limits::default()), []);
 }
@@ -239,7 +239,7 @@ fn a_loop_device() {
 #[test]
 fn without_the_mount_table_no_device_is_safe() {
     let machine = Machine::new();
-    assert!(System::at(machine.temp.path()).devices().is_err());
+    assert!(HostSystem::at(machine.temp.path()).devices().is_err());
 }
 
 #[test]

@@ -9,7 +9,9 @@ use std::{
 };
 
 use block_io::{Cancel, Extents, FaultInjector, Layer, Memory, ReadAt, WriteAt};
-use card_flash::{Card, Fault, Job, Medium, NoProgress, Outcome, Phase, Progress, flash};
+use card_flash::{
+    CardFault, CardSource, FlashJob, FlashProgress, FlashResult, Medium, NoProgress, Phase, flash,
+};
 use fake::{Event, Fake, Flaws};
 use rustix::io::Errno;
 
@@ -27,7 +29,7 @@ fn base() -> Arc<Memory> {
 }
 
 /// A card of `SIZE` whose node differs from the base in a few blocks.
-fn card(base: &Arc<Memory>, number: u8) -> Card {
+fn card(base: &Arc<Memory>, number: u8) -> CardSource {
     card_using(base, number, [0..5 * MIB + 700, 6 * MIB..9 * MIB, 16 * MIB..16 * MIB + 8192])
 }
 
@@ -35,14 +37,14 @@ fn card_using<const N: usize>(
     base: &Arc<Memory>,
     number: u8,
     used: [std::ops::Range<u64>; N],
-) -> Card {
+) -> CardSource {
     let layer = Layer::new(base.clone(), SIZE);
     for (place, offset) in [MIB / 2, 3 * MIB + 5000, 16 * MIB].into_iter().enumerate() {
         layer.write_at(offset, &[number ^ 0x55 ^ place as u8; 6000]).unwrap();
     }
     let mut own = layer.changed();
     own.insert(base.size()..SIZE);
-    Card {
+    CardSource {
         node: format!("node{number}"),
         layer: Arc::new(layer),
         used: used.into_iter().collect::<Extents>(),
@@ -51,18 +53,18 @@ fn card_using<const N: usize>(
 }
 
 /// Flashes one node to each medium.
-fn run(media: &[Fake]) -> Vec<Outcome> {
+fn run(media: &[Fake]) -> Vec<FlashResult> {
     let base = base();
     let cards = (1..).map(|number| card(&base, number)).zip(media);
     let cards = cards.map(|(card, fake)| (card, fake as &dyn Medium)).collect();
-    let job = Job { shared: base, cards, discard: false };
+    let job = FlashJob { shared: base, cards, discard: false };
     flash(&job, &NoProgress, &Cancel::new())
 }
 
 /// A card with one flaw beside a good one, which must come out right. Answers
 /// what became of the first.
 #[track_caller]
-fn broken(flaws: Flaws) -> (Fake, Fault) {
+fn broken(flaws: Flaws) -> (Fake, CardFault) {
     let media = [Fake::new(SIZE, flaws), Fake::new(SIZE, Flaws::default())];
     let mut outcomes = run(&media);
     outcomes.pop().unwrap().expect("the card beside it is unharmed");
@@ -76,7 +78,7 @@ fn broken(flaws: Flaws) -> (Fake, Fault) {
 
 /// All that is used is on the card, and nothing that a base left elsewhere.
 #[track_caller]
-fn assert_right(card: &Card, fake: &Fake) {
+fn assert_right(card: &CardSource, fake: &Fake) {
     for range in card.used.iter() {
         let expected = card.layer.read_vec(range.start, (range.end - range.start) as usize);
         assert!(fake.bytes(range.clone()) == expected.unwrap(), "{range:?}");
@@ -149,7 +151,7 @@ fn a_write_fails() {
     for number in [0, 1, 5, 9] {
         let (fake, fault) =
             broken(Flaws { write_error: Some((number, Errno::IO)), ..Flaws::default() });
-        assert!(matches!(fault, Fault::Write { .. }), "{fault}");
+        assert!(matches!(fault, CardFault::Write { .. }), "{fault}");
         assert!(number == 0 || fake.is_marked());
     }
 }
@@ -159,7 +161,7 @@ fn a_read_fails() {
     for number in [0, 1, 6] {
         let (fake, fault) =
             broken(Flaws { read_error: Some((number, Errno::IO)), ..Flaws::default() });
-        assert!(matches!(fault, Fault::ReadBack { .. }), "{fault}");
+        assert!(matches!(fault, CardFault::ReadBack { .. }), "{fault}");
         assert!(fake.is_marked());
     }
 }
@@ -167,17 +169,17 @@ fn a_read_fails() {
 #[test]
 fn a_card_is_taken_out() {
     let (fake, fault) = broken(Flaws { taken_out: Some(4), ..Flaws::default() });
-    assert!(matches!(fault, Fault::Gone { .. }), "{fault}");
+    assert!(matches!(fault, CardFault::Gone { .. }), "{fault}");
     assert!(fake.is_marked());
     let (fake, fault) = broken(Flaws { write_error: Some((4, Errno::NODEV)), ..Flaws::default() });
-    assert!(matches!(fault, Fault::Gone { .. }), "{fault}");
+    assert!(matches!(fault, CardFault::Gone { .. }), "{fault}");
     assert!(fake.is_marked());
 }
 
 #[test]
 fn a_card_is_swapped_meanwhile() {
     let (fake, fault) = broken(Flaws { swapped: Some(4), ..Flaws::default() });
-    assert!(matches!(fault, Fault::Swapped), "{fault}");
+    assert!(matches!(fault, CardFault::Swapped), "{fault}");
     assert!(fake.is_marked());
 }
 
@@ -185,14 +187,17 @@ fn a_card_is_swapped_meanwhile() {
 fn a_card_is_write_protected() {
     for errno in [Errno::PERM, Errno::ACCESS, Errno::ROFS] {
         let (_, fault) = broken(Flaws { write_error: Some((0, errno)), ..Flaws::default() });
-        assert!(matches!(fault, Fault::WriteProtected), "{fault}");
+        assert!(matches!(fault, CardFault::WriteProtected), "{fault}");
     }
 }
 
 #[test]
 fn a_card_ends_early() {
     let (fake, fault) = broken(Flaws { ends: Some(8 * MIB), ..Flaws::default() });
-    assert!(matches!(fault, Fault::Short { offset, size: SIZE } if offset >= 7 * MIB), "{fault}");
+    assert!(
+        matches!(fault, CardFault::Short { offset, size: SIZE } if offset >= 7 * MIB),
+        "{fault}"
+    );
     assert!(fake.is_marked());
 }
 
@@ -201,7 +206,7 @@ fn a_card_wraps() {
     // 16 MiB and 4 MiB are one place; which was written last is left to chance,
     // as several writes are in flight.
     let (fake, fault) = broken(Flaws { wraps: Some(12 * MIB), ..Flaws::default() });
-    let Fault::Wraps { offset, holds, real } = fault else { panic!("{fault}") };
+    let CardFault::Wraps { offset, holds, real } = fault else { panic!("{fault}") };
     assert_eq!((offset.min(holds), offset.max(holds)), (4 * MIB, 16 * MIB));
     assert_eq!(real, 12 * MIB);
     assert!(fault.to_string().contains("counterfeit"), "{fault}");
@@ -213,7 +218,7 @@ fn a_card_wraps() {
 fn a_card_drops_what_is_near_its_end() {
     for end in [17 * MIB, 22 * MIB, SIZE - 4096] {
         let (fake, fault) = broken(Flaws { drops: Some(end), ..Flaws::default() });
-        let Fault::Differs { offset, reads: "all zeros" } = fault else { panic!("{fault}") };
+        let CardFault::Differs { offset, reads: "all zeros" } = fault else { panic!("{fault}") };
         assert_eq!(offset, SIZE - 4096);
         assert!(fault.to_string().contains("less than it says"), "{fault}");
         assert!(fake.is_marked());
@@ -227,9 +232,9 @@ fn a_card_wraps_into_free_space() {
         let base = base();
         let fake = Fake::new(SIZE, Flaws { wraps: Some(real), ..Flaws::default() });
         let cards = vec![(card_using(&base, 1, [0..MIB, 2 * MIB..3 * MIB]), &fake as &dyn Medium)];
-        let job = Job { shared: base, cards, discard: false };
+        let job = FlashJob { shared: base, cards, discard: false };
         let error = flash(&job, &NoProgress, &Cancel::new()).pop().unwrap().unwrap_err();
-        let Fault::Wraps { offset, holds, .. } = error.fault else { panic!("{error}") };
+        let CardFault::Wraps { offset, holds, .. } = error.fault else { panic!("{error}") };
         assert!([offset, holds].contains(&(SIZE - 4096)), "{error}");
         assert_eq!(offset.abs_diff(holds) % real, 0, "{error}");
         assert!(fake.is_marked());
@@ -260,10 +265,10 @@ fn a_card_wraps_into_the_head() {
     let fake = Fake::new(SIZE, Flaws { wraps: Some(16 * MIB), ..Flaws::default() });
     let card = card_using(&base, 1, [0..MIB, 16 * MIB..16 * MIB + 8192]);
     let cards = vec![(card, &fake as &dyn Medium)];
-    let job = Job { shared: base, cards, discard: false };
+    let job = FlashJob { shared: base, cards, discard: false };
     let error = flash(&job, &NoProgress, &Cancel::new()).pop().unwrap().unwrap_err();
     assert!(
-        matches!(error.fault, Fault::Wraps { offset: 0..=4096, real, .. } if real == 16 * MIB),
+        matches!(error.fault, CardFault::Wraps { offset: 0..=4096, real, .. } if real == 16 * MIB),
         "{error}"
     );
 }
@@ -273,7 +278,7 @@ fn a_bit_rots() {
     for place in [MIB + 5, 7 * MIB + 4097, 16 * MIB + 8191] {
         let (fake, fault) = broken(Flaws { rotten: Some(place), ..Flaws::default() });
         let block = place / 4096 * 4096;
-        assert!(matches!(fault, Fault::Differs { offset, .. } if offset == block), "{fault}");
+        assert!(matches!(fault, CardFault::Differs { offset, .. } if offset == block), "{fault}");
         assert!(fake.is_marked());
     }
 }
@@ -283,24 +288,24 @@ fn a_bit_rots() {
 fn the_head_rots() {
     let media = [Fake::new(SIZE, Flaws { deaf: Some((4096, 8192)), ..Flaws::default() })];
     let error = run(&media).pop().unwrap().unwrap_err();
-    assert!(matches!(error.fault, Fault::Differs { offset: 4096, .. }), "{error}");
+    assert!(matches!(error.fault, CardFault::Differs { offset: 4096, .. }), "{error}");
     assert!(media[0].is_marked());
 }
 
 #[test]
 fn writes_are_lost() {
     let (_, fault) = broken(Flaws { deaf: Some((7 * MIB, 8 * MIB)), ..Flaws::default() });
-    assert!(matches!(fault, Fault::Differs { offset, .. } if offset == 7 * MIB), "{fault}");
+    assert!(matches!(fault, CardFault::Differs { offset, .. } if offset == 7 * MIB), "{fault}");
 }
 
 /// When each card ended.
 #[derive(Default)]
 struct Ends(Mutex<Vec<(usize, Instant)>>);
 
-impl Progress for Ends {
+impl FlashProgress for Ends {
     fn begin(&self, _: usize, _: Phase, _: u64) {}
     fn advance(&self, _: usize, _: u64) {}
-    fn end(&self, card: usize, _: &Outcome) {
+    fn end(&self, card: usize, _: &FlashResult) {
         self.0.lock().unwrap().push((card, Instant::now()));
     }
 }
@@ -312,7 +317,7 @@ fn a_slow_card_slows_nobody_and_four_take_the_time_of_one() {
     let timed = |media: &[Fake]| {
         let cards = (1..).map(|number| card(&base, number)).zip(media);
         let cards = cards.map(|(card, fake)| (card, fake as &dyn Medium)).collect();
-        let job = Job { shared: base.clone(), cards, discard: false };
+        let job = FlashJob { shared: base.clone(), cards, discard: false };
         let (ends, start) = (Ends::default(), Instant::now());
         for outcome in flash(&job, &ends, &Cancel::new()) {
             outcome.unwrap();
@@ -333,12 +338,12 @@ fn a_slow_card_slows_nobody_and_four_take_the_time_of_one() {
 /// Cancels while the first card is being written.
 struct Interrupt(Cancel);
 
-impl Progress for Interrupt {
+impl FlashProgress for Interrupt {
     fn begin(&self, _: usize, _: Phase, _: u64) {}
     fn advance(&self, _: usize, _: u64) {
         self.0.cancel();
     }
-    fn end(&self, _: usize, _: &Outcome) {}
+    fn end(&self, _: usize, _: &FlashResult) {}
 }
 
 #[test]
@@ -347,7 +352,7 @@ fn an_interrupted_card_does_not_look_finished() {
     let fakes = [Fake::new(SIZE, Flaws::default()), Fake::new(SIZE, Flaws::default())];
     let cards = (1..).map(|number| card(&base, number)).zip(&fakes);
     let cards = cards.map(|(card, fake)| (card, fake as &dyn Medium)).collect();
-    let job = Job { shared: base, cards, discard: false };
+    let job = FlashJob { shared: base, cards, discard: false };
     let cancel = Cancel::new();
     for outcome in flash(&job, &Interrupt(cancel.clone()), &cancel) {
         assert!(outcome.unwrap_err().fault.is_cancelled());
@@ -362,8 +367,9 @@ fn a_base_that_cannot_be_read() {
     let mut card = card(&base, 1);
     card.layer = Arc::new(Layer::new(failing.clone(), SIZE));
     let fake = Fake::new(SIZE, Flaws::default());
-    let job = Job { shared: failing, cards: vec![(card, &fake as &dyn Medium)], discard: true };
+    let job =
+        FlashJob { shared: failing, cards: vec![(card, &fake as &dyn Medium)], discard: true };
     let error = flash(&job, &NoProgress, &Cancel::new()).pop().unwrap().unwrap_err();
-    assert!(matches!(error.fault, Fault::Source(_)), "{error}");
+    assert!(matches!(error.fault, CardFault::Source(_)), "{error}");
     assert!(fake.is_marked());
 }

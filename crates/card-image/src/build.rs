@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use cluster_profile::Node;
 
 use crate::{
-    Cancel, Error, Format, Prepared, Progress, Sources,
+    BuildInputs, BuildProgress, Cancel, CardBuilder, Error, ImageFormat,
     manifest::{ImageRecord, Manifest},
     output::{Directory, Emitted, Job, emit, hex},
     publish::{self, Earlier},
@@ -15,7 +15,7 @@ use crate::{
 #[derive(Debug)]
 pub struct BuildOptions<'a> {
     /// What the images are made from.
-    pub sources: Sources<'a>,
+    pub sources: BuildInputs<'a>,
     /// Those of the cluster's nodes that get an image.
     pub nodes: Vec<&'a Node>,
     /// The size of a card in bytes.
@@ -23,7 +23,7 @@ pub struct BuildOptions<'a> {
     /// The directory for the images.
     pub out: &'a Path,
     /// The form of the images.
-    pub format: Format,
+    pub format: ImageFormat,
     /// Whether SHA256SUMS is to have raw images too. Summing up a card's worth of
     /// zeros takes longer than writing what it holds.
     pub raw_sums: bool,
@@ -32,7 +32,7 @@ pub struct BuildOptions<'a> {
 /// What was built.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Built {
+pub struct BuildOutcome {
     /// What manifest.json says.
     pub manifest: Manifest,
     /// The directory that holds the images.
@@ -49,27 +49,27 @@ pub struct Built {
 /// [`Error`]. No file under a final name has been made or changed then.
 pub fn build(
     options: &BuildOptions,
-    progress: &dyn Progress,
+    progress: &dyn BuildProgress,
     cancel: &Cancel,
-) -> Result<Built, Error> {
+) -> Result<BuildOutcome, Error> {
     // The cheap refusals come before the decoding.
     let directory = Directory::open(options.out)?;
     let names = options.nodes.iter().map(|node| node.name.as_str());
     directory.check_targets(&publish::names(names, options.format), options.sources.base)?;
     let earlier = Earlier::read(&directory)?;
-    let prepared = Prepared::open(options.sources, progress, cancel)?;
+    let prepared = CardBuilder::open(options.sources, progress, cancel)?;
     build_from(&prepared, options, &directory, &earlier, progress, cancel)
         .map_err(|error| prepared.blame_change(error))
 }
 
 fn build_from(
-    prepared: &Prepared,
+    prepared: &CardBuilder,
     options: &BuildOptions,
     directory: &Directory,
     earlier: &Earlier,
-    progress: &dyn Progress,
+    progress: &dyn BuildProgress,
     cancel: &Cancel,
-) -> Result<Built, Error> {
+) -> Result<BuildOutcome, Error> {
     let cards = prepared.cards(options.card_size, &options.nodes, cancel)?;
     let job = Job {
         base: prepared.storage(),
@@ -96,7 +96,7 @@ fn build_from(
     let mut notes = cards.notes;
     notes.extend(note);
     let root_reason = prepared.root_reason().to_owned();
-    Ok(Built { manifest, out: options.out.to_owned(), root_reason, notes })
+    Ok(BuildOutcome { manifest, out: options.out.to_owned(), root_reason, notes })
 }
 
 fn image_records(options: &BuildOptions, emitted: &[Emitted]) -> Result<Vec<ImageRecord>, Error> {

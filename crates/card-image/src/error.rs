@@ -57,42 +57,44 @@ fn whose(error: &FsError) -> &'static str {
     }
 }
 
-/// Whose turn it is to do something about an [`Error`].
+/// What has to change before another run can succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Blame {
-    /// The profile's, or the options'.
+pub enum ErrorKind {
+    /// The profile, or the options.
     Profile,
-    /// The base image's.
+    /// The base image.
     Base,
-    /// The disk's, or the operating system's.
+    /// The target: a card, or the image of one.
+    Target,
+    /// The disk, or the operating system.
     Io,
-    /// Nobody's: the user interrupted.
+    /// Nothing: the user interrupted.
     Interrupted,
 }
 
 impl Error {
     /// What has to change for another run to fare better.
-    pub fn blame(&self) -> Blame {
+    pub fn kind(&self) -> ErrorKind {
         match self {
             Error::Cancelled(_)
             | Error::Base(BaseError::Cancelled(_))
-            | Error::Output(OutputError::Cancelled(_)) => Blame::Interrupted,
+            | Error::Output(OutputError::Cancelled(_)) => ErrorKind::Interrupted,
             Error::CardTooSmall { .. }
             | Error::Table(part_table::Error::CardTooSmall { .. })
             | Error::Root(ChooseError::NoSuchPartition { .. })
             | Error::Render(_)
             | Error::Keys(_)
             | Error::Output(OutputError::IsBase { .. } | OutputError::Occupied { .. })
-            | Error::Files(FsError::NoSpace { .. } | FsError::Source(_)) => Blame::Profile,
+            | Error::Files(FsError::NoSpace { .. } | FsError::Source(_)) => ErrorKind::Profile,
             Error::Base(
                 BaseError::NoSpace { .. } | BaseError::Cache { .. } | BaseError::NoCacheDir,
-            ) => Blame::Io,
+            ) => ErrorKind::Io,
             Error::Base(_)
             | Error::Table(_)
             | Error::Root(_)
             | Error::Ext4(_)
-            | Error::Files(_) => Blame::Base,
-            Error::Storage(_) | Error::Output(_) => Blame::Io,
+            | Error::Files(_) => ErrorKind::Base,
+            Error::Storage(_) | Error::Output(_) => ErrorKind::Io,
         }
     }
 }

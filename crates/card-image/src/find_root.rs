@@ -17,7 +17,7 @@ mod sniff;
 pub use boot_files::{BOOT_FILES, BootFile};
 pub use choose::choose;
 pub use error::ChooseError;
-pub use evidence::{Evidence, Finding};
+pub use evidence::{Evidence, RootCandidate};
 pub use sniff::{FsKind, sniff};
 
 /// One partition, and what was found on it.

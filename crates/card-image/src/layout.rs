@@ -91,7 +91,7 @@ impl Layout {
 fn parts(table: &PartitionTable, storage: &dyn ReadAt) -> Result<Vec<Part>, Error> {
     let mut parts = Vec::new();
     for partition in table.partitions() {
-        if partition.role == part_table::Role::Extended {
+        if partition.role == part_table::PartitionRole::Extended {
             continue;
         }
         let start = partition.start * SECTOR_SIZE;

@@ -2,9 +2,9 @@
 //! size of the card, writes each node's files into it, and emits one image for
 //! every node.
 //!
-//! [`build`] does all of it; [`Prepared`] ends before the image files, for who
+//! [`build`] does all of it; [`CardBuilder`] ends before the image files, for who
 //! writes cards instead, or only tells what would be written. What it stands on is
-//! public where other tools need it: [`Base`] opens images, [`Layout`] tells where
+//! public where other tools need it: [`BaseImage`] opens images, [`Layout`] tells where
 //! things lie in them, and [`RootFs`] reads and edits their files.
 
 mod base;
@@ -24,17 +24,17 @@ mod rootfs;
 mod used;
 mod xz_number;
 
-pub use base::{Base, BaseError, BaseOptions};
+pub use base::{BaseError, BaseImage, BaseOptions};
 pub use block_io::{Cancel, Cancelled};
-pub use build::{BuildOptions, Built, build};
-pub use error::{Blame, Error};
+pub use build::{BuildOptions, BuildOutcome, build};
+pub use error::{Error, ErrorKind};
 pub use ext4_offline::FileKind;
 pub use fat::free_bytes as fat_free_bytes;
-pub use find_root::{ChooseError, Evidence, Finding, FsKind};
+pub use find_root::{ChooseError, Evidence, FsKind, RootCandidate};
 pub use grown::RESERVE;
 pub use layout::{Layout, Part};
 pub use manifest::{BaseRecord, ImageRecord, Manifest, RootRecord};
-pub use output::{Format, OutputError};
-pub use prepare::{Card, Cards, Prepared, Sources};
-pub use progress::{NoProgress, Progress, Stage};
+pub use output::{ImageFormat, OutputError};
+pub use prepare::{BuildInputs, CardBuilder, PreparedCard, PreparedCards};
+pub use progress::{BuildProgress, NoProgress, Stage};
 pub use rootfs::{FsError, FsResult, Metadata, RootFs, SourceError};

@@ -11,13 +11,13 @@ use cluster_keys::ClusterKeys;
 use cluster_profile::{Cluster, FileEdit, Node, Note};
 
 use crate::{
-    Base, BaseOptions, BaseRecord, Blame, Cancel, Error, Progress, RootRecord, grown::Grown,
-    layout::Layout, output::hex, rootfs::RootFs,
+    BaseImage, BaseOptions, BaseRecord, BuildProgress, Cancel, Error, ErrorKind, RootRecord,
+    grown::Grown, layout::Layout, output::hex, rootfs::RootFs,
 };
 
 /// What cards are made from.
 #[derive(Debug, Clone, Copy)]
-pub struct Sources<'a> {
+pub struct BuildInputs<'a> {
     /// The cluster.
     pub cluster: &'a Cluster,
     /// The cluster's keys.
@@ -37,9 +37,9 @@ pub struct Sources<'a> {
 
 /// An open base image whose cards can be made, of any size.
 #[derive(Debug)]
-pub struct Prepared<'a> {
-    sources: Sources<'a>,
-    base: Base,
+pub struct CardBuilder<'a> {
+    sources: BuildInputs<'a>,
+    base: BaseImage,
     layout: Layout,
     time: u64,
     password_notes: OnceLock<Vec<Note>>,
@@ -48,9 +48,9 @@ pub struct Prepared<'a> {
 /// The cards of one size.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Cards {
+pub struct PreparedCards {
     /// The cards, in the order their nodes were asked for.
-    pub cards: Vec<Card>,
+    pub cards: Vec<PreparedCard>,
     /// The root filesystem, in the base and on the cards.
     pub root: RootRecord,
     /// What the user should know about the image or the profile.
@@ -67,7 +67,7 @@ pub struct Cards {
 
 /// One node's card.
 #[derive(Debug)]
-pub struct Card {
+pub struct PreparedCard {
     /// The node's name.
     pub name: String,
     /// All bytes of the card.
@@ -80,18 +80,18 @@ pub struct Card {
     pub edits: Vec<FileEdit>,
 }
 
-impl<'a> Prepared<'a> {
+impl<'a> CardBuilder<'a> {
     /// Opens the base image, decoding it if need be, and finds its root
     /// filesystem.
     ///
     /// # Errors
     /// [`Error`].
     pub fn open(
-        sources: Sources<'a>,
-        progress: &dyn Progress,
+        sources: BuildInputs<'a>,
+        progress: &dyn BuildProgress,
         cancel: &Cancel,
     ) -> Result<Self, Error> {
-        let base = Base::open(
+        let base = BaseImage::open(
             sources.base,
             BaseOptions { cache_dir: sources.cache, sha256: sources.base_sha256, progress, cancel },
         )?;
@@ -105,19 +105,24 @@ impl<'a> Prepared<'a> {
             Ok((layout, time))
         };
         let (layout, time) = look().map_err(|error| blame_change(&base, error))?;
-        Ok(Prepared { sources, base, layout, time, password_notes: OnceLock::new() })
+        Ok(CardBuilder { sources, base, layout, time, password_notes: OnceLock::new() })
     }
 
     /// Makes the cards of these nodes, all `size` bytes large.
     ///
     /// # Errors
     /// [`Error`]; [`Error::CardTooSmall`] if the base does not fit.
-    pub fn cards(&self, size: u64, nodes: &[&Node], cancel: &Cancel) -> Result<Cards, Error> {
+    pub fn cards(
+        &self,
+        size: u64,
+        nodes: &[&Node],
+        cancel: &Cancel,
+    ) -> Result<PreparedCards, Error> {
         self.make(size, nodes, cancel).map_err(|error| self.blame_change(error))
     }
 
-    fn make(&self, size: u64, nodes: &[&Node], cancel: &Cancel) -> Result<Cards, Error> {
-        let Sources { cluster, keys, .. } = self.sources;
+    fn make(&self, size: u64, nodes: &[&Node], cancel: &Cancel) -> Result<PreparedCards, Error> {
+        let BuildInputs { cluster, keys, .. } = self.sources;
         let time = self.time;
         let (mut notes, mut shared_edits) = (Vec::new(), Vec::new());
         let render_shared = |files: &RootFs| {
@@ -144,7 +149,7 @@ impl<'a> Prepared<'a> {
             let used = grown.used(&layer)?;
             let mut own = shared_own.clone();
             own.extend(&layer.changed());
-            cards.push(Card { name: node.name.clone(), layer, used, own, edits });
+            cards.push(PreparedCard { name: node.name.clone(), layer, used, own, edits });
         }
         let mut told: Vec<String> = Vec::new();
         for note in notes.iter().map(ToString::to_string) {
@@ -152,7 +157,7 @@ impl<'a> Prepared<'a> {
                 told.push(note);
             }
         }
-        Ok(Cards {
+        Ok(PreparedCards {
             cards,
             root: RootRecord {
                 partition: self.layout.root,
@@ -215,7 +220,7 @@ impl<'a> Prepared<'a> {
     /// Makes sure that the base is still what was opened.
     ///
     /// # Errors
-    /// [`Error::Base`] if it has been written to since.
+    /// [`Error::BaseImage`] if it has been written to since.
     pub fn check_unchanged(&self) -> Result<(), Error> {
         Ok(self.base.check_unchanged()?)
     }
@@ -226,9 +231,9 @@ impl<'a> Prepared<'a> {
     }
 }
 
-fn blame_change(base: &Base, error: Error) -> Error {
+fn blame_change(base: &BaseImage, error: Error) -> Error {
     match base.check_unchanged() {
-        Err(changed) if error.blame() != Blame::Interrupted => changed.into(),
+        Err(changed) if error.kind() != ErrorKind::Interrupted => changed.into(),
         _ => error,
     }
 }

@@ -31,7 +31,7 @@ impl fmt::Display for Stage {
 
 /// Receives the progress of one stage after another. Every `begin` is
 /// followed by one `end`, also when the stage fails; stages never overlap.
-pub trait Progress: Send + Sync {
+pub trait BuildProgress: Send + Sync {
     /// A stage of `total` bytes begins.
     fn begin(&self, stage: Stage, total: u64);
 
@@ -46,17 +46,17 @@ pub trait Progress: Send + Sync {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoProgress;
 
-impl Progress for NoProgress {
+impl BuildProgress for NoProgress {
     fn begin(&self, _: Stage, _: u64) {}
     fn advance(&self, _: u64) {}
     fn end(&self) {}
 }
 
 /// Ends its stage when dropped, so that no way out of a function forgets to.
-pub(crate) struct Running<'a>(&'a dyn Progress);
+pub(crate) struct Running<'a>(&'a dyn BuildProgress);
 
 impl<'a> Running<'a> {
-    pub(crate) fn begin(progress: &'a dyn Progress, stage: Stage, total: u64) -> Self {
+    pub(crate) fn begin(progress: &'a dyn BuildProgress, stage: Stage, total: u64) -> Self {
         progress.begin(stage, total);
         Running(progress)
     }

@@ -1,7 +1,7 @@
 //! What a run adds to the output directory, beside what an earlier one left.
 
 use crate::{
-    Error, Format, Manifest, OutputError,
+    Error, ImageFormat, Manifest, OutputError,
     manifest::ImageRecord,
     output::{Directory, Emitted, MANIFEST, SUMS, hex, sum},
 };
@@ -12,7 +12,7 @@ fn bmap_name(node: &str) -> String {
 }
 
 /// The names of all files that a run makes.
-pub(crate) fn names<'a>(nodes: impl Iterator<Item = &'a str>, format: Format) -> Vec<String> {
+pub(crate) fn names<'a>(nodes: impl Iterator<Item = &'a str>, format: ImageFormat) -> Vec<String> {
     let of_node = |node| [format!("{node}.{}", format.extension()), bmap_name(node)];
     nodes.flat_map(of_node).chain([MANIFEST.to_owned(), SUMS.to_owned()]).collect()
 }

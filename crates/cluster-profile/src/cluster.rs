@@ -11,7 +11,7 @@ pub struct Cluster {
     /// The cluster's name.
     pub name: String,
     /// The image that every node's card is made from.
-    pub base: Base,
+    pub base: BaseSpec,
     /// The size of the cards in bytes; a multiple of 512.
     pub card: CardSize,
     /// What all nodes' network settings share.
@@ -36,7 +36,7 @@ pub struct Cluster {
 
 /// The image that every node's card is made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Base {
+pub struct BaseSpec {
     /// The file, relative paths taken from the profile's directory.
     pub path: PathBuf,
     /// What the file's SHA-256 must be.
@@ -173,15 +173,15 @@ pub struct ExtraFile {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
     /// A name or a number from the image's /etc/passwd.
-    pub user: Id,
+    pub user: OwnerId,
     /// A name or a number from the image's /etc/group; the user's own group
     /// where this is `None`.
-    pub group: Option<Id>,
+    pub group: Option<OwnerId>,
 }
 
 /// A user or a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Id {
+pub enum OwnerId {
     /// By name.
     Name(String),
     /// By number.

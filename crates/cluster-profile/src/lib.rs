@@ -3,7 +3,7 @@
 //!
 //! [`Cluster::load`] reads a profile and tells everything that is wrong with it,
 //! with the places. [`render_shared`] and [`render_node`] look at the system in an
-//! image through [`System`] and return [`FileEdit`]s: they change nothing.
+//! image through [`SystemFiles`] and return [`FileEdit`]s: they change nothing.
 
 mod cluster;
 mod edit;
@@ -18,7 +18,8 @@ mod system;
 mod yaml;
 
 pub use cluster::{
-    Account, Base, CardSize, Cluster, ExtraFile, Id, Network, Node, Owner, Password, Role, Ssh,
+    Account, BaseSpec, CardSize, Cluster, ExtraFile, Network, Node, Owner, OwnerId, Password, Role,
+    Ssh,
 };
 pub use edit::{Attributes, Change, FileEdit};
 pub use passwords::{DefaultPassword, HashError, PasswordHash, default_password};
@@ -32,4 +33,4 @@ pub use swarm::{
     ArchivedImage, ImageArchive, Mount, MountKind, Protocol, Publish, SWARM_PORT, Service,
     ServiceMode, Swarm,
 };
-pub use system::{System, SystemError};
+pub use system::{SystemError, SystemFiles};

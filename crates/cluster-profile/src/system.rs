@@ -3,7 +3,7 @@
 /// Read access to the files of an image's root filesystem.
 ///
 /// Paths are absolute and inside the image; symlinks are followed inside it.
-pub trait System {
+pub trait SystemFiles {
     /// A regular file's contents; `None` where there is no such file.
     ///
     /// # Errors

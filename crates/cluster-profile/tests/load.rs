@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use cluster_profile::{Cluster, Id, Role};
+use cluster_profile::{Cluster, OwnerId, Role};
 
 const GOOD: &str = "\
 cluster: mc1
@@ -236,8 +236,8 @@ fn hosts_and_files_are_read_and_told() {
     let file = &cluster.files[0];
     assert_eq!((file.path.as_str(), file.mode), ("/etc/motd", Some(0o640)));
     let owner = file.owner.as_ref().unwrap();
-    assert_eq!(owner.user, Id::Name("odroid".to_owned()));
-    assert_eq!(owner.group, Some(Id::Number(4)));
+    assert_eq!(owner.user, OwnerId::Name("odroid".to_owned()));
+    assert_eq!(owner.group, Some(OwnerId::Number(4)));
 
     for (line, message) in [
         ("hosts: {xu4-node1: 1.2.3.4}", "5:9: xu4-node1 is a node of the cluster"),

@@ -4,7 +4,7 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use cluster_profile::{System, render_node};
+use cluster_profile::{SystemFiles, render_node};
 use common::{Fixture, Memory, NOW, PROFILE, debian_networkd, ubuntu_1604};
 use proptest::prelude::*;
 

@@ -2,7 +2,9 @@
 
 use block_io::WriteAt;
 
-use crate::{Error, Partition, PartitionTable, Result, Role, SECTOR_SIZE, gpt, mbr, table::Scheme};
+use crate::{
+    Error, Partition, PartitionRole, PartitionTable, Result, SECTOR_SIZE, gpt, mbr, table::Scheme,
+};
 
 /// Partitions end at a multiple of this many bytes after growing: the unit
 /// that partitioning programs align to, and no smaller than a card's own.
@@ -19,7 +21,7 @@ pub enum Limit {
 /// What growing did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Grown {
+pub struct GrownPartition {
     /// The table as it is now.
     pub table: PartitionTable,
     /// The partition as it was.
@@ -51,15 +53,22 @@ impl PartitionTable {
     /// [`Error::CardTooSmall`], [`Error::BeyondMbr`], [`Error::HybridMbr`],
     /// [`Error::Changed`], [`Error::Extended`]. Then [`Error::Storage`] or
     /// [`Error::NotAsPlanned`] if the storage fails.
-    pub fn grow_last(&self, storage: &dyn WriteAt, number: u32, reserve: u64) -> Result<Grown> {
+    pub fn grow_last(
+        &self,
+        storage: &dyn WriteAt,
+        number: u32,
+        reserve: u64,
+    ) -> Result<GrownPartition> {
         let before = self.partition(number).cloned().ok_or_else(|| Error::NoSuchPartition {
             number,
             present: self.partitions.iter().map(|p| p.number).collect(),
         })?;
         let extended = match before.role {
-            Role::Extended => return Err(Error::IsExtended { number }),
-            Role::Logical => self.partitions.iter().find(|p| p.role == Role::Extended),
-            Role::Primary => None,
+            PartitionRole::Extended => return Err(Error::IsExtended { number }),
+            PartitionRole::Logical => {
+                self.partitions.iter().find(|p| p.role == PartitionRole::Extended)
+            }
+            PartitionRole::Primary => None,
         };
         self.check_last(&before, extended)?;
         let (end, limit) = self.new_end(&before, storage.size(), reserve)?;
@@ -82,7 +91,7 @@ impl PartitionTable {
         if table.partition(number) != Some(&after) {
             return Err(Error::NotAsPlanned { number });
         }
-        Ok(Grown { table, before, after, extended: extended.map(|p| p.number), limit })
+        Ok(GrownPartition { table, before, after, extended: extended.map(|p| p.number), limit })
     }
 
     /// Whether growing would find in `other` what it found here. The second

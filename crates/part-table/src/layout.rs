@@ -2,14 +2,14 @@
 
 use std::ops::Range;
 
-use crate::{Error, Partition, Result, Role, SECTOR_SIZE};
+use crate::{Error, Partition, PartitionRole, Result, SECTOR_SIZE};
 
 /// Errors if two partitions overlap; the extended one and those within it
 /// do not count as overlapping.
 pub(crate) fn check_overlaps(partitions: &[Partition]) -> Result<()> {
     for logical in [false, true] {
         let mut sorted: Vec<_> =
-            partitions.iter().filter(|p| (p.role == Role::Logical) == logical).collect();
+            partitions.iter().filter(|p| (p.role == PartitionRole::Logical) == logical).collect();
         sorted.sort_by_key(|p| (p.start, p.number));
         for pair in sorted.windows(2) {
             if let [first, second] = pair
@@ -28,7 +28,7 @@ pub(crate) fn check_overlaps(partitions: &[Partition]) -> Result<()> {
 
 /// Errors if a partition covers one of the table's own sectors.
 pub(crate) fn check_table(partitions: &[Partition], table: &[Range<u64>]) -> Result<()> {
-    for partition in partitions.iter().filter(|p| p.role != Role::Extended) {
+    for partition in partitions.iter().filter(|p| p.role != PartitionRole::Extended) {
         for range in table {
             let shared = partition.start.max(range.start);
             if shared < partition.end().min(range.end) {

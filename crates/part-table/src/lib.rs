@@ -28,9 +28,9 @@ mod table;
 
 pub use error::{Error, Result};
 pub use gpt::GptBackup;
-pub use grow::{ALIGNMENT, Grown, Limit};
+pub use grow::{ALIGNMENT, GrownPartition, Limit};
 pub use guid::Guid;
-pub use partition::{Partition, PartitionType, Role};
+pub use partition::{Partition, PartitionRole, PartitionType};
 pub use table::{DiskId, PartitionTable};
 
 /// The size of a sector in bytes, the unit of every position in a table.

@@ -7,7 +7,7 @@ use crate::{Guid, SECTOR_SIZE};
 /// What a partition is to its table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Role {
+pub enum PartitionRole {
     /// An entry of the table itself.
     Primary,
     /// The container of the logical partitions of an MBR.
@@ -83,7 +83,7 @@ pub struct Partition {
     /// The type the table states.
     pub kind: PartitionType,
     /// What it is to its table.
-    pub role: Role,
+    pub role: PartitionRole,
     /// Its name (GPT only).
     pub name: Option<String>,
     /// Its own GUID (GPT only).

@@ -7,7 +7,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use block_io::{Event, FileStorage, Layer, Memory, ReadAt, Recorder, replay_cut};
 use common::{Image, MIB, Random};
-use part_table::{PartitionTable, Role};
+use part_table::{PartitionRole, PartitionTable};
 
 /// A card of `card` bytes that an image was written to, full of old bytes behind it.
 fn card(image: &Image, card: u64) -> Arc<dyn ReadAt> {
@@ -45,7 +45,7 @@ fn ends_of_cuts(context: &str, before: &Arc<dyn ReadAt>, number: u32, again: boo
             assert_eq!(table.disk_id(), old.disk_id(), "{context}");
             for (now, old) in table.partitions().iter().zip(old.partitions()) {
                 assert_eq!((now.number, now.start), (old.number, old.start), "{context}");
-                let grows = now.number == number || now.role == Role::Extended;
+                let grows = now.number == number || now.role == PartitionRole::Extended;
                 assert!(grows || now == old, "{context}: {now:?}");
             }
             assert_eq!(table.partitions().len(), old.partitions().len(), "{context}");

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Image, MIB, Random, SECTOR, differences};
-use part_table::{DiskId, Error, Limit, PartitionType, Role};
+use part_table::{DiskId, Error, Limit, PartitionRole, PartitionType};
 
 /// The cards of the ODROID-MC1: boot loader in raw sectors 1 to 3071.
 const MC1: &str = "label: dos\nlabel-id: 0x3cedfd53\n\
@@ -107,8 +107,12 @@ fn grows_a_logical_partition_and_its_container() {
     let image = Image::with_sfdisk(32 * MIB, LOGICAL);
     let table = image.table().unwrap();
     let numbers: Vec<_> = table.partitions().iter().map(|p| (p.number, p.role)).collect();
-    let expected =
-        [(1, Role::Primary), (2, Role::Extended), (5, Role::Logical), (6, Role::Logical)];
+    let expected = [
+        (1, PartitionRole::Primary),
+        (2, PartitionRole::Extended),
+        (5, PartitionRole::Logical),
+        (6, PartitionRole::Logical),
+    ];
     assert_eq!(numbers, expected);
     assert_eq!((table.partitions()[3].start, table.partitions()[3].sectors), (22528, 20480));
 

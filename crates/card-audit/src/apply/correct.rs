@@ -6,7 +6,7 @@ use block_io::WriteAt;
 use card_image::{FsError, RootFs};
 use cluster_profile::{Attributes, Change, FileEdit};
 
-use super::Apply;
+use super::ApplyOptions;
 use crate::{AuditError, Card, verify};
 
 /// Edits look at the system that earlier ones made; after so many rounds nothing new
@@ -26,7 +26,7 @@ pub(super) struct Corrected {
 /// # Errors
 /// [`AuditError`]: the filesystem cannot be edited, or there is no room.
 pub(super) fn correct(
-    options: &Apply<'_>,
+    options: &ApplyOptions<'_>,
     card: &Card,
     layer: Arc<dyn WriteAt>,
 ) -> Result<Corrected, AuditError> {

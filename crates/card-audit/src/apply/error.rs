@@ -1,6 +1,6 @@
 //! Why a card cannot be corrected in place.
 
-use crate::{AuditError, Fault};
+use crate::{AuditError, ErrorKind};
 
 /// A card cannot be corrected.
 #[derive(Debug, thiserror::Error)]
@@ -46,20 +46,20 @@ pub enum ApplyError {
 
 impl ApplyError {
     /// What has to change for another run to fare better.
-    pub fn fault(&self) -> Fault {
+    pub fn kind(&self) -> ErrorKind {
         match self {
-            ApplyError::Audit(error) => error.fault(),
+            ApplyError::Audit(error) => error.kind(),
             ApplyError::Table { source, .. } => match **source {
-                part_table::Error::Storage(_) => Fault::Io,
-                _ => Fault::Target,
+                part_table::Error::Storage(_) => ErrorKind::Io,
+                _ => ErrorKind::Target,
             },
             ApplyError::Filesystem { source, .. } => match **source {
-                ext4_offline::Error::Storage(_) => Fault::Io,
-                _ => Fault::Target,
+                ext4_offline::Error::Storage(_) => ErrorKind::Io,
+                _ => ErrorKind::Target,
             },
-            ApplyError::Storage { .. } => Fault::Io,
-            ApplyError::Changed { .. } => Fault::Target,
-            ApplyError::Cut(error) => error.fault(),
+            ApplyError::Storage { .. } => ErrorKind::Io,
+            ApplyError::Changed { .. } => ErrorKind::Target,
+            ApplyError::Cut(error) => error.kind(),
         }
     }
 

@@ -17,13 +17,13 @@ use ext4_offline::Committed;
 
 use self::correct::correct;
 pub use self::error::ApplyError;
-use crate::{Card, Finding, Plan, Severity, Verify, plan, verify};
+use crate::{Card, ChangePlan, Finding, Severity, VerifyOptions, plan, verify};
 
 /// What is applied.
 #[derive(Debug, Clone, Copy)]
-pub struct Apply<'a> {
+pub struct ApplyOptions<'a> {
     /// What the card is compared with; the node is left out of account.
-    pub verify: Verify<'a>,
+    pub verify: VerifyOptions<'a>,
     /// The node whose card it is to be.
     pub node: &'a Node,
     /// The number of the root partition, where it is not to be found.
@@ -39,7 +39,7 @@ pub struct Apply<'a> {
 #[non_exhaustive]
 pub struct Applied {
     /// What changed.
-    pub plan: Plan,
+    pub plan: ChangePlan,
     /// What is not as it should be still, errors and warnings.
     pub left: Vec<Finding>,
     /// Whether the partition table was written.
@@ -60,7 +60,7 @@ impl Applied {
 /// # Errors
 /// [`ApplyError`].
 pub fn rehearse(
-    options: &Apply<'_>,
+    options: &ApplyOptions<'_>,
     name: &str,
     card: Arc<dyn ReadAt>,
 ) -> Result<Applied, ApplyError> {
@@ -84,10 +84,10 @@ pub fn rehearse(
 /// [`ApplyError`]; after the first write only that of a card that fails, which is told
 /// by [`ApplyError::may_have_written`].
 pub fn apply(
-    options: &Apply<'_>,
+    options: &ApplyOptions<'_>,
     name: &str,
     card: &Arc<dyn WriteAt>,
-    agreed: &Plan,
+    agreed: &ChangePlan,
 ) -> Result<Applied, ApplyError> {
     let rehearsed = rehearse(options, name, Arc::new(card.clone()))?;
     if rehearsed.plan != *agreed {
@@ -107,7 +107,7 @@ struct Target<'a> {
 }
 
 impl Target<'_> {
-    fn apply(&self, options: &Apply<'_>) -> Result<Applied, ApplyError> {
+    fn apply(&self, options: &ApplyOptions<'_>) -> Result<Applied, ApplyError> {
         let layout = self.layout(options)?;
         let window = self.window(&layout.root_range())?;
         ext4_offline::replay_journal(&window).map_err(|error| self.filesystem(error))?;
@@ -144,7 +144,7 @@ impl Target<'_> {
         let words = plan::grown(before.layout(), range.end, &before.root().info, Some(&info));
         let mut notes = corrected.notes;
         notes.extend(verify::stranger(&options.verify, options.node, &before)?);
-        if let verify::Base::Absent(reason) = options.verify.base {
+        if let verify::BaseReference::Absent(reason) = options.verify.base {
             notes.push(format!(
                 "identities that are the base's are not looked for, {reason}; those stay"
             ));
@@ -172,7 +172,7 @@ impl Target<'_> {
         ext4_offline::check(layer)
     }
 
-    fn layout(&self, options: &Apply<'_>) -> Result<Layout, ApplyError> {
+    fn layout(&self, options: &ApplyOptions<'_>) -> Result<Layout, ApplyError> {
         Ok(Card::from_storage(self.name.to_owned(), self.readable(), options.root)?
             .layout()
             .clone())
@@ -206,9 +206,9 @@ impl Target<'_> {
     }
 
     /// What is still not as it should be.
-    fn left(&self, options: &Apply<'_>) -> Result<Vec<Finding>, ApplyError> {
+    fn left(&self, options: &ApplyOptions<'_>) -> Result<Vec<Finding>, ApplyError> {
         let card = Card::from_storage(self.name.to_owned(), self.readable(), options.root)?;
-        let verify = Verify { node: Some(options.node), ..options.verify };
+        let verify = VerifyOptions { node: Some(options.node), ..options.verify };
         let mut findings = verify::one(&verify, &card)?.findings;
         findings.retain(|finding| finding.severity > Severity::Note);
         Ok(findings)

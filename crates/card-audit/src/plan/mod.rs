@@ -7,7 +7,7 @@ mod show;
 use std::sync::Arc;
 
 use block_io::{Layer, ReadAt, Window, WriteAt};
-use card_image::{Cancel, Layout, Prepared, RESERVE, RootFs};
+use card_image::{Cancel, CardBuilder, Layout, RESERVE, RootFs};
 use cluster_keys::ClusterKeys;
 use cluster_profile::{Change, Cluster, FileEdit, Node, render_node, render_shared};
 use ext4_offline::Info;
@@ -36,7 +36,7 @@ pub struct PlanOptions<'a> {
 /// What would change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Plan {
+pub struct ChangePlan {
     /// What would be changed: the base, or a card.
     pub against: String,
     /// What becomes of partitions and filesystem, in words.
@@ -65,12 +65,12 @@ pub struct NodePlan {
 /// # Errors
 /// [`AuditError`].
 pub fn plan(
-    prepared: &Prepared<'_>,
+    prepared: &CardBuilder<'_>,
     size: u64,
     nodes: &[&Node],
     base: &str,
     cancel: &Cancel,
-) -> Result<Plan, AuditError> {
+) -> Result<ChangePlan, AuditError> {
     let made = prepared.cards(size, nodes, cancel)?;
     let layout = prepared.layout();
     let before = Card::from_storage(base.to_owned(), prepared.storage(), Some(layout.root))?;
@@ -95,7 +95,7 @@ pub fn plan(
 ///
 /// # Errors
 /// [`AuditError`], also if the card's root filesystem cannot be edited.
-pub fn plan_against(options: &PlanOptions<'_>, card: &Card) -> Result<Plan, AuditError> {
+pub fn plan_against(options: &PlanOptions<'_>, card: &Card) -> Result<ChangePlan, AuditError> {
     let PlanOptions { cluster, keys, node, .. } = options;
     let time = options.time.unwrap_or(card.root().info.last_written.into());
     let range = card.layout().root_range();
@@ -235,7 +235,7 @@ pub(crate) fn finish(
     card: Vec<String>,
     notes: Vec<String>,
     mut nodes: Vec<NodePlan>,
-) -> Plan {
+) -> ChangePlan {
     let mut shared = Vec::new();
     if let [first, others @ ..] = nodes.as_slice()
         && !others.is_empty()
@@ -247,5 +247,5 @@ pub(crate) fn finish(
             node.files.retain(|change| !shared.contains(change));
         }
     }
-    Plan { against: against.to_owned(), card, notes, shared, nodes }
+    ChangePlan { against: against.to_owned(), card, notes, shared, nodes }
 }

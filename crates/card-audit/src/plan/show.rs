@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use super::{FileChange, Plan};
+use super::{ChangePlan, FileChange};
 use crate::text::{count, printable};
 
-impl fmt::Display for Plan {
+impl fmt::Display for ChangePlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "against {}:", printable(&self.against))?;
         for line in &self.card {

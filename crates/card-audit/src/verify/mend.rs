@@ -3,7 +3,7 @@
 use card_image::RootFs;
 use cluster_profile::{Change, FileEdit, Node};
 
-use super::{Subject, Verify, clones, edits, files, fold::fold, identify, unreadable};
+use super::{Subject, VerifyOptions, clones, edits, files, fold::fold, identify, unreadable};
 use crate::{AuditError, Card, Facts, Finding, Severity};
 
 /// The largest file whose contents are kept while its owner or mode is mended.
@@ -14,7 +14,7 @@ const LARGEST: u64 = 16 << 20;
 /// # Errors
 /// [`AuditError`].
 pub(crate) fn mending(
-    options: &Verify<'_>,
+    options: &VerifyOptions<'_>,
     node: &Node,
     card: &Card,
     files: &RootFs,
@@ -81,7 +81,7 @@ fn keep_contents(edit: &FileEdit, files: &RootFs) -> card_image::FsResult<FileEd
 /// # Errors
 /// [`AuditError`].
 pub(crate) fn stranger(
-    options: &Verify<'_>,
+    options: &VerifyOptions<'_>,
     node: &Node,
     card: &Card,
 ) -> Result<Option<String>, AuditError> {

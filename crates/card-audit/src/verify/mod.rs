@@ -26,26 +26,26 @@ use cluster_keys::ClusterKeys;
 use cluster_profile::{Cluster, FileEdit, Node, RenderError, render_node, render_shared};
 
 pub(crate) use self::mend::{mending, stranger};
-pub use self::report::{CardReport, Compared, Outcome, Report};
+pub use self::report::{CardOutcome, CardReport, Compared, VerifyReport};
 use self::{clones::Clones, fold::fold};
-use crate::{AuditError, Card, Facts, Fault, Finding, text::shell_word};
+use crate::{AuditError, Card, ErrorKind, Facts, Finding, text::shell_word};
 
 /// What cards are compared with.
 #[derive(Debug, Clone, Copy)]
-pub struct Verify<'a> {
+pub struct VerifyOptions<'a> {
     /// The cluster.
     pub cluster: &'a Cluster,
     /// Its keys.
     pub keys: &'a ClusterKeys,
     /// The base image.
-    pub base: Base<'a>,
+    pub base: BaseReference<'a>,
     /// The node that the card is meant to be; else that is found out.
     pub node: Option<&'a Node>,
 }
 
 /// The base image, as far as it is at hand.
 #[derive(Debug, Clone, Copy)]
-pub enum Base<'a> {
+pub enum BaseReference<'a> {
     /// It is.
     Card(&'a Card),
     /// It is not, and why.
@@ -106,14 +106,16 @@ impl Subject<'_> {
 }
 
 /// The command that corrects the card in place, if that can be done.
-fn apply_command(options: &Verify<'_>, node: &Node, card: &Card) -> Option<String> {
+fn apply_command(options: &VerifyOptions<'_>, node: &Node, card: &Card) -> Option<String> {
     if !card.can_be_corrected() {
         return None;
     }
     let path = |path: &std::path::Path| shell_word(&path.display().to_string());
     let target = shell_word(&format!("{}={}", node.name, card.name()));
     let base = match options.base {
-        Base::Card(base) if base.name() != options.cluster.base.path.display().to_string() => {
+        BaseReference::Card(base)
+            if base.name() != options.cluster.base.path.display().to_string() =>
+        {
             format!(" --base {}", shell_word(base.name()))
         }
         _ => String::new(),
@@ -126,7 +128,10 @@ type Audited = Result<(Card, CardReport), AuditError>;
 
 /// Compares cards with the profile, and with each other. Cards that could not be opened
 /// are passed on.
-pub fn verify(options: &Verify<'_>, cards: Vec<(String, Result<Card, AuditError>)>) -> Report {
+pub fn verify(
+    options: &VerifyOptions<'_>,
+    cards: Vec<(String, Result<Card, AuditError>)>,
+) -> VerifyReport {
     let mut audited: Vec<(String, Audited)> = cards
         .into_iter()
         .map(|(target, card)| {
@@ -144,15 +149,15 @@ pub fn verify(options: &Verify<'_>, cards: Vec<(String, Result<Card, AuditError>
     let outcomes = audited.into_iter().map(|(target, result)| match result {
         Ok((_, mut report)) => {
             report.sort();
-            Outcome::Audited(report)
+            CardOutcome::Audited(report)
         }
-        Err(error) => Outcome::Refused { target, error },
+        Err(error) => CardOutcome::Refused { target, error },
     });
-    Report { cluster: options.cluster.name.clone(), cards: outcomes.collect() }
+    VerifyReport { cluster: options.cluster.name.clone(), cards: outcomes.collect() }
 }
 
 /// How one card compares.
-pub(crate) fn one(options: &Verify<'_>, card: &Card) -> Result<CardReport, AuditError> {
+pub(crate) fn one(options: &VerifyOptions<'_>, card: &Card) -> Result<CardReport, AuditError> {
     let (cluster, keys) = (options.cluster, options.keys);
     let files = card.files();
     let facts = Facts::read(files).map_err(card.files_error())?;
@@ -168,11 +173,11 @@ pub(crate) fn one(options: &Verify<'_>, card: &Card) -> Result<CardReport, Audit
     let mut findings = partitions::check(card, cluster, apply.as_deref());
     let subject = Subject { cluster, keys, node, files, apply };
     let compared = match options.base {
-        Base::Card(base) => {
+        BaseReference::Card(base) => {
             findings.extend(boot_area::compare(card, base).map_err(card.read_error())?);
             Compared { base: Some(base.name().to_owned()), reason: None }
         }
-        Base::Absent(reason) => Compared { base: None, reason: Some(reason.to_owned()) },
+        BaseReference::Absent(reason) => Compared { base: None, reason: Some(reason.to_owned()) },
     };
     let clones = clones(options, &subject, &facts).map_err(card.files_error())?;
     for edit in fold(edits(&subject, card, &mut findings)?) {
@@ -198,10 +203,14 @@ pub(crate) fn one(options: &Verify<'_>, card: &Card) -> Result<CardReport, Audit
     })
 }
 
-fn clones<'a>(options: &Verify<'a>, subject: &Subject<'a>, facts: &Facts) -> FsResult<Clones<'a>> {
+fn clones<'a>(
+    options: &VerifyOptions<'a>,
+    subject: &Subject<'a>,
+    facts: &Facts,
+) -> FsResult<Clones<'a>> {
     let base = match options.base {
-        Base::Card(base) => Some(base.files()),
-        Base::Absent(_) => None,
+        BaseReference::Card(base) => Some(base.files()),
+        BaseReference::Absent(_) => None,
     };
     Ok(Clones { files: subject.files, base, made: made(subject, facts)? })
 }
@@ -219,7 +228,7 @@ fn made(subject: &Subject<'_>, facts: &Facts) -> FsResult<Option<i64>> {
 fn unreadable(card: &Card, path: &str, error: FsError) -> Result<Finding, AuditError> {
     let what = format!("it cannot be read: {error}");
     let error = card.files_error()(error);
-    if error.fault() == Fault::Io {
+    if error.kind() == ErrorKind::Io {
         return Err(error);
     }
     let mend = format!("e2fsck -f on partition {}, or make the card again", card.layout().root);

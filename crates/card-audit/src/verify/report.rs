@@ -12,16 +12,16 @@ use crate::{
 /// What came of comparing cards.
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
-pub struct Report {
+pub struct VerifyReport {
     /// The cluster's name.
     pub cluster: String,
     /// The cards, in the order they were given.
-    pub cards: Vec<Outcome>,
+    pub cards: Vec<CardOutcome>,
 }
 
 /// What came of one card.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum CardOutcome {
     /// It was compared.
     Audited(CardReport),
     /// It could not be.
@@ -83,26 +83,26 @@ impl CardReport {
     }
 }
 
-impl Report {
+impl VerifyReport {
     /// Whether every card was compared, and all is as it should be.
     pub fn is_right(&self) -> bool {
-        self.cards.iter().all(|card| matches!(card, Outcome::Audited(card) if card.is_right()))
+        self.cards.iter().all(|card| matches!(card, CardOutcome::Audited(card) if card.is_right()))
     }
 
     /// Why cards could not be compared.
     pub fn errors(&self) -> impl Iterator<Item = &AuditError> {
         self.cards.iter().filter_map(|card| match card {
-            Outcome::Audited(_) => None,
-            Outcome::Refused { error, .. } => Some(error),
+            CardOutcome::Audited(_) => None,
+            CardOutcome::Refused { error, .. } => Some(error),
         })
     }
 }
 
-impl Serialize for Outcome {
+impl Serialize for CardOutcome {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Outcome::Audited(card) => card.serialize(serializer),
-            Outcome::Refused { target, error } => {
+            CardOutcome::Audited(card) => card.serialize(serializer),
+            CardOutcome::Refused { target, error } => {
                 let mut fields = serializer.serialize_struct("Refused", 2)?;
                 fields.serialize_field("target", target)?;
                 fields.serialize_field("error", &error.to_string())?;
@@ -112,17 +112,18 @@ impl Serialize for Outcome {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for VerifyReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for card in &self.cards {
             match card {
-                Outcome::Audited(card) => writeln!(f, "{card}")?,
-                Outcome::Refused { target, error } => {
+                CardOutcome::Audited(card) => writeln!(f, "{card}")?,
+                CardOutcome::Refused { target, error } => {
                     writeln!(f, "{}: refused\n  {error}\n", printable(target))?;
                 }
             }
         }
-        let right = |card: &&Outcome| matches!(card, Outcome::Audited(card) if card.is_right());
+        let right =
+            |card: &&CardOutcome| matches!(card, CardOutcome::Audited(card) if card.is_right());
         let refused = self.errors().count();
         let right = self.cards.iter().filter(right).count();
         let different = self.cards.len() - refused - right;

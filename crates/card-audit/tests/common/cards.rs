@@ -12,7 +12,7 @@ use std::{
 };
 
 use block_io::{Layer, Memory, ReadAt, Window, WriteAt};
-use card_audit::{Apply, Verify};
+use card_audit::{ApplyOptions, VerifyOptions};
 use card_image::{FileKind, RootFs};
 use part_table::PartitionTable;
 
@@ -24,10 +24,15 @@ pub const NOW: u64 = 1_700_000_000;
 pub const NODE: &str = "xu4-node2";
 
 /// What is applied to a card of xu4-node2.
-pub fn options<'a>(bench: &'a Bench, base: card_audit::Base<'a>, grow: bool) -> Apply<'a> {
+pub fn options<'a>(
+    bench: &'a Bench,
+    base: card_audit::BaseReference<'a>,
+    grow: bool,
+) -> ApplyOptions<'a> {
     let node = bench.cluster.nodes.iter().find(|node| node.name == NODE).unwrap();
-    let verify = Verify { cluster: &bench.cluster, keys: &bench.keys, base, node: Some(node) };
-    Apply { verify, node, root: None, grow, time: NOW }
+    let verify =
+        VerifyOptions { cluster: &bench.cluster, keys: &bench.keys, base, node: Some(node) };
+    ApplyOptions { verify, node, root: None, grow, time: NOW }
 }
 
 /// A card of xu4-node2 with several things wrong, and its owner's own files and lines.

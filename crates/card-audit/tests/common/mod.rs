@@ -9,8 +9,10 @@ use std::{
 };
 
 use block_io::{FileStorage, Layer, ReadAt, Window, WriteAt};
-use card_audit::{AuditError, Card, CardReport, Finding, Outcome, Report, Verify};
-use card_image::{Base, BaseOptions, BuildOptions, Cancel, Format, NoProgress, RootFs, Sources};
+use card_audit::{AuditError, Card, CardOutcome, CardReport, Finding, VerifyOptions, VerifyReport};
+use card_image::{
+    BaseImage, BaseOptions, BuildInputs, BuildOptions, Cancel, ImageFormat, NoProgress, RootFs,
+};
 use cluster_keys::ClusterKeys;
 use cluster_profile::Cluster;
 
@@ -49,7 +51,7 @@ pub struct Bench {
     temp: tempfile::TempDir,
     pub cluster: Cluster,
     pub keys: ClusterKeys,
-    pub base: Base,
+    pub base: BaseImage,
 }
 
 pub fn bench() -> &'static Bench {
@@ -67,7 +69,7 @@ impl Bench {
         let names: Vec<String> = NODES.map(str::to_owned).into();
         let keys = ClusterKeys::open_or_create(&cluster.keys, &cluster.name, &names).unwrap();
         let cache = temp.path().join("cache");
-        let base = Base::open(
+        let base = BaseImage::open(
             &base,
             BaseOptions {
                 cache_dir: Some(&cache),
@@ -87,8 +89,8 @@ impl Bench {
     }
 
     /// What cards are made from.
-    pub fn sources<'a>(&'a self, cache: &'a Path) -> Sources<'a> {
-        Sources {
+    pub fn sources<'a>(&'a self, cache: &'a Path) -> BuildInputs<'a> {
+        BuildInputs {
             cluster: &self.cluster,
             keys: &self.keys,
             base: &self.cluster.base.path,
@@ -108,7 +110,7 @@ impl Bench {
             nodes: self.cluster.nodes.iter().filter(chosen).collect(),
             card_size,
             out: &self.path(out),
-            format: Format::Raw,
+            format: ImageFormat::Raw,
             raw_sums: false,
         };
         card_image::build(&options, &NoProgress, &Cancel::new()).unwrap();
@@ -125,19 +127,19 @@ impl Bench {
     }
 
     /// What verifying these cards comes to, with the base at hand.
-    pub fn verify(&self, cards: Vec<&Changed>) -> Report {
+    pub fn verify(&self, cards: Vec<&Changed>) -> VerifyReport {
         let base = self.base_card();
-        self.verify_with(card_audit::Base::Card(&base), None, cards)
+        self.verify_with(card_audit::BaseReference::Card(&base), None, cards)
     }
 
     pub fn verify_with(
         &self,
-        base: card_audit::Base<'_>,
+        base: card_audit::BaseReference<'_>,
         node: Option<&str>,
         cards: Vec<&Changed>,
-    ) -> Report {
+    ) -> VerifyReport {
         let node = node.map(|name| self.cluster.nodes.iter().find(|n| n.name == name).unwrap());
-        let options = Verify { cluster: &self.cluster, keys: &self.keys, base, node };
+        let options = VerifyOptions { cluster: &self.cluster, keys: &self.keys, base, node };
         let cards = cards.into_iter().map(|card| (card.name.clone(), card.open())).collect();
         card_audit::verify(&options, cards)
     }
@@ -153,15 +155,16 @@ impl Bench {
 
     /// The same without the base.
     pub fn findings_without_base(&self, card: &Changed) -> Vec<Finding> {
-        only(self.verify_with(card_audit::Base::Absent("for a test"), None, vec![card])).findings
+        only(self.verify_with(card_audit::BaseReference::Absent("for a test"), None, vec![card]))
+            .findings
     }
 }
 
-pub fn only(report: Report) -> CardReport {
-    let [outcome] = <[Outcome; 1]>::try_from(report.cards).expect("one card");
+pub fn only(report: VerifyReport) -> CardReport {
+    let [outcome] = <[CardOutcome; 1]>::try_from(report.cards).expect("one card");
     match outcome {
-        Outcome::Audited(report) => report,
-        Outcome::Refused { error, .. } => panic!("{error}"),
+        CardOutcome::Audited(report) => report,
+        CardOutcome::Refused { error, .. } => panic!("{error}"),
     }
 }
 

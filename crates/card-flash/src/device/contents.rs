@@ -4,7 +4,7 @@
 use std::fmt;
 
 use block_io::{ReadAt, Window};
-use part_table::{PartitionTable, Role};
+use part_table::{PartitionRole, PartitionTable};
 
 /// What is on a card.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -49,7 +49,9 @@ impl Contents {
         }
         let Some(table) = table else { return contents };
         contents.table = Some(if table.is_gpt() { "GPT" } else { "DOS" });
-        for partition in table.partitions().iter().filter(|part| part.role != Role::Extended) {
+        for partition in
+            table.partitions().iter().filter(|part| part.role != PartitionRole::Extended)
+        {
             let range = partition.bytes();
             let size = range.end - range.start;
             let window = Window::new(card, range.start, size).ok();

@@ -15,9 +15,9 @@ mod target;
 mod watch;
 
 pub use contents::Contents;
-pub use opened::Opened;
+pub use opened::OpenedTarget;
 pub use refusal::{Limits, Refusal};
 pub use storage::OpenedStorage;
-pub use system::{Device, Kind, System};
-pub use target::{Identity, Target, TargetError};
+pub use system::{Device, DeviceKind, HostSystem};
+pub use target::{DeviceIdentity, Target, TargetError};
 pub use watch::wait_for_swap;

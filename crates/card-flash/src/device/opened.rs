@@ -14,29 +14,29 @@ use rustix::{
     io::Errno,
 };
 
-use super::{ioctl, storage::OpenedStorage, system::System, target::Identity};
+use super::{ioctl, storage::OpenedStorage, system::HostSystem, target::DeviceIdentity};
 use crate::{Medium, Presence};
 
 /// A device or file that is open for writing, and for nobody else.
 #[derive(Debug)]
-pub struct Opened {
+pub struct OpenedTarget {
     file: File,
     path: PathBuf,
-    identity: Identity,
-    system: System,
+    identity: DeviceIdentity,
+    system: HostSystem,
     /// Whether reads and writes go past the page cache.
     direct: AtomicBool,
 }
 
-impl Opened {
+impl OpenedTarget {
     pub(super) fn new(
         file: File,
         path: PathBuf,
-        identity: Identity,
-        system: System,
+        identity: DeviceIdentity,
+        system: HostSystem,
         direct: bool,
     ) -> Self {
-        Opened { file, path, identity, system, direct: AtomicBool::new(direct) }
+        OpenedTarget { file, path, identity, system, direct: AtomicBool::new(direct) }
     }
 
     /// The path as the user gave it.
@@ -83,7 +83,7 @@ impl Opened {
     }
 }
 
-impl Medium for Opened {
+impl Medium for OpenedTarget {
     fn name(&self) -> String {
         self.path.display().to_string()
     }
@@ -131,7 +131,7 @@ impl Medium for Opened {
     }
 
     fn presence(&self) -> Presence {
-        match Identity::of(&self.system, &self.path) {
+        match DeviceIdentity::of(&self.system, &self.path) {
             None => Presence::Gone,
             Some(now) if now == self.identity => Presence::Same,
             Some(_) => Presence::Other,

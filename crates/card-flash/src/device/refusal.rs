@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{
     contents::Contents,
-    system::{Device, Kind},
+    system::{Device, DeviceKind},
 };
 
 /// A reason not to write to a device.
@@ -161,13 +161,15 @@ impl Device {
             return vec![Refusal::System { mount }];
         }
         reasons.extend(match self.kind {
-            Kind::Emmc | Kind::EmmcBoot => Some(Refusal::Emmc),
-            Kind::Ram => Some(Refusal::NoCard("a disk in memory")),
-            Kind::Mapped => Some(Refusal::NoCard("made of other devices (LVM, RAID, dm-crypt)")),
-            Kind::Optical => Some(Refusal::NoCard("a drive for CDs")),
-            Kind::Network => Some(Refusal::NoCard("a disk in a network")),
-            Kind::Disk if !self.removable && !limits.allow_fixed => Some(Refusal::Fixed),
-            Kind::Disk | Kind::Usb | Kind::Sd | Kind::Loop => None,
+            DeviceKind::Emmc | DeviceKind::EmmcBoot => Some(Refusal::Emmc),
+            DeviceKind::Ram => Some(Refusal::NoCard("a disk in memory")),
+            DeviceKind::Mapped => {
+                Some(Refusal::NoCard("made of other devices (LVM, RAID, dm-crypt)"))
+            }
+            DeviceKind::Optical => Some(Refusal::NoCard("a drive for CDs")),
+            DeviceKind::Network => Some(Refusal::NoCard("a disk in a network")),
+            DeviceKind::Disk if !self.removable && !limits.allow_fixed => Some(Refusal::Fixed),
+            DeviceKind::Disk | DeviceKind::Usb | DeviceKind::Sd | DeviceKind::Loop => None,
         });
         if self.size == 0 {
             reasons.push(Refusal::NoMedium);

@@ -4,23 +4,23 @@ use std::{io, os::unix::fs::FileExt as _};
 
 use block_io::{Error, ReadAt, Result, WriteAt};
 
-use super::Opened;
+use super::OpenedTarget;
 
 /// An opened device or file, read and written through the page cache, in pieces of any
 /// size.
 #[derive(Debug)]
 pub struct OpenedStorage {
-    opened: Opened,
+    opened: OpenedTarget,
 }
 
 impl OpenedStorage {
-    pub(super) fn new(opened: Opened) -> io::Result<Self> {
+    pub(super) fn new(opened: OpenedTarget) -> io::Result<Self> {
         opened.use_page_cache()?;
         Ok(OpenedStorage { opened })
     }
 
     /// What was opened.
-    pub fn opened(&self) -> &Opened {
+    pub fn opened(&self) -> &OpenedTarget {
         &self.opened
     }
 

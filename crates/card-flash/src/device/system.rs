@@ -9,7 +9,7 @@ use super::mounts::{Mount, mounts, number, swaps};
 
 /// Where this machine's kernel tells about its devices.
 #[derive(Debug, Clone)]
-pub struct System {
+pub struct HostSystem {
     root: PathBuf,
 }
 
@@ -20,7 +20,7 @@ pub struct Device {
     /// The kernel's name, such as `sdb`.
     pub name: String,
     /// What it is.
-    pub kind: Kind,
+    pub kind: DeviceKind,
     /// The size in bytes; 0 without a medium.
     pub size: u64,
     /// Whether its medium can be taken out. Many readers in laptops say no.
@@ -53,7 +53,7 @@ pub struct Device {
 /// What a block device is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum DeviceKind {
     /// Attached by USB: a card reader, a stick or a disk.
     Usb,
     /// An SD card in a built-in slot.
@@ -80,7 +80,7 @@ pub enum Kind {
 const SYSTEM_MOUNTS: [&str; 7] =
     ["/", "/boot", "/boot/efi", "/boot/firmware", "/usr", "/var", "/home"];
 
-impl System {
+impl HostSystem {
     /// This machine.
     pub fn this() -> Self {
         Self::at(Path::new("/"))
@@ -88,7 +88,7 @@ impl System {
 
     /// A machine whose `sys` and `proc` are in this directory: for tests.
     pub fn at(root: &Path) -> Self {
-        System { root: root.to_owned() }
+        HostSystem { root: root.to_owned() }
     }
 
     /// All block devices, in the order of their names.
@@ -142,7 +142,7 @@ impl System {
                 partitions.push((number, part));
             }
         }
-        let kind = Kind::of(&name, &dir);
+        let kind = DeviceKind::of(&name, &dir);
         let (model, serial) = names(&dir);
         let mut device = Device {
             kind,
@@ -220,8 +220,8 @@ impl Device {
     }
 }
 
-impl Kind {
-    fn of(name: &str, dir: &Path) -> Kind {
+impl DeviceKind {
+    fn of(name: &str, dir: &Path) -> DeviceKind {
         let digit_after = |prefix: &str| {
             name.strip_prefix(prefix)
                 .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
@@ -233,18 +233,22 @@ impl Kind {
             })
         };
         match name {
-            _ if digit_after("loop") => Kind::Loop,
-            _ if digit_after("ram") || digit_after("zram") => Kind::Ram,
-            _ if digit_after("dm-") || digit_after("md") || digit_after("bcache") => Kind::Mapped,
-            _ if digit_after("sr") => Kind::Optical,
-            _ if digit_after("nbd") || digit_after("rbd") || digit_after("drbd") => Kind::Network,
+            _ if digit_after("loop") => DeviceKind::Loop,
+            _ if digit_after("ram") || digit_after("zram") => DeviceKind::Ram,
+            _ if digit_after("dm-") || digit_after("md") || digit_after("bcache") => {
+                DeviceKind::Mapped
+            }
+            _ if digit_after("sr") => DeviceKind::Optical,
+            _ if digit_after("nbd") || digit_after("rbd") || digit_after("drbd") => {
+                DeviceKind::Network
+            }
             _ if digit_after("mmcblk") => match text(dir, "device/type").as_deref() {
-                _ if name.contains("boot") || name.contains("rpmb") => Kind::EmmcBoot,
-                Some("SD") => Kind::Sd,
-                _ => Kind::Emmc,
+                _ if name.contains("boot") || name.contains("rpmb") => DeviceKind::EmmcBoot,
+                Some("SD") => DeviceKind::Sd,
+                _ => DeviceKind::Emmc,
             },
-            _ if on_usb() => Kind::Usb,
-            _ => Kind::Disk,
+            _ if on_usb() => DeviceKind::Usb,
+            _ => DeviceKind::Disk,
         }
     }
 }

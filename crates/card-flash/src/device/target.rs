@@ -15,9 +15,9 @@ use rustix::{
 
 use super::{
     contents::Contents,
-    opened::Opened,
+    opened::OpenedTarget,
     refusal::{Limits, Refusal},
-    system::{Device, System},
+    system::{Device, HostSystem},
 };
 
 /// A device or file that may be written, as it was found.
@@ -28,14 +28,14 @@ use super::{
 #[derive(Debug, Clone)]
 pub struct Target {
     path: PathBuf,
-    identity: Identity,
+    identity: DeviceIdentity,
     device: Option<Device>,
     contents: Contents,
 }
 
 /// What tells one card in a reader from the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
+pub struct DeviceIdentity {
     /// Device number of a device, or of a file's filesystem and its inode.
     pub(super) place: (u64, u64),
     /// In bytes.
@@ -74,7 +74,7 @@ impl Target {
     /// # Errors
     /// [`TargetError`] with every reason not to write to it.
     pub fn inspect(
-        system: &System,
+        system: &HostSystem,
         path: &Path,
         base: &Path,
         limits: &Limits,
@@ -121,11 +121,11 @@ impl Target {
     ///
     /// # Errors
     /// [`TargetError`].
-    pub fn open(&self, system: &System, limits: &Limits) -> Result<Opened, TargetError> {
+    pub fn open(&self, system: &HostSystem, limits: &Limits) -> Result<OpenedTarget, TargetError> {
         self.open_checked(system, limits).map_err(|refusal| TargetError::new(&self.path, refusal))
     }
 
-    fn open_checked(&self, system: &System, limits: &Limits) -> Result<Opened, Refusal> {
+    fn open_checked(&self, system: &HostSystem, limits: &Limits) -> Result<OpenedTarget, Refusal> {
         // O_EXCL keeps mounts and other programs that ask for it away.
         let excl = if self.device.is_some() { OFlags::EXCL } else { OFlags::empty() };
         let open = |flags: OFlags| {
@@ -156,7 +156,7 @@ impl Target {
             check_device(&file, self.identity.size)?;
         }
         let path = self.path.clone();
-        Ok(Opened::new(file, path, self.identity.clone(), system.clone(), direct))
+        Ok(OpenedTarget::new(file, path, self.identity.clone(), system.clone(), direct))
     }
 
     /// Whether both are one device, or one file, by whatever names.
@@ -175,7 +175,7 @@ impl Target {
     }
 
     /// What tells it from the next card in the same reader.
-    pub fn identity(&self) -> &Identity {
+    pub fn identity(&self) -> &DeviceIdentity {
         &self.identity
     }
 
@@ -199,9 +199,9 @@ impl Target {
     }
 }
 
-impl Identity {
+impl DeviceIdentity {
     /// What `path` is now; `None` if there is nothing, or an empty reader.
-    pub fn of(system: &System, path: &Path) -> Option<Identity> {
+    pub fn of(system: &HostSystem, path: &Path) -> Option<DeviceIdentity> {
         look(system, path).ok().map(|target| target.identity).filter(|found| found.size > 0)
     }
 }
@@ -214,14 +214,18 @@ impl Device {
 }
 
 /// What a path leads to, without its contents.
-fn look(system: &System, path: &Path) -> Result<Target, Refusal> {
+fn look(system: &HostSystem, path: &Path) -> Result<Target, Refusal> {
     let metadata = fs::metadata(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Refusal::Missing(path.to_owned()),
         _ => refusal(&error),
     })?;
     let kind = metadata.file_type();
-    let mut identity =
-        Identity { place: place(&metadata), size: metadata.len(), diskseq: None, serial: None };
+    let mut identity = DeviceIdentity {
+        place: place(&metadata),
+        size: metadata.len(),
+        diskseq: None,
+        serial: None,
+    };
     if kind.is_dir() {
         return Err(Refusal::NoTarget("a directory"));
     }

@@ -4,7 +4,7 @@ use std::{fs::File, path::Path, thread::sleep, time::Duration};
 
 use block_io::{Cancel, Cancelled};
 
-use super::{system::System, target::Identity};
+use super::{system::HostSystem, target::DeviceIdentity};
 
 /// How often the reader is looked at.
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -12,20 +12,20 @@ const INTERVAL: Duration = Duration::from_millis(250);
 /// Sees a card being replaced by another.
 #[derive(Debug)]
 struct Swap {
-    before: Identity,
+    before: DeviceIdentity,
     was_empty: bool,
-    candidate: Option<Identity>,
+    candidate: Option<DeviceIdentity>,
 }
 
 impl Swap {
-    fn new(before: Identity) -> Self {
+    fn new(before: DeviceIdentity) -> Self {
         Swap { before, was_empty: false, candidate: None }
     }
 
     /// Takes what is in the reader now; answers whether there is another card,
     /// and has been since the last look: a card that was just put in may still
     /// change its mind about its size.
-    fn see(&mut self, now: Option<Identity>) -> bool {
+    fn see(&mut self, now: Option<DeviceIdentity>) -> bool {
         let other = match &now {
             None => {
                 self.was_empty = true;
@@ -45,9 +45,9 @@ impl Swap {
 /// # Errors
 /// [`Cancelled`] if the user interrupts.
 pub fn wait_for_swap(
-    system: &System,
+    system: &HostSystem,
     path: &Path,
-    before: &Identity,
+    before: &DeviceIdentity,
     cancel: &Cancel,
 ) -> Result<(), Cancelled> {
     let mut swap = Swap::new(before.clone());
@@ -55,7 +55,7 @@ pub fn wait_for_swap(
         cancel.check()?;
         // Some readers are asked about their medium only when they are opened.
         let _ = File::open(path);
-        if swap.see(Identity::of(system, path)) {
+        if swap.see(DeviceIdentity::of(system, path)) {
             return Ok(());
         }
         sleep(INTERVAL);
@@ -66,11 +66,14 @@ pub fn wait_for_swap(
 mod tests {
     use super::*;
 
-    fn card(size: u64, diskseq: Option<u64>) -> Option<Identity> {
-        Some(Identity { place: (2064, 0), size, diskseq, serial: None })
+    fn card(size: u64, diskseq: Option<u64>) -> Option<DeviceIdentity> {
+        Some(DeviceIdentity { place: (2064, 0), size, diskseq, serial: None })
     }
 
-    fn first_seen(before: Option<Identity>, sights: &[Option<Identity>]) -> Option<usize> {
+    fn first_seen(
+        before: Option<DeviceIdentity>,
+        sights: &[Option<DeviceIdentity>],
+    ) -> Option<usize> {
         let mut swap = Swap::new(before.expect("a card"));
         sights.iter().position(|sight| swap.see(sight.clone()))
     }

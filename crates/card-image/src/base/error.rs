@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use super::Format;
+use super::BaseFormat;
 use block_io::Cancelled;
 
 /// A base image could not be opened.
@@ -58,7 +58,7 @@ pub enum BaseError {
         /// The path as given.
         path: PathBuf,
         /// How it is compressed.
-        format: Format,
+        format: BaseFormat,
         /// What the unpacked bytes look like, and what that suggests.
         what: String,
     },
@@ -82,7 +82,7 @@ pub enum BaseError {
         /// The path as given.
         path: PathBuf,
         /// How it is compressed.
-        format: Format,
+        format: BaseFormat,
         /// The file's size in bytes, which is where the data stops.
         size: u64,
     },
@@ -95,7 +95,7 @@ pub enum BaseError {
         /// The path as given.
         path: PathBuf,
         /// How it is compressed.
-        format: Format,
+        format: BaseFormat,
         /// How many compressed bytes had been read, an upper bound of the place.
         near: u64,
         /// The file's size in bytes.
@@ -109,7 +109,7 @@ pub enum BaseError {
         /// The path as given.
         path: PathBuf,
         /// How it is compressed.
-        format: Format,
+        format: BaseFormat,
         /// What is not supported, and what to do.
         reason: String,
     },

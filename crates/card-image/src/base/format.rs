@@ -5,7 +5,7 @@ use std::fmt;
 /// How a base image is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Format {
+pub enum BaseFormat {
     /// As it is on the card.
     Raw,
     /// The .xz container of LZMA2 streams.
@@ -20,15 +20,15 @@ pub enum Format {
     Zip,
 }
 
-impl fmt::Display for Format {
+impl fmt::Display for BaseFormat {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(match self {
-            Format::Raw => "raw",
-            Format::Xz => "xz",
-            Format::Gzip => "gzip",
-            Format::Zstd => "zstd",
-            Format::Bzip2 => "bzip2",
-            Format::Zip => "zip",
+            BaseFormat::Raw => "raw",
+            BaseFormat::Xz => "xz",
+            BaseFormat::Gzip => "gzip",
+            BaseFormat::Zstd => "zstd",
+            BaseFormat::Bzip2 => "bzip2",
+            BaseFormat::Zip => "zip",
         })
     }
 }
@@ -39,19 +39,19 @@ pub(super) const HEAD: usize = 64 << 10;
 
 /// Compression formats by their first bytes. A zstd file may begin with a
 /// skippable frame (magics 0x184D2A50 to 0x184D2A5F), as pzstd writes it.
-pub(super) fn compression(head: &[u8]) -> Option<Format> {
+pub(super) fn compression(head: &[u8]) -> Option<BaseFormat> {
     if head.starts_with(b"\xfd7zXZ\0") {
-        Some(Format::Xz)
+        Some(BaseFormat::Xz)
     } else if head.starts_with(b"\x1f\x8b") {
-        Some(Format::Gzip)
+        Some(BaseFormat::Gzip)
     } else if head.starts_with(b"\x28\xb5\x2f\xfd")
         || (head.get(1..4) == Some(b"\x2a\x4d\x18") && head[0] & 0xf0 == 0x50)
     {
-        Some(Format::Zstd)
+        Some(BaseFormat::Zstd)
     } else if head.starts_with(b"BZh") {
-        Some(Format::Bzip2)
+        Some(BaseFormat::Bzip2)
     } else if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
-        Some(Format::Zip)
+        Some(BaseFormat::Zip)
     } else {
         None
     }
@@ -61,10 +61,10 @@ pub(super) fn compression(head: &[u8]) -> Option<Format> {
 ///
 /// # Errors
 /// What it looks like instead, and what that suggests, for the user.
-pub(super) fn detect(head: &[u8]) -> Result<Format, String> {
+pub(super) fn detect(head: &[u8]) -> Result<BaseFormat, String> {
     match compression(head) {
         Some(format) => Ok(format),
-        None => check_raw(head).map(|()| Format::Raw),
+        None => check_raw(head).map(|()| BaseFormat::Raw),
     }
 }
 
@@ -148,18 +148,18 @@ mod tests {
     #[test]
     fn tells_formats_by_their_first_bytes() {
         for (bytes, format) in [
-            (&b"\xfd7zXZ\0\0\x04"[..], Format::Xz),
-            (b"\x1f\x8b\x08\0", Format::Gzip),
-            (b"\x28\xb5\x2f\xfd\x04", Format::Zstd),
-            (b"\x50\x2a\x4d\x18\x04\0\0\0", Format::Zstd),
-            (b"BZh91AY&SY", Format::Bzip2),
-            (b"PK\x03\x04\x14\0", Format::Zip),
+            (&b"\xfd7zXZ\0\0\x04"[..], BaseFormat::Xz),
+            (b"\x1f\x8b\x08\0", BaseFormat::Gzip),
+            (b"\x28\xb5\x2f\xfd\x04", BaseFormat::Zstd),
+            (b"\x50\x2a\x4d\x18\x04\0\0\0", BaseFormat::Zstd),
+            (b"BZh91AY&SY", BaseFormat::Bzip2),
+            (b"PK\x03\x04\x14\0", BaseFormat::Zip),
         ] {
             assert_eq!(detect(bytes), Ok(format));
             assert!(check_image(bytes).is_err_and(|what| what.contains("once more")));
         }
-        assert_eq!(detect(&sector_with(510, b"\x55\xaa")), Ok(Format::Raw));
-        assert_eq!(detect(&sector_with(512, b"EFI PART")), Ok(Format::Raw));
+        assert_eq!(detect(&sector_with(510, b"\x55\xaa")), Ok(BaseFormat::Raw));
+        assert_eq!(detect(&sector_with(512, b"EFI PART")), Ok(BaseFormat::Raw));
         assert_eq!(check_image(&sector_with(510, b"\x55\xaa")), Ok(()));
     }
 

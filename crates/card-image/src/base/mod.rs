@@ -21,8 +21,8 @@ use self::{
     source::{Digests, Identity, Source, hex},
     sparse::SparseError,
 };
-pub use self::{error::BaseError, format::Format};
-use crate::{Cancel, progress::Progress};
+pub use self::{error::BaseError, format::BaseFormat};
+use crate::{Cancel, progress::BuildProgress};
 
 /// How to open a base image.
 #[derive(Clone, Copy)]
@@ -33,20 +33,20 @@ pub struct BaseOptions<'a> {
     /// What the SHA-256 sum of the file as given must be.
     pub sha256: Option<[u8; 32]>,
     /// Is told how far the work is.
-    pub progress: &'a dyn Progress,
+    pub progress: &'a dyn BuildProgress,
     /// Can stop the work.
     pub cancel: &'a Cancel,
 }
 
 /// A base image, open for reading.
-pub struct Base {
+pub struct BaseImage {
     storage: Arc<FileStorage>,
     /// The file behind the storage: the base itself, or the decoded image.
     file: Source,
     sha256: Option<[u8; 32]>,
 }
 
-impl Base {
+impl BaseImage {
     /// Opens a base image, raw or compressed as .xz, .gz, .zst, .bz2 or .zip,
     /// which is told by its contents, and checks it against the sum in the options and against the checksum
     /// files beside it: for `x.img.xz` these are `x.img.xz.sha256`,
@@ -63,7 +63,7 @@ impl Base {
         let expected = Expected::gather(path, options.sha256)?;
         let opening = Opening { source, head, format, expected, options };
         match format {
-            Format::Raw => opening.raw(),
+            BaseFormat::Raw => opening.raw(),
             _ => opening.compressed(),
         }
     }
@@ -75,11 +75,11 @@ impl Base {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_private(path: &Path, options: BaseOptions) -> Result<Self, BaseError> {
-        if let Some(base) = Base::open_if_ready(path, options)? {
+        if let Some(base) = BaseImage::open_if_ready(path, options)? {
             return Ok(base);
         }
         let private = Cache::open(options.cache_dir)?.private()?;
-        Base::open(path, BaseOptions { cache_dir: Some(private.path()), ..options })
+        BaseImage::open(path, BaseOptions { cache_dir: Some(private.path()), ..options })
     }
 
     /// Whether a file is compressed in a way that [`open`](Self::open) knows.
@@ -90,7 +90,7 @@ impl Base {
         let head = Source::open(path)?.head()?;
         let format = format::detect(&head)
             .map_err(|what| BaseError::UnknownFormat { path: path.to_owned(), what })?;
-        Ok(format != Format::Raw)
+        Ok(format != BaseFormat::Raw)
     }
 
     /// Opens a base image if that takes no work: one that is raw, or that an earlier
@@ -103,14 +103,14 @@ impl Base {
         let head = source.head()?;
         let format = format::detect(&head)
             .map_err(|what| BaseError::UnknownFormat { path: path.to_owned(), what })?;
-        if format == Format::Raw {
-            return Base::new(source, None).map(Some);
+        if format == BaseFormat::Raw {
+            return BaseImage::new(source, None).map(Some);
         }
         let cache = Cache::open(options.cache_dir)?;
         let known = cache.find(|record| record.has_source(&source.identity))?;
         let open = |entry: Entry| {
             let sha256 = entry.record.compressed().map(|digests| digests.sha256);
-            Base::new(entry.image, sha256)
+            BaseImage::new(entry.image, sha256)
         };
         known.map(open).transpose()
     }
@@ -142,11 +142,11 @@ impl Base {
         if Identity::new(&file.path, &metadata) != file.identity {
             return Err(BaseError::Changed { path: file.path });
         }
-        Ok(Base { storage: Arc::new(storage), file, sha256 })
+        Ok(BaseImage { storage: Arc::new(storage), file, sha256 })
     }
 }
 
-impl fmt::Debug for Base {
+impl fmt::Debug for BaseImage {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.debug_struct("Base")
             .field("path", &self.file.path)
@@ -160,21 +160,21 @@ struct Opening<'a> {
     source: Source,
     /// The file's first bytes.
     head: Vec<u8>,
-    format: Format,
+    format: BaseFormat,
     expected: Expected,
     options: BaseOptions<'a>,
 }
 
 impl Opening<'_> {
-    fn raw(self) -> Result<Base, BaseError> {
+    fn raw(self) -> Result<BaseImage, BaseError> {
         let digests = if self.expected.any(Subject::File) { Some(self.digests()?) } else { None };
         if let Some(digests) = &digests {
             self.expected.check(Subject::File, &self.source.path, digests)?;
         }
-        Base::new(self.source, digests.map(|digests| digests.sha256))
+        BaseImage::new(self.source, digests.map(|digests| digests.sha256))
     }
 
-    fn compressed(self) -> Result<Base, BaseError> {
+    fn compressed(self) -> Result<BaseImage, BaseError> {
         // Asked before anything is read: what changes later gets other times.
         let settled = self.source.identity.is_settled();
         let cache = Cache::open(self.options.cache_dir)?;
@@ -192,7 +192,7 @@ impl Opening<'_> {
         };
         let entry = self.verify(&cache, entry)?;
         let sha256 = entry.record.compressed().map(|digests| digests.sha256);
-        Base::new(entry.image, sha256)
+        BaseImage::new(entry.image, sha256)
     }
 
     /// The entry of this very file, found without reading it.

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use super::{BaseError, format};
 use crate::{
     Cancel,
-    progress::{Progress, Running, Stage},
+    progress::{BuildProgress, Running, Stage},
 };
 
 /// How many bytes are read at a time.
@@ -165,7 +165,7 @@ impl Source {
     pub(super) fn digests(
         &self,
         md5: bool,
-        progress: &dyn Progress,
+        progress: &dyn BuildProgress,
         cancel: &Cancel,
     ) -> Result<Digests, BaseError> {
         let running = Running::begin(progress, Stage::CheckBase, self.size());

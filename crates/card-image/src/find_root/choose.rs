@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Candidate, ChooseError, Evidence, Finding, evidence::gather};
+use super::{Candidate, ChooseError, Evidence, RootCandidate, evidence::gather};
 
 /// The partition that is the root filesystem, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,10 +54,10 @@ pub fn choose(candidates: &[Candidate], wanted: Option<u32>) -> Result<Choice, C
             }
         };
     }
-    if !findings.iter().any(Finding::is_ext) {
+    if !findings.iter().any(RootCandidate::is_ext) {
         return Err(ChooseError::NoExt { findings });
     }
-    let numbers = |condition: &dyn Fn(&Finding) -> bool| -> Vec<u32> {
+    let numbers = |condition: &dyn Fn(&RootCandidate) -> bool| -> Vec<u32> {
         findings.iter().filter(|f| f.is_ext() && condition(f)).map(|f| f.number).collect()
     };
     let named = numbers(&|f| f.is_booted() || f.mounts_itself());

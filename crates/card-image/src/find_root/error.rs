@@ -1,6 +1,6 @@
 //! Why no root filesystem could be chosen.
 
-use super::Finding;
+use super::RootCandidate;
 
 /// No partition could be chosen as the root filesystem.
 ///
@@ -14,7 +14,7 @@ pub enum ChooseError {
         /// The partition asked for.
         wanted: u32,
         /// What each partition holds.
-        findings: Vec<Finding>,
+        findings: Vec<RootCandidate>,
     },
     /// The partition asked for holds no ext filesystem.
     #[error(
@@ -26,7 +26,7 @@ pub enum ChooseError {
         /// The partition asked for.
         wanted: u32,
         /// What each partition holds.
-        findings: Vec<Finding>,
+        findings: Vec<RootCandidate>,
     },
     /// No partition holds an ext filesystem.
     #[error(
@@ -36,7 +36,7 @@ pub enum ChooseError {
     )]
     NoExt {
         /// What each partition holds.
-        findings: Vec<Finding>,
+        findings: Vec<RootCandidate>,
     },
     /// The boot loader's root is no ext filesystem.
     #[error(
@@ -49,7 +49,7 @@ pub enum ChooseError {
         /// The partition that the boot files name.
         named: u32,
         /// What each partition holds.
-        findings: Vec<Finding>,
+        findings: Vec<RootCandidate>,
     },
     /// There are ext filesystems, but none looks like a root filesystem.
     #[error(
@@ -60,7 +60,7 @@ pub enum ChooseError {
     )]
     NoSystem {
         /// What each partition holds.
-        findings: Vec<Finding>,
+        findings: Vec<RootCandidate>,
     },
     /// Several partitions may be the root filesystem.
     #[error(
@@ -73,7 +73,7 @@ pub enum ChooseError {
         /// The partitions that remain.
         remaining: Vec<u32>,
         /// What each partition holds.
-        findings: Vec<Finding>,
+        findings: Vec<RootCandidate>,
     },
 }
 
@@ -81,7 +81,7 @@ fn join(numbers: &[u32], between: &str) -> String {
     numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(between)
 }
 
-fn list(findings: &[Finding]) -> String {
+fn list(findings: &[RootCandidate]) -> String {
     if findings.is_empty() {
         return "\n  (the table lists no partitions)".to_owned();
     }

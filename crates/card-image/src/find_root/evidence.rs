@@ -69,7 +69,7 @@ impl fmt::Display for Evidence {
 
 /// A partition, and all that was found about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub struct RootCandidate {
     /// The partition's number.
     pub number: u32,
     /// What it holds.
@@ -78,7 +78,7 @@ pub struct Finding {
     pub evidence: Vec<Evidence>,
 }
 
-impl Finding {
+impl RootCandidate {
     pub(super) fn is_ext(&self) -> bool {
         matches!(self.kind, FsKind::Ext { .. })
     }
@@ -100,7 +100,7 @@ impl Finding {
     }
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for RootCandidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "partition {}: {}", self.number, self.kind)?;
         if self.evidence.is_empty() {
@@ -111,7 +111,7 @@ impl fmt::Display for Finding {
 }
 
 /// Looks at every partition in the light of what all of them hold.
-pub(super) fn gather(candidates: &[Candidate]) -> Vec<Finding> {
+pub(super) fn gather(candidates: &[Candidate]) -> Vec<RootCandidate> {
     let mut findings: Vec<_> = candidates.iter().map(|c| (c, Vec::new())).collect();
     let mut add = |number: u32, evidence: Evidence| {
         for (_, list) in findings.iter_mut().filter(|(c, _)| c.number == number) {
@@ -151,6 +151,6 @@ pub(super) fn gather(candidates: &[Candidate]) -> Vec<Finding> {
     }
     findings
         .into_iter()
-        .map(|(c, evidence)| Finding { number: c.number, kind: c.kind.clone(), evidence })
+        .map(|(c, evidence)| RootCandidate { number: c.number, kind: c.kind.clone(), evidence })
         .collect()
 }

@@ -18,7 +18,7 @@ use block_io::{Extents, Layer, ReadAt};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Format, OutputError,
+    ImageFormat, OutputError,
     digest::sum,
     directory::Directory,
     emit::{Plan, Written, require_space},
@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     Cancel,
-    progress::{Progress, Running, Stage},
+    progress::{BuildProgress, Running, Stage},
 };
 
 /// How many bytes of an image are compressed at once: what a reader needs in
@@ -60,7 +60,7 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    fn pack(&self, format: Format) -> Result<Part, OutputError> {
+    fn pack(&self, format: ImageFormat) -> Result<Part, OutputError> {
         let mut bytes = vec![0; (self.range.end - self.range.start) as usize];
         let mut ranges = Vec::new();
         for range in self.used.within(self.range.clone()) {
@@ -77,24 +77,24 @@ impl Source<'_> {
     }
 }
 
-fn pack(bytes: &[u8], format: Format) -> Result<Packed, OutputError> {
+fn pack(bytes: &[u8], format: ImageFormat) -> Result<Packed, OutputError> {
     let failed = |error: std::io::Error| OutputError::Compress { reason: error.to_string() };
     Ok(match format {
-        Format::Xz => Packed::Xz(xz::compress(bytes)?),
-        Format::Zst => {
+        ImageFormat::Xz => Packed::Xz(xz::compress(bytes)?),
+        ImageFormat::Zst => {
             let mut encoder = zstd::Encoder::new(Vec::new(), ZSTD_LEVEL).map_err(failed)?;
             encoder.include_checksum(true).map_err(failed)?;
             encoder.set_pledged_src_size(Some(bytes.len() as u64)).map_err(failed)?;
             encoder.write_all(bytes).map_err(failed)?;
             Packed::Plain(encoder.finish().map_err(failed)?)
         }
-        Format::Gz => {
+        ImageFormat::Gz => {
             let level = flate2::Compression::default();
             let mut encoder = flate2::write::GzEncoder::new(Vec::new(), level);
             encoder.write_all(bytes).map_err(failed)?;
             Packed::Plain(encoder.finish().map_err(failed)?)
         }
-        Format::Raw => Packed::Plain(bytes.to_vec()),
+        ImageFormat::Raw => Packed::Plain(bytes.to_vec()),
     })
 }
 
@@ -124,8 +124,8 @@ impl Image {
         }
     }
 
-    fn finish(mut self, format: Format) -> Result<Written, OutputError> {
-        if format == Format::Xz {
+    fn finish(mut self, format: ImageFormat) -> Result<Written, OutputError> {
+        if format == ImageFormat::Xz {
             self.put(&self.index.render())?;
         }
         self.partial.file.sync_all().map_err(OutputError::io("write", self.partial.path()))?;
@@ -139,9 +139,9 @@ impl Image {
 
 pub(super) fn write(
     plan: &Plan,
-    format: Format,
+    format: ImageFormat,
     directory: &Directory,
-    progress: &dyn Progress,
+    progress: &dyn BuildProgress,
     cancel: &Cancel,
 ) -> Result<Vec<Written>, OutputError> {
     // How well it compresses is known only afterwards. Systems shrink to a half
@@ -152,7 +152,7 @@ pub(super) fn write(
     for partial in plan.begin(directory)? {
         let (hasher, index) = (Sha256::new(), xz::Index::default());
         let mut image = Image { partial, hasher, index, ranges: Vec::new() };
-        if format == Format::Xz {
+        if format == ImageFormat::Xz {
             image.put(&xz::header())?;
         }
         images.push(image);
@@ -226,7 +226,11 @@ fn sources_of<'a>(plan: &'a Plan, range: Range<u64>, sources: &mut Vec<Source<'a
     users.collect()
 }
 
-fn pack_all(sources: &[Source], format: Format, threads: usize) -> Result<Vec<Part>, OutputError> {
+fn pack_all(
+    sources: &[Source],
+    format: ImageFormat,
+    threads: usize,
+) -> Result<Vec<Part>, OutputError> {
     let next = AtomicUsize::new(0);
     let results: Vec<OnceLock<_>> = sources.iter().map(|_| OnceLock::new()).collect();
     thread::scope(|scope| {
@@ -253,7 +257,7 @@ fn pack_all(sources: &[Source], format: Format, threads: usize) -> Result<Vec<Pa
 fn empty_part(
     kept: &mut Option<(u64, Arc<Part>)>,
     length: u64,
-    format: Format,
+    format: ImageFormat,
 ) -> Result<Arc<Part>, OutputError> {
     if let Some((kept_length, part)) = kept
         && *kept_length == length

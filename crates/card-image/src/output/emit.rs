@@ -5,14 +5,14 @@ use std::sync::Arc;
 use block_io::{Extents, FileStorage, Layer, ReadAt};
 
 use super::{
-    Format, OutputError, bmap, compressed,
+    ImageFormat, OutputError, bmap, compressed,
     digest::Sum,
     directory::Directory,
     partial::{Partial, Privacy, Temporary},
     pieces::{CardBytes, RangeSum},
     raw,
 };
-use crate::{Cancel, prepare::Card, progress::Progress};
+use crate::{Cancel, prepare::PreparedCard, progress::BuildProgress};
 
 /// Everything that images are made from.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(crate) struct Job {
     /// What of that must be on a card, in bytes.
     pub shared_used: Extents,
     /// The cards.
-    pub cards: Vec<Card>,
+    pub cards: Vec<PreparedCard>,
     /// Whether raw images are to be summed up, holes and all.
     pub raw_sums: bool,
 }
@@ -71,7 +71,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    fn new(job: &Job, cards: &[Card], later: usize, format: Format) -> Self {
+    fn new(job: &Job, cards: &[PreparedCard], later: usize, format: ImageFormat) -> Self {
         let size = job.shared.size();
         Plan {
             base: job.base.clone(),
@@ -137,8 +137,8 @@ fn whole_blocks(used: &Extents, size: u64) -> Extents {
 pub(crate) fn emit(
     job: &Job,
     directory: &Directory,
-    format: Format,
-    progress: &dyn Progress,
+    format: ImageFormat,
+    progress: &dyn BuildProgress,
     cancel: &Cancel,
 ) -> Result<Vec<Emitted>, OutputError> {
     let mut emitted = Vec::new();
@@ -153,17 +153,17 @@ pub(crate) fn emit(
 
 fn emit_batch(
     plan: &Plan,
-    cards: &[Card],
+    cards: &[PreparedCard],
     directory: &Directory,
-    format: Format,
-    progress: &dyn Progress,
+    format: ImageFormat,
+    progress: &dyn BuildProgress,
     cancel: &Cancel,
 ) -> Result<Vec<Emitted>, OutputError> {
     let written = match format {
-        Format::Raw => raw::write(plan, directory, progress, cancel)?,
+        ImageFormat::Raw => raw::write(plan, directory, progress, cancel)?,
         packed => compressed::write(plan, packed, directory, progress, cancel)?,
     };
-    let finish = |(card, written): (&Card, Written)| {
+    let finish = |(card, written): (&PreparedCard, Written)| {
         let map = bmap::render(plan.size(), &written.ranges);
         let bmap = directory.begin_with(&format!("{}.img.bmap", card.name), map.as_bytes())?;
         Ok(Emitted {

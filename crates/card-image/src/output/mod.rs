@@ -19,7 +19,7 @@ pub use error::OutputError;
 
 /// The form an image file is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Format {
+pub enum ImageFormat {
     /// A sparse file, byte for byte what the card gets.
     #[default]
     Raw,
@@ -31,14 +31,14 @@ pub enum Format {
     Gz,
 }
 
-impl Format {
+impl ImageFormat {
     /// What image files of this format are called after the node's name.
     pub fn extension(self) -> &'static str {
         match self {
-            Format::Raw => "img",
-            Format::Xz => "img.xz",
-            Format::Zst => "img.zst",
-            Format::Gz => "img.gz",
+            ImageFormat::Raw => "img",
+            ImageFormat::Xz => "img.xz",
+            ImageFormat::Zst => "img.zst",
+            ImageFormat::Gz => "img.gz",
         }
     }
 }

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     Cancel, Cancelled,
-    progress::{Progress, Running, Stage},
+    progress::{BuildProgress, Running, Stage},
 };
 
 /// How many pieces may wait for one writer. More only costs memory.
@@ -45,7 +45,7 @@ struct Target {
 pub(super) fn write(
     plan: &Plan,
     directory: &Directory,
-    progress: &dyn Progress,
+    progress: &dyn BuildProgress,
     cancel: &Cancel,
 ) -> Result<Vec<Written>, OutputError> {
     let targets = prepare(plan, directory)?;

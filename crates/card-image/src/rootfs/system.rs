@@ -1,6 +1,6 @@
 //! The filesystem as rendering wants to see it.
 
-use cluster_profile::{System, SystemError};
+use cluster_profile::{SystemError, SystemFiles};
 
 use super::{FsError, RootFs, walk::LastSymlink};
 
@@ -11,7 +11,7 @@ fn system_error(path: &str) -> impl FnOnce(FsError) -> SystemError + '_ {
     move |error| SystemError { path: path.to_owned(), reason: Box::new(error) }
 }
 
-impl System for RootFs {
+impl SystemFiles for RootFs {
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>, SystemError> {
         match RootFs::read(self, path, MAX_CONFIGURATION) {
             // A device or directory is no file to read.

@@ -1,6 +1,6 @@
 //! Checksums from the profile and from files beside the base.
 
-use card_image::{Base, BaseError, BaseOptions, Cancel, NoProgress, Stage};
+use card_image::{BaseError, BaseImage, BaseOptions, Cancel, NoProgress, Stage};
 use md5::Md5;
 use sha2::{Digest, Sha256};
 
@@ -123,7 +123,10 @@ fn the_profiles_sum_counts() {
         let open = |sha256| {
             let (progress, cancel) = (&NoProgress, &Cancel::new());
             let cache_dir = Some(cache.as_path());
-            Base::open(&path, BaseOptions { cache_dir, sha256: Some(sha256), progress, cancel })
+            BaseImage::open(
+                &path,
+                BaseOptions { cache_dir, sha256: Some(sha256), progress, cancel },
+            )
         };
         let error = open([7; 32]).unwrap_err();
         assert!(matches!(error, BaseError::ChecksumMismatch { .. }), "{error:?}");

@@ -9,7 +9,7 @@ use std::{
 };
 
 use block_io::ReadAt as _;
-use card_image::{Base, BaseError, BaseOptions, Cancel, Progress, Stage};
+use card_image::{BaseError, BaseImage, BaseOptions, BuildProgress, Cancel, Stage};
 
 /// A disk image: a boot signature, random bytes, zeros, some text, and random
 /// bytes in the last block, which is not a whole one.
@@ -115,7 +115,7 @@ impl<'a> Stages<'a> {
     }
 }
 
-impl Progress for Stages<'_> {
+impl BuildProgress for Stages<'_> {
     fn begin(&self, stage: Stage, _: u64) {
         self.seen.lock().unwrap().push(stage);
         if let Some(on_begin) = &self.on_begin {
@@ -170,29 +170,32 @@ impl Bench {
         paths
     }
 
-    pub fn open(&self, path: &Path) -> Result<Base, BaseError> {
+    pub fn open(&self, path: &Path) -> Result<BaseImage, BaseError> {
         self.open_with(path, &Stages::default(), &Cancel::new())
     }
 
     pub fn open_with(
         &self,
         path: &Path,
-        progress: &dyn Progress,
+        progress: &dyn BuildProgress,
         cancel: &Cancel,
-    ) -> Result<Base, BaseError> {
+    ) -> Result<BaseImage, BaseError> {
         let cache = self.cache();
-        Base::open(path, BaseOptions { cache_dir: Some(&cache), sha256: None, progress, cancel })
+        BaseImage::open(
+            path,
+            BaseOptions { cache_dir: Some(&cache), sha256: None, progress, cancel },
+        )
     }
 
     /// Opens a base that is all right, and tells the stages that took.
-    pub fn stages(&self, path: &Path) -> (Base, Vec<Stage>) {
+    pub fn stages(&self, path: &Path) -> (BaseImage, Vec<Stage>) {
         let stages = Stages::default();
         let base = self.open_with(path, &stages, &Cancel::new());
         (base.unwrap_or_else(|e| panic!("{}: {e}", path.display())), stages.seen())
     }
 }
 
-pub fn contents(base: &Base) -> Vec<u8> {
+pub fn contents(base: &BaseImage) -> Vec<u8> {
     let storage = base.storage();
     let mut bytes = vec![0; storage.size() as usize];
     storage.read_at(0, &mut bytes).unwrap();

@@ -6,7 +6,7 @@ use super::{
     ssh::is_user_name,
 };
 use crate::{
-    cluster::{ExtraFile, Id, Owner},
+    cluster::{ExtraFile, Owner, OwnerId},
     problem::Place,
     yaml::Value,
 };
@@ -141,10 +141,10 @@ fn owner(at: &At<String>, problems: &Problems) -> Option<Owner> {
     owner
 }
 
-fn id(text: &str) -> Option<Id> {
+fn id(text: &str) -> Option<OwnerId> {
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
         // The highest number means "nobody told" to chown(2).
-        return text.parse().ok().filter(|id| *id != u32::MAX).map(Id::Number);
+        return text.parse().ok().filter(|id| *id != u32::MAX).map(OwnerId::Number);
     }
-    is_user_name(text).then(|| Id::Name(text.to_owned()))
+    is_user_name(text).then(|| OwnerId::Name(text.to_owned()))
 }

@@ -16,7 +16,7 @@ use fields::{At, Fields, Problems};
 use inputs::Inputs;
 
 use crate::{
-    cluster::{Base, Cluster},
+    cluster::{BaseSpec, Cluster},
     names,
     problem::{Place, Problem, ProfileError},
     size::CardSize,
@@ -123,12 +123,12 @@ fn cluster_name(fields: &mut Fields<'_>) -> Option<String> {
     Some(value)
 }
 
-fn base(fields: &mut Fields<'_>, inputs: &Inputs) -> Option<Base> {
+fn base(fields: &mut Fields<'_>, inputs: &Inputs) -> Option<BaseSpec> {
     let problems = fields.problems;
     let value = fields.require("base", "base: ubuntu.img.xz")?;
     if !matches!(value.kind, Kind::Map(_)) {
         let path = fields::scalar(value, "base", problems)?;
-        return Some(Base { path: inputs.resolve(&path, problems)?, sha256: None });
+        return Some(BaseSpec { path: inputs.resolve(&path, problems)?, sha256: None });
     }
     let mut base = Fields::of(value, "`base`", problems)?;
     let path = base.require_scalar("path", "path: ubuntu.img.xz");
@@ -141,7 +141,7 @@ fn base(fields: &mut Fields<'_>, inputs: &Inputs) -> Option<Base> {
         parsed
     });
     base.finish();
-    Some(Base { path: inputs.resolve(&path?, problems)?, sha256 })
+    Some(BaseSpec { path: inputs.resolve(&path?, problems)?, sha256 })
 }
 
 fn unhex(text: &str) -> Option<[u8; 32]> {

@@ -5,11 +5,11 @@ use std::ops::Deref;
 use cluster_keys::ClusterKeys;
 
 use super::{Note, Rendered, text};
-use crate::{Attributes, Change, Cluster, FileEdit, System, SystemError};
+use crate::{Attributes, Change, Cluster, FileEdit, SystemError, SystemFiles};
 
 /// What is looked at: an image's system, and the interface that matters.
 pub(super) struct View<'a> {
-    pub system: &'a dyn System,
+    pub system: &'a dyn SystemFiles,
     pub interface: &'a str,
 }
 
@@ -51,7 +51,7 @@ impl<'a> Context<'a> {
     pub fn new(
         cluster: &'a Cluster,
         keys: &'a ClusterKeys,
-        system: &'a dyn System,
+        system: &'a dyn SystemFiles,
         now: u64,
     ) -> Self {
         let view = View { system, interface: &cluster.network.interface };

@@ -1,7 +1,7 @@
 //! The profile's further files.
 
 use super::{RenderError, accounts, context::Context};
-use crate::{Attributes, ExtraFile, Id, Owner};
+use crate::{Attributes, ExtraFile, Owner, OwnerId};
 
 /// Looks for their owners, and tells what the user may not expect of them.
 pub(super) fn check(to: &mut Context<'_>, files: &[ExtraFile]) -> Result<(), RenderError> {
@@ -80,17 +80,17 @@ fn look_up(from: &Context<'_>, path: &str, owner: &Owner) -> Result<(u32, u32), 
         table,
     };
     let user = users.iter().find(|user| match &owner.user {
-        Id::Name(name) => user.name == *name,
-        Id::Number(number) => user.uid == *number,
+        OwnerId::Name(name) => user.name == *name,
+        OwnerId::Number(number) => user.uid == *number,
     });
     let uid = match (&owner.user, user) {
-        (Id::Number(number), _) => *number,
-        (Id::Name(_), Some(user)) => user.uid,
-        (Id::Name(name), None) => return Err(unknown("user", name, "/etc/passwd")),
+        (OwnerId::Number(number), _) => *number,
+        (OwnerId::Name(_), Some(user)) => user.uid,
+        (OwnerId::Name(name), None) => return Err(unknown("user", name, "/etc/passwd")),
     };
     let gid = match (&owner.group, user) {
-        (Some(Id::Number(number)), _) => *number,
-        (Some(Id::Name(name)), _) => {
+        (Some(OwnerId::Number(number)), _) => *number,
+        (Some(OwnerId::Name(name)), _) => {
             let groups = accounts::groups(from)?;
             let found = groups.iter().find(|(group, _)| group == name);
             found.ok_or_else(|| unknown("group", name, "/etc/group"))?.1

@@ -19,7 +19,7 @@ use std::{fmt, path::PathBuf};
 
 use cluster_keys::{ClusterKeys, KeyError};
 
-use crate::{Attributes, Cluster, FileEdit, Node, System, SystemError};
+use crate::{Attributes, Cluster, FileEdit, Node, SystemError, SystemFiles};
 use context::Context;
 pub use identity::made_anew;
 pub use network::network_back_end;
@@ -173,7 +173,7 @@ pub enum RenderError {
 pub fn render_shared(
     cluster: &Cluster,
     keys: &ClusterKeys,
-    system: &dyn System,
+    system: &dyn SystemFiles,
     now: u64,
 ) -> Result<Rendered, RenderError> {
     let mut to = Context::new(cluster, keys, system, now);
@@ -198,7 +198,7 @@ pub fn render_node(
     cluster: &Cluster,
     node: &Node,
     keys: &ClusterKeys,
-    system: &dyn System,
+    system: &dyn SystemFiles,
     now: u64,
 ) -> Result<Rendered, RenderError> {
     let mut to = Context::new(cluster, keys, system, now);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cluster_profile::{Attributes, Change, FileEdit, System, SystemError};
+use cluster_profile::{Attributes, Change, FileEdit, SystemError, SystemFiles};
 
 /// What is at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,7 +172,7 @@ impl Memory {
     }
 }
 
-impl System for Memory {
+impl SystemFiles for Memory {
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>, SystemError> {
         Ok(self.resolve(path, true).and_then(|at| match self.0.get(&at) {
             Some(Item::File { contents, .. }) => Some(contents.clone()),

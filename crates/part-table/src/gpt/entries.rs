@@ -2,7 +2,7 @@
 
 use super::Copy;
 use crate::{
-    Error, Guid, Partition, PartitionType, Result, Role,
+    Error, Guid, Partition, PartitionRole, PartitionType, Result,
     fields::{array, put, u64_at},
 };
 
@@ -55,7 +55,7 @@ impl Copy {
                 start,
                 sectors,
                 kind: PartitionType::Gpt(kind),
-                role: Role::Primary,
+                role: PartitionRole::Primary,
                 name: (!name.is_empty()).then_some(name),
                 guid: Some(Guid(array(entry, UNIQUE))),
                 bootable: u64_at(entry, ATTRIBUTES) & BOOTABLE != 0,

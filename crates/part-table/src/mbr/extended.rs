@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use block_io::ReadAt;
 
 use super::{Entry, SIGNATURE};
-use crate::{Error, Partition, Result, Role, SECTOR_SIZE, fields::Sector};
+use crate::{Error, Partition, PartitionRole, Result, SECTOR_SIZE, fields::Sector};
 
 /// More than this many records are no chain that anyone made: Linux stops at
 /// 256 partitions.
@@ -75,7 +75,7 @@ pub(crate) fn read(
             if ebr.logical.replace((number, slot)).is_some() {
                 return Err(damaged("it lists two partitions"));
             }
-            let logical = entry.partition(number, sector, Role::Logical);
+            let logical = entry.partition(number, sector, PartitionRole::Logical);
             if logical.end() > container.end() {
                 return Err(damaged("its partition reaches beyond the extended one"));
             }

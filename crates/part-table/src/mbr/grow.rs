@@ -6,7 +6,7 @@ use super::{
     Mbr,
     entry::{LAST_CHS, SECTORS, chs, offset},
 };
-use crate::{Error, Partition, Result, Role, SECTOR_SIZE, fields::put};
+use crate::{Error, Partition, PartitionRole, Result, SECTOR_SIZE, fields::put};
 
 /// Lets `partition` end before sector `end`; a logical one takes the
 /// extended one (`container`) along.
@@ -21,7 +21,7 @@ pub(crate) fn grow(
         let slot = usize::try_from(p.number.saturating_sub(1)).unwrap_or(usize::MAX);
         set_end(storage, 0, slot, p, end)
     };
-    if partition.role != Role::Logical {
+    if partition.role != PartitionRole::Logical {
         return primary(partition);
     }
     // Outermost first: whenever this is interrupted, each partition still lies

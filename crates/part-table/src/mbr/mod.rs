@@ -11,7 +11,7 @@ pub(crate) use extended::Ebr;
 pub(crate) use grow::grow;
 
 use crate::{
-    Error, Partition, PartitionType, Result, Role,
+    Error, Partition, PartitionRole, PartitionType, Result,
     fields::{Sector, u32_at},
     layout,
 };
@@ -61,9 +61,10 @@ pub(crate) fn read(storage: &dyn ReadAt, sector: &Sector) -> Result<(Mbr, Vec<Pa
     let mut partitions = Vec::new();
     let mut container: Option<Partition> = None;
     for (number, entry) in (1..).zip(&entries).filter(|(_, entry)| entry.sectors != 0) {
-        let role = if entry.is_extended() { Role::Extended } else { Role::Primary };
+        let role =
+            if entry.is_extended() { PartitionRole::Extended } else { PartitionRole::Primary };
         let partition = entry.partition(number, 0, role);
-        if role == Role::Extended {
+        if role == PartitionRole::Extended {
             if let Some(first) = &container {
                 return Err(Error::SecondExtended { first: first.number, second: number });
             }
@@ -87,7 +88,7 @@ pub(crate) fn read(storage: &dyn ReadAt, sector: &Sector) -> Result<(Mbr, Vec<Pa
 
 impl Entry {
     /// The partition that the entry describes, its start counted from `base`.
-    fn partition(&self, number: u32, base: u64, role: Role) -> Partition {
+    fn partition(&self, number: u32, base: u64, role: PartitionRole) -> Partition {
         Partition {
             number,
             start: base + u64::from(self.start),

@@ -11,7 +11,7 @@ use std::{
 };
 
 use block_io::{FileStorage, Layer, ReadAt};
-use part_table::{Grown, PartitionTable, Result};
+use part_table::{GrownPartition, PartitionTable, Result};
 use serde_json::Value;
 
 pub const MIB: u64 = 1 << 20;
@@ -108,7 +108,7 @@ impl Image {
 
     /// Grows a partition in a layer of `card` bytes, as users of the crate
     /// do, and then writes the layer to the file.
-    pub fn grow(&self, card: u64, number: u32, reserve: u64) -> Result<Grown> {
+    pub fn grow(&self, card: u64, number: u32, reserve: u64) -> Result<GrownPartition> {
         let table = self.table()?;
         let base = Arc::new(FileStorage::open(&self.path).unwrap());
         let layer = Layer::new(base, card);

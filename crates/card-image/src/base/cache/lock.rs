@@ -13,7 +13,7 @@ use super::cache_error;
 use crate::{
     Cancel,
     base::BaseError,
-    progress::{Progress, Running, Stage},
+    progress::{BuildProgress, Running, Stage},
 };
 
 /// How long to wait before asking again whether another run is done.
@@ -50,7 +50,7 @@ impl Lock {
     /// Takes the lock, waiting for another run that has it.
     pub(super) fn take(
         path: &Path,
-        progress: &dyn Progress,
+        progress: &dyn BuildProgress,
         cancel: &Cancel,
     ) -> Result<Self, BaseError> {
         if let Some(lock) = Self::try_take(path)? {

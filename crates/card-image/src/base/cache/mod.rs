@@ -30,7 +30,7 @@ use super::{
     BaseError,
     source::{Identity, Source},
 };
-use crate::{Cancel, progress::Progress};
+use crate::{Cancel, progress::BuildProgress};
 
 const PARTIAL: &str = "partial";
 const LOCK: &str = "lock";
@@ -85,7 +85,7 @@ impl Cache {
     pub(super) fn lock(
         &self,
         source: &Identity,
-        progress: &dyn Progress,
+        progress: &dyn BuildProgress,
         cancel: &Cancel,
     ) -> Result<Claim<'_>, BaseError> {
         let key = source.key();

@@ -3,7 +3,7 @@
 use flate2::{Decompress, FlushDecompress};
 use zstd::stream::raw::Operation as _;
 
-use crate::base::Format;
+use crate::base::BaseFormat;
 
 use super::xz::Xz;
 
@@ -45,15 +45,15 @@ pub(super) trait Codec {
 }
 
 /// A decoder for one stream.
-pub(super) fn new(format: Format) -> Result<Box<dyn Codec>, Fault> {
+pub(super) fn new(format: BaseFormat) -> Result<Box<dyn Codec>, Fault> {
     match format {
-        Format::Xz => Ok(Box::new(Xz::new()?)),
-        Format::Gzip => Ok(Box::new(Inflate::gzip())),
-        Format::Zstd => {
+        BaseFormat::Xz => Ok(Box::new(Xz::new()?)),
+        BaseFormat::Gzip => Ok(Box::new(Inflate::gzip())),
+        BaseFormat::Zstd => {
             zstd::stream::raw::Decoder::new().map(|d| Box::new(d) as _).map_err(Fault::corrupt)
         }
-        Format::Bzip2 => Ok(Box::new(bzip2::Decompress::new(false))),
-        Format::Raw | Format::Zip => Err(Fault::corrupt("this is no compressed stream")),
+        BaseFormat::Bzip2 => Ok(Box::new(bzip2::Decompress::new(false))),
+        BaseFormat::Raw | BaseFormat::Zip => Err(Fault::corrupt("this is no compressed stream")),
     }
 }
 

@@ -17,13 +17,13 @@ use self::{
     zip::{Member, ZipCodec},
 };
 use super::{
-    BaseError, Format, format,
+    BaseError, BaseFormat, format,
     source::{Digests, HashingReader, Source},
     sparse::{SparseError, write_sparse},
 };
 use crate::{
     Cancel,
-    progress::{Progress, Running, Stage},
+    progress::{BuildProgress, Running, Stage},
 };
 
 /// The largest decoded size. No SD card is larger, and what unpacks to more is
@@ -33,7 +33,7 @@ const LIMIT: u64 = 2 << 40;
 /// A compressed file that is ready to be decoded.
 pub(super) struct Job<'a> {
     source: &'a Source,
-    format: Format,
+    format: BaseFormat,
     member: Option<Member>,
     at_least: Option<u64>,
 }
@@ -41,8 +41,12 @@ pub(super) struct Job<'a> {
 impl<'a> Job<'a> {
     /// # Errors
     /// The file says more than it should hold, or a zip file holds no image.
-    pub(super) fn new(source: &'a Source, format: Format, head: &[u8]) -> Result<Self, BaseError> {
-        let member = if format == Format::Zip { Some(zip::find_image(source)?) } else { None };
+    pub(super) fn new(
+        source: &'a Source,
+        format: BaseFormat,
+        head: &[u8],
+    ) -> Result<Self, BaseError> {
+        let member = if format == BaseFormat::Zip { Some(zip::find_image(source)?) } else { None };
         let at_least = match member {
             Some(member) => Some(member.size),
             None => size::at_least(source, format, head),
@@ -68,7 +72,7 @@ impl<'a> Job<'a> {
         &self,
         to: &File,
         md5: bool,
-        progress: &dyn Progress,
+        progress: &dyn BuildProgress,
         cancel: &Cancel,
     ) -> Result<Digests, SparseError<BaseError>> {
         let running = Running::begin(progress, Stage::DecodeBase, self.source.size());
@@ -184,7 +188,7 @@ impl<'a> Decoder<'a> {
     /// The decoder for the next stream of the file. Zeros between and after
     /// streams are padding, as tapes and some download tools add it.
     fn next_stream(&mut self) -> Result<Option<Box<dyn Codec>>, BaseError> {
-        if self.job.format == Format::Zip {
+        if self.job.format == BaseFormat::Zip {
             return Ok(None);
         }
         self.first = false;

@@ -3,7 +3,7 @@
 use std::{io, os::unix::fs::FileExt as _};
 
 use crate::{
-    base::{Format, source::Source},
+    base::{BaseFormat, source::Source},
     xz_number::read_number,
 };
 
@@ -18,13 +18,13 @@ const MAX_DEFLATE_RATIO: u64 = 1032;
 
 /// The decoded size in bytes, or less (never more, unless the file is
 /// damaged), if the file says anything about it.
-pub(super) fn at_least(source: &Source, format: Format, head: &[u8]) -> Option<u64> {
+pub(super) fn at_least(source: &Source, format: BaseFormat, head: &[u8]) -> Option<u64> {
     match format {
-        Format::Xz => xz(source).ok().flatten(),
-        Format::Gzip => gzip(source).ok().flatten(),
-        Format::Zstd => zstd::zstd_safe::get_frame_content_size(head).ok().flatten(),
+        BaseFormat::Xz => xz(source).ok().flatten(),
+        BaseFormat::Gzip => gzip(source).ok().flatten(),
+        BaseFormat::Zstd => zstd::zstd_safe::get_frame_content_size(head).ok().flatten(),
         // The zip directory is read anyway; bzip2 does not say.
-        Format::Zip | Format::Bzip2 | Format::Raw => None,
+        BaseFormat::Zip | BaseFormat::Bzip2 | BaseFormat::Raw => None,
     }
 }
 

@@ -20,7 +20,7 @@ fn stops_at_the_limit() {
     file.write_all(&gzip(3 << 20)).unwrap();
     let source = Source::open(file.path()).unwrap();
     let head = source.head().unwrap();
-    let job = Job::new(&source, Format::Gzip, &head).unwrap();
+    let job = Job::new(&source, BaseFormat::Gzip, &head).unwrap();
     assert_eq!(job.at_least(), Some(3 << 20));
     for (limit, fits) in [(3 << 20, true), ((3 << 20) - 1, false), (1, false)] {
         let cancel = Cancel::new();
@@ -47,7 +47,7 @@ fn refuses_a_size_beyond_the_limit_unread() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(&bytes).unwrap();
     let source = Source::open(file.path()).unwrap();
-    let job = Job::new(&source, Format::Zstd, &source.head().unwrap());
+    let job = Job::new(&source, BaseFormat::Zstd, &source.head().unwrap());
     assert!(matches!(job, Err(BaseError::TooLarge { limit: LIMIT, .. })));
 }
 
@@ -60,7 +60,7 @@ fn says_how_large_an_xz_image_is() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(&bytes).unwrap();
         let source = Source::open(file.path()).unwrap();
-        let job = Job::new(&source, Format::Xz, &source.head().unwrap()).unwrap();
+        let job = Job::new(&source, BaseFormat::Xz, &source.head().unwrap()).unwrap();
         assert_eq!(job.at_least(), sound.then_some(100_000));
         // For the second time, spoil the index (its checksum is before the footer).
         let at = bytes.len() - 14;

@@ -8,7 +8,7 @@ use std::{
 use zip::{CompressionMethod, ZipArchive, result::ZipError};
 
 use super::codec::{Codec, Fault, Inflate, Step};
-use crate::base::{BaseError, Format, source::Source};
+use crate::base::{BaseError, BaseFormat, source::Source};
 
 /// How the names of disk images end.
 const IMAGE_NAMES: [&str; 6] = [".img", ".raw", ".wic", ".sdimg", ".sdcard", ".bin"];
@@ -62,7 +62,7 @@ fn locate(
 ) -> Result<Member, BaseError> {
     let unsupported = |reason: &str| BaseError::Unsupported {
         path: source.path.clone(),
-        format: Format::Zip,
+        format: BaseFormat::Zip,
         reason: format!("{reason}; unpack it and give the raw image"),
     };
     let file = archive.by_index_data(index).map_err(|error| zip_error(source, error))?;
@@ -123,11 +123,11 @@ fn zip_error(source: &Source, error: ZipError) -> BaseError {
         ZipError::Io(error) if error.raw_os_error().is_some() => source.read_error(0, error),
         ZipError::UnsupportedArchive(reason) => BaseError::Unsupported {
             path: source.path.clone(),
-            format: Format::Zip,
+            format: BaseFormat::Zip,
             reason: reason.to_owned(),
         },
         _ if !has_end_record(source).unwrap_or(true) => {
-            BaseError::Truncated { path: source.path.clone(), format: Format::Zip, size }
+            BaseError::Truncated { path: source.path.clone(), format: BaseFormat::Zip, size }
         }
         error => corrupt(source, size, &error.to_string()),
     }
@@ -145,7 +145,7 @@ fn has_end_record(source: &Source) -> io::Result<bool> {
 fn corrupt(source: &Source, near: u64, reason: &str) -> BaseError {
     BaseError::Corrupt {
         path: source.path.clone(),
-        format: Format::Zip,
+        format: BaseFormat::Zip,
         near,
         size: source.size(),
         reason: reason.to_owned(),

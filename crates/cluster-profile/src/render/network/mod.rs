@@ -28,7 +28,7 @@ use super::{
     RenderError,
     context::{Context, View},
 };
-use crate::{Network, Node, System, SystemError};
+use crate::{Network, Node, SystemError, SystemFiles};
 
 /// What sets addresses at boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,7 +116,7 @@ fn in_use(from: &View<'_>) -> Result<(Option<BackEnd>, Vec<BackEnd>), SystemErro
 /// # Errors
 /// [`SystemError`] if the system cannot be read.
 pub fn network_back_end(
-    system: &dyn System,
+    system: &dyn SystemFiles,
     interface: &str,
 ) -> Result<Option<&'static str>, SystemError> {
     let (chosen, _) = in_use(&View { system, interface })?;

@@ -2,7 +2,7 @@
 
 use super::{SHADOW, SHADOWED, set, shadow};
 use crate::{
-    Cluster, DefaultPassword, Password, System, SystemError,
+    Cluster, DefaultPassword, Password, SystemError, SystemFiles,
     passwords::default_password,
     render::{Note, RenderError, accounts, text},
 };
@@ -19,7 +19,7 @@ const MOST_USERS: usize = 100;
 /// [`RenderError`].
 pub fn default_password_notes(
     cluster: &Cluster,
-    system: &dyn System,
+    system: &dyn SystemFiles,
 ) -> Result<Vec<Note>, RenderError> {
     let read = |path| -> Result<_, SystemError> {
         Ok(system.read(path)?.map(|bytes| text::decode(&bytes)).unwrap_or_default())

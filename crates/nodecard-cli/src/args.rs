@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use card_flash::device::Limits;
-use card_image::Format;
 use clap::{Parser, Subcommand, ValueEnum};
 use cluster_profile::{CardSize, SizeError};
 
@@ -85,7 +84,7 @@ pub struct BuildArgs {
 
     /// The form of the images
     #[arg(long, value_enum, default_value = "raw")]
-    pub format: ImageFormat,
+    pub format: FormatArg,
 
     /// Leave raw images out of SHA256SUMS; saves most of the time. Their block
     /// maps, which bmaptool checks, have the sums of all that is written
@@ -367,7 +366,7 @@ pub struct InspectArgs {
 
 /// The form of an image file, as the command line names it.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum ImageFormat {
+pub enum FormatArg {
     /// Sparse, byte for byte what the card gets
     Raw,
     /// Compressed by xz
@@ -378,13 +377,13 @@ pub enum ImageFormat {
     Gz,
 }
 
-impl From<ImageFormat> for Format {
-    fn from(format: ImageFormat) -> Self {
+impl From<FormatArg> for card_image::ImageFormat {
+    fn from(format: FormatArg) -> Self {
         match format {
-            ImageFormat::Raw => Format::Raw,
-            ImageFormat::Xz => Format::Xz,
-            ImageFormat::Zst => Format::Zst,
-            ImageFormat::Gz => Format::Gz,
+            FormatArg::Raw => card_image::ImageFormat::Raw,
+            FormatArg::Xz => card_image::ImageFormat::Xz,
+            FormatArg::Zst => card_image::ImageFormat::Zst,
+            FormatArg::Gz => card_image::ImageFormat::Gz,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use card_image::{Cancel, Sources};
+use card_image::{BuildInputs, Cancel};
 use cluster_keys::ClusterKeys;
 use cluster_profile::Cluster;
 
@@ -25,8 +25,8 @@ pub fn sources<'a>(
     keys: &'a ClusterKeys,
     base: Option<&'a Path>,
     root: Option<u32>,
-) -> Result<Sources<'a>, Failure> {
-    Ok(Sources {
+) -> Result<BuildInputs<'a>, Failure> {
+    Ok(BuildInputs {
         cluster,
         keys,
         base: base.unwrap_or(&cluster.base.path),

@@ -2,18 +2,18 @@
 
 use std::io::{Write as _, stdout};
 
-use card_flash::device::{Device, Kind, Limits, Refusal, System};
+use card_flash::device::{Device, DeviceKind, HostSystem, Limits, Refusal};
 use serde_json::{Value, json};
 
 use crate::{args::DevicesArgs, failure::Failure, setup::gigabytes};
 
 pub fn run(args: &DevicesArgs) -> Result<(), Failure> {
     let limits = Limits::from(&args.limits);
-    let devices = System::this().devices()?;
+    let devices = HostSystem::this().devices()?;
     let judged: Vec<(Device, Vec<Refusal>)> = devices
         .into_iter()
         // Loop devices that nothing is attached to, and the like.
-        .filter(|device| device.size > 0 || matches!(device.kind, Kind::Usb | Kind::Sd))
+        .filter(|device| device.size > 0 || matches!(device.kind, DeviceKind::Usb | DeviceKind::Sd))
         .map(|device| {
             let refusals = device.refusals(&limits);
             (device, refusals)
@@ -62,16 +62,16 @@ fn line(device: &Device) -> String {
     line.trim_end().to_owned()
 }
 
-fn kind(kind: Kind) -> &'static str {
+fn kind(kind: DeviceKind) -> &'static str {
     match kind {
-        Kind::Usb => "USB",
-        Kind::Sd => "SD slot",
-        Kind::Emmc | Kind::EmmcBoot => "eMMC",
-        Kind::Loop => "loop device",
-        Kind::Ram => "memory",
-        Kind::Mapped => "mapped",
-        Kind::Optical => "CD drive",
-        Kind::Network => "network",
+        DeviceKind::Usb => "USB",
+        DeviceKind::Sd => "SD slot",
+        DeviceKind::Emmc | DeviceKind::EmmcBoot => "eMMC",
+        DeviceKind::Loop => "loop device",
+        DeviceKind::Ram => "memory",
+        DeviceKind::Mapped => "mapped",
+        DeviceKind::Optical => "CD drive",
+        DeviceKind::Network => "network",
         _ => "disk",
     }
 }

@@ -7,8 +7,8 @@ use std::{
     process::ExitCode,
 };
 
-use card_audit::{AuditError, Card, Report, Verify};
-use card_image::{Base, BaseError, BaseOptions};
+use card_audit::{AuditError, Card, VerifyOptions, VerifyReport};
+use card_image::{BaseError, BaseImage, BaseOptions};
 use cluster_keys::{ClusterKeys, KeyError};
 use cluster_profile::Cluster;
 
@@ -40,12 +40,12 @@ pub fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
         .targets
         .iter()
         .map(|path| (path.display().to_string(), Card::open(path, root, options)));
-    let verify = Verify {
+    let verify = VerifyOptions {
         cluster: &cluster,
         keys: &keys,
         base: match &base {
-            Ok(card) => card_audit::Base::Card(card),
-            Err(reason) => card_audit::Base::Absent(reason),
+            Ok(card) => card_audit::BaseReference::Card(card),
+            Err(reason) => card_audit::BaseReference::Absent(reason),
         },
         node,
     };
@@ -96,13 +96,13 @@ pub fn base(
 }
 
 fn open_base(path: &Path, root: Option<u32>, options: BaseOptions) -> Result<Card, Failure> {
-    let base = Base::open(path, options).map_err(card_image::Error::from)?;
+    let base = BaseImage::open(path, options).map_err(card_image::Error::from)?;
     Ok(Card::from_storage(path.display().to_string(), base.storage(), root)?)
 }
 
 fn ready_base(cluster: &Cluster, root: Option<u32>, options: BaseOptions) -> Result<Card, String> {
     let path = &cluster.base.path;
-    let base = match Base::open_if_ready(path, options) {
+    let base = match BaseImage::open_if_ready(path, options) {
         Ok(Some(base)) => base,
         Ok(None) => {
             return Err("as the base would have to be decoded first; --base FILE does".into());
@@ -123,10 +123,10 @@ pub fn json(report: &impl serde::Serialize) -> Result<String, Failure> {
 
 /// 0 for all as expected, 1 for differences; a card that was refused counts more, and
 /// its reason goes to stderr too.
-fn code(report: &Report) -> ExitCode {
+fn code(report: &VerifyReport) -> ExitCode {
     let worst = report.errors().map(|error: &AuditError| {
         tell(format_args!("nodecard: {error}"));
-        exit_code(error.fault())
+        exit_code(error.kind())
     });
     match worst.max() {
         Some(code) => ExitCode::from(code),

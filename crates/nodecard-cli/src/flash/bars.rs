@@ -3,7 +3,7 @@
 
 use std::io::{IsTerminal as _, stderr};
 
-use card_flash::{Outcome, Phase, Progress};
+use card_flash::{FlashProgress, FlashResult, Phase};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::{failure::tell, setup::mebibytes};
@@ -36,7 +36,7 @@ impl Bars {
     }
 }
 
-impl Progress for Bars {
+impl FlashProgress for Bars {
     fn begin(&self, card: usize, phase: Phase, total: u64) {
         match self.bars.get(card) {
             Some(bar) => {
@@ -54,7 +54,7 @@ impl Progress for Bars {
         }
     }
 
-    fn end(&self, card: usize, outcome: &Outcome) {
+    fn end(&self, card: usize, outcome: &FlashResult) {
         let result = if outcome.is_ok() { "done" } else { "FAILED" };
         match self.bars.get(card) {
             Some(bar) => bar.abandon_with_message(result),

@@ -6,8 +6,8 @@ use std::{
     time::Duration,
 };
 
-use card_flash::{Outcome, device::Target};
-use card_image::Prepared;
+use card_flash::{FlashResult, device::Target};
+use card_image::CardBuilder;
 use cluster_profile::Node;
 use serde_json::{Value, json};
 
@@ -27,11 +27,11 @@ pub struct Line {
     model: Option<String>,
     serial: Option<String>,
     size: u64,
-    outcome: Outcome,
+    outcome: FlashResult,
 }
 
 impl Line {
-    pub fn new(node: &Node, target: &Target, outcome: Outcome) -> Self {
+    pub fn new(node: &Node, target: &Target, outcome: FlashResult) -> Self {
         Line {
             node: node.name.clone(),
             device: target.path().to_owned(),
@@ -48,7 +48,7 @@ impl Line {
 
     fn json(&self) -> Value {
         let written = self.outcome.as_ref().ok();
-        let speed = |time: fn(&card_flash::Written) -> Duration| {
+        let speed = |time: fn(&card_flash::WriteReport) -> Duration| {
             written.map(|written| written.bytes as f64 / time(written).as_secs_f64())
         };
         json!({
@@ -96,7 +96,7 @@ impl Line {
 }
 
 impl Report {
-    pub fn new(prepared: &Prepared) -> Self {
+    pub fn new(prepared: &CardBuilder) -> Self {
         let root_reason = prepared.root_reason().to_owned();
         Report { cards: Vec::new(), root_reason, notes: Vec::new() }
     }

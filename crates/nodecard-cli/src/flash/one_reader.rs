@@ -3,8 +3,8 @@
 use std::{path::Path, thread::sleep, time::Duration};
 
 use block_io::FileStorage;
-use card_flash::device::{Identity, Opened, Refusal, Target, wait_for_swap};
-use card_image::Prepared;
+use card_flash::device::{DeviceIdentity, OpenedTarget, Refusal, Target, wait_for_swap};
+use card_image::CardBuilder;
 use cluster_profile::{Cluster, Node};
 
 use super::{Chosen, Flasher, Report, describe, refused, resume::Done};
@@ -29,7 +29,7 @@ pub fn run(args: &FlashArgs, cluster: &Cluster, reader: &Path) -> Result<(), Fai
     let keys = keys(cluster)?;
     let sources = sources(cluster, &keys, args.base.as_deref(), args.root)?;
     let mut done = Done::open(&cluster.keys, sources.base, args.resume)?;
-    let prepared = Prepared::open(sources, &Shown::default(), &flasher.cancel)?;
+    let prepared = CardBuilder::open(sources, &Shown::default(), &flasher.cancel)?;
     let mut report = Report::new(&prepared);
     let mut turns = Turns { flasher: &flasher, reader, before: None, written: Vec::new() };
     let waiting: Vec<&Node> = cluster.nodes.iter().filter(|node| !done.has(&node.name)).collect();
@@ -59,9 +59,9 @@ struct Turns<'a> {
     flasher: &'a Flasher<'a>,
     reader: &'a Path,
     /// The card that was in it last, and is not wanted any more.
-    before: Option<Identity>,
+    before: Option<DeviceIdentity>,
     /// The cards that are written already.
-    written: Vec<card_flash::Card>,
+    written: Vec<card_flash::CardSource>,
 }
 
 impl Turns<'_> {
@@ -69,7 +69,7 @@ impl Turns<'_> {
     fn take(
         &mut self,
         node: &Node,
-        prepared: &Prepared,
+        prepared: &CardBuilder,
         report: &mut Report,
     ) -> Result<bool, Failure> {
         let (target, opened) = self.wait_for(node, prepared)?;
@@ -87,7 +87,11 @@ impl Turns<'_> {
     }
 
     /// Waits for a card that may be written, and that the user agrees to.
-    fn wait_for(&mut self, node: &Node, prepared: &Prepared) -> Result<(Target, Opened), Failure> {
+    fn wait_for(
+        &mut self,
+        node: &Node,
+        prepared: &CardBuilder,
+    ) -> Result<(Target, OpenedTarget), Failure> {
         let Flasher { system, limits, cancel, .. } = self.flasher;
         loop {
             let reader = self.reader.display();
@@ -96,7 +100,7 @@ impl Turns<'_> {
                     tell(format_args!("Take the card out of {reader} and put in {}'s.", node.name));
                     wait_for_swap(system, self.reader, before, cancel)?;
                 }
-                None if Identity::of(system, self.reader).is_none() => {
+                None if DeviceIdentity::of(system, self.reader).is_none() => {
                     tell(format_args!("Put {}'s card into {reader}.", node.name));
                 }
                 None => {}
@@ -131,7 +135,7 @@ impl Turns<'_> {
 
     /// Waits until what is in the reader is no longer refused; `None` if the card
     /// was taken out instead.
-    fn acceptable(&mut self, prepared: &Prepared) -> Result<Option<Target>, Failure> {
+    fn acceptable(&mut self, prepared: &CardBuilder) -> Result<Option<Target>, Failure> {
         let mut told = String::new();
         loop {
             self.flasher.cancel.check()?;

@@ -5,7 +5,7 @@ use std::{
     sync::Mutex,
 };
 
-use card_image::{Progress, Stage};
+use card_image::{BuildProgress, Stage};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::failure::tell;
@@ -31,7 +31,7 @@ fn style(total: u64) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-impl Progress for Shown {
+impl BuildProgress for Shown {
     fn begin(&self, stage: Stage, total: u64) {
         if !stderr().is_terminal() {
             tell(format_args!("{stage}"));

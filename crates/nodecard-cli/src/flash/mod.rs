@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use block_io::FileStorage;
 use card_flash::{
-    Job, Medium,
-    device::{Limits, Opened, Refusal, System, Target, TargetError},
+    FlashJob, Medium,
+    device::{HostSystem, Limits, OpenedTarget, Refusal, Target, TargetError},
     flash,
 };
-use card_image::{Cancel, Prepared};
+use card_image::{Cancel, CardBuilder};
 use cluster_profile::{Cluster, Node};
 
 use crate::{
@@ -38,7 +38,7 @@ pub fn run(args: &FlashArgs) -> Result<(), Failure> {
     let chosen = flasher.chosen(&args.targets)?;
     let keys = keys(&cluster)?;
     let sources = sources(&cluster, &keys, args.base.as_deref(), args.root)?;
-    let prepared = Prepared::open(sources, &Shown::default(), &flasher.cancel)?;
+    let prepared = CardBuilder::open(sources, &Shown::default(), &flasher.cancel)?;
     let mut report = Report::new(&prepared);
     let cards = flasher.cards(&prepared, &chosen, &mut report)?;
     flasher.agree(&chosen)?;
@@ -64,14 +64,14 @@ type Chosen<'a> = (&'a Node, Target);
 struct Flasher<'a> {
     args: &'a FlashArgs,
     cluster: &'a Cluster,
-    system: System,
+    system: HostSystem,
     limits: Limits,
     cancel: Cancel,
 }
 
 impl<'a> Flasher<'a> {
     fn new(args: &'a FlashArgs, cluster: &'a Cluster) -> Self {
-        let (system, limits) = (System::this(), Limits::from(&args.limits));
+        let (system, limits) = (HostSystem::this(), Limits::from(&args.limits));
         Flasher { args, cluster, system, limits, cancel: cancel_on_interrupt() }
     }
 
@@ -125,10 +125,10 @@ impl<'a> Flasher<'a> {
     /// grown base.
     fn cards(
         &self,
-        prepared: &Prepared,
+        prepared: &CardBuilder,
         chosen: &[Chosen],
         report: &mut Report,
-    ) -> Result<Vec<card_flash::Card>, Failure> {
+    ) -> Result<Vec<card_flash::CardSource>, Failure> {
         let needed = prepared.base_size();
         let refused: Vec<String> = chosen
             .iter()
@@ -141,7 +141,7 @@ impl<'a> Flasher<'a> {
         if !refused.is_empty() {
             return Err(self::refused(refused));
         }
-        let mut made: Vec<Option<card_flash::Card>> = chosen.iter().map(|_| None).collect();
+        let mut made: Vec<Option<card_flash::CardSource>> = chosen.iter().map(|_| None).collect();
         let mut sizes: Vec<u64> = chosen.iter().map(|(_, target)| target.size()).collect();
         sizes.sort_unstable();
         sizes.dedup();
@@ -159,8 +159,8 @@ impl<'a> Flasher<'a> {
             })?;
             report.add_notes(cards.notes);
             for (place, card) in places.into_iter().zip(cards.cards) {
-                let card_image::Card { name, layer, used, own, .. } = card;
-                made[place] = Some(card_flash::Card { node: name, layer, used, own });
+                let card_image::PreparedCard { name, layer, used, own, .. } = card;
+                made[place] = Some(card_flash::CardSource { node: name, layer, used, own });
             }
         }
         Ok(made.into_iter().flatten().collect())
@@ -195,7 +195,7 @@ impl<'a> Flasher<'a> {
     }
 
     /// Opens all targets, or none.
-    fn open(&self, chosen: &[Chosen]) -> Result<Vec<Opened>, Failure> {
+    fn open(&self, chosen: &[Chosen]) -> Result<Vec<OpenedTarget>, Failure> {
         let mut opened = Vec::new();
         let mut refused = Vec::new();
         for (node, target) in chosen {
@@ -210,14 +210,14 @@ impl<'a> Flasher<'a> {
     /// Writes and verifies all cards. Answers a line of the report for each.
     fn write(
         &self,
-        prepared: &Prepared,
+        prepared: &CardBuilder,
         chosen: &[Chosen],
-        cards: Vec<card_flash::Card>,
-        opened: &[Opened],
+        cards: Vec<card_flash::CardSource>,
+        opened: &[OpenedTarget],
     ) -> Vec<Line> {
         let shared: Arc<FileStorage> = prepared.storage();
         let media = opened.iter().map(|medium| medium as &dyn Medium);
-        let job = Job {
+        let job = FlashJob {
             shared,
             cards: cards.into_iter().zip(media).collect(),
             discard: self.args.discard,

@@ -7,12 +7,12 @@ use std::{
 };
 
 use block_io::{FileStorage, WriteAt};
-use card_audit::{Applied, Apply, AuditError, Verify};
+use card_audit::{Applied, ApplyOptions, AuditError, VerifyOptions};
 use card_flash::{
     Medium as _,
-    device::{Limits, System, Target},
+    device::{HostSystem, Limits, Target},
 };
-use card_image::{Base, BaseOptions};
+use card_image::{BaseImage, BaseOptions};
 use cluster_profile::Cluster;
 
 use crate::{
@@ -31,13 +31,13 @@ pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
     let Some(node) = nodes.first() else {
         return Err(Failure::Usage(format!("there is no node {name}")));
     };
-    let (system, limits) = (System::this(), Limits::from(&args.limits));
+    let (system, limits) = (HostSystem::this(), Limits::from(&args.limits));
     let base_path = args.base.as_deref().unwrap_or(&cluster.base.path);
     let target = Target::inspect(&system, path, base_path, &limits)
         .map_err(|error| refused(error.to_string()))?;
     let shown = path.display().to_string();
     let no_image = |source| AuditError::Image { target: shown.clone(), source: Box::new(source) };
-    if target.device().is_none() && Base::is_compressed(path).map_err(no_image)? {
+    if target.device().is_none() && BaseImage::is_compressed(path).map_err(no_image)? {
         let message = format!("{shown}: it is a compressed image; decompress it first");
         return Err(refused(message));
     }
@@ -47,13 +47,13 @@ pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
     let opening =
         BaseOptions { cache_dir: None, sha256: None, progress: &progress, cancel: &cancel };
     let base = base(args.base.as_deref(), &cluster, root, opening)?;
-    let options = Apply {
-        verify: Verify {
+    let options = ApplyOptions {
+        verify: VerifyOptions {
             cluster: &cluster,
             keys: &keys,
             base: match &base {
-                Ok(card) => card_audit::Base::Card(card),
-                Err(reason) => card_audit::Base::Absent(reason),
+                Ok(card) => card_audit::BaseReference::Card(card),
+                Err(reason) => card_audit::BaseReference::Absent(reason),
             },
             node: Some(node),
         },

@@ -6,7 +6,7 @@ use std::{
 };
 
 use card_audit::shell_word;
-use card_image::{BuildOptions, Built};
+use card_image::{BuildOptions, BuildOutcome};
 use cluster_profile::{Cluster, Node};
 
 use crate::{
@@ -47,7 +47,7 @@ pub fn chosen_nodes<'a>(cluster: &'a Cluster, chosen: &[String]) -> Result<Vec<&
     Ok(cluster.nodes.iter().filter(is_chosen).collect())
 }
 
-fn report_json(built: &Built) -> Result<(), Failure> {
+fn report_json(built: &BuildOutcome) -> Result<(), Failure> {
     let report = serde_json::json!({
         "out": built.out,
         "root_reason": built.root_reason,
@@ -58,7 +58,7 @@ fn report_json(built: &Built) -> Result<(), Failure> {
     Ok(())
 }
 
-fn report(built: &Built, out: &Path) -> Result<(), Failure> {
+fn report(built: &BuildOutcome, out: &Path) -> Result<(), Failure> {
     let manifest = &built.manifest;
     let root = &manifest.root;
     let mut to = stdout().lock();

@@ -3,7 +3,7 @@
 use std::io::{Write as _, stdout};
 
 use card_audit::{Card, PlanOptions};
-use card_image::{BaseOptions, Prepared};
+use card_image::{BaseOptions, CardBuilder};
 use cluster_profile::Cluster;
 
 use crate::{
@@ -36,7 +36,7 @@ pub fn run(args: &PlanArgs) -> Result<(), Failure> {
         }
         None => {
             let sources = sources(&cluster, &keys, args.base.as_deref(), args.root)?;
-            let prepared = Prepared::open(sources, &progress, &cancel)?;
+            let prepared = CardBuilder::open(sources, &progress, &cancel)?;
             let size = args.card.unwrap_or(cluster.card).bytes();
             let base = sources.base.display().to_string();
             card_audit::plan(&prepared, size, &nodes, &base, &cancel)?

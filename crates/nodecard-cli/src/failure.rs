@@ -6,8 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use card_audit::{ApplyError, AuditError, Fault};
-use card_image::Blame;
+use card_audit::{ApplyError, AuditError, ErrorKind};
 use cluster_keys::KeyError;
 use cluster_profile::ProfileError;
 
@@ -93,23 +92,13 @@ pub fn tell(line: fmt::Arguments) {
 }
 
 /// The exit code for a card that cannot be looked at.
-pub fn exit_code(fault: Fault) -> u8 {
+pub fn exit_code(fault: ErrorKind) -> u8 {
     match fault {
-        Fault::Profile => 2,
-        Fault::Base => 3,
-        Fault::Target => 4,
-        Fault::Io => 5,
-        Fault::Interrupted => 130,
-    }
-}
-
-/// The exit code for cards that cannot be made.
-fn exit_code_of(error: &card_image::Error) -> u8 {
-    match error.blame() {
-        Blame::Profile => 2,
-        Blame::Base => 3,
-        Blame::Io => 5,
-        Blame::Interrupted => 130,
+        ErrorKind::Profile => 2,
+        ErrorKind::Base => 3,
+        ErrorKind::Target => 4,
+        ErrorKind::Io => 5,
+        ErrorKind::Interrupted => 130,
     }
 }
 
@@ -137,11 +126,11 @@ impl Failure {
             }
             Failure::Cards(error) => {
                 tell(format_args!("nodecard: {error}"));
-                exit_code_of(error)
+                exit_code(error.kind())
             }
             Failure::CardsFor { targets, error } => {
                 tell(format_args!("nodecard: {targets}: {error}\nnodecard: nothing was written"));
-                exit_code_of(error)
+                exit_code(error.kind())
             }
             Failure::Refused(messages) => {
                 messages.iter().for_each(|message| tell(format_args!("nodecard: {message}")));
@@ -154,7 +143,7 @@ impl Failure {
             }
             Failure::Audit(error) => {
                 tell(format_args!("nodecard: {error}"));
-                exit_code(error.fault())
+                exit_code(error.kind())
             }
             Failure::Apply(error) => {
                 tell(format_args!("nodecard: {error}"));
@@ -165,7 +154,7 @@ impl Failure {
                     ),
                     false => format_args!("nodecard: nothing was written"),
                 });
-                exit_code(error.fault())
+                exit_code(error.kind())
             }
             // A reader that went away, such as `head`, wants no message.
             Failure::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => 5,

@@ -1,0 +1,1 @@
+//! Prepares, writes, verifies and fixes the SD cards of a cluster of small boards.

@@ -1,0 +1,64 @@
+//! Foreign strings on a terminal.
+
+/// The longest string that is shown whole, in characters.
+const LONGEST: usize = 160;
+
+/// Returns `text` with control characters and bidirectional controls escaped as
+/// `\u{1b}`, so that it can neither move the cursor nor reorder what stands around it.
+/// Tabs stay. A string of more than 160 characters is cut and ends in `…`.
+pub fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for (position, character) in text.chars().enumerate() {
+        if position == LONGEST {
+            shown.push('…');
+            break;
+        }
+        if is_unsafe(character) {
+            shown.extend(character.escape_unicode());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+/// Returns whether a character acts on the terminal or on the order of the text. The
+/// bidirectional controls are those of Unicode Standard Annex 9; U+2028 and U+2029 end
+/// lines for some terminals.
+fn is_unsafe(character: char) -> bool {
+    match character {
+        '\t' => false,
+        '\u{61c}'
+        | '\u{200e}'
+        | '\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2066}'..='\u{2069}'
+        | '\u{feff}' => true,
+        _ => character.is_control(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_controls_of_every_kind() {
+        assert_eq!(printable("a\x1b[31m\tb"), "a\\u{1b}[31m\tb");
+        assert_eq!(printable("line\nnext\r"), "line\\u{a}next\\u{d}");
+        assert_eq!(printable("c1\u{9b}2J"), "c1\\u{9b}2J");
+        assert_eq!(printable("\u{202e}gpj.exe"), "\\u{202e}gpj.exe");
+    }
+
+    #[test]
+    fn keeps_ordinary_text() {
+        assert_eq!(printable("Kühlschrank 冷蔵庫"), "Kühlschrank 冷蔵庫");
+    }
+
+    #[test]
+    fn cuts_long_text() {
+        let cut = printable(&"x".repeat(200));
+        assert_eq!(cut.chars().count(), LONGEST + 1);
+        assert!(cut.ends_with('…'));
+    }
+}
