@@ -1,1 +1,1 @@
-"""Guests in QEMU, for boot-node and boot-cluster: Python's standard library only."""
+"""Guests in QEMU, for boot-node and boot-cluster. Uses only Python's standard library."""

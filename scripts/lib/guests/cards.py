@@ -1,4 +1,4 @@
-"""The base and the cards: a profile for the cluster, images by nodecard, and their judges."""
+"""The base image and the cards: the cluster's profile, images built by nodecard, and their checks."""
 
 import json
 import os
@@ -7,27 +7,27 @@ import subprocess
 from .machine import Unusable
 
 BY_PROFILE = "  - {{name: {name}, address: {address}{role}}}\n"
-# The nodes' password, and what `openssl passwd -6 -salt nodecard boot-cluster` makes of it:
-# one that everybody knows, like the bases' own, would be a note of `nodecard verify`.
+# The nodes' password, and its hash by `openssl passwd -6 -salt nodecard boot-cluster`. A default
+# password, such as that of the base images, would make `nodecard verify` report a note.
 PASSWORD = "boot-cluster"
 PASSWORD_HASH = (
     "$6$nodecard$aduchV08GF9OW6fXKEWRY8dZk2L9.aODwtQpMQ/dbXElmLQW"
     "2Tx6SmwHe0bilYXJeiZ25v31jFenh3p8a2dI.1")
-# Where a swarm made by hand finds the image archive.
+# The place of the image archive for a swarm that is created by hand.
 ARCHIVE_ON_CARD = "/root/httpd.tar"
 
 
 def make_base(scripts, arch, network, small):
-    """The directory of a base made, or made earlier, by scripts/make-base."""
+    """Returns the directory of a base image that scripts/make-base makes, or has made before."""
     command = [os.path.join(scripts, "make-base"), "--where", "--arch", arch, "--network", network]
     done = subprocess.run(command + ["--small"] * small, stdout=subprocess.PIPE, text=True)
     if done.returncode:
-        raise Unusable("scripts/make-base failed, see above")
+        raise Unusable("scripts/make-base failed; see above")
     return done.stdout.strip().splitlines()[-1]
 
 
 def find_base(directory):
-    """(image, kernel, initrd) of a directory such as scripts/make-base makes."""
+    """Returns (image, kernel, initrd) of a directory like those of scripts/make-base."""
     kernel, initrd = (os.path.join(directory, name) for name in ("vmlinuz", "initrd.img"))
     images = [
         entry.path for entry in sorted(os.scandir(directory), key=lambda e: e.name)
@@ -35,13 +35,13 @@ def find_base(directory):
         and not entry.name.endswith((".sha256", ".bmap"))
     ] if os.path.isdir(directory) else []
     if len(images) != 1 or not os.path.isfile(kernel) or not os.path.isfile(initrd):
-        raise Unusable(f"{directory} must hold one image (.img, .img.xz ...), vmlinuz and "
-                       "initrd.img, as scripts/make-base makes them")
+        raise Unusable(f"{directory} must contain one image (.img, .img.xz ...), vmlinuz and "
+                       "initrd.img, like the directories of scripts/make-base")
     return images[0], kernel, initrd
 
 
 def write_profile(path, *, base, card, nodes, gateway, archive=None, by_hand=False):
-    """The profile of the article's cluster, of as many nodes as asked for."""
+    """Writes the profile of the article's cluster, with as many nodes as requested."""
     text = f"cluster: boot-cluster\nbase: {json.dumps(base)}\ncard: {card}\n"
     text += f"network: {{interface: eth0, prefix: 24, gateway: {gateway}, dns: [{gateway}]}}\n"
     text += "ssh: {users: [root, odroid]}\nusers:\n"
@@ -61,8 +61,8 @@ def write_profile(path, *, base, card, nodes, gateway, archive=None, by_hand=Fal
 
 
 def run_nodecard(nodecard, *arguments, cache, log):
-    """Runs nodecard; returns its exit code and what it printed. Its decoded bases go into
-    `cache`, to be cleared away with the rest."""
+    """Runs nodecard; returns its exit code and its output. Decoded base images go into `cache`,
+    which is removed with everything else."""
     done = subprocess.run([nodecard, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           stdin=subprocess.DEVNULL, text=True,
                           env={**os.environ, "XDG_CACHE_HOME": cache})
@@ -72,7 +72,7 @@ def run_nodecard(nodecard, *arguments, cache, log):
 
 
 def partition(image, number):
-    """Start and length in bytes of a primary partition of an MBR."""
+    """Returns start and length in bytes of a primary partition of an MBR."""
     with open(image, "rb") as file:
         entry = file.read(512)[446 + 16 * (number - 1):][:16]
     start, count = (int.from_bytes(entry[at:at + 4], "little") for at in (8, 12))
@@ -80,7 +80,7 @@ def partition(image, number):
 
 
 def e2fsck(image, number):
-    """None if the filesystem is clean, or what e2fsck says."""
+    """Returns None if the filesystem is clean, otherwise the output of e2fsck."""
     start, _ = partition(image, number)
     done = subprocess.run(["e2fsck", "-fn", f"{image}?offset={start}"], stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True)

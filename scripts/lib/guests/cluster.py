@@ -1,4 +1,4 @@
-"""The guests of one cluster on their switch: started together, asked together."""
+"""The guests of one cluster, on their switch."""
 
 import os
 import time
@@ -9,7 +9,7 @@ from .switch import Switch
 
 
 class Guest:
-    """One node: its QEMU, its console, and what it is expected to be."""
+    """One node: its QEMU process, its console, and its expected identity."""
 
     def __init__(self, number, name, address, image):
         self.number, self.name, self.address, self.image = number, name, address, image
@@ -17,14 +17,14 @@ class Guest:
         self.boot_seconds = None
 
     def run(self, command, seconds=None):
-        """Output of a command that must succeed."""
+        """Returns the output of a command that must succeed."""
         output, code = self.console.run(command, seconds)
         if code:
             raise NoAnswer(f"`{command[:120]}` ended with {code}: {output[-400:]}")
         return output
 
     def ask(self, command, seconds=None):
-        """Output of a command, whatever its exit code."""
+        """Returns the output of a command, whatever its exit code."""
         return self.console.run(command, seconds)[0]
 
 
@@ -53,7 +53,7 @@ class Cluster:
         return [other for other in self.guests if other is not guest]
 
     def stop(self):
-        """Ends what still runs; what was powered off before is left as it is."""
+        """Kills the guests that still run, and stops the switch."""
         for guest in self.guests:
             if guest.console:
                 guest.console.kill()
@@ -61,8 +61,8 @@ class Cluster:
         self.switch.stop()
 
     def poll(self, what, attempt, seconds=None, pause=3):
-        """Calls `attempt` until it returns something true; returns that and the seconds taken.
-        `attempt` returns (result, what is there so far)."""
+        """Calls `attempt` until its result is true; returns the result and the seconds taken.
+        `attempt` returns (result, what was seen so far)."""
         started = time.time()
         until = min(self.deadline, started + (seconds or self.patience))
         while True:
@@ -70,5 +70,5 @@ class Cluster:
             if result:
                 return result, time.time() - started
             if time.time() + pause > until:
-                raise NoAnswer(f"{what}: not within {time.time() - started:.0f} s; last: {so_far}")
+                raise NoAnswer(f"{what}: not within {time.time() - started:.0f} s; seen last: {so_far}")
             time.sleep(pause)

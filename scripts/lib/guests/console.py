@@ -1,4 +1,4 @@
-"""A guest's serial console: log in, run commands, power off, all within a deadline."""
+"""A guest's serial console: logs in, runs commands and powers off, all within a deadline."""
 
 import os
 import re
@@ -9,11 +9,11 @@ ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07|\r")
 
 
 class NoAnswer(Exception):
-    """The guest said nothing that was waited for."""
+    """The guest did not print what was expected, or not in time."""
 
 
 class Console:
-    """QEMU's serial console: send lines, wait for patterns, never longer than the deadline."""
+    """QEMU's serial console: sends lines and waits for patterns, never longer than the deadline."""
 
     def __init__(self, process, deadline, log=None):
         self.process, self.deadline, self.log = process, deadline, log
@@ -39,7 +39,7 @@ class Console:
         return bool(chunk)
 
     def wait_for(self, pattern, what, seconds=None):
-        """Returns the match of `pattern`; drops the text up to its end."""
+        """Returns the match of `pattern`, and drops the text up to its end."""
         until = self.deadline if seconds is None else min(self.deadline, time.time() + seconds)
         while True:
             if match := re.search(pattern, self.text, re.S):
@@ -52,9 +52,9 @@ class Console:
                 raise NoAnswer(f"{why} waiting for {what}; the last lines were:\n{tail}")
 
     def run(self, command, seconds=None):
-        """Runs one shell command in the guest; returns its output and exit code."""
+        """Runs a shell command in the guest; returns its output and exit code."""
         self.number += 1
-        # The echo of this line holds %s, not the numbers, so only real output matches.
+        # The echo of this line contains %s instead of the numbers, so only real output matches.
         self.send(f"printf '\\n<%s:begin>\\n' {self.number}; {command}; "
                   f"printf '\\n<%s:end:%s>\\n' {self.number} $?")
         match = self.wait_for(rf"<{self.number}:begin>(.*?)<{self.number}:end:(\d+)>",
@@ -62,27 +62,27 @@ class Console:
         return ESCAPES.sub("", match[1]).strip(), int(match[2])
 
     def log_in(self, user, password):
-        """From the login prompt to a quiet shell."""
+        """Logs in at the prompt and makes the shell quiet."""
         self.wait_for(r"\S login: ", "the login prompt")
-        # login(1) gives up after a minute, which a busy emulation may take: try again then.
+        # login(1) gives up after a minute, which a busy emulation can take. Then try again.
         for last in (False, False, True):
             self.send(user)
             self.wait_for(r"[Pp]assword: ", "the password prompt", 180)
             self.send(password)
-            # The last login's line and the message of the day come first.
+            # The line about the last login and the message of the day come first.
             answer = self.wait_for(rf"{user}@\S+[#$] |incorrect|timed out|\S login: ",
                                    f"{user}'s shell prompt", 240)
             if answer[0].startswith(f"{user}@"):
                 break
             if last or answer[0] == "incorrect":
                 raise NoAnswer(f"{user} cannot log in with that password")
-        # A dumb terminal, and neither the kernel nor systemd (SIGRTMIN+21) writes among answers.
+        # A dumb terminal; and keep the kernel and systemd (SIGRTMIN+21) from writing to the console.
         self.send("export TERM=dumb PAGER=cat; stty -echo columns 200; dmesg -n 1 2>/dev/null; "
                   "kill -55 1 2>/dev/null")
 
     def power_off(self, seconds=90):
-        """Asks the guest to power off; whatever it does, QEMU is gone afterwards. True if the
-        guest went by itself."""
+        """Tells the guest to power off, and kills QEMU if it does not. Returns whether the guest
+        powered itself off."""
         went = self.process.poll() is not None
         try:
             if not went:
@@ -92,7 +92,7 @@ class Console:
                     if not self.read_some(0.5):
                         self.process.wait(10)
                 went = self.process.poll() is not None
-        except Exception:  # the guest is to go, whatever was wrong with it
+        except Exception:  # the guest has to end, whatever was wrong with it
             pass
         finally:
             self.kill()

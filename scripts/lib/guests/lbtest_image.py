@@ -1,7 +1,7 @@
-"""A tiny httpd image for a swarm's service, in the form `docker save` writes.
+"""A tiny httpd image for a swarm's service, in the form that `docker save` writes.
 
-It holds a static busybox and the cgi-bin/lbtest of the article: asked for that page, each
-container answers with its own host name, so a client sees who served it.
+It contains a static busybox and the article's cgi-bin/lbtest. Each container serves that page with
+its own host name, so that a client sees which one answered.
 """
 
 import hashlib
@@ -25,8 +25,8 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
 def busybox(arch, mirror):
-    """The busybox of Debian's busybox-static, downloaded by an apt that has its directories to
-    itself: the system's own sources and architectures are neither used nor changed."""
+    """Returns the program of Debian's busybox-static. The apt-get that downloads it has directories
+    of its own, so the system's sources and architectures are neither used nor changed."""
     with tempfile.TemporaryDirectory() as work:
         for directory in ("state/lists/partial", "cache/archives/partial", "etc"):
             os.makedirs(os.path.join(work, directory))
@@ -51,7 +51,7 @@ def busybox(arch, mirror):
         for member in tar:
             if member.isfile() and member.name.endswith("bin/busybox"):
                 return tar.extractfile(member).read()
-    raise Unusable(f"{package} holds no busybox")
+    raise Unusable(f"{package} does not contain busybox")
 
 
 def add(tar, name, content=None, mode=0o644, link=None):
@@ -67,7 +67,7 @@ def add(tar, name, content=None, mode=0o644, link=None):
 
 
 def layer(binary):
-    """The image's one layer, the same bytes each time."""
+    """Returns the image's only layer, with the same bytes each time."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for directory in ("bin", "www", "www/cgi-bin"):
@@ -90,7 +90,7 @@ def write(path, arch, binary):
             "Env": ["PATH=/bin"],
             "Cmd": ["/bin/httpd", "-f", "-p", "80", "-h", "/www"],
             "ExposedPorts": {"80/tcp": {}},
-            # As process 1 httpd has no handler for SIGTERM, and stopping would take 10 s.
+            # As process 1, httpd has no handler for SIGTERM, so stopping it would take 10 s.
             "StopSignal": "SIGKILL",
         },
         "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(content).hexdigest()]},

@@ -1,4 +1,4 @@
-"""QEMU's command line for a card image, and whether KVM really works here."""
+"""QEMU's command line for a card image, and a test whether KVM really works."""
 
 import os
 import platform
@@ -21,23 +21,23 @@ ARCHITECTURES = {
         "kvm_hosts": ("x86_64",),
     },
 }
-# A kernel under KVM says its first word within a second; one that hangs never does.
+# A kernel that works under KVM prints its first line within a second; one that hangs never does.
 KVM_SECONDS = 8
 
 
 class Unusable(Exception):
-    """Something this machine lacks, or a file that cannot be booted."""
+    """Something is missing on this machine, or a file cannot be booted."""
 
 
 def kernel_architecture(path):
-    """armhf or amd64, by the kernel image's own magic (zImage at 0x24, bzImage at 0x202)."""
+    """Returns armhf or amd64, by the magic of the kernel image (zImage at 0x24, bzImage at 0x202)."""
     with open(path, "rb") as file:
         head = file.read(0x210)
     if head[0x24:0x28] == bytes.fromhex("18286f01"):
         return "armhf"
     if head[0x202:0x206] == b"HdrS":
         return "amd64"
-    raise Unusable(f"{path} is neither an ARM zImage nor an x86 bzImage; give another --kernel")
+    raise Unusable(f"{path} is neither an ARM zImage nor an x86 bzImage; use another kernel")
 
 
 def need_qemu(arch):
@@ -60,7 +60,7 @@ def base_command(arch, accel, kernel, initrd, append, memory, cpus):
 
 def command(arch, accel, *, kernel, initrd, image, network, mac, root="/dev/vda2", discard=False,
             memory=1024, cpus=2):
-    """Boots `image`; with `discard`, what the guest writes is lost when it ends."""
+    """Returns the command that boots `image`. With `discard`, the guest's writes are discarded."""
     bus = ARCHITECTURES[arch]["bus"]
     # The host's page cache outlives QEMU, so its flushes would only cost time.
     drive = f"file={image.replace(',', ',,')},format=raw,if=none,id=d0,cache=unsafe"
@@ -68,15 +68,15 @@ def command(arch, accel, *, kernel, initrd, image, network, mac, root="/dev/vda2
     return base_command(arch, accel, kernel, initrd, append, memory, cpus) + [
         "-drive", drive + (",snapshot=on" if discard else ""),
         "-device", f"virtio-blk-{bus},drive=d0",
-        # Without a boot ROM: nothing boots from the network, and its package may be missing.
+        # Without a boot ROM: nothing boots from the network, and the ROM's package can be missing.
         "-netdev", network, "-device", f"virtio-net-{bus},netdev=n0,mac={mac}"
         + (",romfile=" if bus == "pci" else ""),
     ]
 
 
 def start(arguments, pass_fds=()):
-    """Starts QEMU so that it ends with this process, even a killed one. Call it from the main
-    thread: the kernel takes the end of the thread that started it for its parent's."""
+    """Starts QEMU so that it ends with this process, even if that is killed. Call this from the main
+    thread: the kernel ends QEMU when the thread that started it ends."""
     if setpriv := shutil.which("setpriv"):
         arguments = [setpriv, "--pdeathsig", "KILL", *arguments]
     return subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -85,23 +85,23 @@ def start(arguments, pass_fds=()):
 
 
 def accelerator(arch, wish, kernel, initrd):
-    """("kvm" or "tcg", why). /dev/kvm is often there and guests hang all the same, so only a
-    kernel that speaks is believed."""
+    """Returns ("kvm" or "tcg", the reason). Guests can hang although /dev/kvm exists, so KVM is used
+    only if a kernel prints something under it."""
     if wish == "tcg":
-        return "tcg", "asked for"
+        return "tcg", "requested"
     if platform.machine() not in ARCHITECTURES[arch]["kvm_hosts"]:
         why = f"KVM does not run {arch} on {platform.machine()}"
     elif not os.access("/dev/kvm", os.R_OK | os.W_OK):
-        why = "no /dev/kvm that this user may open"
+        why = "there is no /dev/kvm that this user can open"
     else:
         why = kvm_fault(arch, kernel, initrd)
     if why and wish == "kvm":
         raise Unusable(f"--accel kvm: {why}; use --accel tcg")
-    return ("tcg", why) if why else ("kvm", "a test boot spoke")
+    return ("tcg", why) if why else ("kvm", "a test boot succeeded")
 
 
 def kvm_fault(arch, kernel, initrd):
-    """What goes wrong when the kernel is started under KVM, or None."""
+    """Returns what goes wrong when the kernel is started under KVM, or None."""
     arguments = base_command(arch, "kvm", kernel, initrd, "panic=-1", 512, 1)
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=said,
@@ -112,14 +112,14 @@ def kvm_fault(arch, kernel, initrd):
                 ended = process.poll() is not None
                 said.seek(0)
                 text = said.read()
-                # Well past the first line: interrupts and timers have worked by then.
+                # These lines come late: interrupts and timers work by then.
                 if b"Run /init" in text or b"Freeing unused kernel" in text:
                     return None
                 if ended:
                     last = text.decode(errors="replace").strip().splitlines()[:1]
                     return "QEMU ended a test boot with KVM: " + " ".join(last)
                 time.sleep(0.2)
-            return f"KVM is offered, but a test boot did not come up in {KVM_SECONDS} s"
+            return f"KVM is available, but a test boot did not succeed within {KVM_SECONDS} s"
         finally:
             if process.poll() is None:
                 process.kill()

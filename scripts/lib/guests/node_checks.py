@@ -1,12 +1,12 @@
-"""What every node must be: asked inside the guests, on their consoles."""
+"""Checks of every node, run inside the guests on their consoles."""
 
 import re
 import time
 
 from .report import Failed
 
-# What ext4 says when all is well; anything else it says is a complaint. A card that was made
-# offline and never ran has no journal to recover.
+# What ext4 prints when all is well; anything else is a complaint. A card that was built offline
+# and has never run has no journal to recover.
 EXT4_SAYS = re.compile(
     r"mounted filesystem|re-mounted|unmounting|mounting ext[234] file system|Registered"
     r"|using the ext4 subsystem|write access|orphan cleanup on readonly fs")
@@ -21,7 +21,7 @@ def boot(guest, user, password):
 
 
 def sshd_runs(guest, cluster):
-    """Getty may be there before sshd, and a later check would take that for a refusal."""
+    """Waits for sshd, which can start after getty; a later check would take that for a refusal."""
     def attempt():
         state = guest.ask("systemctl is-active ssh")
         return state == "active", state
@@ -32,7 +32,7 @@ def sshd_runs(guest, cluster):
 def hostname(guest):
     said = guest.run("echo $(hostname) $(cat /etc/hostname) $(uname -n)").split()
     if said != [guest.name] * 3:
-        raise Failed(f"hostname, /etc/hostname and the kernel say {' '.join(said)}")
+        raise Failed(f"hostname, /etc/hostname and the kernel report {' '.join(said)}")
     return guest.name
 
 
@@ -42,15 +42,15 @@ def address(guest, prefix, gateway):
     if found != [f"{guest.address}/{prefix}"]:
         raise Failed(f"eth0 has {', '.join(found) or 'no address'}, not {guest.address}/{prefix}")
     if "dynamic" in said:
-        raise Failed(f"{guest.address} came by DHCP")
+        raise Failed(f"{guest.address} was assigned by DHCP")
     routes = guest.ask("ip -4 route show default")
     if f"via {gateway} dev eth0" not in routes or len(routes.splitlines()) != 1:
-        raise Failed(f"default routes: {routes or 'none'}, not one via {gateway}")
+        raise Failed(f"the default routes are {routes or 'none'}, not one via {gateway}")
     return guest.address
 
 
 def pings(guest, cluster):
-    """By name, so /etc/hosts is asked as well."""
+    """Pings every other node by name, which checks /etc/hosts as well."""
     for other in cluster.others(guest):
         said = guest.ask(f"ping -c 3 -W 10 {other.name}", cluster.patience)
         if f"({other.address})" not in said:
@@ -61,7 +61,7 @@ def pings(guest, cluster):
 
 
 def ssh(guest, cluster, users):
-    """Strictly: no password, no question, and the host's key known beforehand."""
+    """Logs in to every node with neither password nor question, and with known host keys only."""
     names = " ".join(other.name for other in cluster.guests)
     command = (
         f"for u in {' '.join(users)}; do for n in {names}; do echo $u@$n: $(su - $u -c "
@@ -73,12 +73,12 @@ def ssh(guest, cluster, users):
     if wrong := [line for line in said if line not in expected]:
         raise Failed("; ".join(wrong[:3]))
     if missing := [line for line in expected if line not in said]:
-        raise Failed(f"no answer of {missing[0].split(':')[0]}")
+        raise Failed(f"no answer from {missing[0].split(':')[0]}")
     return f"{len(expected)} logins"
 
 
 def root_size(guest, device, card_bytes):
-    """The partition ends 1 MiB before the card's end, and the kernel's filesystem fills it."""
+    """Checks that the partition ends 1 MiB before the end of the card and that ext4 fills it."""
     partition = device.rsplit("/", 1)[1]
     disk = partition.rstrip("0123456789")
     said = guest.run(
@@ -90,7 +90,7 @@ def root_size(guest, device, card_bytes):
         raise Failed(f"the partition is sectors {start}+{size} of {disk_size}")
     if not size * 512 - block_size < blocks * block_size <= size * 512:
         raise Failed(f"{blocks} blocks of {block_size} in a partition of {size} sectors")
-    # Inode tables and the journal are not counted by statfs.
+    # statfs does not count inode tables and the journal.
     if mounted < blocks * 0.9:
         raise Failed(f"the kernel counts {mounted} blocks of {blocks}")
     return f"{blocks * block_size / (1 << 30):.2f} GiB"
@@ -125,7 +125,7 @@ def host_keys(guest):
 
 
 def all_different(what, seen, count):
-    """`seen`: {node: one or several words}. No word may be at two nodes."""
+    """Checks `seen`, {node: one or more words}: no two nodes may have the same word."""
     owner = {}
     for node, words in seen.items():
         for word in words.split():

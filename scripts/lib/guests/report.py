@@ -1,4 +1,4 @@
-"""What was checked, with which result: as a table and as JSON."""
+"""The checks and their results, as a table and as JSON."""
 
 import concurrent.futures
 import json
@@ -9,7 +9,7 @@ from .console import NoAnswer
 
 
 class Failed(Exception):
-    """A check's expectation was not met; says what was there instead."""
+    """A check failed; the message says what was seen instead."""
 
 
 class Report:
@@ -33,7 +33,7 @@ class Report:
         print(f"boot-cluster: [{self.elapsed():4.0f} s] {mark} {name}: {seen}", flush=True)
 
     def once(self, name, check, *arguments):
-        """Runs a check that is of the whole cluster. Returns what it saw, None if it failed."""
+        """Runs a check of the whole cluster. Returns what it saw, or None if it failed."""
         started = time.monotonic()
         try:
             seen, ok = check(*arguments), True
@@ -43,7 +43,7 @@ class Report:
         return seen if ok else None
 
     def each(self, name, guests, check, *arguments):
-        """Runs a check on all guests at once. Returns {node: seen} of those that passed."""
+        """Runs a check on all guests at once. Returns {node: what it saw} of those that passed."""
         def judge(guest):
             try:
                 return True, check(guest, *arguments)
@@ -62,7 +62,7 @@ class Report:
 
     @staticmethod
     def summary(seen):
-        """One saying of all nodes, or each node's own."""
+        """Returns what all nodes have in common, or each node's own result."""
         if len(set(seen.values())) == 1:
             return f"{next(iter(seen.values()))} (each of {len(seen)})"
         return ", ".join(seen.values())

@@ -1,5 +1,5 @@
-"""The swarm as the article makes it, by commands on the consoles: what it does where
-nodecard's own set-up does not tells the two apart."""
+"""Creates the swarm as in the article, with commands on the consoles. If this works and nodecard's
+own swarm does not, the fault is in what nodecard writes."""
 
 from .cards import ARCHIVE_ON_CARD
 from .lbtest_image import NAME
@@ -17,7 +17,7 @@ def docker_runs(guest, cluster):
 def join(guest, manager, token):
     if guest is manager:
         return "manager"
-    # A join goes on in the background when it gives up waiting after 20 s.
+    # docker stops waiting for a join after 20 s, but the join continues in the background.
     guest.ask(f"docker swarm join --token {token} {manager.address}:2377", 240)
     return "joined"
 
@@ -30,6 +30,6 @@ def make(report, cluster, manager):
 
 
 def create_service(manager, cluster):
-    """To be done when all nodes are Ready, or the first ones get all replicas."""
+    """Creates the service. All nodes should be Ready, or the first ones get all replicas."""
     manager.run(f"docker service create -d --no-resolve-image --replicas {REPLICAS} "
                 f"--name {SERVICE} -p 80:80 {NAME}", cluster.patience)

@@ -1,4 +1,4 @@
-"""What the swarm must do: asked of the manager, and of the nodes that run its containers."""
+"""Checks of the swarm, run on the manager and on the nodes that run its containers."""
 
 import re
 import time
@@ -11,7 +11,7 @@ REPLICAS = 3
 
 
 def in_swarm(guest, cluster, seconds):
-    """nodecard-swarm.service has taken the node in, without anyone's help."""
+    """Waits until nodecard-swarm.service reports that the node is in the swarm."""
     def attempt():
         said = guest.ask(f"cat {STATUS} 2>&1").splitlines()
         return "state=ready" in said, " ".join(said) or "nothing"
@@ -20,13 +20,13 @@ def in_swarm(guest, cluster, seconds):
 
 
 def be_patient(manager):
-    """A worker that does not report for three heartbeats of 5 s is Down, and its tasks go
-    elsewhere. Emulated nodes are that slow when several start containers at once."""
+    """Lengthens the heartbeat. A worker that misses three heartbeats of 5 s is Down, and its tasks
+    move elsewhere; emulated nodes are that slow when several start containers at once."""
     manager.ask("docker swarm update --dispatcher-heartbeat 60s")
 
 
 def nodes_ready(manager, cluster):
-    """All nodes Ready and Active, one Leader, and none twice."""
+    """Waits until all nodes are Ready and Active, with one Leader and no node twice."""
     expected = {guest.name for guest in cluster.guests}
     listing = "docker node ls --format '{{.Hostname}} {{.Status}} {{.Availability}} {{.ManagerStatus}}'"
 
@@ -66,7 +66,7 @@ def running_on(manager):
 
 
 def fetch(client, address, times):
-    """Asks for lbtest by bash alone: not every base has curl. Returns the containers' names."""
+    """Fetches lbtest with bash, since not every base image has curl. Returns the containers' names."""
     said = client.ask(
         f"for i in $(seq {times}); do timeout 60 bash -c 'exec 3<>/dev/tcp/{address}/80 && "
         "printf \"GET /cgi-bin/lbtest HTTP/1.0\\r\\n\\r\\n\" >&3 && tail -n 1 <&3' 2>&1; done")
@@ -77,9 +77,9 @@ def fetch(client, address, times):
 
 
 def mesh(guest, cluster, clients):
-    """`guest` asks the next node: whichever it is, all containers answer in turn."""
+    """Fetches the page from the next node: all containers must answer in turn, whichever it is."""
     target = clients[guest]
-    # A replica that has just started may not be in every node's mesh yet.
+    # A replica that has just started is not yet in every node's mesh.
     until = time.time() + cluster.patience
     while True:
         try:
@@ -95,20 +95,20 @@ def mesh(guest, cluster, clients):
 
 
 def heals(cluster, manager):
-    """The article's test: a container is killed, and the swarm starts another for it."""
+    """The article's test: kills a container, and waits until the swarm has replaced it."""
     by_name = {guest.name: guest for guest in cluster.guests}
     victim = by_name[running_on(manager)[0]]
     container = victim.run(f"docker ps -q -f name={SERVICE}. | head -n 1")
     if not container:
-        raise Failed(f"{victim.name} runs no container of {SERVICE}")
+        raise Failed(f"{victim.name} does not run a container of {SERVICE}")
     started = time.time()
     victim.run(f"docker kill {container}", cluster.patience)
 
     def attempt():
-        """As many containers as before run, and the killed one is not among them."""
+        """Whether as many containers run as before, without the killed one."""
         running = []
         for guest in cluster.guests:
             running += guest.ask(f"docker ps -q -f name={SERVICE}.").split()
         return container not in running and len(running) == REPLICAS, f"running: {running}"
-    cluster.poll("a container in place of the killed one", attempt)
+    cluster.poll("a replacement of the killed container", attempt)
     return f"{container} killed on {victim.name}, replaced after {time.time() - started:.0f} s"

@@ -1,8 +1,8 @@
-"""A network switch in this process: guests share one Ethernet that nothing else is on.
+"""A network switch in this process: the guests share an Ethernet with nothing else on it.
 
-Each guest has one end of a socket pair (`-netdev socket,fd=N`), so not even the loopback
-interface sees their frames, no port is taken and no privilege needed. QEMU puts each frame's
-length, four bytes, before it.
+Each guest has one end of a socket pair (`-netdev socket,fd=N`). So not even the loopback interface
+sees their frames, no port is used and no privilege needed. QEMU sends the length of each frame, four
+bytes, before the frame.
 """
 
 import selectors
@@ -10,7 +10,7 @@ import socket
 import struct
 import threading
 
-# More than this waiting for one guest is dropped, as a real switch does.
+# If more than this waits for one guest, frames are dropped, as in a real switch.
 QUEUE = 4 << 20
 
 
@@ -22,7 +22,7 @@ class Port:
 
 
 class Switch(threading.Thread):
-    """Learns which guest has which MAC address; floods what it does not know."""
+    """Learns which guest has which MAC address, and sends frames for unknown addresses to all."""
 
     def __init__(self):
         super().__init__(daemon=True, name="switch")
@@ -33,7 +33,7 @@ class Switch(threading.Thread):
         self.stopped = False
 
     def plug_in(self):
-        """A new port: the socket to hand to QEMU. Call it before start()."""
+        """Adds a port and returns the socket for QEMU. Call this before start()."""
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         port = Port(ours)
