@@ -24,7 +24,7 @@ mod rootfs;
 mod used;
 mod xz_number;
 
-pub use base::{BaseError, BaseImage, BaseOptions};
+pub use base::{BaseError, BaseFormat, BaseImage, BaseOptions, ImageFile, NotAnImage};
 pub use block_io::{Cancel, Cancelled};
 pub use build::{BuildOptions, BuildOutcome, build};
 pub use error::{Error, ErrorKind};
