@@ -172,7 +172,8 @@ impl Feed {
 mod tests {
     use std::{sync::Barrier, thread};
 
-    use block_io::{FaultInjector, Memory};
+    use block_io::Memory;
+    use test_support::FaultInjector;
 
     use super::*;
 

@@ -8,12 +8,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use block_io::{Cancel, Extents, FaultInjector, Layer, Memory, ReadAt, WriteAt};
+use block_io::{Cancel, Extents, Layer, Memory, ReadAt, WriteAt};
 use card_flash::{
     CardFault, CardSource, FlashJob, FlashPhase, FlashProgress, FlashResult, Medium, flash,
 };
 use fake::{Event, Fake, Flaws};
 use rustix::io::Errno;
+use test_support::FaultInjector;
 
 const MIB: u64 = 1 << 20;
 const SIZE: u64 = 24 * MIB;

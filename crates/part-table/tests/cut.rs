@@ -5,9 +5,10 @@ mod common;
 
 use std::{collections::HashSet, sync::Arc};
 
-use block_io::{Event, FileStorage, Layer, Memory, ReadAt, Recorder, replay_cut};
+use block_io::{FileStorage, Layer, Memory, ReadAt};
 use common::{Image, MIB, Random};
 use part_table::{PartitionRole, PartitionTable};
+use test_support::{Recorder, StorageEvent, replay_cut};
 
 /// A card of `card` bytes that an image was written to, full of old bytes behind it.
 fn card(image: &Image, card: u64) -> Arc<dyn ReadAt> {
@@ -17,7 +18,7 @@ fn card(image: &Image, card: u64) -> Arc<dyn ReadAt> {
 }
 
 /// What happens to a card whose partition `number` grows.
-fn events(card: &Arc<dyn ReadAt>, number: u32) -> Vec<Event> {
+fn events(card: &Arc<dyn ReadAt>, number: u32) -> Vec<StorageEvent> {
     let recorder = Recorder::new(Layer::new(card.clone(), card.size()));
     let table = PartitionTable::read(&recorder).unwrap();
     table.grow_last(&recorder, number, MIB).unwrap();

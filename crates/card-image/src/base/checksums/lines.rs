@@ -158,7 +158,7 @@ mod tests {
             (String::new(), "no MD5 sum"),
             ("<html>404</html>".to_owned(), "no MD5 sum"),
             (format!("{A}{A}"), "no MD5 sum"),
-            (format!("{short}  x.img.xz"), "no MD5 sum"),
+            (format!("{short}  x.img.xz"), "not a valid MD5 sum"),
             (format!("{A}  a\n{B}  b"), "several"),
         ] {
             let error = find(&text, SumKind::Md5, "x.img.xz", true).unwrap_err();
