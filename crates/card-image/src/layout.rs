@@ -9,7 +9,7 @@ use crate::{
     Error,
     failed::Failed,
     fat,
-    find_root::{BOOT_FILES, BootFile, Candidate, FsKind, choose, sniff},
+    find_root::{BOOT_FILES, BootFile, Candidate, FsKind, choose},
     rootfs::RootFs,
 };
 
@@ -97,7 +97,7 @@ fn partitions(table: &PartitionTable, storage: &dyn ReadAt) -> Result<Vec<Layout
         let start = partition.start * SECTOR_SIZE;
         let size = partition.sectors * SECTOR_SIZE;
         let window = Window::new(storage, start, size)?;
-        let kind = sniff(&window)?;
+        let kind = FsKind::read(&window)?;
         parts.push(LayoutPartition { number: partition.number, range: start..start + size, kind });
     }
     parts.sort_by_key(|part| part.range.start);
