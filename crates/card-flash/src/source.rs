@@ -1,30 +1,30 @@
-//! The bytes that one card is to hold.
+//! The contents of one card.
 
 use std::sync::Arc;
 
 use block_io::{Extents, ReadAt};
 
 use crate::{
-    feed::Shared,
-    plan::{PIECE, Piece},
+    shared_reader::SharedWindow,
+    write_plan::{PIECE, Piece},
 };
 
-/// What one card is to hold.
+/// The contents of one card.
 #[derive(Debug, Clone)]
 pub struct CardSource {
     /// The node's name.
     pub node: String,
     /// All bytes of the card.
     pub layer: Arc<dyn ReadAt>,
-    /// What must be written, in bytes.
+    /// The bytes that must be written.
     pub used: Extents,
-    /// Where `layer` may differ from the storage that all cards share.
+    /// The bytes where `layer` may differ from the storage that all cards share.
     pub changed: Extents,
 }
 
 impl CardSource {
-    /// Whether it is this card, finished, that `storage` is: all that is its own
-    /// is there.
+    /// Returns whether `storage` is this card, and complete: everything in which it differs
+    /// from the shared storage is there.
     pub fn is_written_to(&self, storage: &dyn ReadAt) -> bool {
         let has = |range: std::ops::Range<u64>| {
             range.clone().step_by(PIECE as usize).all(|start| {
@@ -34,10 +34,10 @@ impl CardSource {
             })
         };
         storage.size() == self.layer.size()
-            && self.changed.iter().all(|own| self.used.within(own).all(has))
+            && self.changed.iter().all(|range| self.used.within(range).all(has))
     }
 
-    /// What of the shared storage, which has `size` bytes, the card needs.
+    /// Returns the parts of the shared storage, which has `size` bytes, that the card needs.
     pub(crate) fn wants(&self, size: u64) -> Extents {
         let mut wants = Extents::new();
         for range in self.used.within(0..size) {
@@ -48,13 +48,12 @@ impl CardSource {
         wants
     }
 
-    /// Puts together what is to be written of a piece, in a buffer for its
-    /// window. Unused bytes in between become zeros: what a base has there is
-    /// left from deleted files.
+    /// Fills a buffer for a piece's window with the contents to be written. Unused bytes in
+    /// between become zeros: a base holds the remains of deleted files there.
     pub(crate) fn fill(
         &self,
         piece: &Piece,
-        shared: Option<&Shared>,
+        shared: Option<&SharedWindow>,
         shared_size: u64,
         buffer: &mut [u8],
     ) -> block_io::Result<()> {
@@ -91,12 +90,12 @@ mod tests {
     use block_io::{Layer, Memory, WriteAt};
 
     use super::*;
-    use crate::plan::Plan;
+    use crate::write_plan::WritePlan;
 
-    /// Whether the shared window was there or not, the bytes are the layer's
-    /// where they are used and zeros elsewhere.
+    /// With a shared window or without, the bytes are the layer's where they are used, and
+    /// zeros elsewhere.
     #[test]
-    fn is_the_same_with_and_without_the_shared_reading() {
+    fn contents_are_the_same_with_and_without_a_shared_window() {
         let size = 4 * PIECE;
         let base: Vec<u8> = (0..2 * PIECE + 9000).map(|i| (i % 251) as u8 + 1).collect();
         let base = Arc::new(Memory::new(base));
@@ -110,13 +109,13 @@ mod tests {
             .collect::<Extents>();
         let card =
             CardSource { node: "n".into(), layer: layer.clone(), used: used.clone(), changed };
-        let plan = Plan::new(size, &used);
+        let plan = WritePlan::new(size, &used);
         let mut all = 0;
         for piece in plan.pieces().iter().chain([&plan.head()]) {
             let mut bytes = base.read_vec(0, base.size() as usize).unwrap();
             bytes.resize(size as usize, 0xee);
             let bytes = bytes[piece.start as usize..][..PIECE as usize].to_vec();
-            let shared = Shared::new(piece.start, bytes);
+            let shared = SharedWindow::new(piece.start, bytes);
             let (mut with, mut without) = (vec![0xaa; PIECE as usize], vec![0xaa; PIECE as usize]);
             card.fill(piece, Some(&shared), base.size(), &mut with).unwrap();
             card.fill(piece, None, base.size(), &mut without).unwrap();
@@ -133,7 +132,7 @@ mod tests {
             assert!(with == expected);
         }
         assert_eq!(all, used.total());
-        // What is not its own is not looked at: reading that would take as long
+        // Only what differs from the base is compared: reading the rest would take as long
         // as writing it.
         let copy = Memory::new(layer.read_vec(0, size as usize).unwrap());
         assert!(card.is_written_to(&copy));

@@ -1,5 +1,5 @@
-//! Cards that break: each is told by what it did, does not look finished, and
-//! leaves the others alone.
+//! Cards that break: each fault is reported as what it is, the card does not look finished,
+//! and the other cards are not affected.
 
 mod fake;
 
@@ -62,8 +62,8 @@ fn run(media: &[Fake]) -> Vec<FlashResult> {
     flash(&job, &(), &Cancel::new())
 }
 
-/// A card with one flaw beside a good one, which must come out right. Answers
-/// what became of the first.
+/// Writes a card with one flaw beside a good one, which must come out right. Returns the
+/// first card and its fault.
 #[track_caller]
 fn broken(flaws: Flaws) -> (Fake, CardFault) {
     let media = [Fake::new(SIZE, flaws), Fake::new(SIZE, Flaws::default())];
@@ -71,13 +71,13 @@ fn broken(flaws: Flaws) -> (Fake, CardFault) {
     outcomes.pop().unwrap().expect("the card beside it is unharmed");
     assert_right(&card(&base(), 2), &media[1]);
     let error = outcomes.pop().unwrap().expect_err("the broken card is noticed");
-    let text = error.to_string();
-    assert!(text.starts_with("node1 on /dev/fake: "), "{text}");
+    assert_eq!(error.to_string(), "cannot write node1's card to /dev/fake");
+    assert_eq!(error.fix(), error.fault.fix());
     let [broken, _] = media;
     (broken, error.fault)
 }
 
-/// All that is used is on the card, and nothing that a base left elsewhere.
+/// Makes sure that all used bytes are on the card, and nothing of the base elsewhere.
 #[track_caller]
 fn assert_right(card: &CardSource, fake: &Fake) {
     for range in card.used.iter() {
@@ -96,7 +96,7 @@ fn writes_the_head_last_and_after_verifying_all_else() {
     let written = run(&media).pop().unwrap().unwrap();
     assert_right(&card(&base(), 1), &media[0]);
     let log = media[0].log();
-    // First the marker takes the place of what made the card look finished.
+    // First the marker replaces what made the card look finished.
     assert_eq!(log[..2], [Event::Write(0..MIB), Event::Flush]);
     let is_head = |event: &&Event| matches!(event, Event::Write(range) if range.start < MIB);
     assert_eq!(log.iter().filter(is_head).count(), 3);
@@ -113,9 +113,9 @@ fn writes_the_head_last_and_after_verifying_all_else() {
     // In between: all writes, a flush, all reads, of the same ranges; then the same of
     // the probes.
     let middle = &log[2..log.len() - 5];
-    let settled = middle.len() - 1 - middle.iter().rev().take_while(|e| is_probe(e)).count();
-    assert_eq!(middle[settled], Event::Flush);
-    let begun = settled - middle[..settled].iter().rev().take_while(|e| is_probe(e)).count();
+    let replaced = middle.len() - 1 - middle.iter().rev().take_while(|e| is_probe(e)).count();
+    assert_eq!(middle[replaced], Event::Flush);
+    let begun = replaced - middle[..replaced].iter().rev().take_while(|e| is_probe(e)).count();
     let (middle, probes) = middle.split_at(begun);
     assert_eq!(probes.len() % 2, 1);
     assert!(probes.contains(&Event::Write(SIZE - 4096..SIZE)), "{probes:?}");
@@ -135,13 +135,13 @@ fn writes_the_head_last_and_after_verifying_all_else() {
     };
     let wrote = ranges(&middle[..flush], false);
     let mut read = ranges(&middle[flush + 1..], true);
-    assert_eq!(read.remove(0), (0, MIB), "the marker is looked at too");
+    assert_eq!(read.remove(0), (0, MIB), "the marker is read back too");
     assert_eq!(wrote, read);
     let bytes: u64 = wrote.iter().map(|(start, end)| end - start).sum();
     assert_eq!(written.bytes, bytes + MIB);
 }
 
-/// Whether it is a write or a read of a single block.
+/// Returns whether the event is a write or a read of a single block.
 fn is_probe(event: &Event) -> bool {
     let (Event::Write(range) | Event::Read(range)) = event else { return false };
     range.end - range.start == 4096
@@ -204,29 +204,29 @@ fn a_card_ends_early() {
 
 #[test]
 fn a_card_wraps() {
-    // 16 MiB and 4 MiB are one place; which was written last is left to chance,
-    // as several writes are in flight.
+    // 16 MiB and 4 MiB are the same place. Which was written last is random, because several
+    // writes are in flight.
     let (fake, fault) = broken(Flaws { wraps: Some(12 * MIB), ..Flaws::default() });
     let CardFault::Wraps { offset, holds, real } = fault else { panic!("{fault}") };
     assert_eq!((offset.min(holds), offset.max(holds)), (4 * MIB, 16 * MIB));
     assert_eq!(real, 12 * MIB);
-    assert!(fault.to_string().contains("counterfeit"), "{fault}");
+    assert!(fault.fix().unwrap().contains("counterfeit"), "{fault:?}");
     assert!(fake.is_marked());
 }
 
-/// Nothing but zeros is lost, and reads as zeros.
+/// Only zeros are lost, and what is lost reads as zeros.
 #[test]
-fn a_card_drops_what_is_near_its_end() {
+fn a_card_drops_what_lies_near_its_end() {
     for end in [17 * MIB, 22 * MIB, SIZE - 4096] {
         let (fake, fault) = broken(Flaws { drops: Some(end), ..Flaws::default() });
         let CardFault::Differs { offset, reads: "all zeros" } = fault else { panic!("{fault}") };
         assert_eq!(offset, SIZE - 4096);
-        assert!(fault.to_string().contains("less than it says"), "{fault}");
+        assert!(fault.fix().unwrap().contains("smaller than it claims"), "{fault:?}");
         assert!(fake.is_marked());
     }
 }
 
-/// Nothing of use is where what wraps goes, nor behind the real end.
+/// Neither the place that the end wraps to nor what lies behind the real end is used.
 #[test]
 fn a_card_wraps_into_free_space() {
     for real in [4 * MIB, 8 * MIB, 16 * MIB] {
@@ -242,7 +242,7 @@ fn a_card_wraps_into_free_space() {
     }
 }
 
-/// Where the patterns of the probes were, there is what is to be there.
+/// The patterns of the probes are replaced by the real contents.
 #[test]
 fn no_probe_stays() {
     let media = [Fake::new(SIZE, Flaws::default())];
@@ -258,8 +258,7 @@ fn no_probe_stays() {
     assert!(probes.contains(&Event::Write(SIZE - 4096..SIZE)), "{probes:?}");
 }
 
-/// What wraps hits nothing but the head, which is written last and would be
-/// right again.
+/// The end wraps only into the head, which is written last and would be right again.
 #[test]
 fn a_card_wraps_into_the_head() {
     let base = base();
@@ -284,7 +283,7 @@ fn a_bit_rots() {
     }
 }
 
-/// The head is read back too; should it be wrong, the marker is put back.
+/// The head is read back too; if it is wrong, the marker is written again.
 #[test]
 fn the_head_rots() {
     let media = [Fake::new(SIZE, Flaws { deaf: Some((4096, 8192)), ..Flaws::default() })];
@@ -312,7 +311,7 @@ impl FlashProgress for Ends {
 }
 
 #[test]
-fn a_slow_card_slows_nobody_and_four_take_the_time_of_one() {
+fn a_slow_card_delays_no_other_and_four_take_the_time_of_one() {
     let base = base();
     let slow = Flaws { delay: Duration::from_millis(150), ..Flaws::default() };
     let timed = |media: &[Fake]| {

@@ -166,7 +166,7 @@ fn volumes() {
     }
     assert_eq!(find_volume(&with(&[])).unwrap(), None);
     assert_eq!(find_volume(&with(&[(512, b"LABELONE")])).unwrap(), None);
-    // The two halves of a RAID 1 of the version 1.0 can be mounted each by itself.
+    // A half of a RAID 1 of version 1.0 begins like the filesystem in it.
     let image = TestImage::with_filesystem(MIB, "e2fsprogs", "mke2fs", &["-q", "-t", "ext4"]);
     image.write(MIB - 8192, RAID);
     assert_eq!(volume(&image), Some(Signature::Raid));

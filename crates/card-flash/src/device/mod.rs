@@ -1,8 +1,8 @@
-//! Devices: what they are, which of them may be written, and opening those.
+//! Devices: what they are, which of them may be overwritten, and opening those.
 //!
-//! Nothing here picks a device. The user names one; [`Target::inspect`] refuses
-//! what is no card, and says what is on the rest; [`Target::open`] makes sure
-//! that it is still the same.
+//! Nothing here picks a device. The user names one; [`Target::inspect`] refuses what is not
+//! a card, and reports what is on it; [`Target::open`] makes sure that it is still the
+//! same.
 
 mod contents;
 mod ioctl;
