@@ -42,12 +42,4 @@ pub enum Error {
     /// A write went to a storage that cannot be written.
     #[error("the storage is read-only")]
     ReadOnly,
-    /// A fault that a test asked for.
-    #[error("injected fault: {operation} number {number}")]
-    Injected {
-        /// `read` or `write`.
-        operation: &'static str,
-        /// How many operations of this kind went before.
-        number: u64,
-    },
 }

@@ -1,4 +1,4 @@
-//! A file or block device as a storage.
+//! Files and block devices as storages.
 
 use std::{
     fs::{File, OpenOptions},
@@ -10,7 +10,7 @@ use std::{
 
 use crate::{Error, ReadAt, Result, WriteAt, storage::check_bounds};
 
-/// A file or block device, whose size is taken once, when it is opened.
+/// A file or block device. Its size is determined once, when it is opened.
 #[derive(Debug)]
 pub struct FileStorage {
     file: File,
@@ -37,23 +37,34 @@ impl FileStorage {
     }
 
     fn open_with(path: &Path, options: &OpenOptions, writable: bool) -> Result<Self> {
-        let open = || {
-            let mut file = options.open(path)?;
-            // A block device's metadata says 0; seeking tells for both kinds.
-            let size = file.seek(SeekFrom::End(0))?;
-            Ok((file, size))
-        };
-        let (file, size) =
-            open().map_err(|source| Error::Open { path: path.to_owned(), source })?;
-        Ok(FileStorage { file, path: path.to_owned(), size, writable })
+        let file =
+            options.open(path).map_err(|source| Error::Open { path: path.to_owned(), source })?;
+        Self::new(file, path.to_owned(), writable)
     }
 
-    /// The path it was opened by.
+    /// Turns a file or device that was opened for reading into a storage. `path` stands
+    /// for it in error messages.
+    ///
+    /// # Errors
+    /// [`Error::Open`] if its size cannot be determined.
+    pub fn from_file(file: File, path: PathBuf) -> Result<Self> {
+        Self::new(file, path, false)
+    }
+
+    fn new(mut file: File, path: PathBuf, writable: bool) -> Result<Self> {
+        // A block device's metadata states a size of 0; seeking works for both kinds.
+        match file.seek(SeekFrom::End(0)) {
+            Ok(size) => Ok(FileStorage { file, path, size, writable }),
+            Err(source) => Err(Error::Open { path, source }),
+        }
+    }
+
+    /// Returns the path it was opened by.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The open file.
+    /// Returns the open file.
     pub fn file(&self) -> &File {
         &self.file
     }
@@ -62,7 +73,7 @@ impl FileStorage {
         Error::Io { operation, path: self.path.clone(), offset, source }
     }
 
-    /// `lseek` for data or holes; `None` where there is nothing more of the kind.
+    /// Seeks the next data or hole; returns `None` if there is no more.
     fn seek(&self, whence: rustix::fs::SeekFrom, from: u64) -> Result<Option<u64>> {
         match rustix::fs::seek(&self.file, whence) {
             Ok(offset) => Ok(Some(offset)),
@@ -90,7 +101,7 @@ impl ReadAt for FileStorage {
         let start = match self.seek(Data(from), from) {
             Ok(Some(start)) if start < self.size => start,
             Ok(_) => return Ok(None),
-            // Block devices and some filesystems do not know holes.
+            // Block devices and some filesystems have no holes.
             Err(_) => return Ok(Some(from..self.size)),
         };
         let end = self.seek(Hole(start), start)?.unwrap_or(self.size).min(self.size);

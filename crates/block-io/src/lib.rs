@@ -8,8 +8,6 @@
 //! - [`Layer`] records changes over a storage that it never touches,
 //! - [`Window`] shows a part of a storage, such as one partition,
 //! - [`Extents`] is a set of byte ranges, such as the used parts of a card,
-//! - [`FaultInjector`] breaks on purpose, and [`Recorder`] remembers what was done to
-//!   it, for tests,
 //! - [`Cancel`] stops long work over any of them.
 //!
 //! Offsets and lengths are in bytes throughout.
@@ -17,21 +15,17 @@
 mod cancel;
 mod error;
 mod extents;
-mod fault;
 mod file;
 mod layer;
 mod memory;
-mod recorder;
 mod storage;
 mod window;
 
 pub use cancel::{Cancel, Cancelled};
 pub use error::{Error, Result};
 pub use extents::Extents;
-pub use fault::FaultInjector;
 pub use file::FileStorage;
 pub use layer::{BLOCK_SIZE, Layer};
 pub use memory::Memory;
-pub use recorder::{Event, Recorder, replay_cut};
 pub use storage::{ReadAt, WriteAt};
 pub use window::Window;

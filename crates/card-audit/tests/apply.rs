@@ -5,12 +5,13 @@ mod common;
 
 use std::{fs, sync::Arc};
 
-use block_io::{FaultInjector, Layer, Memory, ReadAt, Recorder, Window, WriteAt};
+use block_io::{Layer, Memory, ReadAt, Window, WriteAt};
 use card_audit::{
     Applied, ApplyError, AuditError, BaseReference, ChangePlan, ErrorKind, apply, rehearse,
 };
 use common::{Changed, ROOT, bench, cards::*, run};
 use part_table::PartitionTable;
+use test_support::{FaultInjector, Recorder};
 
 /// Applies, as a user who agrees to all that is shown.
 fn corrected(card: &Arc<Layer>, grow: bool) -> Applied {

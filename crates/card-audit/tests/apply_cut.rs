@@ -11,9 +11,10 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use block_io::{Event, Layer, ReadAt, Recorder, Window, WriteAt, replay_cut};
+use block_io::{Layer, ReadAt, Window, WriteAt};
 use card_audit::{BaseReference, apply, rehearse};
 use common::{bench, cards::*};
+use test_support::{Recorder, StorageEvent, replay_cut};
 
 type Tree = BTreeMap<String, String>;
 
@@ -21,7 +22,7 @@ type Tree = BTreeMap<String, String>;
 struct Case {
     name: &'static str,
     before: Arc<dyn ReadAt>,
-    events: Vec<Event>,
+    events: Vec<StorageEvent>,
     grow: bool,
     old: Tree,
     new: Tree,

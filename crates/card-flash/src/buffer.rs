@@ -1,6 +1,6 @@
-//! Buffers that O_DIRECT takes.
+//! Buffers that O_DIRECT accepts.
 
-use crate::plan::{BLOCK, PIECE};
+use crate::write_plan::{BLOCK, PIECE};
 
 /// Room for one piece, at an address that is a multiple of [`BLOCK`].
 #[derive(Debug)]
@@ -12,7 +12,8 @@ pub(crate) struct Buffer {
 impl Buffer {
     pub fn new() -> Self {
         let bytes = vec![0; (PIECE + BLOCK) as usize];
-        // Slack and a shift: an aligned allocation would take unsafe code.
+        // A larger buffer is used from an aligned address on: an aligned allocation would
+        // need unsafe code.
         let start = bytes.as_ptr().align_offset(BLOCK as usize).min(BLOCK as usize);
         Buffer { bytes, start }
     }
@@ -31,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_aligned() {
+    fn buffers_are_aligned() {
         let mut buffer = Buffer::new();
         assert_eq!(buffer.bytes().as_ptr() as u64 % BLOCK, 0);
         assert_eq!(buffer.bytes().len() as u64, PIECE);

@@ -1,117 +1,133 @@
-//! What can go wrong with a card that is being written.
+//! Errors of writing a card.
 
 use std::io;
 
 /// A card could not be written.
 #[derive(Debug, thiserror::Error)]
-#[error("{node} on {device}: {fault}")]
+#[error("cannot write {node}'s card to {device}")]
 pub struct CardError {
     /// The node whose card it was to be.
     pub node: String,
-    /// What the user calls the device, or the file.
+    /// The name of the device or file, as the user gave it.
     pub device: String,
     /// What happened.
     #[source]
     pub fault: CardFault,
 }
 
+impl CardError {
+    /// Returns what the user can do about it.
+    pub fn fix(&self) -> Option<String> {
+        self.fault.fix()
+    }
+}
+
 /// What happened to a card.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CardFault {
-    /// The device answers a write with an error.
-    #[error(
-        "cannot write at byte {offset}: {source}. The card or its reader is failing; try \
-         another reader, then another card"
-    )]
+    /// The device answered a write with an error.
+    #[error("cannot write at byte {offset}")]
     Write {
         /// Where the write began.
         offset: u64,
         /// The operating system's reason.
         source: io::Error,
     },
-    /// The device answers a read with an error.
-    #[error(
-        "cannot read back at byte {offset} what was written there: {source}. The card or its \
-         reader is failing; try another reader, then another card"
-    )]
+    /// The device answered a read with an error.
+    #[error("cannot read back at byte {offset}")]
     ReadBack {
         /// Where the read began.
         offset: u64,
         /// The operating system's reason.
         source: io::Error,
     },
-    /// What was written may not be on the card.
-    #[error("cannot finish writing: {source}. Try another reader, then another card")]
+    /// The device reported an error while it wrote out what it had accepted.
+    #[error("cannot finish writing")]
     Flush {
         /// The operating system's reason.
         source: io::Error,
     },
-    /// The card or the reader was taken away.
-    #[error(
-        "it is gone, at byte {offset}: the card was taken out, or its reader lost power. \
-         The card does not start; put it back and write it again"
-    )]
-    Gone {
-        /// What was being read or written then.
+    /// The card or its reader was taken away.
+    #[error("the card was taken out, or its reader lost power, at byte {offset}")]
+    Removed {
+        /// The byte that was being read or written.
         offset: u64,
     },
-    /// Another card is in the reader than the one that was agreed to.
-    #[error("another card is in the reader now. The first one does not start; write it again")]
+    /// The reader holds another card than the one that was confirmed.
+    #[error("another card is in the reader now")]
     Swapped,
     /// The card refuses all writes.
-    #[error(
-        "the card is write-protected. Slide the switch on its edge, or its adapter's, away from \
-         LOCK; a card that has no switch and stays so is worn out"
-    )]
+    #[error("the card is write-protected")]
     WriteProtected,
-    /// The card ends before the size it claims.
-    #[error(
-        "it has no room at byte {offset}, though it says it has {size} bytes. A card may be a \
-         counterfeit: use another one. With a file, the disk it is on is full"
-    )]
-    Short {
+    /// The card ends before the size that it claims, or the disk of a file is full.
+    #[error("there is no room at byte {offset} of {size}")]
+    EndsEarly {
         /// Where writing was no longer possible.
         offset: u64,
         /// The size that it claims.
         size: u64,
     },
-    /// Writing in one place changes another, as on cards that are sold as larger
-    /// than they are.
+    /// Writing in one place changes another, as on cards that are sold as larger than they
+    /// are.
     #[error(
-        "the card holds less than it says: byte {offset} reads back what was written at byte \
-         {holds}. It is a counterfeit that has at most {real} bytes; use another card"
+        "the card is smaller than it claims: byte {offset} reads back what was written at byte \
+         {holds}, so it has at most {real} bytes"
     )]
     Wraps {
         /// Where reading back gave other bytes.
         offset: u64,
-        /// Where these had been written.
+        /// Where these bytes had been written.
         holds: u64,
-        /// What the card can have at most, in bytes.
+        /// The greatest size that the card can have, in bytes.
         real: u64,
     },
     /// The card does not hold what was written to it.
-    #[error(
-        "byte {offset} reads back other bytes than were written ({reads}). The card holds less \
-         than it says, or it or its reader is failing; try another reader, then another card"
-    )]
+    #[error("byte {offset} reads back {reads} instead of what was written")]
     Differs {
-        /// The block where it was noticed first, of 4096 bytes.
+        /// The first wrong block, of 4096 bytes.
         offset: u64,
-        /// What it reads as: zeros, ones, or something else.
+        /// What it reads as: `all zeros`, `all ones` or `other data`.
         reads: &'static str,
     },
-    /// What was to be written cannot be read.
-    #[error("cannot read what is to be written: {0}")]
+    /// The data to write could not be read.
+    #[error("cannot read the data for the card")]
     Source(#[from] block_io::Error),
     /// The user interrupted.
-    #[error("interrupted. The card does not start; write it again")]
+    #[error("interrupted")]
     Cancelled,
 }
 
 impl CardFault {
-    /// Whether it was the user who stopped it.
+    /// Returns whether the user stopped the work.
     pub fn is_cancelled(&self) -> bool {
         matches!(self, CardFault::Cancelled)
+    }
+
+    /// Returns what the user can do about it.
+    pub fn fix(&self) -> Option<String> {
+        let fix = match self {
+            CardFault::Write { .. } | CardFault::ReadBack { .. } | CardFault::Flush { .. } => {
+                "try another reader, then another card: one of them is failing"
+            }
+            CardFault::Removed { .. } => "put the card back and write it again: it does not boot",
+            CardFault::Swapped => "write the first card again: it does not boot",
+            CardFault::WriteProtected => {
+                "slide the switch on the edge of the card, or of its adapter, away from LOCK; a \
+                 card that stays write-protected is worn out"
+            }
+            CardFault::EndsEarly { .. } => {
+                "use another card: this one may be a counterfeit; for a file, free space on its \
+                 disk"
+            }
+            CardFault::Wraps { .. } => "use another card: this one is a counterfeit",
+            CardFault::Differs { .. } => {
+                "try another reader, then another card: one of them is failing, or the card is \
+                 smaller than it claims"
+            }
+            CardFault::Cancelled => "write the card again: it does not boot",
+            CardFault::Source(_) => return None,
+        };
+        Some(fix.to_owned())
     }
 }

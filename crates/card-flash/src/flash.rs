@@ -1,4 +1,4 @@
-//! Several cards at once.
+//! Writing several cards at once.
 
 use std::{panic::resume_unwind, sync::Arc, thread};
 
@@ -6,47 +6,46 @@ use block_io::{Cancel, ReadAt};
 
 use crate::{
     CardError, CardSource, FlashProgress, Medium,
-    course::{Course, WriteReport},
-    feed::Feed,
+    shared_reader::SharedReader,
+    writer::{CardWriter, WriteReport},
 };
 
-/// Cards to be written from one reading.
+/// Cards to be written side by side.
 #[derive(Debug)]
 pub struct FlashJob<'a> {
-    /// What all cards share: the base image.
+    /// The storage that all cards share: the base image.
     pub shared: Arc<dyn ReadAt>,
-    /// The cards, and what each is to be written to.
+    /// The cards, each with the medium that it is written to.
     pub cards: Vec<(CardSource, &'a dyn Medium)>,
-    /// Whether the media are first told that nothing on them is needed any
-    /// more.
+    /// Whether the media are discarded (TRIM) before they are written.
     pub discard: bool,
 }
 
-/// What became of one card.
+/// The outcome of writing one card.
 pub type FlashResult = Result<WriteReport, CardError>;
 
-/// Writes all cards side by side, and reads each back as soon as it is written.
+/// Writes all cards side by side, and reads each back as soon as it is written. Returns the
+/// outcome of each card, in their order.
 ///
-/// The shared storage is read once for all cards that keep up; one that does
-/// not reads for itself, and one that fails leaves the others alone. Answers
-/// what became of each card, in their order.
+/// The shared storage is read once for all cards that keep up. A card that does not keep up
+/// reads by itself, and a card that fails does not affect the others.
 pub fn flash(job: &FlashJob, progress: &dyn FlashProgress, cancel: &Cancel) -> Vec<FlashResult> {
     let shared_size = job.shared.size();
     let wants: Vec<_> = job.cards.iter().map(|(card, _)| card.wants(shared_size)).collect();
-    let feed = Feed::new(job.cards.len());
+    let reader = SharedReader::new(job.cards.len());
     thread::scope(|scope| {
-        let feed = &feed;
+        let reader = &reader;
         let write = |number: usize, card: &CardSource, medium: &dyn Medium| {
             let discard = job.discard;
-            let course =
-                Course { number, card, medium, feed, shared_size, discard, progress, cancel };
-            let outcome = course.run().map_err(|fault| CardError {
+            let writer =
+                CardWriter { number, card, medium, reader, shared_size, discard, progress, cancel };
+            let outcome = writer.run().map_err(|fault| CardError {
                 node: card.node.clone(),
                 device: medium.name(),
                 fault,
             });
-            // Also when it failed before it took anything.
-            feed.close(number);
+            // It may have failed before it took any window.
+            reader.close(number);
             progress.end(number, &outcome);
             outcome
         };
@@ -56,7 +55,7 @@ pub fn flash(job: &FlashJob, progress: &dyn FlashProgress, cancel: &Cancel) -> V
             .enumerate()
             .map(|(number, (card, medium))| scope.spawn(move || write(number, card, *medium)))
             .collect();
-        feed.read(&job.shared, &wants, cancel);
+        reader.read(&job.shared, &wants, cancel);
         let join = |card: thread::ScopedJoinHandle<_>| {
             card.join().unwrap_or_else(|panic| resume_unwind(panic))
         };

@@ -1,59 +1,58 @@
-//! What a card is written to.
+//! The device or file that a card is written to.
 
 use std::{fmt, io};
 
-/// A card in a reader, or a file that stands for one.
+/// A card in a reader, or a file instead of one.
 ///
-/// Offsets and buffers are aligned to 4096 bytes; lengths too, save where a
-/// card ends in between. Calls come from several threads.
+/// Offsets and buffers are aligned to 4096 bytes, and so are lengths, except where a card
+/// ends in between. The methods are called from several threads.
 pub trait Medium: fmt::Debug + Send + Sync {
-    /// What the user calls it, such as `/dev/sdb`.
+    /// Returns the name by which the user knows it, such as `/dev/sdb`.
     fn name(&self) -> String;
 
-    /// The size in bytes that it claims to have.
+    /// Returns the size in bytes that it claims to have.
     fn size(&self) -> u64;
 
     /// Writes all of `data`.
     ///
     /// # Errors
-    /// The operating system's.
+    /// Those of the operating system.
     fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()>;
 
-    /// Fills `buf` with what is on the medium itself, not in any cache of this
-    /// machine.
+    /// Fills `buf` with what is on the medium itself, not in a cache of this computer.
     ///
     /// # Errors
-    /// The operating system's.
+    /// Those of the operating system.
     fn read_back(&self, offset: u64, buf: &mut [u8]) -> io::Result<()>;
 
-    /// Waits until all that was written is on the medium.
+    /// Waits until everything written is on the medium.
     ///
     /// # Errors
-    /// The operating system's.
+    /// Those of the operating system.
     fn flush(&self) -> io::Result<()>;
 
-    /// Tells the medium that nothing on it is needed any more.
+    /// Discards the contents of the medium (TRIM).
     ///
     /// # Errors
-    /// The operating system's; many readers cannot pass it on.
+    /// Those of the operating system; many readers do not support it.
     fn discard(&self) -> io::Result<()>;
 
-    /// Lets the operating system look at the new partition table.
+    /// Lets the operating system read the new partition table.
     ///
     /// # Errors
-    /// The operating system's.
+    /// Those of the operating system.
     fn reread_table(&self) -> io::Result<()>;
 
-    /// Whether it is still what it was when it was opened.
+    /// Returns whether it is still the medium that was opened.
     fn presence(&self) -> Presence;
 }
 
 /// Whether a card is still in its reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
-    /// It is.
+    /// The same card is in the reader.
     Same,
-    /// The reader is empty, or gone.
+    /// The reader is empty or gone.
     Gone,
     /// Another card is in the reader.
     Other,

@@ -1,31 +1,31 @@
-//! The bytes that one card is to hold.
+//! The contents of one card.
 
 use std::sync::Arc;
 
 use block_io::{Extents, ReadAt};
 
 use crate::{
-    feed::Shared,
-    plan::{PIECE, Piece},
+    shared_reader::SharedWindow,
+    write_plan::{PIECE, Piece},
 };
 
-/// What one card is to hold.
+/// The contents of one card.
 #[derive(Debug, Clone)]
 pub struct CardSource {
     /// The node's name.
     pub node: String,
     /// All bytes of the card.
     pub layer: Arc<dyn ReadAt>,
-    /// What must be written, in bytes.
+    /// The bytes that must be written.
     pub used: Extents,
-    /// Where `layer` may differ from the storage that all cards share.
-    pub own: Extents,
+    /// The bytes where `layer` may differ from the storage that all cards share.
+    pub changed: Extents,
 }
 
 impl CardSource {
-    /// Whether it is this card, finished, that `storage` is: all that is its own
-    /// is there.
-    pub fn is_on(&self, storage: &dyn ReadAt) -> bool {
+    /// Returns whether `storage` is this card, and complete: everything in which it differs
+    /// from the shared storage is there.
+    pub fn is_written_to(&self, storage: &dyn ReadAt) -> bool {
         let has = |range: std::ops::Range<u64>| {
             range.clone().step_by(PIECE as usize).all(|start| {
                 let length = PIECE.min(range.end - start) as usize;
@@ -34,27 +34,26 @@ impl CardSource {
             })
         };
         storage.size() == self.layer.size()
-            && self.own.iter().all(|own| self.used.within(own).all(has))
+            && self.changed.iter().all(|range| self.used.within(range).all(has))
     }
 
-    /// What of the shared storage, which has `size` bytes, the card needs.
+    /// Returns the parts of the shared storage, which has `size` bytes, that the card needs.
     pub(crate) fn wants(&self, size: u64) -> Extents {
         let mut wants = Extents::new();
         for range in self.used.within(0..size) {
-            for part in self.own.gaps(range) {
+            for part in self.changed.gaps(range) {
                 wants.insert(part);
             }
         }
         wants
     }
 
-    /// Puts together what is to be written of a piece, in a buffer for its
-    /// window. Unused bytes in between become zeros: what a base has there is
-    /// left from deleted files.
+    /// Fills a buffer for a piece's window with the contents to be written. Unused bytes in
+    /// between become zeros: a base holds the remains of deleted files there.
     pub(crate) fn fill(
         &self,
         piece: &Piece,
-        shared: Option<&Shared>,
+        shared: Option<&SharedWindow>,
         shared_size: u64,
         buffer: &mut [u8],
     ) -> block_io::Result<()> {
@@ -71,12 +70,12 @@ impl CardSource {
                     continue;
                 };
                 let split = shared_size.clamp(used.start, used.end);
-                for part in self.own.gaps(used.start..split) {
+                for part in self.changed.gaps(used.start..split) {
                     let place = piece.place(&part);
                     buffer[place.clone()].copy_from_slice(&shared.bytes[place]);
                 }
                 for part in
-                    self.own.within(used.start..split).chain(std::iter::once(split..used.end))
+                    self.changed.within(used.start..split).chain(std::iter::once(split..used.end))
                 {
                     read(part, buffer)?;
                 }
@@ -91,31 +90,32 @@ mod tests {
     use block_io::{Layer, Memory, WriteAt};
 
     use super::*;
-    use crate::plan::Plan;
+    use crate::write_plan::WritePlan;
 
-    /// Whether the shared window was there or not, the bytes are the layer's
-    /// where they are used and zeros elsewhere.
+    /// With a shared window or without, the bytes are the layer's where they are used, and
+    /// zeros elsewhere.
     #[test]
-    fn is_the_same_with_and_without_the_shared_reading() {
+    fn contents_are_the_same_with_and_without_a_shared_window() {
         let size = 4 * PIECE;
         let base: Vec<u8> = (0..2 * PIECE + 9000).map(|i| (i % 251) as u8 + 1).collect();
         let base = Arc::new(Memory::new(base));
         let layer = Arc::new(Layer::new(base.clone(), size));
         layer.write_at(PIECE + 8192, &[9; 5000]).unwrap();
         layer.write_at(2 * PIECE + 8000, &[8; 3000]).unwrap();
-        let mut own = layer.changed();
-        own.insert(base.size()..size);
+        let mut changed = layer.changed();
+        changed.insert(base.size()..size);
         let used = [0..PIECE + 5000, PIECE + 8000..PIECE + 20_000, 2 * PIECE - 700..3 * PIECE]
             .into_iter()
             .collect::<Extents>();
-        let card = CardSource { node: "n".into(), layer: layer.clone(), used: used.clone(), own };
-        let plan = Plan::new(size, &used);
+        let card =
+            CardSource { node: "n".into(), layer: layer.clone(), used: used.clone(), changed };
+        let plan = WritePlan::new(size, &used);
         let mut all = 0;
         for piece in plan.pieces().iter().chain([&plan.head()]) {
             let mut bytes = base.read_vec(0, base.size() as usize).unwrap();
             bytes.resize(size as usize, 0xee);
             let bytes = bytes[piece.start as usize..][..PIECE as usize].to_vec();
-            let shared = Shared::new(piece.start, bytes);
+            let shared = SharedWindow::new(piece.start, bytes);
             let (mut with, mut without) = (vec![0xaa; PIECE as usize], vec![0xaa; PIECE as usize]);
             card.fill(piece, Some(&shared), base.size(), &mut with).unwrap();
             card.fill(piece, None, base.size(), &mut without).unwrap();
@@ -132,11 +132,11 @@ mod tests {
             assert!(with == expected);
         }
         assert_eq!(all, used.total());
-        // What is not its own is not looked at: reading that would take as long
+        // Only what differs from the base is compared: reading the rest would take as long
         // as writing it.
         let copy = Memory::new(layer.read_vec(0, size as usize).unwrap());
-        assert!(card.is_on(&copy));
+        assert!(card.is_written_to(&copy));
         copy.write_at(PIECE + 8192 + 4999, &[1]).unwrap();
-        assert!(!card.is_on(&copy));
+        assert!(!card.is_written_to(&copy));
     }
 }

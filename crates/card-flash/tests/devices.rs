@@ -1,4 +1,4 @@
-//! Which devices are cards: a made-up machine with one of each kind.
+//! Which devices are cards, on a made-up computer with one of each kind.
 
 use std::{
     fs,
@@ -6,11 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use card_flash::device::{Device, DeviceKind, HostSystem, Limits, Refusal};
+use card_flash::device::{Device, DeviceKind, HostSystem, Refusal, TargetLimits};
 
 const GB: u64 = 1_000_000_000;
 
-/// A machine in a temporary directory.
+/// A computer in a temporary directory.
 struct Machine {
     temp: tempfile::TempDir,
     mounts: String,
@@ -24,7 +24,7 @@ impl Machine {
         Machine { temp, mounts: String::new(), swaps: "Filename Type\n".into() }
     }
 
-    /// A device at a place below /sys/devices, with these files.
+    /// Adds a device at a place below /sys/devices, with these files.
     fn device(&mut self, place: &str, number: &str, size: u64, files: &[(&str, &str)]) -> PathBuf {
         let name = place.rsplit('/').next().unwrap();
         let dir = self.temp.path().join("sys/devices").join(place);
@@ -66,7 +66,7 @@ fn partition(disk: &Path, name: &str, number: &str) {
 
 #[track_caller]
 fn refusal(device: &Device) -> Refusal {
-    let mut refusals = device.refusals(&Limits::default());
+    let mut refusals = device.refusals(&TargetLimits::default());
     assert_eq!(refusals.len(), 1, "{refusals:?}");
     refusals.remove(0)
 }
@@ -95,10 +95,10 @@ fn a_card_in_a_usb_reader() {
     assert_eq!(device.model.as_deref(), Some("Generic STORAGE DEVICE"));
     assert_eq!(device.serial.as_deref(), Some("000000001539"));
     assert_eq!(device.path(), Path::new("/dev/sdb"));
-    assert_eq!(device.refusals(&Limits::default()), []);
+    assert_eq!(device.refusals(&TargetLimits::default()), []);
 }
 
-/// Built-in readers often say that their card cannot be removed.
+/// Built-in readers often claim that their card cannot be removed.
 #[test]
 fn a_card_in_a_built_in_slot() {
     let mut machine = Machine::new();
@@ -109,7 +109,7 @@ fn a_card_in_a_built_in_slot() {
     assert_eq!(device.kind, DeviceKind::Sd);
     assert_eq!(device.model.as_deref(), Some("SC16G"));
     assert_eq!(device.serial.as_deref(), Some("0x1234abcd"));
-    assert_eq!(device.refusals(&Limits::default()), []);
+    assert_eq!(device.refusals(&TargetLimits::default()), []);
 }
 
 #[test]
@@ -131,14 +131,14 @@ fn the_disk_that_the_system_runs_from() {
     partition(&dir, "nvme0n1p2", "259:2");
     machine.mount("259:2", "/dev/nvme0n1p2", "/");
     let device = machine.only();
-    assert_eq!(refusal(&device), Refusal::System { mount: "/".into() });
-    // btrfs has a made-up number; the source tells.
+    assert_eq!(refusal(&device), Refusal::RunningSystem { mount: "/".into() });
+    // btrfs has a number of its own, so the source has to be compared.
     machine.mounts.clear();
     machine.mount("0:44", "/dev/nvme0n1p2", "/boot");
-    assert_eq!(refusal(&machine.only()), Refusal::System { mount: "/boot".into() });
+    assert_eq!(refusal(&machine.only()), Refusal::RunningSystem { mount: "/boot".into() });
 }
 
-/// / is on a logical volume on dm-crypt on a stick: no mount names the stick.
+/// The root filesystem is on a logical volume on dm-crypt on a stick, which no mount names.
 #[test]
 fn a_disk_below_the_system_through_lvm_and_dm_crypt() {
     let mut machine = Machine::new();
@@ -151,28 +151,29 @@ fn a_disk_below_the_system_through_lvm_and_dm_crypt() {
     machine.mount("253:1", "/dev/mapper/vg-root", "/");
     let devices = machine.devices();
     let stick = devices.iter().find(|device| device.name == "sdb").unwrap();
-    assert_eq!(refusal(stick), Refusal::System { mount: "/".into() });
-    // The same, of which something else is mounted.
+    assert_eq!(refusal(stick), Refusal::RunningSystem { mount: "/".into() });
+    // The same, with another filesystem mounted.
     machine.mounts.clear();
     machine.mount("253:1", "/dev/mapper/vg-data", "/data");
     let devices = machine.devices();
     let stick = devices.iter().find(|device| device.name == "sdb").unwrap();
-    assert_eq!(refusal(stick), Refusal::Held { holder: "dm-0".into() });
+    assert_eq!(refusal(stick), Refusal::InUseBy { holder: "dm-0".into() });
     for device in devices.iter().filter(|device| device.name.starts_with("dm-")) {
-        let refusals = device.refusals(&Limits::default());
-        assert!(matches!(refusals[0], Refusal::NoCard(_)), "{refusals:?}");
+        let refusals = device.refusals(&TargetLimits::default());
+        assert!(matches!(refusals[0], Refusal::NotACard(_)), "{refusals:?}");
     }
 }
 
 #[test]
-fn what_is_mounted_or_swap() {
+fn mounted_filesystems_and_swap_space() {
     let mut machine = Machine::new();
     let dir = usb_reader(&mut machine, 8 * GB);
     partition(&dir, "sdb1", "8:17");
     partition(&dir, "sdb2", "8:18");
     machine.mount("8:17", "/dev/sdb1", "/media/me/BOOT\\040DISK");
-    let text = refusal(&machine.only()).to_string();
-    assert!(text.contains("umount /dev/sdb1") && text.contains("/media/me/BOOT DISK"), "{text}");
+    let mounted = refusal(&machine.only());
+    assert_eq!(mounted.to_string(), "sdb1 is mounted at /media/me/BOOT DISK");
+    assert_eq!(mounted.fix().as_deref(), Some("umount /dev/sdb1"));
     machine.mounts.clear();
     machine.swaps += "/dev/sdb2 partition 1 0 -2\n";
     assert_eq!(refusal(&machine.only()), Refusal::Swap { part: "sdb2".into() });
@@ -185,32 +186,36 @@ fn a_write_protected_card_and_an_empty_reader() {
     write(&dir, &[("ro", "1")]);
     let protected = refusal(&machine.only());
     assert_eq!(protected, Refusal::ReadOnly);
-    assert!(protected.to_string().contains("LOCK"), "{protected}");
+    assert!(protected.fix().unwrap().contains("LOCK"), "{protected}");
     write(&dir, &[("ro", "0"), ("size", "0")]);
     assert_eq!(refusal(&machine.only()), Refusal::NoMedium);
 }
 
-/// A refusal names the option that lifts it, and the option does.
+/// A refusal says which limit it is about, and lifting that limit lifts the refusal.
 #[test]
-fn what_the_user_may_allow() {
+fn limits_that_the_user_may_lift() {
     let mut machine = Machine::new();
     usb_reader(&mut machine, 2000 * GB);
     let device = machine.only();
-    let text = refusal(&device).to_string();
-    assert!(text.contains("2000 GB") && text.contains("--max-size"), "{text}");
-    assert_eq!(device.refusals(&Limits { max_size: 2000 * GB, ..Limits::default() }), []);
+    let large = refusal(&device);
+    assert_eq!(large.to_string(), "it is too large for a card: 2.0 TB, the limit is 137.4 GB");
+    assert_eq!(large.fix().as_deref(), Some("if it is a card, raise the limit"));
+    assert_eq!(
+        device.refusals(&TargetLimits { max_size: 2000 * GB, ..TargetLimits::default() }),
+        []
+    );
 
     let mut machine = Machine::new();
     machine.device(SATA, "8:0", 64 * GB, &[("removable", "0")]);
     let device = machine.only();
     let fixed = refusal(&device);
-    assert_eq!(fixed, Refusal::Fixed);
-    assert!(fixed.to_string().contains("--allow-fixed"));
-    assert_eq!(device.refusals(&Limits { allow_fixed: true, ..Limits::default() }), []);
+    assert_eq!(fixed, Refusal::FixedDisk);
+    assert!(fixed.fix().unwrap().contains("allow fixed disks"));
+    assert_eq!(device.refusals(&TargetLimits { allow_fixed: true, ..TargetLimits::default() }), []);
 }
 
 #[test]
-fn what_is_no_card_at_all() {
+fn devices_that_are_never_cards() {
     let mut machine = Machine::new();
     for (name, number) in
         [("zram0", "252:0"), ("ram0", "1:0"), ("md0", "9:0"), ("nbd0", "43:0"), ("sr0", "11:0")]
@@ -218,11 +223,11 @@ fn what_is_no_card_at_all() {
         machine.device(&format!("virtual/block/{name}"), number, GB, &[("removable", "1")]);
     }
     for device in machine.devices() {
-        assert!(matches!(refusal(&device), Refusal::NoCard(_)), "{}", device.name);
+        assert!(matches!(refusal(&device), Refusal::NotACard(_)), "{}", device.name);
     }
     machine.swaps += "/dev/zram0 partition 1 0 100\n";
     let zram = machine.devices().into_iter().find(|device| device.name == "zram0").unwrap();
-    assert_eq!(zram.refusals(&Limits::default()).len(), 2);
+    assert_eq!(zram.refusals(&TargetLimits::default()).len(), 2);
 }
 
 #[test]
@@ -233,7 +238,7 @@ fn a_loop_device() {
     let device = machine.only();
     assert_eq!(device.kind, DeviceKind::Loop);
     assert_eq!(device.backing_file.as_deref(), Some(Path::new("/home/me/card.img")));
-    assert_eq!(device.refusals(&Limits::default()), []);
+    assert_eq!(device.refusals(&TargetLimits::default()), []);
 }
 
 #[test]

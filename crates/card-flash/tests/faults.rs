@@ -1,5 +1,5 @@
-//! Cards that break: each is told by what it did, does not look finished, and
-//! leaves the others alone.
+//! Cards that break: each fault is reported as what it is, the card does not look finished,
+//! and the other cards are not affected.
 
 mod fake;
 
@@ -8,12 +8,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use block_io::{Cancel, Extents, FaultInjector, Layer, Memory, ReadAt, WriteAt};
+use block_io::{Cancel, Extents, Layer, Memory, ReadAt, WriteAt};
 use card_flash::{
-    CardFault, CardSource, FlashJob, FlashProgress, FlashResult, Medium, NoProgress, Phase, flash,
+    CardFault, CardSource, FlashJob, FlashPhase, FlashProgress, FlashResult, Medium, flash,
 };
 use fake::{Event, Fake, Flaws};
 use rustix::io::Errno;
+use test_support::FaultInjector;
 
 const MIB: u64 = 1 << 20;
 const SIZE: u64 = 24 * MIB;
@@ -42,13 +43,13 @@ fn card_using<const N: usize>(
     for (place, offset) in [MIB / 2, 3 * MIB + 5000, 16 * MIB].into_iter().enumerate() {
         layer.write_at(offset, &[number ^ 0x55 ^ place as u8; 6000]).unwrap();
     }
-    let mut own = layer.changed();
-    own.insert(base.size()..SIZE);
+    let mut changed = layer.changed();
+    changed.insert(base.size()..SIZE);
     CardSource {
         node: format!("node{number}"),
         layer: Arc::new(layer),
         used: used.into_iter().collect::<Extents>(),
-        own,
+        changed,
     }
 }
 
@@ -58,11 +59,11 @@ fn run(media: &[Fake]) -> Vec<FlashResult> {
     let cards = (1..).map(|number| card(&base, number)).zip(media);
     let cards = cards.map(|(card, fake)| (card, fake as &dyn Medium)).collect();
     let job = FlashJob { shared: base, cards, discard: false };
-    flash(&job, &NoProgress, &Cancel::new())
+    flash(&job, &(), &Cancel::new())
 }
 
-/// A card with one flaw beside a good one, which must come out right. Answers
-/// what became of the first.
+/// Writes a card with one flaw beside a good one, which must come out right. Returns the
+/// first card and its fault.
 #[track_caller]
 fn broken(flaws: Flaws) -> (Fake, CardFault) {
     let media = [Fake::new(SIZE, flaws), Fake::new(SIZE, Flaws::default())];
@@ -70,13 +71,13 @@ fn broken(flaws: Flaws) -> (Fake, CardFault) {
     outcomes.pop().unwrap().expect("the card beside it is unharmed");
     assert_right(&card(&base(), 2), &media[1]);
     let error = outcomes.pop().unwrap().expect_err("the broken card is noticed");
-    let text = error.to_string();
-    assert!(text.starts_with("node1 on /dev/fake: "), "{text}");
+    assert_eq!(error.to_string(), "cannot write node1's card to /dev/fake");
+    assert_eq!(error.fix(), error.fault.fix());
     let [broken, _] = media;
     (broken, error.fault)
 }
 
-/// All that is used is on the card, and nothing that a base left elsewhere.
+/// Makes sure that all used bytes are on the card, and nothing of the base elsewhere.
 #[track_caller]
 fn assert_right(card: &CardSource, fake: &Fake) {
     for range in card.used.iter() {
@@ -95,7 +96,7 @@ fn writes_the_head_last_and_after_verifying_all_else() {
     let written = run(&media).pop().unwrap().unwrap();
     assert_right(&card(&base(), 1), &media[0]);
     let log = media[0].log();
-    // First the marker takes the place of what made the card look finished.
+    // First the marker replaces what made the card look finished.
     assert_eq!(log[..2], [Event::Write(0..MIB), Event::Flush]);
     let is_head = |event: &&Event| matches!(event, Event::Write(range) if range.start < MIB);
     assert_eq!(log.iter().filter(is_head).count(), 3);
@@ -112,9 +113,9 @@ fn writes_the_head_last_and_after_verifying_all_else() {
     // In between: all writes, a flush, all reads, of the same ranges; then the same of
     // the probes.
     let middle = &log[2..log.len() - 5];
-    let settled = middle.len() - 1 - middle.iter().rev().take_while(|e| is_probe(e)).count();
-    assert_eq!(middle[settled], Event::Flush);
-    let begun = settled - middle[..settled].iter().rev().take_while(|e| is_probe(e)).count();
+    let replaced = middle.len() - 1 - middle.iter().rev().take_while(|e| is_probe(e)).count();
+    assert_eq!(middle[replaced], Event::Flush);
+    let begun = replaced - middle[..replaced].iter().rev().take_while(|e| is_probe(e)).count();
     let (middle, probes) = middle.split_at(begun);
     assert_eq!(probes.len() % 2, 1);
     assert!(probes.contains(&Event::Write(SIZE - 4096..SIZE)), "{probes:?}");
@@ -134,13 +135,13 @@ fn writes_the_head_last_and_after_verifying_all_else() {
     };
     let wrote = ranges(&middle[..flush], false);
     let mut read = ranges(&middle[flush + 1..], true);
-    assert_eq!(read.remove(0), (0, MIB), "the marker is looked at too");
+    assert_eq!(read.remove(0), (0, MIB), "the marker is read back too");
     assert_eq!(wrote, read);
     let bytes: u64 = wrote.iter().map(|(start, end)| end - start).sum();
     assert_eq!(written.bytes, bytes + MIB);
 }
 
-/// Whether it is a write or a read of a single block.
+/// Returns whether the event is a write or a read of a single block.
 fn is_probe(event: &Event) -> bool {
     let (Event::Write(range) | Event::Read(range)) = event else { return false };
     range.end - range.start == 4096
@@ -169,10 +170,10 @@ fn a_read_fails() {
 #[test]
 fn a_card_is_taken_out() {
     let (fake, fault) = broken(Flaws { taken_out: Some(4), ..Flaws::default() });
-    assert!(matches!(fault, CardFault::Gone { .. }), "{fault}");
+    assert!(matches!(fault, CardFault::Removed { .. }), "{fault}");
     assert!(fake.is_marked());
     let (fake, fault) = broken(Flaws { write_error: Some((4, Errno::NODEV)), ..Flaws::default() });
-    assert!(matches!(fault, CardFault::Gone { .. }), "{fault}");
+    assert!(matches!(fault, CardFault::Removed { .. }), "{fault}");
     assert!(fake.is_marked());
 }
 
@@ -195,7 +196,7 @@ fn a_card_is_write_protected() {
 fn a_card_ends_early() {
     let (fake, fault) = broken(Flaws { ends: Some(8 * MIB), ..Flaws::default() });
     assert!(
-        matches!(fault, CardFault::Short { offset, size: SIZE } if offset >= 7 * MIB),
+        matches!(fault, CardFault::EndsEarly { offset, size: SIZE } if offset >= 7 * MIB),
         "{fault}"
     );
     assert!(fake.is_marked());
@@ -203,29 +204,29 @@ fn a_card_ends_early() {
 
 #[test]
 fn a_card_wraps() {
-    // 16 MiB and 4 MiB are one place; which was written last is left to chance,
-    // as several writes are in flight.
+    // 16 MiB and 4 MiB are the same place. Which was written last is random, because several
+    // writes are in flight.
     let (fake, fault) = broken(Flaws { wraps: Some(12 * MIB), ..Flaws::default() });
     let CardFault::Wraps { offset, holds, real } = fault else { panic!("{fault}") };
     assert_eq!((offset.min(holds), offset.max(holds)), (4 * MIB, 16 * MIB));
     assert_eq!(real, 12 * MIB);
-    assert!(fault.to_string().contains("counterfeit"), "{fault}");
+    assert!(fault.fix().unwrap().contains("counterfeit"), "{fault:?}");
     assert!(fake.is_marked());
 }
 
-/// Nothing but zeros is lost, and reads as zeros.
+/// Only zeros are lost, and what is lost reads as zeros.
 #[test]
-fn a_card_drops_what_is_near_its_end() {
+fn a_card_drops_what_lies_near_its_end() {
     for end in [17 * MIB, 22 * MIB, SIZE - 4096] {
         let (fake, fault) = broken(Flaws { drops: Some(end), ..Flaws::default() });
         let CardFault::Differs { offset, reads: "all zeros" } = fault else { panic!("{fault}") };
         assert_eq!(offset, SIZE - 4096);
-        assert!(fault.to_string().contains("less than it says"), "{fault}");
+        assert!(fault.fix().unwrap().contains("smaller than it claims"), "{fault:?}");
         assert!(fake.is_marked());
     }
 }
 
-/// Nothing of use is where what wraps goes, nor behind the real end.
+/// Neither the place that the end wraps to nor what lies behind the real end is used.
 #[test]
 fn a_card_wraps_into_free_space() {
     for real in [4 * MIB, 8 * MIB, 16 * MIB] {
@@ -233,7 +234,7 @@ fn a_card_wraps_into_free_space() {
         let fake = Fake::new(SIZE, Flaws { wraps: Some(real), ..Flaws::default() });
         let cards = vec![(card_using(&base, 1, [0..MIB, 2 * MIB..3 * MIB]), &fake as &dyn Medium)];
         let job = FlashJob { shared: base, cards, discard: false };
-        let error = flash(&job, &NoProgress, &Cancel::new()).pop().unwrap().unwrap_err();
+        let error = flash(&job, &(), &Cancel::new()).pop().unwrap().unwrap_err();
         let CardFault::Wraps { offset, holds, .. } = error.fault else { panic!("{error}") };
         assert!([offset, holds].contains(&(SIZE - 4096)), "{error}");
         assert_eq!(offset.abs_diff(holds) % real, 0, "{error}");
@@ -241,7 +242,7 @@ fn a_card_wraps_into_free_space() {
     }
 }
 
-/// Where the patterns of the probes were, there is what is to be there.
+/// The patterns of the probes are replaced by the real contents.
 #[test]
 fn no_probe_stays() {
     let media = [Fake::new(SIZE, Flaws::default())];
@@ -257,8 +258,7 @@ fn no_probe_stays() {
     assert!(probes.contains(&Event::Write(SIZE - 4096..SIZE)), "{probes:?}");
 }
 
-/// What wraps hits nothing but the head, which is written last and would be
-/// right again.
+/// The end wraps only into the head, which is written last and would be right again.
 #[test]
 fn a_card_wraps_into_the_head() {
     let base = base();
@@ -266,7 +266,7 @@ fn a_card_wraps_into_the_head() {
     let card = card_using(&base, 1, [0..MIB, 16 * MIB..16 * MIB + 8192]);
     let cards = vec![(card, &fake as &dyn Medium)];
     let job = FlashJob { shared: base, cards, discard: false };
-    let error = flash(&job, &NoProgress, &Cancel::new()).pop().unwrap().unwrap_err();
+    let error = flash(&job, &(), &Cancel::new()).pop().unwrap().unwrap_err();
     assert!(
         matches!(error.fault, CardFault::Wraps { offset: 0..=4096, real, .. } if real == 16 * MIB),
         "{error}"
@@ -283,7 +283,7 @@ fn a_bit_rots() {
     }
 }
 
-/// The head is read back too; should it be wrong, the marker is put back.
+/// The head is read back too; if it is wrong, the marker is written again.
 #[test]
 fn the_head_rots() {
     let media = [Fake::new(SIZE, Flaws { deaf: Some((4096, 8192)), ..Flaws::default() })];
@@ -303,7 +303,7 @@ fn writes_are_lost() {
 struct Ends(Mutex<Vec<(usize, Instant)>>);
 
 impl FlashProgress for Ends {
-    fn begin(&self, _: usize, _: Phase, _: u64) {}
+    fn begin(&self, _: usize, _: FlashPhase, _: u64) {}
     fn advance(&self, _: usize, _: u64) {}
     fn end(&self, card: usize, _: &FlashResult) {
         self.0.lock().unwrap().push((card, Instant::now()));
@@ -311,7 +311,7 @@ impl FlashProgress for Ends {
 }
 
 #[test]
-fn a_slow_card_slows_nobody_and_four_take_the_time_of_one() {
+fn a_slow_card_delays_no_other_and_four_take_the_time_of_one() {
     let base = base();
     let slow = Flaws { delay: Duration::from_millis(150), ..Flaws::default() };
     let timed = |media: &[Fake]| {
@@ -339,7 +339,7 @@ fn a_slow_card_slows_nobody_and_four_take_the_time_of_one() {
 struct Interrupt(Cancel);
 
 impl FlashProgress for Interrupt {
-    fn begin(&self, _: usize, _: Phase, _: u64) {}
+    fn begin(&self, _: usize, _: FlashPhase, _: u64) {}
     fn advance(&self, _: usize, _: u64) {
         self.0.cancel();
     }
@@ -369,7 +369,7 @@ fn a_base_that_cannot_be_read() {
     let fake = Fake::new(SIZE, Flaws::default());
     let job =
         FlashJob { shared: failing, cards: vec![(card, &fake as &dyn Medium)], discard: true };
-    let error = flash(&job, &NoProgress, &Cancel::new()).pop().unwrap().unwrap_err();
+    let error = flash(&job, &(), &Cancel::new()).pop().unwrap().unwrap_err();
     assert!(matches!(error.fault, CardFault::Source(_)), "{error}");
     assert!(fake.is_marked());
 }

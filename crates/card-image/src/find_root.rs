@@ -12,13 +12,12 @@ mod choose;
 mod device_spec;
 mod error;
 mod evidence;
-mod sniff;
 
 pub use boot_files::{BOOT_FILES, BootFile};
 pub use choose::choose;
 pub use error::ChooseError;
 pub use evidence::{Evidence, RootCandidate};
-pub use sniff::{FsKind, sniff};
+pub use fs_signature::FsKind;
 
 /// One partition, and what was found on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

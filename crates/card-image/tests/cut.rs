@@ -5,9 +5,10 @@ mod common;
 
 use std::{fs, sync::Arc};
 
-use block_io::{FaultInjector, FileStorage, Layer, ReadAt, WriteAt};
+use block_io::{FileStorage, Layer, ReadAt, WriteAt};
 use card_image::RootFs;
 use common::*;
+use test_support::FaultInjector;
 
 const GROWN: u64 = 96 << 20;
 

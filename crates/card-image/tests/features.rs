@@ -5,7 +5,6 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    process::Command,
     sync::Arc,
 };
 
@@ -18,13 +17,7 @@ const SIZE: u64 = 32 << 20;
 const GROWN: u64 = 80 << 20;
 
 fn run(program: &str, arguments: &[&str]) -> (bool, String) {
-    let output = Command::new(program)
-        .args(arguments)
-        .env("PATH", format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default()))
-        .output()
-        .unwrap_or_else(|error| {
-            panic!("{program} is needed ({error}): install the Debian package e2fsprogs")
-        });
+    let output = test_support::output("e2fsprogs", program, arguments);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     (output.status.success(), text + &String::from_utf8_lossy(&output.stderr))
 }

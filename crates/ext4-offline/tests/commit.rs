@@ -7,11 +7,12 @@ mod common;
 
 use std::{fs, path::Path, sync::Arc};
 
-use block_io::{Event, Extents, Layer, Memory, ReadAt, Recorder, WriteAt};
+use block_io::{Extents, Layer, Memory, ReadAt, WriteAt};
 use common::{journal::e2fsck_replays, mount::*, *};
 use ext4_offline::{
     Committed, Error, Files, NewFile, ROOT_INODE, commit, grow, replay_journal, used_extents,
 };
+use test_support::{Recorder, StorageEvent};
 
 const SIZE: u64 = 12 * MIB;
 
@@ -20,7 +21,7 @@ struct Case {
     context: String,
     old: Arc<Memory>,
     new: Arc<Layer>,
-    events: Vec<Event>,
+    events: Vec<StorageEvent>,
     committed: Committed,
     /// What must be the same in the new and the old filesystem: all that is in use
     /// but the journal and the superblock; of that, what was ever written to.
@@ -76,8 +77,8 @@ fn case(arguments: &str, grown: Option<u64>) -> Case {
         .events
         .iter()
         .filter_map(|event| match event {
-            Event::Write(offset, bytes) => Some(*offset..*offset + bytes.len() as u64),
-            Event::Flush => None,
+            StorageEvent::Write(offset, bytes) => Some(*offset..*offset + bytes.len() as u64),
+            StorageEvent::Flush => None,
         })
         .collect();
     for compared in &mut case.compared {
@@ -110,10 +111,11 @@ impl Case {
     /// of those after it the ones that `kept` says, by sectors.
     fn cut(&self, at: usize, mut kept: impl FnMut() -> bool) -> Layer {
         let events = &self.events[..at];
-        let flushed = events.iter().rposition(|event| matches!(event, Event::Flush)).unwrap_or(0);
+        let flushed =
+            events.iter().rposition(|event| matches!(event, StorageEvent::Flush)).unwrap_or(0);
         let image = Layer::new(self.old.clone(), self.old.size());
         for (index, event) in events.iter().enumerate() {
-            let Event::Write(offset, bytes) = event else { continue };
+            let StorageEvent::Write(offset, bytes) = event else { continue };
             // Nobody survives half a superblock, see `commit`.
             let unit = if *offset == 1024 && bytes.len() == 1024 { 1024 } else { 512 };
             for (part, sector) in bytes.chunks(unit).enumerate() {

@@ -12,11 +12,12 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use block_io::{FaultInjector, Layer, Memory, ReadAt, WriteAt};
+use block_io::{Layer, Memory, ReadAt, WriteAt};
 use common::*;
 use ext4_offline::{
     Error, FileKind, Files, NewFile, ROOT_INODE, check, grow, recount, recover, used_extents,
 };
+use test_support::{FaultInjector, injected_fault, is_injected};
 
 const GROWN: u64 = 14 * MIB;
 const KINDS: [&str; 4] = [
@@ -117,7 +118,7 @@ fn every_failure_is_reported_and_the_base_stays() {
 }
 
 fn is_storage(error: &Error) -> bool {
-    matches!(error, Error::Storage(block_io::Error::Injected { .. }))
+    matches!(error, Error::Storage(error) if is_injected(error))
 }
 
 /// One write fails, those after it would not.
@@ -146,7 +147,7 @@ impl ReadAt for Hiccup {
 impl WriteAt for Hiccup {
     fn write_at(&self, offset: u64, data: &[u8]) -> block_io::Result<()> {
         match self.fails() {
-            true => Err(block_io::Error::Injected { operation: "write", number: 0 }),
+            true => Err(injected_fault("write", offset)),
             false => self.layer.write_at(offset, data),
         }
     }

@@ -5,9 +5,10 @@ mod common;
 
 use std::fs;
 
-use block_io::{FaultInjector, Memory};
+use block_io::Memory;
 use common::{journal::*, *};
 use ext4_offline::{Error, Replayed, grow, replay_journal};
+use test_support::FaultInjector;
 
 /// The image after features were set or cleared, and no more.
 fn with_features(image: &[u8], features: &str) -> Vec<u8> {

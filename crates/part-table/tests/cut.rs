@@ -5,9 +5,10 @@ mod common;
 
 use std::{collections::HashSet, sync::Arc};
 
-use block_io::{Event, FileStorage, Layer, Memory, ReadAt, Recorder, replay_cut};
-use common::{Image, MIB, Random};
+use block_io::{FileStorage, Layer, Memory, ReadAt};
+use common::{Image, MIB};
 use part_table::{PartitionRole, PartitionTable};
+use test_support::{Random, Recorder, StorageEvent, replay_cut};
 
 /// A card of `card` bytes that an image was written to, full of old bytes behind it.
 fn card(image: &Image, card: u64) -> Arc<dyn ReadAt> {
@@ -17,7 +18,7 @@ fn card(image: &Image, card: u64) -> Arc<dyn ReadAt> {
 }
 
 /// What happens to a card whose partition `number` grows.
-fn events(card: &Arc<dyn ReadAt>, number: u32) -> Vec<Event> {
+fn events(card: &Arc<dyn ReadAt>, number: u32) -> Vec<StorageEvent> {
     let recorder = Recorder::new(Layer::new(card.clone(), card.size()));
     let table = PartitionTable::read(&recorder).unwrap();
     table.grow_last(&recorder, number, MIB).unwrap();
@@ -28,7 +29,7 @@ fn events(card: &Arc<dyn ReadAt>, number: u32) -> Vec<Event> {
 fn ends_of_cuts(context: &str, before: &Arc<dyn ReadAt>, number: u32, again: bool) -> HashSet<u64> {
     let old = PartitionTable::read(before).unwrap();
     let events = events(before, number);
-    let mut random = Random(7);
+    let mut random = Random::new(7);
     let mut ends = HashSet::new();
     for at in 0..=events.len() {
         for style in 0..if again { 20 } else { 6 } {
@@ -79,7 +80,7 @@ fn an_mbr() {
     let script = "label: dos\nstart=2048,size=4096\nstart=8192,type=5\nstart=9000,size=1000\n\
                   start=11000\n";
     let image = Image::with_sfdisk(8 * MIB, script);
-    let number = PartitionTable::read(&FileStorage::open(&image.path).unwrap())
+    let number = PartitionTable::read(&FileStorage::open(image.path()).unwrap())
         .unwrap()
         .partitions()
         .last()

@@ -2,8 +2,9 @@
 
 mod common;
 
-use common::{Image, MIB, Random, SECTOR, differences};
+use common::{Image, MIB, SECTOR, differences};
 use part_table::{DiskId, Error, GptBackup, PartitionType};
+use test_support::Random;
 
 const SIZE: u64 = 64 * MIB;
 
@@ -24,7 +25,7 @@ fn two() -> Image {
         "-t4:8300",
         "-A4:set:59",
     ]);
-    image.write(34 * SECTOR, &Random(2).bytes((3077 - 34) * 512));
+    image.write(34 * SECTOR, &Random::new(2).bytes((3077 - 34) * 512));
     image.assert_sgdisk_content();
     image
 }
@@ -134,7 +135,7 @@ fn mends_a_missing_backup_by_growing() {
 fn keeps_what_stands_behind_a_short_table() {
     let script = "label: gpt\ntable-length: 8\nfirst-lba: 4\nstart=4096, type=L\n";
     let image = Image::with_sfdisk(16 * MIB, script);
-    image.write(4 * SECTOR, &Random(3).bytes(4092 * 512));
+    image.write(4 * SECTOR, &Random::new(3).bytes(4092 * 512));
     let before = image.read(4 * SECTOR, 4092 * SECTOR);
     let grown = image.grow(40 * MIB, 1, MIB).unwrap();
     assert_eq!(grown.after.bytes().end, 39 * MIB);

@@ -5,16 +5,17 @@ mod common;
 use std::sync::Arc;
 
 use block_io::{Layer, Memory};
-use common::{Image, MIB, Random, run};
+use common::{Image, MIB};
 use crc::{CRC_32_ISO_HDLC, Crc};
 use part_table::{Error, PartitionTable};
+use test_support::Random;
 
 /// Flips 1 to 8 bits within `places` of a copy of the bytes, each round anew,
 /// and reads and grows what comes out. Returns how many tables were still
 /// readable and how many could be grown.
 fn flip(bytes: &[u8], places: &[std::ops::Range<usize>], seal: bool) -> (u32, u32) {
     let rounds = if std::env::var_os("NODECARD_THOROUGH").is_some() { 50_000 } else { 1_500 };
-    let mut random = Random(4);
+    let mut random = Random::new(4);
     let (mut read, mut grown) = (0, 0);
     for _ in 0..rounds {
         let mut bytes = bytes.to_vec();
@@ -86,7 +87,7 @@ fn flipped_bits_in_a_gpt() {
 
 #[test]
 fn random_bytes() {
-    let mut random = Random(5);
+    let mut random = Random::new(5);
     for round in 0..500 {
         let mut bytes = random.bytes(64 * 512);
         bytes[510..512].copy_from_slice(&[0x55, 0xaa]);
@@ -123,7 +124,7 @@ fn a_bare_filesystem_has_no_table() {
     ];
     for (program, package, args) in made {
         let image = Image::new(48 * MIB);
-        run(program, package, args, &image.path, "");
+        image.run(package, program, args);
         let error = image.table().unwrap_err();
         assert!(matches!(error, Error::NoTable { .. }), "{program}: {error}");
     }

@@ -2,8 +2,9 @@
 
 mod common;
 
-use common::{Image, MIB, Random, SECTOR, differences};
-use part_table::{DiskId, Error, Limit, PartitionRole, PartitionType};
+use common::{Image, MIB, SECTOR, differences};
+use part_table::{DiskId, Error, GrowthLimit, PartitionRole, PartitionType};
+use test_support::Random;
 
 /// The cards of the ODROID-MC1: boot loader in raw sectors 1 to 3071.
 const MC1: &str = "label: dos\nlabel-id: 0x3cedfd53\n\
@@ -12,7 +13,7 @@ const MC1_SIZE: u64 = (265216 + 63488) * SECTOR;
 
 fn mc1() -> Image {
     let image = Image::with_sfdisk(MC1_SIZE, MC1);
-    let mut random = Random(1);
+    let mut random = Random::new(1);
     image.write(0, &random.bytes(440));
     image.write(512, &random.bytes(3071 * 512));
     image
@@ -92,7 +93,7 @@ fn growing_twice_changes_nothing_more() {
 fn stops_at_2_tib() {
     let image = mc1();
     let grown = image.grow(3 << 40, 2, MIB).unwrap();
-    assert_eq!(grown.limit, Some(Limit::Mbr));
+    assert_eq!(grown.limit, Some(GrowthLimit::Mbr));
     assert_eq!(grown.after.end(), 1 << 32);
     image.assert_sfdisk_content();
     assert_eq!(image.json()["partitions"][1]["size"], (1u64 << 32) - 265216);
@@ -181,7 +182,7 @@ fn refuses_a_table_that_changed_in_between() {
     image.resize(512 * MIB);
     image.write(446 + 16 + 12, &1000u32.to_le_bytes());
     let before = image.read(0, 512);
-    let storage = block_io::FileStorage::open_writable(&image.path).unwrap();
+    let storage = block_io::FileStorage::open_writable(image.path()).unwrap();
     let error = table.grow_last(&storage, 2, MIB).unwrap_err();
     assert!(matches!(error, Error::Changed), "{error}");
     assert_eq!(image.read(0, 512), before);

@@ -1,8 +1,8 @@
-//! Devices: what they are, which of them may be written, and opening those.
+//! Devices: what they are, which of them may be overwritten, and opening those.
 //!
-//! Nothing here picks a device. The user names one; [`Target::inspect`] refuses
-//! what is no card, and says what is on the rest; [`Target::open`] makes sure
-//! that it is still the same.
+//! Nothing here picks a device. The user names one; [`Target::inspect`] refuses what is not
+//! a card, and reports what is on it; [`Target::open`] makes sure that it is still the
+//! same.
 
 mod contents;
 mod ioctl;
@@ -14,9 +14,9 @@ mod system;
 mod target;
 mod watch;
 
-pub use contents::Contents;
+pub use contents::DeviceContents;
 pub use opened::OpenedTarget;
-pub use refusal::{Limits, Refusal};
+pub use refusal::{Refusal, TargetLimits};
 pub use storage::OpenedStorage;
 pub use system::{Device, DeviceKind, HostSystem};
 pub use target::{DeviceIdentity, Target, TargetError};

@@ -1,14 +1,14 @@
-//! What of the system's devices is mounted, or used as swap.
+//! The devices that are mounted or used as swap space.
 
 use std::path::{Path, PathBuf};
 
 /// A mounted filesystem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mount {
-    /// Major and minor number of the device. Some filesystems (btrfs) have a
-    /// made-up one.
+    /// The major and minor number of the device. Some filesystems (btrfs) have a number of
+    /// their own.
     pub number: (u32, u32),
-    /// The device, or whatever else the filesystem was mounted from.
+    /// The device or other source that was mounted.
     pub source: PathBuf,
     /// Where it is mounted.
     pub point: PathBuf,
@@ -26,18 +26,18 @@ pub(super) fn mounts(mountinfo: &str) -> Vec<Mount> {
     mountinfo.lines().filter_map(mount).collect()
 }
 
-/// The devices and files in `/proc/swaps`.
+/// Returns the devices and files in `/proc/swaps`.
 pub(super) fn swaps(text: &str) -> Vec<PathBuf> {
     text.lines().skip(1).filter_map(|line| line.split_whitespace().next()).map(unescape).collect()
 }
 
-/// A device number as sysfs and mountinfo write it, such as `8:16`.
+/// Parses a device number as sysfs and mountinfo write it, such as `8:16`.
 pub(super) fn number(text: &str) -> Option<(u32, u32)> {
     let (major, minor) = text.trim().split_once(':')?;
     Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
-/// Undoes the kernel's `\040` for a space, and the like.
+/// Resolves the kernel's `\040` for a space and similar escapes.
 fn unescape(text: &str) -> PathBuf {
     use std::os::unix::ffi::OsStringExt as _;
     let mut bytes = Vec::new();

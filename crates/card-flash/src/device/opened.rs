@@ -17,14 +17,14 @@ use rustix::{
 use super::{ioctl, storage::OpenedStorage, system::HostSystem, target::DeviceIdentity};
 use crate::{Medium, Presence};
 
-/// A device or file that is open for writing, and for nobody else.
+/// A device or file that is open for writing, exclusively.
 #[derive(Debug)]
 pub struct OpenedTarget {
     file: File,
     path: PathBuf,
     identity: DeviceIdentity,
     system: HostSystem,
-    /// Whether reads and writes go past the page cache.
+    /// Whether reads and writes bypass the page cache.
     direct: AtomicBool,
 }
 
@@ -39,15 +39,15 @@ impl OpenedTarget {
         OpenedTarget { file, path, identity, system, direct: AtomicBool::new(direct) }
     }
 
-    /// The path as the user gave it.
+    /// Returns the path as the user gave it.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// As a storage for small changes, in pieces of any size.
+    /// Turns it into a storage for small changes of any length.
     ///
     /// # Errors
-    /// The operating system's.
+    /// Those of the operating system.
     pub fn into_storage(self) -> io::Result<OpenedStorage> {
         OpenedStorage::new(self)
     }
@@ -56,7 +56,7 @@ impl OpenedTarget {
         &self.file
     }
 
-    /// From here on reads and writes go through the page cache.
+    /// Makes all further reads and writes use the page cache.
     pub(super) fn use_page_cache(&self) -> io::Result<()> {
         self.direct.store(false, Ordering::Relaxed);
         Ok(rustix::fs::fcntl_setfl(&self.file, OFlags::empty())?)
@@ -66,9 +66,9 @@ impl OpenedTarget {
         Ok(self.file.metadata()?.file_type().is_block_device())
     }
 
-    /// Does it, and once more through the page cache if O_DIRECT turns out not
-    /// to take it: some filesystems say so only here, and the end of a card may
-    /// be no multiple of a disk's sectors.
+    /// Does an operation, and does it again through the page cache if O_DIRECT refuses it:
+    /// some filesystems refuse only here, and the end of a card may not be a multiple of a
+    /// disk's sector size.
     fn direct_or_not(&self, mut operation: impl FnMut() -> io::Result<()>) -> io::Result<()> {
         let was_direct = self.direct.load(Ordering::Relaxed);
         match operation() {
@@ -100,7 +100,7 @@ impl Medium for OpenedTarget {
         let length = NonZeroU64::new(buf.len() as u64);
         self.direct_or_not(|| {
             if !self.direct.load(Ordering::Relaxed) {
-                // What was flushed before is clean, and gone from the cache now.
+                // What was flushed before is clean, and is dropped from the cache here.
                 rustix::fs::fadvise(&self.file, offset, length, Advice::DontNeed)?;
             }
             self.file.read_exact_at(buf, offset)
@@ -124,7 +124,7 @@ impl Medium for OpenedTarget {
             return Ok(());
         }
         match ioctl::reread_partition_table(&self.file) {
-            // A device on which the kernel looks for no partitions.
+            // The kernel does not look for partitions on this device.
             Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => Ok(()),
             other => other,
         }

@@ -1,89 +1,84 @@
-//! Why a device is no target.
+//! Why a device must not be overwritten.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use fs_signature::Signature;
+use plain_text::{decimal_size, shell_word};
 
 use super::{
-    contents::Contents,
+    contents::DeviceContents,
     system::{Device, DeviceKind},
 };
 
-/// A reason not to write to a device.
+/// A reason not to write to a device. Its text completes "it cannot be overwritten: …".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
     /// There is nothing at that path.
-    #[error("there is no such device or file{}", hint_for(.0))]
-    Missing(PathBuf),
-    /// The user may not open it.
-    #[error("you may not write to it; try with sudo")]
+    #[error("there is no such device or file")]
+    NotFound(PathBuf),
+    /// The user is not allowed to open it.
+    #[error("you have no permission to write to it")]
     NoPermission,
     /// The path leads to something that cannot hold a card.
-    #[error("it is {0}; give a whole device such as /dev/sdb, or a file")]
-    NoTarget(&'static str),
+    #[error("it is {0}")]
+    NotATarget(&'static str),
     /// It is a part of a device.
-    #[error("it is a partition; give the whole device, {}", .disk.display())]
+    #[error("it is only a partition")]
     Partition {
         /// The whole device.
         disk: PathBuf,
     },
     /// A file without any size.
-    #[error("the file is empty; give it the size of a card: truncate -s 7600M FILE")]
+    #[error("the file is empty")]
     EmptyFile,
     /// The reader is empty.
     #[error("there is no card in it")]
     NoMedium,
     /// It is write-protected.
-    #[error(
-        "it is write-protected; slide the switch on the edge of the card, or of its adapter, away \
-         from LOCK"
-    )]
+    #[error("it is write-protected")]
     ReadOnly,
     /// The running system is on it.
-    #[error("this computer's own system is on it ({} is)", .mount.display())]
-    System {
-        /// What of the system is there.
+    #[error("it holds this computer's {} filesystem", system_name(.mount))]
+    RunningSystem {
+        /// The mount point of the system that is on it.
         mount: PathBuf,
     },
     /// A filesystem on it is mounted.
-    #[error("{part} is mounted on {}; unmount it: umount /dev/{part}", .point.display())]
+    #[error("{part} is mounted at {}", .point.display())]
     Mounted {
-        /// The device or its partition.
+        /// The name of the device or its partition.
         part: String,
         /// Where it is mounted.
         point: PathBuf,
     },
     /// It is used as swap space.
-    #[error("{part} is swap space in use; stop that: swapoff /dev/{part}")]
+    #[error("{part} is in use as swap space")]
     Swap {
-        /// The device or its partition.
+        /// The name of the device or its partition.
         part: String,
     },
     /// Another device is made of it.
-    #[error("it is in use by {holder} (LVM, RAID or dm-crypt); stop that first")]
-    Held {
-        /// The other device.
+    #[error("it is in use by {holder} (LVM, RAID or dm-crypt)")]
+    InUseBy {
+        /// The name of the other device.
         holder: String,
     },
-    /// Somebody has it open for themselves.
-    #[error("another program is using it; unmount what is on it, or wait until that is done")]
+    /// Another program has opened it exclusively.
+    #[error("another program is using it")]
     Busy,
     /// It is an eMMC.
-    #[error("it is an eMMC, which belongs to this computer, and no SD card")]
+    #[error("it is a built-in eMMC, not an SD card")]
     Emmc,
     /// It cannot be a card at all.
-    #[error("it is {0}, and no card")]
-    NoCard(&'static str),
-    /// It is neither removable, nor USB, nor in an SD slot.
-    #[error(
-        "it is a fixed disk: neither removable nor on USB nor in an SD slot. If it is a card all \
-         the same, add --allow-fixed"
-    )]
-    Fixed,
-    /// It is larger than a card is expected to be.
-    #[error(
-        "it is larger than a card is likely to be ({} GB, the limit is {} GB). If it is a card, \
-         raise the limit with --max-size", .size / 1_000_000_000, .limit / 1_000_000_000
-    )]
+    #[error("it is {0}, not a card")]
+    NotACard(&'static str),
+    /// It is neither removable, nor on USB, nor in an SD slot.
+    /// [`TargetLimits::allow_fixed`] allows it.
+    #[error("it is a fixed disk: not removable, not on USB and not in an SD slot")]
+    FixedDisk,
+    /// It is larger than a card is expected to be. [`TargetLimits::max_size`] allows more.
+    #[error("it is too large for a card: {}, the limit is {}", decimal_size(*.size), decimal_size(*.limit))]
     TooLarge {
         /// Its size in bytes.
         size: u64,
@@ -91,7 +86,7 @@ pub enum Refusal {
         limit: u64,
     },
     /// The base image does not fit.
-    #[error("it has {size} bytes, fewer than the base image ({needed} bytes); use a larger card")]
+    #[error("it has {size} bytes, fewer than the base image ({needed} bytes)")]
     TooSmall {
         /// Its size in bytes.
         size: u64,
@@ -99,13 +94,11 @@ pub enum Refusal {
         needed: u64,
     },
     /// It is part of a volume that may be in use elsewhere.
-    #[error(
-        "it holds {what}. If that is not needed any more, remove it first: wipefs -a /dev/{part}"
-    )]
+    #[error("{part} holds {what}")]
     Volume {
-        /// What was found.
+        /// What was detected.
         what: &'static str,
-        /// The device or its partition.
+        /// The name of the device or its partition.
         part: String,
     },
     /// It is the base image.
@@ -114,61 +107,103 @@ pub enum Refusal {
     /// The base image is stored on it.
     #[error("the base image is stored on it")]
     HoldsBase,
-    /// Another node is to be written to it too.
-    #[error("it is given twice, for {0} as well")]
-    Twice(String),
+    /// Another node's card is to be written to it too.
+    #[error("it is also given for {0}")]
+    GivenTwice(String),
     /// It is not what it was when the user was asked.
-    #[error("it is another device or card than a moment ago; begin again")]
+    #[error("it is not the device or card that it was a moment ago")]
     Changed,
-    /// Its sectors are larger than anything here.
+    /// Its sectors are larger than those of any card.
     #[error("it has sectors of {0} bytes; cards have 512 or 4096")]
-    Sectors(u32),
-    /// The operating system says no.
+    SectorSize(u32),
+    /// The operating system reports an error.
     #[error("it cannot be used: {0}")]
     Io(String),
 }
 
-fn hint_for(path: &std::path::Path) -> &'static str {
-    match path.starts_with("/dev") {
-        true => "; `nodecard devices` lists those that are there",
-        false => "; a file must have the size of a card: truncate -s 7600M FILE",
+impl Refusal {
+    /// Returns what the user can do about it.
+    pub fn fix(&self) -> Option<String> {
+        let fix = match self {
+            Refusal::NotFound(path) if path.starts_with("/dev") => "check the device's name",
+            Refusal::NotFound(path) => {
+                let path = shell_word(&path.to_string_lossy());
+                return Some(format!("make a file of the card's size: truncate -s 7600M {path}"));
+            }
+            Refusal::NoPermission => "run the command with sudo",
+            Refusal::NotATarget(_) => "give a whole device such as /dev/sdb, or a file",
+            Refusal::Partition { disk } => {
+                return Some(format!("give the whole device, {}", disk.display()));
+            }
+            Refusal::EmptyFile => "give it the size of a card: truncate -s 7600M FILE",
+            Refusal::NoMedium => "put a card into the reader",
+            Refusal::ReadOnly => {
+                "slide the switch on the edge of the card, or of its adapter, away from LOCK"
+            }
+            Refusal::Mounted { part, .. } => return Some(format!("umount /dev/{part}")),
+            Refusal::Swap { part } => return Some(format!("swapoff /dev/{part}")),
+            Refusal::InUseBy { holder } => return Some(format!("deactivate /dev/{holder} first")),
+            Refusal::Busy => "unmount its filesystems, or wait until the other program is done",
+            Refusal::FixedDisk => "if it is a card, allow fixed disks",
+            Refusal::TooLarge { .. } => "if it is a card, raise the limit",
+            Refusal::TooSmall { .. } => "use a larger card",
+            Refusal::Volume { part, .. } => {
+                return Some(format!(
+                    "if it is not needed any more, remove it: wipefs -a /dev/{part}"
+                ));
+            }
+            Refusal::HoldsBase => "copy the base image to another disk first",
+            Refusal::GivenTwice(_) => "give each node a card of its own",
+            Refusal::Changed => "run the command again",
+            Refusal::RunningSystem { .. }
+            | Refusal::Emmc
+            | Refusal::NotACard(_)
+            | Refusal::IsBase
+            | Refusal::SectorSize(_)
+            | Refusal::Io(_) => return None,
+        };
+        Some(fix.to_owned())
     }
 }
 
-/// What the user can allow.
+fn system_name(mount: &Path) -> String {
+    if mount == Path::new("/") { "root".to_owned() } else { mount.display().to_string() }
+}
+
+/// Limits that the user can lift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// The largest device that is taken for a card, in bytes.
+pub struct TargetLimits {
+    /// The size in bytes above which a device is not taken for a card.
     pub max_size: u64,
-    /// Whether disks that look built in are taken too.
+    /// Whether disks that look built in are accepted.
     pub allow_fixed: bool,
 }
 
-impl Default for Limits {
-    /// Cards of up to 128 GiB; no fixed disks.
+impl Default for TargetLimits {
+    /// Accepts cards of up to 128 GiB, and no fixed disks.
     fn default() -> Self {
-        Limits { max_size: 128 << 30, allow_fixed: false }
+        TargetLimits { max_size: 128 << 30, allow_fixed: false }
     }
 }
 
 impl Device {
-    /// All reasons not to write to it, the most telling first; none for what may
-    /// be a card.
-    pub fn refusals(&self, limits: &Limits) -> Vec<Refusal> {
+    /// Returns all reasons not to write to it, the most important first. There are none for a
+    /// device that may be a card.
+    pub fn refusals(&self, limits: &TargetLimits) -> Vec<Refusal> {
         let mut reasons = Vec::new();
         if let Some(mount) = self.system.clone() {
-            // Enough: how to go about the others is no advice to give.
-            return vec![Refusal::System { mount }];
+            // Nobody should follow advice about the other reasons.
+            return vec![Refusal::RunningSystem { mount }];
         }
         reasons.extend(match self.kind {
             DeviceKind::Emmc | DeviceKind::EmmcBoot => Some(Refusal::Emmc),
-            DeviceKind::Ram => Some(Refusal::NoCard("a disk in memory")),
+            DeviceKind::Ram => Some(Refusal::NotACard("a disk in memory")),
             DeviceKind::Mapped => {
-                Some(Refusal::NoCard("made of other devices (LVM, RAID, dm-crypt)"))
+                Some(Refusal::NotACard("made of other devices (LVM, RAID, dm-crypt)"))
             }
-            DeviceKind::Optical => Some(Refusal::NoCard("a drive for CDs")),
-            DeviceKind::Network => Some(Refusal::NoCard("a disk in a network")),
-            DeviceKind::Disk if !self.removable && !limits.allow_fixed => Some(Refusal::Fixed),
+            DeviceKind::Optical => Some(Refusal::NotACard("a CD drive")),
+            DeviceKind::Network => Some(Refusal::NotACard("a network disk")),
+            DeviceKind::Disk if !self.removable && !limits.allow_fixed => Some(Refusal::FixedDisk),
             DeviceKind::Disk | DeviceKind::Usb | DeviceKind::Sd | DeviceKind::Loop => None,
         });
         if self.size == 0 {
@@ -185,17 +220,19 @@ impl Device {
             Refusal::Mounted { part, point }
         }));
         reasons.extend(self.swap.iter().map(|part| Refusal::Swap { part: part.clone() }));
-        reasons.extend(self.holders.iter().map(|holder| Refusal::Held { holder: holder.clone() }));
+        reasons
+            .extend(self.holders.iter().map(|holder| Refusal::InUseBy { holder: holder.clone() }));
         reasons
     }
 
-    /// Reasons in what is on it.
-    pub(super) fn refusals_of(&self, contents: &Contents) -> Vec<Refusal> {
-        let volume = |(what, number): (&'static str, Option<u32>)| {
-            let part = |number: u32| match self.name.ends_with(|c: char| c.is_ascii_digit()) {
-                true => format!("{}p{number}", self.name),
-                false => format!("{}{number}", self.name),
-            };
+    /// Returns the reasons that its contents give.
+    pub(super) fn refusals_of(&self, contents: &DeviceContents) -> Vec<Refusal> {
+        let volume = |(signature, number): (Signature, Option<u32>)| {
+            // The kernel separates two numbers by a letter.
+            let separator =
+                if self.name.ends_with(|c: char| c.is_ascii_digit()) { "p" } else { "" };
+            let part = |number: u32| format!("{}{separator}{number}", self.name);
+            let what = signature.name();
             Refusal::Volume { what, part: number.map_or(self.name.clone(), part) }
         };
         contents.volumes().map(volume).collect()

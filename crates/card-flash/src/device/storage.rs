@@ -6,8 +6,8 @@ use block_io::{Error, ReadAt, Result, WriteAt};
 
 use super::OpenedTarget;
 
-/// An opened device or file, read and written through the page cache, in pieces of any
-/// size.
+/// An opened device or file that is read and written through the page cache, at any offset
+/// and length.
 #[derive(Debug)]
 pub struct OpenedStorage {
     opened: OpenedTarget,
@@ -19,7 +19,7 @@ impl OpenedStorage {
         Ok(OpenedStorage { opened })
     }
 
-    /// What was opened.
+    /// Returns the opened device or file.
     pub fn opened(&self) -> &OpenedTarget {
         &self.opened
     }

@@ -1,4 +1,4 @@
-//! The block devices of this machine, as sysfs and procfs tell of them.
+//! The block devices of this computer, from sysfs and procfs.
 
 use std::{
     fs, io,
@@ -7,13 +7,13 @@ use std::{
 
 use super::mounts::{Mount, mounts, number, swaps};
 
-/// Where this machine's kernel tells about its devices.
+/// A computer's block devices, as its kernel lists them in sysfs and procfs.
 #[derive(Debug, Clone)]
 pub struct HostSystem {
     root: PathBuf,
 }
 
-/// A block device that is no partition.
+/// A block device other than a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Device {
@@ -23,26 +23,26 @@ pub struct Device {
     pub kind: DeviceKind,
     /// The size in bytes; 0 without a medium.
     pub size: u64,
-    /// Whether its medium can be taken out. Many readers in laptops say no.
+    /// Whether its medium can be taken out. Many built-in readers say no.
     pub removable: bool,
     /// Whether it cannot be written.
     pub read_only: bool,
-    /// Who made it and what they call it, where that is known. With a USB
-    /// reader, this is the reader.
+    /// Its maker and model, if they are known. For a card in a USB reader they are the
+    /// reader's.
     pub model: Option<String>,
-    /// The serial number of the card, or else of its reader.
+    /// The serial number of the card, or of its reader.
     pub serial: Option<String>,
-    /// Counts up whenever a medium is put in; unknown to kernels before 5.15.
+    /// A number that increases whenever a medium is put in. Kernels before 5.15 have none.
     pub diskseq: Option<u64>,
     /// The file behind a loop device.
     pub backing_file: Option<PathBuf>,
-    /// What of it is mounted: the device or partition, and where.
+    /// The mounted filesystems: the name of the device or partition, and the mount point.
     pub mounted: Vec<(String, PathBuf)>,
-    /// Which of the device and its partitions are swap space in use.
+    /// The device and partitions that are in use as swap space.
     pub swap: Vec<String>,
-    /// Devices made of it, such as those of LVM, RAID or dm-crypt.
+    /// Devices that are made of it, such as those of LVM, RAID or dm-crypt.
     pub holders: Vec<String>,
-    /// The mount point of the running system that is on it.
+    /// A mount point of the running system that is on it.
     pub system: Option<PathBuf>,
     /// Major and minor number.
     pub(super) number: (u32, u32),
@@ -50,17 +50,17 @@ pub struct Device {
     pub(super) partitions: Vec<((u32, u32), String)>,
 }
 
-/// What a block device is.
+/// A kind of block device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DeviceKind {
-    /// Attached by USB: a card reader, a stick or a disk.
+    /// A card reader, stick or disk on USB.
     Usb,
     /// An SD card in a built-in slot.
     Sd,
     /// A soldered or plugged eMMC.
     Emmc,
-    /// A boot partition or the like of an eMMC.
+    /// A boot or RPMB partition of an eMMC.
     EmmcBoot,
     /// A loop device.
     Loop,
@@ -68,37 +68,37 @@ pub enum DeviceKind {
     Ram,
     /// Made of other devices: LVM, RAID, dm-crypt.
     Mapped,
-    /// A drive for CDs.
+    /// A CD drive.
     Optical,
-    /// A disk somewhere in a network.
+    /// A network disk.
     Network,
     /// Any other disk.
     Disk,
 }
 
-/// What belongs to the running system.
+/// The mount points that make up the running system.
 const SYSTEM_MOUNTS: [&str; 7] =
     ["/", "/boot", "/boot/efi", "/boot/firmware", "/usr", "/var", "/home"];
 
 impl HostSystem {
-    /// This machine.
+    /// This computer.
     pub fn this() -> Self {
         Self::at(Path::new("/"))
     }
 
-    /// A machine whose `sys` and `proc` are in this directory: for tests.
+    /// A computer whose `sys` and `proc` are in this directory, for tests.
     pub fn at(root: &Path) -> Self {
         HostSystem { root: root.to_owned() }
     }
 
-    /// All block devices, in the order of their names.
+    /// Returns all block devices, in the order of their names.
     ///
     /// # Errors
-    /// That of reading `/sys/block`, or `/proc/self/mountinfo`, without which
-    /// no device is safe.
+    /// Those of reading `/sys/block`, and `/proc/self/mountinfo`, without which no device is
+    /// safe.
     pub fn devices(&self) -> io::Result<Vec<Device>> {
         let mounts = mounts(&fs::read_to_string(self.root.join("proc/self/mountinfo"))?);
-        // There is no such file on a kernel without swap.
+        // A kernel without swap has no such file.
         let swaps = swaps(&fs::read_to_string(self.root.join("proc/swaps")).unwrap_or_default());
         let mut devices = Vec::new();
         for entry in fs::read_dir(self.root.join("sys/block"))? {
@@ -116,7 +116,7 @@ impl HostSystem {
         Ok(devices)
     }
 
-    /// The device with this number, or the one that has a partition with it.
+    /// Returns the device that has this number, or a partition with this number.
     ///
     /// # Errors
     /// As [`devices`](Self::devices).
@@ -126,7 +126,7 @@ impl HostSystem {
     }
 
     fn device(&self, link: &Path, mounts: &[Mount], swaps: &[PathBuf]) -> Option<Device> {
-        // Links lead through the buses that the device hangs on.
+        // The link leads through the buses that the device is attached to.
         let dir = fs::canonicalize(link).ok()?;
         let name = link.file_name()?.to_str()?.replace('!', "/");
         let number = number(&text(&dir, "dev")?)?;
@@ -171,8 +171,8 @@ impl HostSystem {
         Some(device)
     }
 
-    /// The names of all devices that a mounted filesystem lies on, through any
-    /// layers of LVM, RAID or dm-crypt.
+    /// Returns the names of all devices that a mounted filesystem lies on, through any layers
+    /// of LVM, RAID or dm-crypt.
     fn below(&self, devices: &[Device], mount: &Mount) -> Vec<String> {
         let on = devices.iter().filter(|device| device.mounted_part(mount).is_some());
         let mut names: Vec<String> = on.map(|device| device.name.clone()).collect();
@@ -193,7 +193,7 @@ impl HostSystem {
 }
 
 impl Device {
-    /// Its path, such as `/dev/sdb`.
+    /// Returns its path, such as `/dev/sdb`.
     pub fn path(&self) -> PathBuf {
         Path::new("/dev").join(&self.name)
     }
@@ -202,7 +202,7 @@ impl Device {
         self.partitions.iter().any(|(other, _)| *other == number)
     }
 
-    /// The name of the device or the partition of it that is mounted there.
+    /// Returns the name of the device or partition that is mounted there.
     fn mounted_part(&self, mount: &Mount) -> Option<&str> {
         let part = self.partitions.iter().find(|(number, _)| *number == mount.number);
         match part {
@@ -212,7 +212,7 @@ impl Device {
         }
     }
 
-    /// The name of the device or the partition of it that has this path.
+    /// Returns the name of the device or partition that has this path.
     fn part_at(&self, path: &Path) -> Option<&str> {
         let name = path.strip_prefix("/dev").ok()?.to_str()?;
         let names = self.partitions.iter().map(|(_, name)| name).chain([&self.name]);
@@ -253,18 +253,18 @@ impl DeviceKind {
     }
 }
 
-/// Model and serial number of a device.
+/// Returns the model and serial number of a device.
 fn names(dir: &Path) -> (Option<String>, Option<String>) {
     let scsi = [text(dir, "device/vendor"), text(dir, "device/model")];
     let join = |words: [Option<String>; 2]| {
         let words: Vec<String> = words.into_iter().flatten().collect();
         (!words.is_empty()).then(|| words.join(" "))
     };
-    // An SD card has a name; a virtual disk's vendor is a number that tells nothing.
+    // An SD card has a name. The vendor of a virtual disk is a meaningless number.
     let named = text(dir, "device/name").filter(|_| dir.join("device/cid").exists());
     let scsi = join(scsi).filter(|name| !name.starts_with("0x"));
     let serial = text(dir, "device/serial").or_else(|| text(dir, "serial"));
-    // A USB device's own names are in the directory that has its ids.
+    // A USB device has its own names in the directory that holds its ids.
     let usb = dir.ancestors().find(|dir| dir.join("idVendor").exists());
     let usb_model = usb.and_then(|usb| join([text(usb, "manufacturer"), text(usb, "product")]));
     let usb_serial = usb.and_then(|usb| text(usb, "serial"));
@@ -279,7 +279,7 @@ fn device_number(dir: &Path) -> Option<(u32, u32)> {
     number(&text(dir, "dev")?)
 }
 
-/// The contents of a small file without blanks around, if there are any.
+/// Returns the contents of a small file without blanks around them, if there are any.
 fn text(dir: &Path, file: &str) -> Option<String> {
     let bytes = fs::read(dir.join(file)).ok()?;
     let text = String::from_utf8_lossy(&bytes);
@@ -287,7 +287,7 @@ fn text(dir: &Path, file: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// The names in a directory; none if there is no such directory.
+/// Returns the names in a directory, or none if it does not exist.
 fn list(dir: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
     let mut names: Vec<String> =
@@ -296,7 +296,7 @@ fn list(dir: &Path) -> Vec<String> {
     names
 }
 
-/// A key that sorts `loop2` before `loop10`, and `sdz` before `sdaa`.
+/// Returns a key that sorts `loop2` before `loop10`, and `sdz` before `sdaa`.
 fn natural(name: &str) -> (String, usize, String) {
     let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
     let kind: String = stem.chars().take(2).collect();

@@ -14,29 +14,28 @@ use rustix::{
 };
 
 use super::{
-    contents::Contents,
+    contents::DeviceContents,
     opened::OpenedTarget,
-    refusal::{Limits, Refusal},
+    refusal::{Refusal, TargetLimits},
     system::{Device, HostSystem},
 };
 
-/// A device or file that may be written, as it was found.
+/// A device or file that may be overwritten, as it was when it was inspected.
 ///
-/// Nothing is locked yet: between [`inspect`](Self::inspect) and
-/// [`open`](Self::open), which makes sure that it is still the same, the user is
-/// asked.
+/// Nothing is locked yet. The user is asked between [`inspect`](Self::inspect) and
+/// [`open`](Self::open), which makes sure that it is still the same.
 #[derive(Debug, Clone)]
 pub struct Target {
     path: PathBuf,
     identity: DeviceIdentity,
     device: Option<Device>,
-    contents: Contents,
+    contents: DeviceContents,
 }
 
-/// What tells one card in a reader from the next.
+/// What distinguishes one card in a reader from the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceIdentity {
-    /// Device number of a device, or of a file's filesystem and its inode.
+    /// The number of a device, or the numbers of a file's filesystem and inode.
     pub(super) place: (u64, u64),
     /// In bytes.
     pub(super) size: u64,
@@ -44,32 +43,42 @@ pub struct DeviceIdentity {
     pub(super) serial: Option<String>,
 }
 
-/// A target that must not be written, and why.
+/// A target that must not be overwritten, and why.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: {}", .path.display(), list(.refusals))]
+#[error("{} cannot be overwritten: {}", .path.display(), list(.refusals))]
 pub struct TargetError {
     /// The path that the user gave.
     pub path: PathBuf,
-    /// All reasons, the most telling first.
+    /// All reasons, the most important first.
     pub refusals: Vec<Refusal>,
 }
 
 fn list(refusals: &[Refusal]) -> String {
     let texts: Vec<String> = refusals.iter().map(ToString::to_string).collect();
-    texts.join(". Also, ")
+    texts.join("; ")
 }
 
 impl TargetError {
-    /// One reason.
+    /// Makes an error with one reason.
     pub fn new(path: &Path, refusal: Refusal) -> Self {
         TargetError { path: path.to_owned(), refusals: vec![refusal] }
+    }
+
+    /// Returns what the user can do about it.
+    pub fn fix(&self) -> Option<String> {
+        let mut fixes: Vec<String> = Vec::new();
+        for fix in self.refusals.iter().filter_map(Refusal::fix) {
+            if !fixes.contains(&fix) {
+                fixes.push(fix);
+            }
+        }
+        (!fixes.is_empty()).then(|| fixes.join("; "))
     }
 }
 
 impl Target {
-    /// Looks at what `path` names, without changing or locking it.
-    ///
-    /// `base` is the base image, which is to stay.
+    /// Inspects the device or file at `path`, without changing or locking it. `base` is the
+    /// base image, which must not be overwritten.
     ///
     /// # Errors
     /// [`TargetError`] with every reason not to write to it.
@@ -77,7 +86,7 @@ impl Target {
         system: &HostSystem,
         path: &Path,
         base: &Path,
-        limits: &Limits,
+        limits: &TargetLimits,
     ) -> Result<Self, TargetError> {
         let refuse = |refusals| Err(TargetError { path: path.to_owned(), refusals });
         let found = look(system, path).map_err(|refusal| TargetError::new(path, refusal))?;
@@ -106,7 +115,7 @@ impl Target {
             };
             TargetError::new(path, refusal)
         })?;
-        let contents = Contents::look(&storage);
+        let contents = DeviceContents::look(&storage);
         if let Some(device) = &found.device {
             refusals.extend(device.refusals_of(&contents));
         }
@@ -116,17 +125,25 @@ impl Target {
         Ok(Target { path: path.to_owned(), contents, ..found })
     }
 
-    /// Opens it for nobody else, and makes sure that it still is what
+    /// Opens it exclusively, and makes sure that it is still what
     /// [`inspect`](Self::inspect) found.
     ///
     /// # Errors
     /// [`TargetError`].
-    pub fn open(&self, system: &HostSystem, limits: &Limits) -> Result<OpenedTarget, TargetError> {
+    pub fn open(
+        &self,
+        system: &HostSystem,
+        limits: &TargetLimits,
+    ) -> Result<OpenedTarget, TargetError> {
         self.open_checked(system, limits).map_err(|refusal| TargetError::new(&self.path, refusal))
     }
 
-    fn open_checked(&self, system: &HostSystem, limits: &Limits) -> Result<OpenedTarget, Refusal> {
-        // O_EXCL keeps mounts and other programs that ask for it away.
+    fn open_checked(
+        &self,
+        system: &HostSystem,
+        limits: &TargetLimits,
+    ) -> Result<OpenedTarget, Refusal> {
+        // O_EXCL keeps away mounts and other programs that ask for it.
         let excl = if self.device.is_some() { OFlags::EXCL } else { OFlags::empty() };
         let open = |flags: OFlags| {
             OpenOptions::new()
@@ -136,12 +153,12 @@ impl Target {
                 .open(&self.path)
         };
         let (file, direct) = match open(excl | OFlags::DIRECT) {
-            // tmpfs of older kernels and some network filesystems.
+            // The tmpfs of older kernels and some network filesystems have no O_DIRECT.
             Err(error) if is(&error, Errno::INVAL) => (open(excl), false),
             other => (other, true),
         };
         let file = file.map_err(|error| refusal(&error))?;
-        // udev leaves alone what is locked so; a second run of ours as well.
+        // udev leaves locked devices alone, and so does a second run of this program.
         rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)
             .map_err(|_| Refusal::Busy)?;
         let now = look(system, &self.path)?;
@@ -159,38 +176,38 @@ impl Target {
         Ok(OpenedTarget::new(file, path, self.identity.clone(), system.clone(), direct))
     }
 
-    /// Whether both are one device, or one file, by whatever names.
+    /// Returns whether both are the same device or file, whatever their names.
     pub fn is_same_place(&self, other: &Target) -> bool {
         self.identity.place == other.identity.place
     }
 
-    /// The path as the user gave it.
+    /// Returns the path as the user gave it.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The size in bytes, as the device or file claims it.
+    /// Returns the size in bytes that the device or file claims.
     pub fn size(&self) -> u64 {
         self.identity.size
     }
 
-    /// What tells it from the next card in the same reader.
+    /// Returns what distinguishes it from the next card in the same reader.
     pub fn identity(&self) -> &DeviceIdentity {
         &self.identity
     }
 
-    /// The device; `None` for a file.
+    /// Returns the device, or `None` for a file.
     pub fn device(&self) -> Option<&Device> {
         self.device.as_ref()
     }
 
-    /// What is on it now.
-    pub fn contents(&self) -> &Contents {
+    /// Returns what is on it now.
+    pub fn contents(&self) -> &DeviceContents {
         &self.contents
     }
 
-    /// What the user types to agree to losing what is on it: the kernel's name
-    /// of a device, or the file's name.
+    /// Returns what the user types to confirm that it is overwritten: the kernel's name of a
+    /// device, or the file's name.
     pub fn name(&self) -> String {
         match &self.device {
             Some(device) => device.name.clone(),
@@ -200,23 +217,23 @@ impl Target {
 }
 
 impl DeviceIdentity {
-    /// What `path` is now; `None` if there is nothing, or an empty reader.
+    /// Returns what is at `path` now, or `None` for nothing and for an empty reader.
     pub fn of(system: &HostSystem, path: &Path) -> Option<DeviceIdentity> {
         look(system, path).ok().map(|target| target.identity).filter(|found| found.size > 0)
     }
 }
 
 impl Device {
-    /// Whether the number is that of the device or a partition of it.
+    /// Returns whether the number is that of the device or of a partition of it.
     fn has(&self, number: (u32, u32)) -> bool {
         self.number == number || self.has_partition(number)
     }
 }
 
-/// What a path leads to, without its contents.
+/// Inspects what a path leads to, except for its contents.
 fn look(system: &HostSystem, path: &Path) -> Result<Target, Refusal> {
     let metadata = fs::metadata(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Refusal::Missing(path.to_owned()),
+        io::ErrorKind::NotFound => Refusal::NotFound(path.to_owned()),
         _ => refusal(&error),
     })?;
     let kind = metadata.file_type();
@@ -227,29 +244,29 @@ fn look(system: &HostSystem, path: &Path) -> Result<Target, Refusal> {
         serial: None,
     };
     if kind.is_dir() {
-        return Err(Refusal::NoTarget("a directory"));
+        return Err(Refusal::NotATarget("a directory"));
     }
     if kind.is_file() {
-        let (path, contents) = (path.to_owned(), Contents::default());
+        let (path, contents) = (path.to_owned(), DeviceContents::default());
         return Ok(Target { path, identity, device: None, contents });
     }
     if !kind.is_block_device() {
-        return Err(Refusal::NoTarget("neither a block device nor a file"));
+        return Err(Refusal::NotATarget("neither a block device nor a file"));
     }
     let number = number(metadata.rdev());
     let device = system.find(number).map_err(|error| Refusal::Io(error.to_string()))?;
-    let device = device.ok_or(Refusal::NoTarget("a device that this system does not know"))?;
+    let device = device.ok_or(Refusal::NotATarget("a device that this system does not list"))?;
     if device.has_partition(number) {
         return Err(Refusal::Partition { disk: device.path() });
     }
     identity.size = device.size;
     identity.diskseq = device.diskseq;
     identity.serial = device.serial.clone();
-    let (path, contents) = (path.to_owned(), Contents::default());
+    let (path, contents) = (path.to_owned(), DeviceContents::default());
     Ok(Target { path, identity, device: Some(device), contents })
 }
 
-/// What the device itself says, which sysfs might say otherwise.
+/// Compares what sysfs states with what the device itself reports.
 fn check_device(file: &File, size: u64) -> Result<(), Refusal> {
     use std::io::{Seek as _, SeekFrom};
     let end = (&*file).seek(SeekFrom::End(0)).map_err(|error| refusal(&error))?;
@@ -257,13 +274,14 @@ fn check_device(file: &File, size: u64) -> Result<(), Refusal> {
         return Err(Refusal::Changed);
     }
     let sector = rustix::fs::ioctl_blksszget(file).map_err(|errno| refusal(&errno.into()))?;
-    if sector > 4096 { Err(Refusal::Sectors(sector)) } else { Ok(()) }
+    if sector > 4096 { Err(Refusal::SectorSize(sector)) } else { Ok(()) }
 }
 
 fn place(metadata: &fs::Metadata) -> (u64, u64) {
-    match metadata.file_type().is_block_device() {
-        true => (metadata.rdev(), 0),
-        false => (metadata.dev(), metadata.ino()),
+    if metadata.file_type().is_block_device() {
+        (metadata.rdev(), 0)
+    } else {
+        (metadata.dev(), metadata.ino())
     }
 }
 
@@ -282,7 +300,7 @@ fn is(error: &io::Error, errno: Errno) -> bool {
     error.raw_os_error() == Some(errno.raw_os_error())
 }
 
-/// What an error of opening says.
+/// Returns the refusal for an error of opening.
 fn refusal(error: &io::Error) -> Refusal {
     match error {
         _ if is(error, Errno::BUSY) => Refusal::Busy,

@@ -6,32 +6,31 @@ use block_io::{Cancel, Cancelled};
 
 use super::{system::HostSystem, target::DeviceIdentity};
 
-/// How often the reader is looked at.
+/// How often the reader is checked.
 const INTERVAL: Duration = Duration::from_millis(250);
 
-/// Sees a card being replaced by another.
+/// Detects that a card was replaced by another.
 #[derive(Debug)]
-struct Swap {
+struct SwapDetector {
     before: DeviceIdentity,
     was_empty: bool,
     candidate: Option<DeviceIdentity>,
 }
 
-impl Swap {
+impl SwapDetector {
     fn new(before: DeviceIdentity) -> Self {
-        Swap { before, was_empty: false, candidate: None }
+        SwapDetector { before, was_empty: false, candidate: None }
     }
 
-    /// Takes what is in the reader now; answers whether there is another card,
-    /// and has been since the last look: a card that was just put in may still
-    /// change its mind about its size.
-    fn see(&mut self, now: Option<DeviceIdentity>) -> bool {
+    /// Takes what is in the reader now, and returns whether it is another card and was the
+    /// same at the last call: a card that was just put in may still report another size.
+    fn observe(&mut self, now: Option<DeviceIdentity>) -> bool {
         let other = match &now {
             None => {
                 self.was_empty = true;
                 false
             }
-            // Kernels that count no media show an equal card as the same.
+            // Without a count of media, an equal card looks the same.
             Some(now) => *now != self.before || self.was_empty && now.diskseq.is_none(),
         };
         let settled = other && now == self.candidate;
@@ -43,19 +42,19 @@ impl Swap {
 /// Waits until `path` holds another card, or file, than `before`.
 ///
 /// # Errors
-/// [`Cancelled`] if the user interrupts.
+/// [`Cancelled`] if the user interrupts the wait.
 pub fn wait_for_swap(
     system: &HostSystem,
     path: &Path,
     before: &DeviceIdentity,
     cancel: &Cancel,
 ) -> Result<(), Cancelled> {
-    let mut swap = Swap::new(before.clone());
+    let mut swap = SwapDetector::new(before.clone());
     loop {
         cancel.check()?;
-        // Some readers are asked about their medium only when they are opened.
+        // The kernel asks some readers for their medium only when they are opened.
         let _ = File::open(path);
-        if swap.see(DeviceIdentity::of(system, path)) {
+        if swap.observe(DeviceIdentity::of(system, path)) {
             return Ok(());
         }
         sleep(INTERVAL);
@@ -74,19 +73,19 @@ mod tests {
         before: Option<DeviceIdentity>,
         sights: &[Option<DeviceIdentity>],
     ) -> Option<usize> {
-        let mut swap = Swap::new(before.expect("a card"));
-        sights.iter().position(|sight| swap.see(sight.clone()))
+        let mut swap = SwapDetector::new(before.expect("a card"));
+        sights.iter().position(|sight| swap.observe(sight.clone()))
     }
 
     #[test]
-    fn sees_another_card() {
+    fn detects_another_card() {
         let (a, b) = (card(8, Some(1)), card(8, Some(2)));
         let (a, b) = (|| a.clone(), || b.clone());
         assert_eq!(first_seen(a(), &[a(), a(), None, None, b(), b()]), Some(5));
-        // Too quick for anybody to see the empty reader.
+        // Swapped too fast for the empty reader to be noticed.
         assert_eq!(first_seen(a(), &[a(), b(), b()]), Some(2));
         assert_eq!(first_seen(a(), &[None, None, a(), a()]), None);
-        // Another size, as kernels without a count show it.
+        // Another size, without a count of media.
         assert_eq!(first_seen(card(8, None), &[card(9, None), card(9, None)]), Some(1));
     }
 

@@ -1,4 +1,4 @@
-//! A card in memory that breaks in the ways cards do.
+//! A card in memory that breaks as cards do.
 
 use std::{
     io,
@@ -14,7 +14,7 @@ use std::{
 use card_flash::{Medium, Presence};
 use rustix::io::Errno;
 
-/// What was done to a card.
+/// An operation on a card.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     Write(Range<u64>),
@@ -22,25 +22,25 @@ pub enum Event {
     Flush,
 }
 
-/// How a card breaks; not at all by default.
+/// How a card breaks. By default it does not.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Flaws {
-    /// The number of the write that is answered by this error, counted from 0,
-    /// and all that follow.
+    /// The number of the write that fails with this error, counted from 0, as do all that
+    /// follow.
     pub write_error: Option<(usize, Errno)>,
     /// The same for reads.
     pub read_error: Option<(usize, Errno)>,
-    /// From this write on the reader is empty, and all is answered by EIO.
+    /// From this write on the reader is empty, and everything fails with EIO.
     pub taken_out: Option<usize>,
     /// From this write on there is another card.
     pub swapped: Option<usize>,
-    /// The real size; what lies behind is written from the beginning again.
+    /// The real size; what lies behind it is written from the beginning again.
     pub wraps: Option<u64>,
-    /// The real size; what lies behind cannot be written.
+    /// The real size; what lies behind it cannot be written.
     pub ends: Option<u64>,
     /// A byte that never keeps its value.
     pub rotten: Option<u64>,
-    /// The real size; what is written behind is lost, and reads as zeros.
+    /// The real size; what is written behind it is lost, and reads as zeros.
     pub drops: Option<u64>,
     /// A range where writes are lost.
     pub deaf: Option<(u64, u64)>,
@@ -80,7 +80,7 @@ impl Fake {
         self.log.lock().unwrap().clone()
     }
 
-    /// Whether the boot sector says that the card is not finished.
+    /// Returns whether the boot sector marks the card as unfinished.
     pub fn is_marked(&self) -> bool {
         self.bytes(0..13) == b"nodecard: thi"
     }

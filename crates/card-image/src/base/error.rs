@@ -1,30 +1,33 @@
-//! What can be wrong with a base image.
+//! Errors of opening a base image.
 
 use std::{io, path::PathBuf};
 
-use super::BaseFormat;
 use block_io::Cancelled;
+use plain_text::size;
+
+use super::BaseFormat;
+use crate::ErrorKind;
 
 /// A base image could not be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BaseError {
     /// There is no such file.
-    #[error("there is no base image {}: check the path, or download the image", path.display())]
+    #[error("there is no image {}", path.display())]
     NotFound {
         /// The path as given.
         path: PathBuf,
     },
     /// The path names something that is not a regular file.
-    #[error("the base image {} is {what}: give the path of an image file", path.display())]
+    #[error("{} is {what}, not an image file", path.display())]
     NotAFile {
         /// The path as given.
         path: PathBuf,
         /// What it is instead, with its article.
         what: &'static str,
     },
-    /// The operating system does not let us read it.
-    #[error("cannot read the base image {} at byte {offset}: {source}", path.display())]
+    /// The operating system refused a read.
+    #[error("cannot read {} at byte {offset}", path.display())]
     Read {
         /// The path as given.
         path: PathBuf,
@@ -34,39 +37,31 @@ pub enum BaseError {
         source: io::Error,
     },
     /// The file has no bytes.
-    #[error("the base image {} is empty: download it again", path.display())]
+    #[error("{} is empty", path.display())]
     Empty {
         /// The path as given.
         path: PathBuf,
     },
-    /// The bytes are neither a disk image nor compressed in a way we know.
-    #[error(
-        "{} is not a disk image: {what}. A base image is raw (with an MBR or GPT partition table), \
-         or one compressed as .xz, .gz, .zst, .bz2 or .zip", path.display()
-    )]
+    /// The bytes are neither a disk image nor compressed in a supported way.
+    #[error("{} is not a disk image: {}", path.display(), found.what)]
     UnknownFormat {
         /// The path as given.
         path: PathBuf,
-        /// What the first bytes look like, and what that suggests.
-        what: String,
+        /// What the first bytes look like.
+        found: NotAnImage,
     },
     /// It unpacks to something that is not a disk image.
-    #[error(
-        "{} ({format}) holds no disk image: inside, {what}", path.display()
-    )]
+    #[error("{} ({format}) holds no disk image: {}", path.display(), found.what)]
     NoImageInside {
         /// The path as given.
         path: PathBuf,
         /// How it is compressed.
         format: BaseFormat,
-        /// What the unpacked bytes look like, and what that suggests.
-        what: String,
+        /// What the unpacked bytes look like.
+        found: NotAnImage,
     },
     /// A zip file holds several images, or none.
-    #[error(
-        "the zip file {} must hold exactly one image, but holds {found}: unpack it and give the \
-         image itself", path.display()
-    )]
+    #[error("the zip file {} must hold exactly one image, but holds {found}", path.display())]
     ZipMembers {
         /// The path as given.
         path: PathBuf,
@@ -74,10 +69,7 @@ pub enum BaseError {
         found: String,
     },
     /// The file ends in the middle of the compressed data.
-    #[error(
-        "{} ends too early: its {size} bytes stop in the middle of the {format} data, so the \
-         download is not complete. Download it again", path.display()
-    )]
+    #[error("{} is incomplete: it ends after {size} bytes, in the middle of the {format} data", path.display())]
     Truncated {
         /// The path as given.
         path: PathBuf,
@@ -87,48 +79,43 @@ pub enum BaseError {
         size: u64,
     },
     /// The compressed data contradicts itself or its checksums.
-    #[error(
-        "{} is damaged near byte {near} of {size}: {reason} ({format}). Download it again",
-        path.display()
-    )]
+    #[error("{} is damaged near byte {near} of {size}: {reason} ({format})", path.display())]
     Corrupt {
         /// The path as given.
         path: PathBuf,
         /// How it is compressed.
         format: BaseFormat,
-        /// How many compressed bytes had been read, an upper bound of the place.
+        /// The number of compressed bytes read so far: the damage is not behind them.
         near: u64,
         /// The file's size in bytes.
         size: u64,
-        /// What the decoder says.
+        /// What the decoder reports.
         reason: String,
     },
-    /// It uses a part of its format that we do not support.
+    /// It uses a part of its format that is not supported.
     #[error("cannot unpack {} ({format}): {reason}", path.display())]
     Unsupported {
         /// The path as given.
         path: PathBuf,
         /// How it is compressed.
         format: BaseFormat,
-        /// What is not supported, and what to do.
+        /// What is not supported.
         reason: String,
+        /// The command that unpacks it, if one is known to help.
+        command: Option<&'static str>,
     },
     /// It unpacks to more bytes than any card has.
-    #[error(
-        "{} unpacks to more than {limit} bytes, which is no card image: if it really is one, \
-         unpack it yourself and give the raw image", path.display()
-    )]
+    #[error("{} unpacks to more than {limit} bytes, more than any card holds", path.display())]
     TooLarge {
         /// The path as given.
         path: PathBuf,
-        /// The largest decoded size taken, in bytes.
+        /// The largest supported size of a decoded image, in bytes.
         limit: u64,
     },
-    /// A checksum differs from what was expected.
+    /// A checksum differs from the expected one.
     #[error(
-        "{} is not the file it should be: its {algorithm} is {actual}, but {from} says {expected}. \
-         Download it again, or correct the checksum if the image was changed on purpose",
-        path.display()
+        "{} does not match its checksum: its {algorithm} sum is {actual}, but {from} says \
+         {expected}", path.display()
     )]
     ChecksumMismatch {
         /// The path as given.
@@ -142,11 +129,8 @@ pub enum BaseError {
         /// Where the expectation comes from: `the profile`, or a file's path.
         from: String,
     },
-    /// A checksum file beside the base cannot be used.
-    #[error(
-        "cannot check {} against {}: {reason}. Get the checksum file again, or delete it",
-        path.display(), sums.display()
-    )]
+    /// A checksum file beside the base does not say what it should.
+    #[error("cannot check {} against {}: {reason}", path.display(), sums.display())]
     ChecksumFile {
         /// The path as given.
         path: PathBuf,
@@ -155,40 +139,38 @@ pub enum BaseError {
         /// Why it cannot be used.
         reason: String,
     },
+    /// A checksum file beside the base cannot be read.
+    #[error("cannot read the checksum file {}", sums.display())]
+    ReadChecksumFile {
+        /// The checksum file.
+        sums: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
     /// The base was written to while it was being read.
-    #[error(
-        "{} changed while it was being read (is it still being downloaded?): wait until it is \
-         complete, then run again", path.display()
-    )]
+    #[error("{} changed while it was being read", path.display())]
     Changed {
         /// The file that changed.
         path: PathBuf,
     },
     /// Neither `XDG_CACHE_HOME` nor `HOME` is set, and no directory was named.
-    #[error(
-        "there is no place to unpack a compressed base image to: set HOME or XDG_CACHE_HOME to an \
-         absolute path"
-    )]
+    #[error("there is no cache directory to unpack the image into: HOME is not set")]
     NoCacheDir,
-    /// The cache's filesystem cannot take the decoded image.
+    /// The cache's filesystem has no room for the decoded image.
     #[error(
-        "not enough space in {} to unpack the base image: {} free{}. Free some space, or point \
-         XDG_CACHE_HOME to a larger filesystem", dir.display(), bytes(*free),
-        needed.map(|n| format!(", about {} needed", bytes(n))).unwrap_or_default()
+        "not enough space in {} to unpack the image: {} free{}", dir.display(), size(*free),
+        needed.map(|needed| format!(", at least {} needed", size(needed))).unwrap_or_default()
     )]
     NoSpace {
         /// The cache directory.
         dir: PathBuf,
-        /// How much is needed at least, if it is known, in bytes.
+        /// How much is needed at least, if that is known, in bytes.
         needed: Option<u64>,
         /// How much is free, in bytes.
         free: u64,
     },
     /// The cache directory cannot be used.
-    #[error(
-        "cannot {operation} {} in the base image cache: {source}. Point XDG_CACHE_HOME to another \
-         directory if this one cannot be used", path.display()
-    )]
+    #[error("cannot {operation} {} in the cache of decoded images", path.display())]
     Cache {
         /// What was tried.
         operation: &'static str,
@@ -200,12 +182,72 @@ pub enum BaseError {
     /// The opened image cannot be used as a storage.
     #[error(transparent)]
     Storage(#[from] block_io::Error),
-    /// Somebody asked to stop.
+    /// The work was interrupted.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
 }
 
-/// A size for people, in binary units.
-fn bytes(n: u64) -> String {
-    if n >= 1 << 20 { format!("{} MiB", n >> 20) } else { format!("{n} bytes") }
+/// What a file holds instead of a disk image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NotAnImage {
+    /// What it looks like, as a clause: `this is a tar archive`.
+    pub what: String,
+    /// How to get the image out of it, or to it.
+    pub fix: Option<&'static str>,
+}
+
+impl BaseError {
+    /// Returns what has to change before another run can succeed.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            BaseError::Cancelled(_) => ErrorKind::Interrupted,
+            BaseError::NoSpace { .. } | BaseError::Cache { .. } | BaseError::NoCacheDir => {
+                ErrorKind::Io
+            }
+            _ => ErrorKind::Base,
+        }
+    }
+
+    /// Returns what the user can do about it.
+    pub fn fix(&self) -> Option<String> {
+        let fix = match self {
+            BaseError::NotFound { .. } => "check the path, or download the image",
+            BaseError::NotAFile { .. } => "give the path of an image file",
+            BaseError::Empty { .. } | BaseError::Truncated { .. } | BaseError::Corrupt { .. } => {
+                "download it again"
+            }
+            BaseError::UnknownFormat { found, .. } => found.fix.unwrap_or(
+                "give a raw image with an MBR or GPT partition table, or one compressed as .xz, \
+                 .gz, .zst, .bz2 or .zip",
+            ),
+            BaseError::NoImageInside { found, .. } => found.fix.unwrap_or("download it again"),
+            BaseError::ZipMembers { .. } => "unpack it and give the image itself",
+            BaseError::Unsupported { command: Some(command), .. } => {
+                return Some(format!("unpack it with `{command}` and give the raw image"));
+            }
+            BaseError::Unsupported { .. } => "unpack it and give the raw image",
+            BaseError::TooLarge { .. } => {
+                "check that it is the image of a card; if it is, unpack it and give the raw image"
+            }
+            BaseError::ChecksumMismatch { .. } => {
+                "download it again, or correct the checksum if the image was changed on purpose"
+            }
+            BaseError::ChecksumFile { .. } | BaseError::ReadChecksumFile { .. } => {
+                "download the checksum file again, or delete it"
+            }
+            BaseError::Changed { .. } => {
+                "wait until it is complete (it may still be downloading), then run again"
+            }
+            BaseError::NoCacheDir => "set HOME or XDG_CACHE_HOME to an absolute path",
+            BaseError::NoSpace { .. } => {
+                "free some space, or set XDG_CACHE_HOME to a directory on a larger filesystem"
+            }
+            BaseError::Cache { .. } => "set XDG_CACHE_HOME to a directory that you can write to",
+            BaseError::Read { .. } | BaseError::Storage(_) | BaseError::Cancelled(_) => {
+                return None;
+            }
+        };
+        Some(fix.to_owned())
+    }
 }

@@ -1,6 +1,8 @@
-//! What a file is, told by its first bytes.
+//! The format of a file, detected by its first bytes.
 
 use std::fmt;
+
+use super::error::NotAnImage;
 
 /// How a base image is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,12 +35,12 @@ impl fmt::Display for BaseFormat {
     }
 }
 
-/// How many of the first bytes [`detect`] wants to see: enough for the volume
-/// descriptor of an ISO 9660 image, which lies at 32 KiB.
+/// The number of bytes that [`detect`] needs: enough for the volume descriptor of an ISO
+/// 9660 image, which lies at 32 KiB.
 pub(super) const HEAD: usize = 64 << 10;
 
-/// Compression formats by their first bytes. A zstd file may begin with a
-/// skippable frame (magics 0x184D2A50 to 0x184D2A5F), as pzstd writes it.
+/// Returns how the file that begins with `head` is compressed, if it is. A zstd file may
+/// begin with a skippable frame (magics 0x184D2A50 to 0x184D2A5F), as pzstd writes it.
 pub(super) fn compression(head: &[u8]) -> Option<BaseFormat> {
     if head.starts_with(b"\xfd7zXZ\0") {
         Some(BaseFormat::Xz)
@@ -57,11 +59,11 @@ pub(super) fn compression(head: &[u8]) -> Option<BaseFormat> {
     }
 }
 
-/// The format of the file that begins with `head`.
+/// Returns the format of the file that begins with `head`.
 ///
 /// # Errors
-/// What it looks like instead, and what that suggests, for the user.
-pub(super) fn detect(head: &[u8]) -> Result<BaseFormat, String> {
+/// What it looks like instead.
+pub(super) fn detect(head: &[u8]) -> Result<BaseFormat, NotAnImage> {
     match compression(head) {
         Some(format) => Ok(format),
         None => check_raw(head).map(|()| BaseFormat::Raw),
@@ -72,63 +74,80 @@ pub(super) fn detect(head: &[u8]) -> Result<BaseFormat, String> {
 ///
 /// # Errors
 /// As [`detect`].
-pub(super) fn check_image(head: &[u8]) -> Result<(), String> {
+pub(super) fn check_image(head: &[u8]) -> Result<(), NotAnImage> {
     match compression(head) {
-        Some(format) => {
-            Err(format!("there is {format} data once more: unpack it one time yourself"))
-        }
+        Some(format) => Err(NotAnImage {
+            what: format!("inside is {format} data again"),
+            fix: Some("unpack it once and give the result"),
+        }),
         None => check_raw(head),
     }
 }
 
-/// Files that people give by mistake: offset, bytes there, what it is.
-const STRANGERS: &[(usize, &[u8], &str)] = &[
-    (0, b"7z\xbc\xaf\x27\x1c", "this is a 7-Zip archive: unpack it and give the image inside"),
-    (0, b"Rar!\x1a\x07", "this is a RAR archive: unpack it and give the image inside"),
-    (257, b"ustar", "this is a tar archive: unpack it and give the image inside"),
-    (0, b"LZIP", "this is lzip data: unpack it and give the raw image"),
-    (0, b"\x5d\0\0", "this is old .lzma data: unpack it and give the raw image"),
-    (0, b"\x04\x22\x4d\x18", "this is lz4 data: unpack it and give the raw image"),
-    (0, b"\x1f\x9d", "this is compress (.Z) data: unpack it and give the raw image"),
-    (0, b"QFI\xfb", "this is a qcow2 disk: convert it with qemu-img convert -O raw"),
-    (0, b"KDMV", "this is a VMware disk: convert it with qemu-img convert -O raw"),
-    (0, b"conectix", "this is a Virtual PC disk: convert it with qemu-img convert -O raw"),
-    (0, b"vhdxfile", "this is a Hyper-V disk: convert it with qemu-img convert -O raw"),
-    (0, b"\x3a\xff\x26\xed", "this is an Android sparse image: convert it with simg2img"),
-    (0, b"version https://git-lfs", "this is a git-lfs pointer: run git lfs pull"),
-    (0, b"\x7fELF", "this is a program"),
-    (0, b"%PDF", "this is a PDF document"),
-    (0, b"hsqs", "this is a bare SquashFS filesystem, without a partition table"),
-    (0x438, b"\x53\xef", "this is a bare ext filesystem, without a partition table"),
+impl NotAnImage {
+    pub(super) fn new(what: impl Into<String>, fix: impl Into<Option<&'static str>>) -> Self {
+        NotAnImage { what: what.into(), fix: fix.into() }
+    }
+}
+
+const UNPACK: Option<&str> = Some("unpack it and give the image inside");
+const DECOMPRESS: Option<&str> = Some("decompress it and give the raw image");
+const CONVERT: Option<&str> = Some("convert it with `qemu-img convert -O raw`");
+const WHOLE: Option<&str> = Some("give the image of the whole card");
+
+/// Files that people give by mistake: offset, bytes there, what it is, what to do.
+const STRANGERS: &[(usize, &[u8], &str, Option<&str>)] = &[
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", UNPACK),
+    (0, b"Rar!\x1a\x07", "a RAR archive", UNPACK),
+    (257, b"ustar", "a tar archive", UNPACK),
+    (0, b"LZIP", "lzip data", DECOMPRESS),
+    (0, b"\x5d\0\0", "old .lzma data", DECOMPRESS),
+    (0, b"\x04\x22\x4d\x18", "lz4 data", DECOMPRESS),
+    (0, b"\x1f\x9d", "compress (.Z) data", DECOMPRESS),
+    (0, b"QFI\xfb", "a qcow2 disk", CONVERT),
+    (0, b"KDMV", "a VMware disk", CONVERT),
+    (0, b"conectix", "a Virtual PC disk", CONVERT),
+    (0, b"vhdxfile", "a Hyper-V disk", CONVERT),
+    (0, b"\x3a\xff\x26\xed", "an Android sparse image", Some("convert it with `simg2img`")),
+    (0, b"version https://git-lfs", "a Git LFS pointer", Some("run `git lfs pull`")),
+    (0, b"\x7fELF", "a program", None),
+    (0, b"%PDF", "a PDF document", None),
+    (0, b"hsqs", "a bare SquashFS filesystem, without a partition table", WHOLE),
+    (0x438, b"\x53\xef", "a bare ext filesystem, without a partition table", WHOLE),
 ];
 
-fn check_raw(head: &[u8]) -> Result<(), String> {
+fn check_raw(head: &[u8]) -> Result<(), NotAnImage> {
     // A bootable ISO has a boot signature too, so it is looked for first.
     if has(head, 0x8001, b"CD001") {
-        return Err("this is a CD or DVD image (ISO 9660), not the image of an SD card".into());
+        let what = "this is a CD or DVD image (ISO 9660), not the image of an SD card";
+        return Err(NotAnImage::new(what, None));
     }
     if has(head, 510, b"\x55\xaa") || has(head, 512, b"EFI PART") {
         return Ok(());
     }
-    if let Some((_, _, what)) = STRANGERS.iter().find(|(at, magic, _)| has(head, *at, magic)) {
-        return Err((*what).into());
+    if let Some((_, _, what, fix)) = STRANGERS.iter().find(|(at, magic, ..)| has(head, *at, magic))
+    {
+        return Err(NotAnImage::new(format!("this is {what}"), *fix));
     }
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
     let begins = |tag: &[u8]| text.get(..tag.len()).is_some_and(|t| t.eq_ignore_ascii_case(tag));
     if begins(b"<!doctype") || begins(b"<html") || begins(b"<head") || begins(b"<?xml") {
-        return Err("this looks like a web page, the download probably failed".into());
+        let fix = "download it again: the server sent a page instead of the image";
+        return Err(NotAnImage::new("this looks like a web page", fix));
     }
     if head.iter().all(|byte| *byte == 0) {
-        return Err("its first bytes are all zero, there is no partition table".into());
+        let what = "its first bytes are all zero, and there is no partition table";
+        return Err(NotAnImage::new(what, None));
     }
     let start = head.get(..256).unwrap_or(head);
     if start.iter().all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace()) {
         let line: String = text.iter().take(60).map(|b| char::from(*b)).collect();
-        let line = line.lines().next().unwrap_or_default().to_owned();
-        return Err(format!("this is text, beginning with \"{line}\""));
+        let line = line.lines().next().unwrap_or_default();
+        return Err(NotAnImage::new(format!("this is text, beginning with \"{line}\""), None));
     }
-    let hex: Vec<String> = head.iter().take(8).map(|b| format!("{b:02x}")).collect();
-    Err(format!("it begins with the bytes {} and has no boot signature", hex.join(" ")))
+    let bytes: Vec<String> = head.iter().take(8).map(|b| format!("{b:02x}")).collect();
+    let what = format!("it begins with the bytes {} and has no boot signature", bytes.join(" "));
+    Err(NotAnImage::new(what, None))
 }
 
 fn has(head: &[u8], at: usize, magic: &[u8]) -> bool {
@@ -146,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_formats_by_their_first_bytes() {
+    fn detects_formats_by_their_first_bytes() {
         for (bytes, format) in [
             (&b"\xfd7zXZ\0\0\x04"[..], BaseFormat::Xz),
             (b"\x1f\x8b\x08\0", BaseFormat::Gzip),
@@ -156,7 +175,7 @@ mod tests {
             (b"PK\x03\x04\x14\0", BaseFormat::Zip),
         ] {
             assert_eq!(detect(bytes), Ok(format));
-            assert!(check_image(bytes).is_err_and(|what| what.contains("once more")));
+            assert!(check_image(bytes).is_err_and(|found| found.what.contains("again")));
         }
         assert_eq!(detect(&sector_with(510, b"\x55\xaa")), Ok(BaseFormat::Raw));
         assert_eq!(detect(&sector_with(512, b"EFI PART")), Ok(BaseFormat::Raw));
@@ -164,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn names_what_is_given_by_mistake() {
+    fn names_files_given_by_mistake() {
         let mut iso = sector_with(0x8001, b"CD001");
         iso[510..512].copy_from_slice(b"\x55\xaa");
         for (head, word) in [
@@ -180,8 +199,8 @@ mod tests {
             (b"\x01\x02\xff".to_vec(), "01 02 ff"),
             (b"x".to_vec(), "text"),
         ] {
-            let what = detect(&head).unwrap_err();
-            assert!(what.contains(word), "{word:?} is not in {what:?}");
+            let found = detect(&head).unwrap_err();
+            assert!(found.what.contains(word), "{word:?} is not in {found:?}");
         }
     }
 }

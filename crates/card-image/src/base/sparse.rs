@@ -1,4 +1,4 @@
-//! Writes a stream of bytes as a sparse file, with the disk at work meanwhile.
+//! Writing a stream of bytes as a sparse file, while the disk is already at work.
 
 use std::{
     fs::File,
@@ -14,12 +14,11 @@ const BLOCK: usize = 4096;
 /// The size of the buffers that the producer fills, a multiple of [`BLOCK`].
 const BUFFER: usize = 1 << 20;
 
-/// How many buffers there are: enough to ride out a slow moment of either side.
+/// The number of buffers: enough to bridge a slow moment of either side.
 const BUFFERS: usize = 6;
 
-/// After how many written bytes the disk is told to begin. Without it the
-/// kernel would wait for its own timers, and all of the writing would be left
-/// to the final flush.
+/// After how many written bytes the disk is asked to begin. Otherwise the kernel would
+/// wait for its own timers, and leave nearly all of the writing to the final flush.
 const FLUSH_EVERY: u64 = 64 << 20;
 
 /// Why [`write_sparse`] stopped.
@@ -30,14 +29,14 @@ pub(super) enum SparseError<E> {
     Write(io::Error),
 }
 
-/// A full buffer: where it begins, the bytes, and how many of them count.
+/// A filled buffer: its offset in the file, its bytes, and how many of them count.
 type Filled = (u64, Vec<u8>, usize);
 
-/// Writes what `produce` puts into its buffers to an empty file, leaving out
-/// zeros, and waits until it is on stable storage. Returns the size.
+/// Writes the bytes that `produce` puts into its buffers to an empty file, skips blocks of
+/// zeros, and waits until the file is on stable storage. Returns its size.
 ///
-/// `produce` fills buffers completely; a partly filled one is the last. It runs in
-/// the calling thread, the writing in others.
+/// `produce` fills buffers completely; a partly filled one is the last. It runs in the
+/// calling thread, the writing in others.
 pub(super) fn write_sparse<E>(
     file: &File,
     mut produce: impl FnMut(&mut [u8]) -> Result<usize, E>,
@@ -46,8 +45,8 @@ pub(super) fn write_sparse<E>(
     let (empty_tx, empty_rx) = sync_channel::<Vec<u8>>(BUFFERS);
     let (flush_tx, flush_rx) = sync_channel::<()>(1);
     let (produced, written, flushed) = thread::scope(|scope| {
-        // The channels' ends move into the threads, so that whichever thread
-        // fails, the others find their channel closed and end.
+        // The channels' ends move into the threads: if one thread fails, the others find
+        // their channels closed and end.
         let flusher = scope.spawn(move || flush_rx.iter().try_for_each(|()| file.sync_data()));
         let writer = scope.spawn(move || write_all(file, &filled_rx, &empty_tx, &flush_tx));
         let produced = (|| {
@@ -74,13 +73,13 @@ pub(super) fn write_sparse<E>(
         drop(filled_tx);
         (produced, writer.join(), flusher.join())
     });
-    let thread_died = |_| io::Error::other("a writing thread died");
+    let thread_died = |_| io::Error::other("a writing thread panicked");
     let written = written.map_err(thread_died).flatten();
     let flushed = flushed.map_err(thread_died).flatten();
     let size = produced.map_err(SparseError::Produce)?;
     written
         .and(flushed)
-        // The end may be zeros, which nobody wrote.
+        // Zeros at the end were not written.
         .and_then(|()| file.set_len(size))
         .and_then(|()| file.sync_all())
         .map_err(SparseError::Write)?;
@@ -98,7 +97,7 @@ fn write_all(
         unflushed += write_data(file, offset, buffer.get(..n).unwrap_or(&buffer))?;
         if unflushed >= FLUSH_EVERY {
             match flush.try_send(()) {
-                // Still busy with the last one: that is as much as the disk can do.
+                // Still busy with the last one: the disk cannot do more.
                 Ok(()) | Err(TrySendError::Full(())) => unflushed = 0,
                 Err(TrySendError::Disconnected(())) => return Ok(()),
             }
@@ -109,7 +108,7 @@ fn write_all(
     Ok(())
 }
 
-/// Writes the runs of blocks that are not zero. Returns how many bytes that were.
+/// Writes the runs of blocks that are not zero. Returns the number of bytes written.
 fn write_data(file: &File, offset: u64, data: &[u8]) -> io::Result<u64> {
     const ZEROS: [u8; BLOCK] = [0; BLOCK];
     let is_zero = |block: &&[u8]| ZEROS.starts_with(block);
@@ -141,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn leaves_out_zeros_only() {
+    fn skips_zeros_only() {
         for size in [0, 1, 4095, 4096, 4097, BUFFER, BUFFER + 1, 9 * BUFFER, 9 * BUFFER + 4100] {
             let mut bytes = vec![0; size];
             // Data at block edges, inside blocks, and in the very last byte.

@@ -1,32 +1,34 @@
-//! Which bytes of a FAT filesystem are in use.
+//! The bytes of a FAT filesystem that are in use.
 
 use block_io::{Extents, ReadAt};
 
-use super::{FatError, Geometry, Variant};
+use fs_signature::{FatGeometry, FatVariant};
+
+use super::FatError;
 
 /// A piece of the table, in bytes: whole entries of all three widths.
 const PIECE: u64 = 192 << 10;
-/// With more ranges than this, listing them costs more memory than it may.
+/// The most ranges that are listed; more would take too much memory.
 const MAX_RANGES: usize = 1 << 20;
 
-/// The byte ranges of a FAT filesystem that are in use: all that is not a
-/// free cluster, so the boot and reserved sectors, the tables, the root
-/// directory, every cluster that any copy of the table gives away or marks as
-/// bad, and what lies behind the last cluster.
+/// Returns the byte ranges of a FAT filesystem that are in use, which is everything but
+/// free clusters: the boot and reserved sectors, the tables, the root directory, every
+/// cluster that any copy of the table allocates or marks as bad, and the bytes behind the
+/// last cluster.
 ///
 /// # Errors
-/// [`FatError::NotFat`], [`FatError::TooFragmented`] or [`FatError::Storage`];
-/// take all of the partition as used then.
+/// [`FatError::NotFat`], [`FatError::TooFragmented`] or [`FatError::Storage`]; the whole
+/// partition must be taken as used then.
 pub fn used_extents(storage: &dyn ReadAt) -> Result<Extents, FatError> {
-    let geometry = Geometry::read(storage)?;
+    let geometry = FatGeometry::read(storage)?;
     let mut used = Extents::new();
-    // A run of used bytes is held back until the first free cluster behind it.
+    // A run of used bytes is collected until the first free cluster behind it.
     let mut run = 0..geometry.data;
     let mut buffers = vec![Vec::new(); geometry.tables.into()];
     let (numerator, denominator) = match geometry.variant {
-        Variant::Fat12 => (3, 2),
-        Variant::Fat16 => (2, 1),
-        Variant::Fat32 => (4, 1),
+        FatVariant::Fat12 => (3, 2),
+        FatVariant::Fat16 => (2, 1),
+        FatVariant::Fat32 => (4, 1),
     };
     let entries = u64::from(geometry.clusters) + 2;
     let per_piece = PIECE / numerator * denominator;
@@ -63,20 +65,20 @@ pub fn used_extents(storage: &dyn ReadAt) -> Result<Extents, FatError> {
     Ok(used)
 }
 
-/// How many bytes of a FAT filesystem are free: of the clusters that no copy of its
-/// table gives away. `None` if it cannot be told.
+/// Returns the number of free bytes in a FAT filesystem: those of clusters that no copy of
+/// its table allocates. Returns `None` if it cannot be read.
 pub fn free_bytes(storage: &dyn ReadAt) -> Option<u64> {
     let used = used_extents(storage).ok()?;
     Some(storage.size().saturating_sub(used.total()))
 }
 
-/// Whether the entry at `index` of a piece says that its cluster is free; one
-/// that does not lie within the piece is not.
-fn is_free(piece: &[u8], variant: Variant, index: u64) -> bool {
+/// Returns whether the entry at `index` of a piece marks its cluster as free. An entry
+/// outside the piece does not.
+fn is_free(piece: &[u8], variant: FatVariant, index: u64) -> bool {
     let index = usize::try_from(index).unwrap_or(usize::MAX / 8);
     let entry = match variant {
-        // Two entries share three bytes. The last one may lack a neighbour.
-        Variant::Fat12 => {
+        // Two entries share three bytes. The last one may have no neighbour.
+        FatVariant::Fat12 => {
             let at = index + index / 2;
             return match (piece.get(at), piece.get(at + 1)) {
                 (Some(&low), Some(&high)) if index % 2 == 0 => low == 0 && high & 0x0f == 0,
@@ -84,8 +86,8 @@ fn is_free(piece: &[u8], variant: Variant, index: u64) -> bool {
                 _ => false,
             };
         }
-        Variant::Fat16 => piece.get(index * 2..index * 2 + 2).map(|b| [b[0], b[1], 0, 0]),
-        Variant::Fat32 => {
+        FatVariant::Fat16 => piece.get(index * 2..index * 2 + 2).map(|b| [b[0], b[1], 0, 0]),
+        FatVariant::Fat32 => {
             piece.get(index * 4..index * 4 + 4).map(|b| [b[0], b[1], b[2], b[3] & 0x0f])
         }
     };

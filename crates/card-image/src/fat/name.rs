@@ -2,19 +2,19 @@
 
 /// The size of a directory entry in bytes.
 pub(super) const ENTRY: usize = 32;
-/// The attributes that mark a piece of a long name.
+/// The attributes of a piece of a long name.
 const LONG: u8 = 0x0f;
 /// The attribute of the entry that holds the volume's label.
 const LABEL: u8 = 0x08;
 const DIRECTORY: u8 = 0x10;
-/// UTF-16 units in one piece of a long name.
+/// The number of UTF-16 units in one piece of a long name.
 const UNITS: usize = 13;
-/// Pieces in the longest name (255 units).
+/// The number of pieces in the longest name (255 units).
 const MAX_PIECES: u8 = 20;
 
-/// One file or directory.
+/// The entry of a file or directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Item {
+pub(super) struct FatEntry {
     pub short: String,
     pub long: Option<String>,
     pub is_directory: bool,
@@ -22,8 +22,8 @@ pub(super) struct Item {
     pub size: u32,
 }
 
-impl Item {
-    /// Whether either name is `name`, in upper or lower case.
+impl FatEntry {
+    /// Returns whether either name is `name`, in upper or lower case.
     pub(super) fn is_named(&self, name: &str) -> bool {
         let wanted = name.to_lowercase();
         self.short.to_lowercase() == wanted
@@ -31,38 +31,38 @@ impl Item {
     }
 }
 
-/// Puts the entries of a directory together, one after the other.
+/// Reads the entries of a directory one after the other, and puts long names together.
 #[derive(Debug, Default)]
-pub(super) struct Entries {
-    /// The long name so far, its last piece first.
+pub(super) struct EntryReader {
+    /// The pieces of the long name so far, the last piece first.
     pieces: Vec<[u16; UNITS]>,
-    /// The number of the piece that came last, and the checksum of all.
+    /// The number of the piece that was read last, and the checksum of all pieces.
     expected: Option<(u8, u8)>,
 }
 
-/// What one entry meant.
+/// What the last entry meant.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Meaning {
-    /// Nothing yet, or nothing at all.
+pub(super) enum EntryMeaning {
+    /// Nothing, or a piece of a long name.
     Nothing,
-    Item(Item),
-    /// No entries follow.
+    Entry(FatEntry),
+    /// The directory ends here.
     End,
 }
 
-impl Entries {
-    pub(super) fn take(&mut self, entry: &[u8; ENTRY]) -> Meaning {
+impl EntryReader {
+    pub(super) fn take(&mut self, entry: &[u8; ENTRY]) -> EntryMeaning {
         let [first, ..] = *entry;
         let attributes = entry[11];
         match first {
-            0 => return Meaning::End,
+            0 => return EntryMeaning::End,
             0xe5 => self.forget(),
             _ if attributes & 0x3f == LONG => self.piece(entry),
             _ if attributes & LABEL != 0 => self.forget(),
             _ => {
                 let long = self.long_name(checksum(entry));
                 self.forget();
-                return Meaning::Item(Item {
+                return EntryMeaning::Entry(FatEntry {
                     short: short_name(entry),
                     long,
                     is_directory: attributes & DIRECTORY != 0,
@@ -71,7 +71,7 @@ impl Entries {
                 });
             }
         }
-        Meaning::Nothing
+        EntryMeaning::Nothing
     }
 
     fn forget(&mut self) {
@@ -100,7 +100,7 @@ impl Entries {
         self.expected = Some((number, sum));
     }
 
-    /// The long name, if it is whole and belongs to the short name.
+    /// Returns the long name, if it is complete and belongs to the short name.
     fn long_name(&self, sum: u8) -> Option<String> {
         if self.expected != Some((1, sum)) {
             return None;
@@ -110,13 +110,13 @@ impl Entries {
     }
 }
 
-/// The checksum of a short name that ties a long name to it.
+/// Returns the checksum of a short name, which ties a long name to it.
 fn checksum(entry: &[u8; ENTRY]) -> u8 {
     entry.iter().take(11).fold(0u8, |sum, &byte| sum.rotate_right(1).wrapping_add(byte))
 }
 
-/// The short name with its dot. Bytes beyond ASCII depend on a code page that
-/// is written down nowhere: they never match a name that is looked for.
+/// Returns the short name with its dot. Bytes beyond ASCII depend on a code page that is
+/// recorded nowhere, so they never match a name.
 fn short_name(entry: &[u8; ENTRY]) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
     let (stem, extension) = (text(&entry[..8]), text(&entry[8..11]));

@@ -1,46 +1,23 @@
 //! FAT images made by mkfs.vfat and mtools, judged by fsck.vfat.
 
-use std::{
-    fs::File,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::path::Path;
 
 use block_io::{FileStorage, Memory, ReadAt};
+use fs_signature::{FatGeometry, FatRoot, FatVariant};
+use test_support::{TestImage, run};
 
 use super::*;
 
-struct Image {
-    path: PathBuf,
-    dir: tempfile::TempDir,
-}
-
-/// Runs a program; it must exist and succeed.
-fn run(program: &str, package: &str, args: &[&str]) -> String {
-    let output = Command::new(program)
-        .args(args)
-        .env("LC_ALL", "C.UTF-8")
-        .output()
-        .unwrap_or_else(|e| panic!("cannot run {program} (Debian package {package}): {e}"));
-    let said = String::from_utf8_lossy(&output.stdout).into_owned()
-        + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{program} {args:?}: {said}");
-    said
-}
+struct Image(TestImage);
 
 impl Image {
     fn new(kib: u64, options: &[&str]) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("fat");
-        File::create(&path).unwrap().set_len(kib * 1024).unwrap();
-        let mut args = options.to_vec();
-        args.extend(["-i", "cafe0123", "-n", "BOOT", path.to_str().unwrap()]);
-        run("mkfs.vfat", "dosfstools", &args);
-        Image { path, dir }
+        let arguments = [options, &["-i", "cafe0123", "-n", "BOOT"]].concat();
+        Image(TestImage::with_filesystem(kib * 1024, "dosfstools", "mkfs.vfat", &arguments))
     }
 
     fn put(&self, name: &str, content: &[u8]) {
-        let file = self.dir.path().join("source");
+        let file = self.0.dir().join("source");
         std::fs::write(&file, content).unwrap();
         let target = format!("::{name}");
         self.mtool("mcopy", &["-o"], &[file.to_str().unwrap(), &target]);
@@ -48,18 +25,18 @@ impl Image {
 
     fn mtool(&self, program: &str, before: &[&str], after: &[&str]) {
         let mut args = before.to_vec();
-        args.extend(["-i", self.path.to_str().unwrap()]);
+        args.extend(["-i", self.0.path_str()]);
         args.extend(after);
-        run(program, "mtools", &args);
+        run("mtools", program, &args);
     }
 
     fn storage(&self) -> FileStorage {
-        FileStorage::open(&self.path).unwrap()
+        FileStorage::open(self.0.path()).unwrap()
     }
 
-    /// How many clusters fsck.vfat counts as used, and of how many.
+    /// Returns how many clusters fsck.vfat counts as used, and the number of all clusters.
     fn fsck(path: &Path) -> (u64, u64) {
-        let said = run("fsck.vfat", "dosfstools", &["-n", path.to_str().unwrap()]);
+        let said = run("dosfstools", "fsck.vfat", &["-n", path.to_str().unwrap()]);
         let counts = said.split_whitespace().find_map(|word| word.split_once('/').and_then(number));
         counts.unwrap_or_else(|| panic!("{said}"))
     }
@@ -73,20 +50,20 @@ fn pattern(length: usize, seed: usize) -> Vec<u8> {
     (0..length).map(|i| ((i + seed) % 251) as u8).collect()
 }
 
-/// Sizes in KiB and options that give each variant, odd shapes among them.
-const SHAPES: [(u64, &[&str], Variant); 8] = [
-    (1440, &["-F", "12"], Variant::Fat12),
-    (7777, &["-F", "12", "-s", "4"], Variant::Fat12),
-    (20 * 1024, &["-F", "16"], Variant::Fat16),
-    (131072, &["-F", "16", "-s", "4"], Variant::Fat16),
-    (20 * 1024, &["-F", "16", "-f", "1", "-s", "1"], Variant::Fat16),
-    (48 * 1024, &["-F", "32", "-s", "1"], Variant::Fat32),
-    (131072 + 3, &["-F", "32", "-s", "2", "-R", "64"], Variant::Fat32),
-    (40 * 1024, &["-F", "16", "-S", "4096", "-s", "1"], Variant::Fat16),
+/// Sizes in KiB and options for each variant, among them odd shapes.
+const SHAPES: [(u64, &[&str], FatVariant); 8] = [
+    (1440, &["-F", "12"], FatVariant::Fat12),
+    (7777, &["-F", "12", "-s", "4"], FatVariant::Fat12),
+    (20 * 1024, &["-F", "16"], FatVariant::Fat16),
+    (131072, &["-F", "16", "-s", "4"], FatVariant::Fat16),
+    (20 * 1024, &["-F", "16", "-f", "1", "-s", "1"], FatVariant::Fat16),
+    (48 * 1024, &["-F", "32", "-s", "1"], FatVariant::Fat32),
+    (131072 + 3, &["-F", "32", "-s", "2", "-R", "64"], FatVariant::Fat32),
+    (40 * 1024, &["-F", "16", "-S", "4096", "-s", "1"], FatVariant::Fat16),
 ];
 
-/// With every byte that is not listed spoiled, fsck.vfat finds nothing, all
-/// files read back the same, and not one cluster more is listed than it counts.
+/// When every byte that is not listed is overwritten, fsck.vfat finds nothing wrong and all
+/// files read back the same; and exactly the clusters are listed that fsck.vfat counts.
 #[test]
 fn lists_what_is_used_and_no_more() {
     for (kib, options, variant) in SHAPES {
@@ -101,13 +78,13 @@ fn lists_what_is_used_and_no_more() {
         }
         image.put("boot.ini", &pattern(40_000, 3));
         let storage = image.storage();
-        let geometry = Geometry::read(&storage).unwrap();
+        let geometry = FatGeometry::read(&storage).unwrap();
         assert_eq!(geometry.variant, variant, "{options:?}");
         assert_eq!(geometry.volume_id, Some(0xcafe_0123));
         assert_eq!(geometry.label.as_deref(), Some("BOOT"));
 
         let used = used_extents(&storage).unwrap();
-        let (count, total) = Image::fsck(&image.path);
+        let (count, total) = Image::fsck(image.0.path());
         assert_eq!(u64::from(geometry.clusters), total, "{options:?}");
         let free = (total - count) * geometry.cluster_size;
         assert_eq!(used.total(), storage.size() - free, "{options:?}");
@@ -116,7 +93,7 @@ fn lists_what_is_used_and_no_more() {
         for gap in used.gaps(0..storage.size()) {
             bytes[gap.start as usize..gap.end as usize].fill(0xa5);
         }
-        let spoiled = image.dir.path().join("spoiled");
+        let spoiled = image.0.dir().join("spoiled");
         std::fs::write(&spoiled, &bytes).unwrap();
         assert_eq!(Image::fsck(&spoiled), (count, total));
         let spoiled = Memory::new(bytes);
@@ -134,12 +111,12 @@ fn lists_what_is_used_and_no_more() {
     }
 }
 
-/// A cluster that only the second copy of the table gives away counts as used.
+/// A cluster that only the second copy of the table allocates counts as used.
 #[test]
-fn trusts_neither_copy_alone() {
+fn a_cluster_counts_as_used_if_either_table_says_so() {
     let image = Image::new(20 * 1024, &["-F", "16"]);
     let storage = image.storage();
-    let geometry = Geometry::read(&storage).unwrap();
+    let geometry = FatGeometry::read(&storage).unwrap();
     let mut bytes = storage.read_vec(0, storage.size() as usize).unwrap();
     let before = used_extents(&storage).unwrap().total();
     bytes[geometry.table(1) as usize + 2 * 100] = 1;
@@ -153,7 +130,7 @@ fn trusts_neither_copy_alone() {
 fn finds_files_in_a_directory_of_many_clusters() {
     let image = Image::new(48 * 1024, &["-F", "32", "-s", "1"]);
     let names: Vec<_> = (0..150).map(|i| format!("filler with a long name {i}")).collect();
-    let sources = image.dir.path().join("many");
+    let sources = image.0.dir().join("many");
     std::fs::create_dir(&sources).unwrap();
     for name in &names {
         std::fs::write(sources.join(name), name).unwrap();
@@ -170,7 +147,7 @@ fn finds_files_in_a_directory_of_many_clusters() {
 }
 
 #[test]
-fn refuses_large_files_and_what_is_no_fat() {
+fn refuses_large_files_and_other_filesystems() {
     let image = Image::new(20 * 1024, &["-F", "16"]);
     image.put("large", &vec![1; MAX_FILE_SIZE as usize + 1]);
     image.put("most", &vec![1; MAX_FILE_SIZE as usize]);
@@ -181,7 +158,7 @@ fn refuses_large_files_and_what_is_no_fat() {
 
     let short = Memory::new(storage.read_vec(0, 10 << 20).unwrap());
     let error = used_extents(&short).unwrap_err();
-    assert_eq!(error.to_string(), "not a FAT filesystem: it is larger than what it lies in");
+    assert_eq!(error.to_string(), "not a FAT filesystem: it is larger than its partition");
     for bytes in [vec![], vec![0; 511], vec![0; 4096], vec![0xff; 4096]] {
         let error = used_extents(&Memory::new(bytes)).unwrap_err();
         assert!(matches!(error, FatError::NotFat { .. }), "{error}");
@@ -195,16 +172,16 @@ fn ends_every_chain() {
     image.mtool("mmd", &[], &["::dir"]);
     image.put("dir/file", b"content");
     let storage = image.storage();
-    let geometry = Geometry::read(&storage).unwrap();
+    let geometry = FatGeometry::read(&storage).unwrap();
     let good = storage.read_vec(0, storage.size() as usize).unwrap();
     // boot.ini's first cluster is 2: the first file made.
     let entry = geometry.table(0) as usize + 4;
     for (next, reason) in [
         (2u16, None),
-        (0, Some("leads to a cluster that holds nothing")),
-        (1, Some("leads to a cluster that holds nothing")),
-        (0xfff7, Some("leads to a cluster that holds nothing")),
-        (0xfff0, Some("leads to a cluster that holds nothing")),
+        (0, Some("leads to an unused cluster")),
+        (1, Some("leads to an unused cluster")),
+        (0xfff7, Some("leads to an unused cluster")),
+        (0xfff0, Some("leads to an unused cluster")),
         (0xffff, Some("is shorter than its file")),
     ] {
         let mut bytes = good.clone();
@@ -221,7 +198,7 @@ fn ends_every_chain() {
     }
 }
 
-/// Whatever the bytes say: an answer in bounded time, and no panic.
+/// Whatever the bytes are, reading ends soon and without a panic.
 #[test]
 fn survives_flipped_bits() {
     let rounds = if std::env::var_os("NODECARD_THOROUGH").is_some() { 20_000 } else { 400 };
@@ -239,10 +216,10 @@ fn survives_flipped_bits() {
         image.mtool("mmd", &[], &["::dir"]);
         image.put("dir/another long name", b"content");
         let storage = image.storage();
-        let geometry = Geometry::read(&storage).unwrap();
+        let geometry = FatGeometry::read(&storage).unwrap();
         let root = match &geometry.root {
-            geometry::Root::Fixed(range) => range.start,
-            geometry::Root::Chain(first) => geometry.cluster(*first).unwrap().start,
+            FatRoot::Fixed(range) => range.start,
+            FatRoot::Chain(first) => geometry.cluster(*first).unwrap().start,
         } as usize;
 
         let table = geometry.tables_start as usize;

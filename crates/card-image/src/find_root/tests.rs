@@ -1,8 +1,6 @@
-//! Choices as users meet them, and filesystems as their own programs make them.
+//! Choices as users meet them.
 
-use std::{fs::File, process::Command};
-
-use block_io::{FileStorage, Memory};
+use fs_signature::Signature;
 
 use super::*;
 
@@ -36,8 +34,8 @@ fn fat(number: u32, boot_file: &str, text: &str) -> Candidate {
     }
 }
 
-fn other(number: u32, name: &'static str) -> Candidate {
-    Candidate { number, kind: FsKind::Other(name), ..Candidate::default() }
+fn other(number: u32, signature: Signature) -> Candidate {
+    Candidate { number, kind: FsKind::Other { signature, label: None }, ..Candidate::default() }
 }
 
 fn number(candidates: &[Candidate]) -> u32 {
@@ -128,7 +126,7 @@ fn two_systems() {
 
 #[test]
 fn says_what_is_there_when_nothing_fits() {
-    let error = choose(&[fat(1, "x", ""), other(2, "btrfs")], None).unwrap_err();
+    let error = choose(&[fat(1, "x", ""), other(2, Signature::Btrfs)], None).unwrap_err();
     assert!(matches!(error, ChooseError::NoExt { .. }));
     assert_eq!(
         error.to_string(),
@@ -140,13 +138,13 @@ fn says_what_is_there_when_nothing_fits() {
     assert!(error.to_string().ends_with("(the table lists no partitions)"), "{error}");
 
     // A lone ext filesystem is not the root because it is alone.
-    let error = choose(&[ext(1, "11"), other(2, "btrfs")], None).unwrap_err();
+    let error = choose(&[ext(1, "11"), other(2, Signature::Btrfs)], None).unwrap_err();
     assert!(matches!(error, ChooseError::NoSystem { .. }), "{error}");
     assert!(error.to_string().contains("partition 1: ext4 (UUID=11); nothing makes"), "{error}");
 
     // The real root is one that cannot be edited.
     let boot = fat(1, "cmdline.txt", "root=/dev/mmcblk0p2");
-    let squashed = [boot, other(2, "squashfs"), system(3, "33", "UUID=33")];
+    let squashed = [boot, other(2, Signature::Squashfs), system(3, "33", "UUID=33")];
     let error = choose(&squashed, None).unwrap_err();
     assert!(matches!(error, ChooseError::RootIsNotExt { named: 2, .. }), "{error}");
     assert!(error.to_string().contains("cmdline.txt names it as root"), "{error}");
@@ -163,67 +161,4 @@ fn the_user_overrules() {
     let error = choose(&pair, Some(9)).unwrap_err();
     assert!(matches!(error, ChooseError::NoSuchPartition { wanted: 9, .. }), "{error}");
     assert!(error.to_string().contains("\n  partition 3: ext4"), "{error}");
-}
-
-/// Makes a filesystem with its own program, which must exist and succeed.
-fn made(mib: u64, program: &str, package: &str, args: &[&str]) -> FsKind {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("image");
-    File::create(&path).unwrap().set_len(mib << 20).unwrap();
-    let output = Command::new(program)
-        .args(args)
-        .arg(&path)
-        .output()
-        .unwrap_or_else(|e| panic!("cannot run {program} (Debian package {package}): {e}"));
-    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
-    sniff(&FileStorage::open(&path).unwrap()).unwrap()
-}
-
-#[test]
-fn knows_what_programs_made() {
-    for version in [2, 3, 4] {
-        let kind = format!("ext{version}");
-        let args = ["-q", "-t", &kind, "-U", UUID, "-L", "my root"];
-        let made = made(16, "mke2fs", "e2fsprogs", &args);
-        let (uuid, label) = (UUID.to_owned(), Some("my root".to_owned()));
-        assert_eq!(made, FsKind::Ext { version, uuid, label });
-        assert_eq!(made.to_string(), format!("ext{version} \"my root\" (UUID={UUID})"));
-    }
-    // As Ubuntu 16.04 made them.
-    let args = ["-q", "-t", "ext4", "-O", "^64bit,^metadata_csum,uninit_bg", "-U", UUID];
-    assert!(matches!(
-        made(16, "mke2fs", "e2fsprogs", &args),
-        FsKind::Ext { version: 4, label: None, .. }
-    ));
-    let args = ["-q", "-O", "journal_dev"];
-    assert!(matches!(made(16, "mke2fs", "e2fsprogs", &args), FsKind::Other(_)));
-    for bits in ["12", "16", "32"] {
-        let mib = if bits == "12" { 4 } else { 40 };
-        let made = made(mib, "mkfs.vfat", "dosfstools", &["-F", bits, "-i", "cafe0123", "-n", "B"]);
-        assert_eq!(made, FsKind::Fat { volume_id: Some(0xcafe_0123), label: Some("B".into()) });
-        assert_eq!(made.to_string(), "FAT \"B\" (UUID=CAFE-0123)");
-    }
-    assert_eq!(made(1, "mkswap", "util-linux", &[]), FsKind::Swap);
-    assert_eq!(made(1, "mkswap", "util-linux", &["-p", "65536"]), FsKind::Swap);
-}
-
-#[test]
-fn knows_magic_numbers_and_nothing_else() {
-    let with = |offset: usize, magic: &[u8]| {
-        let mut bytes = vec![0; 1 << 17];
-        bytes[offset..][..magic.len()].copy_from_slice(magic);
-        sniff(&Memory::new(bytes)).unwrap()
-    };
-    assert_eq!(with(0, b"LUKS\xba\xbe").to_string(), "LUKS (encrypted)");
-    assert_eq!(with(0x10040, b"_BHRfS_M").to_string(), "btrfs");
-    assert_eq!(with(0, b"XFSB").to_string(), "XFS");
-    assert_eq!(with(0, b"hsqs").to_string(), "squashfs");
-    assert_eq!(with(1024, &0xf2f5_2010u32.to_le_bytes()).to_string(), "F2FS");
-    assert_eq!(with(536, b"LVM2 001").to_string(), "an LVM volume");
-    assert_eq!(with(1080, &[0x53, 0xef]).to_string().split(' ').next(), Some("ext2"));
-    assert_eq!(with(5, b"x"), FsKind::Unknown);
-    assert_eq!(FsKind::Unknown.to_string(), "nothing known");
-    for size in [0, 1, 511, 512, 1100, 2047, 4096] {
-        assert_eq!(sniff(&Memory::new(vec![0; size])).unwrap(), FsKind::Unknown);
-    }
 }

@@ -1,11 +1,12 @@
-//! Every format, told by its contents.
+//! Every format, detected by its contents.
 
 use std::{
     fs,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    path::Path,
 };
 
-use card_image::{BaseError, Stage};
+use card_image::{BaseError, BaseOptions, BuildStage, Cancel, ImageFile};
 
 use crate::support::{Bench, all_formats, bzip2, contents, gzip, image, pipe, xz, zip, zstd};
 
@@ -45,7 +46,7 @@ fn every_format_gives_the_image() {
             let (base, stages) = bench.stages(&bench.write(name, &bytes));
             assert!(contents(&base) == image, "{what}: the image differs");
             let known = name != "base.img";
-            let expected = if known { Stage::CheckBase } else { Stage::DecodeBase };
+            let expected = if known { BuildStage::CheckBase } else { BuildStage::DecodeBase };
             assert_eq!(stages, [expected], "{what}");
             assert!(base.check_unchanged().is_ok());
             assert!(base.sha256().is_some());
@@ -73,6 +74,40 @@ fn raw_is_used_in_place() {
     base.check_unchanged().unwrap();
     bench.write("base.img.xz", &image[..600]);
     assert!(matches!(base.check_unchanged(), Err(BaseError::Changed { .. })));
+}
+
+/// A file that takes the path's place after the image was opened is never read.
+#[test]
+fn a_file_is_opened_once() {
+    let bench = Bench::new();
+    let image = image(1000, 5000);
+    let path = bench.write("base", &image);
+    let file = ImageFile::open(&path).unwrap();
+    fs::rename(bench.write("other", b"something else"), &path).unwrap();
+    let base = file.into_base_if_decoded(options(&bench.cache(), &Cancel::new())).unwrap();
+    assert!(contents(&base.unwrap()) == image);
+}
+
+#[test]
+fn a_private_image_leaves_nothing_in_the_cache() {
+    let bench = Bench::new();
+    let image = image(1000, 5000);
+    let path = bench.write("base", &xz(&image));
+    let (cache, cancel) = (bench.cache(), Cancel::new());
+    let file = ImageFile::open(&path).unwrap();
+    assert!(file.is_compressed());
+    let base = file.into_private_base(options(&cache, &cancel)).unwrap();
+    assert!(contents(&base) == image);
+    assert!(bench.cached("").is_empty(), "{:?}", bench.cached(""));
+    let file = ImageFile::open(&path).unwrap();
+    assert!(file.into_base_if_decoded(options(&cache, &cancel)).unwrap().is_none());
+    bench.open(&path).unwrap();
+    let file = ImageFile::open(&path).unwrap();
+    assert!(contents(&file.into_private_base(options(&cache, &cancel)).unwrap()) == image);
+}
+
+fn options<'a>(cache: &'a Path, cancel: &'a Cancel) -> BaseOptions<'a> {
+    BaseOptions { cache_dir: Some(cache), sha256: None, progress: &(), cancel }
 }
 
 #[test]
@@ -134,8 +169,8 @@ fn what_is_no_image_is_named() {
         (vec![], |e| matches!(e, BaseError::Empty { .. }), "empty"),
         (gzip(html), inside, "web page"),
         (gzip(b""), inside, "nothing"),
-        (zstd(&xz(&image)), inside, "once more"),
-        (zip(&[], &[("x.img", &gzip(&image))]), inside, "once more"),
+        (zstd(&xz(&image)), inside, "data again"),
+        (zip(&[], &[("x.img", &gzip(&image))]), inside, "data again"),
         (zip(&[], two), members, "a.img, b.img"),
         (zip(&[], none), members, "a.txt, b.txt"),
         (zip(&["-P", "secret"], &[("x.img", &image)]), unsupported, "encrypted"),
@@ -144,7 +179,8 @@ fn what_is_no_image_is_named() {
     ] {
         let error = bench.open(&bench.write("base", &bytes)).unwrap_err();
         assert!(is(&error), "{error:?}");
-        assert!(error.to_string().contains(word), "no {word:?} in: {error}");
+        let text = format!("{error}; {}", error.fix().unwrap());
+        assert!(text.contains(word), "no {word:?} in: {text}");
         assert!(bench.cached("").is_empty(), "a file stays: {error}");
     }
     let error = bench.open(&bench.path("missing")).unwrap_err();

@@ -1,15 +1,15 @@
-//! What the tests stand on: images, compressors, and a place to open them in.
+//! Images, compressors, and a place to open images in.
 
 use std::{
     fs,
-    io::Write as _,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
     sync::Mutex,
 };
 
 use block_io::ReadAt as _;
-use card_image::{BaseError, BaseImage, BaseOptions, BuildProgress, Cancel, Stage};
+use card_image::{BaseError, BaseImage, BaseOptions, BuildProgress, BuildStage, Cancel};
+pub use test_support::pipe;
 
 /// A disk image: a boot signature, random bytes, zeros, some text, and random
 /// bytes in the last block, which is not a whole one.
@@ -34,24 +34,6 @@ pub fn image(random: usize, zeros: usize) -> Vec<u8> {
     image
 }
 
-/// What a compressor makes of its input. Its absence is a failure.
-pub fn pipe(package: &str, command: &[&str], input: &[u8]) -> Vec<u8> {
-    let mut child = Command::new(command[0])
-        .args(&command[1..])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|e| panic!("{}: {e}: install the Debian package {package}", command[0]));
-    let mut stdin = child.stdin.take().unwrap();
-    let output = std::thread::scope(|scope| {
-        // A tool that stops reading is found out by its exit status.
-        scope.spawn(move || stdin.write_all(input));
-        child.wait_with_output().unwrap()
-    });
-    assert!(output.status.success(), "{command:?} failed");
-    output.stdout
-}
-
 pub fn xz(input: &[u8]) -> Vec<u8> {
     pipe("xz-utils", &["xz", "-T2", "--block-size=128KiB", "-c"], input)
 }
@@ -68,7 +50,7 @@ pub fn bzip2(input: &[u8]) -> Vec<u8> {
     pipe("bzip2", &["bzip2", "-c"], input)
 }
 
-/// A zip file with these members.
+/// Makes a zip file with these members.
 pub fn zip(arguments: &[&str], members: &[(&str, &[u8])]) -> Vec<u8> {
     let temp = tempfile::tempdir().unwrap();
     let names: Vec<&str> = members.iter().map(|(name, _)| *name).collect();
@@ -77,17 +59,17 @@ pub fn zip(arguments: &[&str], members: &[(&str, &[u8])]) -> Vec<u8> {
     }
     let status = Command::new("zip")
         .current_dir(temp.path())
-        .args(["-q"])
+        .arg("-q")
         .args(arguments)
         .arg("out.zip")
         .args(names)
         .status()
-        .unwrap_or_else(|e| panic!("zip: {e}: install the Debian package zip"));
+        .unwrap_or_else(|error| panic!("zip ({error}): install the Debian package zip"));
     assert!(status.success(), "zip failed");
     fs::read(temp.path().join("out.zip")).unwrap()
 }
 
-/// The image in each format, with the format's usual ending.
+/// Returns the image in each format, with the format's usual ending.
 pub fn all_formats(image: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("xz", xz(image)),
@@ -98,25 +80,25 @@ pub fn all_formats(image: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// Notes the stages, and does something when one begins.
+/// Records the stages, and calls a function when one begins.
 #[derive(Default)]
 pub struct Stages<'a> {
-    seen: Mutex<Vec<Stage>>,
-    on_begin: Option<Box<dyn Fn(Stage) + Send + Sync + 'a>>,
+    seen: Mutex<Vec<BuildStage>>,
+    on_begin: Option<Box<dyn Fn(BuildStage) + Send + Sync + 'a>>,
 }
 
 impl<'a> Stages<'a> {
-    pub fn with(on_begin: impl Fn(Stage) + Send + Sync + 'a) -> Self {
+    pub fn with(on_begin: impl Fn(BuildStage) + Send + Sync + 'a) -> Self {
         Stages { seen: Mutex::default(), on_begin: Some(Box::new(on_begin)) }
     }
 
-    pub fn seen(&self) -> Vec<Stage> {
+    pub fn seen(&self) -> Vec<BuildStage> {
         self.seen.lock().unwrap().clone()
     }
 }
 
 impl BuildProgress for Stages<'_> {
-    fn begin(&self, stage: Stage, _: u64) {
+    fn begin(&self, stage: BuildStage, _: u64) {
         self.seen.lock().unwrap().push(stage);
         if let Some(on_begin) = &self.on_begin {
             on_begin(stage);
@@ -138,7 +120,7 @@ impl Bench {
         Bench { dir: temp.path().to_owned(), _temp: Some(temp) }
     }
 
-    /// A directory that somebody else removes.
+    /// Uses a directory that somebody else removes.
     pub fn at(dir: PathBuf) -> Self {
         Bench { dir, _temp: None }
     }
@@ -156,7 +138,7 @@ impl Bench {
         self.path("cache")
     }
 
-    /// The cache's files other than locks, by their endings.
+    /// Returns the cache's files with this ending, or all, except for locks.
     pub fn cached(&self, ending: &str) -> Vec<PathBuf> {
         let Ok(list) = fs::read_dir(self.cache()) else { return Vec::new() };
         let paths = list.map(|entry| entry.unwrap().path());
@@ -187,8 +169,8 @@ impl Bench {
         )
     }
 
-    /// Opens a base that is all right, and tells the stages that took.
-    pub fn stages(&self, path: &Path) -> (BaseImage, Vec<Stage>) {
+    /// Opens a good base, and returns the stages of that.
+    pub fn stages(&self, path: &Path) -> (BaseImage, Vec<BuildStage>) {
         let stages = Stages::default();
         let base = self.open_with(path, &stages, &Cancel::new());
         (base.unwrap_or_else(|e| panic!("{}: {e}", path.display())), stages.seen())

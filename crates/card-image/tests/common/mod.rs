@@ -1,7 +1,7 @@
-//! Filesystems made by mke2fs, and e2fsprogs to judge what became of them.
+//! Filesystems made by mke2fs, and judged by e2fsprogs.
 #![allow(dead_code, missing_docs)]
 
-use std::{fs, path::PathBuf, process::Command, sync::Arc};
+use std::{fs, path::PathBuf, sync::Arc};
 
 use block_io::FileStorage;
 use card_image::RootFs;
@@ -11,21 +11,14 @@ pub const NOW: u64 = 1_600_000_000;
 /// Ubuntu 16.04's features.
 pub const LEGACY: &str = "none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,flex_bg,\
                       sparse_super,large_file,huge_file,uninit_bg,dir_nlink,extra_isize";
-/// Those of today's mke2fs.
+/// Today's mke2fs's features.
 pub const MODERN: &str = "none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,flex_bg,\
                       sparse_super,large_file,huge_file,metadata_csum,64bit,metadata_csum_seed,\
                       orphan_file,dir_nlink,extra_isize";
 
-/// Runs a judge, which must be there; answers whether it succeeded and what it
-/// printed.
+/// Runs one of e2fsprogs' tools. Returns whether it succeeded and what it printed.
 pub fn judge(program: &str, arguments: &[&str]) -> (bool, String) {
-    let output = Command::new(program)
-        .args(arguments)
-        .env("PATH", format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default()))
-        .output()
-        .unwrap_or_else(|error| {
-            panic!("{program} is needed ({error}): install the Debian package e2fsprogs")
-        });
+    let output = test_support::output("e2fsprogs", program, arguments);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     (output.status.success(), text + &String::from_utf8_lossy(&output.stderr))
 }
@@ -91,12 +84,9 @@ impl Sample {
         judge("debugfs", &["-w", "-R", request, self.path()]).1
     }
 
-    /// e2fsck must have nothing to say.
+    /// Makes sure that e2fsck has nothing to report.
+    #[track_caller]
     pub fn check(&self) {
-        let (ok, text) = judge("e2fsck", &["-fn", self.path()]);
-        let quiet = |line: &str| {
-            line.starts_with("Pass ") || line.starts_with("e2fsck ") || line.contains(" files (")
-        };
-        assert!(ok && text.lines().all(quiet), "{text}");
+        test_support::assert_e2fsck_clean(&self.image, "the sample");
     }
 }

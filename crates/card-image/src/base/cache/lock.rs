@@ -1,4 +1,4 @@
-//! One run at a time.
+//! Lock files, which let one run at a time through.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -13,21 +13,21 @@ use super::cache_error;
 use crate::{
     Cancel,
     base::BaseError,
-    progress::{BuildProgress, Running, Stage},
+    progress::{BuildProgress, BuildStage, Running},
 };
 
-/// How long to wait before asking again whether another run is done.
+/// How often the lock is tried while another run holds it.
 const POLL: Duration = Duration::from_millis(100);
 
-/// A lock file, locked by this process and removed when it is let go. The
-/// kernel lets go of it should the process die.
+/// A lock file, locked by this process and removed when it is released. The kernel
+/// releases it if the process dies.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(super) struct LockFile {
     path: PathBuf,
     _file: File,
 }
 
-impl Lock {
+impl LockFile {
     /// Takes the lock, or returns `None` if another run has it.
     pub(super) fn try_take(path: &Path) -> Result<Option<Self>, BaseError> {
         loop {
@@ -39,15 +39,15 @@ impl Lock {
                     return Err(cache_error("lock", path)(source));
                 }
             }
-            // Whoever had it before may have removed the file after it was
-            // opened here; then the lock is on a file that nobody else sees.
-            if is_at(&file, path).map_err(cache_error("look at", path))? {
-                return Ok(Some(Lock { path: path.to_owned(), _file: file }));
+            // The previous holder may have removed the file after it was opened here;
+            // then the lock is on a file that nobody else sees.
+            if is_at(&file, path).map_err(cache_error("inspect", path))? {
+                return Ok(Some(LockFile { path: path.to_owned(), _file: file }));
             }
         }
     }
 
-    /// Takes the lock, waiting for another run that has it.
+    /// Takes the lock, and waits for another run that has it.
     pub(super) fn take(
         path: &Path,
         progress: &dyn BuildProgress,
@@ -56,7 +56,7 @@ impl Lock {
         if let Some(lock) = Self::try_take(path)? {
             return Ok(lock);
         }
-        let _running = Running::begin(progress, Stage::WaitForBase, 0);
+        let _running = Running::begin(progress, BuildStage::WaitForBase, 0);
         loop {
             cancel.check()?;
             thread::sleep(POLL);
@@ -67,15 +67,15 @@ impl Lock {
     }
 }
 
-impl Drop for Lock {
+impl Drop for LockFile {
     fn drop(&mut self) {
-        // Removed while it is still locked, so nobody else's file is. If it
-        // cannot be removed, an empty file stays, which harms nobody.
+        // Removed while it is still locked, so that it cannot be the file of another run.
+        // If it cannot be removed, an empty file stays, which does no harm.
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// Opens a file to be locked, making it if need be.
+/// Opens a file to be locked, and creates it if it is missing.
 pub(super) fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)
 }

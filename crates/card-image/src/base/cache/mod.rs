@@ -3,12 +3,12 @@
 //! For a compressed file whose SHA-256 sum is SUM, the cache holds
 //!
 //! - `SUM.img`, the decoded image, a sparse file,
-//! - `SUM.json`, its [`Record`], written last: without it, or if the image is
+//! - `SUM.json`, its [`CacheRecord`], written last: without it, or if the image is
 //!   no longer the file that it describes, there is no entry.
 //!
-//! While a file is being decoded there are `KEY.lock` and `KEY.partial`, KEY
-//! standing for the file's path and times. `index.lock` is held while entries
-//! are put in place, which takes no time. What must not stay is decoded in a directory
+//! While a file is being decoded there are `KEY.lock` and `KEY.partial`, where KEY is
+//! derived from the file's path and times. `index.lock` is held while entries are put in
+//! place, which takes no time. Images that must not stay are decoded in a directory
 //! `PID-NUMBER.private`.
 
 mod lock;
@@ -24,11 +24,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub(super) use self::record::Record;
-use self::{lock::Lock, user_dir::user_dir};
+pub(super) use self::record::CacheRecord;
+use self::{lock::LockFile, user_dir::user_dir};
 use super::{
     BaseError,
-    source::{Identity, Source},
+    file::{FileIdentity, SourceFile},
 };
 use crate::{Cancel, progress::BuildProgress};
 
@@ -37,7 +37,7 @@ const LOCK: &str = "lock";
 const IMAGE: &str = "img";
 const RECORD: &str = "json";
 
-/// For `map_err`: what was tried on which file of the cache.
+/// For `map_err`: adds the operation and the file of the cache.
 fn cache_error(operation: &'static str, path: &Path) -> impl Fn(io::Error) -> BaseError {
     move |source| BaseError::Cache { operation, path: path.to_owned(), source }
 }
@@ -48,22 +48,22 @@ pub(super) struct Cache {
     dir: PathBuf,
 }
 
-/// A decoded image that is complete and as it was when it was made.
-pub(super) struct Entry {
-    pub(super) record: Record,
+/// A decoded image that is complete and has not changed since it was made.
+pub(super) struct CacheEntry {
+    pub(super) record: CacheRecord,
     /// The image, open.
-    pub(super) image: Source,
+    pub(super) image: SourceFile,
 }
 
 impl Cache {
-    /// Opens the given directory, or else the user's, making it if need be.
+    /// Opens the given directory, or else the user's, and creates it if it is missing.
     pub(super) fn open(dir: Option<&Path>) -> Result<Self, BaseError> {
         let dir = match dir {
             Some(dir) => dir.to_owned(),
             None => user_dir(env::var_os).ok_or(BaseError::NoCacheDir)?,
         };
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&dir);
-        made.map_err(cache_error("make the directory", &dir))?;
+        made.map_err(cache_error("create the directory", &dir))?;
         let cache = Cache { dir };
         cache.remove_leftovers()?;
         cache.remove_private_leftovers()?;
@@ -74,54 +74,54 @@ impl Cache {
         &self.dir
     }
 
-    /// How many bytes a user can still write here.
+    /// Returns the number of bytes that a user can still write here.
     pub(super) fn free(&self) -> Result<u64, BaseError> {
         let space = rustix::fs::statvfs(&self.dir)
-            .map_err(|e| cache_error("ask for the free space of", &self.dir)(e.into()))?;
+            .map_err(|e| cache_error("get the free space of", &self.dir)(e.into()))?;
         Ok(space.f_bavail.saturating_mul(space.f_frsize))
     }
 
-    /// Takes the right to decode the file, waiting for a run that has it.
+    /// Claims the right to decode the file, and waits for another run that has it.
     pub(super) fn lock(
         &self,
-        source: &Identity,
+        source: &FileIdentity,
         progress: &dyn BuildProgress,
         cancel: &Cancel,
-    ) -> Result<Claim<'_>, BaseError> {
+    ) -> Result<DecodeClaim<'_>, BaseError> {
         let key = source.key();
-        let lock = Lock::take(&self.path(&key, LOCK), progress, cancel)?;
-        Ok(Claim { cache: self, key, _lock: lock })
+        let lock = LockFile::take(&self.path(&key, LOCK), progress, cancel)?;
+        Ok(DecodeClaim { cache: self, key, _lock: lock })
     }
 
-    /// The first sound entry that is asked for.
+    /// Returns the first intact entry that `wanted` accepts.
     pub(super) fn find(
         &self,
-        mut wanted: impl FnMut(&Record) -> bool,
-    ) -> Result<Option<Entry>, BaseError> {
+        mut wanted: impl FnMut(&CacheRecord) -> bool,
+    ) -> Result<Option<CacheEntry>, BaseError> {
         let found = self.records()?.into_iter().filter(|record| wanted(record));
         Ok(found.filter_map(|record| self.entry(record)).next())
     }
 
-    /// The record's entry, if its image is still the file that was noted down.
-    fn entry(&self, record: Record) -> Option<Entry> {
-        let image = Source::open(&self.path(record.name(), IMAGE)).ok()?;
-        (image.identity == record.image).then_some(Entry { record, image })
+    /// Returns the record's entry, if its image is still the file that was recorded.
+    fn entry(&self, record: CacheRecord) -> Option<CacheEntry> {
+        let image = SourceFile::open(&self.path(record.name(), IMAGE)).ok()?;
+        (image.identity == record.image).then_some(CacheEntry { record, image })
     }
 
-    /// All records that can be read. Others are as good as none: they are
-    /// written anew.
-    fn records(&self) -> Result<Vec<Record>, BaseError> {
+    /// Returns all records that can be read. The others are ignored, and are written again
+    /// when their image is.
+    fn records(&self) -> Result<Vec<CacheRecord>, BaseError> {
         let mut records = Vec::new();
         for path in self.files(RECORD)? {
             let name = path.file_stem().unwrap_or_default().to_string_lossy();
-            let record: Option<Record> =
+            let record: Option<CacheRecord> =
                 fs::read(&path).ok().and_then(|json| serde_json::from_slice(&json).ok());
             records.extend(record.filter(|record| record.is_valid(&name)));
         }
         Ok(records)
     }
 
-    /// The paths of all files with this ending.
+    /// Returns the paths of all files with this ending.
     fn files(&self, ending: &str) -> Result<Vec<PathBuf>, BaseError> {
         let fail = cache_error("list", &self.dir);
         let mut paths = Vec::new();
@@ -135,14 +135,18 @@ impl Cache {
         Ok(paths)
     }
 
-    /// Writes the record of an entry that is there, or that has just come.
-    pub(super) fn save(&self, record: &Record, source: &Identity) -> Result<(), BaseError> {
+    /// Writes the record of an entry, old or new.
+    pub(super) fn save(
+        &self,
+        record: &CacheRecord,
+        source: &FileIdentity,
+    ) -> Result<(), BaseError> {
         let _index = self.lock_index()?;
         self.save_locked(record, source)
     }
 
-    /// With the index locked.
-    fn save_locked(&self, record: &Record, source: &Identity) -> Result<(), BaseError> {
+    /// Like [`save`](Self::save), with the index locked already.
+    fn save_locked(&self, record: &CacheRecord, source: &FileIdentity) -> Result<(), BaseError> {
         self.write_record(record)?;
         self.forget(source, record.name());
         Ok(())
@@ -155,8 +159,8 @@ impl Cache {
         Ok(file)
     }
 
-    /// With the index locked.
-    fn write_record(&self, record: &Record) -> Result<(), BaseError> {
+    /// Like [`save`](Self::save), with the index locked already.
+    fn write_record(&self, record: &CacheRecord) -> Result<(), BaseError> {
         let path = self.path(record.name(), RECORD);
         let fail = cache_error("write", &path);
         let json = serde_json::to_vec_pretty(record).map_err(|error| fail(error.into()))?;
@@ -175,11 +179,11 @@ impl Cache {
             .map_err(cache_error("write", &self.dir))
     }
 
-    /// Takes the source's path, and those where nothing is any more, out of all
-    /// other entries, and removes those whose last source that was: nobody would
-    /// ever ask for them again. Failures are no matter, as the space
-    /// is all that is lost. With the index locked.
-    fn forget(&self, source: &Identity, but: &str) {
+    /// Removes the source's path, and all paths where there is no file any more, from the
+    /// other entries. Removes entries that have no source left: nobody would ever ask for
+    /// them again. Failures are ignored, because all they cost is space. The index must be
+    /// locked.
+    fn forget(&self, source: &FileIdentity, but: &str) {
         for mut record in self.records().unwrap_or_default() {
             if record.name() != but && record.forget_sources(source) {
                 if record.sources.is_empty() {
@@ -192,13 +196,13 @@ impl Cache {
         }
     }
 
-    /// Removes what runs have left that were killed.
+    /// Removes the files of runs that were killed.
     fn remove_leftovers(&self) -> Result<(), BaseError> {
         for partial in self.files(PARTIAL)? {
             let name = partial.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            // Whoever is at work holds the lock.
+            // A run that is still at work holds the lock.
             if name != "index"
-                && let Some(_lock) = Lock::try_take(&self.path(&name, LOCK))?
+                && let Some(_lock) = LockFile::try_take(&self.path(&name, LOCK))?
             {
                 remove(&partial)?;
             }
@@ -211,43 +215,43 @@ impl Cache {
     }
 }
 
-/// The right to decode one file.
-pub(super) struct Claim<'a> {
+/// The right to decode one file, which one run has at a time.
+pub(super) struct DecodeClaim<'a> {
     cache: &'a Cache,
     key: String,
-    _lock: Lock,
+    _lock: LockFile,
 }
 
-impl Claim<'_> {
+impl DecodeClaim<'_> {
     /// Begins a decoded image under a temporary name.
-    pub(super) fn begin(&self) -> Result<Partial<'_>, BaseError> {
+    pub(super) fn begin(&self) -> Result<PartialImage<'_>, BaseError> {
         let path = self.cache.path(&self.key, PARTIAL);
         remove(&path)?;
-        let file = create(&path).map_err(cache_error("make", &path))?;
-        Ok(Partial { cache: self.cache, path, file })
+        let file = create(&path).map_err(cache_error("create", &path))?;
+        Ok(PartialImage { cache: self.cache, path, file })
     }
 }
 
 /// A decoded image that is not complete, removed unless it is published.
-pub(super) struct Partial<'a> {
+pub(super) struct PartialImage<'a> {
     cache: &'a Cache,
     path: PathBuf,
     pub(super) file: File,
 }
 
-impl Partial<'_> {
+impl PartialImage<'_> {
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Makes the image, which is complete and on the disk, an entry. `note`
-    /// makes its record.
+    /// Turns the image, which is complete and on the disk, into an entry. `note` makes its
+    /// record.
     pub(super) fn publish(
         self,
         name: &str,
-        source: &Identity,
-        note: impl FnOnce(Identity) -> Record,
-    ) -> Result<Entry, BaseError> {
+        source: &FileIdentity,
+        note: impl FnOnce(FileIdentity) -> CacheRecord,
+    ) -> Result<CacheEntry, BaseError> {
         let _index = self.cache.lock_index()?;
         // Another run, given a copy of the file, may have been faster.
         if let Some(entry) = self.cache.find(|record| record.name() == name)? {
@@ -257,21 +261,21 @@ impl Partial<'_> {
         remove(&self.cache.path(name, RECORD))?;
         let path = self.cache.path(name, IMAGE);
         fs::rename(&self.path, &path).map_err(cache_error("rename", &self.path))?;
-        let image = Source::open(&path)?;
+        let image = SourceFile::open(&path)?;
         let record = note(image.identity.clone());
         self.cache.save_locked(&record, source)?;
-        Ok(Entry { record, image })
+        Ok(CacheEntry { record, image })
     }
 }
 
-impl Drop for Partial<'_> {
+impl Drop for PartialImage<'_> {
     fn drop(&mut self) {
-        // Gone already once published; and there is nobody left to tell.
+        // It is gone once it is published. Errors have nobody to go to.
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// A new file that only its owner can read.
+/// Creates a file that only its owner can read.
 fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
 }

@@ -1,4 +1,4 @@
-//! Directories for what must not stay: decoded images of cards hold private keys.
+//! Directories for decoded images that must not stay: those of cards hold private keys.
 
 use std::{
     fs::{self, DirBuilder, File},
@@ -12,39 +12,39 @@ use super::{BaseError, Cache, cache_error};
 
 const PRIVATE: &str = "private";
 
-/// A directory of its owner's alone, which goes when this is dropped.
-pub(in super::super) struct Private {
+/// A directory that only its owner can read, and that is removed when this is dropped.
+pub(in super::super) struct PrivateDir {
     path: PathBuf,
-    /// Locked as long as it is in use.
+    /// Locked as long as the directory is in use.
     _lock: File,
 }
 
-impl Private {
+impl PrivateDir {
     pub(in super::super) fn path(&self) -> &Path {
         &self.path
     }
 }
 
-impl Drop for Private {
+impl Drop for PrivateDir {
     fn drop(&mut self) {
-        // What stays is removed by the next run.
+        // The next run removes what stays.
         let _ = fs::remove_dir_all(&self.path);
     }
 }
 
 impl Cache {
-    /// Makes a directory for this run alone.
-    pub(in super::super) fn private(&self) -> Result<Private, BaseError> {
+    /// Creates a directory for this run alone.
+    pub(in super::super) fn private(&self) -> Result<PrivateDir, BaseError> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
-        // Others take what nobody has locked for a leftover.
+        // Another run removes directories that nobody has locked.
         let _index = self.lock_index()?;
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = self.path(&format!("{}-{number}", process::id()), PRIVATE);
         let made = DirBuilder::new().mode(0o700).create(&path);
-        made.map_err(cache_error("make the directory", &path))?;
+        made.map_err(cache_error("create the directory", &path))?;
         let lock = File::open(&path).map_err(cache_error("open", &path))?;
         lock.lock().map_err(cache_error("lock", &path))?;
-        Ok(Private { path, _lock: lock })
+        Ok(PrivateDir { path, _lock: lock })
     }
 
     /// Removes the directories of runs that were killed.

@@ -1,65 +1,64 @@
-//! What is noted down beside a decoded image.
+//! The record beside a decoded image.
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{
-    checksums::parse_hex,
-    source::{Digests, Identity, hex},
-};
+use plain_text::{from_hex, to_hex};
 
-/// Changes when older records can no longer be understood.
+use crate::base::file::{Digests, FileIdentity};
+
+/// The version of the format; records of any other version are ignored.
 pub(super) const VERSION: u32 = 1;
 
 /// The contents of an entry's JSON file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::base) struct Record {
+pub(in crate::base) struct CacheRecord {
     version: u32,
     /// The compressed file's sums. The first is the entry's name.
-    compressed: Sums,
+    compressed: RecordedSums,
     /// The compressed file's size in bytes.
     pub(in crate::base) compressed_size: u64,
-    /// The decoded image's sums, where they were asked for.
-    decoded: Option<Sums>,
+    /// The decoded image's sums, if they were ever computed.
+    decoded: Option<RecordedSums>,
     /// The decoded image's file, as it was when it was complete.
-    pub(super) image: Identity,
+    pub(super) image: FileIdentity,
     /// The files that are known to have these contents.
-    pub(super) sources: Vec<Identity>,
+    pub(super) sources: Vec<FileIdentity>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Sums {
+struct RecordedSums {
     sha256: String,
     md5: Option<String>,
 }
 
-impl Record {
+impl CacheRecord {
     pub(in crate::base) fn new(
         compressed: &Digests,
         compressed_size: u64,
         decoded: Option<&Digests>,
-        image: Identity,
+        image: FileIdentity,
     ) -> Self {
-        Record {
+        CacheRecord {
             version: VERSION,
             compressed: compressed.into(),
             compressed_size,
-            decoded: decoded.map(Sums::from),
+            decoded: decoded.map(RecordedSums::from),
             image,
             sources: Vec::new(),
         }
     }
 
-    /// The name of the entry's files, without their endings.
+    /// Returns the name of the entry's files, without their endings.
     pub(super) fn name(&self) -> &str {
         &self.compressed.sha256
     }
 
-    /// Whether the record is one that this version wrote for this name.
+    /// Returns whether the record has this version and belongs to this name.
     pub(super) fn is_valid(&self, name: &str) -> bool {
         self.version == VERSION && self.name() == name && self.compressed().is_some()
     }
 
-    /// The compressed file's sums.
+    /// Returns the compressed file's sums.
     pub(in crate::base) fn compressed(&self) -> Option<Digests> {
         self.compressed.parse()
     }
@@ -68,7 +67,7 @@ impl Record {
         self.compressed = digests.into();
     }
 
-    /// The decoded image's sums, if they are known.
+    /// Returns the decoded image's sums, if they are known.
     pub(in crate::base) fn decoded(&self) -> Option<Digests> {
         self.decoded.as_ref()?.parse()
     }
@@ -77,38 +76,39 @@ impl Record {
         self.decoded = Some(digests.into());
     }
 
-    /// Notes that this file has the entry's contents. Whatever was at the same
-    /// place before is no longer there.
-    pub(in crate::base) fn add_source(&mut self, source: &Identity) {
+    /// Records that this file has the entry's contents. It replaces any file that was
+    /// recorded for the same path.
+    pub(in crate::base) fn add_source(&mut self, source: &FileIdentity) {
         self.sources.retain(|known| !known.same_path(source));
         self.sources.push(source.clone());
     }
 
-    /// Forgets what was at the source's place, and all files that are gone.
-    /// Returns whether there were any.
-    pub(super) fn forget_sources(&mut self, source: &Identity) -> bool {
+    /// Forgets the file at the source's path, and all files that are gone. Returns whether
+    /// there were any.
+    pub(super) fn forget_sources(&mut self, source: &FileIdentity) -> bool {
         let before = self.sources.len();
         self.sources.retain(|known| !known.same_path(source) && !known.is_gone());
         self.sources.len() < before
     }
 
-    pub(in crate::base) fn has_source(&self, source: &Identity) -> bool {
+    /// Returns whether this very file is known to have the entry's contents.
+    pub(in crate::base) fn has_source(&self, source: &FileIdentity) -> bool {
         self.sources.contains(source)
     }
 }
 
-impl From<&Digests> for Sums {
+impl From<&Digests> for RecordedSums {
     fn from(digests: &Digests) -> Self {
-        Sums { sha256: hex(&digests.sha256), md5: digests.md5.map(|md5| hex(&md5)) }
+        RecordedSums { sha256: to_hex(&digests.sha256), md5: digests.md5.map(|md5| to_hex(&md5)) }
     }
 }
 
-impl Sums {
+impl RecordedSums {
     fn parse(&self) -> Option<Digests> {
         let md5 = match &self.md5 {
-            Some(md5) => Some(parse_hex(md5)?),
+            Some(md5) => Some(from_hex(md5)?),
             None => None,
         };
-        Some(Digests { sha256: parse_hex(&self.sha256)?, md5 })
+        Some(Digests { sha256: from_hex(&self.sha256)?, md5 })
     }
 }

@@ -1,9 +1,9 @@
-//! Where the user's caches are.
+//! The directory of the user's caches.
 
 use std::{ffi::OsString, path::PathBuf};
 
-/// Where the XDG Base Directory Specification wants a program's cache.
-/// Relative paths are to be ignored.
+/// Returns where the XDG Base Directory Specification wants this program's cache. It says
+/// that relative paths are ignored.
 pub(super) fn user_dir(variable: impl Fn(&'static str) -> Option<OsString>) -> Option<PathBuf> {
     let absolute = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let caches =

@@ -1,38 +1,40 @@
 //! The text of checksum files.
 
-/// What a checksum is computed with.
+use plain_text::from_hex;
+
+/// An algorithm for checksums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum SumKind {
     Sha256,
     Md5,
 }
 
 /// A checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sum {
+pub(super) enum Checksum {
     Sha256([u8; 32]),
     Md5([u8; 16]),
 }
 
-/// Which bytes a checksum is about.
+/// The bytes that a checksum covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::base) enum Subject {
+pub(in crate::base) enum SumSubject {
     /// The file as given.
     File,
     /// The image that is decoded from it.
     Image,
 }
 
-/// One line of a checksum file: the sum, if it is one, and the name.
-type Line<'a> = (Option<Sum>, &'a str);
+/// One line of a checksum file: the sum, if it is valid, and the name.
+type Line<'a> = (Option<Checksum>, &'a str);
 
-/// The sums that count for the base called `name`, as the module above says.
+/// Returns the sums that count for the base called `name`, by the rules of the module above.
 pub(super) fn find(
     text: &str,
-    kind: Kind,
+    kind: SumKind,
     name: &str,
     own: bool,
-) -> Result<Vec<(Subject, Sum)>, String> {
+) -> Result<Vec<(SumSubject, Checksum)>, String> {
     let text = text.trim_start_matches('\u{feff}');
     let lines: Vec<Line> = text.lines().filter_map(|line| parse(line, kind)).collect();
     // In a list of many files, the same name may occur in several directories.
@@ -41,35 +43,35 @@ pub(super) fn find(
         line == wanted || (own && line.rsplit(['/', '\\']).next() == Some(wanted))
     };
     let decoded = decoded_name(name);
-    for (wanted, subject) in [(Some(name), Subject::File), (decoded, Subject::Image)] {
+    for (wanted, subject) in [(Some(name), SumSubject::File), (decoded, SumSubject::Image)] {
         let Some(wanted) = wanted else { continue };
         let found: Vec<_> = lines.iter().filter(|(_, line)| names(line, wanted)).collect();
         if !found.is_empty() {
             let usable = |(sum, _): &&Line| sum.map(|sum| (subject, sum));
             let sums: Option<Vec<_>> = found.iter().map(usable).collect();
-            return sums.ok_or_else(|| format!("what it says of {wanted} is no {kind} sum"));
+            return sums.ok_or_else(|| format!("its entry for {wanted} is not a valid {kind} sum"));
         }
     }
     if !own {
         return Ok(Vec::new());
     }
-    let sums: Vec<Sum> = lines.iter().filter_map(|(sum, _)| *sum).collect();
+    let sums: Vec<Checksum> = lines.iter().filter_map(|(sum, _)| *sum).collect();
     match sums[..] {
-        [] => Err(format!("there is no {kind} sum in it")),
-        [sum] => Ok(vec![(Subject::File, sum)]),
-        _ => Err(format!("it has several sums, but none for {name}")),
+        [] => Err(format!("it holds no {kind} sum")),
+        [sum] => Ok(vec![(SumSubject::File, sum)]),
+        _ => Err(format!("it holds several sums, but none for {name}")),
     }
 }
 
-/// The name of what is inside, by the usual endings.
+/// Returns the name of the decoded image, by the usual endings.
 fn decoded_name(name: &str) -> Option<&str> {
     let (stem, ending) = name.rsplit_once('.')?;
     let known = ["xz", "gz", "zst", "bz2", "zip"].iter().any(|e| ending.eq_ignore_ascii_case(e));
     (known && !stem.is_empty()).then_some(stem)
 }
 
-/// `SUM  NAME`, `SUM *NAME`, `SHA256 (NAME) = SUM`, or `SUM` alone.
-fn parse(line: &str, kind: Kind) -> Option<Line<'_>> {
+/// Reads a line: `SUM  NAME`, `SUM *NAME`, `SHA256 (NAME) = SUM`, or `SUM` alone.
+fn parse(line: &str, kind: SumKind) -> Option<Line<'_>> {
     let line = line.trim_end();
     if line.is_empty() || line.starts_with('#') {
         return None;
@@ -79,8 +81,8 @@ fn parse(line: &str, kind: Kind) -> Option<Line<'_>> {
     {
         // BSD's tagged lines may be of any algorithm.
         let ours = tag.replace('-', "").eq_ignore_ascii_case(match kind {
-            Kind::Sha256 => "SHA256",
-            Kind::Md5 => "MD5",
+            SumKind::Sha256 => "SHA256",
+            SumKind::Md5 => "MD5",
         });
         return ours.then(|| (kind.parse(sum), name));
     }
@@ -93,35 +95,22 @@ fn parse(line: &str, kind: Kind) -> Option<Line<'_>> {
     }
 }
 
-impl Kind {
-    fn parse(self, text: &str) -> Option<Sum> {
+impl SumKind {
+    fn parse(self, text: &str) -> Option<Checksum> {
         match self {
-            Kind::Sha256 => parse_hex(text).map(Sum::Sha256),
-            Kind::Md5 => parse_hex(text).map(Sum::Md5),
+            SumKind::Sha256 => from_hex(text).map(Checksum::Sha256),
+            SumKind::Md5 => from_hex(text).map(Checksum::Md5),
         }
     }
 }
 
-impl std::fmt::Display for Kind {
+impl std::fmt::Display for SumKind {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
         f.write_str(match self {
-            Kind::Sha256 => "SHA-256",
-            Kind::Md5 => "MD5",
+            SumKind::Sha256 => "SHA-256",
+            SumKind::Md5 => "MD5",
         })
     }
-}
-
-/// Exactly `N` bytes in hexadecimal digits of any case.
-pub(in crate::base) fn parse_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digits: Option<Vec<u8>> =
-        text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect();
-    let bytes: Vec<u8> = match digits? {
-        digits if digits.len() == 2 * N => {
-            digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |n, d| n << 4 | d)).collect()
-        }
-        _ => return None,
-    };
-    bytes.try_into().ok()
 }
 
 #[cfg(test)]
@@ -131,8 +120,8 @@ mod tests {
     const A: &str = "0123456789abcdef0123456789ABCDEF";
     const B: &str = "ffffffffffffffffffffffffffffffff";
 
-    fn sum(text: &str) -> Sum {
-        Sum::Md5(parse_hex(text).unwrap())
+    fn sum(text: &str) -> Checksum {
+        Checksum::Md5(from_hex(text).unwrap())
     }
 
     #[test]
@@ -148,8 +137,8 @@ mod tests {
             format!("{B}  other\n{A}  x.img.xz\n{B}  x.img\n"),
             format!("SHA256 (x.img.xz) = {B}{B}\nMD5 (x.img.xz) = {A}\n"),
         ] {
-            let found = find(&line, Kind::Md5, "x.img.xz", true);
-            assert_eq!(found, Ok(vec![(Subject::File, sum(A))]), "{line:?}");
+            let found = find(&line, SumKind::Md5, "x.img.xz", true);
+            assert_eq!(found, Ok(vec![(SumSubject::File, sum(A))]), "{line:?}");
         }
     }
 
@@ -157,27 +146,27 @@ mod tests {
     fn knows_the_decoded_images_name() {
         let text = format!("{B}  other\n{A}  x.img\n");
         for own in [true, false] {
-            let found = find(&text, Kind::Md5, "x.img.xz", own);
-            assert_eq!(found, Ok(vec![(Subject::Image, sum(A))]));
+            let found = find(&text, SumKind::Md5, "x.img.xz", own);
+            assert_eq!(found, Ok(vec![(SumSubject::Image, sum(A))]));
         }
     }
 
     #[test]
-    fn refuses_what_it_does_not_understand() {
+    fn rejects_unusable_files() {
         let short = &A[1..];
         for (text, word) in [
             (String::new(), "no MD5 sum"),
             ("<html>404</html>".to_owned(), "no MD5 sum"),
             (format!("{A}{A}"), "no MD5 sum"),
-            (format!("{short}  x.img.xz"), "no MD5 sum"),
+            (format!("{short}  x.img.xz"), "not a valid MD5 sum"),
             (format!("{A}  a\n{B}  b"), "several"),
         ] {
-            let error = find(&text, Kind::Md5, "x.img.xz", true).unwrap_err();
+            let error = find(&text, SumKind::Md5, "x.img.xz", true).unwrap_err();
             assert!(error.contains(word), "{error}");
         }
-        // Lists are about many files, but what they say of ours must be usable.
-        assert_eq!(find(&format!("{A}  y\nnonsense"), Kind::Md5, "x", false), Ok(vec![]));
-        assert_eq!(find(&format!("{A}  other/x"), Kind::Md5, "x", false), Ok(vec![]));
-        assert!(find(&format!("{short}  x"), Kind::Md5, "x", false).is_err());
+        // Lists are about many files, but the entry for this one must be usable.
+        assert_eq!(find(&format!("{A}  y\nnonsense"), SumKind::Md5, "x", false), Ok(vec![]));
+        assert_eq!(find(&format!("{A}  other/x"), SumKind::Md5, "x", false), Ok(vec![]));
+        assert!(find(&format!("{short}  x"), SumKind::Md5, "x", false).is_err());
     }
 }

@@ -7,53 +7,56 @@ use crate::base::BaseFormat;
 
 use super::xz::Xz;
 
-/// What one step has done.
+/// What one step of decoding did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Step {
-    /// How many bytes of the input are used up.
+pub(super) struct DecodeStep {
+    /// The number of bytes taken from the input.
     pub consumed: usize,
-    /// How many bytes of the output are filled.
+    /// The number of bytes put into the output.
     pub produced: usize,
     /// The compressed data is complete and its checksums are right.
     pub ended: bool,
 }
 
-/// Why decoding cannot go on.
+/// Why decoding cannot continue.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum DecodeFault {
     /// The data contradicts itself.
     Corrupt(String),
-    /// The data asks for something that we do not do.
-    Unsupported(String),
+    /// The data needs something that is not supported.
+    Unsupported {
+        reason: String,
+        /// The command that decodes it, if one is known.
+        command: Option<&'static str>,
+    },
     /// The data ends before its end mark.
     Truncated,
 }
 
-impl Fault {
+impl DecodeFault {
     pub(super) fn corrupt(reason: impl ToString) -> Self {
-        Fault::Corrupt(reason.to_string())
+        DecodeFault::Corrupt(reason.to_string())
     }
 }
 
 /// Decodes one compressed stream: one xz stream, gzip member, zstd frame,
 /// bzip2 stream or zip member.
-pub(super) trait Codec {
-    /// Decodes from `input`, which is empty only at the end of the file, to
-    /// `output`, which is never empty. A step that does nothing means that
-    /// more input is needed.
-    fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Fault>;
+pub(super) trait StreamDecoder {
+    /// Decodes from `input`, which is empty only at the end of the file, to `output`,
+    /// which is never empty. A step that does nothing needs more input.
+    fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<DecodeStep, DecodeFault>;
 }
 
-/// A decoder for one stream.
-pub(super) fn new(format: BaseFormat) -> Result<Box<dyn Codec>, Fault> {
+/// Returns a decoder for one stream.
+pub(super) fn new(format: BaseFormat) -> Result<Box<dyn StreamDecoder>, DecodeFault> {
     match format {
         BaseFormat::Xz => Ok(Box::new(Xz::new()?)),
         BaseFormat::Gzip => Ok(Box::new(Inflate::gzip())),
-        BaseFormat::Zstd => {
-            zstd::stream::raw::Decoder::new().map(|d| Box::new(d) as _).map_err(Fault::corrupt)
-        }
+        BaseFormat::Zstd => zstd::stream::raw::Decoder::new()
+            .map(|d| Box::new(d) as _)
+            .map_err(DecodeFault::corrupt),
         BaseFormat::Bzip2 => Ok(Box::new(bzip2::Decompress::new(false))),
-        BaseFormat::Raw | BaseFormat::Zip => Err(Fault::corrupt("this is no compressed stream")),
+        BaseFormat::Raw | BaseFormat::Zip => Err(DecodeFault::corrupt("not a compressed stream")),
     }
 }
 
@@ -70,13 +73,13 @@ impl Inflate {
     }
 }
 
-impl Codec for Inflate {
-    fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Fault> {
+impl StreamDecoder for Inflate {
+    fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<DecodeStep, DecodeFault> {
         let before = (self.0.total_in(), self.0.total_out());
         let status = self.0.decompress(input, output, FlushDecompress::None);
         let status =
-            status.map_err(|error| Fault::corrupt(error.message().unwrap_or("bad data")))?;
-        Ok(Step {
+            status.map_err(|error| DecodeFault::corrupt(error.message().unwrap_or("bad data")))?;
+        Ok(DecodeStep {
             consumed: (self.0.total_in() - before.0) as usize,
             produced: (self.0.total_out() - before.1) as usize,
             ended: status == flate2::Status::StreamEnd,
@@ -84,14 +87,14 @@ impl Codec for Inflate {
     }
 }
 
-impl Codec for bzip2::Decompress {
-    fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Fault> {
+impl StreamDecoder for bzip2::Decompress {
+    fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<DecodeStep, DecodeFault> {
         let before = (self.total_in(), self.total_out());
         let status = self.decompress(input, output).map_err(|error| match error {
-            bzip2::Error::DataMagic => Fault::corrupt("there is no bzip2 data"),
-            _ => Fault::corrupt("a checksum or a code is wrong"),
+            bzip2::Error::DataMagic => DecodeFault::corrupt("not bzip2 data"),
+            _ => DecodeFault::corrupt("a checksum or a code is wrong"),
         })?;
-        Ok(Step {
+        Ok(DecodeStep {
             consumed: (self.total_in() - before.0) as usize,
             produced: (self.total_out() - before.1) as usize,
             ended: status == bzip2::Status::StreamEnd,
@@ -99,22 +102,22 @@ impl Codec for bzip2::Decompress {
     }
 }
 
-impl Codec for zstd::stream::raw::Decoder<'_> {
-    fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Fault> {
+impl StreamDecoder for zstd::stream::raw::Decoder<'_> {
+    fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<DecodeStep, DecodeFault> {
         let status = self.run_on_buffers(input, output).map_err(|error| {
             let reason = error.to_string();
             // The window of `zstd --long=28` and above; errors have no other mark.
             if reason.contains("too much memory") {
-                Fault::Unsupported(
-                    "it was compressed with --long and needs more than 128 MiB of memory; unpack \
-                     it with `zstd -d --long=31` and give the raw image"
+                DecodeFault::Unsupported {
+                    reason: "it was compressed with --long and needs more than 128 MiB of memory"
                         .to_owned(),
-                )
+                    command: Some("zstd -d --long=31"),
+                }
             } else {
-                Fault::Corrupt(reason)
+                DecodeFault::Corrupt(reason)
             }
         })?;
-        Ok(Step {
+        Ok(DecodeStep {
             consumed: status.bytes_read,
             produced: status.bytes_written,
             ended: status.remaining == 0,

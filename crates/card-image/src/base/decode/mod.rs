@@ -1,4 +1,4 @@
-//! Decodes a compressed base into a sparse file.
+//! Decoding a compressed base into a sparse file.
 
 mod codec;
 mod size;
@@ -13,36 +13,39 @@ use std::{
 };
 
 use self::{
-    codec::{Codec, Fault},
-    zip::{Member, ZipCodec},
+    codec::{DecodeFault, StreamDecoder},
+    zip::{ZipDecoder, ZipMember},
 };
 use super::{
-    BaseError, BaseFormat, format,
-    source::{Digests, HashingReader, Source},
+    BaseError, BaseFormat, NotAnImage,
+    file::{Digests, HashingReader, SourceFile},
+    format,
     sparse::{SparseError, write_sparse},
 };
 use crate::{
     Cancel,
-    progress::{BuildProgress, Running, Stage},
+    progress::{BuildProgress, BuildStage, Running},
 };
 
-/// The largest decoded size. No SD card is larger, and what unpacks to more is
-/// a mistake or an attack (a few KiB can unpack to petabytes of zeros).
+/// The largest decoded size. No SD card is larger, and a file that unpacks to more is a
+/// mistake or an attack (a few KiB can unpack to petabytes of zeros).
 const LIMIT: u64 = 2 << 40;
 
 /// A compressed file that is ready to be decoded.
-pub(super) struct Job<'a> {
-    source: &'a Source,
+pub(super) struct DecodeJob<'a> {
+    source: &'a SourceFile,
     format: BaseFormat,
-    member: Option<Member>,
+    member: Option<ZipMember>,
     at_least: Option<u64>,
 }
 
-impl<'a> Job<'a> {
+impl<'a> DecodeJob<'a> {
+    /// Prepares the decoding of a file that begins with `head`.
+    ///
     /// # Errors
-    /// The file says more than it should hold, or a zip file holds no image.
+    /// [`BaseError`] if the file states too large a size, or is a zip file without an image.
     pub(super) fn new(
-        source: &'a Source,
+        source: &'a SourceFile,
         format: BaseFormat,
         head: &[u8],
     ) -> Result<Self, BaseError> {
@@ -54,20 +57,20 @@ impl<'a> Job<'a> {
         if at_least.is_some_and(|size| size > LIMIT) {
             return Err(BaseError::TooLarge { path: source.path.clone(), limit: LIMIT });
         }
-        Ok(Job { source, format, member, at_least })
+        Ok(DecodeJob { source, format, member, at_least })
     }
 
-    /// How large the image will be at least, in bytes, if the file says so.
+    /// Returns the size that the image has at least, in bytes, if the file states it.
     pub(super) fn at_least(&self) -> Option<u64> {
         self.at_least
     }
 
-    /// Decodes to the empty file `to`, and waits until it is on the disk. Returns
-    /// the checksums of the compressed file.
+    /// Decodes to the empty file `to`, and waits until it is on the disk. Returns the
+    /// checksums of the compressed file.
     ///
     /// # Errors
-    /// That the file changed meanwhile goes before all other errors, as it
-    /// explains them.
+    /// [`BaseError::Changed`] takes precedence over all other errors, because it explains
+    /// them.
     pub(super) fn run(
         &self,
         to: &File,
@@ -75,7 +78,7 @@ impl<'a> Job<'a> {
         progress: &dyn BuildProgress,
         cancel: &Cancel,
     ) -> Result<Digests, SparseError<BaseError>> {
-        let running = Running::begin(progress, Stage::DecodeBase, self.source.size());
+        let running = Running::begin(progress, BuildStage::DecodeBase, self.source.size());
         let mut decoder = Decoder::new(self, md5, Some(&running), cancel);
         let decoded = decoder.start().map_err(SparseError::Produce).and_then(|()| {
             write_sparse(to, |buffer| decoder.fill_image(buffer))?;
@@ -89,12 +92,12 @@ impl<'a> Job<'a> {
     }
 }
 
-/// Pulls decoded bytes out of a file.
+/// Decodes the bytes of a file.
 struct Decoder<'a> {
-    job: &'a Job<'a>,
+    job: &'a DecodeJob<'a>,
     reader: HashingReader<'a>,
     /// `None` once all is decoded.
-    codec: Option<Box<dyn Codec>>,
+    codec: Option<Box<dyn StreamDecoder>>,
     /// The codec's stream is the first in the file.
     first: bool,
     produced: u64,
@@ -104,7 +107,7 @@ struct Decoder<'a> {
 
 impl<'a> Decoder<'a> {
     fn new(
-        job: &'a Job<'a>,
+        job: &'a DecodeJob<'a>,
         md5: bool,
         running: Option<&'a Running<'a>>,
         cancel: &'a Cancel,
@@ -121,10 +124,10 @@ impl<'a> Decoder<'a> {
     }
 
     fn start(&mut self) -> Result<(), BaseError> {
-        let codec: Box<dyn Codec> = match self.job.member {
+        let codec: Box<dyn StreamDecoder> = match self.job.member {
             Some(member) => {
                 self.skip(member.start)?;
-                Box::new(ZipCodec::new(member))
+                Box::new(ZipDecoder::new(member))
             }
             None => codec::new(self.job.format).map_err(|fault| self.fault(fault))?,
         };
@@ -132,8 +135,8 @@ impl<'a> Decoder<'a> {
         Ok(())
     }
 
-    /// Fills the buffer with the next bytes; if they are the image's first,
-    /// makes sure that they are an image's.
+    /// Fills the buffer with the next bytes. The image's first bytes are checked to be
+    /// those of an image.
     fn fill_image(&mut self, buffer: &mut [u8]) -> Result<usize, BaseError> {
         self.cancel.check()?;
         let is_first = self.produced == 0;
@@ -141,19 +144,19 @@ impl<'a> Decoder<'a> {
         if is_first {
             let head = buffer.get(..n.min(format::HEAD)).unwrap_or_default();
             let check = match head {
-                [] => Err("there is nothing".to_owned()),
+                [] => Err(NotAnImage::new("there is nothing inside", None)),
                 head => format::check_image(head),
             };
-            check.map_err(|what| BaseError::NoImageInside {
+            check.map_err(|found| BaseError::NoImageInside {
                 path: self.job.source.path.clone(),
                 format: self.job.format,
-                what,
+                found,
             })?;
         }
         Ok(n)
     }
 
-    /// Fills the whole buffer, except at the end.
+    /// Fills the whole buffer, except at the end of the data.
     fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, BaseError> {
         let mut filled = 0;
         while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
@@ -177,17 +180,20 @@ impl<'a> Decoder<'a> {
             if step.ended {
                 self.codec = self.next_stream()?;
             } else if step.consumed == 0 && step.produced == 0 {
-                let fault =
-                    if at_end { Fault::Truncated } else { Fault::corrupt("the decoder is stuck") };
+                let fault = if at_end {
+                    DecodeFault::Truncated
+                } else {
+                    DecodeFault::corrupt("the decoder makes no progress")
+                };
                 return Err(self.fault(fault));
             }
         }
         Ok(filled)
     }
 
-    /// The decoder for the next stream of the file. Zeros between and after
-    /// streams are padding, as tapes and some download tools add it.
-    fn next_stream(&mut self) -> Result<Option<Box<dyn Codec>>, BaseError> {
+    /// Returns the decoder for the next stream of the file. Zeros between and after
+    /// streams are padding, which tapes and some download tools add.
+    fn next_stream(&mut self) -> Result<Option<Box<dyn StreamDecoder>>, BaseError> {
         if self.job.format == BaseFormat::Zip {
             return Ok(None);
         }
@@ -218,7 +224,7 @@ impl<'a> Decoder<'a> {
                 Err(error) => return Err(self.read_error(error)),
             };
             if input == 0 {
-                return Err(self.fault(Fault::Truncated));
+                return Err(self.fault(DecodeFault::Truncated));
             }
             let n = input.min(usize::try_from(left).unwrap_or(usize::MAX));
             self.reader.consume(n);
@@ -227,7 +233,7 @@ impl<'a> Decoder<'a> {
         Ok(())
     }
 
-    /// Reads what follows the data, so that the checksums cover the whole file.
+    /// Reads the bytes behind the data, so that the checksums cover the whole file.
     fn drain(&mut self) -> Result<(), BaseError> {
         self.reader.drain().map_err(|error| self.read_error(error))
     }
@@ -239,16 +245,18 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    fn fault(&self, fault: Fault) -> BaseError {
-        let Job { source, format, .. } = *self.job;
+    fn fault(&self, fault: DecodeFault) -> BaseError {
+        let DecodeJob { source, format, .. } = *self.job;
         let (path, size) = (source.path.clone(), source.size());
         match fault {
-            Fault::Truncated => BaseError::Truncated { path, format, size },
-            Fault::Unsupported(reason) => BaseError::Unsupported { path, format, reason },
-            Fault::Corrupt(mut reason) => {
+            DecodeFault::Truncated => BaseError::Truncated { path, format, size },
+            DecodeFault::Unsupported { reason, command } => {
+                BaseError::Unsupported { path, format, reason, command }
+            }
+            DecodeFault::Corrupt(mut reason) => {
                 if !self.first {
                     reason =
-                        format!("a sound {format} stream is followed by something else, {reason}");
+                        format!("an intact {format} stream is followed by other data: {reason}");
                 }
                 let near = self.reader.position();
                 BaseError::Corrupt { path, format, near, size, reason }

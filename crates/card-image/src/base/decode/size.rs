@@ -1,24 +1,24 @@
-//! How large the decoded image will be, where the compressed file says so.
+//! The size of the decoded image, where the compressed file states it.
 
 use std::{io, os::unix::fs::FileExt as _};
 
 use crate::{
-    base::{BaseFormat, source::Source},
+    base::{BaseFormat, file::SourceFile},
     xz_number::read_number,
 };
 
-/// An .xz index larger than this is not read: that is a million blocks.
+/// An .xz index larger than this, of a million blocks, is not read.
 const MAX_INDEX: u64 = 16 << 20;
 
 /// The size of an .xz stream header, and of a stream footer, in bytes.
 const XZ_HEADER: u64 = 12;
 
-/// How many bytes one byte of Deflate data can stand for.
+/// The most bytes that one byte of Deflate data can stand for.
 const MAX_DEFLATE_RATIO: u64 = 1032;
 
-/// The decoded size in bytes, or less (never more, unless the file is
-/// damaged), if the file says anything about it.
-pub(super) fn at_least(source: &Source, format: BaseFormat, head: &[u8]) -> Option<u64> {
+/// Returns a lower bound of the decoded size in bytes, if the file states its size. Only
+/// in a damaged file can it be too high.
+pub(super) fn at_least(source: &SourceFile, format: BaseFormat, head: &[u8]) -> Option<u64> {
     match format {
         BaseFormat::Xz => xz(source).ok().flatten(),
         BaseFormat::Gzip => gzip(source).ok().flatten(),
@@ -28,10 +28,9 @@ pub(super) fn at_least(source: &Source, format: BaseFormat, head: &[u8]) -> Opti
     }
 }
 
-/// gzip ends with the size modulo 4 GiB (RFC 1952, ISIZE), of the last member.
-/// In a truncated file it is some bytes of the data; Deflate cannot make the
-/// data more than this much smaller.
-fn gzip(source: &Source) -> io::Result<Option<u64>> {
+/// gzip ends with the size of its last member modulo 4 GiB (RFC 1952, ISIZE). In a
+/// truncated file these bytes are data, so a size that Deflate cannot reach is ignored.
+fn gzip(source: &SourceFile) -> io::Result<Option<u64>> {
     let Some(at) = source.size().checked_sub(4) else { return Ok(None) };
     let mut size = [0; 4];
     source.file.read_exact_at(&mut size, at)?;
@@ -40,7 +39,7 @@ fn gzip(source: &Source) -> io::Result<Option<u64>> {
 }
 
 /// The index at the end of the last stream lists all of its blocks.
-fn xz(source: &Source) -> io::Result<Option<u64>> {
+fn xz(source: &SourceFile) -> io::Result<Option<u64>> {
     let Some(footer_at) = source.size().checked_sub(XZ_HEADER) else { return Ok(None) };
     let mut footer = [0; XZ_HEADER as usize];
     source.file.read_exact_at(&mut footer, footer_at)?;
@@ -55,7 +54,7 @@ fn xz(source: &Source) -> io::Result<Option<u64>> {
     Ok(xz_index(&index))
 }
 
-/// The sum of the uncompressed sizes in an index, if its checksum is right.
+/// Returns the sum of the uncompressed sizes in an index, if its checksum is right.
 fn xz_index(index: &[u8]) -> Option<u64> {
     let (body, sum) = index.split_last_chunk::<4>()?;
     let mut crc = flate2::Crc::new();

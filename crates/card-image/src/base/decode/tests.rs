@@ -1,4 +1,4 @@
-//! What only small limits can show.
+//! Tests that need small limits.
 
 use std::io::Write as _;
 
@@ -18,9 +18,9 @@ fn gzip(size: usize) -> Vec<u8> {
 fn stops_at_the_limit() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(&gzip(3 << 20)).unwrap();
-    let source = Source::open(file.path()).unwrap();
+    let source = SourceFile::open(file.path()).unwrap();
     let head = source.head().unwrap();
-    let job = Job::new(&source, BaseFormat::Gzip, &head).unwrap();
+    let job = DecodeJob::new(&source, BaseFormat::Gzip, &head).unwrap();
     assert_eq!(job.at_least(), Some(3 << 20));
     for (limit, fits) in [(3 << 20, true), ((3 << 20) - 1, false), (1, false)] {
         let cancel = Cancel::new();
@@ -40,29 +40,29 @@ fn stops_at_the_limit() {
 }
 
 #[test]
-fn refuses_a_size_beyond_the_limit_unread() {
+fn refuses_a_stated_size_beyond_the_limit() {
     // A zstd frame header: magic, an 8-byte size without a window, the size.
     let mut bytes = b"\x28\xb5\x2f\xfd\xe0".to_vec();
     bytes.extend((LIMIT + 1).to_le_bytes());
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(&bytes).unwrap();
-    let source = Source::open(file.path()).unwrap();
-    let job = Job::new(&source, BaseFormat::Zstd, &source.head().unwrap());
+    let source = SourceFile::open(file.path()).unwrap();
+    let job = DecodeJob::new(&source, BaseFormat::Zstd, &source.head().unwrap());
     assert!(matches!(job, Err(BaseError::TooLarge { limit: LIMIT, .. })));
 }
 
 #[test]
-fn says_how_large_an_xz_image_is() {
+fn reads_the_size_of_an_xz_image() {
     let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 0);
     encoder.write_all(&vec![1; 100_000]).unwrap();
     let mut bytes = encoder.finish().unwrap();
-    for sound in [true, false] {
+    for intact in [true, false] {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(&bytes).unwrap();
-        let source = Source::open(file.path()).unwrap();
-        let job = Job::new(&source, BaseFormat::Xz, &source.head().unwrap()).unwrap();
-        assert_eq!(job.at_least(), sound.then_some(100_000));
-        // For the second time, spoil the index (its checksum is before the footer).
+        let source = SourceFile::open(file.path()).unwrap();
+        let job = DecodeJob::new(&source, BaseFormat::Xz, &source.head().unwrap()).unwrap();
+        assert_eq!(job.at_least(), intact.then_some(100_000));
+        // For the second round, spoil the index (its checksum is before the footer).
         let at = bytes.len() - 14;
         bytes[at] ^= 1;
     }

@@ -1,23 +1,23 @@
-//! One .xz stream, its blocks decoded by several threads.
+//! One .xz stream, whose blocks are decoded by several threads.
 
 use std::thread;
 
 use liblzma::stream::{Action, Error, MtStreamBuilder, Status, Stream};
 
-use super::codec::{Codec, Fault, Step};
+use super::codec::{DecodeFault, DecodeStep, StreamDecoder};
 
-/// What a thread needs for a block of the size that `xz -T0` makes: the block
+/// The memory that a thread needs for a block of the size that `xz -T0` makes: the block
 /// before and after decoding (24 MiB each at most), and the dictionary.
 const THREAD_MEMORY: u64 = 64 << 20;
 
-/// The most memory for decoding, with however many threads. A dictionary that
-/// alone is larger is refused: `xz -9` makes one of 64 MiB.
+/// The most memory for decoding, whatever the number of threads. A dictionary that is
+/// larger than this is refused: `xz -9` makes one of 64 MiB.
 const MEMORY: u64 = 512 << 20;
 
 pub(super) struct Xz(Stream);
 
 impl Xz {
-    pub(super) fn new() -> Result<Self, Fault> {
+    pub(super) fn new() -> Result<Self, DecodeFault> {
         let threads = thread::available_parallelism().map_or(1, |n| n.get().min(64));
         let stream = MtStreamBuilder::new()
             .threads(threads as u32)
@@ -28,19 +28,19 @@ impl Xz {
     }
 }
 
-impl Codec for Xz {
-    fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Fault> {
+impl StreamDecoder for Xz {
+    fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<DecodeStep, DecodeFault> {
         let before = (self.0.total_in(), self.0.total_out());
         let action = if input.is_empty() { Action::Finish } else { Action::Run };
         loop {
             let status = self.0.process(input, output, action).map_err(fault)?;
-            let step = Step {
+            let step = DecodeStep {
                 consumed: (self.0.total_in() - before.0) as usize,
                 produced: (self.0.total_out() - before.1) as usize,
                 ended: status == Status::StreamEnd,
             };
-            // The threads may need one more call to hand over what they have;
-            // `MemNeeded` is liblzma's word for "nothing more to do".
+            // The threads may need one more call to hand over their output. `MemNeeded` is
+            // how liblzma says that there is nothing more to do.
             let idle = step.consumed == 0 && step.produced == 0;
             if !idle || step.ended || status == Status::MemNeeded {
                 return Ok(step);
@@ -49,19 +49,18 @@ impl Codec for Xz {
     }
 }
 
-fn fault(error: Error) -> Fault {
+fn fault(error: Error) -> DecodeFault {
     match error {
-        Error::Data => Fault::corrupt("a checksum or a code is wrong"),
-        Error::Format => Fault::corrupt("there is no .xz data"),
-        Error::Options | Error::UnsupportedCheck | Error::NoCheck => Fault::Unsupported(
-            "it uses a filter or a check that liblzma does not know; unpack it with `xz -dk`, and \
-             give the raw image"
-                .to_owned(),
-        ),
-        Error::MemLimit | Error::Mem => Fault::Unsupported(format!(
-            "it needs more than {} MiB of memory; unpack it with `xz -dk`, and give the raw image",
-            MEMORY >> 20
-        )),
-        Error::Program => Fault::corrupt("liblzma gave up"),
+        Error::Data => DecodeFault::corrupt("a checksum or a code is wrong"),
+        Error::Format => DecodeFault::corrupt("not .xz data"),
+        Error::Options | Error::UnsupportedCheck | Error::NoCheck => DecodeFault::Unsupported {
+            reason: "it uses a filter or a check that liblzma does not support".to_owned(),
+            command: Some("xz -dk"),
+        },
+        Error::MemLimit | Error::Mem => DecodeFault::Unsupported {
+            reason: format!("it needs more than {} MiB of memory", MEMORY >> 20),
+            command: Some("xz -dk"),
+        },
+        Error::Program => DecodeFault::corrupt("liblzma failed"),
     }
 }

@@ -1,4 +1,4 @@
-//! Zip files: which member is the image, and its decoding.
+//! Zip files: finding the image among the members, and decoding it.
 
 use std::{
     io::{self, BufReader},
@@ -7,18 +7,18 @@ use std::{
 
 use zip::{CompressionMethod, ZipArchive, result::ZipError};
 
-use super::codec::{Codec, Fault, Inflate, Step};
-use crate::base::{BaseError, BaseFormat, source::Source};
+use super::codec::{DecodeFault, DecodeStep, Inflate, StreamDecoder};
+use crate::base::{BaseError, BaseFormat, file::SourceFile};
 
-/// How the names of disk images end.
+/// The endings of disk images' names.
 const IMAGE_NAMES: [&str; 6] = [".img", ".raw", ".wic", ".sdimg", ".sdcard", ".bin"];
 
-/// How many names a message lists.
+/// The number of names that a message lists.
 const LISTED: usize = 5;
 
 /// The image in a zip file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Member {
+pub(super) struct ZipMember {
     /// Where its compressed data begins in the file, in bytes.
     pub start: u64,
     /// Its compressed size in bytes.
@@ -29,9 +29,9 @@ pub(super) struct Member {
     stored: bool,
 }
 
-/// Finds the image: the only file, or else the only one that is named like an
-/// image. (Some archives hold a readme or a checksum too.)
-pub(super) fn find_image(source: &Source) -> Result<Member, BaseError> {
+/// Finds the image: the only file, or else the only one that is named like an image. (Some
+/// archives also hold a readme or a checksum.)
+pub(super) fn find_image(source: &SourceFile) -> Result<ZipMember, BaseError> {
     let archive =
         ZipArchive::new(BufReader::new(&source.file)).map_err(|error| zip_error(source, error))?;
     let mut files = Vec::new();
@@ -56,14 +56,15 @@ pub(super) fn find_image(source: &Source) -> Result<Member, BaseError> {
 }
 
 fn locate(
-    source: &Source,
+    source: &SourceFile,
     archive: &ZipArchive<BufReader<&std::fs::File>>,
     index: usize,
-) -> Result<Member, BaseError> {
+) -> Result<ZipMember, BaseError> {
     let unsupported = |reason: &str| BaseError::Unsupported {
         path: source.path.clone(),
         format: BaseFormat::Zip,
-        reason: format!("{reason}; unpack it and give the raw image"),
+        reason: reason.to_owned(),
+        command: None,
     };
     let file = archive.by_index_data(index).map_err(|error| zip_error(source, error))?;
     if file.encrypted() {
@@ -81,7 +82,7 @@ fn locate(
         Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
             return Err(source.read_error(at, error));
         }
-        // Beyond the end there is no header, which is told below.
+        // Beyond the end there is no header, which is reported below.
         _ => {}
     }
     let [.., name_low, name_high, extra_low, extra_high] = header;
@@ -89,12 +90,12 @@ fn locate(
         return Err(corrupt(
             source,
             at.min(source.size()),
-            "a member's header is not where the directory says",
+            "a member's header is not where the directory puts it",
         ));
     }
     let name = u64::from(u16::from_le_bytes([name_low, name_high]));
     let extra = u64::from(u16::from_le_bytes([extra_low, extra_high]));
-    Ok(Member {
+    Ok(ZipMember {
         start: at.saturating_add(30 + name + extra),
         compressed: file.compressed_size(),
         size: file.size(),
@@ -104,7 +105,7 @@ fn locate(
 }
 
 fn members<'a>(
-    source: &Source,
+    source: &SourceFile,
     files: impl ExactSizeIterator<Item = &'a (usize, String)>,
 ) -> BaseError {
     let count = files.len();
@@ -113,11 +114,11 @@ fn members<'a>(
     if count > LISTED {
         found.push(format!("and {} more", count - LISTED));
     }
-    let found = if found.is_empty() { "no file at all".to_owned() } else { found.join(", ") };
+    let found = if found.is_empty() { "no file".to_owned() } else { found.join(", ") };
     BaseError::ZipMembers { path: source.path.clone(), found }
 }
 
-fn zip_error(source: &Source, error: ZipError) -> BaseError {
+fn zip_error(source: &SourceFile, error: ZipError) -> BaseError {
     let size = source.size();
     match error {
         ZipError::Io(error) if error.raw_os_error().is_some() => source.read_error(0, error),
@@ -125,6 +126,7 @@ fn zip_error(source: &Source, error: ZipError) -> BaseError {
             path: source.path.clone(),
             format: BaseFormat::Zip,
             reason: reason.to_owned(),
+            command: None,
         },
         _ if !has_end_record(source).unwrap_or(true) => {
             BaseError::Truncated { path: source.path.clone(), format: BaseFormat::Zip, size }
@@ -133,16 +135,16 @@ fn zip_error(source: &Source, error: ZipError) -> BaseError {
     }
 }
 
-/// Whether the record that ends every zip file is there. Only a comment of at
-/// most 64 KiB follows it.
-fn has_end_record(source: &Source) -> io::Result<bool> {
+/// Returns whether the record that ends every zip file is there. It can only be followed
+/// by a comment of at most 64 KiB.
+fn has_end_record(source: &SourceFile) -> io::Result<bool> {
     let start = source.size().saturating_sub(22 + (64 << 10));
     let mut tail = vec![0; (source.size() - start) as usize];
     source.file.read_exact_at(&mut tail, start)?;
     Ok(tail.windows(4).any(|bytes| bytes == b"PK\x05\x06"))
 }
 
-fn corrupt(source: &Source, near: u64, reason: &str) -> BaseError {
+fn corrupt(source: &SourceFile, near: u64, reason: &str) -> BaseError {
     BaseError::Corrupt {
         path: source.path.clone(),
         format: BaseFormat::Zip,
@@ -153,17 +155,17 @@ fn corrupt(source: &Source, near: u64, reason: &str) -> BaseError {
 }
 
 /// Decodes the member and checks its size and checksum.
-pub(super) struct ZipCodec {
-    member: Member,
+pub(super) struct ZipDecoder {
+    member: ZipMember,
     inflate: Option<Inflate>,
     consumed: u64,
     produced: u64,
     crc: flate2::Crc,
 }
 
-impl ZipCodec {
-    pub(super) fn new(member: Member) -> Self {
-        ZipCodec {
+impl ZipDecoder {
+    pub(super) fn new(member: ZipMember) -> Self {
+        ZipDecoder {
             member,
             inflate: (!member.stored).then(Inflate::bare),
             consumed: 0,
@@ -173,11 +175,11 @@ impl ZipCodec {
     }
 }
 
-impl Codec for ZipCodec {
-    fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Fault> {
+impl StreamDecoder for ZipDecoder {
+    fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<DecodeStep, DecodeFault> {
         let left = self.member.compressed - self.consumed;
         if input.is_empty() && left > 0 {
-            return Err(Fault::Truncated);
+            return Err(DecodeFault::Truncated);
         }
         let n = input.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         let input = input.get(..n).unwrap_or_default();
@@ -188,22 +190,24 @@ impl Codec for ZipCodec {
                 if let (Some(to), Some(from)) = (output.get_mut(..n), input.get(..n)) {
                     to.copy_from_slice(from);
                 }
-                Step { consumed: n, produced: n, ended: n as u64 == left }
+                DecodeStep { consumed: n, produced: n, ended: n as u64 == left }
             }
         };
         self.consumed += step.consumed as u64;
         self.produced += step.produced as u64;
         self.crc.update(output.get(..step.produced).unwrap_or_default());
         if !step.ended && step.consumed == 0 && step.produced == 0 {
-            return Err(Fault::corrupt("the image is longer than the directory says"));
+            return Err(DecodeFault::corrupt("the image is longer than the directory states"));
         }
-        let sound = self.consumed == self.member.compressed
+        let intact = self.consumed == self.member.compressed
             && self.produced == self.member.size
             && self.crc.sum() == self.member.crc32;
-        if step.ended && !sound {
-            return Err(Fault::corrupt("the image does not have the size and CRC it should have"));
+        if step.ended && !intact {
+            return Err(DecodeFault::corrupt(
+                "the image does not have the size and CRC that the directory states",
+            ));
         }
-        step.ended &= sound;
+        step.ended &= intact;
         Ok(step)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use block_io::{FaultInjector, FileStorage};
+use block_io::FileStorage;
 use ext4_offline::{Files, NewFile, ROOT_INODE};
 use ext4_view::Ext4;
 
@@ -11,6 +11,7 @@ use crate::{
     common::mount::{is_root, try_mount},
     common::{MIB, NOW},
 };
+use test_support::FaultInjector;
 
 type Storage = Arc<FaultInjector<FileStorage>>;
 

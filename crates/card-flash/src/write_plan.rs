@@ -1,51 +1,51 @@
-//! What is written where, in which portions.
+//! The order and the portions in which a card is written.
 
 use std::ops::Range;
 
 use block_io::Extents;
 
-use crate::probe;
+use crate::probes;
 
-/// How much is written at once, in bytes, and where writes are aligned: smaller
-/// writes are slower on most cards, larger ones no faster.
+/// The size of one write in bytes, to which writes are also aligned. Smaller writes are
+/// slower on most cards, and larger ones are no faster.
 pub(crate) const PIECE: u64 = 1 << 20;
 
-/// What is withheld until all else has been verified: the partition table and
-/// the boot loader, without which nothing takes a card for finished.
+/// The size in bytes of the head, which is written when everything else has been verified.
+/// It holds the partition table and the boot loader, without which no card boots.
 pub(crate) const HEAD: u64 = 1 << 20;
 
-/// Writes begin and end at multiples of this, and sums are kept for as much, in
-/// bytes: the largest logical block of any device, and a page.
+/// Writes begin and end at multiples of this, and there is a checksum for each such
+/// block, in bytes: the size of the largest logical block of any device, and of a page.
 pub(crate) const BLOCK: u64 = 4096;
 
-/// A gap of unused bytes below this is filled with zeros instead of being
-/// skipped: another write costs a card more than that.
+/// Gaps of unused bytes below this are filled with zeros instead of being skipped: another
+/// write takes a card longer.
 const SMALL_GAP: u64 = 64 << 10;
 
-/// As much at the end of a card is always written: copies of an earlier GPT or
-/// RAID superblocks there would speak of what is no longer on the card.
+/// The last bytes of a card, which are always written: an old backup GPT or old RAID
+/// superblocks there would describe what is no longer on the card.
 const TAIL: u64 = 1 << 20;
 
-/// The portions in which one card is written.
+/// The pieces in which one card is written.
 #[derive(Debug)]
-pub(crate) struct Plan {
+pub(crate) struct WritePlan {
     size: u64,
     pieces: Vec<Piece>,
     probes: Vec<Range<u64>>,
 }
 
-/// What is written of one window of [`PIECE`] bytes.
+/// What is written in one window of [`PIECE`] bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Piece {
     /// Where the window begins.
     pub start: u64,
-    /// The ranges of the card to be written, in multiples of [`BLOCK`] save at
-    /// the end of the card.
+    /// The ranges of the card to be written, in multiples of [`BLOCK`] except at the end of
+    /// the card.
     pub runs: Vec<Range<u64>>,
 }
 
-impl Plan {
-    /// For a card of `size` bytes, of which `used` must be written.
+impl WritePlan {
+    /// Makes a plan for a card of `size` bytes, of which `used` must be written.
     pub fn new(size: u64, used: &Extents) -> Self {
         let mut runs = Extents::new();
         let mut last_end = HEAD;
@@ -56,7 +56,7 @@ impl Plan {
             last_end = range.end.next_multiple_of(BLOCK).min(size).max(last_end);
             runs.insert(start..last_end);
         }
-        let probes = probe::probes(size, &runs);
+        let probes = probes::probes(size, &runs);
         for probe in &probes {
             runs.insert(probe.clone());
         }
@@ -73,48 +73,48 @@ impl Plan {
                 start = end;
             }
         }
-        Plan { size, pieces, probes }
+        WritePlan { size, pieces, probes }
     }
 
-    /// What is withheld until the end.
+    /// Returns the head, which is written last.
     pub fn head(&self) -> Piece {
         Piece::new(0, 0..HEAD.min(self.size))
     }
 
-    /// All else, in ascending order.
+    /// Returns everything else, in ascending order.
     pub fn pieces(&self) -> &[Piece] {
         &self.pieces
     }
 
-    /// The blocks that hold a pattern until all has been read back. They are among the
-    /// pieces.
+    /// Returns the blocks that hold a pattern until everything has been read back. They are
+    /// part of the pieces.
     pub fn probes(&self) -> &[Range<u64>] {
         &self.probes
     }
 
-    /// How many bytes are written, the head among them.
+    /// Returns the number of bytes that are written, including the head.
     pub fn total(&self) -> u64 {
         self.pieces.iter().chain([&self.head()]).map(Piece::length).sum()
     }
 }
 
 impl Piece {
-    /// One run in the window at `start`.
+    /// Makes a piece of one run in the window at `start`.
     pub fn new(start: u64, run: Range<u64>) -> Self {
         Piece { start, runs: std::iter::once(run).collect() }
     }
 
-    /// The window that the piece lies in.
+    /// Returns the window that the piece lies in.
     pub fn window(&self) -> Range<u64> {
         self.start..self.start + PIECE
     }
 
-    /// How many bytes are written.
+    /// Returns the number of bytes that are written.
     pub fn length(&self) -> u64 {
         self.runs.iter().map(|run| run.end - run.start).sum()
     }
 
-    /// Where a range of the card lies in a buffer that holds the window.
+    /// Returns the place of a range of the card in a buffer that holds the window.
     pub fn place(&self, range: &Range<u64>) -> Range<usize> {
         (range.start - self.start) as usize..(range.end - self.start) as usize
     }
@@ -127,8 +127,8 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     #[test]
-    fn cuts_aligned_and_leaves_the_head_out() {
-        // Deliberately unaligned, as a FAT with clusters of 512 bytes gives them.
+    fn pieces_are_aligned_and_leave_out_the_head() {
+        // Deliberately unaligned, as in a FAT with clusters of 512 bytes.
         let used: Extents = [
             0..MIB + 512,
             MIB + 5000..MIB + 6000,
@@ -138,7 +138,7 @@ mod tests {
         ]
         .into_iter()
         .collect();
-        let plan = Plan::new(16 * MIB, &used);
+        let plan = WritePlan::new(16 * MIB, &used);
         let runs: Vec<_> = plan.pieces().iter().flat_map(|piece| piece.runs.clone()).collect();
         assert_eq!(
             runs,
@@ -159,12 +159,12 @@ mod tests {
     }
 
     #[test]
-    fn ends_with_the_card() {
+    fn pieces_end_with_the_card() {
         let size = 4 * MIB + 512;
-        let plan = Plan::new(size, &Extents::from(0..size));
+        let plan = WritePlan::new(size, &Extents::from(0..size));
         assert_eq!(plan.total(), size);
         assert_eq!(plan.pieces().last(), Some(&Piece::new(4 * MIB, 4 * MIB..size)));
-        // As small as a card can be.
-        assert_eq!(Plan::new(MIB, &Extents::from(0..MIB)).total(), MIB);
+        // The smallest card.
+        assert_eq!(WritePlan::new(MIB, &Extents::from(0..MIB)).total(), MIB);
     }
 }

@@ -1,4 +1,4 @@
-//! The file as given: opened read-only, identified, hashed as it is read.
+//! The file as given: opened read-only, identified, and hashed while it is read.
 
 use std::{
     fs::{File, Metadata, OpenOptions},
@@ -8,26 +8,28 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use block_io::FileStorage;
 use md5::Md5;
+use plain_text::to_hex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{BaseError, format};
 use crate::{
     Cancel,
-    progress::{BuildProgress, Running, Stage},
+    progress::{BuildProgress, BuildStage, Running},
 };
 
 /// How many bytes are read at a time.
 const CHUNK: usize = 256 << 10;
 
-/// What tells a file from another, and from itself before it was changed.
+/// What distinguishes a file from others, and from itself before it was changed.
 ///
-/// The change time is part of it: unlike the modification time, no program
-/// can set it back, so a file rewritten in place and "touched" is found out.
-/// The device number is not: on some filesystems it differs after every mount.
+/// The change time is part of it. Unlike the modification time, no program can set it
+/// back, so a file that was rewritten in place and "touched" is detected. The device
+/// number is not part of it: on some filesystems it differs after every mount.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Identity {
+pub(super) struct FileIdentity {
     path: String,
     inode: u64,
     pub(super) size: u64,
@@ -35,10 +37,10 @@ pub(super) struct Identity {
     changed: (i64, i64),
 }
 
-impl Identity {
+impl FileIdentity {
     pub(super) fn new(path: &Path, metadata: &Metadata) -> Self {
         let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        Identity {
+        FileIdentity {
             path: path.to_string_lossy().into_owned(),
             inode: metadata.ino(),
             size: metadata.size(),
@@ -47,9 +49,8 @@ impl Identity {
         }
     }
 
-    /// Whether the file's last change is long enough ago that a further one
-    /// is sure to get another time stamp. The coarsest clocks (FAT) tick every
-    /// two seconds.
+    /// Returns whether the file's last change was so long ago that a further one is certain
+    /// to get another time stamp. The coarsest clocks (FAT) tick every two seconds.
     pub(super) fn is_settled(&self) -> bool {
         let (seconds, nanoseconds) = self.changed;
         let Ok(seconds) = u64::try_from(seconds) else { return false };
@@ -60,21 +61,39 @@ impl Identity {
             .is_some_and(|age| age > Duration::from_secs(2))
     }
 
-    /// Whether both name the same place, though its contents may have changed.
-    pub(super) fn same_path(&self, other: &Identity) -> bool {
+    /// Returns whether both have the same path, whatever their contents.
+    pub(super) fn same_path(&self, other: &FileIdentity) -> bool {
         self.path == other.path
     }
 
-    /// Whether there is no file at the place any more.
+    /// Returns whether there is no file at the path any more.
     pub(super) fn is_gone(&self) -> bool {
         let found = std::fs::symlink_metadata(&self.path);
         found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
     }
 
-    /// A name for what is being made from this file, fit for a file name.
+    /// Makes sure that an open file has not been written to since it was identified.
+    /// Removing the file, or renaming another over it, changes its times too.
+    ///
+    /// # Errors
+    /// [`BaseError::Changed`]; [`BaseError::Read`] if the file's metadata cannot be read.
+    pub(super) fn check_unchanged(&self, file: &File, path: &Path) -> Result<(), BaseError> {
+        let metadata = file.metadata().map_err(|source| BaseError::Read {
+            path: path.to_owned(),
+            offset: 0,
+            source,
+        })?;
+        let same = metadata.size() == self.size
+            && (metadata.mtime(), metadata.mtime_nsec()) == self.modified
+            // Unlike the modification time, no program can set this one back.
+            && (metadata.ctime(), metadata.ctime_nsec()) == self.changed;
+        if same { Ok(()) } else { Err(BaseError::Changed { path: path.to_owned() }) }
+    }
+
+    /// Returns a name for what is made from this file that can be part of a file name.
     pub(super) fn key(&self) -> String {
         let text = serde_json::to_vec(self).unwrap_or_default();
-        let mut key = hex(&Sha256::digest(text));
+        let mut key = to_hex(&Sha256::digest(text));
         key.truncate(24);
         key
     }
@@ -88,19 +107,19 @@ pub(super) struct Digests {
 }
 
 /// The open file.
-pub(super) struct Source {
+pub(super) struct SourceFile {
     pub(super) path: PathBuf,
     pub(super) file: File,
-    pub(super) identity: Identity,
+    pub(super) identity: FileIdentity,
 }
 
-impl Source {
+impl SourceFile {
     pub(super) fn open(path: &Path) -> Result<Self, BaseError> {
         let fail = |source: io::Error| match source.kind() {
             io::ErrorKind::NotFound => BaseError::NotFound { path: path.to_owned() },
             _ => BaseError::Read { path: path.to_owned(), offset: 0, source },
         };
-        // Opening a named pipe would otherwise wait for a writer for ever.
+        // Without this, opening a named pipe would wait forever for a writer.
         let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
         let file = OpenOptions::new().read(true).custom_flags(nonblock).open(path).map_err(fail)?;
         let metadata = file.metadata().map_err(fail)?;
@@ -120,16 +139,16 @@ impl Source {
         if metadata.len() == 0 {
             return Err(BaseError::Empty { path: path.to_owned() });
         }
-        let identity = Identity::new(path, &metadata);
-        Ok(Source { path: path.to_owned(), file, identity })
+        let identity = FileIdentity::new(path, &metadata);
+        Ok(SourceFile { path: path.to_owned(), file, identity })
     }
 
-    /// The file's size in bytes when it was opened.
+    /// Returns the file's size in bytes when it was opened.
     pub(super) fn size(&self) -> u64 {
         self.identity.size
     }
 
-    /// The first [`format::HEAD`] bytes, or all if there are fewer.
+    /// Returns the first [`format::HEAD`] bytes, or all if there are fewer.
     pub(super) fn head(&self) -> Result<Vec<u8>, BaseError> {
         let mut head = vec![0; format::HEAD];
         let mut filled = 0;
@@ -149,26 +168,29 @@ impl Source {
         BaseError::Read { path: self.path.clone(), offset, source }
     }
 
+    /// Makes sure that the file has not been written to since it was opened.
+    ///
     /// # Errors
-    /// [`BaseError::Changed`] if the open file was written to since it was
-    /// opened. (A file renamed over its path is another file and no matter.)
+    /// [`BaseError::Changed`] if it has.
     pub(super) fn check_unchanged(&self) -> Result<(), BaseError> {
-        let metadata = self.file.metadata().map_err(|error| self.read_error(0, error))?;
-        let same = metadata.size() == self.identity.size
-            && (metadata.mtime(), metadata.mtime_nsec()) == self.identity.modified
-            // Unlike the other, no program can set this one back.
-            && (metadata.ctime(), metadata.ctime_nsec()) == self.identity.changed;
-        if same { Ok(()) } else { Err(BaseError::Changed { path: self.path.clone() }) }
+        self.identity.check_unchanged(&self.file, &self.path)
     }
 
-    /// Reads the whole file for its checksums.
+    /// Turns the open file into a storage.
+    pub(super) fn into_storage(self) -> Result<(FileStorage, FileIdentity), BaseError> {
+        // Computing checksums asked for sequential reading; a storage is read anywhere.
+        let _ = rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::Normal);
+        Ok((FileStorage::from_file(self.file, self.path)?, self.identity))
+    }
+
+    /// Reads the whole file and returns its checksums.
     pub(super) fn digests(
         &self,
         md5: bool,
         progress: &dyn BuildProgress,
         cancel: &Cancel,
     ) -> Result<Digests, BaseError> {
-        let running = Running::begin(progress, Stage::CheckBase, self.size());
+        let running = Running::begin(progress, BuildStage::CheckBase, self.size());
         let mut reader = HashingReader::new(self, md5, Some(&running), cancel);
         let result = reader.drain();
         let result = result.map_err(|error| self.read_error(reader.position(), error));
@@ -179,13 +201,13 @@ impl Source {
     }
 }
 
-/// Reads a source from its beginning, hashing what passes.
+/// Reads a file from its beginning and hashes what it reads.
 pub(super) struct HashingReader<'a> {
     file: &'a File,
     buffer: Vec<u8>,
     start: usize,
     end: usize,
-    /// How many bytes were read from the file.
+    /// The number of bytes read from the file.
     read: u64,
     sha256: Sha256,
     md5: Option<Md5>,
@@ -195,7 +217,7 @@ pub(super) struct HashingReader<'a> {
 
 impl<'a> HashingReader<'a> {
     pub(super) fn new(
-        source: &'a Source,
+        source: &'a SourceFile,
         md5: bool,
         progress: Option<&'a Running<'a>>,
         cancel: &'a Cancel,
@@ -214,12 +236,12 @@ impl<'a> HashingReader<'a> {
         }
     }
 
-    /// How many bytes were consumed.
+    /// Returns the number of bytes consumed.
     pub(super) fn position(&self) -> u64 {
         self.read - (self.end - self.start) as u64
     }
 
-    /// Reads what is left, so that the checksums cover the whole file.
+    /// Reads the rest, so that the checksums cover the whole file.
     pub(super) fn drain(&mut self) -> io::Result<()> {
         while !self.fill_buf()?.is_empty() {
             self.consume(CHUNK);
@@ -227,7 +249,7 @@ impl<'a> HashingReader<'a> {
         Ok(())
     }
 
-    /// The checksums of all that was read.
+    /// Returns the checksums of all bytes read.
     pub(super) fn finish(self) -> Digests {
         Digests {
             sha256: self.sha256.finalize().into(),
@@ -275,9 +297,4 @@ impl Read for HashingReader<'_> {
         self.consume(n);
         Ok(n)
     }
-}
-
-/// Lower-case hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

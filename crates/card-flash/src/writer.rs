@@ -1,4 +1,4 @@
-//! The course that one card takes, from the first write to the last look.
+//! Writing and verifying one card.
 
 use std::{
     io,
@@ -8,25 +8,25 @@ use std::{
 };
 
 use block_io::Cancel;
+use fs_signature::UNFINISHED_CARD;
 
 use crate::{
-    CardSource, FlashProgress, Medium, Phase, Presence,
+    CardSource, FlashPhase, FlashProgress, Medium, Presence,
+    block_sums::{BlockSums, wrong_blocks},
     buffer::Buffer,
     error::CardFault,
-    feed::Feed,
-    plan::{BLOCK, PIECE, Piece, Plan},
-    probe,
-    sums::{Sums, wrong_blocks},
-    team,
+    in_flight, probes,
+    shared_reader::SharedReader,
+    write_plan::{BLOCK, PIECE, Piece, WritePlan},
 };
 
-/// What a card that is being written needs.
-pub(crate) struct Course<'a> {
+/// Writes one card.
+pub(crate) struct CardWriter<'a> {
     /// The card's number.
     pub number: usize,
     pub card: &'a CardSource,
     pub medium: &'a dyn Medium,
-    pub feed: &'a Feed,
+    pub reader: &'a SharedReader,
     /// The size of the storage that all cards share, in bytes.
     pub shared_size: u64,
     pub discard: bool,
@@ -34,38 +34,37 @@ pub(crate) struct Course<'a> {
     pub cancel: &'a Cancel,
 }
 
-/// What was done with a card.
+/// What was done to a card.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WriteReport {
-    /// How many bytes were written and read back.
+    /// The number of bytes that were written and read back.
     pub bytes: u64,
-    /// How long writing took, until all was on the card.
+    /// How long writing took, until everything was on the card.
     pub write_time: Duration,
     /// How long reading back took.
     pub verify_time: Duration,
-    /// What did not work and does no harm.
+    /// Steps that did not work, without harm to the card.
     pub notes: Vec<String>,
 }
 
-impl Course<'_> {
+impl CardWriter<'_> {
     /// Writes the card and reads it back.
     ///
-    /// The order is what keeps an interrupted card from looking finished: first
-    /// its head is overwritten by a marker, then all else is written and
-    /// verified, probes among it, and only then the head gets its contents, its first
-    /// block last.
+    /// The order keeps an interrupted card from looking finished. First its head is
+    /// overwritten with a marker; then everything else, including the probes, is written and
+    /// verified; only then does the head get its contents, its first block last.
     pub fn run(&self) -> Result<WriteReport, CardFault> {
-        let plan = Plan::new(self.medium.size(), &self.card.used);
-        let sums = Sums::new(plan.pieces().len());
+        let plan = WritePlan::new(self.medium.size(), &self.card.used);
+        let sums = BlockSums::new(plan.pieces().len());
         let mut notes = Vec::new();
         let start = Instant::now();
-        self.begin(Phase::Writing, plan.total());
+        self.begin(FlashPhase::Writing, plan.total());
         self.check_presence()?;
         if self.discard
             && let Err(error) = self.medium.discard()
         {
-            notes.push(format!("{} does not take --discard: {error}", self.medium.name()));
+            notes.push(format!("{} cannot be discarded (TRIM): {error}", self.medium.name()));
         }
         self.write(&plan.head(), marker().as_slice())?;
         self.flush()?;
@@ -74,10 +73,10 @@ impl Course<'_> {
         let mut write_time = start.elapsed();
 
         let start = Instant::now();
-        self.begin(Phase::Verifying, plan.total());
+        self.begin(FlashPhase::Verifying, plan.total());
         self.check_marker(&plan, &sums)?;
         self.verify_pieces(&plan, &sums)?;
-        self.settle_probes(&plan)?;
+        self.replace_probes(&plan)?;
         let mut verify_time = start.elapsed();
 
         let start = Instant::now();
@@ -86,8 +85,7 @@ impl Course<'_> {
         write_time += start.elapsed();
         let start = Instant::now();
         if let Err(fault) = self.verify_head(&plan, &head) {
-            // It must not look finished now. What cannot be done about that has
-            // the same cause.
+            // It must not look finished now. If that fails too, it has the same cause.
             let _ = self.write(&plan.head(), marker().as_slice()).and_then(|()| self.flush());
             return Err(fault);
         }
@@ -95,15 +93,15 @@ impl Course<'_> {
         self.check_presence()?;
         if let Err(error) = self.medium.reread_table() {
             notes.push(format!(
-                "the system does not look at the new partition table of {} ({error}); taking the \
-                 card out and putting it in again helps",
+                "the system has not read the new partition table of {} ({error}): take the card \
+                 out and put it in again before you use it here",
                 self.medium.name()
             ));
         }
         Ok(WriteReport { bytes: plan.total(), write_time, verify_time, notes })
     }
 
-    fn begin(&self, phase: Phase, total: u64) {
+    fn begin(&self, phase: FlashPhase, total: u64) {
         self.progress.begin(self.number, phase, total);
     }
 
@@ -111,21 +109,21 @@ impl Course<'_> {
         self.progress.advance(self.number, bytes);
     }
 
-    fn write_pieces(&self, plan: &Plan, sums: &Sums) -> Result<(), CardFault> {
+    fn write_pieces(&self, plan: &WritePlan, sums: &BlockSums) -> Result<(), CardFault> {
         let wants = self.card.wants(self.shared_size);
         let take = |piece: &Piece| {
             wants.within(piece.window()).next()?;
-            self.feed.take(self.number, piece.start, self.cancel)
+            self.reader.take(self.number, piece.start, self.cancel)
         };
-        let result = team::each(plan.pieces(), take, |index, piece, shared, buffer| {
+        let result = in_flight::for_each(plan.pieces(), take, |index, piece, shared, buffer| {
             self.cancel.check().map_err(|_| CardFault::Cancelled)?;
             self.card.fill(piece, shared.as_deref(), self.shared_size, buffer)?;
             drop(shared);
-            probe::overlay(plan.probes(), piece, buffer);
-            sums.remember(index, piece, buffer);
+            probes::overlay(plan.probes(), piece, buffer);
+            sums.record(index, piece, buffer);
             self.write(piece, buffer)
         });
-        self.feed.close(self.number);
+        self.reader.close(self.number);
         result
     }
 
@@ -158,19 +156,19 @@ impl Course<'_> {
         })
     }
 
-    /// The marker must still be there: on a card that is smaller than it says,
+    /// Makes sure that the marker is still there: on a card that is smaller than it claims,
     /// what was written behind its end may have replaced it.
-    fn check_marker(&self, plan: &Plan, sums: &Sums) -> Result<(), CardFault> {
+    fn check_marker(&self, plan: &WritePlan, sums: &BlockSums) -> Result<(), CardFault> {
         let head = plan.head();
         let mut buffer = Buffer::new();
         self.read_back(&head, buffer.bytes())?;
         let wrong = wrong_blocks(&head, buffer.as_slice(), marker().as_slice());
-        if wrong.is_empty() { Ok(()) } else { Err(sums.judge(plan.pieces(), &wrong)) }
+        if wrong.is_empty() { Ok(()) } else { Err(sums.diagnose(plan.pieces(), &wrong)) }
     }
 
-    fn verify_pieces(&self, plan: &Plan, sums: &Sums) -> Result<(), CardFault> {
+    fn verify_pieces(&self, plan: &WritePlan, sums: &BlockSums) -> Result<(), CardFault> {
         let wrong = Mutex::new(Vec::new());
-        team::each(
+        in_flight::for_each(
             plan.pieces(),
             |_| (),
             |index, piece, (), buffer| {
@@ -182,13 +180,13 @@ impl Course<'_> {
                 }
                 let mut wrong = wrong.lock().unwrap_or_else(PoisonError::into_inner);
                 wrong.extend(found);
-                Err(sums.judge(plan.pieces(), &wrong))
+                Err(sums.diagnose(plan.pieces(), &wrong))
             },
         )
     }
 
-    /// Gives the probes, which have told what they were for, what they are to hold.
-    fn settle_probes(&self, plan: &Plan) -> Result<(), CardFault> {
+    /// Replaces the patterns of the probes by their real contents, and verifies these.
+    fn replace_probes(&self, plan: &WritePlan) -> Result<(), CardFault> {
         let piece = |probe: &Range<u64>| Piece::new(probe.start / PIECE * PIECE, probe.clone());
         let (mut expected, mut found) = (Buffer::new(), Buffer::new());
         let fill = |piece: &Piece, buffer: &mut Buffer| {
@@ -204,13 +202,13 @@ impl Course<'_> {
             self.read_back(&piece, found.bytes())?;
             let wrong = wrong_blocks(&piece, found.as_slice(), expected.as_slice());
             if !wrong.is_empty() {
-                return Err(Sums::new(0).judge(&[], &wrong));
+                return Err(BlockSums::new(0).diagnose(&[], &wrong));
             }
         }
         Ok(())
     }
 
-    fn write_head(&self, plan: &Plan) -> Result<Buffer, CardFault> {
+    fn write_head(&self, plan: &WritePlan) -> Result<Buffer, CardFault> {
         let head = plan.head();
         let mut buffer = Buffer::new();
         self.card.fill(&head, None, self.shared_size, buffer.bytes())?;
@@ -222,18 +220,18 @@ impl Course<'_> {
         Ok(buffer)
     }
 
-    fn verify_head(&self, plan: &Plan, written: &Buffer) -> Result<(), CardFault> {
+    fn verify_head(&self, plan: &WritePlan, written: &Buffer) -> Result<(), CardFault> {
         let head = plan.head();
         let mut buffer = Buffer::new();
         self.read_back(&head, buffer.bytes())?;
         let wrong = wrong_blocks(&head, buffer.as_slice(), written.as_slice());
-        if wrong.is_empty() { Ok(()) } else { Err(Sums::new(0).judge(&[], &wrong)) }
+        if wrong.is_empty() { Ok(()) } else { Err(BlockSums::new(0).diagnose(&[], &wrong)) }
     }
 
     fn check_presence(&self) -> Result<(), CardFault> {
         match self.medium.presence() {
             Presence::Same => Ok(()),
-            Presence::Gone => Err(CardFault::Gone { offset: 0 }),
+            Presence::Gone => Err(CardFault::Removed { offset: 0 }),
             Presence::Other => Err(CardFault::Swapped),
         }
     }
@@ -247,40 +245,40 @@ impl Course<'_> {
                 CardFault::WriteProtected
             }
             io::ErrorKind::StorageFull | io::ErrorKind::WriteZero => {
-                CardFault::Short { offset, size: self.medium.size() }
+                CardFault::EndsEarly { offset, size: self.medium.size() }
             }
             _ => CardFault::Write { offset, source },
         }
     }
 
-    /// What an error says once the card is gone: many drivers answer EIO then.
+    /// Returns the fault if the card is gone or another one: many drivers report EIO then.
     fn presence_fault(&self, offset: u64, source: &io::Error) -> Option<CardFault> {
         use rustix::io::Errno;
         let gone = [Errno::NODEV, Errno::NXIO, Errno::NOMEDIUM].map(Errno::raw_os_error);
         if source.raw_os_error().is_some_and(|errno| gone.contains(&errno)) {
-            return Some(CardFault::Gone { offset });
+            return Some(CardFault::Removed { offset });
         }
         match self.medium.presence() {
             Presence::Same => None,
-            Presence::Gone => Some(CardFault::Gone { offset }),
+            Presence::Gone => Some(CardFault::Removed { offset }),
             Presence::Other => Some(CardFault::Swapped),
         }
     }
 }
 
-/// The first block of the head, and the rest of it.
+/// Splits the head into its first block and the rest.
 fn split_head(head: &Piece) -> (Piece, Piece) {
     let end = head.runs.last().map_or(0, |run| run.end);
     (Piece::new(0, 0..end.min(BLOCK)), Piece::new(0, end.min(BLOCK)..end))
 }
 
-/// What the head holds while a card is not finished: no partition table, no boot
-/// loader, and in no two sectors the same, so that it is known again.
+/// Returns what the head holds while a card is not finished: no partition table and no boot
+/// loader. Every sector is different, so that it can be recognized in another place.
 fn marker() -> Buffer {
     const SECTOR: usize = 512;
     let mut buffer = Buffer::new();
     for (number, sector) in buffer.bytes().chunks_mut(SECTOR).enumerate() {
-        let text = format!("nodecard: this card is not finished; write it again. {number}\n");
+        let text = format!("{UNFINISHED_CARD}; write it again. {number}\n");
         sector[..text.len()].copy_from_slice(text.as_bytes());
     }
     buffer

@@ -1,22 +1,22 @@
-//! Is a card as large as it says?
+//! Detecting cards that are smaller than they claim.
 //!
-//! What is written to a card may not tell: the end of most cards is zeros, and so are
-//! many places that it would wrap to. So the last block holds a pattern of its own until
-//! all has been read back, and so do those unused blocks that it would replace on a card
-//! which lacks the address lines of its upper half, quarter and so on. A card that drops
-//! what lies behind its real end loses the pattern; on one that wraps only one of two
-//! places can keep its contents. Then all get what they are to hold.
+//! The data itself may not show it: the end of most cards is zeros, and so are many places
+//! that it would wrap to. So the last block holds a pattern of its own until everything has
+//! been read back, and so do those unused blocks that it would replace on a card that lacks
+//! the address lines of its upper half, its upper three quarters, and so on. A card that
+//! drops what lies behind its real end loses the pattern; on a card that wraps, only one
+//! of two places can keep its contents. Afterwards these blocks get their real contents.
 
 use std::ops::Range;
 
 use block_io::Extents;
 
-use crate::plan::{BLOCK, HEAD, Piece};
+use crate::write_plan::{BLOCK, HEAD, Piece};
 
 const SECTOR: usize = 512;
 
-/// The blocks that hold a pattern for a while, in ascending order, on a card of `size`
-/// bytes of which `written` is written anyway.
+/// Returns the blocks that hold a pattern for a while, in ascending order, on a card of
+/// `size` bytes of which `written` is written anyway.
 pub(crate) fn probes(size: u64, written: &Extents) -> Vec<Range<u64>> {
     if size <= HEAD {
         return Vec::new();
@@ -27,7 +27,7 @@ pub(crate) fn probes(size: u64, written: &Extents) -> Vec<Range<u64>> {
     while lines < size {
         let place = last % lines;
         let block = place..place + BLOCK;
-        // What is written there anyway does it as well, and so does the head's marker.
+        // Data that is written there anyway serves as well, and so does the head's marker.
         let is_free = written.within(block.clone()).next().is_none();
         if place >= HEAD && block.end <= last && is_free && !probes.contains(&block) {
             probes.push(block);
@@ -39,15 +39,14 @@ pub(crate) fn probes(size: u64, written: &Extents) -> Vec<Range<u64>> {
     probes
 }
 
-/// Puts the patterns of those probes that are in the piece into the buffer for its
-/// window.
+/// Puts the patterns of the probes in a piece into the buffer for its window.
 pub(crate) fn overlay(probes: &[Range<u64>], piece: &Piece, buffer: &mut [u8]) {
     let window = piece.window();
     for probe in probes.iter().filter(|probe| window.contains(&probe.start)) {
         let place = piece.place(probe);
         for (number, sector) in buffer[place].chunks_mut(SECTOR).enumerate() {
             let at = probe.start + (number * SECTOR) as u64;
-            let text = format!("nodecard: is this card as large as it says? {at}\n");
+            let text = format!("nodecard: is this card as large as it claims? {at}\n");
             sector.fill(0);
             sector[..text.len()].copy_from_slice(text.as_bytes());
         }
@@ -61,7 +60,7 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     #[test]
-    fn is_where_the_last_block_would_wrap_to() {
+    fn probes_are_where_the_last_block_would_wrap_to() {
         let none = Extents::new();
         let last = |end: u64| end - BLOCK..end;
         assert_eq!(probes(MIB, &none), []);

@@ -1,59 +1,59 @@
-//! A storage that remembers what was done to it.
+//! A storage that records its writes.
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::{ReadAt, Result, WriteAt};
+use block_io::{ReadAt, Result, WriteAt};
 
-/// The unit that a medium writes whole or not at all, in bytes.
+/// The size of the unit that a medium writes as a whole or not at all, in bytes.
 const SECTOR: usize = 512;
 
-/// One thing that was done to a storage.
+/// A write to a storage, or a flush of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
+pub enum StorageEvent {
     /// Bytes were written at an offset.
     Write(u64, Vec<u8>),
-    /// All that was written before had to be on stable storage.
+    /// Everything written before had to be on stable storage.
     Flush,
 }
 
-/// Passes everything through to another storage, and remembers each write and flush
-/// in its order, so that a test can cut them off at every point.
+/// Passes everything on to another storage, and records all writes and flushes in their
+/// order, so that a test can cut them off at every point.
 #[derive(Debug)]
 pub struct Recorder<S> {
     storage: S,
-    events: Mutex<Vec<Event>>,
+    events: Mutex<Vec<StorageEvent>>,
 }
 
 impl<S> Recorder<S> {
-    /// A storage that has seen nothing yet.
+    /// A recorder without any events.
     pub fn new(storage: S) -> Self {
         Recorder { storage, events: Mutex::default() }
     }
 
-    /// What was done so far.
-    pub fn events(&self) -> Vec<Event> {
+    /// Returns all events so far.
+    pub fn events(&self) -> Vec<StorageEvent> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn remember(&self, event: Event) {
+    fn record(&self, event: StorageEvent) {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
     }
 }
 
-/// Does to `storage` what is on a medium after `events` were cut off behind the last
-/// of them: all before the last flush; of what came later, each sector that `kept`
-/// says. It is given the offset and the length of the write.
+/// Writes to `storage` what a medium holds if the power fails right after `events`:
+/// everything before the last flush, and of what came later those sectors that `kept`
+/// selects, which is called with the offset and the length of the write.
 ///
 /// # Errors
-/// What the storage answers.
+/// Those of the storage.
 pub fn replay_cut(
-    events: &[Event],
+    events: &[StorageEvent],
     storage: &dyn WriteAt,
     mut kept: impl FnMut(u64, usize) -> bool,
 ) -> Result<()> {
-    let flushed = events.iter().rposition(|event| *event == Event::Flush).unwrap_or(0);
+    let flushed = events.iter().rposition(|event| *event == StorageEvent::Flush).unwrap_or(0);
     for (index, event) in events.iter().enumerate() {
-        let Event::Write(offset, data) = event else { continue };
+        let StorageEvent::Write(offset, data) = event else { continue };
         for (number, sector) in data.chunks(SECTOR).enumerate() {
             if index < flushed || kept(*offset, data.len()) {
                 storage.write_at(offset + (number * SECTOR) as u64, sector)?;
@@ -79,23 +79,24 @@ impl<S: ReadAt> ReadAt for Recorder<S> {
 
 impl<S: WriteAt> WriteAt for Recorder<S> {
     fn write_at(&self, offset: u64, data: &[u8]) -> Result<()> {
-        self.remember(Event::Write(offset, data.to_vec()));
+        self.record(StorageEvent::Write(offset, data.to_vec()));
         self.storage.write_at(offset, data)
     }
 
     fn flush(&self) -> Result<()> {
-        self.remember(Event::Flush);
+        self.record(StorageEvent::Flush);
         self.storage.flush()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use block_io::Memory;
+
     use super::*;
-    use crate::Memory;
 
     #[test]
-    fn a_cut_keeps_what_was_flushed_and_what_it_is_told() {
+    fn a_cut_keeps_flushed_and_selected_sectors() {
         let recorder = Recorder::new(Memory::new(vec![0; 4096]));
         recorder.write_at(0, &[1; 1024]).unwrap();
         recorder.flush().unwrap();

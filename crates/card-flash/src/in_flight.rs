@@ -1,4 +1,4 @@
-//! Several pieces of one card in flight.
+//! Working on several pieces of one card at the same time.
 
 use std::{
     sync::{
@@ -8,28 +8,28 @@ use std::{
     thread,
 };
 
-use crate::{buffer::Buffer, error::CardFault, plan::Piece};
+use crate::{buffer::Buffer, error::CardFault, write_plan::Piece};
 
-/// How many requests a card has before it at a time. One would let it idle
-/// between two; more than a few only wait in line, and cost memory.
+/// The number of requests that a card has at a time. With one, the card would be idle
+/// between two requests; more than a few only wait in line and cost memory.
 const IN_FLIGHT: usize = 4;
 
-/// Does something with every piece, several at a time, begun in ascending
-/// order; ends at the first that fails.
+/// Works on all pieces, several at a time, and stops at the first failure.
 ///
-/// `begin` is called for one piece after another and by one thread at a time,
-/// `work` with what it answered and a buffer for the piece, side by side.
-pub(crate) fn each<T>(
+/// `begin` is called for the pieces in ascending order, by one thread at a time. `work` gets
+/// what `begin` returned and a buffer for the piece, and is called by several threads at
+/// the same time.
+pub(crate) fn for_each<T>(
     pieces: &[Piece],
     begin: impl Fn(&Piece) -> T + Sync,
     work: impl Fn(usize, &Piece, T, &mut [u8]) -> Result<(), CardFault> + Sync,
 ) -> Result<(), CardFault> {
     let turn = Mutex::new(());
     let next = AtomicUsize::new(0);
-    // The first failure in time: all others may only follow from it.
+    // The first failure: later ones may only be consequences of it.
     let failure = Mutex::new(None);
     let failed = AtomicBool::new(false);
-    let member = || {
+    let worker = || {
         let mut buffer = Buffer::new();
         while !failed.load(Ordering::Relaxed) {
             let guard = turn.lock().unwrap_or_else(PoisonError::into_inner);
@@ -46,7 +46,7 @@ pub(crate) fn each<T>(
     };
     thread::scope(|scope| {
         for _ in 0..IN_FLIGHT.min(pieces.len()) {
-            scope.spawn(member);
+            scope.spawn(worker);
         }
     });
     failure.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
