@@ -13,7 +13,7 @@ use std::{
 
 use block_io::{FileStorage, Layer, ReadAt, WriteAt as _};
 use card_audit::{AuditError, Card, CardOutcome, ErrorKind, Finding, Severity};
-use card_image::{BaseOptions, Cancel, NoProgress};
+use card_image::{BaseOptions, Cancel};
 use common::{Changed, ROOT, bench, run};
 use part_table::PartitionTable;
 
@@ -233,7 +233,7 @@ fn open(path: &std::path::Path) -> AuditError {
     let options = BaseOptions {
         cache_dir: Some(&cache),
         sha256: None,
-        progress: &NoProgress,
+        progress: &(),
         cancel: &Cancel::new(),
     };
     Card::open(path, None, options).map(|card| card.name().to_owned()).expect_err("no card")
@@ -356,7 +356,7 @@ fn damage_is_told_or_refused() {
 struct Watch(std::path::PathBuf, std::sync::Mutex<Vec<u32>>);
 
 impl card_image::BuildProgress for Watch {
-    fn begin(&self, _: card_image::Stage, _: u64) {}
+    fn begin(&self, _: card_image::BuildStage, _: u64) {}
 
     fn advance(&self, _: u64) {
         use std::os::unix::fs::PermissionsExt as _;

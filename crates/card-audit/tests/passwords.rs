@@ -10,7 +10,7 @@ use card_audit::{
     ApplyOptions, Finding, PlanOptions, Severity, VerifyOptions, apply, plan, plan_against,
     rehearse,
 };
-use card_image::{BuildInputs, CardBuilder, NoProgress};
+use card_image::{BuildInputs, CardBuilder};
 use cluster_profile::{Cluster, ExtraFile};
 use common::{Bench, Changed, LATER, bench, only};
 
@@ -170,7 +170,7 @@ fn plans_show_no_hash_and_tell_of_default_passwords() {
     let from_base = |cluster: &Cluster| {
         let (cancel, cache) = (Cancel::new(), bench.path("cache"));
         let sources = BuildInputs { cluster, ..bench.sources(&cache) };
-        let prepared = CardBuilder::open(sources, &NoProgress, &cancel).unwrap();
+        let prepared = CardBuilder::open(sources, &(), &cancel).unwrap();
         plan(&prepared, 64 << 20, &[node], "base", &cancel).unwrap()
     };
     let mut cluster = bench.cluster.clone();

@@ -3,7 +3,7 @@
 mod common;
 
 use card_audit::{AuditError, ChangePlan, PlanOptions, plan, plan_against};
-use card_image::{Cancel, CardBuilder, NoProgress};
+use card_image::{Cancel, CardBuilder};
 use cluster_profile::Node;
 use common::{Changed, bench};
 
@@ -15,7 +15,7 @@ fn nodes(names: &[&str]) -> Vec<&'static Node> {
 fn from_base(names: &[&str]) -> ChangePlan {
     let cancel = Cancel::new();
     let cache = bench().path("cache");
-    let prepared = CardBuilder::open(bench().sources(&cache), &NoProgress, &cancel).unwrap();
+    let prepared = CardBuilder::open(bench().sources(&cache), &(), &cancel).unwrap();
     plan(&prepared, 64 << 20, &nodes(names), "base", &cancel).unwrap()
 }
 

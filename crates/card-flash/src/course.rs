@@ -10,7 +10,7 @@ use std::{
 use block_io::Cancel;
 
 use crate::{
-    CardSource, FlashProgress, Medium, Phase, Presence,
+    CardSource, FlashPhase, FlashProgress, Medium, Presence,
     buffer::Buffer,
     error::CardFault,
     feed::Feed,
@@ -60,7 +60,7 @@ impl Course<'_> {
         let sums = Sums::new(plan.pieces().len());
         let mut notes = Vec::new();
         let start = Instant::now();
-        self.begin(Phase::Writing, plan.total());
+        self.begin(FlashPhase::Writing, plan.total());
         self.check_presence()?;
         if self.discard
             && let Err(error) = self.medium.discard()
@@ -74,7 +74,7 @@ impl Course<'_> {
         let mut write_time = start.elapsed();
 
         let start = Instant::now();
-        self.begin(Phase::Verifying, plan.total());
+        self.begin(FlashPhase::Verifying, plan.total());
         self.check_marker(&plan, &sums)?;
         self.verify_pieces(&plan, &sums)?;
         self.settle_probes(&plan)?;
@@ -103,7 +103,7 @@ impl Course<'_> {
         Ok(WriteReport { bytes: plan.total(), write_time, verify_time, notes })
     }
 
-    fn begin(&self, phase: Phase, total: u64) {
+    fn begin(&self, phase: FlashPhase, total: u64) {
         self.progress.begin(self.number, phase, total);
     }
 
@@ -233,7 +233,7 @@ impl Course<'_> {
     fn check_presence(&self) -> Result<(), CardFault> {
         match self.medium.presence() {
             Presence::Same => Ok(()),
-            Presence::Gone => Err(CardFault::Gone { offset: 0 }),
+            Presence::Gone => Err(CardFault::Removed { offset: 0 }),
             Presence::Other => Err(CardFault::Swapped),
         }
     }
@@ -247,7 +247,7 @@ impl Course<'_> {
                 CardFault::WriteProtected
             }
             io::ErrorKind::StorageFull | io::ErrorKind::WriteZero => {
-                CardFault::Short { offset, size: self.medium.size() }
+                CardFault::EndsEarly { offset, size: self.medium.size() }
             }
             _ => CardFault::Write { offset, source },
         }
@@ -258,11 +258,11 @@ impl Course<'_> {
         use rustix::io::Errno;
         let gone = [Errno::NODEV, Errno::NXIO, Errno::NOMEDIUM].map(Errno::raw_os_error);
         if source.raw_os_error().is_some_and(|errno| gone.contains(&errno)) {
-            return Some(CardFault::Gone { offset });
+            return Some(CardFault::Removed { offset });
         }
         match self.medium.presence() {
             Presence::Same => None,
-            Presence::Gone => Some(CardFault::Gone { offset }),
+            Presence::Gone => Some(CardFault::Removed { offset }),
             Presence::Other => Some(CardFault::Swapped),
         }
     }

@@ -52,7 +52,7 @@ pub enum CardFault {
         "it is gone, at byte {offset}: the card was taken out, or its reader lost power. \
          The card does not start; put it back and write it again"
     )]
-    Gone {
+    Removed {
         /// What was being read or written then.
         offset: u64,
     },
@@ -70,7 +70,7 @@ pub enum CardFault {
         "it has no room at byte {offset}, though it says it has {size} bytes. A card may be a \
          counterfeit: use another one. With a file, the disk it is on is full"
     )]
-    Short {
+    EndsEarly {
         /// Where writing was no longer possible.
         offset: u64,
         /// The size that it claims.

@@ -26,5 +26,5 @@ pub use course::WriteReport;
 pub use error::{CardError, CardFault};
 pub use flash::{FlashJob, FlashResult, flash};
 pub use medium::{Medium, Presence};
-pub use progress::{FlashProgress, NoProgress, Phase};
+pub use progress::{FlashPhase, FlashProgress};
 pub use source::CardSource;

@@ -1,47 +1,44 @@
-//! How far each card is.
+//! Progress of each card.
 
 use std::fmt;
 
 use crate::FlashResult;
 
-/// What is being done with a card.
+/// A phase of writing a card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Phase {
+pub enum FlashPhase {
     /// All but the first MiB is being written.
     Writing,
     /// What was written is being read back and compared.
     Verifying,
 }
 
-impl fmt::Display for Phase {
+impl fmt::Display for FlashPhase {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(match self {
-            Phase::Writing => "writing",
-            Phase::Verifying => "verifying",
+            FlashPhase::Writing => "writing",
+            FlashPhase::Verifying => "verifying",
         })
     }
 }
 
-/// Is told how far each card is, by the card's number in the order they were
-/// given. Called from any thread.
+/// Receives the progress of each card. A card's number is its place in
+/// [`FlashJob::cards`](crate::FlashJob::cards). Called from any thread.
 pub trait FlashProgress: Sync {
     /// A card begins a phase of `total` bytes.
-    fn begin(&self, card: usize, phase: Phase, total: u64);
+    fn begin(&self, card: usize, phase: FlashPhase, total: u64);
 
     /// `bytes` more bytes of the card's phase are done.
     fn advance(&self, card: usize, bytes: u64);
 
-    /// The card is finished, well or not.
+    /// The card is done: written and verified, or failed.
     fn end(&self, card: usize, outcome: &FlashResult);
 }
 
-/// Tells nobody.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoProgress;
-
-impl FlashProgress for NoProgress {
-    fn begin(&self, _: usize, _: Phase, _: u64) {}
+/// Ignores all progress.
+impl FlashProgress for () {
+    fn begin(&self, _: usize, _: FlashPhase, _: u64) {}
     fn advance(&self, _: usize, _: u64) {}
     fn end(&self, _: usize, _: &FlashResult) {}
 }

@@ -19,13 +19,13 @@ pub struct CardSource {
     /// What must be written, in bytes.
     pub used: Extents,
     /// Where `layer` may differ from the storage that all cards share.
-    pub own: Extents,
+    pub changed: Extents,
 }
 
 impl CardSource {
     /// Whether it is this card, finished, that `storage` is: all that is its own
     /// is there.
-    pub fn is_on(&self, storage: &dyn ReadAt) -> bool {
+    pub fn is_written_to(&self, storage: &dyn ReadAt) -> bool {
         let has = |range: std::ops::Range<u64>| {
             range.clone().step_by(PIECE as usize).all(|start| {
                 let length = PIECE.min(range.end - start) as usize;
@@ -34,14 +34,14 @@ impl CardSource {
             })
         };
         storage.size() == self.layer.size()
-            && self.own.iter().all(|own| self.used.within(own).all(has))
+            && self.changed.iter().all(|own| self.used.within(own).all(has))
     }
 
     /// What of the shared storage, which has `size` bytes, the card needs.
     pub(crate) fn wants(&self, size: u64) -> Extents {
         let mut wants = Extents::new();
         for range in self.used.within(0..size) {
-            for part in self.own.gaps(range) {
+            for part in self.changed.gaps(range) {
                 wants.insert(part);
             }
         }
@@ -71,12 +71,12 @@ impl CardSource {
                     continue;
                 };
                 let split = shared_size.clamp(used.start, used.end);
-                for part in self.own.gaps(used.start..split) {
+                for part in self.changed.gaps(used.start..split) {
                     let place = piece.place(&part);
                     buffer[place.clone()].copy_from_slice(&shared.bytes[place]);
                 }
                 for part in
-                    self.own.within(used.start..split).chain(std::iter::once(split..used.end))
+                    self.changed.within(used.start..split).chain(std::iter::once(split..used.end))
                 {
                     read(part, buffer)?;
                 }
@@ -103,12 +103,13 @@ mod tests {
         let layer = Arc::new(Layer::new(base.clone(), size));
         layer.write_at(PIECE + 8192, &[9; 5000]).unwrap();
         layer.write_at(2 * PIECE + 8000, &[8; 3000]).unwrap();
-        let mut own = layer.changed();
-        own.insert(base.size()..size);
+        let mut changed = layer.changed();
+        changed.insert(base.size()..size);
         let used = [0..PIECE + 5000, PIECE + 8000..PIECE + 20_000, 2 * PIECE - 700..3 * PIECE]
             .into_iter()
             .collect::<Extents>();
-        let card = CardSource { node: "n".into(), layer: layer.clone(), used: used.clone(), own };
+        let card =
+            CardSource { node: "n".into(), layer: layer.clone(), used: used.clone(), changed };
         let plan = Plan::new(size, &used);
         let mut all = 0;
         for piece in plan.pieces().iter().chain([&plan.head()]) {
@@ -135,8 +136,8 @@ mod tests {
         // What is not its own is not looked at: reading that would take as long
         // as writing it.
         let copy = Memory::new(layer.read_vec(0, size as usize).unwrap());
-        assert!(card.is_on(&copy));
+        assert!(card.is_written_to(&copy));
         copy.write_at(PIECE + 8192 + 4999, &[1]).unwrap();
-        assert!(!card.is_on(&copy));
+        assert!(!card.is_written_to(&copy));
     }
 }

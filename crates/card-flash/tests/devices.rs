@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use card_flash::device::{Device, DeviceKind, HostSystem, Limits, Refusal};
+use card_flash::device::{Device, DeviceKind, HostSystem, Refusal, TargetLimits};
 
 const GB: u64 = 1_000_000_000;
 
@@ -66,7 +66,7 @@ fn partition(disk: &Path, name: &str, number: &str) {
 
 #[track_caller]
 fn refusal(device: &Device) -> Refusal {
-    let mut refusals = device.refusals(&Limits::default());
+    let mut refusals = device.refusals(&TargetLimits::default());
     assert_eq!(refusals.len(), 1, "{refusals:?}");
     refusals.remove(0)
 }
@@ -95,7 +95,7 @@ fn a_card_in_a_usb_reader() {
     assert_eq!(device.model.as_deref(), Some("Generic STORAGE DEVICE"));
     assert_eq!(device.serial.as_deref(), Some("000000001539"));
     assert_eq!(device.path(), Path::new("/dev/sdb"));
-    assert_eq!(device.refusals(&Limits::default()), []);
+    assert_eq!(device.refusals(&TargetLimits::default()), []);
 }
 
 /// Built-in readers often say that their card cannot be removed.
@@ -109,7 +109,7 @@ fn a_card_in_a_built_in_slot() {
     assert_eq!(device.kind, DeviceKind::Sd);
     assert_eq!(device.model.as_deref(), Some("SC16G"));
     assert_eq!(device.serial.as_deref(), Some("0x1234abcd"));
-    assert_eq!(device.refusals(&Limits::default()), []);
+    assert_eq!(device.refusals(&TargetLimits::default()), []);
 }
 
 #[test]
@@ -131,11 +131,11 @@ fn the_disk_that_the_system_runs_from() {
     partition(&dir, "nvme0n1p2", "259:2");
     machine.mount("259:2", "/dev/nvme0n1p2", "/");
     let device = machine.only();
-    assert_eq!(refusal(&device), Refusal::System { mount: "/".into() });
+    assert_eq!(refusal(&device), Refusal::RunningSystem { mount: "/".into() });
     // btrfs has a made-up number; the source tells.
     machine.mounts.clear();
     machine.mount("0:44", "/dev/nvme0n1p2", "/boot");
-    assert_eq!(refusal(&machine.only()), Refusal::System { mount: "/boot".into() });
+    assert_eq!(refusal(&machine.only()), Refusal::RunningSystem { mount: "/boot".into() });
 }
 
 /// / is on a logical volume on dm-crypt on a stick: no mount names the stick.
@@ -151,16 +151,16 @@ fn a_disk_below_the_system_through_lvm_and_dm_crypt() {
     machine.mount("253:1", "/dev/mapper/vg-root", "/");
     let devices = machine.devices();
     let stick = devices.iter().find(|device| device.name == "sdb").unwrap();
-    assert_eq!(refusal(stick), Refusal::System { mount: "/".into() });
+    assert_eq!(refusal(stick), Refusal::RunningSystem { mount: "/".into() });
     // The same, of which something else is mounted.
     machine.mounts.clear();
     machine.mount("253:1", "/dev/mapper/vg-data", "/data");
     let devices = machine.devices();
     let stick = devices.iter().find(|device| device.name == "sdb").unwrap();
-    assert_eq!(refusal(stick), Refusal::Held { holder: "dm-0".into() });
+    assert_eq!(refusal(stick), Refusal::InUseBy { holder: "dm-0".into() });
     for device in devices.iter().filter(|device| device.name.starts_with("dm-")) {
-        let refusals = device.refusals(&Limits::default());
-        assert!(matches!(refusals[0], Refusal::NoCard(_)), "{refusals:?}");
+        let refusals = device.refusals(&TargetLimits::default());
+        assert!(matches!(refusals[0], Refusal::NotACard(_)), "{refusals:?}");
     }
 }
 
@@ -198,15 +198,18 @@ fn what_the_user_may_allow() {
     let device = machine.only();
     let text = refusal(&device).to_string();
     assert!(text.contains("2000 GB") && text.contains("--max-size"), "{text}");
-    assert_eq!(device.refusals(&Limits { max_size: 2000 * GB, ..Limits::default() }), []);
+    assert_eq!(
+        device.refusals(&TargetLimits { max_size: 2000 * GB, ..TargetLimits::default() }),
+        []
+    );
 
     let mut machine = Machine::new();
     machine.device(SATA, "8:0", 64 * GB, &[("removable", "0")]);
     let device = machine.only();
     let fixed = refusal(&device);
-    assert_eq!(fixed, Refusal::Fixed);
+    assert_eq!(fixed, Refusal::FixedDisk);
     assert!(fixed.to_string().contains("--allow-fixed"));
-    assert_eq!(device.refusals(&Limits { allow_fixed: true, ..Limits::default() }), []);
+    assert_eq!(device.refusals(&TargetLimits { allow_fixed: true, ..TargetLimits::default() }), []);
 }
 
 #[test]
@@ -218,11 +221,11 @@ fn what_is_no_card_at_all() {
         machine.device(&format!("virtual/block/{name}"), number, GB, &[("removable", "1")]);
     }
     for device in machine.devices() {
-        assert!(matches!(refusal(&device), Refusal::NoCard(_)), "{}", device.name);
+        assert!(matches!(refusal(&device), Refusal::NotACard(_)), "{}", device.name);
     }
     machine.swaps += "/dev/zram0 partition 1 0 100\n";
     let zram = machine.devices().into_iter().find(|device| device.name == "zram0").unwrap();
-    assert_eq!(zram.refusals(&Limits::default()).len(), 2);
+    assert_eq!(zram.refusals(&TargetLimits::default()).len(), 2);
 }
 
 #[test]
@@ -233,7 +236,7 @@ fn a_loop_device() {
     let device = machine.only();
     assert_eq!(device.kind, DeviceKind::Loop);
     assert_eq!(device.backing_file.as_deref(), Some(Path::new("/home/me/card.img")));
-    assert_eq!(device.refusals(&Limits::default()), []);
+    assert_eq!(device.refusals(&TargetLimits::default()), []);
 }
 
 #[test]

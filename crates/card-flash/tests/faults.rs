@@ -10,7 +10,7 @@ use std::{
 
 use block_io::{Cancel, Extents, FaultInjector, Layer, Memory, ReadAt, WriteAt};
 use card_flash::{
-    CardFault, CardSource, FlashJob, FlashProgress, FlashResult, Medium, NoProgress, Phase, flash,
+    CardFault, CardSource, FlashJob, FlashPhase, FlashProgress, FlashResult, Medium, flash,
 };
 use fake::{Event, Fake, Flaws};
 use rustix::io::Errno;
@@ -42,13 +42,13 @@ fn card_using<const N: usize>(
     for (place, offset) in [MIB / 2, 3 * MIB + 5000, 16 * MIB].into_iter().enumerate() {
         layer.write_at(offset, &[number ^ 0x55 ^ place as u8; 6000]).unwrap();
     }
-    let mut own = layer.changed();
-    own.insert(base.size()..SIZE);
+    let mut changed = layer.changed();
+    changed.insert(base.size()..SIZE);
     CardSource {
         node: format!("node{number}"),
         layer: Arc::new(layer),
         used: used.into_iter().collect::<Extents>(),
-        own,
+        changed,
     }
 }
 
@@ -58,7 +58,7 @@ fn run(media: &[Fake]) -> Vec<FlashResult> {
     let cards = (1..).map(|number| card(&base, number)).zip(media);
     let cards = cards.map(|(card, fake)| (card, fake as &dyn Medium)).collect();
     let job = FlashJob { shared: base, cards, discard: false };
-    flash(&job, &NoProgress, &Cancel::new())
+    flash(&job, &(), &Cancel::new())
 }
 
 /// A card with one flaw beside a good one, which must come out right. Answers
@@ -169,10 +169,10 @@ fn a_read_fails() {
 #[test]
 fn a_card_is_taken_out() {
     let (fake, fault) = broken(Flaws { taken_out: Some(4), ..Flaws::default() });
-    assert!(matches!(fault, CardFault::Gone { .. }), "{fault}");
+    assert!(matches!(fault, CardFault::Removed { .. }), "{fault}");
     assert!(fake.is_marked());
     let (fake, fault) = broken(Flaws { write_error: Some((4, Errno::NODEV)), ..Flaws::default() });
-    assert!(matches!(fault, CardFault::Gone { .. }), "{fault}");
+    assert!(matches!(fault, CardFault::Removed { .. }), "{fault}");
     assert!(fake.is_marked());
 }
 
@@ -195,7 +195,7 @@ fn a_card_is_write_protected() {
 fn a_card_ends_early() {
     let (fake, fault) = broken(Flaws { ends: Some(8 * MIB), ..Flaws::default() });
     assert!(
-        matches!(fault, CardFault::Short { offset, size: SIZE } if offset >= 7 * MIB),
+        matches!(fault, CardFault::EndsEarly { offset, size: SIZE } if offset >= 7 * MIB),
         "{fault}"
     );
     assert!(fake.is_marked());
@@ -233,7 +233,7 @@ fn a_card_wraps_into_free_space() {
         let fake = Fake::new(SIZE, Flaws { wraps: Some(real), ..Flaws::default() });
         let cards = vec![(card_using(&base, 1, [0..MIB, 2 * MIB..3 * MIB]), &fake as &dyn Medium)];
         let job = FlashJob { shared: base, cards, discard: false };
-        let error = flash(&job, &NoProgress, &Cancel::new()).pop().unwrap().unwrap_err();
+        let error = flash(&job, &(), &Cancel::new()).pop().unwrap().unwrap_err();
         let CardFault::Wraps { offset, holds, .. } = error.fault else { panic!("{error}") };
         assert!([offset, holds].contains(&(SIZE - 4096)), "{error}");
         assert_eq!(offset.abs_diff(holds) % real, 0, "{error}");
@@ -266,7 +266,7 @@ fn a_card_wraps_into_the_head() {
     let card = card_using(&base, 1, [0..MIB, 16 * MIB..16 * MIB + 8192]);
     let cards = vec![(card, &fake as &dyn Medium)];
     let job = FlashJob { shared: base, cards, discard: false };
-    let error = flash(&job, &NoProgress, &Cancel::new()).pop().unwrap().unwrap_err();
+    let error = flash(&job, &(), &Cancel::new()).pop().unwrap().unwrap_err();
     assert!(
         matches!(error.fault, CardFault::Wraps { offset: 0..=4096, real, .. } if real == 16 * MIB),
         "{error}"
@@ -303,7 +303,7 @@ fn writes_are_lost() {
 struct Ends(Mutex<Vec<(usize, Instant)>>);
 
 impl FlashProgress for Ends {
-    fn begin(&self, _: usize, _: Phase, _: u64) {}
+    fn begin(&self, _: usize, _: FlashPhase, _: u64) {}
     fn advance(&self, _: usize, _: u64) {}
     fn end(&self, card: usize, _: &FlashResult) {
         self.0.lock().unwrap().push((card, Instant::now()));
@@ -339,7 +339,7 @@ fn a_slow_card_slows_nobody_and_four_take_the_time_of_one() {
 struct Interrupt(Cancel);
 
 impl FlashProgress for Interrupt {
-    fn begin(&self, _: usize, _: Phase, _: u64) {}
+    fn begin(&self, _: usize, _: FlashPhase, _: u64) {}
     fn advance(&self, _: usize, _: u64) {
         self.0.cancel();
     }
@@ -369,7 +369,7 @@ fn a_base_that_cannot_be_read() {
     let fake = Fake::new(SIZE, Flaws::default());
     let job =
         FlashJob { shared: failing, cards: vec![(card, &fake as &dyn Medium)], discard: true };
-    let error = flash(&job, &NoProgress, &Cancel::new()).pop().unwrap().unwrap_err();
+    let error = flash(&job, &(), &Cancel::new()).pop().unwrap().unwrap_err();
     assert!(matches!(error.fault, CardFault::Source(_)), "{error}");
     assert!(fake.is_marked());
 }

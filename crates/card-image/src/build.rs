@@ -15,7 +15,7 @@ use crate::{
 #[derive(Debug)]
 pub struct BuildOptions<'a> {
     /// What the images are made from.
-    pub sources: BuildInputs<'a>,
+    pub inputs: BuildInputs<'a>,
     /// Those of the cluster's nodes that get an image.
     pub nodes: Vec<&'a Node>,
     /// The size of a card in bytes.
@@ -55,9 +55,9 @@ pub fn build(
     // The cheap refusals come before the decoding.
     let directory = Directory::open(options.out)?;
     let names = options.nodes.iter().map(|node| node.name.as_str());
-    directory.check_targets(&publish::names(names, options.format), options.sources.base)?;
+    directory.check_targets(&publish::names(names, options.format), options.inputs.base)?;
     let earlier = Earlier::read(&directory)?;
-    let prepared = CardBuilder::open(options.sources, progress, cancel)?;
+    let prepared = CardBuilder::open(options.inputs, progress, cancel)?;
     build_from(&prepared, options, &directory, &earlier, progress, cancel)
         .map_err(|error| prepared.blame_change(error))
 }
@@ -81,7 +81,7 @@ fn build_from(
     let emitted = emit(&job, directory, options.format, progress, cancel)?;
     prepared.check_unchanged()?;
 
-    let cluster = options.sources.cluster;
+    let cluster = options.inputs.cluster;
     let manifest = Manifest {
         version: 1,
         cluster: cluster.name.clone(),
@@ -100,7 +100,7 @@ fn build_from(
 }
 
 fn image_records(options: &BuildOptions, emitted: &[Emitted]) -> Result<Vec<ImageRecord>, Error> {
-    let keys = options.sources.keys;
+    let keys = options.inputs.keys;
     let record = |(node, emitted): (&&Node, &Emitted)| {
         Ok(ImageRecord {
             node: node.name.clone(),

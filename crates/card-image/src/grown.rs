@@ -11,7 +11,7 @@ use crate::{Error, layout::Layout, rootfs::RootFs, used};
 /// a card promises, and what keeps Hardkernel's first-boot resizer, which ends
 /// the partition 1024 or 2048 sectors before the end of the card, from cutting
 /// the filesystem off should it ever run.
-pub const RESERVE: u64 = 1 << 20;
+pub const END_RESERVE: u64 = 1 << 20;
 
 /// A base image grown to the size of a card, as a layer over it.
 pub(crate) struct Grown {
@@ -42,7 +42,7 @@ impl Grown {
             return Err(Error::CardTooSmall { card: size, base: base_size });
         }
         let layer = Arc::new(Layer::new(base, size));
-        let layout = layout.grow(&layer, RESERVE)?;
+        let layout = layout.grow(&layer, END_RESERVE)?;
         let root = layout.root_range();
         let window = window(&layer, &root)?;
 

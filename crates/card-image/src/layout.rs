@@ -18,7 +18,7 @@ const MAX_TEXT: u64 = 1 << 20;
 
 /// One partition of a card.
 #[derive(Debug, Clone)]
-pub struct Part {
+pub struct LayoutPartition {
     /// Its number, as Linux gives it.
     pub number: u32,
     /// Its bytes on the card.
@@ -33,11 +33,11 @@ pub struct Layout {
     table: PartitionTable,
     /// The partitions that hold something of their own, in the order of their
     /// places.
-    pub parts: Vec<Part>,
+    pub partitions: Vec<LayoutPartition>,
     /// The number of the root partition.
     pub root: u32,
     /// Why it was taken for that, in words.
-    pub reason: String,
+    pub root_reason: String,
 }
 
 impl Layout {
@@ -48,11 +48,11 @@ impl Layout {
     /// [`Error::Table`] or [`Error::Root`].
     pub fn find(base: &Arc<dyn ReadAt>, wanted: Option<u32>) -> Result<Self, Error> {
         let table = PartitionTable::read(base)?;
-        let parts = parts(&table, base)?;
-        let candidates = parts.iter().map(|part| candidate(base, &table, part));
+        let partitions = partitions(&table, base)?;
+        let candidates = partitions.iter().map(|part| candidate(base, &table, part));
         let choice = choose(&candidates.collect::<Result<Vec<_>, Error>>()?, wanted)?;
-        let reason = choice.to_string();
-        Ok(Layout { table, parts, root: choice.number, reason })
+        let root_reason = choice.to_string();
+        Ok(Layout { table, partitions, root: choice.number, root_reason })
     }
 
     /// Lets the root partition fill `card`, less `reserve` bytes at the end.
@@ -62,7 +62,7 @@ impl Layout {
     /// [`Error::Table`], before the first write.
     pub(crate) fn grow(&self, card: &Arc<Layer>, reserve: u64) -> Result<Layout, Error> {
         let table = self.table.grow_last(card, self.root, reserve)?.table;
-        Ok(Layout { parts: parts(&table, card)?, table, ..self.clone() })
+        Ok(Layout { partitions: partitions(&table, card)?, table, ..self.clone() })
     }
 
     /// The partition table.
@@ -72,7 +72,7 @@ impl Layout {
 
     /// The root partition's bytes.
     pub fn root_range(&self) -> Range<u64> {
-        let root = self.parts.iter().find(|part| part.number == self.root);
+        let root = self.partitions.iter().find(|part| part.number == self.root);
         root.map_or(0..0, |part| part.range.clone())
     }
 
@@ -88,7 +88,7 @@ impl Layout {
 }
 
 /// All partitions but an extended one, which is only a container.
-fn parts(table: &PartitionTable, storage: &dyn ReadAt) -> Result<Vec<Part>, Error> {
+fn partitions(table: &PartitionTable, storage: &dyn ReadAt) -> Result<Vec<LayoutPartition>, Error> {
     let mut parts = Vec::new();
     for partition in table.partitions() {
         if partition.role == part_table::PartitionRole::Extended {
@@ -98,7 +98,7 @@ fn parts(table: &PartitionTable, storage: &dyn ReadAt) -> Result<Vec<Part>, Erro
         let size = partition.sectors * SECTOR_SIZE;
         let window = Window::new(storage, start, size)?;
         let kind = sniff(&window)?;
-        parts.push(Part { number: partition.number, range: start..start + size, kind });
+        parts.push(LayoutPartition { number: partition.number, range: start..start + size, kind });
     }
     parts.sort_by_key(|part| part.range.start);
     Ok(parts)
@@ -108,7 +108,7 @@ fn parts(table: &PartitionTable, storage: &dyn ReadAt) -> Result<Vec<Part>, Erro
 fn candidate(
     base: &Arc<dyn ReadAt>,
     table: &PartitionTable,
-    part: &Part,
+    part: &LayoutPartition,
 ) -> Result<Candidate, Error> {
     let window = Window::new(base.clone(), part.range.start, part.range.end - part.range.start)?;
     let mut candidate = Candidate {

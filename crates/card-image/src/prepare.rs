@@ -38,7 +38,7 @@ pub struct BuildInputs<'a> {
 /// An open base image whose cards can be made, of any size.
 #[derive(Debug)]
 pub struct CardBuilder<'a> {
-    sources: BuildInputs<'a>,
+    inputs: BuildInputs<'a>,
     base: BaseImage,
     layout: Layout,
     time: u64,
@@ -75,7 +75,7 @@ pub struct PreparedCard {
     /// What must be on the card, in bytes.
     pub used: Extents,
     /// Where the card may differ from the base as it is, in bytes.
-    pub own: Extents,
+    pub changed: Extents,
     /// The edits that made it of what all cards share.
     pub edits: Vec<FileEdit>,
 }
@@ -87,25 +87,25 @@ impl<'a> CardBuilder<'a> {
     /// # Errors
     /// [`Error`].
     pub fn open(
-        sources: BuildInputs<'a>,
+        inputs: BuildInputs<'a>,
         progress: &dyn BuildProgress,
         cancel: &Cancel,
     ) -> Result<Self, Error> {
         let base = BaseImage::open(
-            sources.base,
-            BaseOptions { cache_dir: sources.cache, sha256: sources.base_sha256, progress, cancel },
+            inputs.base,
+            BaseOptions { cache_dir: inputs.cache, sha256: inputs.base_sha256, progress, cancel },
         )?;
         let look = || {
             let storage: Arc<dyn ReadAt> = base.storage();
-            let layout = Layout::find(&storage, sources.root)?;
-            let time = match sources.time {
+            let layout = Layout::find(&storage, inputs.root)?;
+            let time = match inputs.time {
                 Some(time) => time,
                 None => layout.root_written(&storage)?,
             };
             Ok((layout, time))
         };
         let (layout, time) = look().map_err(|error| blame_change(&base, error))?;
-        Ok(CardBuilder { sources, base, layout, time, password_notes: OnceLock::new() })
+        Ok(CardBuilder { inputs, base, layout, time, password_notes: OnceLock::new() })
     }
 
     /// Makes the cards of these nodes, all `size` bytes large.
@@ -122,7 +122,7 @@ impl<'a> CardBuilder<'a> {
     }
 
     fn make(&self, size: u64, nodes: &[&Node], cancel: &Cancel) -> Result<PreparedCards, Error> {
-        let BuildInputs { cluster, keys, .. } = self.sources;
+        let BuildInputs { cluster, keys, .. } = self.inputs;
         let time = self.time;
         let (mut notes, mut shared_edits) = (Vec::new(), Vec::new());
         let render_shared = |files: &RootFs| {
@@ -133,8 +133,8 @@ impl<'a> CardBuilder<'a> {
             Ok(rendered.edits)
         };
         let grown = Grown::new(self.base.storage(), &self.layout, size, time, render_shared)?;
-        let mut shared_own = grown.layer().changed();
-        shared_own.insert(self.base_size()..size);
+        let mut shared_changed = grown.layer().changed();
+        shared_changed.insert(self.base_size()..size);
         let mut cards = Vec::new();
         for node in nodes {
             cancel.check()?;
@@ -147,9 +147,9 @@ impl<'a> CardBuilder<'a> {
             };
             let layer = grown.node(time, render_node)?;
             let used = grown.used(&layer)?;
-            let mut own = shared_own.clone();
-            own.extend(&layer.changed());
-            cards.push(PreparedCard { name: node.name.clone(), layer, used, own, edits });
+            let mut changed = shared_changed.clone();
+            changed.extend(&layer.changed());
+            cards.push(PreparedCard { name: node.name.clone(), layer, used, changed, edits });
         }
         let mut told: Vec<String> = Vec::new();
         for note in notes.iter().map(ToString::to_string) {
@@ -178,7 +178,7 @@ impl<'a> CardBuilder<'a> {
         if let Some(notes) = self.password_notes.get() {
             return Ok(notes.clone());
         }
-        let notes = cluster_profile::default_password_notes(self.sources.cluster, files)?;
+        let notes = cluster_profile::default_password_notes(self.inputs.cluster, files)?;
         Ok(self.password_notes.get_or_init(|| notes).clone())
     }
 
@@ -199,7 +199,7 @@ impl<'a> CardBuilder<'a> {
 
     /// Why the root partition was taken for that, in words.
     pub fn root_reason(&self) -> &str {
-        &self.layout.reason
+        &self.layout.root_reason
     }
 
     /// The time of every change, in seconds since 1970.
@@ -209,7 +209,7 @@ impl<'a> CardBuilder<'a> {
 
     /// What identifies the base.
     pub fn base_record(&self) -> BaseRecord {
-        let file = self.sources.base.file_name().unwrap_or_default();
+        let file = self.inputs.base.file_name().unwrap_or_default();
         BaseRecord {
             file: file.to_string_lossy().into_owned(),
             size: self.base_size(),

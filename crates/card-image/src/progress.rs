@@ -1,12 +1,12 @@
-//! How long work tells how far it is.
+//! Progress of long work.
 
 use std::fmt;
 
-/// What is being done.
+/// A stage of building images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Stage {
-    /// The base is compressed and is being unpacked into the cache. Bytes are
+pub enum BuildStage {
+    /// The compressed base is being unpacked into the cache. The total counts
     /// compressed bytes.
     DecodeBase,
     /// The base file is read to compute its checksums.
@@ -18,13 +18,13 @@ pub enum Stage {
     WriteImages,
 }
 
-impl fmt::Display for Stage {
+impl fmt::Display for BuildStage {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(match self {
-            Stage::DecodeBase => "decoding base",
-            Stage::CheckBase => "checking base",
-            Stage::WaitForBase => "waiting for another run that is decoding this base",
-            Stage::WriteImages => "writing images",
+            BuildStage::DecodeBase => "decoding base",
+            BuildStage::CheckBase => "checking base",
+            BuildStage::WaitForBase => "waiting for another run that is decoding this base",
+            BuildStage::WriteImages => "writing images",
         })
     }
 }
@@ -33,7 +33,7 @@ impl fmt::Display for Stage {
 /// followed by one `end`, also when the stage fails; stages never overlap.
 pub trait BuildProgress: Send + Sync {
     /// A stage of `total` bytes begins.
-    fn begin(&self, stage: Stage, total: u64);
+    fn begin(&self, stage: BuildStage, total: u64);
 
     /// `bytes` more bytes of the stage are done. Called from any thread.
     fn advance(&self, bytes: u64);
@@ -42,12 +42,9 @@ pub trait BuildProgress: Send + Sync {
     fn end(&self);
 }
 
-/// Tells nobody.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoProgress;
-
-impl BuildProgress for NoProgress {
-    fn begin(&self, _: Stage, _: u64) {}
+/// Ignores all progress.
+impl BuildProgress for () {
+    fn begin(&self, _: BuildStage, _: u64) {}
     fn advance(&self, _: u64) {}
     fn end(&self) {}
 }
@@ -56,7 +53,7 @@ impl BuildProgress for NoProgress {
 pub(crate) struct Running<'a>(&'a dyn BuildProgress);
 
 impl<'a> Running<'a> {
-    pub(crate) fn begin(progress: &'a dyn BuildProgress, stage: Stage, total: u64) -> Self {
+    pub(crate) fn begin(progress: &'a dyn BuildProgress, stage: BuildStage, total: u64) -> Self {
         progress.begin(stage, total);
         Running(progress)
     }

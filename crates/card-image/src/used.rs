@@ -23,7 +23,7 @@ pub(crate) fn outside_root(
 
     let mut used = Extents::new();
     let mut at = 0;
-    for part in &layout.parts {
+    for part in &layout.partitions {
         let range = part.range.clone();
         for gap in written.within(at..range.start.max(at)) {
             used.insert(gap);

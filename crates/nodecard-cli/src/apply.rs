@@ -10,7 +10,7 @@ use block_io::{FileStorage, WriteAt};
 use card_audit::{Applied, ApplyOptions, AuditError, VerifyOptions};
 use card_flash::{
     Medium as _,
-    device::{HostSystem, Limits, Target},
+    device::{HostSystem, Target, TargetLimits},
 };
 use card_image::{BaseImage, BaseOptions};
 use cluster_profile::Cluster;
@@ -31,7 +31,7 @@ pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
     let Some(node) = nodes.first() else {
         return Err(Failure::Usage(format!("there is no node {name}")));
     };
-    let (system, limits) = (HostSystem::this(), Limits::from(&args.limits));
+    let (system, limits) = (HostSystem::this(), TargetLimits::from(&args.limits));
     let base_path = args.base.as_deref().unwrap_or(&cluster.base.path);
     let target = Target::inspect(&system, path, base_path, &limits)
         .map_err(|error| refused(error.to_string()))?;

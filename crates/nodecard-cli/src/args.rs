@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use card_flash::device::Limits;
+use card_flash::device::TargetLimits;
 use clap::{Parser, Subcommand, ValueEnum};
 use cluster_profile::{CardSize, SizeError};
 
@@ -247,9 +247,9 @@ pub struct LimitArgs {
     pub allow_fixed: bool,
 }
 
-impl From<&LimitArgs> for Limits {
+impl From<&LimitArgs> for TargetLimits {
     fn from(args: &LimitArgs) -> Self {
-        Limits { max_size: args.max_size, allow_fixed: args.allow_fixed }
+        TargetLimits { max_size: args.max_size, allow_fixed: args.allow_fixed }
     }
 }
 

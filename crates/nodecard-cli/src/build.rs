@@ -21,7 +21,7 @@ pub fn run(args: &BuildArgs) -> Result<(), Failure> {
     let nodes = chosen_nodes(&cluster, &args.nodes)?;
     let keys = keys(&cluster)?;
     let options = BuildOptions {
-        sources: sources(&cluster, &keys, args.base.as_deref(), args.root)?,
+        inputs: sources(&cluster, &keys, args.base.as_deref(), args.root)?,
         nodes,
         card_size: args.card.unwrap_or(cluster.card).bytes(),
         out: &args.out,

@@ -2,13 +2,13 @@
 
 use std::io::{Write as _, stdout};
 
-use card_flash::device::{Device, DeviceKind, HostSystem, Limits, Refusal};
+use card_flash::device::{Device, DeviceKind, HostSystem, Refusal, TargetLimits};
 use serde_json::{Value, json};
 
 use crate::{args::DevicesArgs, failure::Failure, setup::gigabytes};
 
 pub fn run(args: &DevicesArgs) -> Result<(), Failure> {
-    let limits = Limits::from(&args.limits);
+    let limits = TargetLimits::from(&args.limits);
     let devices = HostSystem::this().devices()?;
     let judged: Vec<(Device, Vec<Refusal>)> = devices
         .into_iter()

@@ -5,7 +5,7 @@ use std::{
     sync::Mutex,
 };
 
-use card_image::{BuildProgress, Stage};
+use card_image::{BuildProgress, BuildStage};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::failure::tell;
@@ -32,7 +32,7 @@ fn style(total: u64) -> ProgressStyle {
 }
 
 impl BuildProgress for Shown {
-    fn begin(&self, stage: Stage, total: u64) {
+    fn begin(&self, stage: BuildStage, total: u64) {
         if !stderr().is_terminal() {
             tell(format_args!("{stage}"));
             return;

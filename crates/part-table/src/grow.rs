@@ -13,7 +13,7 @@ pub const ALIGNMENT: u64 = 1 << 20;
 /// What kept a partition from filling the card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Limit {
+pub enum GrowthLimit {
     /// An MBR reaches no further than 2 TiB.
     Mbr,
 }
@@ -31,7 +31,7 @@ pub struct GrownPartition {
     /// The extended partition that grew along with a logical one.
     pub extended: Option<u32>,
     /// What kept the partition from filling the card.
-    pub limit: Option<Limit>,
+    pub limit: Option<GrowthLimit>,
 }
 
 impl PartitionTable {
@@ -132,7 +132,7 @@ impl PartitionTable {
         partition: &Partition,
         card: u64,
         reserve: u64,
-    ) -> Result<(u64, Option<Limit>)> {
+    ) -> Result<(u64, Option<GrowthLimit>)> {
         let number = partition.number;
         let mut end = card.saturating_sub(reserve) / SECTOR_SIZE;
         let mut limit = None;
@@ -145,7 +145,7 @@ impl PartitionTable {
                     return Err(Error::BeyondMbr { number });
                 }
                 end = mbr::MAX_END;
-                limit = Some(Limit::Mbr);
+                limit = Some(GrowthLimit::Mbr);
             }
             Scheme::Mbr(_) => {}
         }

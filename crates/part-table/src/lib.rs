@@ -28,7 +28,7 @@ mod table;
 
 pub use error::{Error, Result};
 pub use gpt::GptBackup;
-pub use grow::{ALIGNMENT, GrownPartition, Limit};
+pub use grow::{ALIGNMENT, GrownPartition, GrowthLimit};
 pub use guid::Guid;
 pub use partition::{Partition, PartitionRole, PartitionType};
 pub use table::{DiskId, PartitionTable};

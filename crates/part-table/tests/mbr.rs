@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Image, MIB, Random, SECTOR, differences};
-use part_table::{DiskId, Error, Limit, PartitionRole, PartitionType};
+use part_table::{DiskId, Error, GrowthLimit, PartitionRole, PartitionType};
 
 /// The cards of the ODROID-MC1: boot loader in raw sectors 1 to 3071.
 const MC1: &str = "label: dos\nlabel-id: 0x3cedfd53\n\
@@ -92,7 +92,7 @@ fn growing_twice_changes_nothing_more() {
 fn stops_at_2_tib() {
     let image = mc1();
     let grown = image.grow(3 << 40, 2, MIB).unwrap();
-    assert_eq!(grown.limit, Some(Limit::Mbr));
+    assert_eq!(grown.limit, Some(GrowthLimit::Mbr));
     assert_eq!(grown.after.end(), 1 << 32);
     image.assert_sfdisk_content();
     assert_eq!(image.json()["partitions"][1]["size"], (1u64 << 32) - 265216);

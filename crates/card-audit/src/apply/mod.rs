@@ -11,7 +11,7 @@ mod error;
 use std::{ops::Range, sync::Arc};
 
 use block_io::{Layer, ReadAt, Window, WriteAt};
-use card_image::{Layout, RESERVE};
+use card_image::{END_RESERVE, Layout};
 use cluster_profile::Node;
 use ext4_offline::Committed;
 
@@ -191,7 +191,7 @@ impl Target<'_> {
     /// other partitions are in its way, in which case its filesystem may grow still.
     fn grow_table(&self, layout: &Layout) -> Result<(bool, Option<part_table::Error>), ApplyError> {
         let scratch = Layer::new(self.readable(), self.card.size());
-        match layout.table().grow_last(&scratch, layout.root, RESERVE) {
+        match layout.table().grow_last(&scratch, layout.root, END_RESERVE) {
             Err(error @ part_table::Error::NotLast { .. }) => return Ok((false, Some(error))),
             other => other.map_err(|error| self.table(error))?,
         };
@@ -199,7 +199,7 @@ impl Target<'_> {
         if scratch.changed().is_empty() {
             return Ok((false, None));
         }
-        let grown = layout.table().grow_last(self.card, layout.root, RESERVE);
+        let grown = layout.table().grow_last(self.card, layout.root, END_RESERVE);
         grown.map_err(|error| self.table(error))?;
         self.card.flush().map_err(|source| self.storage(source))?;
         Ok((true, None))

@@ -92,7 +92,7 @@ pub fn inspect(card: &Card) -> Result<Inspection, AuditError> {
     let layout = card.layout();
     let table = layout.table();
     let mut partitions = Vec::new();
-    for part in &layout.parts {
+    for part in &layout.partitions {
         let size = part.range.end - part.range.start;
         let window = Window::new(card.storage().clone(), part.range.start, size)
             .map_err(card.read_error())?;
@@ -117,7 +117,7 @@ pub fn inspect(card: &Card) -> Result<Inspection, AuditError> {
             filesystem,
         });
     }
-    let first = layout.parts.iter().map(|part| part.range.start).min().unwrap_or(0);
+    let first = layout.partitions.iter().map(|part| part.range.start).min().unwrap_or(0);
     let area = card
         .storage()
         .read_vec(0, first.min(LARGEST_BOOT_AREA) as usize)
@@ -128,7 +128,7 @@ pub fn inspect(card: &Card) -> Result<Inspection, AuditError> {
         table: if table.is_gpt() { "GPT" } else { "MBR" },
         disk_id: table.disk_id().to_string(),
         partitions,
-        root_reason: layout.reason.clone(),
+        root_reason: layout.root_reason.clone(),
         boot_loader: boot_loader::detect(&area),
         system: system::look(card.files()).map_err(card.files_error())?,
     })

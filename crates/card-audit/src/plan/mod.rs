@@ -7,7 +7,7 @@ mod show;
 use std::sync::Arc;
 
 use block_io::{Layer, ReadAt, Window, WriteAt};
-use card_image::{Cancel, CardBuilder, Layout, RESERVE, RootFs};
+use card_image::{Cancel, CardBuilder, END_RESERVE, Layout, RootFs};
 use cluster_keys::ClusterKeys;
 use cluster_profile::{Change, Cluster, FileEdit, Node, render_node, render_shared};
 use ext4_offline::Info;
@@ -129,7 +129,7 @@ pub fn plan_against(options: &PlanOptions<'_>, card: &Card) -> Result<ChangePlan
     let changes = compare(node, card, &after, &edits)?;
     let whole = Layer::new(card.storage().clone(), card.storage().size());
     let layout = card.layout();
-    let words = match layout.table().grow_last(&whole, layout.root, RESERVE) {
+    let words = match layout.table().grow_last(&whole, layout.root, END_RESERVE) {
         Ok(after) => grown(layout, after.after.bytes().end, &card.root().info, None),
         Err(error) => vec![format!("the partition table stays as it is: {error}")],
     };

@@ -1,6 +1,6 @@
 //! Partition table and root filesystem: their sizes and their state.
 
-use card_image::RESERVE;
+use card_image::END_RESERVE;
 use cluster_profile::Cluster;
 use part_table::{ALIGNMENT, GptBackup};
 
@@ -26,11 +26,11 @@ fn partition(card: &Card, cluster: &Cluster, grow: Option<&str>) -> Option<Findi
     let layout = card.layout();
     let root = layout.table().partition(layout.root)?;
     // Another's partition behind it leaves no room to grow into.
-    if layout.parts.iter().any(|part| part.range.start > root.bytes().start) {
+    if layout.partitions.iter().any(|part| part.range.start > root.bytes().start) {
         return None;
     }
     let whole = card.storage().size().min(cluster.card.bytes());
-    let wanted = whole.saturating_sub(RESERVE) / ALIGNMENT * ALIGNMENT;
+    let wanted = whole.saturating_sub(END_RESERVE) / ALIGNMENT * ALIGNMENT;
     let end = root.bytes().end;
     if end >= wanted {
         return None;

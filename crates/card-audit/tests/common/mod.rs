@@ -10,9 +10,7 @@ use std::{
 
 use block_io::{FileStorage, Layer, ReadAt, Window, WriteAt};
 use card_audit::{AuditError, Card, CardOutcome, CardReport, Finding, VerifyOptions, VerifyReport};
-use card_image::{
-    BaseImage, BaseOptions, BuildInputs, BuildOptions, Cancel, ImageFormat, NoProgress, RootFs,
-};
+use card_image::{BaseImage, BaseOptions, BuildInputs, BuildOptions, Cancel, ImageFormat, RootFs};
 use cluster_keys::ClusterKeys;
 use cluster_profile::Cluster;
 
@@ -74,7 +72,7 @@ impl Bench {
             BaseOptions {
                 cache_dir: Some(&cache),
                 sha256: None,
-                progress: &NoProgress,
+                progress: &(),
                 cancel: &Cancel::new(),
             },
         )
@@ -106,14 +104,14 @@ impl Bench {
         let cache = self.path("cache");
         let chosen = |node: &&cluster_profile::Node| nodes.contains(&node.name.as_str());
         let options = BuildOptions {
-            sources: self.sources(&cache),
+            inputs: self.sources(&cache),
             nodes: self.cluster.nodes.iter().filter(chosen).collect(),
             card_size,
             out: &self.path(out),
             format: ImageFormat::Raw,
             raw_sums: false,
         };
-        card_image::build(&options, &NoProgress, &Cancel::new()).unwrap();
+        card_image::build(&options, &(), &Cancel::new()).unwrap();
     }
 
     /// A node's card, to be changed in memory.

@@ -8,7 +8,7 @@ use part_table::{PartitionRole, PartitionTable};
 
 /// What is on a card.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Contents {
+pub struct DeviceContents {
     /// The kind of partition table, if there is one.
     table: Option<&'static str>,
     /// What is on the card as a whole, or in its partitions.
@@ -35,10 +35,10 @@ struct What {
     volume: bool,
 }
 
-impl Contents {
+impl DeviceContents {
     /// Looks at a card. What cannot be read is nothing.
     pub fn look(card: &dyn ReadAt) -> Self {
-        let mut contents = Contents::default();
+        let mut contents = DeviceContents::default();
         let whole = What::look(card);
         let table = PartitionTable::read(card).ok();
         if whole.is_some() && table.is_none() {
@@ -71,7 +71,7 @@ impl Contents {
     }
 }
 
-impl fmt::Display for Contents {
+impl fmt::Display for DeviceContents {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self.table {
             Some(table) => write!(f, "{table} partition table")?,
@@ -181,12 +181,12 @@ mod tests {
 
     use super::*;
 
-    fn with(signatures: &[(usize, &[u8])]) -> Contents {
+    fn with(signatures: &[(usize, &[u8])]) -> DeviceContents {
         let mut bytes = vec![0; 1 << 20];
         for (offset, magic) in signatures {
             bytes[*offset..offset + magic.len()].copy_from_slice(magic);
         }
-        Contents::look(&Memory::new(bytes))
+        DeviceContents::look(&Memory::new(bytes))
     }
 
     #[test]

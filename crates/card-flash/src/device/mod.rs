@@ -14,9 +14,9 @@ mod system;
 mod target;
 mod watch;
 
-pub use contents::Contents;
+pub use contents::DeviceContents;
 pub use opened::OpenedTarget;
-pub use refusal::{Limits, Refusal};
+pub use refusal::{Refusal, TargetLimits};
 pub use storage::OpenedStorage;
 pub use system::{Device, DeviceKind, HostSystem};
 pub use target::{DeviceIdentity, Target, TargetError};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{
-    contents::Contents,
+    contents::DeviceContents,
     system::{Device, DeviceKind},
 };
 
@@ -13,13 +13,13 @@ use super::{
 pub enum Refusal {
     /// There is nothing at that path.
     #[error("there is no such device or file{}", hint_for(.0))]
-    Missing(PathBuf),
+    NotFound(PathBuf),
     /// The user may not open it.
     #[error("you may not write to it; try with sudo")]
     NoPermission,
     /// The path leads to something that cannot hold a card.
     #[error("it is {0}; give a whole device such as /dev/sdb, or a file")]
-    NoTarget(&'static str),
+    NotATarget(&'static str),
     /// It is a part of a device.
     #[error("it is a partition; give the whole device, {}", .disk.display())]
     Partition {
@@ -40,7 +40,7 @@ pub enum Refusal {
     ReadOnly,
     /// The running system is on it.
     #[error("this computer's own system is on it ({} is)", .mount.display())]
-    System {
+    RunningSystem {
         /// What of the system is there.
         mount: PathBuf,
     },
@@ -60,7 +60,7 @@ pub enum Refusal {
     },
     /// Another device is made of it.
     #[error("it is in use by {holder} (LVM, RAID or dm-crypt); stop that first")]
-    Held {
+    InUseBy {
         /// The other device.
         holder: String,
     },
@@ -72,13 +72,13 @@ pub enum Refusal {
     Emmc,
     /// It cannot be a card at all.
     #[error("it is {0}, and no card")]
-    NoCard(&'static str),
+    NotACard(&'static str),
     /// It is neither removable, nor USB, nor in an SD slot.
     #[error(
         "it is a fixed disk: neither removable nor on USB nor in an SD slot. If it is a card all \
          the same, add --allow-fixed"
     )]
-    Fixed,
+    FixedDisk,
     /// It is larger than a card is expected to be.
     #[error(
         "it is larger than a card is likely to be ({} GB, the limit is {} GB). If it is a card, \
@@ -116,13 +116,13 @@ pub enum Refusal {
     HoldsBase,
     /// Another node is to be written to it too.
     #[error("it is given twice, for {0} as well")]
-    Twice(String),
+    GivenTwice(String),
     /// It is not what it was when the user was asked.
     #[error("it is another device or card than a moment ago; begin again")]
     Changed,
     /// Its sectors are larger than anything here.
     #[error("it has sectors of {0} bytes; cards have 512 or 4096")]
-    Sectors(u32),
+    SectorSize(u32),
     /// The operating system says no.
     #[error("it cannot be used: {0}")]
     Io(String),
@@ -137,38 +137,38 @@ fn hint_for(path: &std::path::Path) -> &'static str {
 
 /// What the user can allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct TargetLimits {
     /// The largest device that is taken for a card, in bytes.
     pub max_size: u64,
     /// Whether disks that look built in are taken too.
     pub allow_fixed: bool,
 }
 
-impl Default for Limits {
+impl Default for TargetLimits {
     /// Cards of up to 128 GiB; no fixed disks.
     fn default() -> Self {
-        Limits { max_size: 128 << 30, allow_fixed: false }
+        TargetLimits { max_size: 128 << 30, allow_fixed: false }
     }
 }
 
 impl Device {
     /// All reasons not to write to it, the most telling first; none for what may
     /// be a card.
-    pub fn refusals(&self, limits: &Limits) -> Vec<Refusal> {
+    pub fn refusals(&self, limits: &TargetLimits) -> Vec<Refusal> {
         let mut reasons = Vec::new();
         if let Some(mount) = self.system.clone() {
             // Enough: how to go about the others is no advice to give.
-            return vec![Refusal::System { mount }];
+            return vec![Refusal::RunningSystem { mount }];
         }
         reasons.extend(match self.kind {
             DeviceKind::Emmc | DeviceKind::EmmcBoot => Some(Refusal::Emmc),
-            DeviceKind::Ram => Some(Refusal::NoCard("a disk in memory")),
+            DeviceKind::Ram => Some(Refusal::NotACard("a disk in memory")),
             DeviceKind::Mapped => {
-                Some(Refusal::NoCard("made of other devices (LVM, RAID, dm-crypt)"))
+                Some(Refusal::NotACard("made of other devices (LVM, RAID, dm-crypt)"))
             }
-            DeviceKind::Optical => Some(Refusal::NoCard("a drive for CDs")),
-            DeviceKind::Network => Some(Refusal::NoCard("a disk in a network")),
-            DeviceKind::Disk if !self.removable && !limits.allow_fixed => Some(Refusal::Fixed),
+            DeviceKind::Optical => Some(Refusal::NotACard("a drive for CDs")),
+            DeviceKind::Network => Some(Refusal::NotACard("a disk in a network")),
+            DeviceKind::Disk if !self.removable && !limits.allow_fixed => Some(Refusal::FixedDisk),
             DeviceKind::Disk | DeviceKind::Usb | DeviceKind::Sd | DeviceKind::Loop => None,
         });
         if self.size == 0 {
@@ -185,12 +185,13 @@ impl Device {
             Refusal::Mounted { part, point }
         }));
         reasons.extend(self.swap.iter().map(|part| Refusal::Swap { part: part.clone() }));
-        reasons.extend(self.holders.iter().map(|holder| Refusal::Held { holder: holder.clone() }));
+        reasons
+            .extend(self.holders.iter().map(|holder| Refusal::InUseBy { holder: holder.clone() }));
         reasons
     }
 
     /// Reasons in what is on it.
-    pub(super) fn refusals_of(&self, contents: &Contents) -> Vec<Refusal> {
+    pub(super) fn refusals_of(&self, contents: &DeviceContents) -> Vec<Refusal> {
         let volume = |(what, number): (&'static str, Option<u32>)| {
             let part = |number: u32| match self.name.ends_with(|c: char| c.is_ascii_digit()) {
                 true => format!("{}p{number}", self.name),

@@ -14,9 +14,9 @@ use rustix::{
 };
 
 use super::{
-    contents::Contents,
+    contents::DeviceContents,
     opened::OpenedTarget,
-    refusal::{Limits, Refusal},
+    refusal::{Refusal, TargetLimits},
     system::{Device, HostSystem},
 };
 
@@ -30,7 +30,7 @@ pub struct Target {
     path: PathBuf,
     identity: DeviceIdentity,
     device: Option<Device>,
-    contents: Contents,
+    contents: DeviceContents,
 }
 
 /// What tells one card in a reader from the next.
@@ -77,7 +77,7 @@ impl Target {
         system: &HostSystem,
         path: &Path,
         base: &Path,
-        limits: &Limits,
+        limits: &TargetLimits,
     ) -> Result<Self, TargetError> {
         let refuse = |refusals| Err(TargetError { path: path.to_owned(), refusals });
         let found = look(system, path).map_err(|refusal| TargetError::new(path, refusal))?;
@@ -106,7 +106,7 @@ impl Target {
             };
             TargetError::new(path, refusal)
         })?;
-        let contents = Contents::look(&storage);
+        let contents = DeviceContents::look(&storage);
         if let Some(device) = &found.device {
             refusals.extend(device.refusals_of(&contents));
         }
@@ -121,11 +121,19 @@ impl Target {
     ///
     /// # Errors
     /// [`TargetError`].
-    pub fn open(&self, system: &HostSystem, limits: &Limits) -> Result<OpenedTarget, TargetError> {
+    pub fn open(
+        &self,
+        system: &HostSystem,
+        limits: &TargetLimits,
+    ) -> Result<OpenedTarget, TargetError> {
         self.open_checked(system, limits).map_err(|refusal| TargetError::new(&self.path, refusal))
     }
 
-    fn open_checked(&self, system: &HostSystem, limits: &Limits) -> Result<OpenedTarget, Refusal> {
+    fn open_checked(
+        &self,
+        system: &HostSystem,
+        limits: &TargetLimits,
+    ) -> Result<OpenedTarget, Refusal> {
         // O_EXCL keeps mounts and other programs that ask for it away.
         let excl = if self.device.is_some() { OFlags::EXCL } else { OFlags::empty() };
         let open = |flags: OFlags| {
@@ -185,7 +193,7 @@ impl Target {
     }
 
     /// What is on it now.
-    pub fn contents(&self) -> &Contents {
+    pub fn contents(&self) -> &DeviceContents {
         &self.contents
     }
 
@@ -216,7 +224,7 @@ impl Device {
 /// What a path leads to, without its contents.
 fn look(system: &HostSystem, path: &Path) -> Result<Target, Refusal> {
     let metadata = fs::metadata(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Refusal::Missing(path.to_owned()),
+        io::ErrorKind::NotFound => Refusal::NotFound(path.to_owned()),
         _ => refusal(&error),
     })?;
     let kind = metadata.file_type();
@@ -227,25 +235,25 @@ fn look(system: &HostSystem, path: &Path) -> Result<Target, Refusal> {
         serial: None,
     };
     if kind.is_dir() {
-        return Err(Refusal::NoTarget("a directory"));
+        return Err(Refusal::NotATarget("a directory"));
     }
     if kind.is_file() {
-        let (path, contents) = (path.to_owned(), Contents::default());
+        let (path, contents) = (path.to_owned(), DeviceContents::default());
         return Ok(Target { path, identity, device: None, contents });
     }
     if !kind.is_block_device() {
-        return Err(Refusal::NoTarget("neither a block device nor a file"));
+        return Err(Refusal::NotATarget("neither a block device nor a file"));
     }
     let number = number(metadata.rdev());
     let device = system.find(number).map_err(|error| Refusal::Io(error.to_string()))?;
-    let device = device.ok_or(Refusal::NoTarget("a device that this system does not know"))?;
+    let device = device.ok_or(Refusal::NotATarget("a device that this system does not know"))?;
     if device.has_partition(number) {
         return Err(Refusal::Partition { disk: device.path() });
     }
     identity.size = device.size;
     identity.diskseq = device.diskseq;
     identity.serial = device.serial.clone();
-    let (path, contents) = (path.to_owned(), Contents::default());
+    let (path, contents) = (path.to_owned(), DeviceContents::default());
     Ok(Target { path, identity, device: Some(device), contents })
 }
 
@@ -257,7 +265,7 @@ fn check_device(file: &File, size: u64) -> Result<(), Refusal> {
         return Err(Refusal::Changed);
     }
     let sector = rustix::fs::ioctl_blksszget(file).map_err(|errno| refusal(&errno.into()))?;
-    if sector > 4096 { Err(Refusal::Sectors(sector)) } else { Ok(()) }
+    if sector > 4096 { Err(Refusal::SectorSize(sector)) } else { Ok(()) }
 }
 
 fn place(metadata: &fs::Metadata) -> (u64, u64) {

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use super::{BaseError, format};
 use crate::{
     Cancel,
-    progress::{BuildProgress, Running, Stage},
+    progress::{BuildProgress, BuildStage, Running},
 };
 
 /// How many bytes are read at a time.
@@ -168,7 +168,7 @@ impl Source {
         progress: &dyn BuildProgress,
         cancel: &Cancel,
     ) -> Result<Digests, BaseError> {
-        let running = Running::begin(progress, Stage::CheckBase, self.size());
+        let running = Running::begin(progress, BuildStage::CheckBase, self.size());
         let mut reader = HashingReader::new(self, md5, Some(&running), cancel);
         let result = reader.drain();
         let result = result.map_err(|error| self.read_error(reader.position(), error));

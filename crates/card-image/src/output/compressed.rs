@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     Cancel,
-    progress::{BuildProgress, Running, Stage},
+    progress::{BuildProgress, BuildStage, Running},
 };
 
 /// How many bytes of an image are compressed at once: what a reader needs in
@@ -158,7 +158,7 @@ pub(super) fn write(
         images.push(image);
     }
 
-    let running = Running::begin(progress, Stage::WriteImages, plan.size());
+    let running = Running::begin(progress, BuildStage::WriteImages, plan.size());
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let mut empty = None;
     let mut at = 0;

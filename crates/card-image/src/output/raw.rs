@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     Cancel, Cancelled,
-    progress::{BuildProgress, Running, Stage},
+    progress::{BuildProgress, BuildStage, Running},
 };
 
 /// How many pieces may wait for one writer. More only costs memory.
@@ -55,7 +55,7 @@ pub(super) fn write(
         true => plan.size() * plan.cards.len() as u64,
         false => union.total(),
     };
-    let running = Running::begin(progress, Stage::WriteImages, total);
+    let running = Running::begin(progress, BuildStage::WriteImages, total);
     let stop = Stop::new(cancel);
     let (images, digests) = thread::scope(|scope| {
         let (stop, running) = (&stop, &running);

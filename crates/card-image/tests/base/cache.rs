@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use card_image::{BaseError, Cancel, Stage};
+use card_image::{BaseError, BuildStage, Cancel};
 
 use crate::support::{Bench, Stages, all_formats, contents, gzip, image, xz};
 
@@ -25,16 +25,16 @@ fn a_settled_base_is_not_read_again() {
     let image = image(3000, 9000);
     let path = bench.write("base.img.xz", &xz(&image));
     // Its times may not tell yet, so its contents are looked at again.
-    assert_eq!(bench.stages(&path).1, [Stage::DecodeBase]);
-    assert_eq!(bench.stages(&path).1, [Stage::CheckBase]);
+    assert_eq!(bench.stages(&path).1, [BuildStage::DecodeBase]);
+    assert_eq!(bench.stages(&path).1, [BuildStage::CheckBase]);
     settle();
-    assert_eq!(bench.stages(&path).1, [Stage::CheckBase]);
+    assert_eq!(bench.stages(&path).1, [BuildStage::CheckBase]);
     let (base, stages) = bench.stages(&path);
     assert_eq!(stages, []);
     assert!(contents(&base) == image);
     // A copy is known by its contents.
     fs::copy(&path, bench.path("copy")).unwrap();
-    assert_eq!(bench.stages(&bench.path("copy")).1, [Stage::CheckBase]);
+    assert_eq!(bench.stages(&bench.path("copy")).1, [BuildStage::CheckBase]);
     assert_eq!(bench.cached("img").len(), 1);
     // Written in place, with the size and the time of before.
     let modified = fs::metadata(&path).unwrap().modified().unwrap();
@@ -55,7 +55,7 @@ fn a_replaced_base_takes_its_image_along() {
     bench.write("base", &xz(&new));
     settle();
     let (base, stages) = bench.stages(&path);
-    assert_eq!(stages, [Stage::DecodeBase]);
+    assert_eq!(stages, [BuildStage::DecodeBase]);
     assert!(contents(&base) == new);
     assert_eq!(bench.cached("").len(), 2);
     assert_ne!(bench.cached("img"), old);
@@ -106,7 +106,7 @@ fn what_was_done_to_the_cache_is_noticed() {
         thread::sleep(Duration::from_millis(20));
         harm(&bench.cached(ending)[0]);
         let (base, stages) = bench.stages(&path);
-        assert_eq!(stages, [Stage::DecodeBase], "{ending} {what}");
+        assert_eq!(stages, [BuildStage::DecodeBase], "{ending} {what}");
         assert!(contents(&base) == image, "{ending} {what}");
         assert_eq!(bench.cached("").len(), 2, "{ending} {what}: {:?}", bench.cached(""));
     }
@@ -142,8 +142,8 @@ fn two_runs_at_once_decode_once() {
             assert!(contents(&run.join().unwrap().unwrap()) == image);
         }
     });
-    assert_eq!(first.seen(), [Stage::DecodeBase]);
-    assert_eq!(second.seen(), [Stage::WaitForBase]);
+    assert_eq!(first.seen(), [BuildStage::DecodeBase]);
+    assert_eq!(second.seen(), [BuildStage::WaitForBase]);
     assert_eq!(bench.cached("").len(), 2);
     let locks = fs::read_dir(bench.cache()).unwrap().count() - 2;
     assert_eq!(locks, 1, "only the index's lock file stays");
@@ -158,10 +158,10 @@ fn waiting_can_be_interrupted() {
         let second = Stages::with(|_| cancel.cancel());
         let waited = bench.open_with(&path, &second, &cancel);
         assert!(matches!(waited, Err(BaseError::Cancelled(_))));
-        assert_eq!(second.seen(), [Stage::WaitForBase]);
+        assert_eq!(second.seen(), [BuildStage::WaitForBase]);
     });
     bench.open_with(&path, &first, &Cancel::new()).unwrap();
-    assert_eq!(first.seen(), [Stage::DecodeBase]);
+    assert_eq!(first.seen(), [BuildStage::DecodeBase]);
 }
 
 #[test]

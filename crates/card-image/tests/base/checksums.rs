@@ -1,6 +1,6 @@
 //! Checksums from the profile and from files beside the base.
 
-use card_image::{BaseError, BaseImage, BaseOptions, Cancel, NoProgress, Stage};
+use card_image::{BaseError, BaseImage, BaseOptions, BuildStage, Cancel};
 use md5::Md5;
 use sha2::{Digest, Sha256};
 
@@ -52,7 +52,7 @@ fn right_sums_pass_and_wrong_ones_do_not() {
         bench.write(name, right.as_bytes());
         let (base, stages) = bench.stages(&path);
         assert!(contents(&base) == image);
-        assert_eq!(stages[0], Stage::DecodeBase);
+        assert_eq!(stages[0], BuildStage::DecodeBase);
 
         // What is in the cache is checked again.
         bench.write(name, wrong.as_bytes());
@@ -68,11 +68,11 @@ fn sums_that_nobody_asked_for_before_are_computed_once() {
     let bench = Bench::new();
     let path = bench.write("base.img.xz", &file);
     std::thread::sleep(std::time::Duration::from_millis(2100));
-    assert_eq!(bench.stages(&path).1, [Stage::DecodeBase]);
+    assert_eq!(bench.stages(&path).1, [BuildStage::DecodeBase]);
     for (name, sum) in sums(&file, &image) {
         bench.write(name, sum.as_bytes());
         let first = bench.stages(&path).1;
-        assert!(first.iter().all(|stage| *stage == Stage::CheckBase), "{name}: {first:?}");
+        assert!(first.iter().all(|stage| *stage == BuildStage::CheckBase), "{name}: {first:?}");
         assert_eq!(bench.stages(&path).1, [], "{name}");
     }
 }
@@ -106,7 +106,7 @@ fn raw_images_are_checked_too() {
     let path = bench.write("base.img", &image);
     bench.write("base.img.md5sum", format!("{}  base.img\n", md5(&image)).as_bytes());
     let (base, stages) = bench.stages(&path);
-    assert_eq!(stages, [Stage::CheckBase]);
+    assert_eq!(stages, [BuildStage::CheckBase]);
     assert_eq!(base.sha256().map(|sum| hex(&sum)), Some(sha256(&image)));
     bench.write("base.img.md5sum", format!("{}  base.img\n", md5(b"1")).as_bytes());
     assert!(matches!(bench.open(&path), Err(BaseError::ChecksumMismatch { .. })));
@@ -121,7 +121,7 @@ fn the_profiles_sum_counts() {
         let path = bench.write("base", bytes);
         let cache = bench.cache();
         let open = |sha256| {
-            let (progress, cancel) = (&NoProgress, &Cancel::new());
+            let (progress, cancel) = (&(), &Cancel::new());
             let cache_dir = Some(cache.as_path());
             BaseImage::open(
                 &path,

@@ -5,7 +5,7 @@ use std::{
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
 };
 
-use card_image::{BaseError, Stage};
+use card_image::{BaseError, BuildStage};
 
 use crate::support::{Bench, all_formats, bzip2, contents, gzip, image, pipe, xz, zip, zstd};
 
@@ -45,7 +45,7 @@ fn every_format_gives_the_image() {
             let (base, stages) = bench.stages(&bench.write(name, &bytes));
             assert!(contents(&base) == image, "{what}: the image differs");
             let known = name != "base.img";
-            let expected = if known { Stage::CheckBase } else { Stage::DecodeBase };
+            let expected = if known { BuildStage::CheckBase } else { BuildStage::DecodeBase };
             assert_eq!(stages, [expected], "{what}");
             assert!(base.check_unchanged().is_ok());
             assert!(base.sha256().is_some());

@@ -3,7 +3,7 @@
 
 use std::{env, fs, process::Command};
 
-use card_image::{BaseError, Cancel, Stage};
+use card_image::{BaseError, BuildStage, Cancel};
 
 use crate::support::{Bench, Stages, bzip2, xz};
 
@@ -54,6 +54,6 @@ fn on_a_small_filesystem() {
     let stages = Stages::default();
     let error = bench.open_with(&path, &stages, &Cancel::new()).unwrap_err();
     assert!(matches!(error, BaseError::NoSpace { needed: None, .. }), "{error:?}");
-    assert_eq!(stages.seen(), [Stage::DecodeBase]);
+    assert_eq!(stages.seen(), [BuildStage::DecodeBase]);
     assert!(bench.cached("").is_empty());
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use block_io::ReadAt as _;
-use card_image::{BaseError, BaseImage, BaseOptions, BuildProgress, Cancel, Stage};
+use card_image::{BaseError, BaseImage, BaseOptions, BuildProgress, BuildStage, Cancel};
 
 /// A disk image: a boot signature, random bytes, zeros, some text, and random
 /// bytes in the last block, which is not a whole one.
@@ -101,22 +101,22 @@ pub fn all_formats(image: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
 /// Notes the stages, and does something when one begins.
 #[derive(Default)]
 pub struct Stages<'a> {
-    seen: Mutex<Vec<Stage>>,
-    on_begin: Option<Box<dyn Fn(Stage) + Send + Sync + 'a>>,
+    seen: Mutex<Vec<BuildStage>>,
+    on_begin: Option<Box<dyn Fn(BuildStage) + Send + Sync + 'a>>,
 }
 
 impl<'a> Stages<'a> {
-    pub fn with(on_begin: impl Fn(Stage) + Send + Sync + 'a) -> Self {
+    pub fn with(on_begin: impl Fn(BuildStage) + Send + Sync + 'a) -> Self {
         Stages { seen: Mutex::default(), on_begin: Some(Box::new(on_begin)) }
     }
 
-    pub fn seen(&self) -> Vec<Stage> {
+    pub fn seen(&self) -> Vec<BuildStage> {
         self.seen.lock().unwrap().clone()
     }
 }
 
 impl BuildProgress for Stages<'_> {
-    fn begin(&self, stage: Stage, _: u64) {
+    fn begin(&self, stage: BuildStage, _: u64) {
         self.seen.lock().unwrap().push(stage);
         if let Some(on_begin) = &self.on_begin {
             on_begin(stage);
@@ -188,7 +188,7 @@ impl Bench {
     }
 
     /// Opens a base that is all right, and tells the stages that took.
-    pub fn stages(&self, path: &Path) -> (BaseImage, Vec<Stage>) {
+    pub fn stages(&self, path: &Path) -> (BaseImage, Vec<BuildStage>) {
         let stages = Stages::default();
         let base = self.open_with(path, &stages, &Cancel::new());
         (base.unwrap_or_else(|e| panic!("{}: {e}", path.display())), stages.seen())

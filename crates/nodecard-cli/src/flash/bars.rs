@@ -3,7 +3,7 @@
 
 use std::io::{IsTerminal as _, stderr};
 
-use card_flash::{FlashProgress, FlashResult, Phase};
+use card_flash::{FlashPhase, FlashProgress, FlashResult};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::{failure::tell, setup::mebibytes};
@@ -37,7 +37,7 @@ impl Bars {
 }
 
 impl FlashProgress for Bars {
-    fn begin(&self, card: usize, phase: Phase, total: u64) {
+    fn begin(&self, card: usize, phase: FlashPhase, total: u64) {
         match self.bars.get(card) {
             Some(bar) => {
                 bar.reset();

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use block_io::FileStorage;
 use card_flash::{
     FlashJob, Medium,
-    device::{HostSystem, Limits, OpenedTarget, Refusal, Target, TargetError},
+    device::{HostSystem, OpenedTarget, Refusal, Target, TargetError, TargetLimits},
     flash,
 };
 use card_image::{Cancel, CardBuilder};
@@ -65,13 +65,13 @@ struct Flasher<'a> {
     args: &'a FlashArgs,
     cluster: &'a Cluster,
     system: HostSystem,
-    limits: Limits,
+    limits: TargetLimits,
     cancel: Cancel,
 }
 
 impl<'a> Flasher<'a> {
     fn new(args: &'a FlashArgs, cluster: &'a Cluster) -> Self {
-        let (system, limits) = (HostSystem::this(), Limits::from(&args.limits));
+        let (system, limits) = (HostSystem::this(), TargetLimits::from(&args.limits));
         Flasher { args, cluster, system, limits, cancel: cancel_on_interrupt() }
     }
 
@@ -102,7 +102,7 @@ impl<'a> Flasher<'a> {
                 Ok(target) => {
                     let place = |other: &&Chosen| other.1.is_same_place(&target);
                     if let Some((other, _)) = chosen.iter().find(place) {
-                        let twice = TargetError::new(path, Refusal::Twice(other.name.clone()));
+                        let twice = TargetError::new(path, Refusal::GivenTwice(other.name.clone()));
                         refused.push(format!("{name} on {twice}"));
                     }
                     chosen.push((node, target));
@@ -159,8 +159,8 @@ impl<'a> Flasher<'a> {
             })?;
             report.add_notes(cards.notes);
             for (place, card) in places.into_iter().zip(cards.cards) {
-                let card_image::PreparedCard { name, layer, used, own, .. } = card;
-                made[place] = Some(card_flash::CardSource { node: name, layer, used, own });
+                let card_image::PreparedCard { name, layer, used, changed, .. } = card;
+                made[place] = Some(card_flash::CardSource { node: name, layer, used, changed });
             }
         }
         Ok(made.into_iter().flatten().collect())

@@ -13,7 +13,7 @@ use super::cache_error;
 use crate::{
     Cancel,
     base::BaseError,
-    progress::{BuildProgress, Running, Stage},
+    progress::{BuildProgress, BuildStage, Running},
 };
 
 /// How long to wait before asking again whether another run is done.
@@ -56,7 +56,7 @@ impl Lock {
         if let Some(lock) = Self::try_take(path)? {
             return Ok(lock);
         }
-        let _running = Running::begin(progress, Stage::WaitForBase, 0);
+        let _running = Running::begin(progress, BuildStage::WaitForBase, 0);
         loop {
             cancel.check()?;
             thread::sleep(POLL);

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     Cancel,
-    progress::{BuildProgress, Running, Stage},
+    progress::{BuildProgress, BuildStage, Running},
 };
 
 /// The largest decoded size. No SD card is larger, and what unpacks to more is
@@ -75,7 +75,7 @@ impl<'a> Job<'a> {
         progress: &dyn BuildProgress,
         cancel: &Cancel,
     ) -> Result<Digests, SparseError<BaseError>> {
-        let running = Running::begin(progress, Stage::DecodeBase, self.source.size());
+        let running = Running::begin(progress, BuildStage::DecodeBase, self.source.size());
         let mut decoder = Decoder::new(self, md5, Some(&running), cancel);
         let decoded = decoder.start().map_err(SparseError::Produce).and_then(|()| {
             write_sparse(to, |buffer| decoder.fill_image(buffer))?;
