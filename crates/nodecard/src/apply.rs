@@ -12,7 +12,7 @@ use card_audit::{
 };
 use card_flash::{
     Medium as _,
-    device::{Limits, Target},
+    device::{Target, TargetLimits},
 };
 use card_image::BaseImage;
 use cluster_keys::ClusterKeys;
@@ -25,7 +25,7 @@ use crate::{Error, Project, RefusedTarget, audit::OpenedBase};
 #[non_exhaustive]
 pub struct ApplyRequest {
     /// Which devices are accepted as cards.
-    pub limits: Limits,
+    pub limits: TargetLimits,
     /// Whether the root partition and its filesystem grow to fill the card.
     pub grow: bool,
 }
@@ -106,12 +106,8 @@ fn options<'a>(
     grow: bool,
     time: u64,
 ) -> ApplyOptions<'a> {
-    let verify = VerifyOptions {
-        cluster: &project.cluster,
-        keys,
-        base: base.reference(),
-        node: Some(node),
-    };
+    let verify =
+        VerifyOptions { cluster: &project.cluster, keys, base: base.reference(), node: Some(node) };
     ApplyOptions { verify, node, root: project.root(), grow, time }
 }
 
@@ -151,10 +147,7 @@ impl<'a> ApplySession<'a> {
     ///
     /// # Errors
     /// [`Error::NotConfirmed`] if `agrees` returned `false`.
-    pub fn confirm(
-        self,
-        agrees: impl FnOnce(&Self) -> bool,
-    ) -> Result<ConfirmedApply<'a>, Error> {
+    pub fn confirm(self, agrees: impl FnOnce(&Self) -> bool) -> Result<ConfirmedApply<'a>, Error> {
         if agrees(&self) {
             Ok(ConfirmedApply(self))
         } else {

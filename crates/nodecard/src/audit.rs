@@ -149,8 +149,7 @@ impl Project {
             let card = Card::open(path, self.root(), self.context.base_options());
             (path.display().to_string(), card)
         };
-        let options =
-            VerifyOptions { cluster: &self.cluster, keys, base: base.reference(), node };
+        let options = VerifyOptions { cluster: &self.cluster, keys, base: base.reference(), node };
         let report = card_audit::verify(&options, targets.iter().map(open).collect());
         let base_absence = match base {
             OpenedBase::Card(_) => None,

@@ -48,7 +48,7 @@ impl Project {
         let nodes = self.nodes(&request.nodes)?;
         let keys = self.create_keys()?;
         let options = BuildOptions {
-            sources: self.inputs(keys),
+            inputs: self.inputs(keys),
             nodes,
             card_size: request.card_size.unwrap_or(self.cluster.card.bytes()),
             out: &request.out,

@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf, sync::Arc};
 
 use card_flash::device::HostSystem;
-use card_image::{BaseOptions, BuildProgress, Cancel, NoProgress};
+use card_image::{BaseOptions, BuildProgress, Cancel};
 
 /// The surroundings of the work: who is told about progress, who may stop it, where decoded
 /// base images are kept, and which machine's devices are meant.
@@ -27,7 +27,7 @@ pub struct Context {
 impl Default for Context {
     fn default() -> Self {
         Context {
-            progress: Arc::new(NoProgress),
+            progress: Arc::new(()),
             cancel: Cancel::new(),
             cache: None,
             system: HostSystem::this(),

@@ -1,6 +1,6 @@
 //! The block devices of this machine.
 
-use card_flash::device::{Device, DeviceKind, Limits, Refusal};
+use card_flash::device::{Device, DeviceKind, Refusal, TargetLimits};
 
 use crate::{Context, Error};
 
@@ -27,7 +27,7 @@ impl DeviceReport {
 ///
 /// # Errors
 /// [`Error::Devices`] if the kernel's list of devices or mounts cannot be read.
-pub fn devices(limits: &Limits, context: &Context) -> Result<Vec<DeviceReport>, Error> {
+pub fn devices(limits: &TargetLimits, context: &Context) -> Result<Vec<DeviceReport>, Error> {
     let devices = context.system.devices().map_err(|source| Error::Devices { source })?;
     let is_reader = |kind| matches!(kind, DeviceKind::Usb | DeviceKind::Sd);
     Ok(devices

@@ -78,13 +78,12 @@ pub use card_audit::{
     Inspection, NodePlan, Severity, VerifyReport,
 };
 pub use card_flash::{
-    CardError, CardFault, FlashProgress, FlashResult, NoProgress as NoFlashProgress, Phase,
-    WriteReport,
-    device::{Device, DeviceKind, HostSystem, Limits, Refusal, Target, TargetError},
+    CardError, CardFault, FlashPhase, FlashProgress, FlashResult, WriteReport,
+    device::{Device, DeviceKind, HostSystem, Refusal, Target, TargetError, TargetLimits},
 };
 pub use card_image::{
-    BuildOutcome, BuildProgress, Cancel, Cancelled, ErrorKind, ImageFormat, ImageRecord, Manifest,
-    NoProgress, Stage,
+    BuildOutcome, BuildProgress, BuildStage, Cancel, Cancelled, ErrorKind, ImageFormat,
+    ImageRecord, Manifest,
 };
 pub use cluster_keys::{ClusterKeys, KeyError};
 pub use cluster_profile::{CardSize, Cluster, Node, ProfileError};

@@ -111,9 +111,8 @@ impl Project {
         for name in names {
             self.node(name.as_ref())?;
         }
-        let is_chosen = |node: &&Node| {
-            names.is_empty() || names.iter().any(|name| name.as_ref() == node.name)
-        };
+        let is_chosen =
+            |node: &&Node| names.is_empty() || names.iter().any(|name| name.as_ref() == node.name);
         Ok(self.cluster.nodes.iter().filter(is_chosen).collect())
     }
 

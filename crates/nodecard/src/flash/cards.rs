@@ -37,8 +37,8 @@ pub(super) fn prepare(
         })?;
         notes.extend(cards.notes);
         for (position, card) in positions.into_iter().zip(cards.cards) {
-            let PreparedCard { name, layer, used, own, .. } = card;
-            sources[position] = Some(CardSource { node: name, layer, used, own });
+            let PreparedCard { name, layer, used, changed, .. } = card;
+            sources[position] = Some(CardSource { node: name, layer, used, changed });
         }
     }
     Ok((sources.into_iter().flatten().collect(), notes))

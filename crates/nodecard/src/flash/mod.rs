@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use card_flash::{
     CardSource, FlashProgress,
-    device::{Limits, OpenedTarget, Refusal, Target, TargetError},
+    device::{OpenedTarget, Refusal, Target, TargetError, TargetLimits},
 };
 use card_image::CardBuilder;
 
@@ -24,7 +24,7 @@ use crate::{Error, Project, RefusedTarget};
 #[non_exhaustive]
 pub struct FlashRequest {
     /// Which devices are accepted as cards.
-    pub limits: Limits,
+    pub limits: TargetLimits,
     /// Whether the cards are discarded (TRIM) before they are written.
     pub discard: bool,
 }
@@ -110,7 +110,7 @@ impl Project {
     fn inspect_targets<N, P>(
         &self,
         targets: &[(N, P)],
-        limits: &Limits,
+        limits: &TargetLimits,
     ) -> Result<Vec<FlashTarget>, Error>
     where
         N: AsRef<str>,
@@ -132,7 +132,7 @@ impl Project {
                 Ok(target) => {
                     let same = accepted.iter().find(|other| other.target.is_same_place(&target));
                     if let Some(other) = same {
-                        let error = TargetError::new(path, Refusal::Twice(other.node.clone()));
+                        let error = TargetError::new(path, Refusal::GivenTwice(other.node.clone()));
                         refused.push(RefusedTarget { node: Some(node.clone()), error });
                     }
                     accepted.push(FlashTarget { node, target });
@@ -146,7 +146,7 @@ impl Project {
     pub(crate) fn inspect_target(
         &self,
         path: &Path,
-        limits: &Limits,
+        limits: &TargetLimits,
     ) -> Result<Target, TargetError> {
         Target::inspect(&self.context.system, path, self.base(), limits)
     }
@@ -218,7 +218,7 @@ impl ConfirmedFlash<'_> {
 fn open_all(
     project: &Project,
     targets: &[FlashTarget],
-    limits: &Limits,
+    limits: &TargetLimits,
 ) -> Result<Vec<OpenedTarget>, Error> {
     let mut opened = Vec::new();
     let mut refused = Vec::new();

@@ -275,12 +275,12 @@ impl OneReader<'_> {
     /// inserted a second time.
     fn finished_node(&self, target: &FlashTarget) -> Option<&str> {
         let storage = FileStorage::open(target.path()).ok()?;
-        let written = self.written.iter().find(|card| card.is_on(&storage));
+        let written = self.written.iter().find(|card| card.is_written_to(&storage));
         written.map(|card| card.node.as_str())
     }
 }
 
 /// Returns whether there is no card yet. The devices of some readers go with the card.
 fn is_empty(refusal: &Refusal) -> bool {
-    matches!(refusal, Refusal::NoMedium | Refusal::Missing(_))
+    matches!(refusal, Refusal::NoMedium | Refusal::NotFound(_))
 }

@@ -40,8 +40,7 @@ impl ProgressFile {
         if !resume {
             return Ok(ProgressFile { path, state: fresh });
         }
-        let unusable =
-            |source: io::Error| Error::ProgressFile { path: path.clone(), source };
+        let unusable = |source: io::Error| Error::ProgressFile { path: path.clone(), source };
         let state = match fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => fresh,
             Err(error) => return Err(unusable(error)),
