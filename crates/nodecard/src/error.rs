@@ -3,7 +3,10 @@
 use std::{error::Error as StdError, fmt, io, path::PathBuf};
 
 use card_audit::{ApplyError, AuditError};
-use card_flash::device::TargetError;
+use card_flash::{
+    CardError,
+    device::{Refusal, TargetError},
+};
 use card_image::{Cancelled, ErrorKind};
 use cluster_keys::KeyError;
 use cluster_profile::ProfileError;
@@ -151,6 +154,35 @@ pub struct RefusedTarget {
     pub error: TargetError,
 }
 
+/// One reason not to overwrite a target.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct RefusalReason<'a> {
+    /// The reason.
+    pub refusal: &'a Refusal,
+    /// What is wrong with which target, in words.
+    pub message: String,
+    /// What to do about it, if that is known.
+    pub fix: Option<String>,
+}
+
+impl RefusedTarget {
+    /// Returns the reasons one by one, the most important first.
+    pub fn reasons(&self) -> impl Iterator<Item = RefusalReason<'_>> {
+        RefusalReason::of(&self.error)
+    }
+}
+
+impl<'a> RefusalReason<'a> {
+    /// Returns the reasons not to overwrite a target, the most important first.
+    pub fn of(error: &'a TargetError) -> impl Iterator<Item = Self> {
+        error.refusals.iter().map(|refusal| {
+            let error = TargetError::new(&error.path, refusal.clone());
+            RefusalReason { refusal, message: error.to_string(), fix: error.fix() }
+        })
+    }
+}
+
 fn refusals(targets: &[RefusedTarget]) -> String {
     targets.iter().map(|target| target.error.to_string()).collect::<Vec<_>>().join("; ")
 }
@@ -266,7 +298,8 @@ impl From<Cancelled> for Error {
 
 /// Stands in where an error type of a lower crate has no `fix` of its own: an inherent method
 /// goes before a trait's.
-trait NoFix: fmt::Debug {
+pub trait NoFix: fmt::Debug {
+    /// Returns nothing.
     fn fix(&self) -> Option<String> {
         None
     }
@@ -277,3 +310,5 @@ impl NoFix for card_image::Error {}
 impl NoFix for AuditError {}
 impl NoFix for ApplyError {}
 impl NoFix for TargetError {}
+impl NoFix for CardError {}
+impl NoFix for Refusal {}

@@ -82,19 +82,21 @@ pub use card_flash::{
     device::{Device, DeviceKind, HostSystem, Refusal, Target, TargetError, TargetLimits},
 };
 pub use card_image::{
-    BuildOutcome, BuildProgress, BuildStage, Cancel, Cancelled, ErrorKind, ImageFormat,
-    ImageRecord, Manifest,
+    BaseError, BuildOutcome, BuildProgress, BuildStage, Cancel, Cancelled, ChooseError,
+    Error as ImageError, ErrorKind, ImageFormat, ImageRecord, Manifest, OutputError,
 };
 pub use cluster_keys::{ClusterKeys, KeyError};
-pub use cluster_profile::{CardSize, Cluster, Node, ProfileError};
+pub use cluster_profile::{CardSize, Cluster, Node, ProfileError, Publish, SizeError};
 
+#[doc(hidden)]
+pub use self::error::NoFix;
 pub use self::{
     apply::{ApplyReport, ApplyRequest, ApplySession, ConfirmedApply},
     audit::{BaseAbsence, PlanRequest, Verification, inspect},
     build::BuildRequest,
     context::Context,
     devices::{DeviceReport, devices},
-    error::{Error, RefusedTarget},
+    error::{Error, RefusalReason, RefusedTarget},
     flash::{
         Attendant, ConfirmedFlash, Decision, FlashReport, FlashRequest, FlashSession, FlashTarget,
         FlashedCard, OneReader, ReaderEvent,
