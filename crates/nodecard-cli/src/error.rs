@@ -98,7 +98,9 @@ impl CommandError {
             }
             CommandError::Writing(error) => {
                 print_failure(error);
-                if !error.may_have_written() {
+                if is_usage(error) {
+                    // Nobody expects that anything was written.
+                } else if !error.may_have_written() {
                     print_message("nothing was written");
                 } else if matches!(error, Error::Apply(_)) {
                     print_line(format_args!(
@@ -123,6 +125,11 @@ impl CommandError {
         };
         ExitCode::from(code)
     }
+}
+
+/// Returns whether the profile or the arguments are wrong, by themselves.
+fn is_usage(error: &Error) -> bool {
+    error.kind() == ErrorKind::Profile && !matches!(error, Error::CardsFor { .. })
 }
 
 fn print_failure(error: &Error) {

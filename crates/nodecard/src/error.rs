@@ -243,7 +243,6 @@ impl Error {
             }
             Error::NodeTwice { .. } => Some("give each node one target".into()),
             Error::TargetTwice { .. } => Some("give each card once".into()),
-            Error::NoTargets => Some("say which node's card is on which device".into()),
             Error::OneNodeForSeveralTargets { .. } => {
                 Some("give one card, or let the nodes be detected".into())
             }
@@ -257,6 +256,7 @@ impl Error {
             Error::Audit(error) => error.fix(),
             Error::Apply(error) => error.fix(),
             Error::Profile(_)
+            | Error::NoTargets
             | Error::NotConfirmed { .. }
             | Error::OpenTarget { .. }
             | Error::CardsFailed { .. }

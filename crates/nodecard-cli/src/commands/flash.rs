@@ -207,11 +207,11 @@ fn to_text(report: &FlashReport, args: &FlashArgs) -> String {
             |card: &FlashedCard| shell_word(&format!("{}={}", card.node, card.path.display()));
         let targets: Vec<String> = devices(false).map(target).collect();
         let targets = targets.join(" ");
-        text += &format!("Write again with:  nodecard flash {profile} {targets}\n");
+        text += &format!("Write again with: nodecard flash {profile} {targets}\n");
     }
     let done: Vec<String> = devices(true).map(|card| card.path.display().to_string()).collect();
     if !done.is_empty() {
-        text += &format!("Safe to remove:    {}\n", done.join(" "));
+        text += &format!("Safe to remove: {}\n", done.join(" "));
     }
     text
 }
