@@ -7,13 +7,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use crate::{
-    apply::{IMAGE, assert_mended, broken},
-    flash::MIB,
-    loops::{Loop, Mounted, loops},
-    support::*,
-    verify::{verify, write},
-};
+use crate::support::*;
 
 /// Runs `nodecard apply` on a device.
 fn apply(
@@ -39,11 +33,11 @@ fn extend(image: &Path, more: u64) {
 }
 
 #[test]
-fn a_device_is_mended_and_filled() {
-    if !loops("apply_loop::a_device_is_mended_and_filled") {
+fn a_device_is_fixed_and_filled() {
+    if !loops("apply_loop::a_device_is_fixed_and_filled") {
         return;
     }
-    let bench = broken();
+    let bench = damaged_card();
     let image = bench.path(IMAGE);
     extend(&image, 60 * MIB);
     let card = Loop::attach(&image, &[]);
@@ -62,7 +56,7 @@ fn a_device_is_mended_and_filled() {
     let (code, out, _) = apply(&bench, &card.device, &["--grow", "--yes"], "");
     assert!(code == Some(0) && out.contains("nothing to change"), "{out}");
     drop(card);
-    assert_mended(&bench);
+    assert_fixed(&bench);
 }
 
 /// A card with a GPT, whose second copy is where an image ended.
@@ -71,7 +65,7 @@ fn a_gpt_card() {
     if !loops("apply_loop::a_gpt_card") {
         return;
     }
-    let bench = broken();
+    let bench = damaged_card();
     let root = bytes(&bench.path(IMAGE), ROOT_OFFSET, (53 << 20) + (1 << 19));
     let image = bench.path("gpt.img");
     fs::File::create(&image).unwrap().set_len(80 * MIB).unwrap();
@@ -112,7 +106,7 @@ fn a_card_that_was_pulled() {
     if !loops("apply_loop::a_card_that_was_pulled") {
         return;
     }
-    let bench = broken();
+    let bench = damaged_card();
     let image = bench.path(IMAGE);
     let pulled = bench.path("pulled.img");
     {
@@ -155,11 +149,11 @@ fn a_card_that_was_pulled() {
 }
 
 #[test]
-fn devices_that_are_refused() {
-    if !loops("apply_loop::devices_that_are_refused") {
+fn unsafe_devices_are_refused() {
+    if !loops("apply_loop::unsafe_devices_are_refused") {
         return;
     }
-    let bench = broken();
+    let bench = damaged_card();
     let image = bench.path(IMAGE);
     let before = fs::read(&image).unwrap();
     let refused = |device: &str, words: &[&str]| {

@@ -2,9 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
-use crate::support::{
-    Bench, FIRST_PARTITION, NODES, ROOT_OFFSET, bytes, cat, debugfs, decoded_base, e2fsck, run,
-};
+use crate::support::*;
 
 #[test]
 fn every_image_is_clean_and_its_nodes_own() {
@@ -58,7 +56,7 @@ fn identities_differ_and_shared_files_do_not() {
 }
 
 #[test]
-fn all_outside_the_root_filesystem_stays_byte_for_byte() {
+fn everything_outside_the_root_filesystem_stays_the_same() {
     let bench = Bench::new();
     let base = decoded_base(&bench);
     bench.built(&[]);
@@ -88,7 +86,7 @@ fn the_same_inputs_give_the_same_bytes() {
 }
 
 #[test]
-fn one_node_alone_is_the_same_as_among_others() {
+fn one_node_alone_equals_the_same_node_among_others() {
     let bench = Bench::new();
     bench.built(&[]);
     let image = bench.path("out/xu4-node2.img");

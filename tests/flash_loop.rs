@@ -8,11 +8,7 @@ use std::{
     process::Command,
 };
 
-use crate::{
-    flash::{MIB, OneReader, assert_like_built, is_marked, used_card},
-    loops::{Loop, Mounted, loops},
-    support::*,
-};
+use crate::support::*;
 
 /// If the kernel looks for partitions on loop devices, it must find the new ones.
 fn check_partition(card: &Loop) {
@@ -51,9 +47,10 @@ fn cards_of_several_sizes_beside_one_that_fails() {
     let report = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(5), "{report}");
     let failed = format!("xu4-node1 on {}: it has no room", broken.device);
-    assert!(report.contains(&failed) && report.contains("at byte"), "{report}");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.contains(&failed) && errors.contains("at byte"), "{errors}");
     assert!(report.contains(&format!("profile.yaml xu4-node1={}", broken.device)), "{report}");
-    let safe = format!("safe to remove: {} {}", cards[0].device, cards[1].device);
+    let safe = format!("Safe to remove: {} {}", cards[0].device, cards[1].device);
     assert!(report.contains(&safe), "{report}");
     assert!(is_marked(broken.path()), "the failed card must not look finished");
     for ((card, size), node) in cards.iter().zip(sizes).zip(["xu4-master", "xu4-node2"]) {
@@ -79,8 +76,8 @@ fn asks_for_the_kernels_name() {
 }
 
 #[test]
-fn refuses_what_is_in_use() {
-    if !loops("flash_loop::refuses_what_is_in_use") {
+fn refuses_devices_in_use() {
+    if !loops("flash_loop::refuses_devices_in_use") {
         return;
     }
     let bench = Bench::new();
@@ -96,7 +93,7 @@ fn refuses_what_is_in_use() {
     drop(mounted);
     let devices = bench.nodecard(&["devices"]).output().unwrap();
     let devices = String::from_utf8_lossy(&devices.stdout).into_owned();
-    let cards = devices.split("not taken").next().unwrap();
+    let cards = devices.split("Rejected:").next().unwrap();
     assert!(cards.contains(&card.device), "{devices}");
 
     // Another program has it for itself.
@@ -124,8 +121,8 @@ fn refuses_what_is_in_use() {
 }
 
 #[test]
-fn refuses_what_cannot_be_written_or_is_the_base() {
-    if !loops("flash_loop::refuses_what_cannot_be_written_or_is_the_base") {
+fn refuses_read_only_devices_and_the_base() {
+    if !loops("flash_loop::refuses_read_only_devices_and_the_base") {
         return;
     }
     let bench = Bench::new();
@@ -170,7 +167,7 @@ fn one_reader_sees_the_swap() {
     ));
     let card = Loop::of_size(&bench, "one.img", 64 * MIB);
     let mut reader = OneReader::start(&bench, card.path(), &["--yes"]);
-    reader.expect("put in two's");
+    reader.expect("insert the card for two");
     used_card(&bench.path("two.img"), 64 * MIB);
     run("mount", "losetup", &["-d", &card.device]);
     let mut attach = Command::new("/usr/sbin/losetup");

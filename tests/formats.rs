@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use crate::support::{Bench, e2fsck, run};
+use crate::support::*;
 
 #[test]
 fn compressed_images_decode_to_the_raw_ones() {
@@ -91,7 +91,7 @@ fn bmaptool_copies_an_image_onto_a_dirty_card() {
 }
 
 #[test]
-fn the_manifest_says_what_was_made() {
+fn the_manifest_lists_what_was_made() {
     let bench = Bench::new();
     bench.built(&["--json"]);
     let text = fs::read_to_string(bench.path("out/manifest.json")).unwrap();

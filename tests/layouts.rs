@@ -1,4 +1,4 @@
-//! Bases that are laid out otherwise than the reference board's.
+//! Base images with another layout than the reference board's.
 
 use std::{
     fs,
@@ -10,7 +10,7 @@ use crate::support::*;
 
 const MIB: u64 = 1 << 20;
 
-/// The sample's root filesystem, by itself.
+/// Returns the root filesystem of the sample base.
 fn root_filesystem(bench: &Bench) -> Vec<u8> {
     bytes(&decoded_base(bench), ROOT_OFFSET, 32 << 20)
 }
@@ -90,7 +90,7 @@ fn gpt_with_an_ext4_boot_partition() {
 }
 
 #[test]
-fn two_roots_are_a_question_to_the_user() {
+fn two_possible_roots_are_an_error_that_names_both() {
     let bench = Bench::new();
     let root = root_filesystem(&bench);
     let sgdisk = ["sgdisk", "-n", "1:2048:+32M", "-n", "2:0:+32M"];

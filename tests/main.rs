@@ -1,4 +1,4 @@
-//! End-to-end tests of the command line, judged by the programs people use.
+//! End-to-end tests of the command line, checked by the programs people use.
 //!
 //! A program that is missing fails the test and names its Debian package;
 //! `scripts/test` installs them all.
@@ -12,11 +12,11 @@ mod flash_terminal;
 mod formats;
 mod inspect;
 mod layouts;
-mod loops;
 mod outputs;
 mod passwords;
 mod plan;
 mod refusals;
+mod snapshots;
 mod support;
 mod swarm;
 mod verify;

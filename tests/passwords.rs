@@ -1,8 +1,8 @@
-//! Passwords, from the profile onto the card, and those that everybody knows.
+//! Passwords, from the profile onto the card, and default passwords.
 
 use std::fs;
 
-use crate::{support::*, verify::verify};
+use crate::support::*;
 
 const IMAGE: &str = "out/xu4-node1.img";
 const NODE: [&str; 2] = ["--node", "xu4-node1"];
@@ -23,7 +23,7 @@ fn set(bench: &Bench, users: &str) {
 }
 
 #[test]
-fn default_passwords_are_pointed_out_until_the_profile_sets_others() {
+fn default_passwords_are_reported_until_the_profile_sets_others() {
     let bench = bench("");
     let out = bench.built(&NODE);
     let line = "`users: {root: {password: 'HASH'}, odroid: {password: 'HASH'}}`";
@@ -68,15 +68,16 @@ fn default_passwords_are_pointed_out_until_the_profile_sets_others() {
         .env("LC_ALL", "C")
         .output()
         .expect("pwck is needed: install the Debian package passwd");
-    let told = String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr);
-    for line in told.lines() {
+    let complaints =
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr);
+    for line in complaints.lines() {
         let expected = ["directory", "program", "no changes", "no group"];
-        assert!(expected.iter().any(|part| line.contains(part)), "{told}");
+        assert!(expected.iter().any(|part| line.contains(part)), "{complaints}");
     }
 }
 
 #[test]
-fn a_password_in_the_profile_is_refused_and_not_shown() {
+fn a_plain_password_in_the_profile_is_refused_and_not_shown() {
     let bench = bench("users: {odroid: {password: hunter2}}");
     let message = bench.refused(2, &[]);
     assert!(message.contains("this is no password's hash"), "{message}");

@@ -1,11 +1,8 @@
-//! A swarm from the profile to the cards, and what verifying tells of it.
+//! A swarm from the profile to the cards, and what verifying reports about it.
 
 use std::{fs, path::Path, process::Command};
 
-use crate::{
-    support::*,
-    verify::{verify, write},
-};
+use crate::support::*;
 
 /// A profile with a swarm whose one service's image comes in an archive.
 fn bench() -> Bench {
@@ -63,8 +60,8 @@ fn text(path: &Path) -> &str {
 #[test]
 fn cards_of_a_swarm() {
     let bench = bench();
-    let told = bench.built(&[]);
-    assert!(!told.contains("pull lbtest"), "{told}");
+    let report = bench.built(&[]);
+    assert!(!report.contains("pull lbtest"), "{report}");
     for node in NODES {
         let image = bench.path(&format!("out/{node}.img"));
         e2fsck(&image);
@@ -101,27 +98,27 @@ fn cards_of_a_swarm() {
 
 /// systemd itself reads the unit.
 #[test]
-fn systemd_takes_the_unit() {
+fn systemd_accepts_the_unit() {
     let bench = bench();
     bench.built(&["--node", "xu4-node1"]);
     let image = bench.path("out/xu4-node1.img");
     let unit = bench.path("nodecard-swarm.service");
     let text = cat(&image, "/etc/systemd/system/nodecard-swarm.service");
     // What it starts is on the card only.
-    let told = |extra: &str| {
+    let complaints = |extra: &str| {
         let lines = text.replace("/usr/local/lib/nodecard/swarm", "/bin/true") + extra;
         fs::write(&unit, lines).unwrap();
         let output = Command::new("systemd-analyze").arg("verify").arg(&unit).output();
         let output = output.expect("systemd-analyze is needed: install the Debian package systemd");
-        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
         // Docker is no unit of this machine.
         let ours =
             |line: &&str| line.contains("nodecard-swarm") && !line.contains("docker.service");
-        told.lines().filter(ours).map(str::to_owned).collect::<Vec<_>>()
+        errors.lines().filter(ours).map(str::to_owned).collect::<Vec<_>>()
     };
-    assert_eq!(told(""), [""; 0]);
-    // And would tell of what it does not take.
-    assert_ne!(told("[Service]\nRestrat=always\n"), [""; 0]);
+    assert_eq!(complaints(""), [""; 0]);
+    // It does complain about a misspelled key.
+    assert_ne!(complaints("[Service]\nRestrat=always\n"), [""; 0]);
     let link =
         debugfs(&image, "stat /etc/systemd/system/multi-user.target.wants/nodecard-swarm.service");
     assert!(
@@ -131,7 +128,7 @@ fn systemd_takes_the_unit() {
 }
 
 #[test]
-fn what_a_card_tells_of_its_swarm() {
+fn the_swarm_status_on_a_card_is_reported() {
     let bench = bench();
     bench.built(&["--node", "xu4-node1"]);
     const IMAGE: &str = "out/xu4-node1.img";
@@ -204,9 +201,9 @@ fn a_swarms_own_state_is_left_alone() {
     e2fsck(&image);
 }
 
-/// What the lines of root's authorized_keys are worth is told.
+/// A swarm key without its forced command in root's authorized_keys is an error.
 #[test]
-fn a_swarm_key_that_may_do_more_is_found_and_bound() {
+fn an_unrestricted_swarm_key_is_found_and_restricted() {
     let bench = bench();
     bench.built(&["--node", "xu4-master"]);
     const IMAGE: &str = "out/xu4-master.img";
@@ -227,7 +224,7 @@ fn a_swarm_key_that_may_do_more_is_found_and_bound() {
 }
 
 #[test]
-fn what_differs_from_the_profiles_swarm_is_found_and_mended() {
+fn differences_in_the_swarm_are_found_and_fixed() {
     let bench = bench();
     bench.built(&["--node", "xu4-master"]);
     const IMAGE: &str = "out/xu4-master.img";
@@ -243,16 +240,16 @@ fn what_differs_from_the_profiles_swarm_is_found_and_mended() {
     assert!(out.contains("images/httpd.tar.gz") && out.contains("7 bytes"), "{out}");
     let target = format!("xu4-master={IMAGE}");
     let applied = bench.nodecard(&["apply", "profile.yaml", "--yes", &target]).output().unwrap();
-    let told = String::from_utf8_lossy(&applied.stdout).into_owned();
-    assert!(applied.status.success(), "{told}{}", String::from_utf8_lossy(&applied.stderr));
-    assert!(!told.contains("s3cret"), "{told}");
+    let report = String::from_utf8_lossy(&applied.stdout).into_owned();
+    assert!(applied.status.success(), "{report}{}", String::from_utf8_lossy(&applied.stderr));
+    assert!(!report.contains("s3cret"), "{report}");
     e2fsck(&bench.path(IMAGE));
     let (code, out, _) = verify(&bench, &[IMAGE]);
     assert_eq!(code, Some(0), "{out}");
 }
 
 #[test]
-fn archives_that_do_not_fit() {
+fn a_missing_archive_is_reported() {
     let bench = bench();
     let image = bench.path("httpd.tar.gz");
     fs::remove_file(&image).unwrap();
@@ -265,7 +262,7 @@ fn archives_that_do_not_fit() {
 
 /// The profiles that come with nodecard say what they should.
 #[test]
-fn profiles_that_are_shipped() {
+fn the_shipped_profiles_are_valid() {
     let bench = bench();
     let key = bench.path(".ssh/id_ed25519");
     fs::create_dir(bench.path(".ssh")).unwrap();

@@ -1,29 +1,8 @@
 //! Verifying cards: exit codes, reports, and that nothing is written.
 
-use std::{fs, process::Output};
+use std::fs;
 
 use crate::support::*;
-
-pub fn verify(bench: &Bench, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let all = [&["verify", "profile.yaml"], arguments].concat();
-    let Output { status, stdout, stderr } = bench.nodecard(&all).output().expect("nodecard runs");
-    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-    let (out, error) = (text(stdout), text(stderr));
-    assert!(!error.contains("panicked"), "{error}");
-    (status.code(), out, error)
-}
-
-/// Writes a file of the root filesystem of an image.
-pub fn write(bench: &Bench, image: &str, path: &str, text: &str) {
-    let contents = bench.path("contents");
-    fs::write(&contents, text).unwrap();
-    let commands = bench.path("commands");
-    let (dir, name) = path.rsplit_once('/').unwrap();
-    let lines = format!("cd {dir}/\nrm {name}\nwrite {} {name}\n", contents.display());
-    fs::write(&commands, lines).unwrap();
-    let target = format!("{}?offset={ROOT_OFFSET}", bench.path(image).display());
-    run("e2fsprogs", "debugfs", &["-w", "-f", commands.to_str().unwrap(), &target]);
-}
 
 #[test]
 fn right_cards() {
@@ -40,7 +19,10 @@ fn right_cards() {
     fs::remove_dir_all(bench.path("cache")).unwrap();
     let (code, out, _) = verify(&bench, &arguments);
     assert_eq!(code, Some(0), "{out}");
-    assert!(out.contains("not compared, as the base would have to be decoded first"), "{out}");
+    assert!(
+        out.contains("not compared, as the base image would have to be decoded first"),
+        "{out}"
+    );
     let base = sample_base();
     let (code, out, _) = verify(&bench, &[arguments[0], "--base", base.to_str().unwrap()]);
     assert_eq!(code, Some(0), "{out}");
@@ -100,7 +82,7 @@ fn two_cards_of_one_node() {
 }
 
 #[test]
-fn what_cannot_be_verified() {
+fn targets_that_cannot_be_verified() {
     let bench = Bench::new();
     // Without keys nothing can be compared, and none are made.
     let (code, _, error) = verify(&bench, &["out/xu4-node1.img"]);

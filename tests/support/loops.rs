@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use crate::{flash::used_card, support::*};
+use super::*;
 
 /// Whether there are loop devices to be had. Says it on stderr itself, which the
 /// test harness does not hold back.

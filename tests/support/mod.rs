@@ -1,5 +1,10 @@
-//! What the tests share: a directory with a profile, the command line, and the
-//! judges.
+//! Shared by the tests: a directory with a profile, the command line, and the programs that
+//! check images.
+
+mod apply;
+mod flash;
+mod loops;
+mod verify;
 
 use std::{
     fs,
@@ -7,6 +12,8 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
+
+pub use self::{apply::*, flash::*, loops::*, verify::*};
 
 /// Where the root filesystem begins in the sample base, in bytes: sector 19456.
 pub const ROOT_OFFSET: u64 = 19456 * 512;
@@ -79,14 +86,14 @@ impl Bench {
         command
     }
 
-    /// A build that must work; answers what it printed.
+    /// Runs a build that must succeed, and returns its report.
     pub fn built(&self, more: &[&str]) -> String {
         let output = self.build(more);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).expect("UTF-8")
     }
 
-    /// A build that must be refused with this exit code; answers the message.
+    /// Runs a build that must fail with this exit code, and returns the message.
     pub fn refused(&self, code: i32, more: &[&str]) -> String {
         let output = self.build(more);
         let message = String::from_utf8(output.stderr).expect("UTF-8");
@@ -108,7 +115,7 @@ impl Bench {
     }
 }
 
-/// Runs a judge, which must be there and succeed; answers what it printed.
+/// Runs a program, which must be installed and succeed, and returns what it printed.
 pub fn run(package: &str, program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program)
         .args(arguments)
@@ -127,7 +134,7 @@ pub fn run(package: &str, program: &str, arguments: &[&str]) -> String {
     stdout
 }
 
-/// e2fsck must find nothing to say about the root filesystem of an image.
+/// Checks that e2fsck has no complaint about the root filesystem of an image.
 pub fn e2fsck(image: &Path) {
     let target = format!("{}?offset={ROOT_OFFSET}", image.display());
     let output = run("e2fsprogs", "e2fsck", &["-fn", &target]);
@@ -137,8 +144,7 @@ pub fn e2fsck(image: &Path) {
     assert!(output.lines().all(quiet), "{}:\n{output}", image.display());
 }
 
-/// The contents of a file in the root filesystem of an image, as debugfs reads
-/// it.
+/// Returns the contents of a file in the root filesystem of an image, as debugfs reads it.
 pub fn cat(image: &Path, file: &str) -> String {
     debugfs(image, &format!("cat {file}"))
 }
