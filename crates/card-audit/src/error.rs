@@ -123,11 +123,8 @@ impl AuditError {
                 ChooseError::NoSuchPartition { .. } => Fault::Profile,
                 _ => Fault::Target,
             },
-            AuditError::Files { source, .. } => match **source {
-                FsError::Filesystem(ext4_offline::Error::Storage(_))
-                | FsError::File { source: ext4_offline::Error::Storage(_), .. } => Fault::Io,
-                _ => Fault::Target,
-            },
+            AuditError::Files { source, .. } if source.storage_error().is_some() => Fault::Io,
+            AuditError::Files { .. } => Fault::Target,
             AuditError::Cards(error) => match error.blame() {
                 Blame::Profile => Fault::Profile,
                 Blame::Base => Fault::Base,

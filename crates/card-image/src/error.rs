@@ -83,7 +83,8 @@ impl Error {
             | Error::Render(_)
             | Error::Keys(_)
             | Error::Output(OutputError::IsBase { .. } | OutputError::Occupied { .. })
-            | Error::Files(FsError::NoSpace { .. } | FsError::Source(_)) => Blame::Profile,
+            | Error::Files(FsError::Source(_)) => Blame::Profile,
+            Error::Files(error) if error.is_full() => Blame::Profile,
             Error::Base(
                 BaseError::NoSpace { .. } | BaseError::Cache { .. } | BaseError::NoCacheDir,
             ) => Blame::Io,

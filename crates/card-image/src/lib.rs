@@ -37,4 +37,4 @@ pub use manifest::{BaseRecord, ImageRecord, Manifest, RootRecord};
 pub use output::{Format, OutputError};
 pub use prepare::{Card, Cards, Prepared, Sources};
 pub use progress::{NoProgress, Progress, Stage};
-pub use rootfs::{FsError, FsResult, Metadata, RootFs, SourceError};
+pub use rootfs::{FsError, FsResult, Metadata, RootFs, RootFsEditor, SourceError};
