@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use block_io::{Layer, Memory, ReadAt, WriteAt};
 use ext4_offline::{
-    Error, FileKind, Files, NewFile, ROOT_INODE, check, grow as grow_to, inspect, recount, recover,
-    used_extents,
+    Error, FileKind, check, grow as grow_to,
+    inodes::{Files, FilesMut, NewFile, ROOT_INODE},
+    inspect, recount, recover, used_extents,
 };
 
 /// 2026-01-01.
@@ -41,7 +42,7 @@ pub fn replay(data: &[u8]) {
 
 /// All names, contents and attributes, checked or not.
 pub fn read_all(data: &[u8]) {
-    let Ok(files) = Files::open_to_read(layer(data, data.len() as u64)) else { return };
+    let Ok(files) = Files::open(layer(data, data.len() as u64)) else { return };
     let mut buffer = vec![0; 4096];
     for (_, inode, _) in walk(&files) {
         let _ = files.xattrs(inode);
@@ -55,7 +56,7 @@ pub fn read_all(data: &[u8]) {
 /// Edits without a check before: nothing but panics, hangs and memory matter.
 pub fn edit(data: &[u8]) {
     let storage = layer(data, data.len() as u64);
-    let Ok(files) = Files::open(storage, NOW.into()) else { return };
+    let Ok(files) = FilesMut::open(storage, NOW.into()) else { return };
     let _ = edit_files(files);
 }
 
@@ -63,7 +64,7 @@ pub fn edit(data: &[u8]) {
 pub fn grow(data: &[u8]) {
     let size = data.len() as u64 * 2 + (1 << 20);
     let storage = layer(data, size);
-    if grow_to(&storage, size, NOW).is_err() {
+    if grow_to(&storage, size, NOW.into()).is_err() {
         assert_eq!(storage.changed().total(), 0, "growing was refused, but wrote");
     }
 }
@@ -100,10 +101,10 @@ pub fn prepare(base: Arc<dyn ReadAt>, size: u64) -> Result<Arc<Layer>, (&'static
     step("recover", &|storage| recover(&storage, NOW.into()).map(drop))?;
     step("check", &|storage| check(&storage))?;
     step("recount", &|storage| recount(&storage).map(drop))?;
-    step("grow", &|storage| grow_to(&storage, size, NOW).map(drop))?;
-    step("open", &|storage| Files::open(storage, NOW.into()).map(drop))?;
+    step("grow", &|storage| grow_to(&storage, size, NOW.into()).map(drop))?;
+    step("open", &|storage| FilesMut::open(storage, NOW.into()).map(drop))?;
     let edited = step("edit", &|storage| {
-        let files = Files::open(storage, NOW.into())?;
+        let files = FilesMut::open(storage, NOW.into())?;
         // Each edit may be refused; what is complete is complete.
         edit_files(files)
     })?;
@@ -131,7 +132,7 @@ fn walk(files: &Files) -> Vec<(u32, u32, Vec<u8>)> {
 }
 
 /// Every kind of edit, on what there is and on what is made.
-fn edit_files(mut files: Files) -> Result<(), Error> {
+fn edit_files(mut files: FilesMut) -> Result<(), Error> {
     let found = walk(&files);
     let of_kind = |files: &Files, kind, skip: usize| {
         let is = |inode| files.stat(inode).is_ok_and(|stat| stat.kind == kind);
@@ -176,7 +177,7 @@ fn edit_files(mut files: Files) -> Result<(), Error> {
 }
 
 /// `rm -r`, but for the directory that e2fsck misses.
-fn remove_all(files: &mut Files, dir: u32, inode: u32, name: &[u8], depth: u32) {
+fn remove_all(files: &mut FilesMut, dir: u32, inode: u32, name: &[u8], depth: u32) {
     if name == b"lost+found" || depth > 8 {
         return;
     }

@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::FileTypeExt as _, path::Path, sync::Arc};
 
 use block_io::{FileStorage, Layer, ReadAt, Window};
 use card_image::{BaseImage, BaseOptions, FsError, Layout, RootFs};
-use ext4_offline::{Info, Superblock};
+use ext4_offline::FilesystemInfo;
 
 use crate::{AuditError, cached::Cached};
 
@@ -19,17 +19,10 @@ pub struct Card {
     name: String,
     storage: Arc<dyn ReadAt>,
     layout: Layout,
-    root: RootState,
+    root: FilesystemInfo,
     files: RootFs,
     /// Whether what was opened is the card's bytes themselves.
     plain: bool,
-}
-
-/// The root filesystem as it is on the card.
-#[derive(Debug)]
-pub(crate) struct RootState {
-    pub info: Info,
-    pub superblock: Superblock,
 }
 
 impl Card {
@@ -87,14 +80,12 @@ impl Card {
         let range = layout.root_range();
         let window = Window::new(storage.clone(), range.start, range.end - range.start)
             .map_err(|source| AuditError::Read { target: name.clone(), source })?;
-        let superblock = Superblock::read(&window).map_err(filesystem)?;
         let info = ext4_offline::inspect(&window).map_err(filesystem)?;
         // Of a filesystem that was cut off, what is left can be read all the same.
         let size = window.size().max(info.size().min(MAX_FILESYSTEM));
         let layer = Arc::new(Layer::new(Arc::new(window), size));
-        let opened = RootFs::open_to_read(layer).map_err(files)?;
-        let root = RootState { info, superblock };
-        Ok(Card { root, files: opened, name, storage, layout, plain: true })
+        let opened = RootFs::open(layer).map_err(files)?;
+        Ok(Card { root: info, files: opened, name, storage, layout, plain: true })
     }
 
     /// How it was named.
@@ -119,14 +110,14 @@ impl Card {
 
     /// Whether a change to it can be committed in place.
     pub(crate) fn can_be_corrected(&self) -> bool {
-        let (range, info) = (self.layout.root_range(), &self.root.info);
+        let (range, info) = (self.layout.root_range(), &self.root);
         self.plain
-            && info.features.names().iter().any(|name| name == "has_journal")
+            && info.has_feature("has_journal")
             && !info.errors
             && info.size() <= range.end - range.start
     }
 
-    pub(crate) fn root(&self) -> &RootState {
+    pub(crate) fn root(&self) -> &FilesystemInfo {
         &self.root
     }
 

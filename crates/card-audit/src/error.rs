@@ -108,11 +108,8 @@ impl AuditError {
                 ChooseError::NoSuchPartition { .. } => ErrorKind::Profile,
                 _ => ErrorKind::Target,
             },
-            AuditError::Files { source, .. } => match **source {
-                FsError::Filesystem(ext4_offline::Error::Storage(_))
-                | FsError::File { source: ext4_offline::Error::Storage(_), .. } => ErrorKind::Io,
-                _ => ErrorKind::Target,
-            },
+            AuditError::Files { source, .. } if source.storage_error().is_some() => ErrorKind::Io,
+            AuditError::Files { .. } => ErrorKind::Target,
             AuditError::Cards(error) => error.kind(),
             AuditError::NoTarget { .. }
             | AuditError::System { .. }

@@ -69,11 +69,9 @@ pub(crate) fn without_comment(line: &str) -> String {
 pub(crate) fn read_text(files: &RootFs, path: &str) -> FsResult<Option<String>> {
     match files.read(path, LARGEST) {
         Ok(contents) => Ok(contents.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())),
-        Err(
-            card_image::FsError::WrongKind { .. }
-            | card_image::FsError::TooLarge { .. }
-            | card_image::FsError::SymlinkLoop { .. },
-        ) => Ok(None),
+        Err(error) if error.is_wrong_kind() || error.is_too_large() || error.is_symlink_loop() => {
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
 }
@@ -81,7 +79,7 @@ pub(crate) fn read_text(files: &RootFs, path: &str) -> FsResult<Option<String>> 
 /// The names in a directory that are UTF-8; none where there is no directory.
 pub(crate) fn names(files: &RootFs, path: &str) -> FsResult<Vec<String>> {
     let names = match files.list(path) {
-        Err(card_image::FsError::SymlinkLoop { .. }) => None,
+        Err(error) if error.is_symlink_loop() => None,
         other => other?,
     };
     let utf8 = names.unwrap_or_default().into_iter().map(String::from_utf8);

@@ -1,6 +1,6 @@
 //! What is at a path of a root filesystem.
 
-use card_image::{FileKind, FsError, FsResult, Metadata, RootFs};
+use card_image::{FileKind, FsResult, Metadata, RootFs};
 
 /// Larger than anything that nodecard writes.
 const LARGEST: u64 = 16 << 20;
@@ -38,7 +38,7 @@ impl State {
         let metadata = match metadata {
             Ok(Some(metadata)) => metadata,
             Ok(None) => return Ok(State::Missing),
-            Err(FsError::SymlinkLoop { .. }) => {
+            Err(error) if error.is_symlink_loop() => {
                 return Ok(State::Other("a loop of symlinks".into()));
             }
             Err(error) => return Err(error),

@@ -89,7 +89,7 @@ fn replayed(card: &Arc<Layer>, context: &str) -> Tree {
     // The orphans of the old one are the next mount's to remove.
     let window: Arc<dyn WriteAt> = Arc::new(window);
     let scratch: Arc<dyn WriteAt> = Arc::new(Layer::new(Arc::new(window.clone()), window.size()));
-    ext4_offline::recover(&scratch, NOW).unwrap();
+    ext4_offline::recover(&scratch, ext4_offline::Timestamp::saturating(NOW)).unwrap();
     ext4_offline::check(&scratch).unwrap_or_else(|error| panic!("{context}: {error}"));
     tree(card)
 }

@@ -16,9 +16,9 @@ fn made(edit: impl FnOnce(&mut Editor)) -> Changed {
     bench.card(NODE).edit(|files| {
         files.remove("/etc/network/interfaces");
         edit(files);
-        let shared = render_shared(&bench.cluster, &bench.keys, &files.0, common::BUILT).unwrap();
+        let shared = render_shared(&bench.cluster, &bench.keys, &*files.0, common::BUILT).unwrap();
         files.0.apply(&shared.edits).unwrap();
-        let own = render_node(&bench.cluster, node, &bench.keys, &files.0, common::BUILT).unwrap();
+        let own = render_node(&bench.cluster, node, &bench.keys, &*files.0, common::BUILT).unwrap();
         files.0.apply(&own.edits).unwrap();
     })
 }
@@ -28,7 +28,7 @@ fn enable(files: &mut Editor, unit: &str) {
     let wants = format!("/etc/systemd/system/multi-user.target.wants/{unit}");
     let target = format!("/lib/systemd/system/{unit}");
     files.0.create(&wants, 0o644).unwrap();
-    files.0.symlink(&wants, &target).unwrap();
+    files.0.replace_with_symlink(&wants, &target).unwrap();
 }
 
 fn netplan(files: &mut Editor) {

@@ -139,7 +139,7 @@ fn the_network_back_end_in_use_is_told() {
     let wants = "/etc/systemd/system/multi-user.target.wants";
     let card = bench.card("xu4-node2").edit(|files| {
         files.remove("/etc/network/interfaces");
-        files.0.mkdir("/etc/systemd/network", 0o755).unwrap();
+        files.0.create_dir("/etc/systemd/network", 0o755).unwrap();
         files.write(
             "/etc/systemd/network/10-end0.network",
             "[Match]\nName=end0\n\n[Network]\nDHCP=yes\n",
@@ -149,10 +149,10 @@ fn the_network_back_end_in_use_is_told() {
     assert_eq!((system.back_end, system.interface.as_str()), (None, "end0"));
     assert!(report(&card).to_string().contains("at boot     nothing sets the address of end0"));
     let card = card.edit(|files| {
-        files.0.mkdir(wants, 0o755).unwrap();
+        files.0.create_dir(wants, 0o755).unwrap();
         files.write("/lib/systemd/system/systemd-networkd.service", "[Unit]\n");
         let unit = "/lib/systemd/system/systemd-networkd.service";
-        files.0.symlink(&format!("{wants}/systemd-networkd.service"), unit).unwrap();
+        files.0.replace_with_symlink(&format!("{wants}/systemd-networkd.service"), unit).unwrap();
     });
     let text = report(&card).to_string();
     assert!(text.contains("at boot     systemd-networkd sets the address of end0"), "{text}");

@@ -109,9 +109,9 @@ fn a_card_that_differs() {
         .replace("/etc/network/interfaces", "address", "addres")
         .edit(|files| {
             files.mode("/root/.ssh/authorized_keys", 0o666);
-            files.0.set_owner("/root/.ssh/id_ed25519", 7, 8).unwrap();
-            files.0.rename("/root/.ssh/id_ed25519.pub", "/root/pub").unwrap();
-            files.0.symlink("/root/.ssh/id_ed25519.pub", "../pub").unwrap();
+            files.0.editor().chown("/root/.ssh/id_ed25519", 7, 8).unwrap();
+            files.0.editor().rename("/root/.ssh/id_ed25519.pub", "/root/pub").unwrap();
+            files.0.replace_with_symlink("/root/.ssh/id_ed25519.pub", "../pub").unwrap();
             files.write("/root/pub", "ssh-ed25519 AAAA x\n");
             files.write("/aafirstboot", "x");
         });

@@ -45,7 +45,7 @@ fn booted(bench: &Bench, node: &str) -> Changed {
         files.write("/var/log/syslog", "log\n");
         files.write("/etc/ssh/ssh_host_rsa_key", &format!("new key of {node}"));
         files.write("/etc/ssh/ssh_host_rsa_key.pub", &format!("ssh-rsa AAAA{node} new\n"));
-        files.0.set_mtime("/var/lib/systemd/timesync/clock", LATER).unwrap();
+        files.mtime("/var/lib/systemd/timesync/clock", LATER);
         files.write("/root/.ssh/known_hosts", &format!("xu4-node3,192.168.1.83 {host_key}\n"));
         files.write("/root/.bash_history", "ls\n");
         files.write("/etc/resolv.conf", "# by dhclient of wlan0\nnameserver 192.168.1.1\n");

@@ -83,7 +83,7 @@ fn each_item_of_a_card_is_looked_at() {
     let remove = |path: &'static str| -> Edit { Box::new(move |files| files.remove(path)) };
     let mode = |path: &'static str, mode| -> Edit { Box::new(move |files| files.mode(path, mode)) };
     let own = |path: &'static str, uid, gid| -> Edit {
-        Box::new(move |files| files.0.set_owner(path, uid, gid).unwrap())
+        Box::new(move |files| files.0.editor().chown(path, uid, gid).unwrap())
     };
     let other_key = bench.keys.host("xu4-node3").unwrap();
     let (private, public) = (other_key.private(), other_key.public_without_comment());
@@ -250,7 +250,7 @@ fn what_came_with_the_base_is_a_clone() {
         assert_finds(&card, &[(ERROR, code, path)]);
         // Without the base its age tells: nothing of the card is older than its machine id.
         assert_eq!(bench.findings_without_base(&card), [], "{path} is young");
-        let card = card.edit(|files| files.0.set_mtime(path, 1_500_000_000).unwrap());
+        let card = card.edit(|files| files.mtime(path, 1_500_000_000));
         let findings = bench.findings_without_base(&card);
         assert_eq!(findings.iter().map(brief).collect::<Vec<_>>(), [(WARNING, code, path.into())]);
     }
@@ -260,7 +260,7 @@ fn what_came_with_the_base_is_a_clone() {
 fn a_link_that_nobody_fills_is_no_resolver() {
     let card = bench().card(NODE).edit(|files| {
         files.write("/run/resolvconf/resolv.conf", "nameserver 192.168.1.1\n");
-        files.0.symlink("/etc/resolv.conf", "../run/resolvconf/resolv.conf").unwrap();
+        files.0.replace_with_symlink("/etc/resolv.conf", "../run/resolvconf/resolv.conf").unwrap();
     });
     assert_finds(&card, &[(WARNING, "resolver", "/etc/resolv.conf")]);
 }
@@ -269,9 +269,9 @@ fn a_link_that_nobody_fills_is_no_resolver() {
 fn something_else_in_a_files_place() {
     let card = bench().card(NODE).edit(|files| {
         files.remove("/etc/hostname");
-        files.0.mkdir("/etc/hostname/x", 0o755).unwrap();
+        files.0.create_dir("/etc/hostname/x", 0o755).unwrap();
         files.remove("/root/.ssh/authorized_keys");
-        files.0.symlink("/root/.ssh/authorized_keys", "authorized_keys").unwrap();
+        files.0.replace_with_symlink("/root/.ssh/authorized_keys", "authorized_keys").unwrap();
     });
     let findings = bench().findings(&card);
     let named = |path: &str| {
@@ -294,10 +294,10 @@ fn a_system_that_lost_a_user_is_told() {
 #[test]
 fn an_old_clock_is_a_note() {
     let stamp = "/var/lib/systemd/timesync/clock";
-    let card = bench().card(NODE).edit(|files| files.0.set_mtime(stamp, 1_000_000_000).unwrap());
+    let card = bench().card(NODE).edit(|files| files.mtime(stamp, 1_000_000_000));
     assert_finds(&card, &[(Severity::Note, "clock", stamp)]);
     assert!(bench().audit(&card).is_right(), "notes are no differences");
-    let card = card.edit(|files| files.0.set_mtime(stamp, LATER).unwrap());
+    let card = card.edit(|files| files.mtime(stamp, LATER));
     assert_finds(&card, &[]);
 }
 

@@ -85,7 +85,8 @@ impl Error {
             | Error::Render(_)
             | Error::Keys(_)
             | Error::Output(OutputError::IsBase { .. } | OutputError::Occupied { .. })
-            | Error::Files(FsError::NoSpace { .. } | FsError::Source(_)) => ErrorKind::Profile,
+            | Error::Files(FsError::Source(_)) => ErrorKind::Profile,
+            Error::Files(error) if error.is_full() => ErrorKind::Profile,
             Error::Base(
                 BaseError::NoSpace { .. } | BaseError::Cache { .. } | BaseError::NoCacheDir,
             ) => ErrorKind::Io,

@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 
+use ext4_offline::{Error, PathError, PathErrorKind};
+
 use crate::{FsError, fat::FatError};
 
 /// The first error of the storage itself.
@@ -40,8 +42,11 @@ pub(crate) trait StorageError {
 impl StorageError for FsError {
     fn of_storage(self) -> Option<block_io::Error> {
         match self {
-            FsError::Filesystem(ext4_offline::Error::Storage(error))
-            | FsError::File { source: ext4_offline::Error::Storage(error), .. } => Some(error),
+            FsError::Filesystem(Error::Storage(error))
+            | FsError::Path(PathError {
+                kind: PathErrorKind::Filesystem(Error::Storage(error)),
+                ..
+            }) => Some(error),
             _ => None,
         }
     }

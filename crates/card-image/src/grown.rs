@@ -4,8 +4,14 @@ use std::{ops::Range, sync::Arc};
 
 use block_io::{Extents, FileStorage, Layer, ReadAt, Window, WriteAt};
 use cluster_profile::FileEdit;
+use ext4_offline::Timestamp;
 
-use crate::{Error, layout::Layout, rootfs::RootFs, used};
+use crate::{
+    Error,
+    layout::Layout,
+    rootfs::{RootFs, RootFsEditor},
+    used,
+};
 
 /// How much room is left behind the root partition, in bytes: what the design of
 /// a card promises, and what keeps Hardkernel's first-boot resizer, which ends
@@ -47,15 +53,15 @@ impl Grown {
         let window = window(&layer, &root)?;
 
         // Growing wants a clean filesystem: replay the journal first.
-        RootFs::open(window.clone(), now)?.close()?;
+        RootFsEditor::open(window.clone(), now)?.close()?;
         // What a wrong bitmap calls free would be given away, or not copied.
         ext4_offline::check(&window)?;
         // Counts are not worth a refusal: they follow from what is right now.
         ext4_offline::recount(&window)?;
         let root_before = ext4_offline::inspect(&window)?.size();
         let size = window.size();
-        ext4_offline::grow(&window, size, now as u32)?;
-        let mut files = RootFs::open(window, now)?;
+        ext4_offline::grow(&window, size, Timestamp::saturating(now))?;
+        let mut files = RootFsEditor::open(window, now)?;
         files.apply(&edits(&files)?)?;
         files.close()?;
 
@@ -74,7 +80,7 @@ impl Grown {
         edits: impl FnOnce(&RootFs) -> Result<Vec<FileEdit>, Error>,
     ) -> Result<Arc<Layer>, Error> {
         let layer = Arc::new(Layer::new(self.layer.clone(), self.layer.size()));
-        let mut files = RootFs::open(window(&layer, &self.root)?, now)?;
+        let mut files = RootFsEditor::open(window(&layer, &self.root)?, now)?;
         files.apply(&edits(&files)?)?;
         files.close()?;
         layer.forget_unchanged()?;

@@ -83,7 +83,7 @@ impl Layout {
     pub fn root_written(&self, base: &Arc<dyn ReadAt>) -> Result<u64, Error> {
         let range = self.root_range();
         let window = Window::new(base, range.start, range.end - range.start)?;
-        Ok(ext4_offline::inspect(&window)?.last_written.into())
+        Ok(ext4_offline::inspect(&window)?.last_written.unsigned_seconds())
     }
 }
 
@@ -127,10 +127,7 @@ fn candidate(
                 boot_files(|path| failed.unless(fat::read_file(&window, path)).flatten());
         }
         FsKind::Ext { .. } => {
-            // A journal is replayed into a layer that is thrown away.
-            let size = window.size();
-            let scratch = Arc::new(Layer::new(Arc::new(window), size));
-            if let Some(files) = failed.unless(RootFs::open_to_read(scratch)) {
+            if let Some(files) = failed.unless(RootFs::open(Arc::new(window))) {
                 let read = |path: &str| failed.unless(files.read(path, MAX_TEXT)).flatten();
                 let exists = |path| failed.unless(files.metadata(path)).flatten().is_some();
                 candidate.fstab = read("/etc/fstab").map(text);

@@ -37,4 +37,4 @@ pub use manifest::{BaseRecord, ImageRecord, Manifest, RootRecord};
 pub use output::{ImageFormat, OutputError};
 pub use prepare::{BuildInputs, CardBuilder, PreparedCard, PreparedCards};
 pub use progress::{BuildProgress, BuildStage};
-pub use rootfs::{FsError, FsResult, Metadata, RootFs, SourceError};
+pub use rootfs::{FsError, FsResult, Metadata, RootFs, RootFsEditor, SourceError};

@@ -6,22 +6,23 @@ mod common;
 use std::{fs, sync::Arc};
 
 use block_io::{FileStorage, Layer, ReadAt, WriteAt};
-use card_image::RootFs;
+use card_image::RootFsEditor;
 use common::*;
+use ext4_offline::Timestamp;
 use test_support::FaultInjector;
 
 const GROWN: u64 = 96 << 20;
 
 /// All that is done to a root filesystem.
 fn prepare(storage: Arc<dyn WriteAt>) -> Result<(), Box<dyn std::error::Error>> {
-    RootFs::open(storage.clone(), NOW)?.close()?;
-    ext4_offline::grow(&storage, GROWN, NOW as u32)?;
-    let mut files = RootFs::open(storage.clone(), NOW)?;
-    files.replace("/etc/hostname", b"new-name\n")?;
+    RootFsEditor::open(storage.clone(), NOW)?.close()?;
+    ext4_offline::grow(&storage, GROWN, Timestamp::saturating(NOW))?;
+    let mut files = RootFsEditor::open(storage.clone(), NOW)?;
+    files.editor().write("/etc/hostname", b"new-name\n")?;
     files.create("/etc/new/file", 0o600)?;
-    files.replace("/etc/new/file", &[7; 100_000])?;
-    files.symlink("/etc/link", "new/file")?;
-    files.set_owner("/etc/new/file", 1000, 1000)?;
+    files.editor().write("/etc/new/file", &[7; 100_000])?;
+    files.replace_with_symlink("/etc/link", "new/file")?;
+    files.editor().chown("/etc/new/file", 1000, 1000)?;
     files.remove("/etc/many")?;
     files.close()?;
     ext4_offline::used_extents(&storage)?;

@@ -9,8 +9,8 @@ use std::{
 };
 
 use block_io::{FileStorage, Layer, ReadAt};
-use card_image::RootFs;
-use ext4_offline::FeatureSet;
+use card_image::{RootFs, RootFsEditor};
+use ext4_offline::{FeatureSet, Timestamp};
 
 const NOW: u64 = 1_600_000_000;
 const SIZE: u64 = 32 << 20;
@@ -116,18 +116,18 @@ fn complaints(layer: &Layer, size: u64, directory: &Path) -> String {
 fn outcome(operation: &str, path: &Path, directory: &Path) -> Result<(), String> {
     let layer = layer(path);
     let done = match operation {
-        "read" => RootFs::open_to_read(layer.clone())
+        "read" => RootFs::open(layer.clone())
             .and_then(|files| files.read("/etc/hostname", 100))
             .map(|contents| assert_eq!(contents.unwrap(), b"old-name\n"))
             .map_err(|error| error.to_string()),
-        "edit" => RootFs::open(layer.clone(), NOW)
+        "edit" => RootFsEditor::open(layer.clone(), NOW)
             .and_then(|mut files| {
-                files.replace("/etc/hostname", b"new-name\n")?;
+                files.editor().write("/etc/hostname", b"new-name\n")?;
                 files.create("/etc/new", 0o600)?;
                 files.close()
             })
             .map_err(|error| error.to_string()),
-        _ => ext4_offline::grow(&layer, GROWN, NOW as u32)
+        _ => ext4_offline::grow(&layer, GROWN, Timestamp::saturating(NOW))
             .map(drop)
             .map_err(|error| error.to_string()),
     };

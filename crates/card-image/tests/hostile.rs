@@ -11,7 +11,7 @@ use std::{
 };
 
 use block_io::{FileStorage, Layer, ReadAt};
-use card_image::{FsError, RootFs};
+use card_image::{FsError, RootFsEditor};
 use common::*;
 
 /// Does to a filesystem all that nodecard does to one, on a layer. Panics if
@@ -21,16 +21,16 @@ fn survives(sample: &Sample) -> Vec<Result<(), FsError>> {
     let (done, finished) = mpsc::channel();
     std::thread::spawn(move || {
         let layer = Arc::new(Layer::new(base.clone(), base.size()));
-        let results = match RootFs::open(layer.clone(), NOW) {
+        let results = match RootFsEditor::open(layer.clone(), NOW) {
             Err(error) => vec![Err(error)],
             Ok(mut files) => vec![
                 files.read("/etc/hostname", 1 << 20).map(drop),
                 files.read("/etc/large", 1 << 20).map(drop),
                 files.read("/absolute", 1 << 20).map(drop),
                 files.list("/etc/many").map(drop),
-                files.xattrs("/etc/hostname").map(drop),
-                files.replace("/etc/hostname", b"new-name\n"),
-                files.replace("/etc/large", &[7; 50_000]),
+                files.reader().xattrs("/etc/hostname").map(drop).map_err(FsError::from),
+                files.editor().write("/etc/hostname", b"new-name\n").map_err(FsError::from),
+                files.editor().write("/etc/large", [7; 50_000]).map_err(FsError::from),
                 files.create("/etc/many/new", 0o644).map(drop),
                 files.remove("/etc/many").map(drop),
                 files.clear("/etc"),
@@ -85,7 +85,8 @@ fn directories_that_contain_themselves() {
         sample.debugfs("link /etc /etc/many/up");
         assert!(sample.debugfs("ls /etc/many/up").contains("hostname"));
         let base = Arc::new(FileStorage::open(&sample.image).unwrap());
-        let files = RootFs::open(Arc::new(Layer::new(base.clone(), base.size())), NOW).unwrap();
+        let files =
+            RootFsEditor::open(Arc::new(Layer::new(base.clone(), base.size())), NOW).unwrap();
         let deep = format!("/etc{}/hostname", "/many/up".repeat(200));
         assert_eq!(files.read(&deep, 100).unwrap().unwrap(), b"old-name\n");
         survives(&sample);

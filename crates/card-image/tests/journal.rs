@@ -6,7 +6,7 @@ mod common;
 use std::{fs, io::Write as _, process::Command, sync::Arc};
 
 use block_io::{FileStorage, Layer, ReadAt};
-use card_image::RootFs;
+use card_image::RootFsEditor;
 use common::*;
 
 #[test]
@@ -50,13 +50,13 @@ fn a_dirty_journal_is_replayed() {
         let base: Arc<dyn ReadAt> = Arc::new(FileStorage::open(&copy).unwrap());
         let before = fs::read(&copy).unwrap();
         let layer = Arc::new(Layer::new(base.clone(), base.size()));
-        let mut files = RootFs::open(layer.clone(), NOW).unwrap();
+        let mut files = RootFsEditor::open(layer.clone(), NOW).unwrap();
         for (name, contents) in &kept {
             let found = files.read(&format!("/{name}"), 1 << 20).unwrap().unwrap();
             assert!(found == contents.as_bytes(), "{name}");
         }
         assert!(files.metadata("/etc/new-0").unwrap().is_none());
-        files.replace("/etc/hostname", b"new-name\n").unwrap();
+        files.editor().write("/etc/hostname", b"new-name\n").unwrap();
         files.close().unwrap();
         ext4_offline::check(&layer).unwrap();
         assert!(fs::read(&copy).unwrap() == before, "the copy itself changed");

@@ -10,8 +10,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use card_image::{FsError, RootFs};
+use card_image::{FsError, RootFsEditor};
 use common::*;
+use ext4_offline::PathErrorKind;
 
 /// What is at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +51,7 @@ impl Random {
 }
 
 /// One random edit on the filesystem; where it was done, on the model too.
-fn step(files: &mut RootFs, tree: &mut Tree, random: &mut Random) -> Result<(), FsError> {
+fn step(files: &mut RootFsEditor, tree: &mut Tree, random: &mut Random) -> Result<(), FsError> {
     let path = random.path();
     // Below a file or a symlink there is nothing to be made: those have their
     // own tests.
@@ -67,25 +68,25 @@ fn step(files: &mut RootFs, tree: &mut Tree, random: &mut Random) -> Result<(), 
         (0..3, None | Some(Item::File(_))) => {
             let bytes = random.bytes();
             files.create(&path, 0o644)?;
-            files.replace(&path, &bytes)?;
+            files.editor().write(&path, &bytes)?;
             make_parents(tree);
             tree.insert(path, Item::File(bytes));
         }
         (3, Some(Item::File(mut contents))) => {
             let more = random.bytes();
-            files.append(&path, &more)?;
+            files.editor().append(&path, &more)?;
             contents.extend(more);
             tree.insert(path, Item::File(contents));
         }
         (4, None | Some(Item::Directory)) => {
-            files.mkdir(&path, 0o755)?;
+            files.create_dir(&path, 0o755)?;
             make_parents(tree);
             tree.insert(path, Item::Directory);
         }
         (5, None | Some(Item::File(_) | Item::Symlink(_))) => {
             // Short ones are in the inode, long ones in a block.
             let target = "t".repeat(random.below(120) + 1);
-            files.symlink(&path, &target)?;
+            files.replace_with_symlink(&path, &target)?;
             make_parents(tree);
             tree.insert(path, Item::Symlink(target));
         }
@@ -95,8 +96,12 @@ fn step(files: &mut RootFs, tree: &mut Tree, random: &mut Random) -> Result<(), 
             tree.retain(|at, _| *at != path && !at.starts_with(&below));
         }
         (7, Some(Item::File(_) | Item::Directory)) => {
-            files.set_mode(&path, 0o600 | random.below(0o200) as u16)?;
-            files.set_owner(&path, random.below(70_000) as u32, random.below(70_000) as u32)?;
+            files.editor().set_permissions(&path, 0o600 | random.below(0o200) as u16)?;
+            files.editor().chown(
+                &path,
+                random.below(70_000) as u32,
+                random.below(70_000) as u32,
+            )?;
         }
         _ => {}
     }
@@ -171,9 +176,9 @@ fn a_full_filesystem_stays_clean() {
     // As much as there is, in smaller and smaller pieces.
     let mut piece = 8 << 20;
     while piece > 512 {
-        match files.append("/fill", &vec![7; piece]) {
+        match files.editor().append("/fill", &vec![7; piece]) {
             Ok(()) => {}
-            Err(FsError::NoSpace { .. }) => piece /= 2,
+            Err(error) if matches!(error.kind, PathErrorKind::Full { .. }) => piece /= 2,
             Err(error) => panic!("{error}"),
         }
     }
@@ -182,9 +187,9 @@ fn a_full_filesystem_stays_clean() {
     for number in 0..150 {
         match step(&mut files, &mut tree, &mut random) {
             Ok(()) => {}
-            Err(FsError::NoSpace { .. }) => full += 1,
+            Err(error) if error.is_full() => full += 1,
             // What failed half-way is not in the model.
-            Err(FsError::WrongKind { .. } | FsError::NotFound { .. }) => {}
+            Err(error) if error.is_wrong_kind() || error.is_not_found() => {}
             Err(error) => panic!("step {number}: {error}"),
         }
     }

@@ -6,9 +6,10 @@ mod common;
 use std::{fs, sync::Arc};
 
 use block_io::{FileStorage, Layer, ReadAt};
-use card_image::{FileKind, FsError, RootFs};
+use card_image::{FileKind, FsError, RootFsEditor};
 use cluster_profile::{Attributes, Change, FileEdit};
 use common::*;
+use ext4_offline::{FileTimes, PathErrorKind, Timestamp};
 
 fn every_kind(test: impl Fn(&Sample)) {
     let ext3 = "none,has_journal,ext_attr,resize_inode,dir_index,filetype,sparse_super,large_file";
@@ -30,16 +31,17 @@ fn every_kind(test: impl Fn(&Sample)) {
 fn edits_leave_every_kind_of_filesystem_clean() {
     every_kind(|sample| {
         let mut files = sample.open();
-        files.replace("/etc/hostname", b"new-name\n").unwrap();
+        files.editor().write("/etc/hostname", b"new-name\n").unwrap();
         assert!(files.create("/etc/new/deep/file", 0o600).unwrap());
-        files.replace("/etc/new/deep/file", &vec![7; 20_000]).unwrap();
-        files.append("/etc/new/deep/file", b"more").unwrap();
-        assert!(files.mkdir("/var/lib/thing", 0o700).unwrap());
-        assert!(!files.mkdir("/var/lib/thing", 0o755).unwrap());
-        files.symlink("/etc/link", "new/deep/file").unwrap();
-        files.set_owner("/etc/new/deep/file", 1000, 70_000).unwrap();
-        files.set_mode("/etc/new/deep/file", 0o4755).unwrap();
-        files.set_mtime("/etc/new/deep/file", 1_234_567_890).unwrap();
+        files.editor().write("/etc/new/deep/file", &vec![7; 20_000]).unwrap();
+        files.editor().append("/etc/new/deep/file", b"more").unwrap();
+        assert!(files.create_dir("/var/lib/thing", 0o700).unwrap());
+        assert!(!files.create_dir("/var/lib/thing", 0o755).unwrap());
+        files.replace_with_symlink("/etc/link", "new/deep/file").unwrap();
+        files.editor().chown("/etc/new/deep/file", 1000, 70_000).unwrap();
+        files.editor().set_permissions("/etc/new/deep/file", 0o4755).unwrap();
+        let times = FileTimes::new().set_modified(1_234_567_890.into());
+        files.editor().set_times("/etc/new/deep/file", times).unwrap();
         assert!(files.remove("/etc/many").unwrap());
         assert!(!files.remove("/etc/many").unwrap());
         files.close().unwrap();
@@ -70,8 +72,8 @@ fn an_existing_file_keeps_owner_mode_and_attributes() {
             .unwrap();
         let metadata = files.metadata("/etc/hostname").unwrap().unwrap();
         assert_eq!((metadata.mode, metadata.uid, metadata.size), (0o640, 7, 1));
-        assert_eq!(metadata.mtime, NOW as i64);
-        let xattrs = files.xattrs("/etc/hostname").unwrap();
+        assert_eq!(metadata.modified, Timestamp::saturating(NOW));
+        let xattrs = files.reader().xattrs("/etc/hostname").unwrap();
         let mark = ("user.mark".to_owned(), b"kept".to_vec());
         assert!(xattrs.contains(&mark), "{xattrs:?}");
         files.close().unwrap();
@@ -97,7 +99,7 @@ fn symlinks_stay_inside_the_image() {
     for path in ["/absolute", "/etc/outside", "/../../etc/hostname", "/etc/./../etc//hostname"] {
         assert_eq!(files.read(path, 100).unwrap().unwrap(), b"old-name\n", "{path}");
     }
-    assert!(matches!(files.read("/loop-a", 100), Err(FsError::SymlinkLoop { .. })));
+    assert!(files.read("/loop-a", 100).unwrap_err().is_symlink_loop());
     assert_eq!(files.read("/dangling", 100).unwrap(), None);
     assert_eq!(files.read("/etc/hostname/below", 100).unwrap(), None);
     // Writing through a dangling symlink makes what it points at.
@@ -112,15 +114,22 @@ fn symlinks_stay_inside_the_image() {
 fn what_cannot_be_is_refused_by_name() {
     let sample = Sample::new(LEGACY, "4096");
     let mut files = sample.open();
-    assert!(matches!(files.read("/etc/large", 1000), Err(FsError::TooLarge { size: 300_000, .. })));
-    assert!(matches!(files.replace("/etc", b""), Err(FsError::WrongKind { .. })));
-    assert!(matches!(files.replace("/none", b""), Err(FsError::NotFound { .. })));
-    assert!(matches!(files.mkdir("/etc/hostname", 0o755), Err(FsError::WrongKind { .. })));
-    assert!(matches!(files.symlink("/etc", "x"), Err(FsError::WrongKind { .. })));
+    let kind = |error: FsError| match error {
+        FsError::Path(error) => error.kind,
+        error => panic!("{error}"),
+    };
+    let large = kind(files.read("/etc/large", 1000).unwrap_err());
+    assert!(matches!(large, PathErrorKind::TooLarge { size: 300_000, limit: 1000 }), "{large}");
+    let is_wrong_kind = |error: FsError| matches!(kind(error), PathErrorKind::WrongKind { .. });
+    assert!(is_wrong_kind(files.editor().write("/etc", b"").unwrap_err().into()));
+    let missing = files.editor().write("/none/file", b"").unwrap_err();
+    assert!(missing.is_not_found(), "{missing}");
+    assert!(is_wrong_kind(files.create_dir("/etc/hostname", 0o755).unwrap_err()));
+    assert!(is_wrong_kind(files.replace_with_symlink("/etc", "x").unwrap_err()));
     assert!(files.remove("/").is_err());
     assert!(files.create("/etc/big", 0o644).unwrap());
-    let error = files.replace("/etc/big", &vec![1; 64 << 20]).unwrap_err();
-    assert!(matches!(error, FsError::NoSpace { .. }), "{error}");
+    let error = files.editor().write("/etc/big", &vec![1; 64 << 20]).unwrap_err();
+    assert!(matches!(error.kind, PathErrorKind::Full { .. }), "{error}");
     files.close().unwrap();
     sample.check();
 }
@@ -131,7 +140,7 @@ fn large_files_are_written_whole() {
     let contents: Vec<u8> = (0..20_000_000u32).map(|i| (i / 4096 + i) as u8).collect();
     let mut files = sample.open();
     files.create("/large", 0o644).unwrap();
-    files.replace("/large", &contents).unwrap();
+    files.editor().write("/large", &contents).unwrap();
     assert!(files.read("/large", 1 << 30).unwrap().unwrap() == contents);
     files.close().unwrap();
     sample.check();
@@ -143,8 +152,8 @@ fn a_layer_takes_the_edits_and_the_journal_stays_out_of_it() {
     let before = fs::read(&sample.image).unwrap();
     let base = Arc::new(FileStorage::open(&sample.image).unwrap());
     let layer = Arc::new(Layer::new(base.clone(), base.size()));
-    let mut files = RootFs::open(layer.clone(), NOW).unwrap();
-    files.replace("/etc/hostname", b"new-name\n").unwrap();
+    let mut files = RootFsEditor::open(layer.clone(), NOW).unwrap();
+    files.editor().write("/etc/hostname", b"new-name\n").unwrap();
     files.close().unwrap();
     let changed = layer.changed().total();
     assert!(changed <= 64 << 10, "one small file changed {changed} bytes");
@@ -157,13 +166,13 @@ fn a_layer_takes_the_edits_and_the_journal_stays_out_of_it() {
 fn symlinks_in_place_of_directories_lead_to_no_harm() {
     let sample = Sample::new(LEGACY, "4096");
     let mut files = sample.open();
-    files.symlink("/swarm", "/etc").unwrap();
+    files.replace_with_symlink("/swarm", "/etc").unwrap();
     let edit = |change| [FileEdit { path: "/swarm".to_owned(), change }];
     files.apply(&edit(Change::Clear)).unwrap();
     assert!(files.metadata("/etc/hostname").unwrap().is_some());
     let attributes = Attributes::exactly(0o700, 1000, 1000);
     let error = files.apply(&edit(Change::Directory { attributes })).unwrap_err();
-    assert!(matches!(error, FsError::WrongKind { .. }), "{error}");
+    assert!(matches!(error, FsError::NotOwnDirectory { .. }), "{error}");
     assert_eq!(files.metadata("/etc").unwrap().unwrap().uid, 0);
     files.close().unwrap();
     sample.check();

@@ -19,7 +19,10 @@ use std::{
 
 use block_io::{FileStorage, Layer, ReadAt, Window, WriteAt};
 use common::*;
-use ext4_offline::{FileKind, Files, NewFile, ROOT_INODE};
+use ext4_offline::{
+    FileKind,
+    inodes::{Files, FilesMut, NewFile, ROOT_INODE},
+};
 use ext4_view::{Ext4, Ext4Read};
 
 const RUNS: usize = 7;
@@ -71,7 +74,7 @@ fn read_with_files(path: &Path, start: u64) -> Read {
     let storage = FileStorage::open(path).unwrap();
     let size = storage.size() - start;
     let window = Arc::new(Window::new(storage, start, size).unwrap());
-    let files = Files::open_to_read(Arc::new(Layer::new(window, size))).unwrap();
+    let files = Files::open(Arc::new(Layer::new(window, size))).unwrap();
     let mut read = Read::default();
     let mut directories = vec![ROOT_INODE];
     while let Some(directory) = directories.pop() {
@@ -138,7 +141,7 @@ fn create(image: &Path, count: u32) {
     let base = FileStorage::open(image).unwrap();
     let size = base.size();
     let layer: Arc<dyn WriteAt> = Arc::new(Layer::new(Arc::new(base), size));
-    let mut files = Files::open(layer, NOW.into()).unwrap();
+    let mut files = FilesMut::open(layer, NOW.into()).unwrap();
     let dir = files.create(ROOT_INODE, b"many", NewFile::Directory, 0o755).unwrap();
     for number in 0..count {
         let name = format!("file-{number:06}");

@@ -17,7 +17,8 @@ const FROM: u64 = 4 * GIB;
 const TO: u64 = 32 * GIB;
 const RUNS: usize = 7;
 
-type Grow = fn(&dyn WriteAt, u64, u32) -> ext4_offline::Result<ext4_offline::Grown>;
+type Grow =
+    fn(&dyn WriteAt, u64, ext4_offline::Timestamp) -> ext4_offline::Result<ext4_offline::Grown>;
 
 fn main() {
     println!("{FROM} to {TO} bytes, medians of {RUNS} runs");
@@ -29,7 +30,7 @@ fn main() {
         let offline = |grow: Grow, card: bool| {
             move |path: &Path| {
                 let storage = Counting::new(FileStorage::open_writable(path).unwrap(), card);
-                grow(&storage, TO, NOW).unwrap();
+                grow(&storage, TO, NOW.into()).unwrap();
                 storage.written()
             }
         };

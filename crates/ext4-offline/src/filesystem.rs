@@ -4,10 +4,9 @@
 use block_io::ReadAt;
 
 use crate::{
-    Error, Geometry, Result, Superblock,
+    Error, Geometry, Operation, Result, Superblock,
     bitmap::{self, Bitmap},
     checksum::Checksums,
-    features::Operation,
     group_desc::{BLOCK_UNINIT, DescriptorTable, GroupDescriptor, INODE_UNINIT},
     superblock::{STATE_ERROR, STATE_VALID},
 };
@@ -26,7 +25,7 @@ impl Filesystem {
     pub fn open(storage: &dyn ReadAt, operation: Operation) -> Result<Self> {
         let filesystem = Filesystem::open_unchecked(storage, operation)?;
         if filesystem.superblock.features().needs_recovery() {
-            return Err(Error::NeedsRecovery { operation: operation.verb() });
+            return Err(Error::NeedsRecovery { operation });
         }
         filesystem.check_descriptors()?;
         Ok(filesystem)
@@ -104,14 +103,14 @@ impl Filesystem {
         let (state, first) = (self.superblock.s_state(), self.superblock.s_last_orphan());
         let orphans = first != 0 || self.superblock.features().orphan_present();
         if orphans && state & STATE_ERROR == 0 {
-            return Err(Error::Orphans { operation: operation.verb(), first });
+            return Err(Error::Orphans { operation, first });
         }
         self.check_marks(operation)
     }
 
     /// As [`check_state`](Self::check_state), but there may be orphans.
     pub fn check_marks(&self, operation: Operation) -> Result<()> {
-        let (state, operation) = (self.superblock.s_state(), operation.verb());
+        let (state, operation) = (self.superblock.s_state(), operation);
         if state & STATE_ERROR != 0 {
             Err(Error::MarkedErroneous { operation })
         } else if state & STATE_VALID == 0 {

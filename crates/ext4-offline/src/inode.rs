@@ -3,16 +3,8 @@
 //! Source of all offsets: the kernel's
 //! `Documentation/filesystems/ext4/inodes.rst`.
 
-use crate::{Error, Result, checksum::crc32c};
-
-/// `i_mode`: the bits that tell the kind of file.
-pub(crate) const S_IFMT: u16 = 0xf000;
-/// `i_mode`: a directory.
-pub(crate) const S_IFDIR: u16 = 0x4000;
-/// `i_mode`: a regular file.
-pub(crate) const S_IFREG: u16 = 0x8000;
-/// `i_mode`: a symlink.
-pub(crate) const S_IFLNK: u16 = 0xa000;
+pub(crate) use crate::kind::{S_IFDIR, S_IFLNK, S_IFMT, S_IFREG};
+use crate::{Error, FileKind, Result, Timestamp, digest::crc32c};
 
 /// `i_flags`: a directory with a hash tree.
 pub(crate) const INDEX: u32 = 0x1000;
@@ -38,9 +30,6 @@ pub(crate) const ROOT: u32 = 2;
 /// The inode that holds the blocks reserved for descriptors.
 pub(crate) const RESIZE: u32 = 7;
 
-/// The last second that fits 34 bits, in 2446.
-const LAST_SECOND: i64 = (1 << 34) + i32::MIN as i64 - 1;
-
 /// The part of an inode that every revision has.
 const OLD_SIZE: usize = 128;
 
@@ -64,13 +53,6 @@ macro_rules! fields {
             self.put($offset, &value.to_le_bytes());
         })?
     )*};
-}
-
-/// A point in time as inodes hold it: seconds since 1970, and nanoseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Time {
-    pub seconds: i64,
-    pub nanoseconds: u32,
 }
 
 /// Where an inode has its times: the field, and that with the extra bits.
@@ -240,38 +222,63 @@ impl Inode {
 
     /// One of its times. Two of the extra bits prolong the seconds, which are
     /// signed, beyond 2038.
-    pub fn time(&self, field: TimeField) -> Time {
+    pub fn time(&self, field: TimeField) -> Timestamp {
         let (offset, extra) = field.offsets();
         let low = i64::from(i32::from_le_bytes(self.bytes(offset)));
         if !self.has_extra(extra + 4) {
-            return Time { seconds: low, nanoseconds: 0 };
+            return Timestamp::stored(low, 0);
         }
         let extra = u32::from_le_bytes(self.bytes(extra));
-        Time { seconds: low + (i64::from(extra & 3) << 32), nanoseconds: extra >> 2 }
+        Timestamp::stored(low + (i64::from(extra & 3) << 32), extra >> 2)
     }
 
-    /// Sets one of its times, where the inode has room for it. One that does not
-    /// fit, as those beyond 2038 without extra bits, becomes the next that does.
-    pub fn set_time(&mut self, field: TimeField, time: Time) {
+    /// When the file was created; `None` where the inode has no room for it.
+    pub fn creation_time(&self) -> Option<Timestamp> {
+        let (offset, _) = TimeField::Creation.offsets();
+        self.has_extra(offset + 4).then(|| self.time(TimeField::Creation))
+    }
+
+    /// Sets one of its times, where the inode has room for it. A time after 2038 becomes
+    /// the last one that fits if there are no extra bits.
+    pub fn set_time(&mut self, field: TimeField, time: Timestamp) {
         let (offset, extra) = field.offsets();
         if field == TimeField::Creation && !self.has_extra(extra) {
             return;
         }
         if self.has_extra(extra + 4) {
-            let seconds = time.seconds.clamp(i32::MIN.into(), LAST_SECOND);
-            let low = seconds as i32;
-            let epoch = (seconds - i64::from(low)) >> 32 & 3;
+            let low = time.low_seconds();
+            // What is left is the signed low half's distance from the seconds: 0 to 3
+            // times 2^32.
+            let epoch = (time.seconds() - i64::from(low.cast_signed())) >> 32;
+            let epoch = u32::try_from(epoch).unwrap_or_default() & 3;
             self.put(offset, &low.to_le_bytes());
-            self.put(extra, &(time.nanoseconds << 2 | epoch as u32).to_le_bytes());
+            self.put(extra, &(time.nanoseconds() << 2 | epoch).to_le_bytes());
         } else {
-            let low = time.seconds.clamp(i32::MIN.into(), i32::MAX.into()) as i32;
+            let low = i32::try_from(time.seconds()).unwrap_or(i32::MAX);
             self.put(offset, &low.to_le_bytes());
         }
+    }
+
+    /// The 32 bits of seconds of a time, which inodes with an attribute's value use
+    /// for something else.
+    pub fn time_bits(&self, field: TimeField) -> u32 {
+        u32::from_le_bytes(self.bytes(field.offsets().0))
+    }
+
+    /// Sets the 32 bits of seconds of a time, and zeroes its extra bits.
+    pub fn set_time_bits(&mut self, field: TimeField, bits: u32) {
+        // A signed number of seconds without an epoch, whatever it stands for.
+        self.set_time(field, Timestamp::stored(bits.cast_signed().into(), 0));
     }
 
     /// The bits of `i_mode` that tell the kind of file.
     pub fn kind(&self) -> u16 {
         self.i_mode() & S_IFMT
+    }
+
+    /// The kind of file.
+    pub fn file_kind(&self) -> FileKind {
+        FileKind::of_mode(self.i_mode())
     }
 
     pub fn is_dir(&self) -> bool {
@@ -414,19 +421,19 @@ mod tests {
         let mut large = Inode::new(12, vec![0; 256]);
         large.set_i_extra_isize(32);
         for seconds in [-1, 0, 1_767_225_600, 1 << 31, 5 << 31, (1 << 34) - (1 << 31) - 1] {
-            let time = Time { seconds, nanoseconds: 999_999_999 };
+            let time = Timestamp::new(seconds, 999_999_999).unwrap();
             for field in [TimeField::Access, TimeField::Modification, TimeField::Creation] {
                 large.set_time(field, time);
                 assert_eq!(large.time(field), time);
             }
         }
-        for (given, kept) in [(i64::MIN, i32::MIN.into()), (i64::MAX, LAST_SECOND)] {
-            large.set_time(TimeField::Access, Time { seconds: given, nanoseconds: 0 });
-            assert_eq!(large.time(TimeField::Access).seconds, kept);
+        for time in [Timestamp::MIN, Timestamp::MAX] {
+            large.set_time(TimeField::Access, time);
+            assert_eq!(large.time(TimeField::Access), time);
         }
         let mut small = Inode::new(12, vec![0; 128]);
-        small.set_time(TimeField::Change, Time { seconds: 1 << 33, nanoseconds: 5 });
-        let last = Time { seconds: i32::MAX.into(), nanoseconds: 0 };
+        small.set_time(TimeField::Change, Timestamp::new(1 << 33, 5).unwrap());
+        let last = Timestamp::new(i32::MAX.into(), 0).unwrap();
         assert_eq!(small.time(TimeField::Change), last);
         small.set_time(TimeField::Creation, last);
         assert!(small.extra().is_empty());

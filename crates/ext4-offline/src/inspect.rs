@@ -3,13 +3,13 @@
 use block_io::ReadAt;
 
 use crate::{
-    Error, Features, Result, Superblock,
+    Error, Features, Result, Superblock, Timestamp,
     superblock::{STATE_ERROR, STATE_VALID},
 };
 
 /// The generation of a filesystem, told by its features.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ExtVersion {
     /// No journal and nothing that ext3 or ext4 brought.
     Ext2,
     /// A journal, but nothing that ext4 brought.
@@ -21,9 +21,9 @@ pub enum Kind {
 /// What the superblock tells of a filesystem.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Info {
+pub struct FilesystemInfo {
     /// ext2, ext3 or ext4.
-    pub kind: Kind,
+    pub version: ExtVersion,
     /// The UUID's bytes in the order in which they are written.
     pub uuid: [u8; 16],
     /// The label; empty if there is none.
@@ -42,8 +42,8 @@ pub struct Info {
     pub inodes: u32,
     /// Free inodes, as the superblock counts them.
     pub free_inodes: u32,
-    /// When it was written last, in seconds since 1970.
-    pub last_written: u32,
+    /// The time of the last write.
+    pub last_written: Timestamp,
     /// It was unmounted cleanly, or has a journal that can be replayed.
     pub clean: bool,
     /// It is marked as having errors.
@@ -52,17 +52,25 @@ pub struct Info {
     pub needs_recovery: bool,
     /// Deleted files that were still open wait for their removal.
     pub orphans: bool,
+    /// See [`group_overhead`](Self::group_overhead).
+    group_overhead: u64,
 }
 
-impl Info {
+impl FilesystemInfo {
     /// The filesystem's size in bytes.
     pub fn size(&self) -> u64 {
         self.blocks.saturating_mul(self.block_size.into())
     }
 
-    /// Whether it has the feature that tune2fs calls `name`.
+    /// Returns how many bytes growing must add at most to gain a block group: the metadata of a
+    /// group that holds backups, and a few blocks for data. Growing by less may change nothing.
+    pub fn group_overhead(&self) -> u64 {
+        self.group_overhead
+    }
+
+    /// Returns whether it has the feature that tune2fs calls `name`.
     pub fn has_feature(&self, name: &str) -> bool {
-        self.features.names().iter().any(|feature| feature == name)
+        self.features.contains(name)
     }
 }
 
@@ -74,7 +82,7 @@ impl Info {
 /// # Errors
 /// [`Error::NotExt`] if there is none, [`Error::SuperblockChecksum`] or
 /// [`Error::Superblock`] if it is damaged, [`Error::Storage`].
-pub fn inspect(storage: &dyn ReadAt) -> Result<Info> {
+pub fn inspect(storage: &dyn ReadAt) -> Result<FilesystemInfo> {
     let superblock = Superblock::read(storage)?;
     let log = superblock.s_log_block_size();
     if log > 6 {
@@ -85,8 +93,8 @@ pub fn inspect(storage: &dyn ReadAt) -> Result<Info> {
         });
     }
     let features = superblock.features();
-    Ok(Info {
-        kind: kind(&features),
+    Ok(FilesystemInfo {
+        version: version(&features),
         uuid: superblock.s_uuid(),
         label: text(&superblock.s_volume_name()),
         last_mounted: text(&superblock.s_last_mounted()),
@@ -96,12 +104,25 @@ pub fn inspect(storage: &dyn ReadAt) -> Result<Info> {
         free_blocks: superblock.s_free_blocks_count(),
         inodes: superblock.s_inodes_count(),
         free_inodes: superblock.s_free_inodes_count(),
-        last_written: superblock.s_wtime(),
+        last_written: superblock.write_time(),
         clean: superblock.s_state() & STATE_VALID != 0,
         errors: superblock.s_state() & STATE_ERROR != 0,
         needs_recovery: features.needs_recovery(),
         orphans: features.orphan_present() || superblock.s_last_orphan() != 0,
+        group_overhead: group_overhead(&superblock, 1024 << log),
     })
+}
+
+fn group_overhead(superblock: &Superblock, block_size: u64) -> u64 {
+    let inodes = u64::from(superblock.s_inodes_per_group());
+    let table = (inodes * u64::from(superblock.s_inode_size())).div_ceil(block_size);
+    let per_group = u64::from(superblock.s_blocks_per_group()).max(1);
+    let groups = superblock.s_blocks_count().div_ceil(per_group);
+    let descriptors = groups.saturating_mul(64).div_ceil(block_size);
+    let reserved = u64::from(superblock.s_reserved_gdt_blocks());
+    // A superblock and two bitmaps; mke2fs wants 50 blocks for data in the last group.
+    let blocks = table + descriptors + reserved + 3 + 50;
+    blocks.saturating_mul(block_size)
 }
 
 fn text(padded: &[u8]) -> String {
@@ -109,13 +130,10 @@ fn text(padded: &[u8]) -> String {
     String::from_utf8_lossy(padded.get(..end).unwrap_or(padded)).into_owned()
 }
 
-fn kind(features: &Features) -> Kind {
-    // What the kernel's ext3 driver knew: filetype, needs_recovery, journal_dev,
-    // meta_bg; sparse_super, large_file, btree_dir.
-    let ext3 = features.incompat & !0x1e == 0 && features.ro_compat & !0x7 == 0;
-    match (ext3, features.has_journal()) {
-        (false, _) => Kind::Ext4,
-        (true, true) => Kind::Ext3,
-        (true, false) => Kind::Ext2,
+fn version(features: &Features) -> ExtVersion {
+    match (features.are_those_of_ext3(), features.has_journal()) {
+        (false, _) => ExtVersion::Ext4,
+        (true, true) => ExtVersion::Ext3,
+        (true, false) => ExtVersion::Ext2,
     }
 }

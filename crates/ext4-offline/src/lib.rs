@@ -22,9 +22,12 @@
 //! The format's source is the kernel's `Documentation/filesystems/ext4`;
 //! fields have the names they have there.
 
+mod attributes;
 mod bitmap;
 mod check;
 mod checksum;
+mod contents;
+mod digest;
 mod dir;
 mod error;
 mod features;
@@ -36,25 +39,54 @@ mod grow;
 mod inode;
 mod inspect;
 mod journal;
+mod kind;
 mod map;
+mod metadata;
 mod orphans;
+mod paths;
 mod recount;
 mod recover;
 mod source;
 mod superblock;
+mod time;
 mod used;
+mod volume;
 mod xattr;
 
 pub use check::check;
-pub use error::{Error, Result};
+pub use error::{Error, Operation, PathError, PathErrorKind, PathOperation, PathResult, Result};
 pub use features::{FEATURES, Feature, FeatureSet, Features};
-pub use files::{DirEntry, FileKind, Files, NewFile, ROOT_INODE, Stat};
-pub use geometry::{Backups, BaseMetadata, Geometry, MAX_GROUPS};
-pub use group_desc::{BLOCK_UNINIT, DescriptorTable, GroupDescriptor, INODE_UNINIT, INODE_ZEROED};
 pub use grow::{Grown, grow, grow_lazily};
-pub use inspect::{Info, Kind, inspect};
+pub use inspect::{ExtVersion, FilesystemInfo, inspect};
 pub use journal::{Committed, Replayed, commit, replay_journal};
+pub use kind::FileKind;
+pub use metadata::{FileTimes, Metadata};
+pub use paths::{Editor, File, Reader};
 pub use recount::recount;
 pub use recover::{clear_errors, recover};
-pub use superblock::Superblock;
+pub use time::{Timestamp, TimestampOutOfRange};
 pub use used::used_extents;
+
+pub(crate) use geometry::{Backups, Geometry, MAX_GROUPS};
+pub(crate) use superblock::Superblock;
+
+/// Files by inode number, the layer below [`Reader`] and [`Editor`].
+///
+/// This is what a program needs that walks all files or keeps its own index of them; it has
+/// neither paths nor symlinks.
+pub mod inodes {
+    pub use crate::{
+        files::{DirEntry, FilesMut, NewFile, ROOT_INODE},
+        source::Files,
+    };
+}
+
+/// Not part of the API: what this crate's own tests need to judge a filesystem.
+#[doc(hidden)]
+pub mod internals {
+    pub use crate::{
+        geometry::{Backups, BaseMetadata, Geometry},
+        group_desc::{BLOCK_UNINIT, DescriptorTable, GroupDescriptor, INODE_UNINIT, INODE_ZEROED},
+        superblock::Superblock,
+    };
+}

@@ -10,25 +10,22 @@ use std::{collections::HashSet, sync::Arc};
 use block_io::{ReadAt, WriteAt};
 
 use crate::{
-    Error, Result,
-    checksum::crc32c,
-    features::Operation,
-    files::Volume,
+    Error, Operation, Result, Timestamp,
+    attributes::release_inode,
+    digest::crc32c,
+    features::flag,
     filesystem::Filesystem,
     inode::Inode,
-    map::Mapping,
+    map::{self, Mapping},
     source::{Source, Stored},
     superblock::STATE_ERROR,
+    volume::Volume,
 };
 
 /// What stands before the checksum at the end of each block of the orphan file.
 const MAGIC: u32 = 0x0b10_ca04;
 /// The magic number and the checksum, in bytes.
 const TAIL: usize = 8;
-/// `s_feature_ro_compat`: the orphan file may hold orphans.
-const ORPHAN_PRESENT: u32 = 0x1_0000;
-/// `s_feature_compat`: there is an orphan file.
-const ORPHAN_FILE: u32 = 0x1000;
 /// No orphan file is larger (`EXT4_MAX_ORPHAN_FILE_BLOCKS` in e2fsprogs), in
 /// blocks.
 const MAX_BLOCKS: u64 = 512;
@@ -38,7 +35,7 @@ const MAX_BLOCKS: u64 = 512;
 ///
 /// # Errors
 /// Damage, before the first write.
-pub(crate) fn release(storage: &Arc<dyn WriteAt>, now: u64) -> Result<()> {
+pub(crate) fn release(storage: &Arc<dyn WriteAt>, now: Timestamp) -> Result<()> {
     let fs = Filesystem::open(storage, Operation::Edit)?;
     let (superblock, features) = (&fs.superblock, fs.superblock.features());
     let first = superblock.s_last_orphan();
@@ -54,13 +51,11 @@ pub(crate) fn release(storage: &Arc<dyn WriteAt>, now: u64) -> Result<()> {
         volume.superblock_mut().set_s_last_orphan(0);
         if features.orphan_present() {
             release_file(volume)?;
-            let superblock = volume.superblock_mut();
-            let others = superblock.s_feature_ro_compat() & !ORPHAN_PRESENT;
-            superblock.set_s_feature_ro_compat(others);
+            volume.superblock_mut().set_feature(flag::ORPHAN_PRESENT, false);
         }
         Ok(())
     })?;
-    volume.finish(now as u32)
+    volume.finish(now)
 }
 
 fn damaged<T>(inode: u32) -> Result<T> {
@@ -87,13 +82,13 @@ fn release_one(volume: &mut Volume, mut inode: Inode) -> Result<()> {
         return damaged(inode.number());
     }
     if inode.i_links_count() == 0 {
-        return volume.release_inode(inode);
+        return release_inode(volume, inode);
     }
     inode.set_i_dtime(0);
     if inode.is_regular() && inode.has_blocks() {
         let block_size = u64::from(volume.fs().geometry.block_size);
         let end = inode.i_size().div_ceil(block_size);
-        volume.cut_mapping(&mut inode, end)?;
+        map::cut(volume, &mut inode, end)?;
     }
     volume.put_inode(&mut inode)
 }
@@ -104,16 +99,16 @@ pub(crate) fn verify(storage: &dyn ReadAt) -> Result<()> {
     let features = fs.superblock.features();
     let first = fs.superblock.s_last_orphan();
     if first != 0 || features.orphan_present() {
-        return Err(Error::Orphans { operation: "check", first });
+        return Err(Error::Orphans { operation: Operation::Check, first });
     }
-    if features.compat & ORPHAN_FILE == 0 {
+    if !features.has(flag::ORPHAN_FILE) {
         return Ok(());
     }
     let file = OrphanFile::open(&Stored { fs: &fs, storage })?;
     for block in file.blocks() {
         let entries = file.entries(block, &fs.read_block(storage, block)?)?;
         if let Some(&orphan) = entries.first() {
-            return Err(Error::Orphans { operation: "check", first: orphan });
+            return Err(Error::Orphans { operation: Operation::Check, first: orphan });
         }
     }
     Ok(())

@@ -3,9 +3,8 @@
 use block_io::{ReadAt, WriteAt};
 
 use crate::{
-    Result,
+    Operation, Result,
     bitmap::Bitmap,
-    features::Operation,
     filesystem::Filesystem,
     group_desc::GroupDescriptor,
     inode::{S_IFDIR, S_IFMT},

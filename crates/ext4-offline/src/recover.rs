@@ -5,9 +5,7 @@ use std::sync::Arc;
 use block_io::WriteAt;
 
 use crate::{
-    Replayed, Result, Superblock,
-    features::Operation,
-    orphans,
+    Operation, Replayed, Result, Superblock, Timestamp, orphans,
     recount::recount,
     replay_journal,
     superblock::{OFFSET, STATE_ERROR},
@@ -20,7 +18,7 @@ use crate::{
 /// # Errors
 /// As [`replay_journal`]; a feature that stands in the way of editing, before the
 /// first write; damage to an orphan.
-pub fn recover(storage: &Arc<dyn WriteAt>, now: u64) -> Result<Replayed> {
+pub fn recover(storage: &Arc<dyn WriteAt>, now: Timestamp) -> Result<Replayed> {
     Superblock::read(storage)?.features().check(Operation::Edit)?;
     let replayed = replay_journal(storage)?;
     if replayed != Replayed::default() {

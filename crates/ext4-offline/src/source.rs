@@ -1,5 +1,7 @@
 //! Reading blocks and inodes.
 
+use std::sync::Arc;
+
 use block_io::ReadAt;
 
 use crate::{Error, Geometry, Result, filesystem::Filesystem, inode::Inode};
@@ -78,6 +80,29 @@ pub(crate) fn group_and_bit(geometry: &Geometry, block: u64) -> (u32, u32) {
             (group, (from_first % per_group) as u32 / geometry.cluster_blocks)
         }
         _ => (0, 0),
+    }
+}
+
+/// The files of a filesystem by inode, for reading.
+///
+/// A clone is cheap and reads the same storage.
+#[derive(Debug, Clone)]
+pub struct Files {
+    pub(crate) fs: Arc<Filesystem>,
+    pub(crate) storage: Arc<dyn ReadAt>,
+}
+
+impl Source for Files {
+    fn fs(&self) -> &Filesystem {
+        &self.fs
+    }
+
+    fn block(&self, block: u64) -> Result<Vec<u8>> {
+        self.fs.read_block(&self.storage, block)
+    }
+
+    fn data(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
+        Ok(self.storage.read_at(offset, buf)?)
     }
 }
 

@@ -5,7 +5,11 @@
 
 use block_io::ReadAt;
 
-use crate::{Error, Features, Result, checksum::crc32c};
+use crate::{
+    Error, Features, Result, Timestamp,
+    digest::crc32c,
+    features::{FeatureSet, Flag, flag},
+};
 
 /// Where the primary superblock is, in bytes.
 pub const OFFSET: u64 = 1024;
@@ -14,8 +18,6 @@ pub const SIZE: usize = 1024;
 const MAGIC: u16 = 0xef53;
 const CHECKSUM: usize = 0x3fc;
 
-/// `s_feature_incompat`: the journal must be replayed.
-pub(crate) const NEEDS_RECOVERY: u32 = 0x4;
 /// The first inode that is not reserved, in revision 0 of the format.
 const FIRST_OLD_INODE: u32 = 11;
 
@@ -173,11 +175,21 @@ impl Superblock {
         s_free_blocks_count / set_s_free_blocks_count = 0xc, 0x158;
     }
 
+    /// When it was written last.
+    pub fn write_time(&self) -> Timestamp {
+        Timestamp::from_superblock(self.s_wtime(), self.s_wtime_hi())
+    }
+
+    pub(crate) fn set_write_time(&mut self, time: Timestamp) {
+        let (low, high) = time.superblock_fields();
+        self.set_s_wtime(low);
+        self.set_s_wtime_hi(high);
+    }
+
     /// The block that tells who has the filesystem mounted (`mmp`).
     pub(crate) fn mmp_block(&self) -> Option<u64> {
-        const MMP: u32 = 0x100;
         let block = u64::from_le_bytes(self.bytes::<0x168, 8>());
-        (self.features().incompat & MMP != 0 && block != 0).then_some(block)
+        (self.features().has(flag::MMP) && block != 0).then_some(block)
     }
 
     /// The first inode that is not reserved.
@@ -242,6 +254,18 @@ impl Superblock {
                 incompat: self.s_feature_incompat(),
                 ro_compat: self.s_feature_ro_compat(),
             },
+        }
+    }
+
+    /// Sets or clears the bit of a feature.
+    pub(crate) fn set_feature(&mut self, flag: Flag, value: bool) {
+        let apply = |bits: u32| if value { bits | flag.bit } else { bits & !flag.bit };
+        match flag.set {
+            FeatureSet::Compat => self.set_s_feature_compat(apply(self.s_feature_compat())),
+            FeatureSet::Incompat => self.set_s_feature_incompat(apply(self.s_feature_incompat())),
+            FeatureSet::RoCompat => {
+                self.set_s_feature_ro_compat(apply(self.s_feature_ro_compat()));
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use block_io::{Extents, ReadAt};
 
-use crate::{Result, bitmap, features::Operation, filesystem::Filesystem};
+use crate::{Operation, Result, bitmap, filesystem::Filesystem};
 
 /// From this many ranges on, whole groups count as used, so that bitmaps full
 /// of holes cannot take memory without bound.

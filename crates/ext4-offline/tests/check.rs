@@ -32,7 +32,7 @@ fn what_is_right_passes() {
             let image = Image::make(&arguments, 48 * MIB);
             check(&image.open()).unwrap_or_else(|error| panic!("{arguments}: {error}"));
             image.set_len(100 * MIB);
-            if grow(&image.open(), 100 * MIB, NOW).is_ok() {
+            if grow(&image.open(), 100 * MIB, NOW.into()).is_ok() {
                 check(&image.open()).unwrap_or_else(|error| panic!("{arguments}, grown: {error}"));
             }
         }
@@ -71,14 +71,15 @@ fn first_block(image: &Image, path: &str) -> String {
 }
 
 fn refused(image: &Image, words: &[&str]) {
-    let error = check(&image.open()).unwrap_err().to_string();
+    let error = check(&image.open()).unwrap_err();
+    let error = format!("{error}; fix: {}", error.fix().unwrap_or_default());
     for word in words {
         assert!(error.contains(word), "{word:?} is not in: {error}");
     }
 }
 
 #[test]
-fn what_is_wrong_is_told_with_inode_and_block() {
+fn errors_name_the_inode_and_the_block() {
     for features in ["^metadata_csum,^64bit,uninit_bg", "metadata_csum,64bit"] {
         let make = || Image::make(&format!("-t ext4 -b 1024 -O {features}"), 40 * MIB);
         let debugfs = |image: &Image, request: &str| {

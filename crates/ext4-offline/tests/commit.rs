@@ -10,7 +10,9 @@ use std::{fs, path::Path, sync::Arc};
 use block_io::{Extents, Layer, Memory, ReadAt, WriteAt};
 use common::{journal::e2fsck_replays, mount::*, *};
 use ext4_offline::{
-    Committed, Error, Files, NewFile, ROOT_INODE, commit, grow, replay_journal, used_extents,
+    Committed, Error, commit, grow,
+    inodes::{FilesMut, NewFile, ROOT_INODE},
+    replay_journal, used_extents,
 };
 use test_support::{Recorder, StorageEvent};
 
@@ -30,7 +32,7 @@ struct Case {
 
 /// Edits of all kinds, of files that are there and new ones.
 fn edit(storage: Arc<dyn WriteAt>) {
-    let mut files = Files::open(storage, NOW.into()).unwrap();
+    let mut files = FilesMut::open(storage, NOW.into()).unwrap();
     let dir = files.look_up(ROOT_INODE, b"directory-3").unwrap().unwrap();
     let file = files.look_up(dir, b"file-3").unwrap().unwrap();
     files.replace(file, &[b'n'; 900]).unwrap();
@@ -55,12 +57,12 @@ fn case(arguments: &str, grown: Option<u64>) -> Case {
     let base = Arc::new(Memory::new(old.clone()));
     let layer = Arc::new(Layer::new(base.clone(), base.size()));
     if let Some(size) = grown {
-        grow(&layer, size, NOW).unwrap();
+        grow(&layer, size, NOW.into()).unwrap();
     }
     edit(layer.clone());
     let after = Arc::new(Memory::new(old.clone()));
     let recorder = Recorder::new(after.clone());
-    let committed = commit(&recorder, &layer, &layer.changed(), NOW).unwrap();
+    let committed = commit(&recorder, &layer, &layer.changed(), NOW.into()).unwrap();
     let context = format!("{arguments}, grown: {grown:?}, {committed:?}");
     let events = recorder.events();
     let journal = journal_bytes(&image.path);
@@ -238,7 +240,7 @@ fn what_cannot_be_committed_is_refused_untouched() {
         let layer = Arc::new(Layer::new(base.clone(), base.size()));
         edit(&layer);
         let target = Memory::new(old.clone());
-        let error = commit(&target, &layer, &layer.changed(), NOW).unwrap_err();
+        let error = commit(&target, &layer, &layer.changed(), NOW.into()).unwrap_err();
         assert!(target.into_bytes() == old, "{arguments}: {error}");
         error
     };
@@ -246,7 +248,7 @@ fn what_cannot_be_committed_is_refused_untouched() {
     let error = refuse("-t ext2 -b 1024", small, |_| {});
     assert!(matches!(error, Error::NoJournal), "{error}");
     let rewritten = |layer: &Arc<Layer>| {
-        let mut files = Files::open(layer.clone(), NOW.into()).unwrap();
+        let mut files = FilesMut::open(layer.clone(), NOW.into()).unwrap();
         let dir = files.look_up(ROOT_INODE, b"directory-3").unwrap().unwrap();
         let file = files.look_up(dir, b"large").unwrap().unwrap();
         files.replace(file, &vec![1; 5 << 20]).unwrap();

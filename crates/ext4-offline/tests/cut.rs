@@ -15,7 +15,9 @@ use std::sync::{
 use block_io::{Layer, Memory, ReadAt, WriteAt};
 use common::*;
 use ext4_offline::{
-    Error, FileKind, Files, NewFile, ROOT_INODE, check, grow, recount, recover, used_extents,
+    Error, FileKind, FileTimes, check, grow,
+    inodes::{FilesMut, NewFile, ROOT_INODE},
+    recount, recover, used_extents,
 };
 use test_support::{FaultInjector, injected_fault, is_injected};
 
@@ -49,8 +51,8 @@ fn work(storage: &Arc<dyn WriteAt>) -> Result<(), Error> {
     recover(storage, NOW.into())?;
     check(storage)?;
     recount(storage)?;
-    grow(storage, GROWN, NOW)?;
-    let mut files = Files::open(storage.clone(), NOW.into())?;
+    grow(storage, GROWN, NOW.into())?;
+    let mut files = FilesMut::open(storage.clone(), NOW.into())?;
     let contents: Vec<u8> = (0..9000u32).map(|i| (i % 251) as u8).collect();
     let dir = files.create(ROOT_INODE, b"new", NewFile::Directory, 0o755)?;
     let file = files.create(dir, b"file", NewFile::Regular, 0o600)?;
@@ -62,7 +64,7 @@ fn work(storage: &Arc<dyn WriteAt>) -> Result<(), Error> {
     files.remove_xattr(file, "user.small")?;
     files.set_mode(file, 0o644)?;
     files.set_owner(file, 1000, 1000)?;
-    files.set_mtime(file, 7)?;
+    files.set_times(file, FileTimes::new().set_modified(7.into()))?;
     files.link(file, ROOT_INODE, b"second")?;
     files.create(dir, b"link", NewFile::Symlink(&[b'x'; 100]), 0o777)?;
     for number in 0..30 {
@@ -167,7 +169,7 @@ fn an_edit_that_is_half_written_is_the_last() {
     for number in 0..200 {
         let layer = Arc::new(Layer::new(base.clone(), base.size()));
         let storage = Arc::new(Hiccup { layer, left: number.into() });
-        let mut files = Files::open(storage, NOW.into()).unwrap();
+        let mut files = FilesMut::open(storage, NOW.into()).unwrap();
         let mut failed = false;
         for index in 0..20 {
             let name = format!("file-{index}");

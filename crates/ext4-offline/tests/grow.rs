@@ -24,7 +24,8 @@ fn check(arguments: &str, from: u64, to: u64, garbage: bool) -> Grown {
         true => image.extend_with_garbage(to),
         false => image.set_len(to),
     }
-    let grown = grow(&image.open(), to, NOW).unwrap_or_else(|error| panic!("{context}: {error}"));
+    let grown =
+        grow(&image.open(), to, NOW.into()).unwrap_or_else(|error| panic!("{context}: {error}"));
     assert_eq!(grown.bytes_written > 0, grown.blocks > grown.old_blocks, "{context}");
     assert_clean(&image.path, &[], &context);
     assert_clean_from_backup(&image.path, &context);
@@ -40,7 +41,7 @@ fn check(arguments: &str, from: u64, to: u64, garbage: bool) -> Grown {
         assert_eq!(ours, theirs, "{context}");
     }
 
-    let again = grow(&image.open(), to, NOW + 1).unwrap();
+    let again = grow(&image.open(), to, (NOW + 1).into()).unwrap();
     assert_eq!((again.blocks, again.bytes_written), (grown.blocks, 0), "{context}: once more");
     grown
 }
@@ -107,7 +108,7 @@ fn sparse_super2_keeps_its_backups_where_they_are() {
             let before = image.contents();
             let already = geometry(&image.path).backup_groups();
             image.set_len(230 * MIB);
-            grow(&image.open(), 230 * MIB, NOW).unwrap();
+            grow(&image.open(), 230 * MIB, NOW.into()).unwrap();
             assert_clean(&image.path, &[], &arguments);
             assert_clean_from_backup(&image.path, &arguments);
             assert_eq!(image.contents(), before);
@@ -143,7 +144,7 @@ fn in_steps_as_in_one_go() {
         let before = image.contents();
         for mib in [25, 33, 40, 41, 129, 300, 310, 700] {
             image.set_len(mib * MIB);
-            grow(&image.open(), mib * MIB, NOW).unwrap();
+            grow(&image.open(), mib * MIB, NOW.into()).unwrap();
             let context = format!("{arguments}: {mib} MiB");
             assert_clean(&image.path, &[], &context);
             assert_clean_from_backup(&image.path, &context);
@@ -152,7 +153,7 @@ fn in_steps_as_in_one_go() {
         let steps = counts(&image.path);
         let whole = Image::make(&arguments, 24 * MIB);
         whole.set_len(700 * MIB);
-        grow(&whole.open(), 700 * MIB, NOW).unwrap();
+        grow(&whole.open(), 700 * MIB, NOW.into()).unwrap();
         let once = counts(&whole.path);
         // Each step rounds the reserve down, and later ones multiply what is lost.
         assert!(once.reserved - steps.reserved <= 700 / 25 + 8, "{steps:?} {once:?}");
@@ -167,7 +168,7 @@ fn lazily_leaves_new_tables_to_the_kernel() {
         let image = Image::make(&arguments, 24 * MIB);
         let before = image.contents();
         image.extend_with_garbage(200 * MIB);
-        let grown = grow_lazily(&image.open(), 200 * MIB, NOW).unwrap();
+        let grown = grow_lazily(&image.open(), 200 * MIB, NOW.into()).unwrap();
         assert_clean(&image.path, &[], &arguments);
         assert_eq!(image.contents(), before);
         let tables = 22 * u64::from(geometry(&image.path).inode_table_blocks()) * KIB;
@@ -182,7 +183,7 @@ fn resize2fs_can_go_on_from_there() {
         let image = Image::make(&arguments, 24 * MIB);
         let before = image.contents();
         image.set_len(100 * MIB);
-        grow(&image.open(), 100 * MIB, NOW).unwrap();
+        grow(&image.open(), 100 * MIB, NOW.into()).unwrap();
         for size in ["300M", "60M", "900M"] {
             output_of("resize2fs", &[image.path(), size]);
             assert_clean(&image.path, &[], &format!("{arguments}, resize2fs {size}"));
@@ -200,7 +201,7 @@ fn to_32_gib_it_writes_less_than_resize2fs() {
         let (copy, before) = (image.copy("resize2fs"), image.contents());
         image.set_len(32 * GIB);
         let storage = Counting::new(image.open(), false);
-        let grown = grow(&storage, 32 * GIB, NOW).unwrap();
+        let grown = grow(&storage, 32 * GIB, NOW.into()).unwrap();
         assert_clean(&image.path, &[], features);
         assert_clean_from_backup(&image.path, features);
         assert_eq!(image.contents(), before);
@@ -231,11 +232,11 @@ fn on_a_card_it_had_better_be_lazy() {
     image.set_len(4 * GIB);
     let copy = image.copy("complete");
     let card = Counting::new(image.open(), true);
-    grow_lazily(&card, 4 * GIB, NOW).unwrap();
+    grow_lazily(&card, 4 * GIB, NOW.into()).unwrap();
     let lazily = card.written();
     assert_clean(&image.path, &[], "lazily");
     let card = Counting::new(FileStorage::open_writable(&copy).unwrap(), true);
-    grow(&card, 4 * GIB, NOW).unwrap();
+    grow(&card, 4 * GIB, NOW.into()).unwrap();
     let completely = card.written();
     assert_clean_from_backup(&copy, "completely");
     println!("1 to 4 GiB on a card: {lazily} bytes lazily, {completely} completely");

@@ -28,7 +28,7 @@ fn a_superblock_in_the_log_counts() {
     // What growing changes, as a log, over the filesystem that did not grow.
     set_features(&image.path, "^needs_recovery");
     image.set_len(20 * MIB);
-    grow(&image.open(), 20 * MIB, NOW).unwrap();
+    grow(&image.open(), 20 * MIB, NOW.into()).unwrap();
     let grown = fs::read(&image.path).unwrap();
     let mut small = before.clone();
     small.resize(grown.len(), 0);

@@ -30,10 +30,10 @@ fn mounts_it_and_uses_the_new_blocks() {
         let before = image.contents();
         if lazily {
             image.extend_with_garbage(*to);
-            grow_lazily(&image.open(), *to, NOW).unwrap();
+            grow_lazily(&image.open(), *to, NOW.into()).unwrap();
         } else {
             image.set_len(*to);
-            grow(&image.open(), *to, NOW).unwrap();
+            grow(&image.open(), *to, NOW.into()).unwrap();
         }
 
         let mounted = try_mount(&image.path, "rw").unwrap();

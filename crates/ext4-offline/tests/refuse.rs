@@ -11,7 +11,8 @@ use ext4_offline::{FEATURES, FeatureSet, grow, inspect, used_extents};
 fn refused(image: &Image, target: u64, words: &[&str]) {
     image.set_len(image.open().size().max(100 * MIB));
     let before = std::fs::read(&image.path).unwrap();
-    let error = grow(&image.open(), target, NOW).unwrap_err().to_string();
+    let error = grow(&image.open(), target, NOW.into()).unwrap_err();
+    let error = format!("{error}; fix: {}", error.fix().unwrap_or_default());
     for word in words {
         assert!(error.contains(word), "{word:?} is not in: {error}");
     }
@@ -55,7 +56,7 @@ fn sizes_that_cannot_be() {
     refused(&image, 39 * MIB, &["shrink", "41943040", "40894464"]);
     refused(&image, 101 * MIB, &["105906176", "104857600", "partition"]);
     image.set_len(30 * MIB);
-    let error = grow(&image.open(), 30 * MIB, NOW).unwrap_err().to_string();
+    let error = grow(&image.open(), 30 * MIB, NOW.into()).unwrap_err().to_string();
     assert!(error.contains("cut short"), "{error}");
 }
 
@@ -67,8 +68,8 @@ fn what_is_no_ext4_at_all() {
         std::fs::File::create(&path).unwrap().set_len(size).unwrap();
         let storage = FileStorage::open_writable(&path).unwrap();
         let error = inspect(&storage).unwrap_err().to_string();
-        assert!(error.contains("no ext2, ext3 or ext4"), "{error}");
-        assert!(grow(&storage, size, NOW).is_err());
+        assert!(error.contains("not an ext2, ext3 or ext4"), "{error}");
+        assert!(grow(&storage, size, NOW.into()).is_err());
     }
 }
 
@@ -81,11 +82,11 @@ fn damage_under_a_checksum() {
     for at in 1024..2048 + 64 {
         bytes[at] ^= 0x40;
         let storage = Memory::new(bytes.clone());
-        assert!(grow(&storage, 16 * MIB, NOW).is_err(), "byte {at}");
+        assert!(grow(&storage, 16 * MIB, NOW.into()).is_err(), "byte {at}");
         assert!(storage.into_bytes() == bytes, "byte {at}");
         bytes[at] ^= 0x40;
     }
-    grow(&image.open(), 16 * MIB, NOW).unwrap();
+    grow(&image.open(), 16 * MIB, NOW.into()).unwrap();
     assert_clean(&image.path, &[], "with all bytes put back");
 }
 

@@ -14,7 +14,7 @@ fn check(arguments: &str, from: u64, to: u64) {
     let before = image.contents();
     if to > from {
         image.set_len(to);
-        grow(&image.open(), to, NOW).unwrap();
+        grow(&image.open(), to, NOW.into()).unwrap();
     }
     let used = used_extents(&image.open()).unwrap();
     assert!(used.total() < from, "{context}: {} bytes used", used.total());

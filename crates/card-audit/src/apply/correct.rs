@@ -3,7 +3,7 @@
 use std::{slice, sync::Arc};
 
 use block_io::WriteAt;
-use card_image::{FsError, RootFs};
+use card_image::{FsError, RootFs, RootFsEditor};
 use cluster_profile::{Attributes, Change, FileEdit};
 
 use super::ApplyOptions;
@@ -30,7 +30,7 @@ pub(super) fn correct(
     card: &Card,
     layer: Arc<dyn WriteAt>,
 ) -> Result<Corrected, AuditError> {
-    let mut files = RootFs::open(layer, options.time).map_err(card.files_error())?;
+    let mut files = RootFsEditor::open(layer, options.time).map_err(card.files_error())?;
     let mut corrected = Corrected { edits: Vec::new(), notes: Vec::new() };
     let mut last = Vec::new();
     for _ in 0..MAX_ROUNDS {
@@ -44,7 +44,7 @@ pub(super) fn correct(
             match files.apply(slice::from_ref(&edit)) {
                 Ok(()) => corrected.edits.push(edit),
                 Err(error) if is_in_the_way(&error) => {
-                    let note = format!("{} stays as it is: {error}", edit.path);
+                    let note = format!("{} stays as it is: {}", edit.path, error.reason());
                     if !corrected.notes.contains(&note) {
                         corrected.notes.push(note);
                     }
@@ -74,8 +74,5 @@ fn age(edits: &[FileEdit], files: &RootFs) -> card_image::FsResult<Option<FileEd
 
 /// Whether something of the owner's stands where an edit would go.
 fn is_in_the_way(error: &FsError) -> bool {
-    matches!(
-        error,
-        FsError::WrongKind { .. } | FsError::SymlinkLoop { .. } | FsError::NotFound { .. }
-    )
+    error.is_wrong_kind() || error.is_symlink_loop() || error.is_not_found()
 }

@@ -13,7 +13,7 @@ use std::{ops::Range, sync::Arc};
 use block_io::{Layer, ReadAt, Window, WriteAt};
 use card_image::{END_RESERVE, Layout};
 use cluster_profile::Node;
-use ext4_offline::Committed;
+use ext4_offline::{Committed, Timestamp};
 
 use self::correct::correct;
 pub use self::error::ApplyError;
@@ -126,7 +126,7 @@ impl Target<'_> {
         if options.grow {
             // A card cannot tell what is zero; the kernel writes the tables, as after
             // its own growing.
-            ext4_offline::grow_lazily(&layer, layer.size(), options.time as u32)
+            ext4_offline::grow_lazily(&layer, layer.size(), Timestamp::saturating(options.time))
                 .map_err(|error| self.filesystem(error))?;
         }
         let mut corrected = correct(options, &before, layer.clone())?;
@@ -134,14 +134,14 @@ impl Target<'_> {
         let after = plan::read_only(layer.clone()).map_err(before.files_error())?;
         let files = plan::compare(options.node, &before, &after, &corrected.edits)?;
         let info = ext4_offline::inspect(&layer).map_err(|error| self.filesystem(error))?;
-        let grew = before.root().info.blocks != info.blocks;
+        let grew = before.root().blocks != info.blocks;
         if let Some(error) = in_the_way {
             if !grew {
                 return Err(self.table(error));
             }
             corrected.notes.push(format!("the partition stays as it is: {error}"));
         }
-        let words = plan::grown(before.layout(), range.end, &before.root().info, Some(&info));
+        let words = plan::grown(before.layout(), range.end, &before.root(), Some(&info));
         let mut notes = corrected.notes;
         notes.extend(verify::stranger(&options.verify, options.node, &before)?);
         if let verify::BaseReference::Absent(reason) = options.verify.base {
@@ -152,8 +152,12 @@ impl Target<'_> {
         let committed = match grew || !files.files.is_empty() {
             true => {
                 let changed = layer.changed();
-                let committed =
-                    ext4_offline::commit(&window, &layer, &changed, options.time as u32);
+                let committed = ext4_offline::commit(
+                    &window,
+                    &layer,
+                    &changed,
+                    Timestamp::saturating(options.time),
+                );
                 Some(committed.map_err(|error| self.filesystem(error))?)
             }
             false => None,
@@ -167,7 +171,7 @@ impl Target<'_> {
         ext4_offline::recount(layer)?;
         let storage: Arc<dyn WriteAt> = layer.clone();
         // Orphans go with the change: removing them is no single write.
-        ext4_offline::recover(&storage, time)?;
+        ext4_offline::recover(&storage, Timestamp::saturating(time))?;
         // What a wrong bitmap calls free would be given away.
         ext4_offline::check(layer)
     }

@@ -81,7 +81,7 @@ pub struct FsReport {
     /// `clean`, or what it is instead.
     pub state: String,
     /// When it was written to last, in seconds since 1970.
-    pub last_written: u32,
+    pub last_written: u64,
 }
 
 /// Looks at a card.
@@ -168,6 +168,6 @@ fn filesystem(window: Window<std::sync::Arc<dyn ReadAt>>) -> Option<FsReport> {
         block_size: info.block_size,
         features: info.features.names(),
         state: state.join(", "),
-        last_written: info.last_written,
+        last_written: info.last_written.unsigned_seconds(),
     })
 }

@@ -101,7 +101,7 @@ fn file(before: &Metadata, after: &Metadata, old: &[u8], new: &[u8]) -> Option<S
     let mut what = moved(before, after);
     if old != new {
         what.insert(0, format!("changed, {} to {}", old.len(), count(new.len(), "byte")));
-    } else if before.mtime != after.mtime && old.is_empty() {
+    } else if before.modified.seconds() != after.modified.seconds() && old.is_empty() {
         what.push("time stamp".into());
     }
     (!what.is_empty()).then(|| what.join(", "))

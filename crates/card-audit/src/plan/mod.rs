@@ -7,10 +7,10 @@ mod show;
 use std::sync::Arc;
 
 use block_io::{Layer, ReadAt, Window, WriteAt};
-use card_image::{Cancel, CardBuilder, END_RESERVE, Layout, RootFs};
+use card_image::{Cancel, CardBuilder, END_RESERVE, Layout, RootFs, RootFsEditor};
 use cluster_keys::ClusterKeys;
 use cluster_profile::{Change, Cluster, FileEdit, Node, render_node, render_shared};
-use ext4_offline::Info;
+use ext4_offline::{FilesystemInfo, Timestamp};
 use serde::Serialize;
 
 pub use self::change::FileChange;
@@ -87,7 +87,7 @@ pub fn plan(
     }
     let sizes = (text::size(size), text::size(prepared.base_size()));
     let mut card = vec![format!("cards of {}, made from an image of {}", sizes.0, sizes.1)];
-    card.extend(grown(layout, range.end, &before.root().info, info.as_ref()));
+    card.extend(grown(layout, range.end, &before.root(), info.as_ref()));
     Ok(finish(base, card, made.notes, plans))
 }
 
@@ -97,25 +97,25 @@ pub fn plan(
 /// [`AuditError`], also if the card's root filesystem cannot be edited.
 pub fn plan_against(options: &PlanOptions<'_>, card: &Card) -> Result<ChangePlan, AuditError> {
     let PlanOptions { cluster, keys, node, .. } = options;
-    let time = options.time.unwrap_or(card.root().info.last_written.into());
+    let time = options.time.unwrap_or(card.root().last_written.unsigned_seconds());
     let range = card.layout().root_range();
     let window = Window::new(card.storage().clone(), range.start, range.end - range.start)
         .map_err(card.read_error())?;
     let length = window.size();
     let layer: Arc<dyn WriteAt> = Arc::new(Layer::new(Arc::new(window), length));
     let mut notes = Vec::new();
-    if card.root().info.errors {
+    if card.root().errors {
         notes.extend(without_errors(card, &layer, time)?);
     }
-    let mut files = RootFs::open(layer.clone(), time).map_err(card.files_error())?;
+    let mut files = RootFsEditor::open(layer.clone(), time).map_err(card.files_error())?;
     let rendered = |result: Result<cluster_profile::Rendered, _>| {
         result.map_err(|error| AuditError::from(card_image::Error::Render(error)))
     };
-    let shared = rendered(render_shared(cluster, keys, &files, time))?;
-    let passwords = cluster_profile::default_password_notes(cluster, &files)
+    let shared = rendered(render_shared(cluster, keys, &*files, time))?;
+    let passwords = cluster_profile::default_password_notes(cluster, &*files)
         .map_err(|error| AuditError::from(card_image::Error::Render(error)))?;
     files.apply(&shared.edits).map_err(card.files_error())?;
-    let own = rendered(render_node(cluster, node, keys, &files, time))?;
+    let own = rendered(render_node(cluster, node, keys, &*files, time))?;
     files.apply(&own.edits).map_err(card.files_error())?;
     files.close().map_err(card.files_error())?;
     let all = shared.notes.iter().chain(&own.notes).chain(&passwords);
@@ -124,13 +124,13 @@ pub fn plan_against(options: &PlanOptions<'_>, card: &Card) -> Result<ChangePlan
             notes.push(note);
         }
     }
-    let after = RootFs::open_to_read(layer).map_err(card.files_error())?;
+    let after = RootFs::open(layer).map_err(card.files_error())?;
     let edits: Vec<FileEdit> = shared.edits.into_iter().chain(own.edits).collect();
     let changes = compare(node, card, &after, &edits)?;
     let whole = Layer::new(card.storage().clone(), card.storage().size());
     let layout = card.layout();
     let words = match layout.table().grow_last(&whole, layout.root, END_RESERVE) {
-        Ok(after) => grown(layout, after.after.bytes().end, &card.root().info, None),
+        Ok(after) => grown(layout, after.after.bytes().end, &card.root(), None),
         Err(error) => vec![format!("the partition table stays as it is: {error}")],
     };
     Ok(finish(card.name(), words, notes, vec![changes]))
@@ -145,7 +145,7 @@ fn without_errors(
 ) -> Result<Option<String>, AuditError> {
     let look = || {
         ext4_offline::clear_errors(layer)?;
-        ext4_offline::recover(layer, time)?;
+        ext4_offline::recover(layer, Timestamp::saturating(time))?;
         ext4_offline::check(layer)
     };
     look().map_err(|error| card.files_error()(error.into()))?;
@@ -159,7 +159,7 @@ fn without_errors(
 /// Opens what a layer made of a filesystem, to be read.
 pub(crate) fn read_only(window: Arc<dyn ReadAt>) -> card_image::FsResult<RootFs> {
     let size = window.size();
-    RootFs::open_to_read(Arc::new(Layer::new(window, size)))
+    RootFs::open(Arc::new(Layer::new(window, size)))
 }
 
 /// What edits changed, file by file.
@@ -189,7 +189,12 @@ pub(crate) fn compare(
 }
 
 /// What becomes of the root partition, that is to end at `end`, and its filesystem.
-pub(crate) fn grown(before: &Layout, end: u64, info: &Info, after: Option<&Info>) -> Vec<String> {
+pub(crate) fn grown(
+    before: &Layout,
+    end: u64,
+    info: &FilesystemInfo,
+    after: Option<&FilesystemInfo>,
+) -> Vec<String> {
     let range = before.root_range();
     let (old, new) = (range.end - range.start, end - range.start);
     let number = before.root;
@@ -203,19 +208,20 @@ pub(crate) fn grown(before: &Layout, end: u64, info: &Info, after: Option<&Info>
             end / 512 - 1
         ),
     };
-    let now = after.map_or(new, Info::size);
+    let now = after.map_or(new, FilesystemInfo::size);
     let filesystem = match info.size() == now {
         true => format!("its filesystem stays as it is, {}", size(now)),
         false => {
             let free = after.map(|after| {
-                let free = |info: &Info| size(info.free_blocks * u64::from(info.block_size));
+                let free =
+                    |info: &FilesystemInfo| size(info.free_blocks * u64::from(info.block_size));
                 format!(", {} free in place of {}", free(after), free(info))
             });
             let free = free.unwrap_or_default();
             format!("its filesystem grows from {} to {}{free}", size(info.size()), size(now))
         }
     };
-    let names = |info: &Info| info.features.names();
+    let names = |info: &FilesystemInfo| info.features.names();
     let gained = after.map(|after| {
         let old = names(info);
         names(after).into_iter().filter(|name| !old.contains(name)).collect::<Vec<_>>()

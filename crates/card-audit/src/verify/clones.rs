@@ -77,7 +77,7 @@ impl Clones<'_> {
             return Ok(None);
         }
         let Some(base) = self.base else {
-            let old = self.made.is_some_and(|made| metadata.mtime <= made);
+            let old = self.made.is_some_and(|made| metadata.modified.seconds() <= made);
             return Ok(old.then_some(Clone::AsOldAsCard));
         };
         let in_base = base.metadata(path)?;

@@ -252,7 +252,7 @@ fn what_clones(file: &str) -> &'static str {
 /// A clock goes on from its stamp; only one that is older than the cluster is wrong.
 fn touched(subject: &Subject<'_>, path: &str, mtime: u64) -> FsResult<Vec<Finding>> {
     let Some(metadata) = subject.files.metadata_followed(path)? else { return Ok(Vec::new()) };
-    if metadata.mtime >= mtime as i64 {
+    if metadata.modified.seconds() >= mtime as i64 {
         return Ok(Vec::new());
     }
     let what = "a board without a clock begins at a time before the cluster's keys were made";

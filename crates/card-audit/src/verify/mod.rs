@@ -221,12 +221,15 @@ fn made(subject: &Subject<'_>, facts: &Facts) -> FsResult<Option<i64>> {
     if facts.machine_id.as_deref() != Some(wanted.as_str()) {
         return Ok(None);
     }
-    Ok(subject.files.metadata_followed("/etc/machine-id")?.map(|metadata| metadata.mtime))
+    Ok(subject
+        .files
+        .metadata_followed("/etc/machine-id")?
+        .map(|metadata| metadata.modified.seconds()))
 }
 
 /// A file that is damaged is a finding; a card that cannot be read is none.
 fn unreadable(card: &Card, path: &str, error: FsError) -> Result<Finding, AuditError> {
-    let what = format!("it cannot be read: {error}");
+    let what = format!("it cannot be read: {}", error.reason());
     let error = card.files_error()(error);
     if error.kind() == ErrorKind::Io {
         return Err(error);

@@ -49,7 +49,7 @@ fn partition(card: &Card, cluster: &Cluster, grow: Option<&str>) -> Option<Findi
 /// Whether the root filesystem fills its partition: what is left may be too small for
 /// a block group with its tables, but no larger.
 fn filesystem(card: &Card, grow: Option<&str>) -> Option<Finding> {
-    let root = &card.root().info;
+    let root = &card.root();
     let range = card.layout().root_range();
     let (partition, filesystem) = (range.end - range.start, root.size());
     let number = card.layout().root;
@@ -62,16 +62,8 @@ fn filesystem(card: &Card, grow: Option<&str>) -> Option<Finding> {
         let finding = Finding::error("filesystem-cut-off", what, mend).on(number);
         return Some(finding.expected(size(partition)).found(size(filesystem)));
     }
-    let superblock = &card.root().superblock;
-    let block = u64::from(root.block_size);
-    let inodes = u64::from(superblock.s_inodes_per_group());
-    let table = (inodes * u64::from(superblock.s_inode_size())).div_ceil(block);
-    let groups = root.blocks.div_ceil(u64::from(superblock.s_blocks_per_group()).max(1));
-    let descriptors = (groups * 64).div_ceil(block) + u64::from(superblock.s_reserved_gdt_blocks());
-    // The rule of mke2fs: the last group has to have 50 blocks for data.
-    let overhead = (table + descriptors + 3 + 50) * block;
     let left = partition - filesystem;
-    if left <= overhead {
+    if left <= root.group_overhead() {
         return None;
     }
     let what = format!("the root filesystem leaves {} of its partition unused", size(left));
@@ -84,7 +76,7 @@ fn filesystem(card: &Card, grow: Option<&str>) -> Option<Finding> {
 }
 
 fn state(card: &Card) -> Vec<Finding> {
-    let root = &card.root().info;
+    let root = &card.root();
     let number = card.layout().root;
     let fsck = || format!("with the card in a reader: e2fsck -f /dev/sdX{number}");
     let mut findings = Vec::new();

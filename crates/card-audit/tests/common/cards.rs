@@ -126,7 +126,7 @@ pub fn tree(card: &Arc<Layer>) -> BTreeMap<String, String> {
     let root = root_of(card);
     let window = Window::new(card.clone(), root.start, root.end - root.start).unwrap();
     let window: Arc<dyn WriteAt> = Arc::new(window);
-    let files = RootFs::open_to_read(window).unwrap();
+    let files = RootFs::open(window).unwrap();
     let mut found = BTreeMap::new();
     let mut waiting = vec![String::new()];
     while let Some(directory) = waiting.pop() {

@@ -10,9 +10,12 @@ use std::{
 
 use block_io::{FileStorage, Layer, ReadAt, Window, WriteAt};
 use card_audit::{AuditError, Card, CardOutcome, CardReport, Finding, VerifyOptions, VerifyReport};
-use card_image::{BaseImage, BaseOptions, BuildInputs, BuildOptions, Cancel, ImageFormat, RootFs};
+use card_image::{
+    BaseImage, BaseOptions, BuildInputs, BuildOptions, Cancel, ImageFormat, RootFs, RootFsEditor,
+};
 use cluster_keys::ClusterKeys;
 use cluster_profile::Cluster;
+use ext4_offline::{FileTimes, Timestamp};
 
 /// When the cards are built.
 pub const BUILT: u64 = 1_600_000_000;
@@ -190,16 +193,14 @@ impl Changed {
 
     /// Changes its files, as of `LATER`.
     pub fn edit(self, edit: impl FnOnce(&mut Editor)) -> Self {
-        let mut editor = Editor(RootFs::open(self.root(), LATER).unwrap());
+        let mut editor = Editor(RootFsEditor::open(self.root(), LATER).unwrap());
         edit(&mut editor);
         editor.0.close().unwrap();
         self
     }
 
     pub fn read(&self, path: &str) -> String {
-        let size = self.root().size();
-        let scratch = Arc::new(Layer::new(Arc::new(self.root()), size));
-        let files = RootFs::open_to_read(scratch).unwrap();
+        let files = RootFs::open(self.root()).unwrap();
         let contents = files.read(path, 1 << 20).unwrap().unwrap_or_else(|| panic!("no {path}"));
         String::from_utf8(contents).unwrap()
     }
@@ -228,17 +229,22 @@ impl Changed {
 }
 
 /// Edits files in few words.
-pub struct Editor(pub RootFs);
+pub struct Editor(pub RootFsEditor);
 
 impl Editor {
     pub fn write(&mut self, path: &str, text: &str) {
         self.0.create(path, 0o644).unwrap();
-        self.0.replace(path, text.as_bytes()).unwrap();
-        self.0.set_mtime(path, LATER).unwrap();
+        self.0.editor().write(path, text).unwrap();
+        self.mtime(path, LATER);
+    }
+
+    pub fn mtime(&mut self, path: &str, seconds: u64) {
+        let times = FileTimes::new().set_modified(Timestamp::saturating(seconds));
+        self.0.editor().set_times(path, times).unwrap();
     }
 
     pub fn mode(&mut self, path: &str, mode: u16) {
-        self.0.set_mode(path, mode).unwrap();
+        self.0.editor().set_permissions(path, mode).unwrap();
     }
 
     pub fn remove(&mut self, path: &str) {

@@ -1,15 +1,16 @@
-//! File edits, carried out.
+//! Applying file edits.
 
 use cluster_profile::{Attributes, Change, FileEdit};
+use ext4_offline::{FileKind, FileTimes, Timestamp, inodes::NewFile};
 
-use super::{FsError, FsResult, RootFs, copy::Source};
+use super::{FsError, FsResult, RootFsEditor, copy::Source};
 
-impl RootFs {
-    /// Carries out edits one after the other.
+impl RootFsEditor {
+    /// Applies edits one after the other.
     ///
     /// # Errors
-    /// [`FsError`](super::FsError), naming the path; the edits before it have
-    /// been done then, and the filesystem is consistent.
+    /// [`FsError`](super::FsError), which names the path. The edits before it have been applied
+    /// then, and the filesystem is consistent.
     pub fn apply(&mut self, edits: &[FileEdit]) -> FsResult<()> {
         edits.iter().try_for_each(|edit| self.apply_one(edit))
     }
@@ -17,62 +18,116 @@ impl RootFs {
     fn apply_one(&mut self, FileEdit { path, change }: &FileEdit) -> FsResult<()> {
         match change {
             Change::Write { contents, attributes } => {
-                let made = self.create(path, attributes.mode)?;
-                // Writing what is there already would only move it to other blocks.
-                if made || !self.holds(path, contents)? {
-                    self.replace(path, contents)?;
+                let created = self.create(path, attributes.mode)?;
+                // Writing the same contents again would only move them to other blocks.
+                if created || !self.holds(path, contents)? {
+                    self.editor().write(path, contents)?;
                 }
-                self.own(path, attributes, made)
+                self.own(path, attributes, created)
             }
             Change::Copy { source, size, sha256, attributes } => {
                 let source = Source { path: source, size: *size, sha256 };
-                let made = self.create(path, attributes.mode)?;
-                if made || !self.holds_copy(path, &source)? {
+                let created = self.create(path, attributes.mode)?;
+                if created || !self.holds_copy(path, &source)? {
                     self.copy_in(path, &source)?;
                 }
-                self.own(path, attributes, made)
+                self.own(path, attributes, created)
             }
             Change::Directory { attributes } => {
                 if attributes.enforce && self.read_link(path)?.is_some() {
-                    return Err(FsError::WrongKind {
-                        operation: "take for a directory of its own",
-                        path: path.clone(),
-                        found: "a symlink",
-                    });
+                    // Owner and mode would go to whatever the symlink points to.
+                    return Err(FsError::NotOwnDirectory { path: path.clone() });
                 }
-                let made = self.mkdir(path, attributes.mode)?;
-                self.own(path, attributes, made)
+                let created = self.create_dir(path, attributes.mode)?;
+                self.own(path, attributes, created)
             }
             Change::Symlink { target } => {
                 if self.read_link(path)?.as_deref() == Some(target.as_bytes()) {
                     return Ok(());
                 }
-                self.symlink(path, target)
+                self.replace_with_symlink(path, target)
             }
             Change::Remove => self.remove(path).map(drop),
             Change::Clear => self.clear(path),
             Change::Touch { mtime, attributes } => {
-                let made = self.create(path, attributes.mode)?;
-                self.own(path, attributes, made)?;
-                self.set_mtime(path, *mtime)
+                let created = self.create(path, attributes.mode)?;
+                self.own(path, attributes, created)?;
+                let times = FileTimes::new().set_modified(Timestamp::saturating(*mtime));
+                Ok(self.editor().set_times(path, times)?)
             }
         }
+    }
+
+    /// Creates an empty regular file, owned by root, and its missing parent directories, unless
+    /// it exists. Returns whether it was created.
+    ///
+    /// # Errors
+    /// [`FsError`](super::FsError): a file of another kind is in the way, or there is no room.
+    pub fn create(&mut self, path: &str, mode: u16) -> FsResult<bool> {
+        Ok(self.editor().ensure(path, NewFile::Regular, mode)?)
+    }
+
+    /// Creates a directory, owned by root, and its missing parents, unless it exists. Returns
+    /// whether it was created.
+    ///
+    /// # Errors
+    /// As for [`create`](Self::create).
+    pub fn create_dir(&mut self, path: &str, mode: u16) -> FsResult<bool> {
+        Ok(self.editor().ensure(path, NewFile::Directory, mode)?)
+    }
+
+    /// Creates a symlink and its missing parent directories. A file or symlink that is there is
+    /// replaced.
+    ///
+    /// # Errors
+    /// [`FsError`](super::FsError): a directory is at the path, or there is no room.
+    pub fn replace_with_symlink(&mut self, path: &str, target: &str) -> FsResult<()> {
+        if self.metadata(path)?.is_some() {
+            self.editor().remove_file(path)?;
+        }
+        self.editor().ensure(path, NewFile::Symlink(target.as_bytes()), 0o777)?;
+        Ok(())
+    }
+
+    /// Removes the file or symlink at `path`, or the directory with everything below it.
+    /// Returns whether there was one.
+    ///
+    /// # Errors
+    /// [`FsError`](super::FsError) if the filesystem is damaged.
+    pub fn remove(&mut self, path: &str) -> FsResult<bool> {
+        match self.metadata(path)? {
+            None => return Ok(false),
+            Some(found) if found.is_dir() => self.editor().remove_dir_all(path)?,
+            Some(_) => self.editor().remove_file(path)?,
+        }
+        Ok(true)
+    }
+
+    /// Removes everything in the directory at `path`, if there is one. A symlink to a directory
+    /// is left alone, as are the files that it leads to.
+    ///
+    /// # Errors
+    /// [`FsError`](super::FsError) if the filesystem is damaged.
+    pub fn clear(&mut self, path: &str) -> FsResult<()> {
+        if self.metadata(path)?.is_some_and(|found| found.kind == FileKind::Directory) {
+            self.editor().remove_dir_contents(path)?;
+        }
+        Ok(())
     }
 
     fn holds(&self, path: &str, contents: &[u8]) -> FsResult<bool> {
         match self.read(path, contents.len() as u64) {
             Ok(found) => Ok(found.as_deref() == Some(contents)),
-            Err(FsError::TooLarge { .. }) => Ok(false),
+            Err(error) if error.is_too_large() => Ok(false),
             Err(error) => Err(error),
         }
     }
 
-    /// Gives a file its mode and owner where it has none of its own yet, or is
-    /// to have just these.
-    fn own(&mut self, path: &str, attributes: &Attributes, made: bool) -> FsResult<()> {
-        if made || attributes.enforce {
-            self.set_owner(path, attributes.uid, attributes.gid)?;
-            self.set_mode(path, attributes.mode)?;
+    /// Gives a file its mode and owner if it is new, or if the attributes are enforced.
+    fn own(&mut self, path: &str, attributes: &Attributes, created: bool) -> FsResult<()> {
+        if created || attributes.enforce {
+            self.editor().chown(path, attributes.uid, attributes.gid)?;
+            self.editor().set_permissions(path, attributes.mode)?;
         }
         Ok(())
     }

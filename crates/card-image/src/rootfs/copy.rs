@@ -1,4 +1,4 @@
-//! Files of this machine, copied into a filesystem piece by piece.
+//! Copying files of this machine into a filesystem, piece by piece.
 
 use std::{
     fs::File,
@@ -6,15 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ext4_offline::FileKind;
 use sha2::{Digest, Sha256};
 
-use super::{FsError, FsResult, RootFs, error::at, read::require, walk::LastSymlink};
+use super::{FsResult, RootFsEditor};
 
 /// Large enough for the filesystem to give each piece one extent.
 const PIECE: usize = 4 << 20;
 
-/// A file of this machine whose contents are wanted.
+/// A file of this machine that is to be copied.
 pub(super) struct Source<'a> {
     pub path: &'a Path,
     /// In bytes.
@@ -24,21 +23,32 @@ pub(super) struct Source<'a> {
 
 /// A file of this machine cannot be copied.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SourceError {
-    /// It cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    /// The file cannot be read.
+    #[error("cannot read {}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// It is another file by now.
-    #[error("{} has changed since the profile was read; run nodecard again", path.display())]
+    /// The file is not the one that the profile was read with.
+    #[error("{} has changed since the profile was read", path.display())]
     Changed {
         /// The file.
         path: PathBuf,
     },
+}
+
+impl SourceError {
+    /// Returns what a user can do about the error.
+    pub fn fix(&self) -> Option<String> {
+        match self {
+            SourceError::Unreadable { .. } => None,
+            SourceError::Changed { .. } => Some("run nodecard again".to_owned()),
+        }
+    }
 }
 
 impl Source<'_> {
@@ -51,11 +61,11 @@ impl Source<'_> {
     }
 }
 
-impl RootFs {
+impl RootFsEditor {
     /// Gives the regular file at `path` the contents of `source`.
     pub(super) fn copy_in(&mut self, path: &str, source: &Source<'_>) -> FsResult<()> {
         let mut file = File::open(source.path).map_err(source.unreadable())?;
-        self.replace(path, &[])?;
+        self.editor().write(path, b"")?;
         let mut sum = Sha256::new();
         let mut left = source.size;
         let mut piece = vec![0; PIECE];
@@ -67,7 +77,7 @@ impl RootFs {
                 _ => source.unreadable()(error),
             })?;
             sum.update(&*bytes);
-            self.append(path, bytes)?;
+            self.editor().append(path, &*bytes)?;
             left -= count as u64;
         }
         match sum.finalize().as_slice() == source.sha256 {
@@ -76,45 +86,25 @@ impl RootFs {
         }
     }
 
-    /// Whether the regular file at `path` has the size and the sum of `source`.
+    /// Returns whether the regular file at `path` has the size and the checksum of `source`.
     ///
     /// # Errors
-    /// [`FsError::WrongKind`], or that the filesystem is damaged.
+    /// [`FsError`](super::FsError): it is not a regular file, or the filesystem is damaged.
     pub(super) fn holds_copy(&self, path: &str, source: &Source<'_>) -> FsResult<bool> {
-        let Some(found) = self.find(path, LastSymlink::Follow)? else { return Ok(false) };
-        let stat = self.stat(path, found.inode)?;
-        require(stat.kind, FileKind::Regular, "read", path)?;
-        if stat.size != source.size {
+        let file = self.reader().open_file(path)?;
+        if file.metadata().size != source.size {
             return Ok(false);
         }
         let mut sum = Sha256::new();
         let mut piece = vec![0; PIECE];
         let mut offset = 0;
-        while offset < stat.size {
-            let count = (stat.size - offset).min(PIECE as u64) as usize;
-            let bytes = piece.get_mut(..count).unwrap_or_default();
-            self.files.read(found.inode, offset, bytes).map_err(at("read", path))?;
-            sum.update(&*bytes);
+        loop {
+            let count = file.read_at(offset, &mut piece)?;
+            if count == 0 {
+                return Ok(sum.finalize().as_slice() == source.sha256);
+            }
+            sum.update(piece.get(..count).unwrap_or_default());
             offset += count as u64;
         }
-        Ok(sum.finalize().as_slice() == source.sha256)
-    }
-
-    /// The first and the last bytes of the regular file at `path`, `length` of each or as
-    /// many as there are; `None` where there is no such file.
-    ///
-    /// # Errors
-    /// [`FsError::WrongKind`], or that the filesystem is damaged.
-    pub fn ends(&self, path: &str, length: usize) -> FsResult<Option<(Vec<u8>, Vec<u8>)>> {
-        let Some(found) = self.find(path, LastSymlink::Follow)? else { return Ok(None) };
-        let stat = self.stat(path, found.inode)?;
-        require(stat.kind, FileKind::Regular, "read", path)?;
-        let length = stat.size.min(length as u64);
-        let read = |offset| {
-            let mut bytes = vec![0; length as usize];
-            self.files.read(found.inode, offset, &mut bytes).map_err(at("read", path))?;
-            Ok::<_, FsError>(bytes)
-        };
-        Ok(Some((read(0)?, read(stat.size - length)?)))
     }
 }

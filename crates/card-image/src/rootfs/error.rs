@@ -1,97 +1,104 @@
-//! What can go wrong with a filesystem's files.
+//! Errors of a root filesystem.
 
-use ext4_offline::Error;
+use ext4_offline::{Error, PathError, PathErrorKind};
 
 use super::SourceError;
 
-/// The result of an operation on a filesystem.
+/// The result of an operation on a root filesystem.
 pub type FsResult<T> = Result<T, FsError>;
 
-/// A filesystem or one of its files could not be read or written.
+/// A root filesystem or one of its files could not be read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FsError {
-    /// The filesystem as a whole cannot be worked on.
+    /// The filesystem as a whole cannot be read or edited.
     #[error(transparent)]
     Filesystem(#[from] Error),
-    /// A file of this machine that is to be copied could not be.
+    /// A file could not be read or written.
+    #[error(transparent)]
+    Path(#[from] PathError),
+    /// A symlink is where a directory with its own owner and permissions must be.
+    #[error("{path} is a symlink, but must be a directory")]
+    NotOwnDirectory {
+        /// The path.
+        path: String,
+    },
+    /// A file of this machine could not be copied.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// A file could not be read or written.
-    #[error("cannot {operation} {path}: {source}")]
-    File {
-        /// What was tried.
-        operation: &'static str,
-        /// The path inside the filesystem.
-        path: String,
-        /// Why not.
-        source: Error,
-    },
-    /// There is no room left.
-    #[error(
-        "cannot {operation} {path}: the filesystem is full, no free {what} are left; \
-         choose a larger card, or remove files from the base image"
-    )]
-    NoSpace {
-        /// What was tried.
-        operation: &'static str,
-        /// The path inside the filesystem.
-        path: String,
-        /// `blocks` or `inodes`.
-        what: &'static str,
-    },
-    /// A file that must exist does not.
-    #[error("{path} does not exist in the image")]
-    NotFound {
-        /// The path inside the filesystem.
-        path: String,
-    },
-    /// Something other than what the operation is for is at the path.
-    #[error("cannot {operation} {path}: it is {found} in the image")]
-    WrongKind {
-        /// What was tried.
-        operation: &'static str,
-        /// The path inside the filesystem.
-        path: String,
-        /// What is there, with its article: `a directory`.
-        found: &'static str,
-    },
-    /// Symlinks lead to symlinks without end.
-    #[error("cannot resolve {path} in the image: too many symlinks, they may form a loop")]
-    SymlinkLoop {
-        /// The path inside the filesystem.
-        path: String,
-    },
-    /// A file is larger than what may be read into memory.
-    #[error("{path} in the image is {size} bytes long; at most {limit} were expected")]
-    TooLarge {
-        /// The path inside the filesystem.
-        path: String,
-        /// The file's size in bytes.
-        size: u64,
-        /// The most that is read, in bytes.
-        limit: u64,
-    },
-    /// A directory tree is deeper than any real one.
-    #[error("cannot {operation} {path}: there is no end to the directories below it")]
-    Endless {
-        /// What was tried.
-        operation: &'static str,
-        /// The path inside the filesystem.
-        path: String,
-    },
 }
 
-/// Names what an operation on inodes was for.
-pub(super) fn at<'a>(
-    operation: &'static str,
-    path: &'a str,
-) -> impl Fn(Error) -> FsError + use<'a> {
-    move |source| {
-        let path = path.to_owned();
-        match source {
-            Error::Full { what } => FsError::NoSpace { operation, path, what },
-            source => FsError::File { operation, path, source },
+impl FsError {
+    /// Returns why an operation on a path failed, if that is the error.
+    pub fn path_kind(&self) -> Option<&PathErrorKind> {
+        match self {
+            FsError::Path(error) => Some(&error.kind),
+            _ => None,
+        }
+    }
+
+    /// Returns why the operation failed, without the operation and the path.
+    pub fn reason(&self) -> String {
+        match self {
+            FsError::Path(error) => error.kind.to_string(),
+            error => error.to_string(),
+        }
+    }
+
+    /// Returns the error of the storage underneath, if that is the reason.
+    pub fn storage_error(&self) -> Option<&block_io::Error> {
+        match self {
+            FsError::Filesystem(Error::Storage(error)) => Some(error),
+            FsError::Path(error) => match error.filesystem_error() {
+                Some(Error::Storage(error)) => Some(error),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Returns whether the filesystem has no room left.
+    pub fn is_full(&self) -> bool {
+        matches!(self.path_kind(), Some(PathErrorKind::Full { .. }))
+    }
+
+    /// Returns whether the path leads to a file of another kind than expected, or through one.
+    pub fn is_wrong_kind(&self) -> bool {
+        match self {
+            FsError::NotOwnDirectory { .. } => true,
+            FsError::Path(error) => matches!(
+                error.kind,
+                PathErrorKind::WrongKind { .. } | PathErrorKind::NotADirectory { .. }
+            ),
+            _ => false,
+        }
+    }
+
+    /// Returns whether symlinks lead to symlinks too many times.
+    pub fn is_symlink_loop(&self) -> bool {
+        matches!(self.path_kind(), Some(PathErrorKind::SymlinkLoop))
+    }
+
+    /// Returns whether the path does not exist.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self.path_kind(), Some(PathErrorKind::NotFound))
+    }
+
+    /// Returns whether a file is larger than what may be read into memory.
+    pub fn is_too_large(&self) -> bool {
+        matches!(self.path_kind(), Some(PathErrorKind::TooLarge { .. }))
+    }
+
+    /// Returns what a user can do about the error.
+    pub fn fix(&self) -> Option<String> {
+        match self {
+            FsError::Filesystem(error) => error.fix(),
+            FsError::Path(_) if self.is_full() => {
+                Some("choose a larger card, or remove files from the base image".to_owned())
+            }
+            FsError::Path(error) => error.fix(),
+            FsError::NotOwnDirectory { .. } => None,
+            FsError::Source(error) => error.fix(),
         }
     }
 }

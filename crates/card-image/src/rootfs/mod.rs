@@ -1,55 +1,82 @@
-//! Files of an ext4 filesystem on a storage: read and edited in place, by path.
+//! The root filesystem of an image, by path.
 //!
-//! A narrow interface over [`ext4_offline::Files`], which knows inodes and names
-//! only. Paths are walked here, symlink by symlink, so that nothing in an image
-//! leads out of it.
+//! [`ext4_offline`] does the work. What is nodecard's own is here: applying [`FileEdit`]s,
+//! copying files of this machine, and showing the filesystem to rendering ([`System`]). A path
+//! that does not exist is `None` here, not an error.
+//!
+//! [`FileEdit`]: cluster_profile::FileEdit
+//! [`System`]: cluster_profile::System
 
 mod apply;
 mod copy;
 mod error;
 mod read;
 mod system;
-mod walk;
-mod write;
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
-use block_io::WriteAt;
-use ext4_offline::Files;
+use block_io::{ReadAt, WriteAt};
+use ext4_offline::{Editor, Reader, Timestamp};
 
 pub use copy::SourceError;
 pub use error::{FsError, FsResult};
-pub use read::Metadata;
+pub use ext4_offline::Metadata;
 
-/// The files of an ext4 filesystem.
+/// The files of a root filesystem, for reading.
 #[derive(Debug)]
 pub struct RootFs {
-    files: Files,
+    reader: Reader,
 }
 
 impl RootFs {
-    /// Opens the filesystem that fills `storage`, after what mounting it would do
-    /// first: replaying its journal and removing orphans.
-    ///
-    /// `now` becomes the time of every change, in seconds since 1970.
+    /// Opens the filesystem that fills `storage`. A journal is replayed in memory.
     ///
     /// # Errors
-    /// [`FsError`], before the first write, if the filesystem is damaged, or has
-    /// a feature that stands in the way.
-    pub fn open(storage: Arc<dyn WriteAt>, now: u64) -> FsResult<Self> {
-        ext4_offline::recover(&storage, now)?;
-        Ok(RootFs { files: Files::open(storage, now)? })
+    /// [`FsError`] if the filesystem is damaged or has a feature that is not supported.
+    pub fn open(storage: Arc<dyn ReadAt>) -> FsResult<Self> {
+        Ok(RootFs { reader: Reader::open(storage)? })
     }
 
-    /// As [`open`](Self::open), for filesystems too that cannot be edited. Nothing
-    /// but the replay of the journal is written.
+    /// Returns the filesystem with the methods of `std::fs`.
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+}
+
+/// The files of a root filesystem, for reading and editing.
+#[derive(Debug)]
+pub struct RootFsEditor {
+    editor: Editor,
+    /// What edits are complete can be read through it.
+    files: RootFs,
+}
+
+impl Deref for RootFsEditor {
+    type Target = RootFs;
+
+    fn deref(&self) -> &RootFs {
+        &self.files
+    }
+}
+
+impl RootFsEditor {
+    /// Opens the filesystem that fills `storage`, after doing what mounting it would do first:
+    /// replaying its journal and removing orphans.
+    ///
+    /// `now`, in seconds since 1970, becomes the time of every change.
     ///
     /// # Errors
-    /// [`FsError`], before the first write, if the filesystem is damaged, or has
-    /// a feature that stands in the way.
-    pub fn open_to_read(storage: Arc<dyn WriteAt>) -> FsResult<Self> {
-        ext4_offline::replay_journal(&storage)?;
-        Ok(RootFs { files: Files::open_to_read(storage)? })
+    /// [`FsError`], before the first write, if the filesystem is damaged or has a feature that
+    /// is not supported.
+    pub fn open(storage: Arc<dyn WriteAt>, now: u64) -> FsResult<Self> {
+        let editor = Editor::open(storage, Timestamp::saturating(now))?;
+        let files = RootFs { reader: (*editor).clone() };
+        Ok(RootFsEditor { editor, files })
+    }
+
+    /// Returns the filesystem with the methods of `std::fs`, for editing.
+    pub fn editor(&mut self) -> &mut Editor {
+        &mut self.editor
     }
 
     /// Completes all edits. Without it the filesystem is not consistent.
@@ -57,6 +84,6 @@ impl RootFs {
     /// # Errors
     /// [`FsError`] if that cannot be written.
     pub fn close(self) -> FsResult<()> {
-        Ok(self.files.finish()?)
+        Ok(self.editor.finish()?)
     }
 }

@@ -1,114 +1,83 @@
-//! Reading files and directories.
+//! Reading, where a path that does not exist is no error.
 
-use ext4_offline::{DirEntry, FileKind, Stat};
+use ext4_offline::{FileKind, PathResult};
 
-use super::{
-    FsError, FsResult, RootFs,
-    error::at,
-    walk::{Found, LastSymlink},
-};
+use super::{FsResult, Metadata, RootFs};
 
-/// What an inode says of its file.
-pub type Metadata = Stat;
+/// Turns the error of a path that does not exist into `None`.
+fn optional<T>(result: PathResult<T>) -> FsResult<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
 
 impl RootFs {
-    /// What is known of the file at `path`, a symlink at its end not followed.
-    /// `None`: there is none.
+    /// Returns the metadata of the file at `path`; of the symlink itself if it is one.
     ///
     /// # Errors
-    /// [`FsError`] if the filesystem is damaged or the path has no end.
+    /// [`FsError`](super::FsError) if the filesystem is damaged or symlinks form a loop.
     pub fn metadata(&self, path: &str) -> FsResult<Option<Metadata>> {
-        let Some(found) = self.find(path, LastSymlink::Keep)? else { return Ok(None) };
-        self.stat(path, found.inode).map(Some)
+        optional(self.reader().symlink_metadata(path))
     }
 
-    /// As [`metadata`](Self::metadata), of what a symlink at the end leads to.
+    /// Returns the metadata of the file at `path`, following symlinks.
     ///
     /// # Errors
-    /// [`FsError`] if the filesystem is damaged or the path has no end.
+    /// [`FsError`](super::FsError) if the filesystem is damaged or symlinks form a loop.
     pub fn metadata_followed(&self, path: &str) -> FsResult<Option<Metadata>> {
-        let Some(found) = self.find(path, LastSymlink::Follow)? else { return Ok(None) };
-        self.stat(path, found.inode).map(Some)
+        optional(self.reader().metadata(path))
     }
 
-    /// The contents of the regular file at `path`, if it is no longer than
-    /// `limit` bytes. `None`: there is none.
+    /// Returns the contents of the regular file at `path`, of up to `limit` bytes.
     ///
     /// # Errors
-    /// [`FsError::TooLarge`], [`FsError::WrongKind`], or that the filesystem is
-    /// damaged.
+    /// [`FsError`](super::FsError) if the file is larger or not a regular one, or the
+    /// filesystem is damaged.
     pub fn read(&self, path: &str, limit: u64) -> FsResult<Option<Vec<u8>>> {
-        let Some(found) = self.find(path, LastSymlink::Follow)? else { return Ok(None) };
-        let Stat { kind, size, .. } = self.stat(path, found.inode)?;
-        require(kind, FileKind::Regular, "read", path)?;
-        if size > limit {
-            return Err(FsError::TooLarge { path: path.to_owned(), size, limit });
-        }
-        let mut contents = vec![0; size as usize];
-        self.files.read(found.inode, 0, &mut contents).map_err(at("read", path))?;
-        Ok(Some(contents))
+        optional(self.reader().read_up_to(path, limit))
     }
 
-    /// Where the symlink at `path` points; `None`: there is no symlink.
+    /// Returns the target of the symlink at `path`; `None` if it is not a symlink.
     ///
     /// # Errors
-    /// [`FsError`] if the filesystem is damaged or the path has no end.
+    /// [`FsError`](super::FsError) if the filesystem is damaged or symlinks form a loop.
     pub fn read_link(&self, path: &str) -> FsResult<Option<Vec<u8>>> {
-        let Some(found) = self.find(path, LastSymlink::Keep)? else { return Ok(None) };
-        if self.stat(path, found.inode)?.kind != FileKind::Symlink {
+        if self.metadata(path)?.is_none_or(|metadata| metadata.kind != FileKind::Symlink) {
             return Ok(None);
         }
-        self.files.read_link(found.inode).map(Some).map_err(at("read", path))
+        optional(self.reader().read_link(path))
     }
 
-    /// The names in the directory at `path`, sorted, without `.` and `..`.
-    /// `None`: there is no directory.
+    /// Returns the names in the directory at `path`, sorted, without `.` and `..`; `None` if it
+    /// is not a directory.
     ///
     /// # Errors
-    /// [`FsError`] if the filesystem is damaged or the path has no end.
+    /// [`FsError`](super::FsError) if the filesystem is damaged or symlinks form a loop.
     pub fn list(&self, path: &str) -> FsResult<Option<Vec<Vec<u8>>>> {
-        let Some(found) = self.find(path, LastSymlink::Follow)? else { return Ok(None) };
-        if self.stat(path, found.inode)?.kind != FileKind::Directory {
+        if self.metadata_followed(path)?.is_none_or(|metadata| !metadata.is_dir()) {
             return Ok(None);
         }
-        let mut names: Vec<_> = self.entries(&found)?.into_iter().map(|entry| entry.name).collect();
+        let Some(entries) = optional(self.reader().read_dir(path))? else { return Ok(None) };
+        let mut names: Vec<_> = entries.into_iter().map(|entry| entry.name).collect();
         names.sort();
         Ok(Some(names))
     }
 
-    /// The extended attributes of the file at `path`, sorted by their names.
+    /// Returns the first and the last bytes of the regular file at `path`: `length` of each, or
+    /// as many as there are.
     ///
     /// # Errors
-    /// [`FsError::NotFound`], or that the filesystem is damaged.
-    pub fn xattrs(&self, path: &str) -> FsResult<Vec<(String, Vec<u8>)>> {
-        let found = self
-            .find(path, LastSymlink::Keep)?
-            .ok_or_else(|| FsError::NotFound { path: path.to_owned() })?;
-        let mut attributes =
-            self.files.xattrs(found.inode).map_err(at("read the attributes of", path))?;
-        attributes.sort();
-        Ok(attributes)
-    }
-
-    /// A directory's entries without `.` and `..`.
-    pub(super) fn entries(&self, dir: &Found) -> FsResult<Vec<DirEntry>> {
-        self.files.entries(dir.inode).map_err(at("list", &dir.shown()))
-    }
-
-    pub(super) fn stat(&self, path: &str, inode: u32) -> FsResult<Stat> {
-        self.files.stat(inode).map_err(at("look at", path))
-    }
-}
-
-/// Errors unless a file is of the kind that the operation is for.
-pub(super) fn require(
-    found: FileKind,
-    kind: FileKind,
-    operation: &'static str,
-    path: &str,
-) -> FsResult<()> {
-    match found == kind {
-        true => Ok(()),
-        false => Err(FsError::WrongKind { operation, path: path.to_owned(), found: found.name() }),
+    /// [`FsError`](super::FsError) if it is not a regular file or the filesystem is damaged.
+    pub fn ends(&self, path: &str, length: usize) -> FsResult<Option<(Vec<u8>, Vec<u8>)>> {
+        let Some(file) = optional(self.reader().open_file(path))? else { return Ok(None) };
+        let size = file.metadata().size;
+        let length = size.min(length as u64);
+        let read = |offset| {
+            let mut bytes = vec![0; length as usize];
+            file.read_at(offset, &mut bytes).map(|_| bytes)
+        };
+        Ok(Some((read(0)?, read(size - length)?)))
     }
 }

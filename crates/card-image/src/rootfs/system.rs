@@ -1,8 +1,8 @@
-//! The filesystem as rendering wants to see it.
+//! The filesystem as rendering sees it.
 
 use cluster_profile::{SystemError, SystemFiles};
 
-use super::{FsError, RootFs, walk::LastSymlink};
+use super::{FsError, RootFs};
 
 /// Larger than any configuration file.
 const MAX_CONFIGURATION: u64 = 16 << 20;
@@ -14,29 +14,26 @@ fn system_error(path: &str) -> impl FnOnce(FsError) -> SystemError + '_ {
 impl SystemFiles for RootFs {
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>, SystemError> {
         match RootFs::read(self, path, MAX_CONFIGURATION) {
-            // A device or directory is no file to read.
-            Err(FsError::WrongKind { .. }) => Ok(None),
+            // A device or a directory has no contents to render from.
+            Err(error) if error.is_wrong_kind() => Ok(None),
             result => result.map_err(system_error(path)),
         }
     }
 
     fn list(&self, path: &str) -> Result<Option<Vec<String>>, SystemError> {
         let names = RootFs::list(self, path).map_err(system_error(path))?;
-        // Configuration has UTF-8 names; others are nobody's to edit.
+        // Configuration has UTF-8 names; rendering never edits files with others.
         Ok(names.map(|names| {
             names.into_iter().filter_map(|name| String::from_utf8(name).ok()).collect()
         }))
     }
 
     fn mode(&self, path: &str) -> Result<Option<u16>, SystemError> {
-        let mode = || match self.find(path, LastSymlink::Follow)? {
-            Some(found) => Ok(Some(self.stat(path, found.inode)?.mode)),
-            None => Ok(None),
-        };
-        mode().map_err(system_error(path))
+        let metadata = self.metadata_followed(path).map_err(system_error(path))?;
+        Ok(metadata.map(|metadata| metadata.mode))
     }
 
     fn exists(&self, path: &str) -> Result<bool, SystemError> {
-        self.find(path, LastSymlink::Keep).map(|found| found.is_some()).map_err(system_error(path))
+        self.metadata(path).map(|found| found.is_some()).map_err(system_error(path))
     }
 }

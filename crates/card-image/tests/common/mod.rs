@@ -4,7 +4,7 @@
 use std::{fs, path::PathBuf, sync::Arc};
 
 use block_io::FileStorage;
-use card_image::RootFs;
+use card_image::RootFsEditor;
 
 pub const NOW: u64 = 1_600_000_000;
 
@@ -76,8 +76,8 @@ impl Sample {
         self.image.to_str().unwrap()
     }
 
-    pub fn open(&self) -> RootFs {
-        RootFs::open(Arc::new(FileStorage::open_writable(&self.image).unwrap()), NOW).unwrap()
+    pub fn open(&self) -> RootFsEditor {
+        RootFsEditor::open(Arc::new(FileStorage::open_writable(&self.image).unwrap()), NOW).unwrap()
     }
 
     pub fn debugfs(&self, request: &str) -> String {

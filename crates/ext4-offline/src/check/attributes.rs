@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use super::{Inodes, census::Census, fields::wrong};
 use crate::{
     Error, Result,
+    attributes::verify_large,
+    features::flag,
     inode::{ENCRYPT, Inode},
     source::{Source, Stored},
     xattr::{self, Attributes, LargeValue},
 };
-
-const EXT_ATTR: u32 = 0x8;
 
 /// A block of attributes.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl Shared {
             return Err(Error::Attributes { inode: block.inode, reason });
         }
         for (users, value) in self.values.values() {
-            xattr::verify_large(source, value, *users)?;
+            verify_large(source, value, *users)?;
         }
         let unused = census.iter().find(|found| {
             // Those that the filesystem has for itself have no such flag.
@@ -76,7 +76,7 @@ impl Inodes<'_> {
         if block == 0 {
             return Ok(());
         }
-        if self.source.fs().superblock.features().compat & EXT_ATTR == 0 {
+        if !self.source.fs().superblock.features().has(flag::EXT_ATTR) {
             let reason = "without ext_attr there are no such blocks";
             return wrong(inode, "i_file_acl", block, reason);
         }

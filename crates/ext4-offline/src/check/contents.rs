@@ -3,7 +3,7 @@
 use super::{Inodes, fields::wrong};
 use crate::{
     Error, Result,
-    files::read_contents,
+    contents::read_contents,
     inode::{ENCRYPT, EXTENTS, HUGE_FILE, INLINE_DATA, Inode, VERITY},
     map::Mapping,
     source::Source,

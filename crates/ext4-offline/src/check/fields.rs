@@ -3,6 +3,7 @@
 use super::Inodes;
 use crate::{
     Error, Result,
+    features::flag,
     inode::{
         CASEFOLD, EA_INODE, EXTENTS, HUGE_FILE, INDEX, INLINE_DATA, Inode, S_IFDIR, S_IFLNK,
         S_IFREG,
@@ -16,14 +17,6 @@ const IMMUTABLE: u32 = 0x10;
 const APPEND: u32 = 0x20;
 /// `i_flags`: of AFS servers, which no filesystem here has.
 const IMAGIC: u32 = 0x2000;
-
-const DIR_INDEX: u32 = 0x20;
-const LARGE_FILE: u32 = 0x2;
-const HUGE_FILES: u32 = 0x8;
-const LARGE_DIR: u32 = 0x4000;
-const EA_INODES: u32 = 0x400;
-const INLINE: u32 = 0x8000;
-const CASEFOLDS: u32 = 0x2_0000;
 
 pub(super) fn wrong<T>(
     inode: &Inode,
@@ -63,7 +56,7 @@ impl Inodes<'_> {
         if inode.i_faddr() != 0 {
             return wrong(inode, "i_faddr", inode.i_faddr(), "it is not in use");
         }
-        if features.ro_compat & HUGE_FILES == 0 {
+        if !features.has(flag::HUGE_FILE) {
             if inode.i_blocks() >> 32 != 0 {
                 let reason = "without huge_file it has 32 bits";
                 return wrong(inode, "i_blocks", inode.i_blocks(), reason);
@@ -78,10 +71,10 @@ impl Inodes<'_> {
         }
         self.check_flags(inode)?;
         let size = inode.i_size();
-        if inode.is_regular() && size > i32::MAX as u64 && features.ro_compat & LARGE_FILE == 0 {
+        if inode.is_regular() && size > i32::MAX as u64 && !features.has(flag::LARGE_FILE) {
             return wrong(inode, "i_size", size, "there are no such files without large_file");
         }
-        if inode.is_dir() && size >> 32 != 0 && features.incompat & LARGE_DIR == 0 {
+        if inode.is_dir() && size >> 32 != 0 && !features.has(flag::LARGE_DIR) {
             return wrong(inode, "i_size", size, "there are no such directories without large_dir");
         }
         if inode.is_special() {
@@ -98,25 +91,25 @@ impl Inodes<'_> {
 
     fn check_flags(&self, inode: &Inode) -> Result<()> {
         let features = self.source.fs().superblock.features();
-        let (has, incompat) = (|flag| inode.has_flag(flag), |bit| features.incompat & bit != 0);
+        let has = |flag| inode.has_flag(flag);
         let contradictions = [
             (has(EXTENTS) && !features.extent(), "EXTENTS_FL makes no sense without extent"),
             (
-                has(INLINE_DATA) && !incompat(INLINE),
+                has(INLINE_DATA) && !features.has(flag::INLINE_DATA),
                 "INLINE_DATA_FL makes no sense without inline_data",
             ),
             (has(EXTENTS) && has(INLINE_DATA), "contents are in blocks or in the inode"),
             (
-                has(EA_INODE) && !(incompat(EA_INODES) && inode.is_regular()),
+                has(EA_INODE) && !(features.has(flag::EA_INODE) && inode.is_regular()),
                 "EA_INODE_FL makes no sense here",
             ),
             (
-                has(INDEX) && !(features.compat & DIR_INDEX != 0 && inode.is_dir()),
+                has(INDEX) && !(features.has(flag::DIR_INDEX) && inode.is_dir()),
                 "INDEX_FL makes no sense here",
             ),
             (has(INDEX) && has(INLINE_DATA), "names in the inode have no index"),
             (
-                has(CASEFOLD) && !(incompat(CASEFOLDS) && inode.is_dir()),
+                has(CASEFOLD) && !(features.has(flag::CASEFOLD) && inode.is_dir()),
                 "CASEFOLD_FL makes no sense here",
             ),
             (has(IMAGIC), "IMAGIC_FL is not in use"),

@@ -24,9 +24,9 @@ use self::{
     fields::wrong,
 };
 use crate::{
-    Error, Result,
+    Error, Operation, Result,
     bitmap::Bitmap,
-    features::Operation,
+    features::flag,
     filesystem::Filesystem,
     inode::{EA_INODE, Inode},
     journal, orphans,
@@ -134,12 +134,10 @@ impl Inodes<'_> {
 
     /// Whether a superblock's field names the inode.
     fn is_of_filesystem(&self, number: u32) -> bool {
-        const ORPHAN_FILE: u32 = 0x1000;
-        const QUOTA: u32 = 0x100;
         let superblock = &self.source.fs.superblock;
         let features = superblock.features();
-        let orphans = features.compat & ORPHAN_FILE != 0;
-        let quota = features.ro_compat & QUOTA != 0;
+        let orphans = features.has(flag::ORPHAN_FILE);
+        let quota = features.has(flag::QUOTA);
         orphans && superblock.s_orphan_file_inum() == number
             || quota && superblock.quota_inodes().contains(&number)
     }

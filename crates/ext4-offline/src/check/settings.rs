@@ -1,6 +1,6 @@
 //! The superblock and the descriptors, beyond what opening makes sure of.
 
-use crate::{Error, Result, filesystem::Filesystem, group_desc::BLOCK_UNINIT};
+use crate::{Error, Result, features::flag, filesystem::Filesystem, group_desc::BLOCK_UNINIT};
 
 fn require(
     ok: bool,
@@ -76,8 +76,7 @@ fn check_features(fs: &Filesystem) -> Result<()> {
         superblock.s_rev_level(),
         "0 and 1 exist",
     )?;
-    const GDT_CSUM: u32 = 0x10;
-    let both = features.metadata_csum() && features.ro_compat & GDT_CSUM != 0;
+    let both = features.metadata_csum() && features.has(flag::UNINIT_BG);
     require(
         !both,
         "s_feature_ro_compat",

@@ -6,6 +6,7 @@ use super::{census::Census, fields::wrong};
 use crate::{
     Error, Result,
     dir::Entry,
+    features::flag,
     files::verify_directory,
     inode::{ENCRYPT, Inode, ROOT},
     source::{Source, Stored},
@@ -13,8 +14,6 @@ use crate::{
 
 /// A directory with more links counts as having one (`dir_nlink`).
 const MAX_LINKS: u32 = 65000;
-const FILETYPE: u32 = 0x2;
-const DIR_NLINK: u32 = 0x20;
 /// The shortest encrypted name, in bytes.
 const SHORTEST_ENCRYPTED: usize = 16;
 
@@ -50,7 +49,7 @@ fn check_directory(
     places: &mut HashMap<u32, Place>,
 ) -> Result<()> {
     let own = inode.number();
-    let filetype = source.fs.superblock.features().incompat & FILETYPE != 0;
+    let filetype = source.fs.superblock.features().has(flag::FILETYPE);
     let mut names = Vec::new();
     let mut position = 0;
     verify_directory(source, inode, |index, entry| {
@@ -142,7 +141,7 @@ fn check_tree(numbers: &[u32], places: &mut HashMap<u32, Place>) -> Result<()> {
 }
 
 fn check_links(source: &Stored<'_>, census: &Census) -> Result<()> {
-    let uncounted = source.fs.superblock.features().ro_compat & DIR_NLINK != 0;
+    let uncounted = source.fs.superblock.features().has(flag::DIR_NLINK);
     for found in census.iter().filter(|found| !found.hidden) {
         let links = u32::from(found.links);
         // One of a directory that had too many to be counted stays one.

@@ -9,7 +9,7 @@ use super::{
     entry::{self, Dirent},
     u32_at,
 };
-use crate::{Result, checksum::crc32c};
+use crate::{Result, digest::crc32c};
 
 /// The size of the tail that holds the checksum.
 pub(super) const TAIL: usize = 12;

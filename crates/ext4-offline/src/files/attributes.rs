@@ -1,119 +1,104 @@
 //! Contents, permissions, owners, times and extended attributes of files.
 
-use super::{FileKind, Files, read_contents, require_kind, require_linked};
+use super::{FilesMut, require_kind};
 use crate::{
-    Error, Result,
-    inode::{ENCRYPT, INLINE_DATA, Inode, Time, TimeField, VERITY},
-    source::Source,
+    Error, FileKind, FileTimes, Operation, Result,
+    contents::read_contents,
+    inode::{ENCRYPT, INLINE_DATA, Inode, TimeField, VERITY},
+    source::{Files, Source},
     xattr::Attributes,
 };
 
-/// Errors if the contents cannot be understood, or, to be edited, not be changed.
-fn check_contents(inode: &Inode, operation: &'static str) -> Result<()> {
-    for (flag, name) in [(ENCRYPT, "encrypt"), (VERITY, "verity")] {
-        let harmless = flag == VERITY && operation == "read";
-        if inode.has_flag(flag) && !harmless {
-            return Err(Error::Flag { operation, inode: inode.number(), flag: name });
+/// Returns an error if the contents cannot be read, or cannot be edited.
+pub(super) fn check_contents(inode: &Inode, operation: Operation) -> Result<()> {
+    for (bit, flag) in [(ENCRYPT, "encrypt"), (VERITY, "verity")] {
+        let harmless = bit == VERITY && operation == Operation::Read;
+        if inode.has_flag(bit) && !harmless {
+            return Err(Error::Flag { operation, inode: inode.number(), flag });
         }
     }
     Ok(())
 }
 
 impl Files {
-    /// Fills `buf` from a regular file, from byte `offset` on; it must not reach
-    /// beyond the file's end. What does reads as zeros.
+    /// Fills `buf` from a regular file, from byte `offset` on. Beyond the end of the file it
+    /// reads zeros.
     ///
     /// # Errors
-    /// [`Error::Kind`], [`Error::Flag`], damage to what says where the contents
-    /// are.
+    /// [`Error::Kind`], [`Error::Flag`], damage to the file's mapping.
     pub fn read(&self, inode: u32, offset: u64, buf: &mut [u8]) -> Result<()> {
-        let inode = self.volume.inode(inode)?;
+        let inode = self.inode(inode)?;
         require_kind(&inode, FileKind::Regular)?;
-        check_contents(&inode, "read")?;
+        check_contents(&inode, Operation::Read)?;
         let inside = inode.i_size().saturating_sub(offset).min(buf.len() as u64) as usize;
         let (inside, beyond) = buf.split_at_mut(inside);
         beyond.fill(0);
-        read_contents(&self.volume, &inode, offset, inside)
+        read_contents(self, &inode, offset, inside)
     }
 
-    /// The target of a symlink.
+    /// Returns the target of a symlink.
     ///
     /// # Errors
     /// [`Error::Kind`], [`Error::Flag`], damage.
     pub fn read_link(&self, inode: u32) -> Result<Vec<u8>> {
-        let inode = self.volume.inode(inode)?;
+        let inode = self.inode(inode)?;
         require_kind(&inode, FileKind::Symlink)?;
-        check_contents(&inode, "read")?;
+        check_contents(&inode, Operation::Read)?;
         // The kernel reads no more than a block.
-        if inode.i_size() > self.volume.fs().geometry.block_size.into() {
-            let reason = "is where a symlink's target of more than a block begins";
-            return Err(Error::Inode { inode: inode.number(), block: 0, reason });
+        if inode.i_size() > self.fs().geometry.block_size.into() {
+            let (inode, field, value) = (inode.number(), "i_size", inode.i_size());
+            let reason = "the target of a symlink is not longer than a block";
+            return Err(Error::InodeField { inode, field, value, reason });
         }
         let mut target = vec![0; inode.i_size() as usize];
-        read_contents(&self.volume, &inode, 0, &mut target)?;
+        read_contents(self, &inode, 0, &mut target)?;
         Ok(target)
     }
 
-    /// Writes to a regular file, from byte `offset` on. What it lacks up to there
-    /// becomes a hole.
+    /// Returns the extended attributes of a file with their full names. Values are as they
+    /// are on disk; getfattr prints those of access control lists in another form.
     ///
     /// # Errors
-    /// [`Error::Kind`], [`Error::Flag`], [`Error::Full`], [`Error::Limit`]: the
-    /// file is as it was then.
+    /// [`Error::Attributes`] if they are damaged.
+    pub fn xattrs(&self, inode: u32) -> Result<Vec<(String, Vec<u8>)>> {
+        let inode = self.inode(inode)?;
+        Attributes::load(self, &inode)?.list(self)
+    }
+
+    /// Returns whether the contents of a file are in its inode (`inline_data`).
+    ///
+    /// # Errors
+    /// [`Error::InodeNumber`], [`Error::InodeChecksum`].
+    pub fn is_inline(&self, inode: u32) -> Result<bool> {
+        Ok(self.inode(inode)?.has_flag(INLINE_DATA))
+    }
+}
+
+impl FilesMut {
+    /// Writes to a regular file, from byte `offset` on. If the file ends before `offset`, a
+    /// hole fills the gap.
+    ///
+    /// # Errors
+    /// [`Error::Kind`], [`Error::Flag`], [`Error::Full`], [`Error::Limit`]. The file is
+    /// unchanged then.
     pub fn write(&mut self, inode: u32, offset: u64, bytes: &[u8]) -> Result<()> {
         self.edit_contents(inode, |volume, inode| volume.write_contents(inode, offset, bytes))
     }
 
-    /// Gives a regular file a size, in bytes: cuts it off, or lets a hole follow.
+    /// Gives a regular file a size in bytes: cuts it off, or adds a hole at its end.
     ///
     /// # Errors
-    /// As [`write`](Self::write).
+    /// As for [`write`](Self::write).
     pub fn resize(&mut self, inode: u32, size: u64) -> Result<()> {
         self.edit_contents(inode, |volume, inode| volume.resize_contents(inode, size))
     }
 
-    /// Gives a regular file new contents, in the blocks it has as far as they go.
+    /// Gives a regular file new contents, in the blocks that it already has where possible.
     ///
     /// # Errors
-    /// As [`write`](Self::write).
+    /// As for [`write`](Self::write).
     pub fn replace(&mut self, inode: u32, contents: &[u8]) -> Result<()> {
         self.edit_contents(inode, |volume, inode| volume.replace_contents(inode, contents))
-    }
-
-    fn edit_contents(
-        &mut self,
-        inode: u32,
-        edit: impl FnOnce(&mut super::Volume, &mut Inode) -> Result<()>,
-    ) -> Result<()> {
-        let now = self.now;
-        self.edit(|volume| {
-            let mut inode = volume.inode(inode)?;
-            require_kind(&inode, FileKind::Regular)?;
-            check_contents(&inode, "edit")?;
-            edit(volume, &mut inode)?;
-            inode.set_time(TimeField::Modification, now);
-            inode.set_time(TimeField::Change, now);
-            volume.put_inode(&mut inode)
-        })
-    }
-
-    fn edit_inode(
-        &mut self,
-        inode: u32,
-        edit: impl FnOnce(&mut super::Volume, &mut Inode) -> Result<()>,
-    ) -> Result<()> {
-        let now = self.now;
-        self.edit(|volume| {
-            let mut inode = volume.inode(inode)?;
-            require_linked(&inode)?;
-            let before = inode.clone();
-            edit(volume, &mut inode)?;
-            if inode != before {
-                inode.set_time(TimeField::Change, now);
-                volume.put_inode(&mut inode)?;
-            }
-            Ok(())
-        })
     }
 
     /// Sets the permission bits (12) of a file.
@@ -139,31 +124,27 @@ impl Files {
         })
     }
 
-    /// Sets the time of the last change of contents, in seconds since 1970.
+    /// Sets the times of a file.
     ///
     /// # Errors
     /// Damage to the inode.
-    pub fn set_mtime(&mut self, inode: u32, seconds: i64) -> Result<()> {
+    pub fn set_times(&mut self, inode: u32, times: FileTimes) -> Result<()> {
         self.edit_inode(inode, |_, inode| {
-            inode.set_time(TimeField::Modification, Time { seconds, nanoseconds: 0 });
+            let fields =
+                [(TimeField::Access, times.accessed), (TimeField::Modification, times.modified)];
+            for (field, time) in fields {
+                if let Some(time) = time {
+                    inode.set_time(field, time);
+                }
+            }
             Ok(())
         })
-    }
-
-    /// The extended attributes of a file by their full names, as they are on
-    /// disk (for access control lists that is not what getfattr prints).
-    ///
-    /// # Errors
-    /// [`Error::Attributes`] if they are damaged.
-    pub fn xattrs(&self, inode: u32) -> Result<Vec<(String, Vec<u8>)>> {
-        let inode = self.volume.inode(inode)?;
-        Attributes::load(&self.volume, &inode)?.list(&self.volume)
     }
 
     /// Gives an extended attribute a value.
     ///
     /// # Errors
-    /// [`Error::Limit`] if there is no room for it, or no such name can be;
+    /// [`Error::Limit`] if there is no room for it, or if no attribute can have this name;
     /// [`Error::Full`], [`Error::Attributes`].
     pub fn set_xattr(&mut self, inode: u32, name: &str, value: &[u8]) -> Result<()> {
         self.edit_inode(inode, |volume, inode| {
@@ -171,7 +152,7 @@ impl Files {
         })
     }
 
-    /// Removes an extended attribute. Answers whether there was one.
+    /// Removes an extended attribute. Returns whether there was one.
     ///
     /// # Errors
     /// [`Error::Attributes`] if they are damaged.
@@ -182,10 +163,5 @@ impl Files {
             Ok(())
         })?;
         Ok(found)
-    }
-
-    /// Whether a file's contents are in its inode (`inline_data`).
-    pub fn is_inline(&self, inode: u32) -> Result<bool> {
-        Ok(self.volume.inode(inode)?.has_flag(INLINE_DATA))
     }
 }

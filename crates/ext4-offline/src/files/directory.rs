@@ -1,20 +1,16 @@
 //! The blocks of directories, and their inodes.
 
-use super::{inline_dir, volume::Volume};
+use super::inline_dir;
 use crate::{
-    Error, Result,
+    Error, Operation, Result,
     dir::{self, Directory, Entry, FileType, Format, Reader},
+    features::flag,
     inode::{CASEFOLD, ENCRYPT, INDEX, INLINE_DATA, Inode},
     map::{self, Mapping, Run},
     source::Source,
+    volume::Volume,
 };
 
-/// The feature `dir_index`.
-const DIR_INDEX: u32 = 0x20;
-/// The feature `filetype`.
-const FILETYPE: u32 = 0x2;
-/// The feature `large_dir`.
-const LARGE_DIR: u32 = 0x4000;
 /// `s_flags`: hashes take bytes as unsigned.
 const UNSIGNED_HASH: u32 = 0x2;
 
@@ -25,12 +21,12 @@ pub(crate) fn format(source: &dyn Source, inode: &Inode) -> Format {
     let unsigned = superblock.s_flags() & UNSIGNED_HASH != 0;
     Format {
         block_size: fs.geometry.block_size,
-        filetype: features.incompat & FILETYPE != 0,
+        filetype: features.has(flag::FILETYPE),
         checksum_seed: inode.checksum_seed(fs.checksums.seed()),
         hash_seed: superblock.s_hash_seed(),
         hash_version: superblock.s_def_hash_version().saturating_add(if unsigned { 3 } else { 0 }),
-        may_index: features.compat & DIR_INDEX != 0,
-        large_dir: features.incompat & LARGE_DIR != 0,
+        may_index: features.has(flag::DIR_INDEX),
+        large_dir: features.has(flag::LARGE_DIR),
         casefold: inode.has_flag(CASEFOLD),
         inode: inode.number(),
     }
@@ -45,9 +41,9 @@ fn check(source: &dyn Source, inode: &Inode) -> Result<()> {
         let reason = "the directory's size is no possible one";
         return Err(Error::Directory { inode: inode.number(), index: 0, reason });
     }
-    for (flag, name) in [(ENCRYPT, "encrypt"), (CASEFOLD, "casefold")] {
-        if inode.has_flag(flag) {
-            return Err(Error::Flag { operation: "read", inode: inode.number(), flag: name });
+    for (bit, flag) in [(ENCRYPT, "encrypt"), (CASEFOLD, "casefold")] {
+        if inode.has_flag(bit) {
+            return Err(Error::Flag { operation: Operation::Read, inode: inode.number(), flag });
         }
     }
     Ok(())
@@ -266,7 +262,7 @@ impl Volume {
     fn next_block(&mut self, inode: &Inode, logical: u64) -> Result<Run> {
         let last = map::last(self, inode)?;
         // With bigalloc, the rest of the last cluster is there for it.
-        let cluster = u64::from(self.fs.geometry.cluster_blocks);
+        let cluster = u64::from(self.fs().geometry.cluster_blocks);
         let physical = match last {
             Some(last) if last.end() == logical && !logical.is_multiple_of(cluster) => {
                 last.blocks().end

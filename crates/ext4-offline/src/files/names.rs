@@ -1,18 +1,19 @@
 //! Making, linking, renaming and removing files.
 
-use super::{FileKind, Files, directory, require_kind, require_linked, volume::Volume};
+use super::{FilesMut, directory, require_kind, require_linked};
 use crate::{
-    Error, Result,
+    Error, FileKind, Result, Timestamp,
+    attributes::release_inode,
     dir::{FileType, check_name},
-    inode::{INDEX, Inode, ROOT, S_IFDIR, S_IFLNK, S_IFREG, Time, TimeField},
+    features::flag,
+    inode::{INDEX, Inode, ROOT, S_IFDIR, S_IFLNK, S_IFREG, TimeField},
     source::Source,
+    volume::Volume,
 };
 
 /// The most links an inode can have (`EXT4_LINK_MAX`). A directory with more
 /// subdirectories counts as having one, if it has an index (`dir_nlink`).
 const MAX_LINKS: u16 = 65000;
-/// The feature `dir_nlink`.
-const DIR_NLINK: u32 = 0x20;
 /// How many bytes of fields a new inode has behind the first 128, if it is large
 /// enough: as many as have a meaning.
 const EXTRA_SIZE: u16 = 32;
@@ -30,7 +31,7 @@ pub enum NewFile<'a> {
     Symlink(&'a [u8]),
 }
 
-impl Files {
+impl FilesMut {
     /// Makes a file and tells its inode. It is root's; `mode` has its permission
     /// bits (12). Of a symlink all of them are set.
     ///
@@ -137,7 +138,7 @@ impl Files {
             remove_subdirectory(&mut parent);
             touch(&mut parent, now);
             volume.put_inode(&mut parent)?;
-            volume.release_inode(inode)
+            release_inode(volume, inode)
         })
     }
 
@@ -173,9 +174,9 @@ impl Files {
                         require_kind(&inode, FileKind::Directory)?;
                         require_empty(volume, &replaced)?;
                         remove_subdirectory(&mut destination);
-                        volume.release_inode(replaced)?;
+                        release_inode(volume, replaced)?;
                     } else if inode.is_dir() {
-                        let found = FileKind::of(&replaced).name();
+                        let found = replaced.file_kind().name();
                         let wanted = FileKind::Directory.name();
                         return Err(Error::Kind { inode: replaced.number(), found, wanted });
                     } else {
@@ -220,7 +221,7 @@ impl Volume {
                 self.start_directory(inode, parent)
             }
             NewFile::Symlink(target) => {
-                let block_size = self.fs.geometry.block_size as usize;
+                let block_size = self.fs().geometry.block_size as usize;
                 if target.is_empty() || target.len() >= block_size || target.contains(&0) {
                     let what = "a symlink's target of that length";
                     return Err(Error::Limit { inode: inode.number(), what });
@@ -286,7 +287,7 @@ fn refuse_loop(volume: &Volume, moved: u32, dir: u32) -> Result<()> {
     Err(Error::Loop { inode: moved })
 }
 
-fn touch(dir: &mut Inode, now: Time) {
+fn touch(dir: &mut Inode, now: Timestamp) {
     dir.set_time(TimeField::Modification, now);
     dir.set_time(TimeField::Change, now);
 }
@@ -295,8 +296,7 @@ fn touch(dir: &mut Inode, now: Time) {
 fn add_subdirectory(volume: &Volume, dir: &mut Inode) -> Result<()> {
     let links = dir.i_links_count();
     // As e2fsck wants it, who takes any other directory's number seriously.
-    let uncounted =
-        volume.fs().superblock.features().ro_compat & DIR_NLINK != 0 && dir.has_flag(INDEX);
+    let uncounted = volume.fs().superblock.features().has(flag::DIR_NLINK) && dir.has_flag(INDEX);
     let links = match links {
         1 => 1,
         _ if links < MAX_LINKS => links + 1,
@@ -313,9 +313,9 @@ fn remove_subdirectory(dir: &mut Inode) {
 }
 
 /// A name less: the last one takes the file with it.
-fn drop_link(volume: &mut Volume, mut inode: Inode, now: Time) -> Result<()> {
+fn drop_link(volume: &mut Volume, mut inode: Inode, now: Timestamp) -> Result<()> {
     match inode.i_links_count() {
-        0 | 1 => volume.release_inode(inode),
+        0 | 1 => release_inode(volume, inode),
         links => {
             inode.set_i_links_count(links - 1);
             inode.set_time(TimeField::Change, now);

@@ -10,7 +10,7 @@ mod resize_inode;
 
 use block_io::WriteAt;
 
-use crate::Result;
+use crate::{Result, Timestamp};
 use plan::{Plan, Tables};
 
 /// What growing did.
@@ -59,7 +59,7 @@ pub struct Grown {
 /// that stands in the way, or a state that does (journal to be replayed,
 /// orphans, errors). [`Error::Storage`](crate::Error::Storage) at any time: the
 /// filesystem then needs e2fsck if it was not written to a layer.
-pub fn grow(storage: &dyn WriteAt, target_bytes: u64, now: u32) -> Result<Grown> {
+pub fn grow(storage: &dyn WriteAt, target_bytes: u64, now: Timestamp) -> Result<Grown> {
     Plan::new(storage, target_bytes, now, Tables::Complete)?.apply(storage)
 }
 
@@ -73,6 +73,6 @@ pub fn grow(storage: &dyn WriteAt, target_bytes: u64, now: u32) -> Result<Grown>
 ///
 /// # Errors
 /// As [`grow`].
-pub fn grow_lazily(storage: &dyn WriteAt, target_bytes: u64, now: u32) -> Result<Grown> {
+pub fn grow_lazily(storage: &dyn WriteAt, target_bytes: u64, now: Timestamp) -> Result<Grown> {
     Plan::new(storage, target_bytes, now, Tables::Lazy)?.apply(storage)
 }

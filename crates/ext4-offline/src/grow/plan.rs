@@ -6,9 +6,9 @@ use block_io::ReadAt;
 
 use super::{layout, resize_inode};
 use crate::{
-    Backups, Error, Geometry, Result,
+    Backups, Error, Geometry, Operation, Result, Timestamp,
     bitmap::{self, Bitmap},
-    features::Operation,
+    features::flag,
     filesystem::Filesystem,
     group_desc::{BLOCK_UNINIT, GroupDescriptor, INODE_UNINIT, INODE_ZEROED},
 };
@@ -44,7 +44,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// Makes the plan, or finds why it cannot be.
-    pub fn new(storage: &dyn ReadAt, target: u64, now: u32, tables: Tables) -> Result<Self> {
+    pub fn new(storage: &dyn ReadAt, target: u64, now: Timestamp, tables: Tables) -> Result<Self> {
         let fs = Filesystem::open(storage, Operation::Grow)?;
         fs.check_state(Operation::Grow)?;
         check_features(&fs)?;
@@ -267,7 +267,7 @@ impl Planner {
         }
     }
 
-    fn finish_superblock(&mut self, now: u32) {
+    fn finish_superblock(&mut self, now: Timestamp) {
         let old_blocks = self.plan.old.blocks;
         self.plan.new.count_free();
         let Filesystem { superblock, geometry, .. } = &mut self.plan.new;
@@ -284,16 +284,13 @@ impl Planner {
             superblock.set_s_backup_bgs(groups);
         }
         if let Some(first) = geometry.first_meta_bg {
-            const RESIZE_INODE: u32 = 0x10;
-            const META_BG: u32 = 0x10;
-            superblock.set_s_feature_compat(superblock.s_feature_compat() & !RESIZE_INODE);
-            superblock.set_s_feature_incompat(superblock.s_feature_incompat() | META_BG);
+            superblock.set_feature(flag::RESIZE_INODE, false);
+            superblock.set_feature(flag::META_BG, true);
             superblock.set_s_first_meta_bg(first);
         }
         // Zero has the kernel compute it, whatever version it is.
         superblock.set_s_overhead_clusters(0);
-        superblock.set_s_wtime(now);
-        superblock.set_s_wtime_hi(0);
+        superblock.set_write_time(now);
         superblock.update_checksum();
     }
 }

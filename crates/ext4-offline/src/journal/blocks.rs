@@ -2,7 +2,7 @@
 //! blocks. All fields are big-endian.
 
 use super::superblock::{JournalSuperblock, MAGIC};
-use crate::checksum::crc32c;
+use crate::{Timestamp, digest::crc32c};
 
 pub(super) const DESCRIPTOR: u32 = 1;
 pub(super) const COMMIT: u32 = 2;
@@ -239,9 +239,11 @@ impl Format {
     }
 
     /// A commit block, written at a time in seconds since 1970.
-    pub fn build_commit(&self, block_size: usize, sequence: u32, time: u32) -> Vec<u8> {
+    pub fn build_commit(&self, block_size: usize, sequence: u32, time: Timestamp) -> Vec<u8> {
         let mut block = Self::header(block_size, COMMIT, sequence);
-        put_be32(&mut block, H_COMMIT_SEC + 4, time);
+        let (low, high) = time.superblock_fields();
+        put_be32(&mut block, H_COMMIT_SEC, high.into());
+        put_be32(&mut block, H_COMMIT_SEC + 4, low);
         if self.has_checksums() {
             let checksum = checksum_without(self.seed, &block, H_CHKSUM);
             put_be32(&mut block, H_CHKSUM, checksum);

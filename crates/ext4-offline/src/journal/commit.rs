@@ -9,12 +9,12 @@ use block_io::{Extents, ReadAt, WriteAt};
 
 use super::{fast_commit, location::Journal};
 use crate::{
-    Error, Geometry, Result, Superblock,
+    Error, Geometry, Operation, Result, Superblock, Timestamp,
     bitmap::Bitmap,
-    features::Operation,
+    features::flag::NEEDS_RECOVERY,
     filesystem::Filesystem,
     source::group_and_bit,
-    superblock::{NEEDS_RECOVERY, OFFSET, SIZE},
+    superblock::{OFFSET, SIZE},
 };
 
 /// What committing a change came to.
@@ -28,7 +28,7 @@ pub struct Committed {
 
 /// Makes the filesystem that fills `storage`, or its first part, what `edited`
 /// is: the same filesystem with a change, such as a layer over it. `changed` has
-/// the bytes that may differ. `time`, in seconds since 1970, goes into the log. The
+/// the bytes that may differ. `time` goes into the log. The
 /// journal must have been replayed ([`replay_journal`](crate::replay_journal)); orphans
 /// may be there, as long as `edited` has none.
 ///
@@ -47,7 +47,7 @@ pub fn commit(
     storage: &dyn WriteAt,
     edited: &dyn ReadAt,
     changed: &Extents,
-    time: u32,
+    time: Timestamp,
 ) -> Result<Committed> {
     let fs = Filesystem::open(storage, Operation::Edit)?;
     // Orphans are the change's to remove.
@@ -211,7 +211,7 @@ impl FreeBlocks<'_> {
 /// A superblock that asks for a replay.
 fn with_mark(superblock: &Superblock) -> Superblock {
     let mut marked = superblock.clone();
-    marked.set_s_feature_incompat(marked.s_feature_incompat() | NEEDS_RECOVERY);
+    marked.set_feature(NEEDS_RECOVERY, true);
     marked.update_checksum();
     marked
 }
@@ -256,7 +256,7 @@ fn write_log(
     change: &Change,
     edited: &dyn ReadAt,
     after: &Superblock,
-    time: u32,
+    time: Timestamp,
 ) -> Result<()> {
     let geometry = &journal.fs.geometry;
     let block_size = geometry.block_size as usize;

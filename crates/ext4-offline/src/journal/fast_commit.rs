@@ -30,7 +30,7 @@ pub(super) fn refuse(journal: &Journal<'_>, next: u32) -> Result<()> {
     if fc_tag == HEAD && (fc_features != 0 || fc_tid == next) {
         return Err(Error::JournalFeature {
             feature: "fast_commit".to_owned(),
-            reason: " and holds fast commits; mount the filesystem once, or run e2fsck on it",
+            reason: "fast commits are not supported",
         });
     }
     Ok(())

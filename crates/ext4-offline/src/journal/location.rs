@@ -4,8 +4,7 @@ use block_io::ReadAt;
 
 use super::{blocks::Format, superblock::JournalSuperblock};
 use crate::{
-    Error, Result,
-    features::Operation,
+    Error, Operation, Result,
     filesystem::Filesystem,
     map::{Mapping, Run},
     source::{Source, Stored, place_of},

@@ -9,9 +9,9 @@ use super::{
     scan::{Log, scan},
 };
 use crate::{
-    Error, Geometry, Result, Superblock,
-    features::Operation,
-    superblock::{NEEDS_RECOVERY, OFFSET, SIZE, STATE_ERROR},
+    Error, Geometry, Operation, Result, Superblock,
+    features::flag::NEEDS_RECOVERY,
+    superblock::{OFFSET, SIZE, STATE_ERROR},
 };
 
 /// Makes sure that the journal can be read and is empty.
@@ -92,7 +92,7 @@ pub fn replay_journal(storage: &dyn WriteAt) -> Result<Replayed> {
     let first = journal.fs.geometry.offset(journal.physical(0)?);
     storage.write_at(first, journal.superblock.as_bytes())?;
     storage.flush()?;
-    superblock.set_s_feature_incompat(superblock.s_feature_incompat() & !NEEDS_RECOVERY);
+    superblock.set_feature(NEEDS_RECOVERY, false);
     superblock.update_checksum();
     storage.write_at(OFFSET, superblock.as_bytes())?;
     Ok(Replayed {
@@ -152,7 +152,7 @@ fn write_blocks(
     let geometry = &journal.fs.geometry;
     let mut unfinished = superblock.clone();
     if journal.fs.superblock.features().needs_recovery() {
-        unfinished.set_s_feature_incompat(unfinished.s_feature_incompat() | NEEDS_RECOVERY);
+        unfinished.set_feature(NEEDS_RECOVERY, true);
     }
     unfinished.update_checksum();
     for block in plan.blocks() {

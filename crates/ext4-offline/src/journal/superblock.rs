@@ -1,7 +1,7 @@
 //! The journal's superblock, in the journal's first block.
 
 use super::blocks::{be32, put_be32};
-use crate::{Error, Result, checksum::crc32c};
+use crate::{Error, Result, digest::crc32c};
 
 /// The size of the superblock in bytes; the rest of its block is unused.
 pub(super) const SIZE: usize = 1024;
@@ -79,7 +79,7 @@ impl JournalSuperblock {
         for (letter, bits) in unknown {
             if bits != 0 {
                 let feature = format!("FEATURE_{letter}{}", bits.trailing_zeros());
-                return Err(Error::JournalFeature { feature, reason: ", which is unknown" });
+                return Err(Error::JournalFeature { feature, reason: "it is unknown" });
             }
         }
         if self.field(S_NR_USERS) > 1 {

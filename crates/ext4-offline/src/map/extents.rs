@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::{Loader, Mapping, Run};
-use crate::{Error, Result, checksum::crc32c, files::Volume, inode::Inode, source::Source};
+use crate::{Error, Result, digest::crc32c, inode::Inode, source::Source, volume::Volume};
 
 const MAGIC: u16 = 0xf30a;
 /// The size of a header, and of an entry, in bytes.

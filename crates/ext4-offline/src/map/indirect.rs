@@ -5,7 +5,7 @@
 //! `Documentation/filesystems/ext4/blockmap.rst`.
 
 use super::{Loader, Mapping, Run, extents::u32_at};
-use crate::{Error, Result, files::Volume, inode::Inode, source::Source};
+use crate::{Error, Result, inode::Inode, source::Source, volume::Volume};
 
 /// Blocks that are listed in the inode itself.
 pub(super) const DIRECT: u64 = 12;

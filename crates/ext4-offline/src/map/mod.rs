@@ -14,7 +14,7 @@ use crate::{
     inode::{EXTENTS, INLINE_DATA, Inode},
     source::Source,
 };
-pub(crate) use store::{append, set_i_blocks};
+pub(crate) use store::{append, cut, set_i_blocks};
 
 /// A run of blocks that follow each other in a file and on the disk alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 use super::{Mapping, Run, extents, indirect};
 use crate::{
     Result,
-    files::Volume,
     inode::{EXTENTS, HUGE_FILE, Inode},
     source::Source,
+    volume::Volume,
     xattr,
 };
 
@@ -90,5 +90,25 @@ pub(crate) fn append(volume: &mut Volume, inode: &mut Inode, runs: &[Run]) -> Re
     }
     let mut mapping = Mapping::load(volume, inode)?;
     runs.iter().for_each(|run| mapping.push(*run));
+    mapping.store(volume, inode)
+}
+
+/// Gives back all blocks of an inode from a block of the file on. The inode itself is still
+/// to be put into its table.
+///
+/// # Errors
+/// Damage to the mapping or the bitmaps.
+pub(crate) fn cut(volume: &mut Volume, inode: &mut Inode, logical: u64) -> Result<()> {
+    let mut mapping = Mapping::load(volume, inode)?;
+    let kept: Vec<Run> = mapping.runs.iter().filter_map(|run| run.before(logical)).collect();
+    let cluster = u64::from(volume.fs().geometry.cluster_blocks);
+    // The cluster that a kept block is in stays, and no cluster is given back twice.
+    let mut first = kept.last().map_or(0, |run| run.end().next_multiple_of(cluster));
+    for run in &mapping.runs {
+        let Some(gone) = run.after(logical.max(first)) else { continue };
+        volume.free(inode.number(), gone.blocks())?;
+        first = gone.end().next_multiple_of(cluster);
+    }
+    mapping.runs = kept;
     mapping.store(volume, inode)
 }

@@ -1,16 +1,16 @@
 //! The block of attributes, which several inodes may share.
 
 use super::{Attribute, MAGIC, damaged, entries};
-use crate::{Result, checksum::crc32c, source::Source};
+use crate::{Result, digest::crc32c, source::Source};
 
 /// The size of the block's header in bytes.
-pub(super) const HEADER: usize = 32;
+pub(crate) const HEADER: usize = 32;
 /// The most inodes that share a block (`EXT4_XATTR_REFCOUNT_MAX`).
 const MAX_REFERENCES: u32 = 1024;
 
 /// A block of attributes.
 #[derive(Debug, Clone)]
-pub(super) struct AttributeBlock {
+pub(crate) struct AttributeBlock {
     pub block: u64,
     /// How many inodes have it.
     pub references: u32,
@@ -52,6 +52,14 @@ impl AttributeBlock {
         }
         let attributes = entries::parse(inode, bytes.get(HEADER..).unwrap_or_default(), HEADER)?;
         Ok(AttributeBlock { block, references, attributes })
+    }
+
+    /// As [`load`](Self::load); block 0 is none.
+    pub fn load_if(source: &dyn Source, inode: u32, block: u64) -> Result<Option<Self>> {
+        match block {
+            0 => Ok(None),
+            block => Self::load(source, inode, block).map(Some),
+        }
     }
 
     /// The block's bytes.

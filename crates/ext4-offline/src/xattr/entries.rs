@@ -50,7 +50,7 @@ impl Attribute {
     }
 
     /// Whether its hash is right for a value in another inode that has this one.
-    pub(super) fn has_value_hash(&self, value: u32) -> bool {
+    pub fn has_value_hash(&self, value: u32) -> bool {
         let Value::Inode { hash, .. } = self.value else { return false };
         let value = value.to_le_bytes();
         [false, true].into_iter().any(|signed| with_value(self.name_hash(signed), &value) == hash)
@@ -105,7 +105,7 @@ pub(super) fn check_room(inode: u32, area: &[u8], before: usize) -> Result<()> {
 }
 
 /// How many bytes an area must have to hold these attributes.
-pub(super) fn size(attributes: &[Attribute]) -> usize {
+pub(crate) fn size(attributes: &[Attribute]) -> usize {
     let one = |attribute: &Attribute| attribute.entry_size() + padded(attribute.value_size());
     attributes.iter().map(one).sum::<usize>() + END
 }

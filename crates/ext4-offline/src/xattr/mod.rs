@@ -6,16 +6,15 @@
 
 mod block;
 mod entries;
-mod large;
-mod store;
 mod verify;
 
-use crate::{Error, Result, inode::Inode, source::Source};
-use block::AttributeBlock;
-pub(crate) use verify::{LargeValue, verify_block, verify_inside, verify_large};
+use crate::{Error, Result, features::flag, inode::Inode, source::Source};
+pub(crate) use block::{AttributeBlock, HEADER as BLOCK_HEADER};
+pub(crate) use entries::size as entries_size;
+pub(crate) use verify::{LargeValue, verify_block, verify_inside};
 
 /// What the attributes behind an inode's fields begin with, in bytes.
-const INSIDE_HEADER: usize = 4;
+pub(crate) const INSIDE_HEADER: usize = 4;
 const MAGIC: u32 = 0xea02_0000;
 
 /// The prefixes that names have a number for, and the numbers.
@@ -29,7 +28,7 @@ const PREFIXES: [(u8, &str); 7] = [
     (7, "system."),
 ];
 /// The attribute that holds what of inline contents is not in `i_block`.
-const INLINE: (u8, &[u8]) = (7, b"data");
+pub(crate) const INLINE: (u8, &[u8]) = (7, b"data");
 
 /// An extended attribute.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,12 +37,12 @@ pub(crate) struct Attribute {
     index: u8,
     /// Its name without that.
     name: Vec<u8>,
-    value: Value,
+    pub value: Value,
 }
 
 /// The value of an attribute.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Value {
+pub(crate) enum Value {
     Bytes(Vec<u8>),
     /// In an inode of its own (`ea_inode`).
     Inode {
@@ -55,17 +54,17 @@ enum Value {
 }
 
 impl Attribute {
-    fn new(name: &str, value: &[u8]) -> Option<Self> {
+    pub fn new(name: &str, value: &[u8]) -> Option<Self> {
         let (index, name) = split(name)?;
         Some(Attribute { index, name: name.to_vec(), value: Value::Bytes(value.to_vec()) })
     }
 
-    fn is(&self, (index, name): (u8, &[u8])) -> bool {
+    pub fn is(&self, (index, name): (u8, &[u8])) -> bool {
         self.index == index && self.name == name
     }
 
     /// Its name as users see it.
-    fn full_name(&self) -> String {
+    pub fn full_name(&self) -> String {
         let prefix = PREFIXES.iter().find(|(index, _)| *index == self.index);
         let name = String::from_utf8_lossy(&self.name);
         match prefix {
@@ -76,7 +75,7 @@ impl Attribute {
 }
 
 /// The number of a name's prefix, and the rest of it.
-fn split(name: &str) -> Option<(u8, &[u8])> {
+pub(crate) fn split(name: &str) -> Option<(u8, &[u8])> {
     let (index, rest) =
         PREFIXES.iter().find_map(|(index, prefix)| Some((*index, name.strip_prefix(prefix)?)))?;
     let (whole, key) = (matches!(index, 2 | 3 | 8), (index, rest.as_bytes()));
@@ -90,9 +89,9 @@ fn split(name: &str) -> Option<(u8, &[u8])> {
 #[derive(Debug, Clone)]
 pub(crate) struct Attributes {
     /// Those behind the inode's fields.
-    inside: Vec<Attribute>,
+    pub inside: Vec<Attribute>,
     /// Those in a block, if there is one.
-    block: Option<AttributeBlock>,
+    pub block: Option<AttributeBlock>,
 }
 
 impl Attributes {
@@ -114,25 +113,8 @@ impl Attributes {
         Ok(Attributes { inside, block })
     }
 
-    fn iter(&self) -> impl Iterator<Item = &Attribute> {
+    pub fn iter(&self) -> impl Iterator<Item = &Attribute> {
         self.inside.iter().chain(self.block.iter().flat_map(|block| &block.attributes))
-    }
-
-    /// Names and values as users see them, without that of inline contents.
-    ///
-    /// # Errors
-    /// Damage to an inode that holds a value.
-    pub fn list(&self, source: &dyn Source) -> Result<Vec<(String, Vec<u8>)>> {
-        self.iter()
-            .filter(|attribute| !attribute.is(INLINE))
-            .map(|attribute| {
-                let value = match &attribute.value {
-                    Value::Bytes(bytes) => bytes.clone(),
-                    Value::Inode { number, size, .. } => large::read(source, *number, *size)?,
-                };
-                Ok((attribute.full_name(), value))
-            })
-            .collect()
     }
 
     /// What of inline contents is not in `i_block`; empty if there is none.
@@ -160,6 +142,21 @@ impl Attributes {
         })
     }
 
+    /// Writes the attributes that belong there behind the inode's fields.
+    pub fn store_inside(&self, inode: &mut Inode) {
+        let room = inode.extra().len();
+        if room <= INSIDE_HEADER {
+            return;
+        }
+        let mut bytes = vec![0; room];
+        // Kept as it is where there is nothing and never was.
+        if !self.inside.is_empty() {
+            bytes = MAGIC.to_le_bytes().to_vec();
+            bytes.extend(entries::build(&self.inside, room - INSIDE_HEADER, 0));
+        }
+        inode.set_extra(&bytes);
+    }
+
     /// Removes what of inline contents is not in `i_block`.
     pub fn remove_inline_data(&mut self) {
         self.inside.retain(|attribute| !attribute.is(INLINE));
@@ -172,10 +169,9 @@ impl Attributes {
 /// # Errors
 /// [`Error::Attributes`] if they are damaged.
 pub(crate) fn clusters(source: &dyn Source, inode: &Inode) -> Result<u64> {
-    const EA_INODES: u32 = 0x400;
     let (geometry, features) = (&source.fs().geometry, source.fs().superblock.features());
     let block = u64::from(inode.i_file_acl() != 0);
-    if features.incompat & EA_INODES == 0 {
+    if !features.has(flag::EA_INODE) {
         return Ok(block);
     }
     let cluster = u64::from(geometry.block_size) * u64::from(geometry.cluster_blocks);
@@ -187,6 +183,6 @@ pub(crate) fn clusters(source: &dyn Source, inode: &Inode) -> Result<u64> {
     Ok(block + large.sum::<u64>())
 }
 
-fn damaged<T>(inode: u32, reason: &'static str) -> Result<T> {
+pub(crate) fn damaged<T>(inode: u32, reason: &'static str) -> Result<T> {
     Err(Error::Attributes { inode, reason })
 }

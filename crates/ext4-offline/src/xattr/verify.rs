@@ -1,17 +1,17 @@
 //! Checking attributes in full.
 
-use super::{Attribute, INSIDE_HEADER, MAGIC, Value, block, damaged, entries, large};
-use crate::{Result, checksum::crc32c, inode::Inode, source::Source};
+use super::{Attribute, INSIDE_HEADER, MAGIC, Value, block, damaged, entries};
+use crate::{Result, inode::Inode, source::Source};
 
 /// A value in an inode of its own, as an attribute names it.
 #[derive(Debug, Clone)]
 pub(crate) struct LargeValue {
     /// The inode with the value.
     pub number: u32,
-    size: u32,
+    pub size: u32,
     /// The inode with the attribute.
-    owner: u32,
-    attribute: Attribute,
+    pub owner: u32,
+    pub attribute: Attribute,
 }
 
 /// Checks the attributes behind an inode's fields, and tells which values are in
@@ -64,23 +64,4 @@ fn verify(
         }
     }
     Ok(values)
-}
-
-/// Checks an inode that holds a value which so many attributes have.
-pub(crate) fn verify_large(source: &dyn Source, value: &LargeValue, users: u64) -> Result<()> {
-    let bytes = large::read(source, value.number, value.size)?;
-    let inode = source.inode(value.number)?;
-    if large::users(&inode) != users {
-        return damaged(value.number, "another number of attributes has the value in it");
-    }
-    let fs = source.fs();
-    let seed = fs.checksums.seed().unwrap_or_else(|| crc32c(!0, &fs.superblock.s_uuid()));
-    let hash = crc32c(seed, &bytes);
-    if hash != large::hash(&inode) {
-        return damaged(value.number, "the hash of the value in it does not match");
-    }
-    match value.attribute.has_value_hash(hash) {
-        true => Ok(()),
-        false => damaged(value.owner, "the hash of an attribute does not match"),
-    }
 }

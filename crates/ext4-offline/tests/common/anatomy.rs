@@ -2,7 +2,7 @@
 
 use block_io::Memory;
 use crc::{CRC_16_MODBUS, Crc};
-use ext4_offline::{DescriptorTable, Geometry, Superblock};
+use ext4_offline::internals::{DescriptorTable, Geometry, Superblock};
 
 use super::journal::raw_crc32c;
 
@@ -134,7 +134,7 @@ impl Anatomy {
 
     fn add_contents(&mut self, image: &[u8], number: u32, raw: &[u8]) {
         let (mode, flags) = (u16_at(raw, 0), u32_at(raw, 0x20));
-        let orphans = self.superblock.features().compat & 0x1000 != 0
+        let orphans = self.superblock.features().contains("orphan_file")
             && self.superblock.s_orphan_file_inum() == number;
         let acl = u32_at(raw, 0x68);
         if acl != 0 {
@@ -198,7 +198,7 @@ impl Anatomy {
     /// The seed of all checksums.
     fn seed(&self) -> Option<u32> {
         let features = self.superblock.features();
-        features.metadata_csum().then(|| match features.metadata_csum_seed() {
+        features.contains("metadata_csum").then(|| match features.contains("metadata_csum_seed") {
             true => self.superblock.s_checksum_seed(),
             false => raw_crc32c(!0, &self.superblock.s_uuid()),
         })
@@ -288,13 +288,13 @@ impl Anatomy {
                 crc = raw_crc32c(crc, part);
             }
             crc as u16
-        } else if features.gdt_csum() {
+        } else if features.contains("uninit_bg") {
             let crc16 = Crc::<u16>::new(&CRC_16_MODBUS);
             let mut digest = crc16.digest();
             digest.update(&self.superblock.s_uuid());
             digest.update(&group.to_le_bytes());
             digest.update(&raw[..0x1e]);
-            if features.bits64() {
+            if features.contains("64bit") {
                 digest.update(&raw[0x20..]);
             }
             digest.finalize()

@@ -222,9 +222,12 @@ fn first_backup(image: &Path) -> Option<(u32, u64, u32)> {
     Some((group, geometry.superblock_block(group), geometry.block_size))
 }
 
-pub fn geometry(image: &Path) -> ext4_offline::Geometry {
+pub fn geometry(image: &Path) -> ext4_offline::internals::Geometry {
     let storage = FileStorage::open(image).unwrap();
-    ext4_offline::Geometry::of(&ext4_offline::Superblock::read(&storage).unwrap()).unwrap()
+    ext4_offline::internals::Geometry::of(
+        &ext4_offline::internals::Superblock::read(&storage).unwrap(),
+    )
+    .unwrap()
 }
 
 /// The counts that growing decides, as dumpe2fs prints them.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use block_io::{FileStorage, ReadAt};
-use ext4_offline::{Geometry, Superblock};
+use ext4_offline::internals::{Geometry, Superblock};
 use rustix::fs::{FallocateFlags, FileType, Mode, XattrFlags};
 
 use crate::{

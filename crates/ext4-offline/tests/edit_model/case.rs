@@ -3,7 +3,11 @@
 use std::{fs, path::Path, sync::Arc};
 
 use block_io::{Extents, Layer, ReadAt, WriteAt};
-use ext4_offline::{Error, Files, ROOT_INODE, used_extents};
+use ext4_offline::{
+    Error, Timestamp,
+    inodes::{FilesMut, ROOT_INODE},
+    used_extents,
+};
 
 use crate::{
     base::Base,
@@ -37,14 +41,14 @@ struct Case<'b> {
     session: i64,
 }
 
-fn open(storage: &Arc<Layer>, session: i64) -> Files {
+fn open(storage: &Arc<Layer>, session: i64) -> FilesMut {
     let storage: Arc<dyn WriteAt> = storage.clone();
-    Files::open(storage, (i64::from(NOW) + session) as u64).unwrap()
+    FilesMut::open(storage, Timestamp::saturating(i64::from(NOW) + session)).unwrap()
 }
 
 impl Case<'_> {
     /// Does an operation on both sides. Tells whether it was done.
-    fn step(&mut self, files: &mut Files, op: &Op) -> bool {
+    fn step(&mut self, files: &mut FilesMut, op: &Op) -> bool {
         let refusals = self.model.refusals(op);
         let free = files.free_blocks() * self.model.limits.block_size as u64;
         match (op.run(files), refusals.as_slice()) {
@@ -93,7 +97,7 @@ impl Case<'_> {
     }
 
     /// Leaves as much room as the level says.
-    fn fill(&mut self, files: &mut Files, random: &mut Random) {
+    fn fill(&mut self, files: &mut FilesMut, random: &mut Random) {
         if self.level == Level::Fresh {
             return;
         }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use ext4_offline::ROOT_INODE;
+use ext4_offline::inodes::ROOT_INODE;
 
 use crate::{
     op::{Answer, Name, New, Op, Refusal},

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use ext4_offline::{Error, Files, NewFile};
+use ext4_offline::{
+    Error, FileTimes, Timestamp,
+    inodes::{FilesMut, NewFile},
+};
 
 /// Bytes that are made when they are needed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -76,7 +79,7 @@ pub enum Answer {
 
 impl Op {
     /// Does it.
-    pub fn run(&self, files: &mut Files) -> Result<Answer, Error> {
+    pub fn run(&self, files: &mut FilesMut) -> Result<Answer, Error> {
         let done = match self {
             Op::Create { dir, name, new, mode } => {
                 let new = match new {
@@ -98,7 +101,10 @@ impl Op {
             Op::Rmdir { dir, name } => files.rmdir(*dir, name),
             Op::SetMode { inode, mode } => files.set_mode(*inode, *mode),
             Op::SetOwner { inode, uid, gid } => files.set_owner(*inode, *uid, *gid),
-            Op::SetMtime { inode, seconds } => files.set_mtime(*inode, *seconds),
+            Op::SetMtime { inode, seconds } => {
+                let modified = Timestamp::saturating(*seconds);
+                files.set_times(*inode, FileTimes::new().set_modified(modified))
+            }
             Op::SetXattr { inode, name, data } => files.set_xattr(*inode, name, &data.bytes()),
         };
         done.map(|()| Answer::Nothing)

@@ -3,7 +3,9 @@
 use std::{ops::Range, path::Path};
 
 use block_io::{FileStorage, ReadAt};
-use ext4_offline::{DescriptorTable, Geometry, GroupDescriptor, INODE_UNINIT, Superblock};
+use ext4_offline::internals::{
+    DescriptorTable, Geometry, GroupDescriptor, INODE_UNINIT, Superblock,
+};
 
 /// A filesystem's clusters, by who has them.
 #[derive(Debug, PartialEq, Eq)]
@@ -84,7 +86,8 @@ fn inodes(
 ) -> u64 {
     let size = geometry.inode_size as usize;
     let cluster_sectors = u64::from(geometry.block_size / 512 * geometry.cluster_blocks);
-    let flags = superblock.features().group_checksums();
+    let flags =
+        ["uninit_bg", "metadata_csum"].iter().any(|name| superblock.features().contains(name));
     let mut count = 0;
     for (group, descriptor) in descriptors.iter().enumerate() {
         if flags && descriptor.bg_flags() & INODE_UNINIT != 0 {

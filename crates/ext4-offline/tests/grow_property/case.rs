@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use ext4_offline::Geometry;
+use ext4_offline::internals::Geometry;
 
 use crate::common::*;
 

@@ -26,7 +26,7 @@ use account::Account;
 use block_io::FileStorage;
 use case::Case;
 use common::*;
-use ext4_offline::{Superblock, grow, grow_lazily};
+use ext4_offline::{grow, grow_lazily, internals::Superblock};
 use oracle::Defect;
 
 /// How many cases are run, and how long at most in the thorough run.
@@ -128,7 +128,8 @@ fn one(seed: u64, tree: &Path, tally: &Tally) -> bool {
 
     let target = case.target_blocks * case.block_size + seed % case.block_size;
     image.set_len(target);
-    let grown = grow(&image.open(), target, NOW).unwrap_or_else(|e| panic!("{context}: {e}"));
+    let grown =
+        grow(&image.open(), target, NOW.into()).unwrap_or_else(|e| panic!("{context}: {e}"));
     assert_clean(&image.path, &[], &context);
     // mke2fs leaves to flags what a backup does not say; growing completes it.
     if unreadable_backups(&image.path) {
@@ -144,14 +145,14 @@ fn one(seed: u64, tree: &Path, tally: &Tally) -> bool {
     assert_eq!(account.free() * cluster, free, "{context}: {account:?}");
     assert_eq!(ours.blocks, grown.blocks, "{context}");
 
-    let again = grow(&image.open(), target, NOW + 1).unwrap();
+    let again = grow(&image.open(), target, (NOW + 1).into()).unwrap();
     assert_eq!((again.blocks, again.bytes_written), (grown.blocks, 0), "{context}: once more");
 
     steps.set_len(case.between * case.block_size);
-    grow(&steps.open(), case.between * case.block_size, NOW).unwrap();
+    grow(&steps.open(), case.between * case.block_size, NOW.into()).unwrap();
     assert_clean(&steps.path, &[], &format!("{context}: to {} blocks", case.between));
     steps.set_len(target);
-    grow(&steps.open(), target, NOW).unwrap();
+    grow(&steps.open(), target, NOW.into()).unwrap();
     // In the first step such a filesystem gets backups, which count for what a
     // last group must have room for in the second.
     let gets_backups = case.options.contains("sparse_super2") && grown.old_groups < 3;
@@ -223,7 +224,7 @@ fn into_garbage(case: &Case, before: &Path, target: u64, context: &str) {
         output_of("cp", &["--sparse=always", before.to_str().unwrap(), image.path()]);
         image.extend_with_garbage(target);
         let grow = if lazily { grow_lazily } else { grow };
-        grow(&image.open(), target, NOW).unwrap();
+        grow(&image.open(), target, NOW.into()).unwrap();
         let context = format!("{context}: into garbage, lazily: {lazily}");
         assert_clean(&image.path, &[], &context);
         if !lazily && !unreadable_backups(&image.path) {

@@ -3,7 +3,10 @@
 use std::{collections::HashSet, path::Path};
 
 use block_io::{FileStorage, ReadAt};
-use ext4_offline::{BLOCK_UNINIT, Geometry, Superblock, used_extents};
+use ext4_offline::{
+    internals::{BLOCK_UNINIT, Geometry, Superblock},
+    used_extents,
+};
 
 use crate::{account::descriptors, common::*};
 
@@ -96,7 +99,7 @@ pub fn assert_same_filesystem(once: &Path, steps: &Path, old_blocks: u64, contex
 
     let tables = [&once, &steps].map(|opened| descriptors(&opened.storage, geometry));
     for (group, (once, steps)) in tables[0].iter().zip(&tables[1]).enumerate() {
-        let fields = |d: &ext4_offline::GroupDescriptor| {
+        let fields = |d: &ext4_offline::internals::GroupDescriptor| {
             (
                 [d.bg_block_bitmap(), d.bg_inode_bitmap(), d.bg_inode_table()],
                 [d.bg_free_blocks_count(), d.bg_free_inodes_count(), d.bg_used_dirs_count()],

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use block_io::WriteAt;
-use ext4_offline::{FileKind, Files, NewFile, ROOT_INODE};
+use ext4_offline::{
+    FileKind,
+    inodes::{FilesMut, NewFile, ROOT_INODE},
+};
 
 use crate::common::*;
 
@@ -37,7 +40,7 @@ pub fn samples() -> Vec<(&'static str, Image)> {
 /// A hashed directory, deep trees, attributes in every place, links.
 fn enrich(image: &Image, arguments: &str) {
     let storage: Arc<dyn WriteAt> = Arc::new(image.open());
-    let mut files = Files::open(storage, NOW.into()).unwrap();
+    let mut files = FilesMut::open(storage, NOW.into()).unwrap();
     let dir = files.create(ROOT_INODE, b"many", NewFile::Directory, 0o755).unwrap();
     for number in 0..50 {
         let name = format!("{number:03}-{}", "long-name-".repeat(8));

@@ -10,7 +10,7 @@
 use super::Version;
 use crate::{
     Result,
-    checksum::crc32c,
+    digest::crc32c,
     dir::{
         FileType, Format,
         entry::{self, Dirent},

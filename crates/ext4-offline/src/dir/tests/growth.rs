@@ -52,8 +52,9 @@ fn full_trees_say_so_and_stay_whole() {
     let mut directory = Directory::new(&format, &mut blocks, true);
     let error = (50_000..)
         .find_map(|number| directory.insert(&long_name(number), 13, FileType::REGULAR).err());
-    let text = error.unwrap().to_string();
-    assert!(text.contains("inode 12") && text.contains("large_dir"), "{text}");
+    let error = error.unwrap();
+    assert!(matches!(error, Error::DirectoryFull { inode: 12 }), "{error}");
+    assert!(error.fix().unwrap().contains("large_dir"));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use block_io::{FileStorage, WriteAt};
 
 use super::*;
 use crate::{
-    features::Operation,
+    Operation,
     filesystem::Filesystem,
     inode::{INDEX, Inode, ROOT, S_IFDIR},
     map::Mapping,

@@ -13,7 +13,7 @@ use std::{
 };
 
 use super::*;
-use crate::checksum::crc32c;
+use crate::digest::crc32c;
 
 /// The number of the directory in these tests.
 const OWN: u32 = 12;

@@ -1,6 +1,6 @@
 //! Files whose blocks take many blocks to list.
 
-use ext4_offline::Files;
+use ext4_offline::inodes::FilesMut;
 
 use super::{Empty, create};
 use crate::common::{KIB, MIB, Random, thorough};
@@ -13,7 +13,7 @@ struct Held {
 }
 
 impl Held {
-    fn edit(&mut self, context: &str, edit: impl FnOnce(&mut Files, u32, &mut Vec<u8>)) {
+    fn edit(&mut self, context: &str, edit: impl FnOnce(&mut FilesMut, u32, &mut Vec<u8>)) {
         let mut files = self.image.open();
         edit(&mut files, self.inode, &mut self.bytes);
         files.finish().unwrap();
@@ -25,7 +25,7 @@ impl Held {
     }
 }
 
-fn write(files: &mut Files, inode: u32, bytes: &mut Vec<u8>, offset: usize, piece: &[u8]) {
+fn write(files: &mut FilesMut, inode: u32, bytes: &mut Vec<u8>, offset: usize, piece: &[u8]) {
     files.write(inode, offset as u64, piece).unwrap();
     bytes.resize(bytes.len().max(offset + piece.len()), 0);
     bytes[offset..offset + piece.len()].copy_from_slice(piece);

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use block_io::FileStorage;
-use ext4_offline::{Files, NewFile, ROOT_INODE};
+use ext4_offline::inodes::{FilesMut, NewFile, ROOT_INODE};
 use ext4_view::Ext4;
 
 use super::Empty;
@@ -24,7 +24,7 @@ fn fill_and_thin_out(arguments: &str, size: u64, entries: u32) {
     let image = Empty::make(arguments, size);
     let file = FileStorage::open_writable(&image.path).unwrap();
     let storage: Storage = Arc::new(FaultInjector::new(file, u64::MAX, u64::MAX));
-    let mut files = Files::open(storage.clone(), NOW.into()).unwrap();
+    let mut files = FilesMut::open(storage.clone(), NOW.into()).unwrap();
     let dir = files.create(ROOT_INODE, b"dir", NewFile::Directory, 0o755).unwrap();
     let name = |number: u32| format!("an-entry-with-number-{number}");
     let mut counts = Vec::new();

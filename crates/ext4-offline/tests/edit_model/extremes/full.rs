@@ -4,12 +4,16 @@ use std::{
     fs,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
 };
 
 use block_io::{Layer, ReadAt, WriteAt};
-use ext4_offline::{Error, Files, NewFile, ROOT_INODE, used_extents};
+use ext4_offline::{
+    Error,
+    inodes::{Files, FilesMut, NewFile, ROOT_INODE},
+    used_extents,
+};
 
 use super::{Empty, create};
 use crate::common::{MIB, NOW, assert_clean, scratch};
@@ -43,7 +47,7 @@ struct Sample {
     scattered: u32,
 }
 
-fn populate(files: &mut Files) -> Sample {
+fn populate(files: &mut FilesMut) -> Sample {
     let dir = files.create(ROOT_INODE, b"dir", NewFile::Directory, 0o755).unwrap();
     let plain = create(files, "plain");
     files.write(plain, 0, &[1; 5000]).unwrap();
@@ -68,7 +72,7 @@ fn populate(files: &mut Files) -> Sample {
     Sample { dir, holes, plain, scattered }
 }
 
-fn run(operation: &str, files: &mut Files, sample: &Sample) -> Result<(), Error> {
+fn run(operation: &str, files: &mut FilesMut, sample: &Sample) -> Result<(), Error> {
     let Sample { dir, holes, plain, scattered } = *sample;
     let (root, regular) = (ROOT_INODE, NewFile::Regular);
     let long = "a-name-that-is-as-long-as-one-can-be".repeat(7);
@@ -121,10 +125,10 @@ fn run(operation: &str, files: &mut Files, sample: &Sample) -> Result<(), Error>
 }
 
 /// Each time at another time, which must not be written if nothing else is.
-fn open(storage: &Arc<Layer>) -> Files {
-    static TIME: AtomicU64 = AtomicU64::new(NOW as u64);
+fn open(storage: &Arc<Layer>) -> FilesMut {
+    static TIME: AtomicU32 = AtomicU32::new(NOW);
     let storage: Arc<dyn WriteAt> = storage.clone();
-    Files::open(storage, TIME.fetch_add(1, Ordering::Relaxed)).unwrap()
+    FilesMut::open(storage, TIME.fetch_add(1, Ordering::Relaxed).into()).unwrap()
 }
 
 fn layer(below: &Arc<dyn ReadAt>) -> Arc<Layer> {
@@ -132,7 +136,7 @@ fn layer(below: &Arc<dyn ReadAt>) -> Arc<Layer> {
 }
 
 /// Fills a filesystem up to so many blocks.
-fn fill(files: &mut Files, left: u64, block_size: u64) {
+fn fill(files: &mut FilesMut, left: u64, block_size: u64) {
     let fill = create(files, "fill");
     let (mut at, mut length) = (0, 4 * MIB);
     while length >= block_size {

@@ -1,6 +1,9 @@
 //! As many links as an inode can have.
 
-use ext4_offline::{Error, NewFile, ROOT_INODE};
+use ext4_offline::{
+    Error,
+    inodes::{NewFile, ROOT_INODE},
+};
 
 use super::{Empty, create};
 use crate::common::{MIB, run};

@@ -11,7 +11,7 @@ mod tail;
 use std::{path::PathBuf, sync::Arc};
 
 use block_io::{FileStorage, WriteAt};
-use ext4_offline::{Files, NewFile, ROOT_INODE};
+use ext4_offline::inodes::{Files, FilesMut, NewFile, ROOT_INODE};
 
 use crate::common::{NOW, assert_clean, output_of, scratch};
 
@@ -36,12 +36,12 @@ impl Empty {
         Arc::new(FileStorage::open_writable(&self.path).unwrap())
     }
 
-    pub fn open(&self) -> Files {
-        Files::open(self.storage(), NOW.into()).unwrap()
+    pub fn open(&self) -> FilesMut {
+        FilesMut::open(self.storage(), NOW.into()).unwrap()
     }
 
     pub fn read(&self) -> Files {
-        Files::open_to_read(self.storage()).unwrap()
+        Files::open(self.storage()).unwrap()
     }
 
     pub fn assert_clean(&self, context: &str) {
@@ -53,6 +53,6 @@ impl Empty {
     }
 }
 
-fn create(files: &mut Files, name: &str) -> u32 {
+fn create(files: &mut FilesMut, name: &str) -> u32 {
     files.create(ROOT_INODE, name.as_bytes(), NewFile::Regular, 0o644).unwrap()
 }

@@ -1,6 +1,6 @@
 //! A block of attributes that several files share, as only the kernel makes it.
 
-use ext4_offline::{Files, ROOT_INODE};
+use ext4_offline::inodes::{Files, ROOT_INODE};
 use rustix::fs::XattrFlags;
 
 use super::Empty;

@@ -1,7 +1,7 @@
 //! What lies behind the end of a file in its last block, where a program that had
 //! it mapped may have left anything.
 
-use ext4_offline::Files;
+use ext4_offline::inodes::FilesMut;
 
 use super::{Empty, create};
 use crate::common::MIB;
@@ -10,7 +10,7 @@ const BLOCK: u64 = 1024;
 
 #[test]
 fn bytes_behind_the_end_do_not_become_contents() {
-    type Edit = fn(&mut Files, u32);
+    type Edit = fn(&mut FilesMut, u32);
     let longer: [(&str, Edit); 3] = [
         ("write behind the block", |files, inode| files.write(inode, 5000, b"!").unwrap()),
         ("write within the block", |files, inode| files.write(inode, 900, b"!").unwrap()),

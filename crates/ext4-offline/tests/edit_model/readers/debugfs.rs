@@ -47,7 +47,7 @@ pub fn read(image: &Path, model: &Model) -> Found {
     }
     let mut tree = Tree::new();
     let mut unwritten = BTreeSet::new();
-    let mut left = vec![(Vec::new(), ext4_offline::ROOT_INODE)];
+    let mut left = vec![(Vec::new(), ext4_offline::inodes::ROOT_INODE)];
     while let Some((path, inode)) = left.pop() {
         let Some(stat) = answers.get(&format!("stat <{inode}>")) else {
             panic!("debugfs: {:?} is unknown inode {inode}", String::from_utf8_lossy(&path));

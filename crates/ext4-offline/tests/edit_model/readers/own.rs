@@ -3,7 +3,10 @@
 use std::{path::Path, sync::Arc};
 
 use block_io::{FileStorage, WriteAt};
-use ext4_offline::{FileKind, Files, ROOT_INODE};
+use ext4_offline::{
+    FileKind,
+    inodes::{Files, ROOT_INODE},
+};
 
 use crate::tree::{Entry, Kind, Tree};
 
@@ -13,7 +16,7 @@ pub fn read(image: &Path) -> Tree {
 }
 
 pub fn read_storage(storage: Arc<dyn WriteAt>) -> Tree {
-    read_files(&Files::open_to_read(storage).unwrap())
+    read_files(&Files::open(storage).unwrap())
 }
 
 pub fn read_files(files: &Files) -> Tree {
@@ -42,7 +45,7 @@ pub fn read_files(files: &Files) -> Tree {
             mode: stat.mode,
             uid: stat.uid,
             gid: stat.gid,
-            mtime: stat.mtime,
+            mtime: stat.modified.seconds(),
             links: Some(stat.links.into()),
             inode: Some(inode),
             xattrs: Some(files.xattrs(inode).unwrap().into_iter().collect()),

@@ -1,20 +1,15 @@
 //! Changing attributes.
 
-use super::{
-    Attribute, Attributes, INSIDE_HEADER, MAGIC, Value,
-    block::{AttributeBlock, HEADER},
-    entries, large, split,
-};
+use super::large;
 use crate::{
     Error, Result,
-    files::Volume,
-    inode::{INLINE_DATA, Inode},
+    features::flag,
+    inode::{HUGE_FILE, INLINE_DATA, Inode},
     map,
     source::Source,
+    volume::Volume,
+    xattr::{self, Attribute, AttributeBlock, Attributes, BLOCK_HEADER, INSIDE_HEADER, Value},
 };
-
-/// The feature `ext_attr`, without which no block can hold attributes.
-const EXT_ATTR: u32 = 0x8;
 
 impl Attributes {
     /// Gives an attribute a value; it need not have been there.
@@ -34,7 +29,7 @@ impl Attributes {
         let mut inside = self.inside.clone();
         inside.push(attribute.clone());
         let room = inode.extra().len().saturating_sub(INSIDE_HEADER);
-        if entries::size(&inside) <= room {
+        if xattr::entries_size(&inside) <= room {
             self.inside = inside;
             return self.store(volume, inode);
         }
@@ -42,12 +37,12 @@ impl Attributes {
             self.block.as_ref().map(|block| block.attributes.clone()).unwrap_or_default();
         outside.push(attribute);
         let fs = volume.fs();
-        let room = fs.geometry.block_size as usize - HEADER;
+        let room = fs.geometry.block_size as usize - BLOCK_HEADER;
         // e2fsck does not look for the block of a symlink that is in its inode,
         // and would call it free.
         let unseen = inode.is_symlink() && inode.has_flag(INLINE_DATA);
-        let allowed = fs.superblock.features().compat & EXT_ATTR != 0 && !unseen;
-        if !allowed || entries::size(&outside) > room {
+        let allowed = fs.superblock.features().has(flag::EXT_ATTR) && !unseen;
+        if !allowed || xattr::entries_size(&outside) > room {
             let what = "as much in extended attributes";
             return Err(Error::Limit { inode: inode.number(), what });
         }
@@ -73,7 +68,7 @@ impl Attributes {
 
     /// Takes an attribute out of the lists.
     fn take(&mut self, volume: &mut Volume, name: &str) -> Result<bool> {
-        let Some(key) = split(name) else { return Ok(false) };
+        let Some(key) = xattr::split(name) else { return Ok(false) };
         if let Some(at) = self.inside.iter().position(|attribute| attribute.is(key)) {
             release_value(volume, &self.inside.remove(at))?;
             return Ok(true);
@@ -135,20 +130,6 @@ impl Attributes {
         map::set_i_blocks(volume, inode, clusters)
     }
 
-    fn store_inside(&self, inode: &mut Inode) {
-        let room = inode.extra().len();
-        if room <= INSIDE_HEADER {
-            return;
-        }
-        let mut bytes = vec![0; room];
-        // Kept as it is where there is nothing and never was.
-        if !self.inside.is_empty() {
-            bytes = MAGIC.to_le_bytes().to_vec();
-            bytes.extend(entries::build(&self.inside, room - INSIDE_HEADER, 0));
-        }
-        inode.set_extra(&bytes);
-    }
-
     /// Gives back all that the attributes take, as their inode ceases to be.
     ///
     /// # Errors
@@ -180,11 +161,11 @@ fn release_value(volume: &mut Volume, attribute: &Attribute) -> Result<()> {
 /// The clusters that `i_blocks` counts, but for those of the attributes.
 fn clusters_without(volume: &Volume, inode: &Inode) -> Result<u64> {
     let geometry = &volume.fs().geometry;
-    let unit = match inode.has_flag(crate::inode::HUGE_FILE) {
+    let unit = match inode.has_flag(HUGE_FILE) {
         true => u64::from(geometry.cluster_blocks),
         false => u64::from(geometry.cluster_blocks) * u64::from(geometry.block_size / 512),
     };
-    Ok((inode.i_blocks() / unit).saturating_sub(super::clusters(volume, inode)?))
+    Ok((inode.i_blocks() / unit).saturating_sub(xattr::clusters(volume, inode)?))
 }
 
 /// One inode less has the block; the last one gives it back.
@@ -200,12 +181,14 @@ fn drop_reference(volume: &mut Volume, inode: u32, block: u64) -> Result<()> {
     Ok(())
 }
 
-impl AttributeBlock {
-    /// As [`load`](Self::load); block 0 is none.
-    fn load_if(volume: &Volume, inode: u32, block: u64) -> Result<Option<Self>> {
-        match block {
-            0 => Ok(None),
-            block => Self::load(volume, inode, block).map(Some),
-        }
+/// Gives back an inode and everything that it has: attributes, blocks, and itself.
+///
+/// # Errors
+/// Damage that is found on the way.
+pub(crate) fn release_inode(volume: &mut Volume, mut inode: Inode) -> Result<()> {
+    Attributes::load(volume, &inode)?.release(volume, &mut inode)?;
+    if inode.has_blocks() {
+        map::cut(volume, &mut inode, 0)?;
     }
+    volume.free_inode(inode)
 }

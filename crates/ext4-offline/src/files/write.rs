@@ -1,58 +1,15 @@
-//! The contents of files.
+//! Writing the contents of files.
 
-use super::volume::Volume;
 use crate::{
     Error, Result,
+    contents::inline_contents,
+    features::flag,
     inode::{EXTENTS, INLINE_DATA, Inode},
     map::{self, Mapping, Run},
     source::Source,
+    volume::Volume,
     xattr::Attributes,
 };
-
-/// The feature `large_file`, without which no file has 2 GiB.
-const LARGE_FILE: u32 = 0x2;
-
-/// Reads from an inode's contents, from byte `offset` on; `buf` must not reach
-/// beyond its end. Holes and unwritten blocks read as zeros.
-///
-/// # Errors
-/// Damage to the inode's mapping, [`Error::Storage`].
-pub(crate) fn read_contents(
-    source: &dyn Source,
-    inode: &Inode,
-    offset: u64,
-    buf: &mut [u8],
-) -> Result<()> {
-    buf.fill(0);
-    if !inode.has_blocks() {
-        let whole = inline_contents(source, inode)?;
-        let rest = whole.get(usize::try_from(offset).unwrap_or(usize::MAX)..).unwrap_or_default();
-        buf.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-        return Ok(());
-    }
-    let block_size = u64::from(source.fs().geometry.block_size);
-    let end = offset + buf.len() as u64;
-    for run in Mapping::load(source, inode)?.runs.iter().filter(|run| !run.unwritten) {
-        let from = (run.logical * block_size).max(offset);
-        let to = (run.end() * block_size).min(end);
-        if from < to
-            && let Some(part) = buf.get_mut((from - offset) as usize..(to - offset) as usize)
-        {
-            source.data(run.physical * block_size + (from - run.logical * block_size), part)?;
-        }
-    }
-    Ok(())
-}
-
-/// Contents that are in the inode, as long as `i_size` says at most.
-fn inline_contents(source: &dyn Source, inode: &Inode) -> Result<Vec<u8>> {
-    let mut contents = inode.i_block().to_vec();
-    if inode.has_flag(INLINE_DATA) {
-        contents.extend(Attributes::load(source, inode)?.inline_data());
-    }
-    contents.truncate(usize::try_from(inode.i_size()).unwrap_or(usize::MAX));
-    Ok(contents)
-}
 
 /// Where contents go: a run, and whether its blocks hold what is not the file's.
 struct Piece {
@@ -77,7 +34,7 @@ impl Volume {
         if inode.has_flag(INLINE_DATA) {
             self.take_out_of_line(inode)?;
         }
-        let block_size = u64::from(self.fs.geometry.block_size);
+        let block_size = u64::from(self.fs().geometry.block_size);
         let pieces = self.map_for_writing(inode, offset / block_size, end.div_ceil(block_size))?;
         // There is room: from here on, nothing can stand in the way.
         if offset > inode.i_size() {
@@ -140,31 +97,15 @@ impl Volume {
         if inode.has_flag(INLINE_DATA) {
             self.take_out_of_line(inode)?;
         }
-        let block_size = u64::from(self.fs.geometry.block_size);
-        self.cut_mapping(inode, size.div_ceil(block_size))?;
+        let block_size = u64::from(self.fs().geometry.block_size);
+        map::cut(self, inode, size.div_ceil(block_size))?;
         inode.set_i_size(size);
         Ok(())
     }
 
-    /// Gives back all blocks of an inode from a block of the file on.
-    pub fn cut_mapping(&mut self, inode: &mut Inode, logical: u64) -> Result<()> {
-        let mut mapping = Mapping::load(self, inode)?;
-        let kept: Vec<Run> = mapping.runs.iter().filter_map(|run| run.before(logical)).collect();
-        let cluster = u64::from(self.fs.geometry.cluster_blocks);
-        // The cluster that a kept block is in stays, and no other goes twice.
-        let mut first = kept.last().map_or(0, |run| run.end().next_multiple_of(cluster));
-        for run in &mapping.runs {
-            let Some(gone) = run.after(logical.max(first)) else { continue };
-            self.free(inode.number(), gone.blocks())?;
-            first = gone.end().next_multiple_of(cluster);
-        }
-        mapping.runs = kept;
-        mapping.store(self, inode)
-    }
-
     /// Zeroes what is in the file's last block behind its end.
     fn zero_tail(&self, inode: &Inode) -> Result<()> {
-        let block_size = u64::from(self.fs.geometry.block_size);
+        let block_size = u64::from(self.fs().geometry.block_size);
         let (logical, start) = (inode.i_size() / block_size, inode.i_size() % block_size);
         if start > 0
             && let Some(run) = map::find(self, inode, logical)?
@@ -176,9 +117,9 @@ impl Volume {
     }
 
     fn check_size(&self, inode: &Inode, size: u64) -> Result<()> {
-        let geometry = &self.fs.geometry;
+        let geometry = &self.fs().geometry;
         let blocks = size.div_ceil(geometry.block_size.into());
-        let has_large = self.fs.superblock.features().ro_compat & LARGE_FILE != 0;
+        let has_large = self.fs().superblock.features().has(flag::LARGE_FILE);
         let most = map::most_blocks(self, inode);
         if blocks > most || (size > i32::MAX as u64 && !has_large) {
             return Err(Error::Limit { inode: inode.number(), what: "a larger file" });
@@ -189,7 +130,7 @@ impl Volume {
     /// Has a written block for each of these blocks of the file.
     fn map_for_writing(&mut self, inode: &mut Inode, from: u64, to: u64) -> Result<Vec<Piece>> {
         let behind_all = map::last(self, inode)?.is_none_or(|last| last.end() <= from);
-        if behind_all && self.fs.geometry.cluster_blocks == 1 {
+        if behind_all && self.fs().geometry.cluster_blocks == 1 {
             let goal = map::last(self, inode)?.map(|last| last.blocks().end);
             let runs = self.allocate_runs(inode.number(), goal, from, to)?;
             map::append(self, inode, &runs)?;
@@ -241,7 +182,7 @@ impl Volume {
         from: u64,
         to: u64,
     ) -> Result<Vec<Run>> {
-        let cluster = u64::from(self.fs.geometry.cluster_blocks);
+        let cluster = u64::from(self.fs().geometry.cluster_blocks);
         let mut runs = Vec::new();
         let (mut from, mut to) = (from, to);
         let part_of = |logical: u64| {
@@ -288,7 +229,7 @@ impl Volume {
         };
         let mut whole = Mapping::default();
         let mut at = from;
-        let cluster = u64::from(self.fs.geometry.cluster_blocks);
+        let cluster = u64::from(self.fs().geometry.cluster_blocks);
         while at < to {
             // A block that does not begin its cluster is not at the run's start either.
             let skip = at % cluster;
@@ -321,30 +262,7 @@ impl Volume {
 
     /// Gives an inode a mapping of no blocks, in the filesystem's own format.
     pub(super) fn empty_mapping(&mut self, inode: &mut Inode) -> Result<()> {
-        inode.set_flag(EXTENTS, self.fs.superblock.features().extent());
+        inode.set_flag(EXTENTS, self.fs().superblock.features().extent());
         Mapping::default().store(self, inode)
-    }
-
-    /// Takes up to `want` free blocks in one run, near an inode's group.
-    pub fn allocate_near(&mut self, inode: u32, want: u64) -> Result<std::ops::Range<u64>> {
-        let goal = self.start_of_group(inode)?;
-        self.allocate(goal, want)
-    }
-
-    fn start_of_group(&self, inode: u32) -> Result<u64> {
-        let group = crate::source::place_of(&self.fs, inode)?.group;
-        Ok(self.fs.geometry.group_start(group))
-    }
-
-    /// Gives back an inode and all that it has.
-    ///
-    /// # Errors
-    /// Damage that is found on the way.
-    pub fn release_inode(&mut self, mut inode: Inode) -> Result<()> {
-        Attributes::load(self, &inode)?.release(self, &mut inode)?;
-        if inode.has_blocks() {
-            self.cut_mapping(&mut inode, 0)?;
-        }
-        self.free_inode(inode)
     }
 }

@@ -2,8 +2,13 @@
 
 use std::ops::Range;
 
-use super::{undo::Undo, volume::Volume};
-use crate::{Error, Result, bitmap::bits_of, group_desc::BLOCK_UNINIT, source::group_and_bit};
+use super::{Volume, undo::Undo};
+use crate::{
+    Error, Result,
+    bitmap::bits_of,
+    group_desc::BLOCK_UNINIT,
+    source::{group_and_bit, place_of},
+};
 
 /// A free run of so many clusters is as good as a longer one.
 const LONG_RUN: u32 = 1024;
@@ -15,23 +20,24 @@ impl Volume {
     /// # Errors
     /// [`Error::Full`]; damage to a bitmap.
     pub fn allocate(&mut self, goal: u64, want: u64) -> Result<Range<u64>> {
-        let geometry = &self.fs.geometry;
+        let geometry = &self.files.fs.geometry;
         let (groups, cluster) = (geometry.groups, u64::from(geometry.cluster_blocks));
         let most = want.div_ceil(cluster).clamp(1, geometry.clusters_per_group().into()) as u32;
-        let (first, goal_bit) = group_and_bit(&self.fs.geometry, goal);
+        let (first, goal_bit) = group_and_bit(&self.files.fs.geometry, goal);
         // First one that holds all of it, then any.
         for least in [most.min(LONG_RUN), 1] {
             for group in (first..groups).chain(0..first) {
-                if self.fs.descriptors.get(group).bg_free_blocks_count() < least {
+                if self.files.fs.descriptors.get(group).bg_free_blocks_count() < least {
                     continue;
                 }
                 let from = if group == first { goal_bit } else { 0 };
                 if let Some(bits) = self.find_free(group, from, least, most)? {
-                    let start = self.fs.geometry.group_start(group);
+                    let start = self.files.fs.geometry.group_start(group);
                     self.mark_blocks(group, bits.clone(), true)?;
                     let blocks = start + u64::from(bits.start) * cluster
                         ..start + u64::from(bits.end) * cluster;
-                    let end = blocks.end.min(blocks.start + want).min(self.fs.geometry.blocks);
+                    let end =
+                        blocks.end.min(blocks.start + want).min(self.files.fs.geometry.blocks);
                     return Ok(blocks.start..end);
                 }
             }
@@ -42,6 +48,18 @@ impl Volume {
         Err(Error::Full { what: "blocks" })
     }
 
+    /// Takes up to `want` free blocks in one run, near an inode's group.
+    pub fn allocate_near(&mut self, inode: u32, want: u64) -> Result<std::ops::Range<u64>> {
+        let goal = self.start_of_group(inode)?;
+        self.allocate(goal, want)
+    }
+
+    /// The first block of the group that an inode is in.
+    pub fn start_of_group(&self, inode: u32) -> Result<u64> {
+        let group = place_of(&self.files.fs, inode)?.group;
+        Ok(self.files.fs.geometry.group_start(group))
+    }
+
     fn find_free(
         &mut self,
         group: u32,
@@ -50,7 +68,7 @@ impl Volume {
         most: u32,
     ) -> Result<Option<Range<u32>>> {
         // Not the last cluster if the filesystem ends within.
-        let geometry = &self.fs.geometry;
+        let geometry = &self.files.fs.geometry;
         let clusters = geometry.group_blocks(group) / geometry.cluster_blocks;
         let bitmap = self.block_bitmap(group)?;
         Ok(bitmap
@@ -66,10 +84,10 @@ impl Volume {
         self.unstage(blocks.clone());
         let mut at = blocks.start;
         while at < blocks.end {
-            let (group, _) = group_and_bit(&self.fs.geometry, at);
-            let end = self.fs.geometry.group_range(group).end.min(blocks.end);
+            let (group, _) = group_and_bit(&self.files.fs.geometry, at);
+            let end = self.files.fs.geometry.group_range(group).end.min(blocks.end);
             let wrong = |reason| Err(Error::Inode { inode: owner, block: at, reason });
-            let Some(bits) = bits_of(&self.fs.geometry, group, at..end) else {
+            let Some(bits) = bits_of(&self.files.fs.geometry, group, at..end) else {
                 return wrong("is not within the filesystem");
             };
             let bitmap = self.block_bitmap(group)?;
@@ -87,14 +105,14 @@ impl Volume {
         use std::collections::btree_map::Entry;
         Ok(match self.block_bitmaps.entry(group) {
             Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => entry.insert(self.fs.block_bitmap(&self.storage, group)?),
+            Entry::Vacant(entry) => entry.insert(self.files.fs.block_bitmap(&self.storage, group)?),
         })
     }
 
     /// Marks clusters that are known not to be so yet.
     fn mark_blocks(&mut self, group: u32, bits: Range<u32>, used: bool) -> Result<()> {
         self.initialize_blocks(group)?;
-        let mut descriptor = self.fs.descriptors.get(group);
+        let mut descriptor = self.files.fs.descriptors.get(group);
         let (free, count) = (descriptor.bg_free_blocks_count(), bits.len() as u32);
         descriptor.set_bg_free_blocks_count(match used {
             true => free.saturating_sub(count),
@@ -110,10 +128,10 @@ impl Volume {
     }
 
     /// Makes a group's block bitmap a matter of record.
-    pub(super) fn initialize_blocks(&mut self, group: u32) -> Result<()> {
+    pub(crate) fn initialize_blocks(&mut self, group: u32) -> Result<()> {
         self.block_bitmap(group)?;
-        let mut descriptor = self.fs.descriptors.get(group);
-        if self.fs.block_uninit(&descriptor) {
+        let mut descriptor = self.files.fs.descriptors.get(group);
+        if self.files.fs.block_uninit(&descriptor) {
             descriptor.set_bg_flags(descriptor.bg_flags() & !BLOCK_UNINIT);
             self.set_descriptor(group, &descriptor);
         }

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::volume::Volume;
+use super::Volume;
 use crate::group_desc::GroupDescriptor;
 
 /// One step back.
@@ -21,10 +21,10 @@ pub(crate) enum Undo {
 
 impl Volume {
     /// Takes back all steps, the last one first.
-    pub(super) fn roll_back(&mut self) {
+    pub(crate) fn roll_back(&mut self) {
         while let Some(step) = self.undo.pop() {
             match step {
-                Undo::Descriptor(group, before) => self.fs.descriptors.set(group, &before),
+                Undo::Descriptor(group, before) => self.fs_mut().descriptors.set(group, &before),
                 Undo::Blocks(group, bits, value) => {
                     if let Some(bitmap) = self.block_bitmaps.get_mut(&group) {
                         bitmap.fill(bits, value);

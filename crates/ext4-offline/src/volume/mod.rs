@@ -1,5 +1,9 @@
 //! A filesystem under edit: its blocks, bitmaps and inodes.
 
+mod blocks;
+mod inodes;
+mod undo;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, OnceLock},
@@ -7,16 +11,16 @@ use std::{
 
 use block_io::WriteAt;
 
-use super::undo::Undo;
 use crate::{
-    Error, Result, Superblock,
+    Error, Result, Superblock, Timestamp,
     bitmap::Bitmap,
     filesystem::Filesystem,
     group_desc::GroupDescriptor,
     inode::Inode,
-    source::{Source, place_of},
+    source::{Files, Source, place_of},
     superblock,
 };
+use undo::Undo;
 
 /// A filesystem under edit.
 ///
@@ -27,17 +31,18 @@ use crate::{
 /// [`Volume::finish`].
 #[derive(Debug)]
 pub(crate) struct Volume {
-    pub(super) storage: Arc<dyn WriteAt>,
-    pub(super) fs: Filesystem,
+    /// The filesystem and its storage, to be read.
+    files: Files,
+    storage: Arc<dyn WriteAt>,
     /// Blocks as the operation under way has changed them.
     staged: BTreeMap<u64, Vec<u8>>,
     /// Bitmaps that were needed so far, by group.
-    pub(super) block_bitmaps: BTreeMap<u32, Bitmap>,
-    pub(super) inode_bitmaps: BTreeMap<u32, Bitmap>,
+    pub(crate) block_bitmaps: BTreeMap<u32, Bitmap>,
+    pub(crate) inode_bitmaps: BTreeMap<u32, Bitmap>,
     /// What has to be undone if the operation fails.
-    pub(super) undo: Vec<Undo>,
+    pub(crate) undo: Vec<Undo>,
     /// Groups that differ from the storage, in bitmaps or descriptors.
-    pub(super) dirty: BTreeSet<u32>,
+    pub(crate) dirty: BTreeSet<u32>,
     superblock_dirty: bool,
     /// Why a write failed. What the storage holds since then is not known.
     broken: OnceLock<String>,
@@ -45,13 +50,13 @@ pub(crate) struct Volume {
 
 impl Source for Volume {
     fn fs(&self) -> &Filesystem {
-        &self.fs
+        &self.files.fs
     }
 
     fn block(&self, block: u64) -> Result<Vec<u8>> {
         match self.staged.get(&block) {
             Some(bytes) => Ok(bytes.clone()),
-            None => self.fs.read_block(&self.storage, block),
+            None => self.files.fs.read_block(&self.storage, block),
         }
     }
 
@@ -63,8 +68,8 @@ impl Source for Volume {
 impl Volume {
     pub fn new(storage: Arc<dyn WriteAt>, fs: Filesystem) -> Self {
         Volume {
+            files: Files { fs: Arc::new(fs), storage: storage.clone() },
             storage,
-            fs,
             staged: BTreeMap::new(),
             block_bitmaps: BTreeMap::new(),
             inode_bitmaps: BTreeMap::new(),
@@ -73,6 +78,16 @@ impl Volume {
             superblock_dirty: false,
             broken: OnceLock::new(),
         }
+    }
+
+    /// The filesystem as it is on the storage, edits that are complete included.
+    pub fn files(&self) -> &Files {
+        &self.files
+    }
+
+    /// The filesystem's superblock and descriptors, to be changed.
+    fn fs_mut(&mut self) -> &mut Filesystem {
+        Arc::make_mut(&mut self.files.fs)
     }
 
     /// Errors if a write failed before.
@@ -94,14 +109,14 @@ impl Volume {
     /// follows fails too.
     pub fn atomically<T>(&mut self, operation: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         self.require_whole()?;
-        let superblock = self.fs.superblock.clone();
+        let superblock = self.files.fs.superblock.clone();
         let result = operation(self).and_then(|value| self.write_staged().map(|()| value));
         match &result {
-            Ok(_) => self.superblock_dirty |= superblock != self.fs.superblock,
+            Ok(_) => self.superblock_dirty |= superblock != self.files.fs.superblock,
             Err(_) => {
                 self.staged.clear();
                 self.roll_back();
-                self.fs.superblock = superblock;
+                self.fs_mut().superblock = superblock;
             }
         }
         self.undo.clear();
@@ -109,7 +124,7 @@ impl Volume {
     }
 
     fn write_staged(&mut self) -> Result<()> {
-        let geometry = &self.fs.geometry;
+        let geometry = &self.files.fs.geometry;
         for (&block, bytes) in &self.staged {
             self.written(self.storage.write_at(geometry.offset(block), bytes))?;
         }
@@ -123,7 +138,7 @@ impl Volume {
     }
 
     /// What was staged for blocks that are free again must not be written.
-    pub(super) fn unstage(&mut self, blocks: std::ops::Range<u64>) {
+    pub(crate) fn unstage(&mut self, blocks: std::ops::Range<u64>) {
         let gone: Vec<u64> = self.staged.range(blocks).map(|(&block, _)| block).collect();
         for block in gone {
             self.staged.remove(&block);
@@ -143,8 +158,8 @@ impl Volume {
 
     /// Puts an inode back into its table, with its checksum.
     pub fn put_inode(&mut self, inode: &mut Inode) -> Result<()> {
-        let place = place_of(&self.fs, inode.number())?;
-        inode.update_checksum(self.fs.checksums.seed());
+        let place = place_of(&self.files.fs, inode.number())?;
+        inode.update_checksum(self.files.fs.checksums.seed());
         let mut block = self.block(place.block)?;
         let raw = inode.as_bytes();
         if let Some(old) = block.get_mut(place.offset..place.offset + raw.len()) {
@@ -156,21 +171,21 @@ impl Volume {
 
     /// The superblock, to be changed.
     pub fn superblock_mut(&mut self) -> &mut Superblock {
-        &mut self.fs.superblock
+        &mut self.fs_mut().superblock
     }
 
     /// Replaces a group's descriptor, so that it can be undone.
-    pub(super) fn set_descriptor(&mut self, group: u32, descriptor: &GroupDescriptor) {
-        let before = self.fs.descriptors.get(group);
+    pub(crate) fn set_descriptor(&mut self, group: u32, descriptor: &GroupDescriptor) {
+        let before = self.files.fs.descriptors.get(group);
         if before != *descriptor {
             self.undo.push(Undo::Descriptor(group, before));
-            self.fs.descriptors.set(group, descriptor);
+            self.fs_mut().descriptors.set(group, descriptor);
             self.mark_dirty(group);
         }
     }
 
     /// A group differs from the storage from now on.
-    pub(super) fn mark_dirty(&mut self, group: u32) {
+    pub(crate) fn mark_dirty(&mut self, group: u32) {
         if self.dirty.insert(group) {
             self.undo.push(Undo::Clean(group));
         }
@@ -184,45 +199,44 @@ impl Volume {
     ///
     /// # Errors
     /// [`Error::HalfWritten`] if a write failed before, [`Error::Storage`].
-    pub fn finish(&mut self, now: u32) -> Result<()> {
+    pub fn finish(&mut self, now: Timestamp) -> Result<()> {
         self.require_whole()?;
         if self.dirty.is_empty() && !self.superblock_dirty {
             return Ok(());
         }
-        let geometry = self.fs.geometry.clone();
+        let geometry = self.files.fs.geometry.clone();
         let mut descriptor_blocks = BTreeSet::new();
         for &group in &self.dirty {
-            let mut descriptor = self.fs.descriptors.get(group);
+            let mut descriptor = self.files.fs.descriptors.get(group);
             if let Some(bitmap) = self.block_bitmaps.get(&group)
-                && !self.fs.block_uninit(&descriptor)
+                && !self.files.fs.block_uninit(&descriptor)
             {
-                if let Some(checksum) = self.fs.block_bitmap_checksum(bitmap) {
+                if let Some(checksum) = self.files.fs.block_bitmap_checksum(bitmap) {
                     descriptor.set_bg_block_bitmap_csum(checksum);
                 }
                 let offset = geometry.offset(descriptor.bg_block_bitmap());
                 self.storage.write_at(offset, bitmap.as_bytes())?;
             }
             if let Some(bitmap) = self.inode_bitmaps.get(&group)
-                && !self.fs.inode_uninit(&descriptor)
+                && !self.files.fs.inode_uninit(&descriptor)
             {
-                if let Some(checksum) = self.fs.inode_bitmap_checksum(bitmap) {
+                if let Some(checksum) = self.files.fs.inode_bitmap_checksum(bitmap) {
                     descriptor.set_bg_inode_bitmap_csum(checksum);
                 }
                 let offset = geometry.offset(descriptor.bg_inode_bitmap());
                 self.storage.write_at(offset, bitmap.as_bytes())?;
             }
-            descriptor.update_checksum(group, &self.fs.checksums);
-            self.fs.descriptors.set(group, &descriptor);
+            descriptor.update_checksum(group, &self.files.fs.checksums);
+            Arc::make_mut(&mut self.files.fs).descriptors.set(group, &descriptor);
             descriptor_blocks.insert(group / geometry.descriptors_per_block());
         }
         for index in descriptor_blocks {
             let offset = geometry.offset(geometry.descriptor_block(index));
-            self.storage.write_at(offset, &self.fs.descriptors.block(index, &geometry))?;
+            self.storage.write_at(offset, &self.files.fs.descriptors.block(index, &geometry))?;
         }
-        self.fs.count_free();
-        let superblock = &mut self.fs.superblock;
-        superblock.set_s_wtime(now);
-        superblock.set_s_wtime_hi(0);
+        self.fs_mut().count_free();
+        let superblock = &mut Arc::make_mut(&mut self.files.fs).superblock;
+        superblock.set_write_time(now);
         superblock.update_checksum();
         self.storage.write_at(superblock::OFFSET, superblock.as_bytes())?;
         self.dirty.clear();

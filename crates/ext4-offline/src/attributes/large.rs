@@ -3,12 +3,15 @@
 //! Such an inode counts the attributes that name it, in the fields of its change
 //! time and its version.
 
-use super::damaged;
+use super::store::release_inode;
 use crate::{
     Error, Result,
-    files::{self, Volume},
-    inode::{EA_INODE, Inode, Time, TimeField},
+    contents::read_contents,
+    digest::crc32c,
+    inode::{EA_INODE, Inode, TimeField},
     source::Source,
+    volume::Volume,
+    xattr::{LargeValue, damaged},
 };
 
 /// Longer than any value (`EXT4_XATTR_SIZE_MAX`), in bytes.
@@ -29,20 +32,20 @@ pub(super) fn read(source: &dyn Source, number: u32, size: u32) -> Result<Vec<u8
         return damaged(number, "the value in it has another size");
     }
     let mut value = vec![0; size as usize];
-    files::read_contents(source, &inode, 0, &mut value)?;
+    read_contents(source, &inode, 0, &mut value)?;
     Ok(value)
 }
 
 /// How many attributes have the value, as the inode tells it.
-pub(super) fn users(inode: &Inode) -> u64 {
+fn users(inode: &Inode) -> u64 {
     // The high half is the change time's 32 bits of seconds.
-    let high = inode.time(TimeField::Change).seconds as u32;
+    let high = inode.time_bits(TimeField::Change);
     u64::from(high) << 32 | u64::from(inode.i_version())
 }
 
 /// The hash of the value, as the inode tells it: in the access time's seconds.
-pub(super) fn hash(inode: &Inode) -> u32 {
-    inode.time(TimeField::Access).seconds as u32
+fn hash(inode: &Inode) -> u32 {
+    inode.time_bits(TimeField::Access)
 }
 
 /// So many attributes more, or less, name this inode. With the last one it goes.
@@ -55,10 +58,28 @@ pub(super) fn change_users(volume: &mut Volume, number: u32, by: i64) -> Result<
         });
     };
     if left == 0 {
-        return volume.release_inode(inode);
+        return release_inode(volume, inode);
     }
-    let seconds = i64::from((left >> 32) as u32 as i32);
-    inode.set_time(TimeField::Change, Time { seconds, nanoseconds: 0 });
+    inode.set_time_bits(TimeField::Change, (left >> 32) as u32);
     inode.set_i_version(left as u32);
     volume.put_inode(&mut inode)
+}
+
+/// Checks an inode that holds a value which so many attributes have.
+pub(crate) fn verify_large(source: &dyn Source, value: &LargeValue, expected: u64) -> Result<()> {
+    let bytes = read(source, value.number, value.size)?;
+    let inode = source.inode(value.number)?;
+    if users(&inode) != expected {
+        return damaged(value.number, "another number of attributes has the value in it");
+    }
+    let fs = source.fs();
+    let seed = fs.checksums.seed().unwrap_or_else(|| crc32c(!0, &fs.superblock.s_uuid()));
+    let computed = crc32c(seed, &bytes);
+    if computed != hash(&inode) {
+        return damaged(value.number, "the hash of the value in it does not match");
+    }
+    match value.attribute.has_value_hash(computed) {
+        true => Ok(()),
+        false => damaged(value.owner, "the hash of an attribute does not match"),
+    }
 }

@@ -1,6 +1,6 @@
 //! Taking free inodes, and giving inodes back.
 
-use super::{undo::Undo, volume::Volume};
+use super::{Volume, undo::Undo};
 use crate::{
     Error, Result, bitmap::Bitmap, group_desc::INODE_UNINIT, inode::Inode, source::place_of,
 };
@@ -12,19 +12,19 @@ impl Volume {
     /// # Errors
     /// [`Error::Full`]; damage to a bitmap.
     pub fn allocate_inode(&mut self, near: u32, is_dir: bool) -> Result<Inode> {
-        let groups = self.fs.geometry.groups;
-        let first = place_of(&self.fs, near)?.group;
+        let groups = self.files.fs.geometry.groups;
+        let first = place_of(&self.files.fs, near)?.group;
         for group in (first..groups).chain(0..first) {
-            if self.fs.descriptors.get(group).bg_free_inodes_count() == 0 {
+            if self.files.fs.descriptors.get(group).bg_free_inodes_count() == 0 {
                 continue;
             }
             let reserved = if group == 0 { self.first_inode() - 1 } else { 0 };
-            let per_group = self.fs.geometry.inodes_per_group;
+            let per_group = self.files.fs.geometry.inodes_per_group;
             let bitmap = self.inode_bitmap(group)?;
             let Some(bits) = bitmap.find_clear(reserved..per_group, 1, 1) else { continue };
             self.mark_inode(group, bits.start, true, is_dir)?;
             let number = group * per_group + bits.start + 1;
-            return Ok(Inode::new(number, vec![0; self.fs.geometry.inode_size as usize]));
+            return Ok(Inode::new(number, vec![0; self.files.fs.geometry.inode_size as usize]));
         }
         Err(Error::Full { what: "inodes" })
     }
@@ -34,10 +34,10 @@ impl Volume {
     /// # Errors
     /// [`Error::InodeNumber`], also for one that is reserved; damage to a bitmap.
     pub fn free_inode(&mut self, mut inode: Inode) -> Result<()> {
-        let place = place_of(&self.fs, inode.number())?;
+        let place = place_of(&self.files.fs, inode.number())?;
         let is_dir = inode.is_dir();
         if inode.number() < self.first_inode() || !self.inode_in_use(inode.number())? {
-            let inodes = self.fs.superblock.s_inodes_count();
+            let inodes = self.files.fs.superblock.s_inodes_count();
             return Err(Error::InodeNumber { inode: inode.number(), inodes });
         }
         self.mark_inode(place.group, place.index, false, is_dir)?;
@@ -47,20 +47,20 @@ impl Volume {
 
     /// Whether the bitmap calls an inode used.
     pub fn inode_in_use(&mut self, number: u32) -> Result<bool> {
-        let place = place_of(&self.fs, number)?;
+        let place = place_of(&self.files.fs, number)?;
         Ok(self.inode_bitmap(place.group)?.get(place.index))
     }
 
     /// The first inode that is not reserved.
     pub fn first_inode(&self) -> u32 {
-        self.fs.superblock.first_inode()
+        self.files.fs.superblock.first_inode()
     }
 
     fn inode_bitmap(&mut self, group: u32) -> Result<&Bitmap> {
         use std::collections::btree_map::Entry;
         Ok(match self.inode_bitmaps.entry(group) {
             Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => entry.insert(self.fs.inode_bitmap(&self.storage, group)?),
+            Entry::Vacant(entry) => entry.insert(self.files.fs.inode_bitmap(&self.storage, group)?),
         })
     }
 
@@ -68,11 +68,11 @@ impl Volume {
         // The kernel wants both bitmaps of a group with inodes to be real.
         self.initialize_blocks(group)?;
         self.inode_bitmap(group)?;
-        let mut descriptor = self.fs.descriptors.get(group);
-        let unused = self.fs.itable_unused(&descriptor);
-        if self.fs.superblock.features().group_checksums() {
+        let mut descriptor = self.files.fs.descriptors.get(group);
+        let unused = self.files.fs.itable_unused(&descriptor);
+        if self.files.fs.superblock.features().group_checksums() {
             descriptor.set_bg_flags(descriptor.bg_flags() & !INODE_UNINIT);
-            let behind = self.fs.geometry.inodes_per_group - (index + 1);
+            let behind = self.files.fs.geometry.inodes_per_group - (index + 1);
             descriptor.set_bg_itable_unused(if used { unused.min(behind) } else { unused });
         }
         let (free, dirs) = (descriptor.bg_free_inodes_count(), descriptor.bg_used_dirs_count());
