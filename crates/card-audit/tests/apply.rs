@@ -127,8 +127,11 @@ fn no_journal() {
     assert!(error.to_string().contains("tune2fs -j"), "{error}");
     // So verifying does not name what would be refused.
     let findings = bench().findings(&Changed::over("card", card, 64 << 20));
-    assert!(findings.iter().any(|finding| finding.code == "host-name"));
-    assert!(findings.iter().all(|finding| !finding.mend.contains("apply")), "{findings:#?}");
+    assert!(findings.iter().any(|finding| finding.code.as_str() == "host-name"));
+    assert!(
+        findings.iter().all(|finding| !finding.fix.to_string().contains("apply")),
+        "{findings:#?}"
+    );
 }
 
 /// The layer would not fit into the log: a large file of the profile that differs in
@@ -212,8 +215,8 @@ fn partitioned(root_end: u64, third: Option<u64>, size: u64) -> Arc<Layer> {
 fn grows_as_far_as_there_is_room() {
     let card = partitioned(80 * MIB, Some(90 * MIB), 100 * MIB);
     let findings = bench().findings(&Changed { name: "card".into(), layer: card.clone() });
-    let finding = findings.iter().find(|f| f.code == "filesystem-not-grown").unwrap();
-    assert!(finding.mend.contains(" xu4-node2=card --base base --grow"), "{finding:?}");
+    let finding = findings.iter().find(|f| f.code.as_str() == "filesystem-not-grown").unwrap();
+    assert!(finding.fix.to_string().contains(" xu4-node2=card --base base --grow"), "{finding:?}");
     let applied = corrected(&card, true);
     assert!(!applied.table && applied.committed.is_some(), "{applied:?}");
     let text = applied.plan.to_string();
@@ -292,8 +295,8 @@ fn verifying_names_it_where_it_helps() {
     let findings = common::only(report).findings;
     assert!(findings.len() > 3);
     for finding in &findings {
-        assert!(finding.mend.contains(&command), "{finding:#?}");
-        assert!(!finding.mend.contains("--grow"), "{finding:#?}");
+        assert!(finding.fix.to_string().contains(&command), "{finding:#?}");
+        assert!(!finding.fix.to_string().contains("--grow"), "{finding:#?}");
     }
     corrected(&card.layer, false);
     assert_eq!(bench.findings(&card), []);
@@ -303,13 +306,20 @@ fn verifying_names_it_where_it_helps() {
     card.layer.write_at(100, b"X").unwrap();
     let findings = bench.findings(&card);
     assert_eq!(findings.len(), 2, "{findings:#?}");
-    assert!(findings.iter().all(|finding| !finding.mend.contains("apply")), "{findings:#?}");
+    assert!(
+        findings.iter().all(|finding| !finding.fix.to_string().contains("apply")),
+        "{findings:#?}"
+    );
 
     let small = Changed::over(NODE, bench.base.storage(), 64 << 20);
     let report = bench.verify_with(BaseReference::Absent("for a test"), Some(NODE), vec![&small]);
     let findings = common::only(report).findings;
-    let grow = findings.iter().find(|finding| finding.code == "partition-not-grown").unwrap();
-    assert!(grow.mend.starts_with(&format!("{command} --grow, or on the node: ")), "{grow:?}");
+    let grow =
+        findings.iter().find(|finding| finding.code.as_str() == "partition-not-grown").unwrap();
+    assert!(
+        grow.fix.to_string().starts_with(&format!("{command} --grow, or on the node: ")),
+        "{grow:?}"
+    );
 }
 
 #[test]

@@ -18,7 +18,7 @@ const NODE: &str = "xu4-node2";
 const SHADOW: &str = "/etc/shadow";
 
 fn brief(finding: &Finding) -> (Severity, &str, String) {
-    (finding.severity, finding.code, finding.place())
+    (finding.severity, finding.code.as_str(), finding.place())
 }
 
 /// The card with another /etc/shadow, which stays private.
@@ -87,7 +87,11 @@ fn passwords_that_are_not_the_profiles_are_told() {
         let card = with_shadow(|text| replaced(&text, user, line));
         let report = bench().audit(&card);
         let [finding] = report.findings.as_slice() else { panic!("{line}: {report}") };
-        assert_eq!((finding.severity, finding.code), (Severity::Warning, "password"), "{report}");
+        assert_eq!(
+            (finding.severity, finding.code.as_str()),
+            (Severity::Warning, "password"),
+            "{report}"
+        );
         assert_eq!(finding.line.is_some(), !line.starts_with("nobody2"), "{report}");
         assert_eq!(finding.found.as_deref(), Some(found), "{report}");
         assert_eq!(finding.expected.as_deref(), Some(expected), "{report}");
@@ -136,7 +140,10 @@ fn default_passwords_are_told_where_the_profile_leaves_them() {
         ]
     );
     assert_eq!(findings[1].what, "odroid's password is `odroid`, which everybody knows");
-    assert!(findings[1].mend.contains("`users: {odroid: {password: 'HASH'}}`"), "{findings:#?}");
+    assert!(
+        findings[1].fix.to_string().contains("`users: {odroid: {password: 'HASH'}}`"),
+        "{findings:#?}"
+    );
     // One that somebody chose since is nobody's business.
     let own = "odroid:$6$othersalt$other:19000:0:99999:7:::";
     let card = with_shadow(|text| replaced(&default("root")(text), "odroid", own));
@@ -196,7 +203,7 @@ fn plans_show_no_hash_and_tell_of_default_passwords() {
     assert!(!made.to_string().contains("everybody knows"), "{made}");
     let card = card.edit(|files| files.write("/root/chpasswd", "anna:$6$saltsalt$OTHER\n"));
     let findings = with(bench, &cluster, &card);
-    let codes: Vec<_> = findings.iter().map(|finding| finding.code).collect();
+    let codes: Vec<_> = findings.iter().map(|finding| finding.code.as_str()).collect();
     assert_eq!(codes, ["password", "extra-file", "extra-file"]);
     assert_no_hash(&format!("{findings:?}"));
 

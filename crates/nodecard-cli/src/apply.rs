@@ -108,7 +108,7 @@ fn tell_left(applied: &Applied) -> Result<(), Failure> {
     for finding in &applied.left {
         let place = finding.place();
         let place = if place.is_empty() { place } else { format!("{place}: ") };
-        writeln!(out, "left as it is: {place}{}\n    mend: {}", finding.what, finding.mend)?;
+        writeln!(out, "left as it is: {place}{}\n    mend: {}", finding.what, finding.fix)?;
     }
     Ok(())
 }
