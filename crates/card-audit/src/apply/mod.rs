@@ -141,7 +141,7 @@ impl Target<'_> {
         notes.extend(verify::other_identity(&options.verify, options.node, &before)?);
         if let verify::BaseReference::Absent(reason) = options.verify.base {
             notes.push(format!(
-                "identities that came with the base image stay, as they cannot be detected: {reason}"
+                "identities that came with the base image are not looked for, {reason}; they stay"
             ));
         }
         let mut committed = None;

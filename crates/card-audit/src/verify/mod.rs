@@ -50,7 +50,7 @@ pub struct VerifyOptions<'a> {
 pub enum BaseReference<'a> {
     /// The opened base image.
     Card(&'a Card),
-    /// The reason why there is none, such as `the base is not decoded`.
+    /// The reason why there is none, as a clause: `as the base is not decoded`.
     Absent(&'a str),
 }
 

@@ -159,8 +159,8 @@ impl fmt::Display for CardReport {
             writeln!(f, "           fix:      {}", finding.fix)?;
         }
         match (&self.compared.base, &self.compared.reason) {
-            (Some(base), _) => writeln!(f, "  boot area and clones compared with {base}"),
-            (None, Some(reason)) => writeln!(f, "  boot area not compared: {reason}"),
+            (Some(base), _) => writeln!(f, "  boot area and clones: compared with {base}"),
+            (None, Some(reason)) => writeln!(f, "  boot area: not compared, {reason}"),
             (None, None) => Ok(()),
         }
     }
