@@ -34,8 +34,6 @@ pub enum FixAction {
     OnNode(String),
     /// Run a command on one of the two nodes that share something.
     OnOneNode(String),
-    /// Run a command on a manager of the swarm.
-    OnManager(String),
     /// Build the card again, which nothing else replaces.
     Rebuild,
     /// Build one of the two cards that share something again.
@@ -150,7 +148,6 @@ impl fmt::Display for Fix {
                 }
             }
             FixAction::OnOneNode(command) => write!(f, "on one of the nodes: {command}"),
-            FixAction::OnManager(command) => write!(f, "on a manager: {command}"),
             FixAction::Rebuild => f.write_str(&self.rebuild_words()),
             FixAction::RebuildOne => f.write_str("build one of the two cards again"),
             FixAction::Adapt { advice } => match advice {
@@ -224,5 +221,70 @@ impl fmt::Display for Fix {
 impl Serialize for Fix {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One action of each kind.
+    fn actions() -> Vec<FixAction> {
+        vec![
+            FixAction::Rewrite,
+            FixAction::CorrectLine,
+            FixAction::AddLine,
+            FixAction::RemoveLine,
+            FixAction::OnNode("chmod 0600 /root/.ssh/id_ed25519".into()),
+            FixAction::OnOneNode("rm /etc/docker/key.json".into()),
+            FixAction::Rebuild,
+            FixAction::RebuildOne,
+            FixAction::Adapt { advice: Some("install Docker in the base image".into()) },
+            FixAction::Adapt { advice: None },
+            FixAction::SetPassword { user: "odroid".into() },
+            FixAction::RestorePassword,
+            FixAction::ChangeSetting,
+            FixAction::GrowPartition { partition: 2 },
+            FixAction::GrowFilesystem { partition: 2 },
+            FixAction::RestorePartition,
+            FixAction::CheckFilesystem { partition: 2 },
+            FixAction::CheckFilesystemOrRebuild { partition: 2 },
+            FixAction::RestoreSource { path: "httpd.tar".into() },
+            FixAction::FollowStatus,
+            FixAction::BootNearManager,
+            FixAction::BootAllNodes,
+            FixAction::CorrectService,
+            FixAction::SettleRole { verb: "demote", node: "n1".into() },
+            FixAction::NothingIfSaved,
+            FixAction::NextBootReplays,
+            FixAction::NextBootRemoves,
+            FixAction::TimeServerSets,
+        ]
+    }
+
+    #[test]
+    fn the_words_of_every_fix() {
+        let mut text = String::new();
+        for action in actions() {
+            let name = format!("{action:?}");
+            let mut fix = Fix::from(action);
+            text += &format!("{name}\n    {fix}\n");
+            fix.rebuild = Some("nodecard build mc1.yaml --node n1".into());
+            let rebuilt = fix.to_string();
+            fix.apply = Some("nodecard apply mc1.yaml n1=/dev/sdb".into());
+            let applied = fix.to_string();
+            for words in [rebuilt, applied] {
+                if !text.ends_with(&format!("    {words}\n")) {
+                    text += &format!("    {words}\n");
+                }
+            }
+        }
+        assert_eq!(text, include_str!("fix.txt"), "\n{text}");
+    }
+
+    #[test]
+    fn json_has_the_words() {
+        let json = serde_json::to_string(&Fix::from(FixAction::AddLine)).expect("a string");
+        assert_eq!(json, "\"add the line, or build the card again\"");
     }
 }

@@ -258,3 +258,158 @@ pub(super) fn rule(purpose: &Purpose) -> Rule {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// One purpose of each kind. A variant that is missing here fails the test below, and
+    /// one that is new does not compile there.
+    fn purposes() -> Vec<Purpose> {
+        use KeyHalf::{Private, Public};
+        let user = || "root".to_owned();
+        let mut all = vec![Purpose::HostName, Purpose::Hosts];
+        all.extend(
+            [
+                NetworkBackEnd::Ifupdown,
+                NetworkBackEnd::Netplan,
+                NetworkBackEnd::NetworkManager,
+                NetworkBackEnd::Networkd,
+            ]
+            .map(Purpose::Address),
+        );
+        all.extend([
+            Purpose::RivalSettings,
+            Purpose::RivalFile,
+            Purpose::Resolver,
+            Purpose::ResolvedSettings,
+            Purpose::MachineId,
+            Purpose::DbusMachineId,
+            Purpose::HostKey(Private),
+            Purpose::HostKey(Public),
+            Purpose::SshdConfig,
+            Purpose::SshConfig,
+            Purpose::SystemKnownHosts,
+            Purpose::UserKnownHosts { user: user() },
+            Purpose::HomeDirectory { user: user() },
+            Purpose::SshDirectory { user: user() },
+            Purpose::AuthorizedKeys { user: user() },
+            Purpose::ClusterKey { user: user(), half: Private },
+            Purpose::ClusterKey { user: user(), half: Public },
+            Purpose::Passwords,
+        ]);
+        all.extend(
+            [
+                FirstBootPart::Program,
+                FirstBootPart::Unit,
+                FirstBootPart::Settings,
+                FirstBootPart::Wizard,
+            ]
+            .map(Purpose::FirstBoot),
+        );
+        all.extend([Purpose::CloudInit, Purpose::ClockStamp, Purpose::ClockDirectory]);
+        all.extend(
+            [
+                SwarmPart::Program,
+                SwarmPart::Unit,
+                SwarmPart::UnitLink,
+                SwarmPart::Configuration,
+                SwarmPart::Key,
+                SwarmPart::Directory,
+                SwarmPart::Service,
+                SwarmPart::Environment,
+                SwarmPart::Archive,
+                SwarmPart::ArchiveList,
+                SwarmPart::Leftover,
+            ]
+            .map(Purpose::Swarm),
+        );
+        all.extend(
+            [
+                ExtraFileKind::Plain,
+                ExtraFileKind::PasswordDatabase,
+                ExtraFileKind::HostKey,
+                ExtraFileKind::Ssh,
+                ExtraFileKind::NetworkManager,
+            ]
+            .map(Purpose::ExtraFile),
+        );
+        all.extend(
+            [
+                ClonedState::DockerIdentity,
+                ClonedState::DockerSwarm,
+                ClonedState::SwarmRecord,
+                ClonedState::RandomSeed,
+                ClonedState::Dhcp,
+                ClonedState::NetworkManagerSecret,
+                ClonedState::CredentialSecret,
+                ClonedState::HostKey(Private),
+                ClonedState::HostKey(Public),
+                ClonedState::UserKey(Private),
+                ClonedState::UserKey(Public),
+            ]
+            .map(Purpose::Cloned),
+        );
+        all
+    }
+
+    /// The variants of [`Purpose`], by number.
+    fn number(purpose: &Purpose) -> usize {
+        match purpose {
+            Purpose::HostName => 0,
+            Purpose::Hosts => 1,
+            Purpose::Address(_) => 2,
+            Purpose::RivalSettings => 3,
+            Purpose::RivalFile => 4,
+            Purpose::Resolver => 5,
+            Purpose::ResolvedSettings => 6,
+            Purpose::MachineId => 7,
+            Purpose::DbusMachineId => 8,
+            Purpose::HostKey(_) => 9,
+            Purpose::SshdConfig => 10,
+            Purpose::SshConfig => 11,
+            Purpose::SystemKnownHosts => 12,
+            Purpose::UserKnownHosts { .. } => 13,
+            Purpose::HomeDirectory { .. } => 14,
+            Purpose::SshDirectory { .. } => 15,
+            Purpose::AuthorizedKeys { .. } => 16,
+            Purpose::ClusterKey { .. } => 17,
+            Purpose::Passwords => 18,
+            Purpose::FirstBoot(_) => 19,
+            Purpose::CloudInit => 20,
+            Purpose::ClockStamp => 21,
+            Purpose::ClockDirectory => 22,
+            Purpose::Swarm(_) => 23,
+            Purpose::ExtraFile(_) => 24,
+            Purpose::Cloned(_) => 25,
+        }
+    }
+
+    #[test]
+    fn the_table_of_rules() {
+        let all = purposes();
+        let numbers: BTreeSet<usize> = all.iter().map(number).collect();
+        assert_eq!(numbers, (0..26).collect(), "a purpose is missing");
+        let name = |purpose: &Purpose| format!("{purpose:?}").replace("user: \"root\"", "user");
+        let table: String = all
+            .iter()
+            .map(|purpose| {
+                let Rule { code, severity, comparison, changed_by, guard } = rule(purpose);
+                let secret = if purpose.is_secret() { "secret" } else { "" };
+                let line = format!(
+                    "{:44}{:17}{:9}{:36}{:8}{:15}{secret}",
+                    name(purpose),
+                    code.as_str(),
+                    severity.name(),
+                    format!("{comparison:?}"),
+                    format!("{changed_by:?}"),
+                    format!("{guard:?}"),
+                );
+                line.trim_end().to_owned() + "\n"
+            })
+            .collect();
+        assert_eq!(table, include_str!("rules.txt"), "\n{table}");
+    }
+}
