@@ -1,14 +1,14 @@
-//! Who a card says it is.
+//! What identifies a card.
 
 use std::{collections::BTreeSet, net::Ipv4Addr};
 
 use card_image::{FsResult, RootFs};
 use serde::Serialize;
 
-/// Larger than any file that is looked at here.
+/// No file that is looked at here is larger.
 const LARGEST: u64 = 1 << 20;
 
-/// Who a card says it is.
+/// What identifies a card.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Facts {
@@ -32,7 +32,7 @@ const NETWORK: [&str; 5] = [
 ];
 
 impl Facts {
-    /// Reads them off a root filesystem.
+    /// Reads them from a root filesystem.
     ///
     /// # Errors
     /// [`FsError`](card_image::FsError) if it is damaged.
@@ -60,12 +60,12 @@ impl Facts {
     }
 }
 
-/// Algorithm and key of a line in a .pub file.
+/// Returns algorithm and key of a line in a .pub file.
 pub(crate) fn without_comment(line: &str) -> String {
     line.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
 }
 
-/// A file's text; `None` where there is none, or something that is no text.
+/// Returns a file's text; `None` where there is no file, or something else.
 pub(crate) fn read_text(files: &RootFs, path: &str) -> FsResult<Option<String>> {
     match files.read(path, LARGEST) {
         Ok(contents) => Ok(contents.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())),
@@ -76,7 +76,7 @@ pub(crate) fn read_text(files: &RootFs, path: &str) -> FsResult<Option<String>> 
     }
 }
 
-/// The names in a directory that are UTF-8; none where there is no directory.
+/// Returns the names in a directory that are UTF-8; none where there is no directory.
 pub(crate) fn names(files: &RootFs, path: &str) -> FsResult<Vec<String>> {
     let names = match files.list(path) {
         Err(error) if error.is_symlink_loop() => None,
@@ -86,7 +86,7 @@ pub(crate) fn names(files: &RootFs, path: &str) -> FsResult<Vec<String>> {
     Ok(utf8.filter_map(Result::ok).collect())
 }
 
-/// All files of network configuration, with their paths.
+/// Returns all files of network configuration: paths and texts.
 pub(crate) fn network_files(files: &RootFs) -> FsResult<Vec<(String, String)>> {
     let mut found = Vec::new();
     for place in NETWORK {
@@ -103,15 +103,15 @@ pub(crate) fn network_files(files: &RootFs) -> FsResult<Vec<(String, String)>> {
     Ok(found)
 }
 
-/// The addresses that a line gives an interface. Keywords differ from one program to
-/// the next, and a card with a misspelt one is to be known all the same.
+/// Returns the addresses that a line gives an interface. Keywords differ between programs,
+/// and a card with a misspelt keyword should still be identified.
 fn addresses_of(line: &str) -> Vec<Ipv4Addr> {
     let line = line.trim_start();
     let is_comment = line.starts_with(['#', ';']);
     if is_comment || !line.to_ascii_lowercase().starts_with("addr") {
         return Vec::new();
     }
-    // NetworkManager has the gateway behind the first comma: address1=10.0.0.2/24,10.0.0.1.
+    // NetworkManager puts the gateway after the comma: address1=10.0.0.2/24,10.0.0.1.
     let own = match line.split_once('=') {
         Some((_, value)) => value.split(',').next().unwrap_or_default(),
         None => line,
@@ -120,8 +120,8 @@ fn addresses_of(line: &str) -> Vec<Ipv4Addr> {
     words.filter_map(|word| word.parse().ok()).collect()
 }
 
-/// The addresses that a line of netplan's YAML gives an interface, whether it is the key
-/// with a list or an item of one. Name servers are `addresses:` too, but have no prefix.
+/// Returns the addresses that a line of netplan's YAML gives an interface, whether it is the
+/// key with a list or an item of one. Name servers are `addresses:` too, but have no prefix.
 fn addresses_in_netplan(line: &str) -> Vec<Ipv4Addr> {
     let line = line.trim_start();
     let item = line.strip_prefix('-').map(|item| item.trim_start_matches([' ', '"', '\'']));

@@ -2,20 +2,22 @@
 
 use serde::Serialize;
 
-/// How bad it is.
+use crate::{FindingCode, Fix, FixAction};
+
+/// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing; nothing is wrong.
     Note,
-    /// Not as the profile says, or may go wrong; the node works.
+    /// Not as the profile says, or a risk; the node works.
     Warning,
     /// The node does not work, or is taken for another.
     Error,
 }
 
 impl Severity {
-    /// Its name.
+    /// Returns its name: `note`, `warning` or `error`.
     pub fn name(self) -> &'static str {
         match self {
             Severity::Note => "note",
@@ -25,22 +27,21 @@ impl Severity {
     }
 }
 
-/// One thing on a card that is not as it should be, and how to mend it.
+/// One thing on a card that is not as it should be, and how to fix it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
     /// How bad it is.
     pub severity: Severity,
-    /// What kind of finding it is: words with hyphens that stay the same from one
-    /// release to the next. docs/verify.md lists them.
-    pub code: &'static str,
-    /// The file that is meant.
+    /// What kind of finding it is.
+    pub code: FindingCode,
+    /// The path of the file on the card.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// The line of that file, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<usize>,
-    /// The partition that is meant.
+    /// The number of the partition.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partition: Option<u32>,
     /// What is wrong, in one sentence.
@@ -51,16 +52,17 @@ pub struct Finding {
     /// What is there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub found: Option<String>,
-    /// How to mend it.
-    pub mend: String,
+    /// How to fix it. Its name in JSON is `mend`, as programs know it.
+    #[serde(rename = "mend")]
+    pub fix: Fix,
 }
 
 impl Finding {
     pub(crate) fn new(
         severity: Severity,
-        code: &'static str,
+        code: FindingCode,
         what: impl Into<String>,
-        mend: impl Into<String>,
+        fix: FixAction,
     ) -> Self {
         Finding {
             severity,
@@ -71,32 +73,20 @@ impl Finding {
             what: what.into(),
             expected: None,
             found: None,
-            mend: mend.into(),
+            fix: fix.into(),
         }
     }
 
-    pub(crate) fn error(
-        code: &'static str,
-        what: impl Into<String>,
-        mend: impl Into<String>,
-    ) -> Self {
-        Self::new(Severity::Error, code, what, mend)
+    pub(crate) fn error(code: FindingCode, what: impl Into<String>, fix: FixAction) -> Self {
+        Self::new(Severity::Error, code, what, fix)
     }
 
-    pub(crate) fn warning(
-        code: &'static str,
-        what: impl Into<String>,
-        mend: impl Into<String>,
-    ) -> Self {
-        Self::new(Severity::Warning, code, what, mend)
+    pub(crate) fn warning(code: FindingCode, what: impl Into<String>, fix: FixAction) -> Self {
+        Self::new(Severity::Warning, code, what, fix)
     }
 
-    pub(crate) fn note(
-        code: &'static str,
-        what: impl Into<String>,
-        mend: impl Into<String>,
-    ) -> Self {
-        Self::new(Severity::Note, code, what, mend)
+    pub(crate) fn note(code: FindingCode, what: impl Into<String>, fix: FixAction) -> Self {
+        Self::new(Severity::Note, code, what, fix)
     }
 
     pub(crate) fn at(mut self, path: &str) -> Self {
@@ -124,8 +114,8 @@ impl Finding {
         self
     }
 
-    /// Where it is, in words: `/etc/hosts:7`, `partition 2`; empty for the card as a
-    /// whole.
+    /// Returns where it is, in words: `/etc/hosts:7`, `partition 2`; empty for the card as
+    /// a whole.
     pub fn place(&self) -> String {
         match (&self.path, self.line, self.partition) {
             (Some(path), Some(line), _) => format!("{path}:{line}"),

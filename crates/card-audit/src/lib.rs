@@ -13,12 +13,15 @@
 mod apply;
 mod cached;
 mod card;
+mod code;
 mod diff;
 mod error;
 mod facts;
 mod finding;
+mod fix;
 mod inspect;
 mod plan;
+mod secrecy;
 mod shadow;
 mod state;
 mod text;
@@ -27,9 +30,11 @@ mod verify;
 pub use apply::{Applied, ApplyError, ApplyOptions, apply, rehearse};
 pub use card::Card;
 pub use card_image::ErrorKind;
+pub use code::FindingCode;
 pub use error::AuditError;
 pub use facts::Facts;
 pub use finding::{Finding, Severity};
+pub use fix::{Fix, FixAction};
 pub use inspect::{
     BootLoader, BootPart, ConfiguredInterface, FsReport, HostKey, Inspection, PartitionReport,
     SystemReport, UserReport, inspect,

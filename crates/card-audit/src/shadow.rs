@@ -1,6 +1,6 @@
-//! /etc/shadow (shadow(5)), and what else has hashes of passwords in it.
+//! /etc/shadow (shadow(5)), and hashes in other texts.
 
-/// What a user's line says.
+/// A user's line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Entry<'a> {
     /// Its number, from 1.
@@ -12,18 +12,18 @@ pub(crate) struct Entry<'a> {
 }
 
 impl Entry<'_> {
-    /// Whether no password lets the user in: the field is no hash.
+    /// Returns whether no password is accepted: the field is not a hash.
     pub fn is_locked(&self) -> bool {
         self.password.starts_with(['!', '*'])
     }
 
-    /// Whether the password has to be changed at the next login.
+    /// Returns whether the password has to be changed at the next login.
     pub fn is_expired(&self) -> bool {
         self.changed == Some("0")
     }
 }
 
-/// A user's line, the first one.
+/// Returns a user's line; the first one counts.
 pub(crate) fn entry<'a>(shadow: &'a str, user: &str) -> Option<Entry<'a>> {
     shadow.lines().enumerate().find_map(|(index, line)| {
         let mut fields = line.strip_prefix(user)?.strip_prefix(':')?.split(':');
@@ -32,14 +32,8 @@ pub(crate) fn entry<'a>(shadow: &'a str, user: &str) -> Option<Entry<'a>> {
     })
 }
 
-/// Whether a path is that of hashes of passwords, or of a copy of them.
-pub(crate) fn is_one(path: &str) -> bool {
-    path.starts_with("/etc/shadow") || path.starts_with("/etc/gshadow")
-}
-
-/// Whether some text has a hash of a password in it, as /etc/shadow and chpasswd(8)
-/// write it.
-pub(crate) fn has_hash(text: &str) -> bool {
+/// Returns whether a text holds a password hash, as /etc/shadow and chpasswd(8) write it.
+pub(crate) fn holds_hash(text: &str) -> bool {
     const METHODS: [&str; 10] =
         [":$1$", ":$5$", ":$6$", ":$y$", ":$gy$", ":$7$", ":$2a$", ":$2b$", ":$2y$", ":$md5"];
     METHODS.iter().any(|method| text.contains(method))

@@ -1,8 +1,8 @@
-//! What is at a path of a root filesystem.
+//! What a path of a root filesystem holds.
 
 use card_image::{FileKind, FsResult, Metadata, RootFs};
 
-/// Larger than anything that nodecard writes.
+/// nodecard writes nothing that is larger.
 const LARGEST: u64 = 16 << 20;
 
 /// What is at a path.
@@ -16,17 +16,17 @@ pub(crate) enum State {
     Directory { metadata: Metadata, names: usize },
     /// A symlink, and where it points.
     Symlink { target: Vec<u8> },
-    /// Something else, or a file that is too large: its kind in words.
+    /// Something else, or a file that is too large, in words.
     Other(String),
 }
 
 impl State {
-    /// What a path leads to, symlinks followed.
+    /// Reads what is at a path, symlinks followed.
     pub fn read(files: &RootFs, path: &str) -> FsResult<Self> {
         Self::of(files, path, files.metadata_followed(path))
     }
 
-    /// What is at a path, a symlink itself.
+    /// Reads what is at a path; a symlink is not followed.
     pub fn read_link(files: &RootFs, path: &str) -> FsResult<Self> {
         if let Some(target) = files.read_link(path)? {
             return Ok(State::Symlink { target });
@@ -58,18 +58,18 @@ impl State {
         })
     }
 
-    /// What is there, for people.
+    /// Describes it for people.
     pub fn describe(&self) -> String {
         match self {
             State::Missing => "nothing".into(),
             State::File { contents, .. } => {
-                format!("a file of {}", crate::text::count(contents.len(), "byte"))
+                format!("a file of {}", plain_text::count(contents.len(), "byte"))
             }
             State::Directory { names, .. } => {
-                format!("a directory with {}", crate::text::count(*names, "name"))
+                format!("a directory with {}", plain_text::count(*names, "name"))
             }
             State::Symlink { target } => {
-                format!("a symlink to {}", crate::text::printable(&String::from_utf8_lossy(target)))
+                format!("a symlink to {}", plain_text::printable(&String::from_utf8_lossy(target)))
             }
             State::Other(what) => what.clone(),
         }

@@ -9,7 +9,7 @@ use block_io::{Layer, Memory, ReadAt, Window, WriteAt};
 use card_audit::{
     Applied, ApplyError, AuditError, BaseReference, ChangePlan, ErrorKind, apply, rehearse,
 };
-use common::{Changed, ROOT, bench, cards::*, run};
+use common::{Changed, ROOT, bench, cards::*, chain, run};
 use part_table::PartitionTable;
 use test_support::{FaultInjector, Recorder};
 
@@ -106,7 +106,7 @@ fn what_the_user_should_know_is_in_the_plan() {
     let absent = options(bench, BaseReference::Absent("as the base is not there"), false);
     let card = bench.card("xu4-node1");
     let plan = rehearse(&absent, "card", card.layer.clone()).unwrap().plan.to_string();
-    for part in ["it is xu4-node1's card by its host key", "not looked for, as the base is not"] {
+    for part in ["the card is xu4-node1's by its host key", "not looked for, as the base is not"] {
         assert!(plan.contains(part), "{part}: {plan}");
     }
     let base = bench.base_card();
@@ -125,11 +125,14 @@ fn no_journal() {
     fsck.args(["-fy", &target]).env("PATH", path).output().unwrap();
     let card: Arc<dyn ReadAt> = Arc::new(Memory::new(fs::read(&image).unwrap()));
     let error = refused(&card, false);
-    assert!(error.to_string().contains("tune2fs -j"), "{error}");
+    assert!(chain(&error).contains("tune2fs -j"), "{error}");
     // So verifying does not name what would be refused.
     let findings = bench().findings(&Changed::over("card", card, 64 << 20));
-    assert!(findings.iter().any(|finding| finding.code == "host-name"));
-    assert!(findings.iter().all(|finding| !finding.mend.contains("apply")), "{findings:#?}");
+    assert!(findings.iter().any(|finding| finding.code.as_str() == "host-name"));
+    assert!(
+        findings.iter().all(|finding| !finding.fix.to_string().contains("apply")),
+        "{findings:#?}"
+    );
 }
 
 /// The layer would not fit into the log: a large file of the profile that differs in
@@ -150,7 +153,7 @@ fn a_journal_that_is_too_small() {
     let mut options = options(bench, BaseReference::Absent("for a test"), false);
     options.verify.cluster = &cluster;
     let error = rehearse(&options, "card", card.layer.clone()).unwrap_err();
-    let text = error.to_string();
+    let text = chain(&error);
     assert_eq!(error.kind(), ErrorKind::Target);
     let ApplyError::Filesystem { source, .. } = &error else { panic!("{error}") };
     let ext4_offline::Error::JournalTooSmall { needed, available, larger } = **source else {
@@ -178,13 +181,13 @@ fn a_journal_that_is_too_small() {
 #[test]
 fn a_filesystem_in_no_state_to_be_changed() {
     let error = refused(&into(broken().superblock(0x3a, |state| state[0] |= 2)), false);
-    assert!(error.to_string().contains("e2fsck"), "{error}");
+    assert!(chain(&error).contains("e2fsck"), "{error}");
     let error = refused(&(Arc::new(Memory::new(vec![0; 1 << 20])) as Arc<dyn ReadAt>), true);
     assert!(matches!(error, ApplyError::Audit(AuditError::Table { .. })), "{error}");
     // Marked as used, but nobody's: what the bitmap says cannot be relied on.
     let card = debugfs(&broken().layer, "bitmap.img", "setb 9000 3\n");
     let error = refused(&card, false);
-    assert!(error.to_string().contains("bitmap"), "{error}");
+    assert!(chain(&error).contains("bitmap"), "{error}");
 }
 
 fn into(card: Changed) -> Arc<dyn ReadAt> {
@@ -213,12 +216,12 @@ fn partitioned(root_end: u64, third: Option<u64>, size: u64) -> Arc<Layer> {
 fn grows_as_far_as_there_is_room() {
     let card = partitioned(80 * MIB, Some(90 * MIB), 100 * MIB);
     let findings = bench().findings(&Changed { name: "card".into(), layer: card.clone() });
-    let finding = findings.iter().find(|f| f.code == "filesystem-not-grown").unwrap();
-    assert!(finding.mend.contains(" xu4-node2=card --base base --grow"), "{finding:?}");
+    let finding = findings.iter().find(|f| f.code.as_str() == "filesystem-not-grown").unwrap();
+    assert!(finding.fix.to_string().contains(" xu4-node2=card --base base --grow"), "{finding:?}");
     let applied = corrected(&card, true);
     assert!(!applied.table && applied.committed.is_some(), "{applied:?}");
     let text = applied.plan.to_string();
-    assert!(text.contains("the partition stays as it is: "), "{text}");
+    assert!(text.contains("the partition was left as it is: "), "{text}");
     assert!(text.contains("its filesystem grows from 53.5 MiB to 70.5 MiB"), "{text}");
     check(&card, "behind.img");
 
@@ -227,8 +230,7 @@ fn grows_as_far_as_there_is_room() {
     let options = options(bench, BaseReference::Absent("for a test"), true);
     let error = rehearse(&options, "card", card).unwrap_err();
     assert!(
-        error.to_string().contains("behind it lie partitions 3")
-            && error.kind() == ErrorKind::Target,
+        chain(&error).contains("behind it lie partitions 3") && error.kind() == ErrorKind::Target,
         "{error}"
     );
 }
@@ -293,8 +295,8 @@ fn verifying_names_it_where_it_helps() {
     let findings = common::only(report).findings;
     assert!(findings.len() > 3);
     for finding in &findings {
-        assert!(finding.mend.contains(&command), "{finding:#?}");
-        assert!(!finding.mend.contains("--grow"), "{finding:#?}");
+        assert!(finding.fix.to_string().contains(&command), "{finding:#?}");
+        assert!(!finding.fix.to_string().contains("--grow"), "{finding:#?}");
     }
     corrected(&card.layer, false);
     assert_eq!(bench.findings(&card), []);
@@ -304,13 +306,20 @@ fn verifying_names_it_where_it_helps() {
     card.layer.write_at(100, b"X").unwrap();
     let findings = bench.findings(&card);
     assert_eq!(findings.len(), 2, "{findings:#?}");
-    assert!(findings.iter().all(|finding| !finding.mend.contains("apply")), "{findings:#?}");
+    assert!(
+        findings.iter().all(|finding| !finding.fix.to_string().contains("apply")),
+        "{findings:#?}"
+    );
 
     let small = Changed::over(NODE, bench.base.storage(), 64 << 20);
     let report = bench.verify_with(BaseReference::Absent("for a test"), Some(NODE), vec![&small]);
     let findings = common::only(report).findings;
-    let grow = findings.iter().find(|finding| finding.code == "partition-not-grown").unwrap();
-    assert!(grow.mend.starts_with(&format!("{command} --grow, or on the node: ")), "{grow:?}");
+    let grow =
+        findings.iter().find(|finding| finding.code.as_str() == "partition-not-grown").unwrap();
+    assert!(
+        grow.fix.to_string().starts_with(&format!("{command} --grow, or on the node: ")),
+        "{grow:?}"
+    );
 }
 
 #[test]

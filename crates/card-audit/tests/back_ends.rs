@@ -54,7 +54,11 @@ fn assert_right_and_typo(card: Changed, file: &str, from: &str, to: &str) {
     let line = card.read(file).lines().position(|line| line.contains(from)).unwrap() + 1;
     let findings = bench.findings(&card.replace(file, from, to));
     assert_eq!(findings.len(), 1, "{findings:#?}");
-    assert_eq!((findings[0].code, findings[0].line), ("address", Some(line)), "{findings:#?}");
+    assert_eq!(
+        (findings[0].code.as_str(), findings[0].line),
+        ("address", Some(line)),
+        "{findings:#?}"
+    );
 }
 
 #[test]
@@ -90,7 +94,10 @@ fn an_open_profile_of_network_manager() {
     let card = made(|files| enable(files, "NetworkManager.service"));
     let findings = bench().findings(&card.edit(|files| files.mode(file, 0o644)));
     assert_eq!(findings.len(), 1, "{findings:#?}");
-    assert_eq!((findings[0].code, findings[0].severity), ("mode", card_audit::Severity::Error));
+    assert_eq!(
+        (findings[0].code.as_str(), findings[0].severity),
+        ("mode", card_audit::Severity::Error)
+    );
 }
 
 /// A back end that is installed later and would take the interface.
@@ -100,7 +107,7 @@ fn rivals_that_came_later() {
     let card = bench.card(NODE).edit(|files| enable(files, "NetworkManager.service"));
     let findings = bench.findings(&card);
     assert_eq!(findings.len(), 1, "{findings:#?}");
-    assert_eq!(findings[0].code, "network-rival");
+    assert_eq!(findings[0].code.as_str(), "network-rival");
     let card = made(|files| enable(files, "systemd-networkd.service")).edit(|files| {
         files.write(
             "/etc/systemd/network/00-mine.network",
@@ -118,7 +125,7 @@ fn a_resizer_that_is_armed_again() {
     let unit = "resize2fs_once.service";
     let findings = bench().findings(&bench().card(NODE).edit(|files| enable(files, unit)));
     assert_eq!(findings.len(), 1, "{findings:#?}");
-    assert_eq!(findings[0].code, "first-boot");
+    assert_eq!(findings[0].code.as_str(), "first-boot");
     let place = format!("/etc/systemd/system/multi-user.target.wants/{unit}");
     assert_eq!(findings[0].place(), place);
 }

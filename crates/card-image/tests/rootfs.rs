@@ -7,7 +7,7 @@ use std::{fs, sync::Arc};
 
 use block_io::{FileStorage, Layer, ReadAt};
 use card_image::{FileKind, FsError, RootFsEditor};
-use cluster_profile::{Attributes, Change, FileEdit};
+use cluster_profile::{Attributes, Change, ExtraFileKind, FileEdit, Purpose};
 use common::*;
 use ext4_offline::{FileTimes, PathErrorKind, Timestamp};
 
@@ -68,6 +68,7 @@ fn an_existing_file_keeps_owner_mode_and_attributes() {
                     contents: b"x".to_vec(),
                     attributes: Attributes::root(0o644),
                 },
+                purpose: Purpose::HostName,
             }])
             .unwrap();
         let metadata = files.metadata("/etc/hostname").unwrap().unwrap();
@@ -87,7 +88,8 @@ fn enforced_attributes_win_over_existing_ones() {
     let mut files = sample.open();
     let attributes = Attributes::exactly(0o600, 1000, 1000);
     let change = Change::Write { contents: b"old-name\n".to_vec(), attributes };
-    files.apply(&[FileEdit { path: "/etc/hostname".to_owned(), change }]).unwrap();
+    let purpose = Purpose::HostName;
+    files.apply(&[FileEdit { path: "/etc/hostname".to_owned(), change, purpose }]).unwrap();
     let metadata = files.metadata("/etc/hostname").unwrap().unwrap();
     assert_eq!((metadata.mode, metadata.uid, metadata.gid), (0o600, 1000, 1000));
 }
@@ -167,7 +169,8 @@ fn symlinks_in_place_of_directories_lead_to_no_harm() {
     let sample = Sample::new(LEGACY, "4096");
     let mut files = sample.open();
     files.replace_with_symlink("/swarm", "/etc").unwrap();
-    let edit = |change| [FileEdit { path: "/swarm".to_owned(), change }];
+    let purpose = || Purpose::ExtraFile(ExtraFileKind::Plain);
+    let edit = |change| [FileEdit { path: "/swarm".to_owned(), change, purpose: purpose() }];
     files.apply(&edit(Change::Clear)).unwrap();
     assert!(files.metadata("/etc/hostname").unwrap().is_some());
     let attributes = Attributes::exactly(0o700, 1000, 1000);

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::Purpose;
+
 /// One change to one file of an image's root filesystem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileEdit {
@@ -11,6 +13,8 @@ pub struct FileEdit {
     pub path: String,
     /// What becomes of the file.
     pub change: Change,
+    /// The thing on the card that the file is for.
+    pub purpose: Purpose,
 }
 
 /// What a [`FileEdit`] does. Missing parent directories are made, root's, 0755.

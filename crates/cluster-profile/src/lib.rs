@@ -11,6 +11,7 @@ mod load;
 mod names;
 mod passwords;
 mod problem;
+mod purpose;
 mod render;
 mod size;
 mod swarm;
@@ -24,9 +25,12 @@ pub use cluster::{
 pub use edit::{Attributes, Change, FileEdit};
 pub use passwords::{DefaultPassword, HashError, PasswordHash, default_password};
 pub use problem::{Place, Problem, ProfileError};
+pub use purpose::{
+    ClonedState, ExtraFileKind, FirstBootPart, KeyHalf, NetworkBackEnd, Purpose, SwarmPart,
+};
 pub use render::{
-    Note, RenderError, Rendered, SWARM_STATUS, default_password_notes, made_anew, network_back_end,
-    render_node, render_shared,
+    Note, RenderError, Rendered, SWARM_STATUS, SwarmState, SwarmStatus, SwarmStep,
+    default_password_notes, network_back_end, render_node, render_shared,
 };
 pub use size::SizeError;
 pub use swarm::{

@@ -2,7 +2,7 @@
 
 mod common;
 
-use cluster_profile::{Attributes, Change, FileEdit};
+use cluster_profile::{Attributes, Change, ExtraFileKind, FileEdit, Purpose};
 use common::{Fixture, Item, Memory, NOW, PROFILE, debian_networkd, sample_base, ubuntu_1604};
 
 /// A node of the article's cluster on its own image.
@@ -316,7 +316,8 @@ fn files_that_exist_keep_owner_and_mode() {
     for path in ["/etc/hosts", "/etc/network/interfaces", "/etc/hostname", "/etc/ssh/sshd_config"] {
         let contents = base.text(path).into_bytes();
         let change = Change::Write { contents, attributes };
-        base.apply(&[FileEdit { path: path.to_owned(), change }]);
+        let purpose = Purpose::ExtraFile(ExtraFileKind::Plain);
+        base.apply(&[FileEdit { path: path.to_owned(), change, purpose }]);
     }
     let (card, _) = fixture.settled(&base, 1);
     for path in ["/etc/hosts", "/etc/network/interfaces", "/etc/hostname", "/etc/ssh/sshd_config"] {

@@ -1,27 +1,27 @@
-//! The edits that a card needs, carried out in a layer.
+//! The edits that a card needs, made in a layer.
 
 use std::{slice, sync::Arc};
 
 use block_io::WriteAt;
 use card_image::{FsError, RootFs, RootFsEditor};
-use cluster_profile::{Attributes, Change, FileEdit};
+use cluster_profile::{Attributes, Change, FileEdit, Purpose};
 
 use super::ApplyOptions;
 use crate::{AuditError, Card, verify};
 
-/// Edits look at the system that earlier ones made; after so many rounds nothing new
+/// Edits depend on the system that earlier ones made. After so many rounds nothing new
 /// comes.
 const MAX_ROUNDS: usize = 4;
 
-/// What was carried out.
+/// What was done.
 pub(super) struct Corrected {
-    /// The edits.
+    /// The edits that were made.
     pub edits: Vec<FileEdit>,
-    /// What could not be carried out, in words.
+    /// What was left as it is, in words.
     pub notes: Vec<String>,
 }
 
-/// Carries out in the root filesystem that fills `layer` what `card` needs.
+/// Makes the edits that `card` needs in the root filesystem that fills `layer`.
 ///
 /// # Errors
 /// [`AuditError`]: the filesystem cannot be edited, or there is no room.
@@ -34,17 +34,17 @@ pub(super) fn correct(
     let mut corrected = Corrected { edits: Vec::new(), notes: Vec::new() };
     let mut last = Vec::new();
     for _ in 0..MAX_ROUNDS {
-        let mut edits = verify::mending(&options.verify, options.node, card, &files)?;
+        let mut edits = verify::needed_edits(&options.verify, options.node, card, &files)?;
         if edits.is_empty() || edits == last {
             break;
         }
         last.clone_from(&edits);
-        edits.extend(age(&edits, &files).map_err(card.files_error())?);
+        edits.extend(keep_age(&edits, &files).map_err(card.files_error())?);
         for edit in edits {
             match files.apply(slice::from_ref(&edit)) {
                 Ok(()) => corrected.edits.push(edit),
-                Err(error) if is_in_the_way(&error) => {
-                    let note = format!("{} stays as it is: {}", edit.path, error.reason());
+                Err(error) if is_obstructed(&error) => {
+                    let note = format!("{} was left as it is: {}", edit.path, error.reason());
                     if !corrected.notes.contains(&note) {
                         corrected.notes.push(note);
                     }
@@ -57,22 +57,21 @@ pub(super) fn correct(
     Ok(corrected)
 }
 
-/// A new machine id must not make the card look new: verifying takes files that are
-/// older than that for the base's.
-fn age(edits: &[FileEdit], files: &RootFs) -> card_image::FsResult<Option<FileEdit>> {
-    const PATH: &str = "/etc/machine-id";
+/// Keeps a new machine id from making the card look new: verifying takes files that are
+/// older than it for the base's.
+fn keep_age(edits: &[FileEdit], files: &RootFs) -> card_image::FsResult<Option<FileEdit>> {
     for edit in edits {
-        if let (PATH, Change::Write { contents, .. }) = (edit.path.as_str(), &edit.change)
-            && files.read(PATH, 4096).ok().flatten().as_ref() != Some(contents)
+        if let (Purpose::MachineId, Change::Write { contents, .. }) = (&edit.purpose, &edit.change)
+            && files.read(&edit.path, 4096).ok().flatten().as_ref() != Some(contents)
         {
             let change = Change::Touch { mtime: 0, attributes: Attributes::root(0o444) };
-            return Ok(Some(FileEdit { path: PATH.to_owned(), change }));
+            return Ok(Some(FileEdit { change, ..edit.clone() }));
         }
     }
     Ok(None)
 }
 
-/// Whether something of the owner's stands where an edit would go.
-fn is_in_the_way(error: &FsError) -> bool {
+/// Returns whether something of the owner's is where an edit would go.
+fn is_obstructed(error: &FsError) -> bool {
     error.is_wrong_kind() || error.is_symlink_loop() || error.is_not_found()
 }

@@ -6,11 +6,11 @@ use crate::{AuditError, ErrorKind};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ApplyError {
-    /// It cannot be looked at, or its files not be edited.
+    /// It cannot be read as a card, or its files cannot be edited.
     #[error(transparent)]
     Audit(#[from] AuditError),
     /// Its root partition cannot grow.
-    #[error("the root partition of {target} cannot grow: {source}")]
+    #[error("the root partition of {target} cannot grow")]
     Table {
         /// The target as given.
         target: String,
@@ -18,7 +18,7 @@ pub enum ApplyError {
         source: Box<part_table::Error>,
     },
     /// Its root filesystem cannot be changed in place.
-    #[error("the root filesystem of {target} cannot be changed in place: {source}")]
+    #[error("the root filesystem of {target} cannot be changed in place")]
     Filesystem {
         /// The target as given.
         target: String,
@@ -26,15 +26,15 @@ pub enum ApplyError {
         source: Box<ext4_offline::Error>,
     },
     /// It cannot be read or written.
-    #[error("{target}: {source}")]
+    #[error("{target} cannot be read or written")]
     Storage {
         /// The target as given.
         target: String,
         /// Why.
         source: block_io::Error,
     },
-    /// What would be done is not what was agreed to.
-    #[error("{target} has changed since the changes were shown; begin again")]
+    /// The changes would not be those that were confirmed.
+    #[error("{target} has changed since the changes were shown")]
     Changed {
         /// The target as given.
         target: String,
@@ -45,7 +45,7 @@ pub enum ApplyError {
 }
 
 impl ApplyError {
-    /// What has to change for another run to fare better.
+    /// Returns what has to change before another run can succeed.
     pub fn kind(&self) -> ErrorKind {
         match self {
             ApplyError::Audit(error) => error.kind(),
@@ -63,7 +63,19 @@ impl ApplyError {
         }
     }
 
-    /// Whether something may have been written already.
+    /// Returns what to do about it, if something helps.
+    pub fn fix(&self) -> Option<String> {
+        match self {
+            ApplyError::Changed { .. } => Some("look at the changes again".to_owned()),
+            ApplyError::Cut(error) => error.fix(),
+            ApplyError::Audit(_)
+            | ApplyError::Table { .. }
+            | ApplyError::Filesystem { .. }
+            | ApplyError::Storage { .. } => None,
+        }
+    }
+
+    /// Returns whether something may have been written already.
     pub fn may_have_written(&self) -> bool {
         matches!(self, ApplyError::Cut(_))
     }

@@ -1,9 +1,9 @@
-//! A card in use, brought to what the profile says in place.
+//! Correcting a card in use, in place.
 //!
-//! Only edits that verifying asks for are carried out, in a layer over the root
-//! filesystem, which is then committed through its journal. Done to a layer over the
-//! card, all this is a rehearsal: it shows what would change and finds every reason to
-//! refuse, but for those of the card's hardware.
+//! Only edits that verifying asks for are made, in a layer over the root filesystem, which
+//! is then committed through its journal. Done to a layer over the card, all this is a
+//! rehearsal: it shows what would change and finds every reason to refuse, except for
+//! those of the card's hardware.
 
 mod correct;
 mod error;
@@ -19,14 +19,14 @@ use self::correct::correct;
 pub use self::error::ApplyError;
 use crate::{Card, ChangePlan, Finding, Severity, VerifyOptions, plan, verify};
 
-/// What is applied.
+/// What is applied, and to which card.
 #[derive(Debug, Clone, Copy)]
 pub struct ApplyOptions<'a> {
-    /// What the card is compared with; the node is left out of account.
+    /// What the card is compared with; its `node` is ignored.
     pub verify: VerifyOptions<'a>,
-    /// The node whose card it is to be.
+    /// The node whose card it should be.
     pub node: &'a Node,
-    /// The number of the root partition, where it is not to be found.
+    /// The number of the root partition; `None` detects it.
     pub root: Option<u32>,
     /// Whether partition and filesystem grow to fill the card.
     pub grow: bool,
@@ -34,28 +34,28 @@ pub struct ApplyOptions<'a> {
     pub time: u64,
 }
 
-/// What applying came to.
+/// What applying changed, or would change.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Applied {
     /// What changed.
     pub plan: ChangePlan,
-    /// What is not as it should be still, errors and warnings.
+    /// The errors and warnings that remain.
     pub left: Vec<Finding>,
     /// Whether the partition table was written.
     pub table: bool,
-    /// What was written to the root filesystem; `None` if nothing was to be changed.
+    /// What was written to the root filesystem; `None` if it needed no change.
     pub committed: Option<Committed>,
 }
 
 impl Applied {
-    /// Whether nothing was to be changed.
+    /// Returns whether the card needed no change.
     pub fn is_nothing(&self) -> bool {
         !self.table && self.committed.is_none()
     }
 }
 
-/// What [`apply`] would come to. Nothing is written; every reason to refuse is found.
+/// Returns what [`apply`] would do. Nothing is written; every reason to refuse is found.
 ///
 /// # Errors
 /// [`ApplyError`].
@@ -69,20 +69,20 @@ pub fn rehearse(
     Target { name, card: &scratch }.apply(options)
 }
 
-/// Brings the whole card that `card` stands for to what the profile says, touching
-/// only what differs; `name` stands for it in messages. `agreed` is what a rehearsal
-/// showed, and nothing else is done.
+/// Makes a card what the profile says, and writes only what differs. `card` is the whole
+/// card, `name` stands for it in messages. `agreed` is the plan of a rehearsal: if the
+/// card would change in another way, nothing is written.
 ///
-/// First the root filesystem's journal is replayed, if need be; then the partition
-/// table is written, if the partition grows, since no kernel mounts a filesystem that
-/// is larger than its partition; then all else is committed at once. Whenever this is
-/// cut off, the partition table is the old one or the new one, and the filesystem is
-/// the old one or the new one, whole, after an ordinary replay of its journal. A card
-/// that needs no change is not written to.
+/// First the root filesystem's journal is replayed, if necessary; then the partition table
+/// is written, if the partition grows, since no kernel mounts a filesystem that is larger
+/// than its partition; then everything else is committed at once. Whenever this is cut off,
+/// the partition table is the old one or the new one, and the filesystem is the old one or
+/// the new one, whole, after an ordinary replay of its journal. A card that needs no change
+/// is not written to.
 ///
 /// # Errors
-/// [`ApplyError`]; after the first write only that of a card that fails, which is told
-/// by [`ApplyError::may_have_written`].
+/// [`ApplyError`]. After the first write only a failing card is an error, and then
+/// [`ApplyError::may_have_written`] returns true.
 pub fn apply(
     options: &ApplyOptions<'_>,
     name: &str,
@@ -112,20 +112,15 @@ impl Target<'_> {
         let window = self.window(&layout.root_range())?;
         ext4_offline::replay_journal(&window).map_err(|error| self.filesystem(error))?;
         let before = Card::from_storage(self.name.to_owned(), self.readable(), options.root)?;
-        let (table, in_the_way) = match options.grow {
-            true => self.grow_table(&layout)?,
-            false => (false, None),
-        };
-        let range = match table {
-            true => self.layout(options)?.root_range(),
-            false => layout.root_range(),
-        };
+        let (table, obstacle) =
+            if options.grow { self.grow_table(&layout)? } else { (false, None) };
+        let range = if table { self.layout(options)?.root_range() } else { layout.root_range() };
         let window = self.window(&range)?;
         let layer = Arc::new(Layer::new(Arc::new(window.clone()), window.size()));
         self.prepare(&layer, options.time).map_err(|error| self.filesystem(error))?;
         if options.grow {
-            // A card cannot tell what is zero; the kernel writes the tables, as after
-            // its own growing.
+            // Nobody knows which blocks of a card are zero. The kernel zeroes the inode
+            // tables, as after its own growing.
             ext4_offline::grow_lazily(&layer, layer.size(), Timestamp::saturating(options.time))
                 .map_err(|error| self.filesystem(error))?;
         }
@@ -135,44 +130,37 @@ impl Target<'_> {
         let files = plan::compare(options.node, &before, &after, &corrected.edits)?;
         let info = ext4_offline::inspect(&layer).map_err(|error| self.filesystem(error))?;
         let grew = before.root().blocks != info.blocks;
-        if let Some(error) = in_the_way {
+        if let Some(error) = obstacle {
             if !grew {
                 return Err(self.table(error));
             }
-            corrected.notes.push(format!("the partition stays as it is: {error}"));
+            corrected.notes.push(format!("the partition was left as it is: {error}"));
         }
         let words = plan::grown(before.layout(), range.end, &before.root(), Some(&info));
         let mut notes = corrected.notes;
-        notes.extend(verify::stranger(&options.verify, options.node, &before)?);
+        notes.extend(verify::other_identity(&options.verify, options.node, &before)?);
         if let verify::BaseReference::Absent(reason) = options.verify.base {
             notes.push(format!(
-                "identities that are the base's are not looked for, {reason}; those stay"
+                "identities that came with the base image are not looked for, {reason}; they stay"
             ));
         }
-        let committed = match grew || !files.files.is_empty() {
-            true => {
-                let changed = layer.changed();
-                let committed = ext4_offline::commit(
-                    &window,
-                    &layer,
-                    &changed,
-                    Timestamp::saturating(options.time),
-                );
-                Some(committed.map_err(|error| self.filesystem(error))?)
-            }
-            false => None,
-        };
+        let mut committed = None;
+        if grew || !files.files.is_empty() {
+            let time = Timestamp::saturating(options.time);
+            let commit = ext4_offline::commit(&window, &layer, &layer.changed(), time);
+            committed = Some(commit.map_err(|error| self.filesystem(error))?);
+        }
         let plan = plan::finish(self.name, words, notes, vec![files]);
         Ok(Applied { plan, left: self.left(options)?, table, committed })
     }
 
-    /// Makes of a filesystem whose journal was replayed one that can be changed.
+    /// Prepares a filesystem whose journal was replayed for a change.
     fn prepare(&self, layer: &Arc<Layer>, time: u64) -> ext4_offline::Result<()> {
         ext4_offline::recount(layer)?;
         let storage: Arc<dyn WriteAt> = layer.clone();
-        // Orphans go with the change: removing them is no single write.
+        // Orphans are removed with the change: that takes more than one write.
         ext4_offline::recover(&storage, Timestamp::saturating(time))?;
-        // What a wrong bitmap calls free would be given away.
+        // Blocks that a wrong bitmap calls free would be overwritten.
         ext4_offline::check(layer)
     }
 
@@ -191,8 +179,8 @@ impl Target<'_> {
             .map_err(|source| self.storage(source))
     }
 
-    /// Lets the root partition fill the card. Answers whether that was a change, or that
-    /// other partitions are in its way, in which case its filesystem may grow still.
+    /// Grows the root partition to fill the card. Returns whether that was a change, and the
+    /// error if other partitions obstruct it, in which case its filesystem may still grow.
     fn grow_table(&self, layout: &Layout) -> Result<(bool, Option<part_table::Error>), ApplyError> {
         let scratch = Layer::new(self.readable(), self.card.size());
         match layout.table().grow_last(&scratch, layout.root, END_RESERVE) {
@@ -209,7 +197,7 @@ impl Target<'_> {
         Ok((true, None))
     }
 
-    /// What is still not as it should be.
+    /// Returns what remains to be fixed.
     fn left(&self, options: &ApplyOptions<'_>) -> Result<Vec<Finding>, ApplyError> {
         let card = Card::from_storage(self.name.to_owned(), self.readable(), options.root)?;
         let verify = VerifyOptions { node: Some(options.node), ..options.verify };

@@ -1,17 +1,19 @@
-//! What becomes of one file.
+//! How one file changes.
 
 use card_image::{FsResult, Metadata, RootFs};
+use cluster_profile::Purpose;
+use plain_text::count;
 use serde::Serialize;
 
-use crate::{diff, shadow, state::State, text::count};
+use crate::{diff, secrecy, state::State};
 
-/// What becomes of one file.
+/// How one file changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct FileChange {
     /// Its path on the card.
     pub path: String,
-    /// What becomes of it, in words: `new, 399 bytes, mode 0600, owner 0:0`.
+    /// The change in words: `new, 399 bytes, mode 0600, owner 0:0`.
     pub what: String,
     /// A unified diff's hunks, if it is text that may be shown.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -19,58 +21,67 @@ pub struct FileChange {
 }
 
 impl FileChange {
-    /// What differs at a path, or if `followed` at the end of a symlink that stays there;
-    /// `None` if nothing does.
+    /// Returns what differs at a path, or if `followed` at the end of a symlink that stays
+    /// there; `None` if nothing does. The purpose says whether contents may be shown.
     pub(super) fn between(
         before: &RootFs,
         after: &RootFs,
         path: &str,
+        purpose: &Purpose,
         followed: bool,
     ) -> FsResult<Option<FileChange>> {
-        let change = |what: String, diff: Option<String>| {
-            Ok(Some(FileChange { path: path.to_owned(), what, diff }))
-        };
         let (old, new) = (State::read_link(before, path)?, State::read_link(after, path)?);
         // A symlink that stays is written through.
         let stays = followed && matches!(old, State::Symlink { .. }) && old == new;
-        let (old, new) = match stays {
-            true => (State::read(before, path)?, State::read(after, path)?),
-            false => (old, new),
+        let (old, new) = if stays {
+            (State::read(before, path)?, State::read(after, path)?)
+        } else {
+            (old, new)
         };
-        match (old, new) {
-            (State::Missing, State::Missing) => Ok(None),
-            (old, State::Missing) => change(format!("removed, was {}", old.describe()), None),
-            (
-                State::File { contents: a, metadata: m },
-                State::File { contents: b, metadata: n },
-            ) => file(&m, &n, &a, &b).map_or(Ok(None), |what| change(what, shown(path, &a, &b))),
-            (old, State::File { contents, metadata }) => {
-                let was = was(&old);
-                let (length, owner) = (contents.len(), owner(&metadata));
-                let what = format!("new, {}, {owner}{was}", count(length, "byte"));
-                change(what, shown(path, &[], &contents))
+        let Some(what) = describe(&old, &new) else { return Ok(None) };
+        let diff = match (&old, &new) {
+            (State::File { contents: old, .. }, State::File { contents: new, .. }) => {
+                diff_of(purpose, old, new)
             }
-            (
-                State::Directory { metadata: m, names: before },
-                State::Directory { metadata: n, names: after },
-            ) => {
-                let mut what = Vec::new();
-                what.extend(moved(&m, &n));
-                if after == 0 && before > 0 {
-                    what.push(format!("emptied, had {}", count(before, "name")));
-                }
-                match what.is_empty() {
-                    true => Ok(None),
-                    false => change(what.join(", "), None),
-                }
-            }
-            (old, State::Directory { metadata, .. }) => {
-                change(format!("new directory, {}{}", owner(&metadata), was(&old)), None)
-            }
-            (old, new) if old == new => Ok(None),
-            (old, new) => change(format!("{}{}", new.describe(), was(&old)), None),
-        }
+            (_, State::File { contents, .. }) => diff_of(purpose, &[], contents),
+            _ => None,
+        };
+        Ok(Some(FileChange { path: path.to_owned(), what, diff }))
     }
+}
+
+/// Describes the change; `None` if nothing changes.
+fn describe(old: &State, new: &State) -> Option<String> {
+    match (old, new) {
+        (State::Missing, State::Missing) => None,
+        (old, State::Missing) => Some(format!("removed, was {}", old.describe())),
+        (State::File { contents: a, metadata: m }, State::File { contents: b, metadata: n }) => {
+            file_change(m, n, a, b)
+        }
+        (old, State::File { contents, metadata }) => {
+            let (length, owner) = (contents.len(), attributes(metadata));
+            Some(format!("new, {}, {owner}{}", count(length, "byte"), was(old)))
+        }
+        (
+            State::Directory { metadata: m, names: before },
+            State::Directory { metadata: n, names: after },
+        ) => {
+            let mut changes = attribute_changes(m, n);
+            if *after == 0 && *before > 0 {
+                changes.push(format!("emptied, had {}", count(*before, "name")));
+            }
+            joined(&changes)
+        }
+        (old, State::Directory { metadata, .. }) => {
+            Some(format!("new directory, {}{}", attributes(metadata), was(old)))
+        }
+        (old, new) if old == new => None,
+        (old, new) => Some(format!("{}{}", new.describe(), was(old))),
+    }
+}
+
+fn joined(changes: &[String]) -> Option<String> {
+    (!changes.is_empty()).then(|| changes.join(", "))
 }
 
 fn was(old: &State) -> String {
@@ -80,43 +91,38 @@ fn was(old: &State) -> String {
     }
 }
 
-fn owner(metadata: &Metadata) -> String {
+fn attributes(metadata: &Metadata) -> String {
     format!("mode {:04o}, owner {}:{}", metadata.mode, metadata.uid, metadata.gid)
 }
 
-/// What changes of mode and owner.
-fn moved(before: &Metadata, after: &Metadata) -> Vec<String> {
-    let mut what = Vec::new();
+/// Returns how mode and owner change.
+fn attribute_changes(before: &Metadata, after: &Metadata) -> Vec<String> {
+    let mut changes = Vec::new();
     if before.mode != after.mode {
-        what.push(format!("mode {:04o} becomes {:04o}", before.mode, after.mode));
+        changes.push(format!("mode {:04o} becomes {:04o}", before.mode, after.mode));
     }
     if (before.uid, before.gid) != (after.uid, after.gid) {
         let owner = |m: &Metadata| format!("{}:{}", m.uid, m.gid);
-        what.push(format!("owner {} becomes {}", owner(before), owner(after)));
+        changes.push(format!("owner {} becomes {}", owner(before), owner(after)));
     }
-    what
+    changes
 }
 
-fn file(before: &Metadata, after: &Metadata, old: &[u8], new: &[u8]) -> Option<String> {
-    let mut what = moved(before, after);
+fn file_change(before: &Metadata, after: &Metadata, old: &[u8], new: &[u8]) -> Option<String> {
+    let mut changes = attribute_changes(before, after);
     if old != new {
-        what.insert(0, format!("changed, {} to {}", old.len(), count(new.len(), "byte")));
+        changes.insert(0, format!("changed, {} to {}", old.len(), count(new.len(), "byte")));
     } else if before.modified.seconds() != after.modified.seconds() && old.is_empty() {
-        what.push("time stamp".into());
+        changes.push("time stamp".into());
     }
-    (!what.is_empty()).then(|| what.join(", "))
+    joined(&changes)
 }
 
-/// The diff of two texts, unless it may not be shown or is none.
-fn shown(path: &str, old: &[u8], new: &[u8]) -> Option<String> {
+/// Returns the diff of two texts, if they are texts that may be shown.
+fn diff_of(purpose: &Purpose, old: &[u8], new: &[u8]) -> Option<String> {
     let (old, new) = (std::str::from_utf8(old).ok()?, std::str::from_utf8(new).ok()?);
-    let secret = |text: &str| text.contains("PRIVATE KEY-----") || shadow::has_hash(text);
-    let is_text = |text: &str| !text.contains('\0');
-    let private = path.starts_with("/etc/ssh/ssh_host_") && !path.ends_with(".pub")
-        // The environment of a service may hold passwords.
-        || path.starts_with("/etc/nodecard/environments/")
-        || shadow::is_one(path);
-    if private || secret(old) || secret(new) || !is_text(old) || !is_text(new) {
+    let is_text = !old.contains('\0') && !new.contains('\0');
+    if !is_text || !secrecy::may_be_shown(purpose, [old, new]) {
         return None;
     }
     Some(diff::unified(old, new)).filter(|diff| !diff.is_empty())

@@ -182,7 +182,10 @@ pub(crate) fn compare(
             );
             edit.path == path && through
         });
-        let change = FileChange::between(before.files(), after, path, followed);
+        // One secret edit of a path makes its contents secret.
+        let purposes = edits.iter().filter(|edit| edit.path == path).map(|edit| &edit.purpose);
+        let Some(purpose) = purposes.max_by_key(|purpose| purpose.is_secret()) else { continue };
+        let change = FileChange::between(before.files(), after, path, purpose, followed);
         files.extend(change.map_err(before.files_error())?);
     }
     Ok(NodePlan { node: node.name.clone(), files })

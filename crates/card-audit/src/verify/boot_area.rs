@@ -4,24 +4,23 @@ use std::ops::Range;
 
 use part_table::SECTOR_SIZE;
 
-use crate::{Card, Finding, inspect::environment_sectors};
+use crate::{Card, Finding, FindingCode, FixAction, inspect::environment_sectors};
 
-/// Where the code in sector 0 ends and the disk id and partition table begin.
+/// Where the code in sector 0 ends, and the disk id and partition table begin.
 const CODE: usize = 440;
-/// No boot area is larger; what lies behind it is left alone.
+/// No boot area is larger; what follows is not compared.
 const LARGEST: u64 = 32 << 20;
 /// A GPT's primary copy: its header and its entries.
 const GPT: Range<u64> = 1..34;
 
-/// Compares a card's boot area with the base's.
+/// Returns how a card's boot area differs from the base's.
 pub(super) fn compare(card: &Card, base: &Card) -> block_io::Result<Vec<Finding>> {
     let (Some(end), Some(base_end)) = (first_partition(card), first_partition(base)) else {
         return Ok(Vec::new());
     };
-    let mend = "make the card again: the boot loader is the base's";
     if end != base_end {
-        let what = "the first partition begins elsewhere than in the base";
-        let finding = Finding::error("boot-area", what, mend);
+        let what = "the first partition does not begin where it does in the base";
+        let finding = Finding::error(FindingCode::BootArea, what, FixAction::Rebuild);
         let at = |end: u64| format!("sector {}", end / SECTOR_SIZE);
         return Ok(vec![finding.expected(at(base_end)).found(at(end))]);
     }
@@ -31,12 +30,12 @@ pub(super) fn compare(card: &Card, base: &Card) -> block_io::Result<Vec<Finding>
     let mut different = Vec::new();
     let sectors = ours.chunks(SECTOR_SIZE as usize).zip(theirs.chunks(SECTOR_SIZE as usize));
     for (sector, (ours, theirs)) in (0u64..).zip(sectors) {
-        let counts = match sector {
+        let differs = match sector {
             0 => ours.get(..CODE) != theirs.get(..CODE),
             _ if card.layout().table().is_gpt() && GPT.contains(&sector) => false,
             _ => ours != theirs,
         };
-        if counts {
+        if differs {
             different.push(sector);
         }
     }
@@ -48,11 +47,11 @@ pub(super) fn compare(card: &Card, base: &Card) -> block_io::Result<Vec<Finding>
         [] => Vec::new(),
         sectors if only_environment(sectors) => {
             let what = "the boot loader's settings were saved since the card was made";
-            vec![Finding::note("boot-environment", what, "nothing to do, if you saved them")]
+            vec![Finding::note(FindingCode::BootEnvironment, what, FixAction::NothingIfSaved)]
         }
         sectors => {
             let what = "the boot area is not the base's";
-            let finding = Finding::error("boot-area", what, mend);
+            let finding = Finding::error(FindingCode::BootArea, what, FixAction::Rebuild);
             vec![finding.found(format!("other bytes in {}", ranges(sectors)))]
         }
     })
@@ -63,7 +62,7 @@ fn first_partition(card: &Card) -> Option<u64> {
     starts.min()
 }
 
-/// Sectors as people write them: `sectors 1 to 3, 9`.
+/// Returns sectors as people write them: `sectors 1 to 3, 9`.
 fn ranges(sectors: &[u64]) -> String {
     let mut runs: Vec<(u64, u64)> = Vec::new();
     for &sector in sectors {
@@ -72,9 +71,8 @@ fn ranges(sectors: &[u64]) -> String {
             _ => runs.push((sector, sector)),
         }
     }
-    let show = |&(first, last): &(u64, u64)| match first == last {
-        true => first.to_string(),
-        false => format!("{first} to {last}"),
+    let show = |&(first, last): &(u64, u64)| {
+        if first == last { first.to_string() } else { format!("{first} to {last}") }
     };
     let shown: Vec<String> = runs.iter().take(8).map(show).collect();
     let more = if runs.len() > 8 { " and more" } else { "" };

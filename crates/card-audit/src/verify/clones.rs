@@ -1,16 +1,15 @@
-//! Files that a card's own system makes anew: right to be there, unless they came
-//! with the base and every other card has them too.
+//! State that a card's own system makes again: it may be there, unless it came with the
+//! base image and every other card has it too.
 
 use card_image::{FileKind, FsResult, Metadata, RootFs};
+use cluster_profile::ClonedState;
 
-/// More files than this are no leases.
+/// A directory with more files than this does not hold leases.
 const MAX_FILES: usize = 64;
-/// Deeper than a swarm's state goes.
+/// A swarm's state is not nested deeper than this.
 const MAX_DEPTH: usize = 4;
 const LARGEST: u64 = 64 << 10;
-/// Docker's part of a swarm.
-const SWARM: &str = "/var/lib/docker/swarm";
-/// What makes a node itself in its swarm.
+/// What identifies a node in its swarm.
 pub(super) const SWARM_CERTIFICATE: &str = "/var/lib/docker/swarm/certificates/swarm-node.crt";
 
 /// How a file is known to be the base's.
@@ -18,11 +17,12 @@ pub(super) const SWARM_CERTIFICATE: &str = "/var/lib/docker/swarm/certificates/s
 pub(super) enum Clone {
     /// The base has the same bytes at the same path.
     SameAsBase,
-    /// It is no younger than the card's machine id, which making the card wrote last.
+    /// It is no younger than the card's machine id, which is the last file that making a
+    /// card writes.
     AsOldAsCard,
 }
 
-/// What tells clones from what the card made itself.
+/// What tells clones from what the card's system made itself.
 pub(super) struct Clones<'a> {
     pub files: &'a RootFs,
     pub base: Option<&'a RootFs>,
@@ -31,26 +31,27 @@ pub(super) struct Clones<'a> {
 }
 
 impl Clones<'_> {
-    /// Whether the file at a path, or one below a directory there, came with the base.
+    /// Returns the file at a path, or one below a directory there, that came with the base.
     ///
-    /// Of a swarm's state only the node's certificate counts: the rest may well be the same
-    /// on two sound nodes, and taking it away would take the node out of its swarm.
-    pub fn find(&self, path: &str) -> FsResult<Option<(String, Clone)>> {
-        let mut looked_at = 0;
-        match path {
-            SWARM => self.look(SWARM_CERTIFICATE, 0, &mut looked_at),
-            _ => self.look(path, 0, &mut looked_at),
-        }
+    /// Of a swarm's state only the node's certificate counts: the rest may be the same on
+    /// two nodes that are right, and removing it would take the node out of its swarm.
+    pub fn find(&self, path: &str, state: ClonedState) -> FsResult<Option<(String, Clone)>> {
+        let mut visited = 0;
+        let start = match state {
+            ClonedState::DockerSwarm => SWARM_CERTIFICATE,
+            _ => path,
+        };
+        self.search(start, 0, &mut visited)
     }
 
-    fn look(
+    fn search(
         &self,
         path: &str,
         depth: usize,
-        looked_at: &mut usize,
+        visited: &mut usize,
     ) -> FsResult<Option<(String, Clone)>> {
-        *looked_at += 1;
-        if depth > MAX_DEPTH || *looked_at > MAX_FILES {
+        *visited += 1;
+        if depth > MAX_DEPTH || *visited > MAX_FILES {
             return Ok(None);
         }
         let Some(metadata) = self.files.metadata(path)? else { return Ok(None) };
@@ -61,7 +62,7 @@ impl Clones<'_> {
             }
             FileKind::Directory => {
                 for name in crate::facts::names(self.files, path)? {
-                    let found = self.look(&format!("{path}/{name}"), depth + 1, looked_at)?;
+                    let found = self.search(&format!("{path}/{name}"), depth + 1, visited)?;
                     if found.is_some() {
                         return Ok(found);
                     }

@@ -1,25 +1,26 @@
-//! Two cards that are taken for one.
+//! Two cards that are taken for the same.
 
 use card_image::FsResult;
+use plain_text::printable;
 
 use super::{CardReport, clones::SWARM_CERTIFICATE};
-use crate::{Card, Finding, Severity, facts::read_text, text::printable};
+use crate::{Card, Finding, FindingCode, FixAction, facts::read_text};
 
-/// Something of a card that no other one may have.
+/// Something on a card that must not be on another one.
 struct Unique {
-    code: &'static str,
-    /// In words: `the machine id`.
-    what: &'static str,
-    /// The same on two cards.
+    code: FindingCode,
+    /// What it is, in words: `the machine id`.
+    name: &'static str,
+    /// The value that must not be the same.
     value: String,
     /// What may be shown of it.
     shown: String,
-    mend: &'static str,
+    fix: FixAction,
 }
 
-/// Adds to each report what its card shares with another one.
+/// Adds to each report what its card has in common with another one.
 pub(super) fn find(cards: &[&Card], reports: &mut [&mut CardReport]) {
-    // What cannot be read here was refused before.
+    // A card that cannot be read was refused before.
     let of = |(card, report): (&&Card, &&mut CardReport)| uniques(card, report).unwrap_or_default();
     let uniques: Vec<Vec<Unique>> = cards.iter().zip(reports.iter()).map(of).collect();
     for (index, own) in uniques.iter().enumerate() {
@@ -35,8 +36,8 @@ pub(super) fn find(cards: &[&Card], reports: &mut [&mut CardReport]) {
             if others.is_empty() {
                 continue;
             }
-            let what = format!("{} is the same as on {}", unique.what, others.join(", "));
-            let finding = Finding::new(Severity::Error, unique.code, what, unique.mend);
+            let what = format!("{} is the same as on {}", unique.name, others.join(", "));
+            let finding = Finding::error(unique.code, what, unique.fix.clone());
             if let Some(report) = reports.get_mut(index) {
                 report.findings.push(finding.found(printable(&unique.shown)));
             }
@@ -45,50 +46,47 @@ pub(super) fn find(cards: &[&Card], reports: &mut [&mut CardReport]) {
 }
 
 fn uniques(card: &Card, report: &CardReport) -> FsResult<Vec<Unique>> {
-    const AGAIN: &str = "make one of the two cards again";
     let facts = &report.facts;
     let mut uniques = Vec::new();
-    let mut add = |code, what, value: String, shown: String, mend| {
-        uniques.push(Unique { code, what, value, shown, mend });
+    let mut add = |code, name, value: String, shown: String, fix| {
+        uniques.push(Unique { code, name, value, shown, fix });
     };
-    let plain = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
-    add("duplicate-node", "the node", report.node.clone(), report.node.clone(), AGAIN);
-    if let Some(name) = plain(&facts.hostname) {
-        add("duplicate-host-name", "the host name", name.to_ascii_lowercase(), name, AGAIN);
+    let again = || FixAction::RebuildOne;
+    let given = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
+    let node = &report.node;
+    add(FindingCode::DuplicateNode, "the node", node.clone(), node.clone(), again());
+    if let Some(name) = given(&facts.hostname) {
+        let value = name.to_ascii_lowercase();
+        add(FindingCode::DuplicateHostName, "the host name", value, name, again());
     }
     for address in &facts.addresses {
         let address = address.to_string();
-        add("duplicate-address", "the address", address.clone(), address, AGAIN);
+        add(FindingCode::DuplicateAddress, "the address", address.clone(), address, again());
     }
-    if let Some(id) = plain(&facts.machine_id) {
-        add("duplicate-machine-id", "the machine id", id.clone(), id, AGAIN);
+    if let Some(id) = given(&facts.machine_id) {
+        add(FindingCode::DuplicateMachineId, "the machine id", id.clone(), id, again());
     }
-    if let Some(key) = plain(&facts.host_key) {
+    if let Some(key) = given(&facts.host_key) {
         let shown = crate::inspect::fingerprint(&key).unwrap_or_else(|| key.clone());
-        add("duplicate-host-key", "the host key", key, shown, AGAIN);
+        add(FindingCode::DuplicateHostKey, "the host key", key, shown, again());
     }
-    const DOCKER: &str =
-        "on one of the nodes: rm the file, then restart docker, which makes its own";
     for path in ["/etc/docker/key.json", "/var/lib/docker/engine-id"] {
         if let Some(id) = read_text(card.files(), path)?.filter(|text| !text.trim().is_empty()) {
-            add(
-                "duplicate-engine-id",
-                "Docker's identity",
-                format!("{path} {id}"),
-                path.into(),
-                DOCKER,
-            );
+            let value = format!("{path} {id}");
+            let command = format!("rm {path}, then restart docker, which makes its own");
+            let fix = FixAction::OnOneNode(command);
+            add(FindingCode::DuplicateEngineId, "Docker's identity", value, path.into(), fix);
         }
     }
-    const SWARM: &str = "on one of the nodes: docker swarm leave --force, then \
-                         rm -f /var/lib/nodecard/swarm/joined, and boot it again";
     if let Some(certificate) = read_text(card.files(), SWARM_CERTIFICATE)? {
+        let command = "docker swarm leave --force, then rm -f /var/lib/nodecard/swarm/joined, and \
+                       reboot";
         add(
-            "duplicate-swarm-node",
+            FindingCode::DuplicateSwarmNode,
             "the node's identity in the swarm",
             certificate,
             SWARM_CERTIFICATE.into(),
-            SWARM,
+            FixAction::OnOneNode(command.into()),
         );
     }
     for kind in ["rsa", "ecdsa", "dsa"] {
@@ -96,13 +94,9 @@ fn uniques(card: &Card, report: &CardReport) -> FsResult<Vec<Unique>> {
         if let Some(key) = read_text(card.files(), &path)?.filter(|text| !text.trim().is_empty()) {
             let key = crate::facts::without_comment(&key);
             let shown = crate::inspect::fingerprint(&key).unwrap_or(path);
-            add(
-                "duplicate-host-key",
-                "a host key",
-                key,
-                shown,
-                "on one of the nodes: make new host keys",
-            );
+            let command = format!("rm /etc/ssh/ssh_host_{kind}_key*, then ssh-keygen -A");
+            let fix = FixAction::OnOneNode(command);
+            add(FindingCode::DuplicateHostKey, "a host key", key, shown, fix);
         }
     }
     Ok(uniques)

@@ -1,5 +1,5 @@
-//! Each edit that would change something is a finding, unless the change is one that
-//! a running system makes, or its owner may.
+//! Each edit that would change something is a finding, unless a running system or the
+//! card's owner rightly made the difference.
 
 use std::{
     fs::File,
@@ -8,112 +8,258 @@ use std::{
 };
 
 use card_image::{FileKind, FsResult};
-use cluster_profile::{Attributes, Change, FileEdit};
+use cluster_profile::{Attributes, Change, ClonedState, FileEdit, KeyHalf, Purpose};
+use plain_text::shell_word;
 
 use super::{
     Subject, attributes,
     clones::{Clone, Clones},
-    contents,
-    rules::{self, Rule},
+    contents::Contents,
+    rules::{ChangedBy, Comparison, Intruder, Rule, rule},
 };
-use crate::{Finding, Severity, state::State};
+use crate::{Finding, FixAction, Severity, state::State};
 
-/// What one edit finds wrong.
+/// Returns what one edit finds wrong.
 pub(super) fn compare(
     subject: &Subject<'_>,
     clones: &Clones<'_>,
-    FileEdit { path, change }: &FileEdit,
+    edit: &FileEdit,
 ) -> FsResult<Vec<Finding>> {
+    let FileEdit { path, change, purpose } = edit;
+    let item = Item { subject, path, purpose, rule: rule(purpose) };
     match change {
-        Change::Write { contents, attributes } => written(subject, path, contents, attributes),
-        Change::Copy { source, size, attributes, .. } => {
-            copied(subject, path, source, *size, attributes)
-        }
-        Change::Directory { attributes } => directory(subject, path, attributes),
-        Change::Symlink { target } => symlink(subject, path, target),
-        Change::Remove | Change::Clear => removed(subject, clones, path, change),
-        Change::Touch { mtime, .. } => touched(subject, path, *mtime),
+        Change::Write { contents, attributes } => item.written(contents, attributes),
+        Change::Copy { source, size, attributes, .. } => item.copied(source, *size, attributes),
+        Change::Directory { attributes } => item.directory(attributes),
+        Change::Symlink { target } => item.symlink(target),
+        Change::Remove => item.removed(clones),
+        Change::Clear => item.cleared(clones),
+        Change::Touch { mtime, .. } => item.touched(*mtime),
     }
 }
 
-fn written(
-    subject: &Subject<'_>,
-    path: &str,
-    expected: &[u8],
-    attributes: &Attributes,
-) -> FsResult<Vec<Finding>> {
-    let rule = rules::of_written(subject.cluster, subject.node, path, expected);
-    // Written only where nobody in the system would fill what a link leads to: the
-    // image may hold a file there all the same, from when it ran.
-    if rule.comparison == rules::Comparison::Resolver
-        && let State::Symlink { target } = State::read_link(subject.files, path)?
-    {
-        let what = "it is a link that nothing in the system fills, so no name server is asked";
-        let finding = Finding::new(rule.severity, rule.code, what, subject.rewrite()).at(path);
-        return Ok(vec![finding.found(State::Symlink { target }.describe())]);
-    }
-    match State::read(subject.files, path)? {
-        State::File { contents, metadata } => {
-            let mut findings = contents::compare(subject, path, rule, &contents, expected);
-            findings.extend(attributes::check(path, rule, &metadata, attributes));
-            Ok(findings)
-        }
-        // A pair that is gone is told once, by its private half.
-        State::Missing if path.ends_with(".pub") => Ok(Vec::new()),
-        State::Missing => {
-            let finding =
-                Finding::new(rule.severity, rule.code, "the file is missing", subject.rewrite());
-            Ok(vec![finding.at(path)])
-        }
-        other => {
-            let what = "there is something else in place of the file";
-            let finding = Finding::new(rule.severity, rule.code, what, subject.rewrite());
-            Ok(vec![finding.at(path).found(other.describe())])
-        }
-    }
+/// One thing on the card that is looked at.
+struct Item<'a> {
+    subject: &'a Subject<'a>,
+    path: &'a str,
+    purpose: &'a Purpose,
+    rule: Rule,
 }
 
-/// Large files are not read whole: their size and both ends tell one from another.
-fn copied(
-    subject: &Subject<'_>,
-    path: &str,
-    source: &Path,
-    size: u64,
-    attributes: &Attributes,
-) -> FsResult<Vec<Finding>> {
-    const END: usize = 1 << 20;
-    let rule = rules::of_copied();
-    let wrong =
-        |what: &str| Finding::new(rule.severity, rule.code, what, subject.rewrite()).at(path);
-    let Some(metadata) = subject.files.metadata_followed(path)? else {
-        return Ok(vec![wrong("the file is missing")]);
-    };
-    if metadata.kind != FileKind::Regular {
-        let found = State::read(subject.files, path)?.describe();
-        return Ok(vec![wrong("there is something else in place of the file").found(found)]);
+impl Item<'_> {
+    /// Returns a finding of the rule's severity and code.
+    fn finding(&self, what: impl Into<String>, fix: FixAction) -> Finding {
+        Finding::new(self.rule.severity, self.rule.code, what, fix).at(self.path)
     }
-    if metadata.size != size {
-        let finding = wrong("it is not the file that the profile names");
-        let bytes = |size: u64| format!("{size} bytes");
-        return Ok(vec![finding.expected(bytes(size)).found(bytes(metadata.size))]);
+
+    fn written(&self, expected: &[u8], attributes: &Attributes) -> FsResult<Vec<Finding>> {
+        let files = self.subject.files;
+        // A plain file is rendered only where nothing in the system fills the target of a
+        // link. The image may still hold a file there, from when it ran.
+        if self.rule.comparison == Comparison::Resolver
+            && let link @ State::Symlink { .. } = State::read_link(files, self.path)?
+        {
+            let what = "it is a symlink whose target no program fills, so no name server is used";
+            return Ok(vec![self.finding(what, FixAction::Rewrite).found(link.describe())]);
+        }
+        match State::read(files, self.path)? {
+            State::File { contents, metadata } => {
+                let contents = Contents::new(
+                    self.subject,
+                    self.path,
+                    self.purpose,
+                    self.rule,
+                    [&contents, expected],
+                );
+                let mut findings = contents.compare();
+                let guard = self.rule.guard;
+                findings.extend(attributes::check(self.path, guard, &metadata, attributes));
+                Ok(findings)
+            }
+            // A pair that is gone is reported once, by its private half.
+            State::Missing if self.purpose.key_half() == Some(KeyHalf::Public) => Ok(Vec::new()),
+            State::Missing => Ok(vec![self.finding("the file is missing", FixAction::Rewrite)]),
+            other => Ok(vec![self.not_a_file(&other)]),
+        }
     }
-    let mut findings = attributes::check(path, rule, &metadata, attributes);
-    match ends(source, END) {
-        Ok(wanted) => {
-            if subject.files.ends(path, END)?.is_none_or(|found| found != wanted) {
-                findings.push(wrong("it is not the file that the profile names"));
+
+    fn not_a_file(&self, found: &State) -> Finding {
+        let what = "something else is there instead of the file";
+        self.finding(what, FixAction::Rewrite).found(found.describe())
+    }
+
+    /// Large files are not read whole: their size and both ends tell two apart.
+    fn copied(&self, source: &Path, size: u64, attributes: &Attributes) -> FsResult<Vec<Finding>> {
+        const END: usize = 1 << 20;
+        let files = self.subject.files;
+        let different =
+            || self.finding("it is not the file that the profile names", FixAction::Rewrite);
+        let Some(metadata) = files.metadata_followed(self.path)? else {
+            return Ok(vec![self.finding("the file is missing", FixAction::Rewrite)]);
+        };
+        if metadata.kind != FileKind::Regular {
+            return Ok(vec![self.not_a_file(&State::read(files, self.path)?)]);
+        }
+        if metadata.size != size {
+            let bytes = |size: u64| format!("{size} bytes");
+            return Ok(vec![different().expected(bytes(size)).found(bytes(metadata.size))]);
+        }
+        let mut findings = attributes::check(self.path, self.rule.guard, &metadata, attributes);
+        match ends(source, END) {
+            Ok(expected) => {
+                if files.ends(self.path, END)?.is_none_or(|found| found != expected) {
+                    findings.push(different());
+                }
+            }
+            Err(error) => {
+                let source = source.to_owned();
+                let what = format!("not compared: cannot read {}: {error}", source.display());
+                let fix = FixAction::RestoreSource { path: source };
+                findings.push(Finding::note(self.rule.code, what, fix).at(self.path));
             }
         }
-        Err(error) => {
-            let what = format!("not compared: cannot read {}: {error}", source.display());
-            let mend = "see that the file is there, and verify again";
-            findings.push(Finding::note(rule.code, what, mend).at(path));
+        Ok(findings)
+    }
+
+    fn directory(&self, attributes: &Attributes) -> FsResult<Vec<Finding>> {
+        if self.rule.changed_by == ChangedBy::Node {
+            return Ok(Vec::new());
+        }
+        let files = self.subject.files;
+        let state = if attributes.enforce {
+            State::read_link(files, self.path)?
+        } else {
+            State::read(files, self.path)?
+        };
+        Ok(match state {
+            State::Directory { metadata, .. } => {
+                attributes::check(self.path, self.rule.guard, &metadata, attributes)
+            }
+            State::Missing => vec![self.finding("the directory is missing", FixAction::Rewrite)],
+            other => {
+                let what = "something else is there instead of the directory";
+                vec![self.finding(what, FixAction::Rewrite).found(other.describe())]
+            }
+        })
+    }
+
+    fn symlink(&self, target: &str) -> FsResult<Vec<Finding>> {
+        let state = State::read_link(self.subject.files, self.path)?;
+        if matches!(&state, State::Symlink { target: found } if found == target.as_bytes()) {
+            return Ok(Vec::new());
+        }
+        let finding = match self.rule.comparison {
+            Comparison::MaskedUnit => {
+                let what = "a program that would undo the card at the next boot is enabled";
+                let command = format!("systemctl mask {}", name_of(self.path));
+                return Ok(vec![self.finding(what, FixAction::OnNode(command))]);
+            }
+            Comparison::EnabledUnit => {
+                let what = "the node does not look for its swarm when it boots";
+                let command = format!("systemctl enable {}", name_of(self.path));
+                self.finding(what, FixAction::OnNode(command))
+            }
+            Comparison::MachineIdLink => {
+                // A copy of the right id, or a link that leads to it another way, is as good.
+                let expected = self.subject.keys.machine_id(&self.subject.node.name);
+                let id = crate::facts::read_text(self.subject.files, self.path)?;
+                if id.unwrap_or_default().trim() == expected || state == State::Missing {
+                    return Ok(Vec::new());
+                }
+                let what = "D-Bus knows the machine by another id";
+                let command = format!("ln -sf {target} {}", self.path);
+                self.finding(what, FixAction::OnNode(command))
+            }
+            _ => self.finding("it is not the right symlink", FixAction::Rewrite),
+        };
+        Ok(vec![finding.expected(format!("a symlink to {target}")).found(state.describe())])
+    }
+
+    fn removed(&self, clones: &Clones<'_>) -> FsResult<Vec<Finding>> {
+        match State::read_link(self.subject.files, self.path)? {
+            State::Missing => Ok(Vec::new()),
+            _ => self.unwanted(clones),
         }
     }
-    Ok(findings)
+
+    fn cleared(&self, clones: &Clones<'_>) -> FsResult<Vec<Finding>> {
+        match State::read_link(self.subject.files, self.path)? {
+            State::Directory { names, .. } if names > 0 => self.unwanted(clones),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Judges what is there although the edit removes it.
+    fn unwanted(&self, clones: &Clones<'_>) -> FsResult<Vec<Finding>> {
+        match self.rule.comparison {
+            Comparison::Absent(intruder) => {
+                let what = match intruder {
+                    Intruder::SwarmLeftover => {
+                        "it is left over from another swarm, or from another role in this one"
+                    }
+                    Intruder::NetworkFile => {
+                        "this file would take precedence over the node's static address"
+                    }
+                    Intruder::FirstBootProgram => {
+                        "it runs at the next boot and undoes what the card was made with"
+                    }
+                };
+                let command = format!("rm {}", shell_word(self.path));
+                Ok(vec![self.finding(what, FixAction::OnNode(command))])
+            }
+            Comparison::NotFromBase(state) => {
+                let found = clones.find(self.path, state)?;
+                Ok(found
+                    .map(|(file, clone)| self.clone_of_base(&file, state, clone))
+                    .into_iter()
+                    .collect())
+            }
+            // It is removed to be written again.
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn clone_of_base(&self, file: &str, state: ClonedState, clone: Clone) -> Finding {
+        let (name, after) = match state {
+            ClonedState::DockerIdentity => {
+                ("Docker's identity", ", then restart docker, which makes its own")
+            }
+            ClonedState::DockerSwarm => {
+                ("a swarm's state", ", then restart docker, which makes its own")
+            }
+            ClonedState::SwarmRecord => ("a node's record of its swarm", ""),
+            ClonedState::RandomSeed => ("a random seed", ""),
+            ClonedState::Dhcp => ("a DHCP lease or identity", ""),
+            ClonedState::NetworkManagerSecret => ("NetworkManager's secret", ""),
+            ClonedState::CredentialSecret => ("systemd's credential secret", ""),
+            ClonedState::HostKey(_) => ("a host key", "*, then restart sshd"),
+            ClonedState::UserKey(_) => ("a user's key pair", ""),
+        };
+        let (severity, what) = match clone {
+            Clone::SameAsBase => (self.rule.severity, format!("{name}, the same as in the base")),
+            Clone::AsOldAsCard => (
+                Severity::Warning,
+                format!(
+                    "{name}, as old as the card itself, so it may be the base's and on every card"
+                ),
+            ),
+        };
+        let fix = FixAction::OnNode(format!("rm {}{after}", shell_word(file)));
+        Finding::new(severity, self.rule.code, what, fix).at(file)
+    }
+
+    /// A clock continues from its stamp. Only one older than the cluster is wrong.
+    fn touched(&self, mtime: u64) -> FsResult<Vec<Finding>> {
+        let metadata = self.subject.files.metadata_followed(self.path)?;
+        if metadata.is_none_or(|metadata| metadata.modified.seconds() >= mtime as i64) {
+            return Ok(Vec::new());
+        }
+        let what = "a board without a clock begins at a time before the cluster's keys were made";
+        Ok(vec![self.finding(what, FixAction::TimeServerSets)])
+    }
 }
 
-/// The first and the last bytes of a file of this machine.
+/// Returns the first and the last bytes of a file of this machine.
 fn ends(path: &Path, length: usize) -> io::Result<(Vec<u8>, Vec<u8>)> {
     let mut file = File::open(path)?;
     let size = file.metadata()?.len();
@@ -125,141 +271,6 @@ fn ends(path: &Path, length: usize) -> io::Result<(Vec<u8>, Vec<u8>)> {
         Ok::<_, io::Error>(bytes)
     };
     Ok((read(0)?, read(size - length)?))
-}
-
-fn directory(subject: &Subject<'_>, path: &str, attributes: &Attributes) -> FsResult<Vec<Finding>> {
-    let rule = Rule {
-        code: match path {
-            _ if path.ends_with("/.ssh") => "ssh-directory",
-            _ if rules::is_swarm(path) => "swarm",
-            _ => "home-directory",
-        },
-        severity: Severity::Error,
-        comparison: rules::Comparison::No,
-    };
-    // timesyncd makes its own.
-    if path.starts_with("/var/lib/systemd/") {
-        return Ok(Vec::new());
-    }
-    let state = match attributes.enforce {
-        true => State::read_link(subject.files, path)?,
-        false => State::read(subject.files, path)?,
-    };
-    Ok(match state {
-        State::Directory { metadata, .. } => attributes::check(path, rule, &metadata, attributes),
-        State::Missing => {
-            let what = "the directory is missing";
-            vec![Finding::error(rule.code, what, subject.rewrite()).at(path)]
-        }
-        other => {
-            let what = "there is something else in place of the directory";
-            let finding = Finding::error(rule.code, what, subject.rewrite());
-            vec![finding.at(path).found(other.describe())]
-        }
-    })
-}
-
-fn symlink(subject: &Subject<'_>, path: &str, target: &str) -> FsResult<Vec<Finding>> {
-    let state = State::read_link(subject.files, path)?;
-    if matches!(&state, State::Symlink { target: found } if found == target.as_bytes()) {
-        return Ok(Vec::new());
-    }
-    if target == "/dev/null" {
-        let what = "a program that would undo the card at the next boot is enabled";
-        let mend = format!("on the node: systemctl mask {}", name_of(path));
-        return Ok(vec![Finding::error("first-boot", what, mend).at(path)]);
-    }
-    if rules::is_swarm(path) {
-        let what = "the node does not look for its swarm when it boots";
-        let mend = "on the node: systemctl enable nodecard-swarm";
-        let finding = Finding::warning("swarm", what, mend).at(path);
-        return Ok(vec![
-            finding.expected(format!("a symlink to {target}")).found(state.describe()),
-        ]);
-    }
-    // A copy of the right id, or a link that leads to it another way, is as good.
-    let wanted = subject.keys.machine_id(&subject.node.name);
-    let said = crate::facts::read_text(subject.files, path)?.unwrap_or_default();
-    if said.trim() == wanted || state == State::Missing {
-        return Ok(Vec::new());
-    }
-    let what = "D-Bus knows the machine by another id";
-    let mend = format!("on the node: ln -sf {target} {path}");
-    let finding = Finding::warning("machine-id", what, mend).at(path);
-    Ok(vec![finding.expected(format!("a symlink to {target}")).found(state.describe())])
-}
-
-fn removed(
-    subject: &Subject<'_>,
-    clones: &Clones<'_>,
-    path: &str,
-    change: &Change,
-) -> FsResult<Vec<Finding>> {
-    let state = State::read_link(subject.files, path)?;
-    let nothing = match (&state, change) {
-        (State::Missing, _) => true,
-        (State::Directory { names, .. }, Change::Clear) => *names == 0,
-        (_, Change::Clear) => true,
-        _ => false,
-    };
-    if nothing || path.ends_with(".pub") {
-        return Ok(Vec::new());
-    }
-    let rule = rules::of_removed(path);
-    if !matches!(rule.code, "cloned-file" | "cloned-user-key") {
-        let what = match rule.code {
-            "swarm" => "this is left from another swarm, or another place in it",
-            "network-rival" => "this file would come before the node's static address",
-            _ => "this runs at the next boot and undoes what the card was made with",
-        };
-        let mend = format!("on the node: rm {path}");
-        return Ok(vec![Finding::new(rule.severity, rule.code, what, mend).at(path)]);
-    }
-    let Some((file, clone)) = clones.find(path)? else { return Ok(Vec::new()) };
-    let what = what_clones(&file);
-    let (severity, what) = match clone {
-        Clone::SameAsBase => (rule.severity, format!("{what}, the same as in the base")),
-        Clone::AsOldAsCard => (
-            Severity::Warning,
-            format!("{what}, as old as the card itself, so it may be the base's and on every card"),
-        ),
-    };
-    let mend = format!(
-        "on the node: rm {file}{}",
-        match file.ends_with("_key") {
-            true => "*, then restart sshd",
-            false if file.starts_with("/var/lib/docker") || file.starts_with("/etc/docker") => {
-                ", then restart docker, which makes its own"
-            }
-            false => "",
-        }
-    );
-    Ok(vec![Finding::new(severity, rule.code, what, mend).at(&file)])
-}
-
-fn what_clones(file: &str) -> &'static str {
-    match file {
-        _ if file.starts_with("/var/lib/docker/swarm") => "a swarm's state",
-        _ if file.contains("docker") => "Docker's identity",
-        _ if file.contains("ssh_host_") => "a host key",
-        _ if file.contains("/.ssh/") => "a user's key pair",
-        _ if file.contains("random-seed") => "a random seed",
-        _ if file.contains("lease") || file.contains("dhcp") => "a DHCP lease or identity",
-        _ => "an identity",
-    }
-}
-
-/// A clock goes on from its stamp; only one that is older than the cluster is wrong.
-fn touched(subject: &Subject<'_>, path: &str, mtime: u64) -> FsResult<Vec<Finding>> {
-    let Some(metadata) = subject.files.metadata_followed(path)? else { return Ok(Vec::new()) };
-    if metadata.modified.seconds() >= mtime as i64 {
-        return Ok(Vec::new());
-    }
-    let what = "a board without a clock begins at a time before the cluster's keys were made";
-    Ok(vec![
-        Finding::note("clock", what, "it is right once the node has reached a time server")
-            .at(path),
-    ])
 }
 
 fn name_of(path: &str) -> &str {

@@ -2,8 +2,8 @@
 
 use cluster_profile::{Attributes, Change, FileEdit};
 
-/// Edits of one path after the other come to the last one. What an earlier one
-/// enforced of mode and owner still holds, and a directory stays what it is.
+/// Returns the last edit of each path. What an earlier one enforced of mode and owner still
+/// holds, and a directory stays what it is.
 pub(super) fn fold(edits: impl IntoIterator<Item = FileEdit>) -> Vec<FileEdit> {
     let mut folded: Vec<FileEdit> = Vec::new();
     for mut edit in edits {
@@ -41,16 +41,20 @@ fn attributes_mut(change: &mut Change) -> Option<&mut Attributes> {
 
 #[cfg(test)]
 mod tests {
+    use cluster_profile::Purpose;
+
     use super::*;
 
     #[test]
-    fn the_last_edit_counts_and_what_was_enforced_stays() {
+    fn the_last_edit_counts_and_enforced_attributes_stay() {
+        let purpose = Purpose::HostName;
         let write = |contents: &str, attributes| FileEdit {
             path: "/a".into(),
             change: Change::Write { contents: contents.into(), attributes },
+            purpose: purpose.clone(),
         };
         let exact = Attributes::exactly(0o600, 1, 1);
-        let gone = FileEdit { path: "/a".into(), change: Change::Remove };
+        let gone = FileEdit { path: "/a".into(), change: Change::Remove, purpose: purpose.clone() };
         let edits = [gone, write("1", exact), write("2", Attributes::root(0o644))];
         assert_eq!(fold(edits), [write("2", exact)]);
     }

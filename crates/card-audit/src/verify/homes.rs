@@ -1,11 +1,12 @@
-//! The users' homes: sshd takes no keys from one that another user owns.
+//! The users' homes: sshd accepts no keys from a home that belongs to another user.
 
 use card_image::FsResult;
 
 use super::Subject;
-use crate::{Finding, facts::read_text};
+use crate::{Finding, FindingCode, FixAction, facts::read_text};
 
-/// What is wrong with them. Whether others can write there is asked elsewhere.
+/// Returns which homes belong to another user. Whether others can write to them is an
+/// edit's finding.
 pub(super) fn check(subject: &Subject<'_>) -> FsResult<Vec<Finding>> {
     let passwd = read_text(subject.files, "/etc/passwd")?.unwrap_or_default();
     let users = subject.cluster.key_users();
@@ -19,12 +20,12 @@ pub(super) fn check(subject: &Subject<'_>) -> FsResult<Vec<Finding>> {
         };
         let Some(metadata) = subject.files.metadata_followed(home)? else { continue };
         if metadata.uid != uid && metadata.uid != 0 {
-            let what =
-                format!("{name}'s home belongs to another user, so sshd refuses {name}'s keys");
-            let finding =
-                Finding::error("owner", what, format!("on the node: chown {uid}:{gid} {home}"));
-            let finding = finding.at(home).expected(uid.to_string());
-            findings.push(finding.found(metadata.uid.to_string()));
+            let what = format!(
+                "{name}'s home belongs to another user, so sshd rejects the keys of {name}"
+            );
+            let fix = FixAction::OnNode(format!("chown {uid}:{gid} {home}"));
+            let finding = Finding::error(FindingCode::Owner, what, fix).at(home);
+            findings.push(finding.expected(uid.to_string()).found(metadata.uid.to_string()));
         }
     }
     Ok(findings)

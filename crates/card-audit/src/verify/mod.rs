@@ -1,8 +1,9 @@
 //! Cards compared with the profile, and with each other.
 //!
-//! Rendering a node looks at the system as it is on the card: on a right card all its
-//! edits change nothing. So a finding is an edit that would change something, save for
-//! what a running system changes by itself and what its owner may (docs/verify.md).
+//! Rendering a node looks at the system as it is on the card: on a right card no edit
+//! changes anything. So a finding is an edit that would change something, unless a running
+//! system or its owner rightly made the difference (docs/verify.md). [`rules`] says for each
+//! thing on a card which of the two it is.
 
 mod atoms;
 mod attributes;
@@ -14,7 +15,7 @@ mod files;
 mod fold;
 mod homes;
 mod identify;
-mod mend;
+mod needed;
 mod partitions;
 mod passwords;
 mod report;
@@ -24,11 +25,12 @@ mod swarm;
 use card_image::{FsError, FsResult, RootFs};
 use cluster_keys::ClusterKeys;
 use cluster_profile::{Cluster, FileEdit, Node, RenderError, render_node, render_shared};
+use plain_text::{printable, shell_word};
 
-pub(crate) use self::mend::{mending, stranger};
+pub(crate) use self::needed::{needed_edits, other_identity};
 pub use self::report::{CardOutcome, CardReport, Compared, VerifyReport};
 use self::{clones::Clones, fold::fold};
-use crate::{AuditError, Card, ErrorKind, Facts, Finding, text::shell_word};
+use crate::{AuditError, Card, ErrorKind, Facts, Finding, FindingCode, FixAction};
 
 /// What cards are compared with.
 #[derive(Debug, Clone, Copy)]
@@ -39,16 +41,16 @@ pub struct VerifyOptions<'a> {
     pub keys: &'a ClusterKeys,
     /// The base image.
     pub base: BaseReference<'a>,
-    /// The node that the card is meant to be; else that is found out.
+    /// The node that the card should be; `None` detects it.
     pub node: Option<&'a Node>,
 }
 
-/// The base image, as far as it is at hand.
+/// The base image, if cards can be compared with it.
 #[derive(Debug, Clone, Copy)]
 pub enum BaseReference<'a> {
-    /// It is.
+    /// The opened base image.
     Card(&'a Card),
-    /// It is not, and why.
+    /// The reason why there is none, as a clause: `as the base is not decoded`.
     Absent(&'a str),
 }
 
@@ -58,59 +60,14 @@ struct Subject<'a> {
     keys: &'a ClusterKeys,
     node: &'a Node,
     files: &'a RootFs,
-    /// The command that mends in place what an edit mends, if the card can be changed.
-    apply: Option<String>,
 }
 
-impl Subject<'_> {
-    /// How to mend what no edit mends.
-    fn remake(&self) -> String {
-        let profile = shell_word(&self.cluster.path.display().to_string());
-        format!("make the card again: nodecard build {profile} --node {}", self.node.name)
-    }
-
-    /// How to mend what an edit mends, and is not a matter of one line.
-    fn rewrite(&self) -> String {
-        self.apply.clone().unwrap_or_else(|| self.remake())
-    }
-
-    fn correct(&self) -> String {
-        format!("correct the line, {}", self.otherwise())
-    }
-
-    fn add_line(&self) -> String {
-        format!("add the line, {}", self.otherwise())
-    }
-
-    fn remove_line(&self) -> String {
-        format!("remove the line, {}", self.otherwise())
-    }
-
-    fn otherwise(&self) -> String {
-        match &self.apply {
-            Some(apply) => format!("or: {apply}"),
-            None => "or make the card again".into(),
-        }
-    }
-
-    /// Names the command beside what the node's owner can do.
-    fn with_apply(&self, mut finding: Finding) -> Finding {
-        if let Some(apply) = &self.apply
-            && finding.mend.starts_with("on the node: ")
-            && mend::is_mended(&finding)
-        {
-            finding.mend += &format!("; or with the card in a reader: {apply}");
-        }
-        finding
-    }
-}
-
-/// The command that corrects the card in place, if that can be done.
+/// Returns the command that corrects the card in place, if that is possible.
 fn apply_command(options: &VerifyOptions<'_>, node: &Node, card: &Card) -> Option<String> {
     if !card.can_be_corrected() {
         return None;
     }
-    let path = |path: &std::path::Path| shell_word(&path.display().to_string());
+    let profile = shell_word(&options.cluster.path.display().to_string());
     let target = shell_word(&format!("{}={}", node.name, card.name()));
     let base = match options.base {
         BaseReference::Card(base)
@@ -120,14 +77,20 @@ fn apply_command(options: &VerifyOptions<'_>, node: &Node, card: &Card) -> Optio
         }
         _ => String::new(),
     };
-    Some(format!("nodecard apply {} {target}{base}", path(&options.cluster.path)))
+    Some(format!("nodecard apply {profile} {target}{base}"))
 }
 
-/// A card and how it compares, or why it does not.
+/// Returns the command that builds a node's card again.
+fn build_command(cluster: &Cluster, node: &Node) -> String {
+    let profile = shell_word(&cluster.path.display().to_string());
+    format!("nodecard build {profile} --node {}", node.name)
+}
+
+/// A card and its report, or why there is none.
 type Audited = Result<(Card, CardReport), AuditError>;
 
-/// Compares cards with the profile, and with each other. Cards that could not be opened
-/// are passed on.
+/// Compares cards with the profile, and with each other. The report also lists the cards
+/// that could not be opened.
 pub fn verify(
     options: &VerifyOptions<'_>,
     cards: Vec<(String, Result<Card, AuditError>)>,
@@ -156,22 +119,22 @@ pub fn verify(
     VerifyReport { cluster: options.cluster.name.clone(), cards: outcomes.collect() }
 }
 
-/// How one card compares.
+/// Compares one card.
 pub(crate) fn one(options: &VerifyOptions<'_>, card: &Card) -> Result<CardReport, AuditError> {
     let (cluster, keys) = (options.cluster, options.keys);
     let files = card.files();
     let facts = Facts::read(files).map_err(card.files_error())?;
     let (node, known_by) = match options.node {
-        Some(node) => (node, identify::speaking(keys, &facts, node)),
+        Some(node) => (node, identify::matching(keys, &facts, node)),
         None => identify::identify(cluster, keys, &facts).ok_or_else(|| AuditError::NotOurs {
             target: card.name().to_owned(),
             cluster: cluster.name.clone(),
-            found: identify::stranger(&facts),
+            found: identify::describe(&facts),
         })?,
     };
     let apply = apply_command(options, node, card);
     let mut findings = partitions::check(card, cluster, apply.as_deref());
-    let subject = Subject { cluster, keys, node, files, apply };
+    let subject = Subject { cluster, keys, node, files };
     let compared = match options.base {
         BaseReference::Card(base) => {
             findings.extend(boot_area::compare(card, base).map_err(card.read_error())?);
@@ -182,15 +145,21 @@ pub(crate) fn one(options: &VerifyOptions<'_>, card: &Card) -> Result<CardReport
     let clones = clones(options, &subject, &facts).map_err(card.files_error())?;
     for edit in fold(edits(&subject, card, &mut findings)?) {
         match files::compare(&subject, &clones, &edit) {
-            Ok(found) => {
-                findings.extend(found.into_iter().map(|finding| subject.with_apply(finding)));
-            }
+            Ok(found) => findings.extend(found.into_iter().map(|mut finding| {
+                if needed::is_fixed_by_edit(&finding) {
+                    finding.fix.apply.clone_from(&apply);
+                }
+                finding
+            })),
             Err(error) => findings.push(unreadable(card, &edit.path, error)?),
         }
     }
     findings.extend(homes::check(&subject).map_err(card.files_error())?);
     findings.extend(passwords::check(&subject).map_err(card.files_error())?);
     findings.extend(swarm::check(&subject).map_err(card.files_error())?);
+    for finding in &mut findings {
+        finding.fix.rebuild = Some(build_command(cluster, node));
+    }
     Ok(CardReport {
         target: card.name().to_owned(),
         node: node.name.clone(),
@@ -215,7 +184,7 @@ fn clones<'a>(
     Ok(Clones { files: subject.files, base, made: made(subject, facts)? })
 }
 
-/// When the card was made: its machine id is written then and never again.
+/// Returns when the card was made: its machine id is written then and never again.
 fn made(subject: &Subject<'_>, facts: &Facts) -> FsResult<Option<i64>> {
     let wanted = subject.keys.machine_id(&subject.node.name);
     if facts.machine_id.as_deref() != Some(wanted.as_str()) {
@@ -227,27 +196,27 @@ fn made(subject: &Subject<'_>, facts: &Facts) -> FsResult<Option<i64>> {
         .map(|metadata| metadata.modified.seconds()))
 }
 
-/// A file that is damaged is a finding; a card that cannot be read is none.
+/// Returns a finding for a damaged file, or the error of a card that cannot be read.
 fn unreadable(card: &Card, path: &str, error: FsError) -> Result<Finding, AuditError> {
     let what = format!("it cannot be read: {}", error.reason());
     let error = card.files_error()(error);
     if error.kind() == ErrorKind::Io {
         return Err(error);
     }
-    let mend = format!("e2fsck -f on partition {}, or make the card again", card.layout().root);
-    Ok(Finding::error("unreadable-file", crate::text::printable(&what), mend).at(path))
+    let fix = FixAction::CheckFilesystemOrRebuild { partition: card.layout().root };
+    Ok(Finding::error(FindingCode::UnreadableFile, printable(&what), fix).at(path))
 }
 
-/// All edits that would make the card the node's. A system that lacks what the profile
-/// takes for granted is a finding.
+/// Returns all edits that would make the card the node's. A system that lacks what the
+/// profile needs is a finding.
 fn edits(
     subject: &Subject<'_>,
     card: &Card,
     findings: &mut Vec<Finding>,
 ) -> Result<Vec<FileEdit>, AuditError> {
-    let Subject { cluster, keys, node, files, .. } = subject;
+    let Subject { cluster, keys, node, files } = subject;
     let mut edits = Vec::new();
-    // A time of 0 leaves the clock's stamp to the age of the keys.
+    // A time of 0 lets the age of the keys decide on the clock's stamp.
     for rendered in
         [render_shared(cluster, keys, *files, 0), render_node(cluster, node, keys, *files, 0)]
     {
@@ -255,11 +224,8 @@ fn edits(
             Ok(rendered) => {
                 let hindrances = rendered.notes.iter().filter(|note| note.is_hindrance());
                 findings.extend(hindrances.map(|note| {
-                    Finding::note(
-                        "ssh-hindrance",
-                        note.to_string(),
-                        "change it, if logins by key fail",
-                    )
+                    let fix = FixAction::ChangeSetting;
+                    Finding::note(FindingCode::SshHindrance, note.to_string(), fix)
                 }));
                 edits.extend(rendered.edits);
             }
@@ -271,7 +237,8 @@ fn edits(
             },
             Err(error) => {
                 let what = format!("the system on the card does not fit the profile: {error}");
-                let finding = Finding::error("unfit-system", what, subject.remake());
+                let fix = FixAction::Adapt { advice: error.fix() };
+                let finding = Finding::error(FindingCode::UnfitSystem, what, fix);
                 if !findings.contains(&finding) {
                     findings.push(finding);
                 }

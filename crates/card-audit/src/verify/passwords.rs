@@ -1,34 +1,30 @@
-//! Users' passwords: those of the profile, and those that everybody knows. No hash goes
-//! into a finding.
+//! Users' passwords: the profile's, and default ones. No finding shows a hash.
 
 use card_image::FsResult;
 use cluster_profile::{DefaultPassword, Password, default_password};
+use plain_text::printable;
 
-use super::{Subject, rules::Rule};
+use super::{Subject, contents::Contents};
 use crate::{
-    Finding,
+    Finding, FindingCode, FixAction,
     facts::read_text,
     shadow::{self, Entry},
 };
 
 const SHADOW: &str = "/etc/shadow";
-/// More logins are not looked at: trying passwords takes time.
-const MOST_USERS: usize = 100;
+/// More users are not looked at: trying passwords takes time.
+const MAX_USERS: usize = 100;
 
-/// Passwords that are not as the profile says, in the /etc/shadow that is there and the
-/// one that would be.
-pub(super) fn compare(
-    subject: &Subject<'_>,
-    rule: Rule,
-    actual: &str,
-    expected: &str,
-) -> Vec<Finding> {
+/// Returns which of the profile's passwords differ between the /etc/shadow on the card and
+/// the one that should be there.
+pub(super) fn compare(contents: &Contents<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for account in &subject.cluster.users {
+    for account in &contents.subject.cluster.users {
         let Some(password) = &account.password else { continue };
         let name = &account.name;
-        let (found, wanted) = (shadow::entry(actual, name), shadow::entry(expected, name));
-        let same = match (found, password) {
+        let found = shadow::entry(&contents.actual, name);
+        let wanted = shadow::entry(&contents.expected, name);
+        let is_same = match (found, password) {
             (None, _) => false,
             (Some(found), Password::Locked) => found.is_locked(),
             (Some(found), Password::Hash(_)) => {
@@ -36,50 +32,49 @@ pub(super) fn compare(
             }
         };
         let line = found.map(|found| found.line);
-        if same && found.is_some_and(|found| found.is_expired()) {
+        if is_same && found.is_some_and(|found| found.is_expired()) {
             let what = format!("{name} has to choose a new password at the next login");
-            let mend = format!("on the node: chage -d $(date +%F) {name}");
-            findings.push(Finding::new(rule.severity, rule.code, what, mend).at(SHADOW).line(line));
+            let fix = FixAction::OnNode(format!("chage -d $(date +%F) {name}"));
+            findings.push(contents.finding(what, fix).line(line));
         }
-        if same {
+        if is_same {
             continue;
         }
         let (what, expected) = match password {
-            Password::Locked => (format!("a password may let {name} in"), "none, locked"),
+            Password::Locked => (format!("{name} can log in with a password"), "none, locked"),
             Password::Hash(_) => {
                 (format!("{name}'s password is not the profile's"), "the profile's")
             }
         };
-        let mend = "nodecard apply; or if the change was meant, say so in the profile's `users`";
-        let finding = Finding::new(rule.severity, rule.code, what, mend).at(SHADOW).line(line);
+        let finding = contents.finding(what, FixAction::RestorePassword).line(line);
         findings.push(finding.expected(expected).found(describe(name, found)));
     }
     findings
 }
 
-/// What is there, in words.
+/// Describes the password that is there.
 fn describe(name: &str, found: Option<Entry<'_>>) -> String {
     let Some(found) = found else { return "no line for this user".into() };
     match default_password(name, found.password) {
-        Some(DefaultPassword::Empty) => "none, everybody gets in".into(),
-        Some(DefaultPassword::Word(word)) => format!("`{word}`, which everybody knows"),
+        Some(DefaultPassword::Empty) => "none: nobody is asked for one".into(),
+        Some(DefaultPassword::Word(word)) => format!("the default password `{word}`"),
         None if found.is_locked() => "none, locked".into(),
         None => "another one".into(),
     }
 }
 
-/// Passwords that everybody knows, of users whose password the profile leaves alone; and
-/// hashes that everybody on the node can read.
+/// Returns the default passwords of users whose password the profile does not set, and
+/// whether every user of the node can read the hashes.
 pub(super) fn check(subject: &Subject<'_>) -> FsResult<Vec<Finding>> {
     let shadow = read_text(subject.files, SHADOW)?.unwrap_or_default();
     let passwd = read_text(subject.files, "/etc/passwd")?.unwrap_or_default();
     let mut findings = Vec::new();
-    for line in passwd.lines().filter(|line| can_log_in(line)).take(MOST_USERS) {
+    for line in passwd.lines().filter(|line| can_log_in(line)).take(MAX_USERS) {
         let mut fields = line.split(':');
         let (Some(name), Some(field)) = (fields.next(), fields.next()) else { continue };
-        let is =
+        let is_set =
             |account: &cluster_profile::Account| account.name == name && account.password.is_some();
-        if subject.cluster.users.iter().any(is) {
+        if subject.cluster.users.iter().any(is_set) {
             continue;
         }
         let (path, line, password) = match (field, shadow::entry(&shadow, name)) {
@@ -89,24 +84,22 @@ pub(super) fn check(subject: &Subject<'_>) -> FsResult<Vec<Finding>> {
         };
         let what = match default_password(name, password) {
             None => continue,
-            Some(DefaultPassword::Empty) => format!("{name} has no password: everybody gets in"),
+            Some(DefaultPassword::Empty) => format!("{name} can log in without a password"),
             Some(DefaultPassword::Word(word)) => {
-                format!("{name}'s password is `{word}`, which everybody knows")
+                format!("{name} still has the default password `{word}`")
             }
         };
-        let mend = format!(
-            "on the node: passwd {name}; or in the profile `users: {{{name}: {{password: 'HASH'}}}}` \
-             with a hash as `openssl passwd -6` prints it, then nodecard apply"
-        );
-        // The card is as the profile says, and a card just made must not count as wrong.
-        let finding = Finding::note("default-password", crate::text::printable(&what), mend);
+        // The card is as the profile says: one just made must not count as wrong.
+        let fix = FixAction::SetPassword { user: printable(name) };
+        let finding = Finding::note(FindingCode::DefaultPassword, printable(&what), fix);
         findings.push(finding.at(path).line(line));
     }
     let mode = subject.files.metadata_followed(SHADOW)?.map(|metadata| metadata.mode);
     if let Some(mode) = mode.filter(|mode| mode & 0o004 != 0) {
         let what = "every user of the node can read all password hashes";
-        let finding = Finding::warning("mode", what, format!("on the node: chmod 640 {SHADOW}"));
-        findings.push(finding.at(SHADOW).expected("0640").found(format!("{mode:04o}")));
+        let fix = FixAction::OnNode(format!("chmod 640 {SHADOW}"));
+        let finding = Finding::warning(FindingCode::Mode, what, fix).at(SHADOW);
+        findings.push(finding.expected("0640").found(format!("{mode:04o}")));
     }
     Ok(findings)
 }

@@ -1,15 +1,13 @@
-//! What came of it, for people and for programs.
+//! The report, for people and for programs.
 
 use std::{fmt, net::Ipv4Addr};
 
+use plain_text::{count, printable};
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
-use crate::{
-    AuditError, Facts, Finding, Severity,
-    text::{count, printable},
-};
+use crate::{AuditError, Facts, Finding, Severity};
 
-/// What came of comparing cards.
+/// The report on several cards.
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct VerifyReport {
@@ -19,12 +17,12 @@ pub struct VerifyReport {
     pub cards: Vec<CardOutcome>,
 }
 
-/// What came of one card.
+/// The report on one card, or why there is none.
 #[derive(Debug)]
 pub enum CardOutcome {
-    /// It was compared.
+    /// The card was compared.
     Audited(CardReport),
-    /// It could not be.
+    /// The card could not be compared.
     Refused {
         /// The target as given.
         target: String,
@@ -33,7 +31,7 @@ pub enum CardOutcome {
     },
 }
 
-/// How one card compares.
+/// How one card compares with the profile.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct CardReport {
@@ -43,11 +41,11 @@ pub struct CardReport {
     pub node: String,
     /// That node's address in the profile.
     pub address: Ipv4Addr,
-    /// By what it was known: `host key`, `machine id`, `host name`, `address`.
+    /// What identified it: `host key`, `machine id`, `host name`, `address`.
     pub known_by: Vec<&'static str>,
     /// The size of the card or image in bytes.
     pub size: u64,
-    /// Who it says it is.
+    /// What identifies the card.
     pub facts: Facts,
     /// What it was compared with besides the profile.
     pub compared: Compared,
@@ -59,21 +57,21 @@ pub struct CardReport {
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct Compared {
-    /// The base image, if it was at hand.
+    /// The base image, if there was one to compare with.
     pub base: Option<String>,
-    /// Why it was not.
+    /// Why there was none.
     pub reason: Option<String>,
 }
 
 impl CardReport {
-    /// Whether all is as it should be; notes do not count.
+    /// Returns whether the card is right; notes do not count.
     pub fn is_right(&self) -> bool {
         self.findings.iter().all(|finding| finding.severity == Severity::Note)
     }
 
     pub(super) fn sort(&mut self) {
         self.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-        // What hangs together stands together.
+        // A finding that two edits report is kept once.
         let mut seen: Vec<Finding> = Vec::new();
         self.findings.retain(|finding| {
             let new = !seen.contains(finding);
@@ -84,12 +82,12 @@ impl CardReport {
 }
 
 impl VerifyReport {
-    /// Whether every card was compared, and all is as it should be.
+    /// Returns whether every card was compared, and is right.
     pub fn is_right(&self) -> bool {
         self.cards.iter().all(|card| matches!(card, CardOutcome::Audited(card) if card.is_right()))
     }
 
-    /// Why cards could not be compared.
+    /// Returns why cards could not be compared.
     pub fn errors(&self) -> impl Iterator<Item = &AuditError> {
         self.cards.iter().filter_map(|card| match card {
             CardOutcome::Audited(_) => None,
@@ -141,7 +139,7 @@ impl fmt::Display for VerifyReport {
 impl fmt::Display for CardReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let known_by = match self.known_by.as_slice() {
-            [] => "nothing speaks for it".to_owned(),
+            [] => "nothing on the card identifies it".to_owned(),
             by => format!("by its {}", by.join(", ")),
         };
         writeln!(f, "{}: {} ({}), {known_by}", printable(&self.target), self.node, self.address)?;
@@ -158,7 +156,7 @@ impl fmt::Display for CardReport {
             if let Some(expected) = &finding.expected {
                 writeln!(f, "           expected: {expected}")?;
             }
-            writeln!(f, "           mend:     {}", finding.mend)?;
+            writeln!(f, "           fix:      {}", finding.fix)?;
         }
         match (&self.compared.base, &self.compared.reason) {
             (Some(base), _) => writeln!(f, "  boot area and clones: compared with {base}"),

@@ -1,161 +1,415 @@
-//! What each file of a card is to the cluster, and so how it is compared.
+//! What each thing on a card means to the cluster, and so how it is compared.
 //! docs/verify.md has the same as a table.
 
-use cluster_profile::{Cluster, Node};
+use cluster_profile::{
+    ClonedState, ExtraFileKind, FirstBootPart, KeyHalf, NetworkBackEnd, Purpose, SwarmPart,
+};
 
-use crate::Severity;
+use crate::{FindingCode, Severity};
 
-/// How a file's contents are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Comparison {
-    /// Byte for byte, shown line by line.
-    Exact,
-    /// A private key: byte for byte, never shown.
-    Secret,
-    /// Byte for byte, never shown: it may hold passwords.
-    Hidden,
-    /// Algorithm and key; the comment is anybody's.
-    PublicKey,
-    /// The first line that says anything.
-    Word,
-    /// Names of addresses.
-    Hosts,
-    /// Keys of hosts; others' lines are not ours.
-    KnownHosts,
-    /// As before, but only keys of nodes that are not theirs matter.
-    OwnKnownHosts,
-    /// The wanted keys have to be among them.
-    AuthorizedKeys,
-    /// The profile's name servers have to be among them.
-    Resolver,
-    /// Those of the profile's users have to be there; never shown.
-    Passwords,
-    /// Stanzas and their options.
-    Interfaces,
-    /// Settings, whatever their order.
-    Settings,
-    /// Settings that have to be there; others may be.
-    Additions,
-    /// Not at all: something else tells.
-    No,
-}
-
-/// What a file is to the cluster.
+/// How a thing of a card is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rule {
-    pub code: &'static str,
+    /// The code of findings about it.
+    pub code: FindingCode,
+    /// How bad it is if it differs.
     pub severity: Severity,
+    /// How it is compared.
     pub comparison: Comparison,
+    /// Who changes it on a running node, which is no finding.
+    pub changed_by: ChangedBy,
+    /// Who rejects it for its owner or mode.
+    pub guard: Guard,
 }
 
-const fn rule(code: &'static str, severity: Severity, comparison: Comparison) -> Rule {
-    Rule { code, severity, comparison }
+/// How a thing of a card is compared with what it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Comparison {
+    /// Byte for byte, reported line by line; as a whole if it is secret.
+    Exact,
+    /// A private key: byte for byte, reported by whose it is.
+    PrivateKey(Key),
+    /// Algorithm and key.
+    PublicKey,
+    /// The first line with a name.
+    HostName,
+    /// The first line with an id.
+    MachineId,
+    /// A symlink to the machine id, or a copy of it.
+    MachineIdLink,
+    /// Names of addresses.
+    Hosts,
+    /// Keys of hosts.
+    KnownHosts,
+    /// Keys of hosts; only a node's key that is wrong counts.
+    OwnKnownHosts,
+    /// Lines whose keys are accepted.
+    AuthorizedKeys,
+    /// Name servers.
+    Resolver,
+    /// The passwords of the profile's users.
+    Passwords,
+    /// Stanzas of interfaces(5) and their options.
+    Interfaces,
+    /// Settings in sections.
+    Settings,
+    /// The size and both ends of a large file.
+    Archive,
+    /// It has to be a directory.
+    Directory,
+    /// A symlink that masks a unit.
+    MaskedUnit,
+    /// A symlink that enables the swarm's unit.
+    EnabledUnit,
+    /// It must not be there.
+    Absent(Intruder),
+    /// It may be there unless it is the base's.
+    NotFromBase(ClonedState),
+    /// Its time may be later, not earlier.
+    TimeStamp,
+    /// Not at all: another finding reports it.
+    Elsewhere,
 }
 
-/// The rule for a file that is written, with these contents.
-pub(super) fn of_written(cluster: &Cluster, node: &Node, path: &str, contents: &[u8]) -> Rule {
+/// Whose private key belongs in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Key {
+    Host,
+    Cluster,
+    Swarm,
+}
+
+/// What must not be on a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Intruder {
+    /// A network file that takes precedence over the node's.
+    NetworkFile,
+    /// A program that undoes the card at the next boot.
+    FirstBootProgram,
+    /// A part of another swarm, or of another place in it.
+    SwarmLeftover,
+}
+
+/// Who changes a thing on a running node, rightly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ChangedBy {
+    /// Nobody: every difference is a finding.
+    Nobody,
+    /// The owner, by adding to it: what nodecard put there has to stay.
+    Owner,
+    /// The node, which makes it again.
+    Node,
+}
+
+/// Who rejects a file that belongs to others, or is open to them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Guard {
+    /// ssh and sshd, for private keys.
+    PrivateKey,
+    /// sshd (StrictModes).
+    Ssh,
+    /// NetworkManager, for its profiles.
+    NetworkManager,
+    /// Nobody.
+    Nobody,
+}
+
+impl Rule {
+    const fn new(code: FindingCode, severity: Severity, comparison: Comparison) -> Self {
+        Rule { code, severity, comparison, changed_by: ChangedBy::Nobody, guard: Guard::Nobody }
+    }
+
+    const fn changed_by(self, changed_by: ChangedBy) -> Self {
+        Rule { changed_by, ..self }
+    }
+
+    const fn guarded_by(self, guard: Guard) -> Self {
+        Rule { guard, ..self }
+    }
+}
+
+/// Returns the rule for a thing on a card.
+///
+/// There is no arm for the rest: a thing that rendering comes to write does not compile
+/// until it has a rule here.
+pub(super) fn rule(purpose: &Purpose) -> Rule {
+    use ChangedBy::{Node, Owner};
     use Comparison as By;
-    use Severity::{Error, Warning};
-    if cluster.files.iter().chain(&node.files).any(|file| file.path == path) {
-        return rule("extra-file", Warning, By::Exact);
-    }
-    match path {
-        "/etc/hostname" => return rule("host-name", Error, By::Word),
-        "/etc/machine-id" => return rule("machine-id", Error, By::Word),
-        "/etc/hosts" => return rule("hosts", Error, By::Hosts),
-        "/etc/shadow" => return rule("password", Warning, By::Passwords),
-        "/etc/resolv.conf" => return rule("resolver", Warning, By::Resolver),
-        "/etc/systemd/resolved.conf.d/nodecard.conf" => {
-            return rule("resolver", Warning, By::Settings);
-        }
-        "/etc/ssh/ssh_known_hosts" => return rule("known-hosts", Error, By::KnownHosts),
-        "/etc/ssh/ssh_host_ed25519_key" => return rule("host-key", Error, By::Secret),
-        "/etc/ssh/ssh_host_ed25519_key.pub" => return rule("host-key", Warning, By::PublicKey),
-        _ => {}
-    }
-    if path.starts_with("/etc/ssh/sshd_config") {
-        return rule("sshd-config", Error, By::Additions);
-    }
-    // What they lose are mentions of key pairs, which are told of themselves.
-    if path.starts_with("/etc/ssh/ssh_config") {
-        return rule("ssh-config", Warning, By::No);
-    }
-    if let Some((_, name)) = path.rsplit_once("/.ssh/") {
-        return match name {
-            "id_ed25519" => rule("cluster-key", Error, By::Secret),
-            "id_ed25519.pub" => rule("cluster-key", Warning, By::PublicKey),
-            "authorized_keys" => rule("authorized-keys", Error, By::AuthorizedKeys),
-            "known_hosts" => rule("stale-known-host", Warning, By::OwnKnownHosts),
-            _ => rule("ssh-config", Warning, By::No),
-        };
-    }
-    if is_swarm(path) {
-        // The programs and the unit may be another release's; services are created once.
-        return match path.rsplit('/').next() {
-            Some("swarm_key") => rule("swarm", Error, By::Secret),
-            Some("swarm.conf") => rule("swarm", Error, By::Settings),
-            _ if path.contains("/services/") || path.contains("/environments/") => {
-                rule("swarm", Warning, By::Hidden)
+    use FindingCode as Code;
+    use Severity::{Error, Note, Warning};
+    match purpose {
+        Purpose::HostName => Rule::new(Code::HostName, Error, By::HostName),
+        Purpose::Hosts => Rule::new(Code::Hosts, Error, By::Hosts).changed_by(Owner),
+        Purpose::Address(back_end) => match back_end {
+            NetworkBackEnd::Ifupdown => {
+                Rule::new(Code::Address, Error, By::Interfaces).changed_by(Owner)
             }
-            _ => rule("swarm", Warning, By::Exact),
-        };
+            NetworkBackEnd::NetworkManager => {
+                Rule::new(Code::Address, Error, By::Settings).guarded_by(Guard::NetworkManager)
+            }
+            NetworkBackEnd::Netplan | NetworkBackEnd::Networkd => {
+                Rule::new(Code::Address, Error, By::Settings)
+            }
+        },
+        Purpose::RivalSettings => Rule::new(Code::NetworkRival, Warning, By::Settings),
+        Purpose::RivalFile => {
+            Rule::new(Code::NetworkRival, Error, By::Absent(Intruder::NetworkFile))
+        }
+        Purpose::Resolver => Rule::new(Code::Resolver, Warning, By::Resolver).changed_by(Owner),
+        Purpose::ResolvedSettings => Rule::new(Code::Resolver, Warning, By::Settings),
+        Purpose::MachineId => Rule::new(Code::MachineId, Error, By::MachineId),
+        Purpose::DbusMachineId => Rule::new(Code::MachineId, Warning, By::MachineIdLink),
+        Purpose::HostKey(KeyHalf::Private) => {
+            Rule::new(Code::HostKey, Error, By::PrivateKey(Key::Host)).guarded_by(Guard::PrivateKey)
+        }
+        Purpose::HostKey(KeyHalf::Public) => {
+            Rule::new(Code::HostKey, Warning, By::PublicKey).guarded_by(Guard::Ssh)
+        }
+        Purpose::SshdConfig => Rule::new(Code::SshdConfig, Error, By::Settings).changed_by(Owner),
+        // It only loses mentions of key pairs, which have findings of their own.
+        Purpose::SshConfig => Rule::new(Code::SshConfig, Warning, By::Elsewhere).changed_by(Owner),
+        Purpose::SystemKnownHosts => {
+            Rule::new(Code::KnownHosts, Error, By::KnownHosts).changed_by(Owner)
+        }
+        Purpose::UserKnownHosts { user: _ } => {
+            Rule::new(Code::StaleKnownHost, Warning, By::OwnKnownHosts)
+                .changed_by(Owner)
+                .guarded_by(Guard::Ssh)
+        }
+        Purpose::HomeDirectory { user: _ } => {
+            Rule::new(Code::HomeDirectory, Error, By::Directory).guarded_by(Guard::Ssh)
+        }
+        Purpose::SshDirectory { user: _ } => {
+            Rule::new(Code::SshDirectory, Error, By::Directory).guarded_by(Guard::Ssh)
+        }
+        Purpose::AuthorizedKeys { user: _ } => {
+            Rule::new(Code::AuthorizedKeys, Error, By::AuthorizedKeys)
+                .changed_by(Owner)
+                .guarded_by(Guard::Ssh)
+        }
+        Purpose::ClusterKey { user: _, half: KeyHalf::Private } => {
+            Rule::new(Code::ClusterKey, Error, By::PrivateKey(Key::Cluster))
+                .guarded_by(Guard::PrivateKey)
+        }
+        Purpose::ClusterKey { user: _, half: KeyHalf::Public } => {
+            Rule::new(Code::ClusterKey, Warning, By::PublicKey).guarded_by(Guard::Ssh)
+        }
+        Purpose::Passwords => Rule::new(Code::Password, Warning, By::Passwords).changed_by(Owner),
+        Purpose::FirstBoot(part) => match part {
+            FirstBootPart::Program => {
+                Rule::new(Code::FirstBoot, Error, By::Absent(Intruder::FirstBootProgram))
+            }
+            FirstBootPart::Unit => Rule::new(Code::FirstBoot, Error, By::MaskedUnit),
+            FirstBootPart::Settings => Rule::new(Code::FirstBoot, Warning, By::Settings),
+            FirstBootPart::Wizard => {
+                Rule::new(Code::FirstBoot, Warning, By::Absent(Intruder::FirstBootProgram))
+            }
+        },
+        Purpose::CloudInit => Rule::new(Code::CloudInit, Warning, By::Settings),
+        Purpose::ClockStamp => Rule::new(Code::Clock, Note, By::TimeStamp).changed_by(Node),
+        Purpose::ClockDirectory => Rule::new(Code::Clock, Note, By::Directory).changed_by(Node),
+        Purpose::Swarm(part) => match part {
+            // Another release of nodecard has other programs.
+            SwarmPart::Program | SwarmPart::Unit | SwarmPart::ArchiveList => {
+                Rule::new(Code::Swarm, Warning, By::Exact)
+            }
+            // Services are created once.
+            SwarmPart::Service | SwarmPart::Environment => {
+                Rule::new(Code::Swarm, Warning, By::Exact)
+            }
+            SwarmPart::UnitLink => Rule::new(Code::Swarm, Warning, By::EnabledUnit),
+            SwarmPart::Configuration => Rule::new(Code::Swarm, Error, By::Settings),
+            SwarmPart::Key => Rule::new(Code::Swarm, Error, By::PrivateKey(Key::Swarm))
+                .guarded_by(Guard::PrivateKey),
+            SwarmPart::Directory => Rule::new(Code::Swarm, Error, By::Directory),
+            SwarmPart::Archive => Rule::new(Code::SwarmImage, Warning, By::Archive),
+            SwarmPart::Leftover => {
+                Rule::new(Code::Swarm, Warning, By::Absent(Intruder::SwarmLeftover))
+            }
+        },
+        Purpose::ExtraFile(kind) => {
+            Rule::new(Code::ExtraFile, Warning, By::Exact).guarded_by(match kind {
+                ExtraFileKind::Plain | ExtraFileKind::PasswordDatabase => Guard::Nobody,
+                ExtraFileKind::HostKey | ExtraFileKind::Ssh => Guard::Ssh,
+                ExtraFileKind::NetworkManager => Guard::NetworkManager,
+            })
+        }
+        Purpose::Cloned(state) => match state {
+            // A pair is reported once, by its private half.
+            ClonedState::HostKey(KeyHalf::Public) => {
+                Rule::new(Code::ClonedFile, Error, By::Elsewhere).changed_by(Node)
+            }
+            ClonedState::UserKey(KeyHalf::Public) => {
+                Rule::new(Code::ClonedUserKey, Error, By::Elsewhere).changed_by(Owner)
+            }
+            ClonedState::UserKey(KeyHalf::Private) => {
+                Rule::new(Code::ClonedUserKey, Error, By::NotFromBase(*state)).changed_by(Owner)
+            }
+            ClonedState::DockerIdentity
+            | ClonedState::DockerSwarm
+            | ClonedState::SwarmRecord
+            | ClonedState::RandomSeed
+            | ClonedState::Dhcp
+            | ClonedState::NetworkManagerSecret
+            | ClonedState::CredentialSecret
+            | ClonedState::HostKey(KeyHalf::Private) => {
+                Rule::new(Code::ClonedFile, Error, By::NotFromBase(*state)).changed_by(Node)
+            }
+        },
     }
-    if path.starts_with("/etc/network/") {
-        return rule("address", Error, By::Interfaces);
-    }
-    if is_network(path) {
-        let address = node.address.to_string();
-        let ours = String::from_utf8_lossy(contents).contains(&address);
-        return match ours {
-            true => rule("address", Error, By::Settings),
-            false => rule("network-rival", Warning, By::Settings),
-        };
-    }
-    if path.starts_with("/etc/cloud/") {
-        return rule("cloud-init", Warning, By::Settings);
-    }
-    // Armbian's marks.
-    rule("first-boot", Warning, By::Settings)
 }
 
-/// The rule for a large file of the profile's.
-pub(super) fn of_copied() -> Rule {
-    rule("swarm-image", Severity::Warning, Comparison::No)
-}
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
 
-/// Whether a file is for the swarm.
-pub(super) fn is_swarm(path: &str) -> bool {
-    const PLACES: [&str; 3] =
-        ["/etc/nodecard/", "/usr/local/lib/nodecard", "/var/lib/nodecard/images"];
-    PLACES.iter().any(|place| path.starts_with(place)) || path.ends_with("/nodecard-swarm.service")
-}
+    use super::*;
 
-/// The rule for what has to be gone.
-pub(super) fn of_removed(path: &str) -> Rule {
-    use Severity::{Error, Warning};
-    let (code, severity) = if path.contains("/.ssh/") {
-        ("cloned-user-key", Error)
-    } else if cluster_profile::made_anew(path) {
-        ("cloned-file", Error)
-    } else if is_swarm(path) {
-        ("swarm", Warning)
-    } else if is_network(path) {
-        ("network-rival", Error)
-    } else if path == "/root/.not_logged_in_yet" || path.contains("getty@") {
-        ("first-boot", Warning)
-    } else {
-        ("first-boot", Error)
-    };
-    rule(code, severity, Comparison::No)
-}
+    /// One purpose of each kind. A variant that is missing here fails the test below, and
+    /// one that is new does not compile there.
+    fn purposes() -> Vec<Purpose> {
+        use KeyHalf::{Private, Public};
+        let user = || "root".to_owned();
+        let mut all = vec![Purpose::HostName, Purpose::Hosts];
+        all.extend(
+            [
+                NetworkBackEnd::Ifupdown,
+                NetworkBackEnd::Netplan,
+                NetworkBackEnd::NetworkManager,
+                NetworkBackEnd::Networkd,
+            ]
+            .map(Purpose::Address),
+        );
+        all.extend([
+            Purpose::RivalSettings,
+            Purpose::RivalFile,
+            Purpose::Resolver,
+            Purpose::ResolvedSettings,
+            Purpose::MachineId,
+            Purpose::DbusMachineId,
+            Purpose::HostKey(Private),
+            Purpose::HostKey(Public),
+            Purpose::SshdConfig,
+            Purpose::SshConfig,
+            Purpose::SystemKnownHosts,
+            Purpose::UserKnownHosts { user: user() },
+            Purpose::HomeDirectory { user: user() },
+            Purpose::SshDirectory { user: user() },
+            Purpose::AuthorizedKeys { user: user() },
+            Purpose::ClusterKey { user: user(), half: Private },
+            Purpose::ClusterKey { user: user(), half: Public },
+            Purpose::Passwords,
+        ]);
+        all.extend(
+            [
+                FirstBootPart::Program,
+                FirstBootPart::Unit,
+                FirstBootPart::Settings,
+                FirstBootPart::Wizard,
+            ]
+            .map(Purpose::FirstBoot),
+        );
+        all.extend([Purpose::CloudInit, Purpose::ClockStamp, Purpose::ClockDirectory]);
+        all.extend(
+            [
+                SwarmPart::Program,
+                SwarmPart::Unit,
+                SwarmPart::UnitLink,
+                SwarmPart::Configuration,
+                SwarmPart::Key,
+                SwarmPart::Directory,
+                SwarmPart::Service,
+                SwarmPart::Environment,
+                SwarmPart::Archive,
+                SwarmPart::ArchiveList,
+                SwarmPart::Leftover,
+            ]
+            .map(Purpose::Swarm),
+        );
+        all.extend(
+            [
+                ExtraFileKind::Plain,
+                ExtraFileKind::PasswordDatabase,
+                ExtraFileKind::HostKey,
+                ExtraFileKind::Ssh,
+                ExtraFileKind::NetworkManager,
+            ]
+            .map(Purpose::ExtraFile),
+        );
+        all.extend(
+            [
+                ClonedState::DockerIdentity,
+                ClonedState::DockerSwarm,
+                ClonedState::SwarmRecord,
+                ClonedState::RandomSeed,
+                ClonedState::Dhcp,
+                ClonedState::NetworkManagerSecret,
+                ClonedState::CredentialSecret,
+                ClonedState::HostKey(Private),
+                ClonedState::HostKey(Public),
+                ClonedState::UserKey(Private),
+                ClonedState::UserKey(Public),
+            ]
+            .map(Purpose::Cloned),
+        );
+        all
+    }
 
-fn is_network(path: &str) -> bool {
-    const PLACES: [&str; 5] = [
-        "/etc/netplan/",
-        "/etc/NetworkManager/",
-        "/etc/systemd/network/",
-        "/etc/network/",
-        "/etc/dhcpcd.conf",
-    ];
-    PLACES.iter().any(|place| path.starts_with(place))
+    /// The variants of [`Purpose`], by number.
+    fn number(purpose: &Purpose) -> usize {
+        match purpose {
+            Purpose::HostName => 0,
+            Purpose::Hosts => 1,
+            Purpose::Address(_) => 2,
+            Purpose::RivalSettings => 3,
+            Purpose::RivalFile => 4,
+            Purpose::Resolver => 5,
+            Purpose::ResolvedSettings => 6,
+            Purpose::MachineId => 7,
+            Purpose::DbusMachineId => 8,
+            Purpose::HostKey(_) => 9,
+            Purpose::SshdConfig => 10,
+            Purpose::SshConfig => 11,
+            Purpose::SystemKnownHosts => 12,
+            Purpose::UserKnownHosts { .. } => 13,
+            Purpose::HomeDirectory { .. } => 14,
+            Purpose::SshDirectory { .. } => 15,
+            Purpose::AuthorizedKeys { .. } => 16,
+            Purpose::ClusterKey { .. } => 17,
+            Purpose::Passwords => 18,
+            Purpose::FirstBoot(_) => 19,
+            Purpose::CloudInit => 20,
+            Purpose::ClockStamp => 21,
+            Purpose::ClockDirectory => 22,
+            Purpose::Swarm(_) => 23,
+            Purpose::ExtraFile(_) => 24,
+            Purpose::Cloned(_) => 25,
+        }
+    }
+
+    #[test]
+    fn the_table_of_rules() {
+        let all = purposes();
+        let numbers: BTreeSet<usize> = all.iter().map(number).collect();
+        assert_eq!(numbers, (0..26).collect(), "a purpose is missing");
+        let name = |purpose: &Purpose| format!("{purpose:?}").replace("user: \"root\"", "user");
+        let table: String = all
+            .iter()
+            .map(|purpose| {
+                let Rule { code, severity, comparison, changed_by, guard } = rule(purpose);
+                let secret = if purpose.is_secret() { "secret" } else { "" };
+                let line = format!(
+                    "{:44}{:17}{:9}{:36}{:8}{:15}{secret}",
+                    name(purpose),
+                    code.as_str(),
+                    severity.name(),
+                    format!("{comparison:?}"),
+                    format!("{changed_by:?}"),
+                    format!("{guard:?}"),
+                );
+                line.trim_end().to_owned() + "\n"
+            })
+            .collect();
+        assert_eq!(table, include_str!("rules.txt"), "\n{table}");
+    }
 }

@@ -15,7 +15,7 @@ impl RootFsEditor {
         edits.iter().try_for_each(|edit| self.apply_one(edit))
     }
 
-    fn apply_one(&mut self, FileEdit { path, change }: &FileEdit) -> FsResult<()> {
+    fn apply_one(&mut self, FileEdit { path, change, .. }: &FileEdit) -> FsResult<()> {
         match change {
             Change::Write { contents, attributes } => {
                 let created = self.create(path, attributes.mode)?;

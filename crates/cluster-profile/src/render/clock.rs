@@ -1,7 +1,7 @@
 //! Boards without a clock begin at the time of the last stamp.
 
 use super::{RenderError, accounts, context::Context};
-use crate::{Attributes, Change};
+use crate::{Attributes, Change, Purpose};
 
 /// Of systemd 236 and later, in the directory of the user systemd-timesync.
 const DIRECTORY: &str = "/var/lib/systemd/timesync";
@@ -22,15 +22,15 @@ pub(super) fn stamp(to: &mut Context<'_>) -> Result<(), RenderError> {
     let change = Change::Touch { mtime, attributes: owned(0o644) };
     let old = to.exists(OLD_STAMP)?;
     if old {
-        to.edit(OLD_STAMP, change.clone());
+        to.edit(Purpose::ClockStamp, OLD_STAMP, change.clone());
     }
     let there = to.system.list(DIRECTORY)?.is_some();
     let installed = to.exists("/lib/systemd/systemd-timesyncd")?;
     if !there && installed && !old {
-        to.edit(DIRECTORY, Change::Directory { attributes: owned(0o755) });
+        to.edit(Purpose::ClockDirectory, DIRECTORY, Change::Directory { attributes: owned(0o755) });
     }
     if there || (installed && !old) {
-        to.edit(format!("{DIRECTORY}/clock"), change);
+        to.edit(Purpose::ClockStamp, format!("{DIRECTORY}/clock"), change);
     }
     Ok(())
 }

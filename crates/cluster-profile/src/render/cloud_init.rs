@@ -1,7 +1,7 @@
 //! cloud-init, told to leave alone what a card brings along.
 
 use super::{RenderError, context::Context};
-use crate::Attributes;
+use crate::{Attributes, Purpose};
 
 const CONFIG: &str = "\
 # Written by nodecard: the card brings these along, cloud-init shall not make others.
@@ -17,7 +17,12 @@ resize_rootfs: false
 /// Writes cloud-init's settings where it is installed.
 pub(super) fn disarm(to: &mut Context<'_>) -> Result<(), RenderError> {
     if to.exists("/etc/cloud/cloud.cfg")? && !to.exists("/etc/cloud/cloud-init.disabled")? {
-        to.write("/etc/cloud/cloud.cfg.d/99-nodecard.cfg", CONFIG, Attributes::root(0o644));
+        to.write(
+            Purpose::CloudInit,
+            "/etc/cloud/cloud.cfg.d/99-nodecard.cfg",
+            CONFIG,
+            Attributes::root(0o644),
+        );
         to.note(
             "cloud-init is installed: told to leave network, host name, /etc/hosts, host keys and \
              partitions alone (/etc/cloud/cloud.cfg.d/99-nodecard.cfg)",

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use cluster_keys::ClusterKeys;
 
 use super::{Note, Rendered, text};
-use crate::{Attributes, Change, Cluster, FileEdit, SystemError, SystemFiles};
+use crate::{Attributes, Change, Cluster, FileEdit, Purpose, SystemError, SystemFiles};
 
 /// What is looked at: an image's system, and the interface that matters.
 pub(super) struct View<'a> {
@@ -76,43 +76,44 @@ impl<'a> Context<'a> {
 
     pub fn write(
         &mut self,
+        purpose: Purpose,
         path: impl Into<String>,
         contents: impl Into<Vec<u8>>,
         attributes: Attributes,
     ) {
-        self.edit(path, Change::Write { contents: contents.into(), attributes });
+        self.edit(purpose, path, Change::Write { contents: contents.into(), attributes });
     }
 
     /// Writes back text that [`View::read`] gave, if it has changed.
-    pub fn rewrite(&mut self, path: &str, old: &str, new: &str) {
+    pub fn rewrite(&mut self, purpose: Purpose, path: &str, old: &str, new: &str) {
         if old != new {
-            self.write(path, text::encode(new), Attributes::root(0o644));
+            self.write(purpose, path, text::encode(new), Attributes::root(0o644));
         }
     }
 
-    pub fn remove(&mut self, path: impl Into<String>) {
-        self.edit(path, Change::Remove);
+    pub fn remove(&mut self, purpose: Purpose, path: impl Into<String>) {
+        self.edit(purpose, path, Change::Remove);
     }
 
-    /// Removes what is there, and says whether anything was.
-    pub fn remove_if_there(&mut self, path: &str) -> Result<bool, SystemError> {
+    /// Removes what is at the path. Returns whether anything was there.
+    pub fn remove_if_there(&mut self, purpose: Purpose, path: &str) -> Result<bool, SystemError> {
         let there = self.exists(path)?;
         if there {
-            self.remove(path);
+            self.remove(purpose, path);
         }
         Ok(there)
     }
 
-    /// Empties a directory that holds anything, and says whether it did.
-    pub fn clear_if_full(&mut self, path: &str) -> Result<bool, SystemError> {
+    /// Empties a directory. Returns whether it held anything.
+    pub fn clear_if_full(&mut self, purpose: Purpose, path: &str) -> Result<bool, SystemError> {
         let full = !self.list(path)?.is_empty();
         if full {
-            self.edit(path, Change::Clear);
+            self.edit(purpose, path, Change::Clear);
         }
         Ok(full)
     }
 
-    pub fn edit(&mut self, path: impl Into<String>, change: Change) {
-        self.rendered.edits.push(FileEdit { path: path.into(), change });
+    pub fn edit(&mut self, purpose: Purpose, path: impl Into<String>, change: Change) {
+        self.rendered.edits.push(FileEdit { path: path.into(), change, purpose });
     }
 }

@@ -1,7 +1,7 @@
 //! The profile's further files.
 
 use super::{RenderError, accounts, context::Context};
-use crate::{Attributes, ExtraFile, Owner, OwnerId};
+use crate::{Attributes, ExtraFile, ExtraFileKind, Owner, OwnerId, Purpose};
 
 /// Looks for their owners, and tells what the user may not expect of them.
 pub(super) fn check(to: &mut Context<'_>, files: &[ExtraFile]) -> Result<(), RenderError> {
@@ -61,9 +61,26 @@ pub(super) fn write(to: &mut Context<'_>, files: &[ExtraFile]) -> Result<(), Ren
         let (uid, gid) = owner.unwrap_or((0, 0));
         let enforce = file.mode.is_some() || owner.is_some();
         let attributes = Attributes { mode: file.mode.unwrap_or(0o644), uid, gid, enforce };
-        to.write(file.path.clone(), file.contents.clone(), attributes);
+        let purpose = Purpose::ExtraFile(kind(&file.path));
+        to.write(purpose, file.path.clone(), file.contents.clone(), attributes);
     }
     Ok(())
+}
+
+/// Returns what a file of the profile's is to the system, by the place its author chose.
+fn kind(path: &str) -> ExtraFileKind {
+    let is_public = path.ends_with(".pub");
+    if path.starts_with("/etc/shadow") || path.starts_with("/etc/gshadow") {
+        ExtraFileKind::PasswordDatabase
+    } else if path.starts_with("/etc/ssh/ssh_host_") && !is_public {
+        ExtraFileKind::HostKey
+    } else if path.contains("/.ssh/") || path.starts_with("/etc/ssh/ssh_host_") {
+        ExtraFileKind::Ssh
+    } else if path.starts_with("/etc/NetworkManager/system-connections/") {
+        ExtraFileKind::NetworkManager
+    } else {
+        ExtraFileKind::Plain
+    }
 }
 
 fn owner(from: &Context<'_>, file: &ExtraFile) -> Result<Option<(u32, u32)>, RenderError> {

@@ -2,7 +2,10 @@
 //! makers of host keys.
 
 use super::{RenderError, context::Context, text, units};
-use crate::Attributes;
+use crate::{Attributes, FirstBootPart, Purpose};
+
+const PROGRAM: Purpose = Purpose::FirstBoot(FirstBootPart::Program);
+const SETTINGS: Purpose = Purpose::FirstBoot(FirstBootPart::Settings);
 
 /// Disarms what the image has of them, and notes each.
 pub(super) fn disarm(to: &mut Context<'_>) -> Result<(), RenderError> {
@@ -16,8 +19,8 @@ pub(super) fn disarm(to: &mut Context<'_>) -> Result<(), RenderError> {
 /// than the filesystem in it. The line in /etc/rc.local that runs it may stay:
 /// it asks for the file first.
 fn hardkernel(to: &mut Context<'_>) -> Result<(), RenderError> {
-    let script = to.remove_if_there("/aafirstboot")?;
-    let mark = to.remove_if_there("/.first_boot")?;
+    let script = to.remove_if_there(PROGRAM, "/aafirstboot")?;
+    let mark = to.remove_if_there(PROGRAM, "/.first_boot")?;
     if script || mark {
         to.note(
             "disarmed Hardkernel's first-boot resizer (/aafirstboot, /.first_boot): the card is \
@@ -36,7 +39,7 @@ fn armbian(to: &mut Context<'_>) -> Result<(), RenderError> {
         || to.exists("/usr/lib/armbian/armbian-resize-filesystem")?;
     if resizer {
         let armed = units::disable(to, RESIZER)?;
-        to.write("/root/.no_rootfs_resize", "", Attributes::root(0o644));
+        to.write(SETTINGS, "/root/.no_rootfs_resize", "", Attributes::root(0o644));
         if armed {
             to.note(format!(
                 "disarmed Armbian's first-boot resizer ({RESIZER}): the card is grown already"
@@ -48,12 +51,12 @@ fn armbian(to: &mut Context<'_>) -> Result<(), RenderError> {
         let old = defaults.unwrap_or_default();
         let new = set_variable(&old, "OPENSSHD_REGENERATE_HOST_KEYS", "false");
         if old != new {
-            to.rewrite(DEFAULTS, &old, &new);
+            to.rewrite(SETTINGS, DEFAULTS, &old, &new);
             to.note(format!("told Armbian's first run to keep the card's host keys ({DEFAULTS})"));
         }
     }
     // Whoever logs in by key first would meet the wizard's questions.
-    if to.remove_if_there(WIZARD)? {
+    if to.remove_if_there(Purpose::FirstBoot(FirstBootPart::Wizard), WIZARD)? {
         to.note(format!(
             "removed {WIZARD}, so that Armbian's wizard does not meet the first login; the \
              passwords are still the image's"
@@ -62,7 +65,7 @@ fn armbian(to: &mut Context<'_>) -> Result<(), RenderError> {
         for getty in ["getty@.service.d", "serial-getty@.service.d"] {
             let path = format!("/etc/systemd/system/{getty}/override.conf");
             if to.read(&path)?.is_some_and(|text| text.contains("--autologin root")) {
-                to.remove(path.clone());
+                to.remove(Purpose::FirstBoot(FirstBootPart::Wizard), path.clone());
                 to.note(format!("removed {path}, which logged root in without a password"));
             }
         }
@@ -105,7 +108,7 @@ fn others(to: &mut Context<'_>) -> Result<(), RenderError> {
             for name in to.list(&format!("/etc/{level}"))? {
                 let number = name.strip_prefix('S').and_then(|rest| rest.strip_suffix(script));
                 if number.is_some_and(|n| n.len() == 2 && n.bytes().all(|b| b.is_ascii_digit())) {
-                    to.remove(format!("/etc/{level}/{name}"));
+                    to.remove(PROGRAM, format!("/etc/{level}/{name}"));
                     armed = true;
                 }
             }

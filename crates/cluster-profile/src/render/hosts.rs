@@ -10,7 +10,7 @@ use super::{
     context::Context,
     text::{encode, end_last_line, lines, split_comment, without_words},
 };
-use crate::{Attributes, Cluster, Node};
+use crate::{Attributes, Cluster, Node, Purpose};
 
 const HOSTS: &str = "/etc/hosts";
 /// Debian's address for the host's own name.
@@ -19,7 +19,7 @@ const OWN: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 1);
 /// Writes the file for one node.
 pub(super) fn write(to: &mut Context<'_>, node: &Node) -> Result<(), RenderError> {
     let (new, _) = of_node(to, node)?;
-    to.write(HOSTS, encode(&new), Attributes::root(0o644));
+    to.write(Purpose::Hosts, HOSTS, encode(&new), Attributes::root(0o644));
     Ok(())
 }
 

@@ -1,78 +1,64 @@
-//! What makes one installation another than its clones.
+//! What tells one installation from its clones.
 
 use super::{RenderError, context::Context, swarm};
-use crate::{Attributes, Change, Node};
+use crate::{Attributes, Change, ClonedState, Node, Purpose};
 
-/// What must not be the same on two machines, and is made anew by its owner.
-const FILES: [&str; 9] = [
-    // The engine's ids: a swarm takes engines with one id for one.
-    "/etc/docker/key.json",
-    "/var/lib/docker/engine-id",
-    // What programs draw random numbers from.
-    "/var/lib/systemd/random-seed",
-    "/var/lib/urandom/random-seed",
-    "/var/lib/random-seed",
+/// Files that must not be the same on two machines, and that their owners make again.
+const FILES: [(&str, ClonedState); 9] = [
+    // A swarm takes two engines with one id for the same engine.
+    ("/etc/docker/key.json", ClonedState::DockerIdentity),
+    ("/var/lib/docker/engine-id", ClonedState::DockerIdentity),
+    ("/var/lib/systemd/random-seed", ClonedState::RandomSeed),
+    ("/var/lib/urandom/random-seed", ClonedState::RandomSeed),
+    ("/var/lib/random-seed", ClonedState::RandomSeed),
     // dhcpcd's identity towards servers, and its secret for IPv6 addresses.
-    "/etc/dhcpcd.duid",
-    "/etc/dhcpcd.secret",
-    // NetworkManager's.
-    "/var/lib/NetworkManager/secret_key",
-    "/var/lib/NetworkManager/secret-key",
+    ("/etc/dhcpcd.duid", ClonedState::Dhcp),
+    ("/etc/dhcpcd.secret", ClonedState::Dhcp),
+    ("/var/lib/NetworkManager/secret_key", ClonedState::NetworkManagerSecret),
+    ("/var/lib/NetworkManager/secret-key", ClonedState::NetworkManagerSecret),
 ];
 
-/// Directories that hold nothing else than leases and a swarm's state.
-const DIRECTORIES: [&str; 7] = [
-    swarm::STATE,
-    "/var/lib/docker/swarm",
-    "/var/lib/dhcp",
-    "/var/lib/dhcp3",
-    "/var/lib/dhcpcd",
-    "/var/lib/dhcpcd5",
-    "/var/lib/systemd/network",
+/// Directories that hold nothing but leases, or a swarm's state.
+const DIRECTORIES: [(&str, ClonedState); 7] = [
+    (swarm::STATE, ClonedState::SwarmRecord),
+    ("/var/lib/docker/swarm", ClonedState::DockerSwarm),
+    ("/var/lib/dhcp", ClonedState::Dhcp),
+    ("/var/lib/dhcp3", ClonedState::Dhcp),
+    ("/var/lib/dhcpcd", ClonedState::Dhcp),
+    ("/var/lib/dhcpcd5", ClonedState::Dhcp),
+    ("/var/lib/systemd/network", ClonedState::Dhcp),
 ];
 
-/// NetworkManager's leases are among its other state.
+/// NetworkManager keeps its leases among other state.
 const LEASES: &str = "/var/lib/NetworkManager";
 
-/// The key that credentials are sealed with.
+/// The key that systemd seals credentials with.
 const CREDENTIAL_SECRET: &str = "/var/lib/systemd/credential.secret";
-
-/// Whether a card's own system makes the file or directory at this path again after it
-/// was removed, so that it is right for it to be there, as long as it is no clone's.
-pub fn made_anew(path: &str) -> bool {
-    let host_key = path.strip_prefix("/etc/ssh/ssh_host_").is_some_and(|rest| !rest.contains('/'));
-    let lease = path.starts_with(LEASES) && path.ends_with(".lease");
-    FILES.contains(&path)
-        || DIRECTORIES.contains(&path)
-        || lease
-        || host_key
-        || path == CREDENTIAL_SECRET
-}
 
 const MACHINE_ID: &str = "/etc/machine-id";
 
 /// Removes what every card made from this image would have in common.
 pub(super) fn forget(to: &mut Context<'_>) -> Result<(), RenderError> {
-    for path in FILES {
-        to.remove_if_there(path)?;
+    for (path, state) in FILES {
+        to.remove_if_there(Purpose::Cloned(state), path)?;
     }
-    for path in DIRECTORIES {
-        to.clear_if_full(path)?;
+    for (path, state) in DIRECTORIES {
+        to.clear_if_full(Purpose::Cloned(state), path)?;
     }
     for name in to.list(LEASES)?.into_iter().filter(|name| name.ends_with(".lease")) {
-        to.remove(format!("{LEASES}/{name}"));
+        to.remove(Purpose::Cloned(ClonedState::Dhcp), format!("{LEASES}/{name}"));
     }
-    // Worthless when everybody has it, but without it credentials that the image
-    // holds could not be opened.
+    // Everybody who has the image has this key, so it protects nothing; but credentials
+    // that the image holds could not be opened without it.
     if to.list("/etc/credstore.encrypted")?.is_empty() {
-        to.remove_if_there(CREDENTIAL_SECRET)?;
+        to.remove_if_there(Purpose::Cloned(ClonedState::CredentialSecret), CREDENTIAL_SECRET)?;
     }
     if to.system.list("/var/lib/dbus")?.is_some() {
-        // Either of the two may be a symlink to the other; with both gone there
+        // Either of the two may be a symlink to the other. With both removed first there
         // can be no loop.
-        to.remove_if_there(MACHINE_ID)?;
+        to.remove_if_there(Purpose::MachineId, MACHINE_ID)?;
         let target = MACHINE_ID.to_owned();
-        to.edit("/var/lib/dbus/machine-id", Change::Symlink { target });
+        to.edit(Purpose::DbusMachineId, "/var/lib/dbus/machine-id", Change::Symlink { target });
     }
     Ok(())
 }
@@ -80,5 +66,5 @@ pub(super) fn forget(to: &mut Context<'_>) -> Result<(), RenderError> {
 /// Gives a node its own machine id.
 pub(super) fn give(to: &mut Context<'_>, node: &Node) {
     let id = to.keys.machine_id(&node.name);
-    to.write(MACHINE_ID, id + "\n", Attributes::exactly(0o444, 0, 0));
+    to.write(Purpose::MachineId, MACHINE_ID, id + "\n", Attributes::exactly(0o444, 0, 0));
 }

@@ -1,4 +1,4 @@
-//! A node's card as file edits: what all nodes share, and what is each node's own.
+//! A node's card as file edits: those that all nodes share, and each node's own.
 
 mod accounts;
 mod clock;
@@ -19,14 +19,13 @@ use std::{fmt, path::PathBuf};
 
 use cluster_keys::{ClusterKeys, KeyError};
 
-use crate::{Attributes, Cluster, FileEdit, Node, SystemError, SystemFiles};
+use crate::{Attributes, Cluster, FileEdit, Node, Purpose, SystemError, SystemFiles};
 use context::Context;
-pub use identity::made_anew;
 pub use network::network_back_end;
 pub use passwords::default_password_notes;
-pub use swarm::SWARM_STATUS;
+pub use swarm::{SWARM_STATUS, SwarmState, SwarmStatus, SwarmStep};
 
-/// What becomes of a system's files, and what the user should know about it.
+/// The edits of a system's files, and what the user should know about them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rendered {
     /// The edits, to be made in this order.
@@ -43,8 +42,8 @@ pub struct Note {
 }
 
 impl Note {
-    /// Whether it is about a setting that keeps the card from working as the profile
-    /// says, which nodecard leaves as it is.
+    /// Returns whether it is about a setting that may keep the card from working as the
+    /// profile says. nodecard leaves such a setting as it is.
     pub fn is_hindrance(&self) -> bool {
         self.hindrance
     }
@@ -56,7 +55,7 @@ impl fmt::Display for Note {
     }
 }
 
-/// The system in an image cannot be made what the profile says.
+/// The files of a node cannot be rendered for the system in an image.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RenderError {
@@ -67,31 +66,23 @@ pub enum RenderError {
     #[error(transparent)]
     Keys(#[from] KeyError),
     /// The image has no file that every Linux system has.
-    #[error(
-        "the image has no {path}: is its root partition the right one? (`root:` picks another)"
-    )]
+    #[error("the image has no {path}, so it is not a Linux system's root filesystem")]
     NoLinux {
         /// The missing file.
         path: &'static str,
     },
-    /// The image does not know a user whom the profile names.
-    #[error(
-        "`{key}` names {user}, whom the image's /etc/passwd does not know; users that can log \
-         in there: {known}"
-    )]
+    /// The image does not have a user whom the profile names.
+    #[error("the image has no user {user}, whom the profile's `{key}` names")]
     UnknownUser {
         /// The profile's key: `ssh.users`, `users` or `swarm`.
         key: &'static str,
         /// The name in the profile.
         user: String,
-        /// Those who can log in, with commas between.
+        /// Those who can log in, joined by commas.
         known: String,
     },
-    /// A user's home is no place for keys.
-    #[error(
-        "{user} has no home directory in the image (/etc/passwd says {home:?}); take {user} out of \
-         `{key}`, or give the image's user a home"
-    )]
+    /// A user's home is not a place for keys.
+    #[error("{user} has no home directory in the image: /etc/passwd says {home:?}")]
     NoHome {
         /// The profile's key: `ssh.users`, `users` or `swarm`.
         key: &'static str,
@@ -103,43 +94,36 @@ pub enum RenderError {
     /// A user's password is not where the profile's would go.
     #[error(
         "the password of {user} is not in the image's /etc/shadow: its field in /etc/passwd is not \
-         `x`; run pwconv in the base image"
+         `x`"
     )]
     NotShadowed {
         /// The user.
         user: String,
     },
-    /// The owner of a further file is not known in the image.
-    #[error(
-        "`files` gives {path} to the {kind} {name}, whom the image's {table} does not know; use a \
-         name from there, or numbers as in 1000:1000"
-    )]
+    /// The image does not have the owner of an extra file.
+    #[error("the image has no {kind} {name}, to whom the profile's `files` gives {path}")]
     UnknownOwner {
-        /// The further file.
+        /// The path of the extra file.
         path: String,
         /// `user` or `group`.
         kind: &'static str,
         /// The name, or number, in the profile.
         name: String,
-        /// Where it was looked for.
+        /// The file where it was looked for.
         table: &'static str,
     },
     /// The profile has a swarm, and the image no Docker.
-    #[error(
-        "the profile has a `swarm`, but the image has no Docker (/usr/bin/dockerd); install it in \
-         the base image, or remove `swarm`"
-    )]
+    #[error("the image has no Docker (/usr/bin/dockerd), which the profile's `swarm` needs")]
     NoDocker,
-    /// Docker in the image is set so that it makes no swarm.
+    /// Docker in the image has a setting with which it refuses to make a swarm.
     #[error(
-        "/etc/docker/daemon.json in the image sets live-restore, with which Docker makes no swarm; \
-         change it in the base image, or give the file under `files`"
+        "/etc/docker/daemon.json in the image sets live-restore, with which Docker makes no swarm"
     )]
     LiveRestore,
     /// An archive of images is for another processor than the image.
     #[error(
-        "{}: the image {image} in it is for {architecture}, the base image for {system}; save it \
-         on a machine like the nodes, or with `docker pull --platform linux/{system}` before", archive.display()
+        "the image {image} in {} is for {architecture}, and the base image for {system}",
+        archive.display()
     )]
     ImageArchitecture {
         /// The archive.
@@ -152,19 +136,56 @@ pub enum RenderError {
         system: &'static str,
     },
     /// Nothing in the image would set a static address.
-    #[error(
-        "nothing in the image can give {interface} its address; looked for netplan \
-         (/etc/netplan/*.yaml), an enabled NetworkManager that manages Ethernet, ifupdown \
-         (/etc/network/interfaces and /sbin/ifup) and an enabled systemd-networkd; enable one of \
-         them in the base image"
-    )]
+    #[error("nothing in the image can set the address of {interface}")]
     NoNetwork {
         /// The interface of the profile.
         interface: String,
     },
 }
 
-/// The edits that are the same on every node's card.
+impl RenderError {
+    /// Returns what to do about it, if something helps.
+    pub fn fix(&self) -> Option<String> {
+        match self {
+            RenderError::System(error) => Some(error.fix()),
+            RenderError::Keys(_) => None,
+            RenderError::NoLinux { .. } => {
+                Some("check that the right partition is taken for the root partition".to_owned())
+            }
+            RenderError::UnknownUser { key, known, .. } => Some(format!(
+                "name one of these users in `{key}`: {known}; or add the user to the base image"
+            )),
+            RenderError::NoHome { key, user, .. } => Some(format!(
+                "remove {user} from `{key}` in the profile, or give {user} a home directory in the \
+                 base image"
+            )),
+            RenderError::NotShadowed { .. } => Some("run pwconv in the base image".to_owned()),
+            RenderError::UnknownOwner { table, .. } => {
+                Some(format!("use a name from the image's {table}, or numbers, as in 1000:1000"))
+            }
+            RenderError::NoDocker => Some(
+                "install Docker in the base image, or remove `swarm` from the profile".to_owned(),
+            ),
+            RenderError::LiveRestore => Some(
+                "remove the setting from the base image, or give the file under `files` in the \
+                 profile"
+                    .to_owned(),
+            ),
+            RenderError::ImageArchitecture { system, .. } => Some(format!(
+                "save the image on a machine like the nodes, or pull it first with `docker pull \
+                 --platform linux/{system}`"
+            )),
+            RenderError::NoNetwork { .. } => Some(
+                "enable one of these in the base image: netplan (/etc/netplan/*.yaml), \
+                 NetworkManager that manages Ethernet, ifupdown (/etc/network/interfaces and \
+                 /sbin/ifup), or systemd-networkd"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+/// Returns the edits that are the same on every node's card.
 ///
 /// `now` is the time of the build in seconds since 1970.
 ///
@@ -190,7 +211,7 @@ pub fn render_shared(
     Ok(to.rendered)
 }
 
-/// The edits that make a card this node's, after [`render_shared`]'s.
+/// Returns the edits that make a card this node's, after those of [`render_shared`].
 ///
 /// # Errors
 /// [`RenderError`].
@@ -202,15 +223,20 @@ pub fn render_node(
     now: u64,
 ) -> Result<Rendered, RenderError> {
     let mut to = Context::new(cluster, keys, system, now);
-    // Before the host name: /etc/hosts is rid of the name that the base has.
+    // Before the host name changes: the base's own name is removed from /etc/hosts.
     hosts::write(&mut to, node)?;
-    to.write("/etc/hostname", format!("{}\n", node.name), Attributes::root(0o644));
+    to.write(
+        Purpose::HostName,
+        "/etc/hostname",
+        format!("{}\n", node.name),
+        Attributes::root(0o644),
+    );
     identity::give(&mut to, node);
     network::node(&mut to, node)?;
     ssh::node(&mut to, node)?;
     swarm::node(&mut to, node)?;
-    // Written here although all nodes have them: they have the last word, and what
-    // is written before must not depend on them.
+    // All nodes have these files, but they are written here: they have the last word, and
+    // no earlier edit may depend on them.
     extra_files::write(&mut to, &cluster.files)?;
     extra_files::check(&mut to, &node.files)?;
     extra_files::write(&mut to, &node.files)?;

@@ -1,7 +1,7 @@
 //! systemd's units: which are enabled, and how one is taken out of service.
 
 use super::context::{Context, View};
-use crate::{Change, SystemError};
+use crate::{Change, FirstBootPart, Purpose, SystemError};
 
 /// Where the owner of a system enables units.
 const OWNERS: &str = "/etc/systemd/system";
@@ -57,7 +57,7 @@ pub(super) fn disable(to: &mut Context<'_>, unit: &str) -> Result<bool, SystemEr
         return Ok(false);
     }
     for link in pulled_in(to, OWNERS, unit)? {
-        to.remove(link);
+        to.remove(Purpose::FirstBoot(FirstBootPart::Program), link);
     }
     let mut by_package = false;
     for directory in PACKAGES {
@@ -65,7 +65,8 @@ pub(super) fn disable(to: &mut Context<'_>, unit: &str) -> Result<bool, SystemEr
     }
     if by_package {
         let target = "/dev/null".to_owned();
-        to.edit(format!("{OWNERS}/{unit}"), Change::Symlink { target });
+        let purpose = Purpose::FirstBoot(FirstBootPart::Unit);
+        to.edit(purpose, format!("{OWNERS}/{unit}"), Change::Symlink { target });
     }
     Ok(true)
 }

@@ -120,7 +120,7 @@ impl Memory {
         edits.iter().for_each(|edit| self.apply_one(edit));
     }
 
-    fn apply_one(&mut self, FileEdit { path, change }: &FileEdit) {
+    fn apply_one(&mut self, FileEdit { path, change, .. }: &FileEdit) {
         let last = !matches!(change, Change::Symlink { .. } | Change::Remove | Change::Clear);
         let at = self.resolve(path, last).unwrap_or_else(|| panic!("{path} is a symlink loop"));
         if !matches!(change, Change::Remove | Change::Clear) {

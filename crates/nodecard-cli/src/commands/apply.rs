@@ -58,7 +58,7 @@ fn print_remaining(findings: &[Finding]) -> Result<(), CommandError> {
     for finding in findings {
         let place = finding.place();
         let place = if place.is_empty() { place } else { format!("{place}: ") };
-        println(format_args!("not changed: {place}{}\n  fix: {}", finding.what, finding.mend))?;
+        println(format_args!("not changed: {place}{}\n  fix: {}", finding.what, finding.fix))?;
     }
     Ok(())
 }

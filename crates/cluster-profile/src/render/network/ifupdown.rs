@@ -2,7 +2,7 @@
 
 use super::{Address, interfaces_file};
 use crate::{
-    Attributes, SystemError,
+    Attributes, NetworkBackEnd, Purpose, SystemError,
     render::{
         context::{Context, View},
         text::{end_last_line, glob},
@@ -10,6 +10,7 @@ use crate::{
     },
 };
 
+const PURPOSE: Purpose = Purpose::Address(NetworkBackEnd::Ifupdown);
 const INTERFACES: &str = "/etc/network/interfaces";
 const SERVICE: &str = "networking.service";
 /// Deeper inclusion is a loop.
@@ -132,7 +133,7 @@ pub(super) fn node(to: &mut Context<'_>, address: &Address<'_>) -> Result<(), Sy
         auto |= without.auto;
         if path != INTERFACES {
             kept.extend(without.options.iter().cloned());
-            to.rewrite(&path, &old, &without.text);
+            to.rewrite(PURPOSE, &path, &old, &without.text);
         }
     }
     let start = if hotplug && !auto { "allow-hotplug" } else { "auto" };
@@ -148,7 +149,7 @@ pub(super) fn node(to: &mut Context<'_>, address: &Address<'_>) -> Result<(), Sy
     let options: Vec<String> = kept.into_iter().chain(without.options.iter().cloned()).collect();
     new.push_str(&stanza(start, address, &options));
     new.push_str(after);
-    to.write(INTERFACES, crate::render::text::encode(&new), Attributes::root(0o644));
+    to.write(PURPOSE, INTERFACES, crate::render::text::encode(&new), Attributes::root(0o644));
     Ok(())
 }
 

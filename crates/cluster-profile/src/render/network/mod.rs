@@ -28,55 +28,45 @@ use super::{
     RenderError,
     context::{Context, View},
 };
-use crate::{Network, Node, SystemError, SystemFiles};
+use crate::{Network, NetworkBackEnd, Node, SystemError, SystemFiles};
 
-/// What sets addresses at boot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum BackEnd {
-    Ifupdown,
-    Netplan,
-    NetworkManager,
-    Networkd,
-}
-
-impl BackEnd {
-    fn name(self) -> &'static str {
-        match self {
-            BackEnd::Ifupdown => "ifupdown",
-            BackEnd::Netplan => "netplan",
-            BackEnd::NetworkManager => "NetworkManager",
-            BackEnd::Networkd => "systemd-networkd",
-        }
-    }
-
+impl NetworkBackEnd {
     fn is_active(self, from: &View<'_>) -> Result<bool, SystemError> {
         match self {
-            BackEnd::Ifupdown => ifupdown::is_active(from),
-            BackEnd::Netplan => netplan::is_active(from),
-            BackEnd::NetworkManager => network_manager::is_active(from),
-            BackEnd::Networkd => networkd::is_active(from),
+            NetworkBackEnd::Ifupdown => ifupdown::is_active(from),
+            NetworkBackEnd::Netplan => netplan::is_active(from),
+            NetworkBackEnd::NetworkManager => network_manager::is_active(from),
+            NetworkBackEnd::Networkd => networkd::is_active(from),
         }
     }
 
     fn owns(self, from: &View<'_>) -> Result<bool, SystemError> {
         match self {
-            BackEnd::Ifupdown => ifupdown::owns(from),
-            BackEnd::Netplan => netplan::owns(from),
-            BackEnd::NetworkManager => network_manager::owns(from),
-            BackEnd::Networkd => networkd::owns(from),
+            NetworkBackEnd::Ifupdown => ifupdown::owns(from),
+            NetworkBackEnd::Netplan => netplan::owns(from),
+            NetworkBackEnd::NetworkManager => network_manager::owns(from),
+            NetworkBackEnd::Networkd => networkd::owns(from),
         }
     }
 }
 
-const OWNERS_FIRST: [BackEnd; 4] =
-    [BackEnd::Ifupdown, BackEnd::Netplan, BackEnd::NetworkManager, BackEnd::Networkd];
-const ELSE: [BackEnd; 4] =
-    [BackEnd::Netplan, BackEnd::NetworkManager, BackEnd::Networkd, BackEnd::Ifupdown];
+const OWNERS_FIRST: [NetworkBackEnd; 4] = [
+    NetworkBackEnd::Ifupdown,
+    NetworkBackEnd::Netplan,
+    NetworkBackEnd::NetworkManager,
+    NetworkBackEnd::Networkd,
+];
+const ELSE: [NetworkBackEnd; 4] = [
+    NetworkBackEnd::Netplan,
+    NetworkBackEnd::NetworkManager,
+    NetworkBackEnd::Networkd,
+    NetworkBackEnd::Ifupdown,
+];
 
 /// The back end to write for, and the others that run beside it.
 struct Choice {
-    chosen: BackEnd,
-    others: Vec<BackEnd>,
+    chosen: NetworkBackEnd,
+    others: Vec<NetworkBackEnd>,
 }
 
 fn choose(from: &View<'_>) -> Result<Choice, RenderError> {
@@ -88,7 +78,7 @@ fn choose(from: &View<'_>) -> Result<Choice, RenderError> {
 
 /// The back end that sets the interface's address, if any does, and the others that
 /// start at boot.
-fn in_use(from: &View<'_>) -> Result<(Option<BackEnd>, Vec<BackEnd>), SystemError> {
+fn in_use(from: &View<'_>) -> Result<(Option<NetworkBackEnd>, Vec<NetworkBackEnd>), SystemError> {
     let mut active = Vec::new();
     for end in ELSE {
         if end.is_active(from)? {
@@ -104,7 +94,7 @@ fn in_use(from: &View<'_>) -> Result<(Option<BackEnd>, Vec<BackEnd>), SystemErro
     }
     // As on images whose cloud-init has not written its file yet.
     if chosen.is_none() && netplan::could_work(from)? {
-        chosen = Some(BackEnd::Netplan);
+        chosen = Some(NetworkBackEnd::Netplan);
     }
     active.retain(|end| Some(*end) != chosen);
     Ok((chosen, active))
@@ -120,7 +110,7 @@ pub fn network_back_end(
     interface: &str,
 ) -> Result<Option<&'static str>, SystemError> {
     let (chosen, _) = in_use(&View { system, interface })?;
-    Ok(chosen.map(BackEnd::name))
+    Ok(chosen.map(NetworkBackEnd::name))
 }
 
 /// A node's address in its network.
@@ -138,7 +128,7 @@ pub(super) fn shared(to: &mut Context<'_>) -> Result<(), RenderError> {
     let interface = to.cluster.network.interface.clone();
     for other in &others {
         // Of networkd's files only the first that matches counts, netplan's too.
-        let outranked = (chosen, *other) == (BackEnd::Netplan, BackEnd::Networkd);
+        let outranked = (chosen, *other) == (NetworkBackEnd::Netplan, NetworkBackEnd::Networkd);
         if other.owns(to)? && !outranked {
             to.note(format!(
                 "{interface} gets its address from {}; {}, which the image configures for it \
@@ -149,13 +139,13 @@ pub(super) fn shared(to: &mut Context<'_>) -> Result<(), RenderError> {
         }
     }
     match chosen {
-        BackEnd::Ifupdown => ifupdown::note_stanzas(to)?,
-        BackEnd::Netplan => {
+        NetworkBackEnd::Ifupdown => ifupdown::note_stanzas(to)?,
+        NetworkBackEnd::Netplan => {
             netplan::note_users(to)?;
             networkd::note_earlier(to, netplan::NETWORKD_FILE)?;
         }
-        BackEnd::NetworkManager => network_manager::note_kind(to),
-        BackEnd::Networkd => networkd::note_earlier(to, &networkd::file_name(&interface))?,
+        NetworkBackEnd::NetworkManager => network_manager::note_kind(to),
+        NetworkBackEnd::Networkd => networkd::note_earlier(to, &networkd::file_name(&interface))?,
     }
     others::stand_back(to, chosen, &others)?;
     resolver::write(to, chosen)?;
@@ -167,10 +157,10 @@ pub(super) fn node(to: &mut Context<'_>, node: &Node) -> Result<(), RenderError>
     let Choice { chosen, .. } = choose(to)?;
     let address = Address { network: &to.cluster.network, address: node.address };
     match chosen {
-        BackEnd::Ifupdown => ifupdown::node(to, &address)?,
-        BackEnd::Netplan => netplan::node(to, &address)?,
-        BackEnd::NetworkManager => network_manager::node(to, &address, &node.name),
-        BackEnd::Networkd => networkd::node(to, &address)?,
+        NetworkBackEnd::Ifupdown => ifupdown::node(to, &address)?,
+        NetworkBackEnd::Netplan => netplan::node(to, &address)?,
+        NetworkBackEnd::NetworkManager => network_manager::node(to, &address, &node.name),
+        NetworkBackEnd::Networkd => networkd::node(to, &address)?,
     }
     Ok(())
 }

@@ -7,7 +7,7 @@
 
 use super::Address;
 use crate::{
-    Attributes, SystemError,
+    Attributes, NetworkBackEnd, Purpose, SystemError,
     render::{
         context::{Context, View},
         text::{self, glob},
@@ -189,6 +189,7 @@ pub(super) fn node(
             yaml += &format!("        search: [{}]\n", domains.join(", "));
         }
     }
-    to.write(FILE, text::encode(&yaml), Attributes::exactly(0o600, 0, 0));
+    let purpose = Purpose::Address(NetworkBackEnd::Netplan);
+    to.write(purpose, FILE, text::encode(&yaml), Attributes::exactly(0o600, 0, 0));
     Ok(())
 }

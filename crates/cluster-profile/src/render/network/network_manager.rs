@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{Address, netplan};
 use crate::{
-    Attributes, SystemError,
+    Attributes, NetworkBackEnd, Purpose, SystemError,
     render::{
         context::{Context, View},
         text::{encode, glob},
@@ -97,7 +97,8 @@ pub(super) fn stand_back(to: &mut Context<'_>) {
         "# Written by nodecard: something else gives {interface} its address.\n\
          [keyfile]\nunmanaged-devices+=interface-name:{interface}\n"
     );
-    to.write(format!("/etc/NetworkManager/conf.d/{OWN_RULE}"), text, Attributes::root(0o644));
+    let path = format!("/etc/NetworkManager/conf.d/{OWN_RULE}");
+    to.write(Purpose::RivalSettings, path, text, Attributes::root(0o644));
 }
 
 /// Tells if the interface does not look like the Ethernet that the profile is for.
@@ -139,6 +140,7 @@ pub(super) fn node(to: &mut Context<'_>, Address { network, address }: &Address<
     lines.extend([String::new(), "[ipv6]".to_owned(), "method=auto".to_owned()]);
     // NetworkManager ignores profiles that others could read.
     to.write(
+        Purpose::Address(NetworkBackEnd::NetworkManager),
         format!("{PROFILES}/nodecard-{interface}.nmconnection"),
         encode(&(lines.join("\n") + "\n")),
         Attributes::exactly(0o600, 0, 0),

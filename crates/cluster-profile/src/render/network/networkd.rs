@@ -2,7 +2,7 @@
 
 use super::Address;
 use crate::{
-    Attributes, SystemError,
+    Attributes, NetworkBackEnd, Purpose, SystemError,
     render::{
         context::{Context, View},
         text::{encode, glob},
@@ -117,7 +117,7 @@ pub(super) fn note_earlier(to: &mut Context<'_>, ours: &str) -> Result<(), Syste
 /// Removes what [`note_earlier`] told.
 pub(super) fn remove_earlier(to: &mut Context<'_>, ours: &str) -> Result<(), SystemError> {
     for name in earlier(to, ours)? {
-        to.remove(format!("{DIRECTORY}/{name}"));
+        to.remove(Purpose::RivalFile, format!("{DIRECTORY}/{name}"));
     }
     Ok(())
 }
@@ -131,7 +131,7 @@ pub(super) fn stand_back(to: &mut Context<'_>) -> Result<(), SystemError> {
         "# Written by nodecard: something else gives {interface} its address.\n\
          [Match]\nName={interface}\n\n[Link]\nUnmanaged=yes\n"
     );
-    to.write(path(&interface), text, Attributes::root(0o644));
+    to.write(Purpose::RivalSettings, path(&interface), text, Attributes::root(0o644));
     Ok(())
 }
 
@@ -155,7 +155,9 @@ pub(super) fn node(
     if !network.search.is_empty() {
         lines.push(format!("Domains={}", network.search.join(" ")));
     }
-    to.write(path(interface), encode(&(lines.join("\n") + "\n")), Attributes::root(0o644));
+    let text = encode(&(lines.join("\n") + "\n"));
+    let purpose = Purpose::Address(NetworkBackEnd::Networkd);
+    to.write(purpose, path(interface), text, Attributes::root(0o644));
     Ok(())
 }
 

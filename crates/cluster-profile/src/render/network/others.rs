@@ -1,22 +1,22 @@
 //! What else runs in the image, told to leave the interface alone.
 
-use super::{BackEnd, network_manager, networkd};
+use super::{network_manager, networkd};
 use crate::{
-    SystemError,
+    NetworkBackEnd, Purpose, SystemError,
     render::{context::Context, units},
 };
 
 pub(super) fn stand_back(
     to: &mut Context<'_>,
-    chosen: BackEnd,
-    others: &[BackEnd],
+    chosen: NetworkBackEnd,
+    others: &[NetworkBackEnd],
 ) -> Result<(), SystemError> {
     dhcpcd(to)?;
-    if others.contains(&BackEnd::NetworkManager) {
+    if others.contains(&NetworkBackEnd::NetworkManager) {
         network_manager::stand_back(to);
     }
     // What netplan says is carried out by networkd.
-    let by_networkd = [BackEnd::Networkd, BackEnd::Netplan];
+    let by_networkd = [NetworkBackEnd::Networkd, NetworkBackEnd::Netplan];
     if !by_networkd.contains(&chosen) && others.iter().any(|end| by_networkd.contains(end)) {
         networkd::stand_back(to)?;
     }
@@ -42,7 +42,7 @@ fn dhcpcd(to: &mut Context<'_>) -> Result<(), SystemError> {
     // Before the first `interface` block, where global options end.
     let mut new = format!("denyinterfaces {interface}\n");
     new.push_str(&old);
-    to.rewrite(CONFIG, &old, &new);
+    to.rewrite(Purpose::RivalSettings, CONFIG, &old, &new);
     to.note(format!("dhcpcd is enabled in the image: told to leave {interface} alone ({CONFIG})"));
     Ok(())
 }

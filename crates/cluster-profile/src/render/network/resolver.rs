@@ -4,9 +4,8 @@
 //! systemd-resolved by networkd), /etc/resolv.conf is that manager's link and is
 //! left alone. Where nobody would write it, it becomes a plain file.
 
-use super::BackEnd;
 use crate::{
-    Attributes, SystemError,
+    Attributes, NetworkBackEnd, Purpose, SystemError,
     render::{context::Context, units},
 };
 
@@ -20,7 +19,7 @@ const MANAGED: [&str; 4] = [
     "/run/NetworkManager/resolv.conf",
 ];
 
-pub(super) fn write(to: &mut Context<'_>, chosen: BackEnd) -> Result<(), SystemError> {
+pub(super) fn write(to: &mut Context<'_>, chosen: NetworkBackEnd) -> Result<(), SystemError> {
     let network = &to.cluster.network;
     if network.dns.is_empty() {
         to.note(
@@ -36,13 +35,15 @@ pub(super) fn write(to: &mut Context<'_>, chosen: BackEnd) -> Result<(), SystemE
         || units::text(to, "dbus-org.freedesktop.resolve1.service")?.is_some();
     let fed = match chosen {
         // It writes the file itself, be it plain or a link.
-        BackEnd::NetworkManager => return Ok(()),
-        BackEnd::Ifupdown if resolved => {
+        NetworkBackEnd::NetworkManager => return Ok(()),
+        NetworkBackEnd::Ifupdown if resolved => {
             feed_resolved(to);
             true
         }
-        BackEnd::Ifupdown => to.exists("/sbin/resolvconf")? || to.exists("/usr/sbin/resolvconf")?,
-        BackEnd::Netplan | BackEnd::Networkd => resolved,
+        NetworkBackEnd::Ifupdown => {
+            to.exists("/sbin/resolvconf")? || to.exists("/usr/sbin/resolvconf")?
+        }
+        NetworkBackEnd::Netplan | NetworkBackEnd::Networkd => resolved,
     };
     let linked = is_link(to)?;
     if fed && linked {
@@ -50,7 +51,7 @@ pub(super) fn write(to: &mut Context<'_>, chosen: BackEnd) -> Result<(), SystemE
     }
     if linked {
         // Its target is made at boot by somebody who is not there.
-        to.remove(RESOLV_CONF);
+        to.remove(Purpose::Resolver, RESOLV_CONF);
     }
     let network = &to.cluster.network;
     let mut text = String::from("# Written by nodecard.\n");
@@ -58,7 +59,7 @@ pub(super) fn write(to: &mut Context<'_>, chosen: BackEnd) -> Result<(), SystemE
         text += &format!("search {}\n", network.search.join(" "));
     }
     text.extend(network.dns.iter().map(|server| format!("nameserver {server}\n")));
-    to.write(RESOLV_CONF, text, Attributes::root(0o644));
+    to.write(Purpose::Resolver, RESOLV_CONF, text, Attributes::root(0o644));
     Ok(())
 }
 
@@ -85,5 +86,6 @@ fn feed_resolved(to: &mut Context<'_>) {
     if !network.search.is_empty() {
         text += &format!("Domains={}\n", network.search.join(" "));
     }
-    to.write("/etc/systemd/resolved.conf.d/nodecard.conf", text, Attributes::root(0o644));
+    let path = "/etc/systemd/resolved.conf.d/nodecard.conf";
+    to.write(Purpose::ResolvedSettings, path, text, Attributes::root(0o644));
 }

@@ -7,7 +7,7 @@ mod shadow;
 pub use default::default_password_notes;
 
 use super::{RenderError, accounts, context::Context, text};
-use crate::{Attributes, Password};
+use crate::{Attributes, Password, Purpose};
 
 const SHADOW: &str = "/etc/shadow";
 /// What no hash is (crypt(5)). `!` would do as well for passwords, but where PAM is not
@@ -43,7 +43,7 @@ pub(super) fn write(to: &mut Context<'_>) -> Result<(), RenderError> {
     let old = to.read(SHADOW)?.ok_or(RenderError::NoLinux { path: SHADOW })?;
     let new = set(&old, &wanted, &today(to));
     if old != new {
-        to.write(SHADOW, text::encode(&new), Attributes::root(0o640));
+        to.write(Purpose::Passwords, SHADOW, text::encode(&new), Attributes::root(0o640));
     }
     Ok(())
 }

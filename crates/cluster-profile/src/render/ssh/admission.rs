@@ -2,7 +2,7 @@
 
 use super::authorized_keys;
 use crate::{
-    Attributes, Change,
+    Attributes, Change, Purpose,
     render::{
         RenderError,
         accounts::{self, User},
@@ -30,17 +30,23 @@ pub(in crate::render) fn admit<'a>(
     let ssh = directory(user);
     let owned = |mode| Attributes::exactly(mode, user.uid, user.gid);
     guard_home(to, user)?;
-    to.edit(ssh.clone(), Change::Directory { attributes: owned(0o700) });
+    let name = || user.name.clone();
+    to.edit(
+        Purpose::SshDirectory { user: name() },
+        ssh.clone(),
+        Change::Directory { attributes: owned(0o700) },
+    );
 
     let wanted: Vec<String> = wanted.into_iter().map(|line| decode(line.as_bytes())).collect();
     let path = format!("{ssh}/authorized_keys");
     let old = to.read(&path)?.unwrap_or_default();
     let new = authorized_keys::render(&old, barred, &wanted);
-    to.write(path, encode(&new), owned(0o600));
+    to.write(Purpose::AuthorizedKeys { user: name() }, path, encode(&new), owned(0o600));
     // sshd reads this one too.
     let path = format!("{ssh}/authorized_keys2");
     if let Some(old) = to.read(&path)? {
-        to.rewrite(&path, &old, &authorized_keys::render(&old, barred, &[]));
+        let new = authorized_keys::render(&old, barred, &[]);
+        to.rewrite(Purpose::AuthorizedKeys { user: name() }, &path, &old, &new);
     }
 
     if !user.can_log_in() {
@@ -61,14 +67,15 @@ pub(in crate::render) fn admit<'a>(
 /// may have reasons.
 fn guard_home(to: &mut Context<'_>, user: &User) -> Result<(), RenderError> {
     let owned = |mode, enforce| Attributes { mode, uid: user.uid, gid: user.gid, enforce };
+    let purpose = Purpose::HomeDirectory { user: user.name.clone() };
     match to.system.mode(&user.home)? {
         None => {
             let attributes = owned(0o755, false);
-            to.edit(user.home.clone(), Change::Directory { attributes });
+            to.edit(purpose, user.home.clone(), Change::Directory { attributes });
         }
         Some(mode) if mode & 0o022 != 0 && user.home != "/" => {
             let attributes = owned(mode & !0o022, true);
-            to.edit(user.home.clone(), Change::Directory { attributes });
+            to.edit(purpose, user.home.clone(), Change::Directory { attributes });
             to.note(format!(
                 "{} could be written to by others, for which sshd refuses keys; now only by {}",
                 user.home, user.name

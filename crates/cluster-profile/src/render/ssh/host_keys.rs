@@ -2,7 +2,7 @@
 
 use super::sshd_config;
 use crate::{
-    Attributes, Node,
+    Attributes, ClonedState, KeyHalf, Node, Purpose,
     render::{RenderError, context::Context},
 };
 
@@ -17,7 +17,8 @@ pub(super) fn forget(to: &mut Context<'_>) -> Result<(), RenderError> {
         // The node's own takes the place of this one.
         let replaced = path == KEY || path.strip_suffix(".pub") == Some(KEY);
         if name.starts_with("ssh_host_") && !replaced {
-            to.remove(path);
+            let half = KeyHalf::of_file(&name);
+            to.remove(Purpose::Cloned(ClonedState::HostKey(half)), path);
         }
     }
     sshd_config::adapt(to)
@@ -26,7 +27,18 @@ pub(super) fn forget(to: &mut Context<'_>) -> Result<(), RenderError> {
 /// Gives a node its host key.
 pub(super) fn give(to: &mut Context<'_>, node: &Node) -> Result<(), RenderError> {
     let pair = to.keys.host(&node.name)?;
-    to.write(KEY, pair.private(), Attributes::exactly(0o600, 0, 0));
-    to.write(format!("{KEY}.pub"), pair.public(), Attributes::exactly(0o644, 0, 0));
+    to.write(
+        Purpose::HostKey(KeyHalf::Private),
+        KEY,
+        pair.private(),
+        Attributes::exactly(0o600, 0, 0),
+    );
+    let public = format!("{KEY}.pub");
+    to.write(
+        Purpose::HostKey(KeyHalf::Public),
+        public,
+        pair.public(),
+        Attributes::exactly(0o644, 0, 0),
+    );
     Ok(())
 }

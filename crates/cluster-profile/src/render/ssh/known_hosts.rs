@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    Attributes,
+    Attributes, Purpose,
     render::{
         RenderError,
         accounts::User,
@@ -25,7 +25,7 @@ pub(super) fn write_global(to: &mut Context<'_>) -> Result<(), RenderError> {
         new.push_str(&format!("{}{aliases},{} {key}\n", node.name, node.address));
     }
     // Every user's ssh reads it.
-    to.write(GLOBAL, encode(&new), Attributes::exactly(0o644, 0, 0));
+    to.write(Purpose::SystemKnownHosts, GLOBAL, encode(&new), Attributes::exactly(0o644, 0, 0));
     Ok(())
 }
 
@@ -37,7 +37,7 @@ pub(super) fn clean_own(to: &mut Context<'_>, user: &User) -> Result<(), RenderE
     let path = format!("{}/.ssh/known_hosts", user.home.trim_end_matches('/'));
     if let Some(old) = to.read(&path)? {
         let new = without(&old, &nodes(to));
-        to.rewrite(&path, &old, &new);
+        to.rewrite(Purpose::UserKnownHosts { user: user.name.clone() }, &path, &old, &new);
     }
     Ok(())
 }

@@ -1,10 +1,13 @@
 //! sshd's configuration: host keys that are gone, and what would keep keys out.
 
 use super::host_keys::KEY;
-use crate::render::{
-    RenderError,
-    context::Context,
-    text::{glob, lines},
+use crate::{
+    Purpose,
+    render::{
+        RenderError,
+        context::Context,
+        text::{glob, lines},
+    },
 };
 
 const CONFIG: &str = "/etc/ssh/sshd_config";
@@ -22,7 +25,7 @@ pub(super) fn adapt(to: &mut Context<'_>) -> Result<(), RenderError> {
     for path in files {
         let Some(old) = to.read(&path)? else { continue };
         let new = adapt_host_keys(&old);
-        to.rewrite(&path, &old, &new);
+        to.rewrite(Purpose::SshdConfig, &path, &old, &new);
         note_hindrances(to, &path, &new);
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use super::{admission, known_hosts, pairs};
 use crate::{
-    Attributes,
+    Attributes, ClonedState, KeyHalf, Purpose,
     render::{
         RenderError,
         accounts::{self, User},
@@ -118,9 +118,10 @@ fn give_pair(
             continue;
         }
         if pair.has_public {
-            to.remove(format!("{}.pub", pair.private));
+            let purpose = Purpose::Cloned(ClonedState::UserKey(KeyHalf::Public));
+            to.remove(purpose, format!("{}.pub", pair.private));
         }
-        to.remove(pair.private);
+        to.remove(Purpose::Cloned(ClonedState::UserKey(KeyHalf::Private)), pair.private);
     }
     if !gone.is_empty() {
         to.note(format!(
@@ -134,8 +135,9 @@ fn give_pair(
     forget_identities(to, &format!("{ssh}/config"), &[&user.home], &gone)?;
 
     let pair = to.keys.cluster();
-    to.write(key.clone(), pair.private(), owned(0o600));
-    to.write(format!("{key}.pub"), pair.public(), owned(0o644));
+    let purpose = |half| Purpose::ClusterKey { user: user.name.clone(), half };
+    to.write(purpose(KeyHalf::Private), key.clone(), pair.private(), owned(0o600));
+    to.write(purpose(KeyHalf::Public), format!("{key}.pub"), pair.public(), owned(0o644));
     known_hosts::clean_own(to, user)?;
     all_gone.extend(gone);
     Ok(())
@@ -169,6 +171,6 @@ fn forget_identities(
         false => (*line).to_owned(),
     };
     let new: String = lines(&old).iter().map(comment).collect();
-    to.rewrite(path, &old, &new);
+    to.rewrite(Purpose::SshConfig, path, &old, &new);
     Ok(())
 }

@@ -1,19 +1,24 @@
 //! What an earlier profile left in an image that was a node's card.
 
 use super::{CONFIG, IMAGES, PROGRAMS, UNIT, UNIT_LINK};
-use crate::render::{RenderError, context::Context};
+use crate::{
+    Purpose, SwarmPart,
+    render::{RenderError, context::Context},
+};
+
+const LEFTOVER: Purpose = Purpose::Swarm(SwarmPart::Leftover);
 
 /// Takes an image out of the swarm of an earlier profile.
 pub(super) fn remove(to: &mut Context<'_>) -> Result<(), RenderError> {
-    if to.remove_if_there(UNIT)? {
+    if to.remove_if_there(LEFTOVER, UNIT)? {
         to.note("the image was a swarm's node; `swarm` is not in the profile, so it is no more");
     }
-    to.remove_if_there(UNIT_LINK)?;
+    to.remove_if_there(LEFTOVER, UNIT_LINK)?;
     for path in ["swarm.conf", "swarm_key", "images", "services", "environments"] {
-        to.remove_if_there(&format!("{CONFIG}/{path}"))?;
+        to.remove_if_there(LEFTOVER, &format!("{CONFIG}/{path}"))?;
     }
-    to.remove_if_there(PROGRAMS)?;
-    to.remove_if_there(IMAGES)?;
+    to.remove_if_there(LEFTOVER, PROGRAMS)?;
+    to.remove_if_there(LEFTOVER, IMAGES)?;
     Ok(())
 }
 
@@ -24,7 +29,7 @@ pub(super) fn others(
     names: &[String],
 ) -> Result<(), RenderError> {
     for name in to.list(directory)?.into_iter().filter(|name| !names.contains(name)) {
-        to.remove(format!("{directory}/{name}"));
+        to.remove(LEFTOVER, format!("{directory}/{name}"));
     }
     Ok(())
 }

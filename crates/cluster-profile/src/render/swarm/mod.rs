@@ -9,14 +9,16 @@ mod clean;
 mod keys;
 mod platform;
 mod service;
+mod status;
 
 use super::{RenderError, context::Context};
 use crate::{
-    Attributes, Change, Node, Role,
+    Attributes, Change, Node, Purpose, Role, SwarmPart,
     swarm::{ImageArchive, Service, Swarm, full_name},
 };
 
 pub(super) use self::keys::{admitted, barred};
+pub use self::status::{SWARM_STATUS, SwarmState, SwarmStatus, SwarmStep};
 
 /// What nodes read.
 const CONFIG: &str = "/etc/nodecard";
@@ -26,8 +28,6 @@ const PROGRAMS: &str = "/usr/local/lib/nodecard";
 const IMAGES: &str = "/var/lib/nodecard/images";
 /// What nodes write: how far they are, and what is done already.
 pub(super) const STATE: &str = "/var/lib/nodecard/swarm";
-/// How far a node has come, as `key=value` lines.
-pub const SWARM_STATUS: &str = "/var/lib/nodecard/swarm/status";
 const UNIT: &str = "/etc/systemd/system/nodecard-swarm.service";
 const UNIT_LINK: &str = "/etc/systemd/system/multi-user.target.wants/nodecard-swarm.service";
 
@@ -37,10 +37,14 @@ pub(super) fn shared(to: &mut Context<'_>) -> Result<(), RenderError> {
     let Some(swarm) = &cluster.swarm else { return clean::remove(to) };
     platform::check(to, swarm)?;
     let root = |mode| Attributes::exactly(mode, 0, 0);
-    to.write(format!("{PROGRAMS}/swarm"), include_bytes!("card/swarm"), root(0o755));
-    to.write(format!("{PROGRAMS}/swarm-token"), include_bytes!("card/swarm-token"), root(0o755));
-    to.write(UNIT, include_bytes!("card/nodecard-swarm.service"), root(0o644));
-    to.edit(UNIT_LINK, Change::Symlink { target: UNIT.to_owned() });
+    let program = || Purpose::Swarm(SwarmPart::Program);
+    to.write(program(), format!("{PROGRAMS}/swarm"), include_bytes!("card/swarm"), root(0o755));
+    let token = include_bytes!("card/swarm-token");
+    to.write(program(), format!("{PROGRAMS}/swarm-token"), token, root(0o755));
+    let unit = include_bytes!("card/nodecard-swarm.service");
+    to.write(Purpose::Swarm(SwarmPart::Unit), UNIT, unit, root(0o644));
+    let link = Change::Symlink { target: UNIT.to_owned() };
+    to.edit(Purpose::Swarm(SwarmPart::UnitLink), UNIT_LINK, link);
     let names: Vec<String> = swarm.images.iter().map(ImageArchive::file_name).collect();
     clean::others(to, IMAGES, &names)?;
     for archive in &swarm.images {
@@ -50,11 +54,15 @@ pub(super) fn shared(to: &mut Context<'_>) -> Result<(), RenderError> {
             sha256: archive.sha256,
             attributes: root(0o644),
         };
-        to.edit(format!("{IMAGES}/{}", archive.file_name()), change);
+        let path = format!("{IMAGES}/{}", archive.file_name());
+        to.edit(Purpose::Swarm(SwarmPart::Archive), path, change);
     }
-    match swarm.images.is_empty() {
-        true => drop(to.remove_if_there(&format!("{CONFIG}/images"))?),
-        false => to.write(format!("{CONFIG}/images"), image_list(swarm), root(0o644)),
+    let list = format!("{CONFIG}/images");
+    if swarm.images.is_empty() {
+        to.remove_if_there(Purpose::Swarm(SwarmPart::Leftover), &list)?;
+    } else {
+        let purpose = Purpose::Swarm(SwarmPart::ArchiveList);
+        to.write(purpose, list, image_list(swarm), root(0o644));
     }
     note_managers(to);
     note_pulled(to, swarm);
@@ -112,14 +120,15 @@ pub(super) fn node(to: &mut Context<'_>, node: &Node) -> Result<(), RenderError>
     // The profile was checked to have one.
     let founder = managers().next().map(|node| node.name.as_str()).unwrap_or_default();
     let root = |mode| Attributes::exactly(mode, 0, 0);
-    to.write(format!("{CONFIG}/swarm.conf"), configuration(to, swarm, node, founder), root(0o644));
+    let path = format!("{CONFIG}/swarm.conf");
+    let text = configuration(to, swarm, node, founder);
+    to.write(Purpose::Swarm(SwarmPart::Configuration), path, text, root(0o644));
     let key = keys::of(to, node.role)?;
-    to.write(format!("{CONFIG}/swarm_key"), key.private(), root(0o600));
+    let path = format!("{CONFIG}/swarm_key");
+    to.write(Purpose::Swarm(SwarmPart::Key), path, key.private(), root(0o600));
 
-    match node.name == founder {
-        true => services(to, swarm, &swarm.services),
-        false => services(to, swarm, &[]),
-    }
+    let created_here = if node.name == founder { swarm.services.as_slice() } else { &[] };
+    services(to, swarm, created_here)
 }
 
 /// A file of arguments for each service, and one of its containers' environment.
@@ -134,19 +143,22 @@ fn services(to: &mut Context<'_>, swarm: &Swarm, services: &[Service]) -> Result
         }
         all.push((name, arguments));
     }
-    for (directory, files) in ["services", "environments"].into_iter().zip(files) {
+    let directories = [("services", SwarmPart::Service), ("environments", SwarmPart::Environment)];
+    for ((directory, part), files) in directories.into_iter().zip(files) {
         let directory = format!("{CONFIG}/{directory}");
         if files.is_empty() {
-            to.remove_if_there(&directory)?;
+            to.remove_if_there(Purpose::Swarm(SwarmPart::Leftover), &directory)?;
             continue;
         }
         let names: Vec<String> = files.iter().map(|(name, _)| name.clone()).collect();
         clean::others(to, &directory, &names)?;
         // An environment may hold passwords.
         let attributes = Attributes::exactly(0o700, 0, 0);
-        to.edit(directory.clone(), Change::Directory { attributes });
+        let purpose = Purpose::Swarm(SwarmPart::Directory);
+        to.edit(purpose, directory.clone(), Change::Directory { attributes });
         for (name, text) in files {
-            to.write(format!("{directory}/{name}"), text, Attributes::exactly(0o600, 0, 0));
+            let path = format!("{directory}/{name}");
+            to.write(Purpose::Swarm(part), path, text, Attributes::exactly(0o600, 0, 0));
         }
     }
     Ok(())

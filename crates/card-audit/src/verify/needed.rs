@@ -1,0 +1,99 @@
+//! Which edits a card in use needs: those that a finding asks for, and no others.
+
+use card_image::RootFs;
+use cluster_profile::{Change, FileEdit, KeyHalf, Node};
+
+use super::{Subject, VerifyOptions, clones, edits, files, fold::fold, identify, unreadable};
+use crate::{AuditError, Card, Facts, Finding, FindingCode, Severity};
+
+/// The largest file whose contents are kept while its owner or mode is corrected.
+const LARGEST: u64 = 16 << 20;
+
+/// Returns the edits that fix what is wrong with `files`, those of `card` as they are by
+/// now.
+///
+/// # Errors
+/// [`AuditError`].
+pub(crate) fn needed_edits(
+    options: &VerifyOptions<'_>,
+    node: &Node,
+    card: &Card,
+    files: &RootFs,
+) -> Result<Vec<FileEdit>, AuditError> {
+    let subject = Subject { cluster: options.cluster, keys: options.keys, node, files };
+    let facts = Facts::read(files).map_err(card.files_error())?;
+    let clones = clones(options, &subject, &facts).map_err(card.files_error())?;
+    let folded = fold(edits(&subject, card, &mut Vec::new())?);
+    let mut found = Vec::new();
+    for edit in &folded {
+        let findings = match files::compare(&subject, &clones, edit) {
+            Ok(findings) => findings,
+            Err(error) => vec![unreadable(card, &edit.path, error)?],
+        };
+        found.push(findings.into_iter().filter(is_fixed_by_edit).collect::<Vec<_>>());
+    }
+    let asks = |findings: &[Finding]| findings.iter().any(|finding| !is_of_attributes(finding));
+    // Only the private half of a pair has findings, but both halves are written.
+    let private_half_asks = |edit: &FileEdit| {
+        let is_public = edit.purpose.key_half() == Some(KeyHalf::Public);
+        let private = edit.path.strip_suffix(".pub").filter(|_| is_public);
+        let at = private.and_then(|private| folded.iter().position(|e| e.path == private));
+        at.and_then(|at| found.get(at)).is_some_and(|findings| asks(findings))
+    };
+    let mut needed = Vec::new();
+    for (edit, findings) in folded.iter().zip(&found) {
+        if asks(findings) || private_half_asks(edit) {
+            needed.push(edit.clone());
+        } else if !findings.is_empty() {
+            needed.push(keep_contents(edit, files).map_err(card.files_error())?);
+        }
+    }
+    Ok(needed)
+}
+
+/// Returns whether `nodecard apply` fixes what an edit found. A file that is as old as the
+/// card may be a clone, but that is no reason to remove it.
+pub(super) fn is_fixed_by_edit(finding: &Finding) -> bool {
+    match finding.severity {
+        Severity::Error => finding.code != FindingCode::UnreadableFile,
+        Severity::Warning => {
+            !matches!(finding.code, FindingCode::ClonedFile | FindingCode::ClonedUserKey)
+        }
+        Severity::Note => false,
+    }
+}
+
+/// Returns whether only owner or mode are wrong.
+fn is_of_attributes(finding: &Finding) -> bool {
+    matches!(finding.code, FindingCode::Owner | FindingCode::Mode)
+}
+
+/// Returns the edit with the contents that are there, which are right.
+fn keep_contents(edit: &FileEdit, files: &RootFs) -> card_image::FsResult<FileEdit> {
+    let mut edit = edit.clone();
+    if let Change::Write { contents, .. } = &mut edit.change
+        && let Some(found) = files.read(&edit.path, LARGEST)?
+    {
+        *contents = found;
+    }
+    Ok(edit)
+}
+
+/// Returns whose card it looks like, in words, if it does not look like the node's.
+///
+/// # Errors
+/// [`AuditError`].
+pub(crate) fn other_identity(
+    options: &VerifyOptions<'_>,
+    node: &Node,
+    card: &Card,
+) -> Result<Option<String>, AuditError> {
+    let facts = Facts::read(card.files()).map_err(card.files_error())?;
+    Ok(match identify::identify(options.cluster, options.keys, &facts) {
+        Some((found, _)) if found.name == node.name => None,
+        Some((found, by)) => Some(format!("the card is {}'s by its {}", found.name, by.join(", "))),
+        None => {
+            Some(format!("the card is not one of the cluster's: {}", identify::describe(&facts)))
+        }
+    })
+}
