@@ -389,7 +389,7 @@ impl From<FormatArg> for card_image::ImageFormat {
 }
 
 fn card_size(text: &str) -> Result<CardSize, String> {
-    text.parse().map_err(|error: SizeError| format!("{error}; {}", error.help))
+    text.parse().map_err(|error: SizeError| format!("{error}; {}", error.fix().unwrap_or_default()))
 }
 
 /// `NODE=DEVICE`.
