@@ -1,6 +1,10 @@
-//! What differs between two texts, line by line.
+//! Line-by-line differences between two texts.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, hash::Hash};
+
+use similar::{
+    Algorithm, ChangeTag, capture_diff_slices, group_diff_ops, udiff::UnifiedHunkHeader,
+};
 
 /// One step from the old lines to the new ones, by their indexes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,121 +14,49 @@ pub(crate) enum Step {
     Add(usize),
 }
 
-/// Beyond this many comparisons, what differs in the middle is replaced as a whole.
-const MAX_WORK: usize = 4 << 20;
-
-/// The steps that lead from `old` to `new`, as few as possible.
-pub(crate) fn steps<T: PartialEq>(old: &[T], new: &[T]) -> Vec<Step> {
-    let prefix = old.iter().zip(new).take_while(|(a, b)| a == b).count();
-    let (old_rest, new_rest) = (&old[prefix..], &new[prefix..]);
-    let suffix =
-        old_rest.iter().rev().zip(new_rest.iter().rev()).take_while(|(a, b)| a == b).count();
-    let a = &old_rest[..old_rest.len() - suffix];
-    let b = &new_rest[..new_rest.len() - suffix];
-    let mut steps: Vec<Step> = (0..prefix).map(|i| Step::Keep(i, i)).collect();
-    steps.extend(middle(a, b).into_iter().map(|step| match step {
-        Step::Keep(i, j) => Step::Keep(i + prefix, j + prefix),
-        Step::Remove(i) => Step::Remove(i + prefix),
-        Step::Add(j) => Step::Add(j + prefix),
-    }));
-    let (i, j) = (prefix + a.len(), prefix + b.len());
-    steps.extend((0..suffix).map(|k| Step::Keep(i + k, j + k)));
-    steps
+/// Returns the steps that lead from `old` to `new`. Texts that are large and have little in
+/// common may take more steps than necessary.
+pub(crate) fn steps<T: Clone + Eq + Hash>(old: &[T], new: &[T]) -> Vec<Step> {
+    capture_diff_slices(Algorithm::Myers, old, new)
+        .iter()
+        .flat_map(|op| op.iter_changes(old, new))
+        .filter_map(|change| match (change.old_index(), change.new_index()) {
+            (Some(i), Some(j)) => Some(Step::Keep(i, j)),
+            (Some(i), None) => Some(Step::Remove(i)),
+            (None, Some(j)) => Some(Step::Add(j)),
+            (None, None) => None,
+        })
+        .collect()
 }
 
-/// By the longest common subsequence.
-fn middle<T: PartialEq>(a: &[T], b: &[T]) -> Vec<Step> {
-    let whole = || (0..a.len()).map(Step::Remove).chain((0..b.len()).map(Step::Add)).collect();
-    if a.is_empty() || b.is_empty() || a.len().saturating_mul(b.len()) > MAX_WORK {
-        return whole();
-    }
-    let width = b.len() + 1;
-    // longest[i * width + j]: of a[i..] and b[j..].
-    let mut longest = vec![0u32; (a.len() + 1) * width];
-    for i in (0..a.len()).rev() {
-        for j in (0..b.len()).rev() {
-            longest[i * width + j] = match a[i] == b[j] {
-                true => longest[(i + 1) * width + j + 1] + 1,
-                false => longest[(i + 1) * width + j].max(longest[i * width + j + 1]),
-            };
-        }
-    }
-    let (mut i, mut j) = (0, 0);
-    let mut steps = Vec::new();
-    while i < a.len() && j < b.len() {
-        if a[i] == b[j] {
-            steps.push(Step::Keep(i, j));
-            (i, j) = (i + 1, j + 1);
-        } else if longest[(i + 1) * width + j] >= longest[i * width + j + 1] {
-            steps.push(Step::Remove(i));
-            i += 1;
-        } else {
-            steps.push(Step::Add(j));
-            j += 1;
-        }
-    }
-    steps.extend((i..a.len()).map(Step::Remove));
-    steps.extend((j..b.len()).map(Step::Add));
-    steps
-}
-
-/// How many lines around a change are shown.
+/// The number of lines around a change that are shown.
 const CONTEXT: usize = 3;
 
-/// A unified diff's hunks, without the file names; empty if nothing differs.
+/// Returns the hunks of a unified diff, without file names. Equal texts have none.
+///
+/// The lines are written here because similar's own writer takes a lone carriage return for
+/// the end of a line, which diff and patch do not.
 pub(crate) fn unified(old: &str, new: &str) -> String {
     let (a, b): (Vec<&str>, Vec<&str>) =
         (old.split_inclusive('\n').collect(), new.split_inclusive('\n').collect());
-    let steps = steps(&a, &b);
-    let changed: Vec<usize> =
-        (0..steps.len()).filter(|&index| !matches!(steps[index], Step::Keep(..))).collect();
     let mut out = String::new();
-    let mut next = 0;
-    while let Some(&first) = changed.get(next) {
-        let mut last = first;
-        while let Some(&after) = changed.get(next).filter(|&&after| after <= last + 2 * CONTEXT + 1)
-        {
-            last = after;
-            next += 1;
+    for hunk in group_diff_ops(capture_diff_slices(Algorithm::Myers, &a, &b), CONTEXT) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "{}", UnifiedHunkHeader::new(&hunk));
+        for change in hunk.iter().flat_map(|op| op.iter_changes(&a, &b)) {
+            out.push(match change.tag() {
+                ChangeTag::Equal => ' ',
+                ChangeTag::Delete => '-',
+                ChangeTag::Insert => '+',
+            });
+            let line = change.value();
+            out.push_str(line);
+            if !line.ends_with('\n') {
+                out.push_str("\n\\ No newline at end of file\n");
+            }
         }
-        let from = first.saturating_sub(CONTEXT);
-        let to = (last + CONTEXT + 1).min(steps.len());
-        hunk(&mut out, &steps, from..to, &a, &b);
     }
     out
-}
-
-fn hunk(out: &mut String, steps: &[Step], range: std::ops::Range<usize>, a: &[&str], b: &[&str]) {
-    // How many lines of each side come before the hunk, and are in it.
-    let count = |steps: &[Step]| {
-        steps.iter().fold((0, 0), |(old, new), step| match step {
-            Step::Keep(..) => (old + 1, new + 1),
-            Step::Remove(_) => (old + 1, new),
-            Step::Add(_) => (old, new + 1),
-        })
-    };
-    let before = count(&steps[..range.start]);
-    let inside = count(&steps[range.clone()]);
-    // A side without lines is named by the line before.
-    let start = |before: usize, inside: usize| before + usize::from(inside > 0);
-    let side = |before, inside| match inside {
-        1 => format!("{}", start(before, inside)),
-        _ => format!("{},{inside}", start(before, inside)),
-    };
-    // Writing to a String cannot fail.
-    let _ = writeln!(out, "@@ -{} +{} @@", side(before.0, inside.0), side(before.1, inside.1));
-    for step in &steps[range] {
-        let (sign, line) = match *step {
-            Step::Keep(i, _) => (' ', a[i]),
-            Step::Remove(i) => ('-', a[i]),
-            Step::Add(j) => ('+', b[j]),
-        };
-        out.push(sign);
-        out.push_str(line);
-        if !line.ends_with('\n') {
-            out.push_str("\n\\ No newline at end of file\n");
-        }
-    }
 }
 
 #[cfg(test)]
@@ -134,20 +66,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_what_diff_prints() {
+    fn unified_diffs_are_those_of_diff() {
         let temp = tempfile::tempdir().unwrap();
         let (a, b) = (temp.path().join("a"), temp.path().join("b"));
         let long: String = (0..40).map(|n| format!("line {n}\n")).collect();
         let changed = long.replace("line 7\n", "LINE 7\n").replace("line 30\n", "");
         let near = long.replace("line 7\n", "x\n").replace("line 14\n", "y\n");
+        let apart = long.replace("line 7\n", "x\n").replace("line 15\n", "y\n");
         for (old, new) in [
             ("", "a\n"),
             ("a\n", ""),
             ("a\n", "a"),
             ("a\nb\nc\n", "a\nx\nc\n"),
             ("a", "b"),
+            ("a\rb\n", "a\rc\n"),
+            ("a\r", "a\r\n"),
             (&long, &changed),
             (&long, &near),
+            (&long, &apart),
             (&long, &long),
         ] {
             fs::write(&a, old).unwrap();
@@ -161,9 +97,53 @@ mod tests {
     }
 
     #[test]
-    fn large_texts_are_replaced_as_a_whole() {
-        let old: Vec<usize> = (0..3000).collect();
-        let new: Vec<usize> = (0..3000).map(|n| n + 10_000).collect();
-        assert_eq!(steps(&old, &new).len(), 6000);
+    fn unified_diffs_apply_with_patch() {
+        let temp = tempfile::tempdir().unwrap();
+        let (file, diff) = (temp.path().join("file"), temp.path().join("diff"));
+        let mut state = 1u32;
+        let mut draw = |below: u32| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 16) % below
+        };
+        for round in 0..100 {
+            let mut text = || {
+                let mut lines: Vec<&str> = (0..draw(30))
+                    .map(|_| ["a\n", "b\n", "c\n", "\n", "x\ry\n", "z\r\n"][draw(6) as usize])
+                    .collect();
+                lines.extend((draw(3) == 0).then_some("end"));
+                lines.concat()
+            };
+            let (old, new) = (text(), text());
+            let hunks = unified(&old, &new);
+            if hunks.is_empty() {
+                assert_eq!(old, new);
+                continue;
+            }
+            fs::write(&file, &old).unwrap();
+            fs::write(&diff, format!("--- file\n+++ file\n{hunks}")).unwrap();
+            let output = Command::new("patch")
+                .args(["--binary", "--fuzz=0", "--quiet"])
+                .arg(&file)
+                .arg(&diff)
+                .output()
+                .expect("patch is needed: install the Debian package patch");
+            assert!(output.status.success(), "round {round}: {output:?}\n{hunks}");
+            // patch removes files that become empty.
+            assert_eq!(fs::read_to_string(&file).unwrap_or_default(), new, "round {round}");
+        }
+    }
+
+    #[test]
+    fn large_texts_are_compared_without_quadratic_work() {
+        let old: Vec<u32> = (0..300_000).collect();
+        let other: Vec<u32> = (0..300_000).map(|n| n + 1_000_000).collect();
+        assert_eq!(steps(&old, &other).len(), 600_000);
+        // Every second line differs: the hard case for a shortest list of steps.
+        let half: Vec<u32> =
+            old.iter().map(|n| if n % 2 == 0 { *n } else { n + 500_000 }).collect();
+        let first = steps(&old, &half);
+        let kept = first.iter().filter(|step| matches!(step, Step::Keep(..))).count();
+        assert!(kept > 100_000, "{kept}");
+        assert_eq!(steps(&old, &half), first);
     }
 }

@@ -1,30 +1,28 @@
-//! What can go wrong with a cluster's keys.
+//! Errors of a cluster's keys.
 
-use std::{io, path::PathBuf};
+use std::{error::Error, io, path::PathBuf};
 
-/// A cluster's keys could not be read or made.
+use plain_text::{escaped, shell_word};
+
+/// An error that keeps a cluster's keys from being read or created.
 ///
-/// No message ever holds anything of a private key.
+/// No message contains any part of a private key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// The operating system refused something.
-    #[error("cannot {operation} {}: {source}", path.display())]
+    /// The operating system refused an operation.
+    #[error("cannot {operation} {}", shown(path))]
     Io {
-        /// What was tried: `read`, `write`, `make`, `lock`, …
+        /// The operation: `read`, `write`, `create`, `lock`, …
         operation: &'static str,
         /// The file or directory.
         path: PathBuf,
         /// The operating system's reason.
         source: io::Error,
     },
-    /// Others than the owner may look into the directory or a private file.
-    #[error(
-        "{} is open to others than its owner (mode {mode:04o}); it holds private keys: \
-         close it with `chmod {wanted:o} {}`, and if others had access, make new keys",
-        path.display(), path.display()
-    )]
-    Open {
+    /// Users other than the owner can access the directory or a private file.
+    #[error("other users can access {}, which holds private keys (mode {mode:04o})", shown(path))]
+    Exposed {
         /// The file or directory.
         path: PathBuf,
         /// Its permission bits.
@@ -32,65 +30,96 @@ pub enum KeyError {
         /// The permission bits it must have.
         wanted: u32,
     },
-    /// A file has the place of the directory, or the other way round.
-    #[error("{} is not a {wanted}; move it away, or name another directory with `keys:`", path.display())]
+    /// A file is in the place of the directory, or the other way round.
+    #[error("{} is not a {wanted}", shown(path))]
     WrongKind {
-        /// What is there.
+        /// The path.
         path: PathBuf,
-        /// What ought to be there.
+        /// What must be there.
         wanted: &'static str,
     },
-    /// A file that belongs to the set is not there although others of it are.
-    #[error("{} is missing; {help}", path.display())]
+    /// A file or the directory is missing.
+    #[error("{} is missing", shown(path))]
     Missing {
-        /// The file.
+        /// The file or directory.
         path: PathBuf,
         /// What to do.
-        help: &'static str,
+        fix: &'static str,
     },
-    /// A file does not hold what it ought to.
-    #[error("{} is damaged: {reason}; {help}", path.display())]
+    /// The contents of a file are not what they must be.
+    #[error("{} is damaged: it is {reason}", shown(path))]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it, without any of its contents.
-        reason: String,
+        /// What is wrong with it, without any of its contents: `larger than any key`.
+        reason: &'static str,
         /// What to do.
-        help: &'static str,
+        fix: &'static str,
+        /// The reason of the library that parsed it.
+        source: Option<Box<dyn Error + Send + Sync>>,
     },
-    /// A private key and the public key beside it are of two pairs.
-    #[error(
-        "{} is not the public half of {}; restore the pair from a backup, or remove the \
-         .pub file, and it is made again from the private key", public.display(), private.display()
-    )]
+    /// A private key and the public key beside it belong to different pairs.
+    #[error("{} is not the public half of {}", shown(public), shown(private))]
     Mismatch {
-        /// The private key's file.
+        /// The file of the private key.
         private: PathBuf,
-        /// The public key's file.
+        /// The file of the public key.
         public: PathBuf,
     },
-    /// A node's name cannot be a directory's name.
-    #[error("{name:?} is no node's name: letters, digits and inner hyphens, at most 63")]
+    /// A node's name cannot be the name of a directory.
+    #[error("{name:?} is not the name of a node")]
     NodeName {
         /// The name.
         name: String,
     },
-    /// A node was asked for that these keys were not opened with.
-    #[error("these keys were opened without the node {name:?}")]
+    /// The keys were opened without this node.
+    #[error("the keys were opened without the node {name:?}")]
     UnknownNode {
         /// The name.
         name: String,
     },
-    /// The operating system gave no random numbers.
-    #[error("the operating system gave no random numbers: {reason}")]
+    /// The operating system returned no random numbers.
+    #[error("the operating system returned no random numbers")]
     Random {
-        /// Its reason.
-        reason: String,
+        /// The reason.
+        source: io::Error,
     },
-    /// A key could not be put into OpenSSH's format.
-    #[error("cannot encode a key: {reason}")]
+    /// A key cannot be written in OpenSSH's format.
+    #[error("cannot encode a key")]
     Encode {
-        /// The library's reason.
-        reason: String,
+        /// The reason of the library.
+        source: Box<dyn Error + Send + Sync>,
     },
+}
+
+impl KeyError {
+    /// Returns what to do about it.
+    pub fn fix(&self) -> Option<String> {
+        Some(match self {
+            KeyError::Exposed { path, wanted, .. } => format!(
+                "run `chmod {wanted:o} {}`, and create new keys if others had access",
+                shell_word(&shown(path))
+            ),
+            KeyError::WrongKind { .. } => {
+                "move it away, or set another directory with `keys:` in the profile".into()
+            }
+            KeyError::Missing { fix, .. } | KeyError::Damaged { fix, .. } => (*fix).into(),
+            KeyError::Mismatch { public, .. } => format!(
+                "restore the pair from a backup, or remove {} to have it created again from the \
+                 private key",
+                shown(public)
+            ),
+            KeyError::NodeName { .. } => {
+                "use at most 63 letters, digits and inner hyphens (RFC 1123)".into()
+            }
+            KeyError::Io { .. }
+            | KeyError::UnknownNode { .. }
+            | KeyError::Random { .. }
+            | KeyError::Encode { .. } => return None,
+        })
+    }
+}
+
+fn shown(path: &std::path::Path) -> String {
+    escaped(&path.display().to_string())
 }

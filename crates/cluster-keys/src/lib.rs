@@ -1,16 +1,37 @@
-//! The keys of a cluster: made once, kept in a directory, reused, so that a card
-//! made again keeps its identity.
+//! The keys of a cluster: created once, kept in a directory, and reused, so that a card that
+//! is built again keeps its identity.
 //!
-//! The directory (0700) holds:
+//! The directory (mode 0700) contains:
 //!
-//! | file | what |
+//! | file | contents |
 //! |---|---|
-//! | `seed` | 32 random bytes in hexadecimal; machine ids, UUIDs and further key pairs derive from it |
-//! | `id_ed25519`, `.pub` | the pair with which any node's users reach any other node |
-//! | `hosts/NODE/ssh_host_ed25519_key`, `.pub` | the pair with which a node's sshd proves itself |
+//! | `seed` | 32 random bytes in hexadecimal, from which machine ids, UUIDs and further key pairs derive |
+//! | `created` | when the directory was created, in seconds since 1970 |
+//! | `id_ed25519`, `.pub` | the pair that lets users log in from any node to any other |
+//! | `hosts/NODE/ssh_host_ed25519_key`, `.pub` | the host key of a node |
 //!
-//! A file that exists is never written again: one that is damaged is an error
-//! that says so. Two runs at once wait for each other and agree.
+//! Existing files are never overwritten, and a damaged one is an error. Two runs at the same
+//! time wait for each other and get the same keys.
+//!
+//! # Examples
+//!
+//! ```
+//! use cluster_keys::ClusterKeys;
+//!
+//! let directory = tempfile::tempdir()?;
+//! let path = directory.path().join("mc1.keys");
+//! let nodes = ["xu4-node1".to_owned(), "xu4-node2".to_owned()];
+//!
+//! // The first run creates the keys.
+//! let keys = ClusterKeys::open_or_create(&path, "mc1", &nodes)?;
+//! assert!(keys.cluster().public().starts_with("ssh-ed25519 "));
+//! assert!(keys.host("xu4-node1")?.fingerprint().starts_with("SHA256:"));
+//!
+//! // Later runs read them.
+//! let again = ClusterKeys::open(&path, &nodes)?;
+//! assert_eq!(again.machine_id("xu4-node2"), keys.machine_id("xu4-node2"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod derive;
 mod error;
@@ -26,6 +47,7 @@ use std::{
 
 pub use error::KeyError;
 pub use pair::KeyPair;
+use plain_text::{from_hex, to_hex};
 
 /// The keys of one cluster and of its nodes.
 pub struct ClusterKeys {
@@ -37,36 +59,36 @@ pub struct ClusterKeys {
 }
 
 impl ClusterKeys {
-    /// Opens the keys in `directory`, and makes what is not there yet: the
-    /// directory itself, or the host keys of a node that is new.
+    /// Opens the keys in `directory`, and creates what is missing: the directory itself, or
+    /// the host keys of a new node.
     ///
-    /// `cluster` and the nodes' names go into the keys' comments.
+    /// The names of the cluster and of the nodes become comments of the keys.
     ///
     /// # Errors
-    /// [`KeyError`] if the directory or a private file is open to others, a file
-    /// is damaged, part of a pair is lost, or the operating system refuses.
+    /// [`KeyError`] if other users can access the directory or a private file, a file is
+    /// damaged, half of a pair is missing, or the operating system refuses an operation.
     pub fn open_or_create(
         directory: &Path,
         cluster: &str,
         nodes: &[String],
     ) -> Result<Self, KeyError> {
         check_names(nodes)?;
-        store::make_directory(directory)?;
+        store::create_directory(directory)?;
         store::check_directory(directory)?;
         let _lock = store::lock(directory)?;
         let hosts = directory.join("hosts");
         let seed_path = directory.join("seed");
         if !store::exists(&seed_path)? {
-            // The seed is made first. Where it is gone and keys are there, it was lost, and a
-            // new one would quietly give every node another identity.
+            // The seed is created first. If it is missing but keys exist, it was lost, and a
+            // new seed would silently give every node a new identity.
             if store::exists(&directory.join("id_ed25519"))? || store::exists(&hosts)? {
                 return Err(KeyError::Missing {
                     path: seed_path,
-                    help: "keys made with it are there: restore it from a backup, or move the \
-                           whole directory away to give the cluster a new identity",
+                    fix: "restore it from a backup, or move the whole directory away to give the \
+                          cluster a new identity",
                 });
             }
-            let line = derive::hex(&pair::random()?) + "\n";
+            let line = to_hex(&pair::random()?) + "\n";
             store::create(&seed_path, line.as_bytes(), 0o600)?;
             let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
             let seconds = now.map_or(0, |now| now.as_secs());
@@ -76,16 +98,16 @@ impl ClusterKeys {
         if !store::exists(&id_path)? && store::exists(&hosts)? {
             return Err(KeyError::Missing {
                 path: id_path,
-                help: "the nodes' keys are there: restore it from a backup, or move the whole \
-                       directory away to give the cluster a new identity",
+                fix: "restore it from a backup, or move the whole directory away to give the \
+                      cluster a new identity",
             });
         }
         let comment = format!("{cluster} cluster key");
         let pair = pair::load(&id_path, Some(&comment))?;
-        store::make_directory(&hosts)?;
+        store::create_directory(&hosts)?;
         let mut host_keys = BTreeMap::new();
         for node in nodes {
-            store::make_directory(&hosts.join(node))?;
+            store::create_directory(&hosts.join(node))?;
             let path = hosts.join(node).join("ssh_host_ed25519_key");
             host_keys.insert(node.clone(), pair::load(&path, Some(&format!("root@{node}")))?);
         }
@@ -100,17 +122,17 @@ impl ClusterKeys {
         })
     }
 
-    /// Opens the keys in `directory` and makes nothing: every one has to be there.
+    /// Opens the keys in `directory` without creating any.
     ///
     /// # Errors
-    /// As [`ClusterKeys::open_or_create`], and [`KeyError::Missing`] for what is
-    /// not there.
+    /// The errors of [`ClusterKeys::open_or_create`], and [`KeyError::Missing`] if a key is
+    /// missing.
     pub fn open(directory: &Path, nodes: &[String]) -> Result<Self, KeyError> {
         check_names(nodes)?;
         if !store::exists(directory)? {
             return Err(KeyError::Missing {
                 path: directory.to_owned(),
-                help: "it is made when the cluster's cards are built for the first time",
+                fix: "build the cards to have it created",
             });
         }
         store::check_directory(directory)?;
@@ -125,47 +147,47 @@ impl ClusterKeys {
         Ok(ClusterKeys { directory: directory.to_owned(), created, seed, cluster, hosts })
     }
 
-    /// The directory that holds the keys.
+    /// Returns the directory of the keys.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// When the keys were made, in seconds since 1970; 0 if that is not known.
+    /// Returns when the keys were created, in seconds since 1970, or 0 if that is unknown.
     pub fn created(&self) -> u64 {
         self.created
     }
 
-    /// The pair that all nodes share.
+    /// Returns the pair that all nodes share.
     pub fn cluster(&self) -> &KeyPair {
         &self.cluster
     }
 
-    /// A node's host keys.
+    /// Returns the host keys of a node.
     ///
     /// # Errors
-    /// [`KeyError::UnknownNode`] if these keys were not opened with that node.
+    /// [`KeyError::UnknownNode`] if the keys were opened without that node.
     pub fn host(&self, node: &str) -> Result<&KeyPair, KeyError> {
         self.hosts.get(node).ok_or_else(|| KeyError::UnknownNode { name: node.to_owned() })
     }
 
-    /// A further pair for a purpose: always the same one, and not to be guessed without
-    /// the seed. `comment` goes into its public half.
+    /// Returns a further pair for a purpose. It is always the same one, and nobody can guess
+    /// it without the seed. `comment` becomes part of its public half.
     ///
     /// # Errors
-    /// [`KeyError::Encode`] if it cannot be put into OpenSSH's format.
+    /// [`KeyError::Encode`] if it cannot be written in OpenSSH's format.
     pub fn pair(&self, purpose: &str, comment: &str) -> Result<KeyPair, KeyError> {
         pair::from_seed(&self.derive("ed25519", purpose), comment)
     }
 
-    /// A node's machine id: 32 hexadecimal digits (machine-id(5)), as random as
-    /// the seed and a valid version 4 UUID.
+    /// Returns the machine id of a node: 32 hexadecimal digits (machine-id(5)), which are as
+    /// random as the seed and a valid UUID of version 4.
     pub fn machine_id(&self, node: &str) -> String {
-        derive::hex(&derive::uuid_v4(self.derive("machine-id", node)))
+        to_hex(&derive::uuid_v4(self.derive("machine-id", node)))
     }
 
-    /// A UUID (RFC 9562 version 4, `8-4-4-4-12`) for a purpose and a node.
+    /// Returns a UUID (RFC 9562 version 4, `8-4-4-4-12`) for a purpose and a node.
     pub fn uuid(&self, purpose: &str, node: &str) -> String {
-        let hex = derive::hex(&derive::uuid_v4(self.derive(purpose, node)));
+        let hex = to_hex(&derive::uuid_v4(self.derive(purpose, node)));
         let mut uuid = String::with_capacity(36);
         for (position, digit) in hex.chars().enumerate() {
             if matches!(position, 8 | 12 | 16 | 20) {
@@ -176,23 +198,23 @@ impl ClusterKeys {
         uuid
     }
 
-    /// 32 bytes for a purpose and a node: always the same ones, and not to be
-    /// guessed without the seed.
+    /// Returns 32 bytes for a purpose and a node. They are always the same ones, and nobody
+    /// can guess them without the seed.
     pub fn derive(&self, purpose: &str, node: &str) -> [u8; 32] {
         derive::derive(&self.seed, purpose, node)
     }
 }
 
-/// The file that says when the directory was made.
+/// The name of the file with the time at which the directory was created.
 const CREATED: &str = "created";
 
 fn read_created(directory: &Path) -> Result<u64, KeyError> {
     let text = store::read(&directory.join(CREATED), store::Privacy::Public)?;
-    // Directories of before this file are as good; nothing but a clock depends on it.
+    // Older directories lack this file. Only the first setting of clocks depends on it.
     Ok(text.and_then(|text| text.trim().parse().ok()).unwrap_or(0))
 }
 
-// Neither the seed nor a private key may reach a log.
+// Neither the seed nor a private key must be written to logs.
 impl fmt::Debug for ClusterKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClusterKeys")
@@ -205,17 +227,18 @@ impl fmt::Debug for ClusterKeys {
 fn read_seed(path: &Path) -> Result<[u8; 32], KeyError> {
     let text = store::read(path, store::Privacy::Private)?.ok_or_else(|| KeyError::Missing {
         path: path.to_owned(),
-        help: "restore it from a backup, or build the cluster's cards once to have it made",
+        fix: "restore it from a backup, or build the cards to have it created",
     })?;
-    derive::unhex(text.trim_end()).ok_or_else(|| KeyError::Damaged {
+    from_hex(text.trim_end()).ok_or_else(|| KeyError::Damaged {
         path: path.to_owned(),
-        reason: "it does not hold 64 hexadecimal digits".into(),
-        help: "restore it from a backup, or move the whole directory away to give the cluster a \
-               new identity",
+        reason: "not 64 hexadecimal digits",
+        fix: "restore it from a backup, or move the whole directory away to give the cluster a \
+              new identity",
+        source: None,
     })
 }
 
-/// A name becomes a directory's: it must be one RFC 1123 label and nothing else.
+/// Checks that names can be those of directories: each is one RFC 1123 label.
 fn check_names(nodes: &[String]) -> Result<(), KeyError> {
     let fits = |name: &&String| {
         (1..=63).contains(&name.len())
@@ -223,8 +246,8 @@ fn check_names(nodes: &[String]) -> Result<(), KeyError> {
             && !name.starts_with('-')
             && !name.ends_with('-')
     };
-    match nodes.iter().find(|name| !fits(name)) {
-        Some(name) => Err(KeyError::NodeName { name: name.clone() }),
-        None => Ok(()),
+    if let Some(name) = nodes.iter().find(|name| !fits(name)) {
+        return Err(KeyError::NodeName { name: name.clone() });
     }
+    Ok(())
 }

@@ -1,6 +1,6 @@
-//! One ed25519 key pair in OpenSSH's format.
+//! An ed25519 key pair in OpenSSH's format.
 
-use std::{fmt, path::Path};
+use std::{fmt, io, path::Path};
 
 use ssh_key::{
     HashAlg, LineEnding, PrivateKey, PublicKey,
@@ -10,7 +10,7 @@ use ssh_key::{
 
 use crate::{error::KeyError, store};
 
-/// An ed25519 key pair, both halves as OpenSSH writes them.
+/// An ed25519 key pair, with both halves as OpenSSH writes them.
 #[derive(Clone)]
 pub struct KeyPair {
     private: String,
@@ -19,52 +19,52 @@ pub struct KeyPair {
 }
 
 impl KeyPair {
-    /// The private key's file: PEM lines, the last one ended.
+    /// Returns the file of the private key: PEM lines with a final line end.
     pub fn private(&self) -> &str {
         &self.private
     }
 
-    /// The public key's file: `ssh-ed25519 AAAA… COMMENT` and a line end.
+    /// Returns the file of the public key: `ssh-ed25519 AAAA… COMMENT` and a line end.
     pub fn public(&self) -> &str {
         &self.public
     }
 
-    /// The SHA-256 fingerprint as ssh shows it: `SHA256:…`.
+    /// Returns the SHA-256 fingerprint as ssh shows it: `SHA256:…`.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
 
-    /// Algorithm and key, without the comment: what known_hosts lines hold.
+    /// Returns the algorithm and the key without the comment, as in lines of known_hosts.
     pub fn public_without_comment(&self) -> String {
         self.public.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
     }
 }
 
-// The private half must not reach a log by way of a derived Debug.
+// A derived Debug would write the private half to logs.
 impl fmt::Debug for KeyPair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeyPair").field("public", &self.public).finish_non_exhaustive()
     }
 }
 
-/// 32 bytes from the operating system.
+/// Returns 32 random bytes of the operating system.
 pub(crate) fn random() -> Result<[u8; 32], KeyError> {
     let mut bytes = [0; 32];
     OsRng
         .try_fill_bytes(&mut bytes)
-        .map_err(|error| KeyError::Random { reason: error.to_string() })?;
+        .map_err(|error| KeyError::Random { source: io::Error::other(error.to_string()) })?;
     Ok(bytes)
 }
 
 fn encode<T>(result: ssh_key::Result<T>) -> Result<T, KeyError> {
-    result.map_err(|error| KeyError::Encode { reason: error.to_string() })
+    result.map_err(|error| KeyError::Encode { source: error.into() })
 }
 
 fn public_line(key: &PrivateKey) -> Result<String, KeyError> {
     Ok(encode(key.public_key().to_openssh())? + "\n")
 }
 
-/// The pair that a secret of 32 bytes stands for.
+/// Returns the pair that derives from a secret of 32 bytes.
 pub(crate) fn from_seed(seed: &[u8; 32], comment: &str) -> Result<KeyPair, KeyError> {
     let pair = Ed25519Keypair::from_seed(seed);
     let key = encode(PrivateKey::new(KeypairData::Ed25519(pair), comment))?;
@@ -75,8 +75,8 @@ pub(crate) fn from_seed(seed: &[u8; 32], comment: &str) -> Result<KeyPair, KeyEr
     })
 }
 
-/// Reads the pair whose private half is at `path`, or makes it where `create`
-/// holds a comment and there is none.
+/// Reads the pair whose private half is at `path`. If there is none, and `create` is a
+/// comment, creates it.
 pub(crate) fn load(path: &Path, create: Option<&str>) -> Result<KeyPair, KeyError> {
     let public_path = path.with_extension("pub");
     let key = match (store::read(path, store::Privacy::Private)?, create) {
@@ -85,8 +85,8 @@ pub(crate) fn load(path: &Path, create: Option<&str>) -> Result<KeyPair, KeyErro
             if store::exists(&public_path)? {
                 return Err(KeyError::Missing {
                     path: path.to_owned(),
-                    help: "its public half is there: restore the private key from a backup, or \
-                           remove the .pub file to have a new pair made",
+                    fix: "restore the private key from a backup, or remove the .pub file beside \
+                          it to have a new pair created",
                 });
             }
             let pair = Ed25519Keypair::from_seed(&random()?);
@@ -98,7 +98,7 @@ pub(crate) fn load(path: &Path, create: Option<&str>) -> Result<KeyPair, KeyErro
         (None, None) => {
             return Err(KeyError::Missing {
                 path: path.to_owned(),
-                help: "restore it from a backup, or build the cluster's cards once to have it made",
+                fix: "restore it from a backup, or build the cards to have it created",
             });
         }
     };
@@ -106,13 +106,13 @@ pub(crate) fn load(path: &Path, create: Option<&str>) -> Result<KeyPair, KeyErro
     let derived = public_line(&key)?;
     let public = match store::read(&public_path, store::Privacy::Public)? {
         Some(text) => {
-            let damaged = |reason: String| KeyError::Damaged {
-                path: public_path.clone(),
-                reason,
-                help: "remove it, and it is made again from the private key",
-            };
-            let stored = PublicKey::from_openssh(text.trim_end())
-                .map_err(|error| damaged(format!("no public key in OpenSSH's format ({error})")))?;
+            let stored =
+                PublicKey::from_openssh(text.trim_end()).map_err(|error| KeyError::Damaged {
+                    path: public_path.clone(),
+                    reason: "not a public key in OpenSSH's format",
+                    fix: "remove it to have it created again from the private key",
+                    source: Some(error.into()),
+                })?;
             if stored.key_data() != key.public_key().key_data() {
                 return Err(KeyError::Mismatch {
                     private: path.to_owned(),
@@ -121,7 +121,7 @@ pub(crate) fn load(path: &Path, create: Option<&str>) -> Result<KeyPair, KeyErro
             }
             format!("{}\n", text.trim_end())
         }
-        // A run that ended between the two files leaves the private half alone.
+        // A run that was interrupted between the two files left only the private half.
         None => {
             if create.is_some() {
                 store::create(&public_path, derived.as_bytes(), 0o644)?;
@@ -134,18 +134,20 @@ pub(crate) fn load(path: &Path, create: Option<&str>) -> Result<KeyPair, KeyErro
 }
 
 fn parse(path: &Path, text: &str) -> Result<(PrivateKey, String), KeyError> {
-    let damaged = |reason: String| KeyError::Damaged {
+    let damaged = |reason, source| KeyError::Damaged {
         path: path.to_owned(),
         reason,
-        help: "restore it from a backup, or move it and its .pub file away to have a new pair made",
+        fix: "restore it from a backup, or move it and its .pub file away to have a new pair \
+              created",
+        source,
     };
     let key = PrivateKey::from_openssh(text)
-        .map_err(|error| damaged(format!("no private key in OpenSSH's format ({error})")))?;
+        .map_err(|error| damaged("not a private key in OpenSSH's format", Some(error.into())))?;
     if key.is_encrypted() {
-        return Err(damaged("it is locked with a passphrase, which nodes cannot type".into()));
+        return Err(damaged("locked with a passphrase, which nodes cannot type", None));
     }
     if key.key_data().ed25519().is_none() {
-        return Err(damaged("it is not an ed25519 key".into()));
+        return Err(damaged("not an ed25519 key", None));
     }
     Ok((key, format!("{}\n", text.trim_end())))
 }

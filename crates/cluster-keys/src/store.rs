@@ -9,10 +9,10 @@ use std::{
 
 use crate::error::KeyError;
 
-/// No file of ours is larger; a larger one is something else.
+/// No key is larger.
 const LARGEST_FILE: u64 = 64 * 1024;
 
-/// Whether others may read a file.
+/// Whether other users can be allowed to read a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Privacy {
     Private,
@@ -23,16 +23,16 @@ fn io(operation: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Ke
     move |source| KeyError::Io { operation, path: path.to_owned(), source }
 }
 
-/// Makes a directory, 0700 from its first moment, where there is none.
-pub(crate) fn make_directory(path: &Path) -> Result<(), KeyError> {
+/// Creates a directory if there is none, with the mode 0700 from the beginning.
+pub(crate) fn create_directory(path: &Path) -> Result<(), KeyError> {
     match DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => sync_parent(path),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(io("make", path)(error)),
+        Err(error) => Err(io("create", path)(error)),
     }
 }
 
-/// Refuses a directory that others can look into.
+/// Checks that a path is a directory that only its owner can access.
 pub(crate) fn check_directory(path: &Path) -> Result<(), KeyError> {
     let metadata = fs::metadata(path).map_err(io("read", path))?;
     if !metadata.is_dir() {
@@ -45,11 +45,11 @@ fn check_mode(path: &Path, mode: u32, wanted: u32) -> Result<(), KeyError> {
     if mode & 0o077 == 0 {
         return Ok(());
     }
-    Err(KeyError::Open { path: path.to_owned(), mode: mode & 0o7777, wanted })
+    Err(KeyError::Exposed { path: path.to_owned(), mode: mode & 0o7777, wanted })
 }
 
-/// Waits until no other run has the directory, then keeps others out while
-/// the returned file lives.
+/// Waits until no other run uses the directory. Others wait until the returned file is
+/// dropped.
 pub(crate) fn lock(directory: &Path) -> Result<File, KeyError> {
     let path = directory.join(".lock");
     let file = OpenOptions::new()
@@ -63,7 +63,7 @@ pub(crate) fn lock(directory: &Path) -> Result<File, KeyError> {
     Ok(file)
 }
 
-/// A file's text; `None` where there is none.
+/// Reads a text file. Returns `None` if there is none.
 pub(crate) fn read(path: &Path, privacy: Privacy) -> Result<Option<String>, KeyError> {
     let file = match File::open(path) {
         Ok(file) => file,
@@ -77,20 +77,21 @@ pub(crate) fn read(path: &Path, privacy: Privacy) -> Result<Option<String>, KeyE
     if privacy == Privacy::Private {
         check_mode(path, metadata.permissions().mode(), 0o600)?;
     }
-    let damaged = |reason: &str| KeyError::Damaged {
+    let damaged = |reason| KeyError::Damaged {
         path: path.to_owned(),
-        reason: reason.to_owned(),
-        help: "restore it from a backup",
+        reason,
+        fix: "restore it from a backup",
+        source: None,
     };
     let mut bytes = Vec::new();
     file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(io("read", path))?;
     if bytes.len() as u64 > LARGEST_FILE {
-        return Err(damaged("it is larger than any key"));
+        return Err(damaged("larger than any key"));
     }
-    String::from_utf8(bytes).map(Some).map_err(|_| damaged("it is not text"))
+    String::from_utf8(bytes).map(Some).map_err(|_| damaged("not text"))
 }
 
-/// Whether there is anything at this path.
+/// Returns whether there is anything at a path, including a dangling symlink.
 pub(crate) fn exists(path: &Path) -> Result<bool, KeyError> {
     match fs::symlink_metadata(path) {
         Ok(_) => Ok(true),
@@ -99,37 +100,36 @@ pub(crate) fn exists(path: &Path) -> Result<bool, KeyError> {
     }
 }
 
-/// Makes a file that is either whole or not there. The caller holds the lock
-/// and has seen that there is none.
+/// Creates a file that is either complete or absent. The caller holds the lock and has
+/// checked that there is none.
 pub(crate) fn create(path: &Path, contents: &[u8], mode: u32) -> Result<(), KeyError> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".partial");
     let partial = path.with_file_name(name);
     // A run that was killed may have left one behind.
-    match fs::remove_file(&partial) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            return Err(io("remove", &partial)(error));
-        }
-        _ => {}
+    if let Err(error) = fs::remove_file(&partial)
+        && error.kind() != ErrorKind::NotFound
+    {
+        return Err(io("remove", &partial)(error));
     }
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(mode)
         .open(&partial)
-        .map_err(io("make", &partial))?;
+        .map_err(io("create", &partial))?;
     file.write_all(contents).map_err(io("write", &partial))?;
     file.sync_all().map_err(io("write", &partial))?;
     drop(file);
-    // Unlike a rename, a link never takes the place of what is already there.
+    // Unlike renaming, linking never replaces a file.
     let linked = fs::hard_link(&partial, path);
     let removed = fs::remove_file(&partial);
-    linked.map_err(io("make", path))?;
+    linked.map_err(io("create", path))?;
     removed.map_err(io("remove", &partial))?;
     sync_parent(path)
 }
 
-/// Makes a new name in a directory durable.
+/// Writes the directory that contains `path` to the disk.
 fn sync_parent(path: &Path) -> Result<(), KeyError> {
     let parent = match path.parent() {
         Some(parent) if parent.as_os_str().is_empty() => Path::new("."),

@@ -1,4 +1,4 @@
-//! A cluster's keys on a real filesystem, judged by OpenSSH's own ssh-keygen.
+//! A cluster's keys on a real filesystem, checked with OpenSSH's own ssh-keygen.
 
 use std::{
     fs,
@@ -15,7 +15,7 @@ fn nodes() -> Vec<String> {
     ["xu4-master", "xu4-node1"].map(String::from).to_vec()
 }
 
-fn made(root: &Path) -> Result<ClusterKeys, KeyError> {
+fn create(root: &Path) -> Result<ClusterKeys, KeyError> {
     ClusterKeys::open_or_create(&root.join("mc1.keys"), "mc1", &nodes())
 }
 
@@ -27,9 +27,9 @@ fn ssh_keygen(arguments: &[&str], file: &Path) -> String {
 }
 
 #[test]
-fn openssh_reads_every_key_and_agrees_on_the_public_half() -> Outcome {
+fn openssh_reads_every_key_and_derives_the_same_public_half() -> Outcome {
     let root = tempfile::tempdir()?;
-    let keys = made(root.path())?;
+    let keys = create(root.path())?;
     let directory = root.path().join("mc1.keys");
     for (file, comment, pair) in [
         ("id_ed25519", "mc1 cluster key", keys.cluster()),
@@ -43,7 +43,7 @@ fn openssh_reads_every_key_and_agrees_on_the_public_half() -> Outcome {
         assert!(listed.contains(comment) && listed.trim_end().ends_with("(ED25519)"), "{listed}");
         assert_eq!(ssh_keygen(&["-l"], &path.with_extension("pub")), listed);
     }
-    // A private key signs, and the public half verifies: both are of one pair.
+    // The private key can sign.
     let message = root.path().join("message");
     fs::write(&message, "hello")?;
     let signed = Command::new("ssh-keygen")
@@ -56,13 +56,13 @@ fn openssh_reads_every_key_and_agrees_on_the_public_half() -> Outcome {
 }
 
 #[test]
-fn a_second_run_reads_what_the_first_one_made() -> Outcome {
+fn a_second_run_reads_the_keys_of_the_first() -> Outcome {
     let root = tempfile::tempdir()?;
-    let first = made(root.path())?;
+    let first = create(root.path())?;
     let directory = root.path().join("mc1.keys");
     let inode = |file: &str| fs::metadata(directory.join(file)).map(|m| (m.ino(), m.mtime_nsec()));
     let before = (inode("seed")?, inode("id_ed25519")?);
-    let second = made(root.path())?;
+    let second = create(root.path())?;
     assert_eq!((inode("seed")?, inode("id_ed25519")?), before);
     let third = ClusterKeys::open(&directory, &nodes())?;
     for again in [&second, &third] {
@@ -77,7 +77,7 @@ fn a_second_run_reads_what_the_first_one_made() -> Outcome {
 #[test]
 fn a_new_node_gets_keys_and_the_others_keep_theirs() -> Outcome {
     let root = tempfile::tempdir()?;
-    let first = made(root.path())?;
+    let first = create(root.path())?;
     let more = ["xu4-master", "xu4-node1", "xu4-node2"].map(String::from);
     let second = ClusterKeys::open_or_create(&root.path().join("mc1.keys"), "mc1", &more)?;
     assert_eq!(second.host("xu4-node1")?.public(), first.host("xu4-node1")?.public());
@@ -87,9 +87,9 @@ fn a_new_node_gets_keys_and_the_others_keep_theirs() -> Outcome {
 }
 
 #[test]
-fn nobody_else_can_read_them() -> Outcome {
+fn keys_that_others_can_access_are_rejected() -> Outcome {
     let root = tempfile::tempdir()?;
-    made(root.path())?;
+    create(root.path())?;
     let directory = root.path().join("mc1.keys");
     for (path, mode) in [
         ("", 0o700),
@@ -102,26 +102,26 @@ fn nobody_else_can_read_them() -> Outcome {
         assert_eq!(metadata.permissions().mode() & 0o777, mode, "{path}");
     }
     fs::set_permissions(&directory, fs::Permissions::from_mode(0o750))?;
-    let error = made(root.path()).unwrap_err();
-    assert!(matches!(error, KeyError::Open { mode: 0o750, .. }), "{error}");
-    assert!(error.to_string().contains("chmod 700"), "{error}");
+    let error = create(root.path()).unwrap_err();
+    assert!(matches!(error, KeyError::Exposed { mode: 0o750, .. }), "{error}");
+    assert!(error.fix().is_some_and(|fix| fix.contains("chmod 700")), "{error}");
     fs::set_permissions(&directory, fs::Permissions::from_mode(0o700))?;
     fs::set_permissions(directory.join("seed"), fs::Permissions::from_mode(0o644))?;
-    let error = made(root.path()).unwrap_err();
-    assert!(error.to_string().contains("chmod 600"), "{error}");
+    let error = create(root.path()).unwrap_err();
+    assert!(error.fix().is_some_and(|fix| fix.contains("chmod 600")), "{error}");
     Ok(())
 }
 
 #[test]
-fn damaged_files_are_errors_and_stay_as_they_are() -> Outcome {
+fn damaged_files_are_reported_and_left_alone() -> Outcome {
     type Damage = fn(&Path) -> std::io::Result<()>;
     let damages: [(&str, Damage, &str); 8] = [
         ("seed", |p| fs::write(p, "abc\n"), "64 hexadecimal"),
         ("seed", |p| fs::remove_file(p), "missing"),
-        ("id_ed25519", |p| fs::write(p, "not a key\n"), "no private key"),
+        ("id_ed25519", |p| fs::write(p, "not a key\n"), "not a private key"),
         ("id_ed25519", |p| fs::write(p, vec![b'x'; 100_000]), "larger than any key"),
         ("id_ed25519", |p| fs::remove_file(p), "missing"),
-        ("id_ed25519.pub", |p| fs::write(p, "ssh-ed25519 AAAA\n"), "no public key"),
+        ("id_ed25519.pub", |p| fs::write(p, "ssh-ed25519 AAAA\n"), "not a public key"),
         (
             "id_ed25519.pub",
             |p| {
@@ -134,53 +134,58 @@ fn damaged_files_are_errors_and_stay_as_they_are() -> Outcome {
     ];
     for (file, damage, message) in damages {
         let root = tempfile::tempdir()?;
-        let whole = made(root.path())?;
+        let whole = create(root.path())?;
         let path = root.path().join("mc1.keys").join(file);
         damage(&path)?;
         let left = fs::read(&path).ok();
-        let error = made(root.path()).unwrap_err().to_string();
+        let error = create(root.path()).unwrap_err();
+        assert!(error.fix().is_some(), "{file}: {error}");
+        let source = std::error::Error::source(&error).map(ToString::to_string);
+        let error = error.to_string();
         assert!(error.contains(message) && error.contains(file), "{file}: {error}");
+        let source = source.unwrap_or_default();
+        assert!(source.is_empty() || !error.contains(&source), "{error}: {source}");
         let secret = whole.cluster().private().lines().nth(1).unwrap_or("none").to_owned();
-        assert!(!error.contains(&secret));
-        assert_eq!(fs::read(&path).ok(), left, "{file} was touched");
+        assert!(!error.contains(&secret) && !source.contains(&secret));
+        assert_eq!(fs::read(&path).ok(), left, "{file} was changed");
         assert!(ClusterKeys::open(&root.path().join("mc1.keys"), &nodes()).is_err(), "{file}");
     }
     Ok(())
 }
 
 #[test]
-fn a_lost_public_half_is_made_again() -> Outcome {
+fn a_missing_public_half_is_created_again() -> Outcome {
     let root = tempfile::tempdir()?;
-    let first = made(root.path())?;
+    let first = create(root.path())?;
     let path = root.path().join("mc1.keys/id_ed25519.pub");
     fs::remove_file(&path)?;
-    made(root.path())?;
+    create(root.path())?;
     assert_eq!(fs::read_to_string(path)?, first.cluster().public());
     Ok(())
 }
 
 #[test]
-fn other_kinds_of_private_keys_are_refused() -> Outcome {
+fn other_kinds_of_private_keys_are_rejected() -> Outcome {
     for arguments in [vec!["-t", "rsa", "-N", ""], vec!["-t", "ed25519", "-N", "secret"]] {
         let root = tempfile::tempdir()?;
-        made(root.path())?;
+        create(root.path())?;
         let path = root.path().join("mc1.keys/id_ed25519");
         fs::remove_file(&path)?;
         fs::remove_file(path.with_extension("pub"))?;
         ssh_keygen(&[&["-q"], arguments.as_slice()].concat(), &path);
-        let error = made(root.path()).unwrap_err().to_string();
+        let error = create(root.path()).unwrap_err().to_string();
         assert!(error.contains("passphrase") || error.contains("not an ed25519"), "{error}");
     }
     Ok(())
 }
 
 #[test]
-fn two_runs_at_once_agree() -> Outcome {
+fn runs_at_the_same_time_get_the_same_keys() -> Outcome {
     let root = tempfile::tempdir()?;
     let publics = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..8)
             .map(|_| {
-                scope.spawn(|| made(root.path()).map(|keys| keys.cluster().public().to_owned()))
+                scope.spawn(|| create(root.path()).map(|keys| keys.cluster().public().to_owned()))
             })
             .collect();
         threads
@@ -193,9 +198,9 @@ fn two_runs_at_once_agree() -> Outcome {
 }
 
 #[test]
-fn what_derives_differs_by_node_and_is_a_uuid() -> Outcome {
+fn derived_ids_differ_by_node_and_are_uuids() -> Outcome {
     let root = tempfile::tempdir()?;
-    let keys = made(root.path())?;
+    let keys = create(root.path())?;
     let id = keys.machine_id("xu4-master");
     assert_eq!((id.len(), &id[12..13]), (32, "4"), "{id}");
     assert!("89ab".contains(&id[16..17]) && id.bytes().all(|b| b.is_ascii_hexdigit()), "{id}");
@@ -206,9 +211,9 @@ fn what_derives_differs_by_node_and_is_a_uuid() -> Outcome {
 }
 
 #[test]
-fn nothing_private_in_debug_output_and_no_way_out_by_a_name() -> Outcome {
+fn debug_output_hides_secrets_and_names_cannot_leave_the_directory() -> Outcome {
     let root = tempfile::tempdir()?;
-    let keys = made(root.path())?;
+    let keys = create(root.path())?;
     let shown = format!("{keys:?} {:?}", keys.cluster());
     assert!(!shown.contains("PRIVATE") && !shown.contains("seed"), "{shown}");
     for name in ["../x", "", "a/b", "-a", "a.b"] {

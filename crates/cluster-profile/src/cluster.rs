@@ -1,4 +1,4 @@
-//! A validated cluster: what a profile says, checked and completed.
+//! A validated cluster: a profile, checked and completed.
 
 use std::{fmt, net::Ipv4Addr, path::PathBuf};
 
@@ -10,47 +10,47 @@ pub struct Cluster {
     pub path: PathBuf,
     /// The cluster's name.
     pub name: String,
-    /// The image that every node's card is made from.
+    /// The image that every node's card is built from.
     pub base: BaseSpec,
-    /// The size of the cards in bytes; a multiple of 512.
+    /// The size of the cards.
     pub card: CardSize,
-    /// What all nodes' network settings share.
+    /// The network settings that all nodes share.
     pub network: Network,
-    /// The number of the root partition, from 1, where the profile picks it.
+    /// The number of the root partition, from 1, if the profile sets it.
     pub root: Option<u32>,
-    /// The nodes, in the profile's order.
+    /// The nodes, in the order of the profile.
     pub nodes: Vec<Node>,
-    /// Who may log in by key.
+    /// The users that can log in by key.
     pub ssh: Ssh,
-    /// What becomes of single users of the image, in the profile's order.
+    /// Settings of single users of the image, in the order of the profile.
     pub users: Vec<Account>,
-    /// Further lines of /etc/hosts: name and address, in the profile's order.
+    /// Additional lines of /etc/hosts, as name and address, in the order of the profile.
     pub hosts: Vec<(String, Ipv4Addr)>,
-    /// Further files for every node.
+    /// Extra files for every node.
     pub files: Vec<ExtraFile>,
-    /// The Docker swarm that the nodes form, if they do.
+    /// The Docker swarm that the nodes form, if any.
     pub swarm: Option<Swarm>,
     /// The directory that holds the cluster's keys.
     pub keys: PathBuf,
 }
 
-/// The image that every node's card is made from.
+/// The image that every node's card is built from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseSpec {
-    /// The file, relative paths taken from the profile's directory.
+    /// The file. Relative paths in the profile start at its directory.
     pub path: PathBuf,
-    /// What the file's SHA-256 must be.
+    /// The SHA-256 sum that the file must have.
     pub sha256: Option<[u8; 32]>,
 }
 
-/// What all nodes' network settings share.
+/// The network settings that all nodes share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Network {
     /// The interface that gets the address, such as `eth0`.
     pub interface: String,
     /// The length of the network prefix in bits.
     pub prefix: u8,
-    /// The default gateway, if there is one.
+    /// The default gateway, if any.
     pub gateway: Option<Ipv4Addr>,
     /// Name servers.
     pub dns: Vec<Ipv4Addr>,
@@ -59,13 +59,13 @@ pub struct Network {
 }
 
 impl Network {
-    /// The prefix as a netmask.
+    /// Returns the prefix as a netmask.
     pub fn netmask(&self) -> Ipv4Addr {
         Ipv4Addr::from_bits(mask(self.prefix))
     }
 }
 
-/// The netmask of a prefix in bits.
+/// Returns the netmask of a prefix in bits.
 pub(crate) fn mask(prefix: u8) -> u32 {
     u32::MAX.checked_shl(32u32.saturating_sub(prefix.into())).unwrap_or(0)
 }
@@ -78,18 +78,18 @@ pub struct Node {
     pub name: String,
     /// Its static address.
     pub address: Ipv4Addr,
-    /// What it is in a swarm.
+    /// Its role in a swarm.
     pub role: Role,
-    /// Further files for this node alone.
+    /// Extra files for this node alone.
     pub files: Vec<ExtraFile>,
 }
 
-/// What a node is in a swarm.
+/// The role of a node in a swarm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// It decides what runs where.
+    /// Decides which node runs which container, and runs containers itself.
     Manager,
-    /// It runs what managers give it.
+    /// Runs the containers that managers assign to it.
     Worker,
 }
 
@@ -102,37 +102,37 @@ impl fmt::Display for Role {
     }
 }
 
-/// Who may log in by key.
+/// The users that can log in by key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ssh {
-    /// Who may go from any node to any other without a password.
+    /// Users that can log in from any node to any other without a password.
     pub users: Vec<String>,
-    /// Lines of authorized_keys for whoever may come in from outside.
+    /// Lines of authorized_keys for logins from outside the cluster.
     pub authorized_keys: Vec<String>,
 }
 
-/// What becomes of one user of the image.
+/// The settings of one user of the image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     /// The login name.
     pub name: String,
-    /// The password; the image's own stays where this is `None`.
+    /// The password. `None` keeps the one of the image.
     pub password: Option<Password>,
-    /// Lines of authorized_keys for whoever may come in from outside as this user.
+    /// Lines of authorized_keys for logins from outside the cluster as this user.
     pub authorized_keys: Vec<String>,
 }
 
-/// What becomes of a password.
+/// A user's password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Password {
-    /// It is the one that hashes to this.
+    /// The password with this hash.
     Hash(PasswordHash),
-    /// There is none, and none lets the user in.
+    /// No password is accepted.
     Locked,
 }
 
 impl Cluster {
-    /// Users who are to log in by key, those of `ssh.users` first.
+    /// Returns the users that can log in by key, those of `ssh.users` first.
     pub fn key_users(&self) -> Vec<&str> {
         let mut users: Vec<&str> = self.ssh.users.iter().map(String::as_str).collect();
         let others = self.users.iter().filter(|account| !account.authorized_keys.is_empty());
@@ -144,38 +144,35 @@ impl Cluster {
         users
     }
 
-    /// Lines of authorized_keys for whoever may come in from outside as a user.
+    /// Returns the lines of authorized_keys for logins from outside the cluster as `user`.
     pub fn authorized_keys(&self, user: &str) -> Vec<&str> {
-        let of_all = match self.ssh.users.iter().any(|name| name == user) {
-            true => self.ssh.authorized_keys.as_slice(),
-            false => &[],
-        };
-        let own = self.users.iter().filter(|account| account.name == user);
-        let own = own.flat_map(|account| &account.authorized_keys);
-        of_all.iter().chain(own).map(String::as_str).collect()
+        let is_ssh_user = self.ssh.users.iter().any(|name| name == user);
+        let shared: &[String] = if is_ssh_user { &self.ssh.authorized_keys } else { &[] };
+        let accounts = self.users.iter().filter(|account| account.name == user);
+        let own = accounts.flat_map(|account| &account.authorized_keys);
+        shared.iter().chain(own).map(String::as_str).collect()
     }
 }
 
-/// A further file for a node.
+/// An extra file for a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExtraFile {
     /// Absolute path inside the image.
     pub path: String,
-    /// What it holds.
+    /// Its contents.
     pub contents: Vec<u8>,
-    /// Permission bits; a file that exists keeps its own where this is `None`.
+    /// Permission bits. `None` keeps those of a file that exists.
     pub mode: Option<u16>,
-    /// Owner; a file that exists keeps its own where this is `None`.
+    /// The owner. `None` keeps the one of a file that exists.
     pub owner: Option<Owner>,
 }
 
-/// The owner of a further file, as the profile names it.
+/// The owner of an extra file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
-    /// A name or a number from the image's /etc/passwd.
+    /// A user in the image's /etc/passwd.
     pub user: OwnerId,
-    /// A name or a number from the image's /etc/group; the user's own group
-    /// where this is `None`.
+    /// A group in the image's /etc/group. `None` is the user's own group.
     pub group: Option<OwnerId>,
 }
 

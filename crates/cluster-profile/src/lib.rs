@@ -1,9 +1,49 @@
-//! The profile of a cluster: YAML to a validated cluster, and each of its nodes
-//! to the file edits that make a card that node's.
+//! Cluster profiles: YAML files that describe a cluster of small boards, and the changes to
+//! an image that turn a card into one of its nodes.
 //!
-//! [`Cluster::load`] reads a profile and tells everything that is wrong with it,
-//! with the places. [`render_shared`] and [`render_node`] look at the system in an
-//! image through [`SystemFiles`] and return [`FileEdit`]s: they change nothing.
+//! [`Cluster::load`] reads a profile. If the profile has problems, the error lists all of
+//! them with their places, like a compiler. [`render_shared`] and [`render_node`] look at the
+//! system in an image through [`SystemFiles`] and return [`FileEdit`]s. Neither of them
+//! changes anything.
+//!
+//! # Examples
+//!
+//! ```
+//! use std::path::Path;
+//!
+//! use cluster_profile::Cluster;
+//!
+//! let profile = "\
+//! cluster: mc1
+//! base: xu4-base.img.xz
+//! card: 8GB
+//! network: {interface: eth0, prefix: 24, gateway: 192.168.1.1}
+//! nodes:
+//!   - {name: xu4-master, address: 192.168.1.80}
+//!   - {name: xu4-node1, address: 192.168.1.81}
+//! ";
+//! let cluster = Cluster::parse(profile, Path::new("mc1.yaml"))?;
+//! assert_eq!(cluster.nodes[1].name, "xu4-node1");
+//! assert_eq!(cluster.card.bytes(), 1811 * (4 << 20));
+//!
+//! // A problem is shown with its lines of the profile.
+//! let wrong = profile.replace("1.81", "1.80");
+//! let error = Cluster::parse(&wrong, Path::new("mc1.yaml")).unwrap_err();
+//! assert_eq!(
+//!     error.to_string(),
+//!     "\
+//! error: two nodes have the address 192.168.1.80
+//!  --> mc1.yaml:7:32
+//!   |
+//! 6 |   - {name: xu4-master, address: 192.168.1.80}
+//!   |                                 ------------ first used here
+//! 7 |   - {name: xu4-node1, address: 192.168.1.80}
+//!   |                                ^^^^^^^^^^^^
+//!   |
+//!   = help: give each node its own address"
+//! );
+//! # Ok::<(), cluster_profile::ProfileError>(())
+//! ```
 
 mod cluster;
 mod edit;
@@ -24,7 +64,7 @@ pub use cluster::{
 };
 pub use edit::{Attributes, Change, FileEdit};
 pub use passwords::{DefaultPassword, HashError, PasswordHash, default_password};
-pub use problem::{Place, Problem, ProfileError};
+pub use problem::{Diagnostics, Place, Problem, ProfileError, RelatedPlace};
 pub use purpose::{
     ClonedState, ExtraFileKind, FirstBootPart, KeyHalf, NetworkBackEnd, Purpose, SwarmPart,
 };

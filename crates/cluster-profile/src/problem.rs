@@ -1,85 +1,292 @@
-//! What is wrong with a profile, and where.
+//! The problems in a profile, and how they are shown.
 
-use std::{fmt, ops::Range, path::PathBuf};
+use std::{fmt, io, ops::Range, path::PathBuf};
+
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use plain_text::{escaped, is_unsafe};
 
 /// A place in a profile's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// The bytes of the text that are meant.
+    /// The bytes of the text.
     pub span: Range<usize>,
-    /// The line, from 1.
+    /// The line of the first byte, from 1.
     pub line: usize,
-    /// The column in characters, from 1.
+    /// The column of the first byte in characters, from 1.
     pub column: usize,
 }
 
-/// One thing that is wrong with a profile.
+/// A second place that belongs to a problem, such as the first of two nodes with one name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelatedPlace {
+    /// Where it is.
+    pub place: Place,
+    /// What is there: `first used here`.
+    pub label: String,
+}
+
+/// One problem in a profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// What is wrong.
     pub message: String,
-    /// What to do about it.
-    pub help: Option<String>,
     /// Where it is wrong.
     pub place: Place,
-    /// A second place that belongs to it, and what is there: the first of two
-    /// nodes with one name, say.
-    pub also: Option<(Place, String)>,
+    /// Further places that belong to it.
+    pub related: Vec<RelatedPlace>,
+    /// What to do about it.
+    pub help: Option<String>,
 }
 
-/// A profile cannot be used: everything that is wrong with it.
+/// All problems in a profile.
 ///
-/// Its display form shows each problem with its line of the profile and a
-/// caret below the place that is meant.
-#[derive(Debug, Clone)]
-pub struct ProfileError {
+/// Its [`Display`](fmt::Display) form shows each problem with the lines of the profile that
+/// it is about, without colors. Passwords in these lines are masked, and characters that act
+/// on a terminal are replaced.
+///
+/// ```text
+/// error: two nodes have the address 192.168.1.81
+///  --> mc1.yaml:9:32
+///   |
+/// 8 |   - {name: xu4-node1, address: 192.168.1.81}
+///   |                                ------------ first used here
+/// 9 |   - {name: xu4-node2, address: 192.168.1.81}
+///   |                                ^^^^^^^^^^^^
+///   |
+///   = help: give each node its own address
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostics {
     /// The profile.
     pub path: PathBuf,
-    /// Its text, as the places count it; empty if it could not be read.
+    /// Its text, with passwords masked. Masking keeps all places where they are.
     pub text: String,
-    /// At least one, in the order of their places.
+    /// At least one problem, in the order of their places.
     pub problems: Vec<Problem>,
 }
 
-impl std::error::Error for ProfileError {}
-
-impl fmt::Display for ProfileError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, problem) in self.problems.iter().enumerate() {
-            if number > 0 {
-                writeln!(f)?;
-            }
-            let Place { line, column, .. } = problem.place;
-            write!(f, "{}:{line}:{column}: {}", self.path.display(), problem.message)?;
-            self.show(f, &problem.place)?;
-            if let Some((place, label)) = &problem.also {
-                write!(f, "\n{}:{}:{}: {label}", self.path.display(), place.line, place.column)?;
-                self.show(f, place)?;
-            }
-            if let Some(help) = &problem.help {
-                write!(f, "\n  help: {help}")?;
-            }
-        }
-        Ok(())
-    }
+/// An error that keeps a profile from being used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProfileError {
+    /// The file cannot be read as text.
+    #[error("cannot read the profile {}", escaped(&path.display().to_string()))]
+    Unreadable {
+        /// The profile.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+    /// The file was read, but it has problems.
+    #[error("{0}")]
+    Invalid(Diagnostics),
 }
 
 impl ProfileError {
-    /// The line and a caret below the place.
-    fn show(&self, f: &mut fmt::Formatter<'_>, place: &Place) -> fmt::Result {
-        let Some(line) = place.line.checked_sub(1).and_then(|n| self.text.lines().nth(n)) else {
-            return Ok(());
+    /// Returns what to do about it. Each problem of an invalid profile has its own help,
+    /// which is part of the message.
+    pub fn fix(&self) -> Option<String> {
+        match self {
+            ProfileError::Unreadable { .. } => {
+                Some("give the path of a profile: a YAML file in UTF-8".into())
+            }
+            ProfileError::Invalid(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(&Renderer::plain()))
+    }
+}
+
+impl Diagnostics {
+    /// Returns the display form with colors, as ANSI escape sequences, for a terminal.
+    pub fn to_styled_string(&self) -> String {
+        self.render(&Renderer::styled())
+    }
+
+    fn render(&self, renderer: &Renderer) -> String {
+        let text = printable_source(&self.text);
+        let path = escaped(&self.path.display().to_string());
+        let reports: Vec<String> = self
+            .problems
+            .iter()
+            .map(|problem| renderer.render(&[report(problem, &path, &text)]))
+            .collect();
+        reports.join("\n\n")
+    }
+}
+
+/// Returns one problem in the renderer's terms.
+fn report<'a>(problem: &'a Problem, path: &'a str, text: &'a str) -> Group<'a> {
+    let title = Level::ERROR.primary_title(escaped(&problem.message));
+    let help = problem.help.as_deref().map(|help| Level::HELP.message(escaped(help)));
+    let primary = first_line(text, &problem.place);
+    let Some(primary) = primary.filter(|_| !text.is_empty()) else {
+        let Place { line, column, .. } = problem.place;
+        let origin = Origin::path(path).line(line).char_column(column);
+        return title.element(origin).elements(help);
+    };
+    let related: Vec<(Range<usize>, String)> = problem
+        .related
+        .iter()
+        .filter_map(|related| Some((first_line(text, &related.place)?, escaped(&related.label))))
+        .collect();
+    // The renderer reads all of its source, so it gets only the lines between the places.
+    let spans = || related.iter().map(|(span, _)| span).chain([&primary]);
+    let first = spans().map(|span| span.start).min().unwrap_or(0);
+    let last = spans().map(|span| span.end).max().unwrap_or(0);
+    let start = text.get(..first).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
+    let end =
+        text.get(last..).and_then(|after| after.find('\n')).map_or(text.len(), |at| last + at + 1);
+    let line = text.get(..start).map_or(1, |before| before.matches('\n').count() + 1);
+    let shifted = |span: &Range<usize>| span.start - start..span.end - start;
+    let snippet =
+        Snippet::source(text.get(start..end).unwrap_or_default())
+            .path(path)
+            .line_start(line)
+            .annotation(AnnotationKind::Primary.span(shifted(&primary)))
+            .annotations(related.iter().map(|(span, label)| {
+                AnnotationKind::Context.span(shifted(span)).label(label.clone())
+            }));
+    title.element(snippet).elements(help)
+}
+
+/// Returns the part of a place that is on its first line, or `None` if the place is not in
+/// the text.
+fn first_line(text: &str, place: &Place) -> Option<Range<usize>> {
+    let start = place.span.start;
+    let length = text.get(place.span.clone())?.lines().next().map_or(0, str::len);
+    Some(start..start + length)
+}
+
+/// Returns the text with every character replaced that would act on a terminal and that the
+/// renderer does not replace. Replacements are as long as what they stand for, so that all
+/// places stay where they are. The renderer shows ASCII control characters as pictures.
+fn printable_source(text: &str) -> String {
+    let replace = |character: char| match character.len_utf8() {
+        1 => character,
+        _ if !is_unsafe(character) => character,
+        2 => '\u{bf}',
+        _ => char::REPLACEMENT_CHARACTER,
+    };
+    text.chars().map(replace).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(text: &str, part: &str) -> Place {
+        let start = text.find(part).expect("the part is in the text");
+        let before = &text[..start];
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        Place { span: start..start + part.len(), line, column }
+    }
+
+    fn diagnostics(text: &str, part: &str) -> Diagnostics {
+        let problem = Problem {
+            message: "wrong".into(),
+            place: place(text, part),
+            related: Vec::new(),
+            help: None,
         };
-        let before = place.column.saturating_sub(1);
-        // Tabs stay tabs, so that the caret stands where a terminal shows the place.
-        let indent: String =
-            line.chars().take(before).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
-        let length = self
-            .text
-            .get(place.span.clone())
-            .map_or(1, |text| text.lines().next().unwrap_or_default().chars().count().max(1));
-        let width = place.line.to_string().len();
-        write!(f, "\n  {} | {line}", place.line)?;
-        write!(f, "\n  {:width$} | {indent}{}", "", "^".repeat(length))
+        Diagnostics { path: "mc1.yaml".into(), text: text.into(), problems: vec![problem] }
+    }
+
+    #[test]
+    fn wide_characters_and_tabs_keep_the_mark_below_its_place() {
+        assert_eq!(
+            diagnostics("a: {冷蔵庫: 1, b: 2}\n", "b").to_string(),
+            "error: wrong\n \
+             --> mc1.yaml:1:13\n  \
+               |\n\
+             1 | a: {冷蔵庫: 1, b: 2}\n  \
+               |                ^"
+        );
+        assert_eq!(
+            diagnostics("a:\n\t- b\n", "b").to_string(),
+            "error: wrong\n \
+             --> mc1.yaml:2:4\n  \
+               |\n\
+             2 |     - b\n  \
+               |       ^"
+        );
+    }
+
+    #[test]
+    fn only_the_first_line_of_a_place_is_marked() {
+        let shown = diagnostics("a:\n  - b: 1\n    c: 2\n", "b: 1\n    c: 2").to_string();
+        assert!(shown.contains("2 |   - b: 1\n  |     ^^^^"), "{shown}");
+        assert!(!shown.contains("c: 2"), "{shown}");
+    }
+
+    #[test]
+    fn nothing_that_acts_on_a_terminal_is_shown() {
+        let nasty: String = ('\0'..='\u{9f}')
+            .chain(['\u{61c}', '\u{200e}', '\u{200f}', '\u{2028}', '\u{2029}', '\u{202e}'])
+            .chain(['\u{2066}', '\u{2069}', '\u{feff}'])
+            .filter(|c| c.is_control() || !c.is_ascii())
+            .filter(|c| !"\r\n".contains(*c))
+            .collect();
+        let text = format!("first: {nasty}x\nlast: {nasty}y\n");
+        let mut shown = diagnostics(&text, "y");
+        shown.path = format!("mc1{nasty}.yaml").into();
+        let problem = &mut shown.problems[0];
+        problem.message = format!("message {nasty}");
+        problem.help = Some(format!("help {nasty}"));
+        let label = format!("label {nasty}");
+        problem.related = vec![RelatedPlace { place: place(&text, "x"), label }];
+        let plain = shown.to_string();
+        let bad: Vec<char> = plain.chars().filter(|c| *c != '\n' && is_unsafe(*c)).collect();
+        assert_eq!(bad, [], "{plain:?}");
+        assert!(plain.contains("message \\u{0}\\u{1}") && plain.contains("\\u{202e}"), "{plain:?}");
+        assert!(plain.contains("last:"), "{plain:?}");
+        // Colors are the renderer's own: escape sequences that end in `m`.
+        let styled = shown.to_styled_string();
+        let rest: String = styled
+            .split("\x1b[")
+            .enumerate()
+            .map(|(number, part)| match number {
+                0 => part,
+                _ => part.split_once('m').expect("an SGR sequence").1,
+            })
+            .collect();
+        assert_eq!(rest, plain);
+        assert_ne!(styled, plain);
+    }
+
+    #[test]
+    fn line_ends_of_windows_are_not_shown() {
+        let shown = diagnostics("a: 1\r\nb: 2\r\n", "b").to_string();
+        assert!(shown.ends_with("2 | b: 2\n  | ^"), "{shown:?}");
+    }
+
+    #[test]
+    fn every_place_can_be_shown() {
+        for text in ["", "\n", "a: é\r\n\tb\u{9b}\r\r\n冷", "a: 1\n\n"] {
+            for start in 0..text.len() + 2 {
+                for end in start..text.len() + 2 {
+                    let span = Place { span: start..end, line: 1, column: 1 };
+                    let related =
+                        RelatedPlace { place: Place { span: 0..end, ..span }, label: "x".into() };
+                    let problem = Problem {
+                        message: "wrong".into(),
+                        place: Place { span: start..end, line: 1, column: 1 },
+                        related: vec![related],
+                        help: Some("fix it".into()),
+                    };
+                    let problems = vec![problem];
+                    let shown = Diagnostics { path: "p".into(), text: text.into(), problems };
+                    assert!(shown.to_string().contains("--> p:"), "{text:?} {start}..{end}");
+                }
+            }
+        }
+        let mut empty = diagnostics("a", "a");
+        empty.text.clear();
+        assert_eq!(empty.to_string(), "error: wrong\n--> mc1.yaml:1:1");
     }
 }

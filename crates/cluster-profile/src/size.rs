@@ -6,14 +6,15 @@ use std::{fmt, str::FromStr};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CardSize(u64);
 
-/// Nominal sizes are rounded down to this: the erase blocks of SD cards.
+/// Nominal sizes are rounded down to a multiple of this, the erase block of SD cards.
 const ROUNDING: u64 = 4 << 20;
-/// Less than any Linux system; more than any card.
+/// No Linux system fits on a smaller card.
 const SMALLEST: u64 = 16 << 20;
+/// No card is larger.
 const LARGEST: u64 = 16 << 40;
 
 impl CardSize {
-    /// The size in bytes.
+    /// Returns the size in bytes.
     pub const fn bytes(self) -> u64 {
         self.0
     }
@@ -21,34 +22,53 @@ impl CardSize {
 
 impl fmt::Display for CardSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 % (1 << 20) {
-            0 => write!(f, "{} MiB", self.0 >> 20),
-            _ => write!(f, "{} bytes", self.0),
+        if self.0.is_multiple_of(1 << 20) {
+            write!(f, "{} MiB", self.0 >> 20)
+        } else {
+            write!(f, "{} bytes", self.0)
         }
     }
 }
 
-/// A card's size is none.
+/// An error that keeps a text from being the size of a card.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct SizeError {
-    message: String,
-    /// What to write instead.
-    pub help: &'static str,
+#[non_exhaustive]
+pub enum SizeError {
+    /// The text is not a number with a unit that is known.
+    #[error("{0:?} is not a size")]
+    Syntax(String),
+    /// The size is larger than 16 TiB.
+    #[error("{0} is larger than any card")]
+    TooLarge(String),
+    /// The size is smaller than 16 MiB.
+    #[error("{0} is too small for a card, which has at least 16 MiB")]
+    TooSmall(String),
+    /// The size in bytes is not a multiple of 512.
+    #[error("{0} bytes are not a whole number of sectors")]
+    PartialSector(u64),
+}
+
+impl SizeError {
+    /// Returns what to write instead.
+    pub fn fix(&self) -> Option<String> {
+        let fix = match self {
+            SizeError::PartialSector(_) => "use a multiple of 512 bytes",
+            _ => {
+                "write the size printed on the card, such as 8GB, or an exact size, such as \
+                 7400MiB, 7GiB or a number of bytes"
+            }
+        };
+        Some(fix.into())
+    }
 }
 
 impl FromStr for CardSize {
     type Err = SizeError;
 
-    /// `8GB` is what is printed on a card: no card sold as it is smaller than
-    /// 5 % below that, so that much is taken off and the rest rounded down to
-    /// 4 MiB. `7400MiB`, `7GiB` and plain bytes are exact.
+    /// Reads a size. `8GB` is what is printed on a card, and no such card is more than 5 %
+    /// smaller, so 5 % are subtracted and the rest is rounded down to a multiple of 4 MiB.
+    /// `7400MiB`, `7GiB` and plain bytes are exact.
     fn from_str(text: &str) -> Result<Self, SizeError> {
-        let error = |message: String| SizeError {
-            message,
-            help: "write what is printed on the card, such as 8GB, or an exact size, such as \
-                   7400MiB or 7GiB, or bytes",
-        };
         let text = text.trim();
         let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
         let (digits, unit) = text.split_at(split);
@@ -62,14 +82,13 @@ impl FromStr for CardSize {
             "MiB" => (1 << 20, false),
             "GiB" => (1 << 30, false),
             "TiB" => (1u64 << 40, false),
-            _ => return Err(error(format!("{text:?} is no size of a card"))),
+            _ => return Err(SizeError::Syntax(text.to_owned())),
         };
-        let number: u64 =
-            digits.parse().map_err(|_| error(format!("{text:?} is no size of a card")))?;
+        let number: u64 = digits.parse().map_err(|_| SizeError::Syntax(text.to_owned()))?;
         let bytes = number
             .checked_mul(factor)
             .filter(|bytes| *bytes <= LARGEST)
-            .ok_or_else(|| error(format!("{text} is larger than any card")))?;
+            .ok_or_else(|| SizeError::TooLarge(text.to_owned()))?;
         let bytes = if nominal {
             let with_margin = bytes / 100 * 95;
             with_margin - with_margin % ROUNDING
@@ -77,13 +96,10 @@ impl FromStr for CardSize {
             bytes
         };
         if bytes < SMALLEST {
-            return Err(error(format!("{text} is smaller than any card (16 MiB)")));
+            return Err(SizeError::TooSmall(text.to_owned()));
         }
-        if bytes % 512 != 0 {
-            return Err(SizeError {
-                message: format!("{bytes} bytes are no whole number of sectors"),
-                help: "a card's size is a multiple of 512 bytes",
-            });
+        if !bytes.is_multiple_of(512) {
+            return Err(SizeError::PartialSector(bytes));
         }
         Ok(CardSize(bytes))
     }
@@ -99,7 +115,7 @@ mod tests {
 
     #[test]
     fn nominal_sizes_leave_a_margin_and_exact_ones_do_not() {
-        // 8 GB less 5 % is 7.6e9, 1811.98 times 4 MiB.
+        // 5 % less than 8 GB is 7.6e9, or 1811.98 times 4 MiB.
         assert_eq!(bytes("8GB"), Some(1811 * (4 << 20)));
         assert_eq!(bytes("8 GB"), bytes("8GB"));
         assert_eq!(bytes("64MiB"), Some(64 << 20));
@@ -110,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn absurd_sizes_are_refused() {
+    fn absurd_sizes_are_rejected() {
         for text in ["", "GB", "8", "8gb", "-8GB", "8.5GB", "67108865", "99999999999999999999GB"] {
             assert_eq!(bytes(text), None, "{text}");
         }

@@ -2,25 +2,25 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-/// The port on which managers listen, unless a profile says another (TCP).
+/// The TCP port on which managers listen by default.
 pub const SWARM_PORT: u16 = 2377;
 
-/// A Docker swarm, made when the nodes boot for the first time.
+/// A Docker swarm, which the nodes form at their first boot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Swarm {
     /// The TCP port on which managers listen.
     pub port: u16,
-    /// The interface or address for the traffic between containers; the node's own address
-    /// where this is `None`.
+    /// The interface for the traffic between containers. `None` is the interface of the
+    /// node's address.
     pub data_path: Option<String>,
-    /// The UDP port for that traffic; Docker's own choice where this is `None`.
+    /// The UDP port for that traffic. `None` is Docker's default.
     pub data_path_port: Option<u16>,
-    /// How long services wait for the nodes: they are created when all are in, or then.
+    /// The longest time that services wait for all nodes to join before they are created.
     pub wait: Duration,
     /// Archives of images that every node loads before it joins.
     pub images: Vec<ImageArchive>,
-    /// The services to create, once.
+    /// The services, which are created once.
     pub services: Vec<Service>,
 }
 
@@ -28,18 +28,18 @@ pub struct Swarm {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ImageArchive {
-    /// The file on this machine.
+    /// The file on this computer.
     pub path: PathBuf,
     /// Its size in bytes.
     pub size: u64,
     /// Its SHA-256 sum.
     pub sha256: [u8; 32],
-    /// What images it holds.
+    /// The images in it.
     pub images: Vec<ArchivedImage>,
 }
 
 impl ImageArchive {
-    /// Its file's name, which it has on the card too.
+    /// Returns the name of the file, which is the same on the card.
     pub fn file_name(&self) -> String {
         self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
@@ -51,7 +51,7 @@ impl ImageArchive {
 pub struct ArchivedImage {
     /// Its names: `httpd:latest`.
     pub names: Vec<String>,
-    /// The processor it is for, in Go's words, as Docker uses them: `arm`, `arm64`, `amd64`.
+    /// The processor architecture, as Docker and Go name it: `arm`, `arm64`, `amd64`.
     pub architecture: String,
 }
 
@@ -61,32 +61,32 @@ pub struct ArchivedImage {
 pub struct Service {
     /// Its name.
     pub name: String,
-    /// The image its containers run.
+    /// The image that its containers run.
     pub image: String,
-    /// How many containers there are.
+    /// The number of its containers.
     pub mode: ServiceMode,
-    /// The ports it answers on.
+    /// The ports that it publishes.
     pub publish: Vec<Publish>,
-    /// Where it may run: `node.role==manager`.
+    /// The nodes on which it can run: `node.role==manager`.
     pub constraints: Vec<String>,
-    /// What its containers see of the node's files, and of volumes.
+    /// The mounts of its containers.
     pub mounts: Vec<Mount>,
-    /// Variables of its containers' environment.
+    /// Environment variables of its containers.
     pub env: Vec<(String, String)>,
-    /// What its containers run, if not what the image says.
+    /// The command that its containers run. Empty is the image's own.
     pub command: Vec<String>,
 }
 
-/// How many containers a service has.
+/// The number of containers of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServiceMode {
-    /// So many, wherever there is room.
+    /// This number, on any nodes.
     Replicated(u32),
     /// One on each node.
     Global,
 }
 
-/// A port of a service that is reached from outside.
+/// A port of a service that can be reached from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Publish {
     /// The port on the nodes.
@@ -95,11 +95,11 @@ pub struct Publish {
     pub target: u16,
     /// TCP or UDP.
     pub protocol: Protocol,
-    /// Only on the nodes that run a container, rather than on every node.
+    /// Whether only nodes that run a container answer, instead of every node.
     pub on_host: bool,
 }
 
-/// What a port is one of.
+/// The protocol of a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
     /// TCP.
@@ -117,20 +117,20 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// What a service's containers see at a path.
+/// A mount of a service's containers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mount {
-    /// What kind it is.
+    /// Its kind.
     pub kind: MountKind,
-    /// The path on the node, or the volume's name; none for memory.
+    /// The path on the node, or the name of the volume.
     pub source: Option<String>,
     /// The path in the container.
     pub target: String,
-    /// Whether the container may only read.
+    /// Whether the container can only read it.
     pub read_only: bool,
 }
 
-/// The kinds of mounts.
+/// The kind of a mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MountKind {
     /// A file or directory of the node.
@@ -151,7 +151,7 @@ impl fmt::Display for MountKind {
     }
 }
 
-/// An image's name in full, as Docker compares them: `busybox` is
+/// Returns the full name of an image, as Docker compares them: `busybox` becomes
 /// `docker.io/library/busybox:latest`.
 pub(crate) fn full_name(name: &str) -> String {
     let first = name.split('/').next().unwrap_or_default();
@@ -162,10 +162,7 @@ pub(crate) fn full_name(name: &str) -> String {
         (false, false) => format!("docker.io/library/{name}"),
     };
     let last = with_registry.rsplit('/').next().unwrap_or_default();
-    match last.contains([':', '@']) {
-        true => with_registry,
-        false => format!("{with_registry}:latest"),
-    }
+    if last.contains([':', '@']) { with_registry } else { format!("{with_registry}:latest") }
 }
 
 #[cfg(test)]

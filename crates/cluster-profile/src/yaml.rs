@@ -1,12 +1,12 @@
 //! YAML as a tree that keeps the place of every key and value.
 //!
-//! A profile is read into this tree first and into a cluster after, so that
-//! everything that is wrong with it can be told at once.
+//! A profile is read into this tree first and into a cluster afterwards, so that all its
+//! problems can be reported at once.
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::{Location, Spanned, UserMessageFormatter};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::{Location, Spanned, UserMessageFormatter, options::DuplicateKeyPolicy};
 
 use crate::problem::{Place, Problem};
 
@@ -27,14 +27,14 @@ pub(crate) struct Key {
 #[derive(Debug, Clone)]
 pub(crate) enum Kind {
     Null,
-    /// Every scalar as it is written: the profile's keys know what they want.
+    /// A scalar as it is written: each key of the profile has its own type.
     Scalar(String),
     List(Vec<Value>),
     Map(Vec<(Key, Value)>),
 }
 
 impl Kind {
-    /// What a message calls it.
+    /// Returns what messages call it.
     pub fn describe(&self) -> &'static str {
         match self {
             Kind::Null => "nothing",
@@ -45,10 +45,11 @@ impl Kind {
     }
 }
 
-/// Reads one YAML document.
+/// Reads one YAML document. Keys that appear more than once in a mapping are kept.
 pub(crate) fn parse(text: &str) -> Result<Value, Box<Problem>> {
-    let raw: Spanned<Raw> =
-        serde_saphyr::from_str(text).map_err(|error| syntax_problem(text, &error))?;
+    let options = serde_saphyr::options! { duplicate_keys: DuplicateKeyPolicy::PassThrough };
+    let raw: Spanned<Raw> = serde_saphyr::from_str_with_options(text, options)
+        .map_err(|error| syntax_problem(text, &error))?;
     Ok(convert(text, raw))
 }
 
@@ -56,7 +57,7 @@ fn syntax_problem(text: &str, error: &serde_saphyr::Error) -> Box<Problem> {
     let error = error.without_snippet();
     let location = error.location().unwrap_or(Location::UNKNOWN);
     let mut message = error.render_with_formatter(&UserMessageFormatter);
-    // The place is told beside the message, not in it.
+    // The place is shown with the message, not in it.
     if let Some((_, rest)) = message.split_once(": ").filter(|(head, _)| head.contains("line ")) {
         message = rest.to_owned();
     }
@@ -65,14 +66,14 @@ fn syntax_problem(text: &str, error: &serde_saphyr::Error) -> Box<Problem> {
     }
     Box::new(Problem {
         message: message.lines().next().unwrap_or_default().to_owned(),
-        help: None,
         place: place(text, &location),
-        also: None,
+        related: Vec::new(),
+        help: None,
     })
 }
 
-/// A place of the parser's, with the bytes found from line and column where the
-/// parser does not know them.
+/// Returns a location of the parser as a place. Where the parser does not know the bytes,
+/// they follow from line and column.
 fn place(text: &str, location: &Location) -> Place {
     let line = usize::try_from(location.line()).unwrap_or(1).max(1);
     let column = usize::try_from(location.column()).unwrap_or(1).max(1);
@@ -98,7 +99,7 @@ fn convert(text: &str, raw: Spanned<Raw>) -> Value {
     let kind = match raw.value {
         Raw::Null => Kind::Null,
         Raw::Text(text) => Kind::Scalar(text),
-        // 0644, 8e3 and yes are whatever the key wants them to be: as they are written.
+        // What 0644, 8e3 and yes mean depends on the key, so they stay as they are written.
         Raw::Typed(shown) => {
             let written = text.get(place.span.clone()).filter(|written| !written.is_empty());
             Kind::Scalar(written.map_or(shown, str::to_owned))
@@ -117,7 +118,7 @@ fn convert(text: &str, raw: Spanned<Raw>) -> Value {
     Value { kind, place }
 }
 
-/// What the deserializer hands out, before places are worked out.
+/// A value as the deserializer returns it, before its place is known in bytes.
 enum Raw {
     Null,
     Text(String),
@@ -170,7 +171,7 @@ impl<'de> Visitor<'de> for RawVisitor {
     }
 
     fn visit_bytes<E: serde::de::Error>(self, _: &[u8]) -> Result<Raw, E> {
-        Err(E::custom("binary values have no use here"))
+        Err(E::custom("binary values are not supported"))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Raw, A::Error> {
@@ -183,10 +184,7 @@ impl<'de> Visitor<'de> for RawVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Raw, A::Error> {
         let mut entries: Vec<(Spanned<String>, Spanned<Raw>)> = Vec::new();
-        while let Some(entry) = access.next_entry::<Spanned<String>, Spanned<Raw>>()? {
-            if entries.iter().any(|(key, _)| key.value == entry.0.value) {
-                return Err(A::Error::custom(format!("the key {} is there twice", entry.0.value)));
-            }
+        while let Some(entry) = access.next_entry()? {
             entries.push(entry);
         }
         Ok(Raw::Map(entries))
@@ -200,7 +198,9 @@ mod tests {
     #[test]
     fn scalars_are_kept_as_written_and_places_point_at_them() {
         let text = "# é\nmode: 0644\nq: \"0o644\"\né: {y: no, v: 1.50}\n";
-        let Kind::Map(entries) = parse(text).expect("it parses").kind else { panic!("no map") };
+        let Kind::Map(entries) = parse(text).expect("it parses").kind else {
+            panic!("not a mapping")
+        };
         let scalar = |i: usize| match &entries[i].1.kind {
             Kind::Scalar(text) => text.clone(),
             other => panic!("{other:?}"),
@@ -208,7 +208,7 @@ mod tests {
         assert_eq!((scalar(0), scalar(1)), ("0644".into(), "0o644".into()));
         assert_eq!(&text[entries[0].1.place.span.clone()], "0644");
         assert_eq!((entries[0].1.place.line, entries[0].1.place.column), (2, 7));
-        let Kind::Map(inner) = &entries[2].1.kind else { panic!("no map") };
+        let Kind::Map(inner) = &entries[2].1.kind else { panic!("not a mapping") };
         assert!(matches!(&inner[0].1.kind, Kind::Scalar(s) if s == "no"));
         assert!(matches!(&inner[1].1.kind, Kind::Scalar(s) if s == "1.50"));
         assert_eq!(&text[inner[0].0.place.span.clone()], "y");
@@ -219,7 +219,6 @@ mod tests {
         for (text, line, column) in [
             ("a: b: c\n", 1, 5),
             ("a: [1, 2\nb: 3\n", 2, 2),
-            ("é: 1\né: 2\n", 2, 1),
             ("a: \"x\n", 1, 4),
             ("a: 1\n---\nb: 1\n", 3, 1),
         ] {
@@ -231,7 +230,21 @@ mod tests {
     }
 
     #[test]
-    fn bombs_are_refused() {
+    fn repeated_keys_are_kept_and_explicit_ones_win_over_merged_ones() {
+        let keys = |text: &str| {
+            let Kind::Map(entries) = parse(text).expect(text).kind else { panic!("not a mapping") };
+            let entries = entries.into_iter().map(|(key, value)| match value.kind {
+                Kind::Scalar(value) => format!("{}={value}", key.name),
+                _ => key.name,
+            });
+            entries.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(keys("é: 1\né: 2\n"), "é=1 é=2");
+        assert_eq!(keys("{<<: {a: 1, b: 2}, a: 3}"), "a=3 b=2");
+    }
+
+    #[test]
+    fn exponential_aliases_and_deep_nesting_are_rejected() {
         let mut bomb = String::from("a: &a [x,x,x,x,x,x,x,x,x]\n");
         for (from, to) in ('a'..'k').zip('b'..'l') {
             bomb += &format!("{to}: &{to} [*{from},*{from},*{from},*{from},*{from},*{from}]\n");

@@ -1,16 +1,11 @@
-//! What `users:` may say, and that nothing secret is shown of one that may not.
+//! Users in profiles. Problems in them are reported without showing passwords or hashes.
 
-use std::{fs, path::Path};
+mod common;
 
-use cluster_profile::{Cluster, HashError, Password, PasswordHash};
+use std::fs;
 
-const GOOD: &str = "\
-cluster: mc1
-base: base.img
-card: 8GB
-network: {interface: eth0, prefix: 24, gateway: 192.168.1.1}
-nodes: [{name: xu4-node1, address: 192.168.1.81}]
-";
+use cluster_profile::{Cluster, Diagnostics, HashError, Password, PasswordHash};
+use common::profiles::{self, profile, summary};
 
 const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti me";
@@ -28,12 +23,15 @@ const HASHES: [&str; 9] = [
     "$2b$05$abcdefghijklmnopqrstuu0DZ8IpVk0H0OBffKZxAquol3HrBNEdW",
 ];
 
-fn parse(users: &str) -> Result<Cluster, String> {
-    Cluster::parse(&format!("{GOOD}{users}\n"), Path::new("mc1.yaml"))
-        .map_err(|error| error.to_string())
+fn with_users(users: &str) -> String {
+    profile(&["{name: xu4-node1, address: 192.168.1.81}"]) + users + "\n"
 }
 
-fn told(users: &str) -> String {
+fn parse(users: &str) -> Result<Cluster, Diagnostics> {
+    profiles::parse(&with_users(users))
+}
+
+fn problems(users: &str) -> Diagnostics {
     parse(users).expect_err(users)
 }
 
@@ -64,55 +62,72 @@ fn users_are_read() {
 #[test]
 fn key_files_are_read() {
     let directory = tempfile::tempdir().unwrap();
-    let profile = directory.path().join("mc1.yaml");
+    let path = directory.path().join("mc1.yaml");
     fs::write(directory.path().join("anna.pub"), format!("{KEY}\n")).unwrap();
-    fs::write(&profile, format!("{GOOD}users: {{anna: {{authorized_keys: anna.pub}}}}\n")).unwrap();
-    assert_eq!(Cluster::load(&profile).unwrap().users[0].authorized_keys, [KEY]);
-    let none = told("users: {anna: {authorized_keys: [none.pub]}}");
-    assert!(none.starts_with("mc1.yaml:6:34: cannot read none.pub"), "{none}");
+    fs::write(&path, with_users("users: {anna: {authorized_keys: anna.pub}}")).unwrap();
+    assert_eq!(Cluster::load(&path).unwrap().users[0].authorized_keys, [KEY]);
+    let none = problems("users: {anna: {authorized_keys: [none.pub]}}");
+    assert!(summary(&none).starts_with("7:34: cannot read none.pub"), "{none}");
 }
 
 #[test]
-fn users_that_cannot_be_are_told() {
+fn invalid_users_are_reported() {
     for (users, place, message) in [
-        ("users: [root]", "6:8", "`users` maps login names to what they get and is not a list"),
-        ("users: {root: }", "6:13", "a user is a mapping of keys to values, not nothing"),
-        ("users: {root: {}}", "6:9", "nothing is said of root"),
-        ("users: {root: {password: }}", "6:9", "nothing is said of root"),
-        ("users: {'a b': {locked: true}}", "6:9", "\"a b\" is no user's name"),
-        ("users: {root: {locked: false}}", "6:24", "`locked` is `true` or left out"),
-        ("users: {root: {lokced: true}}", "6:16", "unknown key `lokced`"),
-        ("users: {root: {password: ''}}", "6:26", "an empty password would let everybody in"),
-        ("users: {root: {password: [a]}}", "6:26", "`password` wants a single value, not a list"),
-        ("users: {root: {locked: true}, root: {locked: true}}", "6:31", "duplicate mapping key"),
+        (
+            "users: [root]",
+            "7:8",
+            "`users` must be a mapping of login names to settings, not a list",
+        ),
+        ("users: {root: }", "7:13", "a user must be a mapping of keys to values, not nothing"),
+        ("users: {root: {}}", "7:9", "root has no settings"),
+        ("users: {root: {password: }}", "7:9", "root has no settings"),
+        ("users: {'a b': {locked: true}}", "7:9", "\"a b\" is not a user name"),
+        ("users: {root: {locked: false}}", "7:24", "`locked` can only be `true`"),
+        ("users: {root: {lokced: true}}", "7:16", "unknown key `lokced`"),
+        ("users: {root: {password: ''}}", "7:26", &HashError::Empty.to_string()),
+        ("users: {root: {password: [a]}}", "7:26", "`password` must be a single value, not a list"),
+        (
+            "users: {root: {locked: true}, root: {locked: true}}",
+            "7:31",
+            "the key `root` appears twice",
+        ),
     ] {
-        let told = told(users);
-        assert!(told.starts_with(&format!("mc1.yaml:{place}: {message}")), "{told}");
+        let problems = problems(users);
+        let summary = summary(&problems);
+        assert!(summary.starts_with(&format!("{place}: {message}")), "{problems}");
     }
-    let both = told(&format!("users: {{root: {{password: {}, locked: true}}}}", HASHES[0]));
-    assert!(
-        both.starts_with("mc1.yaml:6:91: a user has either `password` or `locked`, not both\n"),
-        "{both}"
-    );
-    assert!(both.contains("mc1.yaml:6:26: the password\n"), "{both}");
-    assert!(!both.contains("icX5Mu9"), "{both}");
+    let both = problems(&format!("users: {{root: {{password: {}, locked: true}}}}", HASHES[0]));
+    assert_eq!(summary(&both), "7:91: a user cannot have both `password` and `locked`");
+    let password = &both.problems[0].related[0];
+    assert_eq!((password.place.line, password.place.column), (7, 26));
+    assert_eq!(password.label, "the password is set here");
+    assert!(!both.to_string().contains("icX5Mu9"), "{both}");
 }
 
 #[test]
-fn a_password_is_refused_and_never_shown() {
+fn a_password_is_rejected_and_never_shown() {
+    let message = HashError::NoHash;
     assert_eq!(
-        told("users: {root: {password: hunter2}, a: {locked: yes}}"),
-        "mc1.yaml:6:26: this is no password's hash; the password itself does not belong into a \
-         profile\n  \
-         6 | users: {root: {password: *******}, a: {locked: yes}}\n    \
-           |                          ^^^^^^^\n  \
-         help: make a hash with `openssl passwd -6`, and write it in single quotes\n\
-         mc1.yaml:6:48: `locked` is `true` or left out\n  \
-         6 | users: {root: {password: *******}, a: {locked: yes}}\n    \
-           |                                                ^^^\n  \
-         help: remove the key for a user whose password stays as it is in the image"
+        problems("users: {root: {password: hunter2}, a: {locked: yes}}").to_string(),
+        format!(
+            "error: {message}\n \
+             --> mc1.yaml:7:26\n  \
+               |\n\
+             7 | users: {{root: {{password: *******}}, a: {{locked: yes}}}}\n  \
+               |                          ^^^^^^^\n  \
+               |\n  \
+               = help: make a hash with `openssl passwd -6`, and write it in single quotes\n\
+             \n\
+             error: `locked` can only be `true`\n \
+             --> mc1.yaml:7:48\n  \
+               |\n\
+             7 | users: {{root: {{password: *******}}, a: {{locked: yes}}}}\n  \
+               |                                                ^^^\n  \
+               |\n  \
+               = help: remove `locked` to keep the password of the image"
+        )
     );
-    // Wherever it stands, and whatever else is wrong.
+    // Wherever it is written, and whatever else is wrong.
     for users in [
         "users: {root: hunter2}",
         "users: {root: {pasword: hunter2}}",
@@ -125,7 +140,7 @@ fn a_password_is_refused_and_never_shown() {
         "user: {root: {password: hunter2}}",
         "x: &x hunter2\nusers: {root: {password: *x}}",
         "users: {root: {password: ähunter2→, lokced: 1}}",
-        // No YAML at all.
+        // Not valid YAML.
         "users: {root: {password: hunter2: x}}",
         "users: {root: {password: \"hunter2}}",
         "users: {root: {password: *hunter2}}",
@@ -138,15 +153,17 @@ fn a_password_is_refused_and_never_shown() {
         "users:\n  root: {'password' : hunter2",
         "users:\n  root: {password: hunter2\nfiles: x}",
     ] {
-        let told = told(users);
+        let problems = problems(users);
+        // The text is masked, not only the lines of it that are shown.
+        let shown = format!("{problems}\n{}\n{}", problems.text, problems.to_styled_string());
         // Keys are shown.
-        let told = told.replace("unknown key `hunter2`", "");
-        assert!(!told.contains("hunter2"), "{users}: {told}");
+        let shown = shown.replace("unknown key `hunter2`", "");
+        assert!(!shown.contains("hunter2"), "{users}: {shown}");
     }
 }
 
 #[test]
-fn hashes_of_every_method_are_taken_and_broken_ones_told() {
+fn hashes_of_every_method_are_accepted_and_broken_ones_reported() {
     for hash in HASHES {
         assert_eq!(PasswordHash::new(hash).unwrap().as_str(), hash);
         let quoted = parse(&format!("users: {{root: {{password: '{hash}'}}}}")).unwrap();
@@ -172,10 +189,9 @@ fn hashes_of_every_method_are_taken_and_broken_ones_told() {
     let long =
         format!("$7$CU..../....{}$ufEnJQ4OvtwTEChDae6QAq9K2hv6XxZf9d4odGcVjWD", "s".repeat(400));
     assert_eq!(PasswordHash::new(&long), Err(HashError::NoHash));
-    let weak = told("users: {root: {password: $1$saltsalt$ei5cacyx5xG1AhwZPTaNy.}}");
-    assert!(
-        weak.starts_with("mc1.yaml:6:26: hashes of the method $1$ are not taken: MD5 is guessed"),
-        "{weak}"
-    );
-    assert!(!weak.contains("ei5cacyx5xG1"), "{weak}");
+    let weak = problems("users: {root: {password: $1$saltsalt$ei5cacyx5xG1AhwZPTaNy.}}");
+    let message = PasswordHash::new("$1$").unwrap_err();
+    assert_eq!(summary(&weak), format!("7:26: {message}"));
+    assert!(message.to_string().contains("$1$"), "{message}");
+    assert!(!weak.to_string().contains("ei5cacyx5xG1"), "{weak}");
 }

@@ -371,7 +371,8 @@ impl From<FormatArg> for ImageFormat {
 }
 
 fn card_size(text: &str) -> Result<CardSize, String> {
-    text.parse().map_err(|error: nodecard::SizeError| format!("{error}; {}", error.help))
+    let fix = |error: &nodecard::SizeError| error.fix().map(|fix| format!("; {fix}"));
+    text.parse().map_err(|error| format!("{error}{}", fix(&error).unwrap_or_default()))
 }
 
 fn node_and_target(text: &str) -> Result<(String, PathBuf), String> {

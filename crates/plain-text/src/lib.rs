@@ -20,7 +20,7 @@ mod shell;
 mod size;
 
 pub use hexadecimal::{from_hex, to_hex};
-pub use printable::printable;
+pub use printable::{escaped, is_unsafe, printable};
 pub use shell::shell_word;
 pub use size::{decimal_size, size};
 

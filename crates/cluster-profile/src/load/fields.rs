@@ -1,38 +1,40 @@
-//! Taking a mapping apart, key by key, and gathering what is wrong.
+//! Takes the fields of a mapping, key by key, and collects problems.
 
-use std::{cell::RefCell, net::Ipv4Addr, str::FromStr};
+use std::{cell::RefCell, collections::HashMap, net::Ipv4Addr, str::FromStr};
 
 use crate::{
-    problem::{Place, Problem},
+    problem::{Place, Problem, RelatedPlace},
     yaml::{Key, Kind, Value},
 };
 
-/// Everything found wrong so far.
+/// The problems found so far.
 #[derive(Default)]
 pub(crate) struct Problems(RefCell<Vec<Problem>>);
 
 impl Problems {
+    /// Adds a problem with one place. An empty `help` is none.
     pub fn add(&self, place: &Place, message: impl Into<String>, help: impl Into<String>) {
-        self.push(place, message.into(), help.into(), None);
+        self.push(place, message.into(), help.into(), Vec::new());
     }
 
-    /// A problem between two places.
-    pub fn clash(
+    /// Adds a problem with a second place and its label.
+    pub fn conflict(
         &self,
         place: &Place,
         message: impl Into<String>,
         help: impl Into<String>,
-        also: (&Place, &str),
+        (other, label): (&Place, &str),
     ) {
-        self.push(place, message.into(), help.into(), Some((also.0.clone(), also.1.to_owned())));
+        let related = RelatedPlace { place: other.clone(), label: label.to_owned() };
+        self.push(place, message.into(), help.into(), vec![related]);
     }
 
-    fn push(&self, place: &Place, message: String, help: String, also: Option<(Place, String)>) {
+    fn push(&self, place: &Place, message: String, help: String, related: Vec<RelatedPlace>) {
         let help = (!help.is_empty()).then_some(help);
-        self.0.borrow_mut().push(Problem { message, help, place: place.clone(), also });
+        self.0.borrow_mut().push(Problem { message, place: place.clone(), related, help });
     }
 
-    /// All of them, in the order of their places.
+    /// Returns all problems, in the order of their places.
     pub fn into_sorted(self) -> Vec<Problem> {
         let mut problems = self.0.into_inner();
         problems.sort_by_key(|problem| problem.place.span.start);
@@ -40,43 +42,71 @@ impl Problems {
     }
 }
 
-/// A value that was read, and its place.
+/// Removes every entry from mappings whose key appeared earlier in the same mapping, and
+/// reports it.
+pub(crate) fn remove_repeated_keys(value: &mut Value, problems: &Problems) {
+    match &mut value.kind {
+        Kind::Null | Kind::Scalar(_) => {}
+        Kind::List(items) => {
+            items.iter_mut().for_each(|item| remove_repeated_keys(item, problems));
+        }
+        Kind::Map(entries) => {
+            let mut first: HashMap<String, Place> = HashMap::new();
+            entries.retain(|(key, _)| {
+                if let Some(place) = first.get(&key.name) {
+                    problems.conflict(
+                        &key.place,
+                        format!("the key `{}` appears twice", key.name),
+                        "keep one of them",
+                        (place, "first used here"),
+                    );
+                    return false;
+                }
+                first.insert(key.name.clone(), key.place.clone());
+                true
+            });
+            entries.iter_mut().for_each(|(_, value)| remove_repeated_keys(value, problems));
+        }
+    }
+}
+
+/// A value and its place.
 #[derive(Debug, Clone)]
 pub(crate) struct At<T> {
     pub value: T,
     pub place: Place,
 }
 
-/// A mapping whose keys are taken one by one; what is left at the end is unknown.
+/// A mapping whose keys are taken one by one. Those left at the end are unknown.
 pub(crate) struct Fields<'a> {
     entries: Vec<(Key, Value)>,
     known: Vec<&'static str>,
     place: Place,
-    /// What a message calls the mapping: `the profile`, `a node`, …
-    what: &'static str,
+    /// What messages call the mapping: `the profile`, `a node`, …
+    name: &'static str,
     pub problems: &'a Problems,
 }
 
 impl<'a> Fields<'a> {
-    /// A mapping's fields; for anything else a problem, and no fields.
-    pub fn of(value: Value, what: &'static str, problems: &'a Problems) -> Option<Self> {
+    /// Returns the fields of a mapping that messages call `name`. Anything else is a problem.
+    pub fn of(value: Value, name: &'static str, problems: &'a Problems) -> Option<Self> {
         let Value { kind, place } = value;
         match kind {
             Kind::Map(entries) => {
-                Some(Fields { entries, known: Vec::new(), place, what, problems })
+                Some(Fields { entries, known: Vec::new(), place, name, problems })
             }
             other => {
                 problems.add(
                     &place,
-                    format!("{what} is a mapping of keys to values, not {}", other.describe()),
-                    "write it as `key: value` lines or as {key: value, …}",
+                    format!("{name} must be a mapping of keys to values, not {}", other.describe()),
+                    "write `key: value` lines or {key: value, …}",
                 );
                 None
             }
         }
     }
 
-    /// Takes a key's value, if it is there and not null.
+    /// Takes the value of a key, if it is present and not null.
     pub fn take(&mut self, name: &'static str) -> Option<Value> {
         self.known.push(name);
         let at = self.entries.iter().position(|(key, _)| key.name == name)?;
@@ -84,7 +114,8 @@ impl<'a> Fields<'a> {
         (!matches!(value.kind, Kind::Null)).then_some(value)
     }
 
-    /// Takes a key that means something without a value too: its place, and its value.
+    /// Takes a key that has a meaning without a value too. Returns the place of the key, and
+    /// the value.
     pub fn take_entry(&mut self, name: &'static str) -> Option<(Place, Option<Value>)> {
         self.known.push(name);
         let at = self.entries.iter().position(|(key, _)| key.name == name)?;
@@ -92,17 +123,17 @@ impl<'a> Fields<'a> {
         Some((key.place, (!matches!(value.kind, Kind::Null)).then_some(value)))
     }
 
-    /// Whether no key has a value.
+    /// Returns whether no key has a value.
     pub fn is_empty(&self) -> bool {
         self.entries.iter().all(|(_, value)| matches!(value.kind, Kind::Null))
     }
 
-    /// Takes a key that has to be there.
+    /// Takes the value of a required key.
     pub fn require(&mut self, name: &'static str, example: &str) -> Option<Value> {
         let value = self.take(name);
         if value.is_none() {
-            let message = format!("{} has no `{name}`", self.what);
-            self.problems.add(&self.start(), message, format!("add a line such as `{example}`"));
+            let message = format!("{} has no `{name}`", self.name);
+            self.problems.add(&self.place(), message, format!("add a line such as `{example}`"));
         }
         value
     }
@@ -113,24 +144,20 @@ impl<'a> Fields<'a> {
         scalar(value, name, self.problems)
     }
 
-    /// Takes a single value that has to be there.
+    /// Takes a required single value.
     pub fn require_scalar(&mut self, name: &'static str, example: &str) -> Option<At<String>> {
         let value = self.require(name, example)?;
         scalar(value, name, self.problems)
     }
 
-    /// Takes a list; one value alone is a list of one.
+    /// Takes a list. A single value is a list of one.
     pub fn list(&mut self, name: &'static str) -> Vec<Value> {
         match self.take(name) {
             Some(Value { kind: Kind::List(items), .. }) => items,
             Some(value @ Value { kind: Kind::Scalar(_), .. }) => vec![value],
             Some(other) => {
-                let message = format!("`{name}` is a list, not {}", other.kind.describe());
-                self.problems.add(
-                    &other.place,
-                    message,
-                    "write it as [one, two] or as `- one` lines",
-                );
+                let message = format!("`{name}` must be a list, not {}", other.kind.describe());
+                self.problems.add(&other.place, message, "write [one, two] or `- one` lines");
                 Vec::new()
             }
             None => Vec::new(),
@@ -143,62 +170,58 @@ impl<'a> Fields<'a> {
         items.into_iter().filter_map(|item| scalar(item, name, self.problems)).collect()
     }
 
-    /// Where the mapping begins: its first key, for a block has no mark of its own.
-    pub fn start(&self) -> Place {
+    /// Returns the place of the mapping.
+    pub fn place(&self) -> Place {
         self.place.clone()
     }
 
-    /// Names every key that nobody took.
+    /// Reports every key that was not taken.
     pub fn finish(self) {
         for (key, _) in &self.entries {
             let near = self.known.iter().map(|known| (distance(known, &key.name), *known)).min();
             let help = match near {
                 Some((steps, known)) if steps <= 2 => format!("did you mean `{known}`?"),
-                _ => format!("{} knows these keys: {}", self.what, self.known.join(", ")),
+                _ => format!("{} has these keys: {}", self.name, self.known.join(", ")),
             };
             self.problems.add(&key.place, format!("unknown key `{}`", key.name), help);
         }
     }
 }
 
-/// A single value; for anything else a problem.
+/// Returns a single value. Anything else is a problem.
 pub(crate) fn scalar(value: Value, name: &str, problems: &Problems) -> Option<At<String>> {
     match value.kind {
         Kind::Scalar(text) => Some(At { value: text, place: value.place }),
         other => {
-            let message = format!("`{name}` wants a single value, not {}", other.describe());
-            problems.add(&value.place, message, "write one value, in quotes if need be");
+            let message = format!("`{name}` must be a single value, not {}", other.describe());
+            problems.add(&value.place, message, "write one value, in quotes if necessary");
             None
         }
     }
 }
 
-/// An IPv4 address; for anything else a problem.
+/// Returns an IPv4 address. Anything else is a problem.
 pub(crate) fn address(text: &At<String>, problems: &Problems) -> Option<At<Ipv4Addr>> {
     match Ipv4Addr::from_str(&text.value) {
         Ok(value) => Some(At { value, place: text.place.clone() }),
         Err(_) => {
-            let shown = &text.value;
-            if text.value.parse::<std::net::Ipv6Addr>().is_ok() {
-                let message = format!("{shown} is an IPv6 address");
-                problems.add(&text.place, message, "only IPv4 addresses can be set so far");
-            } else if text.value.contains('/') {
-                let message = format!("{shown} is not an address");
-                problems.add(&text.place, message, "the prefix goes into `network: {prefix: …}`");
+            let written = &text.value;
+            let (message, help) = if written.parse::<std::net::Ipv6Addr>().is_ok() {
+                (format!("{written} is an IPv6 address"), "write an IPv4 address")
+            } else if written.contains('/') {
+                let help = "write the prefix length as `network: {prefix: …}`";
+                (format!("{written} is not an address"), help)
             } else {
-                let message = format!("{shown} is not an IPv4 address");
-                problems.add(
-                    &text.place,
-                    message,
-                    "write four numbers from 0 to 255, such as 192.168.1.80",
-                );
-            }
+                let help = "write four numbers from 0 to 255, such as 192.168.1.80";
+                (format!("{written} is not an IPv4 address"), help)
+            };
+            problems.add(&text.place, message, help);
             None
         }
     }
 }
 
-/// How many letters have to be changed, added or left out between two words.
+/// Returns the Levenshtein distance of two words.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().take(64).collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();

@@ -11,10 +11,10 @@ use crate::{
     yaml::Value,
 };
 
-/// Further files are configuration and small programs, not data sets.
+/// Extra files are configuration and small programs, not data.
 const LARGEST_FILE: u64 = 8 << 20;
 
-/// What nodecard itself writes on every card, and what sets it.
+/// The files that nodecard itself writes on every card, and what determines them.
 const OWN_FILES: [(&str, &str); 6] = [
     ("/etc/hostname", "a node's `name`"),
     ("/etc/hosts", "`nodes` and `hosts`"),
@@ -30,23 +30,23 @@ pub(super) fn read(fields: &mut Fields<'_>, inputs: &Inputs) -> Vec<ExtraFile> {
     for item in fields.list("files") {
         let Some((file, place)) = read_one(item, inputs, problems) else { continue };
         if let Some((_, first)) = files.iter().find(|(other, _)| other.path == file.path) {
-            problems.clash(
+            problems.conflict(
                 &place,
-                format!("{} is there twice", file.path),
-                "keep one of the two",
-                (first, "the first one"),
+                format!("{} appears twice", file.path),
+                "keep one of them",
+                (first, "first used here"),
             );
         }
         let inside = |a: &str, b: &str| b.strip_prefix(a).is_some_and(|rest| rest.starts_with('/'));
-        let clash = files
+        let conflict = files
             .iter()
             .find(|(other, _)| inside(&other.path, &file.path) || inside(&file.path, &other.path));
-        if let Some((other, first)) = clash {
-            problems.clash(
+        if let Some((other, first)) = conflict {
+            problems.conflict(
                 &place,
                 format!("{} and {} cannot both be files", other.path, file.path),
-                "one of them would have to be a directory",
-                (first, "the other one"),
+                "change one of the paths: one of them would have to be a directory",
+                (first, "the other file"),
             );
         }
         files.push((file, place));
@@ -56,7 +56,7 @@ pub(super) fn read(fields: &mut Fields<'_>, inputs: &Inputs) -> Vec<ExtraFile> {
 
 fn read_one(value: Value, inputs: &Inputs, problems: &Problems) -> Option<(ExtraFile, Place)> {
     let mut fields = Fields::of(value, "a file", problems)?;
-    let start = fields.start();
+    let place = fields.place();
     let path = fields.require_scalar("path", "path: /etc/motd");
     let content = fields.scalar("content");
     let source = fields.scalar("source");
@@ -67,14 +67,15 @@ fn read_one(value: Value, inputs: &Inputs, problems: &Problems) -> Option<(Extra
         (Some(content), None) => Some(content.value.into_bytes()),
         (None, Some(source)) => inputs.read(&source, LARGEST_FILE, problems),
         (Some(content), Some(source)) => {
-            let message = "a file has either `content` or `source`, not both";
-            let help = "`content` is the text itself, `source` the path of a file that holds it";
-            problems.clash(&source.place, message, help, (&content.place, "its content"));
+            let message = "a file cannot have both `content` and `source`";
+            let help = "keep `content` for the text itself, or `source` for the path of a file";
+            let other = (&content.place, "the content is set here");
+            problems.conflict(&source.place, message, help, other);
             None
         }
         (None, None) => {
-            let help = "add `content: TEXT`, or `source: PATH` of a file beside the profile";
-            problems.add(&start, "a file has neither `content` nor `source`", help);
+            let help = "add `content: TEXT`, or `source: PATH` for a file on this computer";
+            problems.add(&place, "a file has neither `content` nor `source`", help);
             None
         }
     };
@@ -89,31 +90,33 @@ fn check_path(at: &At<String>, problems: &Problems) -> Option<()> {
     let message = if !path.starts_with('/') {
         format!("{path:?} is not absolute")
     } else if parts().any(|part| part == ".." || part == ".") {
-        format!("{path:?} holds `.` or `..`")
+        format!("{path:?} contains `.` or `..`")
     } else if parts().any(str::is_empty) {
         format!("{path:?} does not name a file")
-    } else if path.len() > 4095 || parts().any(|part| part.len() > 255) || path.contains('\0') {
-        "this path is longer than any that Linux takes".to_owned()
+    } else if path.len() > 4095 || parts().any(|part| part.len() > 255) {
+        "this path is longer than Linux allows".to_owned()
+    } else if path.contains('\0') {
+        format!("{path:?} contains a NUL character")
     } else if parts().next().is_some_and(|top| ["proc", "sys", "dev", "run", "tmp"].contains(&top))
     {
-        format!("{path} would not be seen: that directory is made anew at every boot")
+        format!("{path} would not be visible: the directory is created at every boot")
     } else if let Some((_, by)) = OWN_FILES.iter().find(|(own, _)| own == path) {
-        let help = format!("remove it here: it is made from {by}");
-        problems.add(&at.place, format!("nodecard itself writes {path}"), help);
+        let help = format!("remove it here: its contents follow from {by}");
+        problems.add(&at.place, format!("{path} is written by nodecard itself"), help);
         return None;
     } else {
         return Some(());
     };
-    problems.add(&at.place, message, "write where it belongs on the card, such as /etc/motd");
+    problems.add(&at.place, message, "write an absolute path on the card, such as /etc/motd");
     None
 }
 
-/// Modes are octal, however they are written: `0644`, `644` or `0o644`.
+/// Reads a mode, which is octal in any form: `0644`, `644` or `0o644`.
 fn mode(at: &At<String>, problems: &Problems) -> Option<u16> {
     let digits = at.value.strip_prefix("0o").unwrap_or(&at.value);
     let parsed = u16::from_str_radix(digits, 8).ok().filter(|mode| *mode <= 0o7777);
     if parsed.is_none() || digits.len() < 3 || digits.starts_with('+') {
-        let message = format!("{:?} is no mode", at.value);
+        let message = format!("{:?} is not a file mode", at.value);
         problems.add(&at.place, message, "write octal permission bits, such as 0644 or 0755");
         return None;
     }
@@ -131,19 +134,16 @@ fn owner(at: &At<String>, problems: &Problems) -> Option<Owner> {
         None => Some(Owner { user, group: None }),
     });
     if owner.is_none() {
-        let message = format!("{:?} is no owner", at.value);
-        problems.add(
-            &at.place,
-            message,
-            "write user, user:group, or their numbers, as in 1000:1000",
-        );
+        let message = format!("{:?} is not an owner", at.value);
+        let help = "write a user, user:group, or numbers, such as 1000:1000";
+        problems.add(&at.place, message, help);
     }
     owner
 }
 
 fn id(text: &str) -> Option<OwnerId> {
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
-        // The highest number means "nobody told" to chown(2).
+        // The highest number means "unchanged" to chown(2).
         return text.parse().ok().filter(|id| *id != u32::MAX).map(OwnerId::Number);
     }
     is_user_name(text).then(|| OwnerId::Name(text.to_owned()))

@@ -1,22 +1,22 @@
-//! Files beside a profile.
+//! The files that a profile names.
 
 use std::{
     env,
     fs::File,
-    io::Read,
+    io::{self, ErrorKind, Read},
     path::{Path, PathBuf},
 };
 
 use super::fields::{At, Problems};
 
-/// Where relative paths begin, and what `~` stands for.
+/// The directories that relative paths and `~` stand for.
 pub(super) struct Inputs {
     directory: PathBuf,
     home: Option<PathBuf>,
 }
 
 impl Inputs {
-    /// For a profile at `path`.
+    /// Returns the directories for a profile at `path`.
     pub fn beside(path: &Path) -> Self {
         Inputs {
             directory: path.parent().unwrap_or(Path::new("")).to_owned(),
@@ -24,40 +24,37 @@ impl Inputs {
         }
     }
 
-    /// The path that the profile means.
+    /// Resolves a path in the profile.
     pub fn resolve(&self, path: &At<String>, problems: &Problems) -> Option<PathBuf> {
         let text = &path.value;
         if text.is_empty() || text.contains('\0') {
-            problems.add(&path.place, "a path is empty", "write the path of a file");
+            problems.add(&path.place, "this is not a path", "write the path of a file");
             return None;
         }
         if let Some(rest) = text.strip_prefix("~/") {
             if self.home.is_none() {
-                let help = "set HOME, or write the whole path";
-                problems.add(&path.place, "`~/` stands for $HOME, which is not set", help);
+                let help = "set HOME, or write the full path";
+                problems.add(&path.place, "`~/` needs $HOME, which is not set", help);
             }
             return self.home.as_ref().map(|home| home.join(rest));
         }
         if text.starts_with('~') {
-            let help = "write the whole path, or `~/…` for your own home";
-            problems.add(
-                &path.place,
-                format!("{text}: other users' homes are not looked up"),
-                help,
-            );
+            let message = format!("the home directories of other users are not supported: {text}");
+            let help = "write the full path, or `~/…` for your own home directory";
+            problems.add(&path.place, message, help);
             return None;
         }
         Some(self.directory.join(text))
     }
 
-    /// Reads the file that the profile means, at most `limit` bytes of it.
+    /// Reads a file that the profile names, of at most `limit` bytes.
     pub fn read(&self, path: &At<String>, limit: u64, problems: &Problems) -> Option<Vec<u8>> {
         let resolved = self.resolve(path, problems)?;
         match read_bounded(&resolved, limit) {
             Ok(bytes) => Some(bytes),
-            Err(reason) => {
-                let message = format!("cannot read {}: {reason}", resolved.display());
-                let help = "relative paths are taken from the profile's own directory";
+            Err(error) => {
+                let message = format!("cannot read {}: {error}", resolved.display());
+                let help = "relative paths start at the directory of the profile";
                 problems.add(&path.place, message, help);
                 None
             }
@@ -65,24 +62,29 @@ impl Inputs {
     }
 }
 
-/// A regular file, open for reading, and its size in bytes.
-pub(super) fn open_regular(path: &Path) -> Result<(File, u64), String> {
-    // Looked at first: opening a pipe would wait for its other end.
-    let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
+/// Opens a regular file and returns it with its size in bytes.
+pub(super) fn open_regular(path: &Path) -> io::Result<(File, u64)> {
+    // Opening a pipe would wait for its other end, so the kind is checked first.
+    let metadata = std::fs::metadata(path)?;
     if !metadata.is_file() {
-        return Err("it is no regular file".into());
+        return Err(io::Error::new(ErrorKind::InvalidInput, "not a regular file"));
     }
-    let file = File::open(path).map_err(|error| error.to_string())?;
-    Ok((file, metadata.len()))
+    Ok((File::open(path)?, metadata.len()))
 }
 
-/// A regular file's contents, unless it is larger than `limit` bytes.
-pub(super) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
+/// Reads a regular file of at most `limit` bytes.
+pub(super) fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let (file, _) = open_regular(path)?;
     let mut bytes = Vec::new();
-    file.take(limit + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    file.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
-        return Err(format!("it is larger than {} KiB", limit / 1024));
+        return Err(too_large(limit));
     }
     Ok(bytes)
+}
+
+/// Returns the error of a file of more than `limit` bytes.
+pub(super) fn too_large(limit: u64) -> io::Error {
+    let message = format!("larger than {}", plain_text::size(limit));
+    io::Error::new(ErrorKind::FileTooLarge, message)
 }

@@ -10,7 +10,10 @@ mod ssh;
 mod swarm;
 mod users;
 
-use std::path::Path;
+use std::{
+    io::{self, ErrorKind},
+    path::Path,
+};
 
 use fields::{At, Fields, Problems};
 use inputs::Inputs;
@@ -18,65 +21,56 @@ use inputs::Inputs;
 use crate::{
     cluster::{BaseSpec, Cluster},
     names,
-    problem::{Place, Problem, ProfileError},
+    problem::{Diagnostics, ProfileError},
     size::CardSize,
     yaml::{self, Kind, Value},
 };
 
-/// A profile is a page or two; a larger file is something else.
+/// A profile is a page or two. A larger file is something else.
 const LARGEST_PROFILE: u64 = 1 << 20;
 
 impl Cluster {
-    /// Reads and checks a profile, and reads the files it names (public keys and
-    /// the sources of further files, not the base).
+    /// Reads and checks a profile. Reads the files it names too, such as public keys and the
+    /// sources of extra files, but not the base image.
     ///
     /// # Errors
-    /// [`ProfileError`] with everything that is wrong.
+    /// [`ProfileError`] with every problem of the profile.
     pub fn load(path: &Path) -> Result<Self, ProfileError> {
-        let unreadable = |message: String, help: &str| ProfileError {
-            path: path.to_owned(),
-            text: String::new(),
-            problems: vec![Problem {
-                message,
-                help: Some(help.to_owned()),
-                place: Place { span: 0..0, line: 1, column: 1 },
-                also: None,
-            }],
-        };
-        let bytes = inputs::read_bounded(path, LARGEST_PROFILE).map_err(|reason| {
-            unreadable(format!("cannot read the profile: {reason}"), "give the path of a YAML file")
-        })?;
-        let text = String::from_utf8(bytes).map_err(|_| {
-            unreadable("the profile is not UTF-8 text".into(), "give the path of a YAML file")
-        })?;
+        let unreadable = |source| ProfileError::Unreadable { path: path.to_owned(), source };
+        let bytes = inputs::read_bounded(path, LARGEST_PROFILE).map_err(unreadable)?;
+        let text = String::from_utf8(bytes)
+            .map_err(|error| unreadable(io::Error::new(ErrorKind::InvalidData, error)))?;
         Cluster::parse(&text, path)
     }
 
-    /// Checks a profile's text. `path` is where it was read from: paths in it are
-    /// relative to that file's directory.
+    /// Checks the text of a profile. Paths in it are relative to the directory of `path`,
+    /// which is where it was read from.
     ///
     /// # Errors
-    /// [`ProfileError`] with everything that is wrong.
+    /// [`ProfileError::Invalid`] with every problem of the profile.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ProfileError> {
-        let error = |text, problems| ProfileError { path: path.to_owned(), text, problems };
-        let value = yaml::parse(text)
-            .map_err(|problem| error(secrets::of_lines(text).hidden_in(text), vec![*problem]))?;
-        let secrets = secrets::of(text, &value);
+        let invalid = |text, problems| {
+            ProfileError::Invalid(Diagnostics { path: path.to_owned(), text, problems })
+        };
+        let mut value = yaml::parse(text)
+            .map_err(|problem| invalid(secrets::in_lines(text).hidden_in(text), vec![*problem]))?;
+        let secrets = secrets::in_profile(text, &value);
         let problems = Problems::default();
+        fields::remove_repeated_keys(&mut value, &problems);
         let cluster = interpret(value, path, &problems);
         let problems = problems.into_sorted();
         match cluster {
             Some(cluster) if problems.is_empty() => Ok(cluster),
-            _ => Err(error(secrets.hidden_in(text), problems)),
+            _ => Err(invalid(secrets.hidden_in(text), problems)),
         }
     }
 }
 
-/// The cluster, if everything it needs is there; what is wrong goes to `problems`.
+/// Returns the cluster if all it needs is present. Collects the problems.
 fn interpret(value: Value, path: &Path, problems: &Problems) -> Option<Cluster> {
     let inputs = Inputs::beside(path);
     if matches!(value.kind, Kind::Null) {
-        problems.add(&value.place, "the profile is empty", "begin with `cluster: NAME`");
+        problems.add(&value.place, "the profile is empty", "start with `cluster: NAME`");
         return None;
     }
     let mut fields = Fields::of(value, "the profile", problems)?;
@@ -116,7 +110,7 @@ fn interpret(value: Value, path: &Path, problems: &Problems) -> Option<Cluster> 
 fn cluster_name(fields: &mut Fields<'_>) -> Option<String> {
     let At { value, place } = fields.require_scalar("cluster", "cluster: mc1")?;
     if let Err(reason) = names::host_name(&value) {
-        let help = "a cluster's name is made of letters, digits, hyphens and dots, as a host's is";
+        let help = "use letters, digits, hyphens and dots, as in a host name";
         fields.problems.add(&place, reason, help);
         return None;
     }
@@ -133,10 +127,10 @@ fn base(fields: &mut Fields<'_>, inputs: &Inputs) -> Option<BaseSpec> {
     let mut base = Fields::of(value, "`base`", problems)?;
     let path = base.require_scalar("path", "path: ubuntu.img.xz");
     let sha256 = base.scalar("sha256").and_then(|digits| {
-        let parsed = unhex(&digits.value);
+        let parsed = plain_text::from_hex(&digits.value);
         if parsed.is_none() {
-            let help = "copy the first word of what `sha256sum` prints";
-            problems.add(&digits.place, "a SHA-256 is 64 hexadecimal digits", help);
+            let help = "copy the first word of the output of `sha256sum`";
+            problems.add(&digits.place, "a SHA-256 sum has 64 hexadecimal digits", help);
         }
         parsed
     });
@@ -144,20 +138,13 @@ fn base(fields: &mut Fields<'_>, inputs: &Inputs) -> Option<BaseSpec> {
     Some(BaseSpec { path: inputs.resolve(&path?, problems)?, sha256 })
 }
 
-fn unhex(text: &str) -> Option<[u8; 32]> {
-    let digits: Vec<u8> =
-        text.chars().map(|c| c.to_digit(16).map(|d| d as u8)).collect::<Option<_>>()?;
-    let bytes: Vec<u8> =
-        digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect();
-    if digits.len() == 64 { bytes.try_into().ok() } else { None }
-}
-
 fn card(fields: &mut Fields<'_>) -> Option<CardSize> {
     let At { value, place } = fields.require_scalar("card", "card: 8GB")?;
     match value.parse::<CardSize>() {
         Ok(card) => Some(card),
         Err(error) => {
-            fields.problems.add(&place, error.to_string(), error.help);
+            let help = error.fix().unwrap_or_default();
+            fields.problems.add(&place, error.to_string(), help);
             None
         }
     }
@@ -168,8 +155,8 @@ fn root(fields: &mut Fields<'_>) -> Option<u32> {
     match value.parse() {
         Ok(number @ 1..=128) => Some(number),
         _ => {
-            let message = format!("{value:?} is no partition's number");
-            let help = "partitions are counted from 1; `root: 2` is the second one";
+            let message = format!("{value:?} is not the number of a partition");
+            let help = "write a number from 1, such as `root: 2` for the second partition";
             fields.problems.add(&place, message, help);
             None
         }

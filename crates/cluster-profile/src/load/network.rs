@@ -9,7 +9,7 @@ use crate::{
     problem::Place,
 };
 
-/// The network, and the place of the gateway for later clashes.
+/// The network, and the place of the gateway for later conflicts.
 pub(super) struct ReadNetwork {
     pub network: Network,
     pub gateway: Option<Place>,
@@ -46,26 +46,26 @@ fn domain(at: At<String>, problems: &Problems) -> Option<String> {
     match names::host_name(&at.value) {
         Ok(()) => Some(at.value),
         Err(reason) => {
-            problems.add(&at.place, reason, "a search domain is written as home.lan");
+            problems.add(&at.place, reason, "write a domain, such as home.lan");
             None
         }
     }
 }
 
 fn interface(at: At<String>, problems: &Problems) -> Option<String> {
-    // The kernel's rule is wider, but these have meanings in the files we write.
+    // The kernel allows more characters, but they have meanings in the files we write.
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     let name = &at.value;
     let message = if name == "lo" {
-        "lo is the loopback interface".to_owned()
+        "`lo` is the loopback interface".to_owned()
     } else if name.is_empty() || name.len() > 15 || name.starts_with(['.', '-']) {
-        format!("{name:?} is no interface's name: it has 1 to 15 characters")
+        format!("{name:?} is not an interface name, which has 1 to 15 characters")
     } else if let Some(odd) = name.chars().find(|c| !fits(*c)) {
-        format!("{name:?} is no interface's name: it holds {odd:?}")
+        format!("{name:?} is not an interface name: it contains {odd:?}")
     } else {
         return Some(at.value);
     };
-    problems.add(&at.place, message, "write what `ip link` shows on a node, such as eth0");
+    problems.add(&at.place, message, "write the name that `ip link` shows on a node, such as eth0");
     None
 }
 
@@ -74,48 +74,50 @@ fn prefix(at: &At<String>, problems: &Problems) -> Option<u8> {
     if let Ok(prefix @ 1..=30) = text.parse() {
         return Some(prefix);
     }
-    // A netmask says the same in another way.
+    // A netmask is another form of the same number.
     let netmask = text.parse::<Ipv4Addr>().ok().map(Ipv4Addr::to_bits);
     let help = match netmask {
         Some(bits) if bits == mask(bits.leading_ones() as u8) => {
-            format!("the prefix of the netmask {text} is {}", bits.leading_ones())
+            format!("write {} for the netmask {text}", bits.leading_ones())
         }
         _ => "write the number of bits, such as 24 for 255.255.255.0".to_owned(),
     };
-    let message = format!("{:?} is no prefix: it is a number from 1 to 30", at.value);
+    let message = format!("{:?} is not a prefix length from 1 to 30", at.value);
     problems.add(&at.place, message, help);
     None
 }
 
-/// Checks that an address can be a host's in the cluster's network.
+/// Checks that a host in the cluster's network can have an address. Messages call the host
+/// `name`.
 pub(super) fn host_address(
     at: &At<Ipv4Addr>,
     prefix: u8,
     gateway: Option<(Ipv4Addr, &Place)>,
-    what: &str,
+    name: &str,
     problems: &Problems,
 ) {
     let address = at.value;
     let bits = address.to_bits();
-    let help = "give it another address of the same network";
+    let help = "use another address of the same network";
     if address.is_loopback() || address.is_multicast() || address.octets()[0] == 0 {
-        problems.add(&at.place, format!("{address} can be no host's address"), help);
+        problems.add(&at.place, format!("{address} cannot be the address of a host"), help);
     } else if bits & !mask(prefix) == 0 {
-        let message = format!("{address} is the address of the network {address}/{prefix} itself");
+        let message = format!("{address} is the address of the network {address}/{prefix}");
         problems.add(&at.place, message, help);
     } else if bits | mask(prefix) == u32::MAX {
         let message = format!("{address} is the broadcast address of its /{prefix} network");
         problems.add(&at.place, message, help);
     } else if let Some((gateway, place)) = gateway {
         if address == gateway {
-            let message = format!("{what} has the gateway's address {address}");
-            problems.clash(&at.place, message, help, (place, "the gateway"));
+            let message = format!("{name} has the address of the gateway, {address}");
+            problems.conflict(&at.place, message, help, (place, "the gateway is set here"));
         } else if bits & mask(prefix) != gateway.to_bits() & mask(prefix) {
             let network = Ipv4Addr::from_bits(gateway.to_bits() & mask(prefix));
             let message = format!("{address} is outside the network {network}/{prefix}");
-            let help =
-                format!("the gateway {gateway} and every node share the first {prefix} bits");
-            problems.clash(&at.place, message, help, (place, "the gateway"));
+            let help = format!(
+                "use an address that shares its first {prefix} bits with the gateway {gateway}"
+            );
+            problems.conflict(&at.place, message, help, (place, "the gateway is set here"));
         }
     }
 }

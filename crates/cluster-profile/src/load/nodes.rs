@@ -1,6 +1,6 @@
 //! The profile's `nodes:` and `hosts:`.
 
-use std::net::Ipv4Addr;
+use std::{collections::HashMap, net::Ipv4Addr};
 
 use super::{
     fields::{At, Fields, Problems, address, scalar},
@@ -15,10 +15,10 @@ use crate::{
     yaml::{Kind, Value},
 };
 
-/// A swarm of more is another tool's job, and a typing error's likely result.
+/// A larger cluster is likely a typing error.
 const MOST_NODES: usize = 1000;
 
-/// A node, and where its name and address are.
+/// A node, and the places of its name and address.
 pub(super) struct ReadNode {
     pub node: Node,
     name: Place,
@@ -35,19 +35,19 @@ pub(super) fn read(
     let Some(value) = fields.require("nodes", example) else { return Vec::new() };
     let place = value.place.clone();
     let Kind::List(items) = value.kind else {
-        let message = format!("`nodes` is a list, not {}", value.kind.describe());
-        problems.add(&place, message, format!("such as `{example}`"));
+        let message = format!("`nodes` must be a list, not {}", value.kind.describe());
+        problems.add(&place, message, format!("for example: `{example}`"));
         return Vec::new();
     };
     if items.is_empty() || items.len() > MOST_NODES {
         let message = format!("a cluster has 1 to {MOST_NODES} nodes, not {}", items.len());
-        problems.add(&place, message, format!("such as `{example}`"));
+        problems.add(&place, message, format!("for example: `{example}`"));
         return Vec::new();
     }
     let mut nodes: Vec<ReadNode> = Vec::new();
     for item in items {
         let Some(node) = read_one(item, inputs, problems) else { continue };
-        clash_with_earlier(&node, &nodes, problems);
+        check_unique(&node, &nodes, problems);
         check_address(&node, network, nodes.first(), problems);
         nodes.push(node);
     }
@@ -65,8 +65,7 @@ fn read_one(value: Value, inputs: &Inputs, problems: &Problems) -> Option<ReadNo
     fields.finish();
     let name = name?;
     if let Err(reason) = names::node_name(&name.value) {
-        let help = "a node's name is one word of letters, digits and inner hyphens, at most 63 \
-                    characters (RFC 1123)";
+        let help = "use at most 63 letters, digits and inner hyphens (RFC 1123)";
         problems.add(&name.place, reason, help);
         return None;
     }
@@ -88,30 +87,31 @@ fn role(at: &At<String>, problems: &Problems) -> Role {
         "manager" => Role::Manager,
         "worker" => Role::Worker,
         other => {
-            let message = format!("{other:?} is no role");
-            problems.add(&at.place, message, "a node is a `manager` or a `worker`");
+            let message = format!("{other:?} is not a role");
+            problems.add(&at.place, message, "write `manager` or `worker`");
             Role::Worker
         }
     }
 }
 
-fn clash_with_earlier(node: &ReadNode, earlier: &[ReadNode], problems: &Problems) {
+/// Reports a name or an address that an earlier node has too.
+fn check_unique(node: &ReadNode, earlier: &[ReadNode], problems: &Problems) {
     let name = &node.node.name;
     if let Some(first) = earlier.iter().find(|other| other.node.name == *name) {
-        problems.clash(
+        problems.conflict(
             &node.name,
-            format!("two nodes are called {name}"),
-            "give one of them another name",
-            (&first.name, "the first one"),
+            format!("two nodes are named {name}"),
+            "give each node its own name",
+            (&first.name, "first used here"),
         );
     }
     let address = node.node.address;
     if let Some(first) = earlier.iter().find(|other| other.node.address == address) {
-        problems.clash(
+        problems.conflict(
             &node.address,
             format!("two nodes have the address {address}"),
-            "give one of them another address",
-            (&first.address, first.node.name.as_str()),
+            "give each node its own address",
+            (&first.address, "first used here"),
         );
     }
 }
@@ -126,54 +126,59 @@ fn check_address(
     let at = At { value: node.node.address, place: node.address.clone() };
     let gateway = network.gateway.zip(gateway.as_ref());
     host_address(&at, network.prefix, gateway, &node.node.name, problems);
-    // Without a gateway, the first node says which network it is.
+    // Without a gateway, the network is the one of the first node.
     if let (None, Some(first)) = (gateway, first) {
         let bits = mask(network.prefix);
         if first.node.address.to_bits() & bits != at.value.to_bits() & bits {
-            problems.clash(
+            problems.conflict(
                 &node.address,
-                format!("{} is not in the network of {}", at.value, first.node.name),
-                format!("every node shares the first {} bits of its address", network.prefix),
-                (&first.address, first.node.name.as_str()),
+                format!("{} is outside the network of {}", at.value, first.node.name),
+                format!("use an address that shares its first {} bits", network.prefix),
+                (&first.address, "the first node"),
             );
         }
     }
 }
 
-/// The profile's `hosts:`, checked against the nodes.
+/// Reads the profile's `hosts:`, and checks them against the nodes.
 pub(super) fn read_hosts(fields: &mut Fields<'_>, nodes: &[ReadNode]) -> Vec<(String, Ipv4Addr)> {
     let problems = fields.problems;
     let Some(value) = fields.take("hosts") else { return Vec::new() };
     let place = value.place.clone();
     let Kind::Map(entries) = value.kind else {
-        let message =
-            format!("`hosts` maps names to addresses and is not {}", value.kind.describe());
-        problems.add(&place, message, "such as `hosts: {nas.lan: 192.168.1.10}`");
+        let kind = value.kind.describe();
+        let message = format!("`hosts` must be a mapping of names to addresses, not {kind}");
+        problems.add(&place, message, "for example: `hosts: {nas.lan: 192.168.1.10}`");
         return Vec::new();
     };
     let mut hosts: Vec<(String, Ipv4Addr)> = Vec::new();
+    let mut places: HashMap<String, Place> = HashMap::new();
     for (key, value) in entries {
         let name = key.name.to_ascii_lowercase();
         if let Err(reason) = names::host_name(&key.name) {
-            problems.add(&key.place, reason, "a host's name is written as nas or nas.lan");
+            problems.add(&key.place, reason, "write a host name, such as nas or nas.lan");
         }
         if let Some(node) = nodes.iter().find(|node| node.node.name == name) {
-            problems.clash(
+            problems.conflict(
                 &key.place,
                 format!("{name} is a node of the cluster"),
-                "nodes are in /etc/hosts anyway: remove this line",
-                (&node.name, "the node"),
+                "remove this line: nodes are always in /etc/hosts",
+                (&node.name, "the node is here"),
             );
         }
-        if hosts.iter().any(|(other, _)| *other == name) {
-            problems.add(&key.place, format!("two hosts are called {name}"), "remove one of them");
+        if let Some(first) = places.get(&name) {
+            let message = format!("two hosts are named {name}");
+            let other = (first, "first used here");
+            problems.conflict(&key.place, message, "keep one of them", other);
+        } else {
+            places.insert(name.clone(), key.place.clone());
         }
         let value = scalar(value, "hosts", problems).and_then(|text| address(&text, problems));
         let Some(At { value, place }) = value else { continue };
-        // At a node's address it is one more name of the node.
+        // The address of a node is allowed: it gives the node a second name.
         if value.is_loopback() || value.is_unspecified() || value.is_multicast() {
-            let help = "write the address that other hosts reach it by";
-            problems.add(&place, format!("{value} is no other host's address"), help);
+            let help = "write the address at which other hosts reach it";
+            problems.add(&place, format!("{value} cannot be the address of another host"), help);
         }
         hosts.push((name, value));
     }

@@ -1,26 +1,27 @@
-//! A profile's text as messages may show it: without passwords and their hashes.
+//! Masks passwords and their hashes in a profile's text, so that messages can show it.
 //!
-//! What is hidden keeps its length in bytes and in characters, so that places still
-//! fit.
+//! A masked text has the same length in bytes and in characters, so all places stay where
+//! they are.
 
 use std::ops::Range;
 
 use crate::yaml::{Key, Kind, Value};
 
-/// Where a profile's secrets are, in bytes.
+/// The places of a profile's secrets, in bytes.
 pub(super) struct Secrets(Vec<Range<usize>>);
 
-/// All that is a password by its place: what is below `users`, save for keys, and
-/// whatever has such a name.
-pub(super) fn of(text: &str, profile: &Value) -> Secrets {
+/// Returns the places of all values that may be passwords: those below `users`, apart from
+/// public keys, and those of every key with such a name.
+pub(super) fn in_profile(text: &str, profile: &Value) -> Secrets {
     let mut secrets = Vec::new();
-    collect(text, profile, Part::Open, &mut secrets);
+    collect(text, profile, Part::Public, &mut secrets);
     secrets.sort_by_key(|secret| secret.start);
     Secrets(secrets)
 }
 
-/// The same in text that is no YAML: what follows such a name on its line.
-pub(super) fn of_lines(text: &str) -> Secrets {
+/// Returns the places of all values that may be passwords in a text that is not valid YAML:
+/// the rest of each line after such a key.
+pub(super) fn in_lines(text: &str) -> Secrets {
     let mut secrets = Vec::new();
     let mut start = 0;
     for line in text.split_inclusive('\n') {
@@ -35,21 +36,21 @@ pub(super) fn of_lines(text: &str) -> Secrets {
 
 const NAMES: [&str; 2] = ["password", "passwd"];
 
-/// What a value is by its place.
+/// The part of a profile that a value belongs to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
-    /// Anything else.
-    Open,
-    /// Of `users`: all values but some are secret.
+    /// Not below `users`, or a key below it whose value is not secret.
+    Public,
+    /// Below `users`, where scalars are secret unless their key says otherwise.
     Users,
-    /// A password, whatever it reads as.
+    /// Below a password's key, where everything is secret.
     Secret,
 }
 
 fn collect(text: &str, value: &Value, part: Part, secrets: &mut Vec<Range<usize>>) {
     match &value.kind {
         Kind::Null => {}
-        Kind::Scalar(_) if part == Part::Open => {}
+        Kind::Scalar(_) if part == Part::Public => {}
         Kind::Scalar(_) => secrets.push(value.place.span.clone()),
         // `ssh.users` is a list of names.
         Kind::List(items) if part == Part::Users => {
@@ -59,14 +60,14 @@ fn collect(text: &str, value: &Value, part: Part, secrets: &mut Vec<Range<usize>
         Kind::List(items) => items.iter().for_each(|item| collect(text, item, part, secrets)),
         Kind::Map(entries) => {
             for (key, value) in entries {
-                // A password in braces reads as a mapping.
+                // YAML reads a password in braces as a mapping.
                 if part == Part::Secret {
                     secrets.push(key.place.span.clone());
                 }
                 let part = match key.name.as_str() {
                     _ if part == Part::Secret => part,
                     name if NAMES.contains(&name) => Part::Secret,
-                    "authorized_keys" | "locked" => Part::Open,
+                    "authorized_keys" | "locked" => Part::Public,
                     "users" => Part::Users,
                     _ => part,
                 };
@@ -79,8 +80,8 @@ fn collect(text: &str, value: &Value, part: Part, secrets: &mut Vec<Range<usize>
     }
 }
 
-/// What stands between a key's colon and the value: a password that begins with `!` or
-/// `&` reads as a tag or an anchor.
+/// Returns the place between a key's colon and its value, if there is any text. YAML reads
+/// the beginning of a password that starts with `!` or `&` as a tag or an anchor.
 fn before(text: &str, key: &Key, value: &Value) -> Option<Range<usize>> {
     let end = key.place.span.end;
     let colon = end + text.get(end..)?.find(':')? + 1;
@@ -88,10 +89,10 @@ fn before(text: &str, key: &Key, value: &Value) -> Option<Range<usize>> {
 }
 
 impl Secrets {
-    /// The text without them.
+    /// Returns the text with the secrets masked.
     pub fn hidden_in(&self, text: &str) -> String {
         let mut ahead = self.0.iter().peekable();
-        let mut show = |(at, c): (usize, char)| {
+        let mut mask = |(at, c): (usize, char)| {
             while ahead.next_if(|secret| secret.end <= at).is_some() {}
             let is_secret = ahead.peek().is_some_and(|secret| secret.contains(&at));
             match c.len_utf8() {
@@ -102,6 +103,6 @@ impl Secrets {
                 _ => '\u{1f512}',
             }
         };
-        text.char_indices().map(&mut show).collect()
+        text.char_indices().map(&mut mask).collect()
     }
 }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{cluster::Ssh, problem::Place};
 
-/// Room for hundreds of keys.
+/// Large enough for hundreds of keys.
 const LARGEST_KEY_FILE: u64 = 64 * 1024;
 
 pub(super) fn read(fields: &mut Fields<'_>, inputs: &Inputs) -> Ssh {
@@ -16,27 +16,31 @@ pub(super) fn read(fields: &mut Fields<'_>, inputs: &Inputs) -> Ssh {
     let mut ssh = Ssh { users: Vec::new(), authorized_keys: Vec::new() };
     let Some(value) = fields.take("ssh") else { return ssh };
     let Some(mut fields) = Fields::of(value, "`ssh`", problems) else { return ssh };
+    let mut users: Vec<At<String>> = Vec::new();
     for user in fields.scalars("users") {
-        if ssh.users.contains(&user.value) {
-            problems.add(&user.place, format!("{} is there twice", user.value), "remove one");
+        if let Some(first) = users.iter().find(|other| other.value == user.value) {
+            let message = format!("{} appears twice", user.value);
+            let other = (&first.place, "first used here");
+            problems.conflict(&user.place, message, "keep one of them", other);
         } else if !is_user_name(&user.value) {
-            let message = format!("{:?} is no user's name", user.value);
+            let message = format!("{:?} is not a user name", user.value);
             problems.add(&user.place, message, "write a login name, such as root or odroid");
         } else {
-            ssh.users.push(user.value);
+            users.push(user);
         }
     }
+    ssh.users = users.into_iter().map(|user| user.value).collect();
     let (keys, first) = authorized_keys(&mut fields, inputs);
     if let (Some(place), true) = (first, ssh.users.is_empty()) {
-        let help = "name who takes these keys, such as `users: [root]`";
-        problems.add(&place, "there are authorized keys but no `users`", help);
+        let help = "add the users that accept these keys, such as `users: [root]`";
+        problems.add(&place, "`authorized_keys` needs `users`", help);
     }
     ssh.authorized_keys = keys;
     fields.finish();
     ssh
 }
 
-/// The lines that `authorized_keys` stands for, and where its first entry is.
+/// Returns the lines that `authorized_keys` stands for, and the place of its first entry.
 pub(super) fn authorized_keys(
     fields: &mut Fields<'_>,
     inputs: &Inputs,
@@ -53,16 +57,16 @@ pub(super) fn authorized_keys(
     (lines, keys.into_iter().next().map(|key| key.place))
 }
 
-/// What useradd(8) takes, a little wider.
+/// Returns whether a name can be a user's. The rules are a little wider than useradd(8)'s.
 pub(crate) fn is_user_name(name: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '$');
     (1..=32).contains(&name.len()) && !name.starts_with('-') && name.chars().all(fits)
 }
 
-/// The lines of authorized_keys that an entry stands for: a public key's file, or
-/// a public key itself.
+/// Returns the lines of authorized_keys that an entry stands for, which is the path of a
+/// public key or a public key itself.
 fn key_lines(at: &At<String>, inputs: &Inputs, problems: &Problems) -> Vec<String> {
-    // A path with a space in it after such a beginning would be a strange one.
+    // Hardly any path starts like this and contains a space.
     let inline = ["ssh-", "ecdsa-", "sk-"].iter().any(|start| at.value.starts_with(start));
     let (text, name) = if inline && at.value.contains(' ') {
         (at.value.clone(), "this key".to_owned())
@@ -70,12 +74,12 @@ fn key_lines(at: &At<String>, inputs: &Inputs, problems: &Problems) -> Vec<Strin
         let Some(bytes) = inputs.read(at, LARGEST_KEY_FILE, problems) else { return Vec::new() };
         (String::from_utf8_lossy(&bytes).into_owned(), at.value.clone())
     };
-    // Nothing of the file goes into a message: it may be the private half.
+    // Messages must not quote the file, which may be a private key.
     if text.contains("PRIVATE KEY-----") || text.starts_with("PuTTY-User-Key-File") {
         let help = if inline {
             "write the public key".to_owned()
         } else {
-            format!("name the public half, which lies beside it: {name}.pub")
+            format!("write the path of the public key beside it: {name}.pub")
         };
         problems.add(&at.place, format!("{name} is a private key"), help);
         return Vec::new();
@@ -87,15 +91,17 @@ fn key_lines(at: &At<String>, inputs: &Inputs, problems: &Problems) -> Vec<Strin
         }
         let known = PublicKey::from_openssh(line).is_ok() || line.parse::<Entry>().is_ok();
         if !known || line.contains('\0') {
-            let help = "one line for each key, as `ssh-keygen` writes them into a .pub file: \
+            let help = "write one line per key, as in the .pub files of `ssh-keygen`: \
                         `ssh-ed25519 AAAA… name`";
-            problems.add(&at.place, format!("{name} is no public key in OpenSSH's format"), help);
+            let message = format!("{name} is not a public key in OpenSSH's format");
+            problems.add(&at.place, message, help);
             return Vec::new();
         }
         lines.push(line.to_owned());
     }
     if lines.is_empty() {
-        problems.add(&at.place, format!("{name} holds no key"), "name a .pub file");
+        let help = "write the path of a .pub file";
+        problems.add(&at.place, format!("{name} does not contain a key"), help);
     }
     lines
 }

@@ -11,7 +11,7 @@ use crate::{
     yaml::{Key, Kind, Value},
 };
 
-const EXAMPLE: &str = "such as `users: {odroid: {locked: true}}`";
+const EXAMPLE: &str = "for example: `users: {odroid: {locked: true}}`";
 
 pub(super) fn read(fields: &mut Fields<'_>, inputs: &Inputs) -> Vec<Account> {
     let problems = fields.problems;
@@ -19,7 +19,7 @@ pub(super) fn read(fields: &mut Fields<'_>, inputs: &Inputs) -> Vec<Account> {
     let place = value.place.clone();
     let Kind::Map(entries) = value.kind else {
         let message = format!(
-            "`users` maps login names to what they get and is not {}",
+            "`users` must be a mapping of login names to settings, not {}",
             value.kind.describe()
         );
         problems.add(&place, message, EXAMPLE);
@@ -30,13 +30,13 @@ pub(super) fn read(fields: &mut Fields<'_>, inputs: &Inputs) -> Vec<Account> {
 
 fn account(key: Key, value: Value, inputs: &Inputs, problems: &Problems) -> Option<Account> {
     if !is_user_name(&key.name) {
-        let message = format!("{:?} is no user's name", key.name);
+        let message = format!("{:?} is not a user name", key.name);
         problems.add(&key.place, message, "write a login name, such as root or odroid");
     }
     let mut fields = Fields::of(value, "a user", problems)?;
     if fields.is_empty() {
-        let message = format!("nothing is said of {}", key.name);
-        let help = "give `password: HASH`, `locked: true` or `authorized_keys`, or remove the name";
+        let message = format!("{} has no settings", key.name);
+        let help = "add `password: HASH`, `locked: true` or `authorized_keys`, or remove the user";
         problems.add(&key.place, message, help);
     }
     let hash = fields.take("password");
@@ -44,30 +44,27 @@ fn account(key: Key, value: Value, inputs: &Inputs, problems: &Problems) -> Opti
     let (authorized_keys, _) = authorized_keys(&mut fields, inputs);
     fields.finish();
     if let (Some(hash), Some(locked)) = (&hash, &locked) {
-        problems.clash(
+        problems.conflict(
             &locked.place,
-            "a user has either `password` or `locked`, not both",
-            "`locked: true` is for users whom no password lets in",
-            (&hash.place, "the password"),
+            "a user cannot have both `password` and `locked`",
+            "keep `locked: true` for a user who cannot log in by password",
+            (&hash.place, "the password is set here"),
         );
     }
     let hash = hash
         .and_then(|hash| scalar(hash, "password", problems))
         .and_then(|hash| self::hash(&hash, problems));
     let locked = locked.is_some_and(|locked| is_true(&locked, problems));
-    let password = match locked {
-        true => Some(Password::Locked),
-        false => hash.map(Password::Hash),
-    };
+    let password = if locked { Some(Password::Locked) } else { hash.map(Password::Hash) };
     Some(Account { name: key.name, password, authorized_keys })
 }
 
-/// Nothing of what is written goes into a message.
+/// Returns a password's hash. Messages do not quote it, since it may be the password itself.
 fn hash(at: &At<String>, problems: &Problems) -> Option<PasswordHash> {
     match PasswordHash::new(&at.value) {
         Ok(hash) => Some(hash),
         Err(HashError::Empty) => {
-            let help = format!("{MAKE_HASH}; `locked: true` is for users without one");
+            let help = format!("{MAKE_HASH}; use `locked: true` for a user without a password");
             problems.add(&at.place, HashError::Empty.to_string(), help);
             None
         }
@@ -78,12 +75,13 @@ fn hash(at: &At<String>, problems: &Problems) -> Option<PasswordHash> {
     }
 }
 
-/// `false` would be read as "let in by the old password", which leaving the key out says.
+/// Reads `locked`. `false` is rejected: readers would expect it to keep the old password,
+/// which is what leaving the key out does.
 fn is_true(at: &At<String>, problems: &Problems) -> bool {
     let is_true = at.value == "true";
     if !is_true {
-        let help = "remove the key for a user whose password stays as it is in the image";
-        problems.add(&at.place, "`locked` is `true` or left out", help);
+        let help = "remove `locked` to keep the password of the image";
+        problems.add(&at.place, "`locked` can only be `true`", help);
     }
     is_true
 }

@@ -4,6 +4,7 @@
 
 pub mod archive;
 mod memory;
+pub mod profiles;
 
 use std::path::PathBuf;
 

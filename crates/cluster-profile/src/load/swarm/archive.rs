@@ -1,9 +1,9 @@
-//! What a `docker save` archive holds.
+//! The images in a `docker save` archive.
 //!
-//! The archive has a file manifest.json, a list of images with their names and the path of
-//! each one's configuration, which says what processor it is for (the Docker Image
-//! Specification v1.2: "Combined Image JSON + Filesystem Changeset Format"). Engines that
-//! save in the OCI layout write manifest.json too.
+//! The file manifest.json in the archive lists images with their names and the path of each
+//! one's configuration, which names its processor (the Docker Image Specification v1.2:
+//! "Combined Image JSON + Filesystem Changeset Format"). Engines that save in the OCI layout
+//! write manifest.json too.
 
 use std::{
     collections::BTreeMap,
@@ -17,10 +17,10 @@ use serde::Deserialize;
 
 use crate::swarm::ArchivedImage;
 
-/// A manifest or configuration is some KiB.
+/// A manifest or a configuration has a few KiB.
 const LARGEST_JSON: u64 = 4 << 20;
 
-/// How an archive is compressed; `docker load` takes these from old engines on.
+/// The compression of an archive. Even old engines load these with `docker load`.
 #[derive(Clone, Copy)]
 pub(super) enum Compression {
     None,
@@ -28,9 +28,9 @@ pub(super) enum Compression {
 }
 
 impl Compression {
-    /// What the first 512 bytes of an archive say.
-    pub fn of(head: &[u8]) -> Option<Self> {
-        // The magic of POSIX and GNU tar, at byte 257 of a header.
+    /// Detects the compression from the first 512 bytes of an archive.
+    pub fn detect(head: &[u8]) -> Option<Self> {
+        // The magic number of POSIX and GNU tar, at byte 257 of a header.
         if head.get(257..262) == Some(b"ustar") {
             return Some(Compression::None);
         }
@@ -47,48 +47,47 @@ struct Entry {
     repo_tags: Option<Vec<String>>,
 }
 
-/// An image's configuration, the part of interest.
+/// The part of an image's configuration that is needed here.
 #[derive(Deserialize)]
 struct Config {
     architecture: String,
 }
 
-/// The images of an archive.
+/// Reads which images an archive contains.
 ///
 /// # Errors
-/// Why it is none, in words.
+/// The reason why it is not an archive of images, as a message.
 pub(super) fn images(path: &Path, compression: Compression) -> Result<Vec<ArchivedImage>, String> {
     let manifest = files(path, compression, |name| name == "manifest.json")?;
-    let manifest = manifest.get("manifest.json").ok_or("it holds no manifest.json of images")?;
+    let manifest =
+        manifest.get("manifest.json").ok_or("it has no manifest.json, which lists images")?;
     let entries: Vec<Entry> = serde_json::from_slice(manifest)
         .map_err(|error| format!("its manifest.json cannot be read: {error}"))?;
     let wanted: Vec<&str> = entries.iter().map(|entry| entry.config.as_str()).collect();
     let configs = files(path, compression, |name| wanted.contains(&name))?;
     if entries.is_empty() {
-        return Err("it holds no image".into());
+        return Err("it contains no image".into());
     }
     entries
         .iter()
         .map(|entry| {
             let config = configs
                 .get(&entry.config)
-                .ok_or_else(|| format!("it lacks {}, which its manifest names", entry.config))?;
+                .ok_or_else(|| format!("it lacks {}, which its manifest lists", entry.config))?;
             let config: Config = serde_json::from_slice(config)
                 .map_err(|error| format!("{} cannot be read: {error}", entry.config))?;
             let names = entry.repo_tags.clone().unwrap_or_default();
             let fits =
                 |name: &String| !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic());
             if names.is_empty() || !names.iter().all(fits) {
-                return Err(
-                    "it holds an image without a name; save it by NAME:TAG, not by id".into()
-                );
+                return Err("it contains an image without a name".into());
             }
             Ok(ArchivedImage { names, architecture: config.architecture })
         })
         .collect()
 }
 
-/// The contents of those files that are wanted.
+/// Reads the files of an archive whose names are wanted.
 fn files(
     path: &Path,
     compression: Compression,
@@ -112,7 +111,7 @@ fn files(
         let mut bytes = Vec::new();
         entry.take(LARGEST_JSON + 1).read_to_end(&mut bytes).map_err(damaged)?;
         if bytes.len() as u64 > LARGEST_JSON {
-            return Err(format!("its {name} is larger than {} MiB", LARGEST_JSON >> 20));
+            return Err(format!("its {name} is larger than {}", plain_text::size(LARGEST_JSON)));
         }
         found.insert(name, bytes);
     }

@@ -1,4 +1,4 @@
-//! The `images:` of a swarm: archives on this machine.
+//! The `images:` of a swarm: archives on this computer.
 
 use std::{
     fs::File,
@@ -12,30 +12,30 @@ use super::archive::{self, Compression};
 use crate::{
     load::{
         fields::{At, Fields, Problems},
-        inputs::{Inputs, open_regular},
+        inputs::{Inputs, open_regular, too_large},
     },
     swarm::{ImageArchive, full_name},
 };
 
-/// All nodes' cards share them in memory while they are made.
+/// An archive stays in memory while cards are built.
 const LARGEST_ARCHIVE: u64 = 2 << 30;
 
-/// Reads what the archives hold, and their sums.
+/// Reads which images the archives contain, and their checksums.
 pub(super) fn read(fields: &mut Fields<'_>, inputs: &Inputs) -> Vec<ImageArchive> {
     let problems = fields.problems;
     let mut archives: Vec<At<ImageArchive>> = Vec::new();
     for at in fields.scalars("images") {
         let Some(archive) = read_one(&at, inputs, problems) else { continue };
         for other in &archives {
-            let same_file = other.value.file_name() == archive.file_name();
-            let message = match same_file {
-                true => Some(format!("two archives are called {}", archive.file_name())),
-                false => shared_name(&other.value, &archive)
-                    .map(|name| format!("two archives hold the image {name}")),
+            let message = if other.value.file_name() == archive.file_name() {
+                Some(format!("two archives are named {}", archive.file_name()))
+            } else {
+                shared_name(&other.value, &archive)
+                    .map(|name| format!("two archives contain the image {name}"))
             };
             if let Some(message) = message {
                 let help = "keep one of them, or give them different names";
-                problems.clash(&at.place, message, help, (&other.place, "the first one"));
+                problems.conflict(&at.place, message, help, (&other.place, "the first archive"));
             }
         }
         archives.push(At { value: archive, place: at.place });
@@ -59,8 +59,8 @@ fn read_one(at: &At<String>, inputs: &Inputs, problems: &Problems) -> Option<Ima
         problems.add(&at.place, message, help);
     };
     if name.is_empty() || name.starts_with(['.', '-']) || name.contains(odd) {
-        let help = "rename the file: letters, digits, dots, hyphens and underscores";
-        fail(format!("{:?} cannot be the archive's name on a card", name), help);
+        let help = "rename the file: use letters, digits, dots, hyphens and underscores";
+        fail(format!("{name:?} cannot be the name of a file on the card"), help);
         return None;
     }
     match inspect(&path) {
@@ -73,25 +73,25 @@ fn read_one(at: &At<String>, inputs: &Inputs, problems: &Problems) -> Option<Ima
 }
 
 /// A message, and what to do about it.
-type Refusal = (String, &'static str);
+type Rejection = (String, &'static str);
 
-fn inspect(path: &Path) -> Result<ImageArchive, Refusal> {
-    const MAKE: &str = "make it with `docker save -o FILE.tar IMAGE:TAG` on a machine that has \
-                        the image; relative paths are taken from the profile's own directory";
-    let refuse = |error: io::Error| (error.to_string(), MAKE);
-    let (file, size) = open_regular(path).map_err(|message| (message, MAKE))?;
+fn inspect(path: &Path) -> Result<ImageArchive, Rejection> {
+    const CREATE: &str = "create it with `docker save -o FILE.tar IMAGE:TAG` on a computer that \
+                          has the image; relative paths start at the directory of the profile";
+    let reject = |error: io::Error| (error.to_string(), CREATE);
+    let (file, size) = open_regular(path).map_err(reject)?;
     if size > LARGEST_ARCHIVE {
-        let message = format!("it is larger than {} GiB", LARGEST_ARCHIVE >> 30);
-        return Err((message, "have the nodes pull large images from a registry"));
+        let message = too_large(LARGEST_ARCHIVE).to_string();
+        return Err((message, "let the nodes pull large images from a registry"));
     }
     let mut head = Vec::new();
-    file.take(512).read_to_end(&mut head).map_err(refuse)?;
-    let Some(compression) = Compression::of(&head) else {
-        let message = "it is neither a tar archive nor one compressed by gzip".to_owned();
-        return Err((message, MAKE));
+    file.take(512).read_to_end(&mut head).map_err(reject)?;
+    let Some(compression) = Compression::detect(&head) else {
+        let message = "it is not a tar archive, nor one compressed by gzip".to_owned();
+        return Err((message, CREATE));
     };
-    let images = archive::images(path, compression).map_err(|message| (message, MAKE))?;
-    let (size, sha256) = sum(path).map_err(refuse)?;
+    let images = archive::images(path, compression).map_err(|message| (message, CREATE))?;
+    let (size, sha256) = sum(path).map_err(reject)?;
     Ok(ImageArchive { path: path.to_owned(), size, sha256, images })
 }
 

@@ -19,18 +19,18 @@ use crate::{
     swarm::{SWARM_PORT, Swarm},
 };
 
-/// As long as a slow board takes to boot, several times over.
+/// Several times what a slow board takes to boot.
 const DEFAULT_WAIT: Duration = Duration::from_secs(600);
 
 /// Nobody waits longer than a week.
 const LONGEST_WAIT: u64 = 7 * 24 * 3600;
 
-/// Reads `swarm:`, and checks that the nodes' roles make one.
+/// Reads `swarm:`, and checks that a node is a manager.
 pub(super) fn read(fields: &mut Fields<'_>, nodes: &[ReadNode], inputs: &Inputs) -> Option<Swarm> {
     let problems = fields.problems;
     let (key, value) = fields.take_entry("swarm")?;
     check_roles(&key, nodes, problems);
-    // `swarm:` and nothing more is a swarm without services.
+    // `swarm:` without a value is a swarm without services.
     let Some(value) = value else {
         return Some(Swarm {
             port: SWARM_PORT,
@@ -45,8 +45,8 @@ pub(super) fn read(fields: &mut Fields<'_>, nodes: &[ReadNode], inputs: &Inputs)
     let port = fields.scalar("port").and_then(|at| {
         let port = ports::number(&at, problems)?;
         if matches!(port, 22 | 7946) {
-            let message = format!("port {port} cannot be the managers': others listen there");
-            problems.add(&at.place, message, "remove the key for Docker's own choice, 2377");
+            let message = format!("managers cannot listen on port {port}, which is in use");
+            problems.add(&at.place, message, "remove `port` for Docker's default, 2377");
             return None;
         }
         Some(port)
@@ -54,11 +54,11 @@ pub(super) fn read(fields: &mut Fields<'_>, nodes: &[ReadNode], inputs: &Inputs)
     let data_path = fields.scalar("data_path").and_then(|path| data_path(path, problems));
     let data_path_port = fields.scalar("data_path_port").and_then(|at| {
         let port = ports::number(&at, problems)?;
-        // What dockerd takes; 7946 is for the nodes' gossip.
+        // The range that dockerd accepts. Nodes exchange their state on port 7946.
         let in_range = (1024..=49151).contains(&port) && port != 7946;
         if !in_range {
-            let help = "Docker takes ports from 1024 to 49151, but not 7946, for the data path";
-            problems.add(&at.place, format!("{port} cannot be the data path's port"), help);
+            let help = "use a port from 1024 to 49151, except 7946";
+            problems.add(&at.place, format!("{port} cannot be the port of the data path"), help);
         }
         in_range.then_some(port)
     });
@@ -84,28 +84,21 @@ fn check_roles(swarm: &Place, nodes: &[ReadNode], problems: &Problems) {
     if managers > 0 || nodes.is_empty() {
         return;
     }
-    let message = match nodes.len() {
-        1 => "a worker alone makes no swarm".to_owned(),
-        _ => "no node is a manager, so nobody would make the swarm".to_owned(),
-    };
     let name = nodes.first().map_or("", |node| node.node.name.as_str());
-    problems.add(
-        swarm,
-        message,
-        format!("give one node the role, as in {{name: {name}, role: manager}}"),
-    );
+    let help = format!("make a node a manager: {{name: {name}, role: manager}}");
+    problems.add(swarm, "a swarm needs a manager, but all nodes are workers", help);
 }
 
-/// An interface's name or an address, as `docker swarm init --data-path-addr` takes it.
+/// Reads the name of an interface for `docker swarm init --data-path-addr`.
 fn data_path(at: At<String>, problems: &Problems) -> Option<String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | ':');
-    // IFNAMSIZ; an address has no more either.
+    // Linux limits the name of an interface to 15 bytes (IFNAMSIZ).
     let ok = (1..=15).contains(&at.value.len())
         && at.value.chars().all(fits)
         && !at.value.starts_with('-');
     if !ok || at.value.parse::<std::net::Ipv4Addr>().is_ok() {
-        let message = format!("{:?} cannot be every node's data path", at.value);
-        problems.add(&at.place, message, "name an interface that each node has, such as eth1");
+        let message = format!("{:?} cannot be the data path of every node", at.value);
+        problems.add(&at.place, message, "write an interface that each node has, such as eth1");
         return None;
     }
     Some(at.value)
@@ -124,7 +117,7 @@ fn duration(at: &At<String>, problems: &Problems) -> Option<Duration> {
     match seconds.filter(|seconds| *seconds <= LONGEST_WAIT) {
         Some(seconds) => Some(Duration::from_secs(seconds)),
         None => {
-            let message = format!("{text:?} is no time to wait");
+            let message = format!("{text:?} is not a duration of up to a week");
             problems.add(&at.place, message, "write a number and s, m or h, such as 10m");
             None
         }

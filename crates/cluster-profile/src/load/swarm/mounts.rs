@@ -1,4 +1,4 @@
-//! What services mount, and the variables they are given.
+//! The mounts and environment variables of services.
 
 use crate::{
     load::fields::{At, Fields, Problems, scalar},
@@ -6,23 +6,23 @@ use crate::{
     yaml::{Kind, Value},
 };
 
-/// One entry of a service's `mounts`.
+/// Reads one entry of a service's `mounts`.
 pub(super) fn mount(value: Value, problems: &Problems) -> Option<Mount> {
     let mut fields = Fields::of(value, "a mount", problems)?;
-    let start = fields.start();
+    let place = fields.place();
     let kind = fields.scalar("type").map(|at| match at.value.as_str() {
         "bind" => Some(MountKind::Bind),
         "volume" => Some(MountKind::Volume),
         "tmpfs" => Some(MountKind::Tmpfs),
         other => {
-            let help = "`bind` (a path of the node), `volume` or `tmpfs` (memory)";
-            problems.add(&at.place, format!("{other:?} is no type of mount"), help);
+            let help = "write `bind` (a path on the node), `volume` or `tmpfs` (memory)";
+            problems.add(&at.place, format!("{other:?} is not a type of mount"), help);
             None
         }
     });
     let source = fields.scalar("source");
     let target = fields.require_scalar("target", "target: /data");
-    let read_only = fields.scalar("read_only").map(|at| truth(&at, problems));
+    let read_only = fields.scalar("read_only").map(|at| boolean(&at, problems));
     fields.finish();
     let target = path(&target?, problems)?;
     let by_source = match &source {
@@ -34,38 +34,41 @@ pub(super) fn mount(value: Value, problems: &Problems) -> Option<Mount> {
         (MountKind::Bind, Some(source)) => Some(path(&source, problems)?),
         (MountKind::Bind, None) => {
             let help = "add `source: PATH`, or write `type: volume`";
-            problems.add(&start, "a bind mount has no `source`", help);
+            problems.add(&place, "a bind mount has no `source`", help);
             return None;
         }
         (MountKind::Volume, Some(source)) => Some(volume(source, problems)?),
         (MountKind::Volume, None) => None,
         (MountKind::Tmpfs, None) => None,
         (MountKind::Tmpfs, Some(source)) => {
-            problems.add(&source.place, "memory has no `source`", "remove the key");
+            let help = "remove `source`";
+            problems.add(&source.place, "a tmpfs mount cannot have a `source`", help);
             return None;
         }
     };
     Some(Mount { kind, source, target, read_only: read_only.unwrap_or(Some(false))? })
 }
 
-fn truth(at: &At<String>, problems: &Problems) -> Option<bool> {
+fn boolean(at: &At<String>, problems: &Problems) -> Option<bool> {
     match at.value.as_str() {
         "true" => Some(true),
         "false" => Some(false),
         other => {
-            problems.add(&at.place, format!("{other:?} is neither true nor false"), "write true");
+            let help = "write `true` or `false`";
+            problems.add(&at.place, format!("{other:?} is neither true nor false"), help);
             None
         }
     }
 }
 
-/// An absolute path that survives Docker's own syntax, which has no way to quote a comma.
+/// Reads an absolute path that `docker service create --mount` accepts. Its syntax cannot
+/// quote a comma.
 fn path(at: &At<String>, problems: &Problems) -> Option<String> {
     let path = &at.value;
     let odd = |c: char| c.is_control() || matches!(c, ',' | '"');
     if !path.starts_with('/') || path.contains(odd) {
         let message = format!("{path:?} cannot be mounted");
-        problems.add(&at.place, message, "write an absolute path without commas and quotes");
+        problems.add(&at.place, message, "write an absolute path without commas or quotes");
         return None;
     }
     Some(path.clone())
@@ -75,20 +78,20 @@ fn volume(at: At<String>, problems: &Problems) -> Option<String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let first = at.value.chars().next().is_some_and(|c| c.is_ascii_alphanumeric());
     if !first || !at.value.chars().all(fits) {
-        let message = format!("{:?} is no volume's name", at.value);
-        let help = "write letters, digits, dots, hyphens; a path of the node begins with /";
+        let message = format!("{:?} is not the name of a volume", at.value);
+        let help = "use letters, digits, dots and hyphens; a path on the node starts with /";
         problems.add(&at.place, message, help);
         return None;
     }
     Some(at.value)
 }
 
-/// A service's `env`: a mapping of names to values.
+/// Reads a service's `env`: a mapping of names to values.
 pub(super) fn env(value: Value, problems: &Problems) -> Vec<(String, String)> {
     let Kind::Map(entries) = value.kind else {
         let message =
-            format!("`env` is a mapping of names to values, not {}", value.kind.describe());
-        problems.add(&value.place, message, "write it as {NAME: value}");
+            format!("`env` must be a mapping of names to values, not {}", value.kind.describe());
+        problems.add(&value.place, message, "write {NAME: value}");
         return Vec::new();
     };
     let mut env = Vec::new();
@@ -96,11 +99,12 @@ pub(super) fn env(value: Value, problems: &Problems) -> Vec<(String, String)> {
         let digit_first = key.name.starts_with(|c: char| c.is_ascii_digit());
         let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
         if key.name.is_empty() || digit_first || !key.name.chars().all(fits) {
-            let message = format!("{:?} is no variable's name", key.name);
-            problems.add(&key.place, message, "write letters, digits and _");
+            let message = format!("{:?} is not the name of a variable", key.name);
+            problems.add(&key.place, message, "use letters, digits and _");
         } else if let Some(value) = scalar(value, "env", problems) {
             if value.value.contains(['\n', '\0']) {
-                problems.add(&value.place, "a variable's value is one line", "");
+                let message = "the value of a variable cannot have more than one line";
+                problems.add(&value.place, message, "");
             } else {
                 env.push((key.name, value.value));
             }

@@ -1,4 +1,4 @@
-//! Ports: those of the swarm, and those that services publish.
+//! The ports of the swarm, and those that services publish.
 
 use crate::{
     load::fields::{At, Fields, Problems, scalar},
@@ -6,14 +6,13 @@ use crate::{
     yaml::{Kind, Value},
 };
 
-const HELP: &str = "write PUBLISHED:TARGET, such as \"8080:80\" or \"53:53/udp\"; quotes keep YAML \
-                    from reading it as a number";
+const HELP: &str = "write \"PUBLISHED:TARGET\" in quotes, such as \"8080:80\" or \"53:53/udp\"";
 
-/// A port's number; for anything else a problem.
+/// Reads the number of a port. Anything else is a problem.
 pub(super) fn number(at: &At<String>, problems: &Problems) -> Option<u16> {
     match at.value.parse() {
         Ok(0) | Err(_) => {
-            let message = format!("{:?} is no port", at.value);
+            let message = format!("{:?} is not a port", at.value);
             problems.add(&at.place, message, "write a number from 1 to 65535");
             None
         }
@@ -21,7 +20,7 @@ pub(super) fn number(at: &At<String>, problems: &Problems) -> Option<u16> {
     }
 }
 
-/// One entry of a service's `publish`: `8080:80/tcp`, or a mapping.
+/// Reads one entry of a service's `publish`: `8080:80/tcp`, or a mapping.
 pub(super) fn publish(value: Value, problems: &Problems) -> Option<At<Publish>> {
     let place = value.place.clone();
     let publish = match value.kind {
@@ -39,7 +38,7 @@ fn short(at: &At<String>, problems: &Problems) -> Option<Publish> {
     let port = |text: &str| text.parse::<u16>().ok().filter(|port| *port > 0);
     let published = ports.split_once(':').and_then(|(a, b)| port(a).zip(port(b)));
     let Some(((published, target), protocol)) = published.zip(protocol) else {
-        problems.add(&at.place, format!("{:?} publishes no port", at.value), HELP);
+        problems.add(&at.place, format!("{:?} is not a published port", at.value), HELP);
         return None;
     };
     Some(Publish { published, target, protocol, on_host: false })
@@ -52,7 +51,8 @@ fn long(value: Value, problems: &Problems) -> Option<Publish> {
     let protocol = fields.scalar("protocol").map(|at| {
         let protocol = self::protocol(&at.value);
         if protocol.is_none() {
-            problems.add(&at.place, format!("{:?} is no protocol", at.value), "write tcp or udp");
+            let message = format!("{:?} is not a protocol", at.value);
+            problems.add(&at.place, message, "write `tcp` or `udp`");
         }
         protocol
     });
@@ -60,9 +60,9 @@ fn long(value: Value, problems: &Problems) -> Option<Publish> {
         "host" => Some(true),
         "ingress" => Some(false),
         other => {
-            let help =
-                "`ingress` (every node answers, the default) or `host` (only nodes that run it)";
-            problems.add(&at.place, format!("{other:?} is no mode"), help);
+            let help = "write `ingress` (every node answers, the default) or `host` (only nodes \
+                        that run the service)";
+            problems.add(&at.place, format!("{other:?} is not a mode of a port"), help);
             None
         }
     });
@@ -83,7 +83,8 @@ fn protocol(text: &str) -> Option<Protocol> {
     }
 }
 
-/// Tells which of a port's uses clash: two services', or a service's and the node's own.
+/// Reports a published port that another service publishes too, or that every node uses
+/// itself.
 pub(super) fn check(
     new: &At<Publish>,
     service: &str,
@@ -94,45 +95,40 @@ pub(super) fn check(
     let Publish { published, protocol, .. } = new.value;
     let same = |other: &Publish| (other.published, other.protocol) == (published, protocol);
     if let Some((first, other)) = earlier.iter().find(|(other, _)| same(&other.value)) {
-        let who = match other == service {
-            true => format!("{service} publishes"),
-            false => format!("{other} and {service} both publish"),
+        let message = if other == service {
+            format!("{service} publishes port {published}/{protocol} twice")
+        } else {
+            format!("{other} and {service} both publish port {published}/{protocol}")
         };
-        let what = format!("{who} port {published}/{protocol}");
-        problems.clash(
-            &new.place,
-            what,
-            "publish one of them on another port",
-            (&first.place, "the first one"),
-        );
+        let help = "publish one of them on another port";
+        problems.conflict(&new.place, message, help, (&first.place, "first used here"));
         return;
     }
-    let owner = owner(published, protocol, taken);
-    if let Some(owner) = owner {
-        let message = format!("port {published}/{protocol} is {owner} on every node");
+    if let Some(user) = user(published, protocol, taken) {
+        let message = format!("port {published}/{protocol} is used by {user} on every node");
         problems.add(&new.place, message, "publish the service on another port");
     }
 }
 
-/// Ports of the swarm that a profile chooses.
+/// The ports of the swarm that a profile can set.
 #[derive(Clone, Copy)]
 pub(super) struct Taken {
-    /// The managers', TCP.
+    /// The managers' port, TCP.
     pub managers: u16,
-    /// That of the traffic between containers, UDP.
+    /// The port for the traffic between containers, UDP.
     pub data_path: u16,
 }
 
-/// What listens on a port of every node already.
-fn owner(port: u16, protocol: Protocol, taken: Taken) -> Option<&'static str> {
+/// Returns what listens on a port of every node.
+fn user(port: u16, protocol: Protocol, taken: Taken) -> Option<&'static str> {
     let of_swarm = match protocol {
         Protocol::Tcp => port == taken.managers,
         Protocol::Udp => port == taken.data_path,
     };
     match (port, protocol) {
-        (22, Protocol::Tcp) => Some("sshd's"),
-        (7946, _) => Some("the swarm's own"),
-        _ if of_swarm => Some("the swarm's own"),
+        (22, Protocol::Tcp) => Some("sshd"),
+        (7946, _) => Some("the swarm itself"),
+        _ if of_swarm => Some("the swarm itself"),
         _ => None,
     }
 }

@@ -7,10 +7,11 @@ use crate::{
     yaml::Value,
 };
 
-/// More containers of one service are a typing error.
+/// A larger number is likely a typing error.
 const MOST_REPLICAS: u32 = 10_000;
 
-/// Reads the services. `nodes` are the cluster's, `taken` are ports that they cannot have.
+/// Reads the services. `nodes` are the names of the cluster's nodes, `taken` the ports that
+/// services cannot publish.
 pub(super) fn read(fields: &mut Fields<'_>, nodes: &[&str], taken: ports::Taken) -> Vec<Service> {
     let problems = fields.problems;
     let mut services: Vec<At<Service>> = Vec::new();
@@ -19,9 +20,9 @@ pub(super) fn read(fields: &mut Fields<'_>, nodes: &[&str], taken: ports::Taken)
         let Some((service, ports)) = read_one(item, nodes, problems) else { continue };
         let name = &service.value.name;
         if let Some(first) = services.iter().find(|other| other.value.name == *name) {
-            let message = format!("two services are called {name}");
-            let help = "give one of them another name";
-            problems.clash(&service.place, message, help, (&first.place, "the first one"));
+            let message = format!("two services are named {name}");
+            let help = "give each service its own name";
+            problems.conflict(&service.place, message, help, (&first.place, "first used here"));
         }
         for publish in ports {
             ports::check(&publish, name, &published, taken, problems);
@@ -77,10 +78,10 @@ fn read_one(
     Some((At { value: service, place: name.place }, publish))
 }
 
-/// What a container runs, a word of it.
+/// Reads a word of the command that containers run.
 fn word(at: At<String>, problems: &Problems) -> Option<String> {
     if at.value.contains(['\0', '\n']) {
-        problems.add(&at.place, "a word of a command is one line", "");
+        problems.add(&at.place, "a word of a command cannot have more than one line", "");
         return None;
     }
     Some(at.value)
@@ -97,8 +98,8 @@ fn mode(
             "replicated" => false,
             "global" => true,
             other => {
-                let help = "`replicated` (the default) or `global` (one on each node)";
-                problems.add(&at.place, format!("{other:?} is no mode of a service"), help);
+                let help = "write `replicated` (the default) or `global` (one on each node)";
+                problems.add(&at.place, format!("{other:?} is not a mode of a service"), help);
                 return None;
             }
         },
@@ -107,21 +108,21 @@ fn mode(
         return Some(if global { ServiceMode::Global } else { ServiceMode::Replicated(1) });
     };
     if global {
-        let help = "a global service has one container on each node; remove `replicas`";
-        problems.add(&at.place, "`replicas` of a global service", help);
+        let help = "remove `replicas`: a global service has one container on each node";
+        problems.add(&at.place, "a global service cannot have `replicas`", help);
         return None;
     }
     match at.value.parse() {
         Ok(count @ 0..=MOST_REPLICAS) => Some(ServiceMode::Replicated(count)),
         _ => {
-            let message = format!("{:?} is no number of replicas", at.value);
+            let message = format!("{:?} is not a number of replicas", at.value);
             problems.add(&at.place, message, format!("write a number up to {MOST_REPLICAS}"));
             None
         }
     }
 }
 
-/// What Docker takes: it becomes a host's name in the swarm's own DNS.
+/// Checks the name of a service, which becomes a host name in the swarm's own DNS.
 fn service_name(at: At<String>, problems: &Problems) -> Option<At<String>> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
@@ -131,15 +132,16 @@ fn service_name(at: At<String>, problems: &Problems) -> Option<At<String>> {
         && edge(name.chars().next())
         && edge(name.chars().last());
     if !ok {
-        let message = format!("{name:?} is no service's name");
-        let help = "at most 63 letters, digits, and inner hyphens and underscores";
+        let message = format!("{name:?} is not the name of a service");
+        let help = "use at most 63 letters, digits, and inner hyphens and underscores";
         problems.add(&at.place, message, help);
         return None;
     }
     Some(at)
 }
 
-/// An image's reference: `[REGISTRY/]NAME[:TAG][@DIGEST]`, loosely; Docker itself knows best.
+/// Checks the reference of an image, `[REGISTRY/]NAME[:TAG][@DIGEST]`, loosely: Docker
+/// checks the rest.
 fn image_name(at: At<String>, problems: &Problems) -> Option<String> {
     let image = &at.value;
     let fits =
@@ -148,19 +150,20 @@ fn image_name(at: At<String>, problems: &Problems) -> Option<String> {
     let last = repository.rsplit('/').next().unwrap_or_default();
     let name = last.split(':').next().unwrap_or_default();
     let message = if image.is_empty() || image.len() > 512 || !image.chars().all(fits) {
-        format!("{image:?} is no image's name")
+        format!("{image:?} is not the name of an image")
     } else if name.chars().any(|c| c.is_ascii_uppercase()) {
-        format!("{image:?} has capital letters in its name, which Docker does not take")
+        format!("{image:?} has capital letters in its name, which Docker rejects")
     } else if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || image.starts_with('-') {
-        format!("{image:?} is no image's name")
+        format!("{image:?} is not the name of an image")
     } else {
         return Some(at.value);
     };
-    problems.add(&at.place, message, "write it as `docker pull` takes it, such as httpd:2.4");
+    problems.add(&at.place, message, "write it as for `docker pull`, such as httpd:2.4");
     None
 }
 
-/// `node.role==manager`, `node.labels.disk!=ssd`: see `docker service create`.
+/// Checks a constraint of `docker service create`, such as `node.role==manager` or
+/// `node.labels.disk!=ssd`.
 fn constraint(at: At<String>, nodes: &[&str], problems: &Problems) -> Option<String> {
     let text: String = at.value.split_ascii_whitespace().collect();
     let parts = text.split_once("!=").or_else(|| text.split_once("=="));
@@ -180,17 +183,18 @@ fn constraint(at: At<String>, nodes: &[&str], problems: &Problems) -> Option<Str
         Some((key, value)) if known(key) && !value.is_empty() && !value.contains(['=', '\'']) => {
             match key {
                 "node.role" if !["manager", "worker"].contains(&value) => {
-                    format!("{value:?} is no role")
+                    format!("{value:?} is not a role")
                 }
                 "node.hostname" if !nodes.contains(&value) => {
-                    format!("no node is called {value:?}")
+                    format!("no node is named {value:?}")
                 }
                 _ => return Some(text),
             }
         }
-        _ => format!("{:?} is no constraint", at.value),
+        _ => format!("{:?} is not a constraint", at.value),
     };
-    let help = "such as node.role==manager, node.hostname!=xu4-node1, node.labels.NAME==VALUE";
+    let help = "write node.role==manager, node.hostname!=xu4-node1, node.labels.NAME==VALUE or \
+                the like";
     problems.add(&at.place, message, help);
     None
 }
