@@ -60,7 +60,7 @@ fn asks_before_anything_is_overwritten() {
     // What is on it now is shown the next time.
     let output = bench.flash(&arguments, "");
     let message = String::from_utf8(output.stderr).unwrap();
-    assert!(message.contains("2: 53.5 MiB ext4 \"rootfs\""), "{message}");
+    assert!(message.contains("2: ext4 \"rootfs\", 53.5 MiB"), "{message}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What can go wrong with a storage.
+//! Errors of storages.
 
 use std::{io, path::PathBuf};
 
@@ -9,8 +9,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A file could not be opened, or its size not be found.
-    #[error("cannot open {}: {source}", path.display())]
+    /// A file could not be opened, or its size could not be determined.
+    #[error("cannot open {}", path.display())]
     Open {
         /// The file.
         path: PathBuf,
@@ -18,7 +18,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The operating system refused a read, a write or a flush.
-    #[error("cannot {operation} {} at byte {offset}: {source}", path.display())]
+    #[error("cannot {operation} {} at byte {offset}", path.display())]
     Io {
         /// `read`, `write` or `flush`.
         operation: &'static str,
@@ -34,12 +34,12 @@ pub enum Error {
     OutOfBounds {
         /// Where the operation began, in bytes.
         offset: u64,
-        /// How many bytes it wanted.
+        /// The number of bytes.
         length: u64,
         /// The size of the storage in bytes.
         size: u64,
     },
-    /// A write went to a storage that cannot be written.
+    /// The storage cannot be written to.
     #[error("the storage is read-only")]
     ReadOnly,
 }

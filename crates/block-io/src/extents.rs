@@ -40,12 +40,12 @@ impl Extents {
         }
     }
 
-    /// The ranges in ascending order.
+    /// Returns the ranges in ascending order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = Range<u64>> + '_ {
         self.ranges.iter().cloned()
     }
 
-    /// The parts of the set that lie within `window`, in ascending order.
+    /// Returns the parts of the set that lie within `window`, in ascending order.
     pub fn within(&self, window: Range<u64>) -> impl Iterator<Item = Range<u64>> + '_ {
         let first = self.ranges.partition_point(|r| r.end <= window.start);
         self.ranges[first..]
@@ -54,7 +54,7 @@ impl Extents {
             .map(move |r| r.start.max(window.start)..r.end.min(window.end))
     }
 
-    /// The parts of `window` that the set lacks, in ascending order.
+    /// Returns the parts of `window` that are not in the set, in ascending order.
     pub fn gaps(&self, window: Range<u64>) -> impl Iterator<Item = Range<u64>> + '_ {
         let end = window.end;
         let mut from = window.start;
@@ -71,17 +71,17 @@ impl Extents {
             .filter(|gap| gap.start < gap.end)
     }
 
-    /// How many bytes the set holds.
+    /// Returns the number of bytes in the set.
     pub fn total(&self) -> u64 {
         self.ranges.iter().map(|r| r.end - r.start).sum()
     }
 
-    /// How many separate ranges the set consists of.
+    /// Returns the number of separate ranges in the set.
     pub fn count(&self) -> usize {
         self.ranges.len()
     }
 
-    /// Whether the set holds nothing.
+    /// Returns whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.ranges.is_empty()
     }
@@ -107,7 +107,7 @@ impl FromIterator<Range<u64>> for Extents {
 mod tests {
     use super::*;
 
-    /// Compares with a bitmap, the obvious way to do it.
+    /// Compares with a bitmap, which is the obvious implementation.
     #[test]
     fn agrees_with_a_bitmap() {
         let mut state = 1u64;

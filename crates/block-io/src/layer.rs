@@ -1,4 +1,4 @@
-//! Changes over a storage that stays as it is.
+//! Changes over a storage that stays unchanged.
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -8,11 +8,11 @@ use std::{
 
 use crate::{Extents, ReadAt, Result, WriteAt, storage::check_bounds};
 
-/// The granularity in which a [`Layer`] keeps changes, in bytes.
+/// The size in bytes of the blocks in which a [`Layer`] keeps changes.
 pub const BLOCK_SIZE: u64 = 4096;
 
-/// A changed block. All-zero blocks are common (growing clears whole tables)
-/// and take no memory of their own.
+/// A changed block. Blocks of zeros are common (growing clears whole tables), and take no
+/// memory.
 #[derive(Debug, Clone)]
 enum Block {
     Zero,
@@ -28,12 +28,12 @@ impl Block {
     }
 }
 
-/// A copy-on-write layer: the blocks that differ from a read-only storage
-/// underneath.
+/// A copy-on-write layer: the blocks that differ from an underlying storage, which is only
+/// read.
 ///
-/// A layer may be larger than what it lies on (a card is larger than the base
-/// image); it reads as zero beyond. Layers stack, and a new layer over a shared
-/// one costs nothing until it is written to.
+/// A layer may be larger than the underlying storage, as a card is larger than the base
+/// image; it reads as zeros beyond. Layers can be stacked, and a new layer over a shared one
+/// costs nothing until it is written to.
 #[derive(Debug)]
 pub struct Layer {
     below: Arc<dyn ReadAt>,
@@ -42,13 +42,13 @@ pub struct Layer {
 }
 
 impl Layer {
-    /// An empty layer of `size` bytes over `below`. What of `below` lies
-    /// beyond `size` is out of reach.
+    /// Makes an empty layer of `size` bytes over `below`. Bytes of `below` beyond `size`
+    /// cannot be reached through it.
     pub fn new(below: Arc<dyn ReadAt>, size: u64) -> Self {
         Layer { below, size, blocks: RwLock::default() }
     }
 
-    /// The ranges in which this layer holds bytes of its own, in units of
+    /// Returns the ranges in which this layer holds blocks of its own, in units of
     /// [`BLOCK_SIZE`], cut off at the end of the layer.
     pub fn changed(&self) -> Extents {
         let blocks = self.blocks();
@@ -61,11 +61,11 @@ impl Layer {
             .collect()
     }
 
-    /// Forgets blocks that came out the same as they are underneath, as
-    /// happens when bytes are changed and changed back.
+    /// Forgets blocks that are equal to those of the underlying storage, as happens when
+    /// bytes are changed and changed back.
     ///
     /// # Errors
-    /// What the storage underneath answers.
+    /// Those of the underlying storage.
     pub fn forget_unchanged(&self) -> Result<()> {
         let mut blocks = self.blocks_mut();
         let mut same = Vec::new();
@@ -84,7 +84,7 @@ impl Layer {
         Ok(())
     }
 
-    // A panic while a lock is held cannot leave the map itself broken.
+    // A panic while the lock is held cannot leave the map in a broken state.
     fn blocks(&self) -> RwLockReadGuard<'_, BTreeMap<u64, Block>> {
         self.blocks.read().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
@@ -93,7 +93,7 @@ impl Layer {
         self.blocks.write().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// Reads from underneath; zeros where that has ended.
+    /// Reads from the underlying storage, and zeros beyond its end.
     fn read_below(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
         let there = self.below.size().saturating_sub(offset).min(buf.len() as u64) as usize;
         let (below, beyond) = buf.split_at_mut(there);
@@ -105,7 +105,7 @@ impl Layer {
     }
 }
 
-/// Cuts a byte range into (block index, start within the block, length).
+/// Splits a byte range into (block index, start within the block, length).
 fn pieces(offset: u64, length: u64) -> impl Iterator<Item = (u64, usize, usize)> {
     let end = offset + length;
     let mut at = offset;
@@ -133,7 +133,7 @@ impl ReadAt for Layer {
         }
         let end = offset + buf.len() as u64;
         let blocks = self.blocks();
-        // One read from underneath for all that lies between two changed blocks.
+        // One read of the underlying storage for all bytes between two changed blocks.
         let mut at = offset;
         for (&index, block) in blocks.range(offset / BLOCK_SIZE..end.div_ceil(BLOCK_SIZE)) {
             let start = (index * BLOCK_SIZE).max(offset);
@@ -155,9 +155,10 @@ impl ReadAt for Layer {
         if from >= self.size {
             return Ok(None);
         }
-        let below = match from < self.below.size() {
-            true => self.below.next_data(from)?.filter(|range| range.start < self.size),
-            false => None,
+        let below = if from < self.below.size() {
+            self.below.next_data(from)?.filter(|range| range.start < self.size)
+        } else {
+            None
         };
         let blocks = self.blocks();
         let own = blocks
@@ -211,7 +212,7 @@ impl WriteAt for Layer {
             if length < BLOCK_SIZE as usize {
                 self.write_at(index * BLOCK_SIZE + start as u64, &vec![0; length])?;
             } else if index * BLOCK_SIZE >= self.below.size() {
-                // Reads as zero by itself.
+                // Without a block of its own it reads as zeros.
                 self.blocks_mut().remove(&index);
             } else {
                 self.blocks_mut().insert(index, Block::Zero);
@@ -220,7 +221,7 @@ impl WriteAt for Layer {
         Ok(())
     }
 
-    /// Does nothing: a layer lives in memory.
+    /// Does nothing, because a layer is in memory.
     fn flush(&self) -> Result<()> {
         Ok(())
     }
@@ -235,7 +236,7 @@ mod tests {
         (0..size).map(|i| (i % 251) as u8 + 1).collect()
     }
 
-    /// Random writes to a layer larger than its base, held against a plain copy.
+    /// Compares random writes to a layer larger than its base with those to a plain copy.
     #[test]
     fn agrees_with_a_copy_and_leaves_the_base_alone() {
         let original = pattern(5 * 4096 + 100);
@@ -264,7 +265,7 @@ mod tests {
             let length = random(size - start + 1);
             assert_eq!(layer.read_vec(start as u64, length).unwrap(), model[start..start + length]);
         }
-        // next_data never passes over anything but zeros.
+        // next_data skips only zeros.
         let mut at = 0;
         while let Some(range) = layer.next_data(at).unwrap() {
             assert!(model[at as usize..range.start as usize].iter().all(|&b| b == 0));
@@ -275,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn stacks_and_tells_what_changed() {
+    fn layers_stack_and_report_changes() {
         let base = Arc::new(Memory::new(pattern(8192)));
         let shared = Arc::new(Layer::new(base, 16384));
         shared.write_at(4096, &[1; 10]).unwrap();

@@ -1,16 +1,34 @@
 //! Random-access storage for disk images and cards.
 //!
-//! Everything above this crate sees a card, an image file or a partition of
-//! one as the same thing: bytes that can be read ([`ReadAt`]) and perhaps
-//! written ([`WriteAt`]) at an offset. The pieces compose:
+//! A card, an image file and a partition are all the same here: bytes that can be read
+//! ([`ReadAt`]) and perhaps written ([`WriteAt`]) at an offset. The pieces can be combined:
 //!
 //! - [`FileStorage`] and [`Memory`] hold bytes,
-//! - [`Layer`] records changes over a storage that it never touches,
-//! - [`Window`] shows a part of a storage, such as one partition,
+//! - [`Layer`] keeps changes over a storage that stays unchanged,
+//! - [`Window`] is a part of a storage, such as one partition,
 //! - [`Extents`] is a set of byte ranges, such as the used parts of a card,
-//! - [`Cancel`] stops long work over any of them.
+//! - [`Cancel`] stops long work.
 //!
-//! Offsets and lengths are in bytes throughout.
+//! Offsets and lengths are in bytes.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use block_io::{Layer, Memory, ReadAt, Window, WriteAt};
+//!
+//! # fn main() -> block_io::Result<()> {
+//! // An image of 1 MiB as a card of 2 MiB, with a change in the partition at 512 KiB.
+//! let image = Arc::new(Memory::new(vec![7; 1 << 20]));
+//! let card = Arc::new(Layer::new(image.clone(), 2 << 20));
+//! let partition = Window::new(card.clone(), 512 << 10, 512 << 10)?;
+//! partition.write_at(0, b"changed")?;
+//!
+//! assert_eq!(card.read_vec(512 << 10, 8)?, b"changed\x07");
+//! assert_eq!(card.changed().total(), block_io::BLOCK_SIZE);
+//! assert_eq!(image.read_vec(512 << 10, 8)?, [7; 8]);
+//! # Ok(())
+//! # }
+//! ```
 
 mod cancel;
 mod error;

@@ -1,10 +1,10 @@
-//! A storage in memory.
+//! Storages in memory.
 
 use std::sync::RwLock;
 
 use crate::{ReadAt, Result, WriteAt, storage::check_bounds};
 
-/// A storage that lives in memory, mostly for tests.
+/// A storage in memory.
 #[derive(Debug)]
 pub struct Memory {
     bytes: RwLock<Vec<u8>>,
@@ -12,13 +12,13 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// A storage that holds `bytes`.
+    /// Makes a storage that holds `bytes`.
     pub fn new(bytes: Vec<u8>) -> Self {
         let size = bytes.len() as u64;
         Memory { bytes: RwLock::new(bytes), size }
     }
 
-    /// The bytes it holds.
+    /// Returns the bytes it holds.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_reaches_beyond_the_end() {
+    fn refuses_writes_beyond_the_end() {
         let memory = Memory::new(vec![0; 16]);
         for (offset, length) in [(15, 2), (17, 0), (u64::MAX, 2)] {
             let error = memory.write_at(offset, &vec![1; length]).unwrap_err();

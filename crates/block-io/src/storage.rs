@@ -1,4 +1,4 @@
-//! The two traits that everything above works with.
+//! The two traits of storages.
 
 use std::{fmt, ops::Range, sync::Arc};
 
@@ -6,31 +6,30 @@ use crate::{Error, Result};
 
 /// Bytes that can be read at any offset, from any thread.
 pub trait ReadAt: fmt::Debug + Send + Sync {
-    /// The size in bytes.
+    /// Returns the size in bytes.
     fn size(&self) -> u64;
 
     /// Fills `buf` with the bytes from `offset` on.
     ///
     /// # Errors
-    /// [`Error::OutOfBounds`] if the range does not lie within the storage, else
-    /// what the storage underneath answers.
+    /// [`Error::OutOfBounds`] if the range does not lie within the storage; otherwise those
+    /// of the underlying storage.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()>;
 
-    /// The first range at or after `from` that may hold anything but zeros.
+    /// Returns the first range at or after `from` that may hold anything but zeros, or `None`
+    /// if all bytes from there to the end are zero.
     ///
-    /// All bytes between `from` and the range's start are zero. `None`: all
-    /// bytes from there to the end are. Storages that cannot tell answer
-    /// with all that is left.
+    /// All bytes between `from` and the range's start are zero. A storage that does not know
+    /// where its zeros are returns everything from `from` on.
     ///
     /// # Errors
-    /// What the storage underneath answers.
+    /// Those of the underlying storage.
     fn next_data(&self, from: u64) -> Result<Option<Range<u64>>> {
         Ok((from < self.size()).then(|| from..self.size()))
     }
 
-    /// Reads `length` bytes from `offset` on into a new vector.
-    ///
-    /// The bounds are checked before anything is allocated.
+    /// Reads `length` bytes from `offset` on into a new vector. The bounds are checked before
+    /// memory is allocated.
     ///
     /// # Errors
     /// As [`read_at`](Self::read_at).
@@ -44,17 +43,16 @@ pub trait ReadAt: fmt::Debug + Send + Sync {
 
 /// Bytes that can also be written.
 ///
-/// Writing takes `&self`: storages lock inside, so that one can be shared
-/// between a filesystem and its observer.
+/// Writing takes `&self`: storages lock internally, so that they can be shared.
 pub trait WriteAt: ReadAt {
-    /// Replaces the bytes from `offset` on by `data`.
+    /// Replaces the bytes from `offset` on with `data`.
     ///
     /// # Errors
-    /// [`Error::OutOfBounds`] if the range does not lie within the storage, else
-    /// what the storage underneath answers.
+    /// [`Error::OutOfBounds`] if the range does not lie within the storage; otherwise those
+    /// of the underlying storage.
     fn write_at(&self, offset: u64, data: &[u8]) -> Result<()>;
 
-    /// Replaces `length` bytes from `offset` on by zeros.
+    /// Replaces `length` bytes from `offset` on with zeros.
     ///
     /// # Errors
     /// As [`write_at`](Self::write_at).
@@ -70,14 +68,14 @@ pub trait WriteAt: ReadAt {
         Ok(())
     }
 
-    /// Waits until all that was written is on stable storage.
+    /// Waits until everything written is on stable storage.
     ///
     /// # Errors
-    /// What the storage underneath answers.
+    /// Those of the underlying storage.
     fn flush(&self) -> Result<()>;
 }
 
-/// Errors unless `length` bytes from `offset` lie within `size`.
+/// Makes sure that `length` bytes from `offset` on lie within `size`.
 pub(crate) fn check_bounds(size: u64, offset: u64, length: u64) -> Result<()> {
     match offset.checked_add(length) {
         Some(end) if end <= size => Ok(()),

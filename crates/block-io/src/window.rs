@@ -4,8 +4,7 @@ use std::ops::Range;
 
 use crate::{ReadAt, Result, WriteAt, storage::check_bounds};
 
-/// Shows a byte range of a storage as a storage of its own, such as one
-/// partition of a card.
+/// A byte range of a storage as a storage of its own, such as one partition of a card.
 #[derive(Debug, Clone)]
 pub struct Window<S> {
     storage: S,
@@ -14,8 +13,7 @@ pub struct Window<S> {
 }
 
 impl<S: ReadAt> Window<S> {
-    /// The part of `storage` that begins at byte `start` and is `size` bytes
-    /// long.
+    /// Makes a window of `size` bytes that begins at byte `start` of `storage`.
     ///
     /// # Errors
     /// [`Error::OutOfBounds`](crate::Error::OutOfBounds) if it does not lie
@@ -25,7 +23,7 @@ impl<S: ReadAt> Window<S> {
         Ok(Window { storage, start, size })
     }
 
-    /// Where the window begins in the storage underneath, in bytes.
+    /// Returns where the window begins in the underlying storage, in bytes.
     pub fn start(&self) -> u64 {
         self.start
     }

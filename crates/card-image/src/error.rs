@@ -1,4 +1,4 @@
-//! What can keep a card from being made.
+//! Errors of making cards and images.
 
 use crate::{BaseError, Cancelled, ChooseError, FsError, OutputError};
 
@@ -10,16 +10,16 @@ pub enum Error {
     #[error(transparent)]
     Base(#[from] BaseError),
     /// The base's partition table cannot be read or grown.
-    #[error("the base image's partition table: {0}")]
+    #[error("cannot use the partition table of the base image")]
     Table(#[from] part_table::Error),
-    /// The root filesystem cannot be told from the others.
+    /// The root filesystem cannot be chosen.
     #[error(transparent)]
     Root(#[from] ChooseError),
     /// The root filesystem cannot be mapped or grown.
-    #[error("the base image's root filesystem: {0}")]
+    #[error("cannot use the root filesystem of the base image")]
     Ext4(#[from] ext4_offline::Error),
-    /// A file of the root filesystem cannot be read or written.
-    #[error("{}{}", whose(.0), .0)]
+    /// A file cannot be read or written.
+    #[error("{}", what_failed(.0))]
     Files(#[from] FsError),
     /// The node's files do not fit the system in the image.
     #[error(transparent)]
@@ -27,11 +27,8 @@ pub enum Error {
     /// The cluster's keys lack one.
     #[error(transparent)]
     Keys(#[from] cluster_keys::KeyError),
-    /// The card has less room than the base image takes.
-    #[error(
-        "the card ({card} bytes) is smaller than the base image ({base} bytes); \
-         choose a larger card with `card:` in the profile or with --card"
-    )]
+    /// The card is smaller than the base image.
+    #[error("the card ({card} bytes) is smaller than the base image ({base} bytes)")]
     CardTooSmall {
         /// The size of the card in bytes.
         card: u64,
@@ -49,53 +46,64 @@ pub enum Error {
     Cancelled(#[from] Cancelled),
 }
 
-/// What a message about a file begins with.
-fn whose(error: &FsError) -> &'static str {
+fn what_failed(error: &FsError) -> &'static str {
     match error {
-        FsError::Source(_) => "",
-        _ => "the base image's root filesystem: ",
+        FsError::Source(_) => "cannot copy a file onto the card",
+        _ => "cannot use a file in the root filesystem of the base image",
     }
 }
 
 /// What has to change before another run can succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// The profile, or the options.
+    /// The profile or the options.
     Profile,
     /// The base image.
     Base,
     /// The target: a card, or the image of one.
     Target,
-    /// The disk, or the operating system.
+    /// The disk or the operating system.
     Io,
-    /// Nothing: the user interrupted.
+    /// Nothing: the user interrupted the run.
     Interrupted,
 }
 
 impl Error {
-    /// What has to change for another run to fare better.
+    /// Returns what has to change before another run can succeed.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Error::Cancelled(_)
-            | Error::Base(BaseError::Cancelled(_))
-            | Error::Output(OutputError::Cancelled(_)) => ErrorKind::Interrupted,
+            Error::Base(error) => error.kind(),
+            Error::Output(error) => error.kind(),
+            Error::Cancelled(_) => ErrorKind::Interrupted,
             Error::CardTooSmall { .. }
             | Error::Table(part_table::Error::CardTooSmall { .. })
             | Error::Root(ChooseError::NoSuchPartition { .. })
             | Error::Render(_)
             | Error::Keys(_)
-            | Error::Output(OutputError::IsBase { .. } | OutputError::Occupied { .. })
             | Error::Files(FsError::Source(_)) => ErrorKind::Profile,
             Error::Files(error) if error.is_full() => ErrorKind::Profile,
-            Error::Base(
-                BaseError::NoSpace { .. } | BaseError::Cache { .. } | BaseError::NoCacheDir,
-            ) => ErrorKind::Io,
-            Error::Base(_)
-            | Error::Table(_)
-            | Error::Root(_)
-            | Error::Ext4(_)
-            | Error::Files(_) => ErrorKind::Base,
-            Error::Storage(_) | Error::Output(_) => ErrorKind::Io,
+            Error::Table(_) | Error::Root(_) | Error::Ext4(_) | Error::Files(_) => ErrorKind::Base,
+            Error::Storage(_) => ErrorKind::Io,
+        }
+    }
+
+    /// Returns what the user can do about it.
+    pub fn fix(&self) -> Option<String> {
+        match self {
+            Error::Base(error) => error.fix(),
+            Error::Table(error) => error.fix(),
+            Error::Root(error) => error.fix(),
+            Error::Output(error) => error.fix(),
+            Error::CardTooSmall { base, .. } => {
+                let mebibytes = base.div_ceil(1 << 20);
+                Some(format!("set `card:` to at least {mebibytes}MiB in the profile"))
+            }
+            Error::Ext4(_)
+            | Error::Files(_)
+            | Error::Render(_)
+            | Error::Keys(_)
+            | Error::Storage(_)
+            | Error::Cancelled(_) => None,
         }
     }
 }

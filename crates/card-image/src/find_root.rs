@@ -1,10 +1,9 @@
-//! Which partition is the root filesystem.
+//! Choosing the partition that is the root filesystem.
 //!
-//! Nothing is assumed from a partition's number, size or type. What counts is
-//! what the image itself says: the root line of a filesystem's own
-//! `/etc/fstab`, `root=` in the files its boot loader reads, and which
-//! filesystem holds a system at all. The choice is a pure function over what
-//! was found, so that it can be explained and tested; whoever opens the image
+//! Nothing is derived from a partition's number, size or type. The image itself decides: the
+//! root line of a filesystem's own `/etc/fstab`, `root=` in the files that its boot loader
+//! reads, and which filesystem holds a system at all. The choice is a pure function of what
+//! was found, so that it can be explained and tested; the caller, who opens the image,
 //! gathers the [`Candidate`]s.
 
 mod boot_files;
@@ -19,10 +18,10 @@ pub use error::ChooseError;
 pub use evidence::{Evidence, RootCandidate};
 pub use fs_signature::FsKind;
 
-/// One partition, and what was found on it.
+/// One partition and what was found on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Candidate {
-    /// The number Linux gives the partition.
+    /// The number that Linux gives the partition.
     pub number: u32,
     /// What it holds.
     pub kind: FsKind,
@@ -36,8 +35,8 @@ pub struct Candidate {
     pub has_init: bool,
     /// Whether it holds `/etc/os-release`.
     pub has_os_release: bool,
-    /// The boot loader's files on it (see [`BOOT_FILES`]), in its root
-    /// directory or its `/boot`.
+    /// The boot loader's files on it (see [`BOOT_FILES`]), in its root directory or in its
+    /// `/boot`.
     pub boot_files: Vec<BootFile>,
 }
 

@@ -1,4 +1,4 @@
-//! What all nodes of a cluster share: the base, grown to the size of a card.
+//! The base grown to the size of a card, which all nodes of a cluster share.
 
 use std::{ops::Range, sync::Arc};
 
@@ -13,29 +13,28 @@ use crate::{
     used,
 };
 
-/// How much room is left behind the root partition, in bytes: what the design of
-/// a card promises, and what keeps Hardkernel's first-boot resizer, which ends
-/// the partition 1024 or 2048 sectors before the end of the card, from cutting
-/// the filesystem off should it ever run.
+/// The room left behind the root partition, in bytes. Hardkernel's first-boot resizer ends the
+/// partition 1024 or 2048 sectors before the end of the card; with this room it cannot cut off
+/// the filesystem if it ever runs.
 pub const END_RESERVE: u64 = 1 << 20;
 
 /// A base image grown to the size of a card, as a layer over it.
-pub(crate) struct Grown {
+pub(crate) struct GrownBase {
     layer: Arc<Layer>,
     /// The root filesystem's bytes on the card.
     root: Range<u64>,
     outside_root: Extents,
-    /// The size of the root filesystem before, in bytes.
+    /// The size of the root filesystem in the base, in bytes.
     pub root_before: u64,
 }
 
-impl Grown {
-    /// Grows the root partition and its filesystem to fill a card of `size`
-    /// bytes, then lets `edits` say what all nodes share and writes that.
+impl GrownBase {
+    /// Grows the root partition and its filesystem to fill a card of `size` bytes, then makes
+    /// the edits that all nodes share, which `edits` returns.
     ///
     /// # Errors
-    /// [`Error::CardTooSmall`]; else what the partition table, the filesystem or
-    /// `edits` answers.
+    /// [`Error::CardTooSmall`]; otherwise those of the partition table, the filesystem and
+    /// `edits`.
     pub fn new(
         base: Arc<FileStorage>,
         layout: &Layout,
@@ -52,11 +51,11 @@ impl Grown {
         let root = layout.root_range();
         let window = window(&layer, &root)?;
 
-        // Growing wants a clean filesystem: replay the journal first.
+        // Growing needs a clean filesystem, so the journal is replayed first.
         RootFsEditor::open(window.clone(), now)?.close()?;
-        // What a wrong bitmap calls free would be given away, or not copied.
+        // Blocks that a wrong bitmap marks as free would be allocated again, or not copied.
         ext4_offline::check(&window)?;
-        // Counts are not worth a refusal: they follow from what is right now.
+        // Wrong counts are no reason to refuse: they follow from what has been checked.
         ext4_offline::recount(&window)?;
         let root_before = ext4_offline::inspect(&window)?.size();
         let size = window.size();
@@ -67,13 +66,13 @@ impl Grown {
 
         layer.forget_unchanged()?;
         let outside_root = used::outside_root(&layer, &layout, base_size)?;
-        Ok(Grown { layer, root, outside_root, root_before })
+        Ok(GrownBase { layer, root, outside_root, root_before })
     }
 
-    /// A layer over it that holds what `edits` says for one node.
+    /// Makes a layer over it with the edits of one node, which `edits` returns.
     ///
     /// # Errors
-    /// What the filesystem or `edits` answers.
+    /// Those of the filesystem and `edits`.
     pub fn node(
         &self,
         now: u64,
@@ -87,26 +86,26 @@ impl Grown {
         Ok(layer)
     }
 
-    /// The layer itself.
+    /// Returns the layer itself.
     pub fn layer(&self) -> &Arc<Layer> {
         &self.layer
     }
 
-    /// The root partition's bytes on the card.
+    /// Returns the root partition's bytes on the card.
     pub fn root_range(&self) -> Range<u64> {
         self.root.clone()
     }
 
-    /// The size of the root filesystem now, in bytes.
+    /// Returns the size of the root filesystem on the card, in bytes.
     pub fn root_after(&self) -> u64 {
         self.root.end - self.root.start
     }
 
-    /// What must be written of a card that `layer`, this one or a node's over
-    /// it, describes.
+    /// Returns what must be written of a card that `layer` holds: this layer or a node's over
+    /// it.
     ///
     /// # Errors
-    /// What the filesystem answers.
+    /// Those of the filesystem.
     pub fn used(&self, layer: &Arc<Layer>) -> Result<Extents, Error> {
         let mut used = used::of_root(layer, &self.root)?;
         used.extend(&self.outside_root);

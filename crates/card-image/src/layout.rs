@@ -1,4 +1,4 @@
-//! Where things lie in a base image, and which partition is the root filesystem.
+//! The partitions of a base image or card, and which of them is the root filesystem.
 
 use std::{ops::Range, sync::Arc};
 
@@ -6,20 +6,19 @@ use block_io::{Layer, ReadAt, Window};
 use part_table::{PartitionTable, SECTOR_SIZE};
 
 use crate::{
-    Error,
-    failed::Failed,
-    fat,
+    Error, fat,
     find_root::{BOOT_FILES, BootFile, Candidate, FsKind, choose},
     rootfs::RootFs,
+    storage_error::FirstStorageError,
 };
 
-/// The largest file that is looked into for what it says of the root filesystem.
+/// The largest file, in bytes, that is searched for the name of the root filesystem.
 const MAX_TEXT: u64 = 1 << 20;
 
 /// One partition of a card.
 #[derive(Debug, Clone)]
 pub struct LayoutPartition {
-    /// Its number, as Linux gives it.
+    /// The number that Linux gives it.
     pub number: u32,
     /// Its bytes on the card.
     pub range: Range<u64>,
@@ -31,18 +30,17 @@ pub struct LayoutPartition {
 #[derive(Debug, Clone)]
 pub struct Layout {
     table: PartitionTable,
-    /// The partitions that hold something of their own, in the order of their
-    /// places.
+    /// All partitions except an extended one, in the order of their places.
     pub partitions: Vec<LayoutPartition>,
     /// The number of the root partition.
     pub root: u32,
-    /// Why it was taken for that, in words.
+    /// Why it was chosen, in words.
     pub root_reason: String,
 }
 
 impl Layout {
-    /// Reads the partition table of a base image and chooses the root partition;
-    /// `wanted` overrules what the image says.
+    /// Reads the partition table of a base image or card and chooses the root partition.
+    /// `wanted` overrides what the image says.
     ///
     /// # Errors
     /// [`Error::Table`] or [`Error::Root`].
@@ -55,8 +53,8 @@ impl Layout {
         Ok(Layout { table, partitions, root: choice.number, root_reason })
     }
 
-    /// Lets the root partition fill `card`, less `reserve` bytes at the end.
-    /// Answers where things lie then.
+    /// Grows the root partition to fill `card`, except for `reserve` bytes at the end.
+    /// Returns the new layout.
     ///
     /// # Errors
     /// [`Error::Table`], before the first write.
@@ -65,21 +63,21 @@ impl Layout {
         Ok(Layout { partitions: partitions(&table, card)?, table, ..self.clone() })
     }
 
-    /// The partition table.
+    /// Returns the partition table.
     pub fn table(&self) -> &PartitionTable {
         &self.table
     }
 
-    /// The root partition's bytes.
+    /// Returns the root partition's bytes.
     pub fn root_range(&self) -> Range<u64> {
         let root = self.partitions.iter().find(|part| part.number == self.root);
         root.map_or(0..0, |part| part.range.clone())
     }
 
-    /// When the root filesystem was last written to, in seconds since 1970.
+    /// Returns when the root filesystem was last written to, in seconds since 1970.
     ///
     /// # Errors
-    /// [`Error::Ext4`] if it is none.
+    /// [`Error::Ext4`] if it is not an ext filesystem.
     pub fn root_written(&self, base: &Arc<dyn ReadAt>) -> Result<u64, Error> {
         let range = self.root_range();
         let window = Window::new(base, range.start, range.end - range.start)?;
@@ -87,7 +85,7 @@ impl Layout {
     }
 }
 
-/// All partitions but an extended one, which is only a container.
+/// Returns all partitions except an extended one, which is only a container.
 fn partitions(table: &PartitionTable, storage: &dyn ReadAt) -> Result<Vec<LayoutPartition>, Error> {
     let mut parts = Vec::new();
     for partition in table.partitions() {
@@ -104,7 +102,7 @@ fn partitions(table: &PartitionTable, storage: &dyn ReadAt) -> Result<Vec<Layout
     Ok(parts)
 }
 
-/// What a partition says about itself and the others.
+/// Collects what a partition says about itself and the others.
 fn candidate(
     base: &Arc<dyn ReadAt>,
     table: &PartitionTable,
@@ -118,18 +116,18 @@ fn candidate(
         name: table.partition(part.number).and_then(|partition| partition.name.clone()),
         ..Candidate::default()
     };
-    // A filesystem that is damaged has nothing to say; should it be chosen all the
-    // same, opening it says why. A card that fails is another matter.
-    let failed = Failed::default();
+    // A damaged filesystem gives no evidence; if it is chosen anyway, opening it reports the
+    // damage. A card that cannot be read is an error.
+    let failed = FirstStorageError::default();
     match part.kind {
         FsKind::Fat { .. } => {
             candidate.boot_files =
-                boot_files(|path| failed.unless(fat::read_file(&window, path)).flatten());
+                boot_files(|path| failed.ok(fat::read_file(&window, path)).flatten());
         }
         FsKind::Ext { .. } => {
-            if let Some(files) = failed.unless(RootFs::open(Arc::new(window))) {
-                let read = |path: &str| failed.unless(files.read(path, MAX_TEXT)).flatten();
-                let exists = |path| failed.unless(files.metadata(path)).flatten().is_some();
+            if let Some(files) = failed.ok(RootFs::open(Arc::new(window))) {
+                let read = |path: &str| failed.ok(files.read(path, MAX_TEXT)).flatten();
+                let exists = |path| failed.ok(files.metadata(path)).flatten().is_some();
                 candidate.fstab = read("/etc/fstab").map(text);
                 candidate.has_init = exists("/sbin/init");
                 candidate.has_os_release = exists("/etc/os-release");

@@ -1,16 +1,42 @@
-//! Card images: opens a base image offline, grows its root filesystem to the
-//! size of the card, writes each node's files into it, and emits one image for
-//! every node.
+//! Card images: opens a base image offline, grows its root filesystem to the size of the card,
+//! writes each node's files into it, and writes one image for every node.
 //!
-//! [`build`] does all of it; [`CardBuilder`] ends before the image files, for who
-//! writes cards instead, or only tells what would be written. What it stands on is
-//! public where other tools need it: [`BaseImage`] opens images, [`Layout`] tells where
-//! things lie in them, and [`RootFs`] reads and edits their files.
+//! - [`build`] does all of that,
+//! - [`CardBuilder`] stops before the image files, for programs that write cards or only report
+//!   what would be written,
+//! - [`BaseImage`] and [`ImageFile`] open images, raw or compressed,
+//! - [`Layout`] finds the partitions of an image, and which of them is the root filesystem,
+//! - [`RootFs`] reads and edits the files in it.
+//!
+//! ```
+//! use std::{path::Path, sync::Arc};
+//!
+//! use block_io::ReadAt;
+//! use card_image::{BaseImage, BaseOptions, Cancel, Layout};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../profiles/sample-base.img.xz");
+//! let cache = tempfile::tempdir()?;
+//! let options = BaseOptions {
+//!     cache_dir: Some(cache.path()),
+//!     sha256: None,
+//!     progress: &(),
+//!     cancel: &Cancel::new(),
+//! };
+//! let base = BaseImage::open(&path, options)?;
+//! let storage: Arc<dyn ReadAt> = base.storage();
+//! let layout = Layout::find(&storage, None)?;
+//! for partition in &layout.partitions {
+//!     println!("{}: {}", partition.number, partition.kind);
+//! }
+//! assert_eq!(layout.root, 2, "{}", layout.root_reason);
+//! # Ok(())
+//! # }
+//! ```
 
 mod base;
 mod build;
 mod error;
-mod failed;
 mod fat;
 mod find_root;
 mod grown;
@@ -21,6 +47,7 @@ mod prepare;
 mod progress;
 mod publish;
 mod rootfs;
+mod storage_error;
 mod used;
 mod xz_number;
 

@@ -1,16 +1,16 @@
-//! manifest.json: what a run made, for programs.
+//! manifest.json: the images of a run, for programs.
 
 use serde::{Deserialize, Serialize};
 
-/// What a run of `build` made.
+/// The images that runs of [`build`](crate::build) have made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Manifest {
-    /// The version of this structure.
+    /// The version of this format.
     pub version: u32,
     /// The cluster's name.
     pub cluster: String,
-    /// What the images were made from.
+    /// The base that the images were made from.
     pub base: BaseRecord,
     /// The size of each card in bytes.
     pub card_size: u64,
@@ -22,7 +22,7 @@ pub struct Manifest {
     pub images: Vec<ImageRecord>,
 }
 
-/// What is known of the base image.
+/// What identifies a base image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BaseRecord {
@@ -30,11 +30,11 @@ pub struct BaseRecord {
     pub file: String,
     /// The size of the decoded image in bytes.
     pub size: u64,
-    /// The SHA-256 sum of the file as it was given, where it was computed.
+    /// The SHA-256 sum of the file as given, if it was computed.
     pub sha256: Option<String>,
 }
 
-/// What became of the root filesystem.
+/// The root filesystem, in the base and on the cards.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RootRecord {
@@ -56,11 +56,11 @@ pub struct ImageRecord {
     pub address: String,
     /// The image file's name.
     pub file: String,
-    /// The SHA-256 sum of the image file, if it was asked for.
+    /// The SHA-256 sum of the image file, if it was computed.
     pub sha256: Option<String>,
     /// The name of the block map for bmaptool.
     pub bmap: String,
-    /// How many bytes of the card have to be written.
+    /// The number of bytes of the card that have to be written.
     pub used_bytes: u64,
     /// The node's machine-id.
     pub machine_id: String,
@@ -69,8 +69,8 @@ pub struct ImageRecord {
 }
 
 impl Manifest {
-    /// Whether both are of images made from the same base, for the same cluster
-    /// and the same cards.
+    /// Returns whether both list images made from the same base, for the same cluster and the
+    /// same cards.
     pub(crate) fn same_cards(&self, other: &Manifest) -> bool {
         let of = |manifest: &Manifest| Manifest { images: Vec::new(), ..manifest.clone() };
         of(self) == of(other)

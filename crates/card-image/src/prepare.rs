@@ -1,4 +1,4 @@
-//! From one base image and one cluster to what every node's card must hold.
+//! From one base image and one cluster to the contents of every node's card.
 
 use std::{
     ops::Range,
@@ -9,10 +9,11 @@ use std::{
 use block_io::{Extents, FileStorage, Layer, ReadAt};
 use cluster_keys::ClusterKeys;
 use cluster_profile::{Cluster, FileEdit, Node, Note};
+use plain_text::to_hex;
 
 use crate::{
     BaseImage, BaseOptions, BaseRecord, BuildProgress, Cancel, Error, ErrorKind, RootRecord,
-    grown::Grown, layout::Layout, output::hex, rootfs::RootFs,
+    grown::GrownBase, layout::Layout, rootfs::RootFs,
 };
 
 /// What cards are made from.
@@ -24,18 +25,18 @@ pub struct BuildInputs<'a> {
     pub keys: &'a ClusterKeys,
     /// The base image.
     pub base: &'a Path,
-    /// What the base file's SHA-256 sum must be.
+    /// The SHA-256 sum that the base file must have.
     pub base_sha256: Option<[u8; 32]>,
-    /// The number of the root partition, where it is not to be found.
+    /// The number of the root partition, if it should not be detected.
     pub root: Option<u32>,
-    /// The time of every change, in seconds since 1970; else that of the last
-    /// change in the base.
+    /// The time of every change, in seconds since 1970; by default that of the last change in
+    /// the base.
     pub time: Option<u64>,
-    /// Where decoded bases are kept; else the user's cache directory.
+    /// The directory for decoded bases; by default the user's cache directory.
     pub cache: Option<&'a Path>,
 }
 
-/// An open base image whose cards can be made, of any size.
+/// An open base image from which cards of any size can be made.
 #[derive(Debug)]
 pub struct CardBuilder<'a> {
     inputs: BuildInputs<'a>,
@@ -49,19 +50,19 @@ pub struct CardBuilder<'a> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct PreparedCards {
-    /// The cards, in the order their nodes were asked for.
+    /// The cards, in the order of the requested nodes.
     pub cards: Vec<PreparedCard>,
     /// The root filesystem, in the base and on the cards.
     pub root: RootRecord,
-    /// What the user should know about the image or the profile.
+    /// Notes for the user about the image or the profile.
     pub notes: Vec<String>,
     /// The root partition's bytes on each card.
     pub root_range: Range<u64>,
-    /// The edits that all of them share, which come before each card's own.
+    /// The edits that all cards share, which come before those of each card.
     pub edits: Vec<FileEdit>,
-    /// What all of them share: the base, grown.
+    /// What all cards share: the grown base.
     pub(crate) shared: Arc<Layer>,
-    /// What of that must be on a card.
+    /// The parts of that which must be on a card.
     pub(crate) shared_used: Extents,
 }
 
@@ -72,17 +73,16 @@ pub struct PreparedCard {
     pub name: String,
     /// All bytes of the card.
     pub layer: Arc<Layer>,
-    /// What must be on the card, in bytes.
+    /// The bytes that must be on the card.
     pub used: Extents,
-    /// Where the card may differ from the base as it is, in bytes.
+    /// The bytes where the card may differ from the base.
     pub changed: Extents,
-    /// The edits that made it of what all cards share.
+    /// The edits of this card, on top of those that all cards share.
     pub edits: Vec<FileEdit>,
 }
 
 impl<'a> CardBuilder<'a> {
-    /// Opens the base image, decoding it if need be, and finds its root
-    /// filesystem.
+    /// Opens the base image, decodes it if necessary, and finds its root filesystem.
     ///
     /// # Errors
     /// [`Error`].
@@ -108,7 +108,7 @@ impl<'a> CardBuilder<'a> {
         Ok(CardBuilder { inputs, base, layout, time, password_notes: OnceLock::new() })
     }
 
-    /// Makes the cards of these nodes, all `size` bytes large.
+    /// Makes the cards of these nodes, all of `size` bytes.
     ///
     /// # Errors
     /// [`Error`]; [`Error::CardTooSmall`] if the base does not fit.
@@ -132,7 +132,7 @@ impl<'a> CardBuilder<'a> {
             shared_edits.clone_from(&rendered.edits);
             Ok(rendered.edits)
         };
-        let grown = Grown::new(self.base.storage(), &self.layout, size, time, render_shared)?;
+        let grown = GrownBase::new(self.base.storage(), &self.layout, size, time, render_shared)?;
         let mut shared_changed = grown.layer().changed();
         shared_changed.insert(self.base_size()..size);
         let mut cards = Vec::new();
@@ -151,10 +151,10 @@ impl<'a> CardBuilder<'a> {
             changed.extend(&layer.changed());
             cards.push(PreparedCard { name: node.name.clone(), layer, used, changed, edits });
         }
-        let mut told: Vec<String> = Vec::new();
+        let mut unique: Vec<String> = Vec::new();
         for note in notes.iter().map(ToString::to_string) {
-            if !told.contains(&note) {
-                told.push(note);
+            if !unique.contains(&note) {
+                unique.push(note);
             }
         }
         Ok(PreparedCards {
@@ -164,7 +164,7 @@ impl<'a> CardBuilder<'a> {
                 size_in_base: grown.root_before,
                 size: grown.root_after(),
             },
-            notes: told,
+            notes: unique,
             root_range: grown.root_range(),
             edits: shared_edits,
             shared_used: grown.used(grown.layer())?,
@@ -172,8 +172,8 @@ impl<'a> CardBuilder<'a> {
         })
     }
 
-    /// What there is to say of passwords: the same for cards of all sizes, and slow to find
-    /// out.
+    /// Returns the notes about passwords, which are the same for cards of all sizes and slow
+    /// to compute.
     fn password_notes(&self, files: &RootFs) -> Result<Vec<Note>, Error> {
         if let Some(notes) = self.password_notes.get() {
             return Ok(notes.clone());
@@ -182,50 +182,50 @@ impl<'a> CardBuilder<'a> {
         Ok(self.password_notes.get_or_init(|| notes).clone())
     }
 
-    /// The decoded base, for reading only.
+    /// Returns the decoded base, for reading only.
     pub fn storage(&self) -> Arc<FileStorage> {
         self.base.storage()
     }
 
-    /// The size of the decoded base in bytes, which every card must have.
+    /// Returns the size of the decoded base in bytes, which every card must have at least.
     pub fn base_size(&self) -> u64 {
         self.base.storage().size()
     }
 
-    /// Where things lie in the base.
+    /// Returns the layout of the base.
     pub fn layout(&self) -> &Layout {
         &self.layout
     }
 
-    /// Why the root partition was taken for that, in words.
+    /// Returns why the root partition was chosen, in words.
     pub fn root_reason(&self) -> &str {
         &self.layout.root_reason
     }
 
-    /// The time of every change, in seconds since 1970.
+    /// Returns the time of every change, in seconds since 1970.
     pub fn time(&self) -> u64 {
         self.time
     }
 
-    /// What identifies the base.
+    /// Returns what identifies the base.
     pub fn base_record(&self) -> BaseRecord {
         let file = self.inputs.base.file_name().unwrap_or_default();
         BaseRecord {
             file: file.to_string_lossy().into_owned(),
             size: self.base_size(),
-            sha256: self.base.sha256().map(|sum| hex(&sum)),
+            sha256: self.base.sha256().map(|sum| to_hex(&sum)),
         }
     }
 
-    /// Makes sure that the base is still what was opened.
+    /// Makes sure that the base has not been written to since it was opened.
     ///
     /// # Errors
-    /// [`Error::BaseImage`] if it has been written to since.
+    /// [`Error::Base`] if it has.
     pub fn check_unchanged(&self) -> Result<(), Error> {
         Ok(self.base.check_unchanged()?)
     }
 
-    /// The error, or that the base has changed, which can cause any other.
+    /// Returns the error, or that the base has changed, which can cause any other error.
     pub(crate) fn blame_change(&self, error: Error) -> Error {
         blame_change(&self.base, error)
     }

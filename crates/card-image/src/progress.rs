@@ -11,8 +11,8 @@ pub enum BuildStage {
     DecodeBase,
     /// The base file is read to compute its checksums.
     CheckBase,
-    /// Another run is unpacking the same base; its result will be used. The
-    /// total is 0 and never advances.
+    /// Another run is unpacking the same base, and its result will be used. The total is 0 and
+    /// never advances.
     WaitForBase,
     /// The card images are being written.
     WriteImages,
@@ -29,8 +29,8 @@ impl fmt::Display for BuildStage {
     }
 }
 
-/// Receives the progress of one stage after another. Every `begin` is
-/// followed by one `end`, also when the stage fails; stages never overlap.
+/// Receives the progress of one stage after another. Every `begin` is followed by one `end`,
+/// even when the stage fails; stages never overlap.
 pub trait BuildProgress: Send + Sync {
     /// A stage of `total` bytes begins.
     fn begin(&self, stage: BuildStage, total: u64);
@@ -38,7 +38,7 @@ pub trait BuildProgress: Send + Sync {
     /// `bytes` more bytes of the stage are done. Called from any thread.
     fn advance(&self, bytes: u64);
 
-    /// The stage ended, well or not.
+    /// The stage ended: it is complete, or it failed.
     fn end(&self);
 }
 
@@ -49,13 +49,13 @@ impl BuildProgress for () {
     fn end(&self) {}
 }
 
-/// Ends its stage when dropped, so that no way out of a function forgets to.
-pub(crate) struct Running<'a>(&'a dyn BuildProgress);
+/// A stage in progress. Dropping it ends the stage, however its function returns.
+pub(crate) struct RunningStage<'a>(&'a dyn BuildProgress);
 
-impl<'a> Running<'a> {
+impl<'a> RunningStage<'a> {
     pub(crate) fn begin(progress: &'a dyn BuildProgress, stage: BuildStage, total: u64) -> Self {
         progress.begin(stage, total);
-        Running(progress)
+        RunningStage(progress)
     }
 
     pub(crate) fn advance(&self, bytes: u64) {
@@ -63,7 +63,7 @@ impl<'a> Running<'a> {
     }
 }
 
-impl Drop for Running<'_> {
+impl Drop for RunningStage<'_> {
     fn drop(&mut self) {
         self.0.end();
     }

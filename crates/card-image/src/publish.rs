@@ -1,53 +1,60 @@
-//! What a run adds to the output directory, beside what an earlier one left.
+//! Adding the files of a run to the output directory, beside those of an earlier one.
+
+use plain_text::to_hex;
 
 use crate::{
     Error, ImageFormat, Manifest, OutputError,
     manifest::ImageRecord,
-    output::{Directory, Emitted, MANIFEST, SUMS, hex, sum},
+    output::{EmittedImage, MANIFEST, OutputDirectory, SUMS, sum},
 };
 
-/// The name of a node's block map.
+/// Returns the name of a node's block map.
 fn bmap_name(node: &str) -> String {
     format!("{node}.img.bmap")
 }
 
-/// The names of all files that a run makes.
+/// Returns the names of all files that a run makes.
 pub(crate) fn names<'a>(nodes: impl Iterator<Item = &'a str>, format: ImageFormat) -> Vec<String> {
     let of_node = |node| [format!("{node}.{}", format.extension()), bmap_name(node)];
     nodes.flat_map(of_node).chain([MANIFEST.to_owned(), SUMS.to_owned()]).collect()
 }
 
-/// What an earlier run recorded in the directory.
+/// The records of an earlier run in the directory.
 #[derive(Debug, Default)]
-pub(crate) struct Earlier {
+pub(crate) struct EarlierRun {
     manifest: Option<Manifest>,
     /// The lines of SHA256SUMS.
     sums: Vec<String>,
 }
 
-impl Earlier {
+impl EarlierRun {
+    /// Reads the records of an earlier run, if there are any.
+    ///
     /// # Errors
-    /// [`OutputError::Occupied`] if somebody else's record would be replaced.
-    pub fn read(directory: &Directory) -> Result<Self, OutputError> {
+    /// [`OutputError::Occupied`] if a record that is not nodecard's would be replaced.
+    pub fn read(directory: &OutputDirectory) -> Result<Self, OutputError> {
         let foreign = |name| {
             let path = directory.path().join(name);
-            Err(OutputError::Occupied { path, what: "is there already, and not nodecard's" })
+            Err(OutputError::Occupied {
+                path,
+                what: "exists already, and nodecard did not make it",
+            })
         };
         let Some(json) = directory.read(MANIFEST) else {
-            return match directory.has_file(SUMS) {
-                true => foreign(SUMS),
-                false => Ok(Earlier::default()),
-            };
+            if directory.has_file(SUMS) {
+                return foreign(SUMS);
+            }
+            return Ok(EarlierRun::default());
         };
         let Ok(manifest) = serde_json::from_str(&json) else { return foreign(MANIFEST) };
         let sums = directory.read(SUMS).unwrap_or_default();
         let sums = sums.lines().map(|line| format!("{line}\n")).collect();
-        Ok(Earlier { manifest: Some(manifest), sums })
+        Ok(EarlierRun { manifest: Some(manifest), sums })
     }
 
-    /// Images of other nodes that belong to the same cards as those in
-    /// `manifest`, and whether there are any that do not.
-    fn others(&self, directory: &Directory, manifest: &Manifest) -> (Vec<ImageRecord>, bool) {
+    /// Returns the images of other nodes that were made from the same base for the same cards
+    /// as those in `manifest`, and whether there are images for which this is not so.
+    fn others(&self, directory: &OutputDirectory, manifest: &Manifest) -> (Vec<ImageRecord>, bool) {
         let Some(earlier) = &self.manifest else { return (Vec::new(), false) };
         let remade = |image: &ImageRecord| manifest.images.iter().any(|new| new.node == image.node);
         let left: Vec<_> = earlier
@@ -56,13 +63,10 @@ impl Earlier {
             .filter(|image| !remade(image) && directory.has_file(&image.file))
             .cloned()
             .collect();
-        match earlier.same_cards(manifest) {
-            true => (left, false),
-            false => (Vec::new(), !left.is_empty()),
-        }
+        if earlier.same_cards(manifest) { (left, false) } else { (Vec::new(), !left.is_empty()) }
     }
 
-    /// Images of nodes in `manifest` in other formats.
+    /// Returns the images of nodes in `manifest` that have other formats.
     fn outdated(&self, manifest: &Manifest) -> Vec<String> {
         let images = self.manifest.iter().flat_map(|earlier| &earlier.images);
         let is_outdated = |image: &&ImageRecord| {
@@ -72,18 +76,17 @@ impl Earlier {
     }
 }
 
-/// Gives all files their final names; the sums come last. Images that an
-/// earlier run made of the same cards stay in the records. Answers with the
-/// whole record, and what else the user should know.
+/// Gives all files their final names; the checksums come last. Images that an earlier run made
+/// for the same cards stay in the records. Returns the whole manifest, and a note for the user.
 pub(crate) fn publish(
-    directory: &Directory,
-    earlier: &Earlier,
-    emitted: Vec<Emitted>,
+    directory: &OutputDirectory,
+    earlier: &EarlierRun,
+    emitted: Vec<EmittedImage>,
     mut manifest: Manifest,
     nodes: &[String],
 ) -> Result<(Manifest, Option<String>), Error> {
     let mut sums = String::new();
-    let mut line = |sum: &[u8; 32], name: &str| sums += &format!("{}  {name}\n", hex(sum));
+    let mut line = |sum: &[u8; 32], name: &str| sums += &format!("{}  {name}\n", to_hex(sum));
     for image in &emitted {
         if let Some(sum) = &image.sum {
             line(sum, image.image.name());
@@ -91,7 +94,7 @@ pub(crate) fn publish(
         line(&image.bmap_sum, image.bmap.name());
     }
     let outdated = earlier.outdated(&manifest);
-    let (others, strangers) = earlier.others(directory, &manifest);
+    let (others, has_unrelated) = earlier.others(directory, &manifest);
     for image in &others {
         let of_image = |line: &&String| {
             let name = line.trim_end().split_once("  ").map(|(_, name)| name);
@@ -109,14 +112,14 @@ pub(crate) fn publish(
         source: error.into(),
     })? + "\n";
     let manifest_file = directory.begin_with(MANIFEST, json.as_bytes())?;
-    sums += &format!("{}  {MANIFEST}\n", hex(&sum(json.as_bytes())));
+    sums += &format!("{}  {MANIFEST}\n", to_hex(&sum(json.as_bytes())));
     let sums = directory.begin_with(SUMS, sums.as_bytes())?;
     let images = emitted.into_iter().flat_map(|image| [image.image, image.bmap]);
     directory.publish(images.chain([manifest_file, sums]).collect(), &outdated)?;
-    let note = strangers.then(|| {
+    let note = has_unrelated.then(|| {
         format!(
-            "{} still holds images of an earlier build from another base, or for other cards; \
-             {SUMS} and {MANIFEST} no longer speak of them",
+            "{} still holds images of an earlier build from another base or for other cards, which \
+             {SUMS} and {MANIFEST} no longer list",
             directory.path().display()
         )
     });

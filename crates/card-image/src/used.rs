@@ -1,4 +1,4 @@
-//! What of a card must be written: everything but the free blocks of its
+//! The parts of a card that must be written: everything but the free blocks of its
 //! filesystems.
 
 use std::{ops::Range, sync::Arc};
@@ -7,17 +7,16 @@ use block_io::{Extents, Layer, ReadAt, Window};
 
 use crate::{Error, fat, find_root::FsKind, layout::Layout};
 
-/// What must be written outside the root filesystem, which is the same for all
-/// nodes: the partition table, the boot area, the other partitions.
+/// Returns what must be written outside the root filesystem, which is the same for all nodes:
+/// the partition table, the boot area and the other partitions.
 ///
-/// `base_size` is how far the base image reaches; beyond it there is only what
-/// growing wrote.
+/// Beyond `base_size`, the size of the base image, there is only what growing wrote.
 pub(crate) fn outside_root(
     layer: &Arc<Layer>,
     layout: &Layout,
     base_size: u64,
 ) -> Result<Extents, Error> {
-    // What cannot be looked into counts as used as far as there is anything.
+    // What cannot be inspected counts as used, as far as anything was written there.
     let mut written = Extents::from(0..base_size.min(layer.size()));
     written.extend(&layer.changed());
 
@@ -37,13 +36,13 @@ pub(crate) fn outside_root(
             FsKind::Ext { .. } => used_by_ext(&window),
             FsKind::Fat { .. } => fat::used_extents(&window)
                 .ok()
-                .map(|extents| Inside { extents, size: window.size() }),
+                .map(|extents| UsedParts { extents, size: window.size() }),
             _ => None,
         };
         match inside {
             Some(inside) => {
                 used.extend(&shift(&inside.extents, range.start));
-                // What is behind the filesystem is nobody's to judge.
+                // Nothing says whether the bytes behind the filesystem are used.
                 for tail in written.within(range.start + inside.size..range.end) {
                     used.insert(tail);
                 }
@@ -57,20 +56,20 @@ pub(crate) fn outside_root(
     Ok(used)
 }
 
-/// What a filesystem that is no root has in use.
-struct Inside {
+/// The used parts of a filesystem other than the root filesystem.
+struct UsedParts {
     extents: Extents,
-    /// How far the filesystem reaches into its partition, in bytes.
+    /// The size of the filesystem in bytes, which may be less than that of its partition.
     size: u64,
 }
 
-fn used_by_ext(window: &dyn ReadAt) -> Option<Inside> {
+fn used_by_ext(window: &dyn ReadAt) -> Option<UsedParts> {
     let extents = ext4_offline::used_extents(window).ok()?;
     let size = ext4_offline::inspect(window).ok()?.size().min(window.size());
-    Some(Inside { extents, size })
+    Some(UsedParts { extents, size })
 }
 
-/// What must be written of the root filesystem in `range` of a card.
+/// Returns what must be written of the root filesystem in `range` of a card.
 pub(crate) fn of_root(layer: &Arc<Layer>, range: &Range<u64>) -> Result<Extents, Error> {
     let window = Window::new(layer.clone(), range.start, range.end - range.start)?;
     Ok(shift(&ext4_offline::used_extents(&window)?, range.start))

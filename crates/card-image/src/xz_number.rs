@@ -1,5 +1,5 @@
 //! Variable-length integers of .xz files ("The .xz File Format", section 1.2):
-//! seven bits a byte, low ones first.
+//! seven bits per byte, the low ones first.
 
 /// Appends a number.
 pub(crate) fn push_number(out: &mut Vec<u8>, mut number: u64) {
@@ -10,7 +10,7 @@ pub(crate) fn push_number(out: &mut Vec<u8>, mut number: u64) {
     out.push(number as u8);
 }
 
-/// Takes a number off the front of `bytes`; `None` if there is none.
+/// Takes a number from the front of `bytes`, or returns `None` if there is none.
 pub(crate) fn read_number(bytes: &mut &[u8]) -> Option<u64> {
     let mut number = 0;
     for shift in (0..63).step_by(7) {

@@ -1,43 +1,38 @@
-//! What can go wrong with a partition table.
+//! Errors of reading and changing a partition table.
 
 /// The result of an operation on a partition table.
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// A partition table could not be read or changed.
 ///
-/// Nothing was written when one of these comes back, except for
-/// [`Error::Storage`] and [`Error::NotAsPlanned`], which can come half way.
+/// Nothing has been written, except with [`Error::Storage`] and [`Error::NotAsPlanned`],
+/// which can occur half-way.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The storage underneath failed.
+    /// The storage failed.
     #[error(transparent)]
     Storage(#[from] block_io::Error),
-    /// There is no partition table: perhaps a bare filesystem.
+    /// There is no partition table, but perhaps a bare filesystem.
     #[error("no partition table: {reason}")]
     NoTable {
         /// What sector 0 looks like instead.
         reason: &'static str,
     },
-    /// A GPT header follows a sector 0 that is no protective MBR.
-    #[error(
-        "sector 1 holds a GPT header, but sector 0 has no boot signature: the protective MBR is \
-         damaged; mend a copy of the image with gdisk, or take a fresh one"
-    )]
+    /// Sector 1 holds a GPT header, but sector 0 is not a protective MBR.
+    #[error("the protective MBR in front of the GPT is damaged: it has no boot signature (55 AA)")]
     NoProtectiveMbr,
-    /// The table is one of a disk with 4096-byte sectors.
+    /// The table is that of a disk with 4096-byte sectors.
     #[error(
-        "the GPT is one of a disk with 4096-byte sectors; only 512-byte sectors are supported, \
-         as all cards have them"
+        "the GPT is that of a disk with 4096-byte sectors; only 512-byte sectors are supported"
     )]
     SectorSize4096,
-    /// The primary GPT is damaged, its backup is whole.
+    /// The primary GPT is damaged, but its backup is intact.
     #[error(
-        "the primary GPT is damaged ({reason}), its backup at sector {backup_sector} is whole: \
-         restore it in a copy of the image (gdisk: r, b, w), or take a fresh image"
+        "the primary GPT is damaged ({reason}), but its backup at sector {backup_sector} is intact"
     )]
     GptPrimaryDamaged {
-        /// What is wrong with the primary one.
+        /// What is wrong with the primary GPT.
         reason: &'static str,
         /// Where the backup header is.
         backup_sector: u64,
@@ -45,15 +40,15 @@ pub enum Error {
     /// Both copies of the GPT are damaged.
     #[error(
         "both copies of the GPT are damaged (primary: {primary}; backup in the last sector: \
-         {backup}): take a fresh image"
+         {backup})"
     )]
     GptDamaged {
-        /// What is wrong with the primary one.
+        /// What is wrong with the primary GPT.
         primary: &'static str,
         /// What is wrong with the backup.
         backup: &'static str,
     },
-    /// A table in the chain of logical partitions makes no sense.
+    /// A table in the chain of logical partitions is damaged.
     #[error("the table of logical partitions at sector {sector} is damaged: {reason}")]
     Extended {
         /// Where it lies.
@@ -62,7 +57,7 @@ pub enum Error {
         reason: &'static str,
     },
     /// The MBR has two extended partitions.
-    #[error("partitions {first} and {second} are both extended ones: only one is supported")]
+    #[error("partitions {first} and {second} are both extended; only one is supported")]
     SecondExtended {
         /// The first one's number.
         first: u32,
@@ -70,19 +65,16 @@ pub enum Error {
         second: u32,
     },
     /// Two partitions share sectors.
-    #[error(
-        "partitions {first} and {second} overlap from sector {sector} on: the partition table is \
-         damaged"
-    )]
+    #[error("partitions {first} and {second} overlap from sector {sector} on")]
     Overlap {
-        /// The one that begins first.
+        /// The partition that begins first.
         first: u32,
-        /// The one that begins inside it.
+        /// The partition that begins inside it.
         second: u32,
-        /// The first sector they share.
+        /// The first sector that they share.
         sector: u64,
     },
-    /// A partition covers sectors that hold the table itself.
+    /// A partition covers sectors of the table itself.
     #[error("partition {number} covers sector {sector}, which holds a part of the partition table")]
     CoversTable {
         /// The partition.
@@ -90,10 +82,10 @@ pub enum Error {
         /// The first sector that belongs to the table.
         sector: u64,
     },
-    /// A GPT partition lies outside the area that the header gives to them.
+    /// A GPT partition lies outside the area that the header reserves for partitions.
     #[error(
-        "partition {number} (sectors {start} to {last}) lies outside the area that the GPT gives \
-         to partitions (sectors {first_usable} to {last_usable})"
+        "partition {number} (sectors {start} to {last}) lies outside the area that the GPT \
+         reserves for partitions (sectors {first_usable} to {last_usable})"
     )]
     OutsideUsable {
         /// The partition.
@@ -109,89 +101,120 @@ pub enum Error {
     },
     /// A partition reaches beyond the end of the image or card.
     #[error(
-        "partition {number} ends at byte {end}, but there are only {size} bytes: the image is cut \
-         short; get it anew"
+        "partition {number} ends at byte {end}, but there are only {size} bytes: the image is \
+         incomplete"
     )]
     BeyondEnd {
         /// The partition.
         number: u32,
         /// Where it ends, in bytes.
         end: u64,
-        /// How many bytes there are.
+        /// The number of bytes there are.
         size: u64,
     },
     /// There is no partition of that number.
-    #[error("there is no partition {number}; there are: {}", list(present))]
+    #[error("there is no partition {number}; the table lists: {}", list(present))]
     NoSuchPartition {
         /// The number asked for.
         number: u32,
-        /// Those that exist.
+        /// The numbers that exist.
         present: Vec<u32>,
     },
-    /// The partition is the container of the logical ones.
-    #[error(
-        "partition {number} is the extended one, which only holds others: name the logical \
-         partition to grow, and it grows along"
-    )]
+    /// The partition is the container of the logical partitions.
+    #[error("partition {number} is the extended partition, which only holds others")]
     IsExtended {
         /// The partition.
         number: u32,
     },
     /// Other partitions lie behind the one that is to grow.
-    #[error(
-        "partition {number} cannot grow: behind it lie partitions {}; take an image whose root \
-         partition comes last",
-        list(behind)
-    )]
+    #[error("partition {number} cannot grow: it is followed by {}", partitions(behind))]
     NotLast {
         /// The partition.
         number: u32,
-        /// The ones behind it.
+        /// The numbers of the partitions behind it.
         behind: Vec<u32>,
     },
-    /// The card leaves less room than the partition has now.
+    /// The card has less room than the partition takes now.
     #[error(
         "partition {number} ends at byte {present_end}, but a card of {card} bytes has room only \
-         to byte {wanted_end}: take a card of at least {needed} bytes"
+         up to byte {wanted_end}"
     )]
     CardTooSmall {
         /// The partition.
         number: u32,
         /// Where it ends now, in bytes.
         present_end: u64,
-        /// How far there is room, in bytes.
+        /// Where the room for it ends, in bytes.
         wanted_end: u64,
         /// The card's size in bytes.
         card: u64,
-        /// The least size that would do, in bytes.
+        /// The smallest card that is large enough, in bytes.
         needed: u64,
     },
-    /// The partition starts beyond what an MBR can express.
-    #[error("partition {number} cannot grow: an MBR reaches no further than 2 TiB")]
+    /// The partition reaches beyond what an MBR can express.
+    #[error("partition {number} cannot grow: an MBR supports at most 2 TiB")]
     BeyondMbr {
         /// The partition.
         number: u32,
     },
-    /// A GPT whose MBR lists partitions of its own.
+    /// The MBR in front of a GPT lists partitions of its own: a hybrid MBR.
     #[error(
-        "the MBR in front of the GPT lists partitions of its own (entries {}), a hybrid MBR: \
-         growing would leave the two tables contradicting each other; make the MBR a purely \
-         protective one first (gdisk: x, n, w)",
+        "the MBR in front of the GPT lists partitions of its own (entries {}): growing would make \
+         the two tables contradict each other",
         list(entries)
     )]
     HybridMbr {
-        /// The MBR entries besides the protective one, counted from 1.
+        /// The MBR entries other than the protective one, counted from 1.
         entries: Vec<u32>,
     },
     /// The storage holds a table other than the one that was read.
-    #[error("the partition table has changed since it was read: nothing was written")]
+    #[error("the partition table has changed since it was read")]
     Changed,
-    /// After growing, the storage does not read back as planned.
-    #[error("partition {number} does not read back as it was written: the card or file is faulty")]
+    /// After growing, the storage does not read back what was written.
+    #[error("partition {number} does not read back as it was written")]
     NotAsPlanned {
         /// The partition.
         number: u32,
     },
+}
+
+impl Error {
+    /// Returns what the user can do about it.
+    pub fn fix(&self) -> Option<String> {
+        let fix = match self {
+            Error::NoProtectiveMbr => {
+                "repair a copy of the image with gdisk, or take a fresh image"
+            }
+            Error::GptPrimaryDamaged { .. } => {
+                "restore the backup in a copy of the image (gdisk: r, b, w), or take a fresh image"
+            }
+            Error::GptDamaged { .. }
+            | Error::Extended { .. }
+            | Error::Overlap { .. }
+            | Error::CoversTable { .. }
+            | Error::OutsideUsable { .. } => "take a fresh image",
+            Error::BeyondEnd { .. } => "download the image again",
+            Error::IsExtended { .. } => {
+                "name the logical partition to grow; this one grows with it"
+            }
+            Error::NotLast { .. } => "take an image whose root partition is the last one",
+            Error::CardTooSmall { needed, .. } => {
+                return Some(format!("use a card of at least {needed} bytes"));
+            }
+            Error::HybridMbr { .. } => {
+                "make the MBR purely protective in a copy of the image (gdisk: x, n, w)"
+            }
+            Error::Changed => "run again",
+            Error::NotAsPlanned { .. } => "use another card: this one is failing",
+            _ => return None,
+        };
+        Some(fix.to_owned())
+    }
+}
+
+fn partitions(numbers: &[u32]) -> String {
+    let noun = if numbers.len() == 1 { "partition" } else { "partitions" };
+    format!("{noun} {}", list(numbers))
 }
 
 fn list(numbers: &[u32]) -> String {

@@ -1,10 +1,10 @@
-//! Little-endian fields at fixed places.
+//! Little-endian fields at fixed offsets.
 
 /// One sector.
 pub(crate) type Sector = [u8; crate::SECTOR_SIZE as usize];
 
-/// The `N` bytes at `at`; zeros if they do not lie within `bytes`, so that
-/// no value from a disk can lead out of a buffer.
+/// Returns the `N` bytes at `at`, or zeros if they do not lie within `bytes`, so that no value
+/// from a disk can lead out of a buffer.
 pub(crate) fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     at.checked_add(N)
         .and_then(|end| bytes.get(at..end))

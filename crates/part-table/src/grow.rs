@@ -1,4 +1,4 @@
-//! Letting the last partition fill the card.
+//! Growing the last partition to fill the card.
 
 use block_io::WriteAt;
 
@@ -6,53 +6,52 @@ use crate::{
     Error, Partition, PartitionRole, PartitionTable, Result, SECTOR_SIZE, gpt, mbr, table::Scheme,
 };
 
-/// Partitions end at a multiple of this many bytes after growing: the unit
-/// that partitioning programs align to, and no smaller than a card's own.
+/// After growing, partitions end at a multiple of this many bytes: the unit to which
+/// partitioning programs align, and not smaller than a card's own.
 pub const ALIGNMENT: u64 = 1 << 20;
 
-/// What kept a partition from filling the card.
+/// A reason why a grown partition does not fill the card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GrowthLimit {
-    /// An MBR reaches no further than 2 TiB.
+    /// An MBR supports at most 2 TiB.
     Mbr,
 }
 
-/// What growing did.
+/// The result of growing a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GrownPartition {
     /// The table as it is now.
     pub table: PartitionTable,
-    /// The partition as it was.
+    /// The partition before.
     pub before: Partition,
     /// The partition as it is now.
     pub after: Partition,
-    /// The extended partition that grew along with a logical one.
+    /// The number of the extended partition, if it grew with a logical one.
     pub extended: Option<u32>,
-    /// What kept the partition from filling the card.
+    /// Why the partition does not fill the card, if it does not.
     pub limit: Option<GrowthLimit>,
 }
 
 impl PartitionTable {
-    /// Lets partition `number` end `reserve` bytes before the end of
-    /// `storage`, rounded down to a multiple of [`ALIGNMENT`]. One that reaches
-    /// further already, as in the image of a whole card, ends where it does.
+    /// Grows partition `number` to end `reserve` bytes before the end of `storage`, rounded
+    /// down to a multiple of [`ALIGNMENT`]. A partition that already reaches further, as in
+    /// the image of a whole card, stays as it is.
     ///
-    /// `storage` is the card, or a layer as large as it, and holds at its
-    /// start the image that this table was read from. Of an MBR only the
-    /// length and the last address in the one entry change; a logical
-    /// partition takes the extended one along. Of a GPT both copies change,
-    /// the second one moves to the end of the storage, and the protective MBR
-    /// spans it. An MBR that reaches 2 TiB ends there, which
-    /// [`Grown::limit`] tells. Filling the card exactly as before is no error.
+    /// `storage` is the card, or a layer of its size, and begins with the image that this
+    /// table was read from. In an MBR only the length and the last address in the
+    /// partition's entry change; the extended partition grows with a logical one. In a GPT
+    /// both copies change, the second one moves to the end of the storage, and the
+    /// protective MBR spans it. In an MBR the partition ends at 2 TiB at the latest, which
+    /// [`GrownPartition::limit`] reports.
     ///
     /// # Errors
-    /// All reasons to refuse are checked before the first write:
+    /// These are detected before the first write:
     /// [`Error::NoSuchPartition`], [`Error::IsExtended`], [`Error::NotLast`],
     /// [`Error::CardTooSmall`], [`Error::BeyondMbr`], [`Error::HybridMbr`],
-    /// [`Error::Changed`], [`Error::Extended`]. Then [`Error::Storage`] or
-    /// [`Error::NotAsPlanned`] if the storage fails.
+    /// [`Error::Changed`], [`Error::Extended`]. Later, [`Error::Storage`] or
+    /// [`Error::NotAsPlanned`] occur if the storage fails.
     pub fn grow_last(
         &self,
         storage: &dyn WriteAt,
@@ -94,8 +93,8 @@ impl PartitionTable {
         Ok(GrownPartition { table, before, after, extended: extended.map(|p| p.number), limit })
     }
 
-    /// Whether growing would find in `other` what it found here. The second
-    /// copy of a GPT does not count: it is written anew.
+    /// Returns whether growing depends on nothing that differs in `other`. The second copy of
+    /// a GPT does not matter, because it is replaced.
     fn same_as(&self, other: &PartitionTable) -> bool {
         let same_scheme = match (&self.scheme, &other.scheme) {
             (Scheme::Mbr(mine), Scheme::Mbr(theirs)) => mine == theirs,
@@ -105,7 +104,7 @@ impl PartitionTable {
         same_scheme && self.partitions == other.partitions
     }
 
-    /// Errors unless nothing lies behind the partition.
+    /// Makes sure that nothing lies behind the partition.
     fn check_last(&self, partition: &Partition, extended: Option<&Partition>) -> Result<()> {
         let container = extended.map(|p| p.number);
         let behind: Vec<_> = self
@@ -120,13 +119,13 @@ impl PartitionTable {
         if let Scheme::Mbr(mbr) = &self.scheme
             && let Some(ebr) = mbr.chain.iter().find(|ebr| ebr.sector >= partition.end())
         {
-            let reason = "it is empty, but stands where the partition would grow";
+            let reason = "it is empty, but lies where the partition would grow";
             return Err(Error::Extended { sector: ebr.sector, reason });
         }
         Ok(())
     }
 
-    /// The sector before which the partition is to end.
+    /// Returns the sector before which the grown partition ends.
     fn new_end(
         &self,
         partition: &Partition,

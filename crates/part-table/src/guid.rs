@@ -4,14 +4,13 @@ use std::fmt;
 
 use crate::fields::array;
 
-/// A GUID, in the byte order in which it lies on the disk.
-///
-/// Shown in lower case, as Linux and `/etc/fstab` write a PARTUUID.
+/// A GUID, in the byte order that it has on the disk. It is displayed in lower case, as Linux
+/// and `/etc/fstab` write a PARTUUID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Guid(pub [u8; 16]);
 
 impl Guid {
-    /// Whether all bytes are zero, which marks an unused entry.
+    /// Returns whether all bytes are zero, as in an unused entry.
     pub fn is_nil(&self) -> bool {
         self.0 == [0; 16]
     }
@@ -19,7 +18,7 @@ impl Guid {
 
 impl fmt::Display for Guid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The first three groups are little-endian numbers, the rest is bytes.
+        // The first three groups are little-endian numbers, the others are bytes.
         let first = u32::from_le_bytes(array(&self.0, 0));
         let second = u16::from_le_bytes(array(&self.0, 4));
         let third = u16::from_le_bytes(array(&self.0, 6));

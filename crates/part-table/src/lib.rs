@@ -1,27 +1,51 @@
-//! MBR and GPT partition tables: read one, and grow the last partition.
+//! MBR and GPT partition tables: reading one, and growing the last partition.
 //!
-//! The crate is made for card images whose boot code lies in raw sectors
-//! between the table and the first partition. So nothing is ever rebuilt:
-//! growing changes the few fields that must change in the bytes that are
-//! there, and every other byte, known or unknown, stays as it was.
+//! The crate is made for card images whose boot loader lies in raw sectors between the table
+//! and the first partition. So nothing is ever rebuilt: growing changes only the fields that
+//! must change, and every other byte, known or unknown, stays as it is. Growing can be cut
+//! off at any write: then the table is the old one or the new one.
 //!
 //! - [`PartitionTable::read`] reads either kind of table and checks it.
-//! - [`PartitionTable::grow_last`] lets the last partition fill the card.
+//! - [`PartitionTable::grow_last`] makes the last partition fill the card.
 //!
-//! Partitions carry the numbers that Linux gives them. Positions are in
-//! sectors of [`SECTOR_SIZE`] bytes: tables of disks with 4096-byte sectors
-//! are out of scope, and a GPT of such a disk is refused by name.
+//! ```
+//! use std::sync::Arc;
+//!
+//! use block_io::{Layer, Memory};
+//! use part_table::PartitionTable;
+//!
+//! # fn main() -> part_table::Result<()> {
+//! // An image of 4 MiB with one partition (type 83) from sector 2048 to the end.
+//! let mut image = vec![0; 4 << 20];
+//! image[446 + 4] = 0x83;
+//! image[446 + 8..446 + 12].copy_from_slice(&2048u32.to_le_bytes());
+//! image[446 + 12..446 + 16].copy_from_slice(&6144u32.to_le_bytes());
+//! image[510..512].copy_from_slice(&[0x55, 0xaa]);
+//!
+//! // A card of 8 MiB, with 1 MiB left free at its end.
+//! let card = Layer::new(Arc::new(Memory::new(image)), 8 << 20);
+//! let table = PartitionTable::read(&card)?;
+//! let grown = table.grow_last(&card, 1, 1 << 20)?;
+//! assert_eq!(grown.before.bytes(), 1 << 20..4 << 20);
+//! assert_eq!(grown.after.bytes(), 1 << 20..7 << 20);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Partitions have the numbers that Linux gives them. Positions are in sectors of
+//! [`SECTOR_SIZE`] bytes. Tables of disks with 4096-byte sectors are not supported, and a GPT
+//! of such a disk is refused with [`Error::SectorSize4096`].
 //!
 //! The formats are those of the UEFI specification 2.10, chapter 5 (MBR and
 //! GPT), and, for chains of logical partitions and the numbering, what Linux
 //! does in `block/partitions/msdos.c`.
 
+mod checks;
 mod error;
 mod fields;
 mod gpt;
 mod grow;
 mod guid;
-mod layout;
 mod mbr;
 mod partition;
 mod table;
@@ -33,5 +57,5 @@ pub use guid::Guid;
 pub use partition::{Partition, PartitionRole, PartitionType};
 pub use table::{DiskId, PartitionTable};
 
-/// The size of a sector in bytes, the unit of every position in a table.
+/// The size of a sector in bytes: the unit of every position in a table.
 pub const SECTOR_SIZE: u64 = 512;

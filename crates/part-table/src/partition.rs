@@ -1,10 +1,10 @@
-//! One partition, whichever table lists it.
+//! One partition of either kind of table.
 
 use std::{fmt, ops::Range};
 
 use crate::{Guid, SECTOR_SIZE};
 
-/// What a partition is to its table.
+/// The role of a partition in its table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PartitionRole {
@@ -16,7 +16,7 @@ pub enum PartitionRole {
     Logical,
 }
 
-/// The type that the table states. It says nothing certain about the content.
+/// The type that the table states. The contents may be something else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PartitionType {
@@ -27,7 +27,7 @@ pub enum PartitionType {
 }
 
 impl PartitionType {
-    /// What the type is commonly called, if it is a common one.
+    /// Returns the common name of the type, if it is a common one.
     pub fn description(&self) -> Option<&'static str> {
         Some(match self {
             PartitionType::Mbr(byte) => match byte {
@@ -73,16 +73,16 @@ impl fmt::Display for PartitionType {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Partition {
-    /// The number Linux gives it: the entry's place counted from 1; logical
-    /// partitions count from 5.
+    /// The number that Linux gives it: the entry's place counted from 1; logical partitions
+    /// are counted from 5.
     pub number: u32,
     /// Its first sector.
     pub start: u64,
     /// Its length in sectors, never 0.
     pub sectors: u64,
-    /// The type the table states.
+    /// The type that the table states.
     pub kind: PartitionType,
-    /// What it is to its table.
+    /// Its role in the table.
     pub role: PartitionRole,
     /// Its name (GPT only).
     pub name: Option<String>,
@@ -94,12 +94,12 @@ pub struct Partition {
 }
 
 impl Partition {
-    /// The sector behind its last one.
+    /// Returns the sector behind its last one.
     pub fn end(&self) -> u64 {
         self.start.saturating_add(self.sectors)
     }
 
-    /// Where it lies, in bytes.
+    /// Returns its bytes on the card.
     pub fn bytes(&self) -> Range<u64> {
         self.start.saturating_mul(SECTOR_SIZE)..self.end().saturating_mul(SECTOR_SIZE)
     }

@@ -11,7 +11,7 @@ use crate::{
     mbr::{self, Mbr},
 };
 
-/// What identifies the disk in its table.
+/// The identifier of a disk in its table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DiskId {
@@ -44,19 +44,19 @@ pub(crate) enum Scheme {
 }
 
 impl PartitionTable {
-    /// Reads the table of a card or image and checks it: checksums, that no
-    /// two partitions overlap, and that all lie within the storage.
+    /// Reads the table of a card or image and checks it: its checksums, that no two
+    /// partitions overlap, and that all lie within the storage.
     ///
-    /// A GPT is taken from its primary copy; [`gpt_backup`](Self::gpt_backup)
-    /// tells how the other one fares.
+    /// A GPT is read from its primary copy; [`gpt_backup`](Self::gpt_backup) returns the state
+    /// of the other one.
     ///
     /// # Errors
-    /// [`Error::NoTable`] if there is none, which a bare filesystem shows as;
-    /// else what is wrong with the table.
+    /// [`Error::NoTable`] if there is none, as on a bare filesystem; otherwise what is wrong
+    /// with the table.
     pub fn read(storage: &dyn ReadAt) -> Result<Self> {
         let mut sector: Sector = [0; crate::SECTOR_SIZE as usize];
         if storage.size() < crate::SECTOR_SIZE {
-            return Err(Error::NoTable { reason: "there is not even one sector" });
+            return Err(Error::NoTable { reason: "it is smaller than one sector" });
         }
         storage.read_at(0, &mut sector)?;
         if !sector.ends_with(&mbr::SIGNATURE) {
@@ -76,22 +76,22 @@ impl PartitionTable {
         Ok(PartitionTable { scheme, partitions })
     }
 
-    /// Whether it is a GPT; else it is an MBR.
+    /// Returns whether it is a GPT; otherwise it is an MBR.
     pub fn is_gpt(&self) -> bool {
         matches!(self.scheme, Scheme::Gpt(_))
     }
 
-    /// The partitions in the order of their numbers.
+    /// Returns the partitions in the order of their numbers.
     pub fn partitions(&self) -> &[Partition] {
         &self.partitions
     }
 
-    /// The partition of that number.
+    /// Returns the partition of that number.
     pub fn partition(&self, number: u32) -> Option<&Partition> {
         self.partitions.iter().find(|p| p.number == number)
     }
 
-    /// What identifies the disk.
+    /// Returns the identifier of the disk.
     pub fn disk_id(&self) -> DiskId {
         match &self.scheme {
             Scheme::Mbr(mbr) => DiskId::Mbr(mbr.disk_id),
@@ -99,8 +99,8 @@ impl PartitionTable {
         }
     }
 
-    /// What Linux calls the partition's PARTUUID: the disk's identifier and
-    /// the number for an MBR, the partition's own GUID for a GPT.
+    /// Returns the partition's PARTUUID, as Linux writes it: the disk's identifier and the
+    /// number for an MBR, the partition's own GUID for a GPT.
     pub fn partuuid(&self, number: u32) -> Option<String> {
         let partition = self.partition(number)?;
         Some(match (partition.guid, self.disk_id()) {
@@ -109,7 +109,7 @@ impl PartitionTable {
         })
     }
 
-    /// How the second copy of a GPT fares; `None` for an MBR.
+    /// Returns the state of a GPT's second copy, or `None` for an MBR.
     pub fn gpt_backup(&self) -> Option<&GptBackup> {
         match &self.scheme {
             Scheme::Mbr(_) => None,

@@ -1,5 +1,5 @@
-//! Growing cut off at every write: the table that is found is the old one or the new
-//! one, each partition as it was but for the end of those that grow.
+//! Growing cut off at every write: the table is the old one or the new one, and partitions
+//! differ only in the end of those that grow.
 
 mod common;
 
@@ -10,14 +10,14 @@ use common::{Image, MIB};
 use part_table::{PartitionRole, PartitionTable};
 use test_support::{Random, Recorder, StorageEvent, replay_cut};
 
-/// A card of `card` bytes that an image was written to, full of old bytes behind it.
+/// Makes a card of `card` bytes to which an image was written, with old bytes behind it.
 fn card(image: &Image, card: u64) -> Arc<dyn ReadAt> {
     let mut bytes = image.read(0, image.size());
     bytes.resize(card as usize, 0xa5);
     Arc::new(Memory::new(bytes))
 }
 
-/// What happens to a card whose partition `number` grows.
+/// Returns what happens to a card whose partition `number` grows.
 fn events(card: &Arc<dyn ReadAt>, number: u32) -> Vec<StorageEvent> {
     let recorder = Recorder::new(Layer::new(card.clone(), card.size()));
     let table = PartitionTable::read(&recorder).unwrap();
@@ -25,7 +25,7 @@ fn events(card: &Arc<dyn ReadAt>, number: u32) -> Vec<StorageEvent> {
     recorder.events()
 }
 
-/// The ends of the partition, at every cut. Each cut is then grown again.
+/// Returns the ends that the partition has after every cut. Each cut is then grown again.
 fn ends_of_cuts(context: &str, before: &Arc<dyn ReadAt>, number: u32, again: bool) -> HashSet<u64> {
     let old = PartitionTable::read(before).unwrap();
     let events = events(before, number);
@@ -55,7 +55,7 @@ fn ends_of_cuts(context: &str, before: &Arc<dyn ReadAt>, number: u32, again: boo
                 let cut: Arc<dyn ReadAt> = cut;
                 let more = ends_of_cuts(&context, &cut, number, false);
                 assert!(more.len() <= 2, "{context}: {more:?}");
-                // Grown once more without a cut, it is as if there had been none.
+                // Grown again without a cut, it is as if there had been no cut.
                 let grown = Layer::new(cut.clone(), cut.size());
                 table.grow_last(&grown, number, MIB).unwrap();
                 let whole = Layer::new(before.clone(), before.size());
@@ -96,14 +96,14 @@ fn a_gpt() {
     let image = Image::with_sfdisk(8 * MIB, script);
     let ends = ends_of_cuts("moved", &card(&image, 16 * MIB), 2, true);
     assert_eq!(ends, HashSet::from([12288, 15 * 2048]));
-    // The second copy is at the end of the card already, or all but there.
+    // The second copy is at the end of the card already, or nearly.
     for size in [8 * MIB, 8 * MIB + 5120] {
         let ends = ends_of_cuts("in place", &card(&image, size), 2, true);
         assert_eq!(ends, HashSet::from([12288, 7 * 2048]), "{size}");
     }
 }
 
-/// A card that was cut off while it grew, copied to a larger one: the entries that its
+/// A card that was cut off while it grew, and then copied to a larger one: the entries that its
 /// header points to are not where the new ones go.
 #[test]
 fn a_gpt_that_was_cut_off_on_a_larger_card() {

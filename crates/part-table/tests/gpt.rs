@@ -1,4 +1,4 @@
-//! GPT tables, judged by sgdisk and sfdisk.
+//! GPT tables, checked with sgdisk and sfdisk.
 
 mod common;
 
@@ -8,11 +8,11 @@ use test_support::Random;
 
 const SIZE: u64 = 64 * MIB;
 
-/// Two partitions that begin at no round sector, with names, attributes and
-/// bytes between the table and the first one.
+/// Makes two unaligned partitions, with names, attributes, and bytes between the table and the
+/// first one.
 fn two() -> Image {
     let image = Image::new(SIZE);
-    // In one run, for each that writes takes a second.
+    // In one run, because each run that writes takes a second.
     image.sgdisk(&[
         "--disk-guid=01234567-89AB-CDEF-0123-456789ABCDEF",
         "-a1",
@@ -67,7 +67,7 @@ fn grows_and_moves_the_backup() {
         image.assert_sgdisk_content();
         image.assert_sfdisk_content();
 
-        // All that names or describes the disk and its partitions stayed.
+        // Everything that names or describes the disk and its partitions stays.
         let now = image.json();
         assert_eq!(now["id"], json["id"]);
         assert_eq!(now["lastlba"], card / SECTOR - 34);
@@ -84,8 +84,8 @@ fn grows_and_moves_the_backup() {
         };
         assert_eq!(lines(&image.sgdisk(&["-i4"])), lines(&info));
 
-        // Up to the first partition only the protective entry, four fields of
-        // the header and the one entry's end differ.
+        // Up to the first partition, only the protective entry, four fields of the header
+        // and the end in the one entry differ.
         let after = image.read(0, SIZE);
         let entry = 1024 + 3 * 128;
         for place in differences(&before[..3077 * 512], &after[..3077 * 512]) {
@@ -94,7 +94,7 @@ fn grows_and_moves_the_backup() {
                 || (entry + 40..entry + 48).contains(&place);
             assert!(allowed, "byte {place}");
         }
-        // The old copy is gone, and all else is as it was.
+        // The old copy is gone, and everything else is unchanged.
         let old = (SIZE - 33 * SECTOR) as usize;
         assert_eq!(before[3077 * 512..old], after[3077 * 512..old]);
         if card >= SIZE + 33 * SECTOR {
@@ -108,8 +108,8 @@ fn grows_and_moves_the_backup() {
         let mut expected = theirs.read(0, 1024);
         let mut ours = image.read(0, 1024);
         for bytes in [&mut expected, &mut ours] {
-            // Checksums follow from the entries, which differ by design. The
-            // "too far" address has two spellings.
+            // Checksums follow from the entries, which differ on purpose. There are two ways
+            // to write an address beyond the range.
             bytes[512 + 16..512 + 20].fill(0);
             bytes[512 + 88..512 + 92].fill(0);
             bytes[451..454].fill(0);
@@ -119,7 +119,7 @@ fn grows_and_moves_the_backup() {
 }
 
 #[test]
-fn mends_a_missing_backup_by_growing() {
+fn growing_writes_a_missing_backup() {
     let image = two();
     image.resize(SIZE - 33 * SECTOR);
     let table = image.table().unwrap();
@@ -130,9 +130,9 @@ fn mends_a_missing_backup_by_growing() {
     image.assert_sfdisk_content();
 }
 
-/// Boot loaders stand right behind a short table on some boards.
+/// On some boards the boot loader lies right behind a short table.
 #[test]
-fn keeps_what_stands_behind_a_short_table() {
+fn keeps_the_bytes_behind_a_short_table() {
     let script = "label: gpt\ntable-length: 8\nfirst-lba: 4\nstart=4096, type=L\n";
     let image = Image::with_sfdisk(16 * MIB, script);
     image.write(4 * SECTOR, &Random::new(3).bytes(4092 * 512));
@@ -144,7 +144,7 @@ fn keeps_what_stands_behind_a_short_table() {
     assert_eq!(image.read(4 * SECTOR, 4092 * SECTOR), before);
 }
 
-/// With hardly any reserve the second copy still gets its place.
+/// The second copy gets its place even without a reserve.
 #[test]
 fn leaves_room_for_the_backup() {
     let image = two();
@@ -159,7 +159,7 @@ fn leaves_room_for_the_backup() {
 }
 
 #[test]
-fn refuses_by_name() {
+fn refuses_with_the_reason() {
     let error = two().grow(128 * MIB, 1, MIB).unwrap_err();
     assert!(matches!(&error, Error::NotLast { number: 1, behind } if behind == &[4]), "{error}");
     let error = two().grow(32 * MIB, 4, MIB).unwrap_err();
@@ -175,7 +175,7 @@ fn refuses_by_name() {
 }
 
 #[test]
-fn tells_damage_by_name() {
+fn reports_damage() {
     let image = two();
     image.write(512 + 40, &[99]);
     let error = image.table().unwrap_err();

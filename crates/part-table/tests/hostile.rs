@@ -1,4 +1,4 @@
-//! Whatever the bytes say: an answer, no panic, and no write beyond the end.
+//! Whatever the bytes are, reading ends without a panic, and nothing is written beyond the end.
 
 mod common;
 
@@ -10,9 +10,8 @@ use crc::{CRC_32_ISO_HDLC, Crc};
 use part_table::{Error, PartitionTable};
 use test_support::Random;
 
-/// Flips 1 to 8 bits within `places` of a copy of the bytes, each round anew,
-/// and reads and grows what comes out. Returns how many tables were still
-/// readable and how many could be grown.
+/// In each round, flips 1 to 8 bits within `places` of a copy of the bytes, and reads and grows
+/// the result. Returns how many tables could still be read and how many could be grown.
 fn flip(bytes: &[u8], places: &[std::ops::Range<usize>], seal: bool) -> (u32, u32) {
     let rounds = if std::env::var_os("NODECARD_THOROUGH").is_some() { 50_000 } else { 1_500 };
     let mut random = Random::new(4);
@@ -50,8 +49,7 @@ fn flip(bytes: &[u8], places: &[std::ops::Range<usize>], seal: bool) -> (u32, u3
     (read, grown)
 }
 
-/// Sets right the checksums of the primary copy, so that the fields behind
-/// them are looked at.
+/// Corrects the checksums of the primary copy, so that the fields behind them are read.
 fn seal_gpt(bytes: &mut [u8]) {
     let crc = Crc::<u32>::new(&CRC_32_ISO_HDLC);
     let entries = crc.checksum(&bytes[1024..1024 + 128 * 128]);
@@ -79,7 +77,7 @@ fn flipped_bits_in_a_gpt() {
     let bytes = image.read(0, 8 * MIB);
     let backup = 8 * MIB as usize - 512;
     flip(&bytes, &[446..512, 512..604, 1024..1280, backup..backup + 92], false);
-    // Few fields, so that both copies of a round are often still taken.
+    // Few fields, so that both copies are often still accepted.
     let (read, grown) = flip(&bytes, &[512 + 24..512 + 56, 1024..1280], true);
     assert!(read > 100 && grown > 50, "{read} read, {grown} grown: too few to say anything");
     flip(&bytes, &[512 + 8..604, 1024..1280, 446..512], true);
@@ -94,7 +92,7 @@ fn random_bytes() {
         for slot in 0..4 {
             bytes[446 + slot * 16] &= 0x80;
             if round % 2 == 0 {
-                // Small numbers, so that more is found plausible.
+                // Small numbers, so that more entries are plausible.
                 bytes[446 + slot * 16 + 9..][..3].fill(0);
                 bytes[446 + slot * 16 + 13..][..3].fill(0);
             }

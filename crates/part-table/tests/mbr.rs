@@ -1,4 +1,4 @@
-//! MBR tables, judged by sfdisk.
+//! MBR tables, checked with sfdisk.
 
 mod common;
 
@@ -34,11 +34,11 @@ fn reads_what_sfdisk_made() {
     assert_eq!(p2.bytes(), 265216 * 512..MC1_SIZE);
 }
 
-/// sfdisk, asked for the same end, writes the same sector 0; and nothing but
-/// the last address and the length in the one entry changes.
+/// sfdisk writes the same sector 0 for the same end, and only the last address and the length
+/// in the one entry change.
 #[test]
 fn grows_as_sfdisk_does_and_keeps_the_boot_area() {
-    // Within and beyond what cylinder, head and sector can address.
+    // Within and beyond the range of cylinder, head and sector.
     for card in [300 * MIB, 1024 * MIB, 7800 * MIB + 12345, 31_000 * MIB] {
         let image = mc1();
         let before = image.read(0, 3072 * SECTOR);
@@ -151,15 +151,16 @@ fn grows_the_first_and_only_logical_partition() {
 }
 
 #[test]
-fn refuses_by_name() {
+fn refuses_with_the_reason() {
     let image = mc1();
     let error = image.grow(512 * MIB, 1, MIB).unwrap_err();
     assert!(matches!(&error, Error::NotLast { number: 1, behind } if behind == &[2]), "{error}");
-    assert!(error.to_string().contains("behind it lie partitions 2;"), "{error}");
+    assert_eq!(error.to_string(), "partition 1 cannot grow: it is followed by partition 2");
+    assert!(error.fix().unwrap().contains("root partition is the last one"), "{error:?}");
     let error = image.grow(512 * MIB, 3, MIB).unwrap_err();
     let Error::NoSuchPartition { number: 3, present } = &error else { panic!("{error}") };
     assert_eq!(present, &[1, 2]);
-    // The image fills its file to the end: without room for the reserve it stays.
+    // The image fills its file to the end: without room for the reserve it stays as it is.
     let grown = image.copy().grow(MC1_SIZE, 2, MIB).unwrap();
     assert_eq!(grown.after, grown.before);
     let error = image.grow(MC1_SIZE / 2, 2, MIB).unwrap_err();
@@ -189,14 +190,14 @@ fn refuses_a_table_that_changed_in_between() {
 }
 
 #[test]
-fn tells_damage_by_name() {
+fn reports_damage() {
     // Partition 2 begins inside partition 1.
     let image = mc1();
     image.write(446 + 16 + 8, &3073u32.to_le_bytes());
     let error = image.table().unwrap_err();
     let overlap = matches!(error, Error::Overlap { first: 1, second: 2, sector: 3073 });
     assert!(overlap, "{error}");
-    // A download that broke off.
+    // An incomplete download.
     let image = mc1();
     image.resize(MC1_SIZE - 512);
     let error = image.table().unwrap_err();
@@ -226,15 +227,15 @@ fn follows_damaged_chains_to_an_end() {
     };
     // The link of the first record: back to itself, outside, into nowhere.
     let link = 462 + 8;
-    assert_eq!(damage(link, &0u32.to_le_bytes()), (10240, "the chain comes back to it"));
+    assert_eq!(damage(link, &0u32.to_le_bytes()), (10240, "the chain leads back to it"));
     let outside = "it lies outside the extended partition";
     assert_eq!(damage(link, &u32::MAX.to_le_bytes()), (10240 + u64::from(u32::MAX), outside));
     assert_eq!(damage(link, &1u32.to_le_bytes()).1, "it has no boot signature (55 AA)");
     assert_eq!(damage(510, &[0]).1, "it has no boot signature (55 AA)");
-    assert_eq!(damage(446 + 4, &[0x05]).1, "it leads to two further tables");
+    assert_eq!(damage(446 + 4, &[0x05]).1, "it leads to two other tables");
     assert_eq!(damage(462 + 4, &[0x83]).1, "it lists two partitions");
     let long = damage(446 + 12, &u32::MAX.to_le_bytes());
-    assert_eq!(long, (10240, "its partition reaches beyond the extended one"));
+    assert_eq!(long, (10240, "its partition reaches beyond the extended partition"));
     assert_eq!(damage(478 + 12, &[1]).1, "it uses its third or fourth entry");
 
     // A chain of empty records, each leading to the next sector.

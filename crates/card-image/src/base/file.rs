@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use super::{BaseError, format};
 use crate::{
     Cancel,
-    progress::{BuildProgress, BuildStage, Running},
+    progress::{BuildProgress, BuildStage, RunningStage},
 };
 
 /// How many bytes are read at a time.
@@ -190,7 +190,7 @@ impl SourceFile {
         progress: &dyn BuildProgress,
         cancel: &Cancel,
     ) -> Result<Digests, BaseError> {
-        let running = Running::begin(progress, BuildStage::CheckBase, self.size());
+        let running = RunningStage::begin(progress, BuildStage::CheckBase, self.size());
         let mut reader = HashingReader::new(self, md5, Some(&running), cancel);
         let result = reader.drain();
         let result = result.map_err(|error| self.read_error(reader.position(), error));
@@ -211,7 +211,7 @@ pub(super) struct HashingReader<'a> {
     read: u64,
     sha256: Sha256,
     md5: Option<Md5>,
-    progress: Option<&'a Running<'a>>,
+    progress: Option<&'a RunningStage<'a>>,
     cancel: &'a Cancel,
 }
 
@@ -219,7 +219,7 @@ impl<'a> HashingReader<'a> {
     pub(super) fn new(
         source: &'a SourceFile,
         md5: bool,
-        progress: Option<&'a Running<'a>>,
+        progress: Option<&'a RunningStage<'a>>,
         cancel: &'a Cancel,
     ) -> Self {
         let _ = rustix::fs::fadvise(&source.file, 0, None, rustix::fs::Advice::Sequential);

@@ -1,7 +1,7 @@
 //! The files in which boot loaders name the root filesystem.
 
-/// Where such files are, seen from a boot partition; on a root filesystem,
-/// look below `boot/` too.
+/// The paths of such files on a boot partition. On a root filesystem they may also be below
+/// `boot/`.
 ///
 /// U-Boot of the ODROID boards reads `boot.ini`; Armbian has `armbianEnv.txt`
 /// (and `boot.cmd`, the source of `boot.scr`); the Raspberry Pi `cmdline.txt`;
@@ -10,11 +10,11 @@
 pub const BOOT_FILES: [&str; 6] =
     ["boot.ini", "armbianEnv.txt", "extlinux/extlinux.conf", "cmdline.txt", "uEnv.txt", "boot.cmd"];
 
-/// No boot file names more than this many root filesystems, even with a dozen
-/// kernels to choose from.
+/// The most root filesystems that are read from one boot file: more than any real file names,
+/// even with a dozen kernels to choose from.
 const MAX_ROOTS: usize = 32;
 
-/// One such file.
+/// A file in which a boot loader names the root filesystem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BootFile {
     /// Its path from the root directory of its filesystem.
@@ -24,10 +24,10 @@ pub struct BootFile {
 }
 
 impl BootFile {
-    /// What the file names as the root filesystem, each value once.
+    /// Returns what the file names as the root filesystem, each value once.
     ///
-    /// Values with variables in them are passed over: which value they will
-    /// have is only known when the board boots.
+    /// Values with variables in them are skipped: their value is only known when the board
+    /// boots.
     pub(super) fn roots(&self) -> Vec<&str> {
         let mut roots: Vec<&str> = Vec::new();
         let lines = self.text.lines().map(str::trim_start).filter(|line| !line.starts_with('#'));
@@ -44,8 +44,8 @@ impl BootFile {
     }
 }
 
-/// The value of `root=` (alone, or first in an assignment such as
-/// `bootargs=root=…`) or of Armbian's `rootdev=`.
+/// Returns the value of `root=` (alone, or first in an assignment such as `bootargs=root=…`)
+/// or of Armbian's `rootdev=`.
 fn value(word: &str) -> Option<&str> {
     if let Some(value) = word.strip_prefix("rootdev=") {
         return Some(value);
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_what_boot_loaders_read() {
+    fn reads_the_files_of_boot_loaders() {
         let boot_ini = "ODROIDXU-UBOOT-CONFIG\n# setenv bootrootfs \"root=/dev/mmcblk0p9\"\n\
             setenv bootrootfs \"console=tty1 root=UUID=e139ce78-9841 rootwait ro fsck.repair=yes\"\n\
             setenv bootargs \"${bootrootfs} ${videoconfig} root=${other}\"\n";

@@ -1,22 +1,22 @@
-//! The choice itself.
+//! Choosing the root filesystem.
 
 use std::fmt;
 
 use super::{Candidate, ChooseError, Evidence, RootCandidate, evidence::gather};
 
-/// The partition that is the root filesystem, and why.
+/// The partition that was chosen as the root filesystem, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Choice {
+pub struct RootChoice {
     /// Its number.
     pub number: u32,
-    /// What speaks for it, the weightiest first; never empty.
+    /// The evidence for it, the strongest first. It is never empty.
     pub reasons: Vec<Evidence>,
 }
 
 /// Writes, say, `partition 2: its own /etc/fstab names it as / (LABEL=root)
 /// and boot.ini names it as root (/dev/mmcblk0p2)`.
-impl fmt::Display for Choice {
+impl fmt::Display for RootChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "partition {}: ", self.number)?;
         for (place, reason) in self.reasons.iter().enumerate() {
@@ -33,15 +33,15 @@ impl fmt::Display for Choice {
 
 /// Chooses the root filesystem among the partitions of a card.
 ///
-/// `wanted`, what the user asked for, overrules all that speaks for another
-/// one. Else, in this order: what a boot file or the filesystem's own
-/// `/etc/fstab` names, where a partition that both name wins over one that
-/// only one of them names; and if nothing is named so, the one filesystem that
-/// holds a system, where one that another's `/etc/fstab` names wins.
+/// `wanted`, the user's choice, overrides all evidence for others. Otherwise the partition
+/// is chosen that a boot file or the filesystem's own `/etc/fstab` names as root; one that
+/// both name is preferred over one that only one of them names. If none is named, the
+/// filesystem that holds a system is chosen; of several, the one that another's `/etc/fstab`
+/// names.
 ///
 /// # Errors
-/// [`ChooseError`] if none or several remain, listing what each one holds.
-pub fn choose(candidates: &[Candidate], wanted: Option<u32>) -> Result<Choice, ChooseError> {
+/// [`ChooseError`] if none or several remain. It lists what each partition holds.
+pub fn choose(candidates: &[Candidate], wanted: Option<u32>) -> Result<RootChoice, ChooseError> {
     let findings = gather(candidates);
     if let Some(wanted) = wanted {
         return match findings.iter().find(|f| f.number == wanted) {
@@ -50,7 +50,7 @@ pub fn choose(candidates: &[Candidate], wanted: Option<u32>) -> Result<Choice, C
             Some(finding) => {
                 let mut reasons = vec![Evidence::Wanted];
                 reasons.extend(finding.evidence.iter().cloned());
-                Ok(Choice { number: wanted, reasons })
+                Ok(RootChoice { number: wanted, reasons })
             }
         };
     }
@@ -69,7 +69,7 @@ pub fn choose(candidates: &[Candidate], wanted: Option<u32>) -> Result<Choice, C
         let by_both = numbers(&|f| f.is_booted() && f.mounts_itself());
         if by_both.len() == 1 { by_both } else { named }
     };
-    // A boot file may well know better than what is left on a data partition.
+    // A boot file is more reliable than an old system on a data partition.
     if !findings.iter().any(|f| f.is_ext() && f.is_booted())
         && let Some(named) = findings.iter().find(|f| f.is_booted()).map(|f| f.number)
     {
@@ -83,7 +83,7 @@ pub fn choose(candidates: &[Candidate], wanted: Option<u32>) -> Result<Choice, C
                 .filter(|f| f.number == *number)
                 .flat_map(|f| f.evidence.iter().cloned())
                 .collect();
-            Ok(Choice { number: *number, reasons })
+            Ok(RootChoice { number: *number, reasons })
         }
         _ => Err(ChooseError::Ambiguous { remaining, findings }),
     }

@@ -1,9 +1,9 @@
-//! Names of partitions, as `/etc/fstab` and the kernel's command line use them.
+//! Names of partitions in `/etc/fstab` and on the kernel's command line.
 
 use super::Candidate;
 
-/// The candidates that `spec` may mean. More than one if they share a label or
-/// an identifier; none if it names something that is not on this card.
+/// Returns the numbers of the candidates that `spec` may mean: several if they share a label or
+/// an identifier, none if it names something that is not on this card.
 pub(super) fn resolve(candidates: &[Candidate], spec: &str) -> Vec<u32> {
     let spec = unescape(spec.trim_matches(['"', '\'']));
     let by_link = [
@@ -16,7 +16,7 @@ pub(super) fn resolve(candidates: &[Candidate], spec: &str) -> Vec<u32> {
     let matches: Box<dyn Fn(&Candidate) -> bool> = match linked.or_else(|| spec.split_once('=')) {
         Some((key, value)) => {
             let value = value.trim_matches(['"', '\'']).to_owned();
-            // The kernel allows an offset behind it, which means another partition.
+            // The kernel accepts an offset behind it, which means another partition.
             match key {
                 "UUID" => Box::new(move |c| same(c.kind.uuid(), &value)),
                 "PARTUUID" => Box::new(move |c| same(c.partuuid.clone(), &value)),
@@ -37,8 +37,8 @@ fn same(own: Option<String>, wanted: &str) -> bool {
     own.is_some_and(|own| own.eq_ignore_ascii_case(wanted))
 }
 
-/// The partition number in a device's name. Which disk it names is not known
-/// before the card is in its board, so this card is meant.
+/// Returns the partition number in a device's name. Which disk the name means is only known
+/// when the card is in its board, so it is taken to mean this card.
 fn device_partition(path: &str) -> Option<u32> {
     let name = path.strip_prefix("/dev/")?;
     let disk = name.trim_end_matches(|c: char| c.is_ascii_digit());
@@ -56,7 +56,7 @@ fn device_partition(path: &str) -> Option<u32> {
     is_partition.then_some(number)
 }
 
-/// Resolves the `\040` that `/etc/fstab` writes for a space, and its like.
+/// Resolves the `\040` that `/etc/fstab` has for a space, and similar escapes.
 fn unescape(text: &str) -> String {
     let mut parts = text.split('\\');
     let mut plain = parts.next().unwrap_or_default().to_owned();
@@ -76,10 +76,10 @@ fn unescape(text: &str) -> String {
     plain
 }
 
-/// An `/etc/fstab` has one root line; that many more are looked at.
+/// The most root lines that are read from an `/etc/fstab`, which should have one.
 const MAX_ROOTS: usize = 8;
 
-/// What an `/etc/fstab` mounts at `/`.
+/// Returns what an `/etc/fstab` mounts at `/`.
 pub(super) fn fstab_roots(fstab: &str) -> impl Iterator<Item = &str> {
     let roots = fstab.lines().filter_map(|line| {
         let mut fields = line.split_whitespace();
@@ -95,7 +95,7 @@ mod tests {
     use crate::find_root::FsKind;
 
     #[test]
-    fn knows_every_way_to_name_a_partition() {
+    fn resolves_every_way_to_name_a_partition() {
         let candidates = [
             Candidate {
                 number: 1,

@@ -1,50 +1,37 @@
-//! Why no root filesystem could be chosen.
+//! Errors of choosing the root filesystem.
 
 use super::RootCandidate;
 
 /// No partition could be chosen as the root filesystem.
 ///
-/// Each message ends with a list of what every partition holds.
+/// Each message ends with a list of what the partitions hold, one per line.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChooseError {
-    /// The partition asked for does not exist.
-    #[error("there is no partition {wanted} to take as the root filesystem{}", list(findings))]
+    /// The requested partition does not exist.
+    #[error("there is no partition {wanted} for the root filesystem{}", list(findings))]
     NoSuchPartition {
-        /// The partition asked for.
+        /// The requested partition.
         wanted: u32,
         /// What each partition holds.
         findings: Vec<RootCandidate>,
     },
-    /// The partition asked for holds no ext filesystem.
-    #[error(
-        "partition {wanted} was asked for as the root filesystem, but holds no ext4 \
-         filesystem{}",
-        list(findings)
-    )]
+    /// The requested partition does not hold an ext filesystem.
+    #[error("partition {wanted} cannot be the root filesystem: it is not ext4{}", list(findings))]
     NotExt {
-        /// The partition asked for.
+        /// The requested partition.
         wanted: u32,
         /// What each partition holds.
         findings: Vec<RootCandidate>,
     },
     /// No partition holds an ext filesystem.
-    #[error(
-        "no partition holds an ext4 filesystem: take a base image whose root filesystem is \
-         ext4{}",
-        list(findings)
-    )]
+    #[error("no partition holds an ext4 filesystem{}", list(findings))]
     NoExt {
         /// What each partition holds.
         findings: Vec<RootCandidate>,
     },
-    /// The boot loader's root is no ext filesystem.
-    #[error(
-        "the boot files name partition {named} as root, which holds no ext4 filesystem: take a \
-         base image whose root filesystem is ext4, or name the partition to work on with --root N \
-         (or root: N in the profile){}",
-        list(findings)
-    )]
+    /// The boot loader's root is not an ext filesystem.
+    #[error("the boot files name partition {named} as root, but it is not ext4{}", list(findings))]
     RootIsNotExt {
         /// The partition that the boot files name.
         named: u32,
@@ -53,9 +40,8 @@ pub enum ChooseError {
     },
     /// There are ext filesystems, but none looks like a root filesystem.
     #[error(
-        "no partition looks like a root filesystem (none holds /sbin/init or /etc/os-release, \
-         none is named as root by an /etc/fstab or a boot file); if one is, name it with --root N \
-         (or root: N in the profile){}",
+        "no partition looks like a root filesystem: none holds /sbin/init or /etc/os-release, and \
+         no /etc/fstab or boot file names one as root{}",
         list(findings)
     )]
     NoSystem {
@@ -64,8 +50,7 @@ pub enum ChooseError {
     },
     /// Several partitions may be the root filesystem.
     #[error(
-        "partitions {} may each be the root filesystem: choose one with --root N (or root: N in \
-         the profile){}",
+        "partitions {} may each be the root filesystem{}",
         join(remaining, " and "),
         list(findings)
     )]
@@ -75,6 +60,27 @@ pub enum ChooseError {
         /// What each partition holds.
         findings: Vec<RootCandidate>,
     },
+}
+
+impl ChooseError {
+    /// Returns what the user can do about it.
+    pub fn fix(&self) -> Option<String> {
+        let fix = match self {
+            ChooseError::NoSuchPartition { .. } | ChooseError::NotExt { .. } => {
+                "choose one of the listed partitions that is ext4"
+            }
+            ChooseError::NoExt { .. } => "take a base image whose root filesystem is ext4",
+            ChooseError::RootIsNotExt { .. } => {
+                "take a base image whose root filesystem is ext4, or set `root: NUMBER` in the \
+                 profile"
+            }
+            ChooseError::NoSystem { .. } => {
+                "if one of them is the root filesystem, set `root: NUMBER` in the profile"
+            }
+            ChooseError::Ambiguous { .. } => "set `root: NUMBER` in the profile to choose one",
+        };
+        Some(fix.to_owned())
+    }
 }
 
 fn join(numbers: &[u32], between: &str) -> String {

@@ -1,4 +1,4 @@
-//! What speaks for a partition being the root filesystem.
+//! The evidence that a partition is the root filesystem.
 
 use std::fmt;
 
@@ -7,25 +7,25 @@ use super::{
     device_spec::{fstab_roots, resolve},
 };
 
-/// One thing that was found.
+/// Evidence for or against a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Evidence {
     /// Its own `/etc/fstab` mounts it at `/`.
     OwnFstab {
-        /// How it is named there.
+        /// The name that is used there.
         spec: String,
     },
     /// A boot loader's file names it as root.
     BootFile {
         /// The file.
         path: String,
-        /// How it is named there.
+        /// The name that is used there.
         spec: String,
     },
     /// The `/etc/fstab` of another partition mounts it at `/`.
     OtherFstab {
-        /// That other partition.
+        /// The number of the other partition.
         partition: u32,
     },
     /// It holds a system.
@@ -35,12 +35,12 @@ pub enum Evidence {
         /// Whether there is `/etc/os-release`.
         os_release: bool,
     },
-    /// Speaks against it: its own `/etc/fstab` mounts others at `/`.
+    /// Evidence against it: its own `/etc/fstab` mounts another partition at `/`.
     FstabNamesOthers {
-        /// How those are named there.
+        /// The name of the other partition there.
         spec: String,
     },
-    /// The user asked for it.
+    /// The user chose it.
     Wanted,
 }
 
@@ -62,19 +62,19 @@ impl fmt::Display for Evidence {
             Evidence::FstabNamesOthers { spec } => {
                 write!(f, "but its own /etc/fstab names {spec} as /")
             }
-            Evidence::Wanted => f.write_str("it was asked for"),
+            Evidence::Wanted => f.write_str("it was chosen by the user"),
         }
     }
 }
 
-/// A partition, and all that was found about it.
+/// A partition and the evidence about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RootCandidate {
     /// The partition's number.
     pub number: u32,
     /// What it holds.
     pub kind: FsKind,
-    /// What speaks for or against it.
+    /// The evidence for and against it, the strongest first.
     pub evidence: Vec<Evidence>,
 }
 
@@ -104,13 +104,13 @@ impl fmt::Display for RootCandidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "partition {}: {}", self.number, self.kind)?;
         if self.evidence.is_empty() {
-            return f.write_str("; nothing makes it the root filesystem");
+            return f.write_str("; nothing names it as the root filesystem");
         }
         self.evidence.iter().try_for_each(|evidence| write!(f, "; {evidence}"))
     }
 }
 
-/// Looks at every partition in the light of what all of them hold.
+/// Collects the evidence about every partition from what all of them hold.
 pub(super) fn gather(candidates: &[Candidate]) -> Vec<RootCandidate> {
     let mut findings: Vec<_> = candidates.iter().map(|c| (c, Vec::new())).collect();
     let mut add = |number: u32, evidence: Evidence| {
@@ -118,7 +118,7 @@ pub(super) fn gather(candidates: &[Candidate]) -> Vec<RootCandidate> {
             list.push(evidence.clone());
         }
     };
-    // In the order of their weight, which is the order they are told in.
+    // In the order of strength, in which evidence is listed.
     for candidate in candidates {
         for spec in candidate.fstab.iter().flat_map(|fstab| fstab_roots(fstab)) {
             let spec_text = spec.to_owned();

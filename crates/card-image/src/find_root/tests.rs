@@ -1,4 +1,4 @@
-//! Choices as users meet them.
+//! Choices among the layouts that users have.
 
 use fs_signature::Signature;
 
@@ -44,7 +44,7 @@ fn number(candidates: &[Candidate]) -> u32 {
 
 fn ambiguous(candidates: &[Candidate]) -> Vec<u32> {
     let error = choose(candidates, None).unwrap_err();
-    assert!(error.to_string().contains("--root N"), "{error}");
+    assert!(error.fix().unwrap().contains("`root: NUMBER`"), "{error:?}");
     let ChooseError::Ambiguous { remaining, findings } = error else { panic!("{error}") };
     assert_eq!(findings.len(), candidates.len());
     remaining
@@ -75,7 +75,7 @@ fn other_layouts() {
     let mut boot = ext(1, "11111111-0000-0000-0000-000000000000");
     boot.boot_files = fat(1, "boot.ini", "root=/dev/mmcblk1p2").boot_files;
     assert_eq!(number(&[boot.clone(), system(2, UUID, "LABEL=gone")]), 2);
-    // Its fstab names nothing that is here, and nothing else names it.
+    // Its fstab names nothing on this card, and nothing else names it.
     assert_eq!(number(&[ext(1, "11"), system(2, UUID, "/dev/root")]), 2);
     // A separate /usr or data partition, before and behind.
     boot.boot_files = fat(1, "boot.ini", "root=/dev/mmcblk1p3").boot_files;
@@ -84,14 +84,14 @@ fn other_layouts() {
     // An old system beside it, whose fstab names the new one.
     let old = system(2, "22", &format!("UUID={UUID}"));
     assert_eq!(number(&[old, system(3, UUID, &format!("UUID={UUID}"))]), 3);
-    // No fstab on either; but another partition's names one.
+    // No fstab on either, but that of another partition names one.
     let mut plain = [system(2, "22", ""), system(3, "33", "")];
     assert_eq!(ambiguous(&plain), [2, 3]);
     plain[0].fstab = Some("UUID=33 / ext4\n".to_owned());
     assert_eq!(number(&plain), 3);
 }
 
-/// Text without end says no more than its beginning.
+/// Of endless text only the beginning is read.
 #[test]
 fn hostile_text_is_bounded() {
     let line = |i: u32| format!("root=/dev/sda{i} /dev/sda{i} / x\n");
@@ -106,13 +106,13 @@ fn hostile_text_is_bounded() {
 
 #[test]
 fn two_systems() {
-    // Each names itself: only the boot loader knows.
+    // Each names itself, so only the boot loader decides.
     let pair = [system(2, "22", "UUID=22"), system(3, "33", "UUID=33")];
     assert_eq!(ambiguous(&pair), [2, 3]);
     let [a, b] = pair;
     let boot = fat(1, "cmdline.txt", "root=PARTUUID=3cedfd53-03 rootwait");
     assert_eq!(number(&[boot.clone(), a.clone(), b.clone()]), 3);
-    // It cannot be told when boot files contradict each other, or the fstab.
+    // It is ambiguous if boot files contradict each other or the fstab.
     let mut both = boot.clone();
     both.boot_files.extend(fat(1, "boot.ini", "root=/dev/mmcblk0p2").boot_files);
     assert_eq!(ambiguous(&[both, a.clone(), b]), [2, 3]);
@@ -125,22 +125,22 @@ fn two_systems() {
 }
 
 #[test]
-fn says_what_is_there_when_nothing_fits() {
+fn lists_the_partitions_when_none_can_be_chosen() {
     let error = choose(&[fat(1, "x", ""), other(2, Signature::Btrfs)], None).unwrap_err();
     assert!(matches!(error, ChooseError::NoExt { .. }));
     assert_eq!(
         error.to_string(),
-        "no partition holds an ext4 filesystem: take a base image whose root filesystem is ext4\n  \
-         partition 1: FAT \"BOOT\" (UUID=0000-0001); nothing makes it the root filesystem\n  \
-         partition 2: btrfs; nothing makes it the root filesystem"
+        "no partition holds an ext4 filesystem\n  \
+         partition 1: FAT \"BOOT\" (UUID=0000-0001); nothing names it as the root filesystem\n  \
+         partition 2: btrfs; nothing names it as the root filesystem"
     );
     let error = choose(&[], None).unwrap_err();
     assert!(error.to_string().ends_with("(the table lists no partitions)"), "{error}");
 
-    // A lone ext filesystem is not the root because it is alone.
+    // A single ext filesystem is not the root just because it is the only one.
     let error = choose(&[ext(1, "11"), other(2, Signature::Btrfs)], None).unwrap_err();
     assert!(matches!(error, ChooseError::NoSystem { .. }), "{error}");
-    assert!(error.to_string().contains("partition 1: ext4 (UUID=11); nothing makes"), "{error}");
+    assert!(error.to_string().contains("partition 1: ext4 (UUID=11); nothing names"), "{error}");
 
     // The real root is one that cannot be edited.
     let boot = fat(1, "cmdline.txt", "root=/dev/mmcblk0p2");
@@ -152,7 +152,7 @@ fn says_what_is_there_when_nothing_fits() {
 }
 
 #[test]
-fn the_user_overrules() {
+fn the_user_overrides() {
     let pair = [fat(1, "x", ""), system(2, "22", "UUID=22"), system(3, "33", "UUID=33")];
     let choice = choose(&pair, Some(3)).unwrap();
     assert_eq!((choice.number, choice.reasons.first()), (3, Some(&Evidence::Wanted)));

@@ -1,23 +1,21 @@
-//! Block maps as bmaptool reads them: which blocks of an image must be copied
-//! to a card, and their checksums.
+//! Block maps for bmaptool: the blocks of an image that must be copied to a card, with their
+//! checksums.
 //!
-//! The format is version 2.0 of bmap-tools' XML (its `BmapCreate.py`). The
-//! file's own sum is taken with the sum's digits all `0`.
+//! The format is version 2.0 of bmap-tools' XML (its `BmapCreate.py`). The file's own checksum
+//! is computed with its digits set to `0`.
 
 use std::fmt::Write as _;
 
-use super::{
-    digest::{hex, sum},
-    pieces::RangeSum,
-};
+use plain_text::to_hex;
 
-/// The block size of the map, in bytes. Used extents are in multiples of it,
-/// or are rounded outwards.
+use super::{digest::sum, pieces::RangeSum};
+
+/// The block size of the map, in bytes. Used extents are rounded outwards to multiples of it.
 pub(super) const BLOCK_SIZE: u64 = 4096;
 
-/// The block map of an image of `size` bytes that must be copied at `ranges`,
-/// given in bytes with their sums. Ranges begin and end at block boundaries,
-/// save for the end of the image.
+/// Returns the block map of an image of `size` bytes. `ranges` are the parts that must be
+/// copied, in bytes, with their checksums. They begin and end at block boundaries, except at
+/// the end of the image.
 pub(super) fn render(size: u64, ranges: &[RangeSum]) -> String {
     let mapped: u64 =
         ranges.iter().map(|(range, _)| (range.end - range.start).div_ceil(BLOCK_SIZE)).sum();
@@ -39,11 +37,11 @@ pub(super) fn render(size: u64, ranges: &[RangeSum]) -> String {
         let first = range.start / BLOCK_SIZE;
         let last = (range.end - 1) / BLOCK_SIZE;
         let blocks = if first == last { format!("{first}") } else { format!("{first}-{last}") };
-        let checksum = hex(checksum);
+        let checksum = to_hex(checksum);
         // Writing to a string does not fail.
         let _ = writeln!(map, "        <Range chksum=\"{checksum}\"> {blocks} </Range>");
     }
     map.push_str("    </BlockMap>\n</bmap>\n");
-    let own = hex(&sum(map.as_bytes()));
+    let own = to_hex(&sum(map.as_bytes()));
     map.replacen(&placeholder, &own, 1)
 }

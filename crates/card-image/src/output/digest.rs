@@ -1,24 +1,19 @@
-//! Checksums of images, computed while they are written.
+//! Checksums of images, computed while the images are written.
 
 use sha2::{Digest as _, Sha256, block_api::compress256};
 
 /// A SHA-256 sum.
-pub type Sum = [u8; 32];
+pub type Sha256Sum = [u8; 32];
 
-/// The lower-case hexadecimal digits of a sum.
-pub(crate) fn hex(sum: &Sum) -> String {
-    sum.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The sum of some bytes.
-pub(crate) fn sum(bytes: &[u8]) -> Sum {
+/// Returns the checksum of some bytes.
+pub(crate) fn sum(bytes: &[u8]) -> Sha256Sum {
     Sha256::digest(bytes).into()
 }
 
-/// What SHA-256 works on at a time, in bytes.
+/// The size of the blocks that SHA-256 works on, in bytes.
 const BLOCK: u64 = 64;
 
-/// The state that SHA-256 begins with (FIPS 180-4, 5.3.3).
+/// The initial state of SHA-256 (FIPS 180-4, 5.3.3).
 const INITIAL: [u32; 8] = [
     0x6a09_e667,
     0xbb67_ae85,
@@ -30,59 +25,58 @@ const INITIAL: [u32; 8] = [
     0x5be0_cd19,
 ];
 
-/// The sums of several images that are told only where they are not zero.
+/// Computes the checksums of several images from their bytes that are not zero.
 ///
-/// Nearly all of a large card's image is zeros, and summing them up is most of
-/// the work of making one. Every step of SHA-256 waits for the one before, which
-/// leaves a core idle half of the time; so two images that hold the same are
-/// summed up block by block in turn.
+/// Nearly all of a large card's image is zeros, and hashing them is most of the work of making
+/// one. Every step of SHA-256 waits for the one before, which leaves a core idle half of the
+/// time, so two images with the same bytes are hashed block by block in turn.
 #[derive(Debug)]
 pub(super) struct SparseDigests {
-    lanes: Vec<Lane>,
+    lanes: Vec<DigestLane>,
 }
 
-/// One image.
+/// The checksum of one image.
 #[derive(Debug)]
-struct Lane {
+struct DigestLane {
     state: [u32; 8],
-    /// How far the image has been told.
+    /// The number of bytes of the image hashed so far.
     at: u64,
 }
 
 impl SparseDigests {
-    /// For so many images.
+    /// Begins the checksums of so many images.
     pub fn new(images: usize) -> Self {
-        SparseDigests { lanes: (0..images).map(|_| Lane { state: INITIAL, at: 0 }).collect() }
+        SparseDigests { lanes: (0..images).map(|_| DigestLane { state: INITIAL, at: 0 }).collect() }
     }
 
-    /// Takes bytes of one image from `offset` on; all between them and the bytes
-    /// taken before are zeros. Both offset and length are multiples of 64.
+    /// Adds bytes of one image from `offset` on. The bytes between them and those added before
+    /// are zeros. Offset and length are multiples of 64.
     pub fn update(&mut self, image: usize, offset: u64, bytes: &[u8]) {
         let lane = &mut self.lanes[image..image + 1];
         zeros(lane, offset);
         absorb(lane, bytes);
     }
 
-    /// Takes bytes that all images hold, as [`update`](Self::update).
+    /// Adds bytes that all images hold, like [`update`](Self::update).
     pub fn update_all(&mut self, offset: u64, bytes: &[u8]) {
         zeros(&mut self.lanes, offset);
         absorb(&mut self.lanes, bytes);
     }
 
-    /// Up to where all images have been told, in bytes.
+    /// Returns the number of bytes up to which all images are hashed.
     pub fn position(&self) -> u64 {
         self.lanes.iter().map(|lane| lane.at).min().unwrap_or(0)
     }
 
-    /// The sums of the whole images, each of `size` bytes.
-    pub fn finish(mut self, size: u64) -> Vec<Sum> {
+    /// Returns the checksums of the whole images, each of `size` bytes.
+    pub fn finish(mut self, size: u64) -> Vec<Sha256Sum> {
         zeros(&mut self.lanes, size / BLOCK * BLOCK);
         self.lanes.into_iter().map(|lane| lane.finish(size % BLOCK)).collect()
     }
 }
 
-/// Tells all images the same.
-fn absorb(lanes: &mut [Lane], bytes: &[u8]) {
+/// Hashes the same bytes in all images.
+fn absorb(lanes: &mut [DigestLane], bytes: &[u8]) {
     let (blocks, rest) = bytes.as_chunks();
     debug_assert!(rest.is_empty());
     for block in blocks {
@@ -93,8 +87,8 @@ fn absorb(lanes: &mut [Lane], bytes: &[u8]) {
     lanes.iter_mut().for_each(|lane| lane.at += bytes.len() as u64);
 }
 
-/// Tells all images that there are zeros up to `offset`.
-fn zeros(lanes: &mut [Lane], offset: u64) {
+/// Hashes zeros up to `offset` in all images.
+fn zeros(lanes: &mut [DigestLane], offset: u64) {
     const ZEROS: [u8; BLOCK as usize] = [0; BLOCK as usize];
     let common = lanes.iter().map(|lane| lane.at).max().unwrap_or(0).min(offset);
     for lane in &mut *lanes {
@@ -107,13 +101,13 @@ fn zeros(lanes: &mut [Lane], offset: u64) {
     }
 }
 
-impl Lane {
-    /// The sum, after `rest` more zeros that do not fill a block (FIPS 180-4,
+impl DigestLane {
+    /// Returns the checksum after `rest` more zeros, which do not fill a block (FIPS 180-4,
     /// 5.1.1).
-    fn finish(mut self, rest: u64) -> Sum {
+    fn finish(mut self, rest: u64) -> Sha256Sum {
         let mut end = [0; 2 * BLOCK as usize];
         end[rest as usize] = 0x80;
-        // The length in bits stands at the end of the last block.
+        // The length in bits is at the end of the last block.
         let length = if rest + 9 <= BLOCK { BLOCK } else { 2 * BLOCK } as usize;
         let bits = (self.at + rest) * 8;
         end[length - 8..length].copy_from_slice(&bits.to_be_bytes());
@@ -131,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sparse_digests_are_those_of_the_whole() {
+    fn sparse_digests_equal_those_of_the_whole_image() {
         for size in [0, 1, 55, 56, 63, 64, 640, 4096 + 512, (3 << 20) + 512] {
             let mut digests = SparseDigests::new(3);
             let mut images = vec![vec![0u8; size]; 3];
@@ -152,7 +146,7 @@ mod tests {
                 }
             }
             assert!(digests.position() <= size as u64);
-            let expected: Vec<Sum> = images.iter().map(|image| sum(image)).collect();
+            let expected: Vec<Sha256Sum> = images.iter().map(|image| sum(image)).collect();
             assert_eq!(digests.finish(size as u64), expected, "{size} bytes");
         }
     }

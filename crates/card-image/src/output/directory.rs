@@ -11,25 +11,25 @@ use rustix::fs::OFlags;
 
 use super::{
     OutputError,
-    partial::{Partial, Privacy, Temporary, is_temporary},
+    partial::{PartialFile, Privacy, TemporaryFile, is_temporary},
 };
 
-/// The name of the file that records the sums of all others.
+/// The name of the file with the checksums of all others.
 pub(crate) const SUMS: &str = "SHA256SUMS";
-/// The name of the file that tells what was made.
+/// The name of the file that lists the images for programs.
 pub(crate) const MANIFEST: &str = "manifest.json";
 
 /// An output directory that no other run writes to at the same time.
 #[derive(Debug)]
-pub(crate) struct Directory {
+pub(crate) struct OutputDirectory {
     path: PathBuf,
-    /// Held for as long as this lives.
+    /// Held as long as this exists.
     _lock: File,
 }
 
-impl Directory {
-    /// Makes the directory if need be, locks it, and removes what an
-    /// interrupted run left in it.
+impl OutputDirectory {
+    /// Creates the directory if it is missing, locks it, and removes the files of an
+    /// interrupted run.
     pub fn open(path: &Path) -> Result<Self, OutputError> {
         let unusable = |source| OutputError::Unusable { path: path.to_owned(), source };
         fs::create_dir_all(path).map_err(unusable)?;
@@ -47,7 +47,7 @@ impl Directory {
             }
             Err(TryLockError::Error(source)) => return Err(unusable(source)),
         }
-        let directory = Directory { path: path.to_owned(), _lock: lock };
+        let directory = OutputDirectory { path: path.to_owned(), _lock: lock };
         directory.remove_leftovers()?;
         Ok(directory)
     }
@@ -64,8 +64,8 @@ impl Directory {
         Ok(())
     }
 
-    /// Makes sure that files with these names can be made here, and take nobody
-    /// else's place: above all not that of `base`.
+    /// Makes sure that files with these names can be made here without replacing anything but
+    /// older images, and above all not `base`.
     ///
     /// # Errors
     /// [`OutputError::IsBase`], [`OutputError::Occupied`].
@@ -88,7 +88,7 @@ impl Directory {
         &self.path
     }
 
-    /// The contents of a file that is there already.
+    /// Returns the contents of an existing file.
     pub fn read(&self, name: &str) -> Option<String> {
         fs::read_to_string(self.path.join(name)).ok()
     }
@@ -97,24 +97,27 @@ impl Directory {
         self.path.join(name).is_file()
     }
 
-    /// Begins a file that will be called `name` once it is whole.
-    pub fn begin(&self, name: &str, privacy: Privacy) -> Result<Partial, OutputError> {
-        Partial::begin(&self.path, name, privacy)
+    /// Begins a file that will be called `name` once it is complete.
+    pub fn begin(&self, name: &str, privacy: Privacy) -> Result<PartialFile, OutputError> {
+        PartialFile::begin(&self.path, name, privacy)
     }
 
     /// Makes a small file that will be called `name`.
-    pub fn begin_with(&self, name: &str, contents: &[u8]) -> Result<Temporary, OutputError> {
-        Partial::begin(&self.path, name, Privacy::Public)?.fill(contents)
+    pub fn begin_with(&self, name: &str, contents: &[u8]) -> Result<TemporaryFile, OutputError> {
+        PartialFile::begin(&self.path, name, Privacy::Public)?.fill(contents)
     }
 
-    /// Gives the files their final names, in this order, and waits until the
-    /// names are on the disk. Files called `outdated` are removed.
+    /// Gives the files their final names, in this order, and waits until the names are on the
+    /// disk. Files called `outdated` are removed.
     ///
-    /// What an older run left under those names is replaced, and its record of
-    /// sums is removed first, so that at no moment do old sums stand beside new
-    /// images. Should a name fail all the same, those given before it are taken
-    /// back.
-    pub fn publish(&self, files: Vec<Temporary>, outdated: &[String]) -> Result<(), OutputError> {
+    /// Files of an older run with those names are replaced. Its checksums are removed first, so
+    /// that old checksums are never beside new images. If a file cannot get its name, those
+    /// that were named before it are removed.
+    pub fn publish(
+        &self,
+        files: Vec<TemporaryFile>,
+        outdated: &[String],
+    ) -> Result<(), OutputError> {
         let sums = [SUMS.to_owned()];
         for name in sums.iter().chain(outdated) {
             let path = self.path.join(name);
@@ -156,7 +159,7 @@ mod tests {
     #[test]
     fn only_published_files_stay() {
         let temp = tempfile::tempdir().unwrap();
-        let directory = Directory::open(temp.path()).unwrap();
+        let directory = OutputDirectory::open(temp.path()).unwrap();
         let kept = directory.begin_with("kept", b"1").unwrap();
         let dropped = directory.begin_with("dropped", b"2").unwrap();
         assert_eq!(names(temp.path()), [".dropped.nodecard-partial", ".kept.nodecard-partial"]);
@@ -166,35 +169,35 @@ mod tests {
     }
 
     #[test]
-    fn a_killed_runs_leftovers_go_and_a_living_runs_stay() {
+    fn files_of_a_killed_run_are_removed_and_those_of_a_running_one_stay() {
         let temp = tempfile::tempdir().unwrap();
         fs::write(temp.path().join(".node.img.nodecard-partial"), b"half").unwrap();
         fs::write(temp.path().join(".other.partial"), b"not ours").unwrap();
         fs::create_dir(temp.path().join(".directory.nodecard-partial")).unwrap();
-        let first = Directory::open(temp.path()).unwrap();
+        let first = OutputDirectory::open(temp.path()).unwrap();
         assert_eq!(names(temp.path()), [".directory.nodecard-partial", ".other.partial"]);
-        assert!(matches!(Directory::open(temp.path()), Err(OutputError::Busy { .. })));
+        assert!(matches!(OutputDirectory::open(temp.path()), Err(OutputError::Busy { .. })));
         drop(first);
-        Directory::open(temp.path()).unwrap();
+        OutputDirectory::open(temp.path()).unwrap();
     }
 
     #[test]
     fn private_files_are_private() {
         use std::os::unix::fs::PermissionsExt as _;
         let temp = tempfile::tempdir().unwrap();
-        let directory = Directory::open(temp.path()).unwrap();
+        let directory = OutputDirectory::open(temp.path()).unwrap();
         let image = directory.begin("image", Privacy::Private).unwrap();
         assert_eq!(image.file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]
-    fn nobody_elses_file_is_replaced() {
+    fn other_files_are_never_replaced() {
         let temp = tempfile::tempdir().unwrap();
         let names = ["image".to_owned(), "other".to_owned()];
         fs::write(temp.path().join("image"), b"base").unwrap();
         let link = temp.path().join("link");
         std::os::unix::fs::symlink("image", &link).unwrap();
-        let directory = Directory::open(temp.path()).unwrap();
+        let directory = OutputDirectory::open(temp.path()).unwrap();
         directory.check_targets(&names, Path::new("/dev/null")).unwrap();
         for base in [temp.path().join("image"), link] {
             let error = directory.check_targets(&names, &base).unwrap_err();
@@ -211,7 +214,7 @@ mod tests {
         let precious = temp.path().join("precious");
         fs::write(&precious, b"mine").unwrap();
         std::os::unix::fs::symlink(&precious, temp.path().join(".nodecard.lock")).unwrap();
-        assert!(matches!(Directory::open(temp.path()), Err(OutputError::Unusable { .. })));
+        assert!(matches!(OutputDirectory::open(temp.path()), Err(OutputError::Unusable { .. })));
         assert_eq!(fs::read(&precious).unwrap(), b"mine");
     }
 }

@@ -1,4 +1,4 @@
-//! All images of one run.
+//! Writing all images of one run.
 
 use std::sync::Arc;
 
@@ -6,9 +6,9 @@ use block_io::{Extents, FileStorage, Layer, ReadAt};
 
 use super::{
     ImageFormat, OutputError, bmap, compressed,
-    digest::Sum,
-    directory::Directory,
-    partial::{Partial, Privacy, Temporary},
+    digest::Sha256Sum,
+    directory::OutputDirectory,
+    partial::{PartialFile, Privacy, TemporaryFile},
     pieces::{CardBytes, RangeSum},
     raw,
 };
@@ -16,64 +16,64 @@ use crate::{Cancel, prepare::PreparedCard, progress::BuildProgress};
 
 /// Everything that images are made from.
 #[derive(Debug)]
-pub(crate) struct Job {
-    /// The decoded base, for filesystems that can share its blocks.
+pub(crate) struct EmitJob {
+    /// The decoded base, whose blocks some filesystems can share.
     pub base: Arc<FileStorage>,
     /// What all cards share, grown to the size of the card.
     pub shared: Arc<Layer>,
-    /// What of that must be on a card, in bytes.
+    /// The bytes of that which must be on a card.
     pub shared_used: Extents,
     /// The cards.
     pub cards: Vec<PreparedCard>,
-    /// Whether raw images are to be summed up, holes and all.
+    /// Whether checksums of whole raw images are computed, including their holes.
     pub raw_sums: bool,
 }
 
-/// One finished image, still under its temporary name.
+/// One complete image, which still has its temporary name.
 #[derive(Debug)]
-pub(crate) struct Emitted {
+pub(crate) struct EmittedImage {
     /// The image file.
-    pub image: Temporary,
-    /// Its sum, if it was asked for.
-    pub sum: Option<Sum>,
+    pub image: TemporaryFile,
+    /// Its checksum, if it was computed.
+    pub sum: Option<Sha256Sum>,
     /// Its block map.
-    pub bmap: Temporary,
-    /// The sum of the block map.
-    pub bmap_sum: Sum,
-    /// How many bytes of the card must be written.
+    pub bmap: TemporaryFile,
+    /// The checksum of the block map.
+    pub bmap_sum: Sha256Sum,
+    /// The number of bytes of the card that must be written.
     pub used_bytes: u64,
 }
 
-/// How many images are written side by side at most. Each takes two threads and
-/// an open file, and a system has limits for both.
+/// The most images that are written side by side. Each takes two threads and an open file, and
+/// a system has limits for both.
 const BATCH: usize = 64;
 
-/// What a writer of one format hands back: a file, its sum, and the sums of the
-/// used ranges of the card.
-pub(super) struct Written {
-    pub image: Temporary,
-    pub sum: Option<Sum>,
+/// What the writer of a format returns: a file, its checksum, and the checksums of the used
+/// ranges of the card.
+pub(super) struct WrittenImage {
+    pub image: TemporaryFile,
+    pub sum: Option<Sha256Sum>,
     pub ranges: Vec<RangeSum>,
 }
 
-/// What the writers of all formats work from.
-pub(super) struct Plan {
+/// What the writer of a format needs.
+pub(super) struct EmitPlan {
     pub base: Arc<FileStorage>,
     pub shared: Arc<Layer>,
     pub shared_used: Extents,
     pub cards: Vec<CardBytes>,
     /// The names of the image files, in the order of the cards.
     pub names: Vec<String>,
-    /// Whether raw images are to be summed up.
+    /// Whether checksums of whole raw images are computed.
     pub raw_sums: bool,
-    /// How many more cards are to be written after these.
+    /// The number of cards that will be written after these.
     pub later: usize,
 }
 
-impl Plan {
-    fn new(job: &Job, cards: &[PreparedCard], later: usize, format: ImageFormat) -> Self {
+impl EmitPlan {
+    fn new(job: &EmitJob, cards: &[PreparedCard], later: usize, format: ImageFormat) -> Self {
         let size = job.shared.size();
-        Plan {
+        EmitPlan {
             base: job.base.clone(),
             shared: job.shared.clone(),
             shared_used: whole_blocks(&job.shared_used, size),
@@ -90,12 +90,12 @@ impl Plan {
         }
     }
 
-    /// The size of every image, in bytes.
+    /// Returns the size of every image, in bytes.
     pub fn size(&self) -> u64 {
         self.shared.size()
     }
 
-    /// What any of the cards uses.
+    /// Returns what any of the cards uses.
     pub fn union(&self) -> Extents {
         let mut union = self.shared_used.clone();
         for card in &self.cards {
@@ -104,13 +104,13 @@ impl Plan {
         union
     }
 
-    /// Begins the image file of each card, readable by its owner alone: it
-    /// holds private keys.
-    pub fn begin(&self, directory: &Directory) -> Result<Vec<Partial>, OutputError> {
+    /// Begins the image file of each card, which only its owner can read: it holds private
+    /// keys.
+    pub fn begin(&self, directory: &OutputDirectory) -> Result<Vec<PartialFile>, OutputError> {
         self.names.iter().map(|name| directory.begin(name, Privacy::Private)).collect()
     }
 
-    /// How many of the used bytes of the shared storage may not be zeros.
+    /// Returns the number of used bytes of the shared storage that may not be zeros.
     pub fn data_bytes(&self) -> Result<u64, OutputError> {
         let mut data = 0;
         let mut at = 0;
@@ -133,40 +133,40 @@ fn whole_blocks(used: &Extents, size: u64) -> Extents {
 /// Writes the image of every card, side by side, into `directory`.
 ///
 /// # Errors
-/// [`OutputError`]; the directory is as it was then.
+/// [`OutputError`]; the directory is unchanged then.
 pub(crate) fn emit(
-    job: &Job,
-    directory: &Directory,
+    job: &EmitJob,
+    directory: &OutputDirectory,
     format: ImageFormat,
     progress: &dyn BuildProgress,
     cancel: &Cancel,
-) -> Result<Vec<Emitted>, OutputError> {
+) -> Result<Vec<EmittedImage>, OutputError> {
     let mut emitted = Vec::new();
     let mut later = job.cards.len();
     for cards in job.cards.chunks(BATCH) {
         later -= cards.len();
-        let plan = Plan::new(job, cards, later, format);
+        let plan = EmitPlan::new(job, cards, later, format);
         emitted.extend(emit_batch(&plan, cards, directory, format, progress, cancel)?);
     }
     Ok(emitted)
 }
 
 fn emit_batch(
-    plan: &Plan,
+    plan: &EmitPlan,
     cards: &[PreparedCard],
-    directory: &Directory,
+    directory: &OutputDirectory,
     format: ImageFormat,
     progress: &dyn BuildProgress,
     cancel: &Cancel,
-) -> Result<Vec<Emitted>, OutputError> {
+) -> Result<Vec<EmittedImage>, OutputError> {
     let written = match format {
         ImageFormat::Raw => raw::write(plan, directory, progress, cancel)?,
         packed => compressed::write(plan, packed, directory, progress, cancel)?,
     };
-    let finish = |(card, written): (&PreparedCard, Written)| {
+    let finish = |(card, written): (&PreparedCard, WrittenImage)| {
         let map = bmap::render(plan.size(), &written.ranges);
         let bmap = directory.begin_with(&format!("{}.img.bmap", card.name), map.as_bytes())?;
-        Ok(Emitted {
+        Ok(EmittedImage {
             image: written.image,
             sum: written.sum,
             bmap_sum: super::digest::sum(map.as_bytes()),
@@ -177,11 +177,11 @@ fn emit_batch(
     cards.iter().zip(written).map(finish).collect()
 }
 
-/// Errors unless the directory's filesystem has room for `needed` bytes more.
-pub(super) fn require_space(directory: &Directory, needed: u64) -> Result<(), OutputError> {
+/// Makes sure that the directory's filesystem has room for `needed` more bytes.
+pub(super) fn require_space(directory: &OutputDirectory, needed: u64) -> Result<(), OutputError> {
     let path = directory.path();
     let space = rustix::fs::statvfs(path)
-        .map_err(|errno| OutputError::io("look at the free space of", path)(errno.into()))?;
+        .map_err(|errno| OutputError::io("get the free space of", path)(errno.into()))?;
     let available = space.f_bavail.saturating_mul(space.f_frsize);
     if available < needed {
         return Err(OutputError::NoSpace { path: path.to_owned(), needed, available });

@@ -1,15 +1,18 @@
-//! What can go wrong while images are written.
+//! Errors of writing images.
 
 use std::{io, path::PathBuf};
 
 use block_io::Cancelled;
+use plain_text::size;
 
-/// Images could not be written. Nothing is left under a final name.
+use crate::ErrorKind;
+
+/// Images could not be written. No file has a final name then.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OutputError {
-    /// A file or directory could not be made, written or renamed.
-    #[error("cannot {operation} {}: {source}", path.display())]
+    /// A file or directory could not be created, written or renamed.
+    #[error("cannot {operation} {}", path.display())]
     Io {
         /// What was tried, such as `write`.
         operation: &'static str,
@@ -18,64 +21,46 @@ pub enum OutputError {
         /// The operating system's reason.
         source: io::Error,
     },
-    /// The output directory cannot be made or written to.
-    #[error(
-        "cannot write images into {}: {source}; choose another directory with --out",
-        path.display()
-    )]
+    /// The output directory cannot be created or written to.
+    #[error("cannot write images to {}", path.display())]
     Unusable {
         /// The output directory.
         path: PathBuf,
         /// The operating system's reason.
         source: io::Error,
     },
-    /// An image would take the base's place.
-    #[error(
-        "the base image is {}, where an image would be written; choose another directory with \
-         --out",
-        path.display()
-    )]
+    /// An image would replace the base.
+    #[error("an image would replace the base image {}", path.display())]
     IsBase {
         /// The file that is the base.
         path: PathBuf,
     },
-    /// What is there must not be replaced.
-    #[error("{} {what}; choose another directory with --out", path.display())]
+    /// Something else is in an image's place.
+    #[error("{} {what}", path.display())]
     Occupied {
-        /// What is there.
+        /// What is in the way.
         path: PathBuf,
         /// What it is, as a clause that follows the path.
         what: &'static str,
     },
-    /// The disk was full before all was written.
-    #[error(
-        "cannot write {}: the disk is full; free some space, or choose another directory with \
-         --out",
-        path.display()
-    )]
+    /// The disk became full.
+    #[error("cannot write {}: the disk is full", path.display())]
     Full {
         /// The file that was being written.
         path: PathBuf,
     },
-    /// There is too little room for all images.
-    #[error(
-        "{} has {} MiB free, and the images need {} MiB; \
-         free some space, or choose another directory with --out",
-        path.display(), available >> 20, (needed >> 20) + 1
-    )]
+    /// There is not enough room for all images.
+    #[error("{} has {} free, but the images need {}", path.display(), size(*available), size(*needed))]
     NoSpace {
         /// The output directory.
         path: PathBuf,
-        /// Bytes that the images need.
+        /// The number of bytes that the images need.
         needed: u64,
-        /// Bytes that are free.
+        /// The number of bytes that are free.
         available: u64,
     },
-    /// Another run writes to the same directory.
-    #[error(
-        "another nodecard is writing to {}; wait for it, or choose another directory with --out",
-        path.display()
-    )]
+    /// Another run is writing to the same directory.
+    #[error("another run is writing to {}", path.display())]
     Busy {
         /// The output directory.
         path: PathBuf,
@@ -87,7 +72,7 @@ pub enum OutputError {
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
     /// A compressor failed.
-    #[error("cannot compress: {reason}")]
+    #[error("cannot compress an image: {reason}")]
     Compress {
         /// The compressor's reason.
         reason: String,
@@ -95,7 +80,34 @@ pub enum OutputError {
 }
 
 impl OutputError {
-    /// For `map_err`: an I/O error with what was tried on which file.
+    /// Returns what has to change before another run can succeed.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            OutputError::Cancelled(_) => ErrorKind::Interrupted,
+            OutputError::IsBase { .. } | OutputError::Occupied { .. } => ErrorKind::Profile,
+            _ => ErrorKind::Io,
+        }
+    }
+
+    /// Returns what the user can do about it.
+    pub fn fix(&self) -> Option<String> {
+        let fix = match self {
+            OutputError::Unusable { .. }
+            | OutputError::IsBase { .. }
+            | OutputError::Occupied { .. } => "choose another output directory",
+            OutputError::Full { .. } | OutputError::NoSpace { .. } => {
+                "free some space, or choose another output directory"
+            }
+            OutputError::Busy { .. } => "wait for it, or choose another output directory",
+            OutputError::Io { .. }
+            | OutputError::Read(_)
+            | OutputError::Cancelled(_)
+            | OutputError::Compress { .. } => return None,
+        };
+        Some(fix.to_owned())
+    }
+
+    /// For `map_err`: adds the operation and the file to an I/O error.
     pub(super) fn io(
         operation: &'static str,
         path: impl Into<PathBuf>,

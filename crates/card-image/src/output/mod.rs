@@ -1,4 +1,4 @@
-//! Image files for cards, and what goes with them.
+//! Image files for cards, and the files beside them.
 
 mod bmap;
 mod compressed;
@@ -12,15 +12,15 @@ mod raw;
 mod reflink;
 mod xz;
 
-pub(crate) use digest::{hex, sum};
-pub(crate) use directory::{Directory, MANIFEST, SUMS};
-pub(crate) use emit::{Emitted, Job, emit};
+pub(crate) use digest::sum;
+pub(crate) use directory::{MANIFEST, OutputDirectory, SUMS};
+pub(crate) use emit::{EmitJob, EmittedImage, emit};
 pub use error::OutputError;
 
-/// The form an image file is written in.
+/// The format of an image file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ImageFormat {
-    /// A sparse file, byte for byte what the card gets.
+    /// A sparse file with the bytes of the card.
     #[default]
     Raw,
     /// Compressed by xz, in several blocks.
@@ -32,7 +32,7 @@ pub enum ImageFormat {
 }
 
 impl ImageFormat {
-    /// What image files of this format are called after the node's name.
+    /// Returns the file name extension of this format.
     pub fn extension(self) -> &'static str {
         match self {
             ImageFormat::Raw => "img",

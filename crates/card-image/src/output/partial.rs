@@ -1,4 +1,4 @@
-//! Files that are not whole yet.
+//! Files that are not complete yet.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -12,38 +12,37 @@ use super::OutputError;
 /// Who may read a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Privacy {
-    /// The owner alone: the file holds private keys.
+    /// Only the owner, because the file holds private keys.
     Private,
-    /// Whoever the user's umask lets.
+    /// Everybody whom the user's umask allows.
     Public,
 }
 
-/// What temporary names end with.
+/// The ending of temporary names.
 const SUFFIX: &str = ".nodecard-partial";
 
-/// Whether a file name is a temporary one.
+/// Returns whether a file name is a temporary one.
 pub(super) fn is_temporary(name: &str) -> bool {
     name.starts_with('.') && name.ends_with(SUFFIX)
 }
 
 /// A file under a temporary name, open for writing.
 #[derive(Debug)]
-pub(crate) struct Partial {
+pub(crate) struct PartialFile {
     pub file: File,
-    name: Temporary,
+    name: TemporaryFile,
 }
 
-/// A temporary name, and the file with it, which is removed unless it gets its
-/// final name.
+/// A file with a temporary name, which is removed unless it gets its final name.
 #[derive(Debug)]
-pub(crate) struct Temporary {
+pub(crate) struct TemporaryFile {
     path: PathBuf,
     target: PathBuf,
     name: String,
 }
 
-impl Partial {
-    /// Begins a file in `directory` that will be called `name` once it is whole.
+impl PartialFile {
+    /// Begins a file in `directory` that will be called `name` once it is complete.
     pub(super) fn begin(
         directory: &Path,
         name: &str,
@@ -60,37 +59,36 @@ impl Partial {
             .create_new(true)
             .mode(mode)
             .open(&path)
-            .map_err(OutputError::io("make", &path))?;
-        let name = Temporary { path, target: directory.join(name), name: name.to_owned() };
-        Ok(Partial { file, name })
+            .map_err(OutputError::io("create", &path))?;
+        let name = TemporaryFile { path, target: directory.join(name), name: name.to_owned() };
+        Ok(PartialFile { file, name })
     }
 
     /// Writes the whole of a small file.
-    pub(super) fn fill(mut self, contents: &[u8]) -> Result<Temporary, OutputError> {
+    pub(super) fn fill(mut self, contents: &[u8]) -> Result<TemporaryFile, OutputError> {
         let write = self.file.write_all(contents).and_then(|()| self.file.sync_all());
         write.map_err(OutputError::io("write", self.path()))?;
         Ok(self.close())
     }
 
-    /// The temporary path, for messages.
+    /// Returns the temporary path, for messages.
     pub fn path(&self) -> &Path {
         &self.name.path
     }
 
-    /// Closes the file, which is whole: hundreds of them may wait for their
-    /// final names.
-    pub fn close(self) -> Temporary {
+    /// Closes the file, which is complete: hundreds of them may wait for their final names.
+    pub fn close(self) -> TemporaryFile {
         self.name
     }
 }
 
-impl Temporary {
-    /// The name that the file will have.
+impl TemporaryFile {
+    /// Returns the name that the file will have.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The path that the file will have.
+    /// Returns the path that the file will have.
     pub(super) fn target(&self) -> &Path {
         &self.target
     }
@@ -102,9 +100,9 @@ impl Temporary {
     }
 }
 
-impl Drop for Temporary {
+impl Drop for TemporaryFile {
     fn drop(&mut self) {
-        // Gone already once published; and there is nobody left to tell.
+        // It is gone once it is published. Errors have nobody to go to.
         let _ = fs::remove_file(&self.path);
     }
 }

@@ -1,29 +1,29 @@
-//! The bytes of one card, piece by piece.
+//! The bytes of cards, piece by piece.
 
 use std::{ops::Range, sync::Arc};
 
 use block_io::{Extents, Layer, ReadAt};
 
-use super::digest::{Sum, sum};
+use super::digest::{Sha256Sum, sum};
 
-/// How many bytes are read and handed on at once. Larger pieces write no faster,
-/// and cost memory for every image in the making.
+/// The number of bytes that are read and handed on at once. Larger pieces are not written
+/// faster, and cost memory for every image that is being written.
 pub(super) const PIECE: u64 = 512 << 10;
 
-/// A part of the storage that all cards share, read once for all of them.
+/// A part of the storage that all cards share, which is read once for all of them.
 #[derive(Debug)]
-pub(super) struct Piece {
+pub(super) struct SharedPiece {
     offset: u64,
     bytes: Vec<u8>,
-    /// The sums of those parts that every card uses unless it differs here.
+    /// The checksums of the used parts, which hold for every card that does not differ here.
     sums: Vec<RangeSum>,
 }
 
-impl Piece {
-    /// Reads a part of the shared storage, of which `used` must be on a card.
+impl SharedPiece {
+    /// Reads a part of the shared storage, of which `used` must be on every card.
     pub fn read(shared: &Layer, range: Range<u64>, used: &Extents) -> block_io::Result<Self> {
         let bytes = shared.read_vec(range.start, (range.end - range.start) as usize)?;
-        let mut piece = Piece { offset: range.start, bytes, sums: Vec::new() };
+        let mut piece = SharedPiece { offset: range.start, bytes, sums: Vec::new() };
         piece.sums =
             used.within(range).map(|part| (part.clone(), sum(piece.slice(&part)))).collect();
         Ok(piece)
@@ -38,10 +38,10 @@ impl Piece {
     }
 }
 
-/// A range of an image, in bytes, with its sum.
-pub(super) type RangeSum = (Range<u64>, Sum);
+/// A range of an image, in bytes, with its checksum.
+pub(super) type RangeSum = (Range<u64>, Sha256Sum);
 
-/// One card's own view of the shared pieces.
+/// The bytes of one card, most of which are those of the shared pieces.
 #[derive(Debug)]
 pub(super) struct CardBytes {
     layer: Arc<Layer>,
@@ -61,31 +61,31 @@ impl CardBytes {
         &self.used
     }
 
-    /// The card's storage.
+    /// Returns the card's storage.
     pub fn layer(&self) -> &Layer {
         &self.layer
     }
 
-    /// What differs from the shared storage.
+    /// Returns what differs from the shared storage.
     pub fn changed(&self) -> &Extents {
         &self.changed
     }
 
-    /// Whether the card's bytes in `range` are the shared ones.
+    /// Returns whether the card's bytes in `range` are the shared ones.
     pub fn is_shared(&self, range: Range<u64>) -> bool {
         self.changed.within(range).next().is_none()
     }
 
-    /// Whether both cards hold the same of a shared piece.
-    pub fn agrees(&self, other: &CardBytes, piece: &Piece) -> bool {
+    /// Returns whether both cards hold the same in the range of a shared piece.
+    pub fn agrees(&self, other: &CardBytes, piece: &SharedPiece) -> bool {
         let range = || piece.range();
         self.is_shared(range())
             && other.is_shared(range())
             && self.used.within(range()).eq(other.used.within(range()))
     }
 
-    /// The sums of the card's used parts that lie within a shared piece.
-    pub fn sums(&self, piece: &Piece) -> block_io::Result<Vec<RangeSum>> {
+    /// Returns the checksums of the card's used parts that lie within a shared piece.
+    pub fn sums(&self, piece: &SharedPiece) -> block_io::Result<Vec<RangeSum>> {
         let used = || self.used.within(piece.range());
         if self.is_shared(piece.range()) && used().eq(piece.sums.iter().map(|(r, _)| r.clone())) {
             return Ok(piece.sums.clone());
@@ -98,11 +98,11 @@ impl CardBytes {
         Ok(sums)
     }
 
-    /// Hands the used parts of this card that lie within a shared piece to
-    /// `take`, in ascending order, each with its offset.
+    /// Calls `take` with the used parts of this card that lie within a shared piece, in
+    /// ascending order, each with its offset.
     pub fn each<E: From<block_io::Error>>(
         &self,
-        piece: &Piece,
+        piece: &SharedPiece,
         mut take: impl FnMut(u64, &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
         let shared = self.is_shared(piece.range());
@@ -118,7 +118,7 @@ impl CardBytes {
     }
 }
 
-/// Cuts the ranges of a set at multiples of [`PIECE`].
+/// Splits the ranges of a set at multiples of [`PIECE`].
 pub(super) fn cut(extents: &Extents) -> impl Iterator<Item = Range<u64>> + '_ {
     extents.iter().flat_map(|range| {
         let mut at = range.start;
@@ -130,8 +130,8 @@ pub(super) fn cut(extents: &Extents) -> impl Iterator<Item = Range<u64>> + '_ {
     })
 }
 
-/// The parts of `bytes`, which begin at `offset`, that are not zero, in units
-/// of 4 KiB of the image.
+/// Returns the parts of `bytes`, which begin at `offset`, that are not zero, in units of 4 KiB
+/// of the image.
 pub(super) fn non_zero(offset: u64, bytes: &[u8]) -> impl Iterator<Item = Range<usize>> + '_ {
     const UNIT: usize = 4096;
     const ZEROS: [u8; UNIT] = [0; UNIT];
@@ -141,7 +141,7 @@ pub(super) fn non_zero(offset: u64, bytes: &[u8]) -> impl Iterator<Item = Range<
             let misalignment = ((offset + start as u64) % UNIT as u64) as usize;
             start..(start + UNIT - misalignment).min(bytes.len())
         };
-        // Comparing slices is several times faster than looking at each byte.
+        // Comparing slices is several times faster than comparing each byte.
         let is_zero = |range: Range<usize>| bytes[range.clone()] == ZEROS[..range.len()];
         while at < bytes.len() && is_zero(unit(at)) {
             at = unit(at).end;
@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cuts_at_multiples() {
+    fn splits_at_multiples() {
         let extents: Extents = [100..PIECE + 1, 3 * PIECE..4 * PIECE].into_iter().collect();
         let pieces: Vec<_> = cut(&extents).collect();
         assert_eq!(pieces, [100..PIECE, PIECE..PIECE + 1, 3 * PIECE..4 * PIECE]);
@@ -174,7 +174,7 @@ mod tests {
         bytes[5 * 4096 - 1] = 1;
         let found: Vec<_> = non_zero(0, &bytes).collect();
         assert_eq!(found, [4096..3 * 4096, 4 * 4096..5 * 4096]);
-        // Units are those of the image, not of the slice.
+        // Units are aligned in the image, not in the slice.
         let mut found = non_zero(4096 - 512, &bytes[..8192]);
         assert_eq!((found.next(), found.next()), (Some(512..4608), None));
     }

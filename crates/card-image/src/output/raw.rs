@@ -1,4 +1,4 @@
-//! Raw images: sparse files, written side by side from one pass over the base.
+//! Raw images: sparse files that are written side by side in one pass over the base.
 
 use std::{
     os::unix::fs::FileExt as _,
@@ -15,48 +15,45 @@ use rustix::fs::Advice;
 
 use super::{
     OutputError,
-    digest::{SparseDigests, Sum},
-    directory::Directory,
-    emit::{Plan, Written, require_space},
-    partial::{Partial, Temporary},
-    pieces::{CardBytes, Piece, RangeSum, cut, non_zero},
+    digest::{Sha256Sum, SparseDigests},
+    directory::OutputDirectory,
+    emit::{EmitPlan, WrittenImage, require_space},
+    partial::{PartialFile, TemporaryFile},
+    pieces::{CardBytes, RangeSum, SharedPiece, cut, non_zero},
     reflink,
 };
 use crate::{
     Cancel, Cancelled,
-    progress::{BuildProgress, BuildStage, Running},
+    progress::{BuildProgress, BuildStage, RunningStage},
 };
 
-/// How many pieces may wait for one writer. More only costs memory.
+/// The number of pieces that may wait for one writer. More would only cost memory.
 const QUEUE: usize = 4;
 
-/// After how many bytes the kernel is asked to begin writing them out, so that
-/// the disk works from the start and not only at the final sync.
+/// After how many bytes the kernel is asked to write them out, so that the disk works from the
+/// start and not only at the final sync.
 const WRITE_OUT: u64 = 16 << 20;
 
 /// A file to be written.
-struct Target {
-    image: Partial,
-    /// Where the file differs from the base whose blocks it shares; `None`: it
-    /// shares nothing, and begins as one large hole.
+struct ImageTarget {
+    image: PartialFile,
+    /// Where the file differs from the base whose blocks it shares. `None` if it shares
+    /// nothing, and begins as one large hole.
     differs: Option<Extents>,
 }
 
 pub(super) fn write(
-    plan: &Plan,
-    directory: &Directory,
+    plan: &EmitPlan,
+    directory: &OutputDirectory,
     progress: &dyn BuildProgress,
     cancel: &Cancel,
-) -> Result<Vec<Written>, OutputError> {
+) -> Result<Vec<WrittenImage>, OutputError> {
     let targets = prepare(plan, directory)?;
     let union = plan.union();
-    // Summing up whole images, holes and all, takes longer than writing them.
-    let total = match plan.raw_sums {
-        true => plan.size() * plan.cards.len() as u64,
-        false => union.total(),
-    };
-    let running = Running::begin(progress, BuildStage::WriteImages, total);
-    let stop = Stop::new(cancel);
+    // Hashing whole images, including their holes, takes longer than writing them.
+    let total = if plan.raw_sums { plan.size() * plan.cards.len() as u64 } else { union.total() };
+    let running = RunningStage::begin(progress, BuildStage::WriteImages, total);
+    let stop = StopSignal::new(cancel);
     let (images, digests) = thread::scope(|scope| {
         let (stop, running) = (&stop, &running);
         let mut queues = Vec::new();
@@ -87,11 +84,14 @@ pub(super) fn write(
     stop.result()?;
     let images = images.into_iter().flatten();
     let digests = digests.into_iter().flatten().flatten();
-    Ok(images.zip(digests).map(|(image, (sum, ranges))| Written { image, sum, ranges }).collect())
+    Ok(images
+        .zip(digests)
+        .map(|(image, (sum, ranges))| WrittenImage { image, sum, ranges })
+        .collect())
 }
 
-/// How many images one thread sums up: two where there are more images than
-/// cores, which is quicker than one after the other.
+/// Returns the number of images that one thread hashes: two if there are more images than
+/// cores, which is faster than one after the other.
 fn cards_per_digester(cards: usize) -> usize {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     if cards > cores { 2 } else { 1 }
@@ -101,17 +101,17 @@ fn join<T>(thread: ScopedJoinHandle<T>) -> T {
     thread.join().unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-/// Ends all work at the first failure, or when the user asks for it.
-struct Stop<'a> {
+/// Stops all work at the first failure, or when the user asks for it.
+struct StopSignal<'a> {
     asked: &'a Cancel,
     failed: Cancel,
-    /// The first failure; all later ones may only follow from it.
+    /// The first failure. Later ones may only be consequences of it.
     failure: Mutex<Option<OutputError>>,
 }
 
-impl<'a> Stop<'a> {
+impl<'a> StopSignal<'a> {
     fn new(asked: &'a Cancel) -> Self {
-        Stop { asked, failed: Cancel::new(), failure: Mutex::default() }
+        StopSignal { asked, failed: Cancel::new(), failure: Mutex::default() }
     }
 
     fn check(&self) -> Result<(), Cancelled> {
@@ -119,7 +119,7 @@ impl<'a> Stop<'a> {
         self.asked.check()
     }
 
-    /// What a part of the work gave; if it failed, the other parts need not go on.
+    /// Returns the result of a part of the work. If it failed, the other parts are stopped.
     fn on_failure<T>(&self, result: Result<T, OutputError>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
@@ -138,9 +138,9 @@ impl<'a> Stop<'a> {
     }
 }
 
-/// Makes the files, sharing the base's blocks where that can be, and makes sure
-/// that there is room for the rest.
-fn prepare(plan: &Plan, directory: &Directory) -> Result<Vec<Target>, OutputError> {
+/// Creates the files, which share the base's blocks where possible, and makes sure that there
+/// is room for the rest.
+fn prepare(plan: &EmitPlan, directory: &OutputDirectory) -> Result<Vec<ImageTarget>, OutputError> {
     let mut targets = Vec::new();
     let mut needed = 0;
     for (card, image) in plan.cards.iter().zip(plan.begin(directory)?) {
@@ -158,7 +158,7 @@ fn prepare(plan: &Plan, directory: &Directory) -> Result<Vec<Target>, OutputErro
             Some(differs) => differs.total(),
             None => plan.data_bytes()?,
         };
-        targets.push(Target { image, differs });
+        targets.push(ImageTarget { image, differs });
     }
     let each = needed / targets.len().max(1) as u64;
     require_space(directory, needed + each * plan.later as u64)?;
@@ -167,18 +167,18 @@ fn prepare(plan: &Plan, directory: &Directory) -> Result<Vec<Target>, OutputErro
 
 /// Reads each piece of the shared storage once and hands it to all workers.
 fn read_pieces(
-    plan: &Plan,
+    plan: &EmitPlan,
     union: &Extents,
-    queues: Vec<SyncSender<Arc<Piece>>>,
-    running: &Running,
-    stop: &Stop,
+    queues: Vec<SyncSender<Arc<SharedPiece>>>,
+    running: &RunningStage,
+    stop: &StopSignal,
 ) -> Result<(), OutputError> {
     for range in cut(union) {
         stop.check()?;
         let length = range.end - range.start;
-        let piece = Arc::new(Piece::read(&plan.shared, range, &plan.shared_used)?);
+        let piece = Arc::new(SharedPiece::read(&plan.shared, range, &plan.shared_used)?);
         for queue in &queues {
-            // A worker that is gone has failed, and says so when it is joined.
+            // A worker that is gone has failed, and reports that when it is joined.
             if queue.send(piece.clone()).is_err() {
                 return Ok(());
             }
@@ -192,17 +192,17 @@ fn read_pieces(
 
 fn write_file(
     card: &CardBytes,
-    target: Target,
-    pieces: Receiver<Arc<Piece>>,
-    stop: &Stop,
-) -> Result<Temporary, OutputError> {
-    let Target { image, differs } = target;
+    target: ImageTarget,
+    pieces: Receiver<Arc<SharedPiece>>,
+    stop: &StopSignal,
+) -> Result<TemporaryFile, OutputError> {
+    let ImageTarget { image, differs } = target;
     let error = |source| OutputError::io("write", image.path())(source);
     let put = |offset: u64, bytes: &[u8]| image.file.write_all_at(bytes, offset).map_err(error);
     let mut pending = 0;
     for piece in pieces {
         card.each(&piece, |offset, bytes| match &differs {
-            // In a fresh file all that is not written reads as zeros.
+            // In a new file, everything that is not written reads as zeros.
             None => non_zero(offset, bytes).try_for_each(|part| {
                 pending += part.len() as u64;
                 put(offset + part.start as u64, &bytes[part])
@@ -217,7 +217,7 @@ fn write_file(
         })?;
         if pending >= WRITE_OUT {
             pending = 0;
-            // Advice only: what it cannot do is done by the sync below.
+            // Only advice: the sync below does the rest.
             let _ = rustix::fs::fadvise(&image.file, 0, None, Advice::DontNeed);
         }
     }
@@ -226,23 +226,24 @@ fn write_file(
     Ok(image.close())
 }
 
-/// The sum of an image, if it is wanted, and those of its used ranges.
-type Sums = (Option<Sum>, Vec<RangeSum>);
+/// The checksum of an image, if it is wanted, and those of its used ranges.
+type ImageSums = (Option<Sha256Sum>, Vec<RangeSum>);
 
-/// The sums of each image; that of the whole image, if its `size` is given.
+/// Returns the checksums of each image. That of the whole image is computed if its `size` is
+/// given.
 fn digest(
     cards: &[CardBytes],
-    pieces: Receiver<Arc<Piece>>,
+    pieces: Receiver<Arc<SharedPiece>>,
     size: Option<u64>,
-    running: &Running,
-    stop: &Stop,
-) -> Result<Vec<Sums>, OutputError> {
+    running: &RunningStage,
+    stop: &StopSignal,
+) -> Result<Vec<ImageSums>, OutputError> {
     let mut whole = SparseDigests::new(cards.len());
     let mut ranges = vec![Vec::new(); cards.len()];
-    let mut told = 0;
-    let mut tell = |whole: &SparseDigests| {
-        running.advance((whole.position() - told) * cards.len() as u64);
-        told = whole.position();
+    let mut reported = 0;
+    let mut report = |whole: &SparseDigests| {
+        running.advance((whole.position() - reported) * cards.len() as u64);
+        reported = whole.position();
     };
     for piece in pieces {
         match cards {
@@ -265,17 +266,17 @@ fn digest(
         for (card, ranges) in cards.iter().zip(&mut ranges) {
             ranges.extend(card.sums(&piece)?);
         }
-        tell(&whole);
+        report(&whole);
     }
     let Some(size) = size else {
         return Ok(ranges.into_iter().map(|ranges| (None, ranges)).collect());
     };
-    // The empty rest of a large card takes seconds: nobody shall wait for it in vain.
+    // Hashing the empty rest of a large card takes seconds, so it can be interrupted.
     const STEP: u64 = 64 << 20;
     for end in (whole.position().next_multiple_of(STEP)..size).step_by(STEP as usize) {
         stop.check()?;
         whole.update_all(end, &[]);
-        tell(&whole);
+        report(&whole);
     }
     Ok(whole.finish(size).into_iter().map(Some).zip(ranges).collect())
 }

@@ -5,16 +5,15 @@ use std::{fs::File, io};
 use block_io::{Extents, FileStorage, ReadAt as _};
 use rustix::fs::FallocateFlags;
 
-/// Makes `target` a file of `size` bytes that shares the base's blocks, without
-/// those that are not in `used`. Answers whether that worked; if not, `target`
-/// is empty.
+/// Makes `target` a file of `size` bytes that shares the base's blocks, except for those that
+/// are not in `used`. Returns whether that worked; if not, `target` is empty.
 pub(super) fn clone_base(
     base: &FileStorage,
     target: &File,
     used: &Extents,
     size: u64,
 ) -> io::Result<bool> {
-    // Refused by most filesystems, and between two of them.
+    // Most filesystems refuse it, and it is impossible between two filesystems.
     if rustix::fs::ioctl_ficlone(target, base.file()).is_err() {
         return Ok(false);
     }

@@ -1,8 +1,7 @@
-//! An .xz file put together from blocks that were compressed separately.
+//! .xz files assembled from blocks that were compressed separately.
 //!
-//! Blocks are compressed once for all images that share them, and by several
-//! threads; xz, and every reader with threads, decodes the result by several
-//! threads too. The layout is that of "The .xz File Format", version 1.2.1:
+//! Blocks are compressed once for all images that share them, and by several threads. xz, and
+//! every other decoder with threads, also decodes the result by several threads. The layout is that of "The .xz File Format", version 1.2.1:
 //! stream header, blocks, index, stream footer.
 
 use std::io::Write as _;
@@ -29,15 +28,15 @@ const FLAGS: [u8; 2] = [0x00, 0x04];
 
 /// One compressed block.
 #[derive(Debug)]
-pub(super) struct Block {
-    /// Block header, compressed data, padding and check.
+pub(super) struct XzBlock {
+    /// The block header, the compressed data, the padding and the check.
     pub bytes: Vec<u8>,
-    record: Record,
+    record: IndexRecord,
 }
 
-/// What the index says of one block, both in bytes.
+/// The index's record of one block. Both sizes are in bytes.
 #[derive(Debug, Clone, Copy)]
-struct Record {
+struct IndexRecord {
     /// The size of the block without its padding.
     unpadded: u64,
     uncompressed: u64,
@@ -45,13 +44,14 @@ struct Record {
 
 /// Compresses one block.
 ///
-/// liblzma's encoder makes a whole file of it, of which only the block is kept.
-/// The encoder for several threads is the one that stores the block's sizes in
-/// its header, without which a decoder cannot use several threads.
-pub(super) fn compress(data: &[u8]) -> Result<Block, OutputError> {
+/// liblzma's encoder makes a whole file, of which only the block is kept. Only its encoder for
+/// several threads stores the block's sizes in the block header, and without these a decoder
+/// cannot use several threads.
+pub(super) fn compress(data: &[u8]) -> Result<XzBlock, OutputError> {
     let failed = |reason: String| OutputError::Compress { reason };
     let mut options = LzmaOptions::new_preset(PRESET).map_err(|error| failed(error.to_string()))?;
-    // No match reaches further back than the block does, and memory counts.
+    // No match reaches back further than the beginning of the block, and a large dictionary
+    // costs memory.
     options.dict_size((data.len() as u32).clamp(4096, MAX_DICTIONARY));
     let mut filters = Filters::new();
     filters.lzma2(&options);
@@ -70,8 +70,8 @@ pub(super) fn compress(data: &[u8]) -> Result<Block, OutputError> {
     single_block(&file).ok_or_else(|| failed("liblzma made an unexpected file".to_owned()))
 }
 
-/// Takes the one block out of a file.
-fn single_block(file: &[u8]) -> Option<Block> {
+/// Returns the only block of a file.
+fn single_block(file: &[u8]) -> Option<XzBlock> {
     let footer = file.len().checked_sub(HEADER_SIZE)?;
     let backward = file.get(footer + 4..footer + 8)?.try_into().ok()?;
     let index = footer.checked_sub((u32::from_le_bytes(backward) as usize + 1) * 4)?;
@@ -79,13 +79,15 @@ fn single_block(file: &[u8]) -> Option<Block> {
     if read_number(&mut fields)? != 1 {
         return None;
     }
-    let record =
-        Record { unpadded: read_number(&mut fields)?, uncompressed: read_number(&mut fields)? };
+    let record = IndexRecord {
+        unpadded: read_number(&mut fields)?,
+        uncompressed: read_number(&mut fields)?,
+    };
     let bytes = file.get(HEADER_SIZE..index)?.to_vec();
-    (record.unpadded.next_multiple_of(4) == bytes.len() as u64).then_some(Block { bytes, record })
+    (record.unpadded.next_multiple_of(4) == bytes.len() as u64).then_some(XzBlock { bytes, record })
 }
 
-/// What comes before the first block.
+/// Returns what comes before the first block.
 pub(super) fn header() -> Vec<u8> {
     let mut header = b"\xfd7zXZ\0".to_vec();
     header.extend(FLAGS);
@@ -95,16 +97,16 @@ pub(super) fn header() -> Vec<u8> {
 
 /// The index of a file, collected block by block.
 #[derive(Debug, Default)]
-pub(super) struct Index {
-    records: Vec<Record>,
+pub(super) struct XzIndex {
+    records: Vec<IndexRecord>,
 }
 
-impl Index {
-    pub fn add(&mut self, block: &Block) {
+impl XzIndex {
+    pub fn add(&mut self, block: &XzBlock) {
         self.records.push(block.record);
     }
 
-    /// What comes after the last block: the index and the stream footer.
+    /// Returns what comes after the last block: the index and the stream footer.
     pub fn render(&self) -> Vec<u8> {
         let mut index = vec![0];
         push_number(&mut index, self.records.len() as u64);
@@ -139,14 +141,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn liblzma_reads_what_was_put_together() {
+    fn liblzma_reads_an_assembled_file() {
         let blocks: Vec<Vec<u8>> = vec![
             vec![0; 1 << 20],
             (0..100_000u32).flat_map(|i| i.wrapping_mul(2654435761).to_le_bytes()).collect(),
             b"short".to_vec(),
         ];
         let mut file = header();
-        let mut index = Index::default();
+        let mut index = XzIndex::default();
         for block in &blocks {
             let block = compress(block).unwrap();
             index.add(&block);

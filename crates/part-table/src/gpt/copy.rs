@@ -13,10 +13,10 @@ use crate::{
 
 const CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 const SIGNATURE: [u8; 8] = *b"EFI PART";
-/// No table is larger than this: the usual one has 128 entries of 128 bytes.
+/// The largest table that is read, in bytes. The usual one has 128 entries of 128 bytes.
 const MAX_ENTRIES_BYTES: u64 = 1 << 20;
 
-// Where the header's fields lie.
+// The offsets of the header's fields.
 const REVISION: usize = 8;
 const HEADER_SIZE: usize = 12;
 const HEADER_CRC: usize = 16;
@@ -30,14 +30,14 @@ const ENTRY_COUNT: usize = 80;
 const ENTRY_SIZE: usize = 84;
 const ENTRIES_CRC: usize = 88;
 
-/// The header's sector and the entries, both as they lie on the disk.
+/// The header's sector and the entries, as they are on the disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Copy {
     pub(super) header: Sector,
     pub(super) entries: Vec<u8>,
 }
 
-/// Whether a GPT header's signature stands at byte `offset`.
+/// Returns whether there is a GPT header's signature at byte `offset`.
 pub(crate) fn has_header(storage: &dyn ReadAt, offset: u64) -> Result<bool> {
     let mut signature = [0; 8];
     if storage.size() < offset + 8 {
@@ -48,8 +48,8 @@ pub(crate) fn has_header(storage: &dyn ReadAt, offset: u64) -> Result<bool> {
 }
 
 impl Copy {
-    /// Reads the copy whose header lies at `sector`; the inner error says what
-    /// is wrong with it.
+    /// Reads the copy whose header lies at `sector`. The inner error says what is wrong with
+    /// it.
     pub(crate) fn read(
         storage: &dyn ReadAt,
         sector: u64,
@@ -71,7 +71,7 @@ impl Copy {
         if range.contains(&sector) || range.start < 2 {
             return Ok(Err("its entries overlap its header"));
         }
-        // At most MAX_ENTRIES_BYTES, as the header's check made sure.
+        // The check of the header made sure that it is at most MAX_ENTRIES_BYTES.
         let length = usize::try_from(copy.entries_bytes()).unwrap_or(0);
         let entries = storage.read_vec(range.start * SECTOR_SIZE, length)?;
         if CRC.checksum(&entries) != u32_at(&header, ENTRIES_CRC) {
@@ -87,7 +87,7 @@ impl Copy {
         }
         let size = usize::try_from(u32_at(header, HEADER_SIZE)).unwrap_or(usize::MAX);
         if !(92..=header.len()).contains(&size) {
-            return Err("its header's size makes no sense");
+            return Err("the size of its header is invalid");
         }
         if header_crc(header) != u32_at(header, HEADER_CRC) {
             return Err("the checksum of its header is wrong");
@@ -100,15 +100,15 @@ impl Copy {
         }
         let entry_size = self.entry_size();
         if !(128..=4096).contains(&entry_size) || !entry_size.is_power_of_two() {
-            return Err("the size of its entries makes no sense");
+            return Err("the size of its entries is invalid");
         }
         let bytes = self.entries_bytes();
         if bytes == 0 || bytes > MAX_ENTRIES_BYTES {
-            return Err("the number of its entries makes no sense");
+            return Err("the number of its entries is invalid");
         }
         let (first, last) = self.usable();
         if first < 2 || first > last || last >= u64::MAX / SECTOR_SIZE {
-            return Err("the area it gives to partitions makes no sense");
+            return Err("its area for partitions is invalid");
         }
         Ok(())
     }
@@ -121,18 +121,18 @@ impl Copy {
         u64::from(u32_at(&self.header, ENTRY_COUNT)).saturating_mul(self.entry_size())
     }
 
-    /// The sectors of the array of entries.
+    /// Returns the sectors of the entries.
     pub(crate) fn entries_sectors(&self) -> Range<u64> {
         let start = u64_at(&self.header, ENTRIES_LBA);
         start..start.saturating_add(self.entries_bytes().div_ceil(SECTOR_SIZE))
     }
 
-    /// The first and the last sector that partitions may use.
+    /// Returns the first and the last sector that partitions may use.
     pub(crate) fn usable(&self) -> (u64, u64) {
         (u64_at(&self.header, FIRST_USABLE_LBA), u64_at(&self.header, LAST_USABLE_LBA))
     }
 
-    /// Where the other copy's header lies.
+    /// Returns the sector of the other copy's header.
     pub(crate) fn other(&self) -> u64 {
         u64_at(&self.header, ALTERNATE_LBA)
     }
@@ -141,21 +141,21 @@ impl Copy {
         Guid(array(&self.header, DISK_GUID))
     }
 
-    /// Whether both copies say the same about the disk.
+    /// Returns whether both copies describe the same disk and partitions.
     pub(crate) fn same_content(&self, other: &Copy) -> bool {
         self.disk_guid() == other.disk_guid()
             && self.entries == other.entries
             && self.usable() == other.usable()
     }
 
-    /// Makes it the copy for a disk whose backup header lies at `backup`.
+    /// Turns it into the copy for a disk whose backup header lies at `backup`.
     pub(super) fn relocate(&mut self, last_usable: u64, backup: u64) {
         put(&mut self.header, LAST_USABLE_LBA, &last_usable.to_le_bytes());
         put(&mut self.header, ALTERNATE_LBA, &backup.to_le_bytes());
         self.seal();
     }
 
-    /// The other copy, for the place `sector` with its entries at `entries`.
+    /// Returns the other copy, with its header at `sector` and its entries at `entries`.
     pub(super) fn twin(&self, sector: u64, entries: u64) -> Copy {
         let mut twin = self.clone();
         put(&mut twin.header, MY_LBA, &sector.to_le_bytes());
@@ -165,15 +165,16 @@ impl Copy {
         twin
     }
 
-    /// Where the primary copy's entries belong: where they are, unless the header points
-    /// to those of the second copy.
+    /// Returns where the primary copy's entries belong: where they are, unless the header
+    /// points to those of the second copy.
     pub(super) fn home(&self) -> u64 {
         let (entries, (first_usable, _)) = (self.entries_sectors(), self.usable());
         let usual = PRIMARY + 1;
         let length = entries.end.saturating_sub(entries.start);
-        match entries.start < first_usable || usual + length > first_usable {
-            true => entries.start,
-            false => usual,
+        if entries.start < first_usable || usual + length > first_usable {
+            entries.start
+        } else {
+            usual
         }
     }
 
@@ -191,7 +192,7 @@ impl Copy {
     }
 }
 
-/// The checksum of a header, for which its own field counts as zero.
+/// Returns the checksum of a header, for which its own field counts as zero.
 fn header_crc(header: &Sector) -> u32 {
     let mut bytes = *header;
     put(&mut bytes, HEADER_CRC, &[0; 4]);

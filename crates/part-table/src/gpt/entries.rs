@@ -6,7 +6,7 @@ use crate::{
     fields::{array, put, u64_at},
 };
 
-// Where an entry's fields lie.
+// The offsets of an entry's fields.
 const TYPE: usize = 0;
 const UNIQUE: usize = 16;
 const FIRST: usize = 32;
@@ -20,11 +20,11 @@ const BOOTABLE: u64 = 1 << 2;
 
 impl Copy {
     fn entry_step(&self) -> usize {
-        // Between 128 and 4096, as the header's check made sure.
+        // The check of the header made sure that it is between 128 and 4096.
         usize::try_from(self.entry_size()).unwrap_or(128).max(128)
     }
 
-    /// The entries in use.
+    /// Returns the entries in use.
     pub(crate) fn partitions(&self) -> Result<Vec<Partition>> {
         let (first_usable, last_usable) = self.usable();
         let mut partitions = Vec::new();
@@ -64,7 +64,7 @@ impl Copy {
         Ok(partitions)
     }
 
-    /// Lets the partition's entry end before sector `end`.
+    /// Makes the partition's entry end before sector `end`.
     pub(super) fn set_end(&mut self, number: u32, end: u64) {
         let step = self.entry_step();
         let index = usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);

@@ -9,21 +9,20 @@ use crate::{
     mbr::{Entry, LAST_CHS, SECTORS, chs, offset},
 };
 
-/// The last sector that partitions may use on a disk of `total` sectors: the
-/// second copy of the table fills the rest.
+/// Returns the last sector that partitions may use on a disk of `total` sectors. The second
+/// copy of the table fills the rest.
 pub(crate) fn last_usable(gpt: &Gpt, total: u64) -> u64 {
     let entries = gpt.primary.entries_sectors();
     total.saturating_sub(entries.end.saturating_sub(entries.start)).saturating_sub(2)
 }
 
-/// Lets `partition` end before sector `end`, and the table span the storage.
+/// Makes `partition` end before sector `end`, and the table span the storage.
 ///
-/// Linux looks at the second copy only if the first one is whole, so the first one has
-/// to be whole at any moment, though a header and its entries lie in several sectors.
-/// So the header alone decides, which is one: first the new second copy is written,
-/// then the primary header points to the entries of that one, until its own are there.
-/// Last the old second copy is cleared, for it now lies inside the partition or is of
-/// no use.
+/// Linux reads the second copy only if the first one is intact, so the first one has to be
+/// intact at any moment, although a header and its entries lie in several sectors. So the
+/// header alone decides, which is a single sector: first the new second copy is written, then
+/// the primary header points to that copy's entries until its own are written. At last the
+/// old second copy is cleared, because it lies inside the partition now or is of no use.
 pub(crate) fn grow(
     gpt: &Gpt,
     storage: &dyn WriteAt,
@@ -36,7 +35,8 @@ pub(crate) fn grow(
     let mut old = gpt.primary.clone();
     let home = old.home();
     if home != old.entries_sectors().start {
-        // Cut off while it pointed to the second copy's entries, which will change.
+        // An earlier growth was cut off while the header pointed to the second copy's
+        // entries, which will change.
         old.point_to(home);
         write(storage, &old, PRIMARY)?;
     }
@@ -62,7 +62,8 @@ pub(crate) fn grow(
     Ok(())
 }
 
-/// Writes a copy whose header lies at `sector`: the entries before what points to them.
+/// Writes a copy whose header lies at `sector`: the entries before the header that points to
+/// them.
 fn write(storage: &dyn WriteAt, copy: &Copy, sector: u64) -> Result<()> {
     storage.write_at(copy.entries_sectors().start * SECTOR_SIZE, &copy.entries)?;
     storage.flush()?;
@@ -71,7 +72,7 @@ fn write(storage: &dyn WriteAt, copy: &Copy, sector: u64) -> Result<()> {
     Ok(())
 }
 
-/// Lets the protective entry span the whole disk, as far as it can say so.
+/// Makes the protective entry span the whole disk, as far as it can express that.
 fn protect(gpt: &Gpt, storage: &dyn WriteAt, total: u64) -> Result<()> {
     let mut sector = [0; SECTOR_SIZE as usize];
     storage.read_at(0, &mut sector)?;
@@ -81,7 +82,7 @@ fn protect(gpt: &Gpt, storage: &dyn WriteAt, total: u64) -> Result<()> {
         return Ok(());
     }
     put(&mut sector, at + SECTORS, &sectors.to_le_bytes());
-    // "Too far for this" is written as FE FF FF or FF FF FF: both stay.
+    // Addresses beyond the range are written as FE FF FF or FF FF FF; both stay.
     if u32_at(&sector, at + LAST_CHS) & 0x00ff_fffe != 0x00ff_fffe {
         let mut last = chs(total.saturating_sub(1));
         if last == [0xfe, 0xff, 0xff] {

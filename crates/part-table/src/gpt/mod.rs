@@ -11,39 +11,38 @@ pub(crate) use copy::{Copy, has_header};
 pub(crate) use grow::{grow, last_usable};
 
 use crate::{
-    Error, Guid, Partition, Result, SECTOR_SIZE,
+    Error, Guid, Partition, Result, SECTOR_SIZE, checks,
     fields::Sector,
-    layout,
     mbr::{self, Entry},
 };
 
-/// Where the primary header lies.
+/// The sector of the primary header.
 const PRIMARY: u64 = 1;
 
-/// How the second copy of a GPT, at the end of the disk, fares.
+/// The state of a GPT's second copy, at the end of the disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GptBackup {
     /// It agrees with the primary copy.
     Whole,
-    /// It is missing or damaged, as after an image was cut short or written
-    /// to a larger card. Growing writes a new one.
+    /// It is missing or damaged, for example because an image was cut off or written to a
+    /// larger card. Growing writes a new copy.
     Damaged {
         /// What is wrong with it.
         reason: &'static str,
     },
 }
 
-/// What growing needs to know besides the partitions.
+/// What growing needs besides the partitions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Gpt {
     pub primary: Copy,
     pub backup: GptBackup,
-    /// The sectors of the second copy, if it is whole.
+    /// The sectors of the second copy, if it is intact.
     pub backup_sectors: Vec<std::ops::Range<u64>>,
     /// The place of the protective entry in the MBR.
     pub protective: usize,
-    /// Other entries of the MBR in use, counted from 1.
+    /// The other used entries of the MBR, counted from 1.
     pub hybrid: Vec<u32>,
 }
 
@@ -69,8 +68,8 @@ pub(crate) fn read(storage: &dyn ReadAt, sector: &Sector) -> Result<(Gpt, Vec<Pa
         }
     };
     let partitions = primary.partitions()?;
-    layout::check_overlaps(&partitions)?;
-    layout::check_table(&partitions, &[0..PRIMARY + 1, primary.entries_sectors()])?;
+    checks::check_overlaps(&partitions)?;
+    checks::check_table(&partitions, &[0..PRIMARY + 1, primary.entries_sectors()])?;
     let (first_usable, last_usable) = primary.usable();
     if let Some(p) = partitions.iter().find(|p| p.start < first_usable || p.end() > last_usable + 1)
     {
@@ -82,13 +81,13 @@ pub(crate) fn read(storage: &dyn ReadAt, sector: &Sector) -> Result<(Gpt, Vec<Pa
             last_usable,
         });
     }
-    layout::check_end(&partitions, storage.size())?;
+    checks::check_end(&partitions, storage.size())?;
     let mut backup_sectors = Vec::new();
     let backup = match Copy::read(storage, primary.other())? {
         Ok(copy) if copy.same_content(&primary) => {
             let header = primary.other()..primary.other().saturating_add(1);
             backup_sectors = vec![copy.entries_sectors(), header];
-            layout::check_table(&partitions, &backup_sectors)?;
+            checks::check_table(&partitions, &backup_sectors)?;
             GptBackup::Whole
         }
         Ok(_) => GptBackup::Damaged { reason: "it differs from the primary copy" },

@@ -2,18 +2,18 @@
 
 use crate::fields::{Sector, array, u32_at};
 
-/// Where the entries begin in their sector.
+/// The offset of the first entry in its sector.
 const ENTRIES: usize = 446;
 /// The size of one entry in bytes.
 const SIZE: usize = 16;
 
-/// The fields of an entry that mean something today.
+/// The fields of an entry that are still in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub boot: u8,
     pub kind: u8,
     pub start: u32,
-    /// 0 marks an unused entry.
+    /// 0 for an unused entry.
     pub sectors: u32,
 }
 
@@ -31,19 +31,19 @@ impl Entry {
     }
 }
 
-/// Where entry `slot`, counted from 0, lies in its sector.
+/// Returns the offset of entry `slot`, counted from 0, in its sector.
 pub(crate) fn offset(slot: usize) -> usize {
     ENTRIES + slot.min(3) * SIZE
 }
 
-/// Where an entry keeps its last sector as cylinder, head and sector.
+/// The offset of the last sector, as cylinder, head and sector, in an entry.
 pub(crate) const LAST_CHS: usize = 5;
-/// Where an entry keeps its length.
+/// The offset of the length in an entry.
 pub(crate) const SECTORS: usize = 12;
 
-/// Cylinder, head and sector of an absolute sector number, for the geometry
-/// that all partitioning programs assume today (255 heads of 63 sectors);
-/// what lies beyond gets the highest address.
+/// Returns cylinder, head and sector of an absolute sector number, for the geometry that all
+/// partitioning programs assume today (255 heads of 63 sectors). Sectors beyond get the
+/// highest address.
 pub(crate) fn chs(sector: u64) -> [u8; 3] {
     const HEADS: u64 = 255;
     const SECTORS: u64 = 63;

@@ -1,8 +1,8 @@
 //! The chain of logical partitions inside an extended one.
 //!
-//! Each link is a sector like sector 0, an *extended boot record*. One of its
-//! first two entries describes a logical partition, relative to that sector;
-//! the other one leads to the next record, relative to the extended partition.
+//! Each link is a sector like sector 0, an *extended boot record*. One of its first two
+//! entries describes a logical partition, relative to that sector; the other one leads to the
+//! next record, relative to the extended partition.
 
 use std::collections::HashSet;
 
@@ -11,14 +11,13 @@ use block_io::ReadAt;
 use super::{Entry, SIGNATURE};
 use crate::{Error, Partition, PartitionRole, Result, SECTOR_SIZE, fields::Sector};
 
-/// More than this many records are no chain that anyone made: Linux stops at
-/// 256 partitions.
+/// The longest chain that is read: Linux stops at 256 partitions.
 const MAX_RECORDS: usize = 256;
 
 /// An extended boot record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ebr {
-    /// Where it lies.
+    /// The sector that holds it.
     pub sector: u64,
     /// The number of its logical partition, and the entry that describes it.
     pub logical: Option<(u32, usize)>,
@@ -26,7 +25,7 @@ pub(crate) struct Ebr {
     pub link: Option<usize>,
 }
 
-/// Follows the chain, adds the logical partitions to `partitions`.
+/// Follows the chain, and adds the logical partitions to `partitions`.
 pub(crate) fn read(
     storage: &dyn ReadAt,
     container: &Partition,
@@ -39,7 +38,7 @@ pub(crate) fn read(
     while let Some(sector) = next.take() {
         let damaged = |reason| Error::Extended { sector, reason };
         if !seen.insert(sector) {
-            return Err(damaged("the chain comes back to it"));
+            return Err(damaged("the chain leads back to it"));
         }
         if chain.len() >= MAX_RECORDS {
             return Err(damaged("the chain is longer than 256 tables"));
@@ -50,7 +49,7 @@ pub(crate) fn read(
         let mut bytes: Sector = [0; SECTOR_SIZE as usize];
         storage.read_at(sector.saturating_mul(SECTOR_SIZE), &mut bytes)?;
         if chain.is_empty() && bytes == [0; SECTOR_SIZE as usize] {
-            // An extended partition that never held one needs no record.
+            // An extended partition that never held a logical one needs no record.
             break;
         }
         if !bytes.ends_with(&SIGNATURE) {
@@ -67,7 +66,7 @@ pub(crate) fn read(
             }
             if entry.is_extended() {
                 if ebr.link.replace(slot).is_some() {
-                    return Err(damaged("it leads to two further tables"));
+                    return Err(damaged("it leads to two other tables"));
                 }
                 next = Some(container.start + u64::from(entry.start));
                 continue;
@@ -77,7 +76,7 @@ pub(crate) fn read(
             }
             let logical = entry.partition(number, sector, PartitionRole::Logical);
             if logical.end() > container.end() {
-                return Err(damaged("its partition reaches beyond the extended one"));
+                return Err(damaged("its partition reaches beyond the extended partition"));
             }
             partitions.push(logical);
         }

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{Error, Partition, PartitionRole, Result, SECTOR_SIZE, fields::put};
 
-/// Lets `partition` end before sector `end`; a logical one takes the
-/// extended one (`container`) along.
+/// Makes `partition` end before sector `end`. The extended partition (`container`) grows with a
+/// logical one.
 pub(crate) fn grow(
     mbr: &Mbr,
     storage: &dyn WriteAt,
@@ -24,8 +24,8 @@ pub(crate) fn grow(
     if partition.role != PartitionRole::Logical {
         return primary(partition);
     }
-    // Outermost first: whenever this is interrupted, each partition still lies
-    // within what contains it.
+    // Outermost first: whenever this is interrupted, each partition still lies within its
+    // container.
     let is_own = |ebr: &super::Ebr| ebr.logical.is_some_and(|(n, _)| n == partition.number);
     let place = mbr.chain.iter().position(is_own);
     let (Some(container), Some(place)) = (container, place) else {
@@ -61,7 +61,7 @@ fn set_end(
     let Some(sectors) = end.checked_sub(partition.start).and_then(|n| u32::try_from(n).ok()) else {
         return Err(beyond);
     };
-    // The whole sector, which is written whole or not at all.
+    // A sector is written as a whole or not at all.
     let (place, at) = (table * SECTOR_SIZE, offset(slot));
     let mut sector = [0; SECTOR_SIZE as usize];
     storage.read_at(place, &mut sector)?;

@@ -11,23 +11,21 @@ pub(crate) use extended::Ebr;
 pub(crate) use grow::grow;
 
 use crate::{
-    Error, Partition, PartitionRole, PartitionType, Result,
+    Error, Partition, PartitionRole, PartitionType, Result, checks,
     fields::{Sector, u32_at},
-    layout,
 };
 
-/// The last two bytes of a sector that holds an MBR or a table of logical
-/// partitions.
+/// The last two bytes of a sector that holds an MBR or a table of logical partitions.
 pub(crate) const SIGNATURE: [u8; 2] = [0x55, 0xaa];
-/// The type of the entry that keeps old programs away from a GPT.
+/// The type of the entry that protects a GPT from old programs.
 pub(crate) const PROTECTIVE: u8 = 0xee;
-/// An MBR counts sectors in 32 bits, so no partition ends behind this one.
+/// The sector behind the last one that an MBR, which counts in 32 bits, can express.
 pub(crate) const MAX_END: u64 = 1 << 32;
 
-/// Where the disk's identifier lies in sector 0.
+/// The offset of the disk's identifier in sector 0.
 const DISK_ID: usize = 440;
 
-/// What growing needs to know besides the partitions.
+/// What growing needs besides the partitions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mbr {
     pub disk_id: u32,
@@ -35,13 +33,13 @@ pub(crate) struct Mbr {
     pub chain: Vec<Ebr>,
 }
 
-/// Whether sector 0 says that a GPT follows: Linux asks for an entry of the
-/// protective type that begins at sector 1 (`block/partitions/efi.c`).
+/// Returns whether sector 0 announces a GPT. Linux requires an entry of the protective type
+/// that begins at sector 1 (`block/partitions/efi.c`).
 pub(crate) fn is_protective(sector: &Sector) -> bool {
     protective_slot(sector).is_some()
 }
 
-/// The place of the protective entry, counted from 0.
+/// Returns the place of the protective entry, counted from 0.
 pub(crate) fn protective_slot(sector: &Sector) -> Option<usize> {
     (0..4).find(|&slot| {
         let entry = Entry::parse(sector, slot);
@@ -52,8 +50,8 @@ pub(crate) fn protective_slot(sector: &Sector) -> Option<usize> {
 pub(crate) fn read(storage: &dyn ReadAt, sector: &Sector) -> Result<(Mbr, Vec<Partition>)> {
     let entries: Vec<_> = (0..4).map(|slot| Entry::parse(sector, slot)).collect();
     if entries.iter().any(|entry| !matches!(entry.boot, 0 | 0x80)) {
-        // The boot sector of a FAT filesystem has the signature, too.
-        return Err(Error::NoTable { reason: "sector 0 is the boot sector of something else" });
+        // The boot sector of a FAT filesystem has the signature too.
+        return Err(Error::NoTable { reason: "sector 0 is a boot sector without a table" });
     }
     if entries.iter().all(|entry| entry.sectors == 0) {
         return Err(Error::NoTable { reason: "sector 0 lists no partitions" });
@@ -75,19 +73,19 @@ pub(crate) fn read(storage: &dyn ReadAt, sector: &Sector) -> Result<(Mbr, Vec<Pa
     if let Some(first) = partitions.iter().find(|p| p.start == 0) {
         return Err(Error::CoversTable { number: first.number, sector: 0 });
     }
-    layout::check_end(&partitions, storage.size())?;
+    checks::check_end(&partitions, storage.size())?;
     let chain = match &container {
         Some(container) => extended::read(storage, container, &mut partitions)?,
         None => Vec::new(),
     };
-    layout::check_overlaps(&partitions)?;
+    checks::check_overlaps(&partitions)?;
     let tables: Vec<_> = chain.iter().map(|ebr| ebr.sector..ebr.sector + 1).collect();
-    layout::check_table(&partitions, &tables)?;
+    checks::check_table(&partitions, &tables)?;
     Ok((Mbr { disk_id: u32_at(sector, DISK_ID), chain }, partitions))
 }
 
 impl Entry {
-    /// The partition that the entry describes, its start counted from `base`.
+    /// Returns the partition that the entry describes, with its start relative to `base`.
     fn partition(&self, number: u32, base: u64, role: PartitionRole) -> Partition {
         Partition {
             number,

@@ -13,7 +13,7 @@ use super::cache_error;
 use crate::{
     Cancel,
     base::BaseError,
-    progress::{BuildProgress, BuildStage, Running},
+    progress::{BuildProgress, BuildStage, RunningStage},
 };
 
 /// How often the lock is tried while another run holds it.
@@ -56,7 +56,7 @@ impl LockFile {
         if let Some(lock) = Self::try_take(path)? {
             return Ok(lock);
         }
-        let _running = Running::begin(progress, BuildStage::WaitForBase, 0);
+        let _running = RunningStage::begin(progress, BuildStage::WaitForBase, 0);
         loop {
             cancel.check()?;
             thread::sleep(POLL);

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     Cancel,
-    progress::{BuildProgress, BuildStage, Running},
+    progress::{BuildProgress, BuildStage, RunningStage},
 };
 
 /// The largest decoded size. No SD card is larger, and a file that unpacks to more is a
@@ -78,7 +78,7 @@ impl<'a> DecodeJob<'a> {
         progress: &dyn BuildProgress,
         cancel: &Cancel,
     ) -> Result<Digests, SparseError<BaseError>> {
-        let running = Running::begin(progress, BuildStage::DecodeBase, self.source.size());
+        let running = RunningStage::begin(progress, BuildStage::DecodeBase, self.source.size());
         let mut decoder = Decoder::new(self, md5, Some(&running), cancel);
         let decoded = decoder.start().map_err(SparseError::Produce).and_then(|()| {
             write_sparse(to, |buffer| decoder.fill_image(buffer))?;
@@ -109,7 +109,7 @@ impl<'a> Decoder<'a> {
     fn new(
         job: &'a DecodeJob<'a>,
         md5: bool,
-        running: Option<&'a Running<'a>>,
+        running: Option<&'a RunningStage<'a>>,
         cancel: &'a Cancel,
     ) -> Self {
         Decoder {

@@ -1,4 +1,4 @@
-//! Telling a storage that fails from contents that are damaged.
+//! Distinguishing a storage that fails from contents that are damaged.
 
 use std::cell::RefCell;
 
@@ -6,22 +6,21 @@ use ext4_offline::{Error, PathError, PathErrorKind};
 
 use crate::{FsError, fat::FatError};
 
-/// The first error of the storage itself.
+/// Keeps the first error of the storage itself, while damage in its contents is ignored.
 #[derive(Debug, Default)]
-pub(crate) struct Failed(RefCell<Option<block_io::Error>>);
+pub(crate) struct FirstStorageError(RefCell<Option<block_io::Error>>);
 
-impl Failed {
-    /// The error, if there was one.
+impl FirstStorageError {
+    /// Returns the error, if there was one.
     pub fn into_error(self) -> Option<block_io::Error> {
         self.0.into_inner()
     }
 
-    /// What was answered, if anything; what stood in the way is remembered if it was the
-    /// storage.
-    pub fn unless<T, E: StorageError>(&self, result: Result<T, E>) -> Option<T> {
+    /// Returns the value of a result. An error of the storage is kept, any other is ignored.
+    pub fn ok<T, E: StorageError>(&self, result: Result<T, E>) -> Option<T> {
         result
             .map_err(|error| {
-                // Damage leads beyond the end.
+                // Damaged contents may lead beyond the end of the storage.
                 let error = error.of_storage().filter(|error| !is_out_of_bounds(error));
                 let mut failed = self.0.borrow_mut();
                 *failed = failed.take().or(error);
@@ -34,12 +33,14 @@ fn is_out_of_bounds(error: &block_io::Error) -> bool {
     matches!(error, block_io::Error::OutOfBounds { .. })
 }
 
-/// An error that may be that of the storage underneath.
+/// An error that may be that of the underlying storage.
 pub(crate) trait StorageError {
+    /// Returns the storage's error, if it is one.
     fn of_storage(self) -> Option<block_io::Error>;
 }
 
 impl StorageError for FsError {
+    /// Returns the storage's error, if it is one.
     fn of_storage(self) -> Option<block_io::Error> {
         match self {
             FsError::Filesystem(Error::Storage(error))
@@ -53,6 +54,7 @@ impl StorageError for FsError {
 }
 
 impl StorageError for FatError {
+    /// Returns the storage's error, if it is one.
     fn of_storage(self) -> Option<block_io::Error> {
         match self {
             FatError::Storage(error) => Some(error),

@@ -1,11 +1,10 @@
-//! Checks that both kinds of table share.
+//! Checks for both kinds of table.
 
 use std::ops::Range;
 
 use crate::{Error, Partition, PartitionRole, Result, SECTOR_SIZE};
 
-/// Errors if two partitions overlap; the extended one and those within it
-/// do not count as overlapping.
+/// Makes sure that no partitions overlap. The extended partition may contain logical ones.
 pub(crate) fn check_overlaps(partitions: &[Partition]) -> Result<()> {
     for logical in [false, true] {
         let mut sorted: Vec<_> =
@@ -26,7 +25,7 @@ pub(crate) fn check_overlaps(partitions: &[Partition]) -> Result<()> {
     Ok(())
 }
 
-/// Errors if a partition covers one of the table's own sectors.
+/// Makes sure that no partition covers one of the table's own sectors.
 pub(crate) fn check_table(partitions: &[Partition], table: &[Range<u64>]) -> Result<()> {
     for partition in partitions.iter().filter(|p| p.role != PartitionRole::Extended) {
         for range in table {
@@ -39,7 +38,7 @@ pub(crate) fn check_table(partitions: &[Partition], table: &[Range<u64>]) -> Res
     Ok(())
 }
 
-/// Errors if a partition reaches beyond `size` bytes.
+/// Makes sure that no partition reaches beyond `size` bytes.
 pub(crate) fn check_end(partitions: &[Partition], size: u64) -> Result<()> {
     match partitions.iter().find(|p| p.end() > size / SECTOR_SIZE) {
         Some(p) => Err(Error::BeyondEnd { number: p.number, end: p.bytes().end, size }),
