@@ -89,11 +89,11 @@ fn errors_name_the_inode_and_the_block() {
         let image = make();
         let block = first_block(&image, "directory-3/file-5");
         debugfs(&image, &format!("freeb {block}"));
-        refused(&image, &[&format!("block {block}"), "block bitmap calls it free", "e2fsck"]);
+        refused(&image, &[&format!("block {block}"), "marked as free in the block bitmap", "e2fsck"]);
 
         let image = make();
         debugfs(&image, "freei directory-3/file-5");
-        refused(&image, &["inode bitmap calls it free"]);
+        refused(&image, &["marked as free in the inode bitmap"]);
 
         let image = make();
         let block = first_block(&image, "directory-3/file-4");

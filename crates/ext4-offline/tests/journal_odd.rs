@@ -70,7 +70,7 @@ fn blocks_of_the_journal_itself_are_refused() {
         let mut journal = base.begin(Format::new(Csum::V3, true), 5, 9);
         journal.transaction(&[(base.blocks[block], vec![1; 4096])], &[], true);
         let error = assert_refused(&journal.image, "its own block");
-        assert!(error.to_string().contains("into the journal itself"), "{error}");
+        assert!(error.to_string().contains("in the journal itself"), "{error}");
     }
     let mut journal = base.begin(Format::new(Csum::None, true), 5, 9);
     journal.transaction(&[(u64::MAX, vec![1; 4096])], &[u64::MAX - 1], true);
