@@ -1,4 +1,4 @@
-//! Reading a whole tree beside ext4-view, and making files in one directory.
+//! Reading a whole tree, compared with ext4-view, and creating files in one directory.
 //!
 //! `cargo bench -p ext4-offline --bench files [-- FILE [BYTE]]`: FILE holds an
 //! ext4 filesystem from BYTE on, such as a decoded base image with its root

@@ -91,14 +91,13 @@ impl FilesMut {
         edit: impl FnOnce(&mut Volume, &mut Inode) -> Result<()>,
     ) -> Result<()> {
         let now = self.now;
-        self.edit(|volume| {
-            let mut inode = volume.inode(inode)?;
-            require_kind(&inode, FileKind::Regular)?;
-            super::attributes::check_contents(&inode, Operation::Edit)?;
-            edit(volume, &mut inode)?;
+        self.edit_inode(inode, |volume, inode| {
+            require_kind(inode, FileKind::Regular)?;
+            super::attributes::check_contents(inode, Operation::Edit)?;
+            edit(volume, inode)?;
             inode.set_time(TimeField::Modification, now);
             inode.set_time(TimeField::Change, now);
-            volume.put_inode(&mut inode)
+            Ok(())
         })
     }
 }

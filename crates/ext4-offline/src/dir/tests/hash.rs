@@ -1,6 +1,6 @@
 //! The hashes, compared with those that debugfs computes.
 
-use super::*;
+use super::{tools::run, *};
 
 const SEED: &str = "01234567-89ab-cdef-0f1e-2d3c4b5a6978";
 

@@ -5,12 +5,10 @@ mod hash;
 mod hostile;
 mod image;
 mod model;
+#[path = "../../../tests/common/tools.rs"]
+mod tools;
 
-use std::{
-    cell::Cell,
-    collections::BTreeMap,
-    process::{Command, Output},
-};
+use std::{cell::Cell, collections::BTreeMap};
 
 use super::*;
 use crate::digest::crc32c;
@@ -98,14 +96,6 @@ impl Random {
             name.push(if matches!(byte, 0 | b'/') { b'-' } else { byte });
         }
         name
-    }
-}
-
-fn run(tool: &str, arguments: &[&str]) -> Output {
-    let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
-    match Command::new(tool).args(arguments).env("PATH", path).env("LC_ALL", "C").output() {
-        Ok(output) => output,
-        Err(error) => panic!("cannot run {tool}: {error}; install the Debian package e2fsprogs"),
     }
 }
 

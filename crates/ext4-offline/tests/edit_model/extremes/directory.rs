@@ -1,4 +1,4 @@
-//! Directories with very many entries.
+//! Directories with many entries.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -14,7 +14,7 @@ use crate::{
 
 type Storage = Arc<FaultInjector<FileStorage>>;
 
-/// How often the storage was asked for anything.
+/// A storage that counts its calls.
 fn requests(storage: &Storage) -> u64 {
     storage.reads() + storage.writes()
 }
