@@ -25,9 +25,10 @@ impl Checksums {
     pub(crate) fn of(superblock: &Superblock) -> Self {
         let features = superblock.features();
         if features.metadata_csum() {
-            let seed = match features.metadata_csum_seed() {
-                true => superblock.s_checksum_seed(),
-                false => crc32c(!0, &superblock.s_uuid()),
+            let seed = if features.metadata_csum_seed() {
+                superblock.s_checksum_seed()
+            } else {
+                crc32c(!0, &superblock.s_uuid())
             };
             Checksums::Crc32c { seed }
         } else if features.gdt_csum() {

@@ -136,10 +136,12 @@ impl Filesystem {
 
     /// Returns how many inodes at the end of the group's table were never used.
     pub fn itable_unused(&self, descriptor: &GroupDescriptor) -> u32 {
-        match self.superblock.features().group_checksums() {
-            true if self.inode_uninit(descriptor) => self.geometry.inodes_per_group,
-            true => descriptor.bg_itable_unused(),
-            false => 0,
+        if !self.superblock.features().group_checksums() {
+            0
+        } else if self.inode_uninit(descriptor) {
+            self.geometry.inodes_per_group
+        } else {
+            descriptor.bg_itable_unused()
         }
     }
 

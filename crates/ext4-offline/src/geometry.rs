@@ -73,10 +73,7 @@ pub struct Geometry {
 }
 
 fn check(ok: bool, field: &'static str, value: impl Into<u64>, reason: &'static str) -> Result<()> {
-    match ok {
-        true => Ok(()),
-        false => Err(Error::Superblock { field, value: value.into(), reason }),
-    }
+    if ok { Ok(()) } else { Err(Error::Superblock { field, value: value.into(), reason }) }
 }
 
 impl Geometry {
@@ -168,10 +165,8 @@ impl Geometry {
             "it must be the number of groups times s_inodes_per_group",
         )?;
 
-        let descriptor_size = match features.bits64() {
-            true => u32::from(superblock.s_desc_size()),
-            false => 32,
-        };
+        let descriptor_size =
+            if features.bits64() { u32::from(superblock.s_desc_size()) } else { 32 };
         check(
             descriptor_size == if features.bits64() { 64 } else { 32 },
             "s_desc_size",

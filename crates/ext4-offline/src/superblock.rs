@@ -62,9 +62,10 @@ macro_rules! halves {
         $(#[$doc])*
         pub fn $name(&self) -> u64 {
             let low = u64::from(u32::from_le_bytes(self.bytes::<$low, 4>()));
-            match self.features().bits64() {
-                true => u64::from(u32::from_le_bytes(self.bytes::<$high, 4>())) << 32 | low,
-                false => low,
+            if self.features().bits64() {
+u64::from(u32::from_le_bytes(self.bytes::<$high, 4>())) << 32 | low
+} else {
+low
             }
         }
         /// Changes the high half only if the feature `64bit` gives it a meaning.
@@ -316,9 +317,10 @@ impl Superblock {
             });
         }
         let (stored, computed) = (self.s_checksum(), self.computed_checksum());
-        match stored == computed {
-            true => Ok(()),
-            false => Err(Error::SuperblockChecksum { stored, computed }),
+        if stored == computed {
+            Ok(())
+        } else {
+            Err(Error::SuperblockChecksum { stored, computed })
         }
     }
 

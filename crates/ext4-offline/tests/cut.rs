@@ -147,9 +147,10 @@ impl ReadAt for Hiccup {
 
 impl WriteAt for Hiccup {
     fn write_at(&self, offset: u64, data: &[u8]) -> block_io::Result<()> {
-        match self.fails() {
-            true => Err(block_io::Error::Injected { operation: "write", number: 0 }),
-            false => self.layer.write_at(offset, data),
+        if self.fails() {
+            Err(block_io::Error::Injected { operation: "write", number: 0 })
+        } else {
+            self.layer.write_at(offset, data)
         }
     }
 

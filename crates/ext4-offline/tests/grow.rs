@@ -19,9 +19,10 @@ fn check(arguments: &str, from: u64, to: u64, garbage: bool) -> Grown {
     let image = Image::make(arguments, from);
     let before = image.contents();
     let copy = image.copy("resize2fs");
-    match garbage {
-        true => image.extend_with_garbage(to),
-        false => image.set_len(to),
+    if garbage {
+        image.extend_with_garbage(to)
+    } else {
+        image.set_len(to)
     }
     let grown =
         grow(&image.open(), to, NOW.into()).unwrap_or_else(|error| panic!("{context}: {error}"));

@@ -87,10 +87,7 @@ fn damage_ends_the_log_or_is_refused() {
                 (
                     "an early commit",
                     |j, w| j.flip(w[0].commit.unwrap(), 0x12),
-                    match any {
-                        true => Then::Refused,
-                        false => Then::Ends(3),
-                    },
+                    if any { Then::Refused } else { Then::Ends(3) },
                 ),
                 (
                     "an early commit's sequence",
@@ -106,20 +103,14 @@ fn damage_ends_the_log_or_is_refused() {
                 (
                     "a descriptor",
                     |j, w| j.flip(w[1].descriptors[0], 900),
-                    match any {
-                        true => Then::Refused,
-                        false => Then::Ends(3),
-                    },
+                    if any { Then::Refused } else { Then::Ends(3) },
                 ),
                 ("a descriptor's sequence", |j, w| j.flip(w[1].descriptors[0], 11), Then::Ends(1)),
                 ("a descriptor's magic", |j, w| j.flip(w[0].descriptors[0], 0), Then::Ends(0)),
                 (
                     "a revoke block",
                     |j, w| j.flip(w[1].revokes[0], 900),
-                    match strong {
-                        true => Then::Refused,
-                        false => Then::Ends(3),
-                    },
+                    if strong { Then::Refused } else { Then::Ends(3) },
                 ),
                 ("a revoke block's sequence", |j, w| j.flip(w[2].revokes[0], 9), Then::Ends(2)),
                 (

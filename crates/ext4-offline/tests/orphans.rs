@@ -91,9 +91,10 @@ fn put_in_file(image: &Path, inodes: &[u32]) {
     disk.read_exact_at(&mut superblock, 1024).unwrap();
     // s_checksum_seed where metadata_csum_seed says so, else of the UUID.
     let has_seed = superblock[0x61] & 0x20 != 0;
-    let mut crc = match has_seed {
-        true => u32::from_le_bytes(superblock[0x270..0x274].try_into().unwrap()),
-        false => raw_crc32c(!0, &superblock[0x68..0x78]),
+    let mut crc = if has_seed {
+        u32::from_le_bytes(superblock[0x270..0x274].try_into().unwrap())
+    } else {
+        raw_crc32c(!0, &superblock[0x68..0x78])
     };
     let entries = bytes.len() - 8;
     for part in [
@@ -128,9 +129,10 @@ fn orphans_are_released_as_by_e2fsck() {
     for arguments in SETS {
         let image = Image::make(arguments, 24 * MIB);
         let inodes = make_orphans(&image.path);
-        match arguments.contains(",orphan_file") {
-            true => put_in_file(&image.path, &inodes),
-            false => put_in_list(&image.path, &inodes),
+        if arguments.contains(",orphan_file") {
+            put_in_file(&image.path, &inodes)
+        } else {
+            put_in_list(&image.path, &inodes)
         }
         assert!(inspect(&image.open()).unwrap().orphans, "{arguments}");
         let before = all_counts(&image.path);

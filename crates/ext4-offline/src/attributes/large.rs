@@ -75,8 +75,9 @@ pub(crate) fn verify_large(source: &dyn Source, value: &LargeValue, expected: u6
     if computed != hash(&inode) {
         return damaged(value.number, "the hash of its value does not match");
     }
-    match value.attribute.has_value_hash(computed) {
-        true => Ok(()),
-        false => damaged(value.owner, "the hash of an attribute does not match"),
+    if value.attribute.has_value_hash(computed) {
+        Ok(())
+    } else {
+        damaged(value.owner, "the hash of an attribute does not match")
     }
 }

@@ -161,9 +161,10 @@ fn release_value(volume: &mut Volume, attribute: &Attribute) -> Result<()> {
 /// The clusters that `i_blocks` counts, without those of the attributes.
 fn clusters_without(volume: &Volume, inode: &Inode) -> Result<u64> {
     let geometry = &volume.fs().geometry;
-    let unit = match inode.has_flag(HUGE_FILE) {
-        true => u64::from(geometry.cluster_blocks),
-        false => u64::from(geometry.cluster_blocks) * u64::from(geometry.block_size / 512),
+    let unit = if inode.has_flag(HUGE_FILE) {
+        u64::from(geometry.cluster_blocks)
+    } else {
+        u64::from(geometry.cluster_blocks) * u64::from(geometry.block_size / 512)
     };
     Ok((inode.i_blocks() / unit).saturating_sub(xattr::clusters(volume, inode)?))
 }

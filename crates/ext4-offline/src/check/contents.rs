@@ -2,7 +2,7 @@
 
 use super::{Inodes, fields::wrong};
 use crate::{
-    Error, Result,
+    Result,
     contents::read_contents,
     inode::{ENCRYPT, EXTENTS, HUGE_FILE, INLINE_DATA, Inode, VERITY},
     map::Mapping,
@@ -14,9 +14,10 @@ impl Inodes<'_> {
     /// Claims all blocks of an inode, and compares them with `i_blocks` and `i_size`.
     pub(super) fn check_contents(&mut self, inode: &Inode) -> Result<()> {
         let number = inode.number();
-        let mapping = match inode.has_blocks() {
-            true => Mapping::load(self.source, inode)?,
-            false => Mapping::default(),
+        let mapping = if inode.has_blocks() {
+            Mapping::load(self.source, inode)?
+        } else {
+            Mapping::default()
         };
         for &node in &mapping.nodes {
             self.claims.claim_listed(number, node)?;
@@ -47,16 +48,15 @@ impl Inodes<'_> {
         let clusters =
             mapping.clusters(geometry.cluster_blocks) + xattr::clusters(self.source, inode)?;
         let blocks = clusters * u64::from(geometry.cluster_blocks);
-        let expected = match inode.has_flag(HUGE_FILE) {
-            true => blocks,
-            false => blocks * u64::from(geometry.block_size / 512),
+        let expected = if inode.has_flag(HUGE_FILE) {
+            blocks
+        } else {
+            blocks * u64::from(geometry.block_size / 512)
         };
-        match inode.i_blocks() == expected {
-            true => Ok(()),
-            false => {
-                wrong(inode, "i_blocks", inode.i_blocks(), "the inode has another number of blocks")
-            }
+        if inode.i_blocks() == expected {
+            return Ok(());
         }
+        wrong(inode, "i_blocks", inode.i_blocks(), "the inode has another number of blocks")
     }
 
     fn check_size(&self, inode: &Inode, mapping: &Mapping) -> Result<()> {
@@ -71,13 +71,15 @@ impl Inodes<'_> {
             return wrong(inode, "i_size", size, "the inode has blocks after its end");
         }
         let per_block = block_size / 4;
-        let most = match inode.has_flag(EXTENTS) {
-            true => 1 << 32,
-            false => 12 + (1..=3).map(|levels| per_block.pow(levels)).sum::<u64>(),
+        let most = if inode.has_flag(EXTENTS) {
+            1 << 32
+        } else {
+            12 + (1..=3).map(|levels| per_block.pow(levels)).sum::<u64>()
         };
-        match size.div_ceil(block_size) <= most {
-            true => Ok(()),
-            false => wrong(inode, "i_size", size, "no file can be this large"),
+        if size.div_ceil(block_size) <= most {
+            Ok(())
+        } else {
+            wrong(inode, "i_size", size, "no file can be this large")
         }
     }
 
@@ -127,10 +129,7 @@ impl Inodes<'_> {
         }
         let length = target.iter().position(|&byte| byte == 0).unwrap_or(target.len()) as u64;
         let terminated = length < target.len() as u64 || inode.has_flag(INLINE_DATA);
-        match length == size && terminated {
-            true => Ok(()),
-            false => bad("the target has another length"),
-        }
+        if length == size && terminated { Ok(()) } else { bad("the target has another length") }
     }
 
     /// Checks that contents in the inode fit there.
@@ -141,14 +140,9 @@ impl Inodes<'_> {
             return wrong(inode, "i_flags", inode.i_flags(), reason);
         };
         let (size, room) = (inode.i_size(), 60 + rest.len() as u64);
-        match size == room || !inode.is_dir() && size < room {
-            true => Ok(()),
-            false => Err(Error::InodeField {
-                inode: inode.number(),
-                field: "i_size",
-                value: size,
-                reason: "the inode has less room",
-            }),
+        if size == room || !inode.is_dir() && size < room {
+            return Ok(());
         }
+        wrong(inode, "i_size", size, "the inode has less room")
     }
 }

@@ -98,9 +98,10 @@ impl Inodes<'_> {
                 }
                 let inode = Inode::new(number, raw.to_vec());
                 inode.verify_checksum(fs.checksums.seed())?;
-                let in_use = match is_reserved {
-                    true => self.check_reserved(&inode).map(|()| true)?,
-                    false => self.check_inode(&inode, bitmap.get(index))?,
+                let in_use = if is_reserved {
+                    self.check_reserved(&inode).map(|()| true)?
+                } else {
+                    self.check_inode(&inode, bitmap.get(index))?
                 };
                 if in_use {
                     expected.fill(index..index + 1, true);

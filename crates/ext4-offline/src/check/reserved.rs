@@ -44,10 +44,7 @@ impl Inodes<'_> {
                     let reason = "no feature of the filesystem needs it";
                     return wrong(inode, "i_mode", inode.i_mode(), reason);
                 }
-                match has_any {
-                    true => self.check_own(inode),
-                    false => Ok(()),
-                }
+                if has_any { self.check_own(inode) } else { Ok(()) }
             }
         }
     }

@@ -8,10 +8,7 @@ fn require(
     value: impl Into<u64>,
     reason: &'static str,
 ) -> Result<()> {
-    match ok {
-        true => Ok(()),
-        false => Err(Error::Superblock { field, value: value.into(), reason }),
-    }
+    if ok { Ok(()) } else { Err(Error::Superblock { field, value: value.into(), reason }) }
 }
 
 /// Returns an error if fields contradict each other.

@@ -76,9 +76,10 @@ fn check_directory(
             1 => return Ok(()),
             2 => {
                 places.entry(own).or_default().dotdot = number;
-                return match found.is_dir() {
-                    true => Ok(()),
-                    false => wrong("its entry .. does not refer to a directory"),
+                return if found.is_dir() {
+                    Ok(())
+                } else {
+                    wrong("its entry .. does not refer to a directory")
                 };
             }
             _ => {}
@@ -145,9 +146,10 @@ fn check_links(source: &Stored<'_>, census: &Census) -> Result<()> {
     for found in census.iter().filter(|found| !found.hidden) {
         let links = u32::from(found.links);
         // A count of one stays if the directory once had too many links to count.
-        let is_right = match found.is_dir() && uncounted {
-            true => links == found.counted || links == 1,
-            false => links == found.counted,
+        let is_right = if found.is_dir() && uncounted {
+            links == found.counted || links == 1
+        } else {
+            links == found.counted
         };
         if !is_right || found.counted > MAX_LINKS && links != 1 {
             let inode = source.inode(found.number)?;

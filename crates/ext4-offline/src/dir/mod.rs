@@ -83,9 +83,10 @@ impl Format {
 
     fn block<B: ReadBlocks + ?Sized>(&self, blocks: &B, index: u32) -> Result<Vec<u8>> {
         let raw = blocks.read(index)?;
-        match raw.len() == self.block_size as usize {
-            true => Ok(raw),
-            false => self.wrong(index, "it is too short"),
+        if raw.len() == self.block_size as usize {
+            Ok(raw)
+        } else {
+            self.wrong(index, "it is too short")
         }
     }
 
@@ -251,12 +252,12 @@ impl<'a, B: ReadBlocks + ?Sized> Reader<'a, B> {
     /// Returns whether there is nothing but `.` and `..`.
     pub fn is_empty(&self) -> Result<bool> {
         let mut empty = true;
-        self.visit(|entry| match entry.is_dots() {
-            true => ControlFlow::Continue(()),
-            false => {
-                empty = false;
-                ControlFlow::Break(())
+        self.visit(|entry| {
+            if entry.is_dots() {
+                return ControlFlow::Continue(());
             }
+            empty = false;
+            ControlFlow::Break(())
         })?;
         Ok(empty)
     }

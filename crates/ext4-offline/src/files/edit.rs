@@ -39,9 +39,9 @@ impl FilesMut {
     /// so the same edits give the same bytes.
     ///
     /// # Errors
-    /// Damage; a feature that is not supported; [`Error::NeedsRecovery`] and
-    /// [`Error::Orphans`] for a filesystem that must be [recovered](crate::recover) first;
-    /// [`Error::MarkedErroneous`], [`Error::NotClean`].
+    /// [`Error`](crate::Error): damage; a feature that is not supported; `NeedsRecovery` and
+    /// `Orphans` for a filesystem that must be [recovered](crate::recover) first;
+    /// `MarkedErroneous`, `NotClean`.
     pub fn open(storage: Arc<dyn WriteAt>, now: Timestamp) -> Result<Self> {
         let fs = Filesystem::open(&storage, Operation::Edit)?;
         fs.check_state(Operation::Edit)?;

@@ -264,9 +264,10 @@ fn entry(volume: &Volume, dir: &Inode, name: &[u8]) -> Result<Inode> {
 
 fn require_empty(volume: &Volume, inode: &Inode) -> Result<()> {
     require_kind(inode, FileKind::Directory)?;
-    match directory::is_empty(volume, inode)? {
-        true => Ok(()),
-        false => Err(Error::NotEmpty { inode: inode.number() }),
+    if directory::is_empty(volume, inode)? {
+        Ok(())
+    } else {
+        Err(Error::NotEmpty { inode: inode.number() })
     }
 }
 

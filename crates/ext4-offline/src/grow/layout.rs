@@ -47,10 +47,8 @@ fn worth_having(old: &Geometry, new: &Geometry) -> u64 {
     };
     let without = Geometry { groups: new.groups - 1, ..new.clone() }.descriptor_blocks();
     let reserved = (old.descriptor_blocks() + old.reserved_gdt_blocks).saturating_sub(without);
-    let backup = match backup {
-        true => 1 + u64::from(new.descriptor_blocks()) + u64::from(reserved),
-        false => 0,
-    };
+    let backup =
+        if backup { 1 + u64::from(new.descriptor_blocks()) + u64::from(reserved) } else { 0 };
     let tables = 2 + u64::from(new.inode_table_blocks());
     (backup + tables + LEAST_USEFUL_BLOCKS).max(metadata_blocks(new, new.groups - 1))
 }

@@ -214,9 +214,10 @@ impl Planner {
             let zeroed = descriptor.bg_flags() & INODE_ZEROED != 0;
             let must_zero = if has_flags { complete && !zeroed } else { is_new };
             if must_zero {
-                let unused = match has_flags {
-                    true => new.itable_unused(&descriptor),
-                    false => new.geometry.inodes_per_group,
+                let unused = if has_flags {
+                    new.itable_unused(&descriptor)
+                } else {
+                    new.geometry.inodes_per_group
                 };
                 let table = descriptor.bg_inode_table();
                 let first = new.geometry.inodes_per_group - unused;

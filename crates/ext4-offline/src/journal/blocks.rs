@@ -168,10 +168,8 @@ impl Format {
             None => return Some(Vec::new()),
         };
         let size = if self.bits64 { 8 } else { 4 };
-        let number = |record: &[u8]| match self.bits64 {
-            true => be64(record, 0),
-            false => be32(record, 0).into(),
-        };
+        let number =
+            |record: &[u8]| if self.bits64 { be64(record, 0) } else { be32(record, 0).into() };
         Some(records.chunks_exact(size).map(number).collect())
     }
 }

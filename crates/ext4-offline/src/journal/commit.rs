@@ -125,10 +125,7 @@ impl Change {
                 if read(edited, geometry, block)? == read(storage, geometry, block)? {
                     continue;
                 }
-                match free.has(block)? {
-                    true => change.direct.push(block),
-                    false => change.logged.push(block),
-                }
+                if free.has(block)? { change.direct.push(block) } else { change.logged.push(block) }
             }
         }
         // The superblock decides, so it always goes through the log.
@@ -156,16 +153,14 @@ impl Change {
         let blocks = self.logged.len() as u64;
         let needed = blocks + blocks.div_ceil(per_block.max(1) as u64) + 1;
         let available = journal.log_blocks();
-        match needed <= available.into() {
-            true => Ok(()),
-            false => {
-                // The journal's superblock takes a block too; a journal has at least 1024.
-                let blocks = (needed + 1).max(1024);
-                let bytes = blocks.saturating_mul(journal.fs.geometry.block_size.into());
-                let (available, larger) = (available.into(), bytes.div_ceil(1 << 20));
-                Err(Error::JournalTooSmall { needed, available, larger })
-            }
+        if needed <= available.into() {
+            return Ok(());
         }
+        // The journal's superblock takes a block too; a journal has at least 1024.
+        let blocks = (needed + 1).max(1024);
+        let bytes = blocks.saturating_mul(journal.fs.geometry.block_size.into());
+        let (available, larger) = (available.into(), bytes.div_ceil(1 << 20));
+        Err(Error::JournalTooSmall { needed, available, larger })
     }
 }
 

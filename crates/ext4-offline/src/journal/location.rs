@@ -31,21 +31,18 @@ impl<'a> Journal<'a> {
         let (superblock, features) = (&fs.superblock, fs.superblock.features());
         let inode = superblock.s_journal_inum();
         if !features.has_journal() {
-            return match features.needs_recovery() {
-                true => Err(Error::Superblock {
-                    field: "s_feature_incompat",
-                    value: features.incompat.into(),
-                    reason: "needs_recovery needs has_journal",
-                }),
-                false => Ok(None),
-            };
+            if !features.needs_recovery() {
+                return Ok(None);
+            }
+            return Err(Error::Superblock {
+                field: "s_feature_incompat",
+                value: features.incompat.into(),
+                reason: "needs_recovery needs has_journal",
+            });
         }
         let elsewhere = superblock.s_journal_uuid() != [0; 16];
         if elsewhere || inode == 0 && superblock.s_journal_dev() != 0 {
-            return match features.needs_recovery() {
-                true => Err(Error::ExternalJournal),
-                false => Ok(None),
-            };
+            return if features.needs_recovery() { Err(Error::ExternalJournal) } else { Ok(None) };
         }
         let runs = find_blocks(&fs, storage, inode)?;
         // The first run begins with the first block, or there is none.
@@ -115,9 +112,10 @@ fn find_blocks(fs: &Filesystem, storage: &dyn ReadAt, number: u32) -> Result<Vec
         }
         end = run.end();
     }
-    match end >= inode.i_size().div_ceil(u64::from(fs.geometry.block_size)) {
-        true => Ok(mapping.runs.iter().filter_map(|run| run.before(blocks)).collect()),
-        false => wrong("the journal's inode has holes"),
+    if end >= inode.i_size().div_ceil(u64::from(fs.geometry.block_size)) {
+        Ok(mapping.runs.iter().filter_map(|run| run.before(blocks)).collect())
+    } else {
+        wrong("the journal's inode has holes")
     }
 }
 

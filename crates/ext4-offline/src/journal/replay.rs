@@ -65,9 +65,10 @@ pub fn replay_journal(storage: &dyn WriteAt) -> Result<Replayed> {
         return Ok(Replayed::default());
     }
 
-    let log = match is_empty {
-        true => Log { transactions: Vec::new(), end: journal.superblock.s_sequence() },
-        false => scan(&journal)?,
+    let log = if is_empty {
+        Log { transactions: Vec::new(), end: journal.superblock.s_sequence() }
+    } else {
+        scan(&journal)?
     };
     if !is_empty {
         fast_commit::refuse(&journal, log.end)?;

@@ -139,10 +139,7 @@ impl<'j, 'a> Scan<'j, 'a> {
         let time = blocks::commit_time(block);
         let stale = time < self.time;
         if let Some(mismatch) = self.mismatch {
-            return match stale {
-                true => Ok(false),
-                false => wrong(mismatch, "its checksum does not match"),
-            };
+            return if stale { Ok(false) } else { wrong(mismatch, "its checksum does not match") };
         }
         let superblock = &self.journal.superblock;
         let matches = self.journal.format.commit_matches(block)

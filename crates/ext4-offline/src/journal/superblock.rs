@@ -189,9 +189,10 @@ impl JournalSuperblock {
 
     /// The block after the last one of the log.
     pub fn last(&self) -> u32 {
-        match self.fast_commit() {
-            true => self.s_maxlen().saturating_sub(self.fast_commit_blocks()),
-            false => self.s_maxlen(),
+        if self.fast_commit() {
+            self.s_maxlen().saturating_sub(self.fast_commit_blocks())
+        } else {
+            self.s_maxlen()
         }
     }
 

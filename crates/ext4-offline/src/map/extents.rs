@@ -211,9 +211,10 @@ fn extent_entries(runs: &[Run]) -> Vec<[u8; ENTRY]> {
 /// Returns an error unless the inode can have a block with this number: there are 2^32,
 /// and the last one cannot be used.
 fn check_end(inode: &Inode, end: u64) -> Result<()> {
-    match end <= u32::MAX.into() {
-        true => Ok(()),
-        false => Err(Error::Limit { inode: inode.number(), what: "a larger file" }),
+    if end <= u32::MAX.into() {
+        Ok(())
+    } else {
+        Err(Error::Limit { inode: inode.number(), what: "a larger file" })
     }
 }
 

@@ -85,9 +85,10 @@ impl Mapping {
     /// or has the wrong contents.
     pub fn load(source: &dyn Source, inode: &Inode) -> Result<Self> {
         let mut loader = Loader::new(source, inode.number());
-        match inode.has_flag(EXTENTS) {
-            true => extents::load(&mut loader, inode)?,
-            false => indirect::load(&mut loader, inode)?,
+        if inode.has_flag(EXTENTS) {
+            extents::load(&mut loader, inode)?
+        } else {
+            indirect::load(&mut loader, inode)?
         }
         Ok(loader.mapping)
     }
@@ -109,9 +110,10 @@ impl Mapping {
 
 /// Returns how many blocks a file can have, holes and all.
 pub(crate) fn most_blocks(source: &dyn Source, inode: &Inode) -> u64 {
-    let most = match inode.has_flag(EXTENTS | INLINE_DATA) {
-        true => u64::MAX,
-        false => indirect::most_blocks(source.fs().geometry.block_size),
+    let most = if inode.has_flag(EXTENTS | INLINE_DATA) {
+        u64::MAX
+    } else {
+        indirect::most_blocks(source.fs().geometry.block_size)
     };
     most.min(u32::MAX.into())
 }
@@ -123,9 +125,10 @@ pub(crate) fn most_blocks(source: &dyn Source, inode: &Inode) -> u64 {
 /// As for [`Mapping::load`].
 pub(crate) fn find(source: &dyn Source, inode: &Inode, logical: u64) -> Result<Option<Run>> {
     let mut loader = Loader::new(source, inode.number());
-    match inode.has_flag(EXTENTS) {
-        true => extents::find(&mut loader, inode, logical),
-        false => indirect::find(&mut loader, inode, logical),
+    if inode.has_flag(EXTENTS) {
+        extents::find(&mut loader, inode, logical)
+    } else {
+        indirect::find(&mut loader, inode, logical)
     }
 }
 
@@ -135,9 +138,10 @@ pub(crate) fn find(source: &dyn Source, inode: &Inode, logical: u64) -> Result<O
 /// As for [`Mapping::load`].
 pub(crate) fn last(source: &dyn Source, inode: &Inode) -> Result<Option<Run>> {
     let mut loader = Loader::new(source, inode.number());
-    match inode.has_flag(EXTENTS) {
-        true => extents::last(&mut loader, inode),
-        false => Ok(Mapping::load(source, inode)?.runs.last().copied()),
+    if inode.has_flag(EXTENTS) {
+        extents::last(&mut loader, inode)
+    } else {
+        Ok(Mapping::load(source, inode)?.runs.last().copied())
     }
 }
 

@@ -18,9 +18,10 @@ impl Mapping {
     /// [`Error::Full`](crate::Error::Full), or
     /// [`Error::Limit`](crate::Error::Limit) for a file too large for its format.
     pub fn store(&mut self, volume: &mut Volume, inode: &mut Inode) -> Result<()> {
-        match inode.has_flag(EXTENTS) {
-            true => extents::store(self, volume, inode)?,
-            false => indirect::store(self, volume, inode)?,
+        if inode.has_flag(EXTENTS) {
+            extents::store(self, volume, inode)?
+        } else {
+            indirect::store(self, volume, inode)?
         }
         let clusters = self.clusters(volume.fs().geometry.cluster_blocks);
         set_i_blocks(volume, inode, clusters)

@@ -114,9 +114,10 @@ impl Volume {
         self.initialize_blocks(group)?;
         let mut descriptor = self.files.fs.descriptors.get(group);
         let (free, count) = (descriptor.bg_free_blocks_count(), bits.len() as u32);
-        descriptor.set_bg_free_blocks_count(match used {
-            true => free.saturating_sub(count),
-            false => free.saturating_add(count),
+        descriptor.set_bg_free_blocks_count(if used {
+            free.saturating_sub(count)
+        } else {
+            free.saturating_add(count)
         });
         self.set_descriptor(group, &descriptor);
         self.mark_dirty(group);

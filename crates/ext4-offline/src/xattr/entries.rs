@@ -98,9 +98,10 @@ pub(super) fn check_room(inode: u32, area: &[u8], before: usize) -> Result<()> {
     ranges.push(0..end + END);
     ranges.sort_unstable_by_key(|range| range.start);
     let overlap = ranges.windows(2).any(|pair| matches!(pair, [a, b] if a.end > b.start));
-    match overlap || ranges.last().is_some_and(|last| last.end > area.len()) {
-        true => damaged(inode, "two entries or values overlap"),
-        false => Ok(()),
+    if overlap || ranges.last().is_some_and(|last| last.end > area.len()) {
+        damaged(inode, "two entries or values overlap")
+    } else {
+        Ok(())
     }
 }
 

@@ -198,9 +198,12 @@ impl Anatomy {
     /// The seed of all checksums.
     fn seed(&self) -> Option<u32> {
         let features = self.superblock.features();
-        features.contains("metadata_csum").then(|| match features.contains("metadata_csum_seed") {
-            true => self.superblock.s_checksum_seed(),
-            false => raw_crc32c(!0, &self.superblock.s_uuid()),
+        features.contains("metadata_csum").then(|| {
+            if features.contains("metadata_csum_seed") {
+                self.superblock.s_checksum_seed()
+            } else {
+                raw_crc32c(!0, &self.superblock.s_uuid())
+            }
         })
     }
 
@@ -224,9 +227,10 @@ impl Anatomy {
             }
             Kind::BlockBitmap(group) | Kind::InodeBitmap(group) => {
                 let is_block = piece.kind == Kind::BlockBitmap(group);
-                let bits = match is_block {
-                    true => self.geometry.clusters_per_group(),
-                    false => self.geometry.inodes_per_group,
+                let bits = if is_block {
+                    self.geometry.clusters_per_group()
+                } else {
+                    self.geometry.inodes_per_group
                 };
                 let crc = raw_crc32c(seed, &block[..bits.div_ceil(8) as usize]).to_le_bytes();
                 let at = self.descriptor_offset(group);

@@ -146,9 +146,10 @@ pub fn scratch() -> TempDir {
         let bytes = text.lines().nth(1).and_then(|line| line.trim().parse::<u64>().ok());
         bytes.is_some_and(|bytes| bytes >= 3 * GIB)
     });
-    match room {
-        true => TempDir::with_prefix_in("ext4-offline-", "/dev/shm"),
-        false => TempDir::with_prefix("ext4-offline-"),
+    if room {
+        TempDir::with_prefix_in("ext4-offline-", "/dev/shm")
+    } else {
+        TempDir::with_prefix("ext4-offline-")
     }
     .unwrap()
 }
@@ -282,9 +283,10 @@ impl ReadAt for Counting {
     }
 
     fn next_data(&self, from: u64) -> block_io::Result<Option<std::ops::Range<u64>>> {
-        match self.card {
-            true => Ok((from < self.size()).then(|| from..self.size())),
-            false => self.storage.next_data(from),
+        if self.card {
+            Ok((from < self.size()).then(|| from..self.size()))
+        } else {
+            self.storage.next_data(from)
         }
     }
 }

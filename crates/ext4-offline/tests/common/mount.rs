@@ -28,9 +28,10 @@ pub fn try_mount(image: &Path, options: &str) -> Result<Mounted, String> {
     fs::create_dir_all(&point).unwrap();
     let options = format!("loop,{options}");
     let mounted = run("mount", &["-o", &options, image.to_str().unwrap(), point.to_str().unwrap()]);
-    match mounted.status.success() {
-        true => Ok(Mounted(point)),
-        false => Err(String::from_utf8_lossy(&mounted.stderr).into_owned()),
+    if mounted.status.success() {
+        Ok(Mounted(point))
+    } else {
+        Err(String::from_utf8_lossy(&mounted.stderr).into_owned())
     }
 }
 

@@ -165,9 +165,10 @@ impl Draw {
             .filter(|(_, node)| wanted(&node.body))
             .map(|(inode, _)| *inode)
             .collect();
-        match fitting.is_empty() || self.random.below(30) == 0 {
-            true => self.any(model),
-            false => *self.random.pick(&fitting),
+        if fitting.is_empty() || self.random.below(30) == 0 {
+            self.any(model)
+        } else {
+            *self.random.pick(&fitting)
         }
     }
 

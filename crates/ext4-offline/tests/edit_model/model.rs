@@ -213,9 +213,10 @@ impl Model {
             Op::SetXattr { inode, name, data } => {
                 when(Refusal::Kind, !self.nodes.contains_key(inode));
                 let alone = xattr_size(name, data.length);
-                let room = match self.limits.xattr_block {
-                    true => self.limits.inode_room.max(self.limits.block_size),
-                    false => self.limits.inode_room,
+                let room = if self.limits.xattr_block {
+                    self.limits.inode_room.max(self.limits.block_size)
+                } else {
+                    self.limits.inode_room
                 };
                 when(Refusal::Limit, !xattr_name_is_possible(name) || alone > room);
             }
@@ -335,9 +336,10 @@ impl Model {
                 (node.uid, node.gid) = (*uid, *gid);
             }
             Op::SetMtime { inode, seconds } => {
-                let last = match self.limits.short_times {
-                    true => i32::MAX.into(),
-                    false => (1 << 34) + i64::from(i32::MIN) - 1,
+                let last = if self.limits.short_times {
+                    i32::MAX.into()
+                } else {
+                    (1 << 34) + i64::from(i32::MIN) - 1
                 };
                 let node = self.nodes.get_mut(inode).unwrap();
                 node.mtime = (*seconds).clamp(i32::MIN.into(), last);

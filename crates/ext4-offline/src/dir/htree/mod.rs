@@ -61,9 +61,10 @@ impl<B: ReadBlocks + ?Sized> Reader<'_, B> {
 
     /// The block that an entry of the node `index` leads to.
     fn child(&self, index: u32, block: u32) -> Result<u32> {
-        match block > 0 && block < self.blocks.count() {
-            true => Ok(block),
-            false => self.format.wrong(index, "its index leads to a block that does not exist"),
+        if block > 0 && block < self.blocks.count() {
+            Ok(block)
+        } else {
+            self.format.wrong(index, "its index leads to a block that does not exist")
         }
     }
 
