@@ -1,5 +1,5 @@
-//! The operations on an ext4 filesystem, step by step, on arbitrary bytes: for cargo-fuzz, and for the
-//! tests of ext4-offline, which include this file.
+//! The operations on an ext4 filesystem, step by step, on arbitrary bytes: for cargo-fuzz, and for
+//! the tests of ext4-offline, which include this file.
 
 use std::sync::Arc;
 

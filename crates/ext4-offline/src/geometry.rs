@@ -109,7 +109,7 @@ impl Geometry {
                 && clusters_per_group.is_multiple_of(8),
             "s_blocks_per_group",
             blocks_per_group,
-            "a group has at least 256 blocks, a multiple of 8, and no more than its bitmap has bits",
+            "a group has a multiple of 8 blocks, at least 256 and at most as many as its bitmap has bits",
         )?;
         if features.bigalloc() {
             check(

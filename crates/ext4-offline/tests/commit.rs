@@ -23,8 +23,8 @@ struct Case {
     new: Arc<Layer>,
     events: Vec<Event>,
     committed: Committed,
-    /// The bytes to compare with the new and the old filesystem: those in use that were ever written,
-    /// without the journal and the superblock.
+    /// The bytes to compare with the new and the old filesystem: those in use that were ever
+    /// written, without the journal and the superblock.
     compared: [Extents; 2],
 }
 

@@ -224,8 +224,8 @@ fn growing_to_32_gib_writes_less_than_resize2fs() {
     }
 }
 
-/// A card cannot report which parts are zero, so `grow` writes all inode tables; `grow_lazily` leaves
-/// them to the kernel.
+/// A card cannot report which parts are zero, so `grow` writes all inode tables; `grow_lazily`
+/// leaves them to the kernel.
 #[test]
 fn growing_lazily_writes_little_to_a_card() {
     let image = Image::make(&format!("{MODERN} -b 4096"), GIB);

@@ -1,6 +1,6 @@
-//! Journals of filesystems that were copied while the kernel had them mounted,
-//! replayed by this crate, the kernel and e2fsck. This needs root and loop devices; without them the
-//! tests print a message and check nothing.
+//! Journals of filesystems that were copied while the kernel had them mounted, replayed by this
+//! crate, the kernel and e2fsck. This needs root and loop devices; without them the tests print a
+//! message and check nothing.
 #![allow(missing_docs)]
 
 mod common;

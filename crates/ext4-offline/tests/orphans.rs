@@ -1,5 +1,5 @@
-//! Orphans in the superblock's list and in the orphan file: removed or truncated, as by e2fsck and the
-//! kernel.
+//! Orphans in the superblock's list and in the orphan file: removed or truncated, as by e2fsck and
+//! the kernel.
 #![allow(missing_docs)]
 
 mod common;
@@ -40,8 +40,8 @@ fn inode_of(image: &Path, path: &str) -> u32 {
     number.split_whitespace().next().unwrap().parse().unwrap()
 }
 
-/// Turns some files into orphans: the first two lose their names, the third is truncated from 70,000
-/// to 1500 bytes. Returns their inodes.
+/// Turns some files into orphans: the first two lose their names, the third is truncated from
+/// 70,000 to 1500 bytes. Returns their inodes.
 fn make_orphans(image: &Path) -> [u32; 3] {
     let paths =
         ["/directory-1/file-5", "/directory-2/file-4", "/directory-3/file-5"].map(str::to_owned);

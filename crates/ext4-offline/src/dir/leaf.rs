@@ -164,8 +164,8 @@ impl Leaf {
         self.fill(format, before.entries(format));
     }
 
-    /// Replaces all entries. Those for which there is no room are left out; callers take the entries
-    /// from blocks of this size.
+    /// Replaces all entries. Those for which there is no room are left out; callers take the
+    /// entries from blocks of this size.
     pub fn fill<'l>(&mut self, format: &Format, entries: impl Iterator<Item = Dirent<'l>>) {
         self.clear(format);
         let mut last = (0, 0);

@@ -320,8 +320,8 @@ impl<'a, B: DirBlocks + ?Sized> Directory<'a, B> {
         Ok(Some(found.entry))
     }
 
-    /// Makes a name, which may be `..`, refer to another inode. Returns the old entry; `None` if the
-    /// name does not exist.
+    /// Makes a name, which may be `..`, refer to another inode. Returns the old entry; `None` if
+    /// the name does not exist.
     ///
     /// # Errors
     /// As for [`Reader::lookup`].

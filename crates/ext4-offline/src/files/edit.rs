@@ -53,7 +53,8 @@ impl FilesMut {
     /// Completes all edits on the storage. If there were any, the superblock gets their time.
     ///
     /// # Errors
-    /// [`Error::Storage`](crate::Error::Storage); [`Error::HalfWritten`](crate::Error::HalfWritten) if a write failed before.
+    /// [`Error::Storage`](crate::Error::Storage); [`Error::HalfWritten`](crate::Error::HalfWritten)
+    /// if a write failed before.
     pub fn finish(mut self) -> Result<()> {
         self.volume.finish(self.now)
     }

@@ -56,8 +56,8 @@ impl Volume {
         Ok(())
     }
 
-    /// Truncates an inode's contents, or adds a hole at their end. The caller still has to write the
-    /// inode into its table.
+    /// Truncates an inode's contents, or adds a hole at their end. The caller still has to write
+    /// the inode into its table.
     ///
     /// # Errors
     /// [`Error::Limit`]; damage to the mapping or the bitmaps.

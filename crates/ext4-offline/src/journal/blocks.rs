@@ -1,4 +1,5 @@
-//! The blocks of the log that describe other blocks: descriptor, commit and revoke blocks. All fields are big-endian.
+//! The blocks of the log that describe other blocks: descriptor, commit and revoke blocks. All
+//! fields are big-endian.
 
 use super::superblock::{JournalSuperblock, MAGIC};
 use crate::{Timestamp, digest::crc32c};

@@ -27,13 +27,14 @@ pub struct Committed {
 }
 
 /// Changes the filesystem that fills `storage`, or its first part, atomically to `edited`: the same
-/// filesystem with a change, such as a layer over it. `changed` has the bytes that may differ. `time` goes into the log. The
-/// journal must have been replayed ([`replay_journal`](crate::replay_journal)). The filesystem may
-/// have orphans if `edited` has none.
+/// filesystem with a change, such as a layer over it. `changed` has the bytes that may differ.
+/// `time` goes into the log. The journal must have been replayed
+/// ([`replay_journal`](crate::replay_journal)). The filesystem may have orphans if `edited` has
+/// none.
 ///
 /// If this is interrupted at any point, an ordinary replay of the journal, by the kernel or by
-/// [`replay_journal`](crate::replay_journal), gives either the old filesystem or `edited`. As always
-/// with journals, this requires that flushed writes are stored, and that a sector is written
+/// [`replay_journal`](crate::replay_journal), gives either the old filesystem or `edited`. As
+/// always with journals, this requires that flushed writes are stored, and that a sector is written
 /// completely or not at all. (The superblock has two sectors; the kernel has the same limit.)
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! The format of extended attributes.
 //!
-//! They are after the fields of an inode, and in one block that several inodes may share. Source: the kernel's
-//! `Documentation/filesystems/ext4/attributes.rst`.
+//! They are after the fields of an inode, and in one block that several inodes may share. Source:
+//! the kernel's `Documentation/filesystems/ext4/attributes.rst`.
 
 mod block;
 mod entries;

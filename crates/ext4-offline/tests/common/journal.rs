@@ -352,8 +352,8 @@ impl Journal {
     }
 }
 
-/// Replays the journal with e2fsck, without further checks. Returns whether it succeeded, its output,
-/// and the image afterwards.
+/// Replays the journal with e2fsck, without further checks. Returns whether it succeeded, its
+/// output, and the image afterwards.
 pub fn e2fsck_replays(image: &[u8]) -> (bool, String, Vec<u8>) {
     let dir = scratch();
     let path = dir.path().join("image");

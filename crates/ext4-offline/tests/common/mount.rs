@@ -1,5 +1,5 @@
-//! Mounts by the kernel, if the tests run as root with loop devices; otherwise a message says what is
-//! not checked.
+//! Mounts by the kernel, if the tests run as root with loop devices; otherwise a message says what
+//! is not checked.
 
 use std::{
     fs,

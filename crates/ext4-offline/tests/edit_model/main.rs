@@ -1,5 +1,5 @@
-//! Random edits of filesystems of every kind, compared with a model in memory: e2fsck must be silent,
-//! and all readers must find the tree of the model.
+//! Random edits of filesystems of every kind, compared with a model in memory: e2fsck must be
+//! silent, and all readers must find the tree of the model.
 //!
 //! `NODECARD_THOROUGH=1` runs for some minutes, `NODECARD_SEED=n` only one
 //! sequence.

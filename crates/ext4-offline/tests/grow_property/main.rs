@@ -233,8 +233,8 @@ fn into_garbage(case: &Case, before: &Path, target: u64, context: &str) {
     }
 }
 
-/// e2fsck 1.47 does not find the copies of the descriptors of a filesystem with meta_bg from the first
-/// block on, clusters, and blocks of 1 KiB, not even as mke2fs makes it.
+/// e2fsck 1.47 does not find the copies of the descriptors of a filesystem with meta_bg from the
+/// first block on, clusters, and blocks of 1 KiB, not even as mke2fs makes it.
 fn unreadable_backups(image: &Path) -> bool {
     let geometry = geometry(image);
     geometry.first_meta_bg == Some(0) && geometry.cluster_blocks > 1 && geometry.block_size == 1024

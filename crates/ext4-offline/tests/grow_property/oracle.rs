@@ -12,12 +12,13 @@ pub enum Defect {
     /// It moved a backup of `sparse_super2`, or added one, without
     /// updating the block bitmap or the count of free blocks; e2fsck fixed that.
     SparseSuper2Bitmap,
-    /// It moved blocks of the orphan file, whose checksums are wrong then (fixed in later versions).
+    /// It moved blocks of the orphan file, whose checksums are wrong then (fixed in later
+    /// versions).
     OrphanFileChecksums,
     /// It moved blocks of files, whose metadata then takes another amount than the quota records.
     Quota,
-    /// It moved the tables of a `bigalloc` filesystem to make room for descriptors, and e2fsck cannot
-    /// read the result.
+    /// It moved the tables of a `bigalloc` filesystem to make room for descriptors, and e2fsck
+    /// cannot read the result.
     Destroyed,
     /// It found no room for the tables that it has to move (flex_bg with packed_meta_blocks), and
     /// failed in the middle.

@@ -5,7 +5,8 @@ use crate::common::{
     anatomy::{Anatomy, Piece},
 };
 
-/// Changes one to three pieces of metadata, mostly with checksums that match. Returns a description.
+/// Changes one to three pieces of metadata, mostly with checksums that match. Returns a
+/// description.
 pub fn damage(image: &mut [u8], anatomy: &Anatomy, random: &mut Random) -> String {
     let mut classes: Vec<u32> = anatomy.pieces.iter().map(|piece| piece.kind.class()).collect();
     classes.sort_unstable();

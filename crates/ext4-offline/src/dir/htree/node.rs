@@ -165,8 +165,8 @@ impl Node {
         self.raw
     }
 
-    /// The checksum of everything up to the last entry in use, and of the tail with zeros instead of
-    /// the checksum.
+    /// The checksum of everything up to the last entry in use, and of the tail with zeros instead
+    /// of the checksum.
     fn checksum(&self, seed: u32) -> u32 {
         let tail = self.at(self.limit());
         let crc = crc32c(seed, self.raw.get(..self.at(self.count())).unwrap_or_default());
@@ -244,8 +244,8 @@ impl Node {
         self.entries().map(|entry| u32_at(entry, 4) & BLOCK_MASK)
     }
 
-    /// The hash of an entry other than the first: the least hash below it. If its lowest bit is set,
-    /// the entry before it has names with that hash too.
+    /// The hash of an entry other than the first: the least hash below it. If its lowest bit is
+    /// set, the entry before it has names with that hash too.
     pub fn hash(&self, position: usize) -> u32 {
         if position == 0 { 0 } else { u32_at(&self.raw, self.at(position)) }
     }

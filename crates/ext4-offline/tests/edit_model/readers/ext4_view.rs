@@ -1,5 +1,5 @@
-//! ext4-view, a reader that shares no code with this crate. It does not support extended attributes,
-//! inode numbers and counts of links.
+//! ext4-view, a reader that shares no code with this crate. It does not support extended
+//! attributes, inode numbers and counts of links.
 
 use std::{path::Path, sync::Arc};
 
