@@ -1,5 +1,5 @@
-//! What is done to an ext4 filesystem, step by step, on whatever bytes: for
-//! cargo-fuzz here, and for the tests of ext4-offline, which take this file in.
+//! The operations on an ext4 filesystem, step by step, on arbitrary bytes: for cargo-fuzz, and for
+//! the tests of ext4-offline, which include this file.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use ext4_offline::{
 
 /// 2026-01-01.
 const NOW: u32 = 1_767_225_600;
-/// So many files and directories are looked at, at most.
+/// The largest number of files and directories that are read.
 const MAX_FILES: usize = 400;
 
 fn layer(data: &[u8], size: u64) -> Arc<Layer> {
@@ -20,7 +20,7 @@ fn layer(data: &[u8], size: u64) -> Arc<Layer> {
     Arc::new(Layer::new(base, size))
 }
 
-/// The superblock, the used blocks, the counts, and the whole check.
+/// The superblock, the used blocks, the counts, and the check.
 pub fn open(data: &[u8]) {
     let storage = layer(data, data.len() as u64);
     let _ = inspect(&storage);
@@ -53,7 +53,7 @@ pub fn read_all(data: &[u8]) {
     }
 }
 
-/// Edits without a check before: nothing but panics, hangs and memory matter.
+/// Edits without a check before: only panics, hangs and memory matter.
 pub fn edit(data: &[u8]) {
     let storage = layer(data, data.len() as u64);
     let Ok(files) = FilesMut::open(storage, NOW.into()) else { return };
@@ -69,8 +69,7 @@ pub fn grow(data: &[u8]) {
     }
 }
 
-/// All of it, as it is done to real filesystems: what the check accepts is as
-/// right afterwards.
+/// Everything that is done to real filesystems: whatever the check accepts stays consistent.
 pub fn whole(data: &[u8]) {
     let base: Arc<dyn ReadAt> = Arc::new(Memory::new(data.to_vec()));
     let Ok(storage) = prepare(base, data.len() as u64 + (1 << 19)) else { return };
@@ -80,8 +79,8 @@ pub fn whole(data: &[u8]) {
     assert!(!recount(&storage).is_ok_and(|changed| changed), "the counts are wrong");
 }
 
-/// All that is done to a filesystem before it is written to a card. If it is
-/// refused, says at which step; no step that is refused has written anything.
+/// Runs everything that is done to a filesystem before it is written to a card. If it is refused,
+/// returns the step; a refused step has not written anything.
 pub fn prepare(base: Arc<dyn ReadAt>, size: u64) -> Result<Arc<Layer>, (&'static str, Error)> {
     let mut top = Arc::new(Layer::new(base, size));
     let mut step = |name, work: &dyn Fn(Arc<dyn WriteAt>) -> Result<(), Error>| {
@@ -105,7 +104,7 @@ pub fn prepare(base: Arc<dyn ReadAt>, size: u64) -> Result<Arc<Layer>, (&'static
     step("open", &|storage| FilesMut::open(storage, NOW.into()).map(drop))?;
     let edited = step("edit", &|storage| {
         let files = FilesMut::open(storage, NOW.into())?;
-        // Each edit may be refused; what is complete is complete.
+        // Each edit may be refused; the others are complete.
         edit_files(files)
     })?;
     step("map", &|storage| used_extents(&storage).map(drop))?;
@@ -131,7 +130,7 @@ fn walk(files: &Files) -> Vec<(u32, u32, Vec<u8>)> {
     found
 }
 
-/// Every kind of edit, on what there is and on what is made.
+/// Every kind of edit, on existing and on new files.
 fn edit_files(mut files: FilesMut) -> Result<(), Error> {
     let found = walk(&files);
     let of_kind = |files: &Files, kind, skip: usize| {
@@ -176,7 +175,7 @@ fn edit_files(mut files: FilesMut) -> Result<(), Error> {
     files.finish()
 }
 
-/// `rm -r`, but for the directory that e2fsck misses.
+/// `rm -r`, but not of the directory that e2fsck expects.
 fn remove_all(files: &mut FilesMut, dir: u32, inode: u32, name: &[u8], depth: u32) {
     if name == b"lost+found" || depth > 8 {
         return;

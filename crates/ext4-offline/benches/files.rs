@@ -1,4 +1,4 @@
-//! Reading a whole tree beside ext4-view, and making files in one directory.
+//! Reading a whole tree, compared with ext4-view, and creating files in one directory.
 //!
 //! `cargo bench -p ext4-offline --bench files [-- FILE [BYTE]]`: FILE holds an
 //! ext4 filesystem from BYTE on, such as a decoded base image with its root
@@ -20,7 +20,7 @@ use std::{
 use block_io::{FileStorage, Layer, ReadAt, Window, WriteAt};
 use common::*;
 use ext4_offline::{
-    FileKind,
+    FileKind, Reader,
     inodes::{Files, FilesMut, NewFile, ROOT_INODE},
 };
 use ext4_view::{Ext4, Ext4Read};
@@ -34,12 +34,15 @@ fn main() {
     let start = arguments.next().map_or(0, |byte| byte.parse().expect("BYTE is a number"));
 
     let ours = median(|| read_with_files(&path, start));
+    let by_path = median(|| read_with_reader(&path, start));
     let theirs = median(|| read_with_ext4_view(&path, start));
     assert_eq!(ours.1, theirs.1, "both read the same files and bytes");
+    assert_eq!(ours.1, by_path.1, "both read the same files and bytes");
     let Read { files, bytes } = ours.1;
     println!("reading {files} files, {bytes} bytes, of {}", path.display());
-    println!("  ext4-offline {:8.1} ms", ours.0);
-    println!("  ext4-view    {:8.1} ms   ratio {:.2}", theirs.0, ours.0 / theirs.0);
+    println!("  ext4-offline, by inode {:8.1} ms", ours.0);
+    println!("  ext4-offline, by path  {:8.1} ms", by_path.0);
+    println!("  ext4-view              {:8.1} ms   ratio {:.2}", theirs.0, ours.0 / theirs.0);
 
     for count in [1_000, 10_000, 100_000] {
         let (milliseconds, ()) = median(|| create(&made.path, count));
@@ -70,26 +73,49 @@ struct Read {
     bytes: u64,
 }
 
-fn read_with_files(path: &Path, start: u64) -> Read {
+fn window(path: &Path, start: u64) -> Arc<dyn ReadAt> {
     let storage = FileStorage::open(path).unwrap();
     let size = storage.size() - start;
     let window = Arc::new(Window::new(storage, start, size).unwrap());
-    let files = Files::open(Arc::new(Layer::new(window, size))).unwrap();
+    Arc::new(Layer::new(window, size))
+}
+
+fn read_with_files(path: &Path, start: u64) -> Read {
+    let files = Files::open(window(path, start)).unwrap();
     let mut read = Read::default();
     let mut directories = vec![ROOT_INODE];
     while let Some(directory) = directories.pop() {
         for entry in files.entries(directory).unwrap() {
-            let stat = files.stat(entry.inode).unwrap();
-            match stat.kind {
+            let metadata = files.stat(entry.inode).unwrap();
+            match metadata.kind {
                 FileKind::Directory => directories.push(entry.inode),
                 FileKind::Regular => {
-                    let mut contents = vec![0; stat.size as usize];
+                    let mut contents = vec![0; metadata.size as usize];
                     files.read(entry.inode, 0, &mut contents).unwrap();
                     read.bytes += contents.len() as u64;
                 }
                 FileKind::Symlink => {
                     read.bytes += files.read_link(entry.inode).unwrap().len() as u64;
                 }
+                FileKind::Special => {}
+            }
+            read.files += 1;
+        }
+    }
+    read
+}
+
+fn read_with_reader(path: &Path, start: u64) -> Read {
+    let files = Reader::open(window(path, start)).unwrap();
+    let mut read = Read::default();
+    let mut directories = vec![Vec::new()];
+    while let Some(directory) = directories.pop() {
+        for entry in files.read_dir(&directory).unwrap() {
+            let path = [&directory[..], &entry.name].join(&b'/');
+            match files.symlink_metadata(&path).unwrap().kind {
+                FileKind::Directory => directories.push(path),
+                FileKind::Regular => read.bytes += files.read(&path).unwrap().len() as u64,
+                FileKind::Symlink => read.bytes += files.read_link(&path).unwrap().len() as u64,
                 FileKind::Special => {}
             }
             read.files += 1;

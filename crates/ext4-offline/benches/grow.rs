@@ -1,7 +1,7 @@
-//! Growing 4 GiB to 32 GiB beside resize2fs: time and bytes written, in one run.
+//! Growing 4 GiB to 32 GiB, compared with resize2fs: time and bytes written.
 //!
-//! `cargo bench -p ext4-offline --bench grow`. Times are medians; making a fresh
-//! copy of the image is not part of them, starting resize2fs is.
+//! `cargo bench -p ext4-offline --bench grow`. Times are medians. They include
+//! starting resize2fs, but not copying the image.
 #![allow(missing_docs)]
 
 #[path = "../tests/common/mod.rs"]
@@ -42,7 +42,7 @@ fn main() {
     }
 }
 
-/// Runs it on fresh copies, and prints what it took.
+/// Runs it on fresh copies, and prints time and bytes.
 fn report(features: &str, what: &str, image: &Image, run: impl Fn(&Path) -> u64) {
     let (mut seconds, mut written) = (Vec::new(), 0);
     for _ in 0..RUNS {

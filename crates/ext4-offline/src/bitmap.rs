@@ -16,8 +16,8 @@ impl Bitmap {
         Bitmap { bytes }
     }
 
-    /// A bitmap of `size` bytes whose first `bits` are clear; the others,
-    /// which stand for nothing, are set, as the format wants it.
+    /// A bitmap of `size` bytes whose first `bits` are clear. The others stand for nothing and
+    /// are set, as the format requires.
     pub fn clear(size: u32, bits: u32) -> Self {
         let mut bitmap = Bitmap { bytes: vec![0; size as usize] };
         bitmap.fill(bits..size * 8, true);
@@ -44,7 +44,7 @@ impl Bitmap {
         }
     }
 
-    /// How many of the first `bits` are set.
+    /// Returns how many of the first `bits` are set.
     pub fn count_set(&self, bits: u32) -> u32 {
         let bits = bits.min(self.bytes.len() as u32 * 8);
         let (whole, rest) = self.bytes.split_at(bits as usize / 8);
@@ -66,7 +66,7 @@ impl Bitmap {
         })
     }
 
-    /// The first bit in `bits` that is as `value`.
+    /// The first bit in `bits` that equals `value`.
     fn find(&self, bits: Range<u32>, value: bool) -> Option<u32> {
         let skip = if value { 0 } else { 0xff };
         let mut bit = bits.start;
@@ -84,8 +84,7 @@ impl Bitmap {
         None
     }
 
-    /// The first run of at least `least` clear bits in `bits`, cut off after
-    /// `most`.
+    /// The first run of at least `least` clear bits in `bits`, cut off after `most` bits.
     pub fn find_clear(&self, bits: Range<u32>, least: u32, most: u32) -> Option<Range<u32>> {
         let mut at = bits.start;
         loop {
@@ -103,15 +102,15 @@ impl Bitmap {
         &self.bytes
     }
 
-    /// The bytes that the first `bits` are in: what checksums cover.
+    /// The bytes that hold the first `bits`, which checksums cover.
     pub fn covered(&self, bits: u32) -> &[u8] {
         self.bytes.get(..bits.div_ceil(8) as usize).unwrap_or(&self.bytes)
     }
 }
 
-/// The block bitmap of a group in which nothing but metadata is in use: its
-/// share of superblock and descriptors, and those of its own bitmaps and its
-/// inode table that lie in it. So it is read where `BLOCK_UNINIT` is set.
+/// The block bitmap of a group in which only metadata is in use: superblock, descriptors, and
+/// those of its own bitmaps and its inode table that lie in the group. A group with
+/// `BLOCK_UNINIT` has this bitmap.
 pub(crate) fn metadata_only(
     geometry: &Geometry,
     group: u32,
@@ -130,7 +129,8 @@ pub(crate) fn metadata_only(
     bitmap
 }
 
-/// A group's bitmaps and inode table with their fields' names, wherever they lie.
+/// The blocks of a group's bitmaps and inode table, which may lie in other groups, with the
+/// names of their fields.
 pub(crate) fn own_metadata(
     geometry: &Geometry,
     descriptor: &GroupDescriptor,

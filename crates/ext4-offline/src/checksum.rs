@@ -7,7 +7,7 @@ use crc::{CRC_16_MODBUS, Crc, Table};
 
 use crate::{Superblock, digest::crc32c};
 
-/// The CRC-16 that `uninit_bg` protects descriptors with.
+/// The CRC-16 of descriptors with `uninit_bg`.
 static CRC16: Crc<u16, Table<16>> = Crc::<u16, Table<16>>::new(&CRC_16_MODBUS);
 
 /// How a filesystem protects its metadata.
@@ -25,9 +25,10 @@ impl Checksums {
     pub(crate) fn of(superblock: &Superblock) -> Self {
         let features = superblock.features();
         if features.metadata_csum() {
-            let seed = match features.metadata_csum_seed() {
-                true => superblock.s_checksum_seed(),
-                false => crc32c(!0, &superblock.s_uuid()),
+            let seed = if features.metadata_csum_seed() {
+                superblock.s_checksum_seed()
+            } else {
+                crc32c(!0, &superblock.s_uuid())
             };
             Checksums::Crc32c { seed }
         } else if features.gdt_csum() {
@@ -64,8 +65,7 @@ impl Checksums {
         }
     }
 
-    /// The checksum of a bitmap's bytes (those that stand for something, not
-    /// the padding). `None` without `metadata_csum`.
+    /// The checksum of a bitmap's bytes, without the padding. `None` without `metadata_csum`.
     pub(crate) fn bitmap(&self, bytes: &[u8]) -> Option<u32> {
         match *self {
             Checksums::Crc32c { seed } => Some(crc32c(seed, bytes)),

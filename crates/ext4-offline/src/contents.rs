@@ -40,7 +40,7 @@ pub(crate) fn read_contents(
     Ok(())
 }
 
-/// Contents that are in the inode, as long as `i_size` says at most.
+/// The contents that are in the inode, up to `i_size` bytes.
 pub(crate) fn inline_contents(source: &dyn Source, inode: &Inode) -> Result<Vec<u8>> {
     let mut contents = inode.i_block().to_vec();
     if inode.has_flag(INLINE_DATA) {

@@ -1,5 +1,5 @@
-//! A filesystem that was opened and found consistent as far as its superblock
-//! and descriptors tell.
+//! The superblock and the descriptors of a filesystem that was opened, checked against each
+//! other.
 
 use block_io::ReadAt;
 
@@ -31,8 +31,8 @@ impl Filesystem {
         Ok(filesystem)
     }
 
-    /// Reads the superblock and all descriptors, and checks the superblock
-    /// only: what the descriptors say is settled when the journal was replayed.
+    /// Reads the superblock and all descriptors, but checks only the superblock: replaying the
+    /// journal may still change the descriptors.
     pub fn open_unchecked(storage: &dyn ReadAt, operation: Operation) -> Result<Self> {
         let superblock = Superblock::read(storage)?;
         superblock.features().check(operation)?;
@@ -46,8 +46,8 @@ impl Filesystem {
         Ok(Filesystem { superblock, geometry, checksums, descriptors })
     }
 
-    /// Every descriptor's checksum, and that its tables lie in the filesystem
-    /// and on no superblock, each bitmap in a block of its own.
+    /// Checks the checksum of every descriptor, and that the tables lie within the filesystem,
+    /// not on a superblock and not on each other.
     fn check_descriptors(&self) -> Result<()> {
         let geometry = &self.geometry;
         let mut tables = Vec::with_capacity(geometry.groups as usize * 3);
@@ -58,7 +58,7 @@ impl Filesystem {
                 let wrong =
                     |reason| Err(Error::Descriptor { group, field, value: blocks.start, reason });
                 if blocks.start <= geometry.superblock_block(0) || blocks.end > geometry.blocks {
-                    return wrong("that is not within the filesystem");
+                    return wrong("this is not within the filesystem");
                 }
                 tables.push((blocks, group, field));
             }
@@ -68,7 +68,7 @@ impl Filesystem {
             ];
             for (field, count) in counts {
                 if count > geometry.inodes_per_group {
-                    let reason = "its group has not as many inodes";
+                    let reason = "its group has fewer inodes";
                     return Err(Error::Descriptor { group, field, value: count.into(), reason });
                 }
             }
@@ -79,14 +79,14 @@ impl Filesystem {
                 && before.end > after.start
             {
                 let (group, field, value) = (*group, *field, after.start);
-                let reason = "another table is there too";
+                let reason = "another table is in the same place";
                 return Err(Error::Descriptor { group, field, value, reason });
             }
         }
         Ok(())
     }
 
-    /// Errors if a descriptor has a checksum and it does not match.
+    /// Returns an error if a descriptor has a checksum and it does not match.
     pub fn check_descriptor_checksum(&self, group: u32) -> Result<()> {
         let descriptor = self.descriptors.get(group);
         let stored = descriptor.bg_checksum();
@@ -98,7 +98,7 @@ impl Filesystem {
         }
     }
 
-    /// Errors unless the filesystem is in a state to be changed.
+    /// Returns an error unless the state of the filesystem allows changes.
     pub fn check_state(&self, operation: Operation) -> Result<()> {
         let (state, first) = (self.superblock.s_state(), self.superblock.s_last_orphan());
         let orphans = first != 0 || self.superblock.features().orphan_present();
@@ -108,7 +108,7 @@ impl Filesystem {
         self.check_marks(operation)
     }
 
-    /// As [`check_state`](Self::check_state), but there may be orphans.
+    /// As [`check_state`](Self::check_state), but allows orphans.
     pub fn check_marks(&self, operation: Operation) -> Result<()> {
         let (state, operation) = (self.superblock.s_state(), operation);
         if state & STATE_ERROR != 0 {
@@ -124,22 +124,24 @@ impl Filesystem {
         self.superblock.features().group_checksums() && descriptor.bg_flags() & flag != 0
     }
 
-    /// Whether the group's block bitmap is to be computed, not read.
+    /// Returns whether the group's block bitmap must be computed instead of read.
     pub fn block_uninit(&self, descriptor: &GroupDescriptor) -> bool {
         self.flag(descriptor, BLOCK_UNINIT)
     }
 
-    /// Whether the group's inode bitmap is to be computed, not read.
+    /// Returns whether the group's inode bitmap must be computed instead of read.
     pub fn inode_uninit(&self, descriptor: &GroupDescriptor) -> bool {
         self.flag(descriptor, INODE_UNINIT)
     }
 
-    /// How many inodes at the end of the group's table were never used.
+    /// Returns how many inodes at the end of the group's table were never used.
     pub fn itable_unused(&self, descriptor: &GroupDescriptor) -> u32 {
-        match self.superblock.features().group_checksums() {
-            true if self.inode_uninit(descriptor) => self.geometry.inodes_per_group,
-            true => descriptor.bg_itable_unused(),
-            false => 0,
+        if !self.superblock.features().group_checksums() {
+            0
+        } else if self.inode_uninit(descriptor) {
+            self.geometry.inodes_per_group
+        } else {
+            descriptor.bg_itable_unused()
         }
     }
 
@@ -185,15 +187,14 @@ impl Filesystem {
         self.checksums.bitmap(bitmap.covered(self.geometry.inodes_per_group))
     }
 
-    /// Makes the superblock's counts of free blocks and inodes the sum of those
-    /// in the descriptors.
+    /// Sets the superblock's counts of free blocks and inodes to the sums of the descriptors'.
     pub fn count_free(&mut self) {
         let (blocks, inodes) = self.free_counts();
         self.superblock.set_s_free_blocks_count(blocks);
         self.superblock.set_s_free_inodes_count(inodes);
     }
 
-    /// How many blocks and inodes are free, as the descriptors say.
+    /// Returns how many blocks and inodes are free according to the descriptors.
     pub fn free_counts(&self) -> (u64, u32) {
         let (mut blocks, mut inodes) = (0u64, 0u32);
         for group in 0..self.geometry.groups {

@@ -1,17 +1,17 @@
-//! Where things are: groups, superblocks, descriptor blocks.
+//! The layout of a filesystem: groups, superblocks, descriptor blocks.
 //!
 //! Source: the kernel's `Documentation/filesystems/ext4/blockgroup.rst` and
-//! `super.rst`. Nothing here touches a storage.
+//! `super.rst`. Nothing here reads a storage.
 
 use std::ops::Range;
 
 use crate::{Error, Result, Superblock};
 
-/// The most groups that are held in memory. With the usual groups of 128 MiB
-/// that is a filesystem of 128 TiB.
+/// The largest supported number of groups. With the usual groups of 128 MiB that is a
+/// filesystem of 128 TiB.
 pub const MAX_GROUPS: u32 = 1 << 20;
 
-/// The most clusters or inodes of a group: their counts must fit into 16 bits.
+/// The largest number of clusters or inodes of a group: the counts must fit into 16 bits.
 const MAX_PER_GROUP: u32 = 65528;
 
 /// Which groups hold a copy of the superblock, besides group 0.
@@ -37,13 +37,13 @@ pub struct BaseMetadata {
 }
 
 impl BaseMetadata {
-    /// How many blocks that is altogether.
+    /// Returns how many blocks that is altogether.
     pub fn blocks(&self) -> u32 {
         u32::from(self.superblock) + self.descriptor_blocks + self.reserved_blocks
     }
 }
 
-/// The measures of a filesystem, checked against each other.
+/// The layout parameters of a filesystem, checked against each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Geometry {
     /// Bytes per block.
@@ -73,17 +73,14 @@ pub struct Geometry {
 }
 
 fn check(ok: bool, field: &'static str, value: impl Into<u64>, reason: &'static str) -> Result<()> {
-    match ok {
-        true => Ok(()),
-        false => Err(Error::Superblock { field, value: value.into(), reason }),
-    }
+    if ok { Ok(()) } else { Err(Error::Superblock { field, value: value.into(), reason }) }
 }
 
 impl Geometry {
-    /// Takes the measures from a superblock and checks them.
+    /// Reads the parameters from a superblock and checks them.
     ///
     /// # Errors
-    /// [`Error::Superblock`] names the field that cannot be,
+    /// [`Error::Superblock`] names the field with the impossible value;
     /// [`Error::TooManyGroups`].
     pub fn of(superblock: &Superblock) -> Result<Self> {
         let features = superblock.features();
@@ -98,7 +95,7 @@ impl Geometry {
                 (log..=20).contains(&cluster_log),
                 "s_log_cluster_size",
                 cluster_log,
-                "clusters are not smaller than a block and have 1 GiB at most",
+                "clusters have at least a block and at most 1 GiB",
             )?;
             1u32 << (cluster_log - log)
         } else {
@@ -112,14 +109,14 @@ impl Geometry {
                 && clusters_per_group.is_multiple_of(8),
             "s_blocks_per_group",
             blocks_per_group,
-            "a group has at least 256 blocks, a multiple of 8, and no more than its bitmap has bits",
+            "a group has a multiple of 8 blocks, at least 256 and at most as many as its bitmap has bits",
         )?;
         if features.bigalloc() {
             check(
                 superblock.s_clusters_per_group() == clusters_per_group,
                 "s_clusters_per_group",
                 superblock.s_clusters_per_group(),
-                "it does not fit s_blocks_per_group",
+                "it contradicts s_blocks_per_group",
             )?;
         }
 
@@ -128,14 +125,14 @@ impl Geometry {
             first_data_block == u32::from(log == 0 && !features.bigalloc()),
             "s_first_data_block",
             first_data_block,
-            "it is 1 with blocks of 1 KiB without bigalloc, else 0",
+            "it must be 1 with blocks of 1 KiB and no bigalloc, otherwise 0",
         )?;
         let blocks = superblock.s_blocks_count();
         check(
             blocks > u64::from(first_data_block) + 8 && blocks <= u64::MAX / u64::from(block_size),
             "s_blocks_count",
             blocks,
-            "that is no possible size",
+            "a filesystem cannot have this size",
         )?;
         let groups = (blocks - u64::from(first_data_block)).div_ceil(blocks_per_group.into());
         let groups = match u32::try_from(groups) {
@@ -151,7 +148,7 @@ impl Geometry {
             inode_size.is_power_of_two() && (128..=block_size).contains(&inode_size),
             "s_inode_size",
             inode_size,
-            "inodes have 128 bytes or more, a power of 2 and no more than a block",
+            "the size of an inode is a power of 2 from 128 to the block size",
         )?;
         let inodes_per_group = superblock.s_inodes_per_group();
         check(
@@ -165,18 +162,16 @@ impl Geometry {
                 == u64::from(groups) * u64::from(inodes_per_group),
             "s_inodes_count",
             superblock.s_inodes_count(),
-            "it is not the number of groups times s_inodes_per_group",
+            "it must be the number of groups times s_inodes_per_group",
         )?;
 
-        let descriptor_size = match features.bits64() {
-            true => u32::from(superblock.s_desc_size()),
-            false => 32,
-        };
+        let descriptor_size =
+            if features.bits64() { u32::from(superblock.s_desc_size()) } else { 32 };
         check(
             descriptor_size == if features.bits64() { 64 } else { 32 },
             "s_desc_size",
             descriptor_size,
-            "descriptors have 32 bytes, with the feature 64bit 64",
+            "descriptors have 32 bytes, or 64 with the feature 64bit",
         )?;
 
         let reserved = u32::from(superblock.s_reserved_gdt_blocks());
@@ -184,7 +179,7 @@ impl Geometry {
             reserved <= block_size / 4,
             "s_reserved_gdt_blocks",
             reserved,
-            "the resize inode has no room for as many",
+            "the resize inode has room for fewer",
         )?;
         let mut geometry = Geometry {
             block_size,
@@ -210,7 +205,7 @@ impl Geometry {
                 first <= geometry.descriptor_blocks(),
                 "s_first_meta_bg",
                 first,
-                "there are not as many descriptor blocks",
+                "there are fewer descriptor blocks",
             )?;
             geometry.first_meta_bg = Some(first);
             // Meaningless with meta_bg: nothing can come after those in use.
@@ -226,23 +221,23 @@ impl Geometry {
         Ok(geometry)
     }
 
-    /// How many descriptors a block holds.
+    /// Returns how many descriptors a block holds.
     pub fn descriptors_per_block(&self) -> u32 {
         self.block_size / self.descriptor_size
     }
 
-    /// How many blocks the descriptors of all groups take.
+    /// Returns how many blocks the descriptors of all groups take.
     pub fn descriptor_blocks(&self) -> u32 {
         self.groups.div_ceil(self.descriptors_per_block())
     }
 
-    /// How many blocks of descriptors follow each superblock, those in
-    /// reserve not counted. With `meta_bg` the others are in their meta groups.
+    /// Returns how many blocks of descriptors follow each superblock, without the reserved
+    /// ones. With `meta_bg` the others are in their meta groups.
     pub fn leading_descriptor_blocks(&self) -> u32 {
         self.first_meta_bg.unwrap_or_else(|| self.descriptor_blocks())
     }
 
-    /// How many blocks a group's inode table takes.
+    /// Returns how many blocks a group's inode table takes.
     pub fn inode_table_blocks(&self) -> u32 {
         // At most 2^19 inodes of 2^16 bytes: too much for 32 bits.
         let bytes = u64::from(self.inodes_per_group) * u64::from(self.inode_size);
@@ -254,7 +249,7 @@ impl Geometry {
         u64::from(self.first_data_block) + u64::from(group) * u64::from(self.blocks_per_group)
     }
 
-    /// How many blocks a group has; only the last may have fewer than the others.
+    /// Returns how many blocks a group has; only the last may have fewer than the others.
     pub fn group_blocks(&self, group: u32) -> u32 {
         let left = self.blocks.saturating_sub(self.group_start(group));
         left.min(u64::from(self.blocks_per_group)) as u32
@@ -266,17 +261,17 @@ impl Geometry {
         start..start + u64::from(self.group_blocks(group))
     }
 
-    /// How many bits of a group's block bitmap stand for clusters.
+    /// Returns how many bits of a group's block bitmap stand for clusters.
     pub fn group_clusters(&self, group: u32) -> u32 {
         self.group_blocks(group).div_ceil(self.cluster_blocks)
     }
 
-    /// How many clusters every group but the last has.
+    /// Returns how many clusters every group but the last has.
     pub fn clusters_per_group(&self) -> u32 {
         self.blocks_per_group / self.cluster_blocks
     }
 
-    /// Whether a group holds a copy of the superblock.
+    /// Returns whether a group holds a copy of the superblock.
     pub fn has_superblock(&self, group: u32) -> bool {
         if group == 0 {
             return true;
@@ -335,7 +330,7 @@ impl Geometry {
         start..start + u64::from(self.base_metadata(group).blocks())
     }
 
-    /// Whether `meta_bg` decides where the group's descriptor is.
+    /// Returns whether the group's descriptor is where `meta_bg` puts it.
     pub(crate) fn in_meta_group(&self, group: u32) -> bool {
         self.first_meta_bg.is_some_and(|first| group / self.descriptors_per_block() >= first)
     }
@@ -366,7 +361,7 @@ impl Geometry {
             .collect()
     }
 
-    /// Where the primary copy of the given block of the descriptor table is.
+    /// Returns where the primary copy of the given block of the descriptor table is.
     pub fn descriptor_block(&self, index: u32) -> u64 {
         if self.first_meta_bg.is_some_and(|first| index >= first) {
             let group = index.saturating_mul(self.descriptors_per_block());

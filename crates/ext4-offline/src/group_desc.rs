@@ -100,7 +100,7 @@ impl GroupDescriptor {
         bg_inode_bitmap_csum / set_bg_inode_bitmap_csum = 0x1a, 0x3a;
     }
 
-    /// Flags; they mean something only where descriptors have checksums.
+    /// Flags. They have a meaning only if descriptors have checksums.
     pub fn bg_flags(&self) -> u16 {
         self.u16_at::<0x12>()
     }
@@ -120,7 +120,7 @@ impl GroupDescriptor {
         }
     }
 
-    /// A bitmap's checksum as far as this descriptor can hold it.
+    /// The part of a bitmap's checksum that this descriptor has room for.
     pub(crate) fn fit_checksum(&self, checksum: u32) -> u32 {
         if self.size >= 64 { checksum } else { checksum & 0xffff }
     }
@@ -139,8 +139,7 @@ pub struct DescriptorTable {
 }
 
 impl DescriptorTable {
-    /// A table that holds what was read, in which every descriptor takes
-    /// `descriptor_size` bytes.
+    /// A table with these bytes, in which every descriptor takes `descriptor_size` bytes.
     pub fn new(descriptor_size: u32, bytes: Vec<u8>) -> Self {
         DescriptorTable { size: descriptor_size as usize, bytes }
     }
@@ -157,7 +156,7 @@ impl DescriptorTable {
         descriptor
     }
 
-    /// Replaces a descriptor, or appends it right at the table's end.
+    /// Replaces a descriptor, or appends it at the end of the table.
     pub(crate) fn set(&mut self, group: u32, descriptor: &GroupDescriptor) {
         let start = group as usize * self.size;
         if self.bytes.len() < start + self.size {
@@ -168,7 +167,7 @@ impl DescriptorTable {
         }
     }
 
-    /// How many groups it describes.
+    /// Returns how many groups it describes.
     pub fn groups(&self) -> u32 {
         (self.bytes.len() / self.size) as u32
     }

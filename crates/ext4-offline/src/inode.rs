@@ -16,7 +16,7 @@ pub(crate) const EXTENTS: u32 = 0x8_0000;
 pub(crate) const ENCRYPT: u32 = 0x800;
 /// `i_flags`: a hash tree follows the contents, which cannot change.
 pub(crate) const VERITY: u32 = 0x10_0000;
-/// `i_flags`: names that differ in case only are the same.
+/// `i_flags`: names that differ only in case are the same.
 pub(crate) const CASEFOLD: u32 = 0x4000_0000;
 /// `i_flags`: the inode holds a large value of an extended attribute.
 pub(crate) const EA_INODE: u32 = 0x20_0000;
@@ -55,7 +55,7 @@ macro_rules! fields {
     )*};
 }
 
-/// Where an inode has its times: the field, and that with the extra bits.
+/// A time of an inode, which has a field for seconds and one for the extra bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TimeField {
     Access,
@@ -76,8 +76,7 @@ impl TimeField {
 }
 
 impl Inode {
-    /// The inode with this number and these bytes; those that are missing to
-    /// 128 read as zero.
+    /// The inode with this number and these bytes, filled up with zeros to 128.
     pub fn new(number: u32, mut raw: Vec<u8>) -> Self {
         raw.resize(raw.len().max(OLD_SIZE), 0);
         Inode { number, raw }
@@ -159,7 +158,7 @@ impl Inode {
         self.put(0x6c, &((size >> 32) as u32).to_le_bytes());
     }
 
-    /// How much room it takes, in sectors of 512 bytes, or in blocks of the
+    /// The space that it takes, in sectors of 512 bytes, or in blocks of the
     /// filesystem if [`HUGE_FILE`] is set.
     pub fn i_blocks(&self) -> u64 {
         u64::from(u16::from_le_bytes(self.bytes(0x74))) << 32
@@ -182,7 +181,7 @@ impl Inode {
         self.put(0x76, &((block >> 32) as u16).to_le_bytes());
     }
 
-    /// The 60 bytes that say where the contents are, or are the contents.
+    /// The 60 bytes that locate the contents, or hold them.
     pub fn i_block(&self) -> [u8; 60] {
         self.bytes(0x28)
     }
@@ -191,7 +190,7 @@ impl Inode {
         self.put(0x28, bytes);
     }
 
-    /// What follows the fields: room for extended attributes.
+    /// The bytes after the fields, which have room for extended attributes.
     pub fn extra_range(&self) -> std::ops::Range<usize> {
         let start = OLD_SIZE + usize::from(self.i_extra_isize());
         if self.raw.len() == OLD_SIZE {
@@ -215,13 +214,12 @@ impl Inode {
         }
     }
 
-    /// Whether the fields beyond the first 128 bytes reach to `end`.
+    /// Returns whether the fields beyond the first 128 bytes reach to `end`.
     fn has_extra(&self, end: usize) -> bool {
         self.raw.len() > OLD_SIZE && OLD_SIZE + usize::from(self.i_extra_isize()) >= end
     }
 
-    /// One of its times. Two of the extra bits prolong the seconds, which are
-    /// signed, beyond 2038.
+    /// One of its times. Two of the extra bits extend the signed seconds beyond 2038.
     pub fn time(&self, field: TimeField) -> Timestamp {
         let (offset, extra) = field.offsets();
         let low = i64::from(i32::from_le_bytes(self.bytes(offset)));
@@ -247,8 +245,7 @@ impl Inode {
         }
         if self.has_extra(extra + 4) {
             let low = time.low_seconds();
-            // What is left is the signed low half's distance from the seconds: 0 to 3
-            // times 2^32.
+            // The extra bits count multiples of 2^32, from the signed low half on.
             let epoch = (time.seconds() - i64::from(low.cast_signed())) >> 32;
             let epoch = u32::try_from(epoch).unwrap_or_default() & 3;
             self.put(offset, &low.to_le_bytes());
@@ -259,19 +256,18 @@ impl Inode {
         }
     }
 
-    /// The 32 bits of seconds of a time, which inodes with an attribute's value use
-    /// for something else.
+    /// The 32 bits of seconds of a time. Inodes that hold an attribute's value use them for
+    /// something else.
     pub fn time_bits(&self, field: TimeField) -> u32 {
         u32::from_le_bytes(self.bytes(field.offsets().0))
     }
 
     /// Sets the 32 bits of seconds of a time, and zeroes its extra bits.
     pub fn set_time_bits(&mut self, field: TimeField, bits: u32) {
-        // A signed number of seconds without an epoch, whatever it stands for.
         self.set_time(field, Timestamp::stored(bits.cast_signed().into(), 0));
     }
 
-    /// The bits of `i_mode` that tell the kind of file.
+    /// The bits of `i_mode` for the kind of file.
     pub fn kind(&self) -> u16 {
         self.i_mode() & S_IFMT
     }
@@ -302,18 +298,18 @@ impl Inode {
         self.set_i_flags(if value { others | flag } else { others });
     }
 
-    /// Whether it is a device, a pipe or a socket.
+    /// Returns whether it is a device, a pipe or a socket.
     pub fn is_special(&self) -> bool {
         matches!(self.kind(), 0x1000 | 0x2000 | 0x6000 | 0xc000)
     }
 
-    /// The address of a fragment, which no filesystem has.
+    /// The address of a fragment. No filesystem has fragments.
     pub fn i_faddr(&self) -> u32 {
         u32::from_le_bytes(self.bytes(0x70))
     }
 
-    /// Whether a time is one of those that old kernels wrote for times before
-    /// 1970: its extra bits say that it is beyond 2310.
+    /// Returns whether a time has the extra bits that old kernels wrote for times before 1970;
+    /// they now mean a time after 2310.
     pub fn has_ambiguous_time(&self) -> bool {
         let fields =
             [TimeField::Access, TimeField::Change, TimeField::Modification, TimeField::Creation];
@@ -328,26 +324,25 @@ impl Inode {
         })
     }
 
-    /// Whether directory entries refer to it.
+    /// Returns whether directory entries refer to it.
     pub fn is_linked(&self) -> bool {
         self.i_mode() != 0 && self.i_links_count() != 0
     }
 
-    /// A symlink whose target is in `i_block`: the kernel tells it by its
-    /// having no blocks for contents.
+    /// Returns whether it is a symlink whose target is in `i_block`.
     pub fn is_fast_symlink(&self) -> bool {
         self.is_symlink() && self.i_size() < 60 && !self.has_flag(EXTENTS | INLINE_DATA)
     }
 
-    /// Whether `i_block` says where blocks are: that of regular files,
-    /// directories and longer symlinks does.
+    /// Returns whether `i_block` locates blocks, as in regular files, directories and longer
+    /// symlinks.
     pub fn has_blocks(&self) -> bool {
         matches!(self.kind(), S_IFREG | S_IFDIR | S_IFLNK)
             && !self.has_flag(INLINE_DATA)
             && !self.is_fast_symlink()
     }
 
-    /// Whether it is large enough to hold its checksum's high half, and says so.
+    /// Returns whether it has the field for the high half of its checksum.
     fn has_high_checksum(&self) -> bool {
         self.has_extra(0x84)
     }
@@ -358,8 +353,7 @@ impl Inode {
         u32::from(high) << 16 | u32::from(low)
     }
 
-    /// The seed of the checksums of what belongs to this inode: its own, and
-    /// those of its extent and directory blocks.
+    /// The seed of the inode's own checksum and of those of its extent and directory blocks.
     pub fn checksum_seed(&self, seed: Option<u32>) -> Option<u32> {
         seed.map(|seed| {
             let crc = crc32c(seed, &self.number.to_le_bytes());
@@ -380,12 +374,12 @@ impl Inode {
         if high { crc } else { crc & 0xffff }
     }
 
-    /// Errors if the checksum does not match; `seed` is `None` where inodes
-    /// have none.
+    /// Returns an error if the checksum does not match. `seed` is `None` if inodes have no
+    /// checksums.
     pub fn verify_checksum(&self, seed: Option<u32>) -> Result<()> {
         let Some(seed) = seed else { return Ok(()) };
         let (stored, computed) = (self.stored_checksum(), self.computed_checksum(seed));
-        // An inode that was never used holds zeros, its checksum too.
+        // An inode that was never used holds only zeros, including its checksum.
         if stored == computed || self.raw.iter().all(|&byte| byte == 0) {
             return Ok(());
         }
@@ -401,12 +395,12 @@ impl Inode {
         }
     }
 
-    /// The block that lists the blocks that list this file's blocks.
+    /// The double indirect block: it lists blocks that list blocks of the file.
     pub fn double_indirect(&self) -> u32 {
         u32::from_le_bytes(self.bytes(0x28 + 13 * 4))
     }
 
-    /// Makes it an inode that is not in use.
+    /// Zeroes the inode, so that it is not in use.
     pub fn clear(&mut self) {
         self.raw.fill(0);
     }

@@ -1,4 +1,4 @@
-//! What a filesystem says of itself.
+//! The superblock, for whoever wants to know what is there.
 
 use block_io::ReadAt;
 
@@ -7,7 +7,7 @@ use crate::{
     superblock::{STATE_ERROR, STATE_VALID},
 };
 
-/// The generation of a filesystem, told by its features.
+/// The generation of a filesystem, as its features show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExtVersion {
     /// No journal and nothing that ext3 or ext4 brought.
@@ -18,7 +18,7 @@ pub enum ExtVersion {
     Ext4,
 }
 
-/// What the superblock tells of a filesystem.
+/// The superblock's information about a filesystem.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct FilesystemInfo {
@@ -28,7 +28,7 @@ pub struct FilesystemInfo {
     pub uuid: [u8; 16],
     /// The label; empty if there is none.
     pub label: String,
-    /// Where it was mounted last; empty if nowhere.
+    /// The directory where it was mounted last; empty if it never was.
     pub last_mounted: String,
     /// Its features.
     pub features: Features,
@@ -76,11 +76,11 @@ impl FilesystemInfo {
 
 /// Reads the superblock of the filesystem that fills `storage`.
 ///
-/// Only that is looked at: a filesystem that can be inspected may still be
-/// too damaged for anything else.
+/// It reads nothing else: a filesystem that can be inspected may still be too damaged for any
+/// other operation.
 ///
 /// # Errors
-/// [`Error::NotExt`] if there is none, [`Error::SuperblockChecksum`] or
+/// [`Error::NotExt`] if there is no such filesystem, [`Error::SuperblockChecksum`] or
 /// [`Error::Superblock`] if it is damaged, [`Error::Storage`].
 pub fn inspect(storage: &dyn ReadAt) -> Result<FilesystemInfo> {
     let superblock = Superblock::read(storage)?;

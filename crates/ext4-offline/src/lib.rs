@@ -1,26 +1,86 @@
-//! An unmounted ext4 filesystem: read, edited and grown, without a kernel.
+//! Read, edit, grow and check an ext4 filesystem that is not mounted.
 //!
-//! - [`inspect`] tells what a filesystem is,
+//! No kernel, no root and no FUSE are involved: a filesystem is anything that implements a
+//! [`block_io`] trait, such as a file, a device, a window on a partition, or a copy-on-write
+//! layer. ext2 and ext3 are the same format with fewer features and work too.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use block_io::Memory;
+//! use ext4_offline::{Editor, Reader, Timestamp};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // A filesystem of 64 KiB that mke2fs made.
+//! let image = Arc::new(Memory::new(std::fs::read("tests/data/small.ext4")?));
+//!
+//! let now = Timestamp::from(1_767_225_600);
+//! let mut editor = Editor::open(image.clone(), now)?;
+//! editor.create_dir_all("/etc/demo")?;
+//! editor.write("/etc/demo/greeting", "hello\n")?;
+//! editor.symlink("demo/greeting", "/etc/link")?;
+//! editor.finish()?;
+//!
+//! let reader = Reader::open(image)?;
+//! assert_eq!(reader.read("/etc/link")?, b"hello\n");
+//! assert_eq!(reader.metadata("/etc/demo/greeting")?.modified, now);
+//! let error = reader.read("/etc/none").unwrap_err();
+//! assert_eq!(error.to_string(), "cannot read /etc/none");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What there is
+//!
+//! - [`Reader`] reads files by path, with the methods of `std::fs`; [`Editor`] also writes them.
+//!   The module [`inodes`] has the same by inode number.
+//! - [`inspect`] reads the superblock; [`check`] checks the whole filesystem for consistency.
 //! - [`recover`] does what mounting would do first: it replays the journal
-//!   ([`replay_journal`]) and removes orphans; [`clear_errors`] is for copies,
-//! - [`check`] makes sure that its bitmaps tell the truth about its files,
-//! - [`Files`] reads and edits files, directories and their attributes,
-//! - [`grow`] enlarges it to fill its partition,
-//! - [`recount`] corrects its counts of free blocks and inodes,
-//! - [`commit`] writes what a layer changed through the journal, all or nothing,
-//! - [`used_extents`] tells which bytes of it matter.
+//!   ([`replay_journal`]) and removes orphans.
+//! - [`grow`] enlarges a filesystem to fill its partition.
+//! - [`recount`] corrects the counts of free blocks and inodes.
+//! - [`used_extents`] returns the bytes that a copy of the filesystem needs.
+//! - [`commit`] writes the changes in a layer to a filesystem atomically, through its journal.
 //!
-//! ext2 and ext3 are the same format with fewer features, and welcome. Edits go
-//! without a journal: edit a [`block_io::Layer`], and commit that, if an edit is to
-//! be all or nothing.
+//! The storage must begin where the filesystem begins; use a [`block_io::Window`] on a partition.
 //!
-//! All works on anything that a [`block_io`] trait stands for, which must
-//! begin where the filesystem does, such as a window on a partition. Whatever
-//! is damaged or not understood is refused, by name, before the first write.
-//! Nothing here knows the time: where one is written, it is asked for.
+//! # Paths
 //!
-//! The format's source is the kernel's `Documentation/filesystems/ext4`;
-//! fields have the names they have there.
+//! Paths are strings or bytes, resolved from the root of the filesystem. Symlinks and `..` never
+//! lead out of it.
+//!
+//! # Errors
+//!
+//! [`Error`] says what is wrong with a filesystem, and where: inode, block, group or field.
+//! [`PathError`] says which operation failed on which path; the reason is its source. Their
+//! `fix` method returns what a user can do. Damage and unsupported features are found before the
+//! first write; no input makes this crate panic.
+//!
+//! # Writing
+//!
+//! Edits do not go through the journal. Each operation of an [`Editor`] is complete or has no
+//! effect. To make several of them atomic, edit a [`block_io::Layer`] over the filesystem, and
+//! [`commit`] that or write it elsewhere. The current time is never read: the caller passes it,
+//! so the same edits give the same bytes.
+//!
+//! # Layers
+//!
+//! Modules depend on those below them only:
+//!
+//! ```text
+//! paths                     Reader, Editor
+//! check  recover            orphans, recount, used, grow, journal
+//! files                     names, directories, contents by inode (dir: blocks of one directory)
+//! attributes                extended attributes of one inode, and values in inodes of their own
+//! contents                  reading what a file holds
+//! map                       blocks of one file: extents or indirect blocks, as one list of runs
+//! xattr                     the format of extended attributes
+//! volume                    staged blocks, undo, bitmaps, allocation, the inode table
+//! source                    reading blocks and inodes
+//! filesystem                superblock, descriptors, bitmaps: geometry, group_desc, inode, …
+//! ```
+//!
+//! The source of the format is the kernel's `Documentation/filesystems/ext4`; fields have the
+//! names that they have there.
 
 mod attributes;
 mod bitmap;

@@ -1,8 +1,7 @@
-//! Orphans: files that were deleted while they were open, and such as were
-//! being cut off.
+//! Orphans: files that were deleted while they were open, or that were being truncated.
 //!
-//! A list of them begins in the superblock and goes on in each inode's time of
-//! deletion; newer filesystems have them in a file. Source: the kernel's
+//! The superblock holds the first of a list that continues in each inode's time of deletion;
+//! newer filesystems have the list in a file. Source: the kernel's
 //! `Documentation/filesystems/ext4/orphan.rst`.
 
 use std::{collections::HashSet, sync::Arc};
@@ -22,16 +21,15 @@ use crate::{
     volume::Volume,
 };
 
-/// What stands before the checksum at the end of each block of the orphan file.
+/// The magic number at the end of each block of the orphan file, before the checksum.
 const MAGIC: u32 = 0x0b10_ca04;
 /// The magic number and the checksum, in bytes.
 const TAIL: usize = 8;
-/// No orphan file is larger (`EXT4_MAX_ORPHAN_FILE_BLOCKS` in e2fsprogs), in
-/// blocks.
+/// The largest size of an orphan file, in blocks (`EXT4_MAX_ORPHAN_FILE_BLOCKS` in e2fsprogs).
 const MAX_BLOCKS: u64 = 512;
 
-/// Removes orphans that no name refers to, cuts off the others at their size,
-/// and marks the filesystem as free of them.
+/// Removes orphans without a name, truncates the others to their size, and marks the filesystem
+/// as free of orphans.
 ///
 /// # Errors
 /// Damage, before the first write.
@@ -39,8 +37,8 @@ pub(crate) fn release(storage: &Arc<dyn WriteAt>, now: Timestamp) -> Result<()> 
     let fs = Filesystem::open(storage, Operation::Edit)?;
     let (superblock, features) = (&fs.superblock, fs.superblock.features());
     let first = superblock.s_last_orphan();
-    // The kernel forgets the orphans of a filesystem with errors; who repairs it
-    // will find them.
+    // The kernel ignores the orphans of a filesystem with errors; e2fsck finds them when it
+    // repairs the filesystem.
     let has_errors = superblock.s_state() & STATE_ERROR != 0;
     if has_errors || (first == 0 && !features.orphan_present()) {
         return Ok(());
@@ -59,7 +57,7 @@ pub(crate) fn release(storage: &Arc<dyn WriteAt>, now: Timestamp) -> Result<()> 
 }
 
 fn damaged<T>(inode: u32) -> Result<T> {
-    let reason = "the list of orphans leads to it, but it is none";
+    let reason = "it is on the list of orphans, but is not an orphan";
     Err(Error::Orphan { inode, reason })
 }
 
@@ -93,7 +91,7 @@ fn release_one(volume: &mut Volume, mut inode: Inode) -> Result<()> {
     volume.put_inode(&mut inode)
 }
 
-/// Makes sure that there are no orphans.
+/// Returns an error if there are orphans.
 pub(crate) fn verify(storage: &dyn ReadAt) -> Result<()> {
     let fs = Filesystem::open(storage, Operation::Map)?;
     let features = fs.superblock.features();
@@ -127,7 +125,7 @@ impl OrphanFile {
         let number = source.fs().superblock.s_orphan_file_inum();
         if number == 0 {
             let (field, value) = ("s_orphan_file_inum", 0);
-            let reason = "orphan_file and orphan_present make no sense without an orphan file";
+            let reason = "orphan_file and orphan_present need an orphan file";
             return Err(Error::Superblock { field, value, reason });
         }
         let wrong = |reason| Err(Error::Orphan { inode: number, reason });
@@ -140,7 +138,7 @@ impl OrphanFile {
             || blocks > MAX_BLOCKS
             || !inode.i_size().is_multiple_of(block_size)
         {
-            return wrong("it is no orphan file");
+            return wrong("it is not an orphan file");
         }
         let mapping = Mapping::load(source, &inode)?;
         if mapping.runs.iter().map(|run| run.length).sum::<u64>() != blocks {
@@ -154,7 +152,7 @@ impl OrphanFile {
         self.mapping.runs.iter().flat_map(|run| run.blocks())
     }
 
-    /// The orphans that one of its blocks holds.
+    /// The orphans in one of its blocks.
     fn entries(&self, block: u64, bytes: &[u8]) -> Result<Vec<u32>> {
         let wrong = |reason| Err(Error::Orphan { inode: self.number, reason });
         let (entries, tail) = bytes.split_at(bytes.len().saturating_sub(TAIL));
@@ -169,7 +167,7 @@ impl OrphanFile {
         Ok(entries.filter(|&orphan| orphan != 0).collect())
     }
 
-    /// A block without orphans.
+    /// The contents of a block without orphans.
     fn empty(&self, block: u64, before: &[u8]) -> Vec<u8> {
         let mut bytes = vec![0; before.len().saturating_sub(TAIL)];
         let stored = word(before, before.len().saturating_sub(4));

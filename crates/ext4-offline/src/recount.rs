@@ -1,4 +1,4 @@
-//! Counting what is free.
+//! Counting free blocks and inodes.
 
 use block_io::{ReadAt, WriteAt};
 
@@ -14,19 +14,16 @@ use crate::{
 /// How many bytes of an inode table are read at a time.
 const CHUNK: u64 = 1 << 20;
 
-/// Counts free blocks, free inodes and directories anew, from the bitmaps and
-/// the inodes, and corrects descriptors and superblock where they differ.
-/// Tells whether anything did.
+/// Counts free blocks, free inodes and directories in the bitmaps and inodes, and corrects the
+/// descriptors and the superblock where they differ. Returns whether anything differed.
 ///
-/// Replaying a journal leaves the superblock's counts as old as the last
-/// unmount: the kernel counts at mount, others have to ask for it.
-///
-/// Backups of the superblock and the descriptors are left alone, as the
-/// kernel leaves them.
+/// After replaying a journal, the superblock still has the counts of the last unmount; the kernel
+/// counts again when it mounts. Backups of the superblock and the descriptors stay as they are, as
+/// with the kernel.
 ///
 /// # Errors
-/// As for opening: damage or an unknown feature, before the first write; a
-/// bitmap whose checksum does not match, which counting would only cover up.
+/// Before the first write: damage, an unknown feature, or a bitmap whose checksum does not match,
+/// since counting would only hide that.
 pub fn recount(storage: &dyn WriteAt) -> Result<bool> {
     let mut fs = Filesystem::open(storage, Operation::Count)?;
     let geometry = fs.geometry.clone();
@@ -56,7 +53,7 @@ pub fn recount(storage: &dyn WriteAt) -> Result<bool> {
     Ok(true)
 }
 
-/// The group's descriptor with all counts as they should be.
+/// The group's descriptor with the right counts.
 fn count_group(
     fs: &Filesystem,
     storage: &dyn ReadAt,
@@ -73,7 +70,7 @@ fn count_group(
     counted.set_bg_free_inodes_count(inodes - bitmap.count_set(inodes));
     counted.set_bg_used_dirs_count(directories(fs, storage, descriptor, &bitmap)?);
 
-    // An inode in use is not in the part that was never used.
+    // An inode in use cannot be in the part of the table that was never used.
     let last_used = bitmap.runs(inodes).last().map_or(0, |run| run.end);
     if last_used > inodes - fs.itable_unused(descriptor) {
         counted.set_bg_itable_unused(inodes - last_used);
@@ -81,7 +78,7 @@ fn count_group(
     Ok(counted)
 }
 
-/// How many of the inodes in use are directories.
+/// Returns how many of the inodes in use are directories.
 fn directories(
     fs: &Filesystem,
     storage: &dyn ReadAt,

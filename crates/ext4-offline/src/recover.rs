@@ -1,4 +1,4 @@
-//! What mounting a filesystem does first.
+//! The first steps of mounting a filesystem.
 
 use std::sync::Arc;
 
@@ -11,13 +11,12 @@ use crate::{
     superblock::{OFFSET, STATE_ERROR},
 };
 
-/// Does to the filesystem that fills `storage` what mounting it for writing would
-/// do first: its journal is replayed, its counts are corrected, and its orphans
-/// are removed. `now`, in seconds since 1970, becomes the time of these changes.
+/// Does what mounting the filesystem that fills `storage` would do first: replays its journal,
+/// corrects its counts and removes its orphans. `now` becomes the time of these changes.
 ///
 /// # Errors
-/// As [`replay_journal`]; a feature that stands in the way of editing, before the
-/// first write; damage to an orphan.
+/// As for [`replay_journal`]; a feature that editing does not support, before the first write;
+/// damage to an orphan.
 pub fn recover(storage: &Arc<dyn WriteAt>, now: Timestamp) -> Result<Replayed> {
     Superblock::read(storage)?.features().check(Operation::Edit)?;
     let replayed = replay_journal(storage)?;
@@ -28,12 +27,12 @@ pub fn recover(storage: &Arc<dyn WriteAt>, now: Timestamp) -> Result<Replayed> {
     Ok(replayed)
 }
 
-/// Takes the kernel's mark of errors off the filesystem that fills `storage`, its
-/// journal replayed: for a copy, to see what [`check`](crate::check) says of it. A
-/// filesystem that goes on being used has to see e2fsck.
+/// Replays the journal of the filesystem that fills `storage`, and removes the kernel's mark that
+/// it has errors. This is for a copy, to let [`check`](crate::check) find out whether there are
+/// any; a filesystem that stays in use needs e2fsck.
 ///
 /// # Errors
-/// As [`replay_journal`].
+/// As for [`replay_journal`].
 pub fn clear_errors(storage: &dyn WriteAt) -> Result<()> {
     replay_journal(storage)?;
     let mut superblock = Superblock::read(storage)?;

@@ -6,17 +6,17 @@ use block_io::ReadAt;
 
 use crate::{Error, Geometry, Result, filesystem::Filesystem, inode::Inode};
 
-/// Where blocks are read from: a storage as it is, or with what an edit has
-/// changed of it.
+/// Something to read blocks from: a storage, with or without the changes of an edit that is
+/// not complete.
 pub(crate) trait Source {
     /// The filesystem that the blocks belong to.
     fn fs(&self) -> &Filesystem;
 
-    /// What a block holds.
+    /// Reads a block. The caller has checked that it is within the filesystem, since only the
+    /// caller can name the inode that it belongs to.
     ///
     /// # Errors
-    /// [`Error::Storage`]. Callers have checked that the block is within the
-    /// filesystem, and can name who wanted it.
+    /// [`Error::Storage`].
     fn block(&self, block: u64) -> Result<Vec<u8>>;
 
     /// Reads contents of a file, from a byte of the filesystem on.
@@ -25,7 +25,7 @@ pub(crate) trait Source {
     /// [`Error::Storage`].
     fn data(&self, offset: u64, buf: &mut [u8]) -> Result<()>;
 
-    /// An inode, its checksum verified.
+    /// Reads an inode and verifies its checksum.
     ///
     /// # Errors
     /// [`Error::InodeNumber`], [`Error::InodeChecksum`].
@@ -40,7 +40,7 @@ pub(crate) trait Source {
     }
 }
 
-/// Where an inode is.
+/// The place of an inode in the inode tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
     pub group: u32,
@@ -70,8 +70,8 @@ pub(crate) fn place_of(fs: &Filesystem, number: u32) -> Result<Place> {
     })
 }
 
-/// The group that a block is in, and the bit that stands for it there; those of
-/// the first block for one that the filesystem has not.
+/// The group of a block, and the block's bit in that group's bitmap; those of the first block
+/// if the block is outside of the filesystem.
 pub(crate) fn group_and_bit(geometry: &Geometry, block: u64) -> (u32, u32) {
     let from_first = block.saturating_sub(geometry.first_data_block.into());
     let per_group = u64::from(geometry.blocks_per_group);
@@ -106,7 +106,7 @@ impl Source for Files {
     }
 }
 
-/// A storage as it is.
+/// A filesystem on a storage, borrowed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stored<'a> {
     pub fs: &'a Filesystem,

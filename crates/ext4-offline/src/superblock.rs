@@ -28,8 +28,8 @@ pub(crate) const STATE_ERROR: u16 = 2;
 
 /// A superblock: its 1024 bytes, read and changed field by field.
 ///
-/// Fields have their names in the specification; those with a low and a high
-/// half are one here.
+/// Fields have their names in the specification; low and high halves are
+/// joined.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Superblock {
     raw: [u8; SIZE],
@@ -62,12 +62,13 @@ macro_rules! halves {
         $(#[$doc])*
         pub fn $name(&self) -> u64 {
             let low = u64::from(u32::from_le_bytes(self.bytes::<$low, 4>()));
-            match self.features().bits64() {
-                true => u64::from(u32::from_le_bytes(self.bytes::<$high, 4>())) << 32 | low,
-                false => low,
+            if self.features().bits64() {
+u64::from(u32::from_le_bytes(self.bytes::<$high, 4>())) << 32 | low
+} else {
+low
             }
         }
-        /// The high half is only touched where the feature `64bit` gives it meaning.
+        /// Changes the high half only if the feature `64bit` gives it a meaning.
         pub(crate) fn $set(&mut self, value: u64) {
             self.set_bytes::<$low, 4>((value as u32).to_le_bytes());
             if self.features().bits64() {
@@ -115,7 +116,7 @@ impl Superblock {
         s_state / set_s_state: u16 = 0x3a;
         /// The system that made it: 0 Linux, 1 Hurd.
         s_creator_os: u32 = 0x48;
-        /// 0: fixed inode size and no features; 1: all that came later.
+        /// 0: fixed inode size and no features; 1: everything that came later.
         s_rev_level: u32 = 0x4c;
         /// The first inode that is not reserved.
         s_first_ino: u32 = 0x54;
@@ -131,9 +132,9 @@ impl Superblock {
         s_feature_ro_compat / set_s_feature_ro_compat: u32 = 0x64;
         /// Descriptor blocks reserved for growing, after those in use.
         s_reserved_gdt_blocks / set_s_reserved_gdt_blocks: u16 = 0xce;
-        /// The inode that is the journal; 0: it is elsewhere, or there is none.
+        /// The inode of the journal; 0 if the journal is elsewhere or does not exist.
         s_journal_inum: u32 = 0xe0;
-        /// The device with the journal, if that is elsewhere.
+        /// The device with the journal, if it is on another device.
         s_journal_dev: u32 = 0xe4;
         /// First inode of the list of orphans.
         s_last_orphan / set_s_last_orphan: u32 = 0xe8;
@@ -154,7 +155,7 @@ impl Superblock {
         s_log_groups_per_flex: u8 = 0x174;
         /// The kind of `metadata_csum` checksums; only 1 (CRC-32C) exists.
         s_checksum_type: u8 = 0x175;
-        /// Clusters taken by metadata; 0: to be computed by who needs it.
+        /// Clusters taken by metadata; 0 if they must be computed.
         s_overhead_clusters / set_s_overhead_clusters: u32 = 0x248;
         /// The seed of all checksums (`metadata_csum_seed`).
         s_checksum_seed: u32 = 0x270;
@@ -186,7 +187,7 @@ impl Superblock {
         self.set_s_wtime_hi(high);
     }
 
-    /// The block that tells who has the filesystem mounted (`mmp`).
+    /// The block that records which machine has the filesystem mounted (`mmp`).
     pub(crate) fn mmp_block(&self) -> Option<u64> {
         let block = u64::from_le_bytes(self.bytes::<0x168, 8>());
         (self.features().has(flag::MMP) && block != 0).then_some(block)
@@ -220,17 +221,17 @@ impl Superblock {
         std::array::from_fn(|i| u32::from_le_bytes(std::array::from_fn(|j| bytes[i * 4 + j])))
     }
 
-    /// The UUID of the journal, if that is on another device; else zeros.
+    /// The UUID of the journal, if it is on another device; otherwise zeros.
     pub fn s_journal_uuid(&self) -> [u8; 16] {
         self.bytes::<0xd0, 16>()
     }
 
-    /// The label, as it is: up to 16 bytes, padded with zeros.
+    /// The label: up to 16 bytes, padded with zeros.
     pub fn s_volume_name(&self) -> [u8; 16] {
         self.bytes::<0x78, 16>()
     }
 
-    /// Where it was mounted last, as it is: padded with zeros.
+    /// Returns the directory where it was mounted last, padded with zeros.
     pub fn s_last_mounted(&self) -> [u8; 64] {
         self.bytes::<0x88, 64>()
     }
@@ -288,7 +289,7 @@ impl Superblock {
         Superblock::parse(raw)
     }
 
-    /// Takes and checks a superblock's bytes.
+    /// Parses and checks a superblock.
     pub(crate) fn parse(raw: [u8; SIZE]) -> Result<Self> {
         let superblock = Superblock { raw };
         match superblock.s_magic() {
@@ -299,7 +300,7 @@ impl Superblock {
         Ok(superblock)
     }
 
-    /// Errors if there is a checksum and it does not match.
+    /// Returns an error if there is a checksum and it does not match.
     ///
     /// # Errors
     /// [`Error::SuperblockChecksum`], or [`Error::Superblock`] if the kind of
@@ -312,13 +313,14 @@ impl Superblock {
             return Err(Error::Superblock {
                 field: "s_checksum_type",
                 value: self.s_checksum_type().into(),
-                reason: "only 1 (CRC-32C) is known",
+                reason: "1 (CRC-32C) is the only known type",
             });
         }
         let (stored, computed) = (self.s_checksum(), self.computed_checksum());
-        match stored == computed {
-            true => Ok(()),
-            false => Err(Error::SuperblockChecksum { stored, computed }),
+        if stored == computed {
+            Ok(())
+        } else {
+            Err(Error::SuperblockChecksum { stored, computed })
         }
     }
 
@@ -326,7 +328,7 @@ impl Superblock {
         crc32c(!0, &self.raw[..CHECKSUM])
     }
 
-    /// Makes the checksum match, where there is one.
+    /// Updates the checksum, if the superblock has one.
     pub(crate) fn update_checksum(&mut self) {
         if self.features().metadata_csum() {
             let checksum = self.computed_checksum();
@@ -334,10 +336,10 @@ impl Superblock {
         }
     }
 
-    /// The copy of this superblock that belongs into another group.
+    /// The copy of this superblock for another group.
     ///
-    /// It does not claim to be clean: who comes to need it should check the
-    /// filesystem in full, and libext2fs marks its backups likewise.
+    /// It is not marked as clean, as libext2fs does it: whoever has to use a backup should check
+    /// the whole filesystem.
     pub(crate) fn backup(&self, group: u32) -> Superblock {
         let mut backup = self.clone();
         backup.set_s_block_group_nr(group as u16);

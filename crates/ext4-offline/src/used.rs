@@ -1,4 +1,4 @@
-//! Which bytes of a filesystem matter.
+//! The bytes of a filesystem that a copy needs.
 
 use std::ops::Range;
 
@@ -6,28 +6,24 @@ use block_io::{Extents, ReadAt};
 
 use crate::{Operation, Result, bitmap, filesystem::Filesystem};
 
-/// From this many ranges on, whole groups count as used, so that bitmaps full
-/// of holes cannot take memory without bound.
+/// From this number of ranges on, whole groups count as used: this bounds the memory for bitmaps
+/// full of holes.
 const MAX_RANGES: usize = 1 << 21;
 
-/// The byte ranges of a filesystem that a copy must have; the rest are blocks
-/// that are free in the bitmaps, and can hold anything.
+/// Returns the byte ranges of a filesystem that a copy needs. The rest are blocks that are free in
+/// the bitmaps and can hold anything.
 ///
-/// That is: the boot block, superblocks and descriptors with all backups, the
-/// reserved descriptor blocks, bitmaps and inode tables, and every allocated
-/// block, even if it holds zeros.
+/// The ranges are the boot block, superblocks and descriptors with all backups, the reserved
+/// descriptor blocks, bitmaps and inode tables, and every allocated block, even if it holds zeros.
 ///
-/// Parts of that would not be missed at first: a bitmap that descriptors
-/// declare uninitialized is computed, and the kernel zeroes what was never
-/// used of an inode table by itself if `INODE_ZEROED` is not set. They are
-/// here nevertheless, because `e2fsck -b`, which is to rescue a card from its
-/// backups, trusts none of these flags: it would read garbage as bitmaps and
-/// inodes. After [`grow`](crate::grow) they hold what it expects.
+/// This includes bitmaps that are declared uninitialized and the unused parts of inode tables. The
+/// kernel would compute or zero them, but `e2fsck -b`, which restores a filesystem from its
+/// backups, ignores the flags that say so and would read garbage as bitmaps and inodes. After
+/// [`grow`](crate::grow) they hold what it expects.
 ///
 /// # Errors
-/// As for opening: damage, an unknown feature, a journal to be replayed; a
-/// bitmap whose checksum does not match, since skipping what it calls free
-/// could lose files.
+/// Damage, an unknown feature, a journal that was not replayed, or a bitmap whose checksum does not
+/// match, since skipping the blocks that it marks as free could lose files.
 pub fn used_extents(storage: &dyn ReadAt) -> Result<Extents> {
     let fs = Filesystem::open(storage, Operation::Map)?;
     let geometry = &fs.geometry;
@@ -48,12 +44,12 @@ pub fn used_extents(storage: &dyn ReadAt) -> Result<Extents> {
             let end = whole.start + u64::from(run.end) * cluster;
             used.insert(bytes(start..end.min(whole.end)));
         }
-        // All of it is marked in the bitmaps, unless they are wrong.
+        // The bitmaps mark these blocks too, unless they are wrong.
         metadata.push(bytes(geometry.base_range(group)));
         let own = bitmap::own_metadata(geometry, &fs.descriptors.get(group));
         metadata.extend(own.into_iter().map(|(_, blocks)| bytes(blocks)));
     }
-    // The boot block, and the superblock behind it.
+    // The boot block, and the superblock after it.
     metadata.push(0..2048);
     metadata.sort_unstable_by_key(|range| range.start);
     used.extend(&metadata.into_iter().collect());

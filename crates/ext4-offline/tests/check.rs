@@ -1,4 +1,4 @@
-//! Bitmaps that are wrong about files, and filesystems that are right.
+//! Damaged bitmaps, and filesystems that are consistent.
 #![allow(missing_docs)]
 
 mod common;
@@ -7,7 +7,7 @@ use common::*;
 use ext4_offline::{check, grow};
 
 #[test]
-fn what_is_right_passes() {
+fn consistent_filesystems_pass() {
     for features in [
         "-t ext2",
         "-t ext2 -r 0",
@@ -39,15 +39,15 @@ fn what_is_right_passes() {
     }
 }
 
-/// Files of every depth: written in pieces by debugfs, which cannot but
-/// fragment them, and one with three levels of indirect blocks.
+/// Files with mappings of every depth: written in pieces by debugfs, which fragments them, and one
+/// with three levels of indirect blocks.
 #[test]
 fn deep_trees_pass() {
     for arguments in ["-t ext4 -b 1024", "-t ext2 -b 1024"] {
         let image = Image::make(arguments, 160 * MIB);
         let data = image.dir.path().join("data");
         let mut bytes = vec![0u8; 90 << 20];
-        // Every other block is a hole, so that no extent is longer than one.
+        // Every other block is a hole, so that each extent has one block.
         for (index, block) in bytes.chunks_mut(1024).enumerate() {
             if index % 2 == 0 || index > 20_000 {
                 block.fill(index as u8 | 1);
@@ -63,7 +63,7 @@ fn deep_trees_pass() {
     }
 }
 
-/// The block that a file begins with.
+/// The first block of a file.
 fn first_block(image: &Image, path: &str) -> String {
     let blocks = output_of("debugfs", &["-R", &format!("blocks {path}"), image.path()]);
     let last = blocks.lines().find(|line| line.starts_with(|c: char| c.is_ascii_digit()));
@@ -85,15 +85,18 @@ fn errors_name_the_inode_and_the_block() {
         let debugfs = |image: &Image, request: &str| {
             output_of("debugfs", &["-w", "-R", request, image.path()]);
         };
-        // The tools keep all checksums right.
+        // debugfs keeps all checksums right.
         let image = make();
         let block = first_block(&image, "directory-3/file-5");
         debugfs(&image, &format!("freeb {block}"));
-        refused(&image, &[&format!("block {block}"), "block bitmap calls it free", "e2fsck"]);
+        refused(
+            &image,
+            &[&format!("block {block}"), "marked as free in the block bitmap", "e2fsck"],
+        );
 
         let image = make();
         debugfs(&image, "freei directory-3/file-5");
-        refused(&image, &["inode bitmap calls it free"]);
+        refused(&image, &["marked as free in the inode bitmap"]);
 
         let image = make();
         let block = first_block(&image, "directory-3/file-4");

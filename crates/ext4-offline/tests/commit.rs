@@ -1,6 +1,5 @@
-//! Changes committed in place, cut off at every point: the filesystem is the old
-//! one or the new one, whole, after a replay by this crate, by e2fsck or by the
-//! kernel.
+//! Changes that are committed in place and interrupted at every point: after a replay by this
+//! crate, by e2fsck or by the kernel, the filesystem is completely the old one or the new one.
 #![allow(missing_docs)]
 
 mod common;
@@ -18,19 +17,19 @@ use test_support::{Recorder, StorageEvent};
 
 const SIZE: u64 = 12 * MIB;
 
-/// A change committed: the filesystem before and after, and how it came there.
+/// A committed change: the filesystem before and after, and the writes in between.
 struct Case {
     context: String,
     old: Arc<Memory>,
     new: Arc<Layer>,
     events: Vec<StorageEvent>,
     committed: Committed,
-    /// What must be the same in the new and the old filesystem: all that is in use
-    /// but the journal and the superblock; of that, what was ever written to.
+    /// The bytes to compare with the new and the old filesystem: those in use that were ever
+    /// written, without the journal and the superblock.
     compared: [Extents; 2],
 }
 
-/// Edits of all kinds, of files that are there and new ones.
+/// Edits of all kinds, of existing and new files.
 fn edit(storage: Arc<dyn WriteAt>) {
     let mut files = FilesMut::open(storage, NOW.into()).unwrap();
     let dir = files.look_up(ROOT_INODE, b"directory-3").unwrap().unwrap();
@@ -43,7 +42,7 @@ fn edit(storage: Arc<dyn WriteAt>) {
     for number in 0..40 {
         let name = format!("file-{number}");
         let inode = files.create(new, name.as_bytes(), NewFile::Regular, 0o600).unwrap();
-        // Blocks that begin as those of the journal do must be escaped.
+        // Blocks that begin like those of the journal must be escaped.
         files.write(inode, 0, &[0xc0, 0x3b, 0x39, 0x98, number]).unwrap();
     }
     files.finish().unwrap();
@@ -52,7 +51,7 @@ fn edit(storage: Arc<dyn WriteAt>) {
 fn case(arguments: &str, grown: Option<u64>) -> Case {
     let image = Image::make(arguments, SIZE);
     let mut old = fs::read(&image.path).unwrap();
-    // A card is as large as it is, and what lies there is no zeros.
+    // A card has its own size, and its free blocks hold no zeros.
     old.resize(grown.unwrap_or(SIZE) as usize, 0xa5);
     let base = Arc::new(Memory::new(old.clone()));
     let layer = Arc::new(Layer::new(base.clone(), base.size()));
@@ -98,7 +97,7 @@ fn journal_bytes(image: &Path) -> Extents {
 }
 
 impl Case {
-    /// Whether an image is the old or the new filesystem.
+    /// Returns whether an image is the old or the new filesystem.
     fn which(&self, image: &dyn ReadAt) -> Option<&'static str> {
         let candidates: [(_, &dyn ReadAt); 2] = [("new", &self.new), ("old", &self.old)];
         candidates.into_iter().zip(&self.compared).find_map(|((name, wanted), compared)| {
@@ -109,8 +108,8 @@ impl Case {
         })
     }
 
-    /// The events up to a cut, of which all before the last flush have happened, and
-    /// of those after it the ones that `kept` says, by sectors.
+    /// Applies the events up to an interruption: all before the last flush, and of those after it
+    /// the sectors that `kept` selects.
     fn cut(&self, at: usize, mut kept: impl FnMut() -> bool) -> Layer {
         let events = &self.events[..at];
         let flushed =
@@ -118,7 +117,7 @@ impl Case {
         let image = Layer::new(self.old.clone(), self.old.size());
         for (index, event) in events.iter().enumerate() {
             let StorageEvent::Write(offset, bytes) = event else { continue };
-            // Nobody survives half a superblock, see `commit`.
+            // A superblock is not written half, see `commit`.
             let unit = if *offset == 1024 && bytes.len() == 1024 { 1024 } else { 512 };
             for (part, sector) in bytes.chunks(unit).enumerate() {
                 if index < flushed || kept() {
@@ -144,7 +143,7 @@ fn cases() -> Vec<Case> {
 }
 
 #[test]
-fn every_cut_leaves_the_old_or_the_new_filesystem() {
+fn every_interruption_leaves_the_old_or_the_new_filesystem() {
     let mut random = Random(3);
     let (mut old, mut new) = (0, 0);
     for case in cases() {
@@ -152,7 +151,7 @@ fn every_cut_leaves_the_old_or_the_new_filesystem() {
         assert!(case.committed.logged > 20 && case.committed.direct > 10, "{}", case.context);
         for at in 0..=case.events.len() {
             for style in 0..4 {
-                // In order, all, none and some of what was not flushed yet.
+                // All, none and some of the writes that were not flushed yet.
                 let mut left = at;
                 let image = case.cut(at, || match style {
                     0 => true,
@@ -219,7 +218,7 @@ fn the_kernel_replays_what_was_committed() {
             let path = dir.path().join("judged");
             fs::write(&path, &kernels).unwrap();
             assert_clean(&path, &[], &case.context);
-            // The kernel has its own mind about a mount's traces, so the files tell.
+            // A mount changes the superblock in its own way, so the files are compared.
             let wanted = dir.path().join("wanted");
             let bytes = if ours == "new" { bytes_of(&case.new) } else { bytes_of(&case.old) };
             fs::write(&wanted, bytes).unwrap();
@@ -231,7 +230,7 @@ fn the_kernel_replays_what_was_committed() {
 }
 
 #[test]
-fn what_cannot_be_committed_is_refused_untouched() {
+fn impossible_commits_are_refused_before_the_first_write() {
     let refuse = |arguments: &str, edit: fn(&Arc<Layer>), damage: fn(&Path)| {
         let image = Image::make(arguments, SIZE);
         damage(&image.path);

@@ -1,5 +1,5 @@
-//! Storages that break at any moment of what is done to a filesystem: the error
-//! comes through, nothing goes on after it, and the base is what it was.
+//! Storages that fail at any point of an operation: the error is reported, nothing continues after
+//! it, and the base stays as it was.
 #![allow(missing_docs)]
 
 mod common;
@@ -29,14 +29,14 @@ const KINDS: [&str; 4] = [
     "-t ext4 -O bigalloc,inline_data,^has_journal -b 1024 -C 4096",
 ];
 
-/// An image that wants a replay and has orphans, where it can.
+/// An image that needs a replay and has orphans, if its format allows that.
 fn image(arguments: &str) -> Vec<u8> {
     let image = Image::make(arguments, 8 * MIB);
     if arguments.contains("has_journal") || arguments.contains("ext2") {
         return std::fs::read(&image.path).unwrap();
     }
     let debugfs = |request: &str| output_of("debugfs", &["-w", "-R", request, image.path()]);
-    // A file without a name whose inode heads the list of orphans.
+    // A file without a name, whose inode is the first on the list of orphans.
     let stat = debugfs("stat directory-1/file-5");
     let number = stat.split_whitespace().nth(1).filter(|n| n.parse::<u32>().is_ok());
     let number = number.unwrap_or_else(|| panic!("{stat}")).to_owned();
@@ -46,7 +46,7 @@ fn image(arguments: &str) -> Vec<u8> {
     std::fs::read(&image.path).unwrap()
 }
 
-/// All that is done to a root filesystem, each edit of which must succeed.
+/// Everything that is done to a root filesystem. Each edit must succeed.
 fn work(storage: &Arc<dyn WriteAt>) -> Result<(), Error> {
     recover(storage, NOW.into())?;
     check(storage)?;
@@ -84,14 +84,14 @@ fn work(storage: &Arc<dyn WriteAt>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Which of so many moments are tried.
+/// The points, out of `count`, that are tested.
 fn moments(count: u64) -> impl Iterator<Item = u64> {
     let step = if thorough() { 1 } else { (count / 150).max(1) };
     (0..count).step_by(step as usize)
 }
 
 #[test]
-fn every_failure_is_reported_and_the_base_stays() {
+fn every_failure_is_reported_and_the_base_is_unchanged() {
     for arguments in KINDS {
         let bytes = image(arguments);
         let base: Arc<Memory> = Arc::new(Memory::new(bytes.clone()));
@@ -123,7 +123,7 @@ fn is_storage(error: &Error) -> bool {
     matches!(error, Error::Storage(error) if is_injected(error))
 }
 
-/// One write fails, those after it would not.
+/// A storage of which one write fails, but not those after it.
 #[derive(Debug)]
 struct Hiccup {
     layer: Arc<Layer>,
@@ -148,9 +148,10 @@ impl ReadAt for Hiccup {
 
 impl WriteAt for Hiccup {
     fn write_at(&self, offset: u64, data: &[u8]) -> block_io::Result<()> {
-        match self.fails() {
-            true => Err(injected_fault("write", offset)),
-            false => self.layer.write_at(offset, data),
+        if self.fails() {
+            Err(injected_fault("write", offset))
+        } else {
+            self.layer.write_at(offset, data)
         }
     }
 
@@ -159,9 +160,9 @@ impl WriteAt for Hiccup {
     }
 }
 
-/// After a write that failed nothing goes on: not the next edit, and not the end.
+/// After a failed write, everything fails: the next edit, and `finish`.
 #[test]
-fn an_edit_that_is_half_written_is_the_last() {
+fn nothing_continues_after_a_failed_write() {
     let image = Image::make(KINDS[0], 8 * MIB);
     let bytes = std::fs::read(&image.path).unwrap();
     let base: Arc<dyn ReadAt> = Arc::new(Memory::new(bytes));
@@ -195,7 +196,7 @@ fn an_edit_that_is_half_written_is_the_last() {
     assert!(refused > 50, "{refused}");
 }
 
-/// Writes that vanish without a word from some moment on.
+/// A storage that silently drops all writes from some point on.
 #[derive(Debug)]
 struct Forgetful {
     layer: Arc<Layer>,
@@ -223,11 +224,10 @@ impl WriteAt for Forgetful {
     }
 }
 
-/// Nobody can report what nobody is told; but nothing panics or hangs, and what is
-/// there is never taken for finished: our own check sees it, unless it is what it
-/// was before, or what it should be.
+/// Lost writes cannot be reported, but nothing panics or hangs, and the result is never accepted as
+/// finished: `check` finds it, unless it equals the old or the complete new filesystem.
 #[test]
-fn lost_writes_are_seen_by_who_looks() {
+fn lost_writes_are_found_by_the_check() {
     for arguments in KINDS {
         let base: Arc<dyn ReadAt> = Arc::new(Memory::new(image(arguments)));
         let dir = scratch();

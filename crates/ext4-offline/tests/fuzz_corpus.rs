@@ -1,9 +1,7 @@
-//! The fuzz targets on the saved corpus, and on so many changes of it: what a
-//! fuzzer does, without one.
+//! The fuzz targets, run on the saved corpus and on variations of it.
 //!
-//! Other than where damage is judged, nothing is checked first, so anything may
-//! come out; but nothing panics, nothing hangs, memory stays bounded, and what is
-//! refused has written nothing.
+//! Inputs are not checked first, so any result is allowed. But nothing may panic or hang, memory
+//! must be bounded, and refused operations must not have written anything.
 #![allow(missing_docs)]
 
 mod common;
@@ -22,12 +20,11 @@ use peak_alloc::PeakAlloc;
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
-/// How many bytes are taken at most for one input of a MiB or two, with the
-/// copies of it that the test itself has.
+/// The limit of memory for one input of a MiB or two, with the copies of the test itself.
 const MOST_MEMORY: usize = 64 << 20;
 const SLOWEST: Duration = Duration::from_secs(20);
 
-/// A target's name and what it does with an input.
+/// The name of a target, and the target.
 type Target = (&'static str, fn(&[u8]));
 
 const TARGETS: [Target; 6] = [
@@ -39,7 +36,7 @@ const TARGETS: [Target; 6] = [
     ("whole", steps::whole),
 ];
 
-/// All inputs that are saved: images, and what once broke something.
+/// All saved inputs: images, and inputs that once caused a failure.
 fn corpus() -> Vec<(String, Vec<u8>)> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
     let mut names: Vec<_> =
@@ -56,14 +53,14 @@ fn corpus() -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
-/// Where there is anything but zeros, in pieces of 64 bytes.
+/// The pieces of 64 bytes that do not only hold zeros.
 fn places(bytes: &[u8]) -> Vec<usize> {
     let used = bytes.chunks(64).enumerate().filter(|(_, piece)| piece.iter().any(|&b| b != 0));
     used.map(|(index, _)| index * 64).collect()
 }
 
 #[test]
-fn nothing_panics_hangs_or_takes_memory_without_bound() {
+fn nothing_panics_hangs_or_takes_unbounded_memory() {
     let rounds = if thorough() { 1500 } else { 400 };
     let corpus = corpus();
     let began = Instant::now();
@@ -73,7 +70,7 @@ fn nothing_panics_hangs_or_takes_memory_without_bound() {
         let places = places(bytes);
         for round in 0..rounds {
             let mut changed = bytes.clone();
-            // The first time as it is.
+            // The first run is without changes.
             for _ in 0..round.min(1 + random.below(4)) {
                 let at = *random.pick(&places) + random.below(64) as usize;
                 let at = at.min(changed.len() - 1);

@@ -1,5 +1,4 @@
-//! Growing, over the feature sets, block sizes and sizes that matter, with
-//! e2fsck as the judge.
+//! Growing filesystems of all important features, block sizes and sizes, judged by e2fsck.
 #![allow(missing_docs)]
 
 mod common;
@@ -8,21 +7,22 @@ use block_io::FileStorage;
 use common::*;
 use ext4_offline::{Grown, grow, grow_lazily};
 
-/// As Ubuntu 16.04 and today's mke2fs make it, and without any checksum.
+/// Filesystems as Ubuntu 16.04 and today's mke2fs make them, and one without checksums.
 const OLD: &str = "-t ext4 -O ^metadata_csum,^64bit,uninit_bg";
 const MODERN: &str = "-t ext4 -O metadata_csum,64bit,metadata_csum_seed,orphan_file";
 const PLAIN: &str = "-t ext4 -O ^metadata_csum,^64bit,^uninit_bg";
 
-/// Grows a filesystem and has all oracles judge the result. The image's new
-/// part is a hole, or garbage.
+/// Grows a filesystem and compares the result with all references. The new part of the image is a
+/// hole, or garbage.
 fn check(arguments: &str, from: u64, to: u64, garbage: bool) -> Grown {
     let context = format!("mke2fs {arguments}, {from} to {to} bytes, garbage: {garbage}");
     let image = Image::make(arguments, from);
     let before = image.contents();
     let copy = image.copy("resize2fs");
-    match garbage {
-        true => image.extend_with_garbage(to),
-        false => image.set_len(to),
+    if garbage {
+        image.extend_with_garbage(to)
+    } else {
+        image.set_len(to)
     }
     let grown =
         grow(&image.open(), to, NOW.into()).unwrap_or_else(|error| panic!("{context}: {error}"));
@@ -47,7 +47,7 @@ fn check(arguments: &str, from: u64, to: u64, garbage: bool) -> Grown {
 }
 
 #[test]
-fn every_kind_of_checksum_and_block_size() {
+fn every_kind_of_checksum_and_block_size_grows() {
     for features in [OLD, MODERN, PLAIN] {
         for block_size in [1024, 2048, 4096] {
             let arguments = format!("{features} -b {block_size}");
@@ -57,7 +57,7 @@ fn every_kind_of_checksum_and_block_size() {
 }
 
 #[test]
-fn with_garbage_in_the_new_area() {
+fn garbage_in_the_new_area_does_no_harm() {
     for features in [OLD, MODERN, PLAIN] {
         check(&format!("{features} -b 1024"), 24 * MIB, 100 * MIB, true);
     }
@@ -65,7 +65,7 @@ fn with_garbage_in_the_new_area() {
 }
 
 #[test]
-fn other_features() {
+fn filesystems_with_other_features_grow() {
     let sets = [
         "-t ext2",
         "-t ext2 -r 0",
@@ -97,8 +97,8 @@ fn other_features() {
     }
 }
 
-/// resize2fs moves the second backup to the new last group; the format allows
-/// it to stay, which moves nothing. Where there was no room for both, they come.
+/// resize2fs moves the second backup to the new last group. The format allows it to stay, so that
+/// nothing is moved. Backups for which there was no room are added.
 #[test]
 fn sparse_super2_keeps_its_backups_where_they_are() {
     for options in ["sparse_super2", "sparse_super2,^metadata_csum,uninit_bg,^64bit"] {
@@ -120,8 +120,8 @@ fn sparse_super2_keeps_its_backups_where_they_are() {
 }
 
 #[test]
-fn beyond_the_reserved_descriptor_blocks() {
-    // 32 or 16 descriptors to a block of 1 KiB, and none in reserve, or few.
+fn growing_beyond_the_reserved_descriptor_blocks() {
+    // A block of 1 KiB has 32 or 16 descriptors, and no or few blocks are reserved.
     let sets = [
         format!("{OLD},^resize_inode -b 1024"),
         format!("{MODERN},^resize_inode -b 1024"),
@@ -137,7 +137,7 @@ fn beyond_the_reserved_descriptor_blocks() {
 }
 
 #[test]
-fn in_steps_as_in_one_go() {
+fn growing_in_steps_gives_the_same_result() {
     for features in [OLD, MODERN, PLAIN] {
         let arguments = format!("{features} -b 1024 -E resize=300000");
         let image = Image::make(&arguments, 24 * MIB);
@@ -155,14 +155,14 @@ fn in_steps_as_in_one_go() {
         whole.set_len(700 * MIB);
         grow(&whole.open(), 700 * MIB, NOW.into()).unwrap();
         let once = counts(&whole.path);
-        // Each step rounds the reserve down, and later ones multiply what is lost.
+        // Each step rounds the reserve down, and later steps multiply the difference.
         assert!(once.reserved - steps.reserved <= 700 / 25 + 8, "{steps:?} {once:?}");
         assert_eq!(Counts { reserved: once.reserved, ..steps }, once);
     }
 }
 
 #[test]
-fn lazily_leaves_new_tables_to_the_kernel() {
+fn growing_lazily_leaves_new_tables_to_the_kernel() {
     for features in [OLD, MODERN] {
         let arguments = format!("{features} -b 1024");
         let image = Image::make(&arguments, 24 * MIB);
@@ -177,7 +177,7 @@ fn lazily_leaves_new_tables_to_the_kernel() {
 }
 
 #[test]
-fn resize2fs_can_go_on_from_there() {
+fn resize2fs_can_grow_the_result_further() {
     for features in [OLD, MODERN, PLAIN] {
         let arguments = format!("{features} -b 1024");
         let image = Image::make(&arguments, 24 * MIB);
@@ -192,10 +192,10 @@ fn resize2fs_can_go_on_from_there() {
     }
 }
 
-/// The card of the reference cluster: metadata only, and less than resize2fs
-/// writes, though it leaves what a backup needs to flags.
+/// The card of the reference cluster: only metadata is written, and less than by resize2fs, which
+/// does not even complete the backups.
 #[test]
-fn to_32_gib_it_writes_less_than_resize2fs() {
+fn growing_to_32_gib_writes_less_than_resize2fs() {
     for features in [OLD, MODERN] {
         let image = Image::make(&format!("{features} -b 4096"), 4 * GIB);
         let (copy, before) = (image.copy("resize2fs"), image.contents());
@@ -224,10 +224,10 @@ fn to_32_gib_it_writes_less_than_resize2fs() {
     }
 }
 
-/// A card cannot tell what is zero: all inode tables would have to be written,
-/// were they not left to the kernel.
+/// A card cannot report which parts are zero, so `grow` writes all inode tables; `grow_lazily`
+/// leaves them to the kernel.
 #[test]
-fn on_a_card_it_had_better_be_lazy() {
+fn growing_lazily_writes_little_to_a_card() {
     let image = Image::make(&format!("{MODERN} -b 4096"), GIB);
     image.set_len(4 * GIB);
     let copy = image.copy("complete");

@@ -39,10 +39,10 @@ fn random_logs_of_every_format_replay_as_by_e2fsck() {
 
 #[test]
 fn damage_ends_the_log_or_is_refused() {
-    // What is damaged, in which formats it is noticed, and what then.
+    // The damage, the formats in which it is noticed, and the expected result.
     enum Then {
         Refused,
-        /// As e2fsck does, with so many transactions.
+        /// The same replay as by e2fsck, with this many transactions.
         Ends(u64),
     }
     for arguments in [FILESYSTEMS[1], FILESYSTEMS[3]] {
@@ -87,10 +87,7 @@ fn damage_ends_the_log_or_is_refused() {
                 (
                     "an early commit",
                     |j, w| j.flip(w[0].commit.unwrap(), 0x12),
-                    match any {
-                        true => Then::Refused,
-                        false => Then::Ends(3),
-                    },
+                    if any { Then::Refused } else { Then::Ends(3) },
                 ),
                 (
                     "an early commit's sequence",
@@ -106,20 +103,14 @@ fn damage_ends_the_log_or_is_refused() {
                 (
                     "a descriptor",
                     |j, w| j.flip(w[1].descriptors[0], 900),
-                    match any {
-                        true => Then::Refused,
-                        false => Then::Ends(3),
-                    },
+                    if any { Then::Refused } else { Then::Ends(3) },
                 ),
                 ("a descriptor's sequence", |j, w| j.flip(w[1].descriptors[0], 11), Then::Ends(1)),
                 ("a descriptor's magic", |j, w| j.flip(w[0].descriptors[0], 0), Then::Ends(0)),
                 (
                     "a revoke block",
                     |j, w| j.flip(w[1].revokes[0], 900),
-                    match strong {
-                        true => Then::Refused,
-                        false => Then::Ends(3),
-                    },
+                    if strong { Then::Refused } else { Then::Ends(3) },
                 ),
                 ("a revoke block's sequence", |j, w| j.flip(w[2].revokes[0], 9), Then::Ends(2)),
                 (
@@ -148,7 +139,7 @@ fn damage_ends_the_log_or_is_refused() {
 }
 
 #[test]
-fn a_commit_block_of_which_one_sector_was_written_counts() {
+fn a_commit_block_with_only_its_first_sector_counts() {
     let base = Base::make(FILESYSTEMS[3]);
     for csum in [Csum::V2, Csum::V3] {
         let (mut journal, written) = three(&base, Format::new(csum, true));
@@ -167,7 +158,7 @@ fn a_commit_block_of_which_one_sector_was_written_counts() {
 }
 
 #[test]
-fn leftovers_of_an_earlier_use_end_the_log() {
+fn old_transactions_end_the_log() {
     let base = Base::make(FILESYSTEMS[1]);
     for format in Format::all() {
         if matches!(format.csum, Csum::None | Csum::V1) {
@@ -200,7 +191,7 @@ fn a_log_as_long_as_its_area_is_replayed() {
     while (journal.at + 1023 - 700) % 1023 < 900 {
         journal.transaction(&changed(50, journal.at as u8), &[], true);
     }
-    // 1023 blocks are the log's, two of them descriptor and commit.
+    // The log has 1023 blocks, two of them for the descriptor and the commit.
     let left = 1023 - (journal.at + 1023 - 700) % 1023;
     let descriptors = left.div_ceil(64);
     journal.transaction(&changed((left - 1 - descriptors) as usize, 1), &[], true);
@@ -223,8 +214,8 @@ fn journals_that_debugfs_wrote_replay_as_by_e2fsck() {
         let image = Base::image(arguments);
         let geometry = geometry(&image.path);
         let size = geometry.block_size as usize;
-        // Free blocks of the last group; every third begins as journals do. With
-        // many more, debugfs 1.47.0 puts a second transaction over the first.
+        // Free blocks of the last group; every third begins like a journal block. With many more,
+        // debugfs 1.47.0 writes a second transaction over the first.
         let end = geometry.blocks;
         let journal = journal_blocks(&image.path);
         let free: Vec<u64> =
@@ -263,8 +254,8 @@ fn journals_that_debugfs_wrote_replay_as_by_e2fsck() {
             let context = format!("{arguments}, {open}, {what}");
             let dirty = fs::read(&path).unwrap();
             if !e2fsck_replays(&dirty).0 {
-                // Some combinations come out of debugfs 1.47.0 with checksums
-                // that e2fsck does not take either.
+                // With some combinations, debugfs 1.47.0 writes checksums that e2fsck
+                // rejects too.
                 assert_refused(&dirty, &context);
                 refused += 1;
                 continue;

@@ -1,6 +1,6 @@
-//! Journals of filesystems that were copied while the kernel had them mounted,
-//! replayed by this crate, the kernel and e2fsck. Needs root and loop devices;
-//! says so where they are missing, and checks nothing then.
+//! Journals of filesystems that were copied while the kernel had them mounted, replayed by this
+//! crate, the kernel and e2fsck. This needs root and loop devices; without them the tests print a
+//! message and check nothing.
 #![allow(missing_docs)]
 
 mod common;
@@ -16,7 +16,7 @@ use block_io::{Layer, Memory, ReadAt, WriteAt};
 use common::{journal::*, mount::*, *};
 use ext4_offline::{Error, Replayed, recover, replay_journal};
 
-/// A block of a file that has to be escaped where data is journaled.
+/// A block of a file that must be escaped if data is journaled.
 fn looks_like_a_journal(number: usize) -> Vec<u8> {
     let mut bytes = vec![number as u8; 9000];
     for block in bytes.chunks_mut(1024) {
@@ -25,8 +25,7 @@ fn looks_like_a_journal(number: usize) -> Vec<u8> {
     bytes
 }
 
-/// Writes, renames and removes files and directories, and copies the image now
-/// and then.
+/// Writes, renames and removes files and directories, and copies the image from time to time.
 fn work(image: &Path, point: &Path, rounds: usize) -> Vec<Vec<u8>> {
     let mut copies = Vec::new();
     for number in 0..rounds {
@@ -61,9 +60,9 @@ fn replay(image: Vec<u8>) -> Result<(Replayed, Vec<u8>, Vec<u8>), Error> {
     Ok((replayed, storage.into_bytes(), recovered))
 }
 
-/// What a filesystem holds after the kernel replayed its journal.
+/// The contents of a filesystem after the kernel has replayed its journal.
 ///
-/// A read-only mount does not do: it makes the loop device read-only as well.
+/// A read-only mount does not work, because it makes the loop device read-only as well.
 fn kernel_contents(dir: &Path, image: &[u8]) -> BTreeMap<PathBuf, Vec<u8>> {
     let path = dir.join("kernel");
     fs::write(&path, image).unwrap();
@@ -73,8 +72,8 @@ fn kernel_contents(dir: &Path, image: &[u8]) -> BTreeMap<PathBuf, Vec<u8>> {
     contents(&path)
 }
 
-/// What e2fsck makes of an image, or debugfs where there are orphans, which
-/// e2fsck removes at once.
+/// The contents of an image after a replay by e2fsck, or by debugfs if there are orphans, which
+/// e2fsck would remove.
 fn replayed_by_e2fsprogs(dir: &Path, image: &[u8], context: &str) -> Vec<u8> {
     let (content, text, theirs) = e2fsck_replays(image);
     if !text.contains("rphan") {
@@ -87,14 +86,14 @@ fn replayed_by_e2fsprogs(dir: &Path, image: &[u8], context: &str) -> Vec<u8> {
     fs::read(&path).unwrap()
 }
 
-/// Replays a copy three ways.
+/// Replays a copy in three ways.
 fn compare(dir: &Path, image: &[u8], context: &str) -> Replayed {
     let (replayed, ours) = compare_with_kernel(dir, image, context);
     assert_same(&ours, &replayed_by_e2fsprogs(dir, image, context), context);
     replayed
 }
 
-/// Replays a copy two ways. Also returns ours.
+/// Replays a copy in two ways. Also returns the result of this crate.
 fn compare_with_kernel(dir: &Path, image: &[u8], context: &str) -> (Replayed, Vec<u8>) {
     let (replayed, ours, settled) = match replay(image.to_vec()) {
         Ok(done) => done,
@@ -115,15 +114,15 @@ fn compare_with_kernel(dir: &Path, image: &[u8], context: &str) -> (Replayed, Ve
     (replayed, ours)
 }
 
-/// Leaves only the beginning of the log, and zeros the rest. Tells how many
-/// blocks are left.
+/// Keeps only the beginning of the log, and zeroes the rest. Returns the number of blocks that are
+/// left.
 fn cut_log(image: &mut [u8], journal: &[u64], random: &mut Random) -> usize {
     let size = 1024usize << image[1024 + 0x18];
     let place = |block: usize| journal[block] as usize * size..(journal[block] as usize + 1) * size;
     let start = get(&image[place(0)], 0x1c) as usize;
     let log = journal.len() - 1;
     let at = |index: usize| (start - 1 + index) % log + 1;
-    // Most logs are short: go by how much there is.
+    // Most logs are short, so the length depends on the log.
     let used = (0..log).take_while(|&index| image[place(at(index))].iter().any(|&b| b != 0));
     let kept = random.below(used.count() as u64 + 1) as usize;
     for index in kept..log {
@@ -177,8 +176,8 @@ fn copies_of_mounted_filesystems_replay_as_by_the_kernel() {
             let ours = storage.into_bytes();
             let theirs = replayed_by_e2fsprogs(image.dir.path(), &cut, &context);
             assert_same(&ours, &theirs, &context);
-            // What was cut off may be in place already; then the kernel has no
-            // consistent filesystem to show.
+            // Blocks that were cut off may be in place already; then the kernel has no consistent
+            // filesystem.
             let path = image.dir.path().join("ours");
             fs::write(&path, ours).unwrap();
             let output = run("e2fsck", &["-f", "-n", path.to_str().unwrap()]);
@@ -266,7 +265,7 @@ fn a_log_in_which_the_filesystem_grew_is_replayed() {
     assert_eq!(after, 40 << 10);
     compare(image.dir.path(), &dirty, arguments);
 
-    // Cut short where the old filesystem ended, it must not be taken.
+    // Truncated at the end of the old filesystem, it must be refused.
     let short = Memory::new(dirty[..12 * MIB as usize].to_vec());
     let result = replay_journal(&short);
     assert!(result.is_err(), "{result:?}");

@@ -1,5 +1,4 @@
-//! Damaged journals: whatever a log holds, it is replayed as e2fsck would, or
-//! refused with the storage untouched.
+//! Damaged journals: any log is replayed as by e2fsck, or refused without a write.
 #![allow(missing_docs)]
 
 mod common;
@@ -10,8 +9,8 @@ use block_io::Memory;
 use common::{journal::*, *};
 use ext4_offline::replay_journal;
 
-/// Changes a few bytes of the journal's superblock or of the log; often so that
-/// the checksums match again, as damage behind them is what is left to find.
+/// Changes a few bytes of the journal's superblock or of the log, often with checksums that match
+/// again, to reach the code behind the checksums.
 fn mutate(journal: &mut Journal, log: &[u32], random: &mut Random) {
     for _ in 0..1 + random.below(3) {
         let value = *random.pick(&[1, 2, 8, 0x10, 0x80, 0xff, 0x55]);
@@ -52,7 +51,7 @@ fn damaged_logs_are_replayed_as_by_e2fsck_or_refused() {
         let mut journal = base.begin(format, 1 + random.below(1023) as u32, 9);
         let start = journal.at;
         random_log(&mut journal, &base.targets, &mut random);
-        // Blocks of data are the most, and the least interesting.
+        // Most blocks are data, which is least interesting.
         let log: Vec<u32> = (0..1023)
             .map(|index| (start - 1 + index) % 1023 + 1)
             .take_while(|&at| at != journal.at)
@@ -74,10 +73,10 @@ fn damaged_logs_are_replayed_as_by_e2fsck_or_refused() {
                 assert_same(&ours, &theirs, &context);
                 alike += 1;
             }
-            // Fields that version 1 does not have make e2fsck check the whole
-            // filesystem, and so repair what the log broke. Here they are left.
+            // Fields that version 1 does not have make e2fsck check, and so repair, the whole
+            // filesystem. They are skipped here.
             (Ok(_), false) if journal.complete_commits() => {
-                // The kernel takes those whose rest is not zero, e2fsck does not.
+                // The kernel accepts blocks whose rest is not zero, e2fsck does not.
                 let storage = Memory::new(journal.image.clone());
                 replay_journal(&storage).unwrap();
                 let (content, text, theirs) = e2fsck_replays(&journal.image);

@@ -1,4 +1,4 @@
-//! Journals in odd states: what is refused by name, and what is replayed all the same.
+//! Journals in unusual states: which are refused, and which are still replayed.
 #![allow(missing_docs)]
 
 mod common;
@@ -10,7 +10,7 @@ use common::{journal::*, *};
 use ext4_offline::{Error, Replayed, grow, replay_journal};
 use test_support::FaultInjector;
 
-/// The image after features were set or cleared, and no more.
+/// The image after setting or clearing features, without other changes.
 fn with_features(image: &[u8], features: &str) -> Vec<u8> {
     let dir = scratch();
     let path = dir.path().join("image");
@@ -20,12 +20,12 @@ fn with_features(image: &[u8], features: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_superblock_in_the_log_counts() {
+fn a_superblock_in_the_log_is_applied() {
     let image = Base::image(FILESYSTEMS[1]);
     let blocks = journal_blocks(&image.path);
     set_features(&image.path, "needs_recovery");
     let before = fs::read(&image.path).unwrap();
-    // What growing changes, as a log, over the filesystem that did not grow.
+    // A log with the changes of growing, on the filesystem before growing.
     set_features(&image.path, "^needs_recovery");
     image.set_len(20 * MIB);
     grow(&image.open(), 20 * MIB, NOW.into()).unwrap();
@@ -46,15 +46,15 @@ fn a_superblock_in_the_log_counts() {
     fs::write(&image.path, &ours).unwrap();
     assert_clean(&image.path, &[], "grown");
 
-    // Where the image ends with the old filesystem, the log leads beyond it.
+    // The image ends with the old filesystem, so the log leads beyond it.
     let mut short = Journal::begin(&before, &blocks, format, 1, 9);
     short.transaction(&changed, &[], true);
     assert_refused(&short.image, "cut short");
-    // Blocks beyond the end that no superblock tells of.
+    // Blocks beyond the end, without a superblock for the larger filesystem.
     let mut beyond = Journal::begin(&small, &blocks, format, 1, 9);
     beyond.transaction(&changed[changed.len() - 1..], &[], true);
     assert_refused(&beyond.image, "beyond the end");
-    // A superblock that is none.
+    // An invalid superblock.
     for (at, byte) in [(0x38, 0), (0x3fc, 1), (0x18, 2), (0x60 + 3, 0x40)] {
         let mut damaged = Journal::begin(&before, &blocks, format, 1, 9);
         let mut superblock = before[1024..2048].to_vec();
@@ -71,7 +71,7 @@ fn blocks_of_the_journal_itself_are_refused() {
         let mut journal = base.begin(Format::new(Csum::V3, true), 5, 9);
         journal.transaction(&[(base.blocks[block], vec![1; 4096])], &[], true);
         let error = assert_refused(&journal.image, "its own block");
-        assert!(error.to_string().contains("into the journal itself"), "{error}");
+        assert!(error.to_string().contains("in the journal itself"), "{error}");
     }
     let mut journal = base.begin(Format::new(Csum::None, true), 5, 9);
     journal.transaction(&[(u64::MAX, vec![1; 4096])], &[u64::MAX - 1], true);
@@ -80,7 +80,7 @@ fn blocks_of_the_journal_itself_are_refused() {
 }
 
 #[test]
-fn an_error_in_the_journal_becomes_the_filesystems() {
+fn an_error_in_the_journal_is_recorded_in_the_filesystem() {
     let base = Base::make(FILESYSTEMS[1]);
     for csum in [Csum::None, Csum::V3] {
         let (mut journal, _) = three(&base, Format::new(csum, true));
@@ -88,7 +88,7 @@ fn an_error_in_the_journal_becomes_the_filesystems() {
         journal.write_superblock();
         let (_, ours) = assert_replayed_alike(&journal.image, "s_errno");
         assert_eq!(ours[1024 + 0x3a] & 2, 2);
-        // Without a log, and without a call for its replay.
+        // Without a log, and without the mark for a replay.
         put(&mut journal.superblock, 0x1c, 0);
         journal.write_superblock();
         assert_replayed_alike(&journal.image, "s_errno, empty");
@@ -100,7 +100,7 @@ fn an_error_in_the_journal_becomes_the_filesystems() {
 }
 
 #[test]
-fn what_is_not_understood_is_refused_by_name() {
+fn unknown_features_are_refused_by_name() {
     let base = Base::make(FILESYSTEMS[1]);
     let (journal, _) = three(&base, Format::new(Csum::V3, true));
     let changed = |at: usize, value: u32| {
@@ -133,7 +133,7 @@ fn what_is_not_understood_is_refused_by_name() {
         let error = assert_refused(&changed(at, value), name).to_string();
         assert!(error.contains(name), "{name}: {error}");
     }
-    // Features that are harmless by definition.
+    // Compatible features are harmless by definition.
     assert_replayed_alike(&changed(0x24, 0x100), "an unknown compatible feature");
 
     let mut checksum = journal.image.clone();
@@ -191,7 +191,7 @@ fn a_log_without_end_is_refused() {
 }
 
 #[test]
-fn fast_commits_are_refused_and_their_void_area_is_not() {
+fn fast_commits_are_refused_but_not_their_empty_area() {
     let image = Base::image("-t ext4 -b 1024 -J size=2 -O metadata_csum,64bit,fast_commit");
     let blocks = journal_blocks_of(&image.path, 2064);
     set_features(&image.path, "needs_recovery");
@@ -201,8 +201,8 @@ fn fast_commits_are_refused_and_their_void_area_is_not() {
     for (next, features, refused) in
         [(0, 0, true), (1, 0, false), (u32::MAX, 0, false), (5, 1, true)]
     {
-        // Short of the end of the log, as e2fsck 1.47.0 would go on into the
-        // area of fast commits.
+        // It ends before the end of the log, because e2fsck 1.47.0 would continue into the area
+        // of fast commits.
         let mut journal = Journal::begin(&bytes, &blocks, format, 1000, 77);
         for &target in targets.iter().take(3) {
             journal.transaction(&[(target, vec![7; 1024])], &[], true);
@@ -220,8 +220,8 @@ fn fast_commits_are_refused_and_their_void_area_is_not() {
             assert!(matches!(error, Error::JournalFeature { .. }), "{error}");
             assert!(error.to_string().contains("fast_commit"), "{error}");
         } else {
-            // e2fsck 1.47.0 reports an error where the kernel finds the area
-            // void, so it is shown an empty one.
+            // e2fsck 1.47.0 reports an error where the kernel ignores the area, so it gets an
+            // empty one.
             let (result, with_head) = replay(journal.image.clone());
             assert_eq!(result.unwrap().transactions, 3, "{context}");
             journal.write(first, &[0; 1024]);
@@ -241,12 +241,12 @@ fn fast_commits_are_refused_and_their_void_area_is_not() {
 }
 
 #[test]
-fn a_replay_that_was_cut_off_can_be_begun_anew() {
+fn an_interrupted_replay_can_be_started_again() {
     let base = Base::make(FILESYSTEMS[1]);
     let (mut journal, _) = three(&base, Format::new(Csum::V3, true));
     put(&mut journal.superblock, 0x20, 5);
     journal.write_superblock();
-    // The superblock is in the log too, and does not ask for a replay there.
+    // The superblock is in the log too, without the mark for a replay.
     let superblock = with_features(&journal.image, "^needs_recovery")[1024..2048].to_vec();
     journal.transaction(&[(1, superblock)], &[], true);
     let (_, whole) = assert_replayed_alike(&journal.image, "whole");
@@ -261,7 +261,7 @@ fn a_replay_that_was_cut_off_can_be_begun_anew() {
         assert!(matches!(replay_journal(&faulty), Err(Error::Storage(_))));
         let (result, mut again) = replay(storage.into_bytes());
         result.unwrap_or_else(|error| panic!("after write {write}: {error}"));
-        // With the log emptied, the next sequence number is one further on.
+        // After emptying the log, the next sequence number is one higher.
         let sequence = base.blocks[0] as usize * 1024;
         for range in [0x18..0x1c, 0xfc..0x100] {
             let (from, to) = (sequence + range.start, sequence + range.end);
@@ -277,11 +277,11 @@ fn a_replay_that_was_cut_off_can_be_begun_anew() {
 }
 
 #[test]
-fn damage_on_the_way_to_the_journal_is_no_reason_to_panic() {
+fn damage_to_the_journals_inode_does_not_panic() {
     let mut random = Random(5);
     let mut refused = 0;
     let rounds = if thorough() { 20_000 } else { 1000 };
-    // Without checksums, so that what is damaged is believed.
+    // Without checksums, so that the damage is not noticed earlier.
     let base = Base::make(FILESYSTEMS[0]);
     let (journal, _) = three(&base, Format::new(Csum::None, false));
     let table = u32::from_le_bytes(journal.image[2056..2060].try_into().unwrap()) as usize * 1024;

@@ -1,5 +1,5 @@
-//! What the kernel makes of a grown filesystem. Needs root; says so if it is
-//! not, and checks nothing then.
+//! Grown filesystems, mounted by the kernel. This needs root; without it the tests print a message
+//! and check nothing.
 #![allow(missing_docs)]
 
 mod common;
@@ -8,7 +8,7 @@ use common::{mount::*, *};
 use ext4_offline::{grow, grow_lazily};
 
 #[test]
-fn mounts_it_and_uses_the_new_blocks() {
+fn the_kernel_mounts_it_and_uses_the_new_blocks() {
     if !is_root() {
         return;
     }
@@ -21,7 +21,7 @@ fn mounts_it_and_uses_the_new_blocks() {
         ("-t ext4 -O bigalloc,metadata_csum,^resize_inode -b 1024 -C 2048 -g 512", 700 * MIB),
         ("-t ext4 -O sparse_super2,^resize_inode -b 4096 -g 1024", 400 * MIB),
         ("-t ext4 -O stable_inodes -b 1024", 200 * MIB),
-        // To be converted to meta_bg.
+        // This one gets meta_bg.
         ("-t ext4 -O metadata_csum,64bit,^resize_inode -b 1024", 700 * MIB),
         ("-t ext4 -O ^metadata_csum,^64bit -b 1024 -E resize=300000", 700 * MIB),
     ];
@@ -38,7 +38,7 @@ fn mounts_it_and_uses_the_new_blocks() {
 
         let mounted = try_mount(&image.path, "rw").unwrap();
         let point = &mounted.0;
-        // More than there was room for before, in many directories and so groups.
+        // More than fitted before, in many directories and therefore groups.
         for number in 0..64 {
             let directory = point.join(format!("new-{number}"));
             std::fs::create_dir(&directory).unwrap();

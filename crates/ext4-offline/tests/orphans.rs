@@ -1,5 +1,5 @@
-//! Orphans, in the superblock's list and in the orphan file: removed, or cut off,
-//! as e2fsck and the kernel do it.
+//! Orphans in the superblock's list and in the orphan file: removed or truncated, as by e2fsck and
+//! the kernel.
 #![allow(missing_docs)]
 
 mod common;
@@ -26,7 +26,7 @@ fn recovered(image: &Path) -> Result<std::path::PathBuf, Error> {
     recover(&storage, NOW.into()).map(|_| copy)
 }
 
-/// What debugfs does to an image.
+/// Runs a script of debugfs on an image.
 fn debugfs(image: &Path, requests: &[String]) -> String {
     let commands = image.with_extension("commands");
     fs::write(&commands, requests.join("\n")).unwrap();
@@ -40,8 +40,8 @@ fn inode_of(image: &Path, path: &str) -> u32 {
     number.split_whitespace().next().unwrap().parse().unwrap()
 }
 
-/// Makes orphans of some files: the first two have no name any more, the third is
-/// cut off at 1500 bytes of its 70,000. Returns their inodes.
+/// Turns some files into orphans: the first two lose their names, the third is truncated from
+/// 70,000 to 1500 bytes. Returns their inodes.
 fn make_orphans(image: &Path) -> [u32; 3] {
     let paths =
         ["/directory-1/file-5", "/directory-2/file-4", "/directory-3/file-5"].map(str::to_owned);
@@ -56,12 +56,12 @@ fn make_orphans(image: &Path) -> [u32; 3] {
     inodes
 }
 
-/// Has the superblock's list lead from one inode to the next.
+/// Writes the superblock's list, which leads from one inode to the next.
 fn put_in_list(image: &Path, inodes: &[u32]) {
     let mut requests = vec![format!("set_super_value last_orphan {}", inodes[0])];
     for (index, inode) in inodes.iter().enumerate() {
         if inodes[..index].contains(inode) {
-            // A circle is closed.
+            // This closes a loop.
             break;
         }
         let next = inodes.get(index + 1).copied().unwrap_or(0);
@@ -91,9 +91,10 @@ fn put_in_file(image: &Path, inodes: &[u32]) {
     disk.read_exact_at(&mut superblock, 1024).unwrap();
     // s_checksum_seed where metadata_csum_seed says so, else of the UUID.
     let has_seed = superblock[0x61] & 0x20 != 0;
-    let mut crc = match has_seed {
-        true => u32::from_le_bytes(superblock[0x270..0x274].try_into().unwrap()),
-        false => raw_crc32c(!0, &superblock[0x68..0x78]),
+    let mut crc = if has_seed {
+        u32::from_le_bytes(superblock[0x270..0x274].try_into().unwrap())
+    } else {
+        raw_crc32c(!0, &superblock[0x68..0x78])
     };
     let entries = bytes.len() - 8;
     for part in [
@@ -108,7 +109,7 @@ fn put_in_file(image: &Path, inodes: &[u32]) {
     disk.write_all_at(&bytes, block * block_size).unwrap();
 }
 
-/// Ours and e2fsck's results hold the same files, and as much is free in both.
+/// Compares the results of this crate and of e2fsck: the same files, and the same free counts.
 fn assert_as_e2fsck(image: &Path, context: &str) {
     let theirs = image.with_extension("theirs");
     fs::copy(image, &theirs).unwrap();
@@ -124,13 +125,14 @@ fn assert_as_e2fsck(image: &Path, context: &str) {
 }
 
 #[test]
-fn lists_and_files_of_orphans_end_as_with_e2fsck() {
+fn orphans_are_released_as_by_e2fsck() {
     for arguments in SETS {
         let image = Image::make(arguments, 24 * MIB);
         let inodes = make_orphans(&image.path);
-        match arguments.contains(",orphan_file") {
-            true => put_in_file(&image.path, &inodes),
-            false => put_in_list(&image.path, &inodes),
+        if arguments.contains(",orphan_file") {
+            put_in_file(&image.path, &inodes)
+        } else {
+            put_in_list(&image.path, &inodes)
         }
         assert!(inspect(&image.open()).unwrap().orphans, "{arguments}");
         let before = all_counts(&image.path);
@@ -141,7 +143,7 @@ fn lists_and_files_of_orphans_end_as_with_e2fsck() {
 }
 
 #[test]
-fn lists_that_lead_astray_are_refused_untouched() {
+fn damaged_lists_are_refused_before_the_first_write() {
     let image = Image::make(SETS[0], 24 * MIB);
     let inodes = make_orphans(&image.path);
     let [first, second, _] = inodes;
@@ -159,10 +161,9 @@ fn lists_that_lead_astray_are_refused_untouched() {
     }
 }
 
-/// Files that are deleted while they are open, and the copy of the image that a
-/// power cut would leave.
+/// Files that are deleted while they are open, and a copy of the image as after a power failure.
 #[test]
-fn orphans_of_the_kernel_end_as_with_the_kernel() {
+fn orphans_of_the_kernel_are_released_as_by_the_kernel() {
     if !is_root() {
         return;
     }

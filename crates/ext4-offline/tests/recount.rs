@@ -1,4 +1,4 @@
-//! Counting anew what a replayed journal left stale.
+//! Correcting the counts that are outdated after a replay.
 #![allow(missing_docs)]
 
 mod common;
@@ -14,7 +14,7 @@ const SETS: [&str; 3] = [
 ];
 
 #[test]
-fn a_clean_filesystem_is_not_touched() {
+fn a_clean_filesystem_is_not_written() {
     for arguments in SETS {
         let image = Image::make(arguments, 40 * MIB);
         let before = std::fs::read(&image.path).unwrap();
@@ -23,7 +23,7 @@ fn a_clean_filesystem_is_not_touched() {
     }
 }
 
-/// debugfs sets counts to anything, with the checksums that belong to them.
+/// debugfs sets counts to any value, with the right checksums.
 #[test]
 fn wrong_counts_are_corrected() {
     for arguments in SETS {
@@ -50,7 +50,7 @@ fn wrong_counts_are_corrected() {
 }
 
 #[test]
-fn a_damaged_bitmap_is_refused_not_counted() {
+fn a_damaged_bitmap_is_refused() {
     let image = Image::make("-t ext4 -O metadata_csum -b 1024", 40 * MIB);
     let text = output_of("dumpe2fs", &[image.path()]);
     let block: u64 = text

@@ -1,4 +1,4 @@
-//! What is refused: by its name, and before the first write.
+//! Filesystems that are refused, before the first write and with a reason.
 #![allow(missing_docs)]
 
 mod common;
@@ -7,7 +7,8 @@ use block_io::{FileStorage, Memory, ReadAt};
 use common::*;
 use ext4_offline::{FEATURES, FeatureSet, grow, inspect, used_extents};
 
-/// Growing must fail with all of `words`, and leave the image as it is.
+/// Checks that growing fails with all of `words` in the error and its fix, and does not change the
+/// image.
 fn refused(image: &Image, target: u64, words: &[&str]) {
     image.set_len(image.open().size().max(100 * MIB));
     let before = std::fs::read(&image.path).unwrap();
@@ -19,13 +20,13 @@ fn refused(image: &Image, target: u64, words: &[&str]) {
     assert!(std::fs::read(&image.path).unwrap() == before, "written before: {error}");
 }
 
-/// Has debugfs change the superblock, checksum included.
+/// Changes the superblock with debugfs, which updates the checksum.
 fn debugfs(image: &Image, request: &str) {
     output_of("debugfs", &["-w", "-R", request, image.path()]);
 }
 
 #[test]
-fn features_that_stand_in_the_way() {
+fn unsupported_features_are_named() {
     let image = Image::make("-t ext4 -O mmp", 40 * MIB);
     refused(&image, 100 * MIB, &["mmp", "cannot grow"]);
     let image = Image::make("-t ext4", 40 * MIB);
@@ -36,7 +37,7 @@ fn features_that_stand_in_the_way() {
 }
 
 #[test]
-fn states_that_stand_in_the_way() {
+fn unsupported_states_are_named() {
     for (request, words) in [
         ("feature needs_recovery", ["needs_recovery", "e2fsck"]),
         ("feature orphan_present", ["orphan", "e2fsck"]),
@@ -51,7 +52,7 @@ fn states_that_stand_in_the_way() {
 }
 
 #[test]
-fn sizes_that_cannot_be() {
+fn impossible_sizes_are_refused() {
     let image = Image::make("-t ext4", 40 * MIB);
     refused(&image, 39 * MIB, &["shrink", "41943040", "40894464"]);
     refused(&image, 101 * MIB, &["105906176", "104857600", "partition"]);
@@ -61,7 +62,7 @@ fn sizes_that_cannot_be() {
 }
 
 #[test]
-fn what_is_no_ext4_at_all() {
+fn other_contents_are_not_ext4() {
     let dir = tempfile::tempdir().unwrap();
     for (name, size) in [("empty", 0), ("short", 1500), ("zeros", 4 * MIB)] {
         let path = dir.path().join(name);
@@ -73,9 +74,9 @@ fn what_is_no_ext4_at_all() {
     }
 }
 
-/// Every single byte of superblock and descriptors that has a checksum.
+/// Damages every byte of the superblock and of a descriptor.
 #[test]
-fn damage_under_a_checksum() {
+fn damage_to_bytes_with_a_checksum_is_found() {
     let image = Image::make("-t ext4 -O metadata_csum,64bit -b 1024 -g 2048", 8 * MIB);
     image.set_len(16 * MIB);
     let mut bytes = std::fs::read(&image.path).unwrap();

@@ -1,5 +1,5 @@
-//! The map of used bytes: a card that gets just these, and garbage elsewhere,
-//! must be as good as the image.
+//! The used bytes: a card that gets only these, with garbage elsewhere, must be as good as the
+//! image.
 #![allow(missing_docs)]
 
 mod common;
@@ -22,12 +22,12 @@ fn check(arguments: &str, from: u64, to: u64) {
     card_with_garbage(&image.path, &used, &card);
     assert_clean(&card, &[], &context);
     if to > from {
-        // mke2fs leaves bitmaps out that e2fsck -b would need; growing does not.
+        // mke2fs does not write some bitmaps that e2fsck -b needs; growing does.
         assert_clean_from_backup(&card, &context);
     }
     assert_eq!(contents(&card), before, "{context}");
 
-    // Nothing that is free is in it.
+    // It contains no free block.
     let text = output_of("dumpe2fs", &[image.path()]);
     let free: u64 = text
         .lines()
@@ -47,7 +47,7 @@ fn check(arguments: &str, from: u64, to: u64) {
 }
 
 #[test]
-fn a_card_needs_no_more_than_the_map() {
+fn a_card_needs_only_the_used_bytes() {
     for features in [
         "-t ext4 -O ^metadata_csum,^64bit,uninit_bg",
         "-t ext4 -O metadata_csum,64bit,orphan_file",
@@ -63,7 +63,7 @@ fn a_card_needs_no_more_than_the_map() {
 }
 
 #[test]
-fn clusters_of_bigalloc_are_mapped_whole() {
+fn whole_clusters_of_bigalloc_are_used() {
     check("-t ext4 -O bigalloc -C 16384 -b 1024", 64 * MIB, 64 * MIB);
     check("-t ext4 -O bigalloc -C 65536 -b 4096", 64 * MIB, 64 * MIB);
 }

@@ -136,7 +136,7 @@ impl Target<'_> {
             }
             corrected.notes.push(format!("the partition was left as it is: {error}"));
         }
-        let words = plan::grown(before.layout(), range.end, &before.root(), Some(&info));
+        let words = plan::grown(before.layout(), range.end, before.root(), Some(&info));
         let mut notes = corrected.notes;
         notes.extend(verify::other_identity(&options.verify, options.node, &before)?);
         if let verify::BaseReference::Absent(reason) = options.verify.base {

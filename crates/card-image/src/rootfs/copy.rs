@@ -80,9 +80,10 @@ impl RootFsEditor {
             self.editor().append(path, &*bytes)?;
             left -= count as u64;
         }
-        match sum.finalize().as_slice() == source.sha256 {
-            true => Ok(()),
-            false => Err(source.changed().into()),
+        if sum.finalize().as_slice() == source.sha256 {
+            Ok(())
+        } else {
+            Err(source.changed().into())
         }
     }
 

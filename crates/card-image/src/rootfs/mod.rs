@@ -66,8 +66,8 @@ impl RootFsEditor {
     /// `now`, in seconds since 1970, becomes the time of every change.
     ///
     /// # Errors
-    /// [`FsError`], before the first write, if the filesystem is damaged or has a feature that
-    /// is not supported.
+    /// [`FsError`] if the filesystem is damaged or has a feature that is not supported. At most the
+    /// replay of the journal has been written then.
     pub fn open(storage: Arc<dyn WriteAt>, now: u64) -> FsResult<Self> {
         let editor = Editor::open(storage, Timestamp::saturating(now))?;
         let files = RootFs { reader: (*editor).clone() };

@@ -1,7 +1,7 @@
 //! Values in inodes of their own (`ea_inode`).
 //!
-//! Such an inode counts the attributes that name it, in the fields of its change
-//! time and its version.
+//! Such an inode counts the attributes that refer to it, in the fields for its change time and
+//! its version.
 
 use super::store::release_inode;
 use crate::{
@@ -14,13 +14,13 @@ use crate::{
     xattr::{LargeValue, damaged},
 };
 
-/// Longer than any value (`EXT4_XATTR_SIZE_MAX`), in bytes.
+/// The largest size of a value in bytes (`EXT4_XATTR_SIZE_MAX`).
 const MAX_SIZE: u32 = 1 << 24;
 
 fn open(source: &dyn Source, number: u32) -> Result<Inode> {
     let inode = source.inode(number)?;
     if !inode.has_flag(EA_INODE) || !inode.is_regular() {
-        return damaged(number, "it holds no value of an attribute, but is said to");
+        return damaged(number, "an attribute refers to it, but it does not hold a value");
     }
     Ok(inode)
 }
@@ -29,33 +29,30 @@ fn open(source: &dyn Source, number: u32) -> Result<Inode> {
 pub(super) fn read(source: &dyn Source, number: u32, size: u32) -> Result<Vec<u8>> {
     let inode = open(source, number)?;
     if u64::from(size) != inode.i_size() || size > MAX_SIZE {
-        return damaged(number, "the value in it has another size");
+        return damaged(number, "its value has another size");
     }
     let mut value = vec![0; size as usize];
     read_contents(source, &inode, 0, &mut value)?;
     Ok(value)
 }
 
-/// How many attributes have the value, as the inode tells it.
+/// Returns how many attributes refer to the inode, according to itself.
 fn users(inode: &Inode) -> u64 {
     // The high half is the change time's 32 bits of seconds.
     let high = inode.time_bits(TimeField::Change);
     u64::from(high) << 32 | u64::from(inode.i_version())
 }
 
-/// The hash of the value, as the inode tells it: in the access time's seconds.
+/// The hash of the value, which the inode has in the seconds of its access time.
 fn hash(inode: &Inode) -> u32 {
     inode.time_bits(TimeField::Access)
 }
 
-/// So many attributes more, or less, name this inode. With the last one it goes.
+/// Changes the number of attributes that refer to this inode. It is freed with the last one.
 pub(super) fn change_users(volume: &mut Volume, number: u32, by: i64) -> Result<()> {
     let mut inode = open(volume, number)?;
     let Some(left) = users(&inode).checked_add_signed(by) else {
-        return Err(Error::Attributes {
-            inode: number,
-            reason: "a value has fewer users than it has",
-        });
+        return Err(Error::Attributes { inode: number, reason: "its count of users is too low" });
     };
     if left == 0 {
         return release_inode(volume, inode);
@@ -65,21 +62,22 @@ pub(super) fn change_users(volume: &mut Volume, number: u32, by: i64) -> Result<
     volume.put_inode(&mut inode)
 }
 
-/// Checks an inode that holds a value which so many attributes have.
+/// Checks an inode that holds a value to which `expected` attributes refer.
 pub(crate) fn verify_large(source: &dyn Source, value: &LargeValue, expected: u64) -> Result<()> {
     let bytes = read(source, value.number, value.size)?;
     let inode = source.inode(value.number)?;
     if users(&inode) != expected {
-        return damaged(value.number, "another number of attributes has the value in it");
+        return damaged(value.number, "another number of attributes refers to its value");
     }
     let fs = source.fs();
     let seed = fs.checksums.seed().unwrap_or_else(|| crc32c(!0, &fs.superblock.s_uuid()));
     let computed = crc32c(seed, &bytes);
     if computed != hash(&inode) {
-        return damaged(value.number, "the hash of the value in it does not match");
+        return damaged(value.number, "the hash of its value does not match");
     }
-    match value.attribute.has_value_hash(computed) {
-        true => Ok(()),
-        false => damaged(value.owner, "the hash of an attribute does not match"),
+    if value.attribute.has_value_hash(computed) {
+        Ok(())
+    } else {
+        damaged(value.owner, "the hash of an attribute does not match")
     }
 }

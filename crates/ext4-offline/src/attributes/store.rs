@@ -12,10 +12,10 @@ use crate::{
 };
 
 impl Attributes {
-    /// Gives an attribute a value; it need not have been there.
+    /// Gives an attribute a value, creating it if it does not exist.
     ///
     /// # Errors
-    /// [`Error::Limit`] if there is no room for it, or the name can be none.
+    /// [`Error::Limit`] if there is no room for it, or no attribute can have this name.
     pub fn set(
         &mut self,
         volume: &mut Volume,
@@ -38,23 +38,23 @@ impl Attributes {
         outside.push(attribute);
         let fs = volume.fs();
         let room = fs.geometry.block_size as usize - BLOCK_HEADER;
-        // e2fsck does not look for the block of a symlink that is in its inode,
-        // and would call it free.
+        // e2fsck ignores the attribute block of a symlink whose target is in the inode, and would
+        // report the block as free.
         let unseen = inode.is_symlink() && inode.has_flag(INLINE_DATA);
         let allowed = fs.superblock.features().has(flag::EXT_ATTR) && !unseen;
         if !allowed || xattr::entries_size(&outside) > room {
-            let what = "as much in extended attributes";
+            let what = "this much in extended attributes";
             return Err(Error::Limit { inode: inode.number(), what });
         }
         match &mut self.block {
             Some(block) => block.attributes = outside,
-            // 0: to be allocated.
+            // Block 0: not allocated yet.
             none => *none = Some(AttributeBlock { block: 0, references: 1, attributes: outside }),
         }
         self.store(volume, inode)
     }
 
-    /// Removes an attribute. Answers whether there was one.
+    /// Removes an attribute. Returns whether there was one.
     ///
     /// # Errors
     /// Damage that is found on the way.
@@ -66,7 +66,7 @@ impl Attributes {
         Ok(found)
     }
 
-    /// Takes an attribute out of the lists.
+    /// Removes an attribute from the lists.
     fn take(&mut self, volume: &mut Volume, name: &str) -> Result<bool> {
         let Some(key) = xattr::split(name) else { return Ok(false) };
         if let Some(at) = self.inside.iter().position(|attribute| attribute.is(key)) {
@@ -77,7 +77,7 @@ impl Attributes {
             && let Some(at) = block.attributes.iter().position(|attribute| attribute.is(key))
         {
             let attribute = block.attributes.remove(at);
-            // Others that share the block go on using the value.
+            // Other inodes that share the block still use the value.
             if block.references == 1 {
                 release_value(volume, &attribute)?;
             }
@@ -86,8 +86,8 @@ impl Attributes {
         Ok(false)
     }
 
-    /// Writes the attributes into the inode, which is still to be put into its
-    /// table, and into the block, which is this inode's alone from then on.
+    /// Writes the attributes into the inode and into the block, which is no longer shared then. The
+    /// caller still has to write the inode into its table.
     ///
     /// # Errors
     /// [`Error::Full`].
@@ -107,8 +107,8 @@ impl Attributes {
                 if !unchanged {
                     if block.references > 1 || block.block == 0 {
                         if before != 0 {
-                            // The block that the others keep goes on naming
-                            // inodes that hold values, and so does ours.
+                            // The other inodes' block still refers to inodes that hold
+                            // values, and now this inode's block does too.
                             for attribute in &block.attributes {
                                 if let Value::Inode { number, .. } = attribute.value {
                                     large::change_users(volume, number, 1)?;
@@ -130,7 +130,7 @@ impl Attributes {
         map::set_i_blocks(volume, inode, clusters)
     }
 
-    /// Gives back all that the attributes take, as their inode ceases to be.
+    /// Frees everything that the attributes use, before their inode is freed.
     ///
     /// # Errors
     /// Damage that is found on the way.
@@ -158,17 +158,18 @@ fn release_value(volume: &mut Volume, attribute: &Attribute) -> Result<()> {
     }
 }
 
-/// The clusters that `i_blocks` counts, but for those of the attributes.
+/// The clusters that `i_blocks` counts, without those of the attributes.
 fn clusters_without(volume: &Volume, inode: &Inode) -> Result<u64> {
     let geometry = &volume.fs().geometry;
-    let unit = match inode.has_flag(HUGE_FILE) {
-        true => u64::from(geometry.cluster_blocks),
-        false => u64::from(geometry.cluster_blocks) * u64::from(geometry.block_size / 512),
+    let unit = if inode.has_flag(HUGE_FILE) {
+        u64::from(geometry.cluster_blocks)
+    } else {
+        u64::from(geometry.cluster_blocks) * u64::from(geometry.block_size / 512)
     };
     Ok((inode.i_blocks() / unit).saturating_sub(xattr::clusters(volume, inode)?))
 }
 
-/// One inode less has the block; the last one gives it back.
+/// Drops one reference to the block, and frees it with the last one.
 fn drop_reference(volume: &mut Volume, inode: u32, block: u64) -> Result<()> {
     let Some(mut shared) = AttributeBlock::load_if(volume, inode, block)? else { return Ok(()) };
     if shared.references == 1 {
@@ -181,7 +182,7 @@ fn drop_reference(volume: &mut Volume, inode: u32, block: u64) -> Result<()> {
     Ok(())
 }
 
-/// Gives back an inode and everything that it has: attributes, blocks, and itself.
+/// Frees an inode with its attributes and blocks.
 ///
 /// # Errors
 /// Damage that is found on the way.

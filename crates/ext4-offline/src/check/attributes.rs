@@ -16,20 +16,19 @@ use crate::{
 /// A block of attributes.
 #[derive(Debug)]
 struct SharedBlock {
-    /// How many inodes it says that it has.
+    /// The number of inodes that use it according to itself.
     references: u32,
-    /// How many have it.
+    /// The number of inodes that use it.
     users: u32,
     /// One of them.
     inode: u32,
 }
 
-/// What several inodes may have.
+/// Blocks and values that several inodes may use.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     blocks: BTreeMap<u64, SharedBlock>,
-    /// How many attributes have their value in an inode, by its number, and one
-    /// of them.
+    /// By inode number: how many attributes have their value in the inode, and one of them.
     values: BTreeMap<u32, (u64, LargeValue)>,
 }
 
@@ -40,23 +39,23 @@ impl Shared {
         }
     }
 
-    /// Makes sure that everything has as many users as it says.
+    /// Checks the numbers of users.
     pub fn finish(self, source: &Stored<'_>, census: &Census) -> Result<()> {
         if let Some(block) = self.blocks.values().find(|block| block.users != block.references) {
-            let reason = "their block says that it has another number of users";
+            let reason = "their block records another number of users";
             return Err(Error::Attributes { inode: block.inode, reason });
         }
         for (users, value) in self.values.values() {
             verify_large(source, value, *users)?;
         }
         let unused = census.iter().find(|found| {
-            // Those that the filesystem has for itself have no such flag.
+            // Inodes of the filesystem itself do not have this flag.
             found.holds_value && !self.values.contains_key(&found.number)
         });
         match unused {
             Some(found) => Err(Error::Attributes {
                 inode: found.number,
-                reason: "it holds a value of an attribute, but no attribute has it",
+                reason: "it holds the value of an attribute, but no attribute refers to it",
             }),
             None => Ok(()),
         }
@@ -69,7 +68,7 @@ impl Inodes<'_> {
         self.shared.add_values(values);
         if inode.has_flag(ENCRYPT) && !Attributes::load(self.source, inode)?.has_encryption_policy()
         {
-            let reason = "no attribute tells how it is encrypted";
+            let reason = "no attribute says how it is encrypted";
             return wrong(inode, "i_flags", inode.i_flags(), reason);
         }
         let (number, block) = (inode.number(), inode.i_file_acl());
@@ -77,7 +76,7 @@ impl Inodes<'_> {
             return Ok(());
         }
         if !self.source.fs().superblock.features().has(flag::EXT_ATTR) {
-            let reason = "without ext_attr there are no such blocks";
+            let reason = "only filesystems with ext_attr have such blocks";
             return wrong(inode, "i_file_acl", block, reason);
         }
         if let Some(known) = self.shared.blocks.get_mut(&block) {

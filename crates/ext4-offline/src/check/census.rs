@@ -1,4 +1,4 @@
-//! Which inodes are in use, and what is known of them.
+//! The inodes in use, and what the check knows about them.
 
 use crate::{dir::FileType, inode::Inode};
 
@@ -9,12 +9,12 @@ pub(super) struct Found {
     pub file_type: FileType,
     /// `i_links_count`.
     pub links: u16,
-    /// How many entries lead to it.
+    /// The number of directory entries that refer to it.
     pub counted: u32,
     /// It holds the value of an attribute.
     pub holds_value: bool,
-    /// No entry may lead to it: it is a part of the filesystem itself, or holds
-    /// an attribute's value.
+    /// No entry may refer to it: it belongs to the filesystem itself, or holds the value of an
+    /// attribute.
     pub hidden: bool,
 }
 
@@ -42,7 +42,7 @@ pub(super) struct Census {
 }
 
 impl Census {
-    /// Adds an inode whose number is greater than all before.
+    /// Adds an inode. Its number must be greater than all numbers before.
     pub fn push(&mut self, found: Found) {
         self.all.push(found);
     }

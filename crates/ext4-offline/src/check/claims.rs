@@ -1,4 +1,4 @@
-//! Which blocks were found to belong to somebody.
+//! The blocks that are in use, and their owners.
 
 use std::{collections::HashSet, ops::Range};
 
@@ -11,8 +11,8 @@ use crate::{
     map::Run,
 };
 
-/// Clusters (blocks without `bigalloc`) that somebody has, counted from the
-/// filesystem's first.
+/// Clusters (blocks without `bigalloc`) of one owner, counted from the first one of the
+/// filesystem.
 #[derive(Debug, Clone, Copy)]
 struct Claim {
     start: u64,
@@ -21,12 +21,12 @@ struct Claim {
     inode: u32,
 }
 
-/// The blocks that somebody has.
+/// The blocks that have an owner.
 pub(super) struct Claims<'a> {
     fs: &'a Filesystem,
     all: Vec<Claim>,
-    /// Blocks that are read for what they list. To read one twice would let a
-    /// small filesystem take memory without bound.
+    /// Blocks that list other blocks. Reading one twice would let a small filesystem take
+    /// unlimited memory.
     listed: HashSet<u64>,
 }
 
@@ -73,10 +73,10 @@ impl<'a> Claims<'a> {
         Ok(())
     }
 
-    /// Claims a block that lists others, or that several inodes may have, once.
+    /// Claims a block that lists others, or that several inodes may share. It can be claimed once.
     pub fn claim_listed(&mut self, inode: u32, block: u64) -> Result<()> {
         if !self.listed.insert(block) {
-            let reason = "belongs to something else as well";
+            let reason = "also belongs to something else";
             return Err(Error::Inode { inode, block, reason });
         }
         self.claim(inode, block..block + 1)
@@ -85,18 +85,18 @@ impl<'a> Claims<'a> {
     /// Claims the contents of an inode.
     pub fn claim_runs(&mut self, inode: u32, runs: &[Run]) -> Result<()> {
         let cluster = u64::from(self.fs.geometry.cluster_blocks);
-        // The cluster that the last run ended in: the next may go on in it.
+        // The cluster that the last run ended in; the next run may continue in it.
         let mut before = None;
         for run in runs {
             let wrong = |reason| Err(Error::Inode { inode, block: run.physical, reason });
             if run.physical % cluster != run.logical % cluster {
-                return wrong("is not where its place in the file puts it in its cluster");
+                return wrong("has another position in its cluster than in the file");
             }
             let mut blocks = run.blocks();
             if before == Some((run.logical / cluster, run.physical / cluster)) {
                 blocks.start = blocks.end.min(blocks.start.next_multiple_of(cluster));
             } else if before.is_some_and(|(logical, _)| logical == run.logical / cluster) {
-                return wrong("is in another cluster than what precedes it");
+                return wrong("is in another cluster than the block before it");
             }
             let last = run.end() - 1;
             before = Some((last / cluster, (run.blocks().end - 1) / cluster));
@@ -107,12 +107,12 @@ impl<'a> Claims<'a> {
         Ok(())
     }
 
-    /// Makes sure that nothing was claimed twice, and that the bitmaps call
-    /// used what was claimed, and nothing else.
+    /// Checks that nothing was claimed twice, and that the bitmaps mark exactly the claimed blocks
+    /// as used.
     pub fn finish(mut self, storage: &dyn ReadAt) -> Result<()> {
         self.all.sort_unstable_by_key(|claim| (claim.start, claim.end));
         let geometry = &self.fs.geometry;
-        // The claim that reaches furthest so far.
+        // The claim that ends last so far.
         let mut before = Claim { start: 0, end: 0, inode: 0 };
         for claim in &self.all {
             // Clusters can hold several tables.
@@ -120,7 +120,7 @@ impl<'a> Claims<'a> {
             if before.end > claim.start && !tables {
                 let inode = before.inode.max(claim.inode);
                 let block = self.block(claim.start);
-                let reason = "belongs to something else as well";
+                let reason = "also belongs to something else";
                 return Err(Error::Inode { inode, block, reason });
             }
             if claim.end > before.end {
@@ -143,8 +143,7 @@ impl<'a> Claims<'a> {
         u64::from(geometry.first_data_block) + cluster * u64::from(geometry.cluster_blocks)
     }
 
-    /// The block bitmap that a group should have; `rest` becomes what was claimed
-    /// behind it.
+    /// The block bitmap that a group should have. `rest` becomes the claims after the group.
     fn take_group(&self, group: u32, rest: &mut &[Claim]) -> Bitmap {
         let geometry = &self.fs.geometry;
         let per_group = u64::from(geometry.clusters_per_group());
@@ -176,12 +175,12 @@ impl<'a> Claims<'a> {
         let block = self.block(cluster);
         let wrong = |reason| Err(Error::Bitmap { kind: "block", group, number: block, reason });
         if bit >= geometry.group_clusters(group) {
-            return wrong("is behind the group's end, but not marked as in use");
+            return wrong("is after the end of the group, but is not marked as in use");
         }
         let owner = self.all.iter().find(|claim| (claim.start..claim.end).contains(&cluster));
         match owner {
             Some(&Claim { inode, .. }) if inode != 0 => {
-                let reason = "is in use, but the block bitmap calls it free";
+                let reason = "is in use, but is marked as free in the block bitmap";
                 Err(Error::Inode { inode, block, reason })
             }
             Some(_) => wrong("holds metadata, but is marked as free"),

@@ -1,8 +1,8 @@
-//! The contents of one inode: where they are, and how much.
+//! The contents of one inode: their blocks and their size.
 
 use super::{Inodes, fields::wrong};
 use crate::{
-    Error, Result,
+    Result,
     contents::read_contents,
     inode::{ENCRYPT, EXTENTS, HUGE_FILE, INLINE_DATA, Inode, VERITY},
     map::Mapping,
@@ -11,13 +11,13 @@ use crate::{
 };
 
 impl Inodes<'_> {
-    /// Claims all blocks of an inode, and compares `i_blocks` and `i_size` with
-    /// them.
+    /// Claims all blocks of an inode, and compares them with `i_blocks` and `i_size`.
     pub(super) fn check_contents(&mut self, inode: &Inode) -> Result<()> {
         let number = inode.number();
-        let mapping = match inode.has_blocks() {
-            true => Mapping::load(self.source, inode)?,
-            false => Mapping::default(),
+        let mapping = if inode.has_blocks() {
+            Mapping::load(self.source, inode)?
+        } else {
+            Mapping::default()
         };
         for &node in &mapping.nodes {
             self.claims.claim_listed(number, node)?;
@@ -35,52 +35,55 @@ impl Inodes<'_> {
         }
     }
 
-    /// `i_blocks` counts the blocks that the inode has.
+    /// Checks that `i_blocks` is the number of blocks of the inode.
     pub(super) fn check_blocks(&self, inode: &Inode, mapping: &Mapping) -> Result<()> {
         let geometry = &self.source.fs().geometry;
         if geometry.cluster_blocks > 1
             && !inode.has_flag(EXTENTS)
             && !(mapping.runs.is_empty() && mapping.nodes.is_empty())
         {
-            let reason = "with bigalloc files have extents";
+            let reason = "files on a filesystem with bigalloc must have extents";
             return wrong(inode, "i_flags", inode.i_flags(), reason);
         }
         let clusters =
             mapping.clusters(geometry.cluster_blocks) + xattr::clusters(self.source, inode)?;
         let blocks = clusters * u64::from(geometry.cluster_blocks);
-        let expected = match inode.has_flag(HUGE_FILE) {
-            true => blocks,
-            false => blocks * u64::from(geometry.block_size / 512),
+        let expected = if inode.has_flag(HUGE_FILE) {
+            blocks
+        } else {
+            blocks * u64::from(geometry.block_size / 512)
         };
-        match inode.i_blocks() == expected {
-            true => Ok(()),
-            false => wrong(inode, "i_blocks", inode.i_blocks(), "the inode has not as many blocks"),
+        if inode.i_blocks() == expected {
+            return Ok(());
         }
+        wrong(inode, "i_blocks", inode.i_blocks(), "the inode has another number of blocks")
     }
 
     fn check_size(&self, inode: &Inode, mapping: &Mapping) -> Result<()> {
         let block_size = u64::from(self.source.fs().geometry.block_size);
         let size = inode.i_size();
-        // Blocks behind the end may be reserved, but not written.
+        // Blocks after the end may be reserved, but not written.
         let written = mapping.runs.iter().rev().find(|run| !run.unwritten).map(|run| run.end() - 1);
         if let Some(last) = written
             && size < last * block_size
             && !inode.has_flag(VERITY)
         {
-            return wrong(inode, "i_size", size, "the inode has blocks behind its end");
+            return wrong(inode, "i_size", size, "the inode has blocks after its end");
         }
         let per_block = block_size / 4;
-        let most = match inode.has_flag(EXTENTS) {
-            true => 1 << 32,
-            false => 12 + (1..=3).map(|levels| per_block.pow(levels)).sum::<u64>(),
+        let most = if inode.has_flag(EXTENTS) {
+            1 << 32
+        } else {
+            12 + (1..=3).map(|levels| per_block.pow(levels)).sum::<u64>()
         };
-        match size.div_ceil(block_size) <= most {
-            true => Ok(()),
-            false => wrong(inode, "i_size", size, "no file is as large"),
+        if size.div_ceil(block_size) <= most {
+            Ok(())
+        } else {
+            wrong(inode, "i_size", size, "no file can be this large")
         }
     }
 
-    /// A directory has as many blocks as its size says, and no holes.
+    /// Checks that a directory has the blocks that its size says, without holes.
     fn check_directory_size(&self, inode: &Inode, mapping: &Mapping) -> Result<()> {
         let block_size = u64::from(self.source.fs().geometry.block_size);
         let size = inode.i_size();
@@ -94,7 +97,7 @@ impl Inodes<'_> {
             || mapped != end
             || unwritten
         {
-            return wrong(inode, "i_size", size, "the directory has not as many blocks");
+            return wrong(inode, "i_size", size, "the directory has another number of blocks");
         }
         Ok(())
     }
@@ -104,19 +107,19 @@ impl Inodes<'_> {
         let block_size = u64::from(self.source.fs().geometry.block_size);
         let bad = |reason| wrong(inode, "i_size", size, reason);
         if size == 0 || size > block_size {
-            return bad("no symlink's target is of that length");
+            return bad("the target of a symlink cannot have this length");
         }
         if size < 60 && inode.has_flag(EXTENTS) {
-            return bad("a target as short is in the inode");
+            return bad("a target this short must be in the inode");
         }
         let one = matches!(mapping.runs.as_slice(), [run] if run.logical == 0 && run.length == 1);
         if inode.has_blocks() && !one {
-            return bad("its target is in one block");
+            return bad("the target must be in one block");
         }
         if inode.has_flag(ENCRYPT) {
             return Ok(());
         }
-        // What follows the target is a zero.
+        // A zero follows the target.
         let fast = inode.is_fast_symlink();
         let mut target = if fast { inode.i_block().to_vec() } else { vec![0; size as usize] };
         if let (Some(run), false) = (mapping.runs.first(), fast) {
@@ -126,13 +129,10 @@ impl Inodes<'_> {
         }
         let length = target.iter().position(|&byte| byte == 0).unwrap_or(target.len()) as u64;
         let terminated = length < target.len() as u64 || inode.has_flag(INLINE_DATA);
-        match length == size && terminated {
-            true => Ok(()),
-            false => bad("its target is of another length"),
-        }
+        if length == size && terminated { Ok(()) } else { bad("the target has another length") }
     }
 
-    /// Contents that are in the inode fit there.
+    /// Checks that contents in the inode fit there.
     fn check_inline(&self, inode: &Inode) -> Result<()> {
         let attributes = xattr::Attributes::load(self.source, inode)?;
         let Some(rest) = attributes.inline_value() else {
@@ -140,14 +140,9 @@ impl Inodes<'_> {
             return wrong(inode, "i_flags", inode.i_flags(), reason);
         };
         let (size, room) = (inode.i_size(), 60 + rest.len() as u64);
-        match size == room || !inode.is_dir() && size < room {
-            true => Ok(()),
-            false => Err(Error::InodeField {
-                inode: inode.number(),
-                field: "i_size",
-                value: size,
-                reason: "the inode has not as much room",
-            }),
+        if size == room || !inode.is_dir() && size < room {
+            return Ok(());
         }
+        wrong(inode, "i_size", size, "the inode has less room")
     }
 }

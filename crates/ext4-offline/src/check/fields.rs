@@ -1,4 +1,4 @@
-//! The fields of one inode, by themselves.
+//! The fields of one inode.
 
 use super::Inodes;
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
 const IMMUTABLE: u32 = 0x10;
 /// `i_flags`: the file can only grow.
 const APPEND: u32 = 0x20;
-/// `i_flags`: of AFS servers, which no filesystem here has.
+/// `i_flags`: used by AFS servers only.
 const IMAGIC: u32 = 0x2000;
 
 pub(super) fn wrong<T>(
@@ -29,7 +29,7 @@ pub(super) fn wrong<T>(
 }
 
 impl Inodes<'_> {
-    /// Errors if a field of an inode in use holds what it cannot.
+    /// Returns an error if a field of an inode in use has an impossible value.
     pub(super) fn check_fields(&self, inode: &Inode) -> Result<()> {
         let geometry = &self.source.fs().geometry;
         let features = self.source.fs().superblock.features();
@@ -47,43 +47,53 @@ impl Inodes<'_> {
                 || extra < 4
                 || !extra.is_multiple_of(4))
         {
-            return wrong(inode, "i_extra_isize", extra, "the inode is not as large");
+            return wrong(inode, "i_extra_isize", extra, "the inode is smaller");
         }
         if inode.has_ambiguous_time() {
             let reason = "it is a time before 1901 or after 2310";
             return wrong(inode, "i_atime_extra", 3u32, reason);
         }
         if inode.i_faddr() != 0 {
-            return wrong(inode, "i_faddr", inode.i_faddr(), "it is not in use");
+            return wrong(inode, "i_faddr", inode.i_faddr(), "the field is not in use");
         }
         if !features.has(flag::HUGE_FILE) {
             if inode.i_blocks() >> 32 != 0 {
-                let reason = "without huge_file it has 32 bits";
+                let reason = "it has 32 bits if the filesystem lacks huge_file";
                 return wrong(inode, "i_blocks", inode.i_blocks(), reason);
             }
             if inode.has_flag(HUGE_FILE) {
-                let reason = "HUGE_FILE_FL makes no sense without huge_file";
+                let reason = "HUGE_FILE_FL needs the feature huge_file";
                 return wrong(inode, "i_flags", inode.i_flags(), reason);
             }
         }
         if !features.bits64() && inode.i_file_acl() >> 32 != 0 {
-            return wrong(inode, "i_file_acl", inode.i_file_acl(), "without 64bit it has 32 bits");
+            return wrong(
+                inode,
+                "i_file_acl",
+                inode.i_file_acl(),
+                "it has 32 bits if the filesystem lacks 64bit",
+            );
         }
         self.check_flags(inode)?;
         let size = inode.i_size();
         if inode.is_regular() && size > i32::MAX as u64 && !features.has(flag::LARGE_FILE) {
-            return wrong(inode, "i_size", size, "there are no such files without large_file");
+            return wrong(inode, "i_size", size, "files this large need the feature large_file");
         }
         if inode.is_dir() && size >> 32 != 0 && !features.has(flag::LARGE_DIR) {
-            return wrong(inode, "i_size", size, "there are no such directories without large_dir");
+            return wrong(
+                inode,
+                "i_size",
+                size,
+                "directories this large need the feature large_dir",
+            );
         }
         if inode.is_special() {
             if size != 0 {
-                return wrong(inode, "i_size", size, "it has no contents");
+                return wrong(inode, "i_size", size, "a special file has no contents");
             }
-            // The numbers of a device take 12 bytes at most.
+            // The numbers of a device take at most 12 bytes.
             if inode.i_block().iter().skip(16).any(|&byte| byte != 0) {
-                return wrong(inode, "i_block", 1u32, "it has no blocks");
+                return wrong(inode, "i_block", 1u32, "a special file has no blocks");
             }
         }
         Ok(())
@@ -93,30 +103,30 @@ impl Inodes<'_> {
         let features = self.source.fs().superblock.features();
         let has = |flag| inode.has_flag(flag);
         let contradictions = [
-            (has(EXTENTS) && !features.extent(), "EXTENTS_FL makes no sense without extent"),
+            (has(EXTENTS) && !features.extent(), "EXTENTS_FL needs the feature extent"),
             (
                 has(INLINE_DATA) && !features.has(flag::INLINE_DATA),
-                "INLINE_DATA_FL makes no sense without inline_data",
+                "INLINE_DATA_FL needs the feature inline_data",
             ),
-            (has(EXTENTS) && has(INLINE_DATA), "contents are in blocks or in the inode"),
+            (has(EXTENTS) && has(INLINE_DATA), "contents are either in blocks or in the inode"),
             (
                 has(EA_INODE) && !(features.has(flag::EA_INODE) && inode.is_regular()),
-                "EA_INODE_FL makes no sense here",
+                "EA_INODE_FL needs a regular file and the feature ea_inode",
             ),
             (
                 has(INDEX) && !(features.has(flag::DIR_INDEX) && inode.is_dir()),
-                "INDEX_FL makes no sense here",
+                "INDEX_FL needs a directory and the feature dir_index",
             ),
-            (has(INDEX) && has(INLINE_DATA), "names in the inode have no index"),
+            (has(INDEX) && has(INLINE_DATA), "a directory in the inode has no index"),
             (
                 has(CASEFOLD) && !(features.has(flag::CASEFOLD) && inode.is_dir()),
-                "CASEFOLD_FL makes no sense here",
+                "CASEFOLD_FL needs a directory and the feature casefold",
             ),
             (has(IMAGIC), "IMAGIC_FL is not in use"),
             (inode.is_special() && has(EXTENTS | INLINE_DATA), "a special file has no contents"),
             (
                 (inode.is_special() || inode.is_symlink()) && has(IMMUTABLE | APPEND),
-                "IMMUTABLE_FL and APPEND_FL are of regular files and directories",
+                "IMMUTABLE_FL and APPEND_FL are for regular files and directories",
             ),
         ];
         match contradictions.into_iter().find(|(found, _)| *found) {

@@ -1,10 +1,9 @@
-//! Whether a filesystem is as it must be.
+//! Checking a filesystem for consistency.
 //!
-//! What is done to a filesystem here and by others rests on all of it: blocks
-//! that the bitmaps call free are given away, or not copied at all; a file is
-//! freed when its count of links says so. What contradicts itself would be made
-//! worse, with all checksums right. The measure is e2fsck: where this is content,
-//! so is that.
+//! Everything else relies on the filesystem being consistent: blocks that are marked as free are
+//! allocated or not copied, and a file is freed when its count of links reaches zero. Editing a
+//! filesystem that contradicts itself would make it worse, with all checksums right. e2fsck is
+//! the standard: it must accept whatever this check accepts.
 
 mod attributes;
 mod census;
@@ -36,16 +35,17 @@ use crate::{
 /// How many bytes of an inode table are read at a time.
 const CHUNK: u64 = 1 << 20;
 
-/// Makes sure that the filesystem is consistent: each inode in itself, and that
-/// what all inodes hold is what the bitmaps call used and belongs to one only;
-/// each directory in itself, and that they form a tree that leads to every inode
-/// in use as often as that has links; attributes, the journal, orphans.
+/// Checks that a filesystem is consistent.
 ///
-/// What is left to others: counts of what is free, which [`recount`](crate::recount)
-/// corrects; copies of superblock and descriptors; what files contain.
+/// That covers each inode; that every block in use belongs to one inode and is marked as used;
+/// each directory, and that directories form a tree that refers to every inode as often as its
+/// count of links says; extended attributes, the journal and orphans. It does not cover the counts
+/// of free blocks and inodes, which [`recount`](crate::recount) corrects, backups of superblock and
+/// descriptors, and the contents of files.
 ///
 /// # Errors
-/// What is wrong, with the inode, block, group or field; and as for opening.
+/// The first contradiction, with its inode, block, group or field; a feature that is not
+/// supported; [`Error::NeedsRecovery`] and [`Error::Orphans`].
 pub fn check(storage: &dyn ReadAt) -> Result<()> {
     let fs = Filesystem::open(storage, Operation::Map)?;
     settings::check(&fs)?;
@@ -67,7 +67,7 @@ pub fn check(storage: &dyn ReadAt) -> Result<()> {
     tree::check(&source, &mut census)
 }
 
-/// The inodes, as they are gone through.
+/// The state of the check while it goes through the inodes.
 struct Inodes<'a> {
     source: &'a Stored<'a>,
     claims: Claims<'a>,
@@ -98,9 +98,10 @@ impl Inodes<'_> {
                 }
                 let inode = Inode::new(number, raw.to_vec());
                 inode.verify_checksum(fs.checksums.seed())?;
-                let in_use = match is_reserved {
-                    true => self.check_reserved(&inode).map(|()| true)?,
-                    false => self.check_inode(&inode, bitmap.get(index))?,
+                let in_use = if is_reserved {
+                    self.check_reserved(&inode).map(|()| true)?
+                } else {
+                    self.check_inode(&inode, bitmap.get(index))?
                 };
                 if in_use {
                     expected.fill(index..index + 1, true);
@@ -110,7 +111,7 @@ impl Inodes<'_> {
         self.compare_bitmaps(group, &bitmap, &expected)
     }
 
-    /// Checks an inode that is not reserved. Tells whether it is in use.
+    /// Checks an inode that is not reserved. Returns whether it is in use.
     fn check_inode(&mut self, inode: &Inode, marked: bool) -> Result<bool> {
         if inode.i_links_count() == 0 {
             if inode.i_mode() != 0 && inode.i_dtime() == 0 {
@@ -121,7 +122,7 @@ impl Inodes<'_> {
         }
         if !marked {
             let place = crate::source::place_of(self.source.fs, inode.number())?;
-            let reason = "is in the inode table, but the inode bitmap calls it free";
+            let reason = "holds it, but it is marked as free in the inode bitmap";
             return Err(Error::Inode { inode: inode.number(), block: place.block, reason });
         }
         self.check_fields(inode)?;
@@ -132,7 +133,7 @@ impl Inodes<'_> {
         Ok(true)
     }
 
-    /// Whether a superblock's field names the inode.
+    /// Returns whether a field of the superblock names the inode.
     fn is_of_filesystem(&self, number: u32) -> bool {
         let superblock = &self.source.fs.superblock;
         let features = superblock.features();
@@ -153,7 +154,7 @@ impl Inodes<'_> {
         };
         let number = u64::from(group) * u64::from(geometry.inodes_per_group) + u64::from(bit) + 1;
         let reason = match (bit < geometry.inodes_per_group, bitmap.get(bit)) {
-            (false, _) => "is behind the group's end, but not marked as in use",
+            (false, _) => "is after the end of the group, but is not marked as in use",
             (true, true) => "is marked as in use, but is not",
             (true, false) => "is in use, but marked as free",
         };

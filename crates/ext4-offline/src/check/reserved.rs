@@ -1,4 +1,4 @@
-//! The inodes that the filesystem has for itself.
+//! The reserved inodes, which belong to the filesystem itself.
 
 use super::{Found, Inodes, fields::wrong};
 use crate::{
@@ -12,14 +12,14 @@ use crate::{
 const JOURNAL: u32 = 8;
 
 impl Inodes<'_> {
-    /// Checks an inode that is reserved. The bitmap calls all of them used.
+    /// Checks a reserved inode. All of them are marked as used.
     pub(super) fn check_reserved(&mut self, inode: &Inode) -> Result<()> {
         let superblock = &self.source.fs.superblock;
         let features = superblock.features();
         match inode.number() {
             ROOT => {
                 if !inode.is_dir() || inode.i_links_count() == 0 {
-                    let reason = "the root is a directory";
+                    let reason = "the root must be a directory";
                     return wrong(inode, "i_mode", inode.i_mode(), reason);
                 }
                 self.check_fields(inode)?;
@@ -37,22 +37,19 @@ impl Inodes<'_> {
                 let quota = superblock.quota_inodes().contains(&number);
                 let has_any = inode.i_mode() != 0 || inode.i_blocks() != 0;
                 if inode.i_mode() != 0 && !inode.is_regular() {
-                    let reason = "a reserved inode is a regular file, or not in use";
+                    let reason = "a reserved inode must be a regular file or not in use";
                     return wrong(inode, "i_mode", inode.i_mode(), reason);
                 }
                 if !journal && !quota && (number == JOURNAL || number == RESIZE) && has_any {
-                    let reason = "there is no feature that needs it";
+                    let reason = "no feature of the filesystem needs it";
                     return wrong(inode, "i_mode", inode.i_mode(), reason);
                 }
-                match has_any {
-                    true => self.check_own(inode),
-                    false => Ok(()),
-                }
+                if has_any { self.check_own(inode) } else { Ok(()) }
             }
         }
     }
 
-    /// A regular file that no name leads to.
+    /// Checks a regular file without a name.
     fn check_own(&mut self, inode: &Inode) -> Result<()> {
         if inode.i_mode() == 0 {
             return wrong(inode, "i_blocks", inode.i_blocks(), "the inode is not in use");
@@ -62,10 +59,10 @@ impl Inodes<'_> {
         self.check_attributes(inode)
     }
 
-    /// The list of bad blocks is a file without a mode.
+    /// Checks the list of bad blocks, a file without a mode.
     fn check_bad_blocks(&mut self, inode: &Inode) -> Result<()> {
         if inode.i_mode() != 0 || inode.i_links_count() != 0 || inode.i_file_acl() != 0 {
-            let reason = "the list of bad blocks is no file";
+            let reason = "the list of bad blocks must have no mode";
             return wrong(inode, "i_mode", inode.i_mode(), reason);
         }
         let mapping = Mapping::load(self.source, inode)?;
@@ -76,16 +73,15 @@ impl Inodes<'_> {
         self.check_blocks(inode, &mapping)
     }
 
-    /// The inode that holds the blocks reserved for descriptors: the primary ones
-    /// are listed in its double-indirect block, and list their copies in all
-    /// backups.
+    /// Checks the inode that holds the reserved descriptor blocks: its double-indirect block lists
+    /// the primary ones, and they list their copies in all backups.
     fn check_resize(&mut self, inode: &Inode) -> Result<()> {
         let fs = self.source.fs;
         let geometry = &fs.geometry;
         let block = u64::from(inode.double_indirect());
         let wrong_block = |block, reason| Err(Error::ResizeInode { block, reason });
         if !inode.is_regular() || inode.i_links_count() != 1 || inode.i_dtime() != 0 {
-            return wrong(inode, "i_mode", inode.i_mode(), "it is no regular file");
+            return wrong(inode, "i_mode", inode.i_mode(), "it must be a regular file");
         }
         let pointers = inode.i_block();
         let others = pointers.chunks_exact(4).enumerate().filter(|(slot, _)| *slot != 13);
@@ -127,11 +123,11 @@ impl Inodes<'_> {
         if !same {
             return wrong_block(block, "it does not list the reserved descriptor blocks");
         }
-        // Each counts as a whole cluster, whatever it shares it with.
+        // Each counts as a whole cluster, even if it shares it.
         let count = 1 + u64::from(geometry.reserved_gdt_blocks) * (1 + backups.len() as u64);
         let sectors = u64::from(geometry.block_size / 512) * u64::from(geometry.cluster_blocks);
         if inode.i_blocks() != count * sectors {
-            let reason = "the inode has not as many blocks";
+            let reason = "the inode has another number of blocks";
             return wrong(inode, "i_blocks", inode.i_blocks(), reason);
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! The superblock and the descriptors, beyond what opening makes sure of.
+//! The superblock and the descriptors, beyond the checks of opening.
 
 use crate::{Error, Result, features::flag, filesystem::Filesystem, group_desc::BLOCK_UNINIT};
 
@@ -8,13 +8,10 @@ fn require(
     value: impl Into<u64>,
     reason: &'static str,
 ) -> Result<()> {
-    match ok {
-        true => Ok(()),
-        false => Err(Error::Superblock { field, value: value.into(), reason }),
-    }
+    if ok { Ok(()) } else { Err(Error::Superblock { field, value: value.into(), reason }) }
 }
 
-/// Errors if fields contradict each other.
+/// Returns an error if fields contradict each other.
 pub(super) fn check(fs: &Filesystem) -> Result<()> {
     check_features(fs)?;
     let (superblock, geometry) = (&fs.superblock, &fs.geometry);
@@ -23,13 +20,13 @@ pub(super) fn check(fs: &Filesystem) -> Result<()> {
         reserved <= geometry.blocks / 2,
         "s_r_blocks_count",
         reserved,
-        "no more than half of the blocks can be reserved",
+        "at most half of the blocks can be reserved",
     )?;
     require(
         superblock.s_creator_os() != 1,
         "s_creator_os",
         1u32,
-        "the Hurd's filesystems are not understood",
+        "filesystems of the Hurd are not supported",
     )?;
     if superblock.s_rev_level() > 0 {
         let first = superblock.s_first_ino();
@@ -46,12 +43,12 @@ pub(super) fn check(fs: &Filesystem) -> Result<()> {
         for (field, size) in sizes {
             let most = geometry.inode_size - 128;
             let possible = size.is_multiple_of(4) && u32::from(size) <= most;
-            require(possible || most == 0, field, size, "inodes are not as large")?;
+            require(possible || most == 0, field, size, "inodes are smaller")?;
         }
     }
     if !superblock.features().bigalloc() {
         let (cluster, block) = (superblock.s_log_cluster_size(), superblock.s_log_block_size());
-        let reason = "without bigalloc it is that of blocks";
+        let reason = "it must equal that of blocks if the filesystem lacks bigalloc";
         require(cluster == block, "s_log_cluster_size", cluster, reason)?;
         let clusters = superblock.s_clusters_per_group();
         require(clusters == geometry.blocks_per_group, "s_clusters_per_group", clusters, reason)?;
@@ -86,9 +83,9 @@ fn check_features(fs: &Filesystem) -> Result<()> {
     let incompat = [
         (
             features.metadata_csum_seed() && !features.metadata_csum(),
-            "metadata_csum_seed makes no sense without metadata_csum",
+            "metadata_csum_seed needs metadata_csum",
         ),
-        (features.bits64() && !features.extent(), "64bit makes no sense without extent"),
+        (features.bits64() && !features.extent(), "64bit needs extent"),
         (
             features.meta_bg() && features.resize_inode(),
             "meta_bg and resize_inode exclude each other",
@@ -108,7 +105,7 @@ fn check_features(fs: &Filesystem) -> Result<()> {
         reserved == 0 || features.resize_inode(),
         "s_reserved_gdt_blocks",
         reserved,
-        "no block can be reserved without resize_inode",
+        "only filesystems with resize_inode can have reserved blocks",
     )
 }
 
@@ -119,18 +116,22 @@ fn check_group(fs: &Filesystem, group: u32) -> Result<()> {
         let whole = geometry.group_range(group);
         for (field, blocks) in crate::bitmap::own_metadata(geometry, &descriptor) {
             if blocks.start < whole.start || blocks.end > whole.end {
-                return wrong(field, blocks.start, "without flex_bg it is in the group itself");
+                return wrong(
+                    field,
+                    blocks.start,
+                    "it must be in the group itself if the filesystem lacks flex_bg",
+                );
             }
         }
     }
     let flags = descriptor.bg_flags();
     if fs.superblock.features().group_checksums() {
         if flags & BLOCK_UNINIT != 0 && group + 1 == geometry.groups {
-            let reason = "the block bitmap of the last group is never uninitialized";
+            let reason = "the block bitmap of the last group must be initialized";
             return wrong("bg_flags", flags.into(), reason);
         }
     } else if flags & 3 != 0 || descriptor.bg_itable_unused() != 0 {
-        let reason = "nothing is uninitialized where descriptors have no checksums";
+        let reason = "only descriptors with checksums can have this flag";
         return wrong("bg_flags", flags.into(), reason);
     }
     Ok(())

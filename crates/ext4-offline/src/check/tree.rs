@@ -1,4 +1,4 @@
-//! Directories, and what they lead to.
+//! Directories and their entries.
 
 use std::collections::HashMap;
 
@@ -12,23 +12,23 @@ use crate::{
     source::{Source, Stored},
 };
 
-/// A directory with more links counts as having one (`dir_nlink`).
+/// A directory with more links has a count of one (`dir_nlink`).
 const MAX_LINKS: u32 = 65000;
 /// The shortest encrypted name, in bytes.
 const SHORTEST_ENCRYPTED: usize = 16;
 
-/// What is known of a directory's place in the tree.
+/// The place of a directory in the tree, as far as it is known.
 #[derive(Debug, Default, Clone, Copy)]
 struct Place {
-    /// The directory that has its name; 0: none was found yet.
+    /// The directory that holds its name; 0 if none was found yet.
     parent: u32,
-    /// What its `..` says.
+    /// The inode of its entry `..`.
     dotdot: u32,
-    /// The root is known to lead to it.
+    /// It can be reached from the root.
     reached: bool,
 }
 
-/// Checks all directories, that they are a tree, and all counts of links.
+/// Checks all directories, that they form a tree, and all counts of links.
 pub(super) fn check(source: &Stored<'_>, census: &mut Census) -> Result<()> {
     let numbers: Vec<u32> =
         census.iter().filter(|found| found.is_dir()).map(|found| found.number).collect();
@@ -62,23 +62,24 @@ fn check_directory(
         position += 1;
         let Entry { inode: number, file_type, ref name } = *entry;
         if entry.is_dots() != (name == dots) || (!dots.is_empty() && name != dots) {
-            return wrong("its entries . and .. are not where they must be");
+            return wrong("its entries . and .. are not at its beginning");
         }
         let Some(found) = census.get_mut(number).filter(|found| !found.hidden) else {
-            return wrong("an entry stands for an inode that is not in use, or is not a file's");
+            return wrong("an entry refers to an inode that is not in use or is not a file");
         };
         if filetype && file_type != found.file_type {
-            return wrong("an entry tells another type than its inode");
+            return wrong("an entry has another type than its inode");
         }
         found.counted = found.counted.saturating_add(1);
         match position {
-            1 if number != own => return wrong("its entry . does not stand for itself"),
+            1 if number != own => return wrong("its entry . does not refer to itself"),
             1 => return Ok(()),
             2 => {
                 places.entry(own).or_default().dotdot = number;
-                return match found.is_dir() {
-                    true => Ok(()),
-                    false => wrong("its entry .. does not stand for a directory"),
+                return if found.is_dir() {
+                    Ok(())
+                } else {
+                    wrong("its entry .. does not refer to a directory")
                 };
             }
             _ => {}
@@ -86,7 +87,7 @@ fn check_directory(
         if found.is_dir() {
             let place = places.entry(number).or_default();
             if number == ROOT || place.parent != 0 {
-                return wrong("an entry stands for a directory that has another name already");
+                return wrong("an entry refers to a directory that already has a name");
             }
             place.parent = own;
         }
@@ -102,16 +103,16 @@ fn check_directory(
     })?;
     names.sort_unstable();
     if names.windows(2).any(|pair| pair.first() == pair.last()) {
-        let reason = "it has a name twice";
+        let reason = "it has the same name twice";
         return Err(Error::Directory { inode: own, index: 0, reason });
     }
     Ok(())
 }
 
-/// Makes sure that the root leads to all directories, and that `..` leads back.
+/// Checks that all directories can be reached from the root, and that `..` leads back.
 fn check_tree(numbers: &[u32], places: &mut HashMap<u32, Place>) -> Result<()> {
     let wrong = |inode, reason| Err(Error::Directory { inode, index: 0, reason });
-    let Some(root) = places.get_mut(&ROOT) else { return wrong(ROOT, "it is not there") };
+    let Some(root) = places.get_mut(&ROOT) else { return wrong(ROOT, "it does not exist") };
     root.parent = ROOT;
     root.reached = true;
     for &number in numbers {
@@ -121,11 +122,11 @@ fn check_tree(numbers: &[u32], places: &mut HashMap<u32, Place>) -> Result<()> {
             && !place.reached
         {
             if place.parent == 0 {
-                return wrong(here, "no name leads to it");
+                return wrong(here, "it has no name");
             }
-            // Those on the way are reached, unless it leads back to one of them.
+            // All directories on the way are reached, unless they form a loop.
             if way.len() > numbers.len() {
-                return wrong(number, "the root does not lead to it");
+                return wrong(number, "it cannot be reached from the root");
             }
             way.push(here);
             here = place.parent;
@@ -134,7 +135,7 @@ fn check_tree(numbers: &[u32], places: &mut HashMap<u32, Place>) -> Result<()> {
             places.entry(passed).or_default().reached = true;
         }
         if places.get(&number).is_some_and(|place| place.parent != place.dotdot) {
-            return wrong(number, "its entry .. does not stand for its parent");
+            return wrong(number, "its entry .. does not refer to its parent");
         }
     }
     Ok(())
@@ -144,14 +145,15 @@ fn check_links(source: &Stored<'_>, census: &Census) -> Result<()> {
     let uncounted = source.fs.superblock.features().has(flag::DIR_NLINK);
     for found in census.iter().filter(|found| !found.hidden) {
         let links = u32::from(found.links);
-        // One of a directory that had too many to be counted stays one.
-        let is_right = match found.is_dir() && uncounted {
-            true => links == found.counted || links == 1,
-            false => links == found.counted,
+        // A count of one stays if the directory once had too many links to count.
+        let is_right = if found.is_dir() && uncounted {
+            links == found.counted || links == 1
+        } else {
+            links == found.counted
         };
         if !is_right || found.counted > MAX_LINKS && links != 1 {
             let inode = source.inode(found.number)?;
-            let reason = "another number of names stands for the inode";
+            let reason = "another number of names refers to the inode";
             return wrong(&inode, "i_links_count", found.links, reason);
         }
     }

@@ -1,31 +1,31 @@
 //! One entry of a directory.
 //!
-//! An entry is the inode's number, the length of the record, that of the name,
-//! the type of the file, and the name. Records begin at multiples of four.
+//! An entry has the number of the inode, the length of the record, the length of the name, the
+//! type of the file, and the name. Records begin at multiples of four.
 
 use super::{FileType, Format, u16_at, u32_at};
 
-/// What precedes the name.
+/// The size of the fields before the name.
 const HEADER: usize = 8;
-/// No entry is shorter: that of a name of one byte.
+/// The length of the shortest entry, whose name has one byte.
 pub(super) const SHORTEST: usize = 12;
-/// Every longer name is refused by the kernel.
+/// The longest name that the kernel accepts.
 pub(super) const LONGEST_NAME: usize = 255;
 
-/// An entry where it stands in a block.
+/// An entry in a block.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Dirent<'b> {
-    /// Where it begins.
+    /// Its offset.
     pub offset: usize,
-    /// How much room it has.
+    /// The length of its record.
     pub rec_len: usize,
-    /// The inode; 0 if nothing is here but room.
+    /// The inode; 0 if the record is unused.
     pub inode: u32,
     pub file_type: FileType,
     pub name: &'b [u8],
 }
 
-/// How much room an entry needs.
+/// Returns the length that an entry needs.
 pub(super) fn size(name_len: usize) -> usize {
     (HEADER + name_len).next_multiple_of(4)
 }
@@ -46,10 +46,10 @@ impl<'b> Dirent<'b> {
         let [name_len, file_type] = lengths.to_le_bytes();
         let name_len = if format.filetype { name_len.into() } else { usize::from(lengths) };
         if rec_len < SHORTEST || !rec_len.is_multiple_of(4) {
-            return Err("an entry's length (rec_len) is not possible");
+            return Err("the length of an entry (rec_len) is impossible");
         }
         if rec_len > end - offset {
-            return Err("an entry reaches beyond the block's end");
+            return Err("an entry reaches beyond the end of the block");
         }
         let name = entries.get(offset + HEADER..offset + HEADER + name_len);
         let Some(name) = name.filter(|_| name_len <= LONGEST_NAME && size(name_len) <= rec_len)
@@ -64,12 +64,12 @@ impl<'b> Dirent<'b> {
         Ok(Dirent { offset, rec_len, inode, file_type, name })
     }
 
-    /// Whether it stands for an inode.
+    /// Returns whether it refers to an inode.
     pub fn is_used(&self) -> bool {
         self.inode != 0
     }
 
-    /// How much of its room is free for another entry.
+    /// The part of its length that another entry could use.
     pub fn spare(&self) -> usize {
         if self.is_used() { self.rec_len - size(self.name.len()) } else { self.rec_len }
     }
@@ -83,8 +83,8 @@ impl<'b> Dirent<'b> {
     }
 }
 
-/// Writes an entry that has `rec_len` bytes of room. Does nothing if it would
-/// not be within the block; callers have measured.
+/// Writes an entry of `rec_len` bytes. Does nothing if it would reach beyond the block, which
+/// callers must have checked.
 pub(super) fn put(
     format: &Format,
     raw: &mut [u8],
@@ -105,7 +105,7 @@ pub(super) fn put(
     header[7] = if format.filetype { file_type.0 } else { 0 };
 }
 
-/// Changes what an entry stands for.
+/// Changes the inode and the type of an entry.
 pub(super) fn set_target(
     format: &Format,
     raw: &mut [u8],
@@ -121,15 +121,15 @@ pub(super) fn set_target(
     }
 }
 
-/// Changes how much room an entry has.
+/// Changes the length of an entry.
 pub(super) fn set_rec_len(format: &Format, raw: &mut [u8], offset: usize, rec_len: usize) {
     if let Some(place) = raw.get_mut(offset + 4..offset + 6) {
         place.copy_from_slice(&encode_rec_len(format.block_size, rec_len).to_le_bytes());
     }
 }
 
-/// 16 bits cannot hold 65536, the length of an entry that fills the largest
-/// block there is: 65535 stands for it, and formerly 0 did.
+/// 16 bits cannot hold 65536, the length of an entry that fills the largest possible block: 65535
+/// stands for it, and 0 in old filesystems.
 pub(super) fn decode_rec_len(block_size: u32, stored: u16) -> usize {
     match stored {
         0 | 0xffff if block_size == 1 << 16 => 1 << 16,

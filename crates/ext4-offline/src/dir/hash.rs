@@ -1,17 +1,17 @@
 //! The hashes of names that order a directory's hash tree.
 //!
 //! Source: the kernel's `Documentation/filesystems/ext4/directory.rst` and the
-//! published algorithms: TEA, and MD4 cut down to half its steps.
+//! published algorithms: TEA, and MD4 with half of its steps.
 
-/// The greatest hash is the kernel's mark for a directory's end, so names that
-/// have it get the one before.
+/// The kernel uses the greatest hash as the end of a directory, so names with that hash get the one
+/// before it.
 const END: u32 = 0xffff_fffe;
 
-/// Where MD4 starts; taken if the filesystem has no seed of its own.
+/// The initial state of MD4, for filesystems without a seed of their own.
 const DEFAULT_SEED: [u32; 4] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
 
-/// What is hashed, and whether bytes count as signed: the one of the machine
-/// that made the filesystem.
+/// The hash function, and whether bytes count as signed, as on the machine that made the
+/// filesystem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Version {
     algorithm: Algorithm,
@@ -26,8 +26,8 @@ enum Algorithm {
 }
 
 impl Version {
-    /// The version with this number, 0 to 5; `None` for others. Six is that of
-    /// directories that ignore case and are encrypted.
+    /// The version with this number, 0 to 5; `None` for others. Number 6 is for
+    /// encrypted directories that ignore case.
     pub fn new(number: u8) -> Option<Self> {
         let algorithm = match number % 3 {
             0 => Algorithm::Legacy,
@@ -37,7 +37,7 @@ impl Version {
         (number < 6).then_some(Version { algorithm, signed: number < 3 })
     }
 
-    /// The number that a `dx_root` has for it, which leaves out the signedness.
+    /// Its number in a `dx_root`, which does not include the signedness.
     pub fn on_disk(self) -> u8 {
         match self.algorithm {
             Algorithm::Legacy => 0,
@@ -46,7 +46,7 @@ impl Version {
         }
     }
 
-    /// A name's hash. The lowest bit is 0: the tree has another use for it.
+    /// The hash of a name. The lowest bit is 0, because the tree uses it for something else.
     pub fn hash(self, name: &[u8], seed: &[u32; 4]) -> u32 {
         let seed = if seed.iter().all(|&word| word == 0) { &DEFAULT_SEED } else { seed };
         let hash = match self.algorithm {
@@ -91,7 +91,7 @@ impl Version {
         state
     }
 
-    /// The first words of what is left of a name, padded with its length.
+    /// The next words of a name, padded with its length.
     fn words<const N: usize>(self, left: &[u8]) -> [u32; N] {
         let pad = (left.len() as u32 & 0xff) * 0x0101_0101;
         let mut words = [pad; N];
@@ -120,8 +120,7 @@ fn tea_mix(half: u32, sum: u32, first: u32, second: u32) -> u32 {
     (half << 4).wrapping_add(first) ^ half.wrapping_add(sum) ^ (half >> 5).wrapping_add(second)
 }
 
-/// A round of MD4: its function, its constant, the order in which it takes the
-/// words, and by how much it rotates.
+/// A round of MD4: its function, its constant, the order of the words, and the rotations.
 type Round = (fn(u32, u32, u32) -> u32, u32, [usize; 8], [u32; 4]);
 
 const ROUNDS: [Round; 3] = [

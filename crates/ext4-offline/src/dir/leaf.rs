@@ -1,8 +1,7 @@
-//! A block of entries: of a directory without an index, or a leaf of one.
+//! A block of entries: in a directory without an index, or a leaf of an index.
 //!
-//! The entries fill the block without gaps: where there is room, the entry
-//! before it is longer than it needs to be. With checksums, the last 12 bytes
-//! look like an unused entry and hold the checksum of what precedes them.
+//! The entries fill the block without gaps: an entry before free space is longer than necessary.
+//! With checksums, the last 12 bytes look like an unused entry and hold the checksum of the rest.
 
 use super::{
     FileType, Format,
@@ -13,24 +12,23 @@ use crate::{Result, digest::crc32c};
 
 /// The size of the tail that holds the checksum.
 pub(super) const TAIL: usize = 12;
-/// The tail up to the checksum: no inode, 12 bytes long, of a type that there
-/// is not.
+/// The tail up to the checksum: an entry without an inode, 12 bytes long, with an unused type.
 const TAIL_HEADER: [u8; 8] = [0, 0, 0, 0, TAIL as u8, 0, 0, 0xde];
 
 /// A block of entries, checked.
 #[derive(Debug, Clone)]
 pub(super) struct Leaf {
     raw: Vec<u8>,
-    /// Where the entries end.
+    /// The end of the entries.
     end: usize,
 }
 
 impl Leaf {
-    /// Checks a block and its checksum. `index`: which block, for errors.
+    /// Checks a block and its checksum. `index` is the number of the block, for errors.
     pub fn parse(format: &Format, index: u32, raw: Vec<u8>) -> Result<Self> {
         let end = format.leaf_end();
         if raw.len() != format.block_size as usize {
-            return format.wrong(index, "it is cut short");
+            return format.wrong(index, "it is too short");
         }
         if let Some(seed) = format.checksum_seed {
             let (entries, tail) = raw.split_at(end);
@@ -75,7 +73,7 @@ impl Leaf {
         self.raw
     }
 
-    /// All entries, those without an inode too.
+    /// All entries, including those without an inode.
     pub fn records<'l>(&'l self, format: &'l Format) -> impl Iterator<Item = Dirent<'l>> {
         let mut offset = 0;
         std::iter::from_fn(move || {
@@ -85,7 +83,7 @@ impl Leaf {
         })
     }
 
-    /// The entries that stand for an inode.
+    /// The entries that refer to an inode.
     pub fn entries<'l>(&'l self, format: &'l Format) -> impl Iterator<Item = Dirent<'l>> {
         self.records(format).filter(Dirent::is_used)
     }
@@ -95,12 +93,12 @@ impl Leaf {
         self.entries(format).find(|dirent| dirent.name == name)
     }
 
-    /// How much room is free, all together.
+    /// The free space in total.
     pub fn room(&self, format: &Format) -> usize {
         self.records(format).map(|dirent| dirent.spare()).sum()
     }
 
-    /// Adds an entry. Tells whether there was room for it.
+    /// Adds an entry. Returns whether there was room for it.
     pub fn insert(
         &mut self,
         format: &Format,
@@ -133,8 +131,7 @@ impl Leaf {
         true
     }
 
-    /// Removes the entry that begins at `offset`: its room goes to the one
-    /// before it. Nothing of it is left.
+    /// Removes the entry at `offset` without leaving a trace. The entry before it gets its space.
     pub fn remove(&mut self, format: &Format, offset: usize) {
         let mut before: Option<(usize, usize)> = None;
         let mut removed = None;
@@ -156,19 +153,19 @@ impl Leaf {
         entry::set_rec_len(format, &mut self.raw, offset, rec_len);
     }
 
-    /// Changes what the entry that begins at `offset` stands for.
+    /// Changes the inode and the type of the entry at `offset`.
     pub fn replace(&mut self, format: &Format, offset: usize, inode: u32, file_type: FileType) {
         entry::set_target(format, &mut self.raw, offset, inode, file_type);
     }
 
-    /// Moves all free room to the end.
+    /// Moves all free space to the end.
     fn pack(&mut self, format: &Format) {
         let before = self.clone();
         self.fill(format, before.entries(format));
     }
 
-    /// Holds these entries and no others. Those that have no room are left
-    /// out: callers take them from blocks of this size.
+    /// Replaces all entries. Those for which there is no room are left out; callers take the
+    /// entries from blocks of this size.
     pub fn fill<'l>(&mut self, format: &Format, entries: impl Iterator<Item = Dirent<'l>>) {
         self.clear(format);
         let mut last = (0, 0);

@@ -1,4 +1,4 @@
-//! Directories without an index: blocks of entries in no order.
+//! Directories without an index: blocks of unordered entries.
 
 use super::{
     Block, DirBlocks, Directory, Entry, FileType, Found, ReadBlocks, Reader, entry, hash::Version,
@@ -19,8 +19,8 @@ impl<B: ReadBlocks + ?Sized> Reader<'_, B> {
 }
 
 impl<B: DirBlocks + ?Sized> Directory<'_, B> {
-    /// Adds a name to the first block that has room for it, or to a new one. A
-    /// directory whose only block is full gets an index.
+    /// Adds a name to the first block that has room for it, or to a new block. A directory whose
+    /// only block is full gets an index.
     pub(super) fn insert_linear(
         &mut self,
         name: &[u8],
@@ -29,7 +29,7 @@ impl<B: DirBlocks + ?Sized> Directory<'_, B> {
     ) -> Result<()> {
         let need = entry::size(name.len()) as u32;
         if self.blocks.count() == 0 {
-            return self.format.wrong(0, "there is no such block");
+            return self.format.wrong(0, "this block does not exist");
         }
         let room = match self.room.take() {
             Some(room) => room,
@@ -43,7 +43,7 @@ impl<B: DirBlocks + ?Sized> Directory<'_, B> {
             if leaf.insert(self.format, name, inode, file_type) {
                 return self.write_leaf(index, leaf);
             }
-            return self.format.wrong(index, "it has less room than it had");
+            return self.format.wrong(index, "it has less room than before");
         }
         if self.blocks.count() == 1
             && self.format.may_index
@@ -61,7 +61,7 @@ impl<B: DirBlocks + ?Sized> Directory<'_, B> {
         Ok(())
     }
 
-    /// How much room each block has.
+    /// The free space in each block.
     fn measure(&self) -> Result<Vec<u32>> {
         (0..self.blocks.count())
             .map(|index| Ok(self.format.leaf(self.blocks, index)?.room(self.format) as u32))

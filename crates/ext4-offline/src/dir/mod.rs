@@ -1,15 +1,14 @@
-//! Directories: names and the inodes they stand for.
+//! Directories: names and the inodes that they refer to.
 //!
-//! Everything here works on the blocks of one directory, wherever they come
-//! from, and knows nothing of inodes and bitmaps. Source: the kernel's
+//! This works on the blocks of one directory, wherever they come from, and does not know inodes
+//! and bitmaps. Source: the kernel's
 //! `Documentation/filesystems/ext4/directory.rst`.
 //!
-//! A directory begins as one block of entries ([`leaf`]). When that is full, it
-//! becomes the root of a hash tree ([`htree`]) if the filesystem has the feature
-//! `dir_index`, and a list of such blocks if not.
+//! A directory begins as one block of entries ([`leaf`]). When that is full, it becomes the root of
+//! a hash tree ([`htree`]) if the filesystem has the feature `dir_index`, otherwise a list of such
+//! blocks.
 //!
-//! Changes are made in such an order that what was there remains to be found if
-//! a block could not be appended.
+//! The order of changes makes sure that all names can still be found if a block cannot be appended.
 
 mod entry;
 mod hash;
@@ -33,27 +32,27 @@ pub(crate) use verify::verify;
 
 /// The blocks of one directory, counted from its beginning.
 pub(crate) trait ReadBlocks {
-    /// How many there are.
+    /// Returns how many there are.
     fn count(&self) -> u32;
 
-    /// What a block holds.
+    /// Reads a block.
     fn read(&self, index: u32) -> Result<Vec<u8>>;
 }
 
-/// The blocks of one directory, to be changed.
+/// The blocks of one directory, for changing.
 pub(crate) trait DirBlocks: ReadBlocks {
-    /// Replaces what a block holds.
+    /// Replaces a block.
     fn write(&mut self, index: u32, bytes: Vec<u8>) -> Result<()>;
 
-    /// Adds a block at the end, and tells its index.
+    /// Adds a block at the end, and returns its index.
     fn append(&mut self, bytes: Vec<u8>) -> Result<u32>;
 }
 
-/// What of the filesystem, and of the directory's inode, matters to its blocks.
+/// The properties of the filesystem and of the directory's inode that its blocks depend on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Format {
     pub block_size: u32,
-    /// Feature `filetype`: entries tell the type of the file.
+    /// Feature `filetype`: entries have the type of the file.
     pub filetype: bool,
     /// The inode's checksum seed; `None` without `metadata_csum`.
     pub checksum_seed: Option<u32>,
@@ -63,10 +62,9 @@ pub(crate) struct Format {
     pub hash_version: u8,
     /// Feature `dir_index`: directories of more than a block get an index.
     pub may_index: bool,
-    /// Feature `large_dir`: an index may have a level more.
+    /// Feature `large_dir`: an index may have another level.
     pub large_dir: bool,
-    /// Names that differ in case only are the same: their hashes are not those
-    /// of their bytes.
+    /// Names that differ only in case are the same, so hashes are not those of their bytes.
     pub casefold: bool,
     /// The directory's inode number, for errors.
     pub inode: u32,
@@ -77,7 +75,7 @@ impl Format {
         Err(Error::Directory { inode: self.inode, index, reason })
     }
 
-    /// Where the entries of a block end.
+    /// Returns where the entries of a block end.
     fn leaf_end(&self) -> usize {
         let tail = if self.checksum_seed.is_some() { leaf::TAIL } else { 0 };
         (self.block_size as usize).saturating_sub(tail)
@@ -85,9 +83,10 @@ impl Format {
 
     fn block<B: ReadBlocks + ?Sized>(&self, blocks: &B, index: u32) -> Result<Vec<u8>> {
         let raw = blocks.read(index)?;
-        match raw.len() == self.block_size as usize {
-            true => Ok(raw),
-            false => self.wrong(index, "it is cut short"),
+        if raw.len() == self.block_size as usize {
+            Ok(raw)
+        } else {
+            self.wrong(index, "it is too short")
         }
     }
 
@@ -96,11 +95,11 @@ impl Format {
     }
 }
 
-/// Errors if no file can have this name.
+/// Returns an error if no file can have this name.
 pub(crate) fn check_name(name: &[u8]) -> Result<()> {
     let reason = match name {
         b"" => "it is empty",
-        b"." | b".." => "it is that of a directory itself",
+        b"." | b".." => "every directory has it for itself",
         _ if name.len() > LONGEST_NAME => "it is longer than 255 bytes",
         _ if name.iter().any(|byte| matches!(byte, 0 | b'/')) => "it has a NUL or a slash",
         _ => return Ok(()),
@@ -108,7 +107,7 @@ pub(crate) fn check_name(name: &[u8]) -> Result<()> {
     Err(Error::FileName { name: String::from_utf8_lossy(name).into_owned(), reason })
 }
 
-/// What kind of file an entry stands for, as entries tell it.
+/// The type of a file, as entries have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FileType(pub u8);
 
@@ -122,7 +121,7 @@ impl FileType {
     pub const SOCKET: FileType = FileType(6);
     pub const SYMLINK: FileType = FileType(7);
 
-    /// That of an inode with this `i_mode`.
+    /// The type of an inode with this `i_mode`.
     pub fn of_mode(i_mode: u16) -> Self {
         match i_mode & crate::inode::S_IFMT {
             0x1000 => FileType::FIFO,
@@ -137,14 +136,14 @@ impl FileType {
     }
 }
 
-/// A name and what it stands for.
+/// A name and its inode.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// Never 0, but not necessarily one that the filesystem has.
+    /// Never 0, but the filesystem may not have it.
     pub inode: u32,
     /// [`FileType::UNKNOWN`] without the feature `filetype`.
     pub file_type: FileType,
-    /// 1 to 255 bytes, whichever the block holds.
+    /// 1 to 255 arbitrary bytes.
     pub name: Vec<u8>,
 }
 
@@ -154,7 +153,7 @@ impl Entry {
         Entry { inode, file_type, name: name.to_vec() }
     }
 
-    /// Whether it is `.` or `..`.
+    /// Returns whether it is `.` or `..`.
     pub fn is_dots(&self) -> bool {
         matches!(self.name.as_slice(), b"." | b"..")
     }
@@ -168,12 +167,12 @@ pub(crate) fn first_block(format: &Format, own: u32, parent: u32) -> Vec<u8> {
     leaf.seal(format)
 }
 
-/// Where an entry was found.
+/// The place of an entry that was found.
 struct Found {
     entry: Entry,
     index: u32,
     block: Block,
-    /// Where it begins in the block.
+    /// Its offset in the block.
     offset: usize,
 }
 
@@ -183,7 +182,7 @@ enum Block {
     Root(Node),
 }
 
-/// A directory to be read.
+/// A directory, for reading.
 pub(crate) struct Reader<'a, B: ?Sized> {
     format: &'a Format,
     blocks: &'a B,
@@ -191,19 +190,19 @@ pub(crate) struct Reader<'a, B: ?Sized> {
 }
 
 impl<'a, B: ReadBlocks + ?Sized> Reader<'a, B> {
-    /// `indexed`: whether the inode has the flag for a hash tree.
+    /// Opens a directory. `indexed` says whether the inode has the flag for a hash tree.
     pub fn new(format: &'a Format, blocks: &'a B, indexed: bool) -> Self {
         Reader { format, blocks, indexed }
     }
 
-    /// What a name stands for, be it `.` or `..`.
+    /// The entry of a name, which may be `.` or `..`.
     ///
     /// With an index, only the blocks on the way to the name are read.
     ///
     /// # Errors
     /// [`Error::Directory`] if a block that is read is damaged, or if the index
-    /// is of a kind that is not known. What the index does not lead to is not
-    /// searched for elsewhere.
+    /// is of an unknown kind. Names that the index does not lead to are not searched for
+    /// elsewhere.
     pub fn lookup(&self, name: &[u8]) -> Result<Option<Entry>> {
         Ok(self.find(name)?.map(|found| found.entry))
     }
@@ -212,11 +211,11 @@ impl<'a, B: ReadBlocks + ?Sized> Reader<'a, B> {
         if self.indexed { self.find_indexed(name) } else { self.find_linear(name) }
     }
 
-    /// Shows all entries to `visitor` until it breaks, block by block, `.` and
-    /// `..` first in any directory that is not damaged.
+    /// Calls `visitor` with all entries, block by block, until it breaks. Unless the directory is
+    /// damaged, `.` and `..` come first.
     ///
     /// # Errors
-    /// As [`Reader::lookup`], and if a block is not part of the index.
+    /// As for [`Reader::lookup`], and if a block is not part of the index.
     pub fn visit(&self, mut visitor: impl FnMut(&Entry) -> ControlFlow<()>) -> Result<()> {
         let leaves: Box<dyn Iterator<Item = u32>> = if self.indexed {
             let (root, leaves) = self.tree()?;
@@ -240,7 +239,7 @@ impl<'a, B: ReadBlocks + ?Sized> Reader<'a, B> {
         Ok(())
     }
 
-    /// All entries, as [`Reader::visit`] shows them.
+    /// All entries, in the order of [`Reader::visit`].
     pub fn entries(&self) -> Result<Vec<Entry>> {
         let mut entries = Vec::new();
         self.visit(|entry| {
@@ -250,56 +249,54 @@ impl<'a, B: ReadBlocks + ?Sized> Reader<'a, B> {
         Ok(entries)
     }
 
-    /// Whether there is nothing but `.` and `..`.
+    /// Returns whether there is nothing but `.` and `..`.
     pub fn is_empty(&self) -> Result<bool> {
         let mut empty = true;
-        self.visit(|entry| match entry.is_dots() {
-            true => ControlFlow::Continue(()),
-            false => {
-                empty = false;
-                ControlFlow::Break(())
+        self.visit(|entry| {
+            if entry.is_dots() {
+                return ControlFlow::Continue(());
             }
+            empty = false;
+            ControlFlow::Break(())
         })?;
         Ok(empty)
     }
 }
 
-/// A directory to be changed.
+/// A directory, for changing.
 ///
-/// If an operation fails, what was there is still to be found, but blocks may
-/// have been added that nothing leads to: then the changes to the filesystem
-/// are to be dropped as a whole.
+/// If an operation fails, all names can still be found, but blocks may have been added that nothing
+/// leads to. The caller must then discard all changes to the filesystem.
 pub(crate) struct Directory<'a, B: ?Sized> {
     format: &'a Format,
     blocks: &'a mut B,
     indexed: bool,
-    /// How much room each block has, once that was needed; not kept of a
-    /// directory with an index.
+    /// The free space in each block, once that was needed; not for directories with an index.
     room: Option<Vec<u32>>,
 }
 
 impl<'a, B: DirBlocks + ?Sized> Directory<'a, B> {
-    /// `indexed`: whether the inode has the flag for a hash tree.
+    /// Opens a directory. `indexed` says whether the inode has the flag for a hash tree.
     pub fn new(format: &'a Format, blocks: &'a mut B, indexed: bool) -> Self {
         Directory { format, blocks, indexed, room: None }
     }
 
-    /// Whether the directory has a hash tree by now. It gets one from
-    /// [`Directory::insert`] only, and then the inode has to be told.
+    /// Returns whether the directory has a hash tree now. Only [`Directory::insert`] creates
+    /// one, and then the inode needs the flag.
     pub fn indexed(&self) -> bool {
         self.indexed
     }
 
-    /// The directory to be read.
+    /// The directory, for reading.
     pub fn reader(&self) -> Reader<'_, B> {
         Reader { format: self.format, blocks: self.blocks, indexed: self.indexed }
     }
 
-    /// Adds a name. Callers have made sure that it is not there yet.
+    /// Adds a name, which must not exist yet.
     ///
     /// # Errors
-    /// [`Error::FileName`], [`Error::DirectoryFull`], what appending a block
-    /// fails with, and as [`Reader::lookup`].
+    /// [`Error::FileName`], [`Error::DirectoryFull`], errors of appending a
+    /// block, and as for [`Reader::lookup`].
     pub fn insert(&mut self, name: &[u8], inode: u32, file_type: FileType) -> Result<()> {
         check_name(name)?;
         if self.indexed {
@@ -309,10 +306,10 @@ impl<'a, B: DirBlocks + ?Sized> Directory<'a, B> {
         }
     }
 
-    /// Removes a name and tells what it stood for; `None` if it is not there.
+    /// Removes a name and returns its entry; `None` if it does not exist.
     ///
     /// # Errors
-    /// [`Error::FileName`] for `.` and `..`, and as [`Reader::lookup`].
+    /// [`Error::FileName`] for `.` and `..`, and as for [`Reader::lookup`].
     pub fn remove(&mut self, name: &[u8]) -> Result<Option<Entry>> {
         check_name(name)?;
         let Some(found) = self.reader().find(name)? else { return Ok(None) };
@@ -323,11 +320,11 @@ impl<'a, B: DirBlocks + ?Sized> Directory<'a, B> {
         Ok(Some(found.entry))
     }
 
-    /// Changes what a name stands for, be it `..`, and tells what it stood for
-    /// before; `None` if it is not there.
+    /// Makes a name, which may be `..`, refer to another inode. Returns the old entry; `None` if
+    /// the name does not exist.
     ///
     /// # Errors
-    /// As [`Reader::lookup`].
+    /// As for [`Reader::lookup`].
     pub fn replace(
         &mut self,
         name: &[u8],
@@ -357,8 +354,8 @@ impl<'a, B: DirBlocks + ?Sized> Directory<'a, B> {
 
     /// Adds a block at the end.
     fn append(&mut self, bytes: Vec<u8>) -> Result<u32> {
-        // Hash trees have 28 bits for a block's number. Without large_dir, the
-        // inode has 32 for the size.
+        // Hash trees have 28 bits for the number of a block. Without large_dir, the inode has 32
+        // bits for the size.
         let format = self.format;
         let size = (u64::from(self.blocks.count()) + 1) * u64::from(format.block_size);
         if self.blocks.count() > htree::LAST_BLOCK || !format.large_dir && size >= 1 << 32 {

@@ -1,14 +1,13 @@
-//! Checking a directory in full, as far as its blocks tell.
+//! Checking the blocks of a directory completely.
 
 use super::{Entry, Format, ReadBlocks, Reader, leaf::Leaf};
 use crate::Result;
 
-/// Shows all entries to `visitor`, `.` and `..` first, with the blocks that they
-/// are in, and makes sure that the whole index is as it must be: whoever looks
-/// for a name will find it.
+/// Calls `visitor` with each block and entry, `.` and `..` first, and checks the whole index: a
+/// lookup finds every name.
 ///
 /// # Errors
-/// [`Error::Directory`](crate::Error::Directory), and what `visitor` answers.
+/// [`Error::Directory`](crate::Error::Directory), and the errors of `visitor`.
 pub(crate) fn verify<B: ReadBlocks + ?Sized>(
     format: &Format,
     blocks: &B,
@@ -37,7 +36,7 @@ pub(crate) fn verify<B: ReadBlocks + ?Sized>(
         let leaf = format.leaf(blocks, bounds.index)?;
         for dirent in leaf.entries(format) {
             if !format.casefold && !bounds.hold(reader.hash(&root, dirent.name)?) {
-                let reason = "it has a name that the index looks for elsewhere";
+                let reason = "it has a name that the index has elsewhere";
                 return format.wrong(bounds.index, reason);
             }
             visitor(bounds.index, &Entry::of(&dirent))?;
@@ -46,7 +45,7 @@ pub(crate) fn verify<B: ReadBlocks + ?Sized>(
     Ok(())
 }
 
-/// The names `.` and `..` are followed by a zero, other than all others.
+/// Checks that a zero follows the names `.` and `..`, as no other name.
 fn check_terminated(format: &Format, raw: &[u8]) -> Result<()> {
     let byte = |at: usize| raw.get(at).copied().unwrap_or_default();
     let dotdot = usize::from(super::u16_at(raw, 4));
@@ -56,13 +55,13 @@ fn check_terminated(format: &Format, raw: &[u8]) -> Result<()> {
     }
 }
 
-/// The first two records are `.` and `..`.
+/// Checks that the first two records are `.` and `..`.
 fn check_dots(format: &Format, leaf: &Leaf) -> Result<()> {
     let mut records = leaf.records(format);
     let dot = records.next().filter(|dot| dot.is_used() && dot.is_dot());
     let dotdot = records.next().filter(|dotdot| dotdot.is_used() && dotdot.is_dotdot());
     match (dot, dotdot) {
-        // There would be room for another entry between them.
+        // Otherwise another entry would fit between them.
         (Some(dot), Some(_)) if dot.rec_len < 24 => Ok(()),
         _ => format.wrong(0, "it does not begin with the entries . and .."),
     }

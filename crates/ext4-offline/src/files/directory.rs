@@ -1,4 +1,4 @@
-//! The blocks of directories, and their inodes.
+//! Directories: their inodes together with their blocks.
 
 use super::inline_dir;
 use crate::{
@@ -11,10 +11,10 @@ use crate::{
     volume::Volume,
 };
 
-/// `s_flags`: hashes take bytes as unsigned.
+/// `s_flags`: directory hashes treat bytes as unsigned.
 const UNSIGNED_HASH: u32 = 0x2;
 
-/// What matters of the filesystem and of a directory's inode to its blocks.
+/// The properties of the filesystem and of a directory's inode that its blocks depend on.
 pub(crate) fn format(source: &dyn Source, inode: &Inode) -> Format {
     let fs = source.fs();
     let (superblock, features) = (&fs.superblock, fs.superblock.features());
@@ -32,13 +32,13 @@ pub(crate) fn format(source: &dyn Source, inode: &Inode) -> Format {
     }
 }
 
-/// Errors unless this is a directory whose names can be understood.
+/// Returns an error unless this is a directory whose names can be read.
 fn check(source: &dyn Source, inode: &Inode) -> Result<()> {
     super::require_kind(inode, super::FileKind::Directory)?;
     let (size, geometry) = (inode.i_size(), &source.fs().geometry);
     let whole = size.is_multiple_of(geometry.block_size.into()) && size > 0;
     if !inode.has_flag(INLINE_DATA) && (!whole || size > geometry.bytes()) {
-        let reason = "the directory's size is no possible one";
+        let reason = "a directory cannot have its size";
         return Err(Error::Directory { inode: inode.number(), index: 0, reason });
     }
     for (bit, flag) in [(ENCRYPT, "encrypt"), (CASEFOLD, "casefold")] {
@@ -49,7 +49,7 @@ fn check(source: &dyn Source, inode: &Inode) -> Result<()> {
     Ok(())
 }
 
-/// The blocks of a directory, to be read.
+/// The blocks of a directory, for reading.
 struct Blocks<'a> {
     source: &'a dyn Source,
     inode: &'a Inode,
@@ -60,7 +60,7 @@ fn count(source: &dyn Source, inode: &Inode) -> u32 {
     blocks.min(u32::MAX.into()) as u32
 }
 
-/// Where a block of a directory is.
+/// Returns where a block of a directory is.
 fn locate(source: &dyn Source, inode: &Inode, index: u32) -> Result<u64> {
     let found = map::find(source, inode, index.into())?.filter(|run| !run.unwritten);
     let reason = "it has no block there";
@@ -78,7 +78,7 @@ impl dir::ReadBlocks for Blocks<'_> {
     }
 }
 
-/// The blocks of a directory, to be changed.
+/// The blocks of a directory, for changing.
 struct BlocksMut<'a> {
     volume: &'a mut Volume,
     inode: &'a mut Inode,
@@ -112,13 +112,13 @@ impl dir::DirBlocks for BlocksMut<'_> {
     }
 }
 
-/// Whether a directory has a hash tree. Without the feature, it is a list of
-/// blocks whatever its flag says.
+/// Returns whether a directory has a hash tree. Without the feature it has
+/// none, whatever its flag says.
 fn is_indexed(format: &Format, inode: &Inode) -> bool {
     format.may_index && inode.has_flag(INDEX)
 }
 
-/// What a name in a directory stands for.
+/// The entry of a name in a directory.
 pub(super) fn look_up(source: &dyn Source, inode: &Inode, name: &[u8]) -> Result<Option<Entry>> {
     check(source, inode)?;
     if inode.has_flag(INLINE_DATA) {
@@ -162,8 +162,8 @@ impl dir::ReadBlocks for Mapped<'_> {
     }
 }
 
-/// Checks a directory and shows all its entries, with the blocks that they are in.
-/// Its names can be encrypted or fold case.
+/// Checks a directory and calls `visitor` with each entry and its block. Names may be encrypted or
+/// ignore case.
 pub(crate) fn verify(
     source: &dyn Source,
     inode: &Inode,
@@ -179,7 +179,7 @@ pub(crate) fn verify(
     dir::verify(&format, &blocks, is_indexed(&format, inode), visitor)
 }
 
-/// Whether a directory has nothing but `.` and `..`.
+/// Returns whether a directory has nothing but `.` and `..`.
 pub(super) fn is_empty(source: &dyn Source, inode: &Inode) -> Result<bool> {
     check(source, inode)?;
     if inode.has_flag(INLINE_DATA) {
@@ -190,7 +190,7 @@ pub(super) fn is_empty(source: &dyn Source, inode: &Inode) -> Result<bool> {
 }
 
 impl Volume {
-    /// Gives a directory that has none yet its first block.
+    /// Gives a new directory its first block.
     pub(super) fn start_directory(&mut self, inode: &mut Inode, parent: u32) -> Result<()> {
         let first = dir::first_block(&format(self, inode), inode.number(), parent);
         inode.set_i_size(0);
@@ -198,7 +198,7 @@ impl Volume {
         Ok(())
     }
 
-    /// Changes a directory. Its inode is still to be put into its table.
+    /// Changes a directory. The caller still has to write its inode into its table.
     fn edit_directory<T>(
         &mut self,
         inode: &mut Inode,
@@ -218,7 +218,7 @@ impl Volume {
         Ok(result)
     }
 
-    /// Adds a name that is not there yet.
+    /// Adds a name, which must not exist yet.
     pub(super) fn insert(
         &mut self,
         dir: &mut Inode,
@@ -234,7 +234,7 @@ impl Volume {
         self.edit_directory(dir, |directory| directory.remove(name))
     }
 
-    /// Has a name stand for another inode.
+    /// Makes a name refer to another inode.
     pub(super) fn replace(
         &mut self,
         dir: &mut Inode,
@@ -245,7 +245,7 @@ impl Volume {
         self.edit_directory(dir, |directory| directory.replace(name, inode, file_type))
     }
 
-    /// Has a directory's entries in a block, not in the inode.
+    /// Moves the entries of a directory from the inode to a block.
     fn directory_out_of_line(&mut self, inode: &mut Inode) -> Result<()> {
         let entries = inline_dir::entries(self, inode)?;
         let parent =
@@ -258,10 +258,10 @@ impl Volume {
         Ok(())
     }
 
-    /// A free block to follow the last one of a file.
+    /// A free block after the last one of a file.
     fn next_block(&mut self, inode: &Inode, logical: u64) -> Result<Run> {
         let last = map::last(self, inode)?;
-        // With bigalloc, the rest of the last cluster is there for it.
+        // With bigalloc, the rest of the last cluster belongs to the file.
         let cluster = u64::from(self.fs().geometry.cluster_blocks);
         let physical = match last {
             Some(last) if last.end() == logical && !logical.is_multiple_of(cluster) => {

@@ -39,9 +39,9 @@ impl FilesMut {
     /// so the same edits give the same bytes.
     ///
     /// # Errors
-    /// Damage; a feature that is not supported; [`Error::NeedsRecovery`] and
-    /// [`Error::Orphans`] for a filesystem that must be [recovered](crate::recover) first;
-    /// [`Error::MarkedErroneous`], [`Error::NotClean`].
+    /// [`Error`](crate::Error): damage; a feature that is not supported; `NeedsRecovery` and
+    /// `Orphans` for a filesystem that must be [recovered](crate::recover) first;
+    /// `MarkedErroneous`, `NotClean`.
     pub fn open(storage: Arc<dyn WriteAt>, now: Timestamp) -> Result<Self> {
         let fs = Filesystem::open(&storage, Operation::Edit)?;
         fs.check_state(Operation::Edit)?;
@@ -53,7 +53,8 @@ impl FilesMut {
     /// Completes all edits on the storage. If there were any, the superblock gets their time.
     ///
     /// # Errors
-    /// [`Error::Storage`](crate::Error::Storage); [`Error::HalfWritten`](crate::Error::HalfWritten) if a write failed before.
+    /// [`Error::Storage`](crate::Error::Storage); [`Error::HalfWritten`](crate::Error::HalfWritten)
+    /// if a write failed before.
     pub fn finish(mut self) -> Result<()> {
         self.volume.finish(self.now)
     }
@@ -91,14 +92,13 @@ impl FilesMut {
         edit: impl FnOnce(&mut Volume, &mut Inode) -> Result<()>,
     ) -> Result<()> {
         let now = self.now;
-        self.edit(|volume| {
-            let mut inode = volume.inode(inode)?;
-            require_kind(&inode, FileKind::Regular)?;
-            super::attributes::check_contents(&inode, Operation::Edit)?;
-            edit(volume, &mut inode)?;
+        self.edit_inode(inode, |volume, inode| {
+            require_kind(inode, FileKind::Regular)?;
+            super::attributes::check_contents(inode, Operation::Edit)?;
+            edit(volume, inode)?;
             inode.set_time(TimeField::Modification, now);
             inode.set_time(TimeField::Change, now);
-            volume.put_inode(&mut inode)
+            Ok(())
         })
     }
 }

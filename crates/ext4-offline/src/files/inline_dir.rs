@@ -1,8 +1,8 @@
 //! Directories whose entries are in the inode (`inline_data`).
 //!
-//! `i_block` begins with the parent's number, where others have `.` and `..`;
-//! the rest of it and what the inode has in its attribute hold a list of entries
-//! each. Source: the kernel's `Documentation/filesystems/ext4/inlinedata.rst`.
+//! `i_block` begins with the number of the parent instead of entries for `.` and `..`. The rest of
+//! it and the attribute `system.data` hold a list of entries each. Source: the kernel's
+//! `Documentation/filesystems/ext4/inlinedata.rst`.
 
 use crate::{
     Error, Result,

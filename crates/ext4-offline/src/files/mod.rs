@@ -41,9 +41,10 @@ fn require_kind(inode: &Inode, wanted: FileKind) -> Result<()> {
 /// Returns an error unless the inode is in use.
 fn require_linked(inode: &Inode) -> Result<()> {
     let (found, wanted) = ("not in use", "a file");
-    match inode.is_linked() {
-        true => Ok(()),
-        false => Err(Error::Kind { inode: inode.number(), found, wanted }),
+    if inode.is_linked() {
+        Ok(())
+    } else {
+        Err(Error::Kind { inode: inode.number(), found, wanted })
     }
 }
 

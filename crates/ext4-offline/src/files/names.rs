@@ -1,4 +1,4 @@
-//! Making, linking, renaming and removing files.
+//! Creating, linking, renaming and removing files.
 
 use super::{FilesMut, directory, require_kind, require_linked};
 use crate::{
@@ -11,33 +11,32 @@ use crate::{
     volume::Volume,
 };
 
-/// The most links an inode can have (`EXT4_LINK_MAX`). A directory with more
-/// subdirectories counts as having one, if it has an index (`dir_nlink`).
+/// The largest number of links of an inode (`EXT4_LINK_MAX`). A directory with an index and more
+/// subdirectories has a count of one (`dir_nlink`).
 const MAX_LINKS: u16 = 65000;
-/// How many bytes of fields a new inode has behind the first 128, if it is large
-/// enough: as many as have a meaning.
+/// The size of the fields after the first 128 bytes of a new inode, if it has room for them.
 const EXTRA_SIZE: u16 = 32;
-/// No path has more directories (`PATH_MAX` / 2).
+/// The largest number of directories in a path (`PATH_MAX` / 2).
 const MAX_DEPTH: usize = 2048;
 
-/// What a new file is to be.
+/// The kind of a new file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NewFile<'a> {
     /// An empty regular file.
     Regular,
     /// An empty directory.
     Directory,
-    /// A symlink with this target, of 1 byte to a block less one.
+    /// A symlink with this target, which has at least 1 byte and fewer than a block.
     Symlink(&'a [u8]),
 }
 
 impl FilesMut {
-    /// Makes a file and tells its inode. It is root's; `mode` has its permission
-    /// bits (12). Of a symlink all of them are set.
+    /// Creates a file that belongs to root, and returns its inode. `mode` has its permission bits
+    /// (12); a symlink always gets 0777.
     ///
     /// # Errors
     /// [`Error::Exists`], [`Error::FileName`], [`Error::Full`], [`Error::Limit`]. As
-    /// after any error, nothing has been changed.
+    /// after any error, nothing has changed.
     pub fn create(&mut self, dir: u32, name: &[u8], new: NewFile<'_>, mode: u16) -> Result<u32> {
         let (now, generation) = (self.now, self.generation);
         let number = self.edit(|volume| {
@@ -73,7 +72,7 @@ impl FilesMut {
         Ok(number)
     }
 
-    /// Gives a file that is no directory another name.
+    /// Gives a file another name. It must not be a directory.
     ///
     /// # Errors
     /// [`Error::Exists`], [`Error::FileName`], [`Error::Kind`], [`Error::Limit`],
@@ -86,7 +85,8 @@ impl FilesMut {
             let mut inode = volume.inode(inode)?;
             require_linked(&inode)?;
             if inode.is_dir() {
-                let (found, wanted) = (FileKind::Directory.name(), "something with one name more");
+                let (found, wanted) =
+                    (FileKind::Directory.name(), "a file that can have several names");
                 return Err(Error::Kind { inode: inode.number(), found, wanted });
             }
             let links = inode.i_links_count();
@@ -103,8 +103,7 @@ impl FilesMut {
         })
     }
 
-    /// Removes a name of a file that is no directory, and the file with its last
-    /// name.
+    /// Removes a name of a file, and the file with its last name. It must not be a directory.
     ///
     /// # Errors
     /// [`Error::NoEntry`], [`Error::Kind`] for a directory.
@@ -142,13 +141,13 @@ impl FilesMut {
         })
     }
 
-    /// Gives a file another name, in the same or another directory. What has that
-    /// name is replaced: a file by anything but a directory, an empty directory
-    /// by a directory.
+    /// Renames a file, or moves it to another directory. If the new name exists, it is replaced: an
+    /// empty directory if the file is a directory, otherwise anything but a directory.
     ///
     /// # Errors
     /// [`Error::NoEntry`], [`Error::FileName`], [`Error::Kind`],
-    /// [`Error::NotEmpty`], [`Error::Full`]; [`Error::Loop`] if a directory were to be below itself.
+    /// [`Error::NotEmpty`], [`Error::Full`]; [`Error::Loop`] if a directory would
+    /// be below itself.
     pub fn rename(&mut self, from_dir: u32, from: &[u8], to_dir: u32, to: &[u8]) -> Result<()> {
         let now = self.now;
         self.edit(|volume| {
@@ -157,14 +156,14 @@ impl FilesMut {
             check_name(to)?;
             let target = directory::look_up(volume, &volume.inode(to_dir)?, to)?;
             if target.as_ref().is_some_and(|target| target.inode == inode.number()) {
-                // One file by two names, or by one: POSIX wants nothing to happen.
+                // Both names belong to one file: POSIX says that nothing happens.
                 return Ok(());
             }
             if inode.is_dir() {
                 refuse_loop(volume, inode.number(), to_dir)?;
             }
             let file_type = FileType::of_mode(inode.i_mode());
-            // The new name first, so that no moment knows the file by none.
+            // Add the new name first, so that the file always has a name.
             let mut destination = volume.inode(to_dir)?;
             match target {
                 Some(target) => {
@@ -212,7 +211,7 @@ impl FilesMut {
 }
 
 impl Volume {
-    /// Gives a new file what it begins with.
+    /// Gives a new file its first contents.
     fn fill_new(&mut self, inode: &mut Inode, new: NewFile<'_>, parent: u32) -> Result<()> {
         match new {
             NewFile::Regular => self.empty_mapping(inode),
@@ -223,7 +222,7 @@ impl Volume {
             NewFile::Symlink(target) => {
                 let block_size = self.fs().geometry.block_size as usize;
                 if target.is_empty() || target.len() >= block_size || target.contains(&0) {
-                    let what = "a symlink's target of that length";
+                    let what = "a symlink with a target of this length";
                     return Err(Error::Limit { inode: inode.number(), what });
                 }
                 let mut i_block = [0; 60];
@@ -246,7 +245,7 @@ fn shown(name: &[u8]) -> String {
     String::from_utf8_lossy(name).into_owned()
 }
 
-/// Errors unless a directory can have this name and does not yet.
+/// Returns an error unless a directory can get this name.
 fn refuse_existing(volume: &Volume, dir: &Inode, name: &[u8]) -> Result<()> {
     check_name(name)?;
     match directory::look_up(volume, dir, name)? {
@@ -255,7 +254,7 @@ fn refuse_existing(volume: &Volume, dir: &Inode, name: &[u8]) -> Result<()> {
     }
 }
 
-/// The inode that a name in a directory stands for.
+/// The inode of a name in a directory.
 fn entry(volume: &Volume, dir: &Inode, name: &[u8]) -> Result<Inode> {
     match directory::look_up(volume, dir, name)? {
         Some(entry) if !entry.is_dots() => volume.inode(entry.inode),
@@ -265,13 +264,14 @@ fn entry(volume: &Volume, dir: &Inode, name: &[u8]) -> Result<Inode> {
 
 fn require_empty(volume: &Volume, inode: &Inode) -> Result<()> {
     require_kind(inode, FileKind::Directory)?;
-    match directory::is_empty(volume, inode)? {
-        true => Ok(()),
-        false => Err(Error::NotEmpty { inode: inode.number() }),
+    if directory::is_empty(volume, inode)? {
+        Ok(())
+    } else {
+        Err(Error::NotEmpty { inode: inode.number() })
     }
 }
 
-/// Errors if `dir` is the directory `moved`, or below it.
+/// Returns an error if `dir` is the directory `moved`, or below it.
 fn refuse_loop(volume: &Volume, moved: u32, dir: u32) -> Result<()> {
     let mut here = dir;
     for _ in 0..MAX_DEPTH {
@@ -292,10 +292,10 @@ fn touch(dir: &mut Inode, now: Timestamp) {
     dir.set_time(TimeField::Change, now);
 }
 
-/// A directory has one subdirectory more, whose `..` is a link to it.
+/// Counts a new subdirectory, whose `..` is a link to the directory.
 fn add_subdirectory(volume: &Volume, dir: &mut Inode) -> Result<()> {
     let links = dir.i_links_count();
-    // As e2fsck wants it, who takes any other directory's number seriously.
+    // e2fsck checks the count of every directory without an index.
     let uncounted = volume.fs().superblock.features().has(flag::DIR_NLINK) && dir.has_flag(INDEX);
     let links = match links {
         1 => 1,
@@ -312,7 +312,7 @@ fn remove_subdirectory(dir: &mut Inode) {
     dir.set_i_links_count(if links > 2 { links - 1 } else { links });
 }
 
-/// A name less: the last one takes the file with it.
+/// Drops a link, and frees the file with the last one.
 fn drop_link(volume: &mut Volume, mut inode: Inode, now: Timestamp) -> Result<()> {
     match inode.i_links_count() {
         0 | 1 => release_inode(volume, inode),

@@ -11,15 +11,15 @@ use crate::{
     xattr::Attributes,
 };
 
-/// Where contents go: a run, and whether its blocks hold what is not the file's.
+/// A run for contents. Its blocks are fresh if they hold anything but contents of the file.
 struct Piece {
     run: Run,
     fresh: bool,
 }
 
 impl Volume {
-    /// Writes to an inode's contents, from byte `offset` on, and makes it longer
-    /// if need be. The inode is still to be put into its table.
+    /// Writes to an inode's contents from byte `offset` on, and makes it longer if necessary. The
+    /// caller still has to write the inode into its table.
     ///
     /// # Errors
     /// [`Error::Full`], [`Error::Limit`], before anything is written.
@@ -36,7 +36,7 @@ impl Volume {
         }
         let block_size = u64::from(self.fs().geometry.block_size);
         let pieces = self.map_for_writing(inode, offset / block_size, end.div_ceil(block_size))?;
-        // There is room: from here on, nothing can stand in the way.
+        // There is room: from here on, only the storage can fail.
         if offset > inode.i_size() {
             self.zero_tail(inode)?;
         }
@@ -56,8 +56,8 @@ impl Volume {
         Ok(())
     }
 
-    /// Cuts an inode's contents off, or lets a hole follow them. The inode is
-    /// still to be put into its table.
+    /// Truncates an inode's contents, or adds a hole at their end. The caller still has to write
+    /// the inode into its table.
     ///
     /// # Errors
     /// [`Error::Limit`]; damage to the mapping or the bitmaps.
@@ -78,21 +78,21 @@ impl Volume {
         Ok(())
     }
 
-    /// Gives an inode new contents. It is still to be put into its table.
+    /// Gives an inode new contents. The caller still has to write it into its table.
     ///
     /// # Errors
-    /// As [`write_contents`](Self::write_contents).
+    /// As for [`write_contents`](Self::write_contents).
     pub fn replace_contents(&mut self, inode: &mut Inode, contents: &[u8]) -> Result<()> {
         let size = contents.len() as u64;
         if size < inode.i_size() {
             self.cut_contents(inode, size)?;
         }
         self.write_contents(inode, 0, contents)?;
-        // Not before it is sure that there is room: these bytes were contents.
+        // Not before there is room for everything: these bytes were contents.
         self.zero_tail(inode)
     }
 
-    /// Makes contents shorter, but leaves what is behind them in their last block.
+    /// Truncates contents, but does not change the rest of their last block.
     fn cut_contents(&mut self, inode: &mut Inode, size: u64) -> Result<()> {
         if inode.has_flag(INLINE_DATA) {
             self.take_out_of_line(inode)?;
@@ -103,7 +103,7 @@ impl Volume {
         Ok(())
     }
 
-    /// Zeroes what is in the file's last block behind its end.
+    /// Zeroes the rest of the file's last block.
     fn zero_tail(&self, inode: &Inode) -> Result<()> {
         let block_size = u64::from(self.fs().geometry.block_size);
         let (logical, start) = (inode.i_size() / block_size, inode.i_size() % block_size);
@@ -127,7 +127,7 @@ impl Volume {
         Ok(())
     }
 
-    /// Has a written block for each of these blocks of the file.
+    /// Makes sure that each of these blocks of the file has a written block.
     fn map_for_writing(&mut self, inode: &mut Inode, from: u64, to: u64) -> Result<Vec<Piece>> {
         let behind_all = map::last(self, inode)?.is_none_or(|last| last.end() <= from);
         if behind_all && self.fs().geometry.cluster_blocks == 1 {
@@ -139,7 +139,7 @@ impl Volume {
         let mapping = Mapping::load(self, inode)?;
         let mut changed = false;
         let mut pieces = Vec::new();
-        // What lies before and behind stays as it is.
+        // The runs before and after stay as they are.
         let mut rebuilt = Mapping { nodes: mapping.nodes.clone(), runs: Vec::new() };
         mapping.runs.iter().filter_map(|run| run.before(from)).for_each(|run| rebuilt.push(run));
         let mut at = from;
@@ -172,8 +172,8 @@ impl Volume {
         Ok(pieces)
     }
 
-    /// Blocks for a hole. Those in a cluster of which the file has a part already
-    /// can only be the rest of it.
+    /// Allocates blocks for a hole. If the file already has a part of a cluster, the rest of that
+    /// cluster is used.
     fn fill_hole(
         &mut self,
         owner: u32,
@@ -215,7 +215,7 @@ impl Volume {
         Ok(runs)
     }
 
-    /// Takes free blocks for the blocks of a file.
+    /// Allocates free blocks for the blocks of a file.
     fn allocate_runs(
         &mut self,
         owner: u32,
@@ -231,7 +231,7 @@ impl Volume {
         let mut at = from;
         let cluster = u64::from(self.fs().geometry.cluster_blocks);
         while at < to {
-            // A block that does not begin its cluster is not at the run's start either.
+            // A block in the middle of its cluster cannot be at the start of the run.
             let skip = at % cluster;
             let blocks = self.allocate(goal, to - at + skip)?;
             let length = blocks.end - blocks.start - skip;
@@ -243,7 +243,7 @@ impl Volume {
         Ok(whole.runs)
     }
 
-    /// Has the contents in blocks, not in the inode.
+    /// Moves the contents from the inode to blocks.
     pub(super) fn take_out_of_line(&mut self, inode: &mut Inode) -> Result<()> {
         let contents = inline_contents(self, inode)?;
         self.empty_inline(inode)?;
@@ -251,7 +251,7 @@ impl Volume {
         self.write_contents(inode, 0, &contents)
     }
 
-    /// Makes an inode with inline contents one that has no blocks yet.
+    /// Turns an inode with inline contents into one without contents and blocks.
     pub(super) fn empty_inline(&mut self, inode: &mut Inode) -> Result<()> {
         let mut attributes = Attributes::load(self, inode)?;
         attributes.remove_inline_data();
@@ -260,7 +260,7 @@ impl Volume {
         self.empty_mapping(inode)
     }
 
-    /// Gives an inode a mapping of no blocks, in the filesystem's own format.
+    /// Gives an inode a mapping without blocks, in the format of the filesystem.
     pub(super) fn empty_mapping(&mut self, inode: &mut Inode) -> Result<()> {
         inode.set_flag(EXTENTS, self.fs().superblock.features().extent());
         Mapping::default().store(self, inode)

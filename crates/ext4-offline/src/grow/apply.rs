@@ -5,19 +5,18 @@ use block_io::WriteAt;
 use super::{Grown, plan::Plan};
 use crate::{Result, bitmap, superblock};
 
-/// No storage writes less at a time.
+/// The smallest unit that storages write.
 const SECTOR: usize = 512;
 
-/// A storage, and how much was written to it.
+/// A storage, and the number of bytes that were written to it.
 struct Writer<'a> {
     storage: &'a dyn WriteAt,
     written: u64,
 }
 
 impl Writer<'_> {
-    /// Writes the sectors that differ from what is there. Of most blocks that
-    /// growing writes little changes: a few pointers in each reserved
-    /// descriptor block, or nothing but zeros becoming a bitmap of few bits.
+    /// Writes the sectors that differ from the storage. Most blocks that growing writes change
+    /// little: a few pointers in each reserved descriptor block, or a few bits of a bitmap.
     fn write(&mut self, offset: u64, bytes: &[u8]) -> Result<()> {
         let before = self.storage.read_vec(offset, bytes.len())?;
         let differs: Vec<bool> = before
@@ -37,7 +36,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Zeroes what the storage does not know to be zero.
+    /// Zeroes the parts that the storage does not report as zero.
     fn zero(&mut self, start: u64, end: u64) -> Result<()> {
         let mut at = start;
         while at < end
@@ -56,8 +55,8 @@ impl Writer<'_> {
 }
 
 impl Plan {
-    /// Writes it all: first what the old filesystem does not use, then what it
-    /// does, the primary superblock last.
+    /// Writes everything: first blocks that the old filesystem does not use, then those that it
+    /// uses, and the primary superblock last.
     pub fn apply(&self, storage: &dyn WriteAt) -> Result<Grown> {
         let mut writer = Writer { storage, written: 0 };
         if !self.is_empty() {
@@ -99,8 +98,8 @@ impl Plan {
         Ok(())
     }
 
-    /// Every backup of the superblock with the descriptors that follow it, and
-    /// the copies of those that are in meta groups.
+    /// Writes every backup of the superblock with the descriptors after it, and the copies of
+    /// descriptors in meta groups.
     fn write_backups(&self, writer: &mut Writer<'_>) -> Result<()> {
         let geometry = &self.new.geometry;
         let leading = self.leading_descriptors();

@@ -2,15 +2,15 @@
 
 use crate::{Backups, Error, Features, Geometry, MAX_GROUPS, Result};
 
-/// A last group must have room for as many blocks besides its metadata.
+/// The number of blocks besides its metadata for which a last group must have room.
 const LEAST_USEFUL_BLOCKS: u64 = 50;
 
-/// The geometry that `old` gets when it grows to at most `blocks` blocks.
-/// It is the same if there is nothing to gain.
+/// The geometry of `old` after growing to at most `blocks` blocks. It is the same if there is
+/// nothing to gain.
 pub(super) fn grown(old: &Geometry, features: &Features, blocks: u64) -> Result<Geometry> {
     let limit = if features.bits64() { u64::MAX } else { u32::MAX.into() };
     let blocks = blocks.min(limit);
-    // No cluster is cut short.
+    // Only whole clusters count.
     let blocks = blocks - blocks % u64::from(old.cluster_blocks);
     if blocks <= old.blocks {
         return Ok(old.clone());
@@ -36,11 +36,10 @@ pub(super) fn grown(old: &Geometry, features: &Features, blocks: u64) -> Result<
     Ok(new)
 }
 
-/// How many blocks a last group that is cut short must have. The rule is
-/// resize2fs's, so that the two agree about the size: a backup in the last
-/// group takes all descriptors, and as much in reserve as there would be
-/// without that group. (resize2fs takes the reserve as it was before, and so
-/// may find the group worth having if it is asked once more.)
+/// Returns how many blocks a smaller last group must have. This is the rule of resize2fs, so
+/// that both agree on the size: a backup in the last group takes all descriptors, and the reserve
+/// that there would be without that group. (resize2fs uses the reserve of before, so a second run
+/// of it may add the group.)
 fn worth_having(old: &Geometry, new: &Geometry) -> u64 {
     let backup = match old.backups {
         Backups::Two(groups) => groups[usize::from(new.groups > 2)] != 0,
@@ -48,22 +47,20 @@ fn worth_having(old: &Geometry, new: &Geometry) -> u64 {
     };
     let without = Geometry { groups: new.groups - 1, ..new.clone() }.descriptor_blocks();
     let reserved = (old.descriptor_blocks() + old.reserved_gdt_blocks).saturating_sub(without);
-    let backup = match backup {
-        true => 1 + u64::from(new.descriptor_blocks()) + u64::from(reserved),
-        false => 0,
-    };
+    let backup =
+        if backup { 1 + u64::from(new.descriptor_blocks()) + u64::from(reserved) } else { 0 };
     let tables = 2 + u64::from(new.inode_table_blocks());
     (backup + tables + LEAST_USEFUL_BLOCKS).max(metadata_blocks(new, new.groups - 1))
 }
 
-/// With `sparse_super2` backups stay where they are. A filesystem that had too
-/// few groups to hold both gets what is missing, in groups 1 and 2: not in the
-/// last, as resize2fs does it, which would not be the last for long.
+/// With `sparse_super2` backups stay where they are. A filesystem that had too few groups for both
+/// gets the missing ones in groups 1 and 2. resize2fs uses the last group, which would not stay the
+/// last.
 fn backups(old: &Geometry, groups: u32) -> Backups {
     let Backups::Two(now) = old.backups else { return old.backups };
     Backups::Two(match old.groups {
         1 if groups > 1 => [1, if groups > 2 { 2 } else { 0 }],
-        // mke2fs may name group 1 in either place.
+        // mke2fs may put group 1 in either field.
         2 if groups > 2 => [u32::from(now.contains(&1)), 2],
         _ => now,
     })
@@ -73,7 +70,7 @@ fn with_blocks(old: &Geometry, blocks: u64) -> Result<Geometry> {
     let mut new = Geometry { blocks, ..old.clone() };
     let first = u64::from(old.first_data_block);
     let groups = blocks.saturating_sub(first).div_ceil(old.blocks_per_group.into());
-    // Inodes are counted with 32 bits.
+    // The count of inodes has 32 bits.
     let most = u32::MAX / old.inodes_per_group;
     if groups > most.into() {
         new.blocks = new.group_start(most);
@@ -86,7 +83,7 @@ fn with_blocks(old: &Geometry, blocks: u64) -> Result<Geometry> {
     if old.first_meta_bg.is_none() {
         let area = old.descriptor_blocks() + old.reserved_gdt_blocks;
         match area.checked_sub(new.descriptor_blocks()) {
-            // The descriptors' area stays as large as it is.
+            // The area of the descriptors keeps its size.
             Some(left) => new.reserved_gdt_blocks = left,
             None => {
                 new.first_meta_bg = Some(area);
@@ -140,7 +137,7 @@ mod tests {
         // Group 4 holds no backup: two bitmaps and 512 blocks of inodes.
         assert_eq!(to(4 * FULL + 514 + 49).blocks, 4 * FULL);
         assert_eq!(to(4 * FULL + 514 + 50).blocks, 4 * FULL + 564);
-        // Group 5 holds one: 1 + 1 + 2 blocks more.
+        // Group 5 holds a backup: another 1 + 1 + 2 blocks.
         assert_eq!(to(5 * FULL + 518 + 49).blocks, 5 * FULL);
         assert_eq!(to(5 * FULL + 518 + 50).groups, 6);
     }
@@ -163,7 +160,7 @@ mod tests {
         let old = Geometry { cluster_blocks: 16, ..old() };
         let to = |old: &Geometry, blocks| grown(old, &Features::default(), blocks).unwrap();
         assert_eq!(to(&old, 6 * FULL + 1000 + 15).blocks, 6 * FULL + 1008);
-        // One that has no whole cluster.
+        // A last group without a whole cluster.
         let tiny = Geometry { groups: 1, blocks: 9, ..old };
         assert_eq!(to(&tiny, 15), tiny);
     }
@@ -189,7 +186,7 @@ mod tests {
         let full = to(384 * FULL);
         assert_eq!((full.reserved_gdt_blocks, full.first_meta_bg), (0, None));
         assert_eq!(to(385 * FULL).first_meta_bg, Some(3));
-        // If the group that would need them is dropped, it stays as it was.
+        // If the group that would need them is dropped, the reserve stays as it was.
         assert_eq!(to(384 * FULL + 100).first_meta_bg, None);
     }
 

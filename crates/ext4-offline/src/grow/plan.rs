@@ -1,4 +1,4 @@
-//! What growing will write.
+//! The plan of growing: everything that it will write.
 
 use std::{collections::BTreeMap, ops::Range};
 
@@ -13,23 +13,23 @@ use crate::{
     group_desc::{BLOCK_UNINIT, GroupDescriptor, INODE_UNINIT, INODE_ZEROED},
 };
 
-/// What becomes of bitmaps and tables that flags can declare uninitialized.
+/// What to do with bitmaps and tables that flags can declare uninitialized.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tables {
-    /// They are written nevertheless.
+    /// Write them.
     Complete,
-    /// They are left to the kernel.
+    /// Leave them to the kernel.
     Lazy,
 }
 
-/// All that growing will write.
+/// Everything that growing will write.
 ///
-/// The bitmaps in `block_bitmaps` and `inode_bitmaps` follow from geometry and
-/// descriptors alone, and are not kept.
+/// The bitmaps of `block_bitmaps` and `inode_bitmaps` follow from geometry and descriptors, so they
+/// are not kept here.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub old: Geometry,
-    /// What the filesystem will be.
+    /// The filesystem after growing.
     pub new: Filesystem,
     /// Blocks of the old filesystem with their new contents, besides
     /// superblocks and descriptors.
@@ -43,7 +43,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Makes the plan, or finds why it cannot be.
+    /// Makes the plan, or finds out why growing is not possible.
     pub fn new(storage: &dyn ReadAt, target: u64, now: Timestamp, tables: Tables) -> Result<Self> {
         let fs = Filesystem::open(storage, Operation::Grow)?;
         fs.check_state(Operation::Grow)?;
@@ -80,14 +80,13 @@ impl Plan {
         Ok(planner.plan)
     }
 
-    /// Whether there is nothing to do.
+    /// Returns whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.old == self.new.geometry
     }
 }
 
-/// Refuses combinations that the kernel and e2fsprogs disagree about or
-/// reject.
+/// Refuses combinations that the kernel and e2fsprogs reject or disagree about.
 fn check_features(fs: &Filesystem) -> Result<()> {
     let features = fs.superblock.features();
     let reserved = fs.superblock.s_reserved_gdt_blocks();
@@ -102,7 +101,7 @@ fn check_features(fs: &Filesystem) -> Result<()> {
         return Err(Error::Superblock {
             field: "s_reserved_gdt_blocks",
             value: reserved.into(),
-            reason: "no block can be reserved without resize_inode",
+            reason: "only filesystems with resize_inode can have reserved blocks",
         });
     }
     Ok(())
@@ -116,7 +115,7 @@ struct Planner {
 }
 
 impl Planner {
-    /// The old last group gets the blocks that it lacked, as whole clusters.
+    /// Adds the missing blocks of the old last group, as whole clusters.
     fn extend_last_group(&mut self, fs: &Filesystem, storage: &dyn ReadAt) -> Result<()> {
         let Some(group) = fs.geometry.groups.checked_sub(1) else { return Ok(()) };
         let (before, after) =
@@ -135,7 +134,7 @@ impl Planner {
         let mut descriptor = descriptors.get(group);
         let free = descriptor.bg_free_blocks_count().saturating_add(count);
         descriptor.set_bg_free_blocks_count(free);
-        // Its bitmap is now a matter of record.
+        // Its bitmap is stored now.
         descriptor.set_bg_flags(descriptor.bg_flags() & !BLOCK_UNINIT);
         descriptors.set(group, &descriptor);
     }
@@ -160,7 +159,7 @@ impl Planner {
             return wrong("its double-indirect block is not marked as in use");
         }
         if metadata.get(bit) {
-            return wrong("its double-indirect block is where other metadata is");
+            return wrong("its double-indirect block is in the place of other metadata");
         }
         bitmap.fill(bit..bit + 1, false);
         self.edited.insert(group, bitmap);
@@ -168,7 +167,7 @@ impl Planner {
         Ok(())
     }
 
-    /// New groups: what all groups begin with, two bitmaps, the inode table.
+    /// Plans new groups: their base metadata, two bitmaps and the inode table.
     fn add_groups(&mut self) {
         let has_flags = self.plan.new.superblock.features().group_checksums();
         let geometry = self.plan.new.geometry.clone();
@@ -185,7 +184,7 @@ impl Planner {
             descriptor.set_bg_free_inodes_count(geometry.inodes_per_group);
             if has_flags {
                 descriptor.set_bg_itable_unused(geometry.inodes_per_group);
-                // The kernel wants the last group's block bitmap to be real.
+                // The kernel expects the block bitmap of the last group to be stored.
                 let last = group + 1 == geometry.groups;
                 let flags = if last { INODE_UNINIT } else { INODE_UNINIT | BLOCK_UNINIT };
                 descriptor.set_bg_flags(flags);
@@ -205,7 +204,7 @@ impl Planner {
             let mut descriptor = new.descriptors.get(group);
             let (block_uninit, inode_uninit) =
                 (new.block_uninit(&descriptor), new.inode_uninit(&descriptor));
-            // What is not declared uninitialized must be there.
+            // Everything that is not declared uninitialized must be written.
             if (is_new && !block_uninit) || (block_uninit && complete) {
                 self.plan.block_bitmaps.push(group);
             }
@@ -215,9 +214,10 @@ impl Planner {
             let zeroed = descriptor.bg_flags() & INODE_ZEROED != 0;
             let must_zero = if has_flags { complete && !zeroed } else { is_new };
             if must_zero {
-                let unused = match has_flags {
-                    true => new.itable_unused(&descriptor),
-                    false => new.geometry.inodes_per_group,
+                let unused = if has_flags {
+                    new.itable_unused(&descriptor)
+                } else {
+                    new.geometry.inodes_per_group
                 };
                 let table = descriptor.bg_inode_table();
                 let first = new.geometry.inodes_per_group - unused;
@@ -233,7 +233,7 @@ impl Planner {
         }
     }
 
-    /// All checksums of bitmaps and descriptors.
+    /// Updates all checksums of bitmaps and descriptors.
     fn finish_bitmaps(&mut self) {
         let new = &mut self.plan.new;
         for &group in &self.plan.block_bitmaps {
@@ -271,14 +271,14 @@ impl Planner {
         let old_blocks = self.plan.old.blocks;
         self.plan.new.count_free();
         let Filesystem { superblock, geometry, .. } = &mut self.plan.new;
-        // The same share of the blocks stays reserved for root, rounded as
-        // resize2fs does it, to agree with it to the block.
+        // The same share of the blocks stays reserved for root, with the rounding of resize2fs, so
+        // that both agree to the block.
         let percent = superblock.s_r_blocks_count() as f64 * 100.0 / old_blocks as f64;
         let reserved = (percent * geometry.blocks as f64 / 100.0) as u64;
         superblock.set_s_blocks_count(geometry.blocks);
         superblock.set_s_r_blocks_count(reserved.min(geometry.blocks / 2));
         superblock.set_s_inodes_count(geometry.groups.saturating_mul(geometry.inodes_per_group));
-        // No more than s_reserved_gdt_blocks was.
+        // This is not more than s_reserved_gdt_blocks was.
         superblock.set_s_reserved_gdt_blocks(geometry.reserved_gdt_blocks as u16);
         if let Backups::Two(groups) = geometry.backups {
             superblock.set_s_backup_bgs(groups);
@@ -288,7 +288,7 @@ impl Planner {
             superblock.set_feature(flag::META_BG, true);
             superblock.set_s_first_meta_bg(first);
         }
-        // Zero has the kernel compute it, whatever version it is.
+        // Zero makes every version of the kernel compute it.
         superblock.set_s_overhead_clusters(0);
         superblock.set_write_time(now);
         superblock.update_checksum();

@@ -14,16 +14,16 @@ use crate::{Error, Geometry, Result, filesystem::Filesystem, inode::Inode};
 
 const NUMBER: u32 = 7;
 
-/// What the resize inode's growth changes.
+/// The changes to the resize inode.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Changes {
     /// Blocks with their new contents.
     pub blocks: BTreeMap<u64, Vec<u8>>,
-    /// A block that is no longer in use.
+    /// A block that is freed.
     pub freed: Option<u64>,
 }
 
-/// What becomes of the resize inode as the filesystem takes the geometry `new`.
+/// Plans the resize inode of a filesystem that grows to the geometry `new`.
 pub(super) fn plan(fs: &Filesystem, storage: &dyn ReadAt, new: &Geometry) -> Result<Changes> {
     let old = &fs.geometry;
     let mut changes = Changes::default();
@@ -74,7 +74,7 @@ pub(super) fn plan(fs: &Filesystem, storage: &dyn ReadAt, new: &Geometry) -> Res
     if converts {
         place.inode.clear();
     } else {
-        // Each counts as a whole cluster, whatever it shares it with.
+        // Each counts as a whole cluster, even if it shares it.
         let clusters = 1 + u64::from(new.reserved_gdt_blocks) * (1 + new_backups.len() as u64);
         let sectors = u64::from(old.block_size / 512) * u64::from(old.cluster_blocks);
         place.inode.set_i_blocks(clusters * sectors);
@@ -84,12 +84,12 @@ pub(super) fn plan(fs: &Filesystem, storage: &dyn ReadAt, new: &Geometry) -> Res
     Ok(changes)
 }
 
-/// How many descriptor blocks there is room for before `meta_bg` is needed.
+/// Returns how many descriptor blocks there is room for before `meta_bg` is needed.
 fn area(geometry: &Geometry) -> u32 {
     geometry.descriptor_blocks() + geometry.reserved_gdt_blocks
 }
 
-/// An indirect block, checked for the backups it lists, with all others added.
+/// Checks the backups that an indirect block lists, and adds all others.
 fn with_backups(
     block: Vec<u8>,
     primary: u64,
@@ -105,7 +105,7 @@ fn with_backups(
             return wrong("it cannot list blocks from 2^32 on");
         };
         if slot >= slots.count() as usize {
-            return wrong("it has no room for as many backups");
+            return wrong("it has no room for all backups");
         }
         let slot = slot as u32;
         if (slot as usize) < known {

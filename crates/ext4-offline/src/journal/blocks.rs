@@ -1,5 +1,5 @@
-//! The blocks of the log that describe others: descriptor, commit and revoke
-//! blocks. All fields are big-endian.
+//! The blocks of the log that describe other blocks: descriptor, commit and revoke blocks. All
+//! fields are big-endian.
 
 use super::superblock::{JournalSuperblock, MAGIC};
 use crate::{Timestamp, digest::crc32c};
@@ -8,11 +8,11 @@ pub(super) const DESCRIPTOR: u32 = 1;
 pub(super) const COMMIT: u32 = 2;
 pub(super) const REVOKE: u32 = 5;
 
-/// The size of `journal_header_s`, with which all of them begin.
+/// The size of `journal_header_s`, the beginning of all of them.
 const HEADER: usize = 12;
 /// The size of the header of a revoke block.
 const REVOKE_HEADER: usize = 16;
-/// The size of the header of a commit block, which is all that it holds.
+/// The size of the header of a commit block, which holds nothing else.
 const COMMIT_HEADER: usize = 64;
 /// The size of the checksum at the end of descriptor and revoke blocks.
 const TAIL: usize = 4;
@@ -43,7 +43,7 @@ fn be64(bytes: &[u8], offset: usize) -> u64 {
     bytes.get(offset..).and_then(|rest| rest.first_chunk()).map_or(0, |b| u64::from_be_bytes(*b))
 }
 
-/// Sets the number at an offset, if that is there.
+/// Sets the number at an offset, if the block reaches that far.
 pub(super) fn put_be32(bytes: &mut [u8], offset: usize, value: u32) {
     if let Some(place) = bytes.get_mut(offset..offset + 4) {
         place.copy_from_slice(&value.to_be_bytes());
@@ -56,15 +56,14 @@ pub(super) fn block_type(block: &[u8], sequence: u32) -> Option<u32> {
     (be32(block, 0) == MAGIC && be32(block, 8) == sequence).then(|| be32(block, 4))
 }
 
-/// The checksum of a block, its own being at `offset`.
+/// The checksum of a block that has its own checksum at `offset`.
 fn checksum_without(seed: u32, block: &[u8], offset: usize) -> u32 {
     let (before, rest) = block.split_at(offset.min(block.len()));
     let after = rest.get(4..).unwrap_or_default();
     crc32c(crc32c(crc32c(seed, before), &[0; 4]), after)
 }
 
-/// How the descriptor and revoke blocks of a journal are laid out and
-/// protected.
+/// The layout and the checksums of the descriptor and revoke blocks of a journal.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Format {
     bits64: bool,
@@ -73,7 +72,7 @@ pub(super) struct Format {
     seed: u32,
 }
 
-/// An entry of a descriptor block: where the block that follows belongs.
+/// An entry of a descriptor block: the place of the block that follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Tag {
     /// The block of the filesystem.
@@ -96,8 +95,7 @@ impl Format {
         self.csum_v2 || self.csum_v3
     }
 
-    /// The size of a tag. With 16-bit checksums the kernel leaves two unused
-    /// bytes at its end.
+    /// The size of a tag. With 16-bit checksums it has two unused bytes at its end.
     fn tag_size(&self) -> usize {
         match (self.csum_v3, self.bits64) {
             (true, _) => 16,
@@ -105,7 +103,7 @@ impl Format {
         }
     }
 
-    /// What of a descriptor or revoke block lies before its checksum.
+    /// The part of a descriptor or revoke block before its checksum.
     fn body<'b>(&self, block: &'b [u8]) -> &'b [u8] {
         let tail = if self.has_checksums() { TAIL } else { 0 };
         block.get(..block.len().saturating_sub(tail)).unwrap_or_default()
@@ -118,7 +116,7 @@ impl Format {
         let mut tags = Vec::new();
         let mut at = HEADER;
         while let Some(tag) = body.get(at..at + size) {
-            // 32 bits wide with 32-bit checksums, but no high one is in use.
+            // The field has 32 bits with 32-bit checksums, but no high bit is in use.
             let flags = be16(tag, 6);
             let high = if self.bits64 { u64::from(be32(tag, 8)) << 32 } else { 0 };
             tags.push(Tag {
@@ -134,7 +132,7 @@ impl Format {
         tags
     }
 
-    /// Whether a block is what its tag was written for.
+    /// Returns whether a block matches the checksum in its tag.
     pub fn data_matches(&self, tag: &Tag, sequence: u32, data: &[u8]) -> bool {
         if !self.has_checksums() {
             return true;
@@ -143,15 +141,14 @@ impl Format {
         tag.checksum == if self.csum_v3 { checksum } else { checksum & 0xffff }
     }
 
-    /// Whether the checksum of a descriptor or revoke block matches.
+    /// Returns whether the checksum of a descriptor or revoke block matches.
     pub fn tail_matches(&self, block: &[u8]) -> bool {
         let at = block.len().saturating_sub(TAIL);
         !self.has_checksums() || be32(block, at) == checksum_without(self.seed, block, at)
     }
 
-    /// Whether the checksum of a commit block matches. All that counts is in
-    /// its first sector, and as the kernel does, one whose rest did not reach
-    /// the disk is taken for what it was to be.
+    /// Returns whether the checksum of a commit block matches. Everything that
+    /// matters is in its first sector; as in the kernel, the rest may not have reached the disk.
     pub fn commit_matches(&self, block: &[u8]) -> bool {
         if !self.has_checksums() {
             return true;
@@ -163,25 +160,22 @@ impl Format {
             || stored == checksum_without(self.seed, &whole, H_CHKSUM)
     }
 
-    /// The blocks that a revoke block names; `None` if it claims more than it
-    /// holds.
+    /// The blocks that a revoke block lists; `None` if its count is larger than the block.
     pub fn revoked(&self, block: &[u8]) -> Option<Vec<u64>> {
-        // In bytes, and with the header.
+        // The count is in bytes and includes the header.
         let r_count = be32(block, HEADER) as usize;
         let records = match self.body(block).get(..r_count)?.get(REVOKE_HEADER..) {
             Some(records) => records,
             None => return Some(Vec::new()),
         };
         let size = if self.bits64 { 8 } else { 4 };
-        let number = |record: &[u8]| match self.bits64 {
-            true => be64(record, 0),
-            false => be32(record, 0).into(),
-        };
+        let number =
+            |record: &[u8]| if self.bits64 { be64(record, 0) } else { be32(record, 0).into() };
         Some(records.chunks_exact(size).map(number).collect())
     }
 }
 
-/// Building them, for a transaction of ours.
+/// Building the blocks of a new transaction.
 impl Format {
     fn header(block_size: usize, kind: u32, sequence: u32) -> Vec<u8> {
         let mut block = vec![0; block_size];
@@ -191,15 +185,15 @@ impl Format {
         block
     }
 
-    /// How many tags a descriptor block has room for. The first one has the
-    /// journal's UUID behind it.
+    /// Returns how many tags a descriptor block has room for. The journal's
+    /// UUID follows the first one.
     pub fn tags_per_block(&self, block_size: usize) -> usize {
         let tail = if self.has_checksums() { TAIL } else { 0 };
         block_size.saturating_sub(HEADER + UUID + tail) / self.tag_size()
     }
 
     /// A descriptor block for blocks of the filesystem with these contents, which
-    /// are escaped where they have to be.
+    /// are escaped where necessary.
     pub fn build_descriptor(&self, sequence: u32, blocks: &mut [(u64, Vec<u8>)]) -> Vec<u8> {
         let block_size = blocks.first().map_or(0, |(_, contents)| contents.len());
         let mut descriptor = Self::header(block_size, DESCRIPTOR, sequence);
@@ -219,7 +213,7 @@ impl Format {
             }
             let checksum = crc32c(crc32c(self.seed, &sequence.to_be_bytes()), contents);
             put_be32(&mut descriptor, at, *block as u32);
-            // Two fields of 16 bits, but for v3, which has no checksum here.
+            // Two fields of 16 bits, except in v3, which has no checksum here.
             let low = if self.csum_v2 { checksum << 16 } else { 0 };
             put_be32(&mut descriptor, at + 4, low | u32::from(flags));
             if self.bits64 {
@@ -238,7 +232,7 @@ impl Format {
         descriptor
     }
 
-    /// A commit block, written at a time in seconds since 1970.
+    /// A commit block, written at `time`.
     pub fn build_commit(&self, block_size: usize, sequence: u32, time: Timestamp) -> Vec<u8> {
         let mut block = Self::header(block_size, COMMIT, sequence);
         let (low, high) = time.superblock_fields();
@@ -251,18 +245,18 @@ impl Format {
         block
     }
 
-    /// Whether the format can name a block.
+    /// Returns whether the format has room for the number of a block.
     pub fn can_name(&self, block: u64) -> bool {
         self.bits64 || block <= u32::MAX.into()
     }
 }
 
-/// When a commit block was written, in seconds since 1970.
+/// The time when a commit block was written, in seconds since 1970.
 pub(super) fn commit_time(block: &[u8]) -> u64 {
     be64(block, H_COMMIT_SEC)
 }
 
-/// Whether the checksum of a transaction, in its commit block, matches. The
+/// Returns whether the checksum of a transaction, in its commit block, matches. The
 /// kernel may leave it out.
 pub(super) fn transaction_matches(block: &[u8], computed: u32) -> bool {
     let kind = [H_CHKSUM_TYPE, H_CHKSUM_SIZE].map(|at| block.get(at).copied().unwrap_or(0));

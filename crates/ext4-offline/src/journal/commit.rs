@@ -1,9 +1,9 @@
 //! Committing a change to a filesystem in place, through its own journal.
 //!
-//! The change is written to the log first, and then home. It becomes the
-//! filesystem's by one write, that of the journal's superblock, which makes the
-//! log count; before that the log is empty, whatever lies in it. Whoever finds
-//! the filesystem after a cut replays the log, or finds it empty.
+//! The change is written to the log first, and then to its place. A single write makes it part of
+//! the filesystem: that of the journal's superblock, which makes the log valid. Before that write
+//! the log counts as empty. After an interruption, a replay finds either the whole change or an
+//! empty log.
 
 use block_io::{Extents, ReadAt, WriteAt};
 
@@ -17,32 +17,30 @@ use crate::{
     superblock::{OFFSET, SIZE},
 };
 
-/// What committing a change came to.
+/// The result of committing a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Committed {
-    /// How many blocks went through the log.
+    /// The number of blocks that went through the log.
     pub logged: u64,
-    /// How many blocks were free before, and needed no log.
+    /// The number of blocks that were free before and needed no log.
     pub direct: u64,
 }
 
-/// Makes the filesystem that fills `storage`, or its first part, what `edited`
-/// is: the same filesystem with a change, such as a layer over it. `changed` has
-/// the bytes that may differ. `time` goes into the log. The
-/// journal must have been replayed ([`replay_journal`](crate::replay_journal)); orphans
-/// may be there, as long as `edited` has none.
+/// Changes the filesystem that fills `storage`, or its first part, atomically to `edited`: the same
+/// filesystem with a change, such as a layer over it. `changed` has the bytes that may differ.
+/// `time` goes into the log. The journal must have been replayed
+/// ([`replay_journal`](crate::replay_journal)). The filesystem may have orphans if `edited` has
+/// none.
 ///
-/// Whenever this is cut off, the filesystem is either as it was or as `edited`
-/// after an ordinary replay of its journal, by the kernel or by
-/// [`replay_journal`](crate::replay_journal). That rests on what journals always
-/// rest on: a write that was flushed is there, and a sector is written whole or
-/// not at all. (The filesystem's superblock has two of them, as it has for the
-/// kernel.)
+/// If this is interrupted at any point, an ordinary replay of the journal, by the kernel or by
+/// [`replay_journal`](crate::replay_journal), gives either the old filesystem or `edited`. As
+/// always with journals, this requires that flushed writes are stored, and that a sector is written
+/// completely or not at all. (The superblock has two sectors; the kernel has the same limit.)
 ///
 /// # Errors
-/// Before the first write: a state that forbids changes; [`Error::NoJournal`] and
-/// [`Error::JournalTooSmall`], since nothing can be promised then. Later
-/// [`Error::Storage`]: the filesystem is as after a cut.
+/// Before the first write: a state that does not allow changes; [`Error::NoJournal`] and
+/// [`Error::JournalTooSmall`], since the change could not be atomic. Later: [`Error::Storage`]; the
+/// filesystem is as after an interruption.
 pub fn commit(
     storage: &dyn WriteAt,
     edited: &dyn ReadAt,
@@ -50,7 +48,7 @@ pub fn commit(
     time: Timestamp,
 ) -> Result<Committed> {
     let fs = Filesystem::open(storage, Operation::Edit)?;
-    // Orphans are the change's to remove.
+    // The change removes the orphans.
     fs.check_marks(Operation::Edit)?;
     Filesystem::open(edited, Operation::Edit)?.check_state(Operation::Edit)?;
     let change = Change::find(storage, &fs, edited, changed)?;
@@ -67,20 +65,20 @@ pub fn commit(
     let after = Superblock::read(edited)?;
     let geometry = &fs.geometry;
 
-    // What was free is nobody's until the change is there.
+    // Free blocks belong to nothing until the change is valid, so they are written directly.
     for &block in &change.direct {
         storage.write_at(geometry.offset(block), &read(edited, geometry, block)?)?;
     }
     write_log(storage, &journal, &change, edited, &after, time)?;
     storage.flush()?;
-    // The mark alone makes no difference: the log is empty.
+    // The mark alone has no effect, because the log is empty.
     storage.write_at(OFFSET, with_mark(&fs.superblock).as_bytes())?;
     storage.flush()?;
     journal.superblock.begin();
     let place = geometry.offset(journal.physical(0)?);
     storage.write_at(place, journal.superblock.as_bytes())?;
     storage.flush()?;
-    // From here on the change is there, if need be by a replay.
+    // From here on the change is part of the filesystem, through a replay if necessary.
     for &block in &change.logged {
         let contents = logged_contents(edited, geometry, block, &after)?;
         if block == geometry.superblock_block(0) {
@@ -102,9 +100,9 @@ pub fn commit(
 /// The blocks that differ.
 #[derive(Debug, Default)]
 struct Change {
-    /// Those that somebody has, or that are the filesystem's own.
+    /// Blocks in use, including those of the filesystem itself.
     logged: Vec<u64>,
-    /// Those that are free, or beyond the filesystem's end.
+    /// Blocks that are free, or beyond the end of the filesystem.
     direct: Vec<u64>,
 }
 
@@ -128,13 +126,10 @@ impl Change {
                 if read(edited, geometry, block)? == read(storage, geometry, block)? {
                     continue;
                 }
-                match free.has(block)? {
-                    true => change.direct.push(block),
-                    false => change.logged.push(block),
-                }
+                if free.has(block)? { change.direct.push(block) } else { change.logged.push(block) }
             }
         }
-        // The superblock has the last word, and so always goes through the log.
+        // The superblock decides, so it always goes through the log.
         let superblock = geometry.superblock_block(0);
         if !change.is_empty() && !change.logged.contains(&superblock) {
             change.logged.insert(0, superblock);
@@ -146,7 +141,7 @@ impl Change {
         self.logged.is_empty() && self.direct.is_empty()
     }
 
-    /// Errors unless the journal can take it.
+    /// Returns an error unless the change fits into the journal.
     fn check(&self, journal: &Journal<'_>) -> Result<()> {
         let wrong = |reason| Err(Error::Journal { block: 0, reason });
         if self.logged.iter().chain(&self.direct).any(|&block| journal.contains(block)) {
@@ -159,33 +154,31 @@ impl Change {
         let blocks = self.logged.len() as u64;
         let needed = blocks + blocks.div_ceil(per_block.max(1) as u64) + 1;
         let available = journal.log_blocks();
-        match needed <= available.into() {
-            true => Ok(()),
-            false => {
-                // Its superblock takes a block too; no journal has fewer than 1024.
-                let blocks = (needed + 1).max(1024);
-                let bytes = blocks.saturating_mul(journal.fs.geometry.block_size.into());
-                let (available, larger) = (available.into(), bytes.div_ceil(1 << 20));
-                Err(Error::JournalTooSmall { needed, available, larger })
-            }
+        if needed <= available.into() {
+            return Ok(());
         }
+        // The journal's superblock takes a block too; a journal has at least 1024.
+        let blocks = (needed + 1).max(1024);
+        let bytes = blocks.saturating_mul(journal.fs.geometry.block_size.into());
+        let (available, larger) = (available.into(), bytes.div_ceil(1 << 20));
+        Err(Error::JournalTooSmall { needed, available, larger })
     }
 }
 
 fn read(storage: &dyn ReadAt, geometry: &Geometry, block: u64) -> Result<Vec<u8>> {
     let (offset, size) = (geometry.offset(block), geometry.block_size as usize);
     if offset + size as u64 > storage.size() {
-        // What the storage has not got is not there to be kept.
+        // Blocks beyond the end of the storage have no contents to keep.
         return Ok(Vec::new());
     }
     Ok(storage.read_vec(offset, size)?)
 }
 
-/// Which blocks are free in the filesystem as it is.
+/// The free blocks of the filesystem before the change.
 struct FreeBlocks<'a> {
     storage: &'a dyn ReadAt,
     fs: &'a Filesystem,
-    /// The group asked for last, and its bitmap.
+    /// The last group that was asked for, and its bitmap.
     last: Option<(u32, Bitmap)>,
 }
 
@@ -208,7 +201,7 @@ impl FreeBlocks<'_> {
     }
 }
 
-/// A superblock that asks for a replay.
+/// A superblock that requests a replay.
 fn with_mark(superblock: &Superblock) -> Superblock {
     let mut marked = superblock.clone();
     marked.set_feature(NEEDS_RECOVERY, true);
@@ -216,8 +209,8 @@ fn with_mark(superblock: &Superblock) -> Superblock {
     marked
 }
 
-/// What a block is to hold while the log counts: a replay that is itself cut off
-/// must not lose the mark.
+/// The contents of a block while the log is valid: the superblock keeps the mark, so that an
+/// interrupted replay does not lose it.
 fn logged_contents(
     edited: &dyn ReadAt,
     geometry: &Geometry,
@@ -234,8 +227,7 @@ fn logged_contents(
     Ok(contents)
 }
 
-/// Writes what of the superblock's block is not the superblock, which is written in
-/// one piece.
+/// Writes the rest of the superblock's block. The superblock itself is written in one piece.
 fn write_around_superblock(storage: &dyn WriteAt, offset: u64, contents: &[u8]) -> Result<()> {
     let start = OFFSET.saturating_sub(offset) as usize;
     for (at, part) in [
@@ -278,7 +270,7 @@ fn write_log(
         }
     }
     write(&journal.format.build_commit(block_size, sequence, time))?;
-    // What is left of earlier logs must not be taken for the next transaction.
+    // Remains of earlier logs must not look like the next transaction.
     if at < journal.superblock.last() {
         storage.write_at(geometry.offset(journal.physical(at)?), &vec![0; block_size])?;
     }

@@ -1,8 +1,8 @@
-//! Fast commits: small changes, described rather than copied, in an area
-//! behind the log. They are not replayed.
+//! Fast commits: small changes that are described instead of copied, in an area after the log. They
+//! are not replayed.
 //!
 //! Source: the kernel's `Documentation/filesystems/ext4/journal.rst` and
-//! `fs/ext4/fast_commit.h`. Other than the rest of the journal, this part is
+//! `fs/ext4/fast_commit.h`. Unlike the rest of the journal, this part is
 //! little-endian.
 
 use super::location::Journal;
@@ -11,12 +11,11 @@ use crate::{Error, Result};
 /// `fc_tag`: the first tag of each fast commit.
 const HEAD: u16 = 9;
 
-/// Errors if there are fast commits on top of the last complete transaction;
-/// `next` is the sequence number of the one that would follow it. Older ones
-/// are in the log as well, and void.
+/// Returns an error if there are fast commits after the last complete transaction. `next` is
+/// the sequence number that would follow it. Older fast commits are in the log as well, and void.
 pub(super) fn refuse(journal: &Journal<'_>, next: u32) -> Result<()> {
     let superblock = &journal.superblock;
-    // The kernel leaves out the first block behind the log.
+    // The kernel skips the first block after the log.
     let first = superblock.last().saturating_add(1);
     if !superblock.fast_commit() || first >= superblock.s_maxlen() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Where the journal is, and reading it.
+//! Finding and reading the journal.
 
 use block_io::ReadAt;
 
@@ -10,42 +10,39 @@ use crate::{
     source::{Source, Stored, place_of},
 };
 
-/// The journal of a filesystem, found and understood.
+/// The journal of a filesystem.
 #[derive(Debug)]
 pub(super) struct Journal<'a> {
     storage: &'a dyn ReadAt,
     pub fs: Filesystem,
     pub superblock: JournalSuperblock,
     pub format: Format,
-    /// Where its blocks are, in its own order.
+    /// Its blocks, in its own order.
     runs: Vec<Run>,
-    /// The same, in the filesystem's order.
+    /// The same blocks, in the order of the filesystem.
     sorted: Vec<Run>,
 }
 
 impl<'a> Journal<'a> {
-    /// Finds the journal. `None` if there is none, or if one on another device
-    /// has nothing to replay.
+    /// Finds the journal. Returns `None` if there is none, or if it is on another device and has
+    /// nothing to replay.
     pub fn open(storage: &'a dyn ReadAt) -> Result<Option<Self>> {
         let fs = Filesystem::open_unchecked(storage, Operation::Recover)?;
         let (superblock, features) = (&fs.superblock, fs.superblock.features());
         let inode = superblock.s_journal_inum();
         if !features.has_journal() {
-            return match features.needs_recovery() {
-                true => Err(Error::Superblock {
-                    field: "s_feature_incompat",
-                    value: features.incompat.into(),
-                    reason: "needs_recovery makes no sense without has_journal",
-                }),
-                false => Ok(None),
-            };
+            if !features.needs_recovery() {
+                return Ok(None);
+            }
+            return Err(Error::Superblock {
+                field: "s_feature_incompat",
+                value: features.incompat.into(),
+                reason: "needs_recovery needs has_journal",
+            });
         }
         let elsewhere = superblock.s_journal_uuid() != [0; 16];
         if elsewhere || inode == 0 && superblock.s_journal_dev() != 0 {
-            return match features.needs_recovery() {
-                true => Err(Error::ExternalJournal),
-                false => Ok(None),
-            };
+            return if features.needs_recovery() { Err(Error::ExternalJournal) } else { Ok(None) };
         }
         let runs = find_blocks(&fs, storage, inode)?;
         // The first run begins with the first block, or there is none.
@@ -61,7 +58,7 @@ impl<'a> Journal<'a> {
         Ok(Some(Journal { storage, fs, superblock, format, runs, sorted }))
     }
 
-    /// The block of the filesystem that is a block of the journal.
+    /// The block of the filesystem that holds a block of the journal.
     pub fn physical(&self, block: u32) -> Result<u64> {
         let logical = u64::from(block);
         let index = self.runs.partition_point(|run| run.end() <= logical);
@@ -76,19 +73,19 @@ impl<'a> Journal<'a> {
         self.fs.read_block(self.storage, self.physical(block)?)
     }
 
-    /// Whether a block of the filesystem is one of the journal's.
+    /// Returns whether a block of the filesystem belongs to the journal.
     pub fn contains(&self, physical: u64) -> bool {
         let index = self.sorted.partition_point(|run| run.blocks().end <= physical);
         self.sorted.get(index).is_some_and(|run| run.blocks().contains(&physical))
     }
 
-    /// How many blocks the log has.
+    /// Returns how many blocks the log has.
     pub fn log_blocks(&self) -> u32 {
         self.superblock.last().saturating_sub(self.superblock.first())
     }
 
-    /// The block of the log that is so many blocks behind another one; after
-    /// the last block comes the first.
+    /// The block of the log that is this many blocks after another one. The first block follows the
+    /// last one.
     pub fn advance(&self, block: u32, by: u32) -> u32 {
         let first = self.superblock.first();
         let from_first = u64::from(block.saturating_sub(first)) + u64::from(by);
@@ -96,7 +93,7 @@ impl<'a> Journal<'a> {
     }
 }
 
-/// The runs that the journal's inode maps; there are no holes in it.
+/// The runs of the journal's inode, which must not have holes.
 fn find_blocks(fs: &Filesystem, storage: &dyn ReadAt, number: u32) -> Result<Vec<Run>> {
     let group = place_of_table(fs, number)?;
     fs.check_descriptor_checksum(group)?;
@@ -115,13 +112,14 @@ fn find_blocks(fs: &Filesystem, storage: &dyn ReadAt, number: u32) -> Result<Vec
         }
         end = run.end();
     }
-    match end >= inode.i_size().div_ceil(u64::from(fs.geometry.block_size)) {
-        true => Ok(mapping.runs.iter().filter_map(|run| run.before(blocks)).collect()),
-        false => wrong("the journal's inode has holes"),
+    if end >= inode.i_size().div_ceil(u64::from(fs.geometry.block_size)) {
+        Ok(mapping.runs.iter().filter_map(|run| run.before(blocks)).collect())
+    } else {
+        wrong("the journal's inode has holes")
     }
 }
 
-/// The group that an inode is in; its table lies within the filesystem.
+/// The group of an inode, whose table must lie within the filesystem.
 fn place_of_table(fs: &Filesystem, number: u32) -> Result<u32> {
     let geometry = &fs.geometry;
     let inodes = fs.superblock.s_inodes_count();
@@ -136,7 +134,7 @@ fn place_of_table(fs: &Filesystem, number: u32) -> Result<u32> {
             group,
             field: "bg_inode_table",
             value: table,
-            reason: "that is not within the filesystem",
+            reason: "this is not within the filesystem",
         }),
     }
 }

@@ -1,8 +1,7 @@
-//! The journal (jbd2): replaying what it holds, and committing a change through
-//! it.
+//! The journal (jbd2): replaying it, and committing a change through it.
 //!
 //! Source: the kernel's `Documentation/filesystems/ext4/journal.rst` and, for
-//! what ends a log and what is damage, `fs/jbd2/recovery.c`.
+//! the end of a log and for damage, `fs/jbd2/recovery.c`.
 
 mod blocks;
 mod commit;

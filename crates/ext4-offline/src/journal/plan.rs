@@ -1,4 +1,4 @@
-//! What a replay will write.
+//! The plan of a replay: everything that it will write.
 
 use std::collections::BTreeMap;
 
@@ -11,31 +11,30 @@ use super::{
 };
 use crate::{Error, Result};
 
-/// A block in the log, to be copied to where it belongs.
+/// A block in the log that is to be copied to its place.
 #[derive(Debug, Clone, Copy)]
 struct Copy {
     /// Its place in the journal.
     block: u32,
-    /// It has to begin with the magic number again.
+    /// The magic number at its beginning must be restored.
     escaped: bool,
 }
 
-/// Which blocks of the log go where.
+/// The blocks of the log and their places.
 #[derive(Debug)]
 pub(super) struct Plan {
     /// The last copy of each block of the filesystem.
     copies: BTreeMap<u64, Copy>,
-    /// How many copies are void.
+    /// The number of void copies.
     pub revoked: u64,
 }
 
 impl Plan {
-    /// Goes through the log twice: for the revoke records, and for the blocks.
+    /// Reads the log twice: for the revoke records, and for the blocks.
     ///
     /// # Errors
-    /// [`Error::Journal`] if a block's checksum does not match, if it belongs
-    /// beyond the storage or into the journal, or if a revoke block claims more
-    /// than it holds.
+    /// [`Error::Journal`] if a block's checksum does not match, if its place
+    /// is beyond the storage or in the journal, or if the count of a revoke block is too large.
     pub fn new(journal: &Journal<'_>, log: &Log, blocks: u64) -> Result<Plan> {
         let mut plan = Plan { copies: BTreeMap::new(), revoked: 0 };
         let revokes = collect_revokes(journal, log, blocks)?;
@@ -65,10 +64,10 @@ impl Plan {
                     return wrong("its checksum does not match");
                 }
                 if tag.block >= blocks {
-                    return wrong("it belongs beyond the end of the filesystem");
+                    return wrong("its place is beyond the end of the filesystem");
                 }
                 if journal.contains(tag.block) {
-                    return wrong("it belongs into the journal itself");
+                    return wrong("its place is in the journal itself");
                 }
                 self.copies.insert(tag.block, Copy { block: at, escaped: tag.escaped });
             }
@@ -76,17 +75,17 @@ impl Plan {
         Ok(())
     }
 
-    /// How many blocks will be written.
+    /// Returns how many blocks will be written.
     pub fn len(&self) -> u64 {
         self.copies.len() as u64
     }
 
-    /// The blocks that will be written, in the filesystem's order.
+    /// The blocks that will be written, in the order of the filesystem.
     pub fn blocks(&self) -> impl DoubleEndedIterator<Item = u64> {
         self.copies.keys().copied()
     }
 
-    /// What will be written to a block; `None` if nothing will.
+    /// The new contents of a block; `None` if it will not be written.
     pub fn contents(&self, journal: &Journal<'_>, block: u64) -> Result<Option<Vec<u8>>> {
         let Some(copy) = self.copies.get(&block) else { return Ok(None) };
         let mut contents = journal.read(copy.block)?;
@@ -97,8 +96,8 @@ impl Plan {
     }
 }
 
-/// Reads all revoke records. Those of blocks that do not exist are of no use
-/// to anyone, and would only take memory.
+/// Reads all revoke records, except those of blocks that do not exist, which would only take
+/// memory.
 fn collect_revokes(journal: &Journal<'_>, log: &Log, blocks: u64) -> Result<RevokeTable> {
     let mut table = RevokeTable::default();
     for (index, transaction) in log.transactions.iter().enumerate() {

@@ -14,7 +14,7 @@ use crate::{
     superblock::{OFFSET, SIZE, STATE_ERROR},
 };
 
-/// Makes sure that the journal can be read and is empty.
+/// Checks that the journal can be read and is empty.
 ///
 /// # Errors
 /// [`Error::Journal`].
@@ -28,40 +28,36 @@ pub(crate) fn verify_empty(storage: &dyn ReadAt) -> Result<()> {
     Ok(())
 }
 
-/// What replaying a journal came to. All zero: there was nothing to replay.
+/// The result of replaying a journal. All numbers are zero if there was nothing to replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Replayed {
-    /// How many transactions the log held.
+    /// The number of transactions in the log.
     pub transactions: u64,
-    /// How many blocks of the filesystem were replaced.
+    /// The number of blocks of the filesystem that were replaced.
     pub blocks: u64,
-    /// How many blocks in the log were void, as a later transaction, or their
-    /// own, revoked them.
+    /// The number of void blocks in the log, which their own or a later transaction revoked.
     pub revoked: u64,
 }
 
-/// Replays the journal of the filesystem that fills `storage`, if it needs
-/// that, and marks it as replayed. An error that the kernel left in the
-/// journal becomes the filesystem's state.
+/// Replays the journal of the filesystem that fills `storage`, if necessary, and marks it as
+/// replayed. An error that the kernel recorded in the journal is recorded in the filesystem's
+/// state.
 ///
-/// The superblock's counts of free blocks and inodes may be stale afterwards:
-/// use [`recount`](crate::recount). Orphans are as they were.
-///
-/// If writing ends half-way, the filesystem still needs the replay, which can
-/// be begun anew.
+/// Afterwards the superblock's counts of free blocks and inodes may be outdated; use
+/// [`recount`](crate::recount). Orphans stay as they are. If this is interrupted, the filesystem
+/// still needs the replay, which can be started again.
 ///
 /// # Errors
-/// All before the first write, except for [`Error::Storage`]: damage to what
-/// leads to the journal; [`Error::Journal`] if it is damaged, also where it
-/// holds transactions but the filesystem does not ask for them;
-/// [`Error::JournalFeature`] for what is not understood, and for fast commits;
+/// All but [`Error::Storage`] come before the first write: damage to the inode of the journal;
+/// [`Error::Journal`] if it is damaged, or if it holds transactions although the filesystem is not
+/// marked for recovery; [`Error::JournalFeature`] for unknown features and fast commits;
 /// [`Error::ExternalJournal`].
 pub fn replay_journal(storage: &dyn WriteAt) -> Result<Replayed> {
     let Some(mut journal) = Journal::open(storage)? else { return Ok(Replayed::default()) };
     let needs_recovery = journal.fs.superblock.features().needs_recovery();
     let is_empty = journal.superblock.s_start() == 0;
     if !needs_recovery && !is_empty {
-        // The kernel would drop the log, e2fsck would ask.
+        // The kernel would discard the log, and e2fsck would ask.
         let reason = "it holds transactions, but needs_recovery is not set";
         return Err(Error::Journal { block: 0, reason });
     }
@@ -69,9 +65,10 @@ pub fn replay_journal(storage: &dyn WriteAt) -> Result<Replayed> {
         return Ok(Replayed::default());
     }
 
-    let log = match is_empty {
-        true => Log { transactions: Vec::new(), end: journal.superblock.s_sequence() },
-        false => scan(&journal)?,
+    let log = if is_empty {
+        Log { transactions: Vec::new(), end: journal.superblock.s_sequence() }
+    } else {
+        scan(&journal)?
     };
     if !is_empty {
         fast_commit::refuse(&journal, log.end)?;
@@ -85,8 +82,8 @@ pub fn replay_journal(storage: &dyn WriteAt) -> Result<Replayed> {
 
     write_blocks(&journal, &plan, storage, &superblock)?;
     storage.flush()?;
-    // The number after that of an unfinished transaction, which thereby can
-    // not be taken for part of the log.
+    // The number after that of an unfinished transaction, so that it cannot be mistaken for a part
+    // of the log.
     let next = if needs_recovery { log.end.wrapping_add(1) } else { log.end };
     journal.superblock.empty(next);
     let first = journal.fs.geometry.offset(journal.physical(0)?);
@@ -102,8 +99,8 @@ pub fn replay_journal(storage: &dyn WriteAt) -> Result<Replayed> {
     })
 }
 
-/// The filesystem's superblock as it will be, checked, and that no block of the
-/// plan is beyond the end that it tells: the filesystem may have grown.
+/// The superblock after the replay. Checks it, and that no block of the plan is beyond the end of
+/// the filesystem according to it: the filesystem may have grown.
 fn replayed_superblock(
     journal: &Journal<'_>,
     plan: &Plan,
@@ -123,7 +120,7 @@ fn replayed_superblock(
             return Err(Error::Superblock {
                 field: "s_log_block_size",
                 value: superblock.s_log_block_size().into(),
-                reason: "the journal is of a filesystem with other blocks",
+                reason: "the journal belongs to a filesystem with another block size",
             });
         }
         if after.blocks > storage_blocks {
@@ -132,17 +129,17 @@ fn replayed_superblock(
             return Err(Error::CutShort { filesystem, storage });
         }
         end = end.max(after.blocks);
-        // An error that was found since then stays.
+        // An error that was recorded since then stays.
         superblock.set_s_state(superblock.s_state() | before.s_state() & STATE_ERROR);
     }
     if plan.blocks().next_back().is_some_and(|last| last >= end) {
-        let reason = "the log has a block that belongs beyond the end of the filesystem";
+        let reason = "the log has a block whose place is beyond the end of the filesystem";
         return Err(Error::Journal { block: journal.superblock.s_start(), reason });
     }
     Ok(superblock)
 }
 
-/// Writes all blocks of the plan. The superblock still asks for the replay.
+/// Writes all blocks of the plan. The superblock still requests the replay.
 fn write_blocks(
     journal: &Journal<'_>,
     plan: &Plan,

@@ -1,22 +1,22 @@
-//! Which blocks must not be replayed: they were freed, and perhaps used for
-//! something that does not go through the journal.
+//! Revoked blocks, which must not be replayed: they were freed, and perhaps used for something that
+//! does not go through the journal.
 
 use std::collections::HashMap;
 
 /// For each revoked block, the last transaction that revoked it.
 #[derive(Debug, Default)]
 pub(super) struct RevokeTable {
-    /// Transactions are counted from the log's beginning.
+    /// Transactions are counted from the beginning of the log.
     last: HashMap<u64, u32>,
 }
 
 impl RevokeTable {
-    /// Takes a record of a transaction. They come in the log's order.
+    /// Adds a record of a transaction. Records come in the order of the log.
     pub fn add(&mut self, block: u64, transaction: u32) {
         self.last.insert(block, transaction);
     }
 
-    /// Whether a block is void in a transaction: that one or a later one
+    /// Returns whether a block is void in a transaction, because that one or a later one
     /// revoked it.
     pub fn holds(&self, block: u64, transaction: u32) -> bool {
         self.last.get(&block).is_some_and(|&last| last >= transaction)

@@ -1,8 +1,8 @@
-//! Finding what the log holds, and where it ends.
+//! Finding the transactions in the log, and its end.
 //!
 //! A transaction is any number of descriptor blocks, each followed by the
-//! blocks that it describes, and of revoke blocks, and then a commit block. All
-//! carry its sequence number. The log ends where something else follows.
+//! blocks that it describes, and of revoke blocks, and then a commit block. All have
+//! its sequence number. The log ends where something else follows.
 
 use crc::{CRC_32_MPEG_2, Crc, Table};
 
@@ -35,26 +35,26 @@ pub(super) struct Log {
 
 /// Reads the log from its beginning to its end.
 ///
-/// A last transaction that is not complete, or is older than the one before it
-/// (left by an earlier use of the blocks), is not part of the log.
+/// A last transaction that is incomplete, or older than the one before it (from an earlier use of
+/// the blocks), is not part of the log.
 ///
 /// # Errors
-/// [`Error::Journal`] if a checksum says that a transaction which was complete
-/// is damaged. The kernel does not mount such a filesystem either.
+/// [`Error::Journal`] if a complete transaction does not match its checksum. The kernel does not
+/// mount such a filesystem either.
 pub(super) fn scan(journal: &Journal<'_>) -> Result<Log> {
     Scan::new(journal).run()
 }
 
 struct Scan<'j, 'a> {
     journal: &'j Journal<'a>,
-    /// The next block to look at.
+    /// The next block to read.
     at: u32,
-    /// How many blocks were passed.
+    /// The number of blocks so far.
     passed: u32,
     current: Transaction,
     done: Vec<Transaction>,
-    /// A block of the current transaction has a wrong checksum: a leftover, or
-    /// damage. Its commit block will tell.
+    /// A block of the current transaction with a wrong checksum. It is either old or damaged; the
+    /// commit block decides.
     mismatch: Option<u32>,
     /// The commit time of the last transaction.
     time: u64,
@@ -100,8 +100,7 @@ impl<'j, 'a> Scan<'j, 'a> {
         Ok(Log { transactions: self.done, end: self.current.sequence })
     }
 
-    /// Goes on by so many blocks. No log is longer than its area, whatever
-    /// its blocks say.
+    /// Moves on by this many blocks. No log is longer than its area, whatever its blocks contain.
     fn pass(&mut self, blocks: u32) -> Result<()> {
         self.passed = self.passed.saturating_add(blocks);
         if self.passed > self.journal.log_blocks() {
@@ -135,22 +134,19 @@ impl<'j, 'a> Scan<'j, 'a> {
         Ok(())
     }
 
-    /// Takes a commit block; tells whether the log may go on.
+    /// Reads a commit block. Returns whether the log may continue.
     fn commit(&mut self, position: u32, block: &[u8]) -> Result<bool> {
         let time = blocks::commit_time(block);
         let stale = time < self.time;
         if let Some(mismatch) = self.mismatch {
-            return match stale {
-                true => Ok(false),
-                false => wrong(mismatch, "its checksum does not match"),
-            };
+            return if stale { Ok(false) } else { wrong(mismatch, "its checksum does not match") };
         }
         let superblock = &self.journal.superblock;
         let matches = self.journal.format.commit_matches(block)
             && (!superblock.checksum() || blocks::transaction_matches(block, self.checksum));
         if !matches {
-            // With async_commit, the commit block may have reached the disk
-            // before the rest; but then nothing can come after it.
+            // With async_commit, the commit block may have reached the disk before the rest; but
+            // then no transaction can follow.
             if stale || superblock.async_commit() && !self.another_commit_follows()? {
                 return Ok(false);
             }
@@ -164,7 +160,7 @@ impl<'j, 'a> Scan<'j, 'a> {
         Ok(true)
     }
 
-    /// Whether the next transaction is complete too, its checksums aside.
+    /// Returns whether the next transaction is complete too, apart from its checksums.
     fn another_commit_follows(&self) -> Result<bool> {
         let sequence = self.current.sequence.wrapping_add(1);
         let (mut at, mut left) = (self.at, self.journal.log_blocks() - self.passed);

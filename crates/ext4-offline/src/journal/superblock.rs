@@ -1,4 +1,4 @@
-//! The journal's superblock, in the journal's first block.
+//! The superblock of the journal, in its first block.
 
 use super::blocks::{be32, put_be32};
 use crate::{Error, Result, digest::crc32c};
@@ -7,9 +7,9 @@ use crate::{Error, Result, digest::crc32c};
 pub(super) const SIZE: usize = 1024;
 /// `h_magic` of every block that is not a copy of another.
 pub(super) const MAGIC: u32 = 0xc03b_3998;
-/// The kernel takes no smaller journal.
+/// The smallest journal that the kernel accepts, in blocks.
 const MIN_BLOCKS: u32 = 1024;
-/// What `s_num_fc_blks` stands for if it is 0.
+/// The value of `s_num_fc_blks` if the field is 0.
 const DEFAULT_FC_BLOCKS: u32 = 256;
 
 const VERSION_1: u32 = 3;
@@ -41,21 +41,21 @@ const ASYNC_COMMIT: u32 = 0x4;
 const CSUM_V2: u32 = 0x8;
 const CSUM_V3: u32 = 0x10;
 const FAST_COMMIT: u32 = 0x20;
-/// All of `s_feature_incompat` that is known; the first is `journal_incompat_revoke`.
+/// The known bits of `s_feature_incompat`; the first is `journal_incompat_revoke`.
 const KNOWN_INCOMPAT: u32 = 0x3f;
 
-/// A journal's superblock, read and checked.
+/// The superblock of a journal, checked.
 #[derive(Debug, Clone)]
 pub(super) struct JournalSuperblock {
     raw: Vec<u8>,
 }
 
 impl JournalSuperblock {
-    /// Takes the first block of a journal that has as many blocks as `blocks`.
+    /// Parses the first block of a journal with `blocks` blocks.
     ///
     /// # Errors
-    /// [`Error::Journal`] if it is damaged, [`Error::JournalFeature`] if it is
-    /// not understood.
+    /// [`Error::Journal`] if it is damaged, [`Error::JournalFeature`] if it has an
+    /// unknown feature.
     pub fn parse(mut raw: Vec<u8>, block_size: u32, blocks: u64) -> Result<Self> {
         raw.truncate(SIZE);
         let superblock = JournalSuperblock { raw };
@@ -125,7 +125,7 @@ impl JournalSuperblock {
         be32(&self.raw, offset)
     }
 
-    /// Features mean something in version 2 only.
+    /// Features have a meaning in version 2 only.
     fn feature(&self, field: usize, bit: u32) -> bool {
         self.field(H_BLOCKTYPE) == VERSION_2 && self.field(field) & bit != 0
     }
@@ -140,7 +140,7 @@ impl JournalSuperblock {
         self.feature(S_FEATURE_INCOMPAT, BITS64)
     }
 
-    /// Commit blocks may be written before what they commit.
+    /// Commit blocks may be written before the blocks that they commit.
     pub fn async_commit(&self) -> bool {
         self.feature(S_FEATURE_INCOMPAT, ASYNC_COMMIT)
     }
@@ -160,7 +160,7 @@ impl JournalSuperblock {
         self.csum_v2() || self.csum_v3()
     }
 
-    /// Small changes may be in an area behind the log.
+    /// Small changes may be in an area after the log.
     pub fn fast_commit(&self) -> bool {
         self.feature(S_FEATURE_INCOMPAT, FAST_COMMIT)
     }
@@ -177,21 +177,22 @@ impl JournalSuperblock {
         crc32c(!0, self.raw.get(S_UUID..S_UUID + 16).unwrap_or_default())
     }
 
-    /// How many blocks the journal has.
+    /// Returns how many blocks the journal has.
     pub fn s_maxlen(&self) -> u32 {
         self.field(S_MAXLEN)
     }
 
-    /// The log's first block.
+    /// The first block of the log.
     pub fn first(&self) -> u32 {
         self.field(S_FIRST)
     }
 
-    /// The block after the log's last one.
+    /// The block after the last one of the log.
     pub fn last(&self) -> u32 {
-        match self.fast_commit() {
-            true => self.s_maxlen().saturating_sub(self.fast_commit_blocks()),
-            false => self.s_maxlen(),
+        if self.fast_commit() {
+            self.s_maxlen().saturating_sub(self.fast_commit_blocks())
+        } else {
+            self.s_maxlen()
         }
     }
 
@@ -200,18 +201,17 @@ impl JournalSuperblock {
         self.field(S_SEQUENCE)
     }
 
-    /// Where that begins; 0: the log is empty.
+    /// Returns where that transaction begins; 0 if the log is empty.
     pub fn s_start(&self) -> u32 {
         self.field(S_START)
     }
 
-    /// The error that the journal was given up with, or 0.
+    /// The error with which the kernel aborted the journal, or 0.
     pub fn s_errno(&self) -> u32 {
         self.field(S_ERRNO)
     }
 
-    /// Says that the log is empty and will go on with a transaction, and
-    /// forgets the error.
+    /// Marks the log as empty, with this number for its next transaction, and clears the error.
     pub fn empty(&mut self, s_sequence: u32) {
         put_be32(&mut self.raw, S_SEQUENCE, s_sequence);
         put_be32(&mut self.raw, S_START, 0);
@@ -219,8 +219,7 @@ impl JournalSuperblock {
         self.update_checksum();
     }
 
-    /// Says that the log begins at its first block, with the transaction that it
-    /// was to go on with.
+    /// Marks the log as valid from its first block on, beginning with its next transaction.
     pub fn begin(&mut self) {
         let first = self.first();
         put_be32(&mut self.raw, S_START, first);

@@ -12,9 +12,9 @@ use crate::{Error, Result, digest::crc32c, inode::Inode, source::Source, volume:
 const MAGIC: u16 = 0xf30a;
 /// The size of a header, and of an entry, in bytes.
 pub(super) const ENTRY: usize = 12;
-/// No tree is deeper (`EXT4_MAX_EXTENT_DEPTH` in the kernel).
+/// The largest depth of a tree (`EXT4_MAX_EXTENT_DEPTH` in the kernel).
 const MAX_DEPTH: u16 = 5;
-/// Extents of more blocks than this are unwritten, and as much shorter.
+/// A greater length means an unwritten extent, whose length is the excess.
 pub(super) const MAX_LENGTH: u64 = 0x8000;
 
 pub(super) fn u16_at(bytes: &[u8], offset: usize) -> u16 {
@@ -52,8 +52,8 @@ fn parse_extent(entry: &[u8]) -> Run {
     }
 }
 
-/// A node's depth and entries, checked. `at`: its block, the depth it must have
-/// and the inode's checksum seed; `None` for the node in the inode.
+/// The depth and the entries of a node, checked. `at` has its block, the depth that it must have
+/// and the inode's checksum seed; it is `None` for the node in the inode.
 fn parse_node<'n>(
     loader: &Loader<'_>,
     node: &'n [u8],
@@ -63,16 +63,16 @@ fn parse_node<'n>(
     let (entries, most, depth) =
         (usize::from(u16_at(node, 2)), usize::from(u16_at(node, 4)), u16_at(node, 6));
     let room = node.len().saturating_sub(ENTRY) / ENTRY;
-    // e2fsck knows of no node that leaves more than two places unused.
+    // e2fsck rejects nodes that leave more than two places unused.
     if u16_at(node, 0) != MAGIC || entries > most || most > room || most + 2 < room {
-        return loader.wrong(block, "holds no extents");
+        return loader.wrong(block, "does not hold extents");
     }
     if depth > MAX_DEPTH || at.is_some_and(|(_, wanted, _)| depth != wanted) {
         return loader.wrong(block, "is at the wrong depth of its extent tree");
     }
     if let Some((_, _, Some(seed))) = at {
         let tail = ENTRY * (1 + most);
-        // Blocks of 1, 2 and 4 KiB all have 4 bytes to spare, or 8.
+        // A block of any size has 4 or 8 bytes to spare.
         if node.get(..tail).is_some_and(|covered| crc32c(seed, covered) != u32_at(node, tail)) {
             return loader.wrong(block, "holds extents whose checksum does not match");
         }
@@ -100,7 +100,7 @@ fn load_node(
     let mut entries = entries.peekable();
     let starts = entries.peek().map(|entry| u64::from(u32_at(entry, 0)));
     if at.is_some() && starts != Some(bounds.start) {
-        return loader.wrong(block, "does not begin with what the extent tree says");
+        return loader.wrong(block, "does not begin with the block that the extent tree says");
     }
     let mut first = bounds.start;
     while let Some(entry) = entries.next() {
@@ -148,12 +148,12 @@ pub(super) fn find(loader: &mut Loader<'_>, inode: &Inode, logical: u64) -> Resu
     }
 }
 
-/// How many entries fit into a node of so many bytes.
+/// Returns how many entries fit into a node of this size in bytes.
 fn capacity(bytes: usize) -> usize {
     (bytes - ENTRY) / ENTRY
 }
 
-/// A node's bytes.
+/// The bytes of a node.
 fn build_node(bytes: usize, depth: u16, entries: &[[u8; ENTRY]], seed: Option<u32>) -> Vec<u8> {
     let most = capacity(bytes);
     let mut node = Vec::with_capacity(bytes);
@@ -189,12 +189,12 @@ fn index_entry(logical: u32, child: u64) -> [u8; ENTRY] {
     entry
 }
 
-/// The longest that an extent can be.
+/// The largest length of an extent.
 fn longest(unwritten: bool) -> u64 {
     MAX_LENGTH - u64::from(unwritten)
 }
 
-/// Runs as entries of leaves.
+/// Splits runs into entries of leaves.
 fn extent_entries(runs: &[Run]) -> Vec<[u8; ENTRY]> {
     let mut entries = Vec::with_capacity(runs.len());
     for run in runs {
@@ -208,17 +208,17 @@ fn extent_entries(runs: &[Run]) -> Vec<[u8; ENTRY]> {
     entries
 }
 
-/// Errors unless the inode can have a block with this number: there are 2^32,
-/// and the last one is not to be had.
+/// Returns an error unless the inode can have a block with this number: there are 2^32,
+/// and the last one cannot be used.
 fn check_end(inode: &Inode, end: u64) -> Result<()> {
-    match end <= u32::MAX.into() {
-        true => Ok(()),
-        false => Err(Error::Limit { inode: inode.number(), what: "a larger file" }),
+    if end <= u32::MAX.into() {
+        Ok(())
+    } else {
+        Err(Error::Limit { inode: inode.number(), what: "a larger file" })
     }
 }
 
-/// Writes a whole tree: all nodes full but the last of each level, as e2fsck
-/// wants it to be content.
+/// Writes a whole tree. All nodes but the last of each level are full, as e2fsck prefers it.
 pub(super) fn store(mapping: &mut Mapping, volume: &mut Volume, inode: &mut Inode) -> Result<()> {
     check_end(inode, mapping.runs.last().map_or(0, Run::end))?;
     let seed = inode.checksum_seed(volume.fs().checksums.seed());
@@ -249,14 +249,14 @@ pub(super) fn store(mapping: &mut Mapping, volume: &mut Volume, inode: &mut Inod
     Ok(())
 }
 
-/// Adds runs to the last leaf of a tree, if it is in a block and has room, and
-/// counts them in `i_blocks`. Tells whether it did.
+/// Adds runs to the last leaf of a tree, if it is in a block and has room, and counts them in
+/// `i_blocks`. Returns whether it did.
 pub(super) fn append_to_last_leaf(
     volume: &mut Volume,
     inode: &mut Inode,
     runs: &[Run],
 ) -> Result<bool> {
-    // Clusters that two runs share are counted by who sees all of them.
+    // Clusters that two runs share can only be counted with all runs at hand.
     if volume.fs().geometry.cluster_blocks > 1 {
         return Ok(false);
     }

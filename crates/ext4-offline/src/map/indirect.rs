@@ -1,22 +1,22 @@
 //! Direct and indirect blocks.
 //!
-//! `i_block` has twelve blocks, then one block each with one, two and three
-//! levels of block numbers below. Source: the kernel's
+//! `i_block` lists twelve blocks, and then one block each with one, two and three levels of block
+//! numbers below it. Source: the kernel's
 //! `Documentation/filesystems/ext4/blockmap.rst`.
 
 use super::{Loader, Mapping, Run, extents::u32_at};
 use crate::{Error, Result, inode::Inode, source::Source, volume::Volume};
 
-/// Blocks that are listed in the inode itself.
+/// The number of blocks that are listed in the inode itself.
 pub(super) const DIRECT: u64 = 12;
 
-/// How many blocks can be listed.
+/// Returns how many blocks can be listed.
 pub(super) fn most_blocks(block_size: u32) -> u64 {
     let per_block = u64::from(block_size / 4);
     DIRECT + (1..=3).map(|levels| per_block.pow(levels)).sum::<u64>()
 }
 
-/// Loads all of a file's blocks.
+/// Loads all blocks of a file.
 pub(super) fn load(loader: &mut Loader<'_>, inode: &Inode) -> Result<()> {
     let per_block = u64::from(loader.source.fs().geometry.block_size / 4);
     let mut logical = 0;
@@ -28,7 +28,7 @@ pub(super) fn load(loader: &mut Loader<'_>, inode: &Inode) -> Result<()> {
     Ok(())
 }
 
-/// A block, or a block of pointers with so many levels below.
+/// Loads a block, or a block of pointers with this many levels below.
 fn load_pointer(loader: &mut Loader<'_>, pointer: u32, levels: u32, logical: u64) -> Result<()> {
     let physical = u64::from(pointer);
     match (physical, levels) {
@@ -80,7 +80,7 @@ pub(super) fn find(loader: &mut Loader<'_>, inode: &Inode, logical: u64) -> Resu
     Ok(Some(Run { logical, physical, length: 1, unwritten: false }))
 }
 
-/// Writes all of a file's blocks.
+/// Writes all blocks of a file.
 pub(super) fn store(mapping: &mut Mapping, volume: &mut Volume, inode: &mut Inode) -> Result<()> {
     let per_block = u64::from(volume.fs().geometry.block_size / 4);
     let too_large = Error::Limit { inode: inode.number(), what: "a larger file" };
@@ -89,7 +89,7 @@ pub(super) fn store(mapping: &mut Mapping, volume: &mut Volume, inode: &mut Inod
     if end > most_blocks(volume.fs().geometry.block_size) || highest > 1 << 32 {
         return Err(too_large);
     }
-    // Each tree has the nodes without which its blocks could not be listed.
+    // Each tree has only the nodes that its blocks need.
     let trees = || {
         (1..=3).scan(DIRECT, |start, levels| {
             let first = *start;
@@ -117,13 +117,13 @@ pub(super) fn store(mapping: &mut Mapping, volume: &mut Volume, inode: &mut Inod
     Ok(())
 }
 
-/// Whether the file has any block in `length` blocks from `first` on.
+/// Returns whether the file has any block in `length` blocks from `first` on.
 fn has_any(mapping: &Mapping, first: u64, length: u64) -> bool {
     let index = mapping.runs.partition_point(|run| run.end() <= first);
     mapping.runs.get(index).is_some_and(|run| run.logical < first + length)
 }
 
-/// How many nodes a tree of so many levels needs for the blocks from `first` on.
+/// Returns how many nodes a tree with this many levels needs for the blocks from `first` on.
 fn count_nodes(mapping: &Mapping, levels: u32, first: u64, per_block: u64) -> u64 {
     let (length, below) = (per_block.pow(levels), per_block.pow(levels - 1));
     if !has_any(mapping, first, length) {

@@ -1,7 +1,7 @@
-//! Which blocks hold the contents of a file.
+//! The mapping of a file: the blocks that hold its contents.
 //!
-//! ext4 describes them by extents, ext2 and ext3 by blocks of block numbers.
-//! Both are read into, and written from, the same list of runs.
+//! ext4 describes them by extents, ext2 and ext3 by blocks of block numbers. Both are read into
+//! the same list of runs, and written from it.
 
 mod extents;
 mod indirect;
@@ -16,14 +16,14 @@ use crate::{
 };
 pub(crate) use store::{append, cut, set_i_blocks};
 
-/// A run of blocks that follow each other in a file and on the disk alike.
+/// A run of blocks that are contiguous both in a file and on the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Run {
     /// Its first block, counted from the beginning of the file.
     pub logical: u64,
     /// Its first block, counted from the beginning of the filesystem.
     pub physical: u64,
-    /// How many blocks it has.
+    /// The number of blocks.
     pub length: u64,
     /// Its blocks belong to the file, but read as zeros.
     pub unwritten: bool,
@@ -40,14 +40,14 @@ impl Run {
         self.physical..self.physical + self.length
     }
 
-    /// Whether `next` carries on where it ends.
+    /// Returns whether `next` continues where it ends.
     fn continues_with(&self, next: &Run) -> bool {
         self.end() == next.logical
             && self.physical + self.length == next.physical
             && self.unwritten == next.unwritten
     }
 
-    /// What of it lies at or after a block of the file.
+    /// Its part at or after a block of the file.
     pub fn after(&self, logical: u64) -> Option<Run> {
         let skip = logical.saturating_sub(self.logical);
         (skip < self.length).then(|| Run {
@@ -58,7 +58,7 @@ impl Run {
         })
     }
 
-    /// What of it lies before a block of the file.
+    /// Its part before a block of the file.
     pub fn before(&self, logical: u64) -> Option<Run> {
         let length = logical.saturating_sub(self.logical).min(self.length);
         (length > 0).then_some(Run { length, ..*self })
@@ -68,26 +68,27 @@ impl Run {
 /// All blocks of a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Mapping {
-    /// The runs in the order of the file; what lies between them are holes.
+    /// The runs in the order of the file, with holes between them.
     pub runs: Vec<Run>,
-    /// The blocks that list these, in the order in which they are met.
+    /// The blocks that list the runs, in the order in which they are read.
     pub nodes: Vec<u64>,
 }
 
 impl Mapping {
     /// Reads the mapping of an inode that [has blocks](Inode::has_blocks).
     ///
-    /// Whatever the blocks say, this ends, and takes no more memory than a few
-    /// times the metadata that is really there: no block can list blocks twice.
+    /// This ends whatever the blocks contain, and takes at most a few times the memory of the
+    /// metadata that exists, because no block is read twice.
     ///
     /// # Errors
     /// [`Error::Inode`] if a block is not within the filesystem, out of order,
-    /// or does not hold what it should.
+    /// or has the wrong contents.
     pub fn load(source: &dyn Source, inode: &Inode) -> Result<Self> {
         let mut loader = Loader::new(source, inode.number());
-        match inode.has_flag(EXTENTS) {
-            true => extents::load(&mut loader, inode)?,
-            false => indirect::load(&mut loader, inode)?,
+        if inode.has_flag(EXTENTS) {
+            extents::load(&mut loader, inode)?
+        } else {
+            indirect::load(&mut loader, inode)?
         }
         Ok(loader.mapping)
     }
@@ -107,48 +108,50 @@ impl Mapping {
     }
 }
 
-/// How many blocks a file can have, holes and all.
+/// Returns how many blocks a file can have, holes and all.
 pub(crate) fn most_blocks(source: &dyn Source, inode: &Inode) -> u64 {
-    let most = match inode.has_flag(EXTENTS | INLINE_DATA) {
-        true => u64::MAX,
-        false => indirect::most_blocks(source.fs().geometry.block_size),
+    let most = if inode.has_flag(EXTENTS | INLINE_DATA) {
+        u64::MAX
+    } else {
+        indirect::most_blocks(source.fs().geometry.block_size)
     };
     most.min(u32::MAX.into())
 }
 
-/// The run that begins with a block of the file, if that has one.
-///
-/// Reads no more of the tree than leads there.
+/// The run that begins with a block of the file, unless the block is a hole. Only the nodes on
+/// the way are read.
 ///
 /// # Errors
-/// As [`Mapping::load`].
+/// As for [`Mapping::load`].
 pub(crate) fn find(source: &dyn Source, inode: &Inode, logical: u64) -> Result<Option<Run>> {
     let mut loader = Loader::new(source, inode.number());
-    match inode.has_flag(EXTENTS) {
-        true => extents::find(&mut loader, inode, logical),
-        false => indirect::find(&mut loader, inode, logical),
+    if inode.has_flag(EXTENTS) {
+        extents::find(&mut loader, inode, logical)
+    } else {
+        indirect::find(&mut loader, inode, logical)
     }
 }
 
 /// The last run of a file, if it has any.
 ///
 /// # Errors
-/// As [`Mapping::load`].
+/// As for [`Mapping::load`].
 pub(crate) fn last(source: &dyn Source, inode: &Inode) -> Result<Option<Run>> {
     let mut loader = Loader::new(source, inode.number());
-    match inode.has_flag(EXTENTS) {
-        true => extents::last(&mut loader, inode),
-        false => Ok(Mapping::load(source, inode)?.runs.last().copied()),
+    if inode.has_flag(EXTENTS) {
+        extents::last(&mut loader, inode)
+    } else {
+        Ok(Mapping::load(source, inode)?.runs.last().copied())
     }
 }
 
-/// Reads the blocks of a mapping, and makes sure of what they say.
+/// Reads and checks the blocks of a mapping.
 struct Loader<'a> {
     source: &'a dyn Source,
     inode: u32,
     mapping: Mapping,
     seen: HashSet<u64>,
-    /// How many blocks the runs have so far.
+    /// The number of blocks in all runs so far.
     blocks: u64,
 }
 
@@ -161,7 +164,7 @@ impl<'a> Loader<'a> {
         Err(Error::Inode { inode: self.inode, block, reason })
     }
 
-    /// Errors unless all of these blocks are within the filesystem, behind its
+    /// Returns an error unless all of these blocks are within the filesystem, after its
     /// superblock.
     fn check(&self, start: u64, length: u64) -> Result<()> {
         let geometry = &self.source.fs().geometry;
@@ -175,21 +178,22 @@ impl<'a> Loader<'a> {
     fn node(&mut self, block: u64) -> Result<Vec<u8>> {
         self.check(block, 1)?;
         if !self.seen.insert(block) {
-            return self.wrong(block, "is part of its tree twice");
+            return self.wrong(block, "is in its tree twice");
         }
         self.mapping.nodes.push(block);
         self.source.block(block)
     }
 
-    /// Takes a run that was found.
+    /// Adds a run that was found.
     fn run(&mut self, run: Run) -> Result<()> {
         self.check(run.physical, run.length)?;
         if self.mapping.runs.last().is_some_and(|last| last.end() > run.logical) {
-            return self.wrong(run.physical, "is out of the file's order");
+            return self.wrong(run.physical, "is out of order");
         }
         self.blocks += run.length;
         if self.blocks > self.source.fs().geometry.blocks {
-            return self.wrong(run.physical, "belongs to a file of more blocks than there are");
+            return self
+                .wrong(run.physical, "belongs to a file with more blocks than the filesystem");
         }
         self.mapping.push(run);
         Ok(())

@@ -10,25 +10,24 @@ use crate::{
 };
 
 impl Mapping {
-    /// Writes the mapping into the inode and into blocks that list it, of which
-    /// it takes or gives back as many as it then needs, and sets `i_blocks`. The
-    /// inode itself is still to be put into its table.
-    ///
-    /// The tree comes out as small as it can be.
+    /// Writes the mapping into the inode and into blocks that list it, allocating or freeing such
+    /// blocks, and sets `i_blocks`. The tree is as small as possible. The caller still has to write
+    /// the inode into its table.
     ///
     /// # Errors
     /// [`Error::Full`](crate::Error::Full), or
     /// [`Error::Limit`](crate::Error::Limit) for a file too large for its format.
     pub fn store(&mut self, volume: &mut Volume, inode: &mut Inode) -> Result<()> {
-        match inode.has_flag(EXTENTS) {
-            true => extents::store(self, volume, inode)?,
-            false => indirect::store(self, volume, inode)?,
+        if inode.has_flag(EXTENTS) {
+            extents::store(self, volume, inode)?
+        } else {
+            indirect::store(self, volume, inode)?
         }
         let clusters = self.clusters(volume.fs().geometry.cluster_blocks);
         set_i_blocks(volume, inode, clusters)
     }
 
-    /// Has exactly `count` blocks to list runs in.
+    /// Allocates or frees blocks that list runs, until there are `count`.
     pub(super) fn resize_nodes(
         &mut self,
         volume: &mut Volume,
@@ -48,8 +47,8 @@ impl Mapping {
         Ok(())
     }
 
-    /// How many clusters of so many blocks the file takes, each node having one
-    /// of its own.
+    /// Returns how many clusters of `cluster_blocks` blocks the file takes. Each node takes a
+    /// cluster of its own.
     pub fn clusters(&self, cluster_blocks: u32) -> u64 {
         let cluster = u64::from(cluster_blocks);
         let (mut clusters, mut counted) = (self.nodes.len() as u64, 0);
@@ -64,10 +63,10 @@ impl Mapping {
     }
 }
 
-/// Sets `i_blocks` for a file whose contents and nodes take so many clusters.
+/// Sets `i_blocks` for a file whose contents and nodes take `clusters` clusters.
 ///
 /// # Errors
-/// Damage to the attributes, whose values count too.
+/// Damage to the attributes, whose clusters count too.
 pub(crate) fn set_i_blocks(volume: &Volume, inode: &mut Inode, clusters: u64) -> Result<()> {
     let geometry = &volume.fs().geometry;
     let attributes = xattr::clusters(volume, inode)?;
@@ -79,11 +78,11 @@ pub(crate) fn set_i_blocks(volume: &Volume, inode: &mut Inode, clusters: u64) ->
     Ok(())
 }
 
-/// Adds runs at the end of a file, quickly where nothing else has to change.
-/// They must lie behind all that the file has.
+/// Adds runs at the end of a file. They must lie after all its blocks. If the last leaf has room,
+/// nothing else is read or written.
 ///
 /// # Errors
-/// As [`Mapping::store`].
+/// As for [`Mapping::store`].
 pub(crate) fn append(volume: &mut Volume, inode: &mut Inode, runs: &[Run]) -> Result<()> {
     if inode.has_flag(EXTENTS) && extents::append_to_last_leaf(volume, inode, runs)? {
         return Ok(());
@@ -93,8 +92,8 @@ pub(crate) fn append(volume: &mut Volume, inode: &mut Inode, runs: &[Run]) -> Re
     mapping.store(volume, inode)
 }
 
-/// Gives back all blocks of an inode from a block of the file on. The inode itself is still
-/// to be put into its table.
+/// Frees all blocks of a file from a block on. The caller still has to write the inode into its
+/// table.
 ///
 /// # Errors
 /// Damage to the mapping or the bitmaps.
@@ -102,7 +101,7 @@ pub(crate) fn cut(volume: &mut Volume, inode: &mut Inode, logical: u64) -> Resul
     let mut mapping = Mapping::load(volume, inode)?;
     let kept: Vec<Run> = mapping.runs.iter().filter_map(|run| run.before(logical)).collect();
     let cluster = u64::from(volume.fs().geometry.cluster_blocks);
-    // The cluster that a kept block is in stays, and no cluster is given back twice.
+    // The cluster of a kept block stays, and no cluster is freed twice.
     let mut first = kept.last().map_or(0, |run| run.end().next_multiple_of(cluster));
     for run in &mapping.runs {
         let Some(gone) = run.after(logical.max(first)) else { continue };

@@ -46,7 +46,8 @@ impl Editor {
     /// `now` becomes the time of every change.
     ///
     /// # Errors
-    /// Damage, or a feature or state that is not supported; all before the first write.
+    /// Damage, or a feature or state that is not supported. At most the replay of the journal has
+    /// been written then.
     pub fn open(storage: Arc<dyn WriteAt>, now: Timestamp) -> Result<Self> {
         recover(&storage, now)?;
         FilesMut::open(storage, now).map(Editor::from)

@@ -1,4 +1,4 @@
-//! Taking free blocks, and giving blocks back.
+//! Allocating and freeing blocks.
 
 use std::ops::Range;
 
@@ -10,12 +10,12 @@ use crate::{
     source::{group_and_bit, place_of},
 };
 
-/// A free run of so many clusters is as good as a longer one.
+/// A free run of this many clusters is as good as a longer one.
 const LONG_RUN: u32 = 1024;
 
 impl Volume {
-    /// Takes up to `want` free blocks in one run, near `goal`. The run begins
-    /// with a cluster; the rest of its last cluster belongs to it.
+    /// Allocates up to `want` free blocks in one run, near `goal`. The run begins at the start of
+    /// a cluster, and the rest of its last cluster is allocated too.
     ///
     /// # Errors
     /// [`Error::Full`]; damage to a bitmap.
@@ -24,7 +24,7 @@ impl Volume {
         let (groups, cluster) = (geometry.groups, u64::from(geometry.cluster_blocks));
         let most = want.div_ceil(cluster).clamp(1, geometry.clusters_per_group().into()) as u32;
         let (first, goal_bit) = group_and_bit(&self.files.fs.geometry, goal);
-        // First one that holds all of it, then any.
+        // Look for a run that holds everything first, then for any run.
         for least in [most.min(LONG_RUN), 1] {
             for group in (first..groups).chain(0..first) {
                 if self.files.fs.descriptors.get(group).bg_free_blocks_count() < least {
@@ -48,7 +48,7 @@ impl Volume {
         Err(Error::Full { what: "blocks" })
     }
 
-    /// Takes up to `want` free blocks in one run, near an inode's group.
+    /// Allocates up to `want` free blocks in one run, near an inode's group.
     pub fn allocate_near(&mut self, inode: u32, want: u64) -> Result<std::ops::Range<u64>> {
         let goal = self.start_of_group(inode)?;
         self.allocate(goal, want)
@@ -67,7 +67,7 @@ impl Volume {
         least: u32,
         most: u32,
     ) -> Result<Option<Range<u32>>> {
-        // Not the last cluster if the filesystem ends within.
+        // The last cluster is not available if the filesystem ends within it.
         let geometry = &self.files.fs.geometry;
         let clusters = geometry.group_blocks(group) / geometry.cluster_blocks;
         let bitmap = self.block_bitmap(group)?;
@@ -76,7 +76,7 @@ impl Volume {
             .or_else(|| bitmap.find_clear(0..clusters, least, most)))
     }
 
-    /// Gives blocks back: all clusters that they touch.
+    /// Frees blocks: all clusters that they touch.
     ///
     /// # Errors
     /// [`Error::Inode`] for inode `owner` if one of them is not in use.
@@ -92,7 +92,7 @@ impl Volume {
             };
             let bitmap = self.block_bitmap(group)?;
             if bits.clone().any(|bit| !bitmap.get(bit)) {
-                return wrong("is in use, but the block bitmap calls it free");
+                return wrong("is in use, but is marked as free in the block bitmap");
             }
             self.mark_blocks(group, bits, false)?;
             at = end;
@@ -100,7 +100,7 @@ impl Volume {
         Ok(())
     }
 
-    /// A group's block bitmap, to be read.
+    /// A group's block bitmap, for reading.
     fn block_bitmap(&mut self, group: u32) -> Result<&crate::bitmap::Bitmap> {
         use std::collections::btree_map::Entry;
         Ok(match self.block_bitmaps.entry(group) {
@@ -109,14 +109,15 @@ impl Volume {
         })
     }
 
-    /// Marks clusters that are known not to be so yet.
+    /// Marks clusters as used or free. They must not be marked like that already.
     fn mark_blocks(&mut self, group: u32, bits: Range<u32>, used: bool) -> Result<()> {
         self.initialize_blocks(group)?;
         let mut descriptor = self.files.fs.descriptors.get(group);
         let (free, count) = (descriptor.bg_free_blocks_count(), bits.len() as u32);
-        descriptor.set_bg_free_blocks_count(match used {
-            true => free.saturating_sub(count),
-            false => free.saturating_add(count),
+        descriptor.set_bg_free_blocks_count(if used {
+            free.saturating_sub(count)
+        } else {
+            free.saturating_add(count)
         });
         self.set_descriptor(group, &descriptor);
         self.mark_dirty(group);
@@ -127,7 +128,7 @@ impl Volume {
         Ok(())
     }
 
-    /// Makes a group's block bitmap a matter of record.
+    /// Makes sure that a group's block bitmap is stored, not only computed.
     pub(crate) fn initialize_blocks(&mut self, group: u32) -> Result<()> {
         self.block_bitmap(group)?;
         let mut descriptor = self.files.fs.descriptors.get(group);

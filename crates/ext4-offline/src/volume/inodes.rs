@@ -1,4 +1,4 @@
-//! Taking free inodes, and giving inodes back.
+//! Allocating and freeing inodes.
 
 use super::{Volume, undo::Undo};
 use crate::{
@@ -6,8 +6,8 @@ use crate::{
 };
 
 impl Volume {
-    /// Takes a free inode, in the group of the inode `near` if it has one, else in
-    /// the next that does. It holds zeros.
+    /// Allocates an inode, in the group of the inode `near` or the next group that has a free
+    /// one. It holds zeros.
     ///
     /// # Errors
     /// [`Error::Full`]; damage to a bitmap.
@@ -29,10 +29,10 @@ impl Volume {
         Err(Error::Full { what: "inodes" })
     }
 
-    /// Gives an inode back, and zeroes it.
+    /// Frees an inode and zeroes it.
     ///
     /// # Errors
-    /// [`Error::InodeNumber`], also for one that is reserved; damage to a bitmap.
+    /// [`Error::InodeNumber`], also for a reserved inode; damage to a bitmap.
     pub fn free_inode(&mut self, mut inode: Inode) -> Result<()> {
         let place = place_of(&self.files.fs, inode.number())?;
         let is_dir = inode.is_dir();
@@ -45,7 +45,7 @@ impl Volume {
         self.put_inode(&mut inode)
     }
 
-    /// Whether the bitmap calls an inode used.
+    /// Returns whether an inode is marked as used in the bitmap.
     pub fn inode_in_use(&mut self, number: u32) -> Result<bool> {
         let place = place_of(&self.files.fs, number)?;
         Ok(self.inode_bitmap(place.group)?.get(place.index))
@@ -65,7 +65,7 @@ impl Volume {
     }
 
     fn mark_inode(&mut self, group: u32, index: u32, used: bool, is_dir: bool) -> Result<()> {
-        // The kernel wants both bitmaps of a group with inodes to be real.
+        // The kernel expects both bitmaps of a group with inodes to be stored.
         self.initialize_blocks(group)?;
         self.inode_bitmap(group)?;
         let mut descriptor = self.files.fs.descriptors.get(group);

@@ -1,4 +1,4 @@
-//! A filesystem under edit: its blocks, bitmaps and inodes.
+//! A filesystem that is being edited: its blocks, bitmaps and inodes.
 
 mod blocks;
 mod inodes;
@@ -22,29 +22,28 @@ use crate::{
 };
 use undo::Undo;
 
-/// A filesystem under edit.
+/// A filesystem that is being edited.
 ///
-/// What an operation changes of metadata is staged, and reaches the storage only
-/// when the operation is complete ([`Volume::atomically`]): one that fails,
-/// because there is no room left or something is found to be damaged, has
-/// changed nothing. Bitmaps, descriptors and the superblock are kept here until
-/// [`Volume::finish`].
+/// An operation stages its changes to metadata, and they reach the storage when the operation is
+/// complete ([`Volume::atomically`]). An operation that fails, because there is no room left or
+/// because it finds damage, has changed nothing. Bitmaps, descriptors and the superblock are kept
+/// in memory until [`Volume::finish`].
 #[derive(Debug)]
 pub(crate) struct Volume {
-    /// The filesystem and its storage, to be read.
+    /// The filesystem and its storage, for reading.
     files: Files,
     storage: Arc<dyn WriteAt>,
-    /// Blocks as the operation under way has changed them.
+    /// Blocks that the current operation has changed.
     staged: BTreeMap<u64, Vec<u8>>,
-    /// Bitmaps that were needed so far, by group.
+    /// The bitmaps that were read so far, by group.
     pub(crate) block_bitmaps: BTreeMap<u32, Bitmap>,
     pub(crate) inode_bitmaps: BTreeMap<u32, Bitmap>,
-    /// What has to be undone if the operation fails.
+    /// The steps to undo if the operation fails.
     pub(crate) undo: Vec<Undo>,
     /// Groups that differ from the storage, in bitmaps or descriptors.
     pub(crate) dirty: BTreeSet<u32>,
     superblock_dirty: bool,
-    /// Why a write failed. What the storage holds since then is not known.
+    /// Why a write failed. The contents of the storage are unknown from then on.
     broken: OnceLock<String>,
 }
 
@@ -80,17 +79,17 @@ impl Volume {
         }
     }
 
-    /// The filesystem as it is on the storage, edits that are complete included.
+    /// The filesystem for reading, with all operations that are complete.
     pub fn files(&self) -> &Files {
         &self.files
     }
 
-    /// The filesystem's superblock and descriptors, to be changed.
+    /// The superblock and the descriptors, for changing.
     fn fs_mut(&mut self) -> &mut Filesystem {
         Arc::make_mut(&mut self.files.fs)
     }
 
-    /// Errors if a write failed before.
+    /// Returns an error if a write failed before.
     fn require_whole(&self) -> Result<()> {
         match self.broken.get() {
             Some(reason) => Err(Error::HalfWritten { reason: reason.clone() }),
@@ -98,15 +97,14 @@ impl Volume {
         }
     }
 
-    /// Remembers a write that failed.
+    /// Records the error of a write that failed.
     fn written(&self, result: block_io::Result<()>) -> Result<()> {
         Ok(result.inspect_err(|error| drop(self.broken.set(error.to_string())))?)
     }
 
-    /// Runs an operation so that all or nothing of it is done.
+    /// Runs an operation so that it is complete or has no effect.
     ///
-    /// Only a storage that fails to write can leave it half done; then all that
-    /// follows fails too.
+    /// Only a failed write can leave it incomplete; then all later operations fail too.
     pub fn atomically<T>(&mut self, operation: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         self.require_whole()?;
         let superblock = self.files.fs.superblock.clone();
@@ -132,12 +130,12 @@ impl Volume {
         Ok(())
     }
 
-    /// Replaces what a block of metadata holds, once the operation is complete.
+    /// Replaces a block of metadata when the operation is complete.
     pub fn stage(&mut self, block: u64, bytes: Vec<u8>) {
         self.staged.insert(block, bytes);
     }
 
-    /// What was staged for blocks that are free again must not be written.
+    /// Discards what was staged for blocks that are free again.
     pub(crate) fn unstage(&mut self, blocks: std::ops::Range<u64>) {
         let gone: Vec<u64> = self.staged.range(blocks).map(|(&block, _)| block).collect();
         for block in gone {
@@ -145,8 +143,8 @@ impl Volume {
         }
     }
 
-    /// Writes contents of a file, at a byte of the filesystem, at once: to blocks
-    /// that were free, or whose contents are what the operation replaces.
+    /// Writes contents of a file immediately, at a byte of the filesystem: only to blocks that
+    /// were free or whose contents the operation replaces.
     pub fn write_data(&self, offset: u64, bytes: &[u8]) -> Result<()> {
         self.written(self.storage.write_at(offset, bytes))
     }
@@ -156,7 +154,7 @@ impl Volume {
         self.written(self.storage.write_zeros(offset, length))
     }
 
-    /// Puts an inode back into its table, with its checksum.
+    /// Writes an inode into its table, with its checksum.
     pub fn put_inode(&mut self, inode: &mut Inode) -> Result<()> {
         let place = place_of(&self.files.fs, inode.number())?;
         inode.update_checksum(self.files.fs.checksums.seed());
@@ -169,12 +167,12 @@ impl Volume {
         Ok(())
     }
 
-    /// The superblock, to be changed.
+    /// The superblock, for changing.
     pub fn superblock_mut(&mut self) -> &mut Superblock {
         &mut self.fs_mut().superblock
     }
 
-    /// Replaces a group's descriptor, so that it can be undone.
+    /// Replaces a group's descriptor and records how to undo that.
     pub(crate) fn set_descriptor(&mut self, group: u32, descriptor: &GroupDescriptor) {
         let before = self.files.fs.descriptors.get(group);
         if before != *descriptor {
@@ -184,18 +182,17 @@ impl Volume {
         }
     }
 
-    /// A group differs from the storage from now on.
+    /// Records that a group differs from the storage.
     pub(crate) fn mark_dirty(&mut self, group: u32) {
         if self.dirty.insert(group) {
             self.undo.push(Undo::Clean(group));
         }
     }
 
-    /// Writes what was kept back: bitmaps, descriptors, and last the superblock.
-    /// `now` becomes its time of last write, if anything has changed.
+    /// Writes what was kept in memory: bitmaps, descriptors, and last the superblock, whose time
+    /// of the last write becomes `now`. Writes nothing if nothing has changed.
     ///
-    /// Backups of the superblock and the descriptors are left alone, as the
-    /// kernel leaves them.
+    /// Backups of the superblock and the descriptors stay as they are, as with the kernel.
     ///
     /// # Errors
     /// [`Error::HalfWritten`] if a write failed before, [`Error::Storage`].

@@ -1,26 +1,25 @@
-//! Taking back what an operation that failed has done to bitmaps and
-//! descriptors.
+//! Undoing what a failed operation has done to bitmaps and descriptors.
 
 use std::ops::Range;
 
 use super::Volume;
 use crate::group_desc::GroupDescriptor;
 
-/// One step back.
+/// One step to undo.
 #[derive(Debug)]
 pub(crate) enum Undo {
     /// The group's descriptor as it was.
     Descriptor(u32, GroupDescriptor),
-    /// Bits of the group's block bitmap, and what they were.
+    /// Bits of the group's block bitmap, and their former value.
     Blocks(u32, Range<u32>, bool),
-    /// The group was as on the storage.
+    /// The group did not differ from the storage.
     Clean(u32),
-    /// A bit of the group's inode bitmap, and what it was.
+    /// A bit of the group's inode bitmap, and its former value.
     Inode(u32, u32, bool),
 }
 
 impl Volume {
-    /// Takes back all steps, the last one first.
+    /// Undoes all steps, the last one first.
     pub(crate) fn roll_back(&mut self) {
         while let Some(step) = self.undo.pop() {
             match step {

@@ -5,14 +5,14 @@ use crate::{Result, digest::crc32c, source::Source};
 
 /// The size of the block's header in bytes.
 pub(crate) const HEADER: usize = 32;
-/// The most inodes that share a block (`EXT4_XATTR_REFCOUNT_MAX`).
+/// The largest number of inodes that share a block (`EXT4_XATTR_REFCOUNT_MAX`).
 const MAX_REFERENCES: u32 = 1024;
 
 /// A block of attributes.
 #[derive(Debug, Clone)]
 pub(crate) struct AttributeBlock {
     pub block: u64,
-    /// How many inodes have it.
+    /// The number of inodes that use it.
     pub references: u32,
     pub attributes: Vec<Attribute>,
 }
@@ -21,7 +21,7 @@ fn word(bytes: &[u8], index: usize) -> u32 {
     bytes.get(index * 4..).and_then(|rest| rest.first_chunk()).map_or(0, |w| u32::from_le_bytes(*w))
 }
 
-/// The checksum of the block, whose own field is taken for zero.
+/// The checksum of the block, with zeros in its own field.
 fn checksum(seed: u32, block: u64, bytes: &[u8]) -> u32 {
     let crc = crc32c(seed, &block.to_le_bytes());
     let (before, after) = bytes.split_at(16.min(bytes.len()));
@@ -31,7 +31,7 @@ fn checksum(seed: u32, block: u64, bytes: &[u8]) -> u32 {
 }
 
 impl AttributeBlock {
-    /// Reads the block that inode `inode` names.
+    /// Reads the block that inode `inode` refers to.
     pub fn load(source: &dyn Source, inode: u32, block: u64) -> Result<Self> {
         let fs = source.fs();
         if block <= fs.geometry.superblock_block(0) || block >= fs.geometry.blocks {
@@ -40,7 +40,7 @@ impl AttributeBlock {
         let bytes = source.block(block)?;
         let references = word(&bytes, 1);
         if word(&bytes, 0) != MAGIC || word(&bytes, 2) != 1 {
-            return damaged(inode, "their block holds no attributes");
+            return damaged(inode, "their block does not hold attributes");
         }
         if !(1..=MAX_REFERENCES).contains(&references) {
             return damaged(inode, "their block has an impossible number of users");
@@ -54,7 +54,7 @@ impl AttributeBlock {
         Ok(AttributeBlock { block, references, attributes })
     }
 
-    /// As [`load`](Self::load); block 0 is none.
+    /// As [`load`](Self::load), but block 0 stands for no block.
     pub fn load_if(source: &dyn Source, inode: u32, block: u64) -> Result<Option<Self>> {
         match block {
             0 => Ok(None),
@@ -65,7 +65,7 @@ impl AttributeBlock {
     /// The block's bytes.
     pub fn build(&self, block_size: u32, seed: Option<u32>) -> Vec<u8> {
         let mut attributes = self.attributes.clone();
-        // In this order the kernel looks for them.
+        // The kernel searches them in this order.
         attributes.sort_by(|a, b| {
             let key = |a: &Attribute| (a.index, a.name.len());
             key(a).cmp(&key(b)).then_with(|| a.name.cmp(&b.name))

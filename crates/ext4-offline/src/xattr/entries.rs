@@ -8,7 +8,7 @@ use crate::Result;
 
 /// The size of an entry without its name, in bytes.
 const ENTRY: usize = 16;
-/// What ends the entries, in bytes.
+/// The size of the end mark after the entries, in bytes.
 const END: usize = 4;
 
 fn padded(length: usize) -> usize {
@@ -43,13 +43,13 @@ impl Attribute {
         })
     }
 
-    /// Whether this is its hash. Some machines take the bytes of names for signed.
+    /// Returns whether this is its hash. On some machines the bytes of names are signed.
     pub(super) fn has_hash(&self, hash: u32) -> bool {
         let Value::Bytes(value) = &self.value else { return false };
         [false, true].into_iter().any(|signed| with_value(self.name_hash(signed), value) == hash)
     }
 
-    /// Whether its hash is right for a value in another inode that has this one.
+    /// Returns whether its hash is right for a value in another inode with the hash `value`.
     pub fn has_value_hash(&self, value: u32) -> bool {
         let Value::Inode { hash, .. } = self.value else { return false };
         let value = value.to_le_bytes();
@@ -57,7 +57,7 @@ impl Attribute {
     }
 }
 
-/// The hash of a name, and what its value makes of it.
+/// The hash of a name and a value.
 fn with_value(named: u32, value: &[u8]) -> u32 {
     value.chunks(4).fold(named, |hash, chunk| {
         let mut word = [0; 4];
@@ -66,7 +66,7 @@ fn with_value(named: u32, value: &[u8]) -> u32 {
     })
 }
 
-/// The entries of an area that was parsed: where each begins, and its bytes.
+/// The entries of an area that was parsed: their offsets and their bytes.
 fn raw_entries(area: &[u8]) -> impl Iterator<Item = (usize, &[u8; ENTRY])> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -82,7 +82,7 @@ pub(super) fn hashes(area: &[u8]) -> Vec<u32> {
     raw_entries(area).map(|(_, e)| u32::from_le_bytes([e[12], e[13], e[14], e[15]])).collect()
 }
 
-/// Makes sure that in an area that was parsed no two entries or values overlap.
+/// Checks that no two entries or values overlap in an area that was parsed.
 pub(super) fn check_room(inode: u32, area: &[u8], before: usize) -> Result<()> {
     let mut ranges = Vec::new();
     let mut end = 0;
@@ -98,24 +98,25 @@ pub(super) fn check_room(inode: u32, area: &[u8], before: usize) -> Result<()> {
     ranges.push(0..end + END);
     ranges.sort_unstable_by_key(|range| range.start);
     let overlap = ranges.windows(2).any(|pair| matches!(pair, [a, b] if a.end > b.start));
-    match overlap || ranges.last().is_some_and(|last| last.end > area.len()) {
-        true => damaged(inode, "an entry or a value is where another one is"),
-        false => Ok(()),
+    if overlap || ranges.last().is_some_and(|last| last.end > area.len()) {
+        damaged(inode, "two entries or values overlap")
+    } else {
+        Ok(())
     }
 }
 
-/// How many bytes an area must have to hold these attributes.
+/// Returns how many bytes an area must have to hold these attributes.
 pub(crate) fn size(attributes: &[Attribute]) -> usize {
     let one = |attribute: &Attribute| attribute.entry_size() + padded(attribute.value_size());
     attributes.iter().map(one).sum::<usize>() + END
 }
 
-/// Reads the attributes in an area. `before`: how many bytes there are before the
-/// area that the offsets of values count as well.
+/// Reads the attributes in an area. The offsets of values count from `before` bytes before the
+/// area.
 pub(super) fn parse(inode: u32, area: &[u8], before: usize) -> Result<Vec<Attribute>> {
     let mut attributes = Vec::new();
     let mut rest = area;
-    // Without room for four bytes of zeros the area itself ends the list.
+    // If there is no room for four bytes of zeros, the area itself ends the list.
     while let Some((end, _)) = rest.split_first_chunk::<END>()
         && *end != [0; END]
     {
@@ -147,7 +148,7 @@ pub(super) fn parse(inode: u32, area: &[u8], before: usize) -> Result<Vec<Attrib
     Ok(attributes)
 }
 
-/// Writes attributes, which must fit, into an area of so many bytes.
+/// Writes attributes, which must fit, into an area of this size in bytes.
 pub(super) fn build(attributes: &[Attribute], bytes: usize, before: usize) -> Vec<u8> {
     let mut area = vec![0; bytes];
     let (mut at, mut end) = (0, bytes - bytes % 4);

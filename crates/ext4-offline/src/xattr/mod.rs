@@ -1,8 +1,7 @@
-//! Extended attributes.
+//! The format of extended attributes.
 //!
-//! They are behind the fields of an inode, and in one block that several inodes
-//! may share. Source: the kernel's
-//! `Documentation/filesystems/ext4/attributes.rst`.
+//! They are after the fields of an inode, and in one block that several inodes may share. Source:
+//! the kernel's `Documentation/filesystems/ext4/attributes.rst`.
 
 mod block;
 mod entries;
@@ -13,11 +12,11 @@ pub(crate) use block::{AttributeBlock, HEADER as BLOCK_HEADER};
 pub(crate) use entries::size as entries_size;
 pub(crate) use verify::{LargeValue, verify_block, verify_inside};
 
-/// What the attributes behind an inode's fields begin with, in bytes.
+/// The size of the header of the attributes in an inode, in bytes.
 pub(crate) const INSIDE_HEADER: usize = 4;
 const MAGIC: u32 = 0xea02_0000;
 
-/// The prefixes that names have a number for, and the numbers.
+/// The prefixes of names that are stored as numbers.
 const PREFIXES: [(u8, &str); 7] = [
     (1, "user."),
     (2, "system.posix_acl_access"),
@@ -27,7 +26,7 @@ const PREFIXES: [(u8, &str); 7] = [
     (8, "system.richacl"),
     (7, "system."),
 ];
-/// The attribute that holds what of inline contents is not in `i_block`.
+/// The attribute that holds the part of inline contents that is not in `i_block`.
 pub(crate) const INLINE: (u8, &[u8]) = (7, b"data");
 
 /// An extended attribute.
@@ -35,7 +34,7 @@ pub(crate) const INLINE: (u8, &[u8]) = (7, b"data");
 pub(crate) struct Attribute {
     /// The number of its name's prefix.
     index: u8,
-    /// Its name without that.
+    /// The rest of its name.
     name: Vec<u8>,
     pub value: Value,
 }
@@ -48,7 +47,7 @@ pub(crate) enum Value {
     Inode {
         number: u32,
         size: u32,
-        /// The entry's hash, which depends on the value.
+        /// The hash of the entry, which depends on the value.
         hash: u32,
     },
 }
@@ -74,21 +73,21 @@ impl Attribute {
     }
 }
 
-/// The number of a name's prefix, and the rest of it.
+/// The number of a name's prefix, and the rest of the name.
 pub(crate) fn split(name: &str) -> Option<(u8, &[u8])> {
     let (index, rest) =
         PREFIXES.iter().find_map(|(index, prefix)| Some((*index, name.strip_prefix(prefix)?)))?;
     let (whole, key) = (matches!(index, 2 | 3 | 8), (index, rest.as_bytes()));
-    // Longer names, with their prefixes, no Linux system asks for.
+    // Linux does not use longer names, prefix included.
     let possible = whole == rest.is_empty() && name.len() <= 255 && !rest.contains('\0');
-    // What is part of the contents is not for users to change.
+    // Users cannot change the attribute that holds contents.
     (possible && key != INLINE).then_some(key)
 }
 
 /// All attributes of an inode.
 #[derive(Debug, Clone)]
 pub(crate) struct Attributes {
-    /// Those behind the inode's fields.
+    /// Those after the fields of the inode.
     pub inside: Vec<Attribute>,
     /// Those in a block, if there is one.
     pub block: Option<AttributeBlock>,
@@ -117,12 +116,12 @@ impl Attributes {
         self.inside.iter().chain(self.block.iter().flat_map(|block| &block.attributes))
     }
 
-    /// What of inline contents is not in `i_block`; empty if there is none.
+    /// The part of inline contents that is not in `i_block`; it may be empty.
     pub fn inline_data(&self) -> &[u8] {
         self.inline_value().unwrap_or_default()
     }
 
-    /// The attribute for inline contents.
+    /// The value of the attribute for inline contents.
     pub fn inline_value(&self) -> Option<&[u8]> {
         match self.inside.iter().find(|attribute| attribute.is(INLINE)) {
             Some(Attribute { value: Value::Bytes(bytes), .. }) => Some(bytes),
@@ -130,8 +129,7 @@ impl Attributes {
         }
     }
 
-    /// Whether there is a policy by which the inode is encrypted, of one of the
-    /// two versions that there are.
+    /// Returns whether there is an encryption policy, of one of the two known versions.
     pub fn has_encryption_policy(&self) -> bool {
         const POLICY: (u8, &[u8]) = (9, b"c");
         self.iter().filter(|attribute| attribute.is(POLICY)).any(|policy| match &policy.value {
@@ -142,14 +140,14 @@ impl Attributes {
         })
     }
 
-    /// Writes the attributes that belong there behind the inode's fields.
+    /// Writes the attributes that are in the inode after its fields.
     pub fn store_inside(&self, inode: &mut Inode) {
         let room = inode.extra().len();
         if room <= INSIDE_HEADER {
             return;
         }
         let mut bytes = vec![0; room];
-        // Kept as it is where there is nothing and never was.
+        // Without attributes, the area holds zeros only.
         if !self.inside.is_empty() {
             bytes = MAGIC.to_le_bytes().to_vec();
             bytes.extend(entries::build(&self.inside, room - INSIDE_HEADER, 0));
@@ -157,13 +155,13 @@ impl Attributes {
         inode.set_extra(&bytes);
     }
 
-    /// Removes what of inline contents is not in `i_block`.
+    /// Removes the part of inline contents that is not in `i_block`.
     pub fn remove_inline_data(&mut self) {
         self.inside.retain(|attribute| !attribute.is(INLINE));
     }
 }
 
-/// How many clusters an inode's attributes count in its `i_blocks`: their block,
+/// Returns how many clusters an inode's attributes count in its `i_blocks`: their block,
 /// and those of values in other inodes.
 ///
 /// # Errors

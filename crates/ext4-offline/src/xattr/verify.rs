@@ -1,9 +1,9 @@
-//! Checking attributes in full.
+//! Checking attributes completely.
 
 use super::{Attribute, INSIDE_HEADER, MAGIC, Value, block, damaged, entries};
 use crate::{Result, inode::Inode, source::Source};
 
-/// A value in an inode of its own, as an attribute names it.
+/// A value in an inode of its own, to which an attribute refers.
 #[derive(Debug, Clone)]
 pub(crate) struct LargeValue {
     /// The inode with the value.
@@ -14,22 +14,21 @@ pub(crate) struct LargeValue {
     pub attribute: Attribute,
 }
 
-/// Checks the attributes behind an inode's fields, and tells which values are in
-/// other inodes.
+/// Checks the attributes in an inode, and returns the values that are in other inodes.
 pub(crate) fn verify_inside(inode: &Inode) -> Result<Vec<LargeValue>> {
     match inode.extra().split_first_chunk::<INSIDE_HEADER>() {
         Some((magic, area)) if u32::from_le_bytes(*magic) == MAGIC => {
             let found = entries::parse(inode.number(), area, 0)?;
             entries::check_room(inode.number(), area, 0)?;
-            // No hash is as good as the right one.
+            // A hash of 0 means that there is none.
             verify(inode.number(), &found, &entries::hashes(area), |stored| stored == 0)
         }
         _ => Ok(Vec::new()),
     }
 }
 
-/// Checks a block of attributes. Tells how many inodes it says that it has, and
-/// which values are in other inodes.
+/// Checks a block of attributes. Returns the number of its users according to itself, and the
+/// values that are in other inodes.
 pub(crate) fn verify_block(
     source: &dyn Source,
     inode: u32,

@@ -1,4 +1,4 @@
-//! Where the metadata of an image is, and making its checksums match again.
+//! The places of the metadata in an image, and correcting its checksums.
 
 use block_io::Memory;
 use crc::{CRC_16_MODBUS, Crc};
@@ -16,7 +16,7 @@ pub enum Kind {
     Inode(u32),
     /// A block of extents of an inode.
     Extents(u32),
-    /// A block of block numbers.
+    /// A block that lists blocks.
     Indirect,
     /// A block of a directory.
     Directory(u32),
@@ -28,7 +28,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The same for all pieces of a kind.
+    /// A number that is the same for all pieces of a kind.
     pub fn class(&self) -> u32 {
         match self {
             Kind::Superblock => 0,
@@ -53,7 +53,7 @@ pub struct Piece {
     pub length: usize,
 }
 
-/// What is known of an image that is consistent.
+/// The metadata of a consistent image.
 pub struct Anatomy {
     pub geometry: Geometry,
     superblock: Superblock,
@@ -198,9 +198,12 @@ impl Anatomy {
     /// The seed of all checksums.
     fn seed(&self) -> Option<u32> {
         let features = self.superblock.features();
-        features.contains("metadata_csum").then(|| match features.contains("metadata_csum_seed") {
-            true => self.superblock.s_checksum_seed(),
-            false => raw_crc32c(!0, &self.superblock.s_uuid()),
+        features.contains("metadata_csum").then(|| {
+            if features.contains("metadata_csum_seed") {
+                self.superblock.s_checksum_seed()
+            } else {
+                raw_crc32c(!0, &self.superblock.s_uuid())
+            }
         })
     }
 
@@ -209,7 +212,7 @@ impl Anatomy {
         raw_crc32c(raw_crc32c(seed, &number.to_le_bytes()), &generation.to_le_bytes())
     }
 
-    /// Makes the checksum of a piece match what it holds now.
+    /// Corrects the checksum of a piece.
     pub fn reseal(&self, image: &mut [u8], piece: &Piece) {
         let (start, end) = (piece.offset, piece.offset + piece.length);
         if let Kind::Descriptor(group) = piece.kind {
@@ -224,9 +227,10 @@ impl Anatomy {
             }
             Kind::BlockBitmap(group) | Kind::InodeBitmap(group) => {
                 let is_block = piece.kind == Kind::BlockBitmap(group);
-                let bits = match is_block {
-                    true => self.geometry.clusters_per_group(),
-                    false => self.geometry.inodes_per_group,
+                let bits = if is_block {
+                    self.geometry.clusters_per_group()
+                } else {
+                    self.geometry.inodes_per_group
                 };
                 let crc = raw_crc32c(seed, &block[..bits.div_ceil(8) as usize]).to_le_bytes();
                 let at = self.descriptor_offset(group);
@@ -305,7 +309,7 @@ impl Anatomy {
     }
 }
 
-/// A leaf has its checksum at the end; a node of an index behind its list.
+/// A leaf has its checksum at the end, a node of an index after its list.
 fn reseal_directory(block: &mut [u8], seed: u32) {
     let size = block.len();
     if block[size - 12..size - 4] == [0, 0, 0, 0, 12, 0, 0, 0xde] {

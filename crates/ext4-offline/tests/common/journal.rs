@@ -1,5 +1,4 @@
-//! Journals written block by block, in every format that there is, and e2fsck
-//! to replay them.
+//! Journals that are written block by block in every format, and replaying them with e2fsck.
 
 use std::{fs, path::Path};
 
@@ -12,7 +11,7 @@ use super::*;
 
 pub const MAGIC: u32 = 0xc03b_3998;
 
-/// How the blocks of a log are protected.
+/// The checksums of the blocks of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Csum {
     None,
@@ -23,7 +22,7 @@ pub enum Csum {
 
 #[derive(Debug, Clone, Copy)]
 pub struct Format {
-    /// Of the journal's superblock.
+    /// The version of the journal's superblock.
     pub version_1: bool,
     pub bits64: bool,
     pub csum: Csum,
@@ -55,7 +54,7 @@ impl Format {
     }
 }
 
-/// Where a transaction put its blocks, in the journal.
+/// The places of the blocks of a transaction in the journal.
 #[derive(Debug, Default, Clone)]
 pub struct Written {
     pub descriptors: Vec<u32>,
@@ -70,7 +69,7 @@ pub struct Journal {
     pub image: Vec<u8>,
     pub format: Format,
     pub block_size: usize,
-    /// The filesystem's blocks that are the journal's.
+    /// The blocks of the filesystem that belong to the journal.
     pub blocks: Vec<u64>,
     pub superblock: Vec<u8>,
     seed: u32,
@@ -91,12 +90,12 @@ pub fn get(bytes: &[u8], at: usize) -> u32 {
     u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap())
 }
 
-/// The filesystem's blocks that are the journal's, as debugfs finds them.
+/// The blocks of the filesystem that belong to the journal, according to debugfs.
 pub fn journal_blocks(image: &Path) -> Vec<u64> {
     journal_blocks_of(image, 1024)
 }
 
-/// The same, of a journal of so many blocks.
+/// The same for a journal with this number of blocks.
 pub fn journal_blocks_of(image: &Path, count: usize) -> Vec<u64> {
     let dir = TempDir::with_prefix("ext4-offline-bmap-").unwrap();
     let commands = dir.path().join("commands");
@@ -112,7 +111,7 @@ pub fn journal_blocks_of(image: &Path, count: usize) -> Vec<u64> {
     blocks
 }
 
-/// Sets or clears features of a filesystem, and no more.
+/// Sets or clears features of a filesystem, without other changes.
 pub fn set_features(image: &Path, features: &str) {
     let request = format!("feature {features}");
     output_of("debugfs", &["-w", "-R", &request, image.to_str().unwrap()]);
@@ -179,13 +178,13 @@ impl Journal {
         self.image[place][..1024].copy_from_slice(&superblock);
     }
 
-    /// Where a block of the journal is in the image.
+    /// The offset of a block of the journal in the image.
     fn place(&self, at: u32) -> std::ops::Range<usize> {
         let start = self.blocks[at as usize] as usize * self.block_size;
         start..start + self.block_size
     }
 
-    /// The block after the log's last.
+    /// The block after the last one of the log.
     pub fn last(&self) -> u32 {
         self.blocks.len() as u32 - self.format.fast_commit
     }
@@ -215,13 +214,13 @@ impl Journal {
         block
     }
 
-    /// Whether a block of the journal is one that describes others.
+    /// Returns whether a block of the journal describes others.
     pub fn begins_with_magic(&self, at: u32) -> bool {
         get(&self.image[self.place(at)], 0) == MAGIC
     }
 
-    /// Zeros what follows the header in all commit blocks. Tells whether that
-    /// changed anything.
+    /// Zeroes everything after the header in all commit blocks. Returns whether that changed
+    /// anything.
     pub fn complete_commits(&mut self) -> bool {
         let before = self.image.clone();
         for at in 1..self.last() {
@@ -233,7 +232,7 @@ impl Journal {
         self.image != before
     }
 
-    /// Makes the checksum of a descriptor, revoke or commit block match again.
+    /// Corrects the checksum of a descriptor, revoke or commit block.
     pub fn reseal(&mut self, at: u32) {
         let place = self.place(at);
         let mut block = self.image[place.clone()].to_vec();
@@ -254,7 +253,7 @@ impl Journal {
         }
     }
 
-    /// Writes a transaction: revoke blocks, blocks, and if wanted the commit.
+    /// Writes a transaction: revoke blocks, blocks, and optionally the commit.
     pub fn transaction(
         &mut self,
         blocks: &[(u64, Vec<u8>)],
@@ -353,8 +352,8 @@ impl Journal {
     }
 }
 
-/// Lets e2fsck replay the journal and do no more. Tells whether it is content,
-/// what it says, and what comes of the image.
+/// Replays the journal with e2fsck, without further checks. Returns whether it succeeded, its
+/// output, and the image afterwards.
 pub fn e2fsck_replays(image: &[u8]) -> (bool, String, Vec<u8>) {
     let dir = scratch();
     let path = dir.path().join("image");
@@ -369,7 +368,7 @@ pub fn e2fsck_replays(image: &[u8]) -> (bool, String, Vec<u8>) {
         line.is_empty() || line.starts_with("e2fsck 1.") || line.ends_with(": recovering journal")
     });
     let mut content = content && matches!(output.status.code(), Some(0 | 1));
-    // It writes blocks beyond the end, however far.
+    // e2fsck also writes blocks that are far beyond the end.
     let size = image.len() as u64;
     if fs::metadata(&path).unwrap().len() != size {
         content = false;
@@ -378,9 +377,8 @@ pub fn e2fsck_replays(image: &[u8]) -> (bool, String, Vec<u8>) {
     (content, text, fs::read(&path).unwrap())
 }
 
-/// The first bytes in which two images differ, other than by what e2fsck alone
-/// writes into the superblock: times, its count of KiB written, and so the
-/// checksum.
+/// The first bytes in which two images differ, apart from those that only e2fsck changes in the
+/// superblock: times, the count of KiB written, and the checksum.
 pub fn differences(ours: &[u8], theirs: &[u8]) -> Vec<String> {
     assert_eq!(ours.len(), theirs.len());
     // s_wtime, s_lastcheck, s_kbytes_written, s_wtime_hi, s_checksum.
@@ -415,7 +413,7 @@ pub const FILESYSTEMS: [&str; 4] = [
     "-t ext4 -b 4096 -J size=4 -O metadata_csum,64bit",
 ];
 
-/// Random contents; some have to be escaped.
+/// Random contents, some of which must be escaped.
 fn contents(random: &mut Random, size: usize) -> Vec<u8> {
     let byte = random.below(256) as u8;
     let mut block = vec![byte; size];
@@ -425,18 +423,17 @@ fn contents(random: &mut Random, size: usize) -> Vec<u8> {
     block
 }
 
-/// Blocks of the filesystem that a log can replace without harm to what leads
-/// to the journal.
+/// Blocks of the filesystem that a log can replace without damage to the mapping of the journal.
 pub fn targets(image: &Path, journal: &[u64]) -> Vec<u64> {
-    // Indirect blocks lie among the journal's.
+    // Indirect blocks lie between those of the journal.
     let (first, last) = (journal.iter().min().unwrap() - 8, journal.iter().max().unwrap() + 8);
     (600..geometry(image).blocks).filter(|block| !(first..last).contains(block)).collect()
 }
 
-/// One of [`FILESYSTEMS`], no larger than need be, that asks for a replay.
+/// One of [`FILESYSTEMS`], as small as possible, that needs a replay.
 pub struct Base {
     pub bytes: Vec<u8>,
-    /// Where its journal is.
+    /// The blocks of its journal.
     pub blocks: Vec<u64>,
     /// Blocks that a log can replace.
     pub targets: Vec<u64>,
@@ -463,14 +460,14 @@ impl Base {
 
 /// Fills a log with a random history; some end with an unfinished transaction.
 pub fn random_log(journal: &mut Journal, targets: &[u64], random: &mut Random) {
-    // Few enough to meet again.
+    // Few, so that blocks are written several times.
     let first = random.below(targets.len() as u64 - 600) as usize;
     let narrow = &targets[first..first + 20];
     let mut room = journal.last() - 2;
     let transactions = 1 + random.below(6);
     for number in 0..transactions {
         let count = match random.below(8) {
-            // More than one descriptor block describes.
+            // More than one descriptor block can describe.
             0 => 300 + random.below(200),
             1 => 0,
             _ => random.below(12),
@@ -501,8 +498,8 @@ pub fn random_log(journal: &mut Journal, targets: &[u64], random: &mut Random) {
     }
 }
 
-/// A log of three transactions that wraps around. All change the same blocks,
-/// which are the filesystem's last.
+/// A log of three transactions that wraps around. All change the same blocks, the last ones of the
+/// filesystem.
 pub fn three(base: &Base, format: Format) -> (Journal, Vec<Written>) {
     let targets: Vec<u64> = base.targets.iter().rev().copied().collect();
     let mut journal = base.begin(format, 1000, 77);
@@ -521,7 +518,7 @@ pub fn replay(image: Vec<u8>) -> (Result<Replayed>, Vec<u8>) {
     (replay_journal(&storage), storage.into_bytes())
 }
 
-/// Replays two copies of an image, and compares them. Also returns ours.
+/// Replays two copies of an image, and compares them. Also returns the one of this crate.
 pub fn assert_replayed_alike(image: &[u8], context: &str) -> (Replayed, Vec<u8>) {
     let (content, text, theirs) = e2fsck_replays(image);
     assert!(content, "{context}: {text}");
@@ -530,7 +527,7 @@ pub fn assert_replayed_alike(image: &[u8], context: &str) -> (Replayed, Vec<u8>)
     (replayed.unwrap_or_else(|error| panic!("{context}: {error}")), ours)
 }
 
-/// Panics unless an image is refused and left alone.
+/// Panics unless an image is refused without a write.
 pub fn assert_refused(image: &[u8], context: &str) -> Error {
     let (result, after) = replay(image.to_vec());
     assert!(image == after, "{context}: changed");

@@ -1,47 +1,27 @@
-//! Filesystems made by mke2fs, and e2fsprogs to judge what became of them.
+//! Filesystems made by mke2fs, and e2fsprogs to judge them.
 #![allow(dead_code, missing_docs)]
 
 pub mod anatomy;
 pub mod journal;
 pub mod mount;
+pub mod tools;
 
 use std::{
     collections::BTreeMap,
     fs,
     io::{Seek, SeekFrom, Write},
     path::{Path, PathBuf},
-    process::{Command, Output},
 };
 
 use block_io::{FileStorage, ReadAt, WriteAt};
 use tempfile::TempDir;
+pub use tools::{e2fsck_complaint, output_of, run};
 
 pub const KIB: u64 = 1 << 10;
 pub const MIB: u64 = 1 << 20;
 pub const GIB: u64 = 1 << 30;
 /// 2026-01-01.
 pub const NOW: u32 = 1_767_225_600;
-
-/// Runs one of e2fsprogs' tools.
-pub fn run(tool: &str, arguments: &[&str]) -> Output {
-    let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
-    match Command::new(tool).args(arguments).env("PATH", path).env("LC_ALL", "C").output() {
-        Ok(output) => output,
-        Err(error) => panic!("cannot run {tool}: {error}; install the Debian package e2fsprogs"),
-    }
-}
-
-/// Runs a tool that must succeed, and returns what it printed.
-pub fn output_of(tool: &str, arguments: &[&str]) -> String {
-    let output = run(tool, arguments);
-    let text = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    assert!(output.status.success(), "{tool} {arguments:?} failed:\n{text}");
-    text
-}
 
 /// A filesystem in a file, with some files in it.
 pub struct Image {
@@ -62,7 +42,7 @@ impl Image {
         all.extend(["-q", "-F", "-d", tree.to_str().unwrap(), image.path()]);
         output_of("mke2fs", &all);
         if arguments.contains("quota") {
-            // mke2fs does not account for what -d brings.
+            // mke2fs does not account for the files of -d.
             run("e2fsck", &["-f", "-y", image.path()]);
         }
         assert_clean(&image.path, &[], &format!("mke2fs {arguments}, {size} bytes"));
@@ -84,7 +64,7 @@ impl Image {
         fs::OpenOptions::new().write(true).open(&self.path).unwrap().set_len(size).unwrap();
     }
 
-    /// Makes the file larger; what is added holds no zeros.
+    /// Makes the file larger, with garbage in the new part.
     pub fn extend_with_garbage(&self, size: u64) {
         let mut file = fs::OpenOptions::new().append(true).open(&self.path).unwrap();
         let from = file.seek(SeekFrom::End(0)).unwrap();
@@ -101,7 +81,7 @@ impl Image {
         FileStorage::open_writable(&self.path).unwrap()
     }
 
-    /// What all files hold, by path.
+    /// The contents of all files, by path.
     pub fn contents(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         contents(&self.path)
     }
@@ -124,14 +104,14 @@ fn populate(tree: &Path) {
     std::os::unix::fs::symlink("directory-3/file-4", tree.join("link")).unwrap();
 }
 
-/// What all files of a filesystem hold, by path, as debugfs reads them.
+/// The contents of all files of a filesystem, by path, as debugfs reads them.
 pub fn contents(image: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let found = all_files(image);
     assert!(found.len() > 80, "debugfs found only {} files", found.len());
     found
 }
 
-/// As [`contents`], of however few files.
+/// As [`contents`], but also for filesystems with few files.
 pub fn all_files(image: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let dump = scratch();
     let request = format!("rdump / {}", dump.path().display());
@@ -157,7 +137,7 @@ pub fn all_files(image: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
-/// A directory in memory, where there is such a place with room enough.
+/// A temporary directory, in memory if there is enough room.
 pub fn scratch() -> TempDir {
     static ROOM: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
     let room = *ROOM.get_or_init(|| {
@@ -166,50 +146,27 @@ pub fn scratch() -> TempDir {
         let bytes = text.lines().nth(1).and_then(|line| line.trim().parse::<u64>().ok());
         bytes.is_some_and(|bytes| bytes >= 3 * GIB)
     });
-    match room {
-        true => TempDir::with_prefix_in("ext4-offline-", "/dev/shm"),
-        false => TempDir::with_prefix("ext4-offline-"),
+    if room {
+        TempDir::with_prefix_in("ext4-offline-", "/dev/shm")
+    } else {
+        TempDir::with_prefix("ext4-offline-")
     }
     .unwrap()
 }
 
-/// Panics unless e2fsck finds nothing to say.
+/// Panics unless e2fsck is silent.
 pub fn assert_clean(image: &Path, options: &[&str], context: &str) {
     if let Some(text) = e2fsck_complaint(image, options) {
         panic!("{context}: e2fsck {options:?}:\n{text}");
     }
-    // What e2fsck finds clean, our own check must accept.
+    // `check` must accept what e2fsck accepts.
     if let Err(error) = ext4_offline::check(&FileStorage::open(image).unwrap()) {
         panic!("{context}: clean for e2fsck, but not for check: {error}");
     }
 }
 
-/// What e2fsck prints if it finds anything to say. Exit code 0 is not enough:
-/// stale counts, for one, are reported but not counted as errors.
-pub fn e2fsck_complaint(image: &Path, options: &[&str]) -> Option<String> {
-    let mut arguments = vec!["-f", "-n"];
-    arguments.extend(options);
-    arguments.push(image.to_str().unwrap());
-    let output = run("e2fsck", &arguments);
-    let text = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stderr),
-        String::from_utf8_lossy(&output.stdout)
-    );
-    let expected = |line: &str| {
-        line.is_empty()
-            || line.starts_with("e2fsck 1.")
-            || (1..=5).any(|pass| line.starts_with(&format!("Pass {pass}: Checking ")))
-            || (line.contains(" files (")
-                && line.contains("% non-contiguous), ")
-                && line.ends_with(" blocks"))
-    };
-    let silent = output.status.success() && text.lines().all(expected) && text.contains("Pass 5");
-    (!silent).then_some(text)
-}
-
-/// Panics unless e2fsck finds nothing to say when it takes the superblock and
-/// the descriptors from a backup. Does nothing if there is none.
+/// Panics unless e2fsck is silent when it uses the superblock and the descriptors of a backup. Does
+/// nothing if there is no backup.
 pub fn assert_clean_from_backup(image: &Path, context: &str) {
     let Some((group, block, size)) = first_backup(image) else { return };
     let options = ["-b", &block.to_string(), "-B", &size.to_string()];
@@ -273,12 +230,12 @@ impl Random {
     }
 }
 
-/// Whether the longer tests were asked for.
+/// Returns whether the long tests are enabled.
 pub fn thorough() -> bool {
     std::env::var_os("NODECARD_THOROUGH").is_some_and(|value| value == "1")
 }
 
-/// A card full of garbage, except for the bytes that are said to be used.
+/// Writes a card full of garbage, except for the bytes in `used`.
 pub fn card_with_garbage(image: &Path, used: &block_io::Extents, card: &Path) {
     let source = FileStorage::open(image).unwrap();
     let mut file = fs::File::create(card).unwrap();
@@ -298,8 +255,7 @@ pub fn card_with_garbage(image: &Path, used: &block_io::Extents, card: &Path) {
     }
 }
 
-/// A storage that counts what is written to it; as a card it cannot tell what is
-/// zero.
+/// A storage that counts the bytes written to it. As a card it cannot report zeros.
 #[derive(Debug)]
 pub struct Counting {
     pub storage: FileStorage,
@@ -327,9 +283,10 @@ impl ReadAt for Counting {
     }
 
     fn next_data(&self, from: u64) -> block_io::Result<Option<std::ops::Range<u64>>> {
-        match self.card {
-            true => Ok((from < self.size()).then(|| from..self.size())),
-            false => self.storage.next_data(from),
+        if self.card {
+            Ok((from < self.size()).then(|| from..self.size()))
+        } else {
+            self.storage.next_data(from)
         }
     }
 }
@@ -345,8 +302,8 @@ impl WriteAt for Counting {
     }
 }
 
-/// Has resize2fs grow an image to so many blocks. Tells how many bytes it wrote,
-/// as the kernel counts them, less the few that it said.
+/// Grows an image to `blocks` blocks with resize2fs. Returns the number of bytes that it wrote, as
+/// the kernel counts them, without its output.
 pub fn resize2fs_writes(image: &Path, blocks: u64) -> u64 {
     let script = "resize2fs \"$1\" \"$2\" 2>/dev/null || exit 1; cat /proc/$$/io";
     let (path, blocks) = (image.to_str().unwrap(), blocks.to_string());

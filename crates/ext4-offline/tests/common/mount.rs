@@ -1,5 +1,5 @@
-//! The kernel's own mounts, where the tests run as root with loop devices; what is
-//! not checked without is said.
+//! Mounts by the kernel, if the tests run as root with loop devices; otherwise a message says what
+//! is not checked.
 
 use std::{
     fs,
@@ -16,25 +16,26 @@ impl Drop for Mounted {
     fn drop(&mut self) {
         let point = self.0.to_str().unwrap();
         if !run("umount", &[point]).status.success() {
-            // Somebody looks at it still: it goes as soon as they are done.
+            // Something still uses it: it is unmounted as soon as that ends.
             run("umount", &["-l", point]);
         }
     }
 }
 
-/// Mounts an image, or tells why the kernel does not.
+/// Mounts an image, or returns why the kernel refuses.
 pub fn try_mount(image: &Path, options: &str) -> Result<Mounted, String> {
     let point = image.with_extension("mounted");
     fs::create_dir_all(&point).unwrap();
     let options = format!("loop,{options}");
     let mounted = run("mount", &["-o", &options, image.to_str().unwrap(), point.to_str().unwrap()]);
-    match mounted.status.success() {
-        true => Ok(Mounted(point)),
-        false => Err(String::from_utf8_lossy(&mounted.stderr).into_owned()),
+    if mounted.status.success() {
+        Ok(Mounted(point))
+    } else {
+        Err(String::from_utf8_lossy(&mounted.stderr).into_owned())
     }
 }
 
-/// The same for an image that is in order: what is missing is the kernel's help.
+/// The same for a valid image: if it cannot be mounted, the kernel lacks support.
 pub fn mount(image: &Path, options: &str) -> Option<Mounted> {
     try_mount(image, options)
         .inspect_err(|why| {
@@ -51,7 +52,7 @@ pub fn is_root() -> bool {
     root
 }
 
-/// An image in memory, where syncing costs nothing.
+/// An image in memory, where syncing is free.
 pub fn make(arguments: &str, size: u64) -> Image {
     let made = Image::make(arguments, size);
     let dir = scratch();

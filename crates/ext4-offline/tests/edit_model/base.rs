@@ -1,5 +1,4 @@
-//! Filesystems to be edited, with everything in them that mke2fs and the kernel
-//! make and ours does not.
+//! Filesystems to edit, with everything in them that only mke2fs and the kernel create.
 
 use std::{
     fs,
@@ -82,7 +81,7 @@ impl Base {
     }
 }
 
-/// What mke2fs copies into a new filesystem.
+/// The tree that mke2fs copies into a new filesystem.
 fn populate(tree: &Path) {
     fs::create_dir_all(tree.join("deep/er/est")).unwrap();
     fs::create_dir_all(tree.join("many")).unwrap();
@@ -111,20 +110,20 @@ fn populate(tree: &Path) {
 fn populate_by_kernel(root: &Path) {
     let xattr = |name: &str, xattr: &str, value: &[u8]| {
         let set = rustix::fs::lsetxattr(root.join(name), xattr, value, XattrFlags::empty());
-        // As where nothing but inodes may hold them.
+        // Small enough for filesystems where only inodes can hold them.
         set.is_ok()
     };
     let create = |name: &str| {
         let options = fs::OpenOptions::new().read(true).write(true).create_new(true).clone();
         options.open(root.join(name)).unwrap()
     };
-    // Alike, so that the kernel has them share a block.
+    // The same values, so that the kernel shares a block.
     for name in ["shared-1", "shared-2", "shared-3"] {
         fs::write(root.join(name), name).unwrap();
         xattr(name, "user.shared", &[b's'; 500]);
         xattr(name, "trusted.shared", b"t");
     }
-    // Larger than a block, where that can be.
+    // Larger than a block, if that is possible.
     for name in ["huge-1", "huge-2"] {
         fs::write(root.join(name), name).unwrap();
         xattr(name, "user.huge", &[b'h'; 6000]);

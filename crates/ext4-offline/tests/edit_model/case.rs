@@ -1,4 +1,4 @@
-//! One sequence of operations on one filesystem, and all that judges it.
+//! One sequence of operations on one filesystem, and its checks.
 
 use std::{fs, path::Path, sync::Arc};
 
@@ -15,7 +15,7 @@ use crate::{
     count,
     draw::Draw,
     model::Model,
-    op::{Answer, Data, New, Op, Refusal},
+    op::{Data, New, Op, Outcome, Refusal},
     readers::{debugfs, ext4_view, kernel, own},
     tree::{Entry, Kind, Tree, difference},
 };
@@ -30,14 +30,14 @@ pub enum Level {
 
 pub const LEVELS: [Level; 3] = [Level::Fresh, Level::HalfFull, Level::NearlyFull];
 
-/// A filesystem under edit, with what it must be.
+/// A filesystem that is being edited, with its model.
 struct Case<'b> {
     base: &'b Base,
     level: Level,
     storage: Arc<Layer>,
     model: Model,
-    /// What was done: in which session, what, and with which answer.
-    done: Vec<(i64, Op, Answer)>,
+    /// The operations so far: session, operation, result.
+    done: Vec<(i64, Op, Outcome)>,
     session: i64,
 }
 
@@ -47,7 +47,7 @@ fn open(storage: &Arc<Layer>, session: i64) -> FilesMut {
 }
 
 impl Case<'_> {
-    /// Does an operation on both sides. Tells whether it was done.
+    /// Runs an operation on the filesystem and on the model. Returns whether it succeeded.
     fn step(&mut self, files: &mut FilesMut, op: &Op) -> bool {
         let refusals = self.model.refusals(op);
         let free = files.free_blocks() * self.model.limits.block_size as u64;
@@ -66,7 +66,7 @@ impl Case<'_> {
                     assert!(possible, "{op:?}: {error}");
                     self.check_full(op, &error, free, files.free_inodes());
                 } else {
-                    // To be full is as good a reason, if it is found first.
+                    // A full filesystem is a valid reason too, if it is noticed first.
                     let full = match error {
                         Error::Full { what: "inodes" } => files.free_inodes() == 0,
                         _ => refusal == Refusal::Full && self.level != Level::Fresh,
@@ -79,7 +79,7 @@ impl Case<'_> {
         }
     }
 
-    /// That the filesystem is full must be true.
+    /// Checks that a filesystem that is reported as full is full.
     fn check_full(&self, op: &Op, error: &Error, free: u64, free_inodes: u32) {
         match error {
             Error::Full { what: "blocks" } => {
@@ -87,7 +87,7 @@ impl Case<'_> {
                     Op::Write { data, .. } | Op::Replace { data, .. } => data.length as u64,
                     _ => 0,
                 };
-                // Nodes of mappings, blocks begun, leaves of a directory.
+                // Nodes of mappings, partly used blocks, leaves of a directory.
                 let around = 24 * self.base.cluster + data / 16;
                 assert!(free < data + around, "{op:?}: {error}, but {free} bytes are free");
             }
@@ -96,7 +96,7 @@ impl Case<'_> {
         }
     }
 
-    /// Leaves as much room as the level says.
+    /// Fills the filesystem up to the level.
     fn fill(&mut self, files: &mut FilesMut, random: &mut Random) {
         if self.level == Level::Fresh {
             return;
@@ -106,7 +106,7 @@ impl Case<'_> {
         if !self.step(files, &create) {
             return;
         }
-        let Some((_, _, Answer::Inode(inode))) = self.done.last().cloned() else { return };
+        let Some((_, _, Outcome::Inode(inode))) = self.done.last().cloned() else { return };
         let (mut offset, mut length) = (0, self.base.free_bytes / 2);
         let least = self.model.limits.block_size as u64;
         loop {
@@ -126,7 +126,7 @@ impl Case<'_> {
     }
 }
 
-/// Runs a sequence of so many operations in each of two sessions.
+/// Runs a sequence with this number of operations in each of two sessions.
 pub fn run(seed: u64, base: &Base, level: Level, operations: usize) {
     let storage = Arc::new(Layer::new(base.storage.clone(), base.storage.size()));
     let mut model = base.model.clone();
@@ -156,12 +156,12 @@ pub fn run(seed: u64, base: &Base, level: Level, operations: usize) {
     repeat(&case);
 }
 
-/// Inodes that the model had once and has no longer.
+/// Inodes that the model had before and does not have any more.
 fn gone(base: &Base, model: &Model) -> Vec<u32> {
     base.model.nodes.keys().copied().filter(|inode| !model.nodes.contains_key(inode)).collect()
 }
 
-/// Writes an edited filesystem to a file of its own.
+/// Writes an edited filesystem to a file.
 fn save(base: &Base, layer: &Layer, image: &Path) {
     let arguments = ["--sparse=always", base.path.to_str().unwrap(), image.to_str().unwrap()];
     crate::common::output_of("cp", &arguments);
@@ -172,7 +172,7 @@ fn save(base: &Base, layer: &Layer, image: &Path) {
     }
 }
 
-/// Has e2fsck and all readers say what became of it.
+/// Checks the result with e2fsck and all readers.
 fn judge(image: &Path, base: &Base, model: &Model) {
     let wanted = model.tree();
     let compare = |reader: &str, wanted: &Tree, found: &Tree| {
@@ -193,7 +193,7 @@ fn judge(image: &Path, base: &Base, model: &Model) {
     match (ext4_view::read(image), base.set.ext4_view_refuses) {
         (Ok(mut found), None) => {
             let mut wanted = wanted.clone();
-            // It takes what is in unwritten blocks for the file's.
+            // It reads unwritten blocks as contents.
             let mut unwritten = wanted.clone();
             unwritten.retain(|_, entry| by_debugfs.unwritten.contains(&entry.inode.unwrap()));
             for path in unwritten.into_keys() {
@@ -202,7 +202,7 @@ fn judge(image: &Path, base: &Base, model: &Model) {
                 found.tree.remove(&path);
             }
             for (path, reason) in found.refused {
-                // Not if what is above it was refused as well.
+                // Not if a directory above it was refused as well.
                 let Some(entry) = wanted.get(&path) else { continue };
                 let why = refused_by_ext4_view(base, entry, &reason);
                 count(&format!("paths not read by ext4-view: {why}"));
@@ -224,7 +224,7 @@ fn judge(image: &Path, base: &Base, model: &Model) {
     }
 }
 
-/// What of ext4-view's own is in the way where it cannot read a path.
+/// The known limitation of ext4-view for a path that it cannot read.
 fn refused_by_ext4_view(base: &Base, entry: &Entry, reason: &str) -> &'static str {
     if reason.contains("invalid timestamp") && entry.mtime as u32 > i32::MAX as u32 {
         return "seconds of 32 bits without a sign";
@@ -239,8 +239,8 @@ fn refused_by_ext4_view(base: &Base, entry: &Entry, reason: &str) -> &'static st
     panic!("ext4-view: {entry:?}: {reason}");
 }
 
-/// What failed must have left no trace: without it, the same edits give the same
-/// bytes wherever any matter.
+/// Checks that failed operations left no trace: without them, the same edits give the same bytes
+/// wherever bytes are in use.
 fn repeat(case: &Case<'_>) {
     let base = case.base;
     let storage = Arc::new(Layer::new(base.storage.clone(), base.storage.size()));
@@ -255,7 +255,7 @@ fn repeat(case: &Case<'_>) {
     assert_same(&case.storage, &storage, &used);
 }
 
-/// Panics if two storages differ where either says that it is in use.
+/// Panics if two storages differ in bytes that are in use in one of them.
 fn assert_same(first: &Layer, second: &Layer, used: &Extents) {
     for range in used.iter() {
         let length = (range.end - range.start) as usize;

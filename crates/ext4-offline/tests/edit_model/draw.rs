@@ -1,4 +1,4 @@
-//! Operations drawn at random, most of them such that they can be done.
+//! Random operations, most of which can succeed.
 
 use crate::{
     common::Random,
@@ -8,9 +8,9 @@ use crate::{
 
 pub struct Draw {
     pub random: Random,
-    /// Inodes that were once in use.
+    /// Inodes that were in use before.
     pub gone: Vec<u32>,
-    /// How many bytes are written at once, at most.
+    /// The largest number of bytes in one write.
     pub most: u64,
 }
 
@@ -116,7 +116,7 @@ impl Draw {
         }
     }
 
-    /// A number of up to so many bits, small ones as often as large ones.
+    /// A number of up to `bits` bits, as often small as large.
     fn around(&mut self, bits: u64) -> u64 {
         let bits = self.random.below(bits);
         self.random.below(1 << bits)
@@ -140,7 +140,7 @@ impl Draw {
         Data { seed: self.random.below(256) as u8, length: length as usize }
     }
 
-    /// An inode, now and then one that is not in use.
+    /// An inode, sometimes one that is not in use.
     fn any(&mut self, model: &Model) -> u32 {
         if self.random.below(40) == 0 && !self.gone.is_empty() {
             return *self.random.pick(&self.gone);
@@ -157,7 +157,7 @@ impl Draw {
         self.inode(model, |body| matches!(body, Body::File(_)))
     }
 
-    /// Nearly always one of that kind.
+    /// An inode that is nearly always of this kind.
     fn inode(&mut self, model: &Model, wanted: impl Fn(&Body) -> bool) -> u32 {
         let fitting: Vec<u32> = model
             .nodes
@@ -165,13 +165,14 @@ impl Draw {
             .filter(|(_, node)| wanted(&node.body))
             .map(|(inode, _)| *inode)
             .collect();
-        match fitting.is_empty() || self.random.below(30) == 0 {
-            true => self.any(model),
-            false => *self.random.pick(&fitting),
+        if fitting.is_empty() || self.random.below(30) == 0 {
+            self.any(model)
+        } else {
+            *self.random.pick(&fitting)
         }
     }
 
-    /// A name, often one that is not new at all.
+    /// A name, often one that exists.
     fn new_name(&mut self) -> Name {
         match self.random.below(60) {
             0 => Vec::new(),
@@ -192,7 +193,7 @@ impl Draw {
         }
     }
 
-    /// A name in a directory, nearly always one that is there.
+    /// A name in a directory, nearly always one that exists.
     fn entry(&mut self, model: &Model) -> (u32, Name) {
         let only_dirs = self.random.below(3) == 0;
         self.entry_of(model, only_dirs)

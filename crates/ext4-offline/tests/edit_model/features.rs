@@ -4,12 +4,12 @@
 #[derive(Debug)]
 pub struct Set {
     pub name: &'static str,
-    /// For mke2fs.
+    /// The options of mke2fs.
     pub arguments: &'static str,
     pub mib: u64,
     /// Whether a kernel with its usual options mounts it.
     pub kernel: bool,
-    /// What ext4-view says when it refuses it.
+    /// The error of ext4-view, if it refuses the filesystem.
     pub ext4_view_refuses: Option<&'static str>,
 }
 

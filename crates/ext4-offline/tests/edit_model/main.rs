@@ -1,5 +1,5 @@
-//! Random edits of filesystems of every kind, held against a model in memory:
-//! e2fsck must have nothing to say, and all readers must find the model's tree.
+//! Random edits of filesystems of every kind, compared with a model in memory: e2fsck must be
+//! silent, and all readers must find the tree of the model.
 //!
 //! `NODECARD_THOROUGH=1` runs for some minutes, `NODECARD_SEED=n` only one
 //! sequence.
@@ -38,10 +38,10 @@ const THOROUGH_ROUNDS: u64 = 1000;
 const THOROUGH_TIME: Duration = Duration::from_secs(420);
 /// Operations in each of a sequence's two sessions, in turn.
 const OPERATIONS: [usize; 2] = [100, 400];
-/// As many threads run sequences.
+/// The number of threads that run sequences.
 const THREADS: usize = 2;
 
-/// What happened, and how often.
+/// Counts of what happened.
 static TALLY: Mutex<BTreeMap<String, u64>> = Mutex::new(BTreeMap::new());
 
 fn count(what: &str) {
@@ -49,7 +49,7 @@ fn count(what: &str) {
 }
 
 #[test]
-fn the_tree_is_what_the_model_says() {
+fn the_tree_equals_the_model() {
     let only: Option<u64> =
         std::env::var("NODECARD_SEED").ok().map(|seed| seed.parse().expect("a seed"));
     let kinds = (SETS.len() * LEVELS.len()) as u64;

@@ -1,11 +1,11 @@
-//! What a tree of files must be after an operation.
+//! The tree of files that an operation must give.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use ext4_offline::inodes::ROOT_INODE;
 
 use crate::{
-    op::{Answer, Name, New, Op, Refusal},
+    op::{Name, New, Op, Outcome, Refusal},
     tree::{Entry, Kind, Tree, Xattrs},
 };
 
@@ -28,13 +28,13 @@ pub struct Node {
     pub xattrs: Xattrs,
 }
 
-/// What of a filesystem's format matters to what its files can be.
+/// The limits of a filesystem's format for its files.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     pub block_size: usize,
-    /// How many bytes an inode has behind its fields, at most.
+    /// The largest number of bytes in an inode after its fields.
     pub inode_room: usize,
-    /// Whether a block can hold attributes.
+    /// Whether blocks can hold attributes.
     pub xattr_block: bool,
     /// Times end in 2038.
     pub short_times: bool,
@@ -49,7 +49,7 @@ pub struct Model {
     pub now: i64,
 }
 
-/// Bytes that an attribute takes in an area, and those around them all.
+/// The bytes that an attribute takes in an area, and those around all attributes.
 const XATTR_ENTRY: usize = 16;
 const XATTR_AROUND: usize = 36;
 
@@ -154,7 +154,7 @@ impl Model {
             })
     }
 
-    /// Why an operation must fail: for one of these reasons, if there are any.
+    /// The reasons for which an operation must fail: one of these, unless there are none.
     pub fn refusals(&self, op: &Op) -> Vec<Refusal> {
         let mut all = Vec::new();
         let mut when = |refusal, condition| {
@@ -213,9 +213,10 @@ impl Model {
             Op::SetXattr { inode, name, data } => {
                 when(Refusal::Kind, !self.nodes.contains_key(inode));
                 let alone = xattr_size(name, data.length);
-                let room = match self.limits.xattr_block {
-                    true => self.limits.inode_room.max(self.limits.block_size),
-                    false => self.limits.inode_room,
+                let room = if self.limits.xattr_block {
+                    self.limits.inode_room.max(self.limits.block_size)
+                } else {
+                    self.limits.inode_room
                 };
                 when(Refusal::Limit, !xattr_name_is_possible(name) || alone > room);
             }
@@ -229,7 +230,7 @@ impl Model {
         all
     }
 
-    /// Whether an operation that is not refused may fail this way all the same.
+    /// Returns whether an operation without a reason to fail may still fail like this.
     pub fn may_fail(&self, op: &Op, refusal: Refusal) -> bool {
         match (op, refusal) {
             (Op::SetXattr { inode, name, data }, Refusal::Limit) => {
@@ -270,7 +271,7 @@ impl Model {
         }
     }
 
-    /// A name less for an inode.
+    /// Removes a name of an inode.
     fn drop_link(&mut self, inode: u32) {
         let node = self.nodes.get_mut(&inode).unwrap();
         node.links -= 1;
@@ -279,14 +280,14 @@ impl Model {
         }
     }
 
-    /// Does what was done.
+    /// Applies an operation that succeeded.
     ///
     /// # Panics
-    /// If the answer is not the one that it must be.
-    pub fn apply(&mut self, op: &Op, answer: Answer) {
+    /// If the result is not the expected one.
+    pub fn apply(&mut self, op: &Op, answer: Outcome) {
         match op {
             Op::Create { dir, name, new, mode } => {
-                let Answer::Inode(inode) = answer else { panic!("{answer:?}") };
+                let Outcome::Inode(inode) = answer else { panic!("{answer:?}") };
                 let (body, mode, links) = match new {
                     New::Regular => (Body::File(Arc::default()), *mode, 1),
                     New::Directory => (Body::Directory(BTreeMap::new()), *mode, 2),
@@ -335,9 +336,10 @@ impl Model {
                 (node.uid, node.gid) = (*uid, *gid);
             }
             Op::SetMtime { inode, seconds } => {
-                let last = match self.limits.short_times {
-                    true => i32::MAX.into(),
-                    false => (1 << 34) + i64::from(i32::MIN) - 1,
+                let last = if self.limits.short_times {
+                    i32::MAX.into()
+                } else {
+                    (1 << 34) + i64::from(i32::MIN) - 1
                 };
                 let node = self.nodes.get_mut(inode).unwrap();
                 node.mtime = (*seconds).clamp(i32::MIN.into(), last);
@@ -348,7 +350,7 @@ impl Model {
             }
             Op::RemoveXattr { inode, name } => {
                 let was = self.nodes.get_mut(inode).unwrap().xattrs.remove(name).is_some();
-                assert_eq!(answer, Answer::Was(was));
+                assert_eq!(answer, Outcome::Was(was));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Operations on files, as data: to be done, to be foretold and to be printed.
+//! Operations on files as data: to be run, predicted and printed.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use ext4_offline::{
     inodes::{FilesMut, NewFile},
 };
 
-/// Bytes that are made when they are needed.
+/// Bytes that are generated when they are needed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Data {
     pub seed: u8,
@@ -67,9 +67,9 @@ pub enum Op {
     RemoveXattr { inode: u32, name: String },
 }
 
-/// What an operation that was done has to tell.
+/// The result of an operation that succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub enum Outcome {
     Nothing,
     /// The new file's inode.
     Inode(u32),
@@ -78,8 +78,8 @@ pub enum Answer {
 }
 
 impl Op {
-    /// Does it.
-    pub fn run(&self, files: &mut FilesMut) -> Result<Answer, Error> {
+    /// Runs the operation.
+    pub fn run(&self, files: &mut FilesMut) -> Result<Outcome, Error> {
         let done = match self {
             Op::Create { dir, name, new, mode } => {
                 let new = match new {
@@ -87,10 +87,10 @@ impl Op {
                     New::Directory => NewFile::Directory,
                     New::Symlink(target) => NewFile::Symlink(target),
                 };
-                return files.create(*dir, name, new, *mode).map(Answer::Inode);
+                return files.create(*dir, name, new, *mode).map(Outcome::Inode);
             }
             Op::RemoveXattr { inode, name } => {
-                return files.remove_xattr(*inode, name).map(Answer::Was);
+                return files.remove_xattr(*inode, name).map(Outcome::Was);
             }
             Op::Write { inode, offset, data } => files.write(*inode, *offset, &data.bytes()),
             Op::Replace { inode, data } => files.replace(*inode, &data.bytes()),
@@ -107,10 +107,10 @@ impl Op {
             }
             Op::SetXattr { inode, name, data } => files.set_xattr(*inode, name, &data.bytes()),
         };
-        done.map(|()| Answer::Nothing)
+        done.map(|()| Outcome::Nothing)
     }
 
-    /// Its name, to be counted by.
+    /// Its name, for counting.
     pub fn name(&self) -> &'static str {
         match self {
             Op::Create { new: New::Regular, .. } => "create",
@@ -146,7 +146,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// That of an error, if it is one that a sound filesystem can answer with.
+    /// The reason of an error, if an intact filesystem can give it.
     pub fn of(error: &Error) -> Option<Self> {
         Some(match error {
             Error::Exists { .. } => Refusal::Exists,

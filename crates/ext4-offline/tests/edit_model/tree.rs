@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-/// By path; the root's is empty, and others begin with a slash.
+/// Files by path. The path of the root is empty; others begin with a slash.
 pub type Tree = BTreeMap<Vec<u8>, Entry>;
 
 pub type Xattrs = BTreeMap<String, Vec<u8>>;
@@ -27,7 +27,7 @@ impl fmt::Debug for Kind {
     }
 }
 
-/// What is at a path. A reader leaves out what it cannot tell.
+/// The file at a path. Readers leave out what they do not support.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     pub kind: Kind,
@@ -40,7 +40,7 @@ pub struct Entry {
     pub xattrs: Option<Xattrs>,
 }
 
-/// The first way in which what was read is not what it must be.
+/// The first difference between the tree that was read and the expected one.
 pub fn difference(wanted: &Tree, found: &Tree) -> Option<String> {
     for path in wanted.keys().chain(found.keys()) {
         let shown = String::from_utf8_lossy(path);

@@ -1,4 +1,4 @@
-//! Where all blocks of a filesystem are: what is free is what nobody has.
+//! The owners of all blocks of a filesystem: blocks are free if nothing owns them.
 
 use std::{ops::Range, path::Path};
 
@@ -7,16 +7,16 @@ use ext4_offline::internals::{
     DescriptorTable, Geometry, GroupDescriptor, INODE_UNINIT, Superblock,
 };
 
-/// A filesystem's clusters, by who has them.
+/// The clusters of a filesystem, by owner.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Account {
-    /// All that the bitmaps have bits for.
+    /// All clusters that have bits in the bitmaps.
     pub clusters: u64,
     /// Superblocks, descriptors, and blocks reserved for descriptors.
     pub base: u64,
-    /// Those of bitmaps and inode tables that are not in `base`.
+    /// Bitmaps and inode tables that are not in `base`.
     pub tables: u64,
-    /// What inodes hold, but for the reserved blocks, which are in `base`.
+    /// Blocks of inodes, without the reserved blocks, which are in `base`.
     pub inodes: u64,
 }
 
@@ -44,7 +44,7 @@ impl Account {
         }
     }
 
-    /// What is left.
+    /// The clusters without an owner.
     pub fn free(&self) -> u64 {
         self.clusters - self.base - self.tables - self.inodes
     }
@@ -63,7 +63,7 @@ pub fn descriptors(storage: &FileStorage, geometry: &Geometry) -> Vec<GroupDescr
     (0..geometry.groups).map(|group| table.get(group)).collect()
 }
 
-/// How many clusters these blocks are in.
+/// The number of clusters that hold these blocks.
 fn clusters(mut ranges: Vec<Range<u64>>, geometry: &Geometry) -> u64 {
     let cluster = u64::from(geometry.cluster_blocks);
     let first = u64::from(geometry.first_data_block);

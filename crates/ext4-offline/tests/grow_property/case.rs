@@ -1,4 +1,4 @@
-//! What a case is: options for mke2fs, a size, and a size to grow to.
+//! A case: options for mke2fs, a size, and a size to grow to.
 
 use std::{fs, path::Path};
 
@@ -6,7 +6,7 @@ use ext4_offline::internals::Geometry;
 
 use crate::common::*;
 
-/// A filesystem that was made, and where it is to grow to.
+/// A filesystem that was made, and the size that it grows to.
 pub struct Case {
     pub seed: u64,
     /// Options of mke2fs.
@@ -19,17 +19,17 @@ pub struct Case {
     pub image: Image,
 }
 
-/// Why a draw became no case.
+/// Why random options are not a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Redrawn {
-    /// mke2fs does not make such a filesystem.
+    /// mke2fs refuses the options.
     Rejected,
-    /// What mke2fs made is not clean for e2fsck, nor after it was repaired.
+    /// The filesystem is not clean for e2fsck, not even after a repair.
     NotClean,
 }
 
 impl Case {
-    /// All that is needed to see the case again.
+    /// Everything that is needed to repeat the case.
     pub fn describe(&self) -> String {
         let Case { seed, options, old_blocks, target_blocks, .. } = self;
         format!(
@@ -38,13 +38,13 @@ impl Case {
         )
     }
 
-    /// Draws until mke2fs makes something of it. Tells how often it did not.
+    /// Draws options until mke2fs accepts them. Returns how often it did not.
     pub fn draw(seed: u64, tree: &Path) -> (Case, Vec<Redrawn>) {
         let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let mut redrawn = Vec::new();
         loop {
             let (options, block_size, old_blocks) = draw_options(&mut random);
-            // Nothing is left to chance.
+            // Everything is deterministic.
             let uuid = format!("00000000-0000-4000-8000-{seed:012x}");
             let options = format!("{options},hash_seed={uuid} -U {uuid}");
             match make(&options, block_size, old_blocks, tree) {
@@ -143,7 +143,7 @@ fn draw_options(random: &mut Random) -> (String, u64, u64) {
     let least = if journal { 2048 + 1200 } else { 800 };
     let old_blocks = (groups * per_group + ragged).max(least + random.below(300));
     if resize_inode && random.below(2) == 0 {
-        // A little in reserve, or much.
+        // A small or a large reserve.
         extended.push(format!("resize={}", old_blocks * (2 + random.below(40))));
     }
     let joined = format!(
@@ -167,7 +167,7 @@ fn make(options: &str, block_size: u64, blocks: u64, tree: &Path) -> Result<Imag
         return Err(Redrawn::Rejected);
     }
     if e2fsck_complaint(&image.path, &[]).is_some() {
-        // mke2fs does not account for what -d brings, for one.
+        // mke2fs does not account for the files of -d, for example.
         run("e2fsck", &["-f", "-y", image.path()]);
         if e2fsck_complaint(&image.path, &[]).is_some() {
             return Err(Redrawn::NotClean);
@@ -176,8 +176,8 @@ fn make(options: &str, block_size: u64, blocks: u64, tree: &Path) -> Result<Imag
     Ok(image)
 }
 
-/// A size at an edge: of the last group, of the number of groups, of the number
-/// of descriptor blocks; or just any.
+/// A size at a limit of the last group, of the number of groups or of the number of descriptor
+/// blocks; or any size.
 fn draw_target(geometry: &Geometry, random: &mut Random) -> u64 {
     let per_group = u64::from(geometry.blocks_per_group);
     let per_block = u64::from(geometry.descriptors_per_block());
@@ -185,14 +185,14 @@ fn draw_target(geometry: &Geometry, random: &mut Random) -> u64 {
     let groups = match random.below(4) {
         0 => old_groups + random.below(3),
         1 => {
-            // As many as fill a number of descriptor blocks, or one more or less.
+            // The groups that fill a number of descriptor blocks, give or take one.
             let blocks = u64::from(geometry.descriptor_blocks()) + random.below(3);
             (blocks * per_block + random.below(3)).saturating_sub(1)
         }
         2 => old_groups + random.below(40),
         _ => old_groups + random.below(400),
     };
-    // With blocks of 64 KiB, a descriptor block is for 1024 or 2048 groups.
+    // With blocks of 64 KiB, a descriptor block describes 1024 or 2048 groups.
     let many = geometry.block_size == 65536 && random.below(4) == 0;
     let most = if many { 2100 } else { 600.max(old_groups + 8) };
     let groups = if groups > most { old_groups + groups % 200 } else { groups };

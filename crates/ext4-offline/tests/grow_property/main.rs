@@ -1,4 +1,4 @@
-//! Growing, held against resize2fs on filesystems drawn at random.
+//! Growing random filesystems, compared with resize2fs.
 //!
 //! `NODECARD_THOROUGH=1` takes some thousand cases, `NODECARD_CASE=n` only one.
 #![allow(missing_docs)]
@@ -29,14 +29,14 @@ use common::*;
 use ext4_offline::{grow, grow_lazily, internals::Superblock};
 use oracle::Defect;
 
-/// How many cases are run, and how long at most in the thorough run.
+/// The number of cases, and the longest time of the thorough run.
 const CASES: u64 = 400;
 const THOROUGH_CASES: u64 = 10_000;
 const THOROUGH_TIME: Duration = Duration::from_secs(420);
-/// As many threads run cases.
+/// The number of threads that run cases.
 const THREADS: usize = 2;
 
-/// What happened, and how often.
+/// Counts of what happened.
 type Tally = Mutex<BTreeMap<String, u64>>;
 
 fn count(tally: &Tally, what: impl Into<String>) {
@@ -44,7 +44,7 @@ fn count(tally: &Tally, what: impl Into<String>) {
 }
 
 #[test]
-fn grows_as_resize2fs_does() {
+fn growing_equals_resize2fs() {
     let tree = scratch();
     small_tree(tree.path());
     let only: Option<u64> =
@@ -91,11 +91,11 @@ fn grows_as_resize2fs_does() {
     assert!(failures.is_empty(), "cases {failures:?} failed, see above");
     let least = if only.is_some() { 1 } else { CASES };
     assert!(ran >= least, "only {ran} of {least} cases were run");
-    // Of a few, resize2fs leaves nothing to compare with.
+    // For a few cases, resize2fs leaves nothing to compare with.
     assert!(compared >= least * 9 / 10, "only {compared} of {ran} cases were compared in full");
 }
 
-/// Few files, but of all kinds of mappings: none, one extent, several.
+/// A few files with all kinds of mappings: none, one extent, several.
 fn small_tree(tree: &Path) {
     for directory in 0..3 {
         let directory = tree.join(format!("directory-{directory}"));
@@ -112,7 +112,7 @@ fn small_tree(tree: &Path) {
     std::os::unix::fs::symlink("directory-2/file-3", tree.join("link")).unwrap();
 }
 
-/// Runs a case. Tells whether resize2fs left something to compare with.
+/// Runs a case. Returns whether resize2fs left something to compare with.
 fn one(seed: u64, tree: &Path, tally: &Tally) -> bool {
     let (case, redrawn) = Case::draw(seed, tree);
     for reason in redrawn {
@@ -131,7 +131,7 @@ fn one(seed: u64, tree: &Path, tally: &Tally) -> bool {
     let grown =
         grow(&image.open(), target, NOW.into()).unwrap_or_else(|e| panic!("{context}: {e}"));
     assert_clean(&image.path, &[], &context);
-    // mke2fs leaves to flags what a backup does not say; growing completes it.
+    // mke2fs leaves parts uninitialized that a backup needs; growing completes them.
     if unreadable_backups(&image.path) {
         count(tally, "e2fsck cannot read the backups");
     } else if grown.blocks > grown.old_blocks {
@@ -153,8 +153,8 @@ fn one(seed: u64, tree: &Path, tally: &Tally) -> bool {
     assert_clean(&steps.path, &[], &format!("{context}: to {} blocks", case.between));
     steps.set_len(target);
     grow(&steps.open(), target, NOW.into()).unwrap();
-    // In the first step such a filesystem gets backups, which count for what a
-    // last group must have room for in the second.
+    // In the first step such a filesystem gets backups, for which a last group must have room in
+    // the second step.
     let gets_backups = case.options.contains("sparse_super2") && grown.old_groups < 3;
     if gets_backups && geometry(&steps.path).blocks != grown.blocks {
         count(tally, "in two steps without a last group for want of room for backups");
@@ -183,8 +183,8 @@ fn one(seed: u64, tree: &Path, tally: &Tally) -> bool {
     }
     let (mut their_counts, mut their_free, mut their_free_inodes) = all_counts(&theirs);
     if their_counts.blocks < ours.blocks {
-        // It takes the reserve as it was before for what a last group must hold,
-        // and finds the group worth having when it is asked once more.
+        // It uses the old reserve to decide about the last group, and adds the group in a second
+        // run.
         count(tally, "resize2fs: only at a second go");
         let _ = oracle::resize2fs(&case, &theirs);
         (their_counts, their_free, their_free_inodes) = all_counts(&theirs);
@@ -197,11 +197,11 @@ fn one(seed: u64, tree: &Path, tally: &Tally) -> bool {
     assert_eq!(all_files(&theirs), files, "{context}: resize2fs");
     let their_account = Account::of(&theirs);
     assert_eq!(their_account.free() * cluster, their_free, "{context}: {their_account:?}");
-    // Tables take the same number of blocks wherever they are, unless they share
-    // clusters; backups likewise, unless one of us took to meta_bg.
+    // Tables take the same number of blocks everywhere, unless they share clusters. So do backups,
+    // unless only one of the two uses meta_bg.
     if cluster == 1 {
         assert_eq!(account.tables, their_account.tables, "{context}");
-        // What resize2fs moves, to make room for descriptors, may take more extents.
+        // Blocks that resize2fs moves may need more extents.
         assert!(account.inodes == their_account.inodes || grown.meta_bg, "{context}");
     }
     let same_base = account.base == their_account.base;
@@ -216,8 +216,7 @@ fn one(seed: u64, tree: &Path, tally: &Tally) -> bool {
     true
 }
 
-/// Grows the filesystem where there are no zeros, and once more with all left to
-/// the kernel that can be.
+/// Grows the filesystem over garbage, and once more lazily.
 fn into_garbage(case: &Case, before: &Path, target: u64, context: &str) {
     for lazily in [false, true] {
         let image = Image { dir: scratch(), path: case.image.dir.path().join("garbage") };
@@ -234,9 +233,8 @@ fn into_garbage(case: &Case, before: &Path, target: u64, context: &str) {
     }
 }
 
-/// e2fsck 1.47 does not find the descriptors' copies of a filesystem that has
-/// meta_bg from the first on, clusters, and blocks of 1 KiB; not as mke2fs makes
-/// it either.
+/// e2fsck 1.47 does not find the copies of the descriptors of a filesystem with meta_bg from the
+/// first block on, clusters, and blocks of 1 KiB, not even as mke2fs makes it.
 fn unreadable_backups(image: &Path) -> bool {
     let geometry = geometry(image);
     geometry.first_meta_bg == Some(0) && geometry.cluster_blocks > 1 && geometry.block_size == 1024
@@ -250,7 +248,7 @@ fn in_superblock(image: &Path) -> (u64, u32, u64, u32) {
     (blocks, inodes, superblock.s_r_blocks_count(), geometry(image).groups)
 }
 
-/// What is worth to be counted about a case.
+/// The properties of a case that are counted.
 fn kinds(case: &Case, grown: &ext4_offline::Grown) -> Vec<&'static str> {
     let options = &case.options;
     [

@@ -1,4 +1,4 @@
-//! resize2fs, and what is known to be wrong with it.
+//! resize2fs, and its known bugs.
 
 use std::path::Path;
 
@@ -7,34 +7,32 @@ use crate::{case::Case, common::*};
 /// What resize2fs 1.47 got wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Defect {
-    /// It counted the free clusters of a `bigalloc` filesystem wrongly, which
-    /// e2fsck mended.
+    /// It counted the free clusters of a `bigalloc` filesystem wrongly; e2fsck fixed that.
     BigallocCounts,
-    /// It moved a backup of `sparse_super2`, or added one, and the block bitmap
-    /// or the count of free blocks does not know; e2fsck mended that.
+    /// It moved a backup of `sparse_super2`, or added one, without
+    /// updating the block bitmap or the count of free blocks; e2fsck fixed that.
     SparseSuper2Bitmap,
-    /// It moved blocks of the orphan file, and with them went its checksums
-    /// (mended in later versions).
+    /// It moved blocks of the orphan file, whose checksums are wrong then (fixed in later
+    /// versions).
     OrphanFileChecksums,
-    /// It moved blocks of files, which then take other metadata than the quota
-    /// says.
+    /// It moved blocks of files, whose metadata then takes another amount than the quota records.
     Quota,
-    /// It moved the tables of a `bigalloc` filesystem to make room for
-    /// descriptors, and e2fsck cannot read those that it left.
+    /// It moved the tables of a `bigalloc` filesystem to make room for descriptors, and e2fsck
+    /// cannot read the result.
     Destroyed,
-    /// It found no room for the tables that it has to move (flex_bg with
-    /// packed_meta_blocks), and gave up with the filesystem half changed.
+    /// It found no room for the tables that it has to move (flex_bg with packed_meta_blocks), and
+    /// failed in the middle.
     NoRoomToMove,
 }
 
-/// Has resize2fs grow the case's image. Panics at what is not known of it.
+/// Grows the image of the case with resize2fs. Panics at unknown bugs.
 pub fn resize2fs(case: &Case, image: &Path) -> Option<Defect> {
     let context = case.describe();
     let path = image.to_str().unwrap();
     let target = case.target_blocks.to_string();
     let bigalloc = case.options.contains("bigalloc");
     let output = match bigalloc {
-        // It warns of what follows, and must be forced.
+        // It warns about this, and must be forced.
         true => run("resize2fs", &["-f", path, &target]),
         false => run("resize2fs", &[path, &target]),
     };

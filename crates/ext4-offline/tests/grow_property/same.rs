@@ -1,4 +1,4 @@
-//! What growing may change, and what not, byte by byte.
+//! The bytes that growing may change.
 
 use std::{collections::HashSet, path::Path};
 
@@ -20,8 +20,8 @@ fn open(image: &Path) -> Opened {
 }
 
 /// Panics if growing changed any block that was in use before, unless it is a
-/// superblock, a descriptor block, a bitmap or the resize inode. With e2fsck's
-/// word for those, no file can have changed.
+/// superblock, a descriptor block, a bitmap or the resize inode. Since e2fsck checks those, no file
+/// can have changed.
 pub fn assert_only_metadata_changed(before: &Path, after: &Path, context: &str) {
     let (before, after) = (open(before), open(after));
     let mut allowed = HashSet::new();
@@ -62,7 +62,7 @@ fn double_indirect(opened: &Opened, inode: u64) -> Option<u64> {
     (block != 0).then_some(block.into())
 }
 
-/// The blocks in use before that hold something else in `after`.
+/// The blocks that were in use before and differ in `after`.
 fn differing(before: &Opened, after: &Opened) -> Vec<u64> {
     let size = u64::from(before.geometry.block_size);
     let mut found = Vec::new();
@@ -82,8 +82,8 @@ fn differing(before: &Opened, after: &Opened) -> Vec<u64> {
     found
 }
 
-/// Panics unless growing in two steps came to the same as growing once: every
-/// used block, but for what a last group must have and others need not.
+/// Panics unless growing in two steps gives the same used blocks as growing once, apart from the
+/// bitmap that only a last group must have.
 pub fn assert_same_filesystem(once: &Path, steps: &Path, old_blocks: u64, context: &str) {
     let (once, steps) = (open(once), open(steps));
     assert_eq!(once.geometry, steps.geometry, "{context}: in two steps");

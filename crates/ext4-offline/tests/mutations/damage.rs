@@ -1,12 +1,12 @@
-//! Changing bytes where they matter.
+//! Damaging metadata.
 
 use crate::common::{
     Random,
     anatomy::{Anatomy, Piece},
 };
 
-/// Changes one to three pieces of metadata, mostly so that their checksums match.
-/// Tells what was done.
+/// Changes one to three pieces of metadata, mostly with checksums that match. Returns a
+/// description.
 pub fn damage(image: &mut [u8], anatomy: &Anatomy, random: &mut Random) -> String {
     let mut classes: Vec<u32> = anatomy.pieces.iter().map(|piece| piece.kind.class()).collect();
     classes.sort_unstable();
@@ -44,7 +44,7 @@ fn change(image: &mut [u8], at: usize, anatomy: &Anatomy, random: &mut Random) {
         2 | 3 => image[at] ^= 1 << random.below(8),
         4 => image[at] = image[at].wrapping_add(1),
         5 => image[at] = random.below(256) as u8,
-        // What may be the number of an inode or a block.
+        // Values that may be numbers of inodes or blocks.
         _ => {
             let at = at & !3;
             let limit = *random.pick(&[16, 100, anatomy.geometry.blocks]);

@@ -1,5 +1,5 @@
-//! Damaged filesystems: whatever bytes of their metadata change, each is refused
-//! before the first write, with a reason, or comes out as e2fsck wants it.
+//! Damaged filesystems: whichever bytes of the metadata change, each is refused before the first
+//! write, with a reason, or e2fsck is silent about the result.
 #![allow(missing_docs)]
 
 #[path = "../common/mod.rs"]
@@ -30,8 +30,7 @@ use verdict::Verdict;
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
-/// How many bytes are taken at most while filesystems of a few MiB are handled,
-/// two at a time, with the copies that the test has of them.
+/// The limit of memory for two filesystems of a few MiB at a time, with the copies of the test.
 const MOST_MEMORY: usize = 192 << 20;
 
 #[derive(Default)]
@@ -43,7 +42,7 @@ struct Tally {
 }
 
 #[test]
-fn damage_is_refused_or_comes_out_clean() {
+fn damage_is_refused_or_the_result_is_clean() {
     let (cases, time) = if thorough() { (100_000, 450) } else { (4000, 45) };
     let samples: Vec<(&str, Vec<u8>, Anatomy)> = samples()
         .into_iter()
@@ -54,7 +53,7 @@ fn damage_is_refused_or_comes_out_clean() {
         })
         .collect();
     let first: u64 = std::env::var("NODECARD_SEED").map_or(1, |seed| seed.parse().unwrap());
-    // One case, or as many as are asked for.
+    // One case, or the number that was requested.
     let cases = if std::env::var("NODECARD_SEED").is_ok() { first + 1 } else { cases };
     let (next, tally) = (AtomicU64::new(first), Mutex::new(Tally::default()));
     let end = Instant::now() + Duration::from_secs(time);
@@ -106,7 +105,7 @@ fn damage_is_refused_or_comes_out_clean() {
     }
 }
 
-/// One mutation of an image, and what became of it.
+/// Runs one mutation of an image.
 fn one(seed: u64, name: &str, image: &[u8], anatomy: &Anatomy, dir: &std::path::Path) -> Verdict {
     let mut random = Random(seed);
     let mut bytes = image.to_vec();

@@ -1,4 +1,4 @@
-//! Filesystems of every kind, with everything in them that can be damaged.
+//! Filesystems of every kind, with all kinds of metadata.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What became of a damaged filesystem, with e2fsck as the judge.
+//! The verdict on a damaged filesystem, with e2fsck as the standard.
 
 use std::{fs, path::Path, sync::Arc};
 
@@ -12,9 +12,9 @@ pub enum Verdict {
     Refused(String),
     /// Accepted, and nothing is wrong with it.
     Clean,
-    /// Accepted, and what is wrong with it was so before and does no harm.
+    /// Accepted, with harmless damage that was there before.
     Tolerated(&'static str),
-    /// Accepted, and something is wrong with it; or refused without a reason.
+    /// Accepted although it is damaged, or refused without a reason.
     Wrong(String),
 }
 
@@ -27,7 +27,7 @@ impl Verdict {
     }
 }
 
-/// Parts of what e2fsck says that is no damage, and why each is let pass.
+/// Parts of the output of e2fsck that are not damage, and why each is accepted.
 const TOLERATED: [(&str, &str); 7] = [
     ("Superblock last mount time", TIME),
     ("Superblock last write time", TIME),
@@ -37,10 +37,10 @@ const TOLERATED: [(&str, &str); 7] = [
     ("Can't find external journal", "the journal is on another device"),
     ("lost+found not found", "a directory that only e2fsck needs"),
 ];
-/// Not known here, and of no consequence.
+/// Unknown here, and without consequences.
 const TIME: &str = "times are compared with the judge's clock";
 
-/// The result must be a refusal with a reason, or a clean filesystem.
+/// Checks that the result is a refusal with a reason, or a clean filesystem.
 pub fn judge(
     result: Result<Arc<Layer>, (&'static str, Error)>,
     input: &[u8],
@@ -65,7 +65,7 @@ pub fn judge(
     Verdict::Tolerated(why)
 }
 
-/// What e2fsck says that is not of a clean run.
+/// The output of e2fsck without the lines of a clean run.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter(|line| {
         !(line.is_empty()
@@ -76,7 +76,7 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The kind of an error, which must say where it is.
+/// The kind of an error, which must name a place.
 fn reason(step: &str, error: &Error) -> Verdict {
     let text = error.to_string();
     let places = ["inode", "block", "superblock", "journal", "feature", "1080", "only", "orphan"];
@@ -85,7 +85,7 @@ fn reason(step: &str, error: &Error) -> Verdict {
         Error::MarkedErroneous { .. } | Error::NotClean { .. } | Error::TooManyGroups { .. }
     );
     if matches!(error, Error::Storage(_)) || !states && !places.iter().any(|p| text.contains(p)) {
-        return Verdict::Wrong(format!("{step}: says not where: {text}"));
+        return Verdict::Wrong(format!("{step}: names no place: {text}"));
     }
     let kind = format!("{error:?}");
     let end = kind.find([' ', '(']).unwrap_or(kind.len());

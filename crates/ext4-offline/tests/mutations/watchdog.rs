@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-/// No case takes as long, on any machine.
+/// Longer than any case takes on any machine.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Ends the watch over a case.

@@ -6,8 +6,8 @@ use crate::{
     dir::{DirBlocks, Directory, FileType, Leaf, entry},
 };
 
-/// How many splits at most make room for one name: a level more, a node in each
-/// of two levels, and a leaf.
+/// The largest number of splits that make room for one name: another level, a node in each of two
+/// levels, and a leaf.
 const MAX_SPLITS: usize = 4;
 
 impl<B: DirBlocks + ?Sized> Directory<'_, B> {
@@ -38,7 +38,7 @@ impl<B: DirBlocks + ?Sized> Directory<'_, B> {
         self.format.wrong(0, "its index cannot be made larger")
     }
 
-    /// Makes an index of a directory's only block: its names go to a new one.
+    /// Turns the only block of a directory into an index, and moves its names to a new block.
     pub(in crate::dir) fn make_index(&mut self, version: Version) -> Result<()> {
         let format = self.format;
         let old = format.leaf(self.blocks, 0)?;
@@ -58,8 +58,8 @@ impl<B: DirBlocks + ?Sized> Directory<'_, B> {
         Ok(())
     }
 
-    /// Splits a leaf, at the hash where about half of its names' bytes are. Its
-    /// node has room for an entry more.
+    /// Splits a leaf at the hash that divides the bytes of its names in about half. Its node must
+    /// have room for another entry.
     fn split_leaf(&mut self, mut path: Path, leaf: Leaf, version: Version) -> Result<()> {
         let format = self.format;
         let index = path.leaf;
@@ -68,7 +68,7 @@ impl<B: DirBlocks + ?Sized> Directory<'_, B> {
             .map(|dirent| (version.hash(dirent.name, &format.hash_seed), dirent))
             .collect();
         if map.iter().any(|&(hash, _)| hash < path.low & !1 || hash > path.high) {
-            return format.wrong(index, "it has a name that the index looks for elsewhere");
+            return format.wrong(index, "it has a name that the index has elsewhere");
         }
         map.sort_by_key(|&(hash, _)| hash);
         let split = self.split_at(map.iter().map(|(_, dirent)| entry::size(dirent.name.len())));
@@ -88,9 +88,8 @@ impl<B: DirBlocks + ?Sized> Directory<'_, B> {
         self.blocks.write(index, lower)
     }
 
-    /// How many entries of these sizes stay when a leaf is split: those beyond
-    /// the last half block go, and of the one in the middle its larger part
-    /// decides.
+    /// Returns how many entries of these sizes stay when a leaf is split. Those in the last half
+    /// block move; the larger part of the one in the middle decides.
     fn split_at(&self, sizes: impl DoubleEndedIterator<Item = usize> + ExactSizeIterator) -> usize {
         let half = self.format.block_size as usize / 2;
         let count = sizes.len();
@@ -104,8 +103,8 @@ impl<B: DirBlocks + ?Sized> Directory<'_, B> {
         count / 2
     }
 
-    /// Splits the topmost node of those at the end of the way that are full. If
-    /// all are, the tree gets a level more.
+    /// Splits the topmost of the full nodes at the end of the path. If all nodes are full, the tree
+    /// gets another level.
     fn split_node(&mut self, mut path: Path) -> Result<()> {
         let format = self.format;
         let full = path.steps.iter().rev().take_while(|step| step.node.is_full()).count();

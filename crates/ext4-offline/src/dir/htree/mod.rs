@@ -1,9 +1,8 @@
 //! Hash trees: directories with an index.
 //!
-//! The first block is the root ([`Node`]), which leads to the leaves, or
-//! through one or two levels of nodes there. Each leaf holds the names whose
-//! hashes are within a range, in no order. Where one hash has more names than a
-//! leaf has room for, the leaves that follow have the hash too, and are marked.
+//! The first block is the root ([`Node`]), which leads to the leaves directly or through one or two
+//! levels of nodes. Each leaf holds the names with hashes in a range, unordered. If one hash has
+//! more names than fit into a leaf, the following leaves have the same hash and are marked.
 
 mod insert;
 mod node;
@@ -14,57 +13,58 @@ pub(super) use self::node::{LAST_BLOCK, Node};
 use super::{Block, Entry, Found, ReadBlocks, Reader, Version};
 use crate::Result;
 
-/// The way to a leaf.
+/// The path to a leaf.
 struct Path {
     /// The nodes from the root on.
     steps: Vec<Step>,
     /// The leaf.
     leaf: u32,
-    /// The hashes of the leaf's names are from here to there.
+    /// The range of the hashes of the leaf's names.
     low: u32,
     high: u32,
 }
 
-/// A block below a node, and the hashes that can be behind it.
+/// A block below a node, and the hashes of the names below it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
     pub index: u32,
     /// The least hash.
     low: u32,
-    /// The first hash that is behind the next block. With its lowest bit set,
-    /// this one has names of it as well.
+    /// The first hash of the next block. If its lowest bit is set, this block has names with that
+    /// hash too.
     high: u32,
 }
 
 impl Bounds {
-    /// Whether a name's hash is within the bounds.
+    /// Returns whether the hash of a name is within the range.
     pub fn hold(&self, hash: u32) -> bool {
         let high = self.high & !1;
         hash >= self.low & !1 && (hash < high || self.high & 1 == 1 && hash == high)
     }
 }
 
-/// A node on the way.
+/// A node on the path.
 struct Step {
     index: u32,
     node: Node,
-    /// The entry that the way takes.
+    /// The entry that the path takes.
     at: usize,
 }
 
 impl<B: ReadBlocks + ?Sized> Reader<'_, B> {
     fn root(&self) -> Result<Node> {
         if self.blocks.count() == 0 {
-            return self.format.wrong(0, "there is no such block");
+            return self.format.wrong(0, "this block does not exist");
         }
         Node::parse_root(self.format, self.format.block(self.blocks, 0)?)
     }
 
-    /// The block that is behind an entry of the node `index`.
+    /// The block that an entry of the node `index` leads to.
     fn child(&self, index: u32, block: u32) -> Result<u32> {
-        match block > 0 && block < self.blocks.count() {
-            true => Ok(block),
-            false => self.format.wrong(index, "its index leads to a block that is not there"),
+        if block > 0 && block < self.blocks.count() {
+            Ok(block)
+        } else {
+            self.format.wrong(index, "its index leads to a block that does not exist")
         }
     }
 
@@ -75,7 +75,7 @@ impl<B: ReadBlocks + ?Sized> Reader<'_, B> {
     pub(super) fn hash(&self, root: &Node, name: &[u8]) -> Result<u32> {
         match root.version(self.format) {
             Some(version) => Ok(version.hash(name, &self.format.hash_seed)),
-            None => self.format.wrong(0, "its index (dx_root) is made with an unknown hash"),
+            None => self.format.wrong(0, "its index (dx_root) uses an unknown hash"),
         }
     }
 
@@ -99,10 +99,10 @@ impl<B: ReadBlocks + ?Sized> Reader<'_, B> {
                 return Ok(None);
             }
         }
-        self.format.wrong(0, "its index leads to more blocks than there are")
+        self.format.wrong(0, "its index leads to more blocks than the directory has")
     }
 
-    /// The way to the first leaf that can have names of a hash.
+    /// The path to the first leaf that can have names with a hash.
     fn probe(&self, root: Node, hash: u32) -> Result<Path> {
         let levels = root.levels();
         let mut path = Path { steps: Vec::with_capacity(3), leaf: 0, low: 0, high: u32::MAX };
@@ -126,7 +126,7 @@ impl<B: ReadBlocks + ?Sized> Reader<'_, B> {
         }
     }
 
-    /// Goes on to the next leaf, if that can have names of the same hash.
+    /// Moves on to the next leaf, if that can have names with the same hash.
     fn advance(&self, path: &mut Path, hash: u32) -> Result<bool> {
         let levels = path.steps.len();
         let more = |step: &Step| step.at + 1 < step.node.count();
@@ -148,8 +148,8 @@ impl<B: ReadBlocks + ?Sized> Reader<'_, B> {
         Ok(true)
     }
 
-    /// The root, and the leaves in the order of their blocks. Makes sure that
-    /// the tree leads to every block, and to each once.
+    /// The root, and the leaves in the order of their blocks. Checks that the tree leads to every
+    /// block exactly once.
     pub(super) fn tree(&self) -> Result<(Node, Vec<Bounds>)> {
         let root = self.root()?;
         let mut seen = HashSet::from([0]);
@@ -164,7 +164,7 @@ impl<B: ReadBlocks + ?Sized> Reader<'_, B> {
             }
             level = below;
         }
-        // All that were seen are there, so if it is as many, it is all.
+        // All blocks that were seen exist, so if their number is right, none is missing.
         let all = seen.len() == self.blocks.count() as usize;
         if let Some(index) = (0..self.blocks.count()).find(|index| !all && !seen.contains(index)) {
             return self.format.wrong(index, "the index does not lead to it");

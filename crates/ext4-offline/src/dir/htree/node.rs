@@ -1,11 +1,10 @@
 //! One block of a hash tree's index.
 //!
-//! It begins with entries that make it look like a block of names to those who
-//! know nothing of indexes: a `dx_root` with `.` and `..`, a `dx_node` with an
-//! unused entry, the last of which fills the block. A list of `dx_entry`
-//! follows: a hash and the block that holds the names from it on. The first
-//! needs no hash, and has the list's `limit` and `count` in its place. With
-//! checksums, the `dx_tail` follows the place of the last possible entry.
+//! It begins with entries that make it look like a block of names to programs that do not support
+//! indexes: a `dx_root` with `.` and `..`, a `dx_node` with an unused entry; the last entry fills
+//! the block. A list of `dx_entry` follows, each with a hash and the block that holds the names
+//! from that hash on. The first has the `limit` and `count` of the list instead of a hash. With
+//! checksums, a `dx_tail` follows the place of the last possible entry.
 
 use super::Version;
 use crate::{
@@ -18,19 +17,19 @@ use crate::{
     },
 };
 
-/// Where `..` begins in a `dx_root`.
+/// The offset of `..` in a `dx_root`.
 const DOTDOT: usize = 12;
-/// Where a `dx_root` tells what kind of tree it is.
+/// The offset of the description of the tree in a `dx_root`.
 const INFO: usize = 24;
-/// How long that is.
+/// The length of that description.
 const INFO_LENGTH: u8 = 8;
-/// Where the list begins in a `dx_root`.
+/// The offset of the list in a `dx_root`.
 const ROOT_LIST: usize = 32;
-/// Where the list begins in a `dx_node`.
+/// The offset of the list in a `dx_node`.
 const NODE_LIST: usize = 8;
 /// The size of a `dx_entry`, and of a `dx_tail`.
 const ENTRY: usize = 8;
-/// The bits of a block's number that are one; the others are reserved.
+/// The bits that hold the number of a block; the others are reserved.
 const BLOCK_MASK: u32 = 0x0fff_ffff;
 /// The last block that a tree can lead to.
 pub(in crate::dir) const LAST_BLOCK: u32 = BLOCK_MASK;
@@ -39,18 +38,18 @@ pub(in crate::dir) const LAST_BLOCK: u32 = BLOCK_MASK;
 #[derive(Debug, Clone)]
 pub(in crate::dir) struct Node {
     raw: Vec<u8>,
-    /// Where the list begins.
+    /// The offset of the list.
     list: usize,
 }
 
-/// How many entries there is room for.
+/// Returns how many entries there is room for.
 fn limit(format: &Format, list: usize) -> usize {
     let tail = if format.checksum_seed.is_some() { ENTRY } else { 0 };
     (format.block_size as usize).saturating_sub(list + tail) / ENTRY
 }
 
 impl Node {
-    /// Checks the block that a tree begins with.
+    /// Checks the first block of a tree.
     pub fn parse_root(format: &Format, raw: Vec<u8>) -> Result<Self> {
         let node = Node { raw, list: ROOT_LIST };
         let [dot, dotdot] = node.dots(format)?;
@@ -64,9 +63,9 @@ impl Node {
         if u32_at(&node.raw, INFO) != 0 || node.info(5) != INFO_LENGTH || node.info(7) != 0 {
             return format.wrong(0, "its index (dx_root) is of an unknown kind");
         }
-        // The hash of names that fold case and are encrypted is 6, and needs a key.
+        // Hash 6 is for encrypted names that ignore case, and needs a key.
         if node.info(4) > 2 && !(format.casefold && node.info(4) == 6) {
-            return format.wrong(0, "its index (dx_root) is made with an unknown hash");
+            return format.wrong(0, "its index (dx_root) uses an unknown hash");
         }
         if node.levels() > max_levels(format) {
             return format.wrong(0, "its index (dx_root) has more levels than are possible");
@@ -84,12 +83,12 @@ impl Node {
             || rec_len != format.block_size as usize
             || node.raw.get(6) != Some(&0)
         {
-            return format.wrong(index, "it is not a part of the index (dx_node)");
+            return format.wrong(index, "it is not a node of the index (dx_node)");
         }
         node.check_list(format, index)?;
         let count = node.count();
         if count > 1 && (node.hash(1) < low & !1 || node.hash(count - 1) & !1 > high) {
-            return format.wrong(index, "its part of the index has hashes of another part");
+            return format.wrong(index, "its node of the index has hashes of another node");
         }
         Ok(node)
     }
@@ -115,8 +114,8 @@ impl Node {
         Ok(())
     }
 
-    /// A `dx_root` that leads to one block only. `dot` and `dotdot` as the
-    /// directory's block had them before.
+    /// A `dx_root` that leads to one block. `dot` and `dotdot` are the entries from the directory's
+    /// only block.
     pub fn new_root(
         format: &Format,
         dot: &Dirent<'_>,
@@ -145,7 +144,7 @@ impl Node {
         node
     }
 
-    /// Makes the list one of a single block.
+    /// Makes the list lead to a single block.
     fn start(&mut self, format: &Format, block: u32) {
         let limit = limit(format, self.list);
         let end = self.at(limit);
@@ -166,8 +165,8 @@ impl Node {
         self.raw
     }
 
-    /// The checksum of everything up to the last entry in use, and of the tail
-    /// with zeros in place of the checksum.
+    /// The checksum of everything up to the last entry in use, and of the tail with zeros instead
+    /// of the checksum.
     fn checksum(&self, seed: u32) -> u32 {
         let tail = self.at(self.limit());
         let crc = crc32c(seed, self.raw.get(..self.at(self.count())).unwrap_or_default());
@@ -184,7 +183,7 @@ impl Node {
         }
     }
 
-    /// Changes what `.` or `..` stand for.
+    /// Changes the inode of `.` or `..`.
     pub fn replace_dot(&mut self, format: &Format, offset: usize, inode: u32, file_type: FileType) {
         entry::set_target(format, &mut self.raw, offset, inode, file_type);
     }
@@ -193,8 +192,8 @@ impl Node {
         self.raw.get(INFO + offset).copied().unwrap_or_default()
     }
 
-    /// The hash that the tree of this `dx_root` is made with. Whether it is one
-    /// of signed bytes is the filesystem's to tell.
+    /// The hash function of the tree of this `dx_root`. Whether bytes are signed is a property of
+    /// the filesystem.
     pub fn version(&self, format: &Format) -> Option<Version> {
         match format.hash_version {
             0..3 => Version::new(self.info(4)),
@@ -203,12 +202,12 @@ impl Node {
         }
     }
 
-    /// How many levels of `dx_node`s are below this `dx_root`.
+    /// Returns how many levels of `dx_node`s are below this `dx_root`.
     pub fn levels(&self) -> usize {
         self.info(6).into()
     }
 
-    /// Where an entry begins.
+    /// Returns where an entry begins.
     fn at(&self, position: usize) -> usize {
         self.list + position * ENTRY
     }
@@ -245,9 +244,8 @@ impl Node {
         self.entries().map(|entry| u32_at(entry, 4) & BLOCK_MASK)
     }
 
-    /// The hash of an entry but the first: the least that can be behind it. If
-    /// its lowest bit is set, names of that hash are behind the entry before
-    /// it, too.
+    /// The hash of an entry other than the first: the least hash below it. If its lowest bit is
+    /// set, the entry before it has names with that hash too.
     pub fn hash(&self, position: usize) -> u32 {
         if position == 0 { 0 } else { u32_at(&self.raw, self.at(position)) }
     }
@@ -257,7 +255,7 @@ impl Node {
         u32_at(&self.raw, self.at(position) + 4) & BLOCK_MASK
     }
 
-    /// The entry that leads to the first names of a hash.
+    /// The entry that leads to the first names with a hash.
     pub fn position(&self, hash: u32) -> usize {
         let (mut low, mut high) = (1, self.count());
         while low < high {
@@ -267,8 +265,7 @@ impl Node {
         low - 1
     }
 
-    /// Adds an entry in this place, which is not the first. Callers have made
-    /// sure that there is room.
+    /// Inserts an entry at this position, which is not the first. There must be room for it.
     pub fn insert(&mut self, position: usize, hash: u32, block: u32) {
         let (start, end) = (self.at(position), self.at(self.count()));
         if position == 0 || position > self.count() || self.is_full() {
@@ -280,8 +277,7 @@ impl Node {
         self.set_count(self.count() + 1);
     }
 
-    /// Takes the entries from this position on away into a `dx_node`, and tells
-    /// the hash of the first.
+    /// Moves the entries from this position on to a `dx_node`. Returns the hash of the first one.
     pub fn split_off(&mut self, format: &Format, position: usize) -> (Node, u32) {
         let upper = self.copy_from(format, position);
         let hash = self.hash(position);
@@ -305,8 +301,7 @@ impl Node {
         node
     }
 
-    /// Makes this `dx_root` lead to one `dx_node` only, which has a copy of its
-    /// entries.
+    /// Makes this `dx_root` lead to one `dx_node` that has a copy of its entries.
     pub fn raise(&mut self, format: &Format, block: u32) {
         self.start(format, block);
         let levels = self.info(6).saturating_add(1);
@@ -314,7 +309,7 @@ impl Node {
     }
 }
 
-/// How many levels of `dx_node`s a tree may have.
+/// Returns how many levels of `dx_node`s a tree may have.
 pub(super) fn max_levels(format: &Format) -> usize {
     if format.large_dir { 2 } else { 1 }
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::*;
 
-/// Inserts names until that fails.
+/// Inserts names until one fails.
 fn fill(format: &Format, blocks: &mut Blocks, name: impl Fn(u32) -> Vec<u8>, most: u32) -> Model {
     let mut model = Model::new();
     let mut directory = Directory::new(format, blocks, false);
@@ -43,7 +43,7 @@ fn trees_grow_to_three_levels() {
 }
 
 #[test]
-fn full_trees_say_so_and_stay_whole() {
+fn full_trees_are_reported_and_stay_intact() {
     let format = format(1024);
     let mut blocks = Blocks::new(&format);
     let model = fill(&format, &mut blocks, long_name, 50_000);
@@ -58,7 +58,7 @@ fn full_trees_say_so_and_stay_whole() {
 }
 
 #[test]
-fn what_cannot_be_appended_harms_nothing() {
+fn a_failed_append_keeps_all_names() {
     for may_index in [true, false] {
         for limit in (1..40).chain([124, 125, 126, 127, 200]) {
             let format = Format { may_index, ..format(1024) };
@@ -80,8 +80,8 @@ fn what_cannot_be_appended_harms_nothing() {
     }
 }
 
-/// Names of 96 bytes that have the same hash, TEA: that takes bytes as keys, 16
-/// at a time, and the topmost bits of two words of a key can be changed together.
+/// Names of 96 bytes with the same TEA hash: TEA uses 16 bytes at a time as a key, and changing the
+/// topmost bits of two words of a key together has no effect.
 fn colliding(count: u32) -> impl Iterator<Item = Vec<u8>> {
     (0..count).map(|number| {
         let mut name = vec![b'x'; 96];
@@ -131,7 +131,7 @@ fn names_of_the_same_hash_are_found_across_leaves() {
 }
 
 #[test]
-fn large_directories_take_time_in_proportion() {
+fn the_time_for_large_directories_grows_in_proportion() {
     let mut random = Random(5);
     let names: Vec<Vec<u8>> = (0..100_000).map(|number| random.name(number, 40)).collect();
     for (block_size, levels) in [(4096, 1), (1024, 1)] {
@@ -144,7 +144,7 @@ fn large_directories_take_time_in_proportion() {
         }
         let inserted = start.elapsed();
         let reads = directory.blocks.reads.replace(0);
-        // The way to a leaf is gone again after a split.
+        // After a split, the path to a leaf is read again.
         assert!(reads < names.len() * 4, "{reads} reads");
         for name in &names {
             assert!(directory.reader().lookup(name).unwrap().is_some());
@@ -154,8 +154,7 @@ fn large_directories_take_time_in_proportion() {
         let (found, found_levels) = verify(&format, &blocks, true);
         assert_eq!((found.len(), found_levels), (names.len(), levels));
     }
-    // Without an index, what takes time is to look through all blocks, but not
-    // to find one with room.
+    // Without an index, searching all blocks takes time, but finding one with room does not.
     let format = Format { may_index: false, ..format(4096) };
     let mut blocks = Blocks::new(&format);
     let start = Instant::now();

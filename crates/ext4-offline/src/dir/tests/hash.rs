@@ -1,6 +1,6 @@
-//! The hashes, against those that debugfs computes.
+//! The hashes, compared with those that debugfs computes.
 
-use super::*;
+use super::{tools::run, *};
 
 const SEED: &str = "01234567-89ab-cdef-0f1e-2d3c4b5a6978";
 
@@ -16,7 +16,7 @@ fn hashes_are_those_of_e2fsprogs() {
         .flat_map(|length| [(length, 0x21, 0x7f), (length, 0x80, 0x100), (length, 0x21, 0x100)])
         .map(|(length, from, to)| {
             let mut byte = || (from + random.below(to - from)) as u8;
-            // debugfs splits at quotes; a dash at the beginning is an option.
+            // debugfs splits names at quotes and takes a leading dash for an option.
             let plain = |byte| if matches!(byte, b'"' | b'-' | 0x7f) { b'x' } else { byte };
             (0..length).map(|_| plain(byte())).collect()
         })

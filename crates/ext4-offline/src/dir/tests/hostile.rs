@@ -1,8 +1,8 @@
-//! Blocks that are not what they should be.
+//! Damaged blocks.
 
 use super::*;
 
-/// Tries everything on a directory. Nothing may panic or take long.
+/// Tries all operations on a directory. None may panic or take long.
 fn try_all(format: &Format, blocks: &Blocks, indexed: bool, names: &[Vec<u8>]) -> bool {
     let mut blocks = Blocks { limit: Some(blocks.blocks.len() + 4), ..blocks.clone() };
     blocks.reads.set(0);
@@ -13,7 +13,7 @@ fn try_all(format: &Format, blocks: &Blocks, indexed: bool, names: &[Vec<u8>]) -
     for name in names {
         sound &= reader.lookup(name).is_ok();
     }
-    // A leaf is read once for each of its names at most.
+    // A leaf is read at most once for each of its names.
     let most = (names.len() + 2) * (blocks.blocks.len() * 3 + 4);
     assert!(blocks.reads.get() <= most);
     let mut directory = Directory::new(format, &mut blocks, indexed);
@@ -63,7 +63,7 @@ fn no_damage_makes_it_panic_or_hang() {
                 for _ in 0..if block_size > 4096 { 20 } else { 150 } {
                     let mut bad = good.clone();
                     for _ in 0..1 + random.below(4) {
-                        // The root is the most interesting, and what begins a block.
+                        // The root and the beginnings of blocks are most interesting.
                         let index = random.below(2) * random.below(bad.blocks.len());
                         let block = &mut bad.blocks[index];
                         let length = [48, block.len()][random.below(2)];
@@ -71,12 +71,12 @@ fn no_damage_makes_it_panic_or_hang() {
                         block[at] = [0, 0xff, 1, 0x80, random.below(256) as u8][random.below(5)];
                     }
                     try_all(&format, &bad, may_index, &names);
-                    // Checksums would hide most of it.
+                    // Without new checksums, most damage would not be reached.
                     if checksum_seed.is_some() {
                         reseal(&format, &mut bad);
                         try_all(&format, &bad, may_index, &names);
                     }
-                    // The flag may be wrong, too.
+                    // The flag may be wrong as well.
                     try_all(&format, &bad, !may_index, &names);
                 }
             }
@@ -84,7 +84,7 @@ fn no_damage_makes_it_panic_or_hang() {
     }
 }
 
-/// Puts right all checksums, of leaves and of nodes.
+/// Corrects all checksums, of leaves and of nodes.
 fn reseal(format: &Format, blocks: &mut Blocks) {
     let Some(seed) = format.checksum_seed else { return };
     let size = format.block_size as usize;
@@ -111,7 +111,7 @@ fn reason(result: Result<impl std::fmt::Debug>) -> (u32, &'static str) {
     }
 }
 
-/// Damages a directory of two levels, and tells what the error is.
+/// Damages a directory of two levels, and returns the error.
 fn damage(change: impl Fn(&mut Blocks)) -> (u32, &'static str) {
     let format = format(1024);
     let (mut blocks, names) = sample(&format, 1500);
@@ -120,7 +120,7 @@ fn damage(change: impl Fn(&mut Blocks)) -> (u32, &'static str) {
     reseal(&format, &mut blocks);
     let reader = Reader::new(&format, &blocks, true);
     let listing = reason(reader.entries());
-    // Whatever a lookup meets of it has the same name.
+    // A lookup that meets the damage reports it in the same way.
     for name in &names {
         if let Err(Error::Directory { reason, .. }) = reader.lookup(name) {
             let both = [reason, listing.1];
@@ -131,13 +131,13 @@ fn damage(change: impl Fn(&mut Blocks)) -> (u32, &'static str) {
 }
 
 #[test]
-fn indexes_that_are_not_understood_are_named() {
+fn unknown_and_damaged_indexes_are_reported() {
     let root = |at: usize, value: u8| damage(move |blocks| blocks.blocks[0][at] = value);
     for (at, value) in [(24, 1), (29, 12), (31, 1), (31, 2)] {
         assert_eq!(root(at, value), (0, "its index (dx_root) is of an unknown kind"));
     }
     for version in [3, 4, 5, 6, 255] {
-        let text = "its index (dx_root) is made with an unknown hash";
+        let text = "its index (dx_root) uses an unknown hash";
         assert_eq!(root(28, version), (0, text));
     }
     let text = "its index (dx_root) has more levels than are possible";
@@ -147,7 +147,7 @@ fn indexes_that_are_not_understood_are_named() {
         assert_eq!(root(32, value), (0, text));
         assert_eq!(root(34, value), (0, text));
     }
-    let text = "its index leads to a block that is not there";
+    let text = "its index leads to a block that does not exist";
     for block in [0, u32::MAX, 0x0fff_ffff] {
         let wrong = damage(|blocks| blocks.blocks[0][36..40].copy_from_slice(&block.to_le_bytes()));
         assert_eq!(wrong, (0, text));
@@ -160,7 +160,7 @@ fn indexes_that_are_not_understood_are_named() {
         let leaf = (1..=last).find(|&index| half(&blocks.blocks[index as usize], 4) != 1024);
         blocks.blocks[0][36..40].copy_from_slice(&leaf.unwrap().to_le_bytes());
     });
-    assert_eq!(wrong.1, "it is not a part of the index (dx_node)");
+    assert_eq!(wrong.1, "it is not a node of the index (dx_node)");
     let wrong = damage(|blocks| {
         let block = first_block(&format(1024), 5, 5);
         blocks.blocks.push(block);
@@ -176,7 +176,7 @@ fn checksums_are_verified() {
     let (good, names) = sample(&format, 1500);
     for index in 0..good.blocks.len() {
         let mut bad = good.clone();
-        // Bytes that mean nothing: of a name, or of the tail of a node.
+        // Bytes without structure: of a name, or of the tail of a node.
         let is_node = index == 0 || half(&bad.blocks[index], 4) == 1024;
         let at = if is_node { 1016 } else { 9 };
         bad.blocks[index][at] ^= 1;
@@ -185,7 +185,7 @@ fn checksums_are_verified() {
         assert_eq!(wrong as usize, index);
         assert!(text.contains("checksum"), "{text}");
     }
-    // What the index leads past is not read.
+    // A lookup does not read other blocks.
     let reader = Reader::new(&format, &good, true);
     good.reads.set(0);
     assert!(reader.lookup(&names[4]).unwrap().is_some());
@@ -203,6 +203,6 @@ fn directories_without_blocks_are_damaged() {
     let short = Blocks { blocks: vec![vec![0; 512]], ..Default::default() };
     for indexed in [true, false] {
         let reader = Reader::new(&format, &short, indexed);
-        assert_eq!(reason(reader.lookup(b"x")), (0, "it is cut short"));
+        assert_eq!(reason(reader.lookup(b"x")), (0, "it is too short"));
     }
 }

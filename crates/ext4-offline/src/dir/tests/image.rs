@@ -1,13 +1,16 @@
 //! Directories in filesystems that mke2fs made, judged by e2fsck.
 //!
-//! Nothing here allocates: a file of as many blocks as the directory is to have
-//! is made a directory, and its names are links to a few files.
+//! Nothing is allocated here: a file with as many blocks as the directory needs is turned into a
+//! directory, and its names are links to a few files.
 
 use std::{fs, path::Path};
 
 use block_io::{FileStorage, WriteAt};
 
-use super::*;
+use super::{
+    tools::{e2fsck_complaint, run},
+    *,
+};
 use crate::{
     Operation,
     filesystem::Filesystem,
@@ -38,7 +41,7 @@ impl Image<'_> {
         self.storage.write_at(offset, inode.as_bytes()).unwrap();
     }
 
-    /// Where the blocks of a file are.
+    /// Returns where the blocks of a file are.
     fn offsets(&self, inode: &Inode) -> Vec<u64> {
         let mapping = Mapping::load(&self.source(), inode).unwrap();
         let blocks = mapping.runs.iter().flat_map(|run| run.blocks());
@@ -78,28 +81,14 @@ impl Image<'_> {
 }
 
 fn assert_clean(image: &Path, context: &str) {
-    let output = run("e2fsck", &["-f", "-n", image.to_str().unwrap()]);
-    let text = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stderr),
-        String::from_utf8_lossy(&output.stdout)
-    );
-    let expected = |line: &str| {
-        line.is_empty()
-            || line.starts_with("e2fsck 1.")
-            || (1..=5).any(|pass| line.starts_with(&format!("Pass {pass}: Checking ")))
-            || line.contains("% non-contiguous), ")
-    };
-    let start: String = text.lines().take(30).collect::<Vec<_>>().join("\n");
-    assert!(
-        output.status.success() && text.lines().all(expected) && text.contains("Pass 5"),
-        "{context}: e2fsck:\n{start}"
-    );
+    if let Some(text) = e2fsck_complaint(image, &[]) {
+        let start: String = text.lines().take(30).collect::<Vec<_>>().join("\n");
+        panic!("{context}: e2fsck:\n{start}");
+    }
 }
 
-/// Makes a directory of this many names in a filesystem that mke2fs makes with
-/// these options, and tune2fs or debugfs change. Tells the tree's levels, and the
-/// hash.
+/// Creates a directory with `count` names in a filesystem that mke2fs makes with these options and
+/// debugfs changes. Returns the levels of the tree and the hash.
 fn check(options: &str, change: &str, count: usize, longest: usize) -> (u8, u8) {
     let context = format!("mke2fs {options}, {count} names");
     let block_size: usize =
@@ -111,7 +100,7 @@ fn check(options: &str, change: &str, count: usize, longest: usize) -> (u8, u8) 
     };
     let names: Vec<Vec<u8>> = (0..count).map(|number| name(&mut random, number)).collect();
     let room: usize = names.iter().map(|name| entry::size(name.len())).sum();
-    // Of the longest names, a block of 1 KiB holds two after a split.
+    // After a split, a block of 1 KiB holds two of the longest names.
     let k = room / block_size * if longest == 255 { 12 } else { 8 } / 5 + 3;
 
     let dir = tempfile::TempDir::with_prefix("ext4-offline-dir-").unwrap();
@@ -138,7 +127,7 @@ fn check(options: &str, change: &str, count: usize, longest: usize) -> (u8, u8) 
     let filesystem = Filesystem::open(&storage, Operation::Count).unwrap();
     let image = Image { fs: &filesystem, storage: &storage };
 
-    // The root directory as mke2fs made it.
+    // The root directory that mke2fs made.
     let mut root = image.inode(ROOT);
     let mut blocks = image.read(&root);
     let format = image.format(&root);
@@ -169,7 +158,7 @@ fn check(options: &str, change: &str, count: usize, longest: usize) -> (u8, u8) 
         directory.insert(name, target, FileType::REGULAR).unwrap();
         model.insert(name.clone(), (target, file_type));
     }
-    // More names, until all blocks are in use, and without them again.
+    // Add names until all blocks are in use, and remove them again.
     let mut more = Vec::new();
     loop {
         let name = [b"more-", long_name(more.len()).split_at(30).1].concat();
@@ -182,7 +171,7 @@ fn check(options: &str, change: &str, count: usize, longest: usize) -> (u8, u8) 
     for name in more {
         directory.remove(&name).unwrap().unwrap();
     }
-    // Some names go, some files get another name.
+    // Remove some names, rename others.
     for (number, name) in names.iter().enumerate() {
         if number % 5 == 0 {
             directory.remove(name).unwrap().unwrap();
@@ -229,7 +218,7 @@ fn check(options: &str, change: &str, count: usize, longest: usize) -> (u8, u8) 
     drop(storage);
 
     assert_clean(&path, &context);
-    // e2fsck -D makes trees that are packed more tightly. We read them.
+    // e2fsck -D makes trees that are packed more tightly. They can be read …
     let output = run("e2fsck", &["-f", "-y", "-D", path.to_str().unwrap()]);
     assert!(output.status.code().is_some_and(|code| code <= 1), "{context}");
     let storage = FileStorage::open_writable(&path).unwrap();
@@ -242,7 +231,7 @@ fn check(options: &str, change: &str, count: usize, longest: usize) -> (u8, u8) 
     assert_eq!(directory.reader().entries().unwrap().len(), model.len() + 2);
     for (number, (name, (target, _))) in model.iter().enumerate() {
         assert_eq!(directory.reader().lookup(name).unwrap().unwrap().inode, *target);
-        // And we change them.
+        // … and changed.
         if number % 3 == 0 {
             directory.remove(name).unwrap().unwrap();
             let name = [&name[..name.len() - 1], b"\xff"].concat();

@@ -1,32 +1,30 @@
-//! Directories in memory, and a second opinion on their blocks.
+//! Directories in memory, and an independent reader of their blocks.
 
 mod growth;
 mod hash;
 mod hostile;
 mod image;
 mod model;
+#[path = "../../../tests/common/tools.rs"]
+mod tools;
 
-use std::{
-    cell::Cell,
-    collections::BTreeMap,
-    process::{Command, Output},
-};
+use std::{cell::Cell, collections::BTreeMap};
 
 use super::*;
 use crate::digest::crc32c;
 
-/// The number of the directory in these tests.
+/// The inode number of the directory in these tests.
 const OWN: u32 = 12;
 const PARENT: u32 = 2;
 
-/// What names stand for.
+/// Names, with their inodes.
 type Model = BTreeMap<Vec<u8>, (u32, u8)>;
 
 /// Blocks in memory.
 #[derive(Debug, Clone, Default)]
 struct Blocks {
     blocks: Vec<Vec<u8>>,
-    /// No more can be appended than to this number.
+    /// The largest number of blocks.
     limit: Option<usize>,
     reads: Cell<usize>,
 }
@@ -89,7 +87,7 @@ impl Random {
         (self.0 >> 33) as usize % limit
     }
 
-    /// A name that no other number has.
+    /// A name that is unique to this number.
     fn name(&mut self, number: usize, longest: usize) -> Vec<u8> {
         let mut name = format!("{number}:").into_bytes();
         let length = 1 + self.below(longest);
@@ -101,16 +99,8 @@ impl Random {
     }
 }
 
-fn run(tool: &str, arguments: &[&str]) -> Output {
-    let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
-    match Command::new(tool).args(arguments).env("PATH", path).env("LC_ALL", "C").output() {
-        Ok(output) => output,
-        Err(error) => panic!("cannot run {tool}: {error}; install the Debian package e2fsprogs"),
-    }
-}
-
-/// A second reading of a directory's blocks, which shares nothing with the
-/// first but the hash. Panics at whatever is not as the kernel would have it.
+/// A second reader of directory blocks, which shares only the hash with the first. It panics at
+/// anything that the kernel would not have written.
 struct Verifier<'a> {
     format: &'a Format,
     blocks: &'a [Vec<u8>],
@@ -127,7 +117,7 @@ fn half(bytes: &[u8], at: usize) -> usize {
     u16::from_le_bytes(bytes[at..at + 2].try_into().unwrap()).into()
 }
 
-/// What the blocks hold, and how many levels of nodes they have.
+/// The names in the blocks, and the number of levels of nodes.
 fn verify(format: &Format, blocks: &Blocks, indexed: bool) -> (Model, u8) {
     let blocks = &blocks.blocks;
     let visited = vec![false; blocks.len()];
@@ -158,7 +148,7 @@ impl Verifier<'_> {
         self.blocks[index].clone()
     }
 
-    /// Takes an entry, and tells where the next one is.
+    /// Reads an entry, and returns the offset of the next one.
     fn entry(&mut self, block: &[u8], at: usize, range: Option<(u32, u32)>) -> usize {
         let rec_len = match half(block, at + 4) {
             0xffff if self.size() == 0x1_0000 => 0x1_0000,
@@ -174,7 +164,7 @@ impl Verifier<'_> {
                 let version = Version::new(self.format.hash_version).unwrap();
                 let hash = version.hash(name, &self.format.hash_seed);
                 assert!(hash >= low & !1, "{hash:#x} is before {low:#x}");
-                // The hash that follows is here only if it goes on there.
+                // The next hash may be here only if it continues there.
                 assert!(hash < high || high & 1 == 1 && hash == high & !1);
             }
             let old = self.found.insert(name.to_vec(), (inode, block[at + 7]));

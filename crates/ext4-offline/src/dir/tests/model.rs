@@ -1,4 +1,4 @@
-//! Random changes, against a map of names.
+//! Random changes, compared with a map of names.
 
 use super::*;
 
@@ -75,7 +75,7 @@ fn run_model(format: &Format, steps: usize, longest: usize, seed: u64) {
 }
 
 #[test]
-fn random_changes_are_those_of_a_map() {
+fn random_changes_give_the_same_names_as_a_map() {
     for (number, block_size) in [1024, 2048, 4096, 65536].into_iter().enumerate() {
         for variant in 0..8_u8 {
             let format = Format {
@@ -94,7 +94,7 @@ fn random_changes_are_those_of_a_map() {
 }
 
 #[test]
-fn names_that_no_file_can_have_are_refused() {
+fn impossible_names_are_refused() {
     let format = format(1024);
     let mut blocks = Blocks::new(&format);
     let mut directory = Directory::new(&format, &mut blocks, false);
@@ -108,7 +108,7 @@ fn names_that_no_file_can_have_are_refused() {
 }
 
 #[test]
-fn what_is_removed_leaves_no_trace() {
+fn removed_names_leave_no_trace() {
     let format = format(1024);
     let mut blocks = Blocks::new(&format);
     let before = blocks.blocks.clone();

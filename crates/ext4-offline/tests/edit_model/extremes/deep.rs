@@ -1,11 +1,11 @@
-//! Files whose blocks take many blocks to list.
+//! Files whose mapping takes many blocks.
 
 use ext4_offline::inodes::FilesMut;
 
 use super::{Empty, create};
 use crate::common::{KIB, MIB, Random, thorough};
 
-/// A file and what it must hold.
+/// A file and its expected contents.
 struct Held {
     image: Empty,
     inode: u32,
@@ -32,7 +32,7 @@ fn write(files: &mut FilesMut, inode: u32, bytes: &mut Vec<u8>, offset: usize, p
 }
 
 #[test]
-fn every_other_block() {
+fn a_file_with_every_other_block() {
     for (arguments, extents) in
         [("-t ext4 -b 1024", 30_000), ("-t ext4 -b 1024 -O ^metadata_csum,^64bit", 3000)]
     {
@@ -80,9 +80,9 @@ fn every_other_block() {
     }
 }
 
-/// Into the blocks that are listed in three steps.
+/// Reaches the triple indirect blocks.
 #[test]
-fn indirect_blocks() {
+fn a_file_with_indirect_blocks() {
     let image = Empty::make("-t ext2 -b 1024", 96 * MIB);
     let mut files = image.open();
     let inode = create(&mut files, "deep");

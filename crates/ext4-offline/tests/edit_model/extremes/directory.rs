@@ -1,4 +1,4 @@
-//! Directories with very many entries.
+//! Directories with many entries.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -15,7 +15,7 @@ use test_support::FaultInjector;
 
 type Storage = Arc<FaultInjector<FileStorage>>;
 
-/// How often the storage was asked for anything.
+/// A storage that counts its calls.
 fn requests(storage: &Storage) -> u64 {
     storage.reads() + storage.writes()
 }

@@ -1,4 +1,4 @@
-//! Filesystems with no room left, or next to none.
+//! Filesystems with no or nearly no room left.
 
 use std::{
     fs,
@@ -18,10 +18,10 @@ use ext4_offline::{
 use super::{Empty, create};
 use crate::common::{MIB, NOW, assert_clean, scratch};
 
-/// How many blocks are left.
+/// The numbers of blocks that are left.
 const LEFT: [u64; 8] = [0, 1, 2, 3, 5, 8, 20, 400];
 
-/// What may or may not have room.
+/// The operations that may or may not have room.
 const OPERATIONS: [&str; 14] = [
     "create",
     "create in a full directory",
@@ -39,7 +39,7 @@ const OPERATIONS: [&str; 14] = [
     "unlink and create",
 ];
 
-/// The files that operations are tried on.
+/// The files for the operations.
 struct Sample {
     dir: u32,
     holes: u32,
@@ -53,7 +53,7 @@ fn populate(files: &mut FilesMut) -> Sample {
     files.write(plain, 0, &[1; 5000]).unwrap();
     files.set_xattr(plain, "user.a", &[1; 50]).unwrap();
     files.set_xattr(plain, "user.b", &[2; 200]).unwrap();
-    // Entries of 64 bytes: whatever the block's size, no room is left after some.
+    // Entries of 64 bytes fill blocks of any size without a rest.
     let size = |files: &Files| files.stat(dir).unwrap().size;
     let first = size(files);
     let mut number = 0;
@@ -61,7 +61,7 @@ fn populate(files: &mut FilesMut) -> Sample {
         files.link(plain, dir, format!("{number:056}").as_bytes()).unwrap();
         number += 1;
     }
-    // The one that made it grow leaves room; names that do not are made of it.
+    // The name that made the directory grow leaves room, which more names fill.
     let holes = create(files, "holes");
     for number in 0..12 {
         files.write(holes, number * 16_384, &[number as u8 | 1; 900]).unwrap();
@@ -105,7 +105,7 @@ fn run(operation: &str, files: &mut FilesMut, sample: &Sample) -> Result<(), Err
         "long symlink" => files.create(root, b"new", NewFile::Symlink(&[b'l'; 300]), 0).map(drop),
         "append" => files.write(plain, 5000, &[5; 20_000]),
         "fill holes" => files.write(holes, 1000, &[6; 100_000]),
-        // To end within a block that has contents.
+        // A size that ends within a block with contents.
         "replace by less, without holes" => files.replace(holes, &[7; 11 * 16_384 + 400]),
         "replace by more" => files.replace(plain, &[8; 30_000]),
         "write all over the place" => {
@@ -124,7 +124,8 @@ fn run(operation: &str, files: &mut FilesMut, sample: &Sample) -> Result<(), Err
     }
 }
 
-/// Each time at another time, which must not be written if nothing else is.
+/// Opens the filesystem, each time with another time, which must not be written unless something
+/// else is.
 fn open(storage: &Arc<Layer>) -> FilesMut {
     static TIME: AtomicU32 = AtomicU32::new(NOW);
     let storage: Arc<dyn WriteAt> = storage.clone();
@@ -135,7 +136,7 @@ fn layer(below: &Arc<dyn ReadAt>) -> Arc<Layer> {
     Arc::new(Layer::new(below.clone(), below.size()))
 }
 
-/// Fills a filesystem up to so many blocks.
+/// Fills a filesystem until `left` blocks are free.
 fn fill(files: &mut FilesMut, left: u64, block_size: u64) {
     let fill = create(files, "fill");
     let (mut at, mut length) = (0, 4 * MIB);
@@ -146,14 +147,14 @@ fn fill(files: &mut FilesMut, left: u64, block_size: u64) {
             Err(error) => panic!("{error}"),
         }
     }
-    // Nodes of its mapping go as well, so one block by another.
+    // Nodes of the mapping take blocks as well, so this goes block by block.
     while files.free_blocks() < left {
         at -= block_size;
         files.resize(fill, at).unwrap();
     }
 }
 
-/// Until the first error, as the operations are many small ones.
+/// Runs the parts of an operation until the first error.
 #[test]
 fn no_blocks_left() {
     let sets = [
@@ -211,7 +212,7 @@ fn no_blocks_left() {
     assert!(full > 100 && done > 100, "{full} were refused, {done} done");
 }
 
-/// Panics if a layer differs from what is below anywhere but in free blocks.
+/// Panics if a layer differs from the storage below it in blocks that are not free.
 fn assert_unchanged(storage: &Arc<Layer>, context: &str) {
     storage.forget_unchanged().unwrap();
     let used = used_extents(storage).unwrap();

@@ -30,7 +30,7 @@ fn kernel_reads(image: &Path, name: &str, size: u64, places: &[u64], length: usi
 }
 
 #[test]
-fn data_beyond_4_gib() {
+fn a_file_with_data_beyond_4_gib() {
     for arguments in ["-t ext4 -b 4096", "-t ext4 -b 1024", "-t ext3 -b 4096", "-t ext2 -b 1024"] {
         let image = Empty::make(arguments, GIB);
         let mut files = image.open();
@@ -59,7 +59,7 @@ fn data_beyond_4_gib() {
     }
 }
 
-/// Without holes: some hundred MiB, or 5 GiB if there is time.
+/// A file without holes, of some hundred MiB, or 5 GiB in the long tests.
 #[test]
 fn a_long_file_without_holes() {
     let size = if thorough() { 5 * GIB } else { 160 * MIB };
@@ -99,7 +99,7 @@ fn a_file_too_large_is_refused() {
             assert!(matches!(result, Err(Error::Limit { .. })), "{arguments}: {result:?}");
         }
         assert_eq!((files.stat(large).unwrap().size, files.free_blocks()), (5, free));
-        // What just fits.
+        // The largest size that fits.
         files.write(large, most - 1, b"1").unwrap();
         files.finish().unwrap();
         image.assert_clean(arguments);

@@ -1,4 +1,4 @@
-//! As many links as an inode can have.
+//! Inodes with the largest number of links.
 
 use ext4_offline::{
     Error,
@@ -9,7 +9,7 @@ use super::{Empty, create};
 use crate::common::{MIB, run};
 
 #[test]
-fn as_many_links_as_there_can_be() {
+fn a_file_with_the_largest_number_of_links() {
     let image = Empty::make("-t ext4 -b 1024 -J size=1", 32 * MIB);
     let mut files = image.open();
     let file = create(&mut files, "file");
@@ -52,7 +52,7 @@ fn more_subdirectories_than_can_be_counted() {
     image.assert_clean("fewer again");
 }
 
-/// Where they must be counted: without the feature, and without an index.
+/// Links must be counted without the feature, and in directories without an index.
 #[test]
 fn more_subdirectories_are_refused() {
     for (features, index) in [("^dir_nlink", true), ("^dir_index", false), ("dir_nlink", true)] {
@@ -65,7 +65,7 @@ fn more_subdirectories_are_refused() {
         }
         files.create(ROOT_INODE, b"other", NewFile::Directory, 0o755).unwrap();
         files.finish().unwrap();
-        // Nobody makes 65,000 where each is looked for in a list.
+        // 65,000 names in a list would take too long.
         let request = format!("set_inode_field <{dir}> links_count 65000");
         run("debugfs", &["-w", "-R", &request, image.path.to_str().unwrap()]);
         let mut files = image.open();
@@ -73,12 +73,13 @@ fn more_subdirectories_are_refused() {
         let moved = files.rename(ROOT_INODE, b"other", dir, b"moved");
         let may = features == "dir_nlink" && index;
         for result in [made, moved] {
-            match may {
-                true => result.unwrap(),
-                false => assert!(matches!(result, Err(Error::Limit { .. })), "{result:?}"),
+            if may {
+                result.unwrap()
+            } else {
+                assert!(matches!(result, Err(Error::Limit { .. })), "{result:?}")
             }
         }
-        // A file is no subdirectory.
+        // A file is not a subdirectory.
         files.create(dir, b"file", NewFile::Regular, 0o644).unwrap();
         files.rename(dir, b"7", dir, b"8").unwrap();
         assert_eq!(files.stat(dir).unwrap().links, if may { 1 } else { 64_999 });

@@ -1,4 +1,4 @@
-//! What takes too long, or too much, to be met by chance.
+//! Cases that random operations do not reach.
 
 mod deep;
 mod directory;

@@ -1,4 +1,4 @@
-//! A block of attributes that several files share, as only the kernel makes it.
+//! A block of attributes that several files share, which only the kernel creates.
 
 use ext4_offline::inodes::{Files, ROOT_INODE};
 use rustix::fs::XattrFlags;
@@ -17,7 +17,7 @@ fn value(files: &Files, name: &str, xattr: &str) -> Option<Vec<u8>> {
     xattrs.into_iter().find(|(name, _)| name == xattr).map(|(_, value)| value)
 }
 
-/// The block of a file's attributes, and how many files share it.
+/// The block of a file's attributes, and the number of files that share it.
 fn block(image: &Empty, name: &str) -> (u64, u32) {
     let stat = image.debugfs(&format!("stat /{name}"));
     let (_, rest) = stat.split_once("File ACL: ").unwrap();

@@ -1,5 +1,4 @@
-//! What lies behind the end of a file in its last block, where a program that had
-//! it mapped may have left anything.
+//! The rest of the last block of a file, where programs that map the file can leave any bytes.
 
 use ext4_offline::inodes::FilesMut;
 
@@ -9,7 +8,7 @@ use crate::common::MIB;
 const BLOCK: u64 = 1024;
 
 #[test]
-fn bytes_behind_the_end_do_not_become_contents() {
+fn bytes_after_the_end_do_not_become_contents() {
     type Edit = fn(&mut FilesMut, u32);
     let longer: [(&str, Edit); 3] = [
         ("write behind the block", |files, inode| files.write(inode, 5000, b"!").unwrap()),

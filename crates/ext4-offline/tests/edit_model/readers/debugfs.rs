@@ -1,5 +1,5 @@
-//! debugfs, run once with a file of commands: it is asked for every inode that
-//! the model has, and the names that it lists must lead to these and no others.
+//! debugfs, run once with a file of commands for every inode of the model. The names that it lists
+//! must lead to these inodes and no others.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -57,7 +57,7 @@ pub fn read(image: &Path, model: &Model) -> Found {
         }
         let contents = || {
             let mut bytes = fs::read(dump.path().join(inode.to_string())).unwrap_or_default();
-            // Of inline contents it writes all that there is room for.
+            // For inline contents, it writes the whole area.
             if bytes.len() == 60 {
                 bytes.truncate(field(stat, "Size: ").parse().unwrap());
             }
@@ -100,7 +100,7 @@ pub fn read(image: &Path, model: &Model) -> Found {
     Found { tree, unwritten }
 }
 
-/// The word behind a field's name.
+/// The word after the name of a field.
 fn field(stat: &str, name: &str) -> String {
     let (_, rest) = stat.split_once(name).unwrap_or_else(|| panic!("no {name}in {stat}"));
     rest.split_whitespace().next().unwrap_or_default().to_owned()
@@ -114,7 +114,7 @@ fn time(text: &str) -> i64 {
     i64::from(low as i32) + (i64::from(extra & 3) << 32)
 }
 
-/// The names and lengths that stat tells, with the values that were asked for.
+/// The names and lengths in the output of stat, with the values.
 fn xattrs(stat: &str, model: &Model, inode: u32, dump: &Path) -> Xattrs {
     let wanted: Vec<&String> = model.nodes[&inode].xattrs.keys().collect();
     let Some((_, list)) = stat.split_once("Extended attributes:\n") else {

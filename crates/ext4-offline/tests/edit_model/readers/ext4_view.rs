@@ -1,5 +1,5 @@
-//! ext4-view, a reader that shares no code with ours. It knows nothing of
-//! attributes, numbers of inodes and links.
+//! ext4-view, a reader that shares no code with this crate. It does not support extended
+//! attributes, inode numbers and counts of links.
 
 use std::{path::Path, sync::Arc};
 
@@ -7,7 +7,7 @@ use ext4_view::{DirEntryName, Ext4, Ext4Error, PathBuf};
 
 use crate::tree::{Entry, Kind, Tree};
 
-/// What it found.
+/// The tree that it found.
 #[derive(Default)]
 pub struct Found {
     pub tree: Tree,
@@ -15,7 +15,7 @@ pub struct Found {
     pub refused: Vec<(Vec<u8>, String)>,
 }
 
-/// The tree, or why it refuses the filesystem.
+/// Reads the tree, or returns why it refuses the filesystem.
 pub fn read(image: &Path) -> Result<Found, String> {
     let filesystem = Ext4::load_from_path(image).map_err(|error| error.to_string())?;
     let mut found = Found::default();
@@ -32,7 +32,7 @@ pub fn read(image: &Path) -> Result<Found, String> {
     Ok(found)
 }
 
-/// What is at a path; names below it are added to those that are left.
+/// Reads the file at a path, and adds the names below it to those that are left.
 fn entry(filesystem: &Ext4, path: &[u8], left: &mut Vec<Vec<u8>>) -> Result<Entry, Ext4Error> {
     let at = PathBuf::new(if path.is_empty() { b"/".as_slice() } else { path });
     let metadata = filesystem.symlink_metadata(&at)?;

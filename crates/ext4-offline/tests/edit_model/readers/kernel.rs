@@ -57,7 +57,7 @@ pub fn read(image: &Path) -> Tree {
     tree
 }
 
-/// `user`: whether those are to be had that begin so.
+/// Extended attributes. `user` says whether those with this prefix are available.
 fn xattrs(path: &Path, user: bool) -> Xattrs {
     let path = CString::new(path.as_os_str().as_bytes()).unwrap();
     let mut names = vec![0; 1 << 16];
@@ -76,8 +76,7 @@ fn xattrs(path: &Path, user: bool) -> Xattrs {
     found
 }
 
-/// What of a tree the kernel tells: `user.` attributes are for files and
-/// directories only.
+/// The part of a tree that the kernel shows: only files and directories have `user.` attributes.
 pub fn visible(tree: &Tree) -> Tree {
     let mut tree = tree.clone();
     for entry in tree.values_mut() {

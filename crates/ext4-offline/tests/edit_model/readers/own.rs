@@ -1,4 +1,4 @@
-//! The crate's own reader.
+//! The reader of this crate.
 
 use std::{path::Path, sync::Arc};
 
