@@ -197,10 +197,10 @@ fn the_sample_base() {
 fn users_come_from_the_image() {
     let fixture = Fixture::new(&PROFILE.replace("[root, odroid]", "[pi]"));
     let error = fixture.shared(&ubuntu_1604()).unwrap_err();
+    assert_eq!(error.to_string(), "the image has no user pi, whom the profile's `ssh.users` names");
     assert_eq!(
-        error.to_string(),
-        "`ssh.users` names pi, whom the image's /etc/passwd does not know; users that can log in \
-         there: root, odroid"
+        error.fix().expect("a fix"),
+        "name one of these users in `ssh.users`: root, odroid; or add the user to the base image"
     );
     let fixture = Fixture::new(&PROFILE.replace("[root, odroid]", "[]"));
     let (card, _) = fixture.settled(&ubuntu_1604(), 0);

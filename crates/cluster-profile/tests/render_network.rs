@@ -51,8 +51,8 @@ fn a_netplan_node() {
     let (card, _) = fixture.settled(&netplan(), 2);
     assert_eq!(
         card.text("/etc/netplan/99-nodecard.yaml"),
-        "# Written by nodecard. Of the definitions that match eth0 the one whose name\n\
-         # sorts first counts, and it alone.\n\
+        "# Written by nodecard. Of the definitions that match eth0, only the one whose\n\
+         # name sorts first is used.\n\
          network:\n  version: 2\n  ethernets:\n    00-nodecard:\n      match: {name: \"eth0\"}\n      \
          renderer: networkd\n      \
          dhcp4: false\n      addresses: [\"192.168.1.82/24\"]\n      \
@@ -137,7 +137,7 @@ fn an_image_that_sets_no_addresses_is_refused() {
     let fixture = Fixture::new(PROFILE);
     let error = fixture.shared(&debian_bare()).unwrap_err();
     assert!(matches!(&error, RenderError::NoNetwork { interface } if interface == "eth0"));
-    assert!(error.to_string().contains("/etc/netplan"), "{error}");
+    assert!(error.fix().is_some_and(|fix| fix.contains("/etc/netplan")), "{error}");
     // Files without the program that reads them.
     let unread = debian_bare().file("/etc/network/interfaces", "auto eth0\niface eth0 inet dhcp\n");
     assert!(matches!(fixture.shared(&unread), Err(RenderError::NoNetwork { .. })));

@@ -218,6 +218,7 @@ fn control_characters_of_an_image_are_escaped() {
     let profile = PROFILE.replace("[root, odroid]", "[nobody-here]");
     let passwd = ubuntu_1604().text("/etc/passwd") + "ev\u{1b}[2Jil:x:1001:1001::/home/e:/bin/sh\n";
     let base = ubuntu_1604().file("/etc/passwd", passwd);
-    let error = Fixture::new(&profile).card(&base, 0).unwrap_err().to_string();
+    let error = Fixture::new(&profile).card(&base, 0).unwrap_err();
+    let error = format!("{error}: {}", error.fix().unwrap_or_default());
     assert!(!error.contains('\u{1b}') && error.contains("nobody-here"), "{error:?}");
 }

@@ -51,12 +51,12 @@ fn every_node_knows_its_place() {
          # The manager that makes the swarm and creates its services.\n\
          FOUNDER=xu4-master\n\
          MANAGERS='xu4-master=192.168.1.80'\n\
-         # So many seconds it looks for the others, which may have one already.\n\
+         # How many seconds it waits for the other managers, which may have a swarm already.\n\
          PATIENCE=120\n\
          PORT=2377\n\
          DATA_PATH=\n\
          DATA_PATH_PORT=\n\
-         # Services are created when so many nodes are ready, or after so many seconds.\n\
+         # Services are created when this many nodes are ready, or after this many seconds.\n\
          NODES=3\n\
          WAIT=300\n\
          CONFIG=/etc/nodecard\n\
@@ -203,7 +203,10 @@ fn archives_come_with_the_card() {
     let error = fixture.card(&base(AMD64), 0).expect_err("another processor");
     assert!(matches!(error, RenderError::ImageArchitecture { .. }));
     let words = error.to_string();
-    assert!(words.contains("agent:latest in it is for arm, the base image for amd64"), "{words}");
+    assert!(words.contains("the image agent:latest in "), "{words}");
+    assert!(words.contains("is for arm, and the base image for amd64"), "{words}");
+    let fix = error.fix().expect("a fix");
+    assert!(fix.contains("docker pull --platform linux/amd64"), "{fix}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use cluster_profile::{Role, SwarmState, SwarmStatus, SwarmStep};
 use common::{Fixture, PROFILE, archive, ubuntu_1604};
 
 /// Shells that boards have: dash is Debian's, busybox that of small systems.
@@ -226,17 +227,21 @@ fn the_nodes_form_a_swarm_whoever_boots_first() {
         // Values reach docker by a file, not by words that every user can list.
         assert_eq!(nodes.text("environment"), "FAKED_WORD=pass word\n");
         let status = nodes.status("xu4-master");
-        let lines: Vec<_> = status.lines().take(4).collect();
+        let lines: Vec<_> = status.lines().take(5).collect();
         assert_eq!(
             lines,
             [
                 "state=ready",
                 "message=in the swarm as a manager",
                 "images=loaded",
-                "services=created"
+                "services=created",
+                "role=manager"
             ]
         );
-        // Anybody may read how far it is, nobody else may write.
+        let status = SwarmStatus::parse(&status);
+        assert_eq!((status.state, status.role), (SwarmState::Ready, Some(Role::Manager)));
+        assert_eq!((status.images, status.services), (SwarmStep::Done, SwarmStep::Done));
+        // Everybody may read how far the node has come, nobody else may write it.
         let status = fs::metadata(nodes.path("xu4-master/state/status")).unwrap();
         assert_eq!(status.permissions().mode() & 0o777, 0o644);
     }
@@ -315,7 +320,7 @@ fn a_manager_that_never_comes_is_waited_for_with_longer_pauses() {
     power_off(&mut worker);
     assert_eq!(slept()[..6], ["5", "10", "20", "40", "60", "60"]);
     let status = nodes.status("xu4-node1");
-    let words = "state=waiting\nmessage=no manager lets this node in yet: xu4-master (192.168.1.80): \
+    let words = "state=waiting\nmessage=no manager accepts this node yet: xu4-master (192.168.1.80): \
                  ssh: connect to host 192.168.1.80 port 22: No route to host\n";
     assert!(status.starts_with(words), "{status}");
 }
@@ -429,7 +434,7 @@ fn what_cannot_be_done_is_told_and_tried_again() {
     let mut master = nodes.boot("xu4-master", None);
     nodes.waits_for(
         "xu4-master",
-        "services=failed: agent: Error response from daemon: no such luck",
+        "services=failed\nservices_error=agent: Error response from daemon: no such luck",
     );
     // The other service does not wait for it.
     assert!(nodes.path("services/my-web").exists());
@@ -439,7 +444,15 @@ fn what_cannot_be_done_is_told_and_tried_again() {
 
     assert!(nodes.run("xu4-node1", None));
     let status = nodes.status("xu4-node1");
-    assert!(status.contains("state=ready") && status.contains("images=failed: /var/lib/nodecard/images/agent.tar: Error: write /layer.tar: no space left on device\n"), "{status}");
+    let reason =
+        "/var/lib/nodecard/images/agent.tar: Error: write /layer.tar: no space left on device";
+    assert!(
+        status.contains(&format!("images=failed\nservices=none\nimages_error={reason}\n")),
+        "{status}"
+    );
+    let read = SwarmStatus::parse(&status);
+    assert_eq!((read.state, read.role), (SwarmState::Ready, Some(Role::Worker)));
+    assert_eq!((read.images, read.services), (SwarmStep::Failed(reason.into()), SwarmStep::None));
     fs::remove_file(nodes.path("xu4-node1/docker/full")).unwrap();
     assert!(nodes.run("xu4-node1", None));
     assert!(nodes.status("xu4-node1").contains("images=loaded"));
@@ -449,8 +462,11 @@ fn what_cannot_be_done_is_told_and_tried_again() {
 fn an_engine_that_cannot_is_waited_for() {
     for (state, words) in [
         ("locked", "message=the swarm is locked; on this node: docker swarm unlock"),
-        ("error", "message=docker says: certificate expired; if it stays so: systemctl restart"),
-        ("", "state=waiting\nmessage=docker does not answer"),
+        (
+            "error",
+            "message=docker reports: certificate expired; if this persists: systemctl restart",
+        ),
+        ("", "state=waiting\nmessage=docker does not respond"),
     ] {
         let nodes = cluster(SHELLS[0]);
         nodes.put("xu4-node1/docker/state", state);
@@ -477,9 +493,10 @@ fn managers() -> Nodes {
 fn the_first_manager_looks_for_the_others() {
     let nodes = managers();
     let mut master = nodes.boot("xu4-master", None);
-    nodes.waits_for("xu4-master", "message=before making the swarm, for the other managers: xu4-n");
+    nodes.waits_for("xu4-master", "message=for the other managers, before making the swarm: xu4-n");
     nodes.put("xu4-node1/up", "");
-    nodes.waits_for("xu4-master", "xu4-node1 (192.168.1.81): it is in no swarm yet; xu4-node2 (");
+    nodes
+        .waits_for("xu4-master", "xu4-node1 (192.168.1.81): it is not in a swarm yet; xu4-node2 (");
     assert_eq!(nodes.count("swarm init"), 0);
     nodes.put("xu4-node2/up", "");
     assert_eq!(finish(&mut master, "xu4-master"), Some(0));
@@ -511,7 +528,7 @@ fn a_swarm_without_a_leader_is_waited_for() {
         let conf = nodes.text("xu4-master/etc/swarm.conf").replace("PATIENCE=120", "PATIENCE=0");
         nodes.put("xu4-master/etc/swarm.conf", &conf);
         let mut master = nodes.boot("xu4-master", None);
-        nodes.waits_for("xu4-master", "message=the cluster has a swarm, which cannot let this");
+        nodes.waits_for("xu4-master", "message=the cluster has a swarm, which cannot accept this");
         for node in ["xu4-node1", "xu4-node2"] {
             fs::remove_file(nodes.path(&format!("{node}/docker/no-leader"))).ok();
             nodes.put(&format!("{node}/docker/state"), "active\n");
@@ -530,7 +547,7 @@ fn a_manager_whose_docker_is_not_up_counts_as_not_there() {
         nodes.put(&format!("{node}/docker/state"), "");
     }
     let mut master = nodes.boot("xu4-master", None);
-    nodes.waits_for("xu4-master", "for the other managers: xu4-node1 (192.168.1.81): its docker");
+    nodes.waits_for("xu4-master", "before making the swarm: xu4-node1 (192.168.1.81): its docker");
     power_off(&mut master);
     assert_eq!(nodes.count("swarm init"), 0);
 }

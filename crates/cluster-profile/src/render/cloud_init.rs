@@ -4,7 +4,7 @@ use super::{RenderError, context::Context};
 use crate::{Attributes, Purpose};
 
 const CONFIG: &str = "\
-# Written by nodecard: the card brings these along, cloud-init shall not make others.
+# Written by nodecard: cloud-init must not replace what the card has already.
 network: {config: disabled}
 preserve_hostname: true
 manage_etc_hosts: false

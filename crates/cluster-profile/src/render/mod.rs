@@ -66,7 +66,7 @@ pub enum RenderError {
     #[error(transparent)]
     Keys(#[from] KeyError),
     /// The image has no file that every Linux system has.
-    #[error("the image has no {path}, so it is not a Linux system's root filesystem")]
+    #[error("the image has no {path}, which every Linux system has")]
     NoLinux {
         /// The missing file.
         path: &'static str,

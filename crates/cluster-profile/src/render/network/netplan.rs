@@ -165,8 +165,8 @@ pub(super) fn node(
     super::networkd::remove_earlier(to, NETWORKD_FILE)?;
     let interface = &network.interface;
     let mut yaml = format!(
-        "# Written by nodecard. Of the definitions that match {interface} the one whose name\n\
-         # sorts first counts, and it alone.\n\
+        "# Written by nodecard. Of the definitions that match {interface}, only the one whose\n\
+         # name sorts first is used.\n\
          network:\n  version: 2\n  ethernets:\n    {DEFINITION}:\n\
          \x20     match: {{name: \"{interface}\"}}\n\
          \x20     renderer: networkd\n\

@@ -94,7 +94,7 @@ pub(super) fn owns(from: &View<'_>) -> Result<bool, SystemError> {
 pub(super) fn stand_back(to: &mut Context<'_>) {
     let interface = &to.cluster.network.interface;
     let text = format!(
-        "# Written by nodecard: something else gives {interface} its address.\n\
+        "# Written by nodecard: another program sets the address of {interface}.\n\
          [keyfile]\nunmanaged-devices+=interface-name:{interface}\n"
     );
     let path = format!("/etc/NetworkManager/conf.d/{OWN_RULE}");

@@ -128,7 +128,7 @@ pub(super) fn stand_back(to: &mut Context<'_>) -> Result<(), SystemError> {
     note_earlier(to, &file_name(&interface))?;
     remove_earlier(to, &file_name(&interface))?;
     let text = format!(
-        "# Written by nodecard: something else gives {interface} its address.\n\
+        "# Written by nodecard: another program sets the address of {interface}.\n\
          [Match]\nName={interface}\n\n[Link]\nUnmanaged=yes\n"
     );
     to.write(Purpose::RivalSettings, path(&interface), text, Attributes::root(0o644));

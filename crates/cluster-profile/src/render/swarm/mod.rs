@@ -184,12 +184,12 @@ fn configuration(from: &Context<'_>, swarm: &Swarm, node: &Node, founder: &str) 
          # The manager that makes the swarm and creates its services.\n\
          FOUNDER={founder}\n\
          MANAGERS='{}'\n\
-         # So many seconds it looks for the others, which may have one already.\n\
+         # How many seconds it waits for the other managers, which may have a swarm already.\n\
          PATIENCE=120\n\
          PORT={}\n\
          DATA_PATH={}\n\
          DATA_PATH_PORT={data_path_port}\n\
-         # Services are created when so many nodes are ready, or after so many seconds.\n\
+         # Services are created when this many nodes are ready, or after this many seconds.\n\
          NODES={}\n\
          WAIT={}\n\
          CONFIG={CONFIG}\n\
