@@ -93,7 +93,7 @@ fn targets_that_cannot_be_verified() {
 
     let (code, _, error) = verify(&bench, &["nowhere.img"]);
     assert_eq!(code, Some(4), "{error}");
-    assert!(error.contains("nowhere.img is not there"), "{error}");
+    assert!(error.contains("nowhere.img does not exist"), "{error}");
     fs::write(bench.path("text.img"), "no image").unwrap();
     let (code, out, error) = verify(&bench, &["text.img", image]);
     assert_eq!(code, Some(4), "{error}");
@@ -113,7 +113,10 @@ fn targets_that_cannot_be_verified() {
     write(&bench, stranger, "/etc/hostname", "somebody\n");
     let (code, out, error) = verify(&bench, &[stranger]);
     assert_eq!(code, Some(4), "{out}{error}");
-    assert!(error.contains("no card of the cluster test") && error.contains("somebody"), "{error}");
+    assert!(
+        error.contains("not a card of the cluster test") && error.contains("somebody"),
+        "{error}"
+    );
     let (code, out, _) = verify(&bench, &[stranger, "--node", "xu4-node1"]);
     assert_eq!(code, Some(1), "{out}");
     assert!(out.contains("first-boot           /.first_boot"), "{out}");

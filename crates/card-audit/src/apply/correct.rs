@@ -44,7 +44,11 @@ pub(super) fn correct(
             match files.apply(slice::from_ref(&edit)) {
                 Ok(()) => corrected.edits.push(edit),
                 Err(error) if is_obstructed(&error) => {
-                    let note = format!("{} was left as it is: {}", edit.path, error.reason());
+                    let note = format!(
+                        "{} was left as it is: {}",
+                        edit.path,
+                        plain_text::with_causes(&error)
+                    );
                     if !corrected.notes.contains(&note) {
                         corrected.notes.push(note);
                     }

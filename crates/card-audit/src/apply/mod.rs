@@ -134,9 +134,10 @@ impl Target<'_> {
             if !grew {
                 return Err(self.table(error));
             }
+            let error = plain_text::with_causes(&error);
             corrected.notes.push(format!("the partition was left as it is: {error}"));
         }
-        let words = plan::grown(before.layout(), range.end, before.root(), Some(&info));
+        let words = plan::describe_growth(before.layout(), range.end, before.root(), Some(&info));
         let mut notes = corrected.notes;
         notes.extend(verify::other_identity(&options.verify, options.node, &before)?);
         if let verify::BaseReference::Absent(reason) = options.verify.base {
@@ -165,9 +166,7 @@ impl Target<'_> {
     }
 
     fn layout(&self, options: &ApplyOptions<'_>) -> Result<Layout, ApplyError> {
-        Ok(Card::from_storage(self.name.to_owned(), self.readable(), options.root)?
-            .layout()
-            .clone())
+        Ok(crate::card::layout(self.name, &self.readable(), options.root)?)
     }
 
     fn readable(&self) -> Arc<dyn ReadAt> {

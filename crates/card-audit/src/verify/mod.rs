@@ -198,7 +198,7 @@ fn made(subject: &Subject<'_>, facts: &Facts) -> FsResult<Option<i64>> {
 
 /// Returns a finding for a damaged file, or the error of a card that cannot be read.
 fn unreadable(card: &Card, path: &str, error: FsError) -> Result<Finding, AuditError> {
-    let what = format!("it cannot be read: {}", error.reason());
+    let what = format!("it cannot be read: {}", plain_text::with_causes(&error));
     let error = card.files_error()(error);
     if error.kind() == ErrorKind::Io {
         return Err(error);
@@ -236,7 +236,10 @@ fn edits(
                 }
             },
             Err(error) => {
-                let what = format!("the system on the card does not fit the profile: {error}");
+                let what = format!(
+                    "the system on the card does not fit the profile: {}",
+                    plain_text::with_causes(&error)
+                );
                 let fix = FixAction::Adapt { advice: error.fix() };
                 let finding = Finding::error(FindingCode::UnfitSystem, what, fix);
                 if !findings.contains(&finding) {

@@ -103,7 +103,7 @@ impl Serialize for CardOutcome {
             CardOutcome::Refused { target, error } => {
                 let mut fields = serializer.serialize_struct("Refused", 2)?;
                 fields.serialize_field("target", target)?;
-                fields.serialize_field("error", &error.to_string())?;
+                fields.serialize_field("error", &plain_text::with_causes(error))?;
                 fields.end()
             }
         }
@@ -116,7 +116,12 @@ impl fmt::Display for VerifyReport {
             match card {
                 CardOutcome::Audited(card) => writeln!(f, "{card}")?,
                 CardOutcome::Refused { target, error } => {
-                    writeln!(f, "{}: refused\n  {error}\n", printable(target))?;
+                    writeln!(
+                        f,
+                        "{}: refused\n  {}\n",
+                        printable(target),
+                        plain_text::with_causes(error)
+                    )?;
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! The `files:` of the profile and of each node.
 
 use super::{
-    fields::{At, Fields, Problems},
+    fields::{Fields, Problems, Spanned},
     inputs::Inputs,
     ssh::is_user_name,
 };
@@ -23,6 +23,9 @@ const OWN_FILES: [(&str, &str); 6] = [
     ("/etc/ssh/ssh_host_ed25519_key", "the cluster's keys"),
     ("/etc/ssh/ssh_host_ed25519_key.pub", "the cluster's keys"),
 ];
+
+/// The directories at the root whose contents Linux creates at every boot.
+const VOLATILE: [&str; 5] = ["proc", "sys", "dev", "run", "tmp"];
 
 pub(super) fn read(fields: &mut Fields<'_>, inputs: &Inputs) -> Vec<ExtraFile> {
     let problems = fields.problems;
@@ -84,7 +87,7 @@ fn read_one(value: Value, inputs: &Inputs, problems: &Problems) -> Option<(Extra
     Some((ExtraFile { path: path.value, contents: contents?, mode, owner }, path.place))
 }
 
-fn check_path(at: &At<String>, problems: &Problems) -> Option<()> {
+fn check_path(at: &Spanned<String>, problems: &Problems) -> Option<()> {
     let path = &at.value;
     let parts = || path.split('/').skip(1);
     let message = if !path.starts_with('/') {
@@ -97,9 +100,8 @@ fn check_path(at: &At<String>, problems: &Problems) -> Option<()> {
         "this path is longer than Linux allows".to_owned()
     } else if path.contains('\0') {
         format!("{path:?} contains a NUL character")
-    } else if parts().next().is_some_and(|top| ["proc", "sys", "dev", "run", "tmp"].contains(&top))
-    {
-        format!("{path} would not be visible: the directory is created at every boot")
+    } else if let Some(top) = parts().next().filter(|top| VOLATILE.contains(top)) {
+        format!("{path} would be lost: the contents of /{top} do not survive a boot")
     } else if let Some((_, by)) = OWN_FILES.iter().find(|(own, _)| own == path) {
         let help = format!("remove it here: its contents follow from {by}");
         problems.add(&at.place, format!("{path} is written by nodecard itself"), help);
@@ -112,7 +114,7 @@ fn check_path(at: &At<String>, problems: &Problems) -> Option<()> {
 }
 
 /// Reads a mode, which is octal in any form: `0644`, `644` or `0o644`.
-fn mode(at: &At<String>, problems: &Problems) -> Option<u16> {
+fn mode(at: &Spanned<String>, problems: &Problems) -> Option<u16> {
     let digits = at.value.strip_prefix("0o").unwrap_or(&at.value);
     let parsed = u16::from_str_radix(digits, 8).ok().filter(|mode| *mode <= 0o7777);
     if parsed.is_none() || digits.len() < 3 || digits.starts_with('+') {
@@ -123,7 +125,7 @@ fn mode(at: &At<String>, problems: &Problems) -> Option<u16> {
     parsed
 }
 
-fn owner(at: &At<String>, problems: &Problems) -> Option<Owner> {
+fn owner(at: &Spanned<String>, problems: &Problems) -> Option<Owner> {
     let (user, group) = match at.value.split_once(':') {
         Some((user, group)) => (user, Some(group)),
         None => (at.value.as_str(), None),
