@@ -17,7 +17,7 @@ pub fn for_error(error: &Error) -> Option<&'static str> {
         Error::NoTargets => Some(
             "give NODE=DEVICE, for example xu4-node1=/dev/sdb; `nodecard devices` lists the cards",
         ),
-        Error::OneNodeForSeveralTargets { .. } => Some("leave out --node"),
+        Error::OneNodeForSeveralTargets { .. } => Some("leave out --node to detect the nodes"),
         Error::ProgressFile { .. } | Error::OtherBase { .. } => Some("leave out --resume"),
         Error::Image(error) | Error::CardsFor { source: error, .. } => for_image(error),
         Error::Audit(error) => for_audit(error),
