@@ -402,6 +402,10 @@ fn errors_of_flash() {
     t.case("too small", &["flash", "profile.yaml", "xu4-node1=small.card"]);
     t.title("not confirmed");
     t.answer(&["flash", "profile.yaml", "xu4-node1=a.card"], "yes\n");
+    let locked = fs::File::open(t.path("a.card")).unwrap();
+    locked.lock().unwrap();
+    t.case("in use", &["flash", "profile.yaml", "xu4-node1=a.card", "--yes"]);
+    drop(locked);
     fs::write(t.path("profile.keys/one-reader.json"), "{\n").unwrap();
     t.case("a damaged record", &["flash", "profile.yaml", "--one-reader", "a.card", "--resume"]);
     t.assert("errors-flash");
