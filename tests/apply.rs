@@ -1,28 +1,13 @@
 //! Correcting cards in place: differences are fixed, everything else stays, and nothing is
 //! written without confirmation.
 
-use std::{
-    fs,
-    io::Write as _,
-    process::{Output, Stdio},
-};
+use std::fs;
 
 use crate::support::*;
 
 /// Runs `nodecard apply` on the image of xu4-node2, with an answer on standard input.
 fn apply(bench: &Bench, more: &[&str], answer: &str) -> (Option<i32>, String, String) {
-    let target = format!("xu4-node2={IMAGE}");
-    let all = [&["apply", "profile.yaml", &target], more].concat();
-    let mut command = bench.nodecard(&all);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("nodecard starts");
-    // It may have ended without asking.
-    let _ = child.stdin.take().expect("a pipe").write_all(answer.as_bytes());
-    let Output { status, stdout, stderr } = child.wait_with_output().expect("nodecard ends");
-    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-    let (out, error) = (text(stdout), text(stderr));
-    assert!(!error.contains("panicked"), "{error}");
-    (status.code(), out, error)
+    apply_to(bench, IMAGE, more, answer)
 }
 
 #[test]
@@ -91,7 +76,7 @@ fn errors_leave_the_card_as_it_was() {
     let target = format!("xu9={IMAGE}");
     assert!(refused(&[&target, "--yes"], 2).contains("xu9"));
     assert!(refused(&["xu4-node2=nowhere.img", "--yes"], 4).contains("nowhere.img"));
-    // Without a journal a change cannot be all or nothing.
+    // Without a journal, a change cannot be atomic.
     let target = format!("{}?offset={ROOT_OFFSET}", bench.path(IMAGE).display());
     run("e2fsprogs", "tune2fs", &["-O", "^has_journal", &target]);
     let without = fs::read(bench.path(IMAGE)).unwrap();
@@ -128,7 +113,7 @@ fn the_base_image_may_be_missing() {
     );
     assert_fixed(&bench);
 
-    // A clone of the base's: only with the base at hand.
+    // A file copied from the base image is found only if the base image is available.
     let base = decoded_base(&bench);
     write(&bench, IMAGE, "/etc/docker/key.json", &cat(&base, "/etc/docker/key.json"));
     let (code, out, error) = apply(&bench, &["--yes"], "");
@@ -182,7 +167,7 @@ fn targets_that_cannot_be_written() {
     let error = refused("text");
     assert!(error.contains("not a disk image"), "{error}");
 
-    // As root no mode keeps anybody away; the attribute does.
+    // Permission bits do not keep root out; the immutable attribute does.
     let before = fs::read(&image).unwrap();
     let root = run("coreutils", "id", &["-u"]).trim() == "0";
     let (lock, unlock): ([&str; 2], [&str; 2]) = match root {

@@ -1,11 +1,11 @@
-//! The main job: what the images hold.
+//! The contents of built images.
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use crate::support::*;
 
 #[test]
-fn every_image_is_clean_and_its_nodes_own() {
+fn every_image_is_clean_and_belongs_to_its_node() {
     let bench = Bench::new();
     bench.built(&[]);
     for (node, last) in NODES.iter().zip(80..) {
@@ -45,13 +45,13 @@ fn identities_differ_and_shared_files_do_not() {
     {
         assert_eq!(of_all(file), 1, "{file}");
     }
-    // What sshd insists on, and the owner from the image's own /etc/passwd.
+    // The mode that sshd requires, and the owner from the image's own /etc/passwd.
     let image = bench.path("out/xu4-node2.img");
     let key = debugfs(&image, "stat /home/odroid/.ssh/id_ed25519");
     assert!(key.contains("Mode:  0600") && key.contains("User:  1000"), "{key}");
-    // The image's own host keys are on every card that was copied from it.
+    // The image's own host keys, which every copy of the image has, are gone.
     assert!(!debugfs(&image, "ls -p /etc/ssh").contains("ssh_host_rsa_key"));
-    // What would shrink a grown card at its first boot is gone.
+    // The program that would resize a grown card at its first boot is gone.
     assert!(!debugfs(&image, "ls -p /").contains("first_boot"));
 }
 
@@ -79,7 +79,7 @@ fn the_same_inputs_give_the_same_bytes() {
     fs::remove_dir_all(bench.path("cache")).unwrap();
     bench.built(&[]);
     assert_eq!(fs::read_to_string(bench.path("out/SHA256SUMS")).unwrap(), first);
-    // Keys made anew make other nodes.
+    // New keys make other nodes.
     fs::remove_dir_all(bench.path("profile.keys")).unwrap();
     bench.built(&[]);
     assert_ne!(fs::read_to_string(bench.path("out/SHA256SUMS")).unwrap(), first);
@@ -121,7 +121,7 @@ fn grows_to_far_larger_cards() {
 }
 
 #[test]
-fn takes_little_memory_whatever_the_card() {
+fn memory_use_does_not_depend_on_the_size_of_the_card() {
     let bench = Bench::new();
     // Python reports the largest resident set of its children, in KiB.
     let script = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True); \

@@ -7,7 +7,7 @@ use crate::support::*;
 #[test]
 fn several_files_at_once_equal_built_images() {
     let bench = Bench::new();
-    // Two of one size; one that ends within a block.
+    // Two cards have the same size; one ends within a block.
     let sizes = [64 * MIB, 80 * MIB + 512, 64 * MIB, 1024 * MIB];
     let names = ["a.img", "b.img", "c.img", "d.img"];
     let mut arguments = Vec::new();
@@ -25,7 +25,7 @@ fn several_files_at_once_equal_built_images() {
         assert_eq!(fs::metadata(bench.path(name)).unwrap().len(), size);
         assert_like_built(&bench, node, &bench.path(name), size);
     }
-    // What is not used is not written.
+    // Free space is not written.
     assert_eq!(bytes(&bench.path("a.img"), 50 * MIB, 4096), [0xb5; 4096]);
 }
 
@@ -57,7 +57,7 @@ fn asks_before_anything_is_overwritten() {
     }
     let output = bench.flash(&arguments, "a.img\nb.img\n");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    // What is on it now is shown the next time.
+    // The next run shows what is on the card now.
     let output = bench.flash(&arguments, "");
     let message = String::from_utf8(output.stderr).unwrap();
     assert!(message.contains("2: ext4 \"rootfs\", 53.5 MiB"), "{message}");
@@ -80,7 +80,7 @@ fn refuses_targets_that_are_not_cards() {
     refused(&["xu4-node1=empty.img"], &["empty.img", "is empty", "truncate -s"]);
     used_card(&bench.path("small.img"), 20 * MIB);
     refused(&["xu4-node1=small.img"], &["small.img", "20971520 bytes", "larger"]);
-    // One file by two names.
+    // One file under several names.
     symlink("a.img", bench.path("link.img")).unwrap();
     fs::hard_link(bench.path("a.img"), bench.path("hard.img")).unwrap();
     for name in ["a.img", "./a.img", "link.img", "hard.img"] {
@@ -156,7 +156,7 @@ fn reports_as_json() {
     assert!(devices["devices"].is_array(), "{devices}");
 }
 
-/// A file that is replaced by another stands for a reader whose card is.
+/// Replacing a file simulates swapping the card of a reader.
 #[test]
 fn one_reader_writes_one_card_after_another_and_resumes() {
     let bench = Bench::new();
@@ -175,11 +175,11 @@ fn one_reader_writes_one_card_after_another_and_resumes() {
     insert(72 * MIB);
     run.expect("insert the card for xu4-node2");
     eject("xu4-node1");
-    // The card that is finished already, once more.
+    // A card that is finished is inserted again.
     fs::copy(kept("xu4-node1"), &reader).unwrap();
     run.expect("This is the finished card of xu4-node1");
     run.expect("insert the card for xu4-node2");
-    // One that is too small.
+    // A card that is too small is inserted.
     fs::remove_file(&reader).unwrap();
     insert(20 * MIB);
     run.expect("use a larger card");

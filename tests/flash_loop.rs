@@ -1,5 +1,5 @@
-//! Writing cards on block devices: loop devices, which need root. Without it,
-//! these tests say so and tests/flash.rs is all there is.
+//! Writing cards on block devices: loop devices, which need root. Without root, these tests
+//! report that they did not run, and only tests/flash.rs checks flashing.
 
 use std::{
     fs,
@@ -10,7 +10,7 @@ use std::{
 
 use crate::support::*;
 
-/// If the kernel looks for partitions on loop devices, it must find the new ones.
+/// Checks that the kernel finds the new partitions, if it scans loop devices for them.
 fn check_partition(card: &Loop) {
     let partition = format!("{}p2", card.device);
     let scans = fs::read_to_string(format!("/sys/block/{}/partscan", card.name()));
@@ -31,8 +31,8 @@ fn cards_of_several_sizes_beside_one_that_fails() {
     let sizes = [64 * MIB, 96 * MIB];
     let cards =
         [Loop::of_size(&bench, "a.img", sizes[0]), Loop::of_size(&bench, "b.img", sizes[1])];
-    // Its file is on a filesystem that has no room for all of it: the device
-    // answers with errors from some point on.
+    // Its file is on a filesystem without enough room: from some point on, writing to
+    // the device fails.
     let full = Mounted::new(&["-t", "tmpfs", "-o", "size=6m", "none"], bench.path("full"));
     let broken_file = full.0.join("card.img");
     fs::File::create(&broken_file).unwrap().set_len(64 * MIB).unwrap();
@@ -96,21 +96,12 @@ fn refuses_devices_in_use() {
     let cards = devices.split("Rejected:").next().unwrap();
     assert!(cards.contains(&card.device), "{devices}");
 
-    // Another program has it for itself.
-    let script = "import os, sys; os.open(sys.argv[1], os.O_RDWR | os.O_EXCL); print(flush=True); \
-                  sys.stdin.read()";
-    let mut holder = Command::new("python3")
-        .args(["-c", script, &card.device])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .expect("python3 is needed: install the Debian package python3");
-    std::io::Read::read_exact(holder.stdout.as_mut().unwrap(), &mut [0]).unwrap();
+    // Another program has opened it exclusively.
+    let holder = ExclusiveHolder::open(&card);
     bench.not_flashed(4, &[&target], &[&card.device, "another program"]);
-    drop(holder.stdin.take());
-    holder.wait().unwrap();
+    drop(holder);
 
-    // An encrypted volume that nobody has opened.
+    // An encrypted volume that is not in use.
     fs::OpenOptions::new()
         .write(true)
         .open(card.path())
@@ -138,22 +129,21 @@ fn refuses_read_only_devices_and_the_base() {
     let large = Loop::attach(&large, &[]);
     let target = format!("xu4-master={}", large.device);
     bench.not_flashed(4, &[&target], &["larger than a card", "--max-size"]);
-    // Through a loop device, the base has another number.
+    // The base image under the number of a loop device.
     let base = decoded_base(&bench);
     let card = Loop::attach(&base, &[]);
     let target = format!("xu4-master={}", card.device);
     for base in [base.to_str().unwrap(), &card.device] {
         bench.not_flashed(4, &["--base", base, &target], &["the base image itself"]);
     }
-    // The disk that holds the root filesystem, which also holds the base.
+    // The disk that holds the root filesystem and the base image.
     let root = run("mount", "findmnt", &["-n", "-o", "SOURCE", "/"]);
     if Path::new(root.trim()).exists() {
         bench.not_flashed(4, &[&format!("xu4-master={}", root.trim())], &[root.trim()]);
     }
 }
 
-/// A loop device that gets another file stands for a reader that gets another
-/// card.
+/// Attaching another file to a loop device simulates swapping the card of a reader.
 #[test]
 fn one_reader_sees_the_swap() {
     if !loops("flash_loop::one_reader_sees_the_swap") {
@@ -173,7 +163,7 @@ fn one_reader_sees_the_swap() {
     let mut attach = Command::new("/usr/sbin/losetup");
     let attached = attach.arg(&card.device).arg(bench.path("two.img")).status();
     if !attached.is_ok_and(|status| status.success()) {
-        // Somebody else was quicker: it is not ours to detach any more.
+        // Another program has taken the device, so this test must not detach it.
         drop(reader);
         std::mem::forget(card);
         panic!("the loop device was taken by another program meanwhile; run the test again");

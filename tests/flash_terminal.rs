@@ -1,4 +1,4 @@
-//! Flashing as a user sees it: interrupted, on a terminal, and where O_DIRECT is refused.
+//! Flashing on a terminal, interrupting it, and flashing without O_DIRECT.
 
 use std::{
     fs,
@@ -9,8 +9,8 @@ use std::{
 
 use crate::support::*;
 
-/// Runs a command on a terminal of its own. Each step waits for a text in what comes,
-/// runs a shell command, and types a line.
+/// Runs a command on a pseudo-terminal. Each step waits for a text in the output, runs a
+/// shell command, and types a line.
 const TERMINAL: &str = r#"
 import json, os, pty, select, subprocess, sys
 steps, arguments = json.loads(sys.argv[1]), sys.argv[2:]
@@ -38,8 +38,8 @@ code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 sys.exit(f"ended without {steps}: {all_of}" if steps else code)
 "#;
 
-/// What a terminal shows of `nodecard` with these arguments, which must end with this
-/// code.
+/// Runs `nodecard` on a terminal, checks its exit code, and returns what the terminal
+/// received.
 #[track_caller]
 fn on_terminal(bench: &Bench, code: i32, steps: &[[&str; 3]], arguments: &[&str]) -> String {
     let nodecard = bench.nodecard(arguments);
@@ -62,7 +62,7 @@ fn on_terminal(bench: &Bench, code: i32, steps: &[[&str; 3]], arguments: &[&str]
 #[test]
 fn interrupted_while_it_writes() {
     let bench = Bench::new();
-    // Large, for its tables take a while to write.
+    // Large, so that writing its inode tables takes a while.
     let card = bench.path("card.img");
     used_card(&card, 64 * MIB);
     fs::OpenOptions::new().write(true).open(&card).unwrap().set_len(32 << 30).unwrap();
@@ -72,7 +72,7 @@ fn interrupted_while_it_writes() {
     let writing = |line: &std::io::Result<String>| {
         line.as_ref().is_ok_and(|line| line.starts_with("xu4-node1 on card.img: writing "))
     };
-    assert!(lines.by_ref().any(|line| writing(&line)), "it began to write");
+    assert!(lines.by_ref().any(|line| writing(&line)), "writing did not begin");
     run("procps", "kill", &["-INT", &child.id().to_string()]);
     let rest: Vec<String> = lines.map(|line| line.unwrap()).collect();
     let mut report = String::new();
@@ -85,13 +85,13 @@ fn interrupted_while_it_writes() {
     assert!(report.contains(again), "{again:?} is missing from: {report}");
     assert!(!report.contains("Safe to remove"), "{report}");
     assert!(is_marked(&card));
-    assert_eq!(bytes(&card, 510, 2), [0; 2], "there is no partition table");
+    assert_eq!(bytes(&card, 510, 2), [0; 2], "a partition table was written");
     let mut sfdisk = Command::new("/usr/sbin/sfdisk");
     let listed = sfdisk.args(["--dump", card.to_str().unwrap()]).output();
     assert!(listed.is_ok_and(|output| !output.status.success()));
 }
 
-/// Bars on a terminal, for the decoding and for each card.
+/// On a terminal, each card has a progress bar.
 #[test]
 fn progress_bars() {
     let bench = Bench::new();
@@ -114,8 +114,8 @@ fn progress_bars() {
     assert_like_built(&bench, "xu4-node1", &bench.path("b.img"), 64 * MIB);
 }
 
-/// A user at a terminal with one reader: each card is asked for, and agreed to by name.
-/// A file that is replaced by another stands for the swap.
+/// At a terminal with one reader, each card is requested, and confirmed by name. Replacing
+/// a file simulates the swap.
 #[test]
 fn one_reader_at_a_terminal() {
     let nodes = "  - {name: one, address: 192.168.1.80}\n  - {name: two, address: 192.168.1.81}\n";
@@ -142,7 +142,7 @@ fn one_reader_at_a_terminal() {
     assert_like_built(&bench, "one", &bench.path("one.card"), 64 * MIB);
     assert_like_built(&bench, "two", &bench.path("reader.img"), 64 * MIB);
 
-    // Ctrl-C at the question: nothing is written.
+    // Ctrl-C at the prompt: nothing is written.
     used_card(&bench.path("third.img"), 64 * MIB);
     let before = fs::read(bench.path("third.img")).unwrap();
     on_terminal(
@@ -154,7 +154,7 @@ fn one_reader_at_a_terminal() {
     assert!(fs::read(bench.path("third.img")).unwrap() == before);
 }
 
-/// Whether a filesystem takes O_DIRECT.
+/// Returns whether a filesystem supports O_DIRECT.
 fn takes_direct(path: &Path) -> bool {
     let script = "import os, sys; os.open(sys.argv[1], os.O_RDWR | os.O_DIRECT)";
     let opened = Command::new("python3")
@@ -166,10 +166,10 @@ fn takes_direct(path: &Path) -> bool {
     opened.success()
 }
 
-/// Where O_DIRECT is refused, as by tmpfs of older kernels and by ramfs, all goes through
-/// the page cache.
+/// Where O_DIRECT is not supported, as on ramfs and on tmpfs of older kernels, cards are
+/// written through the page cache.
 #[test]
-fn where_o_direct_is_refused() {
+fn flashes_without_o_direct() {
     let bench = Bench::new();
     let flash = |directory: &Path| {
         let card = directory.join("card.img");
@@ -187,11 +187,14 @@ fn where_o_direct_is_refused() {
         let direct = flash(directory.path());
         let _ = writeln!(
             std::io::stderr().lock(),
-            "flash_terminal: tmpfs of this kernel takes O_DIRECT: {direct}"
+            "flash_terminal: tmpfs of this kernel supports O_DIRECT: {direct}"
         );
     }
-    if loops("flash_terminal::where_o_direct_is_refused") {
+    if loops("flash_terminal::flashes_without_o_direct") {
         let ramfs = Mounted::new(&["-t", "ramfs", "none"], bench.path("ramfs"));
-        assert!(!flash(&ramfs.0), "ramfs takes O_DIRECT by now: find another filesystem");
+        assert!(
+            !flash(&ramfs.0),
+            "ramfs supports O_DIRECT on this kernel: the test needs another filesystem"
+        );
     }
 }

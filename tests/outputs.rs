@@ -42,7 +42,7 @@ fn files_of_others_are_not_replaced() {
     }
 }
 
-/// A card that is made again leaves the records of the others as they are.
+/// Building one node again leaves the records of the other nodes as they are.
 #[test]
 fn rebuilding_one_node_keeps_the_records_of_the_others() {
     let bench = Bench::new();
@@ -61,19 +61,19 @@ fn rebuilding_one_node_keeps_the_records_of_the_others() {
     assert_eq!(sums(), expected);
     assert_eq!(fs::read_to_string(bench.path("out/manifest.json")).unwrap(), manifest);
 
-    // In another format it takes the place of the older image.
+    // An image in another format replaces the old one.
     bench.built(&["--node", "xu4-node2", "--format", "zst"]);
     assert!(!bench.path("out/xu4-node2.img").exists());
     assert_eq!(sums().len(), 9);
     assert!(sums().iter().any(|line| line.ends_with("  xu4-node2.img.zst")));
 
-    // Other cards are another matter, and that is said.
+    // Cards of another size start new records, and a note says so.
     let report = bench.built(&["--node", "xu4-node2", "--card", "80MiB"]);
     assert!(report.contains("earlier build"), "{report}");
     assert_eq!(sums().len(), 3);
 }
 
-/// A log that cannot be written is no reason to fail.
+/// Messages that cannot be printed on stderr are not a reason to fail.
 #[test]
 fn a_full_stderr_does_not_fail_a_build() {
     let bench = Bench::new();
@@ -95,7 +95,7 @@ fn commands_to_paste_are_quoted() {
     assert!(report.contains("bmaptool copy 'my cards/xu4-node1.img' /dev/sdX"), "{report}");
 }
 
-/// The dump of a whole card fits a card of the same size.
+/// A dump of a whole card fits on a card of the same size.
 #[test]
 fn a_card_of_the_size_of_the_base_is_accepted() {
     let bench = Bench::new();

@@ -1,4 +1,4 @@
-//! Plans: the diff of every file, and nothing written.
+//! Plans: they show the diff of every file, and write nothing.
 
 use std::fs;
 

@@ -63,7 +63,7 @@ fn wrong_bases() {
     assert_contains(&bench.refused(3, &["--base", name]), &["bad.img.xz", "ownload"]);
     fs::write(&base, b"<!DOCTYPE html><html>404</html>").unwrap();
     assert_contains(&bench.refused(3, &["--base", name]), &["bad.img.xz"]);
-    // A sum beside the base that it does not have.
+    // A checksum file beside the base image that does not match.
     fs::write(&base, &whole).unwrap();
     fs::write(bench.path("bad.img.xz.sha256"), format!("{}  bad.img.xz\n", "0".repeat(64)))
         .unwrap();
@@ -88,7 +88,7 @@ fn a_filesystem_with_an_unknown_feature() {
     let bench = Bench::new();
     let base = decoded_base(&bench);
     let file = fs::OpenOptions::new().write(true).open(&base).unwrap();
-    // s_feature_incompat, at byte 0x60 of the superblock: a bit nobody has defined.
+    // An undefined bit of s_feature_incompat, at byte 0x60 of the superblock.
     let offset = crate::support::ROOT_OFFSET + 1024 + 0x60;
     let mut word = crate::support::bytes(&base, offset, 4);
     word[3] |= 0x80;
@@ -100,9 +100,9 @@ fn a_filesystem_with_an_unknown_feature() {
 #[test]
 fn an_interrupted_run_leaves_nothing_that_looks_finished() {
     let bench = Bench::new();
-    // Ctrl-C, a polite kill, and a terminal that goes away.
+    // Ctrl-C, kill, and a closed terminal.
     for signal in ["-INT", "-TERM", "-HUP"] {
-        // The sums of a large card take seconds, however little is on it.
+        // The checksums of a large card take seconds, even if it is almost empty.
         let mut command = bench.command(&["--card", "256GB"]);
         let child = command.process_group(0).spawn().unwrap();
         sleep(Duration::from_secs(2));
@@ -150,8 +150,8 @@ fn a_full_disk() {
     assert_eq!(left, [""; 0]);
 }
 
-/// Writing fails at any point of any file: by the limit that a shell sets on the
-/// size of files.
+/// Writing fails at different points of different files, because of a shell's limit on file
+/// sizes.
 #[test]
 fn a_write_that_fails_leaves_nothing_that_looks_finished() {
     let bench = Bench::new();
@@ -160,7 +160,7 @@ fn a_write_that_fails_leaves_nothing_that_looks_finished() {
         for limit in [0, 1, 8, 600, 5000, 14_000, 40_000, 60_000] {
             fs::remove_dir_all(bench.path("out")).unwrap();
             fs::create_dir(bench.path("out")).unwrap();
-            // Without the trap the signal would end the program instead.
+            // Without the trap, the signal would end the program.
             let script = format!(
                 "trap '' XFSZ; ulimit -f {limit}; exec {} build profile.yaml --out out \
                  --format {format}",
@@ -183,8 +183,8 @@ fn a_write_that_fails_leaves_nothing_that_looks_finished() {
     }
 }
 
-/// debugfs frees a block of /etc/passwd and keeps all checksums right: nothing
-/// but a look at the files themselves can tell.
+/// debugfs frees a block of /etc/passwd and updates all checksums, so that only the mapping
+/// of the file itself shows the mistake.
 #[test]
 fn a_bitmap_that_is_wrong_about_a_file() {
     let bench = Bench::new();

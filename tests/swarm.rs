@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::Command};
 
 use crate::support::*;
 
-/// A profile with a swarm whose one service's image comes in an archive.
+/// A bench whose profile has a swarm with one service, whose image is in an archive.
 fn bench() -> Bench {
     let nodes: String = NODES
         .iter()
@@ -27,7 +27,7 @@ fn bench() -> Bench {
     bench
 }
 
-/// Writes an archive as `docker save` and gzip do.
+/// Writes an archive like `docker save` and gzip.
 fn save(bench: &Bench, name: &str) {
     let tree = bench.path("archive");
     fs::create_dir_all(&tree).unwrap();
@@ -37,7 +37,7 @@ fn save(bench: &Bench, name: &str) {
         br#"[{"Config":"c.json","RepoTags":["lbtest:latest"],"Layers":["l.tar"]}]"#,
     );
     put("c.json", br#"{"architecture":"arm","os":"linux"}"#);
-    // Some MiB that no compression makes less of.
+    // A few MiB that do not compress.
     let noise: Vec<u8> = (0..3_000_000u64)
         .scan(1u64, |state, _| {
             *state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
@@ -78,7 +78,7 @@ fn cards_of_a_swarm() {
         assert!(conf.contains(&format!("NAME={node}\n")) && conf.contains("FOUNDER=xu4-master\n"));
         let stat = debugfs(&image, "stat /etc/nodecard/swarm_key");
         assert!(stat.contains("Mode:  0600") && stat.contains("User:     0"), "{stat}");
-        // Nothing secret is left readable to others.
+        // Other users cannot read secrets.
         let services = debugfs(&image, "ls -p /etc/nodecard/services");
         assert_eq!(services.contains("001-httpd"), node == "xu4-master");
         if node == "xu4-master" {
@@ -86,7 +86,7 @@ fn cards_of_a_swarm() {
             let stat = debugfs(&image, "stat /etc/nodecard/environments/001-httpd");
             assert!(stat.contains("Mode:  0600"), "{stat}");
         }
-        // Docker's old state is another swarm's.
+        // Docker's old state, which belongs to another swarm, is gone.
         let state = debugfs(&image, "ls -p /var/lib/docker/swarm");
         assert!(!state.contains("swarm-node"), "{state}");
     }
@@ -104,14 +104,14 @@ fn systemd_accepts_the_unit() {
     let image = bench.path("out/xu4-node1.img");
     let unit = bench.path("nodecard-swarm.service");
     let text = cat(&image, "/etc/systemd/system/nodecard-swarm.service");
-    // What it starts is on the card only.
+    // The program that it starts exists on the card only.
     let complaints = |extra: &str| {
         let lines = text.replace("/usr/local/lib/nodecard/swarm", "/bin/true") + extra;
         fs::write(&unit, lines).unwrap();
         let output = Command::new("systemd-analyze").arg("verify").arg(&unit).output();
         let output = output.expect("systemd-analyze is needed: install the Debian package systemd");
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-        // Docker is no unit of this machine.
+        // This machine may not have the unit of Docker.
         let ours =
             |line: &&str| line.contains("nodecard-swarm") && !line.contains("docker.service");
         errors.lines().filter(ours).map(str::to_owned).collect::<Vec<_>>()
@@ -169,7 +169,7 @@ fn the_swarm_status_on_a_card_is_reported() {
     assert!(out.contains("could not load an archive") && out.contains("no space left"), "{out}");
 }
 
-/// Runs debugfs commands that may be refused.
+/// Runs debugfs commands that may fail.
 fn debugfs_write(bench: &Bench, image: &str, requests: &[&str]) {
     let target = format!("{}?offset={ROOT_OFFSET}", bench.path(image).display());
     for request in requests {
@@ -178,7 +178,8 @@ fn debugfs_write(bench: &Bench, image: &str, requests: &[&str]) {
     }
 }
 
-/// A running node of the swarm is right, though some of Docker's files are as in the base.
+/// A node of a running swarm is as expected, even if some of Docker's files equal those of
+/// the base image.
 #[test]
 fn a_swarms_own_state_is_left_alone() {
     let bench = bench();
@@ -193,7 +194,7 @@ fn a_swarms_own_state_is_left_alone() {
     write(&bench, IMAGE, own, "the node's own certificate\n");
     let (code, out, _) = verify(&bench, &[IMAGE, "--base", text(&base)]);
     assert_eq!(code, Some(0), "{out}");
-    // With the base's certificate it would be another node's double.
+    // With the certificate of the base image, it would be a clone.
     write(&bench, IMAGE, own, &cat(&base, own));
     let (code, out, _) = verify(&bench, &[IMAGE, "--base", text(&base)]);
     assert_eq!(code, Some(1));
@@ -260,7 +261,7 @@ fn a_missing_archive_is_reported() {
     );
 }
 
-/// The profiles that come with nodecard say what they should.
+/// The profiles in the repository have no mistakes.
 #[test]
 fn the_shipped_profiles_are_valid() {
     let bench = bench();

@@ -15,7 +15,7 @@ fn right_cards() {
     assert!(out.contains("4 cards: 4 as expected"), "{out}");
     assert!(out.contains("out/xu4-node2.img: xu4-node2 (192.168.1.82), by its host key"), "{out}");
     assert!(out.contains("boot area and clones: compared with"), "{out}");
-    // The base was decoded by building; without that it is not compared with.
+    // Building has decoded the base image. Without the cache, it is not compared with.
     fs::remove_dir_all(bench.path("cache")).unwrap();
     let (code, out, _) = verify(&bench, &arguments);
     assert_eq!(code, Some(0), "{out}");
@@ -64,7 +64,7 @@ fn the_articles_typo() {
     assert_eq!(finding["severity"], "error");
     assert_eq!(finding["line"], 10);
     assert_eq!(report["cards"][0]["node"], "xu4-node2");
-    assert!(fs::read(bench.path(image)).unwrap() == before, "the target was written to");
+    assert!(fs::read(bench.path(image)).unwrap() == before, "the target was changed");
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn two_cards_of_one_node() {
     let (code, out, _) = verify(&bench, &["out/xu4-node1.img", "copy.img"]);
     assert_eq!(code, Some(1), "{out}");
     assert!(out.contains("the machine id is the same as on copy.img"), "{out}");
-    // One card given twice is no clone of itself.
+    // A card that is given twice is not a clone of itself.
     let (code, _, error) = verify(&bench, &["copy.img", "./copy.img"]);
     assert_eq!(code, Some(2), "{error}");
     assert!(error.contains("given twice"), "{error}");
@@ -84,7 +84,7 @@ fn two_cards_of_one_node() {
 #[test]
 fn targets_that_cannot_be_verified() {
     let bench = Bench::new();
-    // Without keys nothing can be compared, and none are made.
+    // Without keys nothing can be compared, and verify makes none.
     let (code, _, error) = verify(&bench, &["out/xu4-node1.img"]);
     assert_eq!(code, Some(2), "{error}");
     assert!(error.contains("profile.keys") && !bench.path("profile.keys").exists(), "{error}");

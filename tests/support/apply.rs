@@ -1,11 +1,35 @@
-//! A card that differs from the profile.
+//! Running `nodecard apply`, and a card that needs it.
+
+use std::{
+    io::Write as _,
+    process::{Output, Stdio},
+};
 
 use super::*;
 
+/// Runs `nodecard apply` on a card of xu4-node2, with an answer on standard input.
+pub fn apply_to(
+    bench: &Bench,
+    target: &str,
+    more: &[&str],
+    answer: &str,
+) -> (Option<i32>, String, String) {
+    let target = format!("xu4-node2={target}");
+    let mut command = bench.nodecard(&[&["apply", "profile.yaml", target.as_str()], more].concat());
+    let mut child = command.stdin(Stdio::piped()).spawn().expect("nodecard starts");
+    // It may have ended without asking.
+    let _ = child.stdin.take().expect("a pipe").write_all(answer.as_bytes());
+    let Output { status, stdout, stderr } = child.wait_with_output().expect("nodecard ends");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    let (out, error) = (text(stdout), text(stderr));
+    assert!(!error.contains("panicked"), "{error}");
+    (status.code(), out, error)
+}
+
 pub const IMAGE: &str = "out/xu4-node2.img";
 
-/// A card in use: broken in several ways, with a user's own files and lines, and the
-/// identity that Docker has made since.
+/// A card in use, damaged in several ways, with a user's own files and lines, and with an
+/// identity that Docker made after its first start.
 pub fn damaged_card() -> Bench {
     let bench = Bench::new();
     bench.built(&["--node", "xu4-node2"]);

@@ -23,7 +23,7 @@ pub fn used_card(path: &Path, size: u64) {
 }
 
 impl Bench {
-    /// `nodecard flash profile.yaml` with more arguments and this input.
+    /// Runs `nodecard flash profile.yaml` with more arguments and this input.
     pub fn flash(&self, more: &[&str], input: &str) -> std::process::Output {
         let mut command = self.nodecard(&["flash", "profile.yaml"]);
         let mut child = command.args(more).stdin(Stdio::piped()).spawn().unwrap();
@@ -54,7 +54,7 @@ impl Bench {
     }
 }
 
-/// The ranges that `build` writes of an image, from its block map.
+/// Returns the ranges of an image that `build` writes, from its block map.
 fn mapped(bmap: &Path) -> Vec<Range<u64>> {
     let text = fs::read_to_string(bmap).unwrap();
     let range = |line: &str| {
@@ -88,7 +88,7 @@ pub fn is_marked(card: &Path) -> bool {
     bytes(card, 0, 35) == b"nodecard: this card is not finished"
 }
 
-/// A run with one reader, whose lines can be waited for.
+/// A run with one reader. A test can wait for the lines that it prints.
 pub struct OneReader {
     child: Child,
     lines: std::io::Lines<BufReader<std::process::ChildStderr>>,
@@ -144,7 +144,7 @@ impl OneReader {
 }
 
 impl Drop for OneReader {
-    /// A test that fails must not leave it waiting for a card.
+    /// Ends the run, which would wait for a card forever if a test fails.
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

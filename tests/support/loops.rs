@@ -2,15 +2,15 @@
 
 use std::{
     fs,
-    io::{Write as _, stderr},
+    io::{Read as _, Write as _, stderr},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Child, Command, Stdio},
 };
 
 use super::*;
 
-/// Whether there are loop devices to be had. Says it on stderr itself, which the
-/// test harness does not hold back.
+/// Returns whether loop devices are available. Prints that on stderr directly, which the test
+/// harness does not capture.
 pub fn loops(test: &str) -> bool {
     let root = run("coreutils", "id", &["-u"]).trim() == "0";
     let free = Command::new("/usr/sbin/losetup").arg("-f").output();
@@ -21,7 +21,7 @@ pub fn loops(test: &str) -> bool {
     available
 }
 
-/// A loop device, detached in the end.
+/// A loop device that is detached when it is dropped.
 pub struct Loop {
     pub device: String,
 }
@@ -42,7 +42,7 @@ impl Loop {
         Path::new(&self.device)
     }
 
-    /// What the kernel calls it.
+    /// Returns the kernel's name of the device.
     pub fn name(&self) -> &str {
         self.device.trim_start_matches("/dev/")
     }
@@ -54,7 +54,7 @@ impl Drop for Loop {
     }
 }
 
-/// A mounted filesystem, unmounted in the end.
+/// A mounted filesystem that is unmounted when it is dropped.
 pub struct Mounted(pub PathBuf);
 
 impl Mounted {
@@ -68,5 +68,31 @@ impl Mounted {
 impl Drop for Mounted {
     fn drop(&mut self) {
         let _ = Command::new("/usr/bin/umount").arg(&self.0).status();
+    }
+}
+
+/// Another program that has opened a device exclusively, until this is dropped.
+pub struct ExclusiveHolder(Child);
+
+impl ExclusiveHolder {
+    pub fn open(card: &Loop) -> Self {
+        let script = "import os, sys; os.open(sys.argv[1], os.O_RDWR | os.O_EXCL); \
+                      print(flush=True); sys.stdin.read()";
+        let mut program = Command::new("python3")
+            .args(["-c", script, &card.device])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python3 is needed: install the Debian package python3");
+        // It prints a line once the device is open.
+        program.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+        ExclusiveHolder(program)
+    }
+}
+
+impl Drop for ExclusiveHolder {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
     }
 }

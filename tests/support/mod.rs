@@ -23,7 +23,7 @@ pub const FIRST_PARTITION: u64 = 3072 * 512;
 
 pub const NODES: [&str; 4] = ["xu4-master", "xu4-node1", "xu4-node2", "xu4-node3"];
 
-/// The sample base that the repository ships.
+/// Returns the path of the sample base image in the repository.
 pub fn sample_base() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../profiles/sample-base.img.xz")
 }
@@ -34,7 +34,7 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// With a profile like the demo's, and without the base's default passwords.
+    /// Makes a directory with a profile like the demo's that locks the default passwords.
     pub fn new() -> Self {
         let nodes: String = NODES
             .iter()
@@ -50,7 +50,7 @@ impl Bench {
         ))
     }
 
-    /// With this profile.
+    /// Makes a directory with this profile.
     pub fn with_profile(profile: &str) -> Self {
         let temp = tempfile::tempdir().expect("a temporary directory");
         fs::write(temp.path().join("profile.yaml"), profile).expect("a profile");
@@ -61,7 +61,7 @@ impl Bench {
         self.temp.path().join(name)
     }
 
-    /// `nodecard build profile.yaml --out out` with more arguments.
+    /// Runs `nodecard build profile.yaml --out out` with more arguments.
     pub fn build(&self, more: &[&str]) -> Output {
         self.command(more).output().expect("nodecard runs")
     }
@@ -72,7 +72,7 @@ impl Bench {
         command
     }
 
-    /// nodecard with these arguments, in the directory of the profile.
+    /// Returns the command `nodecard` with these arguments, in the directory of the profile.
     pub fn nodecard(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_nodecard"));
         command
@@ -99,11 +99,11 @@ impl Bench {
         let message = String::from_utf8(output.stderr).expect("UTF-8");
         assert_eq!(output.status.code(), Some(code), "{message}");
         assert!(!message.contains("panicked"), "{message}");
-        assert_eq!(self.finished(), [""; 0], "a refused run must leave nothing");
+        assert_eq!(self.finished(), [""; 0], "a failed run left files");
         message
     }
 
-    /// The files in the output directory, the lock aside.
+    /// Returns the names of the files in the output directory, without the lock.
     pub fn finished(&self) -> Vec<String> {
         let Ok(list) = fs::read_dir(self.path("out")) else { return Vec::new() };
         let mut names: Vec<String> = list
@@ -155,7 +155,7 @@ pub fn debugfs(image: &Path, request: &str) -> String {
     run("e2fsprogs", "debugfs", &["-R", request, &target])
 }
 
-/// Bytes of a file.
+/// Reads a part of a file.
 pub fn bytes(path: &Path, offset: u64, length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
     let file = fs::File::open(path).expect("the file");
@@ -163,7 +163,7 @@ pub fn bytes(path: &Path, offset: u64, length: usize) -> Vec<u8> {
     bytes
 }
 
-/// The sample base, decoded into a file.
+/// Decodes the sample base image into a file.
 pub fn decoded_base(bench: &Bench) -> PathBuf {
     let path = bench.path("base.img");
     let file = fs::File::create(&path).expect("a file");

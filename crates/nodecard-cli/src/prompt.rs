@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    io::{BufRead as _, Write as _, stderr, stdin},
+    io::{BufRead as _, IsTerminal as _, Write as _, stderr, stdin},
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -23,6 +23,10 @@ pub fn ask(question: fmt::Arguments) -> Option<String> {
     let mut answer = String::new();
     let read = stdin().lock().read_line(&mut answer);
     IS_ASKING.store(false, Ordering::Relaxed);
+    if !stdin().is_terminal() {
+        // Nobody has typed the end of this line.
+        print_line(format_args!(""));
+    }
     match read {
         Ok(length) if length > 0 => Some(answer.trim().to_owned()),
         _ => None,

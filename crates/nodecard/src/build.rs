@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use card_image::{BuildOptions, BuildOutcome, ImageFormat};
+use card_image::{BuildOptions, BuildOutcome, ImageFormat, Manifest};
 
-use crate::{Error, Project};
+use crate::{BaseSystem, Error, Project};
 
 /// Which images to build, and where.
 #[derive(Debug, Clone)]
@@ -36,6 +36,22 @@ impl BuildRequest {
     }
 }
 
+/// The images that were built.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct BuildReport {
+    /// The contents of manifest.json.
+    pub manifest: Manifest,
+    /// The directory that holds the images.
+    pub out: PathBuf,
+    /// Why the root partition of the base image was chosen.
+    pub root_reason: String,
+    /// What the user should know about the base image or the profile.
+    pub notes: Vec<String>,
+    /// The system in the base image.
+    pub system: BaseSystem,
+}
+
 impl Project {
     /// Builds an image for each node, with a block map for bmaptool, and describes them in
     /// manifest.json and SHA256SUMS. Makes the cluster's keys if there are none.
@@ -44,7 +60,7 @@ impl Project {
     ///
     /// # Errors
     /// [`Error`]; then no file has been made or changed under its final name.
-    pub fn build(&self, request: &BuildRequest) -> Result<BuildOutcome, Error> {
+    pub fn build(&self, request: &BuildRequest) -> Result<BuildReport, Error> {
         let nodes = self.nodes(&request.nodes)?;
         let keys = self.create_keys()?;
         let options = BuildOptions {
@@ -55,6 +71,8 @@ impl Project {
             format: request.format,
             raw_sums: request.raw_sums,
         };
-        Ok(card_image::build(&options, &*self.context.progress, &self.context.cancel)?)
+        let built = card_image::build(&options, &*self.context.progress, &self.context.cancel)?;
+        let BuildOutcome { manifest, out, root_reason, notes, .. } = built;
+        Ok(BuildReport { manifest, out, root_reason, notes, system: BaseSystem::read(self) })
     }
 }

@@ -243,9 +243,7 @@ impl Error {
             }
             Error::NodeTwice { .. } => Some("give each node one target".into()),
             Error::TargetTwice { .. } => Some("give each card once".into()),
-            Error::OneNodeForSeveralTargets { .. } => {
-                Some("give one card, or let the nodes be detected".into())
-            }
+            Error::OneNodeForSeveralTargets { .. } => Some("give one card at a time".into()),
             Error::CompressedTarget { .. } => Some("decompress it first".into()),
             Error::OtherBase { path, .. } | Error::ProgressFile { path, .. } => {
                 Some(format!("delete {} to begin with the first card", path.display()))
@@ -255,8 +253,8 @@ impl Error {
             Error::Image(error) | Error::CardsFor { source: error, .. } => error.fix(),
             Error::Audit(error) => error.fix(),
             Error::Apply(error) => error.fix(),
-            Error::Profile(_)
-            | Error::NoTargets
+            Error::Profile(error) => error.fix(),
+            Error::NoTargets
             | Error::NotConfirmed { .. }
             | Error::OpenTarget { .. }
             | Error::CardsFailed { .. }
@@ -305,6 +303,7 @@ pub trait NoFix: fmt::Debug {
     }
 }
 
+impl NoFix for ProfileError {}
 impl NoFix for KeyError {}
 impl NoFix for card_image::Error {}
 impl NoFix for AuditError {}

@@ -66,6 +66,7 @@
 
 mod apply;
 mod audit;
+mod base_system;
 mod build;
 mod context;
 mod devices;
@@ -82,18 +83,19 @@ pub use card_flash::{
     device::{Device, DeviceKind, HostSystem, Refusal, Target, TargetError, TargetLimits},
 };
 pub use card_image::{
-    BaseError, BuildOutcome, BuildProgress, BuildStage, Cancel, Cancelled, ChooseError,
-    Error as ImageError, ErrorKind, ImageFormat, ImageRecord, Manifest, OutputError,
+    BaseError, BuildProgress, BuildStage, Cancel, Cancelled, ChooseError, Error as ImageError,
+    ErrorKind, ImageFormat, ImageRecord, Manifest, OutputError,
 };
 pub use cluster_keys::{ClusterKeys, KeyError};
-pub use cluster_profile::{CardSize, Cluster, Node, ProfileError, Publish, SizeError};
+pub use cluster_profile::{CardSize, Cluster, Network, Node, ProfileError, Publish, SizeError};
 
 #[doc(hidden)]
 pub use self::error::NoFix;
 pub use self::{
     apply::{ApplyReport, ApplyRequest, ApplySession, ConfirmedApply},
     audit::{BaseAbsence, PlanRequest, Verification, inspect},
-    build::BuildRequest,
+    base_system::BaseSystem,
+    build::{BuildReport, BuildRequest},
     context::Context,
     devices::{DeviceReport, devices},
     error::{Error, RefusalReason, RefusedTarget},

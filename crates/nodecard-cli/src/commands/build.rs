@@ -5,8 +5,8 @@ use std::{
     process::ExitCode,
 };
 
-use nodecard::{BuildOutcome, BuildRequest};
-use plain_text::{shell_word, size};
+use nodecard::{BaseSystem, BuildReport, BuildRequest, Network};
+use plain_text::{printable, shell_word, size};
 use serde_json::json;
 
 use super::open_project;
@@ -32,14 +32,23 @@ pub fn run(args: &BuildArgs) -> Result<ExitCode, CommandError> {
             "manifest": built.manifest,
         }))?;
     } else {
-        write!(stdout().lock(), "{}", to_text(&built, args))?;
+        write!(stdout().lock(), "{}", to_text(&built, args, &project.cluster().network))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn to_text(built: &BuildOutcome, args: &BuildArgs) -> String {
+/// Returns what is known about the system in the base image, to follow its name.
+fn describe(system: &BaseSystem, network: &Network) -> String {
+    let mut facts: Vec<String> = system.release.iter().map(|release| printable(release)).collect();
+    facts.extend(system.back_end.map(|back_end| format!("{back_end} on {}", network.interface)));
+    facts.extend(system.has_docker.then(|| "Docker".to_owned()));
+    if facts.is_empty() { String::new() } else { format!(": {}", facts.join(", ")) }
+}
+
+fn to_text(built: &BuildReport, args: &BuildArgs, network: &Network) -> String {
     let (manifest, root) = (&built.manifest, &built.manifest.root);
-    let mut text = format!("Base image   {}\n", manifest.base.file);
+    let system = describe(&built.system, network);
+    let mut text = format!("Base image   {}{system}\n", manifest.base.file);
     text += &format!("Root         {}\n", built.root_reason);
     let (before, after) = (size(root.size_in_base), size(root.size));
     text += &match root.size_in_base == root.size {
