@@ -10,7 +10,7 @@ use crate::{
     fsinfo,
     geometry::{DirPlace, FatVariant, Geometry},
     name::Record,
-    table::Table,
+    table::{Table, chain},
 };
 
 /// What [`check`] found that neither loses data nor stands in the way of edits.
@@ -146,7 +146,7 @@ fn walk(
     let mut claims = Claims::new(geometry.info.clusters);
     let mut orphaned = false;
     if let DirPlace::Chain(root) = geometry.root {
-        claim(&mut claims, &table.chain(geometry, root, u64::MAX)?, "/")?;
+        claim(&mut claims, &chain(table, geometry, root, u64::MAX)?, "/")?;
     }
     // A directory, its path, and the first cluster of the one above it (0 for the root).
     let mut ahead = vec![(geometry.root.clone(), String::new(), 0)];
@@ -180,7 +180,7 @@ fn walk(
                 if record.size() != 0 {
                     return damaged("is a directory with a file size");
                 }
-                claim(&mut claims, &table.chain(geometry, first, u64::MAX)?, &path)?;
+                claim(&mut claims, &chain(table, geometry, first, u64::MAX)?, &path)?;
                 ahead.push((DirPlace::Chain(first), path, here));
             } else {
                 file(geometry, table, &mut claims, record, &path)?;
@@ -212,7 +212,7 @@ fn file(
     if size == 0 {
         return if first == 0 { Ok(()) } else { damaged("is empty but has clusters") };
     }
-    let chain = table.chain(geometry, first, u64::MAX)?;
+    let chain = chain(table, geometry, first, u64::MAX)?;
     let room = chain.len() as u64 * geometry.info.cluster_size;
     if room < size {
         return damaged("is longer than its clusters");

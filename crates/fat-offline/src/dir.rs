@@ -8,7 +8,7 @@ use crate::{
     FatError,
     geometry::{DirPlace, Geometry},
     name::{ENTRY, Parsed, parse},
-    table::Table,
+    table::{Entries, chain},
 };
 
 /// The largest directory in bytes, by the specification: 65,536 entries.
@@ -30,25 +30,25 @@ impl Directory {
     pub(crate) fn read(
         storage: &dyn ReadAt,
         geometry: &Geometry,
-        table: &Table,
+        table: &dyn Entries,
         place: &DirPlace,
     ) -> Result<Self, FatError> {
-        let chain = match place {
+        let clusters = match place {
             DirPlace::Fixed(_) => Vec::new(),
             DirPlace::Chain(first) => {
                 let limit = MAX_DIRECTORY / geometry.info.cluster_size;
-                let chain = table.chain(geometry, *first, limit.max(1) + 1)?;
-                if chain.len() as u64 > limit.max(1) {
+                let clusters = chain(table, geometry, *first, limit.max(1) + 1)?;
+                if clusters.len() as u64 > limit.max(1) {
                     let reason = "makes a directory of more than 65,536 entries";
                     return Err(FatError::Chain { first: *first, reason });
                 }
-                chain
+                clusters
             }
         };
         let ranges: Vec<Range<u64>> = match place {
             DirPlace::Fixed(range) => vec![range.clone()],
             DirPlace::Chain(_) => {
-                chain.iter().filter_map(|&cluster| geometry.cluster(cluster)).collect()
+                clusters.iter().filter_map(|&cluster| geometry.cluster(cluster)).collect()
             }
         };
         let mut slots = Vec::new();
@@ -57,7 +57,7 @@ impl Directory {
             slots.extend_from_slice(storage.read_vec(range.start, length)?.as_chunks::<ENTRY>().0);
         }
         let parsed = parse(&slots);
-        Ok(Directory { place: place.clone(), chain, ranges, slots, parsed })
+        Ok(Directory { place: place.clone(), chain: clusters, ranges, slots, parsed })
     }
 
     /// Returns where a slot lies, in bytes from the start of the filesystem.

@@ -7,7 +7,7 @@ use crate::{
     dir::Directory,
     geometry::{DirPlace, FatVariant, Geometry},
     name::Record,
-    table::Table,
+    table::{Entries, OnStorage, chain},
 };
 
 /// The largest file that [`read_file`] reads, in bytes: configuration files of boot loaders
@@ -23,7 +23,7 @@ pub const MAX_FILE_SIZE: u32 = 1 << 20;
 /// [`FatError::Chain`] or [`FatError::Storage`].
 pub fn read_file(storage: &dyn ReadAt, path: &str) -> Result<Option<Vec<u8>>, FatError> {
     let geometry = Geometry::read(storage)?;
-    let table = Table::read(storage, &geometry)?;
+    let table = OnStorage { storage, geometry: &geometry };
     let Some(record) = find(storage, &geometry, &table, path)? else { return Ok(None) };
     if record.is_directory() {
         return Ok(None);
@@ -40,7 +40,7 @@ pub(crate) fn names(path: &str) -> impl Iterator<Item = &str> {
 pub(crate) fn find(
     storage: &dyn ReadAt,
     geometry: &Geometry,
-    table: &Table,
+    table: &dyn Entries,
     path: &str,
 ) -> Result<Option<Record>, FatError> {
     let mut place = geometry.root.clone();
@@ -66,7 +66,7 @@ pub(crate) fn find(
 pub(crate) fn contents(
     storage: &dyn ReadAt,
     geometry: &Geometry,
-    table: &Table,
+    table: &dyn Entries,
     record: &Record,
     path: &str,
     limit: u64,
@@ -81,7 +81,7 @@ pub(crate) fn contents(
     }
     let first = geometry.first_cluster(record);
     let mut left = size;
-    for cluster in table.chain(geometry, first, size.div_ceil(geometry.info.cluster_size))? {
+    for cluster in chain(table, geometry, first, size.div_ceil(geometry.info.cluster_size))? {
         let Some(range) = geometry.cluster(cluster) else { break };
         let length = left.min(geometry.info.cluster_size);
         contents.extend(storage.read_vec(range.start, usize::try_from(length).unwrap_or(0))?);

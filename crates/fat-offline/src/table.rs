@@ -46,6 +46,86 @@ impl Geometry {
     }
 }
 
+/// The entries of a table, in memory or on a storage.
+pub(crate) trait Entries {
+    /// Returns the value of an entry; FAT32's upper four bits are reserved and left out.
+    fn entry(&self, cluster: u32) -> Result<u32, FatError>;
+}
+
+/// Entries that are read one by one, for who follows a few chains only.
+pub(crate) struct OnStorage<'a> {
+    pub storage: &'a dyn ReadAt,
+    pub geometry: &'a Geometry,
+}
+
+impl Entries for OnStorage<'_> {
+    fn entry(&self, cluster: u32) -> Result<u32, FatError> {
+        let variant = self.geometry.info.variant;
+        let at = self.geometry.table(self.geometry.active) + offset(variant, cluster) as u64;
+        let mut bytes = [0; 4];
+        let width = if variant == FatVariant::Fat32 { 4 } else { 2 };
+        self.storage.read_at(at, &mut bytes[..width])?;
+        Ok(decode(variant, cluster, bytes))
+    }
+}
+
+impl Entries for Table {
+    fn entry(&self, cluster: u32) -> Result<u32, FatError> {
+        Ok(self.value(cluster))
+    }
+}
+
+/// Returns the byte offset of an entry in a table.
+fn offset(variant: FatVariant, cluster: u32) -> usize {
+    let at = cluster as usize;
+    match variant {
+        FatVariant::Fat12 => at + at / 2,
+        FatVariant::Fat16 => at * 2,
+        FatVariant::Fat32 => at * 4,
+    }
+}
+
+/// Returns the value in the bytes that begin at an entry's offset.
+fn decode(variant: FatVariant, cluster: u32, bytes: [u8; 4]) -> u32 {
+    let value = u32::from_le_bytes(bytes);
+    match variant {
+        FatVariant::Fat12 if cluster.is_multiple_of(2) => value & 0x0fff,
+        FatVariant::Fat12 => value >> 4 & 0x0fff,
+        FatVariant::Fat16 => value & 0xffff,
+        FatVariant::Fat32 => value & 0x0fff_ffff,
+    }
+}
+
+/// Returns the clusters of a chain, at most `limit` of them and never more than there are,
+/// so that a chain that bites its own tail ends.
+pub(crate) fn chain(
+    entries: &dyn Entries,
+    geometry: &Geometry,
+    first: u32,
+    limit: u64,
+) -> Result<Vec<u32>, FatError> {
+    let damaged = |reason| FatError::Chain { first, reason };
+    if geometry.cluster(first).is_none() {
+        return Err(damaged("does not exist: no cluster has that number"));
+    }
+    let mut chain = Vec::new();
+    let mut cluster = first;
+    while (chain.len() as u64) < limit {
+        if chain.len() as u64 == u64::from(geometry.info.clusters) {
+            return Err(damaged("never ends"));
+        }
+        chain.push(cluster);
+        match geometry.link(entries.entry(cluster)?) {
+            Link::Next(next) => cluster = next,
+            Link::End => break,
+            Link::Free => return Err(damaged("leads to a free cluster")),
+            Link::Bad => return Err(damaged("leads to a bad cluster")),
+            Link::Invalid => return Err(damaged("leads to a cluster that does not exist")),
+        }
+    }
+    Ok(chain)
+}
+
 /// The active copy of the table in memory, with what has changed since it was read.
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
@@ -83,38 +163,17 @@ impl Table {
         self.free
     }
 
-    /// Returns the byte offset of an entry in the table.
-    fn offset(&self, cluster: u32) -> usize {
-        let at = cluster as usize;
-        match self.variant {
-            FatVariant::Fat12 => at + at / 2,
-            FatVariant::Fat16 => at * 2,
-            FatVariant::Fat32 => at * 4,
-        }
-    }
-
-    fn byte(&self, at: usize) -> u32 {
-        self.bytes.get(at).copied().unwrap_or(0).into()
-    }
-
     /// Returns the value of an entry; FAT32's upper four bits are reserved and left out.
     pub(crate) fn value(&self, cluster: u32) -> u32 {
-        let at = self.offset(cluster);
-        let low = self.byte(at) | self.byte(at + 1) << 8;
-        match self.variant {
-            FatVariant::Fat12 if cluster.is_multiple_of(2) => low & 0x0fff,
-            FatVariant::Fat12 => low >> 4,
-            FatVariant::Fat16 => low,
-            FatVariant::Fat32 => {
-                (low | self.byte(at + 2) << 16 | self.byte(at + 3) << 24) & 0x0fff_ffff
-            }
-        }
+        let at = offset(self.variant, cluster);
+        let byte = |index: usize| self.bytes.get(at + index).copied().unwrap_or(0);
+        decode(self.variant, cluster, [byte(0), byte(1), byte(2), byte(3)])
     }
 
     /// Sets the value of an entry. FAT32's reserved bits and FAT12's neighbour stay.
     fn set(&mut self, cluster: u32, value: u32) {
         let before = self.value(cluster);
-        let at = self.offset(cluster);
+        let at = offset(self.variant, cluster);
         let (mask, bits, width): (u32, u32, usize) = match self.variant {
             FatVariant::Fat12 if cluster.is_multiple_of(2) => (0x0fff, value, 2),
             FatVariant::Fat12 => (0xfff0, value << 4, 2),
@@ -140,36 +199,6 @@ impl Table {
             FatVariant::Fat16 => 0xffff,
             FatVariant::Fat32 => 0x0fff_ffff,
         }
-    }
-
-    /// Returns the clusters of a chain, at most `limit` of them and never more than there
-    /// are, so that a chain that bites its own tail ends.
-    pub(crate) fn chain(
-        &self,
-        geometry: &Geometry,
-        first: u32,
-        limit: u64,
-    ) -> Result<Vec<u32>, FatError> {
-        let damaged = |reason| FatError::Chain { first, reason };
-        if geometry.cluster(first).is_none() {
-            return Err(damaged("does not exist: no cluster has that number"));
-        }
-        let mut chain = Vec::new();
-        let mut cluster = first;
-        while (chain.len() as u64) < limit {
-            if chain.len() as u64 == u64::from(self.clusters) {
-                return Err(damaged("never ends"));
-            }
-            chain.push(cluster);
-            match geometry.link(self.value(cluster)) {
-                Link::Next(next) => cluster = next,
-                Link::End => break,
-                Link::Free => return Err(damaged("leads to a free cluster")),
-                Link::Bad => return Err(damaged("leads to a bad cluster")),
-                Link::Invalid => return Err(damaged("leads to a cluster that does not exist")),
-            }
-        }
-        Ok(chain)
     }
 
     /// Makes a chain of `length` clusters that begins with those of `old` and goes on with
@@ -212,7 +241,7 @@ impl Table {
     ) -> Result<(), FatError> {
         let width = if self.variant == FatVariant::Fat32 { 4 } else { 2 };
         for cluster in std::mem::take(&mut self.changed) {
-            let at = self.offset(cluster);
+            let at = offset(self.variant, cluster);
             let Some(entry) = self.bytes.get(at..at + width) else { continue };
             for copy in 0..geometry.tables {
                 if geometry.mirrored || copy == geometry.active {

@@ -15,7 +15,7 @@ use crate::{
     name::{ARCHIVE, DIRECTORY, ENTRY, Record},
     read::{contents, find, names},
     staged::Staged,
-    table::Table,
+    table::{Table, chain},
     time::DosTime,
 };
 use record::{Dates, NewRecord};
@@ -203,7 +203,7 @@ impl Editor {
         let old = match existing {
             Some(record) if record.size() > 0 => {
                 let first = self.geometry.first_cluster(record);
-                self.table.chain(&self.geometry, first, u64::MAX)?
+                chain(&self.table, &self.geometry, first, u64::MAX)?
             }
             _ => Vec::new(),
         };
@@ -318,7 +318,7 @@ impl Editor {
                 ahead.extend(records.into_iter().filter(|r| !r.is_label() && !r.is_dot()));
             }
             if first != 0 {
-                let chain = self.table.chain(&self.geometry, first, u64::MAX)?;
+                let chain = chain(&self.table, &self.geometry, first, u64::MAX)?;
                 self.table.resize(&chain, 0);
             }
         }
