@@ -6,7 +6,7 @@ use block_io::{Layer, ReadAt, Window};
 use part_table::{PartitionTable, SECTOR_SIZE};
 
 use crate::{
-    Error, fat,
+    Error,
     find_root::{BOOT_FILES, BootFile, Candidate, FsKind, choose},
     rootfs::RootFs,
     storage_error::FirstStorageError,
@@ -122,7 +122,7 @@ fn candidate(
     match part.kind {
         FsKind::Fat { .. } => {
             candidate.boot_files =
-                boot_files(|path| failed.ok(fat::read_file(&window, path)).flatten());
+                boot_files(|path| failed.ok(fat_offline::read_file(&window, path)).flatten());
         }
         FsKind::Ext { .. } => {
             if let Some(files) = failed.ok(RootFs::open(Arc::new(window))) {

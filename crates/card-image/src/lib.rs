@@ -37,7 +37,6 @@
 mod base;
 mod build;
 mod error;
-mod fat;
 mod find_root;
 mod grown;
 mod layout;
@@ -56,7 +55,7 @@ pub use block_io::{Cancel, Cancelled};
 pub use build::{BuildOptions, BuildOutcome, build};
 pub use error::{Error, ErrorKind};
 pub use ext4_offline::FileKind;
-pub use fat::free_bytes as fat_free_bytes;
+pub use fat_offline::free_bytes as fat_free_bytes;
 pub use find_root::{ChooseError, Evidence, FsKind, RootCandidate};
 pub use grown::END_RESERVE;
 pub use layout::{Layout, LayoutPartition};

@@ -4,7 +4,9 @@ use std::cell::RefCell;
 
 use ext4_offline::{Error, PathError, PathErrorKind};
 
-use crate::{FsError, fat::FatError};
+use fat_offline::FatError;
+
+use crate::FsError;
 
 /// Keeps the first error of the storage itself, while damage in its contents is ignored.
 #[derive(Debug, Default)]

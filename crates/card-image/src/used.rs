@@ -5,7 +5,7 @@ use std::{ops::Range, sync::Arc};
 
 use block_io::{Extents, Layer, ReadAt, Window};
 
-use crate::{Error, fat, find_root::FsKind, layout::Layout};
+use crate::{Error, find_root::FsKind, layout::Layout};
 
 /// Returns what must be written outside the root filesystem, which is the same for all nodes:
 /// the partition table, the boot area and the other partitions.
@@ -34,7 +34,7 @@ pub(crate) fn outside_root(
         let window = Window::new(layer.clone(), range.start, range.end - range.start)?;
         let inside = match part.kind {
             FsKind::Ext { .. } => used_by_ext(&window),
-            FsKind::Fat { .. } => fat::used_extents(&window)
+            FsKind::Fat { .. } => fat_offline::used_extents(&window)
                 .ok()
                 .map(|extents| UsedParts { extents, size: window.size() }),
             _ => None,

@@ -47,6 +47,10 @@ pub struct FatGeometry {
     pub tables: u8,
     /// The copy that is in use.
     pub active: u8,
+    /// Whether all copies are kept alike; otherwise only the active one counts.
+    pub mirrored: bool,
+    /// Where the FSInfo sector of FAT32 is.
+    pub fsinfo: Option<u64>,
     /// Where cluster 2 begins.
     pub data: u64,
     /// The place of the root directory.
@@ -148,23 +152,26 @@ impl FatGeometry {
         if (u64::from(clusters) + 2) * bits > table_size * 8 {
             return not("its table is too short for its clusters");
         }
-        let (root, active, extended) = if is_fat32 {
+        let (root, active, mirrored, extended) = if is_fat32 {
             if root_size != 0 || u16_at(&sector, 42) != 0 {
                 return not("its version is unknown");
             }
             let flags = u16_at(&sector, 40);
             // Bit 7: only one table is in use, and the low bits give its number.
-            let active = if flags & 0x80 == 0 { 0 } else { (flags & 0x0f) as u8 };
-            (FatRoot::Chain(u32_at(&sector, 44)), active, 64)
+            let mirrored = flags & 0x80 == 0;
+            let active = if mirrored { 0 } else { (flags & 0x0f) as u8 };
+            (FatRoot::Chain(u32_at(&sector, 44)), active, mirrored, 64)
         } else {
             if root_size == 0 {
                 return not("it has no root directory");
             }
-            (FatRoot::Fixed(root..data), 0, 36)
+            (FatRoot::Fixed(root..data), 0, true, 36)
         };
         if active >= tables {
             return not("the table in use does not exist");
         }
+        let fsinfo = u64::from(u16_at(&sector, 48));
+        let fsinfo = (is_fat32 && (1..reserved).contains(&fsinfo)).then_some(fsinfo * sector_size);
         // 0x29: serial number and label follow; 0x28: only the serial number.
         let [signature] = bytes(&sector, extended + 2);
         let volume_id = matches!(signature, 0x28 | 0x29).then(|| u32_at(&sector, extended + 3));
@@ -181,6 +188,8 @@ impl FatGeometry {
             table_size,
             tables,
             active,
+            mirrored,
+            fsinfo,
             data,
             root,
         })

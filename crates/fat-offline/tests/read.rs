@@ -1,12 +1,11 @@
-//! FAT images made by mkfs.vfat and mtools, judged by fsck.vfat.
+//! Reading FAT images made by mkfs.vfat and mtools, judged by fsck.vfat.
 
 use std::path::Path;
 
 use block_io::{FileStorage, Memory, ReadAt};
+use fat_offline::{FatError, MAX_FILE_SIZE, read_file, used_extents};
 use fs_signature::{FatGeometry, FatRoot, FatVariant};
 use test_support::{TestImage, run};
-
-use super::*;
 
 struct Image(TestImage);
 
@@ -178,10 +177,10 @@ fn ends_every_chain() {
     let entry = geometry.table(0) as usize + 4;
     for (next, reason) in [
         (2u16, None),
-        (0, Some("leads to an unused cluster")),
-        (1, Some("leads to an unused cluster")),
-        (0xfff7, Some("leads to an unused cluster")),
-        (0xfff0, Some("leads to an unused cluster")),
+        (0, Some("leads to a free cluster")),
+        (1, Some("leads to a cluster that does not exist")),
+        (0xfff7, Some("leads to a bad cluster")),
+        (0xfff0, Some("leads to a cluster that does not exist")),
         (0xffff, Some("is shorter than its file")),
     ] {
         let mut bytes = good.clone();

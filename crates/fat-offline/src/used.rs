@@ -1,31 +1,32 @@
-//! The bytes of a FAT filesystem that are in use.
+//! Which bytes of a FAT filesystem are in use.
 
 use block_io::{Extents, ReadAt};
 
-use fs_signature::{FatGeometry, FatVariant};
+use crate::{
+    FatError,
+    geometry::{FatVariant, Geometry},
+};
 
-use super::FatError;
-
-/// A piece of the table, in bytes: whole entries of all three widths.
+/// A piece of the table in bytes: whole entries of all three widths.
 const PIECE: u64 = 192 << 10;
-/// The most ranges that are listed; more would take too much memory.
+/// With more ranges than this, the list takes more memory than it may.
 const MAX_RANGES: usize = 1 << 20;
 
-/// Returns the byte ranges of a FAT filesystem that are in use, which is everything but
-/// free clusters: the boot and reserved sectors, the tables, the root directory, every
-/// cluster that any copy of the table allocates or marks as bad, and the bytes behind the
-/// last cluster.
+/// Returns the byte ranges that are in use: everything but free clusters. So the boot and
+/// reserved sectors, the tables, the root directory, every cluster that any copy of the
+/// table allocates or marks as bad, and what lies behind the last cluster.
 ///
 /// # Errors
-/// [`FatError::NotFat`], [`FatError::TooFragmented`] or [`FatError::Storage`]; the whole
-/// partition must be taken as used then.
+/// [`FatError::NotFat`], [`FatError::TooFragmented`] or [`FatError::Storage`]; treat the
+/// whole partition as used then.
 pub fn used_extents(storage: &dyn ReadAt) -> Result<Extents, FatError> {
-    let geometry = FatGeometry::read(storage)?;
+    let geometry = Geometry::read(storage)?;
+    let variant = geometry.variant;
     let mut used = Extents::new();
-    // A run of used bytes is collected until the first free cluster behind it.
+    // A run of used bytes is held back until the first free cluster behind it.
     let mut run = 0..geometry.data;
     let mut buffers = vec![Vec::new(); geometry.tables.into()];
-    let (numerator, denominator) = match geometry.variant {
+    let (numerator, denominator) = match variant {
         FatVariant::Fat12 => (3, 2),
         FatVariant::Fat16 => (2, 1),
         FatVariant::Fat32 => (4, 1),
@@ -44,7 +45,7 @@ pub fn used_extents(storage: &dyn ReadAt) -> Result<Extents, FatError> {
             // The first two entries belong to no cluster.
             let number = u32::try_from(first + index).unwrap_or(u32::MAX);
             let Some(cluster) = geometry.cluster(number) else { continue };
-            if buffers.iter().all(|buffer| is_free(buffer, geometry.variant, index)) {
+            if buffers.iter().all(|buffer| is_free(buffer, variant, index)) {
                 continue;
             }
             if cluster.start == run.end {
@@ -65,19 +66,18 @@ pub fn used_extents(storage: &dyn ReadAt) -> Result<Extents, FatError> {
     Ok(used)
 }
 
-/// Returns the number of free bytes in a FAT filesystem: those of clusters that no copy of
-/// its table allocates. Returns `None` if it cannot be read.
+/// Returns the number of bytes in free clusters, or `None` if the filesystem cannot be read.
 pub fn free_bytes(storage: &dyn ReadAt) -> Option<u64> {
     let used = used_extents(storage).ok()?;
     Some(storage.size().saturating_sub(used.total()))
 }
 
-/// Returns whether the entry at `index` of a piece marks its cluster as free. An entry
-/// outside the piece does not.
+/// Returns whether the entry at `index` of a piece marks its cluster as free. An entry that
+/// does not lie within the piece does not.
 fn is_free(piece: &[u8], variant: FatVariant, index: u64) -> bool {
     let index = usize::try_from(index).unwrap_or(usize::MAX / 8);
     let entry = match variant {
-        // Two entries share three bytes. The last one may have no neighbour.
+        // Two entries share three bytes. The last one may lack a neighbour.
         FatVariant::Fat12 => {
             let at = index + index / 2;
             return match (piece.get(at), piece.get(at + 1)) {

@@ -1,0 +1,3 @@
+//! Where the parts of a FAT filesystem lie.
+
+pub(crate) use fs_signature::{FatGeometry as Geometry, FatRoot as DirPlace, FatVariant};

@@ -1,0 +1,38 @@
+//! An unmounted FAT filesystem: checked, read and edited, without a kernel.
+//!
+//! Boot partitions of small boards are FAT12, FAT16 or FAT32, whatever the partition
+//! table says. This crate works on anything that implements [`block_io::ReadAt`] and begins
+//! where the filesystem does, such as a window on a partition. What a boot sector says is read
+//! by [`fs_signature::FatGeometry`].
+//!
+//! - [`read_file`] reads a small file by its path,
+//! - [`used_extents`] returns the bytes that are in use,
+//! - [`check`] walks the whole filesystem and rejects damage,
+//! - [`Editor`] creates, replaces and removes files and directories.
+//!
+//! An editor checks first, so whatever is damaged is refused before the first write. Each
+//! edit happens as a whole or not at all, and writes only the sectors that change. Nothing
+//! here reads a clock, so the same edits of the same image give the same bytes.
+//!
+//! The format is that of Microsoft's *FAT32 File System Specification*, version 1.03, with
+//! the checks that Linux makes (`fs/fat/inode.c`) and the lower case flags of short names
+//! (`fs/fat/dir.c`). Offsets are in bytes, relative to the start of the filesystem.
+
+mod check;
+mod dir;
+mod editor;
+mod error;
+mod fsinfo;
+mod geometry;
+mod name;
+mod read;
+mod staged;
+mod table;
+mod time;
+mod used;
+
+pub use check::{CheckReport, check};
+pub use editor::{Editor, Entry};
+pub use error::FatError;
+pub use read::{MAX_FILE_SIZE, read_file};
+pub use used::{free_bytes, used_extents};
