@@ -131,7 +131,10 @@ fn what_cannot_be_verified() {
     write(&bench, stranger, "/etc/hostname", "somebody\n");
     let (code, out, error) = verify(&bench, &[stranger]);
     assert_eq!(code, Some(4), "{out}{error}");
-    assert!(error.contains("no card of the cluster test") && error.contains("somebody"), "{error}");
+    assert!(
+        error.contains("not a card of the cluster test") && error.contains("somebody"),
+        "{error}"
+    );
     let (code, out, _) = verify(&bench, &[stranger, "--node", "xu4-node1"]);
     assert_eq!(code, Some(1), "{out}");
     assert!(out.contains("first-boot           /.first_boot"), "{out}");

@@ -1,5 +1,5 @@
-//! Reads that are made once: a card behind a slow reader is asked for the same
-//! directories and inode tables again and again.
+//! A cache for small reads. Directories and inode tables are read many times, which is slow
+//! with cards in USB readers.
 
 use std::{
     collections::HashMap,
@@ -9,14 +9,14 @@ use std::{
 
 use block_io::{ReadAt, Result};
 
-/// What is kept at a time, in bytes.
+/// The size of a cached block in bytes.
 const BLOCK: u64 = 4096;
-/// How many blocks are kept: 32 MiB.
+/// The largest number of cached blocks, which take 32 MiB.
 const MAX_BLOCKS: usize = 8192;
-/// Larger reads are of data that is wanted once.
+/// Larger reads are of data that is needed once, so they go past the cache.
 const MAX_READ: usize = 64 << 10;
 
-/// A storage whose small reads are remembered.
+/// A storage whose small reads are cached.
 #[derive(Debug)]
 pub struct Cached {
     inner: Arc<dyn ReadAt>,
@@ -28,7 +28,7 @@ impl Cached {
         Cached { inner, blocks: Mutex::default() }
     }
 
-    // A panic while the lock is held cannot leave the map itself broken.
+    // A panic while the lock is held cannot leave the map in an invalid state.
     fn blocks(&self) -> MutexGuard<'_, HashMap<u64, Arc<[u8]>>> {
         self.blocks.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_what_is_underneath() {
+    fn reads_return_the_bytes_of_the_storage() {
         let bytes: Vec<u8> = (0..20_000u32).map(|i| (i % 253) as u8).collect();
         let cached = Cached::new(Arc::new(Memory::new(bytes.clone())));
         for (offset, length) in [(0, 1), (4090, 20), (19_990, 10), (100, 19_000), (4090, 20)] {

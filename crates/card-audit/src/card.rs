@@ -1,19 +1,19 @@
-//! A card, an image of one, or a compressed image: opened to be read, never written.
+//! A card, an image of one, or a compressed image, open for reading only.
 
-use std::{fs, os::unix::fs::FileTypeExt as _, path::Path, sync::Arc};
+use std::{fs, io::ErrorKind, os::unix::fs::FileTypeExt as _, path::Path, sync::Arc};
 
 use block_io::{FileStorage, Layer, ReadAt, Window};
-use card_image::{BaseImage, BaseOptions, FsError, Layout, RootFs};
+use card_image::{BaseError, BaseImage, BaseOptions, FsError, Layout, RootFs};
 use ext4_offline::{Info, Superblock};
 
 use crate::{AuditError, cached::Cached};
 
-/// A filesystem that claims to be larger than any card is damaged.
+/// A filesystem whose superblock names a larger size is damaged.
 const MAX_FILESYSTEM: u64 = 1 << 44;
 
 /// A card or image, open for reading.
 ///
-/// A dirty journal is replayed into memory: the card itself stays as it is.
+/// If the journal needs to be replayed, that happens in memory, and the card stays as it is.
 #[derive(Debug)]
 pub struct Card {
     name: String,
@@ -21,8 +21,8 @@ pub struct Card {
     layout: Layout,
     root: RootState,
     files: RootFs,
-    /// Whether what was opened is the card's bytes themselves.
-    plain: bool,
+    /// Whether the storage is the target itself, not a decoded copy of it.
+    in_place: bool,
 }
 
 /// The root filesystem as it is on the card.
@@ -33,55 +33,58 @@ pub(crate) struct RootState {
 }
 
 impl Card {
-    /// Opens a block device, an image file, or a compressed one, which is decoded into
-    /// a file without a name in the user's cache. `root` is the number of the root partition, where it is not to
-    /// be found out.
+    /// Opens a block device, an image file or a compressed image file. A compressed one is
+    /// decoded into a file without a name in the user's cache directory. `root` is the number
+    /// of the root partition; `None` detects it.
     ///
     /// # Errors
-    /// [`AuditError`].
+    /// [`AuditError`] if the target cannot be read, or if it has no partition table or no
+    /// root filesystem.
     pub fn open(
         path: &Path,
         root: Option<u32>,
         options: BaseOptions<'_>,
     ) -> Result<Self, AuditError> {
         let target = path.display().to_string();
-        let no_target = |reason| AuditError::NoTarget { target: target.clone(), reason };
         let kind = match fs::metadata(path) {
             Ok(metadata) => metadata.file_type(),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(no_target("is not there: check the path"));
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(AuditError::NotFound { target });
             }
             Err(source) => {
                 let source = block_io::Error::Open { path: path.to_owned(), source };
                 return Err(AuditError::Read { target, source });
             }
         };
-        if !kind.is_file() && !kind.is_block_device() {
-            return Err(no_target("is neither an image nor a card: it is no file and no disk"));
-        }
-        let image = |source| AuditError::Image { target: target.clone(), source: Box::new(source) };
-        let compressed = kind.is_file() && BaseImage::is_compressed(path).map_err(image)?;
-        let storage: Arc<dyn ReadAt> = if compressed {
-            BaseImage::open_private(path, options).map_err(image)?.storage()
+        let (storage, in_place): (Arc<dyn ReadAt>, bool) = if kind.is_file() {
+            let image = open_image(path, options);
+            image.map_err(|source| AuditError::Image {
+                target: target.clone(),
+                source: Box::new(source),
+            })?
+        } else if kind.is_block_device() {
+            let device = FileStorage::open(path);
+            let device =
+                device.map_err(|source| AuditError::Read { target: target.clone(), source })?;
+            (Arc::new(device), true)
         } else {
-            let open = FileStorage::open(path);
-            Arc::new(open.map_err(|source| AuditError::Read { target: target.clone(), source })?)
+            return Err(AuditError::WrongKind { target });
         };
         let card = Self::from_storage(target, storage, root)?;
-        Ok(Card { plain: !compressed, ..card })
+        Ok(Card { in_place, ..card })
     }
 
-    /// As [`open`](Self::open), for any storage; `name` stands for it in messages.
+    /// Opens the card in a storage. Messages call it `name`.
     ///
     /// # Errors
-    /// [`AuditError`].
+    /// The errors of [`open`](Self::open).
     pub fn from_storage(
         name: String,
         storage: Arc<dyn ReadAt>,
         root: Option<u32>,
     ) -> Result<Self, AuditError> {
         let storage: Arc<dyn ReadAt> = Arc::new(Cached::new(storage));
-        let layout = Layout::find(&storage, root).map_err(|error| of_target(&name, error))?;
+        let layout = layout(&name, &storage, root)?;
         let files = |source| AuditError::Files { target: name.clone(), source: Box::new(source) };
         let filesystem = |error| files(FsError::from(error));
         let range = layout.root_range();
@@ -89,38 +92,38 @@ impl Card {
             .map_err(|source| AuditError::Read { target: name.clone(), source })?;
         let superblock = Superblock::read(&window).map_err(filesystem)?;
         let info = ext4_offline::inspect(&window).map_err(filesystem)?;
-        // Of a filesystem that was cut off, what is left can be read all the same.
+        // If the end of the filesystem is cut off, the rest can still be read.
         let size = window.size().max(info.size().min(MAX_FILESYSTEM));
         let layer = Arc::new(Layer::new(Arc::new(window), size));
         let opened = RootFs::open_to_read(layer).map_err(files)?;
         let root = RootState { info, superblock };
-        Ok(Card { root, files: opened, name, storage, layout, plain: true })
+        Ok(Card { root, files: opened, name, storage, layout, in_place: true })
     }
 
-    /// How it was named.
+    /// Returns the name of the card in messages: the path that was opened.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its bytes.
+    /// Returns the storage of the whole card.
     pub fn storage(&self) -> &Arc<dyn ReadAt> {
         &self.storage
     }
 
-    /// Where things lie on it.
+    /// Returns the layout of the card: its partitions, and which one is the root partition.
     pub fn layout(&self) -> &Layout {
         &self.layout
     }
 
-    /// The files of its root filesystem.
+    /// Returns the files of the root filesystem.
     pub fn files(&self) -> &RootFs {
         &self.files
     }
 
-    /// Whether a change to it can be committed in place.
+    /// Returns whether changes to the root filesystem can be committed in place.
     pub(crate) fn can_be_corrected(&self) -> bool {
         let (range, info) = (self.layout.root_range(), &self.root.info);
-        self.plain
+        self.in_place
             && info.features.names().iter().any(|name| name == "has_journal")
             && !info.errors
             && info.size() <= range.end - range.start
@@ -130,17 +133,37 @@ impl Card {
         &self.root
     }
 
-    /// Names the card in an error of its filesystem.
+    /// Adds the card's name to an error of its filesystem.
     pub(crate) fn files_error(&self) -> impl Fn(FsError) -> AuditError + '_ {
         |source| AuditError::Files { target: self.name.clone(), source: Box::new(source) }
     }
 
+    /// Adds the card's name to an error of its storage.
     pub(crate) fn read_error(&self) -> impl Fn(block_io::Error) -> AuditError + '_ {
         |source| AuditError::Read { target: self.name.clone(), source }
     }
 }
 
-/// An error of the library for base images, about a card.
+/// Opens an image file. Returns its bytes, which are decoded if it is compressed, and whether
+/// they are those of the file itself.
+fn open_image(path: &Path, options: BaseOptions<'_>) -> Result<(Arc<dyn ReadAt>, bool), BaseError> {
+    let in_place = !BaseImage::is_compressed(path)?;
+    Ok((BaseImage::open_private(path, options)?.storage(), in_place))
+}
+
+/// Finds the layout of the card in a storage. Messages call it `name`.
+///
+/// # Errors
+/// [`AuditError`] if there is no partition table or no root filesystem.
+pub(crate) fn layout(
+    name: &str,
+    storage: &Arc<dyn ReadAt>,
+    root: Option<u32>,
+) -> Result<Layout, AuditError> {
+    Layout::find(storage, root).map_err(|error| of_target(name, error))
+}
+
+/// Turns an error of card-image into one about a card.
 fn of_target(name: &str, error: card_image::Error) -> AuditError {
     let target = name.to_owned();
     match error {

@@ -139,7 +139,8 @@ mod tests {
         let other: Vec<u32> = (0..300_000).map(|n| n + 1_000_000).collect();
         assert_eq!(steps(&old, &other).len(), 600_000);
         // Every second line differs: the hard case for a shortest list of steps.
-        let half: Vec<u32> = old.iter().map(|n| if n % 2 == 0 { *n } else { n + 500_000 }).collect();
+        let half: Vec<u32> =
+            old.iter().map(|n| if n % 2 == 0 { *n } else { n + 500_000 }).collect();
         let first = steps(&old, &half);
         let kept = first.iter().filter(|step| matches!(step, Step::Keep(..))).count();
         assert!(kept > 100_000, "{kept}");

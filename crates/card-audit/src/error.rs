@@ -1,81 +1,84 @@
-//! Why a target cannot be audited.
+//! Errors that keep a target from being audited.
 
 use card_image::{BaseError, ChooseError, ErrorKind, FsError};
+use plain_text::escaped;
 
-/// A target, or what it is compared with, cannot be used.
+/// An error of a target, or of what it is compared with.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuditError {
-    /// There is nothing at the path, or no card could be there.
-    #[error("{target} {reason}")]
-    NoTarget {
+    /// There is nothing at the path.
+    #[error("{} does not exist", escaped(target))]
+    NotFound {
         /// The target as given.
         target: String,
-        /// What it is instead.
-        reason: &'static str,
     },
-    /// The operating system does not let us read it.
-    #[error("cannot read {target}: {source}")]
+    /// There is something at the path, such as a directory, that cannot contain a card.
+    #[error("{} is neither a file nor a block device", escaped(target))]
+    WrongKind {
+        /// The target as given.
+        target: String,
+    },
+    /// The operating system refuses to read the target, or it has read errors.
+    #[error("cannot read {}", escaped(target))]
     Read {
         /// The target as given.
         target: String,
-        /// Why.
+        /// The reason.
         source: block_io::Error,
     },
-    /// It is no disk image, or a compressed one that cannot be decoded.
-    #[error("{source} (it was given as the card to look at)")]
+    /// The file is not a disk image, or a compressed one that cannot be decoded.
+    #[error("cannot open {} as the image of a card", escaped(target))]
     Image {
         /// The target as given.
         target: String,
-        /// Why.
+        /// The reason.
         source: Box<BaseError>,
     },
-    /// Its partition table cannot be read.
-    #[error("{target} is no card: its partition table cannot be read: {source}")]
+    /// The partition table cannot be read.
+    #[error("cannot read the partition table of {}", escaped(target))]
     Table {
         /// The target as given.
         target: String,
-        /// Why.
+        /// The reason.
         source: Box<part_table::Error>,
     },
-    /// No root filesystem can be told from the others.
-    #[error("{target}: {source}")]
+    /// The root partition cannot be detected.
+    #[error("cannot find the root partition of {}", escaped(target))]
     Root {
         /// The target as given.
         target: String,
-        /// Why.
+        /// The reason.
         source: Box<ChooseError>,
     },
-    /// Its root filesystem cannot be read.
-    #[error("the root filesystem of {target} cannot be read: {source}")]
+    /// The root filesystem cannot be read.
+    #[error("cannot read the root filesystem of {}", escaped(target))]
     Files {
         /// The target as given.
         target: String,
-        /// Why.
+        /// The reason.
         source: Box<FsError>,
     },
-    /// A file of its system cannot be read.
-    #[error("the system on {target} cannot be read: {source}")]
+    /// A file of the system cannot be read.
+    #[error("cannot read the system on {}", escaped(target))]
     System {
         /// The target as given.
         target: String,
-        /// Why.
+        /// The reason.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// It is no node of the cluster.
-    #[error(
-        "{target} is no card of the cluster {cluster}: {found}; --node NAME says which node it \
-         is meant to be"
-    )]
+    /// The card does not belong to the cluster. A caller that knows the node can name it in
+    /// [`VerifyOptions::node`](crate::VerifyOptions::node).
+    #[error("{} is not a card of the cluster {cluster}: {found}", escaped(target))]
     NotOurs {
         /// The target as given.
         target: String,
         /// The cluster's name.
         cluster: String,
-        /// What was found there.
+        /// What identifies the card.
         found: String,
     },
-    /// The cards cannot be planned.
+    /// The cards to compare with cannot be built.
     #[error(transparent)]
     Cards(Box<card_image::Error>),
 }
@@ -87,7 +90,19 @@ impl From<card_image::Error> for AuditError {
 }
 
 impl AuditError {
-    /// What has to change for another run to fare better.
+    /// Returns what to do about it.
+    pub fn fix(&self) -> Option<String> {
+        let fix = match self {
+            AuditError::NotFound { .. } => "check the path",
+            AuditError::WrongKind { .. } => {
+                "give the device of a card, such as /dev/sdb, or an image file"
+            }
+            _ => return None,
+        };
+        Some(fix.into())
+    }
+
+    /// Returns what has to change before another run can succeed.
     pub fn kind(&self) -> ErrorKind {
         match self {
             AuditError::Read { .. } => ErrorKind::Io,
@@ -114,7 +129,8 @@ impl AuditError {
                 _ => ErrorKind::Target,
             },
             AuditError::Cards(error) => error.kind(),
-            AuditError::NoTarget { .. }
+            AuditError::NotFound { .. }
+            | AuditError::WrongKind { .. }
             | AuditError::System { .. }
             | AuditError::NotOurs { .. } => ErrorKind::Target,
         }

@@ -1,14 +1,39 @@
-//! Audits cards and images: what is on them, and whether it is what the cluster's
-//! profile says. Only [`apply`] writes to a target, which it is handed; nothing prints.
+//! Audits of cards: what is on them, whether that is what the cluster's profile says, and
+//! what would have to change. Targets are cards, image files and compressed image files.
 //!
-//! - [`Card::open`] opens a card, an image or a compressed image,
+//! - [`Card::open`] opens a target,
+//! - [`inspect()`] describes a card,
 //! - [`verify`] compares cards with the profile and with each other,
-//! - [`plan`] tells what building or correcting a card would change,
-//! - [`apply`] corrects a card in place, and [`rehearse`] tells what that would change,
-//! - [`inspect`] tells what a card holds.
+//! - [`plan()`] and [`plan_against`] list what building or correcting a card would change,
+//! - [`apply`] corrects a card in place, after [`rehearse`] has listed the changes.
 //!
-//! What they answer can be shown to people ([`Display`](std::fmt::Display)) and to
-//! programs (serde).
+//! Only [`apply`] writes to a target. Results are for people ([`Display`](std::fmt::Display))
+//! and for programs ([`Serialize`](serde::Serialize)).
+//!
+//! # Examples
+//!
+//! ```
+//! use std::path::Path;
+//!
+//! use card_audit::{Card, inspect};
+//! use card_image::{BaseOptions, Cancel, NoProgress};
+//!
+//! # let image = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../profiles/sample-base.img.xz");
+//! // A compressed image is decoded into a file here.
+//! let cache = tempfile::tempdir()?;
+//! let options = BaseOptions {
+//!     cache_dir: Some(cache.path()),
+//!     sha256: None,
+//!     progress: &NoProgress,
+//!     cancel: &Cancel::default(),
+//! };
+//! let card = Card::open(&image, None, options)?;
+//! let inspection = inspect(&card)?;
+//! let system = inspection.system.as_ref().expect("a Linux system");
+//! println!("{} runs {:?}", inspection.target, system.release);
+//! # assert!(system.release.as_deref().is_some_and(|release| release.starts_with("Ubuntu")));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod apply;
 mod cached;
@@ -34,8 +59,8 @@ pub use inspect::{
     BootLoader, BootPart, ConfiguredInterface, FsReport, HostKey, Inspection, PartitionReport,
     SystemReport, UserReport, inspect,
 };
+pub use plain_text::shell_word;
 pub use plan::{ChangePlan, FileChange, NodePlan, PlanOptions, plan, plan_against};
-pub use text::shell_word;
 pub use verify::{
     BaseReference, CardOutcome, CardReport, Compared, VerifyOptions, VerifyReport, verify,
 };

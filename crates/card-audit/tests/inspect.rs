@@ -13,12 +13,12 @@ fn a_card_is_described() {
     let inspection = inspect(&card.open().unwrap()).unwrap();
     let text = inspection.to_string();
     for part in [
-        "xu4-node2: 64 MiB, MBR 3cedfd53",
+        "xu4-node2: 64.0 MiB, MBR 3cedfd53",
         "|   p1    |",
         "p2 root",
         "partition 2: sectors 19456 to 129023, 53.5 MiB, type 0x83 (Linux)",
         "holds       FAT \"BOOT\"",
-        "free        7.4 MiB of 8 MiB",
+        "free        7.4 MiB of 8.0 MiB",
         "holds       ext4 \"rootfs\"",
         "state       clean",
         "features    has_journal ext_attr",

@@ -44,7 +44,11 @@ pub(super) fn correct(
             match files.apply(slice::from_ref(&edit)) {
                 Ok(()) => corrected.edits.push(edit),
                 Err(error) if is_in_the_way(&error) => {
-                    let note = format!("{} stays as it is: {error}", edit.path);
+                    let note = format!(
+                        "{} stays as it is: {}",
+                        edit.path,
+                        plain_text::with_causes(&error)
+                    );
                     if !corrected.notes.contains(&note) {
                         corrected.notes.push(note);
                     }

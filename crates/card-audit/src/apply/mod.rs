@@ -139,9 +139,12 @@ impl Target<'_> {
             if !grew {
                 return Err(self.table(error));
             }
-            corrected.notes.push(format!("the partition stays as it is: {error}"));
+            corrected
+                .notes
+                .push(format!("the partition stays as it is: {}", plain_text::with_causes(&error)));
         }
-        let words = plan::grown(before.layout(), range.end, &before.root().info, Some(&info));
+        let words =
+            plan::describe_growth(before.layout(), range.end, &before.root().info, Some(&info));
         let mut notes = corrected.notes;
         notes.extend(verify::stranger(&options.verify, options.node, &before)?);
         if let verify::BaseReference::Absent(reason) = options.verify.base {
@@ -173,9 +176,7 @@ impl Target<'_> {
     }
 
     fn layout(&self, options: &ApplyOptions<'_>) -> Result<Layout, ApplyError> {
-        Ok(Card::from_storage(self.name.to_owned(), self.readable(), options.root)?
-            .layout()
-            .clone())
+        Ok(crate::card::layout(self.name, &self.readable(), options.root)?)
     }
 
     fn readable(&self) -> Arc<dyn ReadAt> {

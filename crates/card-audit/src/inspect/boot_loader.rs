@@ -1,8 +1,8 @@
-//! The boot loader of an Exynos board, by its raw sectors.
+//! The boot loader of an Exynos board, detected by its raw sectors.
 //!
-//! The places are those of Hardkernel's u-boot of 2012 and 2017 (which Armbian has as
-//! well) and of mainline's. Nothing is taken from a name: a part is there if its first
-//! sector holds anything, and saved settings are known by their checksum.
+//! The layouts are those of Hardkernel's U-Boot of 2012 and of 2017 (which Armbian uses too)
+//! and of mainline U-Boot. Names are not trusted: a part is present if its first sector is
+//! not empty, and saved settings are recognized by their checksum.
 
 use std::ops::Range;
 
@@ -13,34 +13,36 @@ use serde::Serialize;
 const CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 const SECTOR: usize = SECTOR_SIZE as usize;
 
-/// A layout of boot loader parts: name, and where tzsw and the settings are.
-struct Kind {
+/// A layout of a boot loader.
+struct Layout {
     name: &'static str,
+    /// The first sector of the trusted firmware.
     tzsw: u64,
+    /// The first sectors at which settings can be saved.
     environment: &'static [u64],
 }
 
-const KINDS: [Kind; 3] = [
-    Kind { name: "Hardkernel u-boot 2012.07 (328 KiB)", tzsw: 719, environment: &[1231] },
-    Kind { name: "Hardkernel u-boot 2017.05 (720 KiB)", tzsw: 1503, environment: &[2015] },
-    Kind { name: "mainline u-boot (1 MiB)", tzsw: 2111, environment: &[2560, 6272] },
+const LAYOUTS: [Layout; 3] = [
+    Layout { name: "Hardkernel u-boot 2012.07 (328 KiB)", tzsw: 719, environment: &[1231] },
+    Layout { name: "Hardkernel u-boot 2017.05 (720 KiB)", tzsw: 1503, environment: &[2015] },
+    Layout { name: "mainline u-boot (1 MiB)", tzsw: 2111, environment: &[2560, 6272] },
 ];
-/// First stages, before them all.
+/// The first sectors of the stages that are at the same place in every layout.
 const BL1: u64 = 1;
 const BL2: u64 = 31;
 const U_BOOT: u64 = 63;
-/// The settings are 32 sectors long: a checksum, and the rest.
+/// The length of the settings in sectors, with their checksum.
 const ENVIRONMENT: u64 = 32;
 
-/// A boot loader, as far as its sectors tell.
+/// A boot loader, as far as it can be detected by its sectors.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct BootLoader {
-    /// The layout that fits.
+    /// The layout that matches.
     pub kind: Option<&'static str>,
-    /// What u-boot calls itself.
+    /// The version in U-Boot's own text.
     pub version: Option<String>,
-    /// Its parts and their first sectors.
+    /// Its parts, in the order of their sectors.
     pub parts: Vec<BootPart>,
 }
 
@@ -52,7 +54,7 @@ pub struct BootPart {
     pub name: &'static str,
     /// Its first sector.
     pub sector: u64,
-    /// What its contents say of it.
+    /// What its contents are.
     pub state: &'static str,
 }
 
@@ -65,7 +67,7 @@ fn is_used(area: &[u8], number: u64) -> bool {
     sector(area, number).is_some_and(|sector| sector.iter().any(|byte| *byte != 0))
 }
 
-/// Whether saved settings with the right checksum are at a sector.
+/// Returns whether there are settings with a valid checksum at a sector.
 fn has_environment(area: &[u8], at: u64) -> bool {
     let start = at as usize * SECTOR;
     let Some(bytes) = area.get(start..start + ENVIRONMENT as usize * SECTOR) else { return false };
@@ -73,63 +75,68 @@ fn has_environment(area: &[u8], at: u64) -> bool {
     data.first().is_some_and(|byte| *byte != 0) && CRC.checksum(data) == u32::from_le_bytes(*stored)
 }
 
-/// The layout that fits best: by saved settings, else by where u-boot ends.
-fn kind(area: &[u8]) -> Option<&'static Kind> {
-    let has = |kind: &&Kind| kind.environment.iter().any(|at| has_environment(area, *at));
-    if let Some(kind) = KINDS.iter().find(has) {
-        return Some(kind);
+/// Detects the layout by saved settings, or else by the end of U-Boot.
+fn layout(area: &[u8]) -> Option<&'static Layout> {
+    let has_settings =
+        |layout: &&Layout| layout.environment.iter().any(|at| has_environment(area, *at));
+    if let Some(layout) = LAYOUTS.iter().find(has_settings) {
+        return Some(layout);
     }
     if !is_used(area, BL1) || !is_used(area, U_BOOT) {
         return None;
     }
-    // u-boot is one run of sectors: tzsw begins where it is padded, or a new part begins.
-    let text = |kind: &&Kind| has_trusted_firmware(area, kind.tzsw);
-    KINDS.iter().find(text).or_else(|| {
-        // The last place that holds anything, since shorter layouts are within longer ones.
-        KINDS.iter().rev().find(|kind| is_used(area, kind.tzsw))
+    // U-Boot fills its sectors without a gap, and the trusted firmware starts after padding.
+    let has_firmware = |layout: &&Layout| has_trusted_firmware(area, layout.tzsw);
+    LAYOUTS.iter().find(has_firmware).or_else(|| {
+        // In a longer layout, the place of a shorter one's firmware is inside U-Boot.
+        LAYOUTS.iter().rev().find(|layout| is_used(area, layout.tzsw))
     })
 }
 
-/// Trusted firmware begins anew: with zeros right before, where u-boot was padded.
+/// Returns whether trusted firmware starts at a sector: the one before it, which is U-Boot's
+/// padding, is zero.
 fn has_trusted_firmware(area: &[u8], at: u64) -> bool {
     is_used(area, at) && !is_used(area, at - 1)
 }
 
-/// The sectors of the settings of the boot loader in a boot area.
+/// Returns the sectors of the boot loader's settings in a boot area.
 pub(crate) fn environment_sectors(area: &[u8]) -> Option<Range<u64>> {
-    let kind = kind(area)?;
-    let saved = kind.environment.iter().find(|at| has_environment(area, **at));
-    let first = saved.or(kind.environment.first())?;
+    let layout = layout(area)?;
+    let saved = layout.environment.iter().find(|at| has_environment(area, **at));
+    let first = saved.or(layout.environment.first())?;
     Some(*first..*first + ENVIRONMENT)
 }
 
-/// What boot loader a boot area holds: the bytes before the first partition.
+/// Detects the boot loader in a boot area, which are the bytes before the first partition.
 pub(super) fn detect(area: &[u8]) -> Option<BootLoader> {
-    let kind = kind(area);
+    let layout = layout(area);
     let version = version(area);
     let mut parts = Vec::new();
-    if let Some(kind) = kind {
-        for (name, sector) in [("bl1", BL1), ("bl2", BL2), ("u-boot", U_BOOT), ("tzsw", kind.tzsw)]
-        {
+    if let Some(layout) = layout {
+        let stages = [("bl1", BL1), ("bl2", BL2), ("u-boot", U_BOOT), ("tzsw", layout.tzsw)];
+        for (name, sector) in stages {
             let state = if is_used(area, sector) { "present" } else { "empty" };
             parts.push(BootPart { name, sector, state });
         }
-        for &sector in kind.environment {
-            let state = match (has_environment(area, sector), is_used(area, sector)) {
-                (true, _) => "saved settings, checksum right",
-                (false, true) => "no settings: the checksum does not match",
-                (false, false) => "empty: u-boot's own settings",
+        for &sector in layout.environment {
+            let is_saved = has_environment(area, sector);
+            let state = if is_saved {
+                "saved settings, valid checksum"
+            } else if is_used(area, sector) {
+                "no settings: the checksum does not match"
+            } else {
+                "empty: U-Boot uses its built-in settings"
             };
-            if state.starts_with("saved") || Some(&sector) == kind.environment.first() {
+            if is_saved || Some(&sector) == layout.environment.first() {
                 parts.push(BootPart { name: "env", sector, state });
             }
         }
     }
-    let known = kind.is_some() || version.is_some();
-    known.then(|| BootLoader { kind: kind.map(|kind| kind.name), version, parts })
+    let is_known = layout.is_some() || version.is_some();
+    is_known.then(|| BootLoader { kind: layout.map(|layout| layout.name), version, parts })
 }
 
-/// `U-Boot 2017.05-…`, as it stands in u-boot's own text.
+/// Returns U-Boot's version, as in its own text: `U-Boot 2017.05-…`.
 fn version(area: &[u8]) -> Option<String> {
     const MARK: &[u8] = b"U-Boot ";
     let mut at = 0;
@@ -163,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn each_layout_is_known_by_its_sectors() {
+    fn layouts_are_detected_by_their_sectors() {
         for (tzsw, name) in [(719, "2012"), (1503, "2017"), (2111, "mainline")] {
             let loader = detect(&area(tzsw, b"U-Boot 2017.05-g1a2b (x)\0")).unwrap();
             assert!(loader.kind.unwrap().contains(name), "{loader:?}");
@@ -174,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn saved_settings_are_known_by_their_checksum() {
+    fn saved_settings_are_detected_by_their_checksum() {
         let mut area = area(2111, b"U-Boot nothing");
         let start = 6272 * SECTOR;
         area.resize(8192 * SECTOR, 0);

@@ -1,4 +1,4 @@
-//! What a card holds.
+//! Inspections: what is on a card.
 
 mod boot_loader;
 mod show;
@@ -6,6 +6,7 @@ mod system;
 
 use block_io::{Layer, ReadAt, Window};
 use card_image::{FsKind, fat_free_bytes};
+use plain_text::printable;
 use serde::Serialize;
 
 pub(crate) use self::{boot_loader::environment_sectors, system::fingerprint};
@@ -15,10 +16,10 @@ pub use self::{
 };
 use crate::{AuditError, Card};
 
-/// No boot area is larger.
+/// The largest boot area that is searched, in bytes.
 const LARGEST_BOOT_AREA: u64 = 8 << 20;
 
-/// What a card holds.
+/// A description of a card.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct Inspection {
@@ -28,13 +29,13 @@ pub struct Inspection {
     pub size: u64,
     /// `MBR` or `GPT`.
     pub table: &'static str,
-    /// What identifies the disk in its table.
+    /// The identifier of the disk in its partition table.
     pub disk_id: String,
-    /// Its partitions, in the order of their places.
+    /// Its partitions, in the order of their first bytes.
     pub partitions: Vec<PartitionReport>,
-    /// Why the root partition was taken for that.
+    /// Why the root partition was chosen.
     pub root_reason: String,
-    /// The boot loader before the first partition, if one is known there.
+    /// The boot loader before the first partition, if one was detected.
     pub boot_loader: Option<BootLoader>,
     /// The system in the root filesystem.
     pub system: Option<SystemReport>,
@@ -50,15 +51,15 @@ pub struct PartitionReport {
     pub start: u64,
     /// Its size in bytes.
     pub size: u64,
-    /// The type that the table states.
+    /// Its type in the partition table.
     pub kind: String,
-    /// What it holds, in words.
+    /// Its contents, as text for people.
     pub holds: String,
     /// Whether it is the root filesystem.
     pub root: bool,
-    /// Its free space in bytes, of ext2, ext3, ext4 and FAT.
+    /// Its free space in bytes, if it is ext2, ext3, ext4 or FAT.
     pub free: Option<u64>,
-    /// More of it, if it is ext2, ext3 or ext4.
+    /// Details, if it is ext2, ext3 or ext4.
     pub filesystem: Option<FsReport>,
 }
 
@@ -68,7 +69,7 @@ pub struct PartitionReport {
 pub struct FsReport {
     /// Its size in bytes.
     pub size: u64,
-    /// Its free space in bytes, as it counts it.
+    /// Its free space in bytes, by its own counters.
     pub free: u64,
     /// All inodes.
     pub inodes: u32,
@@ -78,16 +79,16 @@ pub struct FsReport {
     pub block_size: u32,
     /// Its features, as tune2fs names them.
     pub features: Vec<String>,
-    /// `clean`, or what it is instead.
+    /// `clean`, or everything that is not.
     pub state: String,
-    /// When it was written to last, in seconds since 1970.
+    /// When it was last written to, in seconds since 1970.
     pub last_written: u32,
 }
 
-/// Looks at a card.
+/// Describes a card.
 ///
 /// # Errors
-/// [`AuditError`] if it cannot be read.
+/// [`AuditError`] if the card cannot be read.
 pub fn inspect(card: &Card) -> Result<Inspection, AuditError> {
     let layout = card.layout();
     let table = layout.table();
@@ -111,7 +112,7 @@ pub fn inspect(card: &Card) -> Result<Inspection, AuditError> {
             start: part.range.start,
             size,
             kind: entry.map_or_else(String::new, |entry| entry.kind.to_string()),
-            holds: crate::text::printable(&part.kind.to_string()),
+            holds: printable(&part.kind.to_string()),
             root: part.number == layout.root,
             free,
             filesystem,
@@ -130,12 +131,12 @@ pub fn inspect(card: &Card) -> Result<Inspection, AuditError> {
         partitions,
         root_reason: layout.reason.clone(),
         boot_loader: boot_loader::detect(&area),
-        system: system::look(card.files()).map_err(card.files_error())?,
+        system: system::detect(card.files()).map_err(card.files_error())?,
     })
 }
 
-/// What a filesystem says of itself, its state before and its counts after a replay of
-/// the journal.
+/// Describes a filesystem: its state as it is on the card, and its counters after a replay of
+/// the journal in memory.
 fn filesystem(window: Window<std::sync::Arc<dyn ReadAt>>) -> Option<FsReport> {
     let before = ext4_offline::inspect(&window).ok()?;
     let size = window.size();
@@ -147,7 +148,7 @@ fn filesystem(window: Window<std::sync::Arc<dyn ReadAt>>) -> Option<FsReport> {
     let info = info.as_ref().unwrap_or(&before);
     let mut state = Vec::new();
     if before.errors {
-        state.push("errors found by the kernel");
+        state.push("errors flagged by the kernel");
     }
     if before.needs_recovery {
         state.push("journal not replayed");
@@ -155,7 +156,7 @@ fn filesystem(window: Window<std::sync::Arc<dyn ReadAt>>) -> Option<FsReport> {
         state.push("not unmounted");
     }
     if before.orphans {
-        state.push("deleted files to be removed");
+        state.push("deleted files not yet freed");
     }
     if state.is_empty() {
         state.push("clean");

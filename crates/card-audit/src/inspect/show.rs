@@ -1,50 +1,51 @@
-//! A card drawn in 80 columns.
+//! The display form of an inspection, in 80 columns.
 
 use std::{cmp::Ordering, fmt};
 
-use super::Inspection;
-use crate::text::{printable, size};
+use plain_text::{count, printable, size};
 
-/// How wide the map is, its frame aside.
+use super::Inspection;
+
+/// The width of the map in columns, without its left border.
 const WIDTH: u64 = 76;
-/// What is there gets at least this much, however small it is.
+/// The smallest width of a piece, however few bytes it has.
 const NARROWEST: u64 = 4;
 
-/// One piece of a card: its label and its size.
+/// A piece of a card on the map.
 struct Piece {
     label: String,
     size: u64,
 }
 
-/// All pieces from the first to the last byte, gaps among them.
-fn pieces(of: &Inspection) -> Vec<Piece> {
+/// Returns all pieces of a card, including the gaps between partitions.
+fn pieces(inspection: &Inspection) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut at = 0;
     let gap = |from: u64, to: u64, pieces: &mut Vec<Piece>| {
-        // Less than a mebibyte is alignment.
+        // Smaller gaps are alignment.
         if to > from + (1 << 20) || (from == 0 && to > 0) {
             let label = if from == 0 { "boot" } else { "free" };
             pieces.push(Piece { label: label.into(), size: to - from });
         }
     };
-    for partition in &of.partitions {
+    for partition in &inspection.partitions {
         gap(at, partition.start, &mut pieces);
         let label = format!("p{}{}", partition.number, if partition.root { " root" } else { "" });
         pieces.push(Piece { label, size: partition.size });
         at = at.max(partition.start + partition.size);
     }
-    gap(at, of.size, &mut pieces);
+    gap(at, inspection.size, &mut pieces);
     pieces
 }
 
-/// Columns for each piece, to scale as far as the narrowest allow.
+/// Returns the width of each piece, to scale as far as the smallest width allows.
 fn widths(pieces: &[Piece]) -> Vec<u64> {
     let total: u64 = pieces.iter().map(|piece| piece.size).sum::<u64>().max(1);
     let room = WIDTH.saturating_sub(pieces.len() as u64);
     let share =
         |piece: &Piece| (u128::from(piece.size) * u128::from(room) / u128::from(total)) as u64;
     let mut widths: Vec<u64> = pieces.iter().map(|piece| share(piece).max(NARROWEST)).collect();
-    // The widest gives what the narrow ones take, and takes what rounding left.
+    // The widest piece makes up for the smallest width and for rounding.
     loop {
         let sum = widths.iter().sum::<u64>();
         let Some(widest) = widths.iter_mut().max_by_key(|width| **width) else { break };
@@ -57,8 +58,8 @@ fn widths(pieces: &[Piece]) -> Vec<u64> {
     widths
 }
 
-fn map(f: &mut fmt::Formatter<'_>, of: &Inspection) -> fmt::Result {
-    let pieces = pieces(of);
+fn map(f: &mut fmt::Formatter<'_>, inspection: &Inspection) -> fmt::Result {
+    let pieces = pieces(inspection);
     let widths = widths(&pieces);
     let border: String =
         widths.iter().map(|width| format!("+{}", "-".repeat(*width as usize))).collect();
@@ -76,7 +77,7 @@ fn map(f: &mut fmt::Formatter<'_>, of: &Inspection) -> fmt::Result {
     writeln!(f, "  {border}+")
 }
 
-/// A size in few letters: `64M`.
+/// Returns a size that fits the map: `64M`.
 fn short(bytes: u64) -> String {
     match bytes {
         _ if bytes >= 10 << 30 => format!("{}G", bytes >> 30),
@@ -86,7 +87,7 @@ fn short(bytes: u64) -> String {
     }
 }
 
-/// Words, broken into lines of at most 78 columns behind an indent.
+/// Writes words in lines of at most 78 columns, with a label and an indent.
 fn wrapped(f: &mut fmt::Formatter<'_>, label: &str, words: &[String]) -> fmt::Result {
     let indent = " ".repeat(14);
     let mut line = format!("  {label:12}");
@@ -154,7 +155,7 @@ impl Inspection {
     fn show_boot_loader(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f)?;
         let Some(loader) = &self.boot_loader else {
-            return field(f, "boot loader", "none known before the first partition");
+            return field(f, "boot loader", "none detected before the first partition");
         };
         field(f, "boot loader", loader.kind.unwrap_or("at unknown sectors"))?;
         if let Some(version) = &loader.version {
@@ -169,7 +170,7 @@ impl Inspection {
     fn show_system(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f)?;
         let Some(system) = &self.system else {
-            return field(f, "system", "none: there is no /etc/passwd");
+            return field(f, "system", "none (there is no /etc/passwd)");
         };
         let or_none = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".into());
         field(f, "system", &or_none(&system.release))?;
@@ -181,7 +182,7 @@ impl Inspection {
             field(f, "host key", &format!("{name} {fingerprint}"))?;
         }
         for user in &system.users {
-            let keys = crate::text::count(user.authorized_keys, "authorized key");
+            let keys = count(user.authorized_keys, "authorized key");
             let says = format!("{} ({}): password {}, {keys}", user.name, user.uid, user.password);
             field(f, "user", &says)?;
         }

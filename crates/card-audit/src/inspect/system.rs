@@ -1,7 +1,8 @@
-//! The system in a root filesystem: its release, users, network and keys.
+//! The system in a root filesystem: its release, users, network and host keys.
 
 use card_image::{FsError, FsResult, RootFs};
 use cluster_profile::SystemError;
+use plain_text::printable;
 use serde::Serialize;
 
 use crate::{
@@ -10,27 +11,27 @@ use crate::{
     shadow,
 };
 
-/// More logins are not listed: trying passwords takes time.
+/// Trying passwords takes time, so further users are not listed.
 const MAX_USERS: usize = 100;
 
 /// The system on a card.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct SystemReport {
-    /// Its name and release, as os-release has them.
+    /// Its name and release, from os-release.
     pub release: Option<String>,
-    /// Who it says it is.
+    /// What identifies the node.
     pub identity: Facts,
-    /// Who can log in: root, and users from 1000 on.
+    /// The users that can log in: root, and those with ids from 1000.
     pub users: Vec<UserReport>,
-    /// What sets the addresses when it boots, if anything does: `ifupdown`, `netplan`,
+    /// The program that sets addresses at boot, if any: `ifupdown`, `netplan`,
     /// `NetworkManager` or `systemd-networkd`.
     pub back_end: Option<&'static str>,
-    /// The interface for which that is.
+    /// The interface whose address it sets.
     pub interface: String,
-    /// What its network configuration says.
+    /// The files of its network configuration.
     pub network: Vec<ConfiguredInterface>,
-    /// Its ssh host keys.
+    /// Its SSH host keys.
     pub host_keys: Vec<HostKey>,
 }
 
@@ -42,14 +43,14 @@ pub struct UserReport {
     pub name: String,
     /// The user id.
     pub uid: u32,
-    /// Whether there is a password: `set`, `none`, `locked`, `expired`, `unknown`, or
-    /// `default`: one that everybody knows.
+    /// The state of the password: `set`, `none`, `locked`, `expired`, `unknown`, or `default`
+    /// for one that images come with.
     pub password: &'static str,
-    /// How many keys authorized_keys lets in.
+    /// The number of keys in authorized_keys.
     pub authorized_keys: usize,
 }
 
-/// One file of network configuration and what it says.
+/// A file of network configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ConfiguredInterface {
@@ -57,7 +58,7 @@ pub struct ConfiguredInterface {
     pub back_end: &'static str,
     /// The file.
     pub path: String,
-    /// What it says of interfaces, line by line.
+    /// Its lines about interfaces.
     pub says: Vec<String>,
 }
 
@@ -65,20 +66,20 @@ pub struct ConfiguredInterface {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct HostKey {
-    /// The file of the public half.
+    /// The file of the public key.
     pub path: String,
     /// `SHA256:…`, as ssh shows it.
     pub fingerprint: Option<String>,
 }
 
-/// The fingerprint of a public key.
+/// Returns the fingerprint of a public key.
 pub(crate) fn fingerprint(key: &str) -> Option<String> {
     let key = ssh_key::PublicKey::from_openssh(key.trim()).ok()?;
     Some(key.fingerprint(ssh_key::HashAlg::Sha256).to_string())
 }
 
-/// Looks at the system; `None` if there is none.
-pub(super) fn look(files: &RootFs) -> FsResult<Option<SystemReport>> {
+/// Describes the system, or returns `None` if there is none.
+pub(super) fn detect(files: &RootFs) -> FsResult<Option<SystemReport>> {
     let Some(passwd) = read_text(files, "/etc/passwd")? else { return Ok(None) };
     let shadow = read_text(files, "/etc/shadow")?.unwrap_or_default();
     let mut users = Vec::new();
@@ -109,13 +110,13 @@ pub(super) fn look(files: &RootFs) -> FsResult<Option<SystemReport>> {
     }))
 }
 
-/// The interface that the configuration names first.
+/// Returns the interface that the configuration names first.
 fn interface(network: &[ConfiguredInterface]) -> Option<&str> {
-    network.iter().flat_map(|part| &part.says).find_map(|line| named(line))
+    network.iter().flat_map(|part| &part.says).find_map(|line| interface_in(line))
 }
 
-/// The interface that a line names; patterns name none.
-fn named(line: &str) -> Option<&str> {
+/// Returns the interface that a line names. Patterns are not names.
+fn interface_in(line: &str) -> Option<&str> {
     let starts = ["iface ", "Name=", "interface-name="];
     let rest = starts.iter().find_map(|start| line.strip_prefix(start))?;
     let name = rest.split_whitespace().next()?;
@@ -123,7 +124,8 @@ fn named(line: &str) -> Option<&str> {
     (name != "lo" && name.chars().all(plain)).then_some(name)
 }
 
-/// What sets the interface's address at boot, as making a card decides it.
+/// Returns the program that sets the interface's address at boot, by the rules for building
+/// cards.
 fn back_end(files: &RootFs, interface: &str) -> FsResult<Option<&'static str>> {
     match cluster_profile::network_back_end(files, interface) {
         Ok(back_end) => Ok(back_end),
@@ -166,7 +168,7 @@ fn user(files: &RootFs, line: &str, shadow: &str) -> FsResult<Option<UserReport>
     }))
 }
 
-/// Whether there is a password, and whether it is one that images come with.
+/// Returns the state of a password.
 fn password(name: &str, field: &str, shadow: &str) -> &'static str {
     let entry = match field {
         "x" => match shadow::entry(shadow, name) {
@@ -201,7 +203,7 @@ fn network(files: &RootFs) -> FsResult<Vec<ConfiguredInterface>> {
         };
         let says = |line: &&str| wanted.iter().any(|start| line.starts_with(start));
         let lines = text.lines().map(str::trim).filter(|line| *line != "iface lo inet loopback");
-        let says: Vec<String> = lines.filter(says).take(20).map(crate::text::printable).collect();
+        let says: Vec<String> = lines.filter(says).take(20).map(printable).collect();
         if !says.is_empty() {
             found.push(ConfiguredInterface { back_end, path, says });
         }
@@ -214,7 +216,7 @@ mod tests {
     use super::password;
 
     #[test]
-    fn passwords_are_told_by_what_shadow_says() {
+    fn the_state_of_a_password_follows_from_shadow() {
         // `openssl passwd -6 -salt samplebase odroid`
         let known = "$6$samplebase$13jygzIa36kVaVEooWm3IYFoe0Wl0gRnyFftH/6l7mus4W1yZ9w8htJufNt7J\
                      mvduacYru.2J5XD6sq0uETFk1";

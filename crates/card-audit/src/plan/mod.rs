@@ -1,5 +1,5 @@
-//! What building the cards, or correcting one, would change. Nothing is written: all is
-//! done in layers in memory.
+//! Plans: what building cards, or correcting a card, would change. The changes are made in
+//! layers in memory, and nothing is written.
 
 mod change;
 mod show;
@@ -11,90 +11,87 @@ use card_image::{Cancel, CardBuilder, Layout, RESERVE, RootFs};
 use cluster_keys::ClusterKeys;
 use cluster_profile::{Change, Cluster, FileEdit, Node, render_node, render_shared};
 use ext4_offline::Info;
+use plain_text::{size, with_causes};
 use serde::Serialize;
 
 pub use self::change::FileChange;
-use crate::{
-    AuditError, Card,
-    text::{self, size},
-};
+use crate::{AuditError, Card};
 
-/// What a card that exists is planned with.
+/// The options of [`plan_against`].
 #[derive(Debug)]
 pub struct PlanOptions<'a> {
     /// The cluster.
     pub cluster: &'a Cluster,
     /// Its keys.
     pub keys: &'a ClusterKeys,
-    /// The node whose card it is to be.
+    /// The node that the card is for.
     pub node: &'a Node,
-    /// The time of every change, in seconds since 1970; else that of the last change on
-    /// the card.
+    /// The time of every change, in seconds since 1970. `None` is the time of the last change
+    /// to the card.
     pub time: Option<u64>,
 }
 
-/// What would change.
+/// The changes that building or correcting cards would make.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ChangePlan {
-    /// What would be changed: the base, or a card.
+    /// What the cards are compared with: the base image, or a card.
     pub against: String,
-    /// What becomes of partitions and filesystem, in words.
+    /// The changes to partitions and the root filesystem, as sentences.
     pub card: Vec<String>,
-    /// What the user should know.
+    /// Notes for the user.
     pub notes: Vec<String>,
-    /// Changes that are the same for all planned nodes, if there are several.
+    /// The changes that several nodes have in common.
     pub shared: Vec<FileChange>,
-    /// Each node's own.
+    /// The changes of each node alone.
     pub nodes: Vec<NodePlan>,
 }
 
-/// What would change for one node.
+/// The changes for one node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct NodePlan {
     /// The node.
     pub node: String,
-    /// Its files, in the order of their paths.
+    /// The files that change, in the order of their paths.
     pub files: Vec<FileChange>,
 }
 
-/// Plans building cards of `size` bytes for these nodes; `base` names what they are made
-/// from.
+/// Plans cards of `card_size` bytes for these nodes. Messages call the base image `base`.
 ///
 /// # Errors
-/// [`AuditError`].
+/// [`AuditError`] if the cards cannot be built.
 pub fn plan(
-    prepared: &CardBuilder<'_>,
-    size: u64,
+    builder: &CardBuilder<'_>,
+    card_size: u64,
     nodes: &[&Node],
     base: &str,
     cancel: &Cancel,
 ) -> Result<ChangePlan, AuditError> {
-    let made = prepared.cards(size, nodes, cancel)?;
-    let layout = prepared.layout();
-    let before = Card::from_storage(base.to_owned(), prepared.storage(), Some(layout.root))?;
-    let range = &made.root_range;
+    let set = builder.cards(card_size, nodes, cancel)?;
+    let layout = builder.layout();
+    let before = Card::from_storage(base.to_owned(), builder.storage(), Some(layout.root))?;
+    let range = &set.root_range;
     let mut plans = Vec::new();
     let mut info = None;
-    for (node, card) in nodes.iter().zip(&made.cards) {
+    for (node, card) in nodes.iter().zip(&set.cards) {
         let window = Window::new(card.layer.clone(), range.start, range.end - range.start)
             .map_err(card_image::Error::from)?;
         info = Some(ext4_offline::inspect(&window).map_err(card_image::Error::from)?);
         let after = read_only(Arc::new(window)).map_err(card_image::Error::from)?;
-        let edits: Vec<FileEdit> = made.edits.iter().chain(&card.edits).cloned().collect();
+        let edits: Vec<FileEdit> = set.edits.iter().chain(&card.edits).cloned().collect();
         plans.push(compare(node, &before, &after, &edits)?);
     }
-    let sizes = (text::size(size), text::size(prepared.base_size()));
-    let mut card = vec![format!("cards of {}, made from an image of {}", sizes.0, sizes.1)];
-    card.extend(grown(layout, range.end, &before.root().info, info.as_ref()));
-    Ok(finish(base, card, made.notes, plans))
+    let sizes = (size(card_size), size(builder.base_size()));
+    let mut card = vec![format!("cards of {}, built from an image of {}", sizes.0, sizes.1)];
+    card.extend(describe_growth(layout, range.end, &before.root().info, info.as_ref()));
+    Ok(finish(base, card, set.notes, plans))
 }
 
-/// Plans correcting a card that exists.
+/// Plans the correction of an existing card.
 ///
 /// # Errors
-/// [`AuditError`], also if the card's root filesystem cannot be edited.
+/// [`AuditError`] if the card cannot be read, or if its root filesystem cannot be edited.
 pub fn plan_against(options: &PlanOptions<'_>, card: &Card) -> Result<ChangePlan, AuditError> {
     let PlanOptions { cluster, keys, node, .. } = options;
     let time = options.time.unwrap_or(card.root().info.last_written.into());
@@ -105,7 +102,7 @@ pub fn plan_against(options: &PlanOptions<'_>, card: &Card) -> Result<ChangePlan
     let layer: Arc<dyn WriteAt> = Arc::new(Layer::new(Arc::new(window), length));
     let mut notes = Vec::new();
     if card.root().info.errors {
-        notes.extend(without_errors(card, &layer, time)?);
+        notes.push(clear_error_flag(card, &layer, time)?);
     }
     let mut files = RootFs::open(layer.clone(), time).map_err(card.files_error())?;
     let rendered = |result: Result<cluster_profile::Rendered, _>| {
@@ -130,39 +127,39 @@ pub fn plan_against(options: &PlanOptions<'_>, card: &Card) -> Result<ChangePlan
     let whole = Layer::new(card.storage().clone(), card.storage().size());
     let layout = card.layout();
     let words = match layout.table().grow_last(&whole, layout.root, RESERVE) {
-        Ok(after) => grown(layout, after.after.bytes().end, &card.root().info, None),
-        Err(error) => vec![format!("the partition table stays as it is: {error}")],
+        Ok(after) => describe_growth(layout, after.after.bytes().end, &card.root().info, None),
+        Err(error) => vec![format!("the partition table does not change: {}", with_causes(&error))],
     };
     Ok(finish(card.name(), words, notes, vec![changes]))
 }
 
-/// Takes the mark of errors off a copy, if none are to be found. Answers what the user
-/// should know.
-fn without_errors(
+/// Clears the error flag of a copy of the root filesystem, if a check finds no errors.
+/// Returns a note for the user.
+fn clear_error_flag(
     card: &Card,
     layer: &Arc<dyn WriteAt>,
     time: u64,
-) -> Result<Option<String>, AuditError> {
-    let look = || {
+) -> Result<String, AuditError> {
+    let check = || {
         ext4_offline::clear_errors(layer)?;
         ext4_offline::recover(layer, time)?;
         ext4_offline::check(layer)
     };
-    look().map_err(|error| card.files_error()(error.into()))?;
-    Ok(Some(format!(
-        "the kernel has marked the root filesystem as having errors, though none are to be found; \
-         `e2fsck -f` on partition {} has to come before any change",
+    check().map_err(|error| card.files_error()(error.into()))?;
+    Ok(format!(
+        "the kernel has flagged errors in the root filesystem, but a check finds none; run \
+         `e2fsck -f` on partition {} before any change",
         card.layout().root
-    )))
+    ))
 }
 
-/// Opens what a layer made of a filesystem, to be read.
+/// Opens a filesystem with a layer's changes for reading.
 pub(crate) fn read_only(window: Arc<dyn ReadAt>) -> card_image::FsResult<RootFs> {
     let size = window.size();
     RootFs::open_to_read(Arc::new(Layer::new(window, size)))
 }
 
-/// What edits changed, file by file.
+/// Returns what edits changed, file by file.
 pub(crate) fn compare(
     node: &Node,
     before: &Card,
@@ -174,7 +171,7 @@ pub(crate) fn compare(
     paths.dedup();
     let mut files = Vec::new();
     for path in paths {
-        // Other edits replace a symlink, or remove it.
+        // These edits follow a symlink. Others replace or remove it.
         let followed = edits.iter().any(|edit| {
             let through = matches!(
                 edit.change,
@@ -188,32 +185,36 @@ pub(crate) fn compare(
     Ok(NodePlan { node: node.name.clone(), files })
 }
 
-/// What becomes of the root partition, that is to end at `end`, and its filesystem.
-pub(crate) fn grown(before: &Layout, end: u64, info: &Info, after: Option<&Info>) -> Vec<String> {
+/// Describes how the root partition grows to end at the byte `end`, and how its filesystem
+/// grows from `info` to `after`.
+pub(crate) fn describe_growth(
+    before: &Layout,
+    end: u64,
+    info: &Info,
+    after: Option<&Info>,
+) -> Vec<String> {
     let range = before.root_range();
     let (old, new) = (range.end - range.start, end - range.start);
     let number = before.root;
-    let partition = match old == new {
-        true => format!("partition {number} (root) stays as it is, {}", size(old)),
-        false => format!(
+    let partition = if old == new {
+        format!("partition {number} (root) stays at {}", size(old))
+    } else {
+        format!(
             "partition {number} (root) grows from {} to {}, sectors {} to {}",
             size(old),
             size(new),
             range.start / 512,
             end / 512 - 1
-        ),
+        )
     };
     let now = after.map_or(new, Info::size);
-    let filesystem = match info.size() == now {
-        true => format!("its filesystem stays as it is, {}", size(now)),
-        false => {
-            let free = after.map(|after| {
-                let free = |info: &Info| size(info.free_blocks * u64::from(info.block_size));
-                format!(", {} free in place of {}", free(after), free(info))
-            });
-            let free = free.unwrap_or_default();
-            format!("its filesystem grows from {} to {}{free}", size(info.size()), size(now))
-        }
+    let filesystem = if info.size() == now {
+        format!("its filesystem stays at {}", size(now))
+    } else {
+        let free = |info: &Info| size(info.free_blocks * u64::from(info.block_size));
+        let free = after.map(|after| format!(", {} free (was {})", free(after), free(info)));
+        let (old, free) = (size(info.size()), free.unwrap_or_default());
+        format!("its filesystem grows from {old} to {}{free}", size(now))
     };
     let names = |info: &Info| info.features.names();
     let gained = after.map(|after| {
@@ -222,14 +223,14 @@ pub(crate) fn grown(before: &Layout, end: u64, info: &Info, after: Option<&Info>
     });
     let mut words = vec![partition, filesystem];
     match gained.filter(|gained| !gained.is_empty()) {
-        Some(gained) => words.push(format!("its features change: + {}", gained.join(" "))),
-        None if after.is_some() => words.push("its features stay the same".into()),
+        Some(gained) => words.push(format!("it gains the features {}", gained.join(" "))),
+        None if after.is_some() => words.push("its features do not change".into()),
         None => {}
     }
     words
 }
 
-/// Takes out of the nodes' changes what is the same for all of them.
+/// Returns a plan, in which the changes that all nodes have in common are listed once.
 pub(crate) fn finish(
     against: &str,
     card: Vec<String>,

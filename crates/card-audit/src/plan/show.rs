@@ -1,13 +1,14 @@
-//! A plan for people: unified diffs, and the rest in words.
+//! The display form of a plan: unified diffs, and sentences for everything else.
 
 use std::fmt;
 
+use plain_text::{count, escaped, printable};
+
 use super::{ChangePlan, FileChange};
-use crate::text::{count, printable};
 
 impl fmt::Display for ChangePlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "against {}:", printable(&self.against))?;
+        writeln!(f, "compared with {}:", printable(&self.against))?;
         for line in &self.card {
             writeln!(f, "  {line}")?;
         }
@@ -23,7 +24,7 @@ impl fmt::Display for ChangePlan {
         for node in &self.nodes {
             writeln!(f, "\n=== {}", node.node)?;
             if node.files.is_empty() {
-                writeln!(f, "no file of its own would change")?;
+                writeln!(f, "no other file would change")?;
             }
             for change in &node.files {
                 show(f, change, &node.node)?;
@@ -44,13 +45,4 @@ fn show(f: &mut fmt::Formatter<'_>, change: &FileChange, node: &str) -> fmt::Res
         writeln!(f, "{}", escaped(line))?;
     }
     Ok(())
-}
-
-/// A line as it is, but for control characters.
-fn escaped(line: &str) -> String {
-    let show = |c: char| match c.is_control() && c != '\t' {
-        true => c.escape_default().to_string(),
-        false => c.to_string(),
-    };
-    line.chars().map(show).collect()
 }

@@ -226,7 +226,7 @@ fn made(subject: &Subject<'_>, facts: &Facts) -> FsResult<Option<i64>> {
 
 /// A file that is damaged is a finding; a card that cannot be read is none.
 fn unreadable(card: &Card, path: &str, error: FsError) -> Result<Finding, AuditError> {
-    let what = format!("it cannot be read: {error}");
+    let what = format!("it cannot be read: {}", plain_text::with_causes(&error));
     let error = card.files_error()(error);
     if error.kind() == ErrorKind::Io {
         return Err(error);
@@ -267,7 +267,10 @@ fn edits(
                 }
             },
             Err(error) => {
-                let what = format!("the system on the card does not fit the profile: {error}");
+                let what = format!(
+                    "the system on the card does not fit the profile: {}",
+                    plain_text::with_causes(&error)
+                );
                 let finding = Finding::error("unfit-system", what, subject.remake());
                 if !findings.contains(&finding) {
                     findings.push(finding);

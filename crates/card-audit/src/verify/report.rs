@@ -105,7 +105,7 @@ impl Serialize for CardOutcome {
             CardOutcome::Refused { target, error } => {
                 let mut fields = serializer.serialize_struct("Refused", 2)?;
                 fields.serialize_field("target", target)?;
-                fields.serialize_field("error", &error.to_string())?;
+                fields.serialize_field("error", &plain_text::with_causes(error))?;
                 fields.end()
             }
         }
@@ -118,7 +118,12 @@ impl fmt::Display for VerifyReport {
             match card {
                 CardOutcome::Audited(card) => writeln!(f, "{card}")?,
                 CardOutcome::Refused { target, error } => {
-                    writeln!(f, "{}: refused\n  {error}\n", printable(target))?;
+                    writeln!(
+                        f,
+                        "{}: refused\n  {}\n",
+                        printable(target),
+                        plain_text::with_causes(error)
+                    )?;
                 }
             }
         }
