@@ -30,7 +30,7 @@ fn wrong_profiles() {
     let message = changed_profile("192.168.1.83", "192.168.1.81").refused(2, &[]);
     assert_says(&message, &["profile.yaml:", "192.168.1.81"]);
     let message = changed_profile("ssh:\n", "swarm: {}\nssh:\n").refused(2, &[]);
-    assert_says(&message, &["swarm", "no node is a manager"]);
+    assert_says(&message, &["swarm", "a swarm needs a manager"]);
     let keys = "ssh:\n  authorized_keys: [missing.pub]\n";
     let message = changed_profile("ssh:\n", keys).refused(2, &[]);
     assert_says(&message, &["profile.yaml:", "missing.pub"]);

@@ -111,7 +111,7 @@ fn what_cannot_be_verified() {
 
     let (code, _, error) = verify(&bench, &["nowhere.img"]);
     assert_eq!(code, Some(4), "{error}");
-    assert!(error.contains("nowhere.img is not there"), "{error}");
+    assert!(error.contains("nowhere.img does not exist"), "{error}");
     fs::write(bench.path("text.img"), "no image").unwrap();
     let (code, out, error) = verify(&bench, &["text.img", image]);
     assert_eq!(code, Some(4), "{error}");

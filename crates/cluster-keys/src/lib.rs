@@ -5,7 +5,7 @@
 //!
 //! | file | contents |
 //! |---|---|
-//! | `seed` | 32 random bytes in hexadecimal, from which machine ids, UUIDs and further key pairs derive |
+//! | `seed` | 32 random bytes, from which machine ids, UUIDs and further pairs derive |
 //! | `created` | when the directory was created, in seconds since 1970 |
 //! | `id_ed25519`, `.pub` | the pair that lets users log in from any node to any other |
 //! | `hosts/NODE/ssh_host_ed25519_key`, `.pub` | the host key of a node |

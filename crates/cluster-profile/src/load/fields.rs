@@ -72,7 +72,7 @@ pub(crate) fn remove_repeated_keys(value: &mut Value, problems: &Problems) {
 
 /// A value and its place.
 #[derive(Debug, Clone)]
-pub(crate) struct At<T> {
+pub(crate) struct Spanned<T> {
     pub value: T,
     pub place: Place,
 }
@@ -139,13 +139,13 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes a single value.
-    pub fn scalar(&mut self, name: &'static str) -> Option<At<String>> {
+    pub fn scalar(&mut self, name: &'static str) -> Option<Spanned<String>> {
         let value = self.take(name)?;
         scalar(value, name, self.problems)
     }
 
     /// Takes a required single value.
-    pub fn require_scalar(&mut self, name: &'static str, example: &str) -> Option<At<String>> {
+    pub fn require_scalar(&mut self, name: &'static str, example: &str) -> Option<Spanned<String>> {
         let value = self.require(name, example)?;
         scalar(value, name, self.problems)
     }
@@ -165,7 +165,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes a list of single values.
-    pub fn scalars(&mut self, name: &'static str) -> Vec<At<String>> {
+    pub fn scalars(&mut self, name: &'static str) -> Vec<Spanned<String>> {
         let items = self.list(name);
         items.into_iter().filter_map(|item| scalar(item, name, self.problems)).collect()
     }
@@ -189,9 +189,9 @@ impl<'a> Fields<'a> {
 }
 
 /// Returns a single value. Anything else is a problem.
-pub(crate) fn scalar(value: Value, name: &str, problems: &Problems) -> Option<At<String>> {
+pub(crate) fn scalar(value: Value, name: &str, problems: &Problems) -> Option<Spanned<String>> {
     match value.kind {
-        Kind::Scalar(text) => Some(At { value: text, place: value.place }),
+        Kind::Scalar(text) => Some(Spanned { value: text, place: value.place }),
         other => {
             let message = format!("`{name}` must be a single value, not {}", other.describe());
             problems.add(&value.place, message, "write one value, in quotes if necessary");
@@ -201,9 +201,9 @@ pub(crate) fn scalar(value: Value, name: &str, problems: &Problems) -> Option<At
 }
 
 /// Returns an IPv4 address. Anything else is a problem.
-pub(crate) fn address(text: &At<String>, problems: &Problems) -> Option<At<Ipv4Addr>> {
+pub(crate) fn address(text: &Spanned<String>, problems: &Problems) -> Option<Spanned<Ipv4Addr>> {
     match Ipv4Addr::from_str(&text.value) {
-        Ok(value) => Some(At { value, place: text.place.clone() }),
+        Ok(value) => Some(Spanned { value, place: text.place.clone() }),
         Err(_) => {
             let written = &text.value;
             let (message, help) = if written.parse::<std::net::Ipv6Addr>().is_ok() {

@@ -1,7 +1,7 @@
 //! The `files:` of the profile and of each node.
 
 use super::{
-    fields::{At, Fields, Problems},
+    fields::{Fields, Problems, Spanned},
     inputs::Inputs,
     ssh::is_user_name,
 };
@@ -84,7 +84,7 @@ fn read_one(value: Value, inputs: &Inputs, problems: &Problems) -> Option<(Extra
     Some((ExtraFile { path: path.value, contents: contents?, mode, owner }, path.place))
 }
 
-fn check_path(at: &At<String>, problems: &Problems) -> Option<()> {
+fn check_path(at: &Spanned<String>, problems: &Problems) -> Option<()> {
     let path = &at.value;
     let parts = || path.split('/').skip(1);
     let message = if !path.starts_with('/') {
@@ -112,7 +112,7 @@ fn check_path(at: &At<String>, problems: &Problems) -> Option<()> {
 }
 
 /// Reads a mode, which is octal in any form: `0644`, `644` or `0o644`.
-fn mode(at: &At<String>, problems: &Problems) -> Option<u16> {
+fn mode(at: &Spanned<String>, problems: &Problems) -> Option<u16> {
     let digits = at.value.strip_prefix("0o").unwrap_or(&at.value);
     let parsed = u16::from_str_radix(digits, 8).ok().filter(|mode| *mode <= 0o7777);
     if parsed.is_none() || digits.len() < 3 || digits.starts_with('+') {
@@ -123,7 +123,7 @@ fn mode(at: &At<String>, problems: &Problems) -> Option<u16> {
     parsed
 }
 
-fn owner(at: &At<String>, problems: &Problems) -> Option<Owner> {
+fn owner(at: &Spanned<String>, problems: &Problems) -> Option<Owner> {
     let (user, group) = match at.value.split_once(':') {
         Some((user, group)) => (user, Some(group)),
         None => (at.value.as_str(), None),

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::fields::{At, Problems};
+use super::fields::{Problems, Spanned};
 
 /// The directories that relative paths and `~` stand for.
 pub(super) struct Inputs {
@@ -25,7 +25,7 @@ impl Inputs {
     }
 
     /// Resolves a path in the profile.
-    pub fn resolve(&self, path: &At<String>, problems: &Problems) -> Option<PathBuf> {
+    pub fn resolve(&self, path: &Spanned<String>, problems: &Problems) -> Option<PathBuf> {
         let text = &path.value;
         if text.is_empty() || text.contains('\0') {
             problems.add(&path.place, "this is not a path", "write the path of a file");
@@ -48,7 +48,7 @@ impl Inputs {
     }
 
     /// Reads a file that the profile names, of at most `limit` bytes.
-    pub fn read(&self, path: &At<String>, limit: u64, problems: &Problems) -> Option<Vec<u8>> {
+    pub fn read(&self, path: &Spanned<String>, limit: u64, problems: &Problems) -> Option<Vec<u8>> {
         let resolved = self.resolve(path, problems)?;
         match read_bounded(&resolved, limit) {
             Ok(bytes) => Some(bytes),

@@ -15,7 +15,7 @@ use std::{
     path::Path,
 };
 
-use fields::{At, Fields, Problems};
+use fields::{Fields, Problems, Spanned};
 use inputs::Inputs;
 
 use crate::{
@@ -108,7 +108,7 @@ fn interpret(value: Value, path: &Path, problems: &Problems) -> Option<Cluster> 
 }
 
 fn cluster_name(fields: &mut Fields<'_>) -> Option<String> {
-    let At { value, place } = fields.require_scalar("cluster", "cluster: mc1")?;
+    let Spanned { value, place } = fields.require_scalar("cluster", "cluster: mc1")?;
     if let Err(reason) = names::host_name(&value) {
         let help = "use letters, digits, hyphens and dots, as in a host name";
         fields.problems.add(&place, reason, help);
@@ -139,7 +139,7 @@ fn base(fields: &mut Fields<'_>, inputs: &Inputs) -> Option<BaseSpec> {
 }
 
 fn card(fields: &mut Fields<'_>) -> Option<CardSize> {
-    let At { value, place } = fields.require_scalar("card", "card: 8GB")?;
+    let Spanned { value, place } = fields.require_scalar("card", "card: 8GB")?;
     match value.parse::<CardSize>() {
         Ok(card) => Some(card),
         Err(error) => {
@@ -151,7 +151,7 @@ fn card(fields: &mut Fields<'_>) -> Option<CardSize> {
 }
 
 fn root(fields: &mut Fields<'_>) -> Option<u32> {
-    let At { value, place } = fields.scalar("root")?;
+    let Spanned { value, place } = fields.scalar("root")?;
     match value.parse() {
         Ok(number @ 1..=128) => Some(number),
         _ => {

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::fields::{At, Fields, Problems, address};
+use super::fields::{Fields, Problems, Spanned, address};
 use crate::{
     cluster::{Network, mask},
     names,
@@ -42,7 +42,7 @@ pub(super) fn read(fields: &mut Fields<'_>) -> Option<ReadNetwork> {
     Some(ReadNetwork { network, gateway: place })
 }
 
-fn domain(at: At<String>, problems: &Problems) -> Option<String> {
+fn domain(at: Spanned<String>, problems: &Problems) -> Option<String> {
     match names::host_name(&at.value) {
         Ok(()) => Some(at.value),
         Err(reason) => {
@@ -52,7 +52,7 @@ fn domain(at: At<String>, problems: &Problems) -> Option<String> {
     }
 }
 
-fn interface(at: At<String>, problems: &Problems) -> Option<String> {
+fn interface(at: Spanned<String>, problems: &Problems) -> Option<String> {
     // The kernel allows more characters, but they have meanings in the files we write.
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     let name = &at.value;
@@ -69,7 +69,7 @@ fn interface(at: At<String>, problems: &Problems) -> Option<String> {
     None
 }
 
-fn prefix(at: &At<String>, problems: &Problems) -> Option<u8> {
+fn prefix(at: &Spanned<String>, problems: &Problems) -> Option<u8> {
     let text = at.value.trim_start_matches('/');
     if let Ok(prefix @ 1..=30) = text.parse() {
         return Some(prefix);
@@ -90,7 +90,7 @@ fn prefix(at: &At<String>, problems: &Problems) -> Option<u8> {
 /// Checks that a host in the cluster's network can have an address. Messages call the host
 /// `name`.
 pub(super) fn host_address(
-    at: &At<Ipv4Addr>,
+    at: &Spanned<Ipv4Addr>,
     prefix: u8,
     gateway: Option<(Ipv4Addr, &Place)>,
     name: &str,

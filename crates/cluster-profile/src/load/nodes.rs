@@ -3,7 +3,7 @@
 use std::{collections::HashMap, net::Ipv4Addr};
 
 use super::{
-    fields::{At, Fields, Problems, address, scalar},
+    fields::{Fields, Problems, Spanned, address, scalar},
     files,
     inputs::Inputs,
     network::{ReadNetwork, host_address},
@@ -82,7 +82,7 @@ fn read_one(value: Value, inputs: &Inputs, problems: &Problems) -> Option<ReadNo
     })
 }
 
-fn role(at: &At<String>, problems: &Problems) -> Role {
+fn role(at: &Spanned<String>, problems: &Problems) -> Role {
     match at.value.as_str() {
         "manager" => Role::Manager,
         "worker" => Role::Worker,
@@ -123,7 +123,7 @@ fn check_address(
     problems: &Problems,
 ) {
     let Some(ReadNetwork { network, gateway }) = network else { return };
-    let at = At { value: node.node.address, place: node.address.clone() };
+    let at = Spanned { value: node.node.address, place: node.address.clone() };
     let gateway = network.gateway.zip(gateway.as_ref());
     host_address(&at, network.prefix, gateway, &node.node.name, problems);
     // Without a gateway, the network is the one of the first node.
@@ -174,7 +174,7 @@ pub(super) fn read_hosts(fields: &mut Fields<'_>, nodes: &[ReadNode]) -> Vec<(St
             places.insert(name.clone(), key.place.clone());
         }
         let value = scalar(value, "hosts", problems).and_then(|text| address(&text, problems));
-        let Some(At { value, place }) = value else { continue };
+        let Some(Spanned { value, place }) = value else { continue };
         // The address of a node is allowed: it gives the node a second name.
         if value.is_loopback() || value.is_unspecified() || value.is_multicast() {
             let help = "write the address at which other hosts reach it";

@@ -3,7 +3,7 @@
 use ssh_key::{PublicKey, authorized_keys::Entry};
 
 use super::{
-    fields::{At, Fields, Problems},
+    fields::{Fields, Problems, Spanned},
     inputs::Inputs,
 };
 use crate::{cluster::Ssh, problem::Place};
@@ -16,7 +16,7 @@ pub(super) fn read(fields: &mut Fields<'_>, inputs: &Inputs) -> Ssh {
     let mut ssh = Ssh { users: Vec::new(), authorized_keys: Vec::new() };
     let Some(value) = fields.take("ssh") else { return ssh };
     let Some(mut fields) = Fields::of(value, "`ssh`", problems) else { return ssh };
-    let mut users: Vec<At<String>> = Vec::new();
+    let mut users: Vec<Spanned<String>> = Vec::new();
     for user in fields.scalars("users") {
         if let Some(first) = users.iter().find(|other| other.value == user.value) {
             let message = format!("{} appears twice", user.value);
@@ -65,7 +65,7 @@ pub(crate) fn is_user_name(name: &str) -> bool {
 
 /// Returns the lines of authorized_keys that an entry stands for, which is the path of a
 /// public key or a public key itself.
-fn key_lines(at: &At<String>, inputs: &Inputs, problems: &Problems) -> Vec<String> {
+fn key_lines(at: &Spanned<String>, inputs: &Inputs, problems: &Problems) -> Vec<String> {
     // Hardly any path starts like this and contains a space.
     let inline = ["ssh-", "ecdsa-", "sk-"].iter().any(|start| at.value.starts_with(start));
     let (text, name) = if inline && at.value.contains(' ') {

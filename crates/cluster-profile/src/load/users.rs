@@ -1,13 +1,13 @@
 //! The profile's `users:`.
 
 use super::{
-    fields::{At, Fields, Problems, scalar},
+    fields::{Fields, Problems, Spanned, scalar},
     inputs::Inputs,
     ssh::{authorized_keys, is_user_name},
 };
 use crate::{
     cluster::{Account, Password},
-    passwords::{HashError, MAKE_HASH, PasswordHash},
+    passwords::PasswordHash,
     yaml::{Key, Kind, Value},
 };
 
@@ -60,16 +60,11 @@ fn account(key: Key, value: Value, inputs: &Inputs, problems: &Problems) -> Opti
 }
 
 /// Returns a password's hash. Messages do not quote it, since it may be the password itself.
-fn hash(at: &At<String>, problems: &Problems) -> Option<PasswordHash> {
+fn hash(at: &Spanned<String>, problems: &Problems) -> Option<PasswordHash> {
     match PasswordHash::new(&at.value) {
         Ok(hash) => Some(hash),
-        Err(HashError::Empty) => {
-            let help = format!("{MAKE_HASH}; use `locked: true` for a user without a password");
-            problems.add(&at.place, HashError::Empty.to_string(), help);
-            None
-        }
         Err(error) => {
-            problems.add(&at.place, error.to_string(), MAKE_HASH);
+            problems.add(&at.place, error.to_string(), error.fix().unwrap_or_default());
             None
         }
     }
@@ -77,7 +72,7 @@ fn hash(at: &At<String>, problems: &Problems) -> Option<PasswordHash> {
 
 /// Reads `locked`. `false` is rejected: readers would expect it to keep the old password,
 /// which is what leaving the key out does.
-fn is_true(at: &At<String>, problems: &Problems) -> bool {
+fn is_true(at: &Spanned<String>, problems: &Problems) -> bool {
     let is_true = at.value == "true";
     if !is_true {
         let help = "remove `locked` to keep the password of the image";

@@ -2,37 +2,50 @@
 
 use std::fmt;
 
-use super::Method;
+use super::{MAKE_HASH, Method};
 
-/// No hash is longer: crypt(3) says so.
+/// The largest length of a hash, by crypt(3).
 const LONGEST: usize = 383;
 
-/// A password as crypt(3) hashes it; neither empty nor cut short, and fit for a field
-/// of /etc/shadow. [`Debug`](fmt::Debug) does not show it.
+/// A password's hash in the format of crypt(3), complete and suitable for a field of
+/// /etc/shadow. [`Debug`](fmt::Debug) does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
 
-/// A password's hash is none. What was given is not in the message: it may be the
-/// password itself.
+/// An error that keeps a text from being used as the hash of a password. Messages do not
+/// quote the text, since it may be the password itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HashError {
-    /// It would let everybody in.
-    #[error("an empty password would let everybody in")]
+    /// An empty field of /etc/shadow lets anybody log in.
+    #[error("an empty password would let anybody log in")]
     Empty,
-    /// No method's prefix is in front.
-    #[error("this is no password's hash; the password itself does not belong into a profile")]
+    /// The text does not start with the prefix of a method.
+    #[error("this is not the hash of a password")]
     NoHash,
-    /// The method keeps nothing secret any more, or is not known.
-    #[error("hashes of the method {0} are not taken: {1}")]
+    /// The method no longer protects passwords. The second field says why.
+    #[error("hashes of the method {0} are not accepted: {1}")]
     Method(&'static str, &'static str),
-    /// Parts are missing.
-    #[error("this hash is not whole: parts of it are missing, or are no part of a {0} hash")]
+    /// Parts of the hash are missing or malformed.
+    #[error("this {0} hash is incomplete or malformed")]
     Cut(&'static str),
 }
 
+impl HashError {
+    /// Returns what to do about it.
+    pub fn fix(&self) -> Option<String> {
+        Some(match self {
+            HashError::Empty => {
+                format!("{MAKE_HASH}; use `locked: true` for a user without a password")
+            }
+            HashError::NoHash => format!("do not write the password itself: {MAKE_HASH}"),
+            HashError::Method(..) | HashError::Cut(_) => MAKE_HASH.into(),
+        })
+    }
+}
+
 impl PasswordHash {
-    /// Takes a hash of one of the methods $5$, $6$, $y$, $gy$, $7$, $2a$, $2b$ and $2y$.
+    /// Checks a hash of one of the methods $5$, $6$, $y$, $gy$, $7$, $2a$, $2b$ and $2y$.
     ///
     /// # Errors
     /// [`HashError`] for anything else.
@@ -40,25 +53,25 @@ impl PasswordHash {
         if text.is_empty() {
             return Err(HashError::Empty);
         }
-        // What crypt(5) never uses; `:` and line ends would break /etc/shadow.
+        // crypt(5) never uses these; `:` and line ends would break /etc/shadow.
         let odd = |b: u8| !b.is_ascii_graphic() || b":;*!\\".contains(&b);
         if text.len() > LONGEST || text.bytes().any(odd) {
             return Err(HashError::NoHash);
         }
         let Some(method) = Method::of(text) else {
             return Err(match text.get(..3) {
-                Some("$1$") => HashError::Method("$1$", "MD5 is guessed too fast"),
-                Some("$3$") => HashError::Method("$3$", "NT hashes are guessed too fast"),
+                Some("$1$") => HashError::Method("$1$", "MD5 hashes can be guessed too fast"),
+                Some("$3$") => HashError::Method("$3$", "NT hashes can be guessed too fast"),
                 _ => HashError::NoHash,
             });
         };
-        match method.is_whole(text) {
-            true => Ok(PasswordHash(text.to_owned())),
-            false => Err(HashError::Cut(method.prefix())),
+        if !method.is_whole(text) {
+            return Err(HashError::Cut(method.prefix()));
         }
+        Ok(PasswordHash(text.to_owned()))
     }
 
-    /// The hash, as it goes into /etc/shadow.
+    /// Returns the hash as /etc/shadow contains it.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::archive::{self, Compression};
 use crate::{
     load::{
-        fields::{At, Fields, Problems},
+        fields::{Fields, Problems, Spanned},
         inputs::{Inputs, open_regular, too_large},
     },
     swarm::{ImageArchive, full_name},
@@ -23,7 +23,7 @@ const LARGEST_ARCHIVE: u64 = 2 << 30;
 /// Reads which images the archives contain, and their checksums.
 pub(super) fn read(fields: &mut Fields<'_>, inputs: &Inputs) -> Vec<ImageArchive> {
     let problems = fields.problems;
-    let mut archives: Vec<At<ImageArchive>> = Vec::new();
+    let mut archives: Vec<Spanned<ImageArchive>> = Vec::new();
     for at in fields.scalars("images") {
         let Some(archive) = read_one(&at, inputs, problems) else { continue };
         for other in &archives {
@@ -38,7 +38,7 @@ pub(super) fn read(fields: &mut Fields<'_>, inputs: &Inputs) -> Vec<ImageArchive
                 problems.conflict(&at.place, message, help, (&other.place, "the first archive"));
             }
         }
-        archives.push(At { value: archive, place: at.place });
+        archives.push(Spanned { value: archive, place: at.place });
     }
     archives.into_iter().map(|at| at.value).collect()
 }
@@ -51,7 +51,7 @@ fn shared_name(a: &ImageArchive, b: &ImageArchive) -> Option<String> {
     names(b).into_iter().find(|name| theirs.contains(name))
 }
 
-fn read_one(at: &At<String>, inputs: &Inputs, problems: &Problems) -> Option<ImageArchive> {
+fn read_one(at: &Spanned<String>, inputs: &Inputs, problems: &Problems) -> Option<ImageArchive> {
     let path = inputs.resolve(at, problems)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let odd = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+'));

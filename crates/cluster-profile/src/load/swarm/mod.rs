@@ -9,7 +9,7 @@ mod services;
 use std::time::Duration;
 
 use super::{
-    fields::{At, Fields, Problems},
+    fields::{Fields, Problems, Spanned},
     inputs::Inputs,
     nodes::ReadNode,
 };
@@ -90,7 +90,7 @@ fn check_roles(swarm: &Place, nodes: &[ReadNode], problems: &Problems) {
 }
 
 /// Reads the name of an interface for `docker swarm init --data-path-addr`.
-fn data_path(at: At<String>, problems: &Problems) -> Option<String> {
+fn data_path(at: Spanned<String>, problems: &Problems) -> Option<String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | ':');
     // Linux limits the name of an interface to 15 bytes (IFNAMSIZ).
     let ok = (1..=15).contains(&at.value.len())
@@ -104,7 +104,7 @@ fn data_path(at: At<String>, problems: &Problems) -> Option<String> {
     Some(at.value)
 }
 
-fn duration(at: &At<String>, problems: &Problems) -> Option<Duration> {
+fn duration(at: &Spanned<String>, problems: &Problems) -> Option<Duration> {
     let text = at.value.trim();
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ');
     let unit = match text.get(digits.len()..).map(str::trim) {

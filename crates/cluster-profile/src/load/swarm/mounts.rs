@@ -1,7 +1,7 @@
 //! The mounts and environment variables of services.
 
 use crate::{
-    load::fields::{At, Fields, Problems, scalar},
+    load::fields::{Fields, Problems, Spanned, scalar},
     swarm::{Mount, MountKind},
     yaml::{Kind, Value},
 };
@@ -49,7 +49,7 @@ pub(super) fn mount(value: Value, problems: &Problems) -> Option<Mount> {
     Some(Mount { kind, source, target, read_only: read_only.unwrap_or(Some(false))? })
 }
 
-fn boolean(at: &At<String>, problems: &Problems) -> Option<bool> {
+fn boolean(at: &Spanned<String>, problems: &Problems) -> Option<bool> {
     match at.value.as_str() {
         "true" => Some(true),
         "false" => Some(false),
@@ -63,7 +63,7 @@ fn boolean(at: &At<String>, problems: &Problems) -> Option<bool> {
 
 /// Reads an absolute path that `docker service create --mount` accepts. Its syntax cannot
 /// quote a comma.
-fn path(at: &At<String>, problems: &Problems) -> Option<String> {
+fn path(at: &Spanned<String>, problems: &Problems) -> Option<String> {
     let path = &at.value;
     let odd = |c: char| c.is_control() || matches!(c, ',' | '"');
     if !path.starts_with('/') || path.contains(odd) {
@@ -74,7 +74,7 @@ fn path(at: &At<String>, problems: &Problems) -> Option<String> {
     Some(path.clone())
 }
 
-fn volume(at: At<String>, problems: &Problems) -> Option<String> {
+fn volume(at: Spanned<String>, problems: &Problems) -> Option<String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let first = at.value.chars().next().is_some_and(|c| c.is_ascii_alphanumeric());
     if !first || !at.value.chars().all(fits) {

@@ -1,7 +1,7 @@
 //! The ports of the swarm, and those that services publish.
 
 use crate::{
-    load::fields::{At, Fields, Problems, scalar},
+    load::fields::{Fields, Problems, Spanned, scalar},
     swarm::{Protocol, Publish},
     yaml::{Kind, Value},
 };
@@ -9,7 +9,7 @@ use crate::{
 const HELP: &str = "write \"PUBLISHED:TARGET\" in quotes, such as \"8080:80\" or \"53:53/udp\"";
 
 /// Reads the number of a port. Anything else is a problem.
-pub(super) fn number(at: &At<String>, problems: &Problems) -> Option<u16> {
+pub(super) fn number(at: &Spanned<String>, problems: &Problems) -> Option<u16> {
     match at.value.parse() {
         Ok(0) | Err(_) => {
             let message = format!("{:?} is not a port", at.value);
@@ -21,16 +21,16 @@ pub(super) fn number(at: &At<String>, problems: &Problems) -> Option<u16> {
 }
 
 /// Reads one entry of a service's `publish`: `8080:80/tcp`, or a mapping.
-pub(super) fn publish(value: Value, problems: &Problems) -> Option<At<Publish>> {
+pub(super) fn publish(value: Value, problems: &Problems) -> Option<Spanned<Publish>> {
     let place = value.place.clone();
     let publish = match value.kind {
         Kind::Map(_) => long(value, problems)?,
         _ => short(&scalar(value, "publish", problems)?, problems)?,
     };
-    Some(At { value: publish, place })
+    Some(Spanned { value: publish, place })
 }
 
-fn short(at: &At<String>, problems: &Problems) -> Option<Publish> {
+fn short(at: &Spanned<String>, problems: &Problems) -> Option<Publish> {
     let (ports, protocol) = match at.value.split_once('/') {
         Some((ports, protocol)) => (ports, self::protocol(protocol)),
         None => (at.value.as_str(), Some(Protocol::Tcp)),
@@ -86,9 +86,9 @@ fn protocol(text: &str) -> Option<Protocol> {
 /// Reports a published port that another service publishes too, or that every node uses
 /// itself.
 pub(super) fn check(
-    new: &At<Publish>,
+    new: &Spanned<Publish>,
     service: &str,
-    earlier: &[(At<Publish>, String)],
+    earlier: &[(Spanned<Publish>, String)],
     taken: Taken,
     problems: &Problems,
 ) {

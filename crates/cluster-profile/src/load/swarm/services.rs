@@ -2,7 +2,7 @@
 
 use super::{mounts, ports};
 use crate::{
-    load::fields::{At, Fields, Problems},
+    load::fields::{Fields, Problems, Spanned},
     swarm::{Publish, Service, ServiceMode},
     yaml::Value,
 };
@@ -14,8 +14,8 @@ const MOST_REPLICAS: u32 = 10_000;
 /// services cannot publish.
 pub(super) fn read(fields: &mut Fields<'_>, nodes: &[&str], taken: ports::Taken) -> Vec<Service> {
     let problems = fields.problems;
-    let mut services: Vec<At<Service>> = Vec::new();
-    let mut published: Vec<(At<Publish>, String)> = Vec::new();
+    let mut services: Vec<Spanned<Service>> = Vec::new();
+    let mut published: Vec<(Spanned<Publish>, String)> = Vec::new();
     for item in fields.list("services") {
         let Some((service, ports)) = read_one(item, nodes, problems) else { continue };
         let name = &service.value.name;
@@ -37,13 +37,13 @@ fn read_one(
     value: Value,
     nodes: &[&str],
     problems: &Problems,
-) -> Option<(At<Service>, Vec<At<Publish>>)> {
+) -> Option<(Spanned<Service>, Vec<Spanned<Publish>>)> {
     let mut fields = Fields::of(value, "a service", problems)?;
     let name = fields.require_scalar("name", "name: httpd");
     let image = fields.require_scalar("image", "image: httpd:2.4");
     let replicas = fields.scalar("replicas");
     let mode = fields.scalar("mode");
-    let publish: Vec<At<Publish>> = fields
+    let publish: Vec<Spanned<Publish>> = fields
         .list("publish")
         .into_iter()
         .filter_map(|value| ports::publish(value, problems))
@@ -75,11 +75,11 @@ fn read_one(
         env,
         command,
     };
-    Some((At { value: service, place: name.place }, publish))
+    Some((Spanned { value: service, place: name.place }, publish))
 }
 
 /// Reads a word of the command that containers run.
-fn word(at: At<String>, problems: &Problems) -> Option<String> {
+fn word(at: Spanned<String>, problems: &Problems) -> Option<String> {
     if at.value.contains(['\0', '\n']) {
         problems.add(&at.place, "a word of a command cannot have more than one line", "");
         return None;
@@ -88,8 +88,8 @@ fn word(at: At<String>, problems: &Problems) -> Option<String> {
 }
 
 fn mode(
-    mode: Option<At<String>>,
-    replicas: Option<At<String>>,
+    mode: Option<Spanned<String>>,
+    replicas: Option<Spanned<String>>,
     problems: &Problems,
 ) -> Option<ServiceMode> {
     let global = match &mode {
@@ -123,7 +123,7 @@ fn mode(
 }
 
 /// Checks the name of a service, which becomes a host name in the swarm's own DNS.
-fn service_name(at: At<String>, problems: &Problems) -> Option<At<String>> {
+fn service_name(at: Spanned<String>, problems: &Problems) -> Option<Spanned<String>> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
     let name = &at.value;
@@ -142,7 +142,7 @@ fn service_name(at: At<String>, problems: &Problems) -> Option<At<String>> {
 
 /// Checks the reference of an image, `[REGISTRY/]NAME[:TAG][@DIGEST]`, loosely: Docker
 /// checks the rest.
-fn image_name(at: At<String>, problems: &Problems) -> Option<String> {
+fn image_name(at: Spanned<String>, problems: &Problems) -> Option<String> {
     let image = &at.value;
     let fits =
         |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/' | ':' | '@');
@@ -164,7 +164,7 @@ fn image_name(at: At<String>, problems: &Problems) -> Option<String> {
 
 /// Checks a constraint of `docker service create`, such as `node.role==manager` or
 /// `node.labels.disk!=ssd`.
-fn constraint(at: At<String>, nodes: &[&str], problems: &Problems) -> Option<String> {
+fn constraint(at: Spanned<String>, nodes: &[&str], problems: &Problems) -> Option<String> {
     let text: String = at.value.split_ascii_whitespace().collect();
     let parts = text.split_once("!=").or_else(|| text.split_once("=="));
     let known = |key: &str| {
