@@ -3,7 +3,7 @@
 /// Checks the name of a node: one label, not `localhost`. The error says why it is invalid.
 pub(crate) fn node_name(name: &str) -> Result<(), String> {
     if name.contains('.') {
-        return Err(format!("the name of a node must not contain dots: {name:?}"));
+        return Err(format!("{name:?} must not contain dots, as it names a node"));
     }
     if name.eq_ignore_ascii_case("localhost") {
         return Err("`localhost` cannot be the name of a node".into());
@@ -45,14 +45,14 @@ fn label(label: &str) -> Result<(), String> {
         return Err("a name, or a part of it between dots, is empty".into());
     }
     if label.len() > 63 {
-        return Err(format!("{label:?} has {} characters, more than 63", label.len()));
+        return Err(format!("{label:?} has {} characters, which is more than 63", label.len()));
     }
     let odd = label.chars().find(|c| !c.is_ascii_alphanumeric() && *c != '-');
     if let Some(odd) = odd {
-        return Err(format!("{label:?} contains {odd:?}"));
+        return Err(format!("{label:?} must not contain {odd:?}"));
     }
     if label.starts_with('-') || label.ends_with('-') {
-        return Err(format!("{label:?} starts or ends with a hyphen"));
+        return Err(format!("{label:?} must not start or end with a hyphen"));
     }
     Ok(())
 }

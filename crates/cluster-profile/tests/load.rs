@@ -129,16 +129,16 @@ fn styled_problems_are_the_plain_ones_in_color() {
 fn names_outside_rfc_1123_are_reported() {
     let too_long = "a".repeat(64);
     for (name, message) in [
-        ("xu4_node", "\"xu4_node\" contains '_'"),
-        ("-a", "\"-a\" starts or ends with a hyphen"),
-        ("a-", "\"a-\" starts or ends with a hyphen"),
-        ("a.b", "the name of a node must not contain dots: \"a.b\""),
+        ("xu4_node", "\"xu4_node\" must not contain '_'"),
+        ("-a", "\"-a\" must not start or end with a hyphen"),
+        ("a-", "\"a-\" must not start or end with a hyphen"),
+        ("a.b", "\"a.b\" must not contain dots, as it names a node"),
         ("\"\"", "a name, or a part of it between dots, is empty"),
-        ("nö", "\"nö\" contains 'ö'"),
+        ("nö", "\"nö\" must not contain 'ö'"),
         ("\"12\"", "\"12\" would be read as a number, and so as an address"),
         ("0x10", "\"0x10\" would be read as a number, and so as an address"),
         ("localhost", "`localhost` cannot be the name of a node"),
-        (too_long.as_str(), "has 64 characters, more than 63"),
+        (too_long.as_str(), "has 64 characters, which is more than 63"),
     ] {
         let problems = problems("xu4-node2", name);
         let summary = summary(&problems);
@@ -324,7 +324,7 @@ fn hosts_and_files_are_read_and_their_problems_reported() {
     for (line, message) in [
         ("hosts: {xu4-node1: 1.2.3.4}", "5:9: xu4-node1 is a node of the cluster"),
         ("hosts: {a: 127.0.0.1}", "5:12: 127.0.0.1 cannot be the address of another host"),
-        ("hosts: {a_b: 1.2.3.4}", "5:9: \"a_b\" contains '_'"),
+        ("hosts: {a_b: 1.2.3.4}", "5:9: \"a_b\" must not contain '_'"),
         ("files: [{path: etc/x, content: x}]", "5:16: \"etc/x\" is not absolute"),
         ("files: [{path: /a/../b, content: x}]", "5:16: \"/a/../b\" contains `.` or `..`"),
         (

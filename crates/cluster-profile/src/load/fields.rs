@@ -133,7 +133,7 @@ impl<'a> Fields<'a> {
         let value = self.take(name);
         if value.is_none() {
             let message = format!("{} has no `{name}`", self.name);
-            self.problems.add(&self.place(), message, format!("add a line such as `{example}`"));
+            self.problems.add(&self.place(), message, format!("add it, for example: `{example}`"));
         }
         value
     }

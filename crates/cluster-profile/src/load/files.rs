@@ -24,6 +24,9 @@ const OWN_FILES: [(&str, &str); 6] = [
     ("/etc/ssh/ssh_host_ed25519_key.pub", "the cluster's keys"),
 ];
 
+/// The directories at the root whose contents Linux creates at every boot.
+const VOLATILE: [&str; 5] = ["proc", "sys", "dev", "run", "tmp"];
+
 pub(super) fn read(fields: &mut Fields<'_>, inputs: &Inputs) -> Vec<ExtraFile> {
     let problems = fields.problems;
     let mut files: Vec<(ExtraFile, Place)> = Vec::new();
@@ -97,9 +100,8 @@ fn check_path(at: &Spanned<String>, problems: &Problems) -> Option<()> {
         "this path is longer than Linux allows".to_owned()
     } else if path.contains('\0') {
         format!("{path:?} contains a NUL character")
-    } else if parts().next().is_some_and(|top| ["proc", "sys", "dev", "run", "tmp"].contains(&top))
-    {
-        format!("{path} would not be visible: the directory is created at every boot")
+    } else if let Some(top) = parts().next().filter(|top| VOLATILE.contains(top)) {
+        format!("{path} would be lost: the contents of /{top} do not survive a boot")
     } else if let Some((_, by)) = OWN_FILES.iter().find(|(own, _)| own == path) {
         let help = format!("remove it here: its contents follow from {by}");
         problems.add(&at.place, format!("{path} is written by nodecard itself"), help);

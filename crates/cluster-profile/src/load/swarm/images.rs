@@ -66,7 +66,7 @@ fn read_one(at: &Spanned<String>, inputs: &Inputs, problems: &Problems) -> Optio
     match inspect(&path) {
         Ok(archive) => Some(archive),
         Err((message, help)) => {
-            fail(format!("{}: {message}", path.display()), help);
+            fail(format!("cannot use {}: {message}", path.display()), help);
             None
         }
     }
