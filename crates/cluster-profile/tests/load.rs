@@ -327,6 +327,7 @@ fn hosts_and_files_are_read_and_their_problems_reported() {
         ("hosts: {a_b: 1.2.3.4}", "5:9: \"a_b\" must not contain '_'"),
         ("files: [{path: etc/x, content: x}]", "5:16: \"etc/x\" is not absolute"),
         ("files: [{path: /a/../b, content: x}]", "5:16: \"/a/../b\" contains `.` or `..`"),
+        ("files: [{path: /tmp/x, content: x}]", "5:16: /tmp/x would be lost"),
         (
             "files: [{path: /etc/hosts, content: x}]",
             "5:16: /etc/hosts is written by nodecard itself",
