@@ -69,7 +69,10 @@ pub enum BaseError {
         found: String,
     },
     /// The file ends in the middle of the compressed data.
-    #[error("{} is incomplete: it ends after {size} bytes, in the middle of the {format} data", path.display())]
+    #[error(
+        "{} is incomplete: it ends after {size} bytes, in the middle of the {format} data",
+        path.display()
+    )]
     Truncated {
         /// The path as given.
         path: PathBuf,
