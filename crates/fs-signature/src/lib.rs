@@ -6,7 +6,7 @@
 //!   RAID, and encrypted ones,
 //! - [`FatGeometry::read`] reads and checks the boot sector of a FAT filesystem.
 //!
-//! All signatures are in one table, so whoever looks at a card sees the same on it.
+//! All signatures are in one table, so that every part of a program detects the same.
 //!
 //! ```
 //! use block_io::Memory;

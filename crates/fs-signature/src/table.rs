@@ -103,7 +103,7 @@ const fn labelled(
 /// The magic number of RAID superblocks.
 const RAID: &[u8] = b"\xfc\x4e\x2b\xa9";
 
-/// Everything that a fixed place tells. FAT and ext are detected before this table is asked.
+/// All signatures at fixed places. FAT and ext are detected before this table is searched.
 ///
 /// The places and values are those of the formats' own documents: the kernel headers
 /// `swap.h`, `btrfs_tree.h`, `f2fs_fs.h`, `xfs_format.h`, `squashfs_fs.h`, `md_p.h`, and

@@ -78,7 +78,10 @@ pub enum Refusal {
     #[error("it is a fixed disk: not removable, not on USB and not in an SD slot")]
     FixedDisk,
     /// It is larger than a card is expected to be. [`TargetLimits::max_size`] allows more.
-    #[error("it is too large for a card: {}, the limit is {}", decimal_size(*.size), decimal_size(*.limit))]
+    #[error(
+        "it is too large for a card: {}, the limit is {}",
+        decimal_size(*.size), decimal_size(*.limit)
+    )]
     TooLarge {
         /// Its size in bytes.
         size: u64,

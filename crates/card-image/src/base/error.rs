@@ -69,7 +69,10 @@ pub enum BaseError {
         found: String,
     },
     /// The file ends in the middle of the compressed data.
-    #[error("{} is incomplete: it ends after {size} bytes, in the middle of the {format} data", path.display())]
+    #[error(
+        "{} is incomplete: it ends after {size} bytes, in the middle of the {format} data",
+        path.display()
+    )]
     Truncated {
         /// The path as given.
         path: PathBuf,
@@ -212,7 +215,7 @@ impl BaseError {
     /// Returns what the user can do about it.
     pub fn fix(&self) -> Option<String> {
         let fix = match self {
-            BaseError::NotFound { .. } => "check the path, or download the image",
+            BaseError::NotFound { .. } => "check the path",
             BaseError::NotAFile { .. } => "give the path of an image file",
             BaseError::Empty { .. } | BaseError::Truncated { .. } | BaseError::Corrupt { .. } => {
                 "download it again"

@@ -50,7 +50,10 @@ pub enum OutputError {
         path: PathBuf,
     },
     /// There is not enough room for all images.
-    #[error("{} has {} free, but the images need {}", path.display(), size(*available), size(*needed))]
+    #[error(
+        "{} has {} free, but the images need {}",
+        path.display(), size(*available), size(*needed)
+    )]
     NoSpace {
         /// The output directory.
         path: PathBuf,

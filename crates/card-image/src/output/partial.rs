@@ -102,7 +102,7 @@ impl TemporaryFile {
 
 impl Drop for TemporaryFile {
     fn drop(&mut self) {
-        // It is gone once it is published. Errors have nobody to go to.
+        // A published file has another name by now. There is nowhere to report other errors.
         let _ = fs::remove_file(&self.path);
     }
 }

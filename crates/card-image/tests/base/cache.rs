@@ -14,7 +14,7 @@ use card_image::{BaseError, BuildStage, Cancel};
 
 use crate::support::{Bench, Stages, all_formats, contents, gzip, image, xz};
 
-/// Waits until a file just written is old enough for its times to tell.
+/// Waits until a file that was just written is so old that its times identify it.
 fn settle() {
     thread::sleep(Duration::from_millis(2100));
 }
@@ -24,7 +24,7 @@ fn a_settled_base_is_not_read_again() {
     let bench = Bench::new();
     let image = image(3000, 9000);
     let path = bench.write("base.img.xz", &xz(&image));
-    // Its times may not tell yet, so its contents are looked at again.
+    // Its times do not identify it yet, so its contents are read again.
     assert_eq!(bench.stages(&path).1, [BuildStage::DecodeBase]);
     assert_eq!(bench.stages(&path).1, [BuildStage::CheckBase]);
     settle();
@@ -32,11 +32,11 @@ fn a_settled_base_is_not_read_again() {
     let (base, stages) = bench.stages(&path);
     assert_eq!(stages, []);
     assert!(contents(&base) == image);
-    // A copy is known by its contents.
+    // A copy is recognized by its contents.
     fs::copy(&path, bench.path("copy")).unwrap();
     assert_eq!(bench.stages(&bench.path("copy")).1, [BuildStage::CheckBase]);
     assert_eq!(bench.cached("img").len(), 1);
-    // Written in place, with the size and the time of before.
+    // Written in place, with the same size and modification time.
     let modified = fs::metadata(&path).unwrap().modified().unwrap();
     let file = File::options().write(true).open(&path).unwrap();
     file.write_all_at(b"?", 200).unwrap();
@@ -45,7 +45,7 @@ fn a_settled_base_is_not_read_again() {
 }
 
 #[test]
-fn a_replaced_base_takes_its_image_along() {
+fn the_image_of_a_replaced_base_is_removed() {
     let bench = Bench::new();
     let path = bench.write("base", &xz(&image(3000, 9000)));
     settle();
@@ -62,7 +62,7 @@ fn a_replaced_base_takes_its_image_along() {
 }
 
 #[test]
-fn what_was_done_to_the_cache_is_noticed() {
+fn changes_to_the_cache_are_detected() {
     let image = image(3000, 90_000);
     let append = |path: &Path| {
         File::options().append(true).open(path).unwrap().write_all(b"x").unwrap();
@@ -102,7 +102,7 @@ fn what_was_done_to_the_cache_is_noticed() {
     bench.stages(&path);
     for (ending, what, harm) in harms {
         assert_eq!(bench.stages(&path).1, [], "the cache was not warm");
-        // Else the change may get the times of the file's making.
+        // Otherwise the change may get the same times as the creation of the file.
         thread::sleep(Duration::from_millis(20));
         harm(&bench.cached(ending)[0]);
         let (base, stages) = bench.stages(&path);
@@ -127,7 +127,7 @@ fn two_runs_at_once_decode_once() {
     let (waiting, is_waiting) = channel();
     let is_waiting = std::sync::Mutex::new(is_waiting);
     let minute = Duration::from_secs(60);
-    // The first goes on decoding once the second waits for it.
+    // The first continues decoding once the second waits for it.
     let first = Stages::with(move |_| {
         decoding.send(()).unwrap();
         is_waiting.lock().unwrap().recv_timeout(minute).unwrap();
@@ -186,7 +186,7 @@ fn interrupted_or_changed_decoding_leaves_nothing() {
 }
 
 #[test]
-fn leftovers_of_killed_runs_go() {
+fn leftovers_of_killed_runs_are_removed() {
     let bench = Bench::new();
     let path = bench.write("base", &xz(&image(3000, 9000)));
     fs::create_dir(bench.cache()).unwrap();

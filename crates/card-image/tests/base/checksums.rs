@@ -18,7 +18,7 @@ fn md5(bytes: &[u8]) -> String {
     hex(&Md5::digest(bytes))
 }
 
-/// Files with a sum for `base.img.xz`: right if both are the right bytes.
+/// Returns checksum files for `base.img.xz`, computed from these bytes.
 fn sums(file: &[u8], image: &[u8]) -> Vec<(&'static str, String)> {
     vec![
         ("base.img.xz.sha256", sha256(file)),
@@ -54,7 +54,7 @@ fn right_sums_pass_and_wrong_ones_do_not() {
         assert!(contents(&base) == image);
         assert_eq!(stages[0], BuildStage::DecodeBase);
 
-        // What is in the cache is checked again.
+        // The cached image is checked again.
         bench.write(name, wrong.as_bytes());
         let error = bench.open(&path).unwrap_err();
         assert!(matches!(error, BaseError::ChecksumMismatch { .. }), "{name}: {error:?}");
@@ -62,7 +62,7 @@ fn right_sums_pass_and_wrong_ones_do_not() {
 }
 
 #[test]
-fn sums_that_nobody_asked_for_before_are_computed_once() {
+fn sums_are_computed_when_they_are_first_needed() {
     let image = image(3000, 9000);
     let file = xz(&image);
     let bench = Bench::new();
@@ -93,7 +93,7 @@ fn unusable_checksum_files_are_refused() {
         let error = bench.open(&bench.write("base.img", &image)).unwrap_err();
         assert!(matches!(error, BaseError::ChecksumFile { .. }), "{name} {text:?}: {error:?}");
     }
-    // A list that says nothing about this file.
+    // A list without this file.
     let bench = Bench::new();
     bench.write("SHA256SUMS", format!("{a}  other\n-----BEGIN PGP SIGNATURE-----\n").as_bytes());
     bench.open(&bench.write("base.img", &image)).unwrap();
@@ -113,7 +113,7 @@ fn raw_images_are_checked_too() {
 }
 
 #[test]
-fn the_profiles_sum_counts() {
+fn the_sum_in_the_profile_is_checked() {
     let image = image(3000, 9000);
     let file = xz(&image);
     let bench = Bench::new();

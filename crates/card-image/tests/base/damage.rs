@@ -1,4 +1,4 @@
-//! Damaged files never pass for an image, and leave nothing.
+//! Damaged files never pass for an image, and leave nothing in the cache.
 
 use std::fs;
 
@@ -25,19 +25,19 @@ fn truncated_files_are_refused() {
                 _ => false,
             };
             assert!(right, "{ending}, {length} of {size} bytes: {error:?}");
-            assert!(bench.cached("").is_empty(), "{ending}: a file stays");
+            assert!(bench.cached("").is_empty(), "{ending}: a file stays in the cache");
         }
     }
 }
 
 #[test]
-fn flipped_bits_are_noticed_or_harmless() {
+fn flipped_bits_are_detected_or_harmless() {
     let image = image(60_000, 50_000);
     for (ending, bytes) in all_formats(&image) {
         let bench = Bench::new();
         let size = bytes.len();
-        // In the middle is nothing but data; at the ends are headers too, with
-        // fields that have no meaning for us, such as times.
+        // In the middle there is only data. At the ends there are also headers, with fields
+        // that do not matter here, such as times.
         let middle = (0..60).map(|n| 200 + (size - 400) * n / 60);
         let ends = (0..100).chain(size - 150..size);
         for (n, at) in middle.chain(ends).enumerate() {
@@ -46,7 +46,7 @@ fn flipped_bits_are_noticed_or_harmless() {
             let path = bench.write("base", &damaged);
             match bench.open(&path) {
                 Ok(base) => {
-                    assert!(n >= 60, "{ending}: byte {at} was flipped, and nobody noticed");
+                    assert!(n >= 60, "{ending}: byte {at} was flipped, which was not detected");
                     assert_ne!(ending, "xz", "xz guards every bit, and byte {at} was flipped");
                     assert!(contents(&base) == image, "{ending}: byte {at} spoils the image");
                     fs::remove_dir_all(bench.cache()).unwrap();
@@ -56,7 +56,7 @@ fn flipped_bits_are_noticed_or_harmless() {
                         !matches!(error, BaseError::Cache { .. } | BaseError::Read { .. }),
                         "{ending}: byte {at}: {error:?}"
                     );
-                    assert!(bench.cached("").is_empty(), "{ending}: a file stays");
+                    assert!(bench.cached("").is_empty(), "{ending}: a file stays in the cache");
                 }
             }
         }

@@ -10,7 +10,7 @@ use card_image::{BaseError, BaseOptions, BuildStage, Cancel, ImageFile};
 
 use crate::support::{Bench, all_formats, bzip2, contents, gzip, image, pipe, xz, zip, zstd};
 
-/// Both halves compressed, one after the other.
+/// Compresses both parts of an image separately, and concatenates the results.
 fn twice(image: &[u8], compress: fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
     let (first, second) = image.split_at(image.len() / 3);
     [compress(first), compress(second)].concat()
@@ -41,7 +41,7 @@ fn every_format_gives_the_image() {
     ];
     for (what, bytes) in cases {
         let bench = Bench::new();
-        // The name says nothing, or lies.
+        // The name says nothing, or is wrong.
         for name in ["base.img", "base.zip", "base.xz"] {
             let (base, stages) = bench.stages(&bench.write(name, &bytes));
             assert!(contents(&base) == image, "{what}: the image differs");
@@ -111,7 +111,7 @@ fn options<'a>(cache: &'a Path, cancel: &'a Cancel) -> BaseOptions<'a> {
 }
 
 #[test]
-fn zeros_may_follow_and_nothing_else() {
+fn only_zeros_may_follow() {
     let image = image(5000, 100_000);
     for (ending, bytes) in all_formats(&image) {
         let bench = Bench::new();
@@ -135,7 +135,7 @@ fn zeros_may_follow_and_nothing_else() {
 }
 
 #[test]
-fn what_is_no_image_is_named() {
+fn files_that_are_not_images_are_identified() {
     let bench = Bench::new();
     let image = image(1000, 0);
     let html = b"<!DOCTYPE html><html>Not found</html>";

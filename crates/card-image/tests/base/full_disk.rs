@@ -1,5 +1,5 @@
-//! A cache on a filesystem that is too small: a tmpfs in a mount namespace of
-//! its own, which this test enters by starting itself once more.
+//! A cache on a filesystem that is too small: a tmpfs in a mount namespace of its own, which
+//! this test enters by running itself again.
 
 use std::{env, fs, process::Command};
 
@@ -10,7 +10,7 @@ use crate::support::{Bench, Stages, bzip2, xz};
 const INNER: &str = "NODECARD_TEST_SMALL_FILESYSTEM";
 
 #[test]
-fn a_full_disk_is_told_and_nothing_stays() {
+fn a_full_disk_is_reported_and_nothing_stays() {
     if env::var_os(INNER).is_some() {
         return on_a_small_filesystem();
     }
@@ -22,7 +22,7 @@ fn a_full_disk_is_told_and_nothing_stays() {
         .args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"])
         .arg(bench.cache())
         .arg(test)
-        .args(["--exact", "full_disk::a_full_disk_is_told_and_nothing_stays", "--nocapture"])
+        .args(["--exact", "full_disk::a_full_disk_is_reported_and_nothing_stays", "--nocapture"])
         .env(INNER, bench.path(""))
         .output()
         .unwrap_or_else(|e| panic!("unshare: {e}: install the Debian package util-linux"));
@@ -39,7 +39,7 @@ fn on_a_small_filesystem() {
     let mut image = b"nothing but data ".repeat(500_000);
     image[510..512].copy_from_slice(b"\x55\xaa");
 
-    // This one says its size, so nothing is begun.
+    // This file states its size, so decoding does not begin.
     let path = bench.write("base.xz", &xz(&image));
     let stages = Stages::default();
     let error = bench.open_with(&path, &stages, &Cancel::new()).unwrap_err();
@@ -49,7 +49,7 @@ fn on_a_small_filesystem() {
     assert_eq!(stages.seen(), []);
     assert!(bench.cached("").is_empty());
 
-    // This one does not, and the filesystem gets full.
+    // This file does not, and the filesystem becomes full.
     let path = bench.write("base.bz2", &bzip2(&image));
     let stages = Stages::default();
     let error = bench.open_with(&path, &stages, &Cancel::new()).unwrap_err();

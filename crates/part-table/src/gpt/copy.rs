@@ -32,7 +32,7 @@ const ENTRIES_CRC: usize = 88;
 
 /// The header's sector and the entries, as they are on the disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Copy {
+pub(crate) struct GptCopy {
     pub(super) header: Sector,
     pub(super) entries: Vec<u8>,
 }
@@ -47,7 +47,7 @@ pub(crate) fn has_header(storage: &dyn ReadAt, offset: u64) -> Result<bool> {
     Ok(signature == SIGNATURE)
 }
 
-impl Copy {
+impl GptCopy {
     /// Reads the copy whose header lies at `sector`. The inner error says what is wrong with
     /// it.
     pub(crate) fn read(
@@ -60,7 +60,7 @@ impl Copy {
         }
         let mut header: Sector = [0; SECTOR_SIZE as usize];
         storage.read_at(sector * SECTOR_SIZE, &mut header)?;
-        let copy = Copy { header, entries: Vec::new() };
+        let copy = GptCopy { header, entries: Vec::new() };
         if let Err(reason) = copy.check_header(sector) {
             return Ok(Err(reason));
         }
@@ -77,7 +77,7 @@ impl Copy {
         if CRC.checksum(&entries) != u32_at(&header, ENTRIES_CRC) {
             return Ok(Err("the checksum of its entries is wrong"));
         }
-        Ok(Ok(Copy { header, entries }))
+        Ok(Ok(GptCopy { header, entries }))
     }
 
     fn check_header(&self, sector: u64) -> std::result::Result<(), &'static str> {
@@ -142,7 +142,7 @@ impl Copy {
     }
 
     /// Returns whether both copies describe the same disk and partitions.
-    pub(crate) fn same_content(&self, other: &Copy) -> bool {
+    pub(crate) fn same_content(&self, other: &GptCopy) -> bool {
         self.disk_guid() == other.disk_guid()
             && self.entries == other.entries
             && self.usable() == other.usable()
@@ -156,7 +156,7 @@ impl Copy {
     }
 
     /// Returns the other copy, with its header at `sector` and its entries at `entries`.
-    pub(super) fn twin(&self, sector: u64, entries: u64) -> Copy {
+    pub(super) fn twin(&self, sector: u64, entries: u64) -> GptCopy {
         let mut twin = self.clone();
         put(&mut twin.header, MY_LBA, &sector.to_le_bytes());
         put(&mut twin.header, ALTERNATE_LBA, &array::<8>(&self.header, MY_LBA));

@@ -1,6 +1,6 @@
 //! The entries of a GPT.
 
-use super::Copy;
+use super::GptCopy;
 use crate::{
     Error, Guid, Partition, PartitionRole, PartitionType, Result,
     fields::{array, put, u64_at},
@@ -18,7 +18,7 @@ const NAME_UNITS: usize = 36;
 /// The attribute "legacy BIOS bootable".
 const BOOTABLE: u64 = 1 << 2;
 
-impl Copy {
+impl GptCopy {
     fn entry_step(&self) -> usize {
         // The check of the header made sure that it is between 128 and 4096.
         usize::try_from(self.entry_size()).unwrap_or(128).max(128)

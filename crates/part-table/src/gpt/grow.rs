@@ -2,11 +2,11 @@
 
 use block_io::WriteAt;
 
-use super::{Copy, Gpt, PRIMARY};
+use super::{Gpt, GptCopy, PRIMARY};
 use crate::{
     Partition, Result, SECTOR_SIZE,
     fields::{put, u32_at},
-    mbr::{Entry, LAST_CHS, SECTORS, chs, offset},
+    mbr::{LAST_CHS, MbrEntry, SECTORS, chs, offset},
 };
 
 /// Returns the last sector that partitions may use on a disk of `total` sectors. The second
@@ -64,7 +64,7 @@ pub(crate) fn grow(
 
 /// Writes a copy whose header lies at `sector`: the entries before the header that points to
 /// them.
-fn write(storage: &dyn WriteAt, copy: &Copy, sector: u64) -> Result<()> {
+fn write(storage: &dyn WriteAt, copy: &GptCopy, sector: u64) -> Result<()> {
     storage.write_at(copy.entries_sectors().start * SECTOR_SIZE, &copy.entries)?;
     storage.flush()?;
     storage.write_at(sector * SECTOR_SIZE, &copy.header)?;
@@ -78,7 +78,7 @@ fn protect(gpt: &Gpt, storage: &dyn WriteAt, total: u64) -> Result<()> {
     storage.read_at(0, &mut sector)?;
     let at = offset(gpt.protective);
     let sectors = u32::try_from(total.saturating_sub(1)).unwrap_or(u32::MAX);
-    if Entry::parse(&sector, gpt.protective).sectors == sectors {
+    if MbrEntry::parse(&sector, gpt.protective).sectors == sectors {
         return Ok(());
     }
     put(&mut sector, at + SECTORS, &sectors.to_le_bytes());

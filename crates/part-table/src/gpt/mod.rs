@@ -7,13 +7,13 @@ mod grow;
 
 use block_io::ReadAt;
 
-pub(crate) use copy::{Copy, has_header};
+pub(crate) use copy::{GptCopy, has_header};
 pub(crate) use grow::{grow, last_usable};
 
 use crate::{
     Error, Guid, Partition, Result, SECTOR_SIZE, checks,
     fields::Sector,
-    mbr::{self, Entry},
+    mbr::{self, MbrEntry},
 };
 
 /// The sector of the primary header.
@@ -36,7 +36,7 @@ pub enum GptBackup {
 /// What growing needs besides the partitions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Gpt {
-    pub primary: Copy,
+    pub primary: GptCopy,
     pub backup: GptBackup,
     /// The sectors of the second copy, if it is intact.
     pub backup_sectors: Vec<std::ops::Range<u64>>,
@@ -54,14 +54,14 @@ impl Gpt {
 
 pub(crate) fn read(storage: &dyn ReadAt, sector: &Sector) -> Result<(Gpt, Vec<Partition>)> {
     let total = storage.size() / SECTOR_SIZE;
-    let primary = match Copy::read(storage, PRIMARY)? {
+    let primary = match GptCopy::read(storage, PRIMARY)? {
         Ok(copy) => copy,
         Err(reason) => {
             if has_header(storage, 4096)? {
                 return Err(Error::SectorSize4096);
             }
             let backup_sector = total.saturating_sub(1);
-            return Err(match Copy::read(storage, backup_sector)? {
+            return Err(match GptCopy::read(storage, backup_sector)? {
                 Ok(_) => Error::GptPrimaryDamaged { reason, backup_sector },
                 Err(backup) => Error::GptDamaged { primary: reason, backup },
             });
@@ -83,7 +83,7 @@ pub(crate) fn read(storage: &dyn ReadAt, sector: &Sector) -> Result<(Gpt, Vec<Pa
     }
     checks::check_end(&partitions, storage.size())?;
     let mut backup_sectors = Vec::new();
-    let backup = match Copy::read(storage, primary.other())? {
+    let backup = match GptCopy::read(storage, primary.other())? {
         Ok(copy) if copy.same_content(&primary) => {
             let header = primary.other()..primary.other().saturating_add(1);
             backup_sectors = vec![copy.entries_sectors(), header];
@@ -95,7 +95,7 @@ pub(crate) fn read(storage: &dyn ReadAt, sector: &Sector) -> Result<(Gpt, Vec<Pa
     };
     let protective = mbr::protective_slot(sector).unwrap_or(0);
     let hybrid = (0..4)
-        .filter(|&slot| slot != protective && Entry::parse(sector, slot).sectors != 0)
+        .filter(|&slot| slot != protective && MbrEntry::parse(sector, slot).sectors != 0)
         .map(|slot| slot as u32 + 1)
         .collect();
     Ok((Gpt { primary, backup, backup_sectors, protective, hybrid }, partitions))

@@ -9,7 +9,7 @@ const SIZE: usize = 16;
 
 /// The fields of an entry that are still in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub(crate) struct MbrEntry {
     pub boot: u8,
     pub kind: u8,
     pub start: u32,
@@ -17,13 +17,13 @@ pub(crate) struct Entry {
     pub sectors: u32,
 }
 
-impl Entry {
+impl MbrEntry {
     /// Reads entry `slot`, counted from 0.
     pub(crate) fn parse(sector: &Sector, slot: usize) -> Self {
         let at = offset(slot);
         let [boot] = array(sector, at);
         let [kind] = array(sector, at + 4);
-        Entry { boot, kind, start: u32_at(sector, at + 8), sectors: u32_at(sector, at + 12) }
+        MbrEntry { boot, kind, start: u32_at(sector, at + 8), sectors: u32_at(sector, at + 12) }
     }
 
     pub(crate) fn is_extended(&self) -> bool {

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use block_io::ReadAt;
 
-use super::{Entry, SIGNATURE};
+use super::{MbrEntry, SIGNATURE};
 use crate::{Error, Partition, PartitionRole, Result, SECTOR_SIZE, fields::Sector};
 
 /// The longest chain that is read: Linux stops at 256 partitions.
@@ -57,7 +57,7 @@ pub(crate) fn read(
         }
         let mut ebr = Ebr { sector, logical: None, link: None };
         for slot in 0..4 {
-            let entry = Entry::parse(&bytes, slot);
+            let entry = MbrEntry::parse(&bytes, slot);
             if entry.sectors == 0 {
                 continue;
             }

@@ -6,7 +6,7 @@ mod grow;
 
 use block_io::ReadAt;
 
-pub(crate) use entry::{Entry, LAST_CHS, SECTORS, chs, offset};
+pub(crate) use entry::{LAST_CHS, MbrEntry, SECTORS, chs, offset};
 pub(crate) use extended::Ebr;
 pub(crate) use grow::grow;
 
@@ -42,13 +42,13 @@ pub(crate) fn is_protective(sector: &Sector) -> bool {
 /// Returns the place of the protective entry, counted from 0.
 pub(crate) fn protective_slot(sector: &Sector) -> Option<usize> {
     (0..4).find(|&slot| {
-        let entry = Entry::parse(sector, slot);
+        let entry = MbrEntry::parse(sector, slot);
         entry.kind == PROTECTIVE && entry.start == 1
     })
 }
 
 pub(crate) fn read(storage: &dyn ReadAt, sector: &Sector) -> Result<(Mbr, Vec<Partition>)> {
-    let entries: Vec<_> = (0..4).map(|slot| Entry::parse(sector, slot)).collect();
+    let entries: Vec<_> = (0..4).map(|slot| MbrEntry::parse(sector, slot)).collect();
     if entries.iter().any(|entry| !matches!(entry.boot, 0 | 0x80)) {
         // The boot sector of a FAT filesystem has the signature too.
         return Err(Error::NoTable { reason: "sector 0 is a boot sector without a table" });
@@ -84,7 +84,7 @@ pub(crate) fn read(storage: &dyn ReadAt, sector: &Sector) -> Result<(Mbr, Vec<Pa
     Ok((Mbr { disk_id: u32_at(sector, DISK_ID), chain }, partitions))
 }
 
-impl Entry {
+impl MbrEntry {
     /// Returns the partition that the entry describes, with its start relative to `base`.
     fn partition(&self, number: u32, base: u64, role: PartitionRole) -> Partition {
         Partition {

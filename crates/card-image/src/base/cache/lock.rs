@@ -40,7 +40,7 @@ impl LockFile {
                 }
             }
             // The previous holder may have removed the file after it was opened here;
-            // then the lock is on a file that nobody else sees.
+            // then the lock is on a file that other runs do not see.
             if is_at(&file, path).map_err(cache_error("inspect", path))? {
                 return Ok(Some(LockFile { path: path.to_owned(), _file: file }));
             }

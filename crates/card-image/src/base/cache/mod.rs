@@ -180,7 +180,7 @@ impl Cache {
     }
 
     /// Removes the source's path, and all paths where there is no file any more, from the
-    /// other entries. Removes entries that have no source left: nobody would ever ask for
+    /// other entries. Removes entries that have no source left: nothing would ever ask for
     /// them again. Failures are ignored, because all they cost is space. The index must be
     /// locked.
     fn forget(&self, source: &FileIdentity, but: &str) {
@@ -270,7 +270,7 @@ impl PartialImage<'_> {
 
 impl Drop for PartialImage<'_> {
     fn drop(&mut self) {
-        // It is gone once it is published. Errors have nobody to go to.
+        // A published file has another name by now. There is nowhere to report other errors.
         let _ = fs::remove_file(&self.path);
     }
 }

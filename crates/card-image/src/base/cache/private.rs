@@ -36,7 +36,7 @@ impl Cache {
     /// Creates a directory for this run alone.
     pub(in super::super) fn private(&self) -> Result<PrivateDir, BaseError> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
-        // Another run removes directories that nobody has locked.
+        // Another run removes directories that are not locked.
         let _index = self.lock_index()?;
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = self.path(&format!("{}-{number}", process::id()), PRIVATE);

@@ -79,7 +79,7 @@ impl<'a> DecodeJob<'a> {
         cancel: &Cancel,
     ) -> Result<Digests, SparseError<BaseError>> {
         let running = RunningStage::begin(progress, BuildStage::DecodeBase, self.source.size());
-        let mut decoder = Decoder::new(self, md5, Some(&running), cancel);
+        let mut decoder = ImageDecoder::new(self, md5, Some(&running), cancel);
         let decoded = decoder.start().map_err(SparseError::Produce).and_then(|()| {
             write_sparse(to, |buffer| decoder.fill_image(buffer))?;
             decoder.drain().map_err(SparseError::Produce)
@@ -93,7 +93,7 @@ impl<'a> DecodeJob<'a> {
 }
 
 /// Decodes the bytes of a file.
-struct Decoder<'a> {
+struct ImageDecoder<'a> {
     job: &'a DecodeJob<'a>,
     reader: HashingReader<'a>,
     /// `None` once all is decoded.
@@ -105,14 +105,14 @@ struct Decoder<'a> {
     cancel: &'a Cancel,
 }
 
-impl<'a> Decoder<'a> {
+impl<'a> ImageDecoder<'a> {
     fn new(
         job: &'a DecodeJob<'a>,
         md5: bool,
         running: Option<&'a RunningStage<'a>>,
         cancel: &'a Cancel,
     ) -> Self {
-        Decoder {
+        ImageDecoder {
             job,
             reader: HashingReader::new(job.source, md5, running, cancel),
             codec: None,

@@ -24,7 +24,7 @@ fn stops_at_the_limit() {
     assert_eq!(job.at_least(), Some(3 << 20));
     for (limit, fits) in [(3 << 20, true), ((3 << 20) - 1, false), (1, false)] {
         let cancel = Cancel::new();
-        let mut decoder = Decoder::new(&job, false, None, &cancel);
+        let mut decoder = ImageDecoder::new(&job, false, None, &cancel);
         decoder.limit = limit;
         decoder.start().unwrap();
         let to = tempfile::tempfile().unwrap();
