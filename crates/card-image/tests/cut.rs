@@ -19,7 +19,7 @@ fn prepare(storage: Arc<dyn WriteAt>) -> Result<(), Box<dyn std::error::Error>> 
     let mut files = RootFsEditor::open(storage.clone(), NOW)?;
     files.editor().write("/etc/hostname", b"new-name\n")?;
     files.create("/etc/new/file", 0o600)?;
-    files.editor().write("/etc/new/file", &[7; 100_000])?;
+    files.editor().write("/etc/new/file", [7; 100_000])?;
     files.replace_with_symlink("/etc/link", "new/file")?;
     files.editor().chown("/etc/new/file", 1000, 1000)?;
     files.remove("/etc/many")?;

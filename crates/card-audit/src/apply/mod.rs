@@ -141,7 +141,7 @@ impl Target<'_> {
             }
             corrected.notes.push(format!("the partition stays as it is: {error}"));
         }
-        let words = plan::grown(before.layout(), range.end, &before.root(), Some(&info));
+        let words = plan::grown(before.layout(), range.end, before.root(), Some(&info));
         let mut notes = corrected.notes;
         notes.extend(verify::stranger(&options.verify, options.node, &before)?);
         if let verify::Base::Absent(reason) = options.verify.base {

@@ -87,7 +87,7 @@ pub fn plan(
     }
     let sizes = (text::size(size), text::size(prepared.base_size()));
     let mut card = vec![format!("cards of {}, made from an image of {}", sizes.0, sizes.1)];
-    card.extend(grown(layout, range.end, &before.root(), info.as_ref()));
+    card.extend(grown(layout, range.end, before.root(), info.as_ref()));
     Ok(finish(base, card, made.notes, plans))
 }
 
@@ -130,7 +130,7 @@ pub fn plan_against(options: &PlanOptions<'_>, card: &Card) -> Result<Plan, Audi
     let whole = Layer::new(card.storage().clone(), card.storage().size());
     let layout = card.layout();
     let words = match layout.table().grow_last(&whole, layout.root, RESERVE) {
-        Ok(after) => grown(layout, after.after.bytes().end, &card.root(), None),
+        Ok(after) => grown(layout, after.after.bytes().end, card.root(), None),
         Err(error) => vec![format!("the partition table stays as it is: {error}")],
     };
     Ok(finish(card.name(), words, notes, vec![changes]))
