@@ -147,7 +147,7 @@ fn a_journal_that_is_too_small() {
         .card(NODE)
         .edit(|files| {
             files.0.create("/etc/motd", 0o644).unwrap();
-            files.0.editor().write("/etc/motd", &vec![b'o'; 6 << 20]).unwrap();
+            files.0.editor().write("/etc/motd", vec![b'o'; 6 << 20]).unwrap();
         })
         .superblock(0x30, |written| *written = (NOW as u32 - 1).to_le_bytes());
     let mut options = options(bench, BaseReference::Absent("for a test"), false);
