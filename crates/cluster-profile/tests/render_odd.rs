@@ -59,7 +59,7 @@ fn an_interface_that_the_image_does_not_know_is_told() {
     let base =
         ubuntu_1604().file("/etc/network/interfaces", "allow-hotplug end0\niface end0 inet dhcp\n");
     let (_, notes) = card(&base);
-    assert!(told(&notes, "the image configures end0, and says nothing of eth0"), "{notes:?}");
+    assert!(told(&notes, "the image configures end0, but not eth0"), "{notes:?}");
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn homes_are_made_and_guarded() {
 
     let (card, notes) = card(&ubuntu_1604().with_mode("/home/odroid", 0o777));
     assert_eq!(card.mode("/home/odroid"), (0o755, (1000, 1001)));
-    assert!(told(&notes, "/home/odroid could be written to by others"), "{notes:?}");
+    assert!(told(&notes, "removed write access for others from /home/odroid"), "{notes:?}");
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn a_key_whose_lines_cannot_be_told_is_told() {
     base.0.remove("/home/odroid/.ssh/id_rsa.pub");
     let (card, notes) = card(&base);
     assert!(!card.has("/home/odroid/.ssh/id_rsa"));
-    assert!(told(&notes, "could not be told"), "{notes:?}");
+    assert!(told(&notes, "could not detect which line authorizes"), "{notes:?}");
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn further_files_in_surprising_places_are_told() {
     let (_, notes) = Fixture::new(&profile).card(&base, 0).unwrap();
     let notes: Vec<_> = notes.iter().map(ToString::to_string).collect();
     assert!(told(&notes, "/etc/fstab mounts another filesystem on /boot"), "{notes:?}");
-    assert!(told(&notes, "in place of what nodecard wrote there"), "{notes:?}");
+    assert!(told(&notes, "instead of what nodecard writes there"), "{notes:?}");
 }
 
 /// What an image says is shown, not carried out by the terminal.

@@ -154,7 +154,7 @@ fn an_image_that_cannot_make_the_hash_is_told() {
     let glibc = "/lib/arm-linux-gnueabihf/libcrypt-2.23.so";
     let old = ubuntu_1604().file(glibc, "").link("/lib/arm-linux-gnueabihf/libcrypt.so.1", glibc);
     let (_, notes) = fixture.settled(&old, 0);
-    assert!(told(&notes, "libcrypt is glibc's, which knows no $y$ hashes"), "{notes:?}");
+    assert!(told(&notes, "libcrypt is glibc's, which does not support $y$ hashes"), "{notes:?}");
     let xcrypt = "/usr/lib/arm-linux-gnueabihf/libcrypt.so.1.1.0";
     for base in [ubuntu_1604(), ubuntu_1604().file(xcrypt, ""), old.file(xcrypt, "")] {
         let (_, notes) = fixture.settled(&base, 0);
@@ -169,7 +169,7 @@ fn an_image_that_cannot_make_the_hash_is_told() {
 fn hashes_that_everybody_can_read_are_told() {
     let fixture = Fixture::new(PROFILE);
     let (card, notes) = fixture.settled(&ubuntu_1604().with_mode("/etc/shadow", 0o644), 0);
-    assert!(told(&notes, "every user can read /etc/shadow"), "{notes:?}");
+    assert!(told(&notes, "every user can read the password hashes in /etc/shadow"), "{notes:?}");
     assert_eq!(card.mode("/etc/shadow").0, 0o644, "its owner's business");
 }
 
