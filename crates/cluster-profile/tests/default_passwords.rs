@@ -1,4 +1,4 @@
-//! Passwords that everybody knows: which are, and what is told of them.
+//! Default passwords: which ones are detected, and the note about them.
 
 mod common;
 

@@ -215,7 +215,7 @@ fn users_come_from_the_image() {
 }
 
 #[test]
-fn what_keeps_keys_out_is_told() {
+fn what_keeps_keys_out_is_noted() {
     let fixture = Fixture::new(PROFILE);
     let base = ubuntu_1604()
         .file(
