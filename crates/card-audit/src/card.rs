@@ -3,7 +3,7 @@
 use std::{fs, io::ErrorKind, os::unix::fs::FileTypeExt as _, path::Path, sync::Arc};
 
 use block_io::{FileStorage, Layer, ReadAt, Window};
-use card_image::{BaseError, BaseImage, BaseOptions, FsError, Layout, RootFs};
+use card_image::{BaseError, BaseOptions, FsError, ImageFile, Layout, RootFs};
 use ext4_offline::FilesystemInfo;
 
 use crate::{AuditError, cached::Cached};
@@ -138,8 +138,9 @@ impl Card {
 /// Opens an image file. Returns its bytes, which are decoded if it is compressed, and whether
 /// they are those of the file itself.
 fn open_image(path: &Path, options: BaseOptions<'_>) -> Result<(Arc<dyn ReadAt>, bool), BaseError> {
-    let in_place = !BaseImage::is_compressed(path)?;
-    Ok((BaseImage::open_private(path, options)?.storage(), in_place))
+    let image = ImageFile::open(path)?;
+    let in_place = !image.is_compressed();
+    Ok((image.into_private_base(options)?.storage(), in_place))
 }
 
 /// Finds the layout of the card in a storage. Messages call it `name`.

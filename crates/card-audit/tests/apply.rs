@@ -49,14 +49,14 @@ fn check(card: &dyn ReadAt, name: &str) {
 }
 
 #[test]
-fn mends_what_is_wrong_and_leaves_the_rest() {
+fn fixes_what_is_wrong_and_leaves_the_rest() {
     let card = broken();
     let before = tree(&card.layer);
     let applied = corrected(&card.layer, false);
     assert_eq!(applied.left, []);
     let committed = applied.committed.unwrap();
     assert!(committed.logged > 0 && committed.logged < 40, "{committed:?}");
-    check(&card.layer, "mended.img");
+    check(&card.layer, "fixed.img");
     let after = tree(&card.layer);
     let mut differ: Vec<&str> = before
         .keys()
@@ -99,7 +99,7 @@ fn only_what_was_agreed_to_is_done() {
     assert_eq!(recorder.events(), []);
 }
 
-/// Whose card it was is told, and that the base was not at hand.
+/// The plan names the node that the card is, and says that the base was not there.
 #[test]
 fn what_the_user_should_know_is_in_the_plan() {
     let bench = bench();
@@ -253,7 +253,7 @@ fn only_the_partition_table_changes() {
 }
 
 #[test]
-fn a_card_that_fails_is_told_by_name() {
+fn a_card_that_fails_is_named() {
     let bench = bench();
     let options = options(bench, BaseReference::Absent("for a test"), true);
     let before = enlarged(&broken().layer, 90 * MIB);
@@ -284,9 +284,9 @@ fn a_card_that_fails_is_told_by_name() {
     }
 }
 
-/// What verifying tells to do is what applying does, and nothing else.
+/// verify names apply exactly where apply helps.
 #[test]
-fn verifying_names_it_where_it_helps() {
+fn verifying_names_apply_where_it_helps() {
     let bench = bench();
     let command = format!("nodecard apply {} xu4-node2=xu4-node2", bench.cluster.path.display());
     let card = broken().edit(|files| files.mode("/etc/ssh/ssh_host_ed25519_key", 0o644));
@@ -301,7 +301,7 @@ fn verifying_names_it_where_it_helps() {
     corrected(&card.layer, false);
     assert_eq!(bench.findings(&card), []);
 
-    // Nothing of these is for applying to mend.
+    // apply fixes none of these.
     let card = bench.card(NODE).superblock(0x3a, |state| state[0] |= 2);
     card.layer.write_at(100, b"X").unwrap();
     let findings = bench.findings(&card);

@@ -223,7 +223,7 @@ fn no_card_of_the_cluster() {
     let CardOutcome::Refused { error, .. } = &report.cards[0] else { panic!("{report}") };
     assert_eq!(error.kind(), ErrorKind::Target);
     assert!(error.to_string().contains("no node has its host name (somebody)"), "{error}");
-    // The others are compared all the same.
+    // The others are still compared.
     assert!(matches!(&report.cards[1], CardOutcome::Audited(card) if card.is_right()), "{report}");
     assert!(report.to_string().contains("1 refused"), "{report}");
     let report =
@@ -310,7 +310,7 @@ fn little_of_a_large_card_is_read() {
 /// Bytes of the root filesystem and of the partition table changed at random: whatever
 /// comes of it, it is no panic.
 #[test]
-fn damage_is_told_or_refused() {
+fn damage_is_reported_or_refused() {
     let bench = bench();
     let image: Arc<dyn ReadAt> =
         Arc::new(FileStorage::open(&bench.path("out/xu4-node2.img")).unwrap());
@@ -321,7 +321,7 @@ fn damage_is_told_or_refused() {
         (state >> 33) % below
     };
     let rounds = if std::env::var_os("NODECARD_THOROUGH").is_some() { 5000 } else { 250 };
-    let (mut refused, mut told) = (0, 0);
+    let (mut refused, mut reported) = (0, 0);
     for round in 0..rounds {
         let layer = Arc::new(Layer::new(image.clone(), 64 << 20));
         for _ in 0..1 + random(40) {
@@ -348,12 +348,12 @@ fn damage_is_told_or_refused() {
         let report = card_audit::verify(&options, vec![("damaged".into(), card)]);
         match &report.cards[0] {
             CardOutcome::Refused { .. } => refused += 1,
-            CardOutcome::Audited(card) if !card.is_right() => told += 1,
+            CardOutcome::Audited(card) if !card.is_right() => reported += 1,
             CardOutcome::Audited(_) => {}
         }
         assert!(!report.to_string().is_empty());
     }
-    assert!(refused > 10 && told > 10, "{refused} refused, {told} told");
+    assert!(refused > 10 && reported > 10, "{refused} refused, {reported} reported");
 }
 
 /// Watches the cache while a compressed card is decoded.

@@ -48,7 +48,7 @@ fn a_card_is_described() {
 }
 
 #[test]
-fn the_bases_passwords_are_told() {
+fn the_bases_passwords_are_reported() {
     let text = inspect(&bench().base_card()).unwrap().to_string();
     for user in ["root (0): password default", "odroid (1000): password default"] {
         assert!(text.contains(user), "{user} is missing: {text}");
@@ -133,7 +133,7 @@ fn a_card_without_a_system() {
 /// Installed is not in use: what starts at boot and speaks of the interface is, as for
 /// making a card.
 #[test]
-fn the_network_back_end_in_use_is_told() {
+fn the_network_back_end_in_use_is_reported() {
     let bench = bench();
     let report = |card: &Changed| inspect(&card.open().unwrap()).unwrap();
     let wants = "/etc/systemd/system/multi-user.target.wants";

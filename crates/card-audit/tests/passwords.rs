@@ -1,4 +1,4 @@
-//! Passwords: those of the profile and those that everybody knows are told, and no hash
+//! Passwords: differences from the profile and default passwords are reported, and no hash
 //! is shown.
 
 mod common;
@@ -68,7 +68,7 @@ fn the_card_has_the_profiles_passwords() {
 }
 
 #[test]
-fn passwords_that_are_not_the_profiles_are_told() {
+fn passwords_that_are_not_the_profiles_are_reported() {
     let other = "odroid:$6$othersalt$other:19000:0:99999:7:::";
     for (user, line, found, expected) in [
         ("odroid", base_line("odroid").as_str(), "the default password `odroid`", "the profile's"),
@@ -105,7 +105,7 @@ fn passwords_that_are_not_the_profiles_are_told() {
 }
 
 #[test]
-fn a_change_that_is_asked_for_at_the_next_login_is_told() {
+fn a_change_that_is_asked_for_at_the_next_login_is_reported() {
     let card = with_shadow(|text| {
         let line = text.lines().find(|line| line.starts_with("odroid:")).unwrap().to_owned();
         let mut fields: Vec<&str> = line.split(':').collect();
@@ -118,7 +118,7 @@ fn a_change_that_is_asked_for_at_the_next_login_is_told() {
 }
 
 #[test]
-fn default_passwords_are_told_where_the_profile_leaves_them() {
+fn default_passwords_are_reported_where_the_profile_leaves_them() {
     let bench = bench();
     let mut cluster = bench.cluster.clone();
     cluster.users.clear();
@@ -156,7 +156,7 @@ fn default_passwords_are_told_where_the_profile_leaves_them() {
 }
 
 #[test]
-fn hashes_that_everybody_can_read_are_told() {
+fn hashes_that_everybody_can_read_are_reported() {
     let card = bench().card(NODE).edit(|files| files.mode(SHADOW, 0o644));
     let findings = bench().findings(&card);
     assert_eq!(
@@ -166,7 +166,7 @@ fn hashes_that_everybody_can_read_are_told() {
 }
 
 #[test]
-fn plans_show_no_hash_and_tell_of_default_passwords() {
+fn plans_show_no_hash_and_note_default_passwords() {
     let bench = bench();
     let node = bench.cluster.nodes.iter().find(|node| node.name == NODE).unwrap();
     let from_base = |cluster: &Cluster| {

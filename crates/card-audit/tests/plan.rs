@@ -81,7 +81,7 @@ fn the_diffs_are_those_of_the_cards() {
 }
 
 #[test]
-fn what_all_nodes_share_is_told_once() {
+fn what_all_nodes_share_is_reported_once() {
     let plan = from_base(&["xu4-node1", "xu4-node2"]);
     let paths = |files: &[card_audit::FileChange]| -> Vec<String> {
         files.iter().map(|file| file.path.clone()).collect()
@@ -116,11 +116,11 @@ fn a_card_that_differs() {
             files.write("/aafirstboot", "x");
         });
     let plan = against(&card, "xu4-node2");
-    let told: Vec<String> =
+    let changes: Vec<String> =
         plan.nodes[0].files.iter().map(|file| format!("{} {}", file.path, file.what)).collect();
     let length = bench().keys.cluster().public().len();
     assert_eq!(
-        told,
+        changes,
         [
             "/aafirstboot removed, was a file of 1 byte".to_owned(),
             "/etc/network/interfaces changed, 532 to 533 bytes".into(),

@@ -31,7 +31,7 @@ const WARNING: Severity = Severity::Warning;
 
 /// The article's classic.
 #[test]
-fn a_typo_in_the_interfaces_file_is_told_by_line() {
+fn a_typo_in_the_interfaces_file_is_reported_by_line() {
     let card = bench().card(NODE).replace("/etc/network/interfaces", "address", "addres");
     let findings = assert_finds(&card, &[(ERROR, "address", "/etc/network/interfaces:10")]);
     let line = card.read("/etc/network/interfaces");
@@ -281,7 +281,7 @@ fn something_else_in_a_files_place() {
 }
 
 #[test]
-fn a_system_that_lost_a_user_is_told() {
+fn a_system_that_lost_a_user_is_reported() {
     let card = bench().card(NODE);
     let passwd = card.read("/etc/passwd").replace("odroid:x:1000", "pi:x:1000");
     let findings = bench().findings(&card.edit(|files| files.write("/etc/passwd", &passwd)));

@@ -7,27 +7,28 @@ use crate::Purpose;
 /// One change to one file of an image's root filesystem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileEdit {
-    /// Absolute path inside the image. Symlinks on the way are followed inside
-    /// the image only, and so is a symlink at its end, save for
-    /// [`Change::Symlink`], [`Change::Remove`] and [`Change::Clear`].
+    /// Absolute path inside the image. Symlinks on the way are followed inside the image
+    /// only, and so is a symlink at its end, except for [`Change::Symlink`],
+    /// [`Change::Remove`] and [`Change::Clear`].
     pub path: String,
-    /// What becomes of the file.
+    /// How the file changes.
     pub change: Change,
     /// The thing on the card that the file is for.
     pub purpose: Purpose,
 }
 
-/// What a [`FileEdit`] does. Missing parent directories are made, root's, 0755.
+/// How a [`FileEdit`] changes its file. Missing parent directories are created with owner
+/// root and mode 0755.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// The file holds just these bytes.
+    /// Makes a file with exactly these contents.
     Write {
         /// The file's new contents.
         contents: Vec<u8>,
         /// Permission bits (the low 12 bits of `i_mode`) and owner.
         attributes: Attributes,
     },
-    /// The file holds what a file of this machine holds, which may be large.
+    /// Copies a file of this machine, which may be large.
     Copy {
         /// The file on this machine.
         source: PathBuf,
@@ -38,29 +39,27 @@ pub enum Change {
         /// Permission bits and owner.
         attributes: Attributes,
     },
-    /// There is a directory with at least what it holds already. A symlink is
-    /// refused where the attributes are to be enforced: they would be another
-    /// directory's.
+    /// Makes a directory, or keeps the one that is there with what it holds. A symlink is
+    /// rejected where the attributes are enforced: another directory would get them.
     Directory {
         /// Permission bits and owner.
         attributes: Attributes,
     },
-    /// There is a symlink to `target`, in place of a file or symlink.
+    /// Makes a symlink, which replaces a file or symlink.
     Symlink {
-        /// What the symlink points at.
+        /// The path that the symlink contains.
         target: String,
     },
-    /// There is nothing: a file, a symlink, or a directory with all below it is
-    /// removed. Nothing to remove is fine.
+    /// Removes a file, a symlink, or a directory with everything below it, if there is
+    /// one.
     Remove,
-    /// The directory, if there is one and no symlink, stays and is empty.
+    /// Empties a directory, if there is one. A symlink is left alone.
     Clear,
-    /// The file's modification time is this many seconds after 1970; an empty
-    /// file is made where there is none.
+    /// Sets a file's modification time, and creates an empty file if there is none.
     Touch {
         /// Seconds since 1970-01-01T00:00:00Z.
         mtime: u64,
-        /// For a file that has to be made.
+        /// Permission bits and owner of a file that has to be created.
         attributes: Attributes,
     },
 }
@@ -74,19 +73,19 @@ pub struct Attributes {
     pub uid: u32,
     /// Group id.
     pub gid: u32,
-    /// Whether a file that exists already gets these too (what sshd insists
-    /// on), or keeps its own (what the image's maker chose).
+    /// Whether a file that exists gets these too, as sshd insists on, or keeps what the
+    /// image's author chose.
     pub enforce: bool,
 }
 
 impl Attributes {
-    /// Root's, with this mode, for a file that has to be made; one that
-    /// exists keeps its own.
+    /// Returns attributes for a file of root's that has to be created. One that exists
+    /// keeps its own.
     pub const fn root(mode: u16) -> Self {
         Attributes { mode, uid: 0, gid: 0, enforce: false }
     }
 
-    /// Just these, whether the file exists or not.
+    /// Returns attributes that a file gets whether it exists or not.
     pub const fn exactly(mode: u16, uid: u32, gid: u32) -> Self {
         Attributes { mode, uid, gid, enforce: true }
     }

@@ -1,4 +1,4 @@
-//! Passwords that everybody knows: which are, and what is told of them.
+//! Default passwords: which ones are detected, and the note about them.
 
 mod common;
 
@@ -13,7 +13,7 @@ fn fixture(users: &str) -> Fixture {
     Fixture::new(&format!("{PROFILE}users: {users}\n"))
 }
 
-/// What the notes on passwords that everybody knows say.
+/// Returns the note on default passwords.
 fn defaults(fixture: &Fixture, base: &Memory) -> Option<String> {
     let notes = default_password_notes(&fixture.cluster, base).unwrap();
     assert!(notes.len() <= 1 && !notes.iter().any(cluster_profile::Note::is_hindrance));
@@ -21,35 +21,36 @@ fn defaults(fixture: &Fixture, base: &Memory) -> Option<String> {
 }
 
 #[test]
-fn passwords_that_everybody_knows_are_told_with_the_line_that_sets_others() {
+fn default_passwords_are_noted_with_the_line_that_sets_others() {
     let base = sample_base();
     assert_eq!(
         defaults(&Fixture::new(PROFILE), &base).as_deref(),
         Some(
-            "passwords that everybody knows: root has `odroid`, odroid has `odroid`; `users: \
-             {root: {password: 'HASH'}, odroid: {password: 'HASH'}}` in the profile sets others, \
-             with hashes as `openssl passwd -6` prints them, or write `{locked: true}` for whom \
-             keys are enough"
+            "default passwords still set: root (`odroid`), odroid (`odroid`); to set others, add \
+             `users: {root: {password: 'HASH'}, odroid: {password: 'HASH'}}` to the profile, with \
+             hashes from `openssl passwd -6`, or `{locked: true}` for users who log in by key"
         )
     );
     let one = defaults(&fixture("{root: {locked: true}}"), &base).unwrap();
     assert!(
-        one.starts_with("passwords that everybody knows: odroid has `odroid`; `users: {odroid: {"),
+        one.starts_with(
+            "default passwords still set: odroid (`odroid`); to set others, add `users: {odroid: {"
+        ),
         "{one}"
     );
     let both = fixture(&format!("{{root: {{locked: true}}, odroid: {{password: {HASH}}}}}"));
     assert_eq!(defaults(&both, &base), None);
     assert_eq!(defaults(&both, &both.card(&base, 0).unwrap().0), None);
-    // The line is one that the profile takes.
+    // A profile accepts the line.
     let line = one.split('`').nth(3).unwrap().replace("HASH", HASH);
     assert_eq!(Fixture::new(&format!("{PROFILE}{line}\n")).cluster.users[0].name, "odroid");
-    // Given by the profile itself, it is known all the same.
+    // A default password that the profile itself gives is noted too.
     let same = fixture(&format!("{{odroid: {{password: {YESCRYPT}}}, root: {{locked: true}}}}"));
-    assert!(defaults(&same, &base).unwrap().contains("odroid has `odroid`"));
+    assert!(defaults(&same, &base).unwrap().contains("odroid (`odroid`)"));
     // A file of the profile has the last word.
     let files = "files: [{path: /etc/shadow, content: \"root:*:1::::::\\nodroid::1::::::\\n\"}]\n";
     let by_file = Fixture::new(&format!("{PROFILE}{files}"));
-    assert!(defaults(&by_file, &base).unwrap().contains("knows: odroid has none; "));
+    assert!(defaults(&by_file, &base).unwrap().contains("still set: odroid (no password); "));
     assert_eq!(defaults(&Fixture::new(PROFILE), &debian_networkd()), None);
 }
 

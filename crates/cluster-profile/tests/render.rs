@@ -82,7 +82,10 @@ fn a_1604_node_has_the_clusters_keys_and_its_own() {
     assert_eq!(card.text("/home/odroid/.ssh/authorized_keys"), pair.public());
     assert_eq!(card.text("/home/odroid/.ssh/config"), "Host *\n#    IdentityFile ~/.ssh/id_rsa\n");
     assert_eq!(card.text("/root/.ssh/known_hosts"), "nas ssh-rsa NAS\n");
-    assert!(notes.iter().any(|note| note.starts_with("removed /root/.ssh/id_rsa")), "{notes:?}");
+    assert!(
+        notes.iter().any(|note| note.starts_with("removed the image's own key /root/.ssh/id_rsa")),
+        "{notes:?}"
+    );
 
     let host = |name: &str| fixture.keys.host(name).unwrap();
     assert_eq!(card.text("/etc/ssh/ssh_host_ed25519_key"), host("xu4-node1").private());
@@ -166,7 +169,7 @@ fn other_names_on_our_lines_stay_where_they_make_sense() {
          192.168.1.81\txu4-node1\n192.168.1.82\txu4-node2\n192.168.1.10\tnas nas.lan\n\
          10.0.0.9 gateway\n"
     );
-    assert!(notes.iter().any(|note| note.contains("called 192.168.1.82 printer")), "{notes:?}");
+    assert!(notes.iter().any(|note| note.starts_with("removed 192.168.1.82 printer")), "{notes:?}");
     assert_eq!(notes.iter().filter(|note| note.contains("/etc/hosts of the image")).count(), 1);
     // An image that calls itself localhost keeps its localhost.
     let base = ubuntu_1604().file("/etc/hostname", "localhost\n");
@@ -212,7 +215,7 @@ fn users_come_from_the_image() {
 }
 
 #[test]
-fn what_keeps_keys_out_is_told() {
+fn what_keeps_keys_out_is_noted() {
     let fixture = Fixture::new(PROFILE);
     let base = ubuntu_1604()
         .file(

@@ -1,16 +1,16 @@
-//! Images with something odd about them: what would keep a node off the network
-//! or a key out is mended, or told.
+//! Images with something odd about them: what would keep a node off the network, or reject a
+//! key, is fixed or noted.
 
 mod common;
 
 use common::{Fixture, Memory, PROFILE, debian_networkd, ubuntu_1604};
 
-/// The card of the second node, and what was told.
+/// The card of the second node, and the notes.
 fn card(base: &Memory) -> (Memory, Vec<String>) {
     Fixture::new(PROFILE).settled(base, 1)
 }
 
-fn told(notes: &[String], words: &str) -> bool {
+fn has_note(notes: &[String], words: &str) -> bool {
     notes.iter().any(|note| note.contains(words))
 }
 
@@ -55,11 +55,11 @@ fn network_manager_that_leaves_ethernet_alone_is_not_taken() {
 }
 
 #[test]
-fn an_interface_that_the_image_does_not_know_is_told() {
+fn an_interface_that_the_image_does_not_know_is_noted() {
     let base =
         ubuntu_1604().file("/etc/network/interfaces", "allow-hotplug end0\niface end0 inet dhcp\n");
     let (_, notes) = card(&base);
-    assert!(told(&notes, "the image configures end0, and says nothing of eth0"), "{notes:?}");
+    assert!(has_note(&notes, "the image configures end0, but not eth0"), "{notes:?}");
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn netplan_without_a_file_yet_and_bridges_over_the_interface() {
          vlans: {v10: {link: eth0, id: 10}}}\n",
     );
     let (_, notes) = card(&bridged);
-    assert!(told(&notes, "netplan in the image builds br0, v10 on eth0"), "{notes:?}");
+    assert!(has_note(&notes, "netplan in the image builds br0, v10 on eth0"), "{notes:?}");
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn homes_are_made_and_guarded() {
 
     let (card, notes) = card(&ubuntu_1604().with_mode("/home/odroid", 0o777));
     assert_eq!(card.mode("/home/odroid"), (0o755, (1000, 1001)));
-    assert!(told(&notes, "/home/odroid could be written to by others"), "{notes:?}");
+    assert!(has_note(&notes, "removed write access for others from /home/odroid"), "{notes:?}");
 }
 
 #[test]
@@ -115,18 +115,18 @@ fn homes_have_the_names_that_passwd_gives_them() {
 }
 
 #[test]
-fn a_key_whose_lines_cannot_be_told_is_told() {
+fn a_key_whose_lines_cannot_be_told_is_noted() {
     let base =
         ubuntu_1604().file("/home/odroid/.ssh/id_rsa", "-----BEGIN RSA PRIVATE KEY-----\nx\n");
     let mut base = base;
     base.0.remove("/home/odroid/.ssh/id_rsa.pub");
     let (card, notes) = card(&base);
     assert!(!card.has("/home/odroid/.ssh/id_rsa"));
-    assert!(told(&notes, "could not be told"), "{notes:?}");
+    assert!(has_note(&notes, "could not detect which line authorizes"), "{notes:?}");
 }
 
 #[test]
-fn settings_that_keep_keys_out_are_told() {
+fn settings_that_keep_keys_out_are_noted() {
     for setting in [
         "PermitRootLogin No",
         "PubkeyAuthentication NO",
@@ -140,11 +140,14 @@ fn settings_that_keep_keys_out_are_told() {
         "Port 2222",
     ] {
         let (_, notes) = card(&ubuntu_1604().file("/etc/ssh/sshd_config", setting));
-        assert!(told(&notes, "/etc/ssh/sshd_config in the image says"), "{setting}: {notes:?}");
+        assert!(has_note(&notes, "/etc/ssh/sshd_config in the image says"), "{setting}: {notes:?}");
     }
     for setting in ["AllowUsers root odroid@192.168.1.*", "Port 22", "PermitRootLogin yes"] {
         let (_, notes) = card(&ubuntu_1604().file("/etc/ssh/sshd_config", setting));
-        assert!(!told(&notes, "/etc/ssh/sshd_config in the image says"), "{setting}: {notes:?}");
+        assert!(
+            !has_note(&notes, "/etc/ssh/sshd_config in the image says"),
+            "{setting}: {notes:?}"
+        );
     }
 }
 
@@ -157,7 +160,7 @@ fn the_ssh_client_for_all_users_uses_the_clusters_key_too() {
     let (card, notes) = card(&base);
     let text = card.text("/etc/ssh/ssh_config");
     assert!(text.starts_with("Host *\n#    IdentityFile ~/.ssh/id_rsa\n"), "{text}");
-    assert!(told(&notes, "GlobalKnownHostsFile /dev/null"), "{notes:?}");
+    assert!(has_note(&notes, "GlobalKnownHostsFile /dev/null"), "{notes:?}");
 }
 
 #[test]
@@ -194,19 +197,19 @@ fn armbians_autologin_goes_with_its_wizard() {
         .file("/root/.not_logged_in_yet", "")
         .file(path, "[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin root %I\n");
     let (card, notes) = card(&base);
-    assert!(!card.has(path) && told(&notes, path), "{notes:?}");
+    assert!(!card.has(path) && has_note(&notes, path), "{notes:?}");
 }
 
 #[test]
-fn further_files_in_surprising_places_are_told() {
+fn further_files_in_surprising_places_are_noted() {
     let profile = PROFILE.to_owned()
         + "files:\n  - {path: /boot/x.ini, content: x}\n  \
            - {path: /root/.ssh/authorized_keys, content: mine}\n";
     let base = ubuntu_1604().file("/etc/fstab", "UUID=1 / ext4 defaults 0 1\nUUID=2 /boot vfat\n");
     let (_, notes) = Fixture::new(&profile).card(&base, 0).unwrap();
     let notes: Vec<_> = notes.iter().map(ToString::to_string).collect();
-    assert!(told(&notes, "/etc/fstab mounts another filesystem on /boot"), "{notes:?}");
-    assert!(told(&notes, "in place of what nodecard wrote there"), "{notes:?}");
+    assert!(has_note(&notes, "/etc/fstab mounts another filesystem on /boot"), "{notes:?}");
+    assert!(has_note(&notes, "instead of what nodecard writes there"), "{notes:?}");
 }
 
 /// What an image says is shown, not carried out by the terminal.

@@ -199,7 +199,10 @@ fn archives_come_with_the_card() {
     arm64[..6].copy_from_slice(b"\x7fELF\x02\x01");
     arm64[18] = 183;
     let (_, notes) = fixture.settled(&base(ARM).file("/bin/sh", arm64), 0);
-    assert!(notes.iter().any(|note| note.contains("is for arm, the image for arm64")), "{notes:?}");
+    assert!(
+        notes.iter().any(|note| note.contains("is for arm, and the base image for arm64")),
+        "{notes:?}"
+    );
     let error = fixture.card(&base(AMD64), 0).expect_err("another processor");
     assert!(matches!(error, RenderError::ImageArchitecture { .. }));
     let words = error.to_string();
@@ -244,7 +247,10 @@ fn a_card_made_from_a_managers_card_is_a_worker() {
     assert!(!master.has("/etc/nodecard/services/009-gone"));
 
     let (single, notes) = Fixture::new(PROFILE).settled(&used, 1);
-    assert!(notes.iter().any(|note| note.contains("was a swarm's node")), "{notes:?}");
+    assert!(
+        notes.iter().any(|note| note.contains("removed the swarm from the image")),
+        "{notes:?}"
+    );
     let left: Vec<_> = single.0.keys().filter(|path| path.contains("nodecard/")).collect();
     assert_eq!(left, ["/var/lib/nodecard/swarm"]);
     assert!(!single.text("/root/.ssh/authorized_keys").contains("swarm-token"));

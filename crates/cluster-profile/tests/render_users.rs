@@ -16,7 +16,7 @@ fn fixture(users: &str) -> Fixture {
     Fixture::new(&format!("{PROFILE}users: {users}\n"))
 }
 
-fn told(notes: &[String], words: &str) -> bool {
+fn has_note(notes: &[String], words: &str) -> bool {
     notes.iter().any(|note| note.contains(words))
 }
 
@@ -36,8 +36,8 @@ fn passwords_are_set_and_accounts_locked() {
     );
     assert_eq!(card.mode("/etc/shadow"), (0o640, (0, 0)));
     // The change at the first login that the image asked for is done.
-    assert!(!told(&notes, "new password of"), "{notes:?}");
-    assert!(!told(&notes, "/etc/shadow"), "{notes:?}");
+    assert!(!has_note(&notes, "new password of"), "{notes:?}");
+    assert!(!has_note(&notes, "/etc/shadow"), "{notes:?}");
     // On another day nothing changes.
     let later =
         cluster_profile::render_shared(&fixture.cluster, &fixture.keys, &card, 4_000_000_000);
@@ -131,13 +131,13 @@ fn keys_of_one_user_alone() {
     assert_eq!(card.mode("/home/odroid"), (0o755, (1000, 1001)));
     assert!(!card.has("/home/odroid/.ssh/id_ed25519"), "the cluster's key is not for all");
     assert!(card.has("/home/odroid/.ssh/id_rsa"));
-    assert!(told(&notes, "it was left, since `ssh.users` does not name odroid"), "{notes:?}");
+    assert!(has_note(&notes, "it was left, since `ssh.users` does not name odroid"), "{notes:?}");
     let cluster = fixture.keys.cluster().public();
     assert_eq!(
         card.text("/root/.ssh/authorized_keys"),
         format!("ssh-rsa AAAAMINE me@desk\n{cluster}{KEY}\n")
     );
-    // Without `ssh`, too, and what keeps them out is told.
+    // Without `ssh`, too, and what rejects them is noted.
     let profile = PROFILE.replace("ssh:\n  users: [root, odroid]\n", "");
     let fixture =
         Fixture::new(&format!("{profile}users: {{root: {{authorized_keys: [{KEY}]}}}}\n"));
@@ -145,31 +145,37 @@ fn keys_of_one_user_alone() {
     let (card, notes) = fixture.settled(&base, 0);
     assert!(card.text("/root/.ssh/authorized_keys").ends_with(&format!("\n{KEY}\n")));
     assert!(!card.has("/root/.ssh/id_ed25519"));
-    assert!(told(&notes, "permitrootlogin no"), "{notes:?}");
+    assert!(has_note(&notes, "permitrootlogin no"), "{notes:?}");
 }
 
 #[test]
-fn an_image_that_cannot_make_the_hash_is_told() {
+fn an_image_that_cannot_make_the_hash_is_noted() {
     let fixture = fixture(&format!("{{root: {{password: {YESCRYPT}}}}}"));
     let glibc = "/lib/arm-linux-gnueabihf/libcrypt-2.23.so";
     let old = ubuntu_1604().file(glibc, "").link("/lib/arm-linux-gnueabihf/libcrypt.so.1", glibc);
     let (_, notes) = fixture.settled(&old, 0);
-    assert!(told(&notes, "libcrypt is glibc's, which knows no $y$ hashes"), "{notes:?}");
+    assert!(
+        has_note(&notes, "libcrypt is glibc's, which does not support $y$ hashes"),
+        "{notes:?}"
+    );
     let xcrypt = "/usr/lib/arm-linux-gnueabihf/libcrypt.so.1.1.0";
     for base in [ubuntu_1604(), ubuntu_1604().file(xcrypt, ""), old.file(xcrypt, "")] {
         let (_, notes) = fixture.settled(&base, 0);
-        assert!(!told(&notes, "libcrypt"), "{notes:?}");
+        assert!(!has_note(&notes, "libcrypt"), "{notes:?}");
     }
     let (_, notes) = self::fixture(&format!("{{root: {{password: {HASH}}}}}"))
         .settled(&ubuntu_1604().file(glibc, ""), 0);
-    assert!(!told(&notes, "libcrypt"), "{notes:?}");
+    assert!(!has_note(&notes, "libcrypt"), "{notes:?}");
 }
 
 #[test]
-fn hashes_that_everybody_can_read_are_told() {
+fn hashes_that_everybody_can_read_are_noted() {
     let fixture = Fixture::new(PROFILE);
     let (card, notes) = fixture.settled(&ubuntu_1604().with_mode("/etc/shadow", 0o644), 0);
-    assert!(told(&notes, "every user can read /etc/shadow"), "{notes:?}");
+    assert!(
+        has_note(&notes, "every user can read the password hashes in /etc/shadow"),
+        "{notes:?}"
+    );
     assert_eq!(card.mode("/etc/shadow").0, 0o644, "its owner's business");
 }
 

@@ -1,6 +1,6 @@
-//! The scripts of a swarm's nodes, run by the shell against a docker and an ssh that stand
-//! in for the real ones: what they do when the power fails, when a manager is not there, and
-//! when something is not as it should be. scripts/boot-cluster runs them on real systems.
+//! The scripts of a swarm's nodes, run by the shell with a fake docker and a fake ssh: what
+//! they do when the power fails, when a manager does not respond, and when something is
+//! wrong. scripts/boot-cluster runs them on real systems.
 
 mod common;
 
@@ -16,10 +16,10 @@ use std::{
 use cluster_profile::{Role, SwarmState, SwarmStatus, SwarmStep};
 use common::{Fixture, PROFILE, archive, ubuntu_1604};
 
-/// Shells that boards have: dash is Debian's, busybox that of small systems.
+/// Shells of boards: dash is Debian's, busybox that of small systems.
 const SHELLS: [&[&str]; 2] = [&["dash"], &["busybox", "sh"]];
 
-/// A cluster in a directory: cards as nodecard renders them, and stand-ins.
+/// A cluster in a directory: cards as nodecard renders them, and fake programs.
 struct Nodes {
     directory: tempfile::TempDir,
     names: Vec<String>,
@@ -247,10 +247,10 @@ fn the_nodes_form_a_swarm_whoever_boots_first() {
     }
 }
 
-/// The power fails at each call of docker, before and after it has worked, on each node; the
-/// next boot makes it good.
+/// The power fails at each call of docker, before and after the call, on each node; the next
+/// boot continues.
 #[test]
-fn a_power_cut_anywhere_is_made_good_by_the_next_boot() {
+fn the_next_boot_continues_after_a_power_cut_anywhere() {
     for when in ["before", "after"] {
         for node in ["xu4-master", "xu4-node1"] {
             for call in 1.. {
@@ -355,7 +355,7 @@ fn a_clock_that_is_behind_is_set_by_the_managers() {
 
 /// Docker goes on looking for the managers of its swarm, so it is not always active then.
 #[test]
-fn a_node_of_another_swarm_stays_there_and_says_so() {
+fn a_node_of_another_swarm_stays_there_and_reports_it() {
     for state in ["active", "pending", "error"] {
         let nodes = cluster(SHELLS[0]);
         assert!(nodes.run("xu4-master", None));
@@ -427,7 +427,7 @@ fn a_node_that_somebody_took_out_stays_out() {
 }
 
 #[test]
-fn what_cannot_be_done_is_told_and_tried_again() {
+fn failures_are_reported_and_tried_again() {
     let nodes = cluster(SHELLS[0]);
     nodes.put("xu4-node1/docker/full", "");
     nodes.put("refuse/agent", "");
@@ -503,7 +503,7 @@ fn the_first_manager_looks_for_the_others() {
     assert_eq!(nodes.count("swarm init"), 1);
 }
 
-/// And when they do not come, it makes the swarm all the same.
+/// If they do not come, it still makes the swarm.
 #[test]
 fn the_first_manager_does_not_look_for_ever() {
     let nodes = managers();
@@ -552,7 +552,7 @@ fn a_manager_whose_docker_is_not_up_counts_as_not_there() {
     assert_eq!(nodes.count("swarm init"), 0);
 }
 
-/// The role that somebody gave a node later is the one that is told.
+/// The role that somebody gave a node later is the one that is reported.
 #[test]
 fn a_worker_that_was_promoted_says_so() {
     let nodes = cluster(SHELLS[0]);

@@ -1,8 +1,8 @@
-//! Configuration files compared by what they say, not by how they are written.
+//! Configuration files compared by their meaning, not by their spelling.
 //!
-//! A file comes apart into atoms: one for each thing that it says, such as one name
-//! of one address in /etc/hosts. Order, white space and comments do not matter, and
-//! each atom remembers its line.
+//! A file is split into atoms: one for each thing that it says, such as one name of one
+//! address in /etc/hosts. Order, white space and comments do not matter, and each atom
+//! knows its line.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,9 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Atom {
     /// The line that says it, from 1.
     pub line: usize,
-    /// That line as it is.
+    /// That line as it is written.
     pub text: String,
-    /// What it says, the same however it is written.
+    /// What it says, in one spelling.
     pub key: String,
 }
 
@@ -28,29 +28,29 @@ pub(super) struct LineDiff {
     pub expected: Option<String>,
 }
 
-/// Lines that say something expected that the file does not say, each with the line
-/// in its place, and lines that say what they should not, if `keep` wants them.
+/// Returns the expected lines that the file lacks, each with the line that it has instead,
+/// and the lines with something that is not expected, if `is_wrong`.
 pub(super) fn differences(
     actual: &[Atom],
     expected: &[Atom],
-    keep: impl Fn(&Atom) -> bool,
+    is_wrong: impl Fn(&Atom) -> bool,
 ) -> Vec<LineDiff> {
     let keys = |atoms: &[Atom]| -> BTreeSet<String> {
         atoms.iter().map(|atom| atom.key.clone()).collect()
     };
-    let (said, wanted) = (keys(actual), keys(expected));
-    let missing = lines(expected.iter().filter(|atom| !said.contains(&atom.key)));
+    let (found, wanted) = (keys(actual), keys(expected));
+    let missing = lines(expected.iter().filter(|atom| !found.contains(&atom.key)));
     let mut extra = lines(actual.iter().filter(|atom| !wanted.contains(&atom.key)));
-    let kept: BTreeSet<usize> = actual
+    let wrong: BTreeSet<usize> = actual
         .iter()
-        .filter(|atom| !wanted.contains(&atom.key) && keep(atom))
+        .filter(|atom| !wanted.contains(&atom.key) && is_wrong(atom))
         .map(|atom| atom.line)
         .collect();
     let mut diffs = Vec::new();
     for text in missing.into_values() {
-        let best = extra.iter().max_by_key(|(_, other)| likeness(other, &text));
-        let best = best.filter(|(_, other)| likeness(other, &text) > 0).map(|(line, _)| *line);
-        // A misspelt name may make a line another's, which is no difference of its own.
+        let best = extra.iter().max_by_key(|(_, other)| similarity(other, &text));
+        let best = best.filter(|(_, other)| similarity(other, &text) > 0).map(|(line, _)| *line);
+        // A line with a misspelt name may belong to another node, but is one difference only.
         let misspelt = || actual.iter().find(|atom| is_misspelt(&atom.text, &text));
         let (line, found) = match (best, misspelt) {
             (Some(line), _) => (Some(line), extra.remove(&line)),
@@ -60,10 +60,10 @@ pub(super) fn differences(
         };
         diffs.push(LineDiff { line, found, expected: Some(text) });
     }
-    for (line, found) in extra.into_iter().filter(|(line, _)| kept.contains(line)) {
+    for (line, found) in extra.into_iter().filter(|(line, _)| wrong.contains(line)) {
         diffs.push(LineDiff { line: Some(line), found: Some(found), expected: None });
     }
-    // Lines that are right but stand below a wrong one are that one's fault.
+    // A line that is right but follows a wrong one, such as a stanza's, is not reported.
     let misplaced = |diff: &LineDiff| diff.found.is_some() && diff.found == diff.expected;
     if diffs.iter().any(|diff| !misplaced(diff)) {
         diffs.retain(|diff| !misplaced(diff));
@@ -80,8 +80,8 @@ fn words(line: &str) -> String {
     line.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Whether a line is the other one but for two characters at most. Lines that differ
-/// in numbers alone are about different things.
+/// Returns whether a line differs from the other one in two characters at most. Lines that
+/// differ only in digits are about different things.
 fn is_misspelt(line: &str, wanted: &str) -> bool {
     let line = words(line);
     let letters = |text: &str| text.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
@@ -89,7 +89,7 @@ fn is_misspelt(line: &str, wanted: &str) -> bool {
     other && line.len() >= 6 && distance(&line, wanted) <= 2
 }
 
-/// How many characters have to be changed, added or removed (Levenshtein).
+/// Returns how many characters have to be changed, added or removed (Levenshtein).
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().take(200).collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
@@ -104,16 +104,16 @@ fn distance(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
-/// How much a line looks like a misspelt other one: words that both have, and how
-/// far they begin alike.
-fn likeness(a: &str, b: &str) -> usize {
+/// Returns how similar two lines are: by their common words, and by the length of their
+/// common beginning.
+fn similarity(a: &str, b: &str) -> usize {
     let words: BTreeSet<&str> = a.split_whitespace().collect();
     let shared = b.split_whitespace().filter(|word| words.contains(word)).count();
     let alike = a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count();
     shared * 100 + if alike >= 3 { alike.min(90) } else { 0 }
 }
 
-/// Numbered lines without line ends.
+/// Returns numbered lines without line ends.
 fn numbered(text: &str) -> impl Iterator<Item = (usize, &str)> {
     text.lines().enumerate().map(|(index, line)| (index + 1, line))
 }
@@ -123,7 +123,7 @@ fn is_comment(line: &str) -> bool {
     line.is_empty() || line.starts_with(['#', ';'])
 }
 
-/// Any file of settings: lines, told apart by the `[section]` they are in.
+/// Splits a file of settings: each line, with the `[section]` that it is in.
 pub(super) fn settings(text: &str) -> Vec<Atom> {
     let mut section = String::new();
     let mut atoms = Vec::new();
@@ -137,7 +137,7 @@ pub(super) fn settings(text: &str) -> Vec<Atom> {
     atoms
 }
 
-/// /etc/hosts: each name of each address.
+/// Splits /etc/hosts: each name of each address.
 pub(super) fn hosts(text: &str) -> Vec<Atom> {
     let mut atoms = Vec::new();
     for (line, text) in numbered(text) {
@@ -152,7 +152,7 @@ pub(super) fn hosts(text: &str) -> Vec<Atom> {
     atoms
 }
 
-/// known_hosts: each key of each host; lines with hashed names as they are.
+/// Splits known_hosts: each key of each host; lines with hashed names stay whole.
 pub(super) fn known_hosts(text: &str) -> Vec<Atom> {
     let mut atoms = Vec::new();
     for (line, text) in numbered(text).filter(|(_, text)| !is_comment(text)) {
@@ -171,48 +171,48 @@ pub(super) fn known_hosts(text: &str) -> Vec<Atom> {
     atoms
 }
 
-/// interfaces(5): each option of each stanza. What a network's own address and
-/// broadcast address are follows from the others.
+/// Splits interfaces(5): each option of each stanza. The addresses of the network and of
+/// broadcasts follow from the others, and are skipped.
 pub(super) fn interfaces(text: &str) -> Vec<Atom> {
     let mut atoms = Vec::new();
     let mut stanza = String::new();
     for (line, text) in numbered(text).filter(|(_, text)| !is_comment(text)) {
         let words: Vec<&str> = text.split_whitespace().collect();
         let Some((keyword, arguments)) = words.split_first() else { continue };
-        let mut say = |key: String| atoms.push(Atom { line, text: text.trim().to_owned(), key });
+        let mut add = |key: String| atoms.push(Atom { line, text: text.trim().to_owned(), key });
         match *keyword {
             "network" | "broadcast" => {}
             "iface" | "mapping" => {
                 stanza = words.join(" ");
-                say(stanza.clone());
+                add(stanza.clone());
             }
-            "auto" => arguments.iter().for_each(|name| say(format!("auto {name}"))),
+            "auto" => arguments.iter().for_each(|name| add(format!("auto {name}"))),
             _ if keyword.starts_with("allow-") => {
-                arguments.iter().for_each(|name| say(format!("{keyword} {name}")));
+                arguments.iter().for_each(|name| add(format!("{keyword} {name}")));
             }
-            _ if keyword.starts_with("source") => say(words.join(" ")),
+            _ if keyword.starts_with("source") => add(words.join(" ")),
             "address" => {
                 let address = arguments.first().copied().unwrap_or_default();
                 let (address, prefix) = match address.split_once('/') {
                     Some((address, prefix)) => (address, Some(prefix)),
                     None => (address, None),
                 };
-                say(format!("{stanza}\naddress {address}"));
+                add(format!("{stanza}\naddress {address}"));
                 if let Some(mask) = prefix.map(netmask) {
-                    say(format!("{stanza}\nnetmask {mask}"));
+                    add(format!("{stanza}\nnetmask {mask}"));
                 }
             }
             "netmask" => {
                 let mask = netmask(arguments.first().copied().unwrap_or_default());
-                say(format!("{stanza}\nnetmask {mask}"));
+                add(format!("{stanza}\nnetmask {mask}"));
             }
-            _ => say(format!("{stanza}\n{}", words.join(" "))),
+            _ => add(format!("{stanza}\n{}", words.join(" "))),
         }
     }
     atoms
 }
 
-/// A prefix in bits as a mask; a mask stays what it is.
+/// Returns a prefix in bits as a mask; a mask stays as it is.
 fn netmask(text: &str) -> String {
     match text.parse::<u32>() {
         Ok(bits @ 0..=32) => {
@@ -239,7 +239,7 @@ iface eth0 inet static
 ";
 
     #[test]
-    fn the_same_in_other_words() {
+    fn spelling_does_not_matter() {
         let other = "\
 # mine
 auto lo eth0
@@ -254,7 +254,7 @@ iface lo inet loopback
     }
 
     #[test]
-    fn a_misspelt_keyword_is_told_with_its_line() {
+    fn a_misspelt_keyword_is_reported_with_its_line() {
         let wrong = RIGHT.replace("address", "addres");
         let diffs = differences(&interfaces(&wrong), &interfaces(RIGHT), |_| true);
         let expected = LineDiff {
@@ -277,7 +277,7 @@ iface lo inet loopback
     }
 
     #[test]
-    fn names_of_hosts_are_told_apart() {
+    fn names_of_hosts_are_compared_one_by_one() {
         let right =
             "127.0.0.1 localhost\n192.168.1.80\txu4-master registry\n192.168.1.81 xu4-node1\n";
         let same = "192.168.1.81 xu4-node1 # b\n192.168.1.80 registry\n127.0.0.1 localhost\n\
@@ -289,7 +289,7 @@ iface lo inet loopback
     }
 
     #[test]
-    fn keys_of_hosts_are_told_apart() {
+    fn keys_of_hosts_are_compared_one_by_one() {
         let right = "n1,10.0.0.1 ssh-ed25519 AAAA\n";
         let same = "10.0.0.1 ssh-ed25519 AAAA x\nn1 ssh-ed25519 AAAA\n";
         assert_eq!(differences(&known_hosts(same), &known_hosts(right), |_| true), []);

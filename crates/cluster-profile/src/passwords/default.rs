@@ -1,12 +1,13 @@
-//! Passwords that images come with: everyone who has the image knows them.
+//! Default passwords: everybody who has the image knows them.
 
 use sha_crypt::{PasswordVerifier as _, ShaCrypt};
 use yescrypt::Yescrypt;
 
 use super::Method;
 
-/// What images for small boards give to whom, as their makers tell it. That a user's name
-/// is the password (`odroid`, `pi`, `ubuntu`, `alarm`, `orangepi` …) needs no line.
+/// The passwords that images for small boards give their users, as their makers document
+/// them. A user's own name (`odroid`, `pi`, `ubuntu`, `alarm`, `orangepi` …) is always
+/// tried.
 const DEFAULTS: [(&str, &str); 9] = [
     // Hardkernel's images.
     ("root", "odroid"),
@@ -25,39 +26,40 @@ const DEFAULTS: [(&str, &str); 9] = [
     ("root", "toor"),
 ];
 
-/// The yescrypt parameters that are tried: those of mkpasswd and Debian's PAM, and
-/// lower ones. Others would take more than 16 MiB.
+/// The yescrypt parameters that are tried: those of mkpasswd and Debian's PAM, and lower
+/// ones. Others need more than 16 MiB of memory.
 const YESCRYPT: [&str; 4] = ["j75", "j85", "j8T", "j9T"];
 
-/// A password that everybody knows.
+/// A default password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DefaultPassword<'a> {
-    /// There is none: the console asks for nothing.
+    /// There is none: the console does not ask for one.
     Empty,
     /// It is this word.
     Word(&'a str),
 }
 
-/// Whether a password field of /etc/shadow stands for one that everybody knows: an empty
-/// one, the user's own name, or what images come with.
+/// Returns the default password that a password field of /etc/shadow stands for: none, the
+/// user's own name, or one that images have.
 ///
-/// Hashes by SHA-crypt and yescrypt are tried, at the methods' default cost; that takes
-/// some milliseconds for each word, ten words at most. Others are taken for unknown.
+/// SHA-crypt and yescrypt hashes are tried, if they have their method's default cost. That
+/// takes some milliseconds for each word, ten words at most. Other hashes count as
+/// unknown.
 pub fn default_password<'a>(user: &'a str, field: &str) -> Option<DefaultPassword<'a>> {
     if field.is_empty() {
         return Some(DefaultPassword::Empty);
     }
     let method = tried(field)?;
     let of_images = DEFAULTS.iter().filter(|(name, _)| *name == user).map(|(_, word)| *word);
-    // Names that are none would only cost time.
+    // A longer name is not a user's, and would only cost time.
     let own = Some(user).filter(|user| user.len() <= 64);
     let mut words = of_images.chain(own);
     words.find(|word| fits(method, field, word)).map(DefaultPassword::Word)
 }
 
-/// The method of a hash, if it is one that can be tried, and quickly.
+/// Returns the method of a hash, if words can be tried quickly.
 fn tried(hash: &str) -> Option<Method> {
-    let method = Method::of(hash).filter(|method| method.is_whole(hash))?;
+    let method = Method::of(hash).filter(|method| method.is_complete(hash))?;
     let quick = match method {
         Method::Sha256 | Method::Sha512 => !hash.contains("$rounds="),
         Method::Yescrypt => {
@@ -69,7 +71,7 @@ fn tried(hash: &str) -> Option<Method> {
     quick.then_some(method)
 }
 
-/// Whether a hash is that of a word.
+/// Returns whether a hash is that of a word.
 fn fits(method: Method, hash: &str, word: &str) -> bool {
     match method {
         Method::Yescrypt => Yescrypt::default().verify_password(word.as_bytes(), hash).is_ok(),

@@ -1,4 +1,4 @@
-//! A password's hash as a profile gives it.
+//! A password hash, as a profile gives it.
 
 use std::fmt;
 
@@ -28,7 +28,7 @@ pub enum HashError {
     Method(&'static str, &'static str),
     /// Parts of the hash are missing or malformed.
     #[error("this {0} hash is incomplete or malformed")]
-    Cut(&'static str),
+    Incomplete(&'static str),
 }
 
 impl HashError {
@@ -39,7 +39,7 @@ impl HashError {
                 format!("{MAKE_HASH}; use `locked: true` for a user without a password")
             }
             HashError::NoHash => format!("do not write the password itself: {MAKE_HASH}"),
-            HashError::Method(..) | HashError::Cut(_) => MAKE_HASH.into(),
+            HashError::Method(..) | HashError::Incomplete(_) => MAKE_HASH.into(),
         })
     }
 }
@@ -65,8 +65,8 @@ impl PasswordHash {
                 _ => HashError::NoHash,
             });
         };
-        if !method.is_whole(text) {
-            return Err(HashError::Cut(method.prefix()));
+        if !method.is_complete(text) {
+            return Err(HashError::Incomplete(method.prefix()));
         }
         Ok(PasswordHash(text.to_owned()))
     }

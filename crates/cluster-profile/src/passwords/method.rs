@@ -1,4 +1,4 @@
-//! The hash methods of crypt(5) that keep a password, and the form of their hashes.
+//! The hash methods of crypt(5) that are strong enough, and the form of their hashes.
 
 /// A hash method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub(crate) enum Method {
     Bcrypt,
 }
 
-/// Characters of crypt's base 64.
+/// Returns whether all characters are of crypt's base 64.
 fn is_base64(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'/')
 }
@@ -26,7 +26,7 @@ const SUM_256: usize = 43;
 const SUM_512: usize = 86;
 
 impl Method {
-    /// The method that a hash begins with.
+    /// Returns the method that a hash begins with.
     pub fn of(hash: &str) -> Option<Self> {
         let id = hash.strip_prefix('$')?.split('$').next()?;
         match id {
@@ -39,13 +39,13 @@ impl Method {
         }
     }
 
-    /// Whether the libcrypt that was part of glibc, until Debian 10 and Ubuntu 18.04,
-    /// knows it.
+    /// Returns whether the libcrypt that was part of glibc, until Debian 10 and Ubuntu
+    /// 18.04, supports it.
     pub fn is_of_glibc(self) -> bool {
         matches!(self, Method::Sha256 | Method::Sha512)
     }
 
-    /// What a hash of this method begins with, for messages.
+    /// Returns what a hash of this method begins with, for messages.
     pub fn prefix(self) -> &'static str {
         match self {
             Method::Sha256 => "$5$",
@@ -56,9 +56,9 @@ impl Method {
         }
     }
 
-    /// Whether a hash that begins with the method's prefix has all its parts, none of
-    /// them cut short.
-    pub fn is_whole(self, hash: &str) -> bool {
+    /// Returns whether a hash that begins with the method's prefix has all its parts in
+    /// full length.
+    pub fn is_complete(self, hash: &str) -> bool {
         let parts: Vec<&str> = hash.split('$').skip(2).collect();
         let sum = |text: &str, length| text.len() == length && is_base64(text);
         match (self, parts.as_slice()) {
@@ -78,7 +78,7 @@ impl Method {
                     && is_base64(salt)
                     && sum(text, SUM_256)
             }
-            // The parameters are N, r and p in 1, 5 and 5 characters; the salt is whatever.
+            // The parameters are N, r and p in 1, 5 and 5 characters; the salt is arbitrary.
             (Method::Scrypt, [before, text]) => {
                 before.get(..11).is_some_and(is_base64) && sum(text, SUM_256)
             }
@@ -90,7 +90,8 @@ impl Method {
     }
 }
 
-/// What libcrypt takes: no leading zero, 1000 to 999,999,999.
+/// Returns whether libcrypt accepts this number of rounds: 1000 to 999,999,999, without a
+/// leading zero.
 fn is_rounds(text: &str) -> bool {
     let digits = text.bytes().all(|b| b.is_ascii_digit());
     digits && !text.starts_with('0') && matches!(text.parse(), Ok(1000..=999_999_999u32))

@@ -1,5 +1,4 @@
-//! Passwords as crypt(5) hashes: which are well formed, and which are of passwords that
-//! everybody knows.
+//! Passwords as crypt(5) hashes: which are complete, and which are of default passwords.
 
 mod default;
 mod hash;
@@ -9,6 +8,6 @@ pub use default::{DefaultPassword, default_password};
 pub use hash::{HashError, PasswordHash};
 pub(crate) use method::Method;
 
-/// How a hash is made, for messages.
+/// How to make a hash, for messages.
 pub(crate) const MAKE_HASH: &str =
     "make a hash with `openssl passwd -6`, and write it in single quotes";

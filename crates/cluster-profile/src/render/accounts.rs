@@ -16,26 +16,26 @@ pub(super) struct User {
 }
 
 impl User {
-    /// Whether it is somebody's login rather than a service's.
+    /// Returns whether a person can log in as this user; others are services.
     pub fn can_log_in(&self) -> bool {
         let barred = ["/nologin", "/false", "/sync", "/halt", "/shutdown"];
         !barred.iter().any(|shell| self.shell.ends_with(shell))
     }
 
-    /// Whether there is a place for keys.
+    /// Returns whether there is a place for keys.
     pub fn has_home(&self) -> bool {
         self.home.starts_with('/') && self.home != "/nonexistent"
     }
 }
 
-/// Lines that do not read as users are left out, as the C library does.
+/// Returns the image's users. Lines that are not valid are skipped, as the C library does.
 pub(super) fn users(from: &Context<'_>) -> Result<Vec<User>, RenderError> {
     const PASSWD: &str = "/etc/passwd";
     let text = from.read(PASSWD)?.ok_or(RenderError::NoLinux { path: PASSWD })?;
     Ok(parse(&text))
 }
 
-/// The users of an /etc/passwd.
+/// Returns the users of an /etc/passwd.
 pub(super) fn parse(passwd: &str) -> Vec<User> {
     passwd.lines().filter_map(user).collect()
 }
@@ -47,13 +47,13 @@ fn user(line: &str) -> Option<User> {
     let uid = fields.next()?.parse().ok()?;
     let gid = fields.next()?.parse().ok()?;
     let _comment = fields.next()?;
-    // A path is UTF-8 here or nobody's; what is read was taken byte by byte.
+    // The text was decoded byte by byte; only a home whose path is UTF-8 is used.
     let home = String::from_utf8(text::encode(fields.next()?)).unwrap_or_default();
     let shell = fields.next().unwrap_or_default().to_owned();
     Some(User { name: name.to_owned(), password, uid, gid, home, shell })
 }
 
-/// The user whom the profile names below `key`.
+/// Returns the user whom the profile names below `key`.
 pub(super) fn find<'a>(
     users: &'a [User],
     name: &str,
@@ -65,12 +65,12 @@ pub(super) fn find<'a>(
         RenderError::UnknownUser {
             key,
             user: name.to_owned(),
-            known: text::printable(&logins.join(", ")),
+            known: text::escaped(&logins.join(", ")),
         }
     })
 }
 
-/// The groups' names and numbers.
+/// Returns the groups' names and numbers.
 pub(super) fn groups(from: &Context<'_>) -> Result<Vec<(String, u32)>, RenderError> {
     let text = from.read("/etc/group")?.unwrap_or_default();
     let group = |line: &str| {
@@ -81,8 +81,9 @@ pub(super) fn groups(from: &Context<'_>) -> Result<Vec<(String, u32)>, RenderErr
     Ok(text.lines().filter_map(group).collect())
 }
 
-/// Whether a user has to choose a new password before anything else, by key too
-/// (the third field of /etc/shadow is 0). With a password of the profile that is lifted.
+/// Returns whether a user has to choose a new password before anything else, also after a
+/// login by key: the third field of /etc/shadow is 0. A password from the profile lifts
+/// that.
 pub(super) fn password_expired(from: &Context<'_>, user: &str) -> Result<bool, RenderError> {
     let set = |account: &Account| account.name == user && account.password.is_some();
     if from.cluster.users.iter().any(set) {

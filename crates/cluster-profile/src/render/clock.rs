@@ -1,23 +1,23 @@
-//! Boards without a clock begin at the time of the last stamp.
+//! The time stamp at which a board without a clock begins.
 
 use super::{RenderError, accounts, context::Context};
 use crate::{Attributes, Change, Purpose};
 
-/// Of systemd 236 and later, in the directory of the user systemd-timesync.
+/// The directory of systemd 236 and later; it belongs to the user systemd-timesync.
 const DIRECTORY: &str = "/var/lib/systemd/timesync";
-/// Of systemd before.
+/// The stamp of older releases of systemd.
 const OLD_STAMP: &str = "/var/lib/systemd/clock";
 
-/// Stamps the time of the build, or that of the cluster's keys if it is later, so that certificates made at the first boot are
-/// valid at once.
+/// Stamps the time of the build, or that of the cluster's keys if it is later, so that
+/// certificates made at the first boot are valid at once.
 ///
-/// Where systemd-timesyncd is installed but has never run, its directory is made
-/// too, its user's: it would make it the same way.
+/// Where systemd-timesyncd is installed but has never run, its directory is created too,
+/// with its user as owner, as the daemon itself does.
 pub(super) fn stamp(to: &mut Context<'_>) -> Result<(), RenderError> {
     let user = accounts::users(to)?.into_iter().find(|user| user.name == "systemd-timesync");
     let (uid, gid) = user.map_or((0, 0), |user| (user.uid, user.gid));
     let owned = |mode| Attributes { mode, uid, gid, enforce: false };
-    // A base may be years old; the cluster's keys are not, and stay the same.
+    // A base may be years old; the cluster's keys are not, and their age stays the same.
     let mtime = to.now.max(to.keys.created());
     let change = Change::Touch { mtime, attributes: owned(0o644) };
     let old = to.exists(OLD_STAMP)?;

@@ -1,4 +1,4 @@
-//! cloud-init, told to leave alone what a card brings along.
+//! cloud-init, configured to leave alone what a card has already.
 
 use super::{RenderError, context::Context};
 use crate::{Attributes, Purpose};
@@ -24,7 +24,7 @@ pub(super) fn disarm(to: &mut Context<'_>) -> Result<(), RenderError> {
             Attributes::root(0o644),
         );
         to.note(
-            "cloud-init is installed: told to leave network, host name, /etc/hosts, host keys and \
+            "configured cloud-init to leave network, host name, /etc/hosts, host keys and \
              partitions alone (/etc/cloud/cloud.cfg.d/99-nodecard.cfg)",
         );
     }

@@ -1,4 +1,4 @@
-//! What every part of rendering works on.
+//! The state that every part of rendering works on.
 
 use std::ops::Deref;
 
@@ -7,19 +7,19 @@ use cluster_keys::ClusterKeys;
 use super::{Note, Rendered, text};
 use crate::{Attributes, Change, Cluster, FileEdit, Purpose, SystemError, SystemFiles};
 
-/// What is looked at: an image's system, and the interface that matters.
+/// What rendering looks at: the system in an image, and the profile's interface.
 pub(super) struct View<'a> {
     pub system: &'a dyn SystemFiles,
     pub interface: &'a str,
 }
 
 impl View<'_> {
-    /// A file's text, one `char` for each byte (see [`text`]).
+    /// Returns a file's text, one `char` for each byte (see [`text`]).
     pub fn read(&self, path: &str) -> Result<Option<String>, SystemError> {
         Ok(self.system.read(path)?.map(|bytes| text::decode(&bytes)))
     }
 
-    /// The names in a directory; none where there is no such directory.
+    /// Returns the names in a directory; none where there is no such directory.
     pub fn list(&self, path: &str) -> Result<Vec<String>, SystemError> {
         Ok(self.system.list(path)?.unwrap_or_default())
     }
@@ -29,7 +29,7 @@ impl View<'_> {
     }
 }
 
-/// What is rendered, from what, and what came of it so far.
+/// What is rendered, from what, and the result so far.
 pub(super) struct Context<'a> {
     pub cluster: &'a Cluster,
     pub keys: &'a ClusterKeys,
@@ -62,13 +62,13 @@ impl<'a> Context<'a> {
         self.add_note(&note.into(), false);
     }
 
-    /// Notes a setting that is left as it is, but stands in the profile's way.
+    /// Notes a setting that is left as it is, but may keep the profile from working.
     pub fn hindrance(&mut self, note: impl Into<String>) {
         self.add_note(&note.into(), true);
     }
 
     fn add_note(&mut self, note: &str, hindrance: bool) {
-        let note = Note { text: text::printable(note), hindrance };
+        let note = Note { text: text::escaped(note), hindrance };
         if !self.rendered.notes.contains(&note) {
             self.rendered.notes.push(note);
         }
@@ -84,7 +84,7 @@ impl<'a> Context<'a> {
         self.edit(purpose, path, Change::Write { contents: contents.into(), attributes });
     }
 
-    /// Writes back text that [`View::read`] gave, if it has changed.
+    /// Writes text from [`View::read`] back, if it has changed.
     pub fn rewrite(&mut self, purpose: Purpose, path: &str, old: &str, new: &str) {
         if old != new {
             self.write(purpose, path, text::encode(new), Attributes::root(0o644));

@@ -1,22 +1,22 @@
-//! The profile's further files.
+//! The profile's extra files.
 
 use super::{RenderError, accounts, context::Context};
 use crate::{Attributes, ExtraFile, ExtraFileKind, Owner, OwnerId, Purpose};
 
-/// Looks for their owners, and tells what the user may not expect of them.
+/// Checks their owners, and notes what the user may not expect.
 pub(super) fn check(to: &mut Context<'_>, files: &[ExtraFile]) -> Result<(), RenderError> {
     for file in files {
         owner(to, file)?;
         note_surprises(to, file)?;
-        // An edit sets mode and owner both, or neither.
+        // An edit sets both mode and owner, or neither.
         if file.mode.is_some() != file.owner.is_some() && to.exists(&file.path)? {
             let (given, other, becomes) = match file.mode {
                 Some(_) => ("mode", "owner", "root:root"),
                 None => ("owner", "mode", "0644"),
             };
             to.note(format!(
-                "{} is in the image already; the profile gives its {given} but no {other}, which \
-                 becomes {becomes}",
+                "{} exists in the image, and the profile gives its {given} but not its {other}, \
+                 which becomes {becomes}",
                 file.path
             ));
         }
@@ -24,7 +24,7 @@ pub(super) fn check(to: &mut Context<'_>, files: &[ExtraFile]) -> Result<(), Ren
     Ok(())
 }
 
-/// Places where a file does something else than the profile's author may think.
+/// Notes files whose place has an effect that the profile's author may not expect.
 fn note_surprises(to: &mut Context<'_>, file: &ExtraFile) -> Result<(), RenderError> {
     let path = &file.path;
     let with_keys = to.cluster.key_users();
@@ -32,11 +32,11 @@ fn note_surprises(to: &mut Context<'_>, file: &ExtraFile) -> Result<(), RenderEr
     for user in accounts::users(to)?.iter().filter(|user| listed(user)) {
         let ssh = format!("{}/.ssh/", user.home.trim_end_matches('/'));
         if path.starts_with(&ssh) {
-            to.note(format!("`files` writes {path}, in place of what nodecard wrote there"));
+            to.note(format!("`files` writes {path}, instead of what nodecard writes there"));
         }
     }
     if path == "/etc/shadow" && to.cluster.users.iter().any(|user| user.password.is_some()) {
-        to.note("`files` writes /etc/shadow, in place of the passwords that `users` sets there");
+        to.note("`files` writes /etc/shadow, instead of the passwords that `users` sets there");
     }
     let fstab = to.read("/etc/fstab")?.unwrap_or_default();
     let points = fstab
@@ -46,7 +46,7 @@ fn note_surprises(to: &mut Context<'_>, file: &ExtraFile) -> Result<(), RenderEr
     for point in points.filter(|point| point.len() > 1 && point.starts_with('/')) {
         if path.strip_prefix(point).is_some_and(|rest| rest.starts_with('/')) {
             to.note(format!(
-                "{path} will not be seen while the system runs: /etc/fstab mounts another \
+                "{path} will be hidden while the system runs: /etc/fstab mounts another \
                  filesystem on {point}"
             ));
         }
@@ -54,7 +54,7 @@ fn note_surprises(to: &mut Context<'_>, file: &ExtraFile) -> Result<(), RenderEr
     Ok(())
 }
 
-/// Writes them, after all else, so that they have the last word.
+/// Writes them after everything else, so that they have the last word.
 pub(super) fn write(to: &mut Context<'_>, files: &[ExtraFile]) -> Result<(), RenderError> {
     for file in files {
         let owner = owner(to, file)?;
@@ -87,7 +87,7 @@ fn owner(from: &Context<'_>, file: &ExtraFile) -> Result<Option<(u32, u32)>, Ren
     file.owner.as_ref().map(|owner| look_up(from, &file.path, owner)).transpose()
 }
 
-/// The numbers of a user and a group.
+/// Returns the numbers of a user and a group.
 fn look_up(from: &Context<'_>, path: &str, owner: &Owner) -> Result<(u32, u32), RenderError> {
     let users = accounts::users(from)?;
     let unknown = |kind, name: &dyn ToString, table| RenderError::UnknownOwner {
@@ -113,7 +113,7 @@ fn look_up(from: &Context<'_>, path: &str, owner: &Owner) -> Result<(u32, u32), 
             found.ok_or_else(|| unknown("group", name, "/etc/group"))?.1
         }
         (None, Some(user)) => user.gid,
-        // Nobody knows whose group would be meant.
+        // Without the user there is no telling which group is meant.
         (None, None) => return Err(unknown("user", &uid, "/etc/passwd")),
     };
     Ok((uid, gid))

@@ -1,5 +1,5 @@
-//! First-boot programs that would undo what a card is made with: resizers, and
-//! makers of host keys.
+//! First-boot programs that would undo what a card is made with: resizers, and makers of
+//! host keys.
 
 use super::{RenderError, context::Context, text, units};
 use crate::{Attributes, FirstBootPart, Purpose};
@@ -7,7 +7,7 @@ use crate::{Attributes, FirstBootPart, Purpose};
 const PROGRAM: Purpose = Purpose::FirstBoot(FirstBootPart::Program);
 const SETTINGS: Purpose = Purpose::FirstBoot(FirstBootPart::Settings);
 
-/// Disarms what the image has of them, and notes each.
+/// Disarms those that the image has, and notes each.
 pub(super) fn disarm(to: &mut Context<'_>) -> Result<(), RenderError> {
     hardkernel(to)?;
     armbian(to)?;
@@ -15,16 +15,16 @@ pub(super) fn disarm(to: &mut Context<'_>) -> Result<(), RenderError> {
     others(to)
 }
 
-/// `/aafirstboot`, while `/.first_boot` is there, makes partition 2 anew, smaller
-/// than the filesystem in it. The line in /etc/rc.local that runs it may stay:
-/// it asks for the file first.
+/// While `/.first_boot` exists, `/aafirstboot` makes partition 2 again, smaller than the
+/// filesystem in it. The line in /etc/rc.local that runs it can stay: it checks for the
+/// file first.
 fn hardkernel(to: &mut Context<'_>) -> Result<(), RenderError> {
     let script = to.remove_if_there(PROGRAM, "/aafirstboot")?;
     let mark = to.remove_if_there(PROGRAM, "/.first_boot")?;
     if script || mark {
         to.note(
             "disarmed Hardkernel's first-boot resizer (/aafirstboot, /.first_boot): the card is \
-             grown already",
+             already grown",
         );
     }
     Ok(())
@@ -42,7 +42,7 @@ fn armbian(to: &mut Context<'_>) -> Result<(), RenderError> {
         to.write(SETTINGS, "/root/.no_rootfs_resize", "", Attributes::root(0o644));
         if armed {
             to.note(format!(
-                "disarmed Armbian's first-boot resizer ({RESIZER}): the card is grown already"
+                "disarmed Armbian's first-boot resizer ({RESIZER}): the card is already grown"
             ));
         }
     }
@@ -52,16 +52,18 @@ fn armbian(to: &mut Context<'_>) -> Result<(), RenderError> {
         let new = set_variable(&old, "OPENSSHD_REGENERATE_HOST_KEYS", "false");
         if old != new {
             to.rewrite(SETTINGS, DEFAULTS, &old, &new);
-            to.note(format!("told Armbian's first run to keep the card's host keys ({DEFAULTS})"));
+            to.note(format!(
+                "configured Armbian's first run to keep the card's host keys ({DEFAULTS})"
+            ));
         }
     }
-    // Whoever logs in by key first would meet the wizard's questions.
+    // The first login, also by key, would be stopped by the wizard's questions.
     if to.remove_if_there(Purpose::FirstBoot(FirstBootPart::Wizard), WIZARD)? {
         to.note(format!(
-            "removed {WIZARD}, so that Armbian's wizard does not meet the first login; the \
+            "removed {WIZARD}, so that Armbian's wizard does not stop the first login; the \
              passwords are still the image's"
         ));
-        // Made for the wizard: root without a password on the console.
+        // Armbian logs root in on the console without a password, for the wizard.
         for getty in ["getty@.service.d", "serial-getty@.service.d"] {
             let path = format!("/etc/systemd/system/{getty}/override.conf");
             if to.read(&path)?.is_some_and(|text| text.contains("--autologin root")) {
@@ -73,16 +75,16 @@ fn armbian(to: &mut Context<'_>) -> Result<(), RenderError> {
     Ok(())
 }
 
-/// `firstboot.service` is a common name: only the one that runs this script is meant.
+/// `firstboot.service` is a common name: only the unit that runs this script is disarmed.
 fn ubuntu_on_odroid(to: &mut Context<'_>) -> Result<(), RenderError> {
     const UNIT: &str = "firstboot.service";
     const SCRIPT: &str = "/root/firstboot.sh";
     let text = units::text(to, UNIT)?;
-    let meant = text.map_or(to.exists(SCRIPT)?, |text| text.contains("firstboot.sh"));
-    if meant && units::disable(to, UNIT)? {
+    let is_ubuntus = text.map_or(to.exists(SCRIPT)?, |text| text.contains("firstboot.sh"));
+    if is_ubuntus && units::disable(to, UNIT)? {
         to.note(format!(
-            "disarmed {UNIT} ({SCRIPT}), which resizes the root and makes host keys: the card \
-             has both"
+            "disarmed {UNIT} ({SCRIPT}), which resizes the root filesystem and makes host keys: \
+             the card is already grown and has its key"
         ));
     }
     Ok(())
@@ -114,13 +116,13 @@ fn others(to: &mut Context<'_>) -> Result<(), RenderError> {
             }
         }
         if armed {
-            to.note(format!("disarmed /etc/init.d/{script} at the first boot"));
+            to.note(format!("disarmed /etc/init.d/{script}, which would run at the first boot"));
         }
     }
     Ok(())
 }
 
-/// A file of shell variables in which `name` has this value; other lines survive.
+/// Returns a file of shell variables with this value for `name`; other lines survive.
 fn set_variable(text: &str, name: &str, value: &str) -> String {
     let wanted = format!("{name}={value}\n");
     let assigns = |line: &str| line.trim_start().split('=').next() == Some(name);

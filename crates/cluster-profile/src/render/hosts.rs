@@ -1,4 +1,4 @@
-//! /etc/hosts: the whole cluster's, among lines that are not nodecard's.
+//! /etc/hosts: the lines of the cluster, among lines of others.
 
 use std::{
     collections::BTreeSet,
@@ -13,7 +13,7 @@ use super::{
 use crate::{Attributes, Cluster, Node, Purpose};
 
 const HOSTS: &str = "/etc/hosts";
-/// Debian's address for the host's own name.
+/// The address that Debian gives the host's own name.
 const OWN: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 1);
 
 /// Writes the file for one node.
@@ -30,14 +30,14 @@ fn of_node(from: &Context<'_>, node: &Node) -> Result<(String, Dropped), RenderE
     Ok(render(&old, old_name, from.cluster, node))
 }
 
-/// Tells what the file loses, which is the same for every node.
+/// Notes what the file loses, which is the same for every node.
 pub(super) fn note_dropped(to: &mut Context<'_>) -> Result<(), RenderError> {
     let Some(node) = to.cluster.nodes.first() else { return Ok(()) };
     let (_, dropped) = of_node(to, node)?;
     for (address, aliases) in dropped {
         to.note(format!(
-            "{HOSTS} of the image called {address} {}: the address has a new owner, so the line \
-             is gone; the profile's `hosts:` can give the name again",
+            "removed {address} {} from {HOSTS} of the image, since the address is a node's now; \
+             to keep the name, add it to `hosts` in the profile",
             aliases.join(" ")
         ));
     }
@@ -47,16 +47,16 @@ pub(super) fn note_dropped(to: &mut Context<'_>) -> Result<(), RenderError> {
 /// Names that lost their address to the profile.
 type Dropped = Vec<(Ipv4Addr, Vec<String>)>;
 
-/// One line of ours.
+/// A line that nodecard writes.
 struct Entry {
     address: Ipv4Addr,
     names: Vec<String>,
     /// Other names that the image had for the same host.
     aliases: Vec<String>,
-    /// Names the image had for the address though it did not call it by ours.
+    /// Names that the image had for the address, if it does not agree.
     strangers: Vec<String>,
     comment: String,
-    /// Whether the image called the address by a name of ours.
+    /// Whether the image gave the address one of its names in the profile.
     agrees: bool,
 }
 
@@ -78,7 +78,7 @@ impl Entry {
         format!("{}\t{}{space}{}\n", self.address, names.join(" "), self.comment)
     }
 
-    /// Takes over what a line of the image said about the address.
+    /// Takes over what a line of the image says about the address.
     fn take(&mut self, others: Vec<String>, agrees: bool, comment: &str) {
         self.agrees |= agrees;
         let known = |entry: &Entry, name: &str| {
@@ -96,7 +96,7 @@ impl Entry {
         }
     }
 
-    /// Sorts out the names that stay from those that lost their address.
+    /// Decides which of the image's names stay, and returns those that lost their address.
     fn settle(&mut self) -> Vec<String> {
         let strangers = std::mem::take(&mut self.strangers);
         if self.agrees {
@@ -136,7 +136,7 @@ fn render(old: &str, old_name: Option<&str>, cluster: &Cluster, node: &Node) -> 
     let mut own = Entry::new(OWN, &node.name);
     own.agrees = true;
 
-    // What is not ours, with the places that our lines had.
+    // The lines of others, and the places where ours were among them.
     let mut kept: Vec<String> = Vec::new();
     let (mut block_at, mut own_at, mut loopback_at) = (None, None, None);
     for line in lines(old) {
@@ -151,7 +151,7 @@ fn render(old: &str, old_name: Option<&str>, cluster: &Cluster, node: &Node) -> 
         let others = || names.iter().filter(|name| !is_ours(name)).map(|name| (*name).to_owned());
         if address == OWN {
             own_at.get_or_insert(kept.len());
-            // The old name with a domain goes as well.
+            // The old name with a domain is removed as well.
             let of_ours = |name: &String| name.split('.').next().is_some_and(is_ours);
             own.take(others().filter(|name| !of_ours(name)).collect(), true, comment);
         } else if let Some(entry) = entries.iter_mut().find(|entry| address == entry.address) {

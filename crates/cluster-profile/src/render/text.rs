@@ -1,16 +1,16 @@
-//! Configuration files as text whose every byte survives.
+//! Configuration files as text of which every byte survives.
 //!
-//! Such files are ASCII as far as their programs care, but comments in them may
-//! be in any encoding. Each byte is taken as the `char` of the same number, so
-//! lines can be handled as `str`, and written back they are the same bytes.
-//! Only ASCII white space may be looked for in such text.
+//! Programs read such files as ASCII, but comments in them may be in any encoding. Each
+//! byte becomes the `char` of the same number, so lines can be handled as `str`, and
+//! written back they are the same bytes. Only ASCII white space may be searched for in
+//! such text.
 
-/// One `char` for each byte.
+/// Returns one `char` for each byte.
 pub(super) fn decode(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| char::from(*byte)).collect()
 }
 
-/// The bytes of text that [`decode`] gave; any other `char` is written as UTF-8.
+/// Returns the bytes of text from [`decode`]; any other `char` is written as UTF-8.
 pub(super) fn encode(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     for c in text.chars() {
@@ -22,34 +22,31 @@ pub(super) fn encode(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// Text of an image as it can be shown: control characters escaped.
-pub(super) fn printable(text: &str) -> String {
-    let show = |c: char| match c.is_control() {
-        true => c.escape_default().to_string(),
-        false => c.to_string(),
-    };
-    text.chars().map(show).collect()
+/// Returns text with parts from an image in it with control characters escaped. A word that
+/// is too long to be one is cut.
+pub(super) fn escaped(text: &str) -> String {
+    text.split_inclusive(' ').map(plain_text::printable).collect()
 }
 
-/// Lines with their line ends.
+/// Returns lines with their line ends.
 pub(super) fn lines(text: &str) -> Vec<&str> {
     text.split_inclusive('\n').collect()
 }
 
-/// A line split where its comment begins.
+/// Splits a line where its comment begins.
 pub(super) fn split_comment(line: &str) -> (&str, &str) {
     line.split_at(line.find('#').unwrap_or(line.len()))
 }
 
-/// Ends the last line of `text`, if it has one that is not ended.
+/// Adds a line end to `text` if its last line has none.
 pub(super) fn end_last_line(text: &mut String) {
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }
 }
 
-/// `line` without those of its words that are `unwanted`, and without the
-/// white space before each; every other byte is kept.
+/// Returns `line` without its words that are `unwanted`, and without the white space before
+/// each. Every other byte is kept.
 pub(super) fn without_words(line: &str, unwanted: impl Fn(&str) -> bool) -> String {
     let mut kept = String::with_capacity(line.len());
     let mut rest = line;
@@ -67,8 +64,8 @@ pub(super) fn without_words(line: &str, unwanted: impl Fn(&str) -> bool) -> Stri
     kept
 }
 
-/// Whether a shell's pattern of `*`, `?` and `[…]` fits all of `name`. One with a bracket
-/// that is not closed fits nothing.
+/// Returns whether a shell pattern of `*`, `?` and `[…]` matches `name`. A pattern with an
+/// unclosed bracket matches nothing.
 pub(super) fn glob(pattern: &str, name: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().take(256).collect();
     let name: Vec<char> = name.chars().take(256).collect();
@@ -76,7 +73,7 @@ pub(super) fn glob(pattern: &str, name: &str) -> bool {
 }
 
 fn glob_chars(pattern: &[char], name: &[char]) -> bool {
-    // Where the last star was, and how much of the name it has eaten so far.
+    // The position of the last star, and how much of the name it matches so far.
     let (mut p, mut n, mut star) = (0, 0, None);
     while n < name.len() {
         let step = match (pattern.get(p), name.get(n)) {
@@ -95,10 +92,10 @@ fn glob_chars(pattern: &[char], name: &[char]) -> bool {
                 p += length;
                 n += 1;
             }
-            (None, Some((at, eaten))) => {
-                star = Some((at, eaten + 1));
+            (None, Some((at, matched))) => {
+                star = Some((at, matched + 1));
                 p = at + 1;
-                n = eaten + 1;
+                n = matched + 1;
             }
             (None, None) => return false,
         }
@@ -106,11 +103,11 @@ fn glob_chars(pattern: &[char], name: &[char]) -> bool {
     pattern.iter().skip(p).all(|c| *c == '*')
 }
 
-/// The length of the set `[…]` that begins `pattern`, if `c` is in it.
+/// Returns the length of the set `[…]` that begins `pattern`, if `c` is in it.
 fn set(pattern: &[char], c: char) -> Option<usize> {
     let negated = matches!(pattern.get(1), Some('!' | '^'));
     let first = 1 + usize::from(negated);
-    // A bracket right at the beginning is a member.
+    // A closing bracket right at the beginning is a member.
     let close = pattern.iter().skip(first + 1).position(|c| *c == ']')? + first + 1;
     let members = pattern.get(first..close)?;
     let mut inside = false;

@@ -1,14 +1,14 @@
-//! systemd's units: which are enabled, and how one is taken out of service.
+//! systemd's units: which are enabled, and how one is disabled.
 
 use super::context::{Context, View};
 use crate::{Change, FirstBootPart, Purpose, SystemError};
 
 /// Where the owner of a system enables units.
 const OWNERS: &str = "/etc/systemd/system";
-/// Where packages do; on most systems the two are one.
+/// Where packages do; on most systems the two are the same directory.
 const PACKAGES: [&str; 2] = ["/lib/systemd/system", "/usr/lib/systemd/system"];
 
-/// The links in `directory` that make another unit pull in `unit`.
+/// Returns the links in `directory` that make another unit pull in `unit`.
 fn pulled_in(from: &View<'_>, directory: &str, unit: &str) -> Result<Vec<String>, SystemError> {
     let mut links = Vec::new();
     for name in from.list(directory)? {
@@ -22,20 +22,20 @@ fn pulled_in(from: &View<'_>, directory: &str, unit: &str) -> Result<Vec<String>
     Ok(links)
 }
 
-/// Whether a unit is off for good: a link to /dev/null, which reads as no file.
+/// Returns whether a unit is masked: a symlink to /dev/null, which reads as no file.
 pub(super) fn masked(from: &View<'_>, unit: &str) -> Result<bool, SystemError> {
     let path = format!("{OWNERS}/{unit}");
-    // A link to a real unit file may be read.
+    // A symlink to a real unit file can be read.
     Ok(from.exists(&path)? && from.system.read(&path)?.is_none_or(|text| text.is_empty()))
 }
 
-/// Whether a unit starts at boot. A link that a removed package left behind starts
-/// nothing: the unit's own file has to be there too.
+/// Returns whether a unit starts at boot. A symlink that a removed package left behind
+/// starts nothing: the unit's own file has to be there too.
 pub(super) fn enabled(from: &View<'_>, unit: &str) -> Result<bool, SystemError> {
     Ok(armed(from, unit)? && text(from, unit)?.is_some())
 }
 
-/// Whether something pulls a unit in at boot, its file there or not.
+/// Returns whether something pulls a unit in at boot, whether its file exists or not.
 fn armed(from: &View<'_>, unit: &str) -> Result<bool, SystemError> {
     if masked(from, unit)? {
         return Ok(false);
@@ -48,10 +48,10 @@ fn armed(from: &View<'_>, unit: &str) -> Result<bool, SystemError> {
     Ok(false)
 }
 
-/// Sees that a unit does not start at boot; says whether it would have.
+/// Keeps a unit from starting at boot. Returns whether it would have started.
 ///
-/// Presets cannot turn it on again: systemd applies them only on a boot without
-/// a machine id.
+/// Presets cannot enable it again: systemd applies them only on a boot without a machine
+/// id.
 pub(super) fn disable(to: &mut Context<'_>, unit: &str) -> Result<bool, SystemError> {
     if !armed(to, unit)? {
         return Ok(false);
@@ -71,7 +71,7 @@ pub(super) fn disable(to: &mut Context<'_>, unit: &str) -> Result<bool, SystemEr
     Ok(true)
 }
 
-/// The text of a unit's file, wherever it is.
+/// Returns the text of a unit's file, wherever it is.
 pub(super) fn text(from: &View<'_>, unit: &str) -> Result<Option<String>, SystemError> {
     for directory in [OWNERS].iter().chain(&PACKAGES) {
         if let Some(text) = from.read(&format!("{directory}/{unit}"))? {

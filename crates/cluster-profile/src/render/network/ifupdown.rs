@@ -13,16 +13,16 @@ use crate::{
 const PURPOSE: Purpose = Purpose::Address(NetworkBackEnd::Ifupdown);
 const INTERFACES: &str = "/etc/network/interfaces";
 const SERVICE: &str = "networking.service";
-/// Deeper inclusion is a loop.
+/// A deeper inclusion is a loop.
 const DEEPEST: usize = 8;
 
-/// Whether ifupdown is there and starts at boot.
+/// Returns whether ifupdown is installed and starts at boot.
 pub(super) fn is_active(from: &View<'_>) -> Result<bool, SystemError> {
     let program = from.exists("/sbin/ifup")? || from.exists("/usr/sbin/ifup")?;
     if !program || !from.exists(INTERFACES)? || units::masked(from, SERVICE)? {
         return Ok(false);
     }
-    // Without a unit of its own, systemd makes one of the script in /etc/init.d.
+    // Without a unit, systemd generates one from the script in /etc/init.d.
     let started = units::text(from, SERVICE)?.is_none() || units::enabled(from, SERVICE)?;
     Ok(started || started_by_system_v(from)? || started_by_udev(from)?)
 }
@@ -31,21 +31,21 @@ fn started_by_system_v(from: &View<'_>) -> Result<bool, SystemError> {
     Ok(from.list("/etc/rcS.d")?.iter().any(|name| glob("S[0-9][0-9]networking", name)))
 }
 
-/// Whether udev brings the interface up, whatever starts at boot.
+/// Returns whether udev brings the interface up, whatever starts at boot.
 fn started_by_udev(from: &View<'_>) -> Result<bool, SystemError> {
     let interface = from.interface;
     let files = files(from)?;
     Ok(files.iter().any(|(_, file)| interfaces_file::without(file, interface).hotplug))
 }
 
-/// Whether a stanza is there for the interface.
+/// Returns whether there is a stanza for the interface.
 pub(super) fn owns(from: &View<'_>) -> Result<bool, SystemError> {
     let interface = from.interface;
     let files = files(from)?;
     Ok(files.iter().any(|(_, file)| interfaces_file::configures(file, interface)))
 }
 
-/// /etc/network/interfaces and what it includes: paths and texts.
+/// Returns /etc/network/interfaces and the files that it includes: paths and texts.
 fn files(from: &View<'_>) -> Result<Vec<(String, String)>, SystemError> {
     let mut files: Vec<(String, String)> = Vec::new();
     let mut next = vec![(INTERFACES.to_owned(), 0)];
@@ -64,31 +64,35 @@ fn files(from: &View<'_>) -> Result<Vec<(String, String)>, SystemError> {
     Ok(files)
 }
 
-/// The paths that a `source` or `source-directory` line means.
+/// Returns the paths that a `source` or `source-directory` line includes.
 fn included(
     from: &View<'_>,
     keyword: &str,
     pattern: &str,
 ) -> Result<impl Iterator<Item = String>, SystemError> {
-    let whole = match pattern.starts_with('/') {
-        true => pattern.to_owned(),
-        false => format!("/etc/network/{pattern}"),
+    let whole = if pattern.starts_with('/') {
+        pattern.to_owned()
+    } else {
+        format!("/etc/network/{pattern}")
     };
     let directory_only = keyword != "source";
     let (directory, name) = match (directory_only, whole.rsplit_once('/')) {
         (false, Some((directory, name))) => (directory.to_owned(), name.to_owned()),
         _ => (whole.trim_end_matches('/').to_owned(), "*".to_owned()),
     };
-    // run-parts' rule for names, by which one with a dot is left out.
+    // The rule of run-parts, which skips names with a dot.
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    let names = from.list(&directory)?.into_iter().filter(move |found| match directory_only {
-        true => found.chars().all(plain),
-        false => glob(&name, found) && !found.starts_with('.'),
+    let names = from.list(&directory)?.into_iter().filter(move |found| {
+        if directory_only {
+            found.chars().all(plain)
+        } else {
+            glob(&name, found) && !found.starts_with('.')
+        }
     });
     Ok(names.map(move |name| format!("{directory}/{name}")))
 }
 
-/// Tells what becomes of the image's own stanzas.
+/// Notes what becomes of the image's own stanzas.
 pub(super) fn note_stanzas(to: &mut Context<'_>) -> Result<(), SystemError> {
     let interface = to.cluster.network.interface.clone();
     if !owns(to)? {
@@ -99,8 +103,8 @@ pub(super) fn note_stanzas(to: &mut Context<'_>) -> Result<(), SystemError> {
         others.dedup();
         if !others.is_empty() {
             to.note(format!(
-                "the image configures {}, and says nothing of {interface}: if the nodes have no \
-                 {interface}, correct `interface` in the profile",
+                "the image configures {}, but not {interface}: if the nodes have no {interface}, \
+                 correct `interface` in the profile",
                 others.join(", ")
             ));
         }
@@ -108,23 +112,23 @@ pub(super) fn note_stanzas(to: &mut Context<'_>) -> Result<(), SystemError> {
     for (path, old) in files(to)? {
         let without = interfaces_file::without(&old, &interface);
         for stanza in without.involved {
-            to.note(format!("`{stanza}` in {path} uses {interface} too; it was left as it is"));
+            to.note(format!("`{stanza}` in {path} also uses {interface}; it was left as it is"));
         }
         if without.lost_ipv6 {
             to.note(format!(
-                "removed the static IPv6 address of {interface} from {path}: all nodes would \
-                 have had it"
+                "removed the static IPv6 address of {interface} from {path}, since all nodes would \
+                 have it"
             ));
         }
     }
     Ok(())
 }
 
-/// Puts the stanza where the old one was, or at the end, and takes the interface
-/// out of the files that the main one includes.
+/// Writes the stanza where the old one was, or at the end, and removes the interface from
+/// the files that the main one includes.
 pub(super) fn node(to: &mut Context<'_>, address: &Address<'_>) -> Result<(), SystemError> {
     let interface = &to.cluster.network.interface;
-    // Network chips behind USB may come up late: whoever wrote `allow-hotplug` knew.
+    // Network chips behind USB may appear late, which is why an image has `allow-hotplug`.
     let (mut hotplug, mut auto) = (false, false);
     let mut kept = Vec::new();
     for (path, old) in files(to)? {
@@ -153,8 +157,8 @@ pub(super) fn node(to: &mut Context<'_>, address: &Address<'_>) -> Result<(), Sy
     Ok(())
 }
 
-/// `options` are those of the image's own stanza that have nothing to do with the
-/// address.
+/// Returns the node's stanza. `options` are those of the image's own stanza that have
+/// nothing to do with the address.
 fn stanza(start: &str, Address { network, address }: &Address<'_>, options: &[String]) -> String {
     let interface = &network.interface;
     let mut lines = vec![
@@ -164,7 +168,7 @@ fn stanza(start: &str, Address { network, address }: &Address<'_>, options: &[St
         format!("    netmask {}", network.netmask()),
     ];
     lines.extend(network.gateway.map(|gateway| format!("    gateway {gateway}")));
-    // Read by resolvconf; without it the two lines do nothing.
+    // resolvconf reads these two; without it they do nothing.
     if !network.dns.is_empty() {
         let servers: Vec<String> = network.dns.iter().map(ToString::to_string).collect();
         lines.push(format!("    dns-nameservers {}", servers.join(" ")));

@@ -1,26 +1,26 @@
-//! ifupdown's file format, interfaces(5): taking one interface out of a file.
+//! ifupdown's file format, interfaces(5): removing one interface from a file.
 
 use crate::render::text;
 
 /// A file without one interface's stanzas.
 pub(super) struct Without {
-    /// What is left, byte for byte.
+    /// The rest of the file, byte for byte.
     pub text: String,
-    /// Where in `text` the first of them was.
+    /// The position in `text` where the first of them was.
     pub at: Option<usize>,
-    /// Whether udev is to bring the interface up (`allow-hotplug`).
+    /// Whether udev brings the interface up (`allow-hotplug`).
     pub hotplug: bool,
-    /// Whether booting is to bring it up (`auto`).
+    /// Whether it is brought up at boot (`auto`).
     pub auto: bool,
-    /// Options of what was removed that hold for any address: commands, and `mtu`.
+    /// Options of the removed stanzas that apply to any address: commands, and `mtu`.
     pub options: Vec<String>,
-    /// What was removed that an IPv4 address does not replace: IPv6 addresses.
+    /// Whether static IPv6 addresses were removed, which an IPv4 address does not replace.
     pub lost_ipv6: bool,
     /// Stanzas of other interfaces, or patterns, that may use this one.
     pub involved: Vec<String>,
 }
 
-/// One logical line: what a backslash at the end joins.
+/// A logical line: lines joined by a backslash at the end.
 struct Line<'a> {
     raw: &'a str,
     words: Vec<String>,
@@ -31,7 +31,7 @@ fn logical_lines(file: &str) -> Vec<Line<'_>> {
     let (mut start, mut end) = (0, 0);
     for piece in text::lines(file) {
         end += piece.len();
-        // A comment is not continued, and neither is the last line of a file.
+        // Neither a comment nor the last line of a file is continued.
         let so_far = file.get(start..end).unwrap_or_default();
         let comment = so_far.trim_ascii_start().starts_with('#');
         let body = piece.trim_end_matches(['\n', '\r']);
@@ -39,9 +39,10 @@ fn logical_lines(file: &str) -> Vec<Line<'_>> {
             continue;
         }
         let joined = so_far.replace("\\\r\n", " ").replace("\\\n", " ");
-        let words = match comment {
-            true => Vec::new(),
-            false => joined.split_ascii_whitespace().map(str::to_owned).collect(),
+        let words = if comment {
+            Vec::new()
+        } else {
+            joined.split_ascii_whitespace().map(str::to_owned).collect()
         };
         result.push(Line { raw: so_far, words });
         start = end;
@@ -49,7 +50,7 @@ fn logical_lines(file: &str) -> Vec<Line<'_>> {
     result
 }
 
-/// Whether a line begins a stanza, so that the one before it ends.
+/// Returns whether a line begins a stanza, which ends the one before it.
 fn begins_stanza(word: &str) -> bool {
     matches!(
         word,
@@ -66,13 +67,13 @@ fn begins_stanza(word: &str) -> bool {
     ) || word.starts_with("allow-")
 }
 
-/// Whether `name` is the interface or an alias of it, `eth0:1`.
+/// Returns whether `name` is the interface or an alias of it, `eth0:1`.
 fn is(interface: &str, name: &str) -> bool {
     name.strip_prefix(interface).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
 }
 
-/// Takes an interface's stanzas out of a file. Comments stay, also those inside
-/// of them, and so do stanzas that leave IPv6 to the network.
+/// Removes an interface's stanzas from a file. Comments stay, also those inside of the
+/// stanzas, and so do stanzas that leave IPv6 to the network.
 pub(super) fn without(file: &str, interface: &str) -> Without {
     let mut out = Without {
         text: String::with_capacity(file.len()),
@@ -127,8 +128,8 @@ pub(super) fn without(file: &str, interface: &str) -> Without {
                         out.text.push_str(&text::without_words(line.raw, |w| is(interface, w)));
                         continue;
                     }
-                    // Options below it would be misplaced; they go too, lest they
-                    // become another stanza's.
+                    // Options below it are misplaced; they are removed too, so that they do
+                    // not become another stanza's.
                     removing = named;
                     named
                 }
@@ -155,7 +156,7 @@ pub(super) fn without(file: &str, interface: &str) -> Without {
     out
 }
 
-/// Whether a file has an IPv4 or a mapping stanza for an interface.
+/// Returns whether a file has a stanza for an interface.
 pub(super) fn configures(file: &str, interface: &str) -> bool {
     logical_lines(file).iter().any(|line| {
         let mut words = line.words.iter().map(String::as_str);
@@ -163,7 +164,7 @@ pub(super) fn configures(file: &str, interface: &str) -> bool {
     })
 }
 
-/// The interfaces that a file has stanzas for.
+/// Returns the interfaces that a file has stanzas for.
 pub(super) fn configured(file: &str) -> Vec<String> {
     let name = |line: Line<'_>| match line.words.split_first() {
         Some((keyword, arguments)) if keyword == "iface" => arguments.first().cloned(),
@@ -172,7 +173,7 @@ pub(super) fn configured(file: &str) -> Vec<String> {
     logical_lines(file).into_iter().filter_map(name).collect()
 }
 
-/// What a file includes, in its order: the keyword and the path.
+/// Returns what a file includes, in its order: keyword and path.
 pub(super) fn includes(file: &str) -> Vec<(String, String)> {
     let include = |line: Line<'_>| {
         let mut words = line.words.into_iter();

@@ -1,18 +1,17 @@
-//! A static address, set by whatever sets addresses in the image.
+//! A static address, written for the program that sets addresses in the image.
 //!
 //! # Which back end
 //!
-//! Installed is not in use, so each is asked two things: does it start at boot,
-//! and does its configuration speak of the interface? Of those that do both, the
-//! first one of this order is taken: ifupdown, netplan, NetworkManager,
-//! systemd-networkd. ifupdown comes first because it acts first at boot, and the
-//! others stand back from what its file names. If none speaks of the interface,
-//! the first that starts at boot is taken: netplan, NetworkManager (which takes
-//! every Ethernet that nobody else wants), systemd-networkd, ifupdown (whose file
-//! is there in every Debian, in use or not).
+//! An installed back end need not be in use, so two questions decide: does it start at
+//! boot, and does its configuration name the interface? Of those that do both, the first
+//! in this order is chosen: ifupdown, netplan, NetworkManager, systemd-networkd. ifupdown
+//! comes first because it acts first at boot, and the others leave alone what its file
+//! names. If none names the interface, the first that starts at boot is chosen: netplan,
+//! NetworkManager (which manages every Ethernet that nothing else does), systemd-networkd,
+//! ifupdown (whose file exists on every Debian, in use or not).
 //!
-//! netplan with the renderer NetworkManager counts as NetworkManager: a keyfile's
-//! priority settles there what several netplan definitions would not.
+//! netplan with the renderer NetworkManager counts as NetworkManager: the priority of a
+//! keyfile decides there, where several netplan definitions would contradict each other.
 
 mod ifupdown;
 mod interfaces_file;
@@ -50,13 +49,13 @@ impl NetworkBackEnd {
     }
 }
 
-const OWNERS_FIRST: [NetworkBackEnd; 4] = [
+const IF_IT_OWNS: [NetworkBackEnd; 4] = [
     NetworkBackEnd::Ifupdown,
     NetworkBackEnd::Netplan,
     NetworkBackEnd::NetworkManager,
     NetworkBackEnd::Networkd,
 ];
-const ELSE: [NetworkBackEnd; 4] = [
+const OTHERWISE: [NetworkBackEnd; 4] = [
     NetworkBackEnd::Netplan,
     NetworkBackEnd::NetworkManager,
     NetworkBackEnd::Networkd,
@@ -76,23 +75,23 @@ fn choose(from: &View<'_>) -> Result<Choice, RenderError> {
     Ok(Choice { chosen, others })
 }
 
-/// The back end that sets the interface's address, if any does, and the others that
+/// Returns the back end that sets the interface's address, if any does, and the others that
 /// start at boot.
 fn in_use(from: &View<'_>) -> Result<(Option<NetworkBackEnd>, Vec<NetworkBackEnd>), SystemError> {
     let mut active = Vec::new();
-    for end in ELSE {
+    for end in OTHERWISE {
         if end.is_active(from)? {
             active.push(end);
         }
     }
     let mut chosen = active.first().copied();
-    for end in OWNERS_FIRST {
+    for end in IF_IT_OWNS {
         if active.contains(&end) && end.owns(from)? {
             chosen = Some(end);
             break;
         }
     }
-    // As on images whose cloud-init has not written its file yet.
+    // So it is on images whose cloud-init has not written its file yet.
     if chosen.is_none() && netplan::could_work(from)? {
         chosen = Some(NetworkBackEnd::Netplan);
     }
@@ -100,8 +99,8 @@ fn in_use(from: &View<'_>) -> Result<(Option<NetworkBackEnd>, Vec<NetworkBackEnd
     Ok((chosen, active))
 }
 
-/// What sets the address of an interface when a system boots, by its name: `ifupdown`,
-/// `netplan`, `NetworkManager` or `systemd-networkd`.
+/// Returns the name of what sets the address of an interface when a system boots:
+/// `ifupdown`, `netplan`, `NetworkManager` or `systemd-networkd`.
 ///
 /// # Errors
 /// [`SystemError`] if the system cannot be read.
@@ -119,20 +118,20 @@ struct Address<'a> {
     address: Ipv4Addr,
 }
 
-/// What keeps everything else off the interface, and all notes.
+/// Keeps the other back ends off the interface, and makes all notes.
 ///
-/// The files by which the image's own back end speaks of the interface stay until
-/// [`node`], which has to choose the same one.
+/// The files in which the image's own back end names the interface stay until [`node`],
+/// which has to choose the same one.
 pub(super) fn shared(to: &mut Context<'_>) -> Result<(), RenderError> {
     let Choice { chosen, others } = choose(to)?;
     let interface = to.cluster.network.interface.clone();
     for other in &others {
-        // Of networkd's files only the first that matches counts, netplan's too.
+        // networkd uses the first file that matches, and netplan's are among them.
         let outranked = (chosen, *other) == (NetworkBackEnd::Netplan, NetworkBackEnd::Networkd);
         if other.owns(to)? && !outranked {
             to.note(format!(
-                "{interface} gets its address from {}; {}, which the image configures for it \
-                 too, was told to leave it alone",
+                "{interface} gets its address from {}; {}, which the image also configures for it, \
+                 was configured to leave it alone",
                 chosen.name(),
                 other.name()
             ));
@@ -152,7 +151,7 @@ pub(super) fn shared(to: &mut Context<'_>) -> Result<(), RenderError> {
     Ok(())
 }
 
-/// The node's address.
+/// Writes the node's address.
 pub(super) fn node(to: &mut Context<'_>, node: &Node) -> Result<(), RenderError> {
     let Choice { chosen, .. } = choose(to)?;
     let address = Address { network: &to.cluster.network, address: node.address };

@@ -1,9 +1,9 @@
 //! netplan with the renderer systemd-networkd: a file of its own.
 //!
-//! netplan merges what several files say of one definition, and adds up lists of
-//! addresses. So the file does not use the definition that the image may have,
-//! `eth0`, but one of its own that matches the interface: of several that match,
-//! the one whose name sorts first counts alone.
+//! netplan merges what several files say about one definition, and joins their lists of
+//! addresses. So the file does not use the definition that the image may have, `eth0`, but
+//! one of its own that matches the interface: of several that match, only the one whose
+//! name sorts first is used.
 
 use super::Address;
 use crate::{
@@ -20,10 +20,10 @@ const DIRECTORY: &str = "/etc/netplan";
 const FILE: &str = "/etc/netplan/99-nodecard.yaml";
 /// Sorts before every name that begins with a letter.
 const DEFINITION: &str = "00-nodecard";
-/// What netplan makes of the definition.
+/// The file that netplan generates from the definition.
 pub(super) const NETWORKD_FILE: &str = "10-netplan-00-nodecard.network";
 
-/// The texts of the image's netplan files, packages' ones first.
+/// Returns the image's netplan files, those of packages first.
 fn files(from: &View<'_>) -> Result<Vec<Value>, SystemError> {
     let mut values = Vec::new();
     for directory in ["/lib/netplan", DIRECTORY] {
@@ -32,7 +32,7 @@ fn files(from: &View<'_>) -> Result<Vec<Value>, SystemError> {
             if path == FILE {
                 continue;
             }
-            // What netplan cannot read either configures nothing.
+            // A file that netplan cannot read either configures nothing.
             let text = from.read(&path)?;
             values.extend(text.and_then(|text| yaml::parse(&text).ok()));
         }
@@ -57,7 +57,7 @@ pub(super) fn is_active(from: &View<'_>) -> Result<bool, SystemError> {
     Ok(installed(from)? && has_files(from)? && !renders_with_network_manager(from)?)
 }
 
-/// Whether netplan hands the interface to NetworkManager.
+/// Returns whether netplan hands the interface to NetworkManager.
 pub(super) fn renders_with_network_manager(from: &View<'_>) -> Result<bool, SystemError> {
     if !installed(from)? || !has_files(from)? {
         return Ok(false);
@@ -86,12 +86,12 @@ pub(super) fn owns(from: &View<'_>) -> Result<bool, SystemError> {
     Ok(files(from)?.iter().any(owns))
 }
 
-/// Whether netplan would carry a file of ours out.
+/// Returns whether netplan would apply a file that is added.
 pub(super) fn could_work(from: &View<'_>) -> Result<bool, SystemError> {
     Ok(installed(from)? && units::text(from, "systemd-networkd.service")?.is_some())
 }
 
-/// Tells which bridges, bonds and VLANs of the image lose the interface.
+/// Notes which bridges, bonds and VLANs of the image lose the interface.
 pub(super) fn note_users(to: &mut Context<'_>) -> Result<(), SystemError> {
     let interface = to.cluster.network.interface.clone();
     let uses = |definition: &Value| {
@@ -115,8 +115,8 @@ pub(super) fn note_users(to: &mut Context<'_>) -> Result<(), SystemError> {
     }
     if !names.is_empty() {
         to.note(format!(
-            "netplan in the image builds {} on {interface}, which has the node's address itself \
-             now: they will lack it",
+            "netplan in the image builds {} on {interface}, which now has the node's address \
+             itself: they will not have one",
             names.join(", ")
         ));
     }
@@ -143,7 +143,7 @@ fn definitions(network: &Value) -> impl Iterator<Item = (&str, &Value)> {
     entries.iter().map(|(key, value)| (key.name.as_str(), value))
 }
 
-/// Whether a definition is the interface's. One that matches by hardware address
+/// Returns whether a definition is the interface's. One that matches by hardware address
 /// may be any node's.
 fn matches(id: &str, definition: &Value, interface: &str) -> bool {
     if get(definition, "set-name").and_then(scalar) == Some(interface) {

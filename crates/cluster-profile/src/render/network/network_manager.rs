@@ -1,7 +1,7 @@
 //! NetworkManager: a keyfile of the highest priority.
 //!
-//! Other profiles for the interface stay, but are never picked by themselves: of
-//! several that fit, the one with the highest priority is.
+//! Other profiles for the interface stay, but are not picked automatically: of several
+//! that match, NetworkManager picks the one with the highest priority.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::{
 const PROFILES: &str = "/etc/NetworkManager/system-connections";
 const OWN_RULE: &str = "99-nodecard.conf";
 
-/// Whether it starts at boot and takes care of Ethernet.
+/// Returns whether it starts at boot and manages the interface.
 pub(super) fn is_active(from: &View<'_>) -> Result<bool, SystemError> {
     if !units::enabled(from, "NetworkManager.service")? {
         return Ok(false);
@@ -29,9 +29,9 @@ pub(super) fn is_active(from: &View<'_>) -> Result<bool, SystemError> {
     Ok(!leaves_alone(&unmanaged(from)?, from.interface))
 }
 
-/// What `unmanaged-devices` says in the end: a file in /etc takes the place of
-/// one of the same name in /usr/lib, later names come later, and `+=` adds.
-/// On Ubuntu's servers such a file leaves Ethernet to others.
+/// Returns the effective `unmanaged-devices`: a file in /etc replaces one of the same name
+/// in /usr/lib, files are read in the order of their names, and `+=` adds. On Ubuntu's
+/// servers such a file leaves Ethernet to others.
 fn unmanaged(from: &View<'_>) -> Result<Vec<String>, SystemError> {
     let mut files = BTreeMap::new();
     for directory in ["/usr/lib/NetworkManager/conf.d", "/etc/NetworkManager/conf.d"] {
@@ -60,7 +60,7 @@ fn unmanaged(from: &View<'_>) -> Result<Vec<String>, SystemError> {
     Ok(specs)
 }
 
-/// Whether a list of devices has a wired interface of this name.
+/// Returns whether a list of devices has a wired interface of this name.
 fn leaves_alone(specs: &[String], interface: &str) -> bool {
     let fits = |spec: &str| match spec.split_once(':') {
         None => spec == "*",
@@ -72,7 +72,7 @@ fn leaves_alone(specs: &[String], interface: &str) -> bool {
     !excepted && specs.iter().any(|spec| fits(spec))
 }
 
-/// Whether a profile, or netplan through it, speaks of the interface.
+/// Returns whether a profile, or netplan through it, names the interface.
 pub(super) fn owns(from: &View<'_>) -> Result<bool, SystemError> {
     if netplan::renders_with_network_manager(from)? && netplan::owns(from)? {
         return Ok(true);
@@ -101,13 +101,13 @@ pub(super) fn stand_back(to: &mut Context<'_>) {
     to.write(Purpose::RivalSettings, path, text, Attributes::root(0o644));
 }
 
-/// Tells if the interface does not look like the Ethernet that the profile is for.
+/// Notes an interface that does not look like Ethernet, which the profile is for.
 pub(super) fn note_kind(to: &mut Context<'_>) {
     let interface = to.cluster.network.interface.clone();
     if ["wl", "br", "bond", "virbr"].iter().any(|start| interface.starts_with(start)) {
         to.note(format!(
-            "{interface} gets an Ethernet profile in NetworkManager, which does not apply if it \
-             is Wi-Fi or a bridge"
+            "{interface} gets an Ethernet profile in NetworkManager, which has no effect if it is \
+             Wi-Fi or a bridge"
         ));
     }
 }
@@ -138,7 +138,7 @@ pub(super) fn node(to: &mut Context<'_>, Address { network, address }: &Address<
         lines.push(format!("dns-search={}", list(&mut network.search.iter().cloned())));
     }
     lines.extend([String::new(), "[ipv6]".to_owned(), "method=auto".to_owned()]);
-    // NetworkManager ignores profiles that others could read.
+    // NetworkManager ignores profiles that others can read.
     to.write(
         Purpose::Address(NetworkBackEnd::NetworkManager),
         format!("{PROFILES}/nodecard-{interface}.nmconnection"),

@@ -1,4 +1,4 @@
-//! systemd-networkd: a .network file, of which the first that matches counts.
+//! systemd-networkd: a .network file, of which it uses the first that matches.
 
 use super::Address;
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
 
 const DIRECTORY: &str = "/etc/systemd/network";
 
-/// Sorts before the names that others usually choose.
+/// Returns a name that sorts before those that others usually choose.
 pub(super) fn file_name(interface: &str) -> String {
     format!("05-nodecard-{interface}.network")
 }
@@ -25,7 +25,8 @@ pub(super) fn is_active(from: &View<'_>) -> Result<bool, SystemError> {
     units::enabled(from, "systemd-networkd.service")
 }
 
-/// The .network files in a directory that fit the interface, and how sure that is.
+/// Returns the .network files in a directory that match the interface, and how certain
+/// that is.
 fn fitting(from: &View<'_>, directory: &str) -> Result<Vec<(String, Fit)>, SystemError> {
     let interface = from.interface;
     let mut names = Vec::new();
@@ -52,17 +53,17 @@ pub(super) fn owns(from: &View<'_>) -> Result<bool, SystemError> {
     Ok(owns)
 }
 
-/// Whether a file is about an interface.
+/// Whether a file matches an interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fit {
     Yes,
-    /// It goes by what only the board can tell, such as a driver.
+    /// It matches by what only the board shows, such as a driver.
     Perhaps,
     No,
 }
 
-/// Whether the `[Match]` section fits a wired interface of this name, as far as
-/// an image can tell.
+/// Returns whether the `[Match]` section matches a wired interface of this name, as far as
+/// an image shows.
 fn matches(text: &str, interface: &str) -> Fit {
     let mut section = "";
     let (mut fits, mut undecided) = (None, false);
@@ -97,24 +98,24 @@ fn matches(text: &str, interface: &str) -> Fit {
     }
 }
 
-/// The owner's files that match the interface and sort before `ours`.
+/// Returns the owner's files that match the interface and sort before `ours`.
 fn earlier(from: &View<'_>, ours: &str) -> Result<Vec<String>, SystemError> {
     let names = fitting(from, DIRECTORY)?.into_iter().map(|(name, _)| name);
     Ok(names.filter(|name| name.as_str() < ours).collect())
 }
 
-/// Tells which files will be removed for `ours` to be the first that matches.
+/// Notes which files are removed so that `ours` is the first that matches.
 pub(super) fn note_earlier(to: &mut Context<'_>, ours: &str) -> Result<(), SystemError> {
     for name in earlier(to, ours)? {
         to.note(format!(
-            "removed {DIRECTORY}/{name}, which would have come before the static address of {}",
+            "removed {DIRECTORY}/{name}, which would take precedence over the static address of {}",
             to.cluster.network.interface
         ));
     }
     Ok(())
 }
 
-/// Removes what [`note_earlier`] told.
+/// Removes what [`note_earlier`] notes.
 pub(super) fn remove_earlier(to: &mut Context<'_>, ours: &str) -> Result<(), SystemError> {
     for name in earlier(to, ours)? {
         to.remove(Purpose::RivalFile, format!("{DIRECTORY}/{name}"));

@@ -1,4 +1,4 @@
-//! What else runs in the image, told to leave the interface alone.
+//! Other programs that set addresses, configured to leave the interface alone.
 
 use super::{network_manager, networkd};
 use crate::{
@@ -15,7 +15,7 @@ pub(super) fn stand_back(
     if others.contains(&NetworkBackEnd::NetworkManager) {
         network_manager::stand_back(to);
     }
-    // What netplan says is carried out by networkd.
+    // networkd applies what netplan says.
     let by_networkd = [NetworkBackEnd::Networkd, NetworkBackEnd::Netplan];
     if !by_networkd.contains(&chosen) && others.iter().any(|end| by_networkd.contains(end)) {
         networkd::stand_back(to)?;
@@ -24,7 +24,7 @@ pub(super) fn stand_back(
     Ok(())
 }
 
-/// dhcpcd asks for an address on every interface that it is not denied.
+/// Denies dhcpcd the interface: it requests an address on every other one.
 fn dhcpcd(to: &mut Context<'_>) -> Result<(), SystemError> {
     const CONFIG: &str = "/etc/dhcpcd.conf";
     if !units::enabled(to, "dhcpcd.service")? {
@@ -39,10 +39,10 @@ fn dhcpcd(to: &mut Context<'_>) -> Result<(), SystemError> {
     if denied {
         return Ok(());
     }
-    // Before the first `interface` block, where global options end.
+    // At the top: global options end at the first `interface` block.
     let mut new = format!("denyinterfaces {interface}\n");
     new.push_str(&old);
     to.rewrite(Purpose::RivalSettings, CONFIG, &old, &new);
-    to.note(format!("dhcpcd is enabled in the image: told to leave {interface} alone ({CONFIG})"));
+    to.note(format!("configured dhcpcd to leave {interface} alone ({CONFIG})"));
     Ok(())
 }

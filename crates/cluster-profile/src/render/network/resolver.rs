@@ -1,8 +1,8 @@
-//! Name servers: /etc/resolv.conf, where nobody else makes it.
+//! Name servers: /etc/resolv.conf, where no program manages it.
 //!
-//! Where a manager is fed by the back end (resolvconf by ifupdown,
-//! systemd-resolved by networkd), /etc/resolv.conf is that manager's link and is
-//! left alone. Where nobody would write it, it becomes a plain file.
+//! Where a manager gets the servers from the back end (resolvconf from ifupdown,
+//! systemd-resolved from networkd), /etc/resolv.conf is that manager's symlink and is left
+//! alone. Where no program would write it, it becomes a plain file.
 
 use crate::{
     Attributes, NetworkBackEnd, Purpose, SystemError,
@@ -11,7 +11,7 @@ use crate::{
 
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 
-/// Where managers keep the file that /etc/resolv.conf links to.
+/// The files to which managers link /etc/resolv.conf.
 const MANAGED: [&str; 4] = [
     "/run/resolvconf/resolv.conf",
     "/run/systemd/resolve/stub-resolv.conf",
@@ -23,8 +23,8 @@ pub(super) fn write(to: &mut Context<'_>, chosen: NetworkBackEnd) -> Result<(), 
     let network = &to.cluster.network;
     if network.dns.is_empty() {
         to.note(
-            "the profile names no name server (`dns` of `network`), and with a static address \
-             nobody else does: names of other hosts are found in /etc/hosts only",
+            "the profile names no name server (`dns` in `network`), and a static address brings \
+             none: names of other hosts are found in /etc/hosts only",
         );
     }
     let network = &to.cluster.network;
@@ -34,7 +34,7 @@ pub(super) fn write(to: &mut Context<'_>, chosen: NetworkBackEnd) -> Result<(), 
     let resolved = units::enabled(to, "systemd-resolved.service")?
         || units::text(to, "dbus-org.freedesktop.resolve1.service")?.is_some();
     let fed = match chosen {
-        // It writes the file itself, be it plain or a link.
+        // It writes the file itself, whether it is a plain file or a symlink.
         NetworkBackEnd::NetworkManager => return Ok(()),
         NetworkBackEnd::Ifupdown if resolved => {
             feed_resolved(to);
@@ -50,7 +50,7 @@ pub(super) fn write(to: &mut Context<'_>, chosen: NetworkBackEnd) -> Result<(), 
         return Ok(());
     }
     if linked {
-        // Its target is made at boot by somebody who is not there.
+        // The program that would write its target at boot is not in use.
         to.remove(Purpose::Resolver, RESOLV_CONF);
     }
     let network = &to.cluster.network;
@@ -63,8 +63,8 @@ pub(super) fn write(to: &mut Context<'_>, chosen: NetworkBackEnd) -> Result<(), 
     Ok(())
 }
 
-/// Whether the file is a link into /run: a dangling one, or one whose target
-/// the image holds.
+/// Returns whether the file is a symlink into /run, dangling or to a file that the image
+/// holds.
 fn is_link(from: &Context<'_>) -> Result<bool, SystemError> {
     let Some(text) = from.system.read(RESOLV_CONF)? else { return from.exists(RESOLV_CONF) };
     for path in MANAGED {
@@ -75,7 +75,7 @@ fn is_link(from: &Context<'_>) -> Result<bool, SystemError> {
     Ok(false)
 }
 
-/// ifupdown tells systemd-resolved nothing on many systems.
+/// Configures systemd-resolved, which gets no name servers from ifupdown on many systems.
 fn feed_resolved(to: &mut Context<'_>) {
     let network = &to.cluster.network;
     let servers: Vec<String> = network.dns.iter().map(ToString::to_string).collect();

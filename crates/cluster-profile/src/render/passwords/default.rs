@@ -1,4 +1,4 @@
-//! Passwords that everybody knows, on cards to be made.
+//! Default passwords on cards that are made.
 
 use super::{SHADOW, SHADOWED, set, shadow};
 use crate::{
@@ -7,11 +7,11 @@ use crate::{
     render::{Note, RenderError, accounts, text},
 };
 
-/// More logins are not looked at: trying passwords takes time.
+/// More users are not looked at: trying passwords takes time.
 const MOST_USERS: usize = 100;
 
-/// What there is to say of passwords that everybody knows on cards that are made from
-/// this system: one note, with the lines for the profile, or none.
+/// Returns a note about default passwords on cards that are made from this system, with the
+/// lines that would set others; empty if there are none.
 ///
 /// It takes some milliseconds for each user.
 ///
@@ -40,16 +40,17 @@ pub fn default_password_notes(
     let (mut known, mut lines) = (Vec::new(), Vec::new());
     let users: Vec<_> = accounts::parse(&read("/etc/passwd")?);
     for user in users.iter().filter(|user| user.can_log_in()).take(MOST_USERS) {
-        let field = match user.password == SHADOWED {
-            true => shadow::password(&shadow, &user.name),
-            false => Some(user.password.as_str()),
+        let field = if user.password == SHADOWED {
+            shadow::password(&shadow, &user.name)
+        } else {
+            Some(user.password.as_str())
         };
         let Some(is) = field.and_then(|field| default_password(&user.name, field)) else {
             continue;
         };
         known.push(match is {
-            DefaultPassword::Empty => format!("{} has none", user.name),
-            DefaultPassword::Word(word) => format!("{} has `{word}`", user.name),
+            DefaultPassword::Empty => format!("{} (no password)", user.name),
+            DefaultPassword::Word(word) => format!("{} (`{word}`)", user.name),
         });
         lines.push(format!("{}: {{password: 'HASH'}}", user.name));
     }
@@ -57,11 +58,10 @@ pub fn default_password_notes(
         return Ok(Vec::new());
     }
     let note = format!(
-        "passwords that everybody knows: {}; `users: {{{}}}` in the profile sets others, with \
-         hashes as `openssl passwd -6` prints them, or write `{{locked: true}}` for whom keys are \
-         enough",
+        "default passwords still set: {}; to set others, add `users: {{{}}}` to the profile, \
+         with hashes from `openssl passwd -6`, or `{{locked: true}}` for users who log in by key",
         known.join(", "),
         lines.join(", ")
     );
-    Ok(vec![Note { text: text::printable(&note), hindrance: false }])
+    Ok(vec![Note { text: text::escaped(&note), hindrance: false }])
 }

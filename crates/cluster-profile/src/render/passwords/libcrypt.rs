@@ -1,12 +1,12 @@
-//! Which libcrypt the image has.
+//! The libcrypt in the image.
 
 use crate::{SystemError, render::context::Context};
 
-/// Where libraries lie, themselves or in a directory for each architecture.
+/// Where libraries are, directly or in a directory for each architecture.
 const PLACES: [&str; 4] = ["/lib", "/usr/lib", "/lib64", "/usr/lib64"];
 
-/// Whether libcrypt is the one that was part of glibc until Debian 10 and Ubuntu 18.04:
-/// it is called after glibc's release (`libcrypt-2.23.so`), libxcrypt's after its own
+/// Returns whether libcrypt is the one that was part of glibc until Debian 10 and Ubuntu
+/// 18.04: it is named after glibc's release (`libcrypt-2.23.so`), libxcrypt's after its own
 /// (`libcrypt.so.1.1.0`).
 pub(super) fn is_of_glibc(from: &Context<'_>) -> Result<bool, SystemError> {
     let (mut glibc, mut xcrypt) = (false, false);

@@ -10,14 +10,14 @@ use super::{RenderError, accounts, context::Context, text};
 use crate::{Attributes, Password, Purpose};
 
 const SHADOW: &str = "/etc/shadow";
-/// What no hash is (crypt(5)). `!` would do as well for passwords, but where PAM is not
-/// used sshd takes it for an account that no key may open either.
+/// A field that is not a hash (crypt(5)). `!` would lock the password as well, but without
+/// PAM sshd then rejects keys too.
 const LOCKED: &str = "*";
-/// The password field that sends readers of /etc/passwd to /etc/shadow.
+/// The password field of /etc/passwd that refers to /etc/shadow.
 const SHADOWED: &str = "x";
 const DAY: u64 = 24 * 60 * 60;
 
-/// Sets the passwords that the profile has, and locks those whom it locks.
+/// Sets the passwords of the profile, and locks the users that it locks.
 pub(super) fn write(to: &mut Context<'_>) -> Result<(), RenderError> {
     let cluster = to.cluster;
     let users = accounts::users(to)?;
@@ -32,8 +32,8 @@ pub(super) fn write(to: &mut Context<'_>) -> Result<(), RenderError> {
     }
     if to.system.mode(SHADOW)?.is_some_and(|mode| mode & 0o004 != 0) {
         to.note(
-            "every user can read /etc/shadow in the image, and so all password hashes: chmod 640 \
-             it in the base image",
+            "every user can read the password hashes in /etc/shadow of the image: run chmod 640 \
+             /etc/shadow in the base image",
         );
     }
     if wanted.is_empty() {
@@ -61,8 +61,8 @@ fn field(password: &Password) -> &str {
     }
 }
 
-/// The day of the build, or that of the cluster's keys if it is later. Day 0 would ask for
-/// a new password at the first login; an empty field asks for nothing.
+/// Returns the day of the build, or that of the cluster's keys if it is later. Day 0 would
+/// ask for a new password at the first login; an empty field asks for nothing.
 fn today(from: &Context<'_>) -> String {
     match from.now.max(from.keys.created()) / DAY {
         0 => String::new(),
@@ -70,7 +70,7 @@ fn today(from: &Context<'_>) -> String {
     }
 }
 
-/// Notes hashes that the image's libcrypt cannot make: their users could not log in.
+/// Notes hashes that the image's libcrypt does not support: their users could not log in.
 fn note_unknown_methods(
     to: &mut Context<'_>,
     wanted: &[(&str, &Password)],
@@ -80,8 +80,8 @@ fn note_unknown_methods(
         let Some(method) = hash.method().filter(|method| !method.is_of_glibc()) else { continue };
         if libcrypt::is_of_glibc(to)? {
             to.note(format!(
-                "the image's libcrypt is glibc's, which knows no {} hashes: no password would let \
-                 {user} in; take one that `openssl passwd -6` makes",
+                "the image's libcrypt is glibc's, which does not support {} hashes: {user} could \
+                 not log in with a password; make a hash with `openssl passwd -6`",
                 method.prefix()
             ));
         }

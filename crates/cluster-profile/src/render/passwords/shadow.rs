@@ -1,28 +1,28 @@
-//! /etc/shadow (shadow(5)): fields with colons between, in each line name, password,
-//! and the day of its last change since 1970.
+//! /etc/shadow (shadow(5)): lines of fields separated by colons, which begin with name,
+//! password, and the day of its last change since 1970.
 
 use crate::render::text::{end_last_line, lines};
 
-/// Fewer fields make no line that the C library reads.
+/// The C library skips lines with fewer fields.
 const FEWEST_FIELDS: usize = 5;
 
-/// The fields of a user's line, if it is one.
+/// Returns the fields of a line, if it is the user's.
 fn fields<'a>(line: &'a str, user: &str) -> Option<Vec<&'a str>> {
     let fields: Vec<&str> = line.trim_end_matches('\n').split(':').collect();
     (fields.len() > 1 && fields.first() == Some(&user)).then_some(fields)
 }
 
-/// The password field of a user: that of the first line, which is the one that counts.
+/// Returns the password field of a user, from the first line, which is the one that counts.
 pub(super) fn password<'a>(text: &'a str, user: &str) -> Option<&'a str> {
     let of_user = |line: &'a str| fields(line, user)?.get(1).copied();
     text.lines().find_map(of_user)
 }
 
-/// The file with this password field in each line of a user, in a line of its own if
-/// there was none. Other lines, and other fields, survive byte for byte.
+/// Returns the file with this password field in each line of a user, or in a new line if
+/// there is none. Other lines, and other fields, survive byte for byte.
 ///
-/// A new password was last changed on `today`, as passwd(1) notes it down. So was one
-/// that had to be changed at the first login (day 0): it is the owner's choice.
+/// The day of the last change becomes `today` for a new password, as with passwd(1), and for
+/// one that had to be changed at the first login (day 0): the profile chose it.
 pub(super) fn set(text: &str, user: &str, password: &str, today: &str) -> String {
     let fresh = || format!("{user}:{password}:{today}:0:99999:7:::");
     let mut out = String::with_capacity(text.len() + 128);

@@ -1,4 +1,4 @@
-//! Whom a user's ~/.ssh/authorized_keys lets in, with home and modes as sshd insists.
+//! A user's ~/.ssh/authorized_keys, with home and modes as sshd insists on them.
 
 use super::authorized_keys;
 use crate::{
@@ -11,16 +11,16 @@ use crate::{
     },
 };
 
-/// The directory of a user's keys.
+/// Returns the directory of a user's keys.
 pub(super) fn directory(user: &User) -> String {
     format!("{}/.ssh", user.home.trim_end_matches('/'))
 }
 
-/// Has a user's authorized_keys let in `wanted` lines, and no line with a word of
-/// `barred`, such as a key in base64. Other lines survive.
+/// Writes a user's authorized_keys with the `wanted` lines, and without lines that hold a
+/// word of `barred`, such as a key in base64. Other lines survive.
 ///
-/// What it reads is the system, not earlier edits: all that one user is to have goes
-/// into one call.
+/// It reads the system, not the result of earlier edits, so everything for one user has to
+/// go into one call.
 pub(in crate::render) fn admit<'a>(
     to: &mut Context<'_>,
     user: &User,
@@ -50,11 +50,11 @@ pub(in crate::render) fn admit<'a>(
     }
 
     if !user.can_log_in() {
-        to.hindrance(format!("{}'s shell in the image lets nobody log in", user.name));
+        to.hindrance(format!("the shell of {} in the image allows no login", user.name));
     }
     if accounts::password_expired(to, &user.name)? {
         to.hindrance(format!(
-            "the image wants a new password of {} at the first login, and refuses commands over \
+            "the image asks for a new password of {} at the first login, and rejects commands over \
              ssh until then",
             user.name
         ));
@@ -62,9 +62,9 @@ pub(in crate::render) fn admit<'a>(
     Ok(())
 }
 
-/// sshd takes no keys from a home that others can write to, and a home that is
-/// missing must not become root's. One that is right stays as it is, since its owner
-/// may have reasons.
+/// Makes a user's home acceptable to sshd: it accepts no keys from a home that others can
+/// write to. A home that is missing must not become root's. One that is acceptable stays
+/// as it is, since its owner may have reasons.
 fn guard_home(to: &mut Context<'_>, user: &User) -> Result<(), RenderError> {
     let owned = |mode, enforce| Attributes { mode, uid: user.uid, gid: user.gid, enforce };
     let purpose = Purpose::HomeDirectory { user: user.name.clone() };
@@ -77,8 +77,8 @@ fn guard_home(to: &mut Context<'_>, user: &User) -> Result<(), RenderError> {
             let attributes = owned(mode & !0o022, true);
             to.edit(purpose, user.home.clone(), Change::Directory { attributes });
             to.note(format!(
-                "{} could be written to by others, for which sshd refuses keys; now only by {}",
-                user.home, user.name
+                "removed write access for others from {}, as sshd requires",
+                user.home
             ));
         }
         Some(_) => {}

@@ -1,9 +1,9 @@
-//! ~/.ssh/authorized_keys: who may come in.
+//! The text of ~/.ssh/authorized_keys.
 
 use crate::render::text::{end_last_line, lines};
 
-/// The file with those of `wanted` lines that it lacks added at its end, and without other
-/// lines that let a key of `barred` in. Any other line survives byte for byte.
+/// Returns the file with the `wanted` lines that it lacks added at its end, and without
+/// other lines that hold a word of `barred`. Every other line survives byte for byte.
 pub(super) fn render(old: &str, barred: &[String], wanted: &[String]) -> String {
     let mut out = String::with_capacity(old.len());
     let holds = |line: &str, key: &String| line.split_ascii_whitespace().any(|word| word == key);

@@ -7,14 +7,14 @@ use crate::{
 };
 
 const DIRECTORY: &str = "/etc/ssh";
-/// The one key that a node has.
+/// The private key; a node has no other.
 pub(super) const KEY: &str = "/etc/ssh/ssh_host_ed25519_key";
 
-/// Removes the image's host keys, and their mention in sshd's configuration.
+/// Removes the image's host keys, and mentions of them in sshd's configuration.
 pub(super) fn forget(to: &mut Context<'_>) -> Result<(), RenderError> {
     for name in to.list(DIRECTORY)? {
         let path = format!("{DIRECTORY}/{name}");
-        // The node's own takes the place of this one.
+        // The node's own replaces this one.
         let replaced = path == KEY || path.strip_suffix(".pub") == Some(KEY);
         if name.starts_with("ssh_host_") && !replaced {
             let half = KeyHalf::of_file(&name);

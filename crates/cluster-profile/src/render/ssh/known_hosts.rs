@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// Lets every user of every node know every node. Lines about other hosts survive.
+/// Writes the keys of all nodes for every user. Lines about other hosts survive.
 pub(super) fn write_global(to: &mut Context<'_>) -> Result<(), RenderError> {
     const GLOBAL: &str = "/etc/ssh/ssh_known_hosts";
     let old = to.read(GLOBAL)?.unwrap_or_default();
@@ -29,10 +29,10 @@ pub(super) fn write_global(to: &mut Context<'_>) -> Result<(), RenderError> {
     Ok(())
 }
 
-/// Takes what a user's own file says of the nodes out of it.
+/// Removes what a user's own file says about the nodes.
 ///
-/// Hashed lines stay: what they are about cannot be read off them, and they do
-/// no harm, since ssh takes a host for known if any of its files has the key.
+/// Hashed lines stay: they do not show which host they are about, and they do no harm,
+/// since ssh knows a host if any of its files has the key.
 pub(super) fn clean_own(to: &mut Context<'_>, user: &User) -> Result<(), RenderError> {
     let path = format!("{}/.ssh/known_hosts", user.home.trim_end_matches('/'));
     if let Some(old) = to.read(&path)? {
@@ -42,7 +42,7 @@ pub(super) fn clean_own(to: &mut Context<'_>, user: &User) -> Result<(), RenderE
     Ok(())
 }
 
-/// The nodes' names and addresses.
+/// Returns the nodes' names and addresses.
 fn nodes(from: &Context<'_>) -> BTreeSet<String> {
     let nodes = from.cluster.nodes.iter();
     let is_node = |address| from.cluster.nodes.iter().any(|node| node.address == address);
@@ -53,7 +53,7 @@ fn nodes(from: &Context<'_>) -> BTreeSet<String> {
         .collect()
 }
 
-/// The file without `hosts`; a line about others too loses only these.
+/// Returns the file without `hosts`; a line that is also about others loses only these.
 fn without(text: &str, hosts: &BTreeSet<String>) -> String {
     let mut out = String::with_capacity(text.len());
     for line in lines(text) {

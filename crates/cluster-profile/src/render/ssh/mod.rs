@@ -1,4 +1,4 @@
-//! ssh: users' keys, host keys, and who knows whose.
+//! ssh: users' keys, host keys, and known hosts.
 
 mod admission;
 mod authorized_keys;
@@ -11,14 +11,14 @@ mod users;
 use super::{RenderError, context::Context};
 use crate::Node;
 
-/// Users' keys, everybody's known hosts, and an image without host keys.
+/// Writes users' keys and the known hosts, and removes the image's host keys.
 pub(super) fn shared(to: &mut Context<'_>) -> Result<(), RenderError> {
     users::write(to)?;
     known_hosts::write_global(to)?;
     host_keys::forget(to)
 }
 
-/// The node's host key.
+/// Writes the node's host key.
 pub(super) fn node(to: &mut Context<'_>, node: &Node) -> Result<(), RenderError> {
     host_keys::give(to, node)
 }

@@ -1,4 +1,4 @@
-//! Key pairs that an image ships: everyone who has the image has them.
+//! Key pairs that an image ships: everybody who has the image has them.
 
 use crate::{
     SystemError,
@@ -12,26 +12,26 @@ pub(super) struct Pair {
     pub private: String,
     /// Whether there is a `.pub` beside it.
     pub has_public: bool,
-    /// The public key in base64, if it can be told.
+    /// The public key in base64, if it is known.
     pub key: Option<String>,
 }
 
-/// Files in ~/.ssh that are no private keys, whatever lies beside them.
-const NO_KEYS: [&str; 6] =
+/// Files in ~/.ssh that are never private keys.
+const OTHER_FILES: [&str; 6] =
     ["authorized_keys", "authorized_keys2", "known_hosts", "known_hosts.old", "config", "rc"];
 
-/// A user's pairs, the cluster's own left out.
+/// Returns a user's pairs, except for the cluster's.
 pub(super) fn shipped(from: &Context<'_>, user: &User) -> Result<Vec<Pair>, SystemError> {
     let directory = format!("{}/.ssh", user.home.trim_end_matches('/'));
     let names = from.list(&directory)?;
     let cluster = from.keys.cluster();
     let mut pairs = Vec::new();
     for name in &names {
-        if name.ends_with(".pub") || NO_KEYS.contains(&name.as_str()) {
+        if name.ends_with(".pub") || OTHER_FILES.contains(&name.as_str()) {
             continue;
         }
         let private = format!("{directory}/{name}");
-        // What is too large to read, or a loop of symlinks, is no key.
+        // A file that is too large, or a loop of symlinks, is not a key.
         let Ok(Some(text)) = from.read(&private) else { continue };
         let public_path = format!("{private}.pub");
         let has_public = names.contains(&format!("{name}.pub"));
@@ -48,12 +48,13 @@ pub(super) fn shipped(from: &Context<'_>, user: &User) -> Result<Vec<Pair>, Syst
     Ok(pairs)
 }
 
-/// Names that ssh tries by itself.
+/// Returns whether ssh tries a key of this name automatically.
 fn is_default(name: &str) -> bool {
     matches!(name, "id_rsa" | "id_dsa" | "id_ecdsa" | "id_ed25519" | "identity")
 }
 
-/// The public key that a private one in OpenSSH's own format names, locked or not.
+/// Returns the public key that a private one in OpenSSH's own format contains, encrypted or
+/// not.
 fn derive(private: &str) -> Option<String> {
     let key = ssh_key::PrivateKey::from_openssh(private).ok()?;
     let line = key.public_key().to_openssh().ok()?;

@@ -1,4 +1,4 @@
-//! sshd's configuration: host keys that are gone, and what would keep keys out.
+//! sshd's configuration: host keys that are gone, and settings that reject keys.
 
 use super::host_keys::KEY;
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
 const CONFIG: &str = "/etc/ssh/sshd_config";
 const DIRECTORY: &str = "/etc/ssh/sshd_config.d";
 
-/// Comments out host keys that are gone, and notes settings that keep keys out.
+/// Comments out host keys that are gone, and notes settings that reject keys.
 pub(super) fn adapt(to: &mut Context<'_>) -> Result<(), RenderError> {
     let wanted = !to.cluster.key_users().is_empty() || to.cluster.swarm.is_some();
     if wanted && !to.exists("/usr/sbin/sshd")? {
@@ -31,7 +31,7 @@ pub(super) fn adapt(to: &mut Context<'_>) -> Result<(), RenderError> {
     Ok(())
 }
 
-/// The keyword of a line in lower case, and its value.
+/// Returns the keyword of a line in lower case, and its value.
 fn setting(line: &str) -> Option<(String, &str)> {
     let line = line.trim_ascii();
     let end = line.find(|c: char| c.is_ascii_whitespace() || c == '=')?;
@@ -45,8 +45,8 @@ fn host_key(line: &str) -> Option<&str> {
     setting(line).filter(|(keyword, _)| keyword == "hostkey").map(|(_, value)| value)
 }
 
-/// A named host key that is missing makes sshd complain; named ones take the
-/// place of the defaults, so ours has to be among them if there are any.
+/// Returns the text with host keys that are gone as comments, since sshd complains about
+/// missing ones. Named keys replace the defaults, so the node's is added if there are any.
 fn adapt_host_keys(old: &str) -> String {
     let gone = |path: &str| path.starts_with("/etc/ssh/ssh_host_") && path != KEY;
     let remaining = || old.lines().filter_map(host_key).filter(|path| !gone(path));
@@ -54,7 +54,7 @@ fn adapt_host_keys(old: &str) -> String {
     let mut out = String::with_capacity(old.len() + 64);
     for line in lines(old) {
         let named = host_key(line);
-        // Beside the first one that is named: what follows `Match` is not global.
+        // Before the first one that is named: what follows `Match` is not global.
         if missing && named.is_some() {
             out.push_str(&format!("HostKey {KEY}\n"));
             missing = false;
@@ -70,7 +70,7 @@ fn adapt_host_keys(old: &str) -> String {
 fn note_hindrances(to: &mut Context<'_>, path: &str, text: &str) {
     let mut users = to.cluster.key_users();
     let root = users.contains(&"root");
-    // The nodes of a swarm ask each other for tokens as root.
+    // The nodes of a swarm ask each other for tokens, as root.
     let commands = to.cluster.swarm.is_some();
     if commands && !root {
         users.push("root");
@@ -86,7 +86,7 @@ fn note_hindrances(to: &mut Context<'_>, path: &str, text: &str) {
     for (keyword, value) in text.lines().filter_map(setting) {
         let lower = value.to_ascii_lowercase();
         let hindrance = match keyword.as_str() {
-            // What follows is for some logins only.
+            // What follows applies to some logins only.
             "match" => break,
             "pubkeyauthentication" => lower == "no",
             "permitrootlogin" => {
@@ -107,8 +107,8 @@ fn note_hindrances(to: &mut Context<'_>, path: &str, text: &str) {
         };
         if hindrance {
             notes.push(format!(
-                "{path} in the image says `{keyword} {value}`, so logins by key may not work as \
-                 the profile has them; change it in the base image or with `files:`"
+                "{path} in the image says `{keyword} {value}`, which may reject logins by key that \
+                 the profile asks for; change it in the base image, or with `files`"
             ));
         }
     }

@@ -1,4 +1,4 @@
-//! Users whom keys let in, and those of them who may go from any node to any other.
+//! Users who can log in by key, and those who can log in from any node to any other.
 
 use super::{admission, known_hosts, pairs};
 use crate::{
@@ -16,10 +16,10 @@ const GLOBAL_CONFIG: &str = "/etc/ssh/ssh_config";
 const GLOBAL_DIRECTORY: &str = "/etc/ssh/ssh_config.d";
 const ROOT: &str = "root";
 
-/// Lets the profile's keys in, and gives those of `ssh.users` the cluster's pair.
+/// Writes the profile's authorized keys, and gives those of `ssh.users` the cluster's pair.
 ///
-/// Pairs that the image ships are public knowledge: those of these users go, and
-/// so do the lines that let them, or another user's, in.
+/// Pairs that the image ships are public knowledge. Those of these users are removed, and
+/// so are the lines that authorize any user's pair from the image.
 pub(super) fn write(to: &mut Context<'_>) -> Result<(), RenderError> {
     let cluster = to.cluster;
     let for_root = swarm::admitted(to)?;
@@ -37,7 +37,7 @@ pub(super) fn write(to: &mut Context<'_>) -> Result<(), RenderError> {
         let pairs = pairs::shipped(to, user)?;
         if !pairs.is_empty() && !cluster.ssh.users.contains(&user.name) {
             to.note(format!(
-                "the image ships {}, a key that everyone with the image has; it was left, since \
+                "the image ships {}, a key that everybody with the image has; it was left, since \
                  `ssh.users` does not name {}",
                 join(pairs.iter().map(|pair| pair.private.as_str())),
                 user.name
@@ -70,7 +70,7 @@ pub(super) fn write(to: &mut Context<'_>) -> Result<(), RenderError> {
     if cluster.ssh.users.is_empty() {
         return Ok(());
     }
-    // What every user's ssh reads.
+    // Files that every user's ssh reads.
     let names = to.list(GLOBAL_DIRECTORY)?.into_iter().filter(|name| name.ends_with(".conf"));
     let files: Vec<_> = names.map(|name| format!("{GLOBAL_DIRECTORY}/{name}")).collect();
     for path in [GLOBAL_CONFIG.to_owned()].iter().chain(&files) {
@@ -83,8 +83,8 @@ pub(super) fn write(to: &mut Context<'_>) -> Result<(), RenderError> {
         });
         if let Some(line) = elsewhere {
             to.hindrance(format!(
-                "{path} in the image says `{line}`, so ssh will ask about the other nodes; change \
-                 it in the base image or with `files:`"
+                "{path} in the image says `{line}`, so ssh will not know the other nodes; change \
+                 it in the base image, or with `files`"
             ));
         }
     }
@@ -95,7 +95,7 @@ fn join<'a>(words: impl Iterator<Item = &'a str>) -> String {
     words.collect::<Vec<_>>().join(", ")
 }
 
-/// Gives a user the cluster's pair, in place of those that the image ships.
+/// Gives a user the cluster's pair instead of those that the image ships.
 fn give_pair(
     to: &mut Context<'_>,
     user: &User,
@@ -109,8 +109,8 @@ fn give_pair(
         gone.push(pair.private.clone());
         if pair.key.is_none() {
             to.note(format!(
-                "whom {} lets in could not be told (it has no .pub beside it); look through \
-                 {ssh}/authorized_keys for its line",
+                "could not detect which line authorizes {}, since there is no .pub file beside it; \
+                 check {ssh}/authorized_keys for its line",
                 pair.private
             ));
         }
@@ -125,8 +125,8 @@ fn give_pair(
     }
     if !gone.is_empty() {
         to.note(format!(
-            "removed {}, which everyone with the image has, and what let it in; {} has the \
-             cluster's own key",
+            "removed the image's own key {}, and its authorized_keys line; {} has the cluster's \
+             key instead",
             join(gone.iter().map(String::as_str)),
             user.name
         ));
@@ -143,7 +143,8 @@ fn give_pair(
     Ok(())
 }
 
-/// An `IdentityFile` that is gone would keep ssh from trying the cluster's key.
+/// Comments out each `IdentityFile` that is gone, which would keep ssh from trying the
+/// cluster's key.
 fn forget_identities(
     to: &mut Context<'_>,
     path: &str,
@@ -166,9 +167,8 @@ fn forget_identities(
         keyword.eq_ignore_ascii_case("identityfile")
             && homes.iter().map(of).any(|file| gone.contains(&file))
     };
-    let comment = |line: &&str| match names_gone(line) {
-        true => format!("#{line}"),
-        false => (*line).to_owned(),
+    let comment = |line: &&str| {
+        if names_gone(line) { format!("#{line}") } else { (*line).to_owned() }
     };
     let new: String = lines(&old).iter().map(comment).collect();
     to.rewrite(Purpose::SshConfig, path, &old, &new);

@@ -1,4 +1,4 @@
-//! What an earlier profile left in an image that was a node's card.
+//! Removes what an earlier profile left in an image that was a node's card.
 
 use super::{CONFIG, IMAGES, PROGRAMS, UNIT, UNIT_LINK};
 use crate::{
@@ -8,10 +8,10 @@ use crate::{
 
 const LEFTOVER: Purpose = Purpose::Swarm(SwarmPart::Leftover);
 
-/// Takes an image out of the swarm of an earlier profile.
+/// Removes everything of the swarm of an earlier profile.
 pub(super) fn remove(to: &mut Context<'_>) -> Result<(), RenderError> {
     if to.remove_if_there(LEFTOVER, UNIT)? {
-        to.note("the image was a swarm's node; `swarm` is not in the profile, so it is no more");
+        to.note("removed the swarm from the image, as the profile has no `swarm`");
     }
     to.remove_if_there(LEFTOVER, UNIT_LINK)?;
     for path in ["swarm.conf", "swarm_key", "images", "services", "environments"] {
@@ -22,7 +22,7 @@ pub(super) fn remove(to: &mut Context<'_>) -> Result<(), RenderError> {
     Ok(())
 }
 
-/// Removes from a directory what is not one of `names`.
+/// Removes everything from a directory that is not in `names`.
 pub(super) fn others(
     to: &mut Context<'_>,
     directory: &str,

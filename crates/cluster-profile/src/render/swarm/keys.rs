@@ -1,4 +1,4 @@
-//! The keys with which nodes ask each other for tokens.
+//! The keys with which nodes ask managers for tokens.
 
 use cluster_keys::KeyPair;
 
@@ -8,7 +8,7 @@ use crate::{
     render::{RenderError, context::Context},
 };
 
-/// The key of the nodes of a role.
+/// Returns the key of the nodes of a role.
 pub(super) fn of(from: &Context<'_>, role: Role) -> Result<KeyPair, RenderError> {
     let comment = format!("{} swarm {role} key", from.cluster.name);
     Ok(from.keys.pair(&format!("swarm-{role}"), &comment)?)
@@ -16,24 +16,25 @@ pub(super) fn of(from: &Context<'_>, role: Role) -> Result<KeyPair, RenderError>
 
 const ROLES: [Role; 2] = [Role::Worker, Role::Manager];
 
-/// Lines of root's authorized_keys: each key may run one command, which gives the token of
-/// its own role. All nodes have them, as any may become a manager; a node that is none has
-/// nothing to tell.
+/// Returns lines of root's authorized_keys: each key may run one command, which prints the
+/// token of its own role. All nodes have them, as each may become a manager; on a worker
+/// the command prints no token.
 pub(in crate::render) fn admitted(from: &Context<'_>) -> Result<Vec<String>, RenderError> {
     if from.cluster.swarm.is_none() {
         return Ok(Vec::new());
     }
     let line = |role| {
         let key = of(from, role)?;
-        // `restrict` is of OpenSSH 7.2, which Ubuntu 16.04 has.
+        // `restrict` needs OpenSSH 7.2, which Ubuntu 16.04 has.
         let command = format!("{PROGRAMS}/swarm-token {role}");
         Ok(format!("restrict,command=\"{command}\" {}", key.public().trim_end()))
     };
     ROLES.into_iter().map(line).collect()
 }
 
-/// Words that only [`admitted`] lines may hold: the keys in base64, which another line would
-/// let do more, and the command, which lines of an earlier profile let other keys run.
+/// Returns words that only [`admitted`] lines may hold: the keys in base64, since another
+/// line would allow them more, and the command, since lines of an earlier profile allow it
+/// to other keys.
 pub(in crate::render) fn barred(from: &Context<'_>) -> Result<Vec<String>, RenderError> {
     let key = |role| {
         let key = of(from, role)?;

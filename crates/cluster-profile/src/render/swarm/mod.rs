@@ -1,9 +1,9 @@
-//! A node's way into the cluster's Docker swarm: a script and a unit that run it at every
-//! boot, and what they need to know.
+//! How a node gets into the cluster's Docker swarm: a script, a unit that starts it at every
+//! boot, and their configuration.
 //!
-//! Tokens cannot be made offline: a swarm draws its secrets when it is made. So the first
-//! manager makes it at its first boot, and every other node asks for a token with a key
-//! that can do nothing else.
+//! Tokens cannot be made offline: a swarm generates its secrets when it is made. So the
+//! first manager makes it at its first boot, and every other node asks for a token, with a
+//! key that can do nothing else.
 
 mod clean;
 mod keys;
@@ -20,18 +20,18 @@ use crate::{
 pub(super) use self::keys::{admitted, barred};
 pub use self::status::{SWARM_STATUS, SwarmState, SwarmStatus, SwarmStep};
 
-/// What nodes read.
+/// The configuration that nodes read.
 const CONFIG: &str = "/etc/nodecard";
-/// What nodes run.
+/// The programs that nodes run.
 const PROGRAMS: &str = "/usr/local/lib/nodecard";
 /// The archives of images.
 const IMAGES: &str = "/var/lib/nodecard/images";
-/// What nodes write: how far they are, and what is done already.
+/// What nodes write: their status, and marks of what is done.
 pub(super) const STATE: &str = "/var/lib/nodecard/swarm";
 const UNIT: &str = "/etc/systemd/system/nodecard-swarm.service";
 const UNIT_LINK: &str = "/etc/systemd/system/multi-user.target.wants/nodecard-swarm.service";
 
-/// What is the same on every card.
+/// Writes what is the same on every card.
 pub(super) fn shared(to: &mut Context<'_>) -> Result<(), RenderError> {
     let cluster = to.cluster;
     let Some(swarm) = &cluster.swarm else { return clean::remove(to) };
@@ -69,11 +69,11 @@ pub(super) fn shared(to: &mut Context<'_>) -> Result<(), RenderError> {
     Ok(())
 }
 
-/// A line for each archive: its sum, its path, its images' names.
+/// Returns a line for each archive: its checksum, its path, its images' names.
 fn image_list(swarm: &Swarm) -> String {
     let mut list = String::new();
     for archive in &swarm.images {
-        let sum: String = archive.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+        let sum = plain_text::to_hex(&archive.sha256);
         list.push_str(&format!("{sum} {IMAGES}/{}", archive.file_name()));
         for name in archive.images.iter().flat_map(|image| &image.names) {
             list.push(' ');
@@ -88,8 +88,8 @@ fn note_managers(to: &mut Context<'_>) {
     let managers = to.cluster.nodes.iter().filter(|node| node.role == Role::Manager).count();
     if managers % 2 == 0 {
         to.note(format!(
-            "the swarm has {managers} managers and works while more than half of them do: \
-             {} would do as much",
+            "the swarm has {managers} managers; it works while more than half of them do, so {} \
+             would be as reliable",
             managers - 1
         ));
     }
@@ -105,19 +105,19 @@ fn note_pulled(to: &mut Context<'_>, swarm: &Swarm) {
     }
 }
 
-/// Whether the nodes load an image from an archive.
+/// Returns whether the nodes load an image from an archive.
 fn is_loaded(swarm: &Swarm, image: &str) -> bool {
     let wanted = full_name(image);
     let names = swarm.images.iter().flat_map(|archive| &archive.images);
     names.flat_map(|image| &image.names).any(|name| full_name(name) == wanted)
 }
 
-/// What is one node's own.
+/// Writes what is one node's own.
 pub(super) fn node(to: &mut Context<'_>, node: &Node) -> Result<(), RenderError> {
     let cluster = to.cluster;
     let Some(swarm) = &cluster.swarm else { return Ok(()) };
     let managers = || cluster.nodes.iter().filter(|node| node.role == Role::Manager);
-    // The profile was checked to have one.
+    // A profile with a swarm has a manager.
     let founder = managers().next().map(|node| node.name.as_str()).unwrap_or_default();
     let root = |mode| Attributes::exactly(mode, 0, 0);
     let path = format!("{CONFIG}/swarm.conf");
@@ -131,7 +131,7 @@ pub(super) fn node(to: &mut Context<'_>, node: &Node) -> Result<(), RenderError>
     services(to, swarm, created_here)
 }
 
-/// A file of arguments for each service, and one of its containers' environment.
+/// Writes a file of arguments for each service, and one of its containers' environment.
 fn services(to: &mut Context<'_>, swarm: &Swarm, services: &[Service]) -> Result<(), RenderError> {
     let mut files: [Vec<(String, String)>; 2] = Default::default();
     for (at, service) in (1..).zip(services) {
@@ -164,8 +164,8 @@ fn services(to: &mut Context<'_>, swarm: &Swarm, services: &[Service]) -> Result
     Ok(())
 }
 
-/// The script's configuration. Names, addresses and ports hold nothing that a shell would
-/// take for more than a word.
+/// Returns the script's configuration. Names, addresses and ports hold nothing that a shell
+/// would not read as one word.
 fn configuration(from: &Context<'_>, swarm: &Swarm, node: &Node, founder: &str) -> String {
     let cluster = from.cluster;
     let managers: Vec<String> = cluster

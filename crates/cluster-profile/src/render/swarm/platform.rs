@@ -1,12 +1,12 @@
-//! Whether the image can run a swarm, and its services' images.
+//! Checks whether the image can run a swarm, and the images of its services.
 
 use super::Swarm;
 use crate::render::{RenderError, context::Context};
 
-/// Programs that every system has, one of them at least, small enough to be read.
+/// Small programs, of which every system has at least one.
 const PROGRAMS: [&str; 3] = ["/bin/sh", "/usr/bin/env", "/sbin/init"];
 
-/// Refuses an image without Docker, and archives for another processor.
+/// Rejects an image without Docker, and archives for another processor.
 pub(super) fn check(to: &mut Context<'_>, swarm: &Swarm) -> Result<(), RenderError> {
     let docker = ["/usr/bin/dockerd", "/usr/sbin/dockerd", "/usr/local/bin/dockerd"];
     let mut found = false;
@@ -25,7 +25,10 @@ pub(super) fn check(to: &mut Context<'_>, swarm: &Swarm) -> Result<(), RenderErr
     }
     let Some(system) = architecture(to)? else {
         if !swarm.images.is_empty() {
-            to.note("what processor the image is for could not be told, so `swarm.images` may be for another");
+            to.note(
+                "could not detect the processor of the base image, so `swarm.images` may be for \
+                 another one",
+            );
         }
         return Ok(());
     };
@@ -33,9 +36,9 @@ pub(super) fn check(to: &mut Context<'_>, swarm: &Swarm) -> Result<(), RenderErr
         for image in archive.images.iter().filter(|image| image.architecture != system) {
             let name = image.names.first().cloned().unwrap_or_default();
             let architecture = image.architecture.clone();
-            // Most of these processors run the other's programs too.
+            // Most of these processors also run the other's programs.
             if matches!((&*architecture, system), ("arm", "arm64") | ("386", "amd64")) {
-                to.note(format!("{name} is for {architecture}, the image for {system}"));
+                to.note(format!("{name} is for {architecture}, and the base image for {system}"));
                 continue;
             }
             let archive = archive.path.clone();
@@ -50,8 +53,8 @@ pub(super) fn check(to: &mut Context<'_>, swarm: &Swarm) -> Result<(), RenderErr
     Ok(())
 }
 
-/// The processor that the image's programs are for, in Go's words; `None` for one that
-/// is not known here.
+/// Returns the processor that the image's programs are for, by Go's name; `None` for one
+/// that is not known here.
 fn architecture(from: &Context<'_>) -> Result<Option<&'static str>, RenderError> {
     for path in PROGRAMS {
         if let Some(program) = from.system.read(path)?
@@ -63,10 +66,10 @@ fn architecture(from: &Context<'_>) -> Result<Option<&'static str>, RenderError>
     Ok(None)
 }
 
-/// `e_machine` of an ELF header (elf(5)), in Go's words.
+/// Returns `e_machine` of an ELF header (elf(5)), by Go's name.
 fn elf_machine(program: &[u8]) -> Option<&'static str> {
     let header = program.get(..20).filter(|header| header.starts_with(b"\x7fELF"))?;
-    // All that follow are little-endian.
+    // All of these are little-endian.
     match (header.get(5)?, header.get(18)?, header.get(19)?) {
         (1, 3, 0) => Some("386"),
         (1, 40, 0) => Some("arm"),

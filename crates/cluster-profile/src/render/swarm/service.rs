@@ -2,8 +2,8 @@
 
 use crate::swarm::{Mount, Publish, Service, ServiceMode};
 
-/// A file for the card's shell to read: it sets the arguments, and `loaded` if the image
-/// came with the card. `file` is the name of the file, and of that of [`environment`].
+/// Returns a file for the card's shell, which sets the arguments, and `loaded` if the image
+/// came with the card. `file` is its name, and that of the file with the [`environment`].
 pub(super) fn arguments(service: &Service, file: &str, loaded: bool) -> String {
     let mut lines: Vec<String> = Vec::new();
     let mut option = |name: &str, value: &str| lines.push(format!("--{name} {}", quote(value)));
@@ -16,7 +16,7 @@ pub(super) fn arguments(service: &Service, file: &str, loaded: bool) -> String {
     service.constraints.iter().for_each(|constraint| option("constraint", constraint));
     service.mounts.iter().for_each(|mount| option("mount", &self::mount(mount)));
     if !service.env.is_empty() {
-        // Of its own, so that no list of processes has the values.
+        // In a file, so that no list of processes shows the values.
         lines.push(format!("--env-file \"$CONFIG/environments/{file}\""));
     }
     let words = [&service.image].into_iter().chain(&service.command);
@@ -30,17 +30,18 @@ pub(super) fn arguments(service: &Service, file: &str, loaded: bool) -> String {
     )
 }
 
-/// The variables of a service's containers, as `--env-file` reads them: no quoting.
+/// Returns the variables of a service's containers, as `--env-file` reads them: unquoted.
 pub(super) fn environment(service: &Service) -> String {
     service.env.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
 }
 
-/// The short form, which old engines know too, where it says all.
+/// Returns the short form where possible, which old engines know too.
 fn publish(port: &Publish) -> String {
     let Publish { published, target, protocol, on_host } = port;
-    match on_host {
-        false => format!("{published}:{target}/{protocol}"),
-        true => format!("mode=host,published={published},target={target},protocol={protocol}"),
+    if *on_host {
+        format!("mode=host,published={published},target={target},protocol={protocol}")
+    } else {
+        format!("{published}:{target}/{protocol}")
     }
 }
 
@@ -56,12 +57,14 @@ fn mount(mount: &Mount) -> String {
     text
 }
 
-/// A word for a POSIX shell.
+/// Quotes a word for a POSIX shell. Unlike [`plain_text::shell_word`] it leaves colons as
+/// they are: the files on cards stay the same from one release to the next.
 fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@=,+%".contains(c);
-    match !word.is_empty() && word.chars().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
     }
 }
 
