@@ -19,7 +19,10 @@ mod memory;
 mod systemd;
 
 pub use boot_model::{BootModel, Origin, Program, ReadOptions, Threat};
-pub use cloud_init::CloudInit;
+pub use cloud_init::{
+    CloudChange, CloudInit, Module as CloudModule, Script as CloudScript, Seed as CloudSeed,
+    Stage as CloudStage, Value as CloudValue,
+};
 pub use command_line::{
     Argument, CommandLine, CommandLineFormat, CommandLines, edit as edit_command_line,
 };
