@@ -90,6 +90,34 @@ pub(crate) fn script_of(link: &str) -> Option<&str> {
     (digits.bytes().all(|b| b.is_ascii_digit()) && rest.len() > 2).then(|| &rest[2..])
 }
 
+/// cloud-init-generator, which links cloud-init.target unless cloud-init is off.
+pub(crate) fn cloud_init(
+    search: &Search<'_>,
+    command_lines: &CommandLines,
+) -> Result<Option<Generated>, SystemError> {
+    let mut there = false;
+    for directory in ["/lib", "/usr/lib"] {
+        let path = format!("{directory}/systemd/system-generators/cloud-init-generator");
+        there |= search.files.exists(&path)?;
+    }
+    let argument = command_lines.last("cloud-init").and_then(|one| one.value.clone());
+    let off = match argument.as_deref() {
+        Some("disabled") => true,
+        Some("enabled") => false,
+        _ => {
+            !search.files.exists("/etc/cloud/cloud-init.enabled")?
+                && search.files.exists("/etc/cloud/cloud-init.disabled")?
+        }
+    };
+    Ok((there && !off).then(|| Generated {
+        name: "cloud-init.target".to_owned(),
+        by: "cloud-init-generator",
+        target: "multi-user.target",
+        execs: Vec::new(),
+        links: Vec::new(),
+    }))
+}
+
 /// systemd-getty-generator(8): a serial getty for each console of the command line.
 pub(crate) fn consoles(command_lines: &CommandLines) -> Vec<Generated> {
     let mut units: Vec<Generated> = Vec::new();

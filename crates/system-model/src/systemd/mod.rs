@@ -306,6 +306,7 @@ impl<'a> Start<'a> {
         let mut generated = generators::sysv(&search)?;
         generated.extend(generators::rc_local(&search)?);
         generated.extend(generators::consoles(lines));
+        generated.extend(generators::cloud_init(&search, lines)?);
         Ok(Start {
             search,
             lines,
