@@ -1,0 +1,343 @@
+//! What will run at boot, and what of a card it will change.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    CloudInit, CommandLines, Disarm, Effect, Family, KnownProgram, Location, Recognized,
+    SystemError, SystemFiles, Systemd, Touch, effects::Scan, family, first_boot,
+};
+
+/// How a model is read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ReadOptions {
+    /// Whether the next boot counts as the first, instead of what /etc/machine-id says: `false`
+    /// for a base image whose cards get a machine id.
+    pub first_boot: Option<bool>,
+}
+
+/// What starts a program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A unit of systemd, of this name.
+    Unit(String),
+    /// An argument of the kernel's command line: `init=`, `systemd.run=`, …
+    Argument(String),
+    /// cron, by an `@reboot` line.
+    Cron,
+    /// cloud-init, which a unit starts.
+    CloudInit,
+    /// Marks in the filesystem that a program acts on, or a login on the console.
+    File,
+}
+
+/// A program that runs at boot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// A name for people: the unit, the argument, the file.
+    pub name: String,
+    /// What starts it.
+    pub origin: Origin,
+    /// The scripts of it that could be read.
+    pub scripts: Vec<String>,
+    /// Places in its text that change something of a card.
+    pub touches: Vec<Touch>,
+    /// How it is kept from running.
+    pub disarm: Vec<Disarm>,
+}
+
+/// A change that a program will make at boot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Threat {
+    /// What it changes.
+    pub effect: Effect,
+    /// The program: a unit, an argument, a file, a module of cloud-init.
+    pub program: String,
+    /// Where the image says so.
+    pub location: Location,
+    /// The line, or what a known program does.
+    pub text: String,
+    /// Whether the program is known by name, so that disarming it is known to be right.
+    pub known: bool,
+    /// The family that a known program belongs to.
+    pub family: Option<Family>,
+    /// How it is kept from doing so; empty where only the owner can tell.
+    pub disarm: Vec<Disarm>,
+}
+
+/// What will run when the system of an image boots, and what of a card it changes.
+///
+/// Out of reach are programs that are not text, and what an initramfs does: it is an archive
+/// of its own, made when the image was.
+#[derive(Debug, Clone)]
+pub struct BootModel {
+    command_lines: CommandLines,
+    systemd: Systemd,
+    cloud_init: Option<CloudInit>,
+    family: Option<Recognized>,
+    known: Vec<KnownProgram>,
+    programs: Vec<Program>,
+    settled: Vec<(String, Vec<Effect>)>,
+}
+
+impl BootModel {
+    /// Reads what an image will do at its next boot.
+    ///
+    /// # Errors
+    /// [`SystemError`] if a file of the image cannot be read.
+    pub fn read(files: &dyn SystemFiles) -> Result<Self, SystemError> {
+        BootModel::read_with(files, ReadOptions::default())
+    }
+
+    /// Reads what an image will do at its next boot, with assumptions.
+    ///
+    /// # Errors
+    /// [`SystemError`] if a file of the image cannot be read.
+    pub fn read_with(files: &dyn SystemFiles, options: ReadOptions) -> Result<Self, SystemError> {
+        let command_lines = CommandLines::read(files)?;
+        let systemd = Systemd::read(files, &command_lines, options.first_boot)?;
+        let family = family::recognize(files, &command_lines)?;
+        let look = first_boot::Look {
+            files,
+            systemd: &systemd,
+            lines: &command_lines,
+            family: family.as_ref().map(|one| one.family),
+        };
+        let (known, settled) = first_boot::recognize(&look)?;
+        let cloud_init = CloudInit::read(files, &command_lines, &systemd)?;
+        let mut programs = Vec::new();
+        units(files, &systemd, &mut programs)?;
+        arguments(files, &command_lines, &mut programs)?;
+        cron(files, &systemd, &mut programs)?;
+        Ok(BootModel { command_lines, systemd, cloud_init, family, known, programs, settled })
+    }
+
+    /// Returns the kernel command lines.
+    pub fn command_lines(&self) -> &CommandLines {
+        &self.command_lines
+    }
+
+    /// Returns the units, and which of them start.
+    pub fn systemd(&self) -> &Systemd {
+        &self.systemd
+    }
+
+    /// Returns cloud-init's state and configuration, or `None` if it is not installed.
+    pub fn cloud_init(&self) -> Option<&CloudInit> {
+        self.cloud_init.as_ref()
+    }
+
+    /// Returns the family that the image belongs to.
+    pub fn family(&self) -> Option<&Recognized> {
+        self.family.as_ref()
+    }
+
+    /// Returns the known first-boot programs that are armed.
+    pub fn known_programs(&self) -> &[KnownProgram] {
+        &self.known
+    }
+
+    /// Returns the programs that run at boot and whose text could be looked at.
+    pub fn programs(&self) -> &[Program] {
+        &self.programs
+    }
+
+    /// Returns what changes any of these things at boot: known programs first, then cloud-init,
+    /// then what the text of other programs says. [`Effect::ALL`] asks for everything.
+    pub fn threats(&self, wanted: &[Effect]) -> Vec<Threat> {
+        let mut threats = Vec::new();
+        for program in &self.known {
+            for effect in &program.effects {
+                threats.push(Threat {
+                    effect: *effect,
+                    program: program.name.clone(),
+                    location: program.evidence.clone(),
+                    text: program.what.to_owned(),
+                    known: true,
+                    family: program.family,
+                    disarm: program.disarm.clone(),
+                });
+            }
+        }
+        if let Some(cloud_init) = &self.cloud_init {
+            for change in cloud_init.changes() {
+                threats.push(Threat {
+                    effect: change.effect,
+                    program: format!("cloud-init, module {}", change.module),
+                    location: change.location.clone(),
+                    text: change.text.clone(),
+                    known: true,
+                    family: None,
+                    disarm: cloud_init.disarm(),
+                });
+            }
+        }
+        for program in &self.programs {
+            for touch in &program.touches {
+                if self.is_settled(&program.name, touch) {
+                    continue;
+                }
+                threats.push(Threat {
+                    effect: touch.effect,
+                    program: program.name.clone(),
+                    location: touch.location.clone(),
+                    text: touch.text.clone(),
+                    known: false,
+                    family: None,
+                    disarm: program.disarm.clone(),
+                });
+            }
+        }
+        threats.retain(|threat| wanted.contains(&threat.effect));
+        threats
+    }
+
+    /// Returns whether a known program accounts for what the text says.
+    fn is_settled(&self, program: &str, touch: &Touch) -> bool {
+        let script = &touch.location.path;
+        let known = self.known.iter().map(|one| (&one.name, &one.effects));
+        let settled = self.settled.iter().map(|(name, effects)| (name, effects));
+        known.chain(settled).any(|(name, effects)| {
+            (name == program || name == script) && effects.contains(&touch.effect)
+        })
+    }
+}
+
+fn units(
+    files: &dyn SystemFiles,
+    systemd: &Systemd,
+    programs: &mut Vec<Program>,
+) -> Result<(), SystemError> {
+    for unit in systemd.started().iter().filter(|unit| unit.runs()) {
+        if unit.execs.is_empty() {
+            continue;
+        }
+        let mut scan = Scan::new(files);
+        for exec in &unit.execs {
+            if !is_stock(&unit.name, &exec.command) {
+                scan.command(&exec.command, &exec.location)?;
+            }
+        }
+        let (touches, scripts) = scan.finish();
+        programs.push(Program {
+            name: unit.name.clone(),
+            origin: Origin::Unit(unit.name.clone()),
+            scripts,
+            touches,
+            disarm: systemd.disarm(&unit.name),
+        });
+    }
+    Ok(())
+}
+
+/// Returns whether a command is a distribution's own and does no harm to a finished card.
+fn is_stock(unit: &str, command: &str) -> bool {
+    let program = command.split_whitespace().next().unwrap_or_default();
+    let program = program.rsplit('/').next().unwrap_or(program);
+    // openssh's: makes kinds of host keys that are missing, on a first boot.
+    (unit.starts_with("sshd-keygen") && command.ends_with("ssh-keygen -A"))
+        // The back ends of the network themselves.
+        || (unit.starts_with("dhcpcd") && program == "dhcpcd")
+        || (unit.starts_with("ifup@") || unit.starts_with("networking."))
+}
+
+fn arguments(
+    files: &dyn SystemFiles,
+    lines: &CommandLines,
+    programs: &mut Vec<Program>,
+) -> Result<(), SystemError> {
+    /// What init is on a system that boots as usual.
+    const INITS: [&str; 6] = [
+        "/sbin/init",
+        "/usr/sbin/init",
+        "/bin/systemd",
+        "/lib/systemd/systemd",
+        "/usr/lib/systemd/systemd",
+        "/init",
+    ];
+    for line in lines.counting() {
+        for argument in &line.arguments {
+            let at = Location::new(&line.path, line.line);
+            let value = argument.value.as_deref().unwrap_or_default();
+            let mut scan = Scan::new(files);
+            let mut touches = Vec::new();
+            let mut says = |effect| {
+                let text = argument.text.clone();
+                touches.push(Touch { effect, location: at.clone(), text });
+            };
+            match argument.key.as_str() {
+                "init" if !INITS.contains(&value) => scan.script(value)?,
+                "systemd.run" => {
+                    scan.command(value, &at)?;
+                    // The Imager's path is that of the boot partition when it was written.
+                    if let Some(name) = value.strip_prefix("/boot/")
+                        && !files.exists(value)?
+                    {
+                        for partition in files.boot_partitions() {
+                            scan.script(&format!("{}/{name}", partition.prefix))?;
+                        }
+                    }
+                }
+                "systemd.hostname" => says(Effect::HostName),
+                // klibc's and the kernel's own configuration of the interface.
+                "ip" if !matches!(value, "" | "off" | "none") => says(Effect::Address),
+                _ => continue,
+            }
+            let (found, scripts) = scan.finish();
+            touches.extend(found);
+            programs.push(Program {
+                name: argument.text.clone(),
+                origin: Origin::Argument(argument.text.clone()),
+                scripts,
+                touches,
+                disarm: vec![Disarm::RemoveArgument {
+                    path: line.path.clone(),
+                    argument: argument.text.clone(),
+                }],
+            });
+        }
+    }
+    Ok(())
+}
+
+/// `@reboot` lines of crontab(5).
+fn cron(
+    files: &dyn SystemFiles,
+    systemd: &Systemd,
+    programs: &mut Vec<Program>,
+) -> Result<(), SystemError> {
+    if systemd.running("cron.service").is_none() {
+        return Ok(());
+    }
+    let mut tables = vec![("/etc/crontab".to_owned(), true)];
+    for (directory, has_user) in [("/etc/cron.d", true), ("/var/spool/cron/crontabs", false)] {
+        for name in files.list(directory)?.unwrap_or_default() {
+            tables.push((format!("{directory}/{name}"), has_user));
+        }
+    }
+    let mut seen = BTreeSet::new();
+    for (path, has_user) in tables {
+        let text = files.read_text(&path)?.unwrap_or_default();
+        for (index, line) in text.lines().enumerate() {
+            let Some(rest) = line.trim_start().strip_prefix("@reboot") else { continue };
+            let rest = rest.trim_start();
+            let command = match has_user {
+                true => rest.split_once(char::is_whitespace).map_or("", |(_, command)| command),
+                false => rest,
+            };
+            let at = Location::new(&path, index + 1);
+            let mut scan = Scan::new(files);
+            scan.command(command, &at)?;
+            let (touches, scripts) = scan.finish();
+            if seen.insert(at.clone()) {
+                programs.push(Program {
+                    name: at.to_string(),
+                    origin: Origin::Cron,
+                    scripts,
+                    touches,
+                    disarm: Vec::new(),
+                });
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,431 @@
+//! What each module of cloud-init changes of a card (cloudinit/config/cc_*.py).
+
+use super::{CloudInit, Value};
+use crate::{
+    Effect, Location, SystemError, SystemFiles,
+    effects::{Scan, protected},
+};
+
+/// A change that cloud-init will make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CloudChange {
+    /// What it changes.
+    pub effect: Effect,
+    /// The module; `network` stands for what cloud-init does before all modules.
+    pub module: String,
+    /// The line that says so, or the file where nothing does and a default applies.
+    pub location: Location,
+    /// What it does.
+    pub text: String,
+}
+
+struct Finder<'a> {
+    model: &'a CloudInit,
+    files: &'a dyn SystemFiles,
+    found: Vec<CloudChange>,
+}
+
+pub(super) fn find(
+    model: &CloudInit,
+    files: &dyn SystemFiles,
+) -> Result<Vec<CloudChange>, SystemError> {
+    let mut finder = Finder { model, files, found: Vec::new() };
+    finder.network()?;
+    for module in &model.modules {
+        match module.name.as_str() {
+            name @ ("set_hostname" | "update_hostname") => finder.host_name(name)?,
+            "update_etc_hosts" => finder.hosts(),
+            "ssh" => finder.ssh()?,
+            "users_groups" => finder.users()?,
+            "set_passwords" => finder.passwords(),
+            "ssh_import_id" => finder.import_id(),
+            "growpart" | "resizefs" | "disk_setup" => finder.sizes(&module.name)?,
+            "bootcmd" => finder.commands("bootcmd", "bootcmd")?,
+            // runcmd only writes the script that scripts_user runs.
+            "scripts_user" => {
+                if model.modules.iter().any(|one| one.name == "runcmd") {
+                    finder.commands("runcmd", "runcmd")?;
+                }
+                finder.user_scripts()?;
+            }
+            "write_files" | "write_files_deferred" => finder.write_files(&module.name),
+            name @ ("scripts_per_once"
+            | "scripts_per_boot"
+            | "scripts_per_instance"
+            | "scripts_vendor") => finder.scripts(name)?,
+            _ => {}
+        }
+    }
+    Ok(finder.found)
+}
+
+impl Finder<'_> {
+    fn get(&self, key: &str) -> Option<&Value> {
+        self.model.config.get(key)
+    }
+
+    fn add(&mut self, effect: Effect, module: &str, location: Location, text: impl Into<String>) {
+        let module = module.to_owned();
+        let change = CloudChange { effect, module, location, text: text.into() };
+        if !self.found.contains(&change) {
+            self.found.push(change);
+        }
+    }
+
+    fn from_key(&mut self, effect: Effect, module: &str, key: &str, text: impl Into<String>) {
+        let location = self.model.location(key);
+        self.add(effect, module, location, text);
+    }
+
+    /// stages.py `_find_networking_config`: the command line and the initramfs, then the system's
+    /// configuration, then the data source; else DHCP on the first interface.
+    fn network(&mut self) -> Result<(), SystemError> {
+        if self.files.exists("/var/lib/cloud/data/upgraded-network")? {
+            return Ok(());
+        }
+        if let Some(network) = self.model.system.get("network") {
+            let disabled = network.get("config").and_then(Value::text);
+            if disabled.as_deref() == Some("disabled") {
+                return Ok(());
+            }
+            if network.is_truthy() {
+                self.from_key(Effect::Address, "network", "network", "writes this configuration");
+                return Ok(());
+            }
+        }
+        if let Some(seed) = &self.model.seed {
+            if let Some((value, path)) = &seed.network_config {
+                let value = value.get("network").unwrap_or(value);
+                let disabled = value.get("config").and_then(Value::text);
+                if disabled.as_deref() == Some("disabled") {
+                    return Ok(());
+                }
+                if value.is_truthy() {
+                    let at = Location::new(path, 1);
+                    self.add(Effect::Address, "network", at, "writes this configuration");
+                    return Ok(());
+                }
+            }
+            if seed.meta_data.get("network-interfaces").is_some() {
+                let at = Location::new(&seed.meta_path, 0);
+                self.add(Effect::Address, "network", at, "writes network-interfaces");
+                return Ok(());
+            }
+        }
+        let fallback =
+            [&["disable_fallback_netcfg"][..], &["system_info", "disable_fallback_netcfg"]];
+        if fallback.iter().any(|at| self.model.system.at(at).is_some_and(Value::is_true)) {
+            return Ok(());
+        }
+        let at = Location::new("/etc/cloud/cloud.cfg", 0);
+        self.add(Effect::Address, "network", at, "configures DHCP, as no configuration is given");
+        Ok(())
+    }
+
+    /// util.get_hostname_fqdn: `fqdn` and `hostname`, else the data source's local-hostname;
+    /// without any the system's own name stays.
+    fn host_name(&mut self, module: &str) -> Result<(), SystemError> {
+        if self.get("preserve_hostname").is_some_and(Value::is_true) {
+            return Ok(());
+        }
+        let text = |key: &str| self.get(key).filter(|v| v.is_truthy()).and_then(Value::text);
+        let (name, location) = match (text("hostname"), text("fqdn")) {
+            (Some(name), _) => (name, self.model.location("hostname")),
+            (None, Some(fqdn)) => (fqdn, self.model.location("fqdn")),
+            (None, None) => {
+                let seed = self.model.seed.as_ref();
+                let meta = seed.and_then(|seed| {
+                    let name = seed.meta_data.get("local-hostname")?.text()?;
+                    Some((name, Location::new(&seed.meta_path, 0)))
+                });
+                match meta {
+                    Some(found) => found,
+                    None => return Ok(()),
+                }
+            }
+        };
+        let short = name.split('.').next().unwrap_or_default().to_owned();
+        let prefers_fqdn = self.get("prefer_fqdn_over_hostname").is_some_and(Value::is_true);
+        let current = self.files.read_text("/etc/hostname")?.unwrap_or_default();
+        let current = current.trim();
+        if current == short && !prefers_fqdn || current == name {
+            return Ok(());
+        }
+        self.add(Effect::HostName, module, location, format!("sets the host name to {name}"));
+        Ok(())
+    }
+
+    fn hosts(&mut self) {
+        let Some(value) = self.get("manage_etc_hosts") else { return };
+        let word = value.text().unwrap_or_default().to_ascii_lowercase();
+        if value.is_true() || word == "template" {
+            let text = "writes /etc/hosts from a template at every boot";
+            self.from_key(Effect::Hosts, "update_etc_hosts", "manage_etc_hosts", text);
+        } else if word == "localhost" {
+            let text = "writes the line of 127.0.1.1 in /etc/hosts at every boot";
+            self.from_key(Effect::Hosts, "update_etc_hosts", "manage_etc_hosts", text);
+        }
+    }
+
+    fn ssh(&mut self) -> Result<(), SystemError> {
+        const MODULE: &str = "ssh";
+        if self.get("ssh_deletekeys").is_none_or(Value::is_truthy) {
+            let text = "removes all host keys and makes others";
+            self.from_key(Effect::HostKeys, MODULE, "ssh_deletekeys", text);
+        }
+        if self.get("ssh_keys").is_some() {
+            self.from_key(Effect::HostKeys, MODULE, "ssh_keys", "writes these host keys");
+        } else {
+            let kinds: Vec<String> = match self.get("ssh_genkeytypes") {
+                Some(Value::Text(text)) => text.split_whitespace().map(str::to_owned).collect(),
+                Some(list) => list.list().iter().filter_map(Value::text).collect(),
+                None => ["rsa", "ecdsa", "ed25519"].map(str::to_owned).to_vec(),
+            };
+            let mut missing = Vec::new();
+            for kind in kinds {
+                if !self.files.exists(&format!("/etc/ssh/ssh_host_{kind}_key"))? {
+                    missing.push(kind);
+                }
+            }
+            if !missing.is_empty() {
+                let text = format!("makes host keys of the kinds {}", missing.join(", "));
+                self.from_key(Effect::HostKeys, MODULE, "ssh_genkeytypes", text);
+            }
+        }
+        if self.get("ssh_authorized_keys").is_some_and(Value::is_truthy) {
+            let text = "adds these keys to the default user and root";
+            self.from_key(Effect::UserKeys, MODULE, "ssh_authorized_keys", text);
+        }
+        if let Some(seed) = &self.model.seed
+            && seed.meta_data.get("public-keys").is_some_and(Value::is_truthy)
+        {
+            let at = Location::new(&seed.meta_path, 0);
+            self.add(Effect::UserKeys, MODULE, at, "adds the public-keys of meta-data");
+        }
+        Ok(())
+    }
+
+    /// distros/ug_util.py normalize_users_groups, distros/__init__.py create_user.
+    fn users(&mut self) -> Result<(), SystemError> {
+        const MODULE: &str = "users_groups";
+        let passwd = self.files.read_text("/etc/passwd")?.unwrap_or_default();
+        let shadow = self.files.read_text("/etc/shadow")?.unwrap_or_default();
+        let default = self.model.config.at(&["system_info", "default_user"]).cloned();
+        let mut users: Vec<Value> = Vec::new();
+        let mut add = |value: &Value| match value {
+            Value::Text(list) => {
+                for name in list.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+                    match (name, &default) {
+                        ("default", Some(user)) => users.push(user.clone()),
+                        ("default", None) => {}
+                        _ => users.push(Value::Map(vec![(
+                            "name".to_owned(),
+                            Value::Text(name.to_owned()),
+                        )])),
+                    }
+                }
+            }
+            Value::Map(_)
+                if value.get("name").and_then(Value::text).as_deref() == Some("default") =>
+            {
+                let mut user = value.entries().to_vec();
+                user.retain(|(key, _)| key != "name");
+                let base = default.clone().unwrap_or(Value::Null);
+                for (key, value) in base.entries() {
+                    if user.iter().all(|(k, _)| k != key) {
+                        user.push((key.clone(), value.clone()));
+                    }
+                }
+                users.push(Value::Map(user));
+            }
+            Value::Map(_) => users.push(value.clone()),
+            _ => {}
+        };
+        match self.get("users") {
+            Some(Value::List(list)) => list.iter().for_each(&mut add),
+            Some(Value::Map(map)) => {
+                for (name, value) in map {
+                    let mut user = value.entries().to_vec();
+                    user.push(("name".to_owned(), Value::Text(name.clone())));
+                    if value.is_truthy() {
+                        add(&Value::Map(user));
+                    }
+                }
+            }
+            Some(other) => add(other),
+            None => {}
+        }
+        if let Some(user) = self.get("user").cloned() {
+            add(&user);
+        }
+        for user in users {
+            let Some(name) = user.get("name").and_then(Value::text) else { continue };
+            let begins = format!("{name}:");
+            let exists = passwd.lines().any(|line| line.starts_with(&begins));
+            let field = shadow.lines().find_map(|line| line.strip_prefix(&begins));
+            let locked = field.is_some_and(|rest| rest.starts_with('!'));
+            if !exists && !user.get("system").is_some_and(Value::is_true) {
+                self.from_key(Effect::Users, MODULE, "users", format!("makes the user {name}"));
+            }
+            let given = ["passwd", "hashed_passwd", "plain_text_passwd"]
+                .iter()
+                .any(|key| user.get(key).is_some_and(Value::is_truthy));
+            if given {
+                let text = format!("sets the password of {name}");
+                self.from_key(Effect::Passwords, MODULE, "users", text);
+            } else if exists && !locked && user.get("lock_passwd").is_none_or(Value::is_truthy) {
+                let text = format!("locks the password of {name}");
+                self.from_key(Effect::Passwords, MODULE, "users", text);
+            }
+            if ["ssh_authorized_keys", "ssh_import_id"]
+                .iter()
+                .any(|key| user.get(key).is_some_and(Value::is_truthy))
+            {
+                let text = format!("adds keys to {name}");
+                self.from_key(Effect::UserKeys, MODULE, "users", text);
+            }
+        }
+        if self.get("groups").is_some_and(Value::is_truthy) {
+            self.from_key(Effect::Users, MODULE, "groups", "makes these groups");
+        }
+        Ok(())
+    }
+
+    fn passwords(&mut self) {
+        const MODULE: &str = "set_passwords";
+        let chpasswd = self.get("chpasswd").cloned().unwrap_or(Value::Null);
+        if ["list", "users"].iter().any(|key| chpasswd.get(key).is_some_and(Value::is_truthy)) {
+            let expires = chpasswd.get("expire").is_none_or(|value| !value.is_false());
+            let text = match expires {
+                true => "sets these passwords, which expire at the first login",
+                false => "sets these passwords",
+            };
+            self.from_key(Effect::Passwords, MODULE, "chpasswd", text);
+        } else if self.get("password").is_some_and(Value::is_truthy) {
+            let text = "sets the password of the default user";
+            self.from_key(Effect::Passwords, MODULE, "password", text);
+        }
+        if self.get("ssh_pwauth").is_some_and(|value| value.is_true() || value.is_false()) {
+            let text = "writes PasswordAuthentication for sshd";
+            self.from_key(Effect::SshServer, MODULE, "ssh_pwauth", text);
+        }
+    }
+
+    fn import_id(&mut self) {
+        if self.get("ssh_import_id").is_some_and(Value::is_truthy) {
+            let text = "adds keys from the network to the default user";
+            self.from_key(Effect::UserKeys, "ssh_import_id", "ssh_import_id", text);
+        }
+    }
+
+    fn sizes(&mut self, module: &str) -> Result<(), SystemError> {
+        match module {
+            "growpart" => {
+                let growpart = self.get("growpart").cloned().unwrap_or(Value::Null);
+                let mode = growpart.get("mode");
+                let off = mode.is_some_and(|mode| {
+                    mode.is_false() || mode.text().is_some_and(|text| text == "off")
+                });
+                let ignores = growpart.get("ignore_growroot_disabled").is_some_and(Value::is_true);
+                if off || (!ignores && self.files.exists("/etc/growroot-disabled")?) {
+                    return Ok(());
+                }
+                let text = "grows the root partition to the end of the device";
+                self.from_key(Effect::Sizes, module, "growpart", text);
+            }
+            "resizefs" => {
+                if self.get("resize_rootfs").is_some_and(Value::is_false) {
+                    return Ok(());
+                }
+                let text = "grows the root filesystem to its partition";
+                self.from_key(Effect::Sizes, module, "resize_rootfs", text);
+            }
+            _ => {
+                for key in ["disk_setup", "fs_setup"] {
+                    if self.get(key).is_some_and(Value::is_truthy) {
+                        let text = "partitions disks or makes filesystems";
+                        self.from_key(Effect::Sizes, module, key, text);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Scans the commands of a list: each is text for a shell, or a list of words.
+    fn commands(&mut self, module: &str, key: &str) -> Result<(), SystemError> {
+        let Some(list) = self.get(key).cloned() else { return Ok(()) };
+        let top = self.model.location(key);
+        let source = self.model.sources.iter().find(|(path, ..)| *path == top.path);
+        let source = source.map(|(_, _, text)| text.as_str()).unwrap_or_default();
+        let mut scan = Scan::new(self.files);
+        for one in list.list() {
+            let text = match one {
+                Value::List(words) => {
+                    let words = words.iter().filter_map(Value::text);
+                    let quoted: Vec<String> =
+                        words.map(|word| format!("'{}'", word.replace('\'', ""))).collect();
+                    quoted.join(" ")
+                }
+                other => other.text().unwrap_or_default(),
+            };
+            for line in text.lines() {
+                // The line in the file, where it is written as it is.
+                let bare = line.trim();
+                let at = source.lines().position(|in_file| {
+                    !bare.is_empty() && in_file.contains(bare.trim_matches('\''))
+                });
+                let line_number = at.map_or(top.line, |index| index + 1);
+                scan.command(line, &Location::new(&top.path, line_number))?;
+            }
+        }
+        self.take(module, scan);
+        Ok(())
+    }
+
+    fn take(&mut self, module: &str, scan: Scan<'_>) {
+        for touch in scan.finish().0 {
+            self.add(touch.effect, module, touch.location, touch.text);
+        }
+    }
+
+    fn user_scripts(&mut self) -> Result<(), SystemError> {
+        let Some(seed) = &self.model.seed else { return Ok(()) };
+        let mut scan = Scan::new(self.files);
+        for script in &seed.scripts {
+            let path = script.location.path.clone();
+            scan.text(&script.text, |line| Location::new(&path, line))?;
+        }
+        self.take("scripts_user", scan);
+        Ok(())
+    }
+
+    fn write_files(&mut self, module: &str) {
+        let deferred = module == "write_files_deferred";
+        let list = self.get("write_files").cloned().unwrap_or(Value::Null);
+        for file in list.list() {
+            let path = file.get("path").and_then(Value::text).unwrap_or_default();
+            if file.get("defer").is_some_and(Value::is_true) != deferred {
+                continue;
+            }
+            if let Some(effect) = protected(&path) {
+                self.from_key(effect, module, "write_files", format!("writes {path}"));
+            }
+        }
+    }
+
+    /// Programs in /var/lib/cloud/scripts.
+    fn scripts(&mut self, module: &str) -> Result<(), SystemError> {
+        let kind = module.trim_start_matches("scripts_").replace('_', "-");
+        let directory = format!("/var/lib/cloud/scripts/{kind}");
+        let mut scan = Scan::new(self.files);
+        for name in self.files.list(&directory)?.unwrap_or_default() {
+            let path = format!("{directory}/{name}");
+            if self.files.metadata(&path)?.is_some_and(|meta| meta.mode & 0o111 != 0) {
+                scan.script(&path)?;
+            }
+        }
+        self.take(module, scan);
+        Ok(())
+    }
+}

@@ -1,0 +1,267 @@
+//! What cloud-init will do, read as it reads its own files.
+//!
+//! Sources: canonical/cloud-init: cloudinit/stages.py, helpers.py (`ConfigMerger`), util.py
+//! (`read_conf_with_confd`, `mergemanydict`), mergers/, sources/DataSourceNoCloud.py, config/cc_*.py,
+//! systemd/cloud-init-generator.tmpl.
+
+mod changes;
+mod merge;
+mod seed;
+mod value;
+
+pub use changes::CloudChange;
+use merge::merge_many;
+pub use seed::{Script, Seed};
+pub use value::Value;
+
+use crate::{
+    CommandLines, Disarm, Location, SystemError, SystemFiles,
+    systemd::{Systemd, UnitState},
+};
+
+/// Where the configuration lies.
+const CONFIG: &str = "/etc/cloud/cloud.cfg";
+/// The file that turns cloud-init off.
+const DISABLED: &str = "/etc/cloud/cloud-init.disabled";
+
+/// A stage of cloud-init's boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// `cloud_init_modules`.
+    Init,
+    /// `cloud_config_modules`.
+    Config,
+    /// `cloud_final_modules`.
+    Final,
+}
+
+/// A module that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Module {
+    /// The stage.
+    pub stage: Stage,
+    /// The name, with underscores.
+    pub name: String,
+}
+
+/// What cloud-init will do at the next boot.
+#[derive(Debug, Clone)]
+pub struct CloudInit {
+    off: Option<Location>,
+    system: Value,
+    config: Value,
+    sources: Vec<(String, Value, String)>,
+    seed: Option<Seed>,
+    modules: Vec<Module>,
+    unreadable: Vec<(Location, String)>,
+    changes: Vec<CloudChange>,
+}
+
+/// Reads documents, and keeps what could not be read.
+pub(crate) struct Reader<'a> {
+    files: &'a dyn SystemFiles,
+    unreadable: Vec<(Location, String)>,
+}
+
+impl Reader<'_> {
+    /// Parses a document; cloud-init goes on without one that does not parse.
+    fn document(&mut self, path: &str, text: &str) -> Value {
+        match value::parse(text) {
+            Ok(value) => value,
+            Err(error) => {
+                let first = error.lines().next().unwrap_or_default().to_owned();
+                self.unreadable.push((Location::new(path, 0), format!("not YAML: {first}")));
+                Value::Null
+            }
+        }
+    }
+}
+
+impl CloudInit {
+    /// Reads cloud-init's state and configuration. `None` stands for no cloud-init.
+    pub(crate) fn read(
+        files: &dyn SystemFiles,
+        lines: &CommandLines,
+        systemd: &Systemd,
+    ) -> Result<Option<Self>, SystemError> {
+        if !files.exists(CONFIG)? {
+            return Ok(None);
+        }
+        let off = is_off(files, lines, systemd)?;
+        let mut reader = Reader { files, unreadable: Vec::new() };
+        // Of the system's files the last by name wins, and all win over cloud.cfg.
+        let mut sources = Vec::new();
+        let mut names = files.list("/etc/cloud/cloud.cfg.d")?.unwrap_or_default();
+        names.retain(|name| name.ends_with(".cfg"));
+        names.sort_unstable_by(|a, b| b.cmp(a));
+        let drop_ins = names.iter().map(|name| format!("/etc/cloud/cloud.cfg.d/{name}"));
+        for path in drop_ins.chain([CONFIG.to_owned()]) {
+            if let Some(text) = reader.text(&path)? {
+                if text.trim_start().to_ascii_lowercase().starts_with("## template:") {
+                    let why = "a jinja template".to_owned();
+                    reader.unreadable.push((Location::new(&path, 1), why));
+                }
+                let value = reader.document(&path, &text);
+                sources.push((path, value, text));
+            }
+        }
+        let system = merge_many(sources.iter().map(|(_, value, _)| value.clone()));
+        let seed = seed::find(&mut reader, &system, lines)?;
+        let mut layers = Vec::new();
+        if let Some(seed) = &seed {
+            let vendor_allowed = seed
+                .user
+                .as_ref()
+                .and_then(|(user, _)| user.at(&["vendor_data", "enabled"]).cloned())
+                .is_none_or(|enabled| !enabled.is_false());
+            let vendor = seed.vendor.as_ref().filter(|_| vendor_allowed);
+            for (value, path) in seed.user.iter().chain(vendor) {
+                let text = reader.text(path)?.unwrap_or_default();
+                layers.push((path.clone(), value.clone(), text));
+            }
+        }
+        let mut all: Vec<Value> = layers.iter().map(|(_, value, _)| value.clone()).collect();
+        all.push(system.clone());
+        let config = merge_many(all);
+        layers.extend(sources);
+        let modules = modules(&config, systemd);
+        let mut model = CloudInit {
+            off,
+            system,
+            config,
+            sources: layers,
+            seed,
+            modules,
+            unreadable: reader.unreadable,
+            changes: Vec::new(),
+        };
+        if model.off.is_none() {
+            model.changes = changes::find(&model, files)?;
+        }
+        Ok(Some(model))
+    }
+
+    /// Returns whether cloud-init runs at boot. On boards, which have no DMI data, it runs even
+    /// if it finds no data source (tools/ds-identify, `DI_DEFAULT_POLICY_NO_DMI`).
+    pub fn is_enabled(&self) -> bool {
+        self.off.is_none()
+    }
+
+    /// Returns what turns cloud-init off.
+    pub fn off(&self) -> Option<&Location> {
+        self.off.as_ref()
+    }
+
+    /// Returns the configuration as cloud-init merges it, user-data included.
+    pub fn config(&self) -> &Value {
+        &self.config
+    }
+
+    /// Returns the configuration of the system alone: cloud.cfg and cloud.cfg.d.
+    pub fn system_config(&self) -> &Value {
+        &self.system
+    }
+
+    /// Returns the seed that the NoCloud data source finds.
+    pub fn seed(&self) -> Option<&Seed> {
+        self.seed.as_ref()
+    }
+
+    /// Returns the modules that run, in order.
+    pub fn modules(&self) -> &[Module] {
+        &self.modules
+    }
+
+    /// Returns what cloud-init reads and this model cannot, and why.
+    pub fn unreadable(&self) -> &[(Location, String)] {
+        &self.unreadable
+    }
+
+    /// Returns what cloud-init changes of a card at the next boot.
+    pub fn changes(&self) -> &[CloudChange] {
+        &self.changes
+    }
+
+    /// Returns how cloud-init is turned off as a whole.
+    pub fn disarm(&self) -> Vec<Disarm> {
+        vec![Disarm::WriteFile { path: DISABLED.to_owned(), contents: String::new() }]
+    }
+
+    /// Returns where a top-level key that counts is written: in the first source that has it.
+    fn location(&self, key: &str) -> Location {
+        for (path, value, text) in &self.sources {
+            if value.get(key).is_some() {
+                let begins = |line: &str| {
+                    let line = line.trim_start_matches(['{', '"', '\'', ' ']);
+                    line.strip_prefix(key).is_some_and(|rest| {
+                        rest.trim_start_matches(['"', '\'']).trim_start().starts_with(':')
+                    })
+                };
+                let line = text.lines().position(begins).map_or(0, |index| index + 1);
+                return Location::new(path, line);
+            }
+        }
+        Location::new(CONFIG, 0)
+    }
+}
+
+/// Returns what turns cloud-init off (systemd/cloud-init-generator.tmpl).
+fn is_off(
+    files: &dyn SystemFiles,
+    lines: &CommandLines,
+    systemd: &Systemd,
+) -> Result<Option<Location>, SystemError> {
+    if let Some((line, argument)) = lines.find("cloud-init") {
+        match argument.value.as_deref() {
+            Some("disabled") => return Ok(Some(Location::new(&line.path, line.line))),
+            Some("enabled") => return Ok(None),
+            _ => {}
+        }
+    }
+    if !files.exists("/etc/cloud/cloud-init.enabled")? && files.exists(DISABLED)? {
+        return Ok(Some(Location::new(DISABLED, 0)));
+    }
+    const POLICY: &str = "/etc/cloud/ds-identify.cfg";
+    let policy = files.read_text(POLICY)?.unwrap_or_default();
+    let disabled = policy.lines().position(|line| {
+        line.trim().strip_prefix("policy:").is_some_and(|rest| rest.trim() == "disabled")
+    });
+    if let Some(index) = disabled {
+        return Ok(Some(Location::new(POLICY, index + 1)));
+    }
+    if let UnitState::Masked(path) = systemd.state("cloud-init.target") {
+        return Ok(Some(Location::new(path, 0)));
+    }
+    Ok(None)
+}
+
+/// Returns the modules of the stages whose units are not masked.
+fn modules(config: &Value, systemd: &Systemd) -> Vec<Module> {
+    let mut modules = Vec::new();
+    for (stage, key, units) in [
+        (Stage::Init, "cloud_init_modules", &["cloud-init.service", "cloud-init-network.service"]),
+        (Stage::Config, "cloud_config_modules", &["cloud-config.service", ""]),
+        (Stage::Final, "cloud_final_modules", &["cloud-final.service", ""]),
+    ] {
+        let masked = |unit: &&str| matches!(systemd.state(unit), UnitState::Masked(_));
+        let there = |unit: &&str| systemd.state(unit) != UnitState::Missing;
+        let known: Vec<&&str> = units.iter().filter(|unit| there(unit)).collect();
+        if !known.is_empty() && known.iter().all(|unit| masked(unit)) {
+            continue;
+        }
+        for module in config.get(key).map(Value::list).unwrap_or_default() {
+            let name = match module {
+                Value::List(values) => values.first().and_then(Value::text),
+                Value::Map(_) => module.get("name").and_then(Value::text),
+                other => other.text(),
+            };
+            if let Some(name) = name {
+                modules.push(Module { stage, name: name.replace('-', "_") });
+            }
+        }
+    }
+    modules
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+use super::*;
+use crate::{BootModel, Effect, MemoryFiles};
+
+fn base() -> MemoryFiles {
+    let mut files = MemoryFiles::new();
+    files.write("/etc/machine-id", "0123456789abcdef0123456789abcdef\n");
+    files.write("/etc/hostname", "n1\n");
+    files.write("/etc/passwd", "root:x:0:0::/root:/bin/bash\n");
+    files.write("/etc/ssh/ssh_host_ed25519_key", "k");
+    files.write(
+        "/etc/cloud/cloud.cfg",
+        "users: [default]\npreserve_hostname: false\ncloud_init_modules:\n - bootcmd\n \
+         - write-files\n - growpart\n - resizefs\n - set_hostname\n - update_hostname\n \
+         - update_etc_hosts\n - users-groups\n - ssh\ncloud_config_modules: [set-passwords, runcmd]\n\
+         cloud_final_modules: [scripts-per-boot, scripts-user]\n\
+         system_info: {distro: debian, default_user: {name: debian, lock_passwd: true}}\n",
+    );
+    files.boot_partition(1, "/boot/firmware");
+    files
+}
+
+fn changes(files: &MemoryFiles) -> Vec<(Effect, String)> {
+    let model = BootModel::read(files).unwrap();
+    let cloud_init = model.cloud_init().unwrap();
+    let one = |change: &CloudChange| (change.effect, change.location.to_string());
+    cloud_init.changes().iter().map(one).collect()
+}
+
+const TAMED: &str = "network: {config: disabled}\npreserve_hostname: true\nmanage_etc_hosts: false\n\
+                     ssh_deletekeys: false\nssh_genkeytypes: [ed25519]\ngrowpart: {mode: 'off'}\n\
+                     resize_rootfs: false\nusers: []\n";
+
+#[test]
+fn defaults_change_most_things() {
+    let effects: Vec<Effect> = changes(&base()).into_iter().map(|(effect, _)| effect).collect();
+    for wanted in [Effect::Address, Effect::Sizes, Effect::HostKeys, Effect::Users] {
+        assert!(effects.contains(&wanted), "{wanted}");
+    }
+    assert!(!effects.contains(&Effect::HostName) && !effects.contains(&Effect::Hosts));
+}
+
+#[test]
+fn a_tamed_system_changes_nothing_until_user_data_says_otherwise() {
+    let mut files = base();
+    files.write("/etc/cloud/cloud.cfg.d/99-x.cfg", TAMED);
+    assert_eq!(changes(&files), []);
+    // `99_` sorts behind `99-`, so it wins.
+    files.write("/etc/cloud/cloud.cfg.d/99_y.cfg", "resize_rootfs: true\n");
+    assert_eq!(
+        changes(&files),
+        [(Effect::Sizes, "/etc/cloud/cloud.cfg.d/99_y.cfg, line 1".to_owned())]
+    );
+    files.remove("/etc/cloud/cloud.cfg.d/99_y.cfg");
+    files.write("/boot/firmware/meta-data", "instance-id: x\n");
+    files.write(
+        "/boot/firmware/user-data",
+        "#cloud-config\nhostname: pi\npreserve_hostname: false\nmanage_etc_hosts: true\n\
+         ssh_deletekeys: true\nusers:\n- name: lab\nchpasswd: {list: ['root:x']}\nruncmd:\n\
+         - echo hello\n- [sh, -c, 'rm -f /etc/machine-id']\n",
+    );
+    let path = "/boot/firmware/user-data, line";
+    let expected = [
+        (Effect::HostName, format!("{path} 2")),
+        (Effect::HostName, format!("{path} 2")),
+        (Effect::Hosts, format!("{path} 4")),
+        (Effect::Users, format!("{path} 6")),
+        (Effect::HostKeys, format!("{path} 5")),
+        (Effect::Passwords, format!("{path} 8")),
+        (Effect::MachineId, format!("{path} 9")),
+    ];
+    assert_eq!(changes(&files), expected);
+    files.write("/etc/cloud/cloud-init.disabled", "");
+    assert_eq!(changes(&files), []);
+}
+
+#[test]
+fn off_by_argument_by_mask_and_by_stage() {
+    let mut files = base();
+    files.write("/boot/firmware/cmdline.txt", "root=/dev/x cloud-init=disabled\n");
+    assert_eq!(changes(&files), []);
+    let mut files = base();
+    files.symlink("/etc/systemd/system/cloud-init.target", "/dev/null");
+    assert_eq!(changes(&files), []);
+    let mut files = base();
+    files.symlink("/etc/systemd/system/cloud-init.service", "/dev/null");
+    // What is done before all modules is not a module's.
+    assert_eq!(changes(&files).len(), 1);
+}
+
+#[test]
+fn seeds_are_found_by_directory_setting_and_argument() {
+    for (write, text) in [
+        ("/var/lib/cloud/seed/nocloud/user-data", "#cloud-config\nhostname: pi\n"),
+        ("/srv/seed/user-data", "#cloud-config\nhostname: pi\n"),
+    ] {
+        let mut files = base();
+        files.write(
+            "/etc/cloud/cloud.cfg.d/99-x.cfg",
+            TAMED.replace("hostname: true", "hostname: false"),
+        );
+        files.write(write, text).write(&write.replace("user-data", "meta-data"), "x: y\n");
+        files.write("/boot/firmware/cmdline.txt", "ds=nocloud;s=/srv/seed/;i=1\n");
+        assert_eq!(changes(&files).len(), 2, "{write}");
+    }
+    let mut files = base();
+    files.write(
+        "/etc/cloud/cloud.cfg.d/99-x.cfg",
+        TAMED.replace("hostname: true", "hostname: false"),
+    );
+    files.write("/boot/firmware/cmdline.txt", "ds=nocloud;h=other;i=1\n");
+    assert_eq!(changes(&files).len(), 2);
+}
+
+#[test]
+fn what_cannot_be_read_is_named() {
+    for text in [
+        "#cloud-config-archive\n- {}\n",
+        "#include\nhttp://x/\n",
+        "Content-Type: multipart/mixed; boundary=x\n",
+        "## template: jinja\n#cloud-config\n",
+        "#cloud-config\na: [\n",
+    ] {
+        let mut files = base();
+        files.write("/boot/firmware/user-data", text).write("/boot/firmware/meta-data", "");
+        let model = BootModel::read(&files).unwrap();
+        assert_eq!(model.cloud_init().unwrap().unreadable().len(), 1, "{text}");
+    }
+}

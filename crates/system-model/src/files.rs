@@ -1,0 +1,104 @@
+//! Read access to the files of a system that does not run.
+
+/// The kind of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FileKind {
+    /// A regular file.
+    Regular,
+    /// A directory.
+    Directory,
+    /// A symlink that leads nowhere.
+    Symlink,
+    /// A device, FIFO or socket.
+    Special,
+}
+
+/// What an inode says of its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileMetadata {
+    /// The kind of the file.
+    pub kind: FileKind,
+    /// Permission bits: the low 12 bits of `i_mode`.
+    pub mode: u16,
+    /// User id of the owner.
+    pub uid: u32,
+    /// Group id of the owner.
+    pub gid: u32,
+    /// Size in bytes.
+    pub size: u64,
+}
+
+/// A partition beside the root filesystem that holds boot files, usually FAT.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BootPartition {
+    /// The number of the partition.
+    pub number: u32,
+    /// What paths of its files begin with, without a slash at the end: where /etc/fstab
+    /// mounts it (`/boot/firmware`), or `p1:` for a partition 1 that is not mounted. A path
+    /// of the root filesystem always begins with a slash, so the two cannot be confused.
+    pub prefix: String,
+}
+
+/// Read access to the files of a system as they are when it runs: with its boot partitions
+/// mounted where its /etc/fstab says.
+///
+/// Paths are absolute, or begin with a [`BootPartition::prefix`]. Symlinks are followed
+/// inside the image only. On a FAT partition upper and lower case are the same.
+pub trait SystemFiles {
+    /// Returns a regular file's contents, or `None` where there is no such file.
+    ///
+    /// # Errors
+    /// [`SystemError`] if the filesystem is damaged or the file is larger than any
+    /// configuration file (16 MiB).
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, SystemError>;
+
+    /// Returns the names in a directory, sorted, without `.` and `..`, or `None` where there
+    /// is no such directory.
+    ///
+    /// # Errors
+    /// [`SystemError`] if the filesystem is damaged.
+    fn list(&self, path: &str) -> Result<Option<Vec<String>>, SystemError>;
+
+    /// Returns what is known of the file that a path leads to, symlinks followed; of the
+    /// symlink itself if it leads nowhere; `None` where there is nothing.
+    ///
+    /// # Errors
+    /// [`SystemError`] if the filesystem is damaged.
+    fn metadata(&self, path: &str) -> Result<Option<FileMetadata>, SystemError>;
+
+    /// Returns what the symlink at a path holds, or `None` where there is no symlink.
+    ///
+    /// # Errors
+    /// [`SystemError`] if the filesystem is damaged.
+    fn read_link(&self, path: &str) -> Result<Option<String>, SystemError>;
+
+    /// Returns the partitions with boot files that can be read and edited.
+    fn boot_partitions(&self) -> Vec<BootPartition>;
+
+    /// Returns whether there is anything at a path, a dangling symlink included.
+    ///
+    /// # Errors
+    /// [`SystemError`] if the filesystem is damaged.
+    fn exists(&self, path: &str) -> Result<bool, SystemError> {
+        Ok(self.metadata(path)?.is_some())
+    }
+
+    /// Returns a text file's contents, with bytes that are not UTF-8 replaced.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    fn read_text(&self, path: &str) -> Result<Option<String>, SystemError> {
+        Ok(self.read(path)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+}
+
+/// A file of the image could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read {path} in the image")]
+pub struct SystemError {
+    /// The path inside the image.
+    pub path: String,
+    /// The cause.
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}

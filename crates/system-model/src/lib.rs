@@ -1,0 +1,36 @@
+//! What a Linux system on an image will do at boot, and who can log in to it, read from its
+//! files the way its own programs read them.
+//!
+//! Nothing here runs or writes anything. The files come through [`SystemFiles`], so the
+//! same questions can be asked of a base image, of a card in a reader, and of a system made
+//! up in memory ([`MemoryFiles`]).
+
+mod boot_model;
+mod cloud_init;
+mod command_line;
+mod disarm;
+mod effect;
+mod effects;
+mod family;
+mod files;
+mod first_boot;
+mod glob;
+mod memory;
+mod systemd;
+
+pub use boot_model::{BootModel, Origin, Program, ReadOptions, Threat};
+pub use cloud_init::{
+    CloudChange, CloudInit, Module as CloudModule, Script as CloudScript, Seed as CloudSeed,
+    Stage as CloudStage, Value as CloudValue,
+};
+pub use command_line::{
+    Argument, CommandLine, CommandLineFormat, CommandLines, edit as edit_command_line,
+};
+pub use disarm::Disarm;
+pub use effect::{Effect, Location};
+pub use effects::Touch;
+pub use family::{Family, Recognized};
+pub use files::{BootPartition, FileKind, FileMetadata, SystemError, SystemFiles};
+pub use first_boot::KnownProgram;
+pub use memory::MemoryFiles;
+pub use systemd::{Assignment, ConditionState, Exec, Reason, StartedUnit, Systemd, UnitState};
