@@ -10,3 +10,15 @@ mod memory;
 
 pub use files::{BootPartition, FileKind, FileMetadata, SystemError, SystemFiles};
 pub use memory::MemoryFiles;
+
+pub mod accounts;
+pub mod docker;
+mod file_line;
+pub mod network;
+mod pattern;
+pub mod sshd;
+mod units;
+mod walk;
+mod yaml;
+
+pub use file_line::FileLine;
