@@ -175,7 +175,6 @@ fn wrong(draw: &mut Draw) -> &'static str {
         "Match all User root\n",
         "AllowUsers \"root\n",
         "AuthenticationMethods any publickey\n",
-        "AuthorizedKeysFile none x\n",
         "Match LocalPort x\n",
         "Match Address 192.168.1.1/24\n",
         "Match User root\nPort 22\n",

@@ -66,7 +66,6 @@ const GLOBAL: &[&str] = &[
     "gssapikexalgorithms",
     "gssapistorecredentialsonrekey",
     "gssapienablek5users",
-    "skeyauthentication",
     "checkmail",
     "listenaddress",
     "addressfamily",
@@ -102,10 +101,11 @@ const GLOBAL: &[&str] = &[
     "requiredrsasize",
     "rsaminsize",
     "debianbanner",
-    "challengeresponseauthentication",
 ];
 
 const ANYWHERE: &[&str] = &[
+    "challengeresponseauthentication",
+    "skeyauthentication",
     "casignaturealgorithms",
     "authorizedkeysfile2",
     "permitrootlogin",

@@ -66,11 +66,8 @@ pub(super) fn problem(keyword: &str, words: &[String]) -> Option<ConfigProblemKi
         "addressfamily" => matches!(lower.as_str(), "inet" | "inet6" | "any"),
         "port" => first.parse::<u16>().is_ok_and(|port| port > 0),
         "authenticationmethods" => methods(words),
-        "authorizedkeysfile" => {
-            words.iter().all(|word| !word.is_empty())
-                && (words.len() == 1 || !words.iter().any(|w| w.eq_ignore_ascii_case("none")))
-        }
-        "allowusers" | "denyusers" | "allowgroups" | "denygroups" => {
+        // `none` beside others is refused since OpenSSH 9.8 only.
+        "allowusers" | "denyusers" | "allowgroups" | "denygroups" | "authorizedkeysfile" => {
             words.iter().all(|word| !word.is_empty())
         }
         _ => true,
