@@ -25,7 +25,7 @@ pub(super) fn string(line: &str) -> (&str, &str) {
 /// Returns the number before the next colon, and what follows it; `None` where there is
 /// no number, or something after it.
 pub(super) fn number(line: &str) -> Option<(u32, &str)> {
-    let (value, rest) = leading_number(line);
+    let (value, rest) = leading_number(line)?;
     Some((value?, after(rest)?))
 }
 
@@ -35,17 +35,22 @@ pub(super) fn number_or_empty(line: &str) -> Option<(Option<i32>, &str)> {
     if line.is_empty() {
         return None;
     }
-    let (value, rest) = leading_number(line);
-    // Kept in an int before it is widened.
-    Some((value.map(|value| value.cast_signed()), after(rest)?))
+    let (value, rest) = leading_number(line)?;
+    // It is kept in an int.
+    let value = match value {
+        Some(value) => Some(i32::try_from(value).ok()?),
+        None => None,
+    };
+    Some((value, after(rest)?))
 }
 
 fn after(rest: &str) -> Option<&str> {
     if rest.is_empty() { Some(rest) } else { rest.strip_prefix(':') }
 }
 
-/// As strtoul(3) reads, with what does not fit in 32 bits taken for the largest value.
-fn leading_number(line: &str) -> (Option<u32>, &str) {
+/// As strtoul(3) reads; `None` for what is negative or does not fit in 32 bits, which makes
+/// the line void.
+fn leading_number(line: &str) -> Option<(Option<u32>, &str)> {
     let trimmed = line.trim_start_matches(is_space);
     let (negative, digits) = match trimmed.strip_prefix('-') {
         Some(digits) => (true, digits),
@@ -54,9 +59,8 @@ fn leading_number(line: &str) -> (Option<u32>, &str) {
     let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
     let (number, rest) = digits.split_at(end);
     if number.is_empty() {
-        return (None, line);
+        return Some((None, line));
     }
-    let value = number.parse::<u32>().unwrap_or(u32::MAX);
-    // A negative long is larger than any unsigned int.
-    (Some(if negative && value != 0 { u32::MAX } else { value }), rest)
+    let value = number.parse::<u32>().ok().filter(|value| !negative || *value == 0)?;
+    Some((Some(value), rest))
 }

@@ -394,7 +394,11 @@ impl Reader<'_> {
             }
             "source" => self.source(rest, at, depth, false)?,
             _ if first.starts_with("source-dir") => self.source(rest, at, depth, true)?,
+            "auto" if rest.is_empty() => return Ok(self.select_current("auto", at, current)),
             "auto" => self.select("auto", words(), at),
+            "no-auto-down" | "no-scripts" if rest.is_empty() => {
+                return Ok(self.select_current("", at, current));
+            }
             "no-auto-down" | "no-scripts" => {}
             "rename" => {
                 let pairs = words().filter_map(|word| {
@@ -404,12 +408,30 @@ impl Reader<'_> {
                 self.found.renames.extend(pairs);
             }
             _ => match first.strip_prefix("allow-").filter(|class| !class.is_empty()) {
+                Some(class) if rest.is_empty() => {
+                    return Ok(self.select_current(class, at, current));
+                }
                 Some(class) => self.select(class, words(), at),
                 None => return Ok(self.option(first, rest, at, current)),
             },
         }
         *current = Current::None;
         Ok(true)
+    }
+
+    /// `auto` without names in a stanza means the stanza's interface, and the stanza goes on
+    /// (ifupdown 0.8.36 and later).
+    fn select_current(&mut self, class: &str, at: &FileLine, current: &mut Current) -> bool {
+        match *current {
+            Current::Stanza(index) => {
+                let name = self.found.stanzas.get(index).map(|stanza| stanza.name.clone());
+                if !class.is_empty() {
+                    self.select(class, name.into_iter(), at);
+                }
+            }
+            _ => *current = Current::None,
+        }
+        true
     }
 
     fn select(&mut self, class: &str, words: impl Iterator<Item = String>, at: &FileLine) {

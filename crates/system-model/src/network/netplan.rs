@@ -155,10 +155,11 @@ impl Netplan {
         if !matches!(tree, Yaml::Map(_)) {
             return Err(1);
         }
-        let Some((network, line)) = tree.get("network") else {
-            // Any other key of the outermost mapping is an error.
-            return tree.entries().first().map_or(Ok(()), |(_, line, _)| Err(*line));
-        };
+        // Any other key of the outermost mapping is an error.
+        if let Some((_, line, _)) = tree.entries().iter().find(|(key, ..)| key != "network") {
+            return Err(*line);
+        }
+        let Some((network, line)) = tree.get("network") else { return Ok(()) };
         if !matches!(network, Yaml::Map(_) | Yaml::Null) {
             return Err(line);
         }

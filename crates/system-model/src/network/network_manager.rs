@@ -399,7 +399,7 @@ mod tests {
         let sources = read(&files).sources("eth0");
         assert_eq!(sources.len(), 1);
         assert_eq!(sources[0].kind, AddressKind::Static("192.168.1.81/24".into()));
-        assert_eq!(sources[0].at, Some(FileLine::new(HOME, 7)));
+        assert_eq!(sources[0].at, Some(FileLine::new(HOME, 8)));
         assert_eq!(read(&files).sources("eth1")[0].kind, AddressKind::Dhcp4);
     }
 

@@ -49,6 +49,11 @@ pub enum ConfigProblemKind {
     ExtraArgument,
     /// The value is none that the keyword takes.
     BadValue,
+    /// No list of AuthenticationMethods has only methods that are switched on.
+    UnsatisfiableMethods,
+    /// `AuthenticationMethods any` after another AuthenticationMethods: an error for sshd up
+    /// to 9.7.
+    RepeatedAny,
     /// The keyword may not stand in a Match block.
     NotInMatch,
     /// The condition of a Match cannot be read.
@@ -65,7 +70,12 @@ impl ConfigProblemKind {
     /// Returns whether every sshd refuses to start because of it. A keyword may be of a
     /// version that this crate does not know.
     pub fn is_certain(self) -> bool {
-        !matches!(self, ConfigProblemKind::UnknownKeyword | ConfigProblemKind::TooLong)
+        !matches!(
+            self,
+            ConfigProblemKind::UnknownKeyword
+                | ConfigProblemKind::RepeatedAny
+                | ConfigProblemKind::TooLong
+        )
     }
 }
 
@@ -110,13 +120,37 @@ impl SshdConfig {
             undecided: Vec::new(),
             key_files: start.key_files,
         };
+        config.check_methods();
         let client = Client { login, by_name: config.flag("usedns", false).0 };
         let mut connection = Reader::new(files, accounts, Some(client));
         connection.file(path, Restriction::MatchOnly, &mut false, 0)?;
+        let repeated = |problem: &ConfigProblem| problem.kind == ConfigProblemKind::RepeatedAny;
+        for problem in connection.problems.into_iter().filter(repeated) {
+            if !config.problems.contains(&problem) {
+                config.problems.push(problem);
+            }
+        }
         config.undecided = connection.undecided;
         config.undecided.dedup();
         config.settings.override_with(connection.settings);
         Ok(config)
+    }
+
+    /// sshd starts with methods that can be satisfied only (`auth2_methods_valid`).
+    fn check_methods(&mut self) {
+        let Some(line) = self.lines("authenticationmethods").first() else { return };
+        let on = |method: &str| match method.split(':').next().unwrap_or_default() {
+            "publickey" => self.flag("pubkeyauthentication", true).0,
+            "password" => self.flag("passwordauthentication", true).0,
+            "keyboard-interactive" => self.flag("kbdinteractiveauthentication", true).0,
+            "hostbased" => self.flag("hostbasedauthentication", false).0,
+            "gssapi-with-mic" => self.flag("gssapiauthentication", false).0,
+            _ => true,
+        };
+        if !line.words.iter().any(|list| list.split(',').all(on)) {
+            let kind = ConfigProblemKind::UnsatisfiableMethods;
+            self.problems.push(ConfigProblem { at: line.at.clone(), kind });
+        }
     }
 
     /// Returns whether the main file is there.
@@ -337,6 +371,12 @@ impl<'a> Reader<'a> {
                 let canonical = keywords::canonical(&keyword);
                 if canonical == "authorizedkeysfile" && self.key_files.len() < 1000 {
                     self.key_files.extend(words.iter().cloned());
+                }
+                let repeated = canonical == "authenticationmethods"
+                    && words.first().is_some_and(|word| word == "any")
+                    && !self.settings.all(canonical).is_empty();
+                if repeated {
+                    self.problem(at, ConfigProblemKind::RepeatedAny);
                 }
                 if let Some(kind) = values::problem(canonical, &words) {
                     self.problem(at, kind);

@@ -258,6 +258,8 @@ impl fmt::Display for ConfigProblemKind {
             ConfigProblemKind::UnclosedQuote => "unclosed quotation mark",
             ConfigProblemKind::ExtraArgument => "too many arguments",
             ConfigProblemKind::BadValue => "bad value",
+            ConfigProblemKind::UnsatisfiableMethods => "its methods are switched off",
+            ConfigProblemKind::RepeatedAny => "`any` after other AuthenticationMethods",
             ConfigProblemKind::NotInMatch => "keyword not allowed in a Match block",
             ConfigProblemKind::BadMatch => "bad Match condition",
             ConfigProblemKind::IncludeTooDeep => "files include each other too deep",
