@@ -14,12 +14,12 @@ impl Range {
         let login = files.read_text("/etc/login.defs")?.unwrap_or_default();
         // adduser.conf is `KEY=value`, login.defs `KEY value`.
         let of = |text: &str, key: &str, separator: fn(char) -> bool| {
-            let values = text.lines().filter_map(|line| {
+            let mut values = text.lines().filter_map(|line| {
                 let (name, value) = line.trim_start().split_once(separator)?;
                 let value = value.trim_matches(|c: char| c.is_whitespace() || c == '"');
                 (name.trim_end() == key).then(|| value.parse::<u32>().ok()).flatten()
             });
-            values.last()
+            values.next_back()
         };
         let pick = |first: &str, second: &str, default| {
             of(&adduser, first, |c| c == '=')

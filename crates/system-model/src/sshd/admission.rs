@@ -289,13 +289,13 @@ fn authentication(user: &User, config: &SshdConfig, to: &mut Admission) {
             added.repair = for_user(user, "PermitRootLogin", "prohibit-password");
         }
     }
-    if let Some(line) = config.lines("authenticationmethods").first() {
-        if !line.words.iter().any(|list| list == "publickey" || list == "any") {
-            let kind = HindranceKind::AuthenticationMethods(line.words.join(" "));
-            let added = to.add(true, kind);
-            added.at = Some(line.at.clone());
-            added.repair = for_user(user, "AuthenticationMethods", "publickey");
-        }
+    let methods = config.lines("authenticationmethods").first();
+    let enough = |list: &String| list == "publickey" || list == "any";
+    if let Some(line) = methods.filter(|line| !line.words.iter().any(enough)) {
+        let kind = HindranceKind::AuthenticationMethods(line.words.join(" "));
+        let added = to.add(true, kind);
+        added.at = Some(line.at.clone());
+        added.repair = for_user(user, "AuthenticationMethods", "publickey");
     }
     let accepted = config.word("pubkeyacceptedalgorithms");
     if !assemble(accepted.map(|(value, _)| value)).contains(&ED25519) {

@@ -233,10 +233,10 @@ pub fn dropbear_admission(
     if let Some(command) = &config.forced_command {
         option(&mut to, false, format!("-c {command}"));
     }
-    if let Some(group) = &config.only_group {
-        if !accounts.group_names(user).contains(&group.as_str()) {
-            option(&mut to, true, format!("-G {group}"));
-        }
+    let groups = accounts.group_names(user);
+    let other = config.only_group.as_deref().filter(|group| !groups.contains(group));
+    if let Some(group) = other {
+        option(&mut to, true, format!("-G {group}"));
     }
     let shell = user.login_shell();
     let in_passwd = Some(FileLine::new(PASSWD, user.line));
