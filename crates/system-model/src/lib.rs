@@ -34,3 +34,15 @@ pub use files::{BootPartition, FileKind, FileMetadata, SystemError, SystemFiles}
 pub use first_boot::KnownProgram;
 pub use memory::MemoryFiles;
 pub use systemd::{Assignment, ConditionState, Exec, Reason, StartedUnit, Systemd, UnitState};
+
+pub mod accounts;
+pub mod docker;
+mod file_line;
+pub mod network;
+mod pattern;
+pub mod sshd;
+mod units;
+mod walk;
+mod yaml;
+
+pub use file_line::FileLine;

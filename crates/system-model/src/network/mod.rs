@@ -1,0 +1,181 @@
+//! Which programs bring interfaces up at boot, and with which addresses.
+//!
+//! Each program's files are read as the program reads them ([`Interfaces`], [`Networkd`],
+//! [`Netplan`], [`NetworkManager`], [`Dhcpcd`]); [`Network`] joins those that start at boot.
+
+mod dhcpcd;
+mod interfaces;
+mod netplan;
+mod network_manager;
+mod networkd;
+mod source;
+mod wordexp;
+
+pub use dhcpcd::{DHCPCD_CONF, Dhcpcd};
+pub use interfaces::{
+    BroughtUp, INTERFACES, Interfaces, InterfacesProblem, InterfacesProblemKind, Mapping,
+    Selection, Stanza, StanzaOption,
+};
+pub use netplan::{Definition, NETPLAN_DIRECTORIES, Netplan, Renderer};
+pub use network_manager::{CONNECTION_DIRECTORIES, Connection, NetworkManager, Unmanaged};
+pub use networkd::{Fit, NETWORK_DIRECTORIES, NetworkFile, Networkd};
+pub use source::{AddressKind, AddressSource, Backend};
+
+use crate::{SystemError, SystemFiles};
+
+/// The networks of an image.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Network {
+    /// The programs that start at boot.
+    pub started: Vec<Backend>,
+    /// /etc/network/interfaces, if it is there.
+    pub interfaces: Option<Interfaces>,
+    /// systemd-networkd's files, with those that netplan writes at boot.
+    pub networkd: Networkd,
+    /// netplan's definitions.
+    pub netplan: Netplan,
+    /// NetworkManager's connections.
+    pub network_manager: NetworkManager,
+    /// dhcpcd's configuration.
+    pub dhcpcd: Dhcpcd,
+}
+
+impl Network {
+    /// Reads the files of all programs. `starts_at_boot` answers whether a unit will be
+    /// started at boot: only it decides whether ifupdown runs `ifup -a`, so that a link in
+    /// /etc/rcS.d that a native unit makes void does not count.
+    ///
+    /// # Errors
+    /// [`SystemError`] if a file cannot be read.
+    pub fn read(
+        files: &dyn SystemFiles,
+        starts_at_boot: &dyn Fn(&str) -> bool,
+    ) -> Result<Self, SystemError> {
+        let interfaces = Interfaces::read(files)?;
+        let netplan = Netplan::read(files)?;
+        let mut networkd = Networkd::read(files)?;
+        networkd.add(netplan.networkd_files());
+        let mut started = Vec::new();
+        let ifup = files.exists("/sbin/ifup")? || files.exists("/usr/sbin/ifup")?;
+        if ifup && starts_at_boot("networking.service") {
+            started.push(Backend::Ifupdown);
+        }
+        for (unit, backend) in [
+            ("systemd-networkd.service", Backend::Networkd),
+            ("NetworkManager.service", Backend::NetworkManager),
+            ("dhcpcd.service", Backend::Dhcpcd),
+        ] {
+            if starts_at_boot(unit) {
+                started.push(backend);
+            }
+        }
+        if netplan.is_active() {
+            started.push(Backend::Netplan);
+        }
+        Ok(Network {
+            started,
+            interfaces,
+            networkd,
+            netplan,
+            network_manager: NetworkManager::read(files)?,
+            dhcpcd: Dhcpcd::read(files)?,
+        })
+    }
+
+    /// Returns whether a program starts at boot.
+    pub fn starts(&self, backend: Backend) -> bool {
+        self.started.contains(&backend)
+    }
+
+    /// Returns how an interface gets addresses at boot, from all programs that start.
+    pub fn sources(&self, interface: &str) -> Vec<AddressSource> {
+        let mut found = Vec::new();
+        if let Some(interfaces) = &self.interfaces {
+            // udev brings hotplug interfaces up even where networking.service is disabled.
+            let all = interfaces.sources(interface);
+            let by_udev = |source: &AddressSource| {
+                let hotplug = |other: &&Selection| other.interface == source.interface;
+                interfaces
+                    .selections
+                    .iter()
+                    .filter(hotplug)
+                    .any(|selection| selection.class == "hotplug")
+            };
+            let started = self.starts(Backend::Ifupdown);
+            found.extend(all.into_iter().filter(|source| started || by_udev(source)));
+        }
+        if self.starts(Backend::Networkd) {
+            found.extend(self.networkd.sources(interface));
+        }
+        if self.starts(Backend::NetworkManager) {
+            found.extend(self.by_network_manager(interface));
+        }
+        if self.starts(Backend::Dhcpcd) {
+            found.extend(self.dhcpcd.sources(interface));
+        }
+        found
+    }
+
+    /// NetworkManager leaves interfaces of ifupdown alone, and takes netplan's definitions.
+    fn by_network_manager(&self, interface: &str) -> Vec<AddressSource> {
+        let manager = &self.network_manager;
+        let in_interfaces = self.interfaces.as_ref().is_some_and(|interfaces| {
+            interfaces.stanzas.iter().any(|stanza| stanza.name == interface)
+        });
+        if manager.leaves_ifupdown.is_some() && in_interfaces {
+            return Vec::new();
+        }
+        let rendered =
+            |definition: &Definition| self.netplan.renderer(definition) == Renderer::NetworkManager;
+        let of_netplan = self.netplan.definitions_of(interface);
+        if self.netplan.is_active()
+            && of_netplan.iter().any(|(definition, _)| rendered(definition))
+            && manager.unmanaged_by(interface).is_none()
+        {
+            return self.netplan.sources(Some(interface));
+        }
+        manager.sources(interface)
+    }
+
+    /// Returns all fixed addresses that some interface gets at boot. Stanzas and files that
+    /// nothing brings up do not count.
+    pub fn fixed_addresses(&self) -> Vec<AddressSource> {
+        let mut all = Vec::new();
+        if let Some(interfaces) = &self.interfaces {
+            let started = self.starts(Backend::Ifupdown);
+            let hotplug = |source: &AddressSource| {
+                let mut selections = interfaces.selections.iter();
+                selections.any(|s| s.class == "hotplug" && s.interface == source.interface)
+            };
+            all.extend(interfaces.all_sources().into_iter().filter(|s| started || hotplug(s)));
+        }
+        if self.starts(Backend::Networkd) {
+            all.extend(self.networkd.all_sources());
+        }
+        if self.starts(Backend::NetworkManager) {
+            all.extend(self.network_manager.all_sources());
+            let by_manager = |source: &AddressSource| {
+                self.netplan.definitions.iter().any(|definition| {
+                    self.netplan.renderer(definition) == Renderer::NetworkManager
+                        && source.at.as_ref().is_some_and(|at| at.path == definition.at.path)
+                })
+            };
+            all.extend(self.netplan.sources(None).into_iter().filter(by_manager));
+        }
+        if self.starts(Backend::Dhcpcd) {
+            all.extend(self.dhcpcd.all_sources());
+        }
+        all.retain(|source| matches!(source.kind, AddressKind::Static(_)));
+        all
+    }
+
+    /// Returns whether any program's files mention an interface, or a pattern that fits it.
+    /// If none does, its name may be wrong.
+    pub fn knows(&self, interface: &str) -> bool {
+        self.interfaces.as_ref().is_some_and(|interfaces| interfaces.knows(interface))
+            || self.networkd.knows(interface)
+            || self.netplan.knows(interface)
+            || self.network_manager.knows(interface)
+            || self.dhcpcd.knows(interface)
+    }
+}

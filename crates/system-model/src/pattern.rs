@@ -1,0 +1,252 @@
+//! Shell patterns, as fnmatch(3) and glob(3) read them.
+
+use crate::{FileKind, SystemError, SystemFiles};
+
+/// More paths than any configuration includes. What is beyond is left out.
+const MAX_PATHS: usize = 4096;
+
+/// One element of a pattern.
+enum Token<'a> {
+    /// This character.
+    Literal(char),
+    /// `?`
+    Any,
+    /// `*`
+    Many,
+    /// `[…]`: its contents, and whether they are negated.
+    Class(&'a [char], bool),
+}
+
+/// Returns the first element of a pattern and the rest.
+fn token(pattern: &[char]) -> Option<(Token<'_>, &[char])> {
+    let (first, rest) = pattern.split_first()?;
+    Some(match first {
+        '*' => (Token::Many, rest),
+        '?' => (Token::Any, rest),
+        '\\' => match rest.split_first() {
+            Some((escaped, rest)) => (Token::Literal(*escaped), rest),
+            None => (Token::Literal('\\'), rest),
+        },
+        '[' => {
+            let negated = matches!(rest.first(), Some('!' | '^'));
+            let inside = if negated { rest.get(1..).unwrap_or_default() } else { rest };
+            let end = class_end(inside);
+            match end.and_then(|end| Some((inside.get(..end)?, inside.get(end + 1..)?))) {
+                Some((class, rest)) => (Token::Class(class, negated), rest),
+                None => (Token::Literal('['), rest),
+            }
+        }
+        other => (Token::Literal(*other), rest),
+    })
+}
+
+/// Returns where a bracket expression ends. A bracket that comes first is an element.
+fn class_end(inside: &[char]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        match (inside.get(at)?, inside.get(at + 1)) {
+            (']', _) if at > 0 => return Some(at),
+            ('[', Some(':')) => {
+                let rest = inside.get(at + 2..)?;
+                let end = rest.windows(2).position(|pair| pair == [':', ']']);
+                at += end.map_or(1, |end| end + 4);
+            }
+            _ => at += 1,
+        }
+    }
+}
+
+/// Returns whether a bracket expression has a character.
+fn in_class(class: &[char], c: char) -> bool {
+    let mut rest = class;
+    while let Some((&first, after)) = rest.split_first() {
+        if let ('[', Some(':')) = (first, after.first()) {
+            let end = after.windows(2).position(|pair| pair == [':', ']']);
+            if let Some(name) = end.and_then(|end| after.get(1..end)) {
+                let name: String = name.iter().collect();
+                if named_class(&name, c) {
+                    return true;
+                }
+                rest = after.get(end.map_or(0, |end| end + 2)..).unwrap_or_default();
+                continue;
+            }
+        }
+        match after {
+            ['-', last, beyond @ ..] => {
+                if first <= c && c <= *last {
+                    return true;
+                }
+                rest = beyond;
+            }
+            _ => {
+                if first == c {
+                    return true;
+                }
+                rest = after;
+            }
+        }
+    }
+    false
+}
+
+fn named_class(name: &str, c: char) -> bool {
+    match name {
+        "alpha" => c.is_ascii_alphabetic(),
+        "digit" => c.is_ascii_digit(),
+        "alnum" => c.is_ascii_alphanumeric(),
+        "upper" => c.is_ascii_uppercase(),
+        "lower" => c.is_ascii_lowercase(),
+        "space" => c.is_ascii_whitespace(),
+        "punct" => c.is_ascii_punctuation(),
+        "xdigit" => c.is_ascii_hexdigit(),
+        _ => false,
+    }
+}
+
+/// Returns whether a shell pattern matches a whole string (fnmatch(3) without flags).
+///
+/// The time is at most the product of both lengths.
+pub(crate) fn fnmatch(pattern: &str, string: &str) -> bool {
+    let pattern: Vec<char> = pattern.chars().collect();
+    let string: Vec<char> = string.chars().collect();
+    let (mut rest, mut ahead) = (pattern.as_slice(), string.as_slice());
+    // Where the last `*` may take one character more.
+    let mut retry: Option<(&[char], &[char])> = None;
+    loop {
+        let matched = match (token(rest), ahead.split_first()) {
+            (Some((Token::Many, after)), _) => {
+                retry = Some((after, ahead));
+                rest = after;
+                continue;
+            }
+            (None, None) => return true,
+            (None, Some(_)) | (Some(_), None) => None,
+            (Some((token, after)), Some((&c, beyond))) => {
+                let fits = match token {
+                    Token::Literal(literal) => literal == c,
+                    Token::Any => true,
+                    Token::Class(class, negated) => in_class(class, c) != negated,
+                    Token::Many => true,
+                };
+                fits.then_some((after, beyond))
+            }
+        };
+        (rest, ahead) = match (matched, retry) {
+            (Some(next), _) => next,
+            (None, Some((after, from))) => match from.split_first() {
+                Some((_, from)) => {
+                    retry = Some((after, from));
+                    (after, from)
+                }
+                None => return false,
+            },
+            (None, None) => return false,
+        };
+    }
+}
+
+/// Returns whether a word has characters that make it a pattern.
+pub(crate) fn is_pattern(word: &str) -> bool {
+    word.contains(['*', '?', '['])
+}
+
+/// Returns the paths that a pattern matches, sorted, as glob(3) without flags finds them:
+/// hidden names only where the pattern has the dot.
+///
+/// # Errors
+/// [`SystemError`] if the filesystem is damaged.
+pub(crate) fn glob(files: &dyn SystemFiles, pattern: &str) -> Result<Vec<String>, SystemError> {
+    let absolute = pattern.starts_with('/');
+    if !absolute {
+        return Ok(Vec::new());
+    }
+    let mut paths = vec![String::new()];
+    let components: Vec<&str> = pattern.split('/').filter(|part| !part.is_empty()).collect();
+    for (at, component) in components.iter().enumerate() {
+        let last = at + 1 == components.len();
+        let mut next = Vec::new();
+        for path in paths {
+            if !is_pattern(component) {
+                let name = component.replace('\\', "");
+                let whole = format!("{path}/{name}");
+                // In the middle of a path the existence of what follows decides.
+                if !last || exists(files, &whole)? {
+                    next.push(whole);
+                }
+                continue;
+            }
+            let directory = if path.is_empty() { "/" } else { path.as_str() };
+            for name in files.list(directory)?.unwrap_or_default() {
+                let hidden = name.starts_with('.') && !component.starts_with('.');
+                if hidden || !fnmatch(component, &name) {
+                    continue;
+                }
+                let whole = format!("{path}/{name}");
+                if last || is_directory(files, &whole)? {
+                    next.push(whole);
+                }
+                if next.len() >= MAX_PATHS {
+                    break;
+                }
+            }
+        }
+        next.truncate(MAX_PATHS);
+        paths = next;
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn exists(files: &dyn SystemFiles, path: &str) -> Result<bool, SystemError> {
+    files.exists(path)
+}
+
+fn is_directory(files: &dyn SystemFiles, path: &str) -> Result<bool, SystemError> {
+    Ok(files.metadata(path)?.is_some_and(|found| found.kind == FileKind::Directory))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MemoryFiles;
+
+    #[test]
+    fn patterns_match_as_fnmatch_does() {
+        for (pattern, string, expected) in [
+            ("eth*", "eth0", true),
+            ("eth?", "eth", false),
+            ("e[nt]*", "eth0", true),
+            ("e[!n]*", "enp1s0", false),
+            ("e[a-z]h[0-9]", "eth7", true),
+            ("*a*b*c", "xaybzc", true),
+            ("*a*b*c", "xaybz", false),
+            ("", "", true),
+            ("*", "", true),
+            ("[", "[", true),
+            ("[]]", "]", true),
+            ("[[:digit:]]", "5", true),
+            ("[[:digit:]x]", "y", false),
+            ("\\*", "*", true),
+            ("\\*", "a", false),
+        ] {
+            assert_eq!(fnmatch(pattern, string), expected, "{pattern} {string}");
+        }
+        let (pattern, string) = ("*a".repeat(2000), "a".repeat(1999) + "b");
+        assert!(!fnmatch(&pattern, &string));
+    }
+
+    #[test]
+    fn paths_are_found_as_glob_does() {
+        let mut files = MemoryFiles::new();
+        for path in ["/etc/a.d/x/eth0", "/etc/b.d/y/eth0", "/etc/b.d/.z/eth0", "/etc/c.d"] {
+            files.write(path, "");
+        }
+        files.symlink("/etc/d.d/broken", "/nowhere");
+        let found = |pattern: &str| glob(&files, pattern).expect("readable");
+        assert_eq!(found("/etc/*.d/*/eth*"), ["/etc/a.d/x/eth0", "/etc/b.d/y/eth0"]);
+        assert_eq!(found("/etc/d.d/*"), ["/etc/d.d/broken"]);
+        assert_eq!(found("/etc/b.d/.*/eth0"), ["/etc/b.d/.z/eth0"]);
+        assert_eq!(found("/etc/none/*"), Vec::<String>::new());
+        assert_eq!(found("etc/*"), Vec::<String>::new());
+    }
+}

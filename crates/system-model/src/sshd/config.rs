@@ -1,0 +1,430 @@
+//! sshd's effective configuration for one login.
+//!
+//! sshd reads its configuration twice: at its start, when only lines before the first Match
+//! (and after `Match all`) count, and for each connection, when only lines of matching
+//! blocks count. What the second reading sets replaces what the first one set. Source:
+//! OpenSSH's servconf.c (`process_server_config_line_depth`, `copy_set_server_options`),
+//! sshd_config(5).
+
+use std::net::IpAddr;
+
+use super::{
+    conditions::{Client, Outcome, evaluate},
+    keywords::{self, Place},
+    login::Login,
+    settings::{Setting, Settings},
+    values, words,
+};
+use crate::{FileLine, SystemError, SystemFiles, accounts::Accounts, pattern};
+
+/// The main file.
+pub const SSHD_CONFIG: &str = "/etc/ssh/sshd_config";
+
+const DIRECTORY: &str = "/etc/ssh";
+/// `SERVCONF_MAX_DEPTH`
+const MAX_DEPTH: usize = 16;
+/// No configuration has as many lines. Files that include each other could.
+const MAX_LINES: usize = 200_000;
+
+/// A reason why sshd may refuse to start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigProblem {
+    /// The line.
+    pub at: FileLine,
+    /// The reason.
+    pub kind: ConfigProblemKind,
+}
+
+/// What is wrong with a line of sshd_config.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigProblemKind {
+    /// No known version of sshd has the keyword.
+    UnknownKeyword,
+    /// The keyword needs an argument.
+    MissingArgument,
+    /// A quotation mark is not closed.
+    UnclosedQuote,
+    /// There are more arguments than the keyword takes.
+    ExtraArgument,
+    /// The value is none that the keyword takes.
+    BadValue,
+    /// No list of AuthenticationMethods has only methods that are switched on.
+    UnsatisfiableMethods,
+    /// `AuthenticationMethods any` after another AuthenticationMethods: an error for sshd up
+    /// to 9.7.
+    RepeatedAny,
+    /// The keyword may not stand in a Match block.
+    NotInMatch,
+    /// The condition of a Match cannot be read.
+    BadMatch,
+    /// Files include each other more than 16 deep.
+    IncludeTooDeep,
+    /// An included file cannot be opened.
+    IncludeUnreadable,
+    /// The files have more lines than this crate reads.
+    TooLong,
+}
+
+impl ConfigProblemKind {
+    /// Returns whether every sshd refuses to start because of it. A keyword may be of a
+    /// version that this crate does not know.
+    pub fn is_certain(self) -> bool {
+        !matches!(
+            self,
+            ConfigProblemKind::UnknownKeyword
+                | ConfigProblemKind::RepeatedAny
+                | ConfigProblemKind::TooLong
+        )
+    }
+}
+
+/// sshd's configuration as it applies to one login.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SshdConfig {
+    settings: Settings,
+    problems: Vec<ConfigProblem>,
+    undecided: Vec<FileLine>,
+    key_files: Vec<String>,
+}
+
+impl SshdConfig {
+    /// Reads /etc/ssh/sshd_config and what it includes. Without the file all defaults apply
+    /// (sshd itself does not start without it; see [`exists`](Self::exists)).
+    ///
+    /// # Errors
+    /// [`SystemError`] if the filesystem is damaged.
+    pub fn read(
+        files: &dyn SystemFiles,
+        accounts: &Accounts,
+        login: &Login,
+    ) -> Result<Self, SystemError> {
+        SshdConfig::read_file(files, accounts, login, SSHD_CONFIG)
+    }
+
+    /// Reads another main file than /etc/ssh/sshd_config (`sshd -f`).
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_file(
+        files: &dyn SystemFiles,
+        accounts: &Accounts,
+        login: &Login,
+        path: &str,
+    ) -> Result<Self, SystemError> {
+        let mut start = Reader::new(files, accounts, None);
+        start.file(path, Restriction::None, &mut true, 0)?;
+        let mut config = SshdConfig {
+            settings: start.settings,
+            problems: start.problems,
+            undecided: Vec::new(),
+            key_files: start.key_files,
+        };
+        config.check_methods();
+        let client = Client { login, by_name: config.flag("usedns", false).0 };
+        let mut connection = Reader::new(files, accounts, Some(client));
+        connection.file(path, Restriction::MatchOnly, &mut false, 0)?;
+        let repeated = |problem: &ConfigProblem| problem.kind == ConfigProblemKind::RepeatedAny;
+        for problem in connection.problems.into_iter().filter(repeated) {
+            if !config.problems.contains(&problem) {
+                config.problems.push(problem);
+            }
+        }
+        config.undecided = connection.undecided;
+        config.undecided.dedup();
+        config.settings.override_with(connection.settings);
+        Ok(config)
+    }
+
+    /// sshd starts with methods that can be satisfied only (`auth2_methods_valid`).
+    fn check_methods(&mut self) {
+        let Some(line) = self.lines("authenticationmethods").first() else { return };
+        let on = |method: &str| match method.split(':').next().unwrap_or_default() {
+            "publickey" => self.flag("pubkeyauthentication", true).0,
+            "password" => self.flag("passwordauthentication", true).0,
+            "keyboard-interactive" => self.flag("kbdinteractiveauthentication", true).0,
+            "hostbased" => self.flag("hostbasedauthentication", false).0,
+            "gssapi-with-mic" => self.flag("gssapiauthentication", false).0,
+            _ => true,
+        };
+        if !line.words.iter().any(|list| list.split(',').all(on)) {
+            let kind = ConfigProblemKind::UnsatisfiableMethods;
+            self.problems.push(ConfigProblem { at: line.at.clone(), kind });
+        }
+    }
+
+    /// Returns whether the main file is there.
+    ///
+    /// # Errors
+    /// [`SystemError`] if the filesystem is damaged.
+    pub fn exists(files: &dyn SystemFiles) -> Result<bool, SystemError> {
+        Ok(files.read(SSHD_CONFIG)?.is_some())
+    }
+
+    /// Returns what keeps sshd from starting with this configuration.
+    pub fn problems(&self) -> &[ConfigProblem] {
+        &self.problems
+    }
+
+    /// Returns the Match lines that only the running system can decide. They count as not
+    /// matching here.
+    pub fn undecided(&self) -> &[FileLine] {
+        &self.undecided
+    }
+
+    /// Returns all values of AuthorizedKeysFile, whomever they are for.
+    pub fn all_key_files(&self) -> &[String] {
+        &self.key_files
+    }
+
+    /// Returns the lines of a keyword (in lower case) that count.
+    pub fn lines(&self, keyword: &str) -> &[Setting] {
+        self.settings.all(keyword)
+    }
+
+    /// Returns the first argument of a keyword, and its line.
+    pub fn word(&self, keyword: &str) -> Option<(&str, &FileLine)> {
+        let setting = self.lines(keyword).first()?;
+        Some((setting.words.first()?.as_str(), &setting.at))
+    }
+
+    /// Returns all arguments of all lines of a keyword, each with its line.
+    pub fn words(&self, keyword: &str) -> impl Iterator<Item = (&str, &FileLine)> {
+        self.lines(keyword)
+            .iter()
+            .flat_map(|line| line.words.iter().map(|word| (word.as_str(), &line.at)))
+    }
+
+    /// Returns a keyword that is `yes` or `no`, and the line that says so.
+    pub fn flag(&self, keyword: &str, default: bool) -> (bool, Option<&FileLine>) {
+        match self.word(keyword) {
+            Some((value, at)) => (value.eq_ignore_ascii_case("yes"), Some(at)),
+            None => (default, None),
+        }
+    }
+
+    /// Returns the ports that sshd listens on if it opens its sockets itself.
+    pub fn ports(&self) -> Vec<u16> {
+        let ports: Vec<u16> =
+            self.words("port").filter_map(|(port, _)| port.parse().ok()).collect();
+        if ports.is_empty() { vec![22] } else { ports }
+    }
+
+    /// Returns the addresses and ports that sshd listens on; an address of `None` stands
+    /// for all.
+    pub fn listen(&self) -> Vec<(Option<String>, u16)> {
+        let ports = self.ports();
+        let mut all = Vec::new();
+        for line in self.lines("listenaddress") {
+            let Some(text) = line.words.first() else { continue };
+            let (address, port) = values::listen_address(text);
+            let address = Some(address.to_owned()).filter(|a| a != "*" && !a.is_empty());
+            match port {
+                Some(port) => all.push((address, port)),
+                None => all.extend(ports.iter().map(|port| (address.clone(), *port))),
+            }
+        }
+        if all.is_empty() {
+            all.extend(ports.into_iter().map(|port| (None, port)));
+        }
+        all
+    }
+
+    /// Returns whether sshd listens at an address and port.
+    pub fn listens_at(&self, address: IpAddr, port: u16) -> bool {
+        let family = self.word("addressfamily").map(|(family, _)| family.to_ascii_lowercase());
+        if family.is_some_and(|family| match address {
+            IpAddr::V4(_) => family == "inet6",
+            IpAddr::V6(_) => family == "inet",
+        }) {
+            return false;
+        }
+        self.listen().iter().any(|(at, listening)| {
+            *listening == port
+                && at.as_deref().is_none_or(|at| match at.parse::<IpAddr>() {
+                    Ok(at) => {
+                        at == address || at.is_unspecified() && at.is_ipv4() == address.is_ipv4()
+                    }
+                    // A name: only the running system knows its addresses.
+                    Err(_) => true,
+                })
+        })
+    }
+}
+
+/// What an included file may set, depending on where it is included.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Restriction {
+    None,
+    /// The second reading before any Match: blocks inside may match.
+    MatchOnly,
+    /// Included in a block that does not match: no block inside matches either.
+    NeverMatch,
+}
+
+struct Reader<'a> {
+    files: &'a dyn SystemFiles,
+    accounts: &'a Accounts,
+    client: Option<Client<'a>>,
+    settings: Settings,
+    problems: Vec<ConfigProblem>,
+    undecided: Vec<FileLine>,
+    key_files: Vec<String>,
+    lines_left: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn new(files: &'a dyn SystemFiles, accounts: &'a Accounts, client: Option<Client<'a>>) -> Self {
+        Reader {
+            files,
+            accounts,
+            client,
+            settings: Settings::default(),
+            problems: Vec::new(),
+            undecided: Vec::new(),
+            key_files: Vec::new(),
+            lines_left: MAX_LINES,
+        }
+    }
+
+    fn problem(&mut self, at: &FileLine, kind: ConfigProblemKind) {
+        // A line is read as often as it is included.
+        let problem = ConfigProblem { at: at.clone(), kind };
+        if self.problems.len() < 1000 && !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+
+    fn file(
+        &mut self,
+        path: &str,
+        mut restriction: Restriction,
+        active: &mut bool,
+        depth: usize,
+    ) -> Result<(), SystemError> {
+        let Some(text) = self.files.read_text(path)? else { return Ok(()) };
+        self.lines_left = self.lines_left.saturating_sub(text.len() / 100);
+        for (number, line) in text.split('\n').enumerate() {
+            let at = FileLine::new(path, number + 1);
+            if self.lines_left == 0 {
+                self.problem(&at, ConfigProblemKind::TooLong);
+                return Ok(());
+            }
+            self.lines_left -= 1;
+            self.line(line, &at, &mut restriction, active, depth)?;
+        }
+        Ok(())
+    }
+
+    fn line(
+        &mut self,
+        line: &str,
+        at: &FileLine,
+        restriction: &mut Restriction,
+        active: &mut bool,
+        depth: usize,
+    ) -> Result<(), SystemError> {
+        let Some((keyword, rest)) = words::keyword(line) else { return Ok(()) };
+        if rest.is_empty() {
+            self.problem(at, ConfigProblemKind::MissingArgument);
+            return Ok(());
+        }
+        let Some(place) = keywords::place(&keyword) else {
+            self.problem(at, ConfigProblemKind::UnknownKeyword);
+            return Ok(());
+        };
+        let Some(words) = words::arguments(rest) else {
+            self.problem(at, ConfigProblemKind::UnclosedQuote);
+            return Ok(());
+        };
+        if !*active && place == Place::Global {
+            // In the second reading it has been dealt with.
+            if self.client.is_none() {
+                self.problem(at, ConfigProblemKind::NotInMatch);
+            }
+            return Ok(());
+        }
+        match keyword.as_str() {
+            "include" => self.include(&words, at, *restriction, active, depth)?,
+            "match" => {
+                let client = match restriction {
+                    Restriction::NeverMatch => None,
+                    _ => self.client.as_ref(),
+                };
+                match evaluate(&words, client, self.accounts) {
+                    Outcome::Matches => *active = *restriction != Restriction::NeverMatch,
+                    Outcome::Differs => *active = false,
+                    Outcome::Undecided => {
+                        *active = false;
+                        self.undecided.push(at.clone());
+                    }
+                    Outcome::Invalid => {
+                        *active = false;
+                        self.problem(at, ConfigProblemKind::BadMatch);
+                    }
+                }
+                if *restriction == Restriction::MatchOnly {
+                    *restriction = Restriction::None;
+                }
+            }
+            _ => {
+                let canonical = keywords::canonical(&keyword);
+                if canonical == "authorizedkeysfile" && self.key_files.len() < 1000 {
+                    self.key_files.extend(words.iter().cloned());
+                }
+                let repeated = canonical == "authenticationmethods"
+                    && words.first().is_some_and(|word| word == "any")
+                    && !self.settings.all(canonical).is_empty();
+                if repeated {
+                    self.problem(at, ConfigProblemKind::RepeatedAny);
+                }
+                if let Some(kind) = values::problem(canonical, &words) {
+                    self.problem(at, kind);
+                } else if *active {
+                    let in_match = self.client.is_some();
+                    self.settings.add(canonical, Setting { words, at: at.clone(), in_match });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn include(
+        &mut self,
+        patterns: &[String],
+        at: &FileLine,
+        restriction: Restriction,
+        active: &mut bool,
+        depth: usize,
+    ) -> Result<(), SystemError> {
+        if patterns.is_empty() {
+            self.problem(at, ConfigProblemKind::MissingArgument);
+        }
+        let before = *active;
+        let inside = match (restriction, before) {
+            (Restriction::MatchOnly, _) => Restriction::MatchOnly,
+            (_, true) => Restriction::None,
+            (_, false) => Restriction::NeverMatch,
+        };
+        for pattern in patterns {
+            let whole = match pattern.starts_with(['/', '~']) {
+                true => pattern.clone(),
+                false => format!("{DIRECTORY}/{pattern}"),
+            };
+            for path in pattern::glob(self.files, &whole)? {
+                if depth + 1 > MAX_DEPTH {
+                    self.problem(at, ConfigProblemKind::IncludeTooDeep);
+                    return Ok(());
+                }
+                if self.files.metadata(&path)?.is_none_or(|m| m.kind == crate::FileKind::Symlink) {
+                    self.problem(at, ConfigProblemKind::IncludeUnreadable);
+                    continue;
+                }
+                self.file(&path, inside, active, depth + 1)?;
+                // A file does not change the Match that it is included in.
+                *active = before;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,278 @@
+//! dropbear, the server of DietPi and other small systems.
+//!
+//! Sources: dropbear's svr-runopts.c, svr-auth.c (`checkusername`), svr-authpubkey.c
+//! (`checkpubkeyperms`); Debian's dropbear.service, dropbear.init and
+//! /etc/default/dropbear.
+
+use std::net::IpAddr;
+
+use super::{
+    admission::{Admission, home, usable_shell},
+    authorized_keys,
+    hindrance::{HindranceKind, Repair},
+    login::Login,
+    permissions::{self, Rules},
+};
+use crate::{
+    FileLine, SystemError, SystemFiles,
+    accounts::{Accounts, PASSWD, ShellState},
+    units,
+};
+
+/// Debian's file with dropbear's arguments.
+pub const DEFAULTS: &str = "/etc/default/dropbear";
+
+/// How dropbear is started.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DropbearConfig {
+    /// All arguments.
+    pub arguments: Vec<String>,
+    /// The file that the arguments come from.
+    pub source: Option<FileLine>,
+    /// Where it listens: addresses (none for all) and ports.
+    pub listen: Vec<(Option<String>, u16)>,
+    /// The files with host keys that it loads.
+    pub host_keys: Vec<String>,
+    /// `-w`: root may not log in.
+    pub no_root: bool,
+    /// `-s`: no logins by password.
+    pub no_passwords: bool,
+    /// `-g`: no logins by password for root.
+    pub no_root_password: bool,
+    /// `-t`: a password as well as a key.
+    pub both: bool,
+    /// `-G`: only members of this group.
+    pub only_group: Option<String>,
+    /// `-c`: every login runs this command.
+    pub forced_command: Option<String>,
+    /// `-D`: the directory with authorized_keys instead of ~/.ssh.
+    pub keys_directory: Option<String>,
+}
+
+impl DropbearConfig {
+    /// Reads the arguments of dropbear.service, or without that unit of Debian's init script,
+    /// with /etc/default/dropbear.
+    ///
+    /// # Errors
+    /// [`SystemError`] if a file cannot be read.
+    pub fn read(files: &dyn SystemFiles) -> Result<Self, SystemError> {
+        let defaults = files.read_text(DEFAULTS)?.unwrap_or_default();
+        let own = units::environment(&defaults);
+        let starts = units::values(files, "dropbear.service", "Service", "ExecStart")?;
+        let (mut words, source) = match starts.last() {
+            Some((line, at)) => {
+                let mut environment = std::collections::BTreeMap::new();
+                for (line, _) in units::values(files, "dropbear.service", "Service", "Environment")?
+                {
+                    for word in units::command_words(&line) {
+                        if let Some((key, value)) = word.split_once('=') {
+                            environment.insert(key.to_owned(), value.to_owned());
+                        }
+                    }
+                }
+                environment.extend(own.clone());
+                (substitute(line, &environment), Some(at.clone()))
+            }
+            None => {
+                let get = |key: &str| own.get(key).map(String::as_str);
+                let port = get("DROPBEAR_PORT").unwrap_or("22");
+                let mut words = vec!["dropbear".to_owned(), "-p".to_owned(), port.to_owned()];
+                let extra = get("DROPBEAR_EXTRA_ARGS").unwrap_or_default();
+                words.extend(extra.split_whitespace().map(str::to_owned));
+                (words, None)
+            }
+        };
+        if !words.is_empty() {
+            words.remove(0);
+        }
+        let source = match defaults.contains("DROPBEAR_EXTRA_ARGS") {
+            true => defaults
+                .lines()
+                .position(|line| line.trim_start().starts_with("DROPBEAR_EXTRA_ARGS"))
+                .map(|at| FileLine::new(DEFAULTS, at + 1))
+                .or(source),
+            false => source,
+        };
+        let mut config = DropbearConfig { arguments: words.clone(), source, ..Default::default() };
+        config.options(&words);
+        if config.listen.is_empty() {
+            config.listen.push((None, 22));
+        }
+        if config.host_keys.is_empty() {
+            for kind in ["rsa", "dss", "ecdsa", "ed25519"] {
+                let path = format!("/etc/dropbear/dropbear_{kind}_host_key");
+                if files.exists(&path)? {
+                    config.host_keys.push(path);
+                }
+            }
+        }
+        Ok(config)
+    }
+
+    /// getopt(3): options may be joined, `-swp 22`.
+    fn options(&mut self, words: &[String]) {
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let Some(letters) = word.strip_prefix('-') else { continue };
+            for (at, letter) in letters.char_indices() {
+                if !"bcdeDGIKlPprTWz".contains(letter) || matches!(letter, 'e' | 'z') {
+                    self.flag(letter);
+                    continue;
+                }
+                let joined = letters.get(at + letter.len_utf8()..).unwrap_or_default();
+                let value = match joined {
+                    "" => words.next().map(String::as_str).unwrap_or_default(),
+                    joined => joined,
+                };
+                self.option(letter, value);
+                break;
+            }
+        }
+    }
+
+    fn flag(&mut self, letter: char) {
+        match letter {
+            'w' => self.no_root = true,
+            's' => self.no_passwords = true,
+            'g' => self.no_root_password = true,
+            't' => self.both = true,
+            _ => {}
+        }
+    }
+
+    fn option(&mut self, letter: char, value: &str) {
+        match letter {
+            'p' => {
+                let (address, port) = match value.rsplit_once(':') {
+                    Some((address, port)) => (address.trim_matches(['[', ']']), port),
+                    None => ("", value),
+                };
+                if let Ok(port) = port.parse() {
+                    let address = Some(address.to_owned()).filter(|address| !address.is_empty());
+                    self.listen.push((address, port));
+                }
+            }
+            'r' | 'd' => self.host_keys.push(value.to_owned()),
+            'G' => self.only_group = Some(value.to_owned()),
+            'c' => self.forced_command = Some(value.to_owned()),
+            'D' => self.keys_directory = Some(value.to_owned()),
+            _ => {}
+        }
+    }
+
+    fn listens_at(&self, address: IpAddr, port: u16) -> bool {
+        self.listen.iter().any(|(at, listening)| {
+            let everywhere = at.as_deref().is_none_or(|at| match at.parse::<IpAddr>() {
+                Ok(at) => at == address || at.is_unspecified(),
+                Err(_) => true,
+            });
+            *listening == port && everywhere
+        })
+    }
+}
+
+/// Replaces `${NAME}` inside words, and `$NAME` that is a word of its own by the words of its
+/// value (systemd.service(5), "COMMAND LINES").
+fn substitute(line: &str, environment: &std::collections::BTreeMap<String, String>) -> Vec<String> {
+    let mut words = Vec::new();
+    // A quoted `"$NAME"` is one word for systemd too: tell them apart before quotes go.
+    for raw in units::command_words(&line.replace("\"$", "\"\u{1}")) {
+        let word = raw.replace('\u{1}', "$");
+        let one_word = raw.starts_with('\u{1}');
+        match word.strip_prefix('$').filter(|name| !name.starts_with('{')) {
+            Some(name) => {
+                let value = environment.get(name).map(String::as_str).unwrap_or_default();
+                if one_word {
+                    words.push(value.to_owned());
+                } else {
+                    words.extend(value.split_whitespace().map(str::to_owned));
+                }
+            }
+            None => {
+                let mut out = word;
+                for (name, value) in environment {
+                    out = out.replace(&format!("${{{name}}}"), value);
+                }
+                words.push(out);
+            }
+        }
+    }
+    words
+}
+
+/// Judges a login by key into dropbear, as [`admission`](super::admission()) does for sshd.
+///
+/// # Errors
+/// [`SystemError`] if the filesystem is damaged.
+pub fn dropbear_admission(
+    files: &dyn SystemFiles,
+    accounts: &Accounts,
+    login: &Login,
+    key: Option<&str>,
+) -> Result<Admission, SystemError> {
+    let config = DropbearConfig::read(files)?;
+    let mut to = Admission::default();
+    let option = |to: &mut Admission, certain: bool, option: String| {
+        let added = to.add(certain, HindranceKind::DropbearOption(option.clone()));
+        added.at = config.source.clone();
+        added.repair = Some(Repair::DropbearOption(option));
+    };
+    if !config.listens_at(login.to, login.port) {
+        to.add(true, HindranceKind::NotListening(login.port)).at = config.source.clone();
+    }
+    let Some(user) = accounts.user(&login.user) else {
+        to.add(true, HindranceKind::UnknownUser);
+        return Ok(to);
+    };
+    if config.no_root && user.uid == 0 {
+        option(&mut to, true, "-w".into());
+    }
+    if config.both {
+        option(&mut to, true, "-t".into());
+    }
+    if let Some(command) = &config.forced_command {
+        option(&mut to, false, format!("-c {command}"));
+    }
+    let groups = accounts.group_names(user);
+    let other = config.only_group.as_deref().filter(|group| !groups.contains(group));
+    if let Some(group) = other {
+        option(&mut to, true, format!("-G {group}"));
+    }
+    let shell = user.login_shell();
+    let in_passwd = Some(FileLine::new(PASSWD, user.line));
+    if !ShellState::is_listed(files, shell)? {
+        let added = to.add(true, HindranceKind::ShellNotListed(shell.to_owned()));
+        added.at = in_passwd.clone();
+        added.repair = Some(Repair::ListShell(shell.to_owned()));
+    }
+    let state = ShellState::of(files, user)?;
+    if state != ShellState::Usable {
+        let repair = usable_shell(files)?;
+        let added = to.add(true, HindranceKind::Shell(shell.to_owned(), state));
+        added.at = in_passwd.clone();
+        added.repair = repair.map(|shell| Repair::Shell { user: user.name.clone(), shell });
+    }
+    if !user.has_home() {
+        to.add(true, HindranceKind::NoHome(user.home.clone())).at = in_passwd;
+        return Ok(to);
+    }
+    home(files, user, &mut to)?;
+    let path = match config.keys_directory.as_deref().filter(|directory| !directory.is_empty()) {
+        Some(directory) => match directory.strip_prefix("~/") {
+            Some(below) => user.in_home(&format!("{below}/authorized_keys")),
+            None => format!("{directory}/authorized_keys"),
+        },
+        None => user.in_home(".ssh/authorized_keys"),
+    };
+    to.key_files = vec![path.clone()];
+    let way = permissions::check(files, accounts, user, &path, Rules::Dropbear)?;
+    to.certain.extend(way.certain);
+    to.uncertain.extend(way.uncertain);
+    if let Some(key) = key {
+        let text = files.read_text(&path)?.unwrap_or_default();
+        if !authorized_keys::parse(&text).iter().any(|line| line.is_key(key)) {
+            to.add(true, HindranceKind::KeyMissing).repair = Some(Repair::KeyFile(path));
+        }
+    }
+    Ok(to)
+}

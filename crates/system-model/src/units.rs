@@ -1,0 +1,168 @@
+//! The texts of systemd's units, as far as programs' arguments need them.
+
+use crate::{FileLine, SystemError, SystemFiles};
+
+/// Where units are, the first that has one counts (systemd.unit(5)).
+const DIRECTORIES: [&str; 5] = [
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+];
+
+/// Returns the path of a unit's file, or `None` without one; a masked unit has none.
+pub(crate) fn path(files: &dyn SystemFiles, unit: &str) -> Result<Option<String>, SystemError> {
+    for directory in DIRECTORIES {
+        let path = format!("{directory}/{unit}");
+        if files.read_link(&path)?.as_deref() == Some("/dev/null") {
+            return Ok(None);
+        }
+        if let Some(text) = files.read(&path)? {
+            return Ok((!text.is_empty()).then_some(path));
+        }
+    }
+    Ok(None)
+}
+
+/// Returns the values of a key in a unit and its drop-ins, in order. An empty value resets
+/// the list.
+pub(crate) fn values(
+    files: &dyn SystemFiles,
+    unit: &str,
+    section: &str,
+    key: &str,
+) -> Result<Vec<(String, FileLine)>, SystemError> {
+    let Some(main) = path(files, unit)? else { return Ok(Vec::new()) };
+    let mut paths = vec![main];
+    paths.extend(drop_ins(files, &DIRECTORIES.map(|d| format!("{d}/{unit}.d")))?);
+    let mut found = Vec::new();
+    for path in paths {
+        let text = files.read_text(&path)?.unwrap_or_default();
+        for entry in entries(&text, &path) {
+            if entry.section == section && entry.key == key {
+                if entry.value.is_empty() {
+                    found.clear();
+                } else {
+                    found.push((entry.value, entry.at));
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Returns the `.conf` files of drop-in directories in the order in which they apply: by
+/// name, and of files with one name that of the first directory.
+pub(crate) fn drop_ins(
+    files: &dyn SystemFiles,
+    directories: &[String],
+) -> Result<Vec<String>, SystemError> {
+    let mut names: std::collections::BTreeMap<String, String> = std::collections::BTreeMap::new();
+    for directory in directories {
+        for name in files.list(directory)?.unwrap_or_default() {
+            if name.ends_with(".conf") {
+                let path = format!("{directory}/{name}");
+                names.entry(name).or_insert(path);
+            }
+        }
+    }
+    let mut paths = Vec::new();
+    for path in names.into_values() {
+        if files.read_link(&path)?.as_deref() != Some("/dev/null") {
+            paths.push(path);
+        }
+    }
+    Ok(paths)
+}
+
+/// An assignment in a file of systemd's syntax (systemd.syntax(7)).
+pub(crate) struct Entry {
+    pub section: String,
+    pub key: String,
+    pub value: String,
+    pub at: FileLine,
+}
+
+/// Returns the assignments of a file, lines that end with a backslash joined.
+pub(crate) fn entries(text: &str, path: &str) -> Vec<Entry> {
+    let mut section = String::new();
+    let mut found = Vec::new();
+    let mut pending: Option<(String, usize)> = None;
+    for (number, line) in text.split('\n').enumerate() {
+        let trimmed = line.trim_matches([' ', '\t', '\r']);
+        // A comment inside a continued line is skipped.
+        if trimmed.starts_with(['#', ';']) {
+            continue;
+        }
+        let (mut whole, first) = match pending.take() {
+            Some((before, first)) => (before + " " + trimmed, first),
+            None => (trimmed.to_owned(), number + 1),
+        };
+        if whole.ends_with('\\') {
+            whole.pop();
+            // Joined lines have no use beyond systemd's own limit of 1 MiB.
+            if whole.len() < 1 << 20 {
+                pending = Some((whole, first));
+            }
+            continue;
+        }
+        if let Some(name) = whole.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            section = name.to_owned();
+        } else if let Some((key, value)) = whole.split_once('=') {
+            found.push(Entry {
+                section: section.clone(),
+                key: key.trim_ascii().to_owned(),
+                value: value.trim_ascii().to_owned(),
+                at: FileLine::new(path, first),
+            });
+        }
+    }
+    found
+}
+
+/// Returns the words of a command line, quotation marks removed.
+pub(crate) fn command_words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote, mut any) = (Vec::new(), String::new(), None, false);
+    for c in line.chars() {
+        match (c, quote) {
+            ('"' | '\'', None) => (quote, any) = (Some(c), true),
+            (c, Some(open)) if c == open => quote = None,
+            (c, None) if c.is_whitespace() => {
+                if any {
+                    words.push(std::mem::take(&mut word));
+                }
+                any = false;
+            }
+            (c, _) => {
+                word.push(c);
+                any = true;
+            }
+        }
+    }
+    if any {
+        words.push(word);
+    }
+    words
+}
+
+/// Returns the assignments of an environment file (systemd.exec(5), `EnvironmentFile=`), the
+/// last of each name.
+pub(crate) fn environment(text: &str) -> std::collections::BTreeMap<String, String> {
+    let mut found = std::collections::BTreeMap::new();
+    for line in text.lines() {
+        let line = line.trim_ascii();
+        let line = line.strip_prefix("export ").unwrap_or(line);
+        if line.starts_with(['#', ';']) {
+            continue;
+        }
+        if let Some((key, value)) = line.split_once('=') {
+            let value = value.trim_ascii();
+            let quoted = ['"', '\''].iter().find_map(|quote| {
+                value.strip_prefix(*quote)?.split_once(*quote).map(|(inside, _)| inside)
+            });
+            found.insert(key.trim_ascii().to_owned(), quoted.unwrap_or(value).to_owned());
+        }
+    }
+    found
+}

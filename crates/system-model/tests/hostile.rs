@@ -1,0 +1,155 @@
+//! Nothing panics or loops, whatever the files hold.
+
+use proptest::prelude::*;
+use system_model::{
+    MemoryFiles,
+    accounts::Accounts,
+    docker,
+    network::Network,
+    sshd::{ImageKeys, Login, SshdConfig, admission, dropbear_admission, ssh_servers},
+};
+
+fn ask_everything(files: &MemoryFiles) {
+    let accounts = Accounts::read(files).expect("readable");
+    let login = Login {
+        user: "pi".into(),
+        from: [10, 0, 0, 1].into(),
+        to: [10, 0, 0, 2].into(),
+        port: 22,
+        today: 20_000,
+    };
+    let _ = accounts.next_free_id(files).expect("readable");
+    let _ = admission(files, &accounts, &login, Some("AAAA")).expect("readable");
+    let _ = dropbear_admission(files, &accounts, &login, None).expect("readable");
+    let config = SshdConfig::read(files, &accounts, &login).expect("readable");
+    let _ = ImageKeys::read(files, &accounts, config.all_key_files()).expect("readable");
+    let _ = ssh_servers(files, &|_| true).expect("readable");
+    let network = Network::read(files, &|_| true).expect("readable");
+    let _ = (network.sources("eth0"), network.fixed_addresses(), network.knows("eth0"));
+    let _ = docker::data_roots(files).expect("readable");
+}
+
+const PATHS: [&str; 20] = [
+    "/etc/passwd",
+    "/etc/group",
+    "/etc/shadow",
+    "/etc/shells",
+    "/etc/login.defs",
+    "/etc/ssh/sshd_config",
+    "/etc/ssh/sshd_config.d/a.conf",
+    "/etc/default/dropbear",
+    "/lib/systemd/system/dropbear.service",
+    "/root/.ssh/authorized_keys",
+    "/root/.ssh/id_rsa",
+    "/etc/network/interfaces",
+    "/etc/network/interfaces.d/a",
+    "/etc/systemd/network/a.network",
+    "/etc/netplan/a.yaml",
+    "/etc/NetworkManager/NetworkManager.conf",
+    "/etc/NetworkManager/system-connections/a",
+    "/etc/dhcpcd.conf",
+    "/etc/docker/daemon.json",
+    "/lib/systemd/system/docker.service",
+];
+
+const WORDS: [&str; 44] = [
+    "Match",
+    "User",
+    "Include",
+    "*",
+    "/etc/ssh/sshd_config",
+    "auto",
+    "iface",
+    "eth0",
+    "inet",
+    "dhcp",
+    "static",
+    "source",
+    "/etc/network/*",
+    "inherits",
+    "mapping",
+    "/e*/",
+    "=",
+    "!",
+    ",",
+    "\\",
+    "\"",
+    "'",
+    "[Match]",
+    "Name=",
+    "network:",
+    "  ethernets:",
+    "    eth0: {",
+    "}",
+    "- &a *a",
+    "pi:x:1000:1000::/home/pi:/bin/sh",
+    "-----BEGIN RSA PRIVATE KEY-----",
+    "-----END RSA PRIVATE KEY-----",
+    "MIIEpA==",
+    "ssh-ed25519",
+    "AAAA",
+    "%h",
+    "%",
+    "-p",
+    "ExecStart=",
+    "unmanaged-devices=",
+    "interface",
+    "\u{e9}",
+    "\0",
+    ":",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes_are_answered(contents in prop::collection::vec((0..PATHS.len(), prop::collection::vec(any::<u8>(), 0..200)), 0..12)) {
+        let mut files = MemoryFiles::new();
+        for (path, bytes) in contents {
+            files.write(PATHS[path], bytes).own(PATHS[path], 0o600, 0, 0);
+        }
+        ask_everything(&files);
+    }
+
+    #[test]
+    fn any_words_are_answered(contents in prop::collection::vec((0..PATHS.len(), prop::collection::vec((0..WORDS.len(), any::<bool>()), 0..40)), 0..16)) {
+        let mut files = MemoryFiles::new();
+        files.write("/usr/libexec/netplan/generate", "").write("/sbin/ifup", "");
+        for (path, words) in contents {
+            let text: String =
+                words.into_iter().map(|(word, end)| format!("{}{}", WORDS[word], if end { "\n" } else { " " })).collect();
+            files.write(PATHS[path], text).own(PATHS[path], 0o600, 0, 0);
+        }
+        ask_everything(&files);
+    }
+}
+
+#[test]
+fn cycles_and_bombs_end() {
+    let mut files = MemoryFiles::new();
+    files.write("/etc/passwd", "pi:x:1000:1000::/home/pi:/bin/sh\n".repeat(2000));
+    // Every file includes every file.
+    for name in 0..12 {
+        let include = "Include /etc/ssh/sshd_config.d/*.conf\nMatch all\n".repeat(20);
+        files.write(&format!("/etc/ssh/sshd_config.d/{name}.conf"), include);
+        files.write(
+            &format!("/etc/network/interfaces.d/{name}"),
+            "source /etc/network/interfaces.d/*\n".repeat(50),
+        );
+    }
+    files.write("/etc/ssh/sshd_config", "Include /etc/ssh/sshd_config.d/*.conf\n".repeat(50));
+    files.write(
+        "/etc/network/interfaces",
+        "auto /e*\nsource interfaces.d/*\niface eth0 inherits eth0\n",
+    );
+    files.symlink("/home/pi", "/home/pi/x").symlink("/etc/netplan", "netplan");
+    files.write("/etc/dhcpcd.conf", "interface\n".repeat(20_000));
+    files.write("/root/.ssh/authorized_keys", format!("a=\"{}", ",\\\"".repeat(200_000)));
+    files.write(
+        "/etc/systemd/network/a.network",
+        format!("[Match]\nName={}\n", "*a".repeat(20_000)),
+    );
+    files.write("/lib/systemd/system/docker.service", "[Service]\\\n".repeat(20_000));
+    files.write("/etc/netplan/a.yaml", "[".repeat(100_000));
+    ask_everything(&files);
+}
