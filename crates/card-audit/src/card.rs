@@ -87,7 +87,8 @@ impl Card {
         // If the end of the filesystem is cut off, the rest can still be read.
         let size = window.size().max(info.size().min(MAX_FILESYSTEM));
         let layer = Arc::new(Layer::new(Arc::new(window), size));
-        let opened = RootFs::open(layer).map_err(files)?;
+        let opened = RootFs::open(layer).and_then(|opened| opened.with_boot(&storage, &layout));
+        let opened = opened.map_err(files)?;
         Ok(Card { root: info, files: opened, name, storage, layout, in_place: true })
     }
 

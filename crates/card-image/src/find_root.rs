@@ -17,6 +17,7 @@ pub use choose::choose;
 pub use error::ChooseError;
 pub use evidence::{Evidence, RootCandidate};
 pub use fs_signature::FsKind;
+use system_model::BootPartition;
 
 /// One partition and what was found on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,6 +39,20 @@ pub struct Candidate {
     /// The boot loader's files on it (see [`BOOT_FILES`]), in its root directory or in its
     /// `/boot`.
     pub boot_files: Vec<BootFile>,
+}
+
+/// Returns the FAT partitions of a card with the prefix of their files' paths, by what the
+/// `/etc/fstab` of the root filesystem mounts.
+pub fn boot_partitions(candidates: &[Candidate], root: u32) -> Vec<BootPartition> {
+    let root = candidates.iter().find(|candidate| candidate.number == root);
+    let fstab = root.and_then(|root| root.fstab.as_deref()).unwrap_or_default();
+    let mounts = device_spec::fat_mounts(candidates, fstab).into_iter();
+    mounts
+        .map(|(number, mounted)| BootPartition {
+            number,
+            prefix: mounted.unwrap_or_else(|| format!("p{number}:")),
+        })
+        .collect()
 }
 
 #[cfg(test)]

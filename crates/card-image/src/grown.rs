@@ -21,8 +21,11 @@ pub const END_RESERVE: u64 = 1 << 20;
 /// A base image grown to the size of a card, as a layer over it.
 pub(crate) struct GrownBase {
     layer: Arc<Layer>,
+    layout: Layout,
     /// The root filesystem's bytes on the card.
     root: Range<u64>,
+    /// The size of the base image in bytes.
+    base_size: u64,
     outside_root: Extents,
     /// The size of the root filesystem in the base, in bytes.
     pub root_before: u64,
@@ -60,13 +63,14 @@ impl GrownBase {
         let root_before = ext4_offline::inspect(&window)?.size();
         let size = window.size();
         ext4_offline::grow(&window, size, Timestamp::saturating(now))?;
-        let mut files = RootFsEditor::open(window, now)?;
+        let whole: Arc<dyn WriteAt> = layer.clone();
+        let mut files = RootFsEditor::open(window, now)?.with_boot(&whole, &layout)?;
         files.apply(&edits(&files)?)?;
         files.close()?;
 
         layer.forget_unchanged()?;
         let outside_root = used::outside_root(&layer, &layout, base_size)?;
-        Ok(GrownBase { layer, root, outside_root, root_before })
+        Ok(GrownBase { layer, layout, root, base_size, outside_root, root_before })
     }
 
     /// Makes a layer over it with the edits of one node, which `edits` returns.
@@ -79,7 +83,9 @@ impl GrownBase {
         edits: impl FnOnce(&RootFs) -> Result<Vec<FileEdit>, Error>,
     ) -> Result<Arc<Layer>, Error> {
         let layer = Arc::new(Layer::new(self.layer.clone(), self.layer.size()));
-        let mut files = RootFsEditor::open(window(&layer, &self.root)?, now)?;
+        let whole: Arc<dyn WriteAt> = layer.clone();
+        let files = RootFsEditor::open(window(&layer, &self.root)?, now)?;
+        let mut files = files.with_boot(&whole, &self.layout)?;
         files.apply(&edits(&files)?)?;
         files.close()?;
         layer.forget_unchanged()?;
@@ -108,7 +114,13 @@ impl GrownBase {
     /// Those of the filesystem.
     pub fn used(&self, layer: &Arc<Layer>) -> Result<Extents, Error> {
         let mut used = used::of_root(layer, &self.root)?;
-        used.extend(&self.outside_root);
+        let is_outside =
+            |range: Range<u64>| range.start < self.root.start || range.end > self.root.end;
+        if !Arc::ptr_eq(layer, &self.layer) && layer.changed().iter().any(is_outside) {
+            used.extend(&used::outside_root(layer, &self.layout, self.base_size)?);
+        } else {
+            used.extend(&self.outside_root);
+        }
         Ok(used)
     }
 }

@@ -4,10 +4,11 @@ use std::{ops::Range, sync::Arc};
 
 use block_io::{Layer, ReadAt, Window};
 use part_table::{PartitionTable, SECTOR_SIZE};
+use system_model::BootPartition;
 
 use crate::{
     Error,
-    find_root::{BOOT_FILES, BootFile, Candidate, FsKind, choose},
+    find_root::{BOOT_FILES, BootFile, Candidate, FsKind, boot_partitions, choose},
     rootfs::RootFs,
     storage_error::FirstStorageError,
 };
@@ -36,6 +37,8 @@ pub struct Layout {
     pub root: u32,
     /// Why it was chosen, in words.
     pub root_reason: String,
+    /// The partitions with boot files, which are FAT, and where they are mounted.
+    pub boot: Vec<BootPartition>,
 }
 
 impl Layout {
@@ -48,9 +51,11 @@ impl Layout {
         let table = PartitionTable::read(base)?;
         let partitions = partitions(&table, base)?;
         let candidates = partitions.iter().map(|part| candidate(base, &table, part));
-        let choice = choose(&candidates.collect::<Result<Vec<_>, Error>>()?, wanted)?;
+        let candidates = candidates.collect::<Result<Vec<_>, Error>>()?;
+        let choice = choose(&candidates, wanted)?;
         let root_reason = choice.to_string();
-        Ok(Layout { table, partitions, root: choice.number, root_reason })
+        let boot = boot_partitions(&candidates, choice.number);
+        Ok(Layout { table, partitions, root: choice.number, root_reason, boot })
     }
 
     /// Grows the root partition to fill `card`, except for `reserve` bytes at the end.
@@ -68,10 +73,20 @@ impl Layout {
         &self.table
     }
 
+    /// Returns the bytes of a partition.
+    pub fn range(&self, number: u32) -> Option<Range<u64>> {
+        let part = self.partitions.iter().find(|part| part.number == number);
+        part.map(|part| part.range.clone())
+    }
+
+    /// Returns whether a path leads to a boot partition, not to the root filesystem.
+    pub fn is_on_boot_partition(&self, path: &str) -> bool {
+        self.boot.iter().any(|boot| boot.relative(path).is_some())
+    }
+
     /// Returns the root partition's bytes.
     pub fn root_range(&self) -> Range<u64> {
-        let root = self.partitions.iter().find(|part| part.number == self.root);
-        root.map_or(0..0, |part| part.range.clone())
+        self.range(self.root).unwrap_or(0..0)
     }
 
     /// Returns when the root filesystem was last written to, in seconds since 1970.

@@ -55,7 +55,6 @@ mod purpose;
 mod render;
 mod size;
 mod swarm;
-mod system;
 mod yaml;
 
 pub use cluster::{
@@ -77,4 +76,4 @@ pub use swarm::{
     ArchivedImage, ImageArchive, Mount, MountKind, Protocol, Publish, SWARM_PORT, Service,
     ServiceMode, Swarm,
 };
-pub use system::{SystemError, SystemFiles};
+pub use system_model::{SystemError, SystemFiles};

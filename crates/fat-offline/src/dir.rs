@@ -5,7 +5,7 @@ use std::ops::Range;
 use block_io::ReadAt;
 
 use crate::{
-    FatError,
+    Entry, FatError,
     geometry::{DirPlace, Geometry},
     name::{ENTRY, Parsed, parse},
     table::{Entries, chain},
@@ -58,6 +58,12 @@ impl Directory {
         }
         let parsed = parse(&slots);
         Ok(Directory { place: place.clone(), chain: clusters, ranges, slots, parsed })
+    }
+
+    /// Returns the files and directories in it.
+    pub(crate) fn entries(self) -> Vec<Entry> {
+        let records = self.parsed.records.into_iter();
+        records.filter(|record| !record.is_label() && !record.is_dot()).map(Entry::from).collect()
     }
 
     /// Returns where a slot lies, in bytes from the start of the filesystem.

@@ -8,6 +8,7 @@
 //! - [`read_file`] reads a small file by its path,
 //! - [`used_extents`] returns the bytes that are in use,
 //! - [`check`] walks the whole filesystem and rejects damage,
+//! - [`Reader`] reads files and directories by path,
 //! - [`Editor`] creates, replaces and removes files and directories.
 //!
 //! An editor checks first, so whatever is damaged is refused before the first write. Each
@@ -21,18 +22,22 @@
 mod check;
 mod dir;
 mod editor;
+mod entry;
 mod error;
 mod fsinfo;
 mod geometry;
 mod name;
 mod read;
+mod reader;
 mod staged;
 mod table;
 mod time;
 mod used;
 
 pub use check::{CheckReport, check};
-pub use editor::{Editor, Entry};
+pub use editor::Editor;
+pub use entry::Entry;
 pub use error::FatError;
 pub use read::{MAX_FILE_SIZE, read_file};
+pub use reader::Reader;
 pub use used::{free_bytes, used_extents};

@@ -40,6 +40,15 @@ pub struct BootPartition {
     pub prefix: String,
 }
 
+impl BootPartition {
+    /// Returns a path relative to the partition's root directory, if it leads there. What is
+    /// below a mount point on the root filesystem itself is hidden while the system runs.
+    pub fn relative<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let rest = path.strip_prefix(self.prefix.as_str())?;
+        (rest.is_empty() || rest.starts_with('/')).then_some(rest)
+    }
+}
+
 /// Read access to the files of a system as they are when it runs: with its boot partitions
 /// mounted where its /etc/fstab says.
 ///
@@ -76,6 +85,15 @@ pub trait SystemFiles {
     /// Returns the partitions with boot files that can be read and edited.
     fn boot_partitions(&self) -> Vec<BootPartition>;
 
+    /// Returns the permission bits (the low 12 bits of `i_mode`) of what a path leads to, or
+    /// `None` if there is nothing.
+    ///
+    /// # Errors
+    /// [`SystemError`] if the filesystem is damaged.
+    fn mode(&self, path: &str) -> Result<Option<u16>, SystemError> {
+        Ok(self.metadata(path)?.map(|metadata| metadata.mode))
+    }
+
     /// Returns whether there is anything at a path, a dangling symlink included.
     ///
     /// # Errors
@@ -93,12 +111,20 @@ pub trait SystemFiles {
     }
 }
 
-/// A file of the image could not be read.
+/// An error that keeps a file of the image from being read.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read {path} in the image")]
+#[error("cannot read {} in the image", plain_text::escaped(path))]
 pub struct SystemError {
     /// The path inside the image.
     pub path: String,
-    /// The cause.
-    pub source: Box<dyn std::error::Error + Send + Sync>,
+    /// The reason.
+    #[source]
+    pub reason: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl SystemError {
+    /// Returns what to do about it.
+    pub fn fix(&self) -> Option<String> {
+        Some(format!("fix or remove {} in the base image", self.path))
+    }
 }

@@ -1,6 +1,6 @@
 //! Names of partitions in `/etc/fstab` and on the kernel's command line.
 
-use super::Candidate;
+use super::{Candidate, FsKind};
 
 /// Returns the numbers of the candidates that `spec` may mean: several if they share a label or
 /// an identifier, none if it names something that is not on this card.
@@ -89,10 +89,36 @@ pub(super) fn fstab_roots(fstab: &str) -> impl Iterator<Item = &str> {
     roots.take(MAX_ROOTS)
 }
 
+/// Returns the number of a partition and where it is mounted, for each FAT partition of
+/// `candidates`: `None` for one that the root filesystem's `/etc/fstab` does not mount at boot.
+pub(super) fn fat_mounts(candidates: &[Candidate], fstab: &str) -> Vec<(u32, Option<String>)> {
+    let mut mounts: Vec<(u32, Option<String>)> = candidates
+        .iter()
+        .filter(|candidate| matches!(candidate.kind, FsKind::Fat { .. }))
+        .map(|candidate| (candidate.number, None))
+        .collect();
+    for line in fstab.lines() {
+        let mut fields = line.split_whitespace();
+        let Some(spec) = fields.next().filter(|spec| !spec.starts_with('#')) else { continue };
+        let Some(directory) = fields.next().map(unescape) else { continue };
+        let options = fields.nth(1).unwrap_or_default();
+        let is_mounted = options.split(',').all(|option| option != "noauto")
+            || options.split(',').any(|option| option == "x-systemd.automount");
+        if !directory.starts_with('/') || directory == "/" || !is_mounted {
+            continue;
+        }
+        if let [number] = resolve(candidates, spec)[..]
+            && let Some((_, mounted)) = mounts.iter_mut().find(|(other, _)| *other == number)
+        {
+            *mounted = Some(directory.trim_end_matches('/').to_owned());
+        }
+    }
+    mounts
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::find_root::FsKind;
 
     #[test]
     fn resolves_every_way_to_name_a_partition() {
@@ -158,5 +184,24 @@ mod tests {
         let fstab = "# UUID=no / ext4\n\nproc /proc proc defaults 0 0\n\
             UUID=e139\t/\text4\terrors=remount-ro,noatime 0 1\nLABEL=b /boot vfat defaults 0 1\n";
         assert_eq!(fstab_roots(fstab).collect::<Vec<_>>(), ["UUID=e139"]);
+    }
+
+    #[test]
+    fn finds_where_fat_partitions_are_mounted() {
+        let fat = |number, id| Candidate {
+            number,
+            kind: FsKind::Fat { volume_id: Some(id), label: None },
+            ..Candidate::default()
+        };
+        let candidates = [fat(1, 0xcafe_0123), fat(3, 0xbeef_0001), fat(4, 1)];
+        let fstab = "proc /proc proc defaults 0 0\n\
+                     UUID=CAFE-0123\t/boot/firmware/ vfat defaults 0 2\n\
+                     # UUID=BEEF-0001 /old vfat\n\
+                     /dev/mmcblk0p3 /media/my\\040card vfat noauto,x-systemd.automount 0 0\n\
+                     /dev/mmcblk0p4 /data vfat noauto 0 0\n";
+        let mounts = fat_mounts(&candidates, fstab);
+        let firmware = Some("/boot/firmware".to_owned());
+        let card = Some("/media/my card".to_owned());
+        assert_eq!(mounts, [(1, firmware), (3, card), (4, None)]);
     }
 }

@@ -16,6 +16,9 @@ impl RootFsEditor {
     }
 
     fn apply_one(&mut self, FileEdit { path, change, .. }: &FileEdit) -> FsResult<()> {
+        if let Some(done) = self.apply_to_boot(path, change) {
+            return done;
+        }
         match change {
             Change::Write { contents, attributes } => {
                 let created = self.create(path, attributes.mode)?;

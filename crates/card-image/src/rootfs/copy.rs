@@ -61,6 +61,16 @@ impl Source<'_> {
     }
 }
 
+impl Source<'_> {
+    /// Returns the whole contents, checked.
+    pub(super) fn read_whole(&self) -> Result<Vec<u8>, SourceError> {
+        let contents = std::fs::read(self.path).map_err(self.unreadable())?;
+        let is_same = contents.len() as u64 == self.size
+            && Sha256::digest(&contents).as_slice() == self.sha256;
+        if is_same { Ok(contents) } else { Err(self.changed()) }
+    }
+}
+
 impl RootFsEditor {
     /// Gives the regular file at `path` the contents of `source`.
     pub(super) fn copy_in(&mut self, path: &str, source: &Source<'_>) -> FsResult<()> {

@@ -1,6 +1,7 @@
 //! Errors of a root filesystem.
 
 use ext4_offline::{Error, PathError, PathErrorKind};
+use fat_offline::FatError;
 
 use super::SourceError;
 
@@ -22,6 +23,22 @@ pub enum FsError {
     NotOwnDirectory {
         /// The path.
         path: String,
+    },
+    /// A file of a boot partition could not be read or written.
+    #[error("cannot access {path} on its boot partition")]
+    Boot {
+        /// The path.
+        path: String,
+        /// Why.
+        source: FatError,
+    },
+    /// A boot partition cannot hold this.
+    #[error("{path} cannot be {what}: its boot partition is FAT")]
+    NotOnFat {
+        /// The path.
+        path: String,
+        /// What it cannot be.
+        what: &'static str,
     },
     /// A file of this machine could not be copied.
     #[error(transparent)]
@@ -53,6 +70,7 @@ impl FsError {
                 Some(Error::Storage(error)) => Some(error),
                 _ => None,
             },
+            FsError::Boot { source: FatError::Storage(error), .. } => Some(error),
             _ => None,
         }
     }
@@ -60,12 +78,19 @@ impl FsError {
     /// Returns whether the filesystem has no room left.
     pub fn is_full(&self) -> bool {
         matches!(self.path_kind(), Some(PathErrorKind::Full { .. }))
+            || matches!(
+                self,
+                FsError::Boot {
+                    source: FatError::NoSpace { .. } | FatError::DirectoryFull { .. },
+                    ..
+                }
+            )
     }
 
     /// Returns whether the path leads to a file of another kind than expected, or through one.
     pub fn is_wrong_kind(&self) -> bool {
         match self {
-            FsError::NotOwnDirectory { .. } => true,
+            FsError::NotOwnDirectory { .. } | FsError::NotOnFat { .. } => true,
             FsError::Path(error) => matches!(
                 error.kind,
                 PathErrorKind::WrongKind { .. } | PathErrorKind::NotADirectory { .. }
@@ -97,7 +122,8 @@ impl FsError {
                 Some("choose a larger card, or remove files from the base image".to_owned())
             }
             FsError::Path(error) => error.fix(),
-            FsError::NotOwnDirectory { .. } => None,
+            FsError::Boot { source, .. } => source.fix(),
+            FsError::NotOwnDirectory { .. } | FsError::NotOnFat { .. } => None,
             FsError::Source(error) => error.fix(),
         }
     }

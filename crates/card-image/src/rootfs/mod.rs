@@ -1,13 +1,15 @@
 //! The root filesystem of an image, by path.
 //!
 //! [`ext4_offline`] does the work. What is nodecard's own is here: applying [`FileEdit`]s,
-//! copying files of this machine, and showing the filesystem to rendering ([`System`]). A path
+//! copying files of this machine, files of boot partitions, and showing all of these to
+//! rendering ([`SystemFiles`]). A path
 //! that does not exist is `None` here, not an error.
 //!
 //! [`FileEdit`]: cluster_profile::FileEdit
-//! [`System`]: cluster_profile::System
+//! [`SystemFiles`]: cluster_profile::SystemFiles
 
 mod apply;
+mod boot;
 mod copy;
 mod error;
 mod read;
@@ -26,6 +28,8 @@ pub use ext4_offline::Metadata;
 #[derive(Debug)]
 pub struct RootFs {
     reader: Reader,
+    /// The boot partitions that are mounted in it.
+    boot: Vec<boot::BootFiles>,
 }
 
 impl RootFs {
@@ -34,7 +38,7 @@ impl RootFs {
     /// # Errors
     /// [`FsError`] if the filesystem is damaged or has a feature that is not supported.
     pub fn open(storage: Arc<dyn ReadAt>) -> FsResult<Self> {
-        Ok(RootFs { reader: Reader::open(storage)? })
+        Ok(RootFs { reader: Reader::open(storage)?, boot: Vec::new() })
     }
 
     /// Returns the filesystem with the methods of `std::fs`.
@@ -49,6 +53,9 @@ pub struct RootFsEditor {
     editor: Editor,
     /// What edits are complete can be read through it.
     files: RootFs,
+    boot: Vec<boot::BootEditor>,
+    /// In seconds since 1970.
+    now: i64,
 }
 
 impl Deref for RootFsEditor {
@@ -70,8 +77,9 @@ impl RootFsEditor {
     /// replay of the journal has been written then.
     pub fn open(storage: Arc<dyn WriteAt>, now: u64) -> FsResult<Self> {
         let editor = Editor::open(storage, Timestamp::saturating(now))?;
-        let files = RootFs { reader: (*editor).clone() };
-        Ok(RootFsEditor { editor, files })
+        let files = RootFs { reader: (*editor).clone(), boot: Vec::new() };
+        let now = i64::try_from(now).unwrap_or(i64::MAX);
+        Ok(RootFsEditor { editor, files, boot: Vec::new(), now })
     }
 
     /// Returns the filesystem with the methods of `std::fs`, for editing.

@@ -19,7 +19,10 @@ impl RootFs {
     /// # Errors
     /// [`FsError`](super::FsError) if the filesystem is damaged or symlinks form a loop.
     pub fn metadata(&self, path: &str) -> FsResult<Option<Metadata>> {
-        optional(self.reader().symlink_metadata(path))
+        match self.boot_metadata(path) {
+            Some(metadata) => metadata,
+            None => optional(self.reader().symlink_metadata(path)),
+        }
     }
 
     /// Returns the metadata of the file at `path`, following symlinks.
@@ -27,7 +30,10 @@ impl RootFs {
     /// # Errors
     /// [`FsError`](super::FsError) if the filesystem is damaged or symlinks form a loop.
     pub fn metadata_followed(&self, path: &str) -> FsResult<Option<Metadata>> {
-        optional(self.reader().metadata(path))
+        match self.boot_metadata(path) {
+            Some(metadata) => metadata,
+            None => optional(self.reader().metadata(path)),
+        }
     }
 
     /// Returns the contents of the regular file at `path`, of up to `limit` bytes.
@@ -36,7 +42,10 @@ impl RootFs {
     /// [`FsError`](super::FsError) if the file is larger or not a regular one, or the
     /// filesystem is damaged.
     pub fn read(&self, path: &str, limit: u64) -> FsResult<Option<Vec<u8>>> {
-        optional(self.reader().read_up_to(path, limit))
+        match self.boot_read(path, limit) {
+            Some(contents) => contents,
+            None => optional(self.reader().read_up_to(path, limit)),
+        }
     }
 
     /// Returns the target of the symlink at `path`; `None` if it is not a symlink.
@@ -56,6 +65,9 @@ impl RootFs {
     /// # Errors
     /// [`FsError`](super::FsError) if the filesystem is damaged or symlinks form a loop.
     pub fn list(&self, path: &str) -> FsResult<Option<Vec<Vec<u8>>>> {
+        if let Some(names) = self.boot_list(path) {
+            return names;
+        }
         if self.metadata_followed(path)?.is_none_or(|metadata| !metadata.is_dir()) {
             return Ok(None);
         }
@@ -71,6 +83,13 @@ impl RootFs {
     /// # Errors
     /// [`FsError`](super::FsError) if it is not a regular file or the filesystem is damaged.
     pub fn ends(&self, path: &str, length: usize) -> FsResult<Option<(Vec<u8>, Vec<u8>)>> {
+        if let Some(contents) = self.boot_read(path, u64::MAX) {
+            return Ok(contents?.map(|contents| {
+                let length = length.min(contents.len());
+                let tail = contents.len() - length;
+                (contents[..length].to_vec(), contents[tail..].to_vec())
+            }));
+        }
         let Some(file) = optional(self.reader().open_file(path))? else { return Ok(None) };
         let size = file.metadata().size;
         let length = size.min(length as u64);

@@ -1,6 +1,6 @@
 //! The filesystem as rendering sees it.
 
-use cluster_profile::{SystemError, SystemFiles};
+use system_model::{BootPartition, FileKind, FileMetadata, SystemError, SystemFiles};
 
 use super::{FsError, RootFs};
 
@@ -28,12 +28,36 @@ impl SystemFiles for RootFs {
         }))
     }
 
-    fn mode(&self, path: &str) -> Result<Option<u16>, SystemError> {
-        let metadata = self.metadata_followed(path).map_err(system_error(path))?;
-        Ok(metadata.map(|metadata| metadata.mode))
+    fn metadata(&self, path: &str) -> Result<Option<FileMetadata>, SystemError> {
+        let followed = self.metadata_followed(path).map_err(system_error(path))?;
+        let found = match followed {
+            Some(found) => Some(found),
+            None => RootFs::metadata(self, path).map_err(system_error(path))?,
+        };
+        Ok(found.map(|found| FileMetadata {
+            kind: match found.kind {
+                ext4_offline::FileKind::Regular => FileKind::Regular,
+                ext4_offline::FileKind::Directory => FileKind::Directory,
+                ext4_offline::FileKind::Symlink => FileKind::Symlink,
+                _ => FileKind::Special,
+            },
+            mode: found.mode,
+            uid: found.uid,
+            gid: found.gid,
+            size: found.size,
+        }))
+    }
+
+    fn read_link(&self, path: &str) -> Result<Option<String>, SystemError> {
+        let target = RootFs::read_link(self, path).map_err(system_error(path))?;
+        Ok(target.map(|target| String::from_utf8_lossy(&target).into_owned()))
+    }
+
+    fn boot_partitions(&self) -> Vec<BootPartition> {
+        self.boot()
     }
 
     fn exists(&self, path: &str) -> Result<bool, SystemError> {
-        self.metadata(path).map(|found| found.is_some()).map_err(system_error(path))
+        RootFs::metadata(self, path).map(|found| found.is_some()).map_err(system_error(path))
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use cluster_profile::{Attributes, Change, FileEdit, SystemError, SystemFiles};
+use system_model::{BootPartition, FileKind, FileMetadata};
 
 /// What is at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,11 +191,28 @@ impl SystemFiles for Memory {
         Ok(Some(names.filter(|name| !name.contains('/')).map(str::to_owned).collect()))
     }
 
-    fn mode(&self, path: &str) -> Result<Option<u16>, SystemError> {
-        Ok(self.resolve(path, true).and_then(|at| match self.0.get(&at) {
-            Some(Item::File { mode, .. } | Item::Directory { mode, .. }) => Some(*mode),
-            _ => None,
+    fn metadata(&self, path: &str) -> Result<Option<FileMetadata>, SystemError> {
+        let Some(at) = self.resolve(path, true) else { return Ok(None) };
+        Ok(self.0.get(&at).map(|item| {
+            let (kind, mode) = match item {
+                Item::File { mode, .. } => (FileKind::Regular, *mode),
+                Item::Directory { mode, .. } => (FileKind::Directory, *mode),
+                Item::Symlink(_) => (FileKind::Symlink, 0o777),
+            };
+            FileMetadata { kind, mode, uid: 0, gid: 0, size: 0 }
         }))
+    }
+
+    fn read_link(&self, path: &str) -> Result<Option<String>, SystemError> {
+        let Some(at) = self.resolve(path, false) else { return Ok(None) };
+        Ok(match self.0.get(&at) {
+            Some(Item::Symlink(target)) => Some(target.clone()),
+            _ => None,
+        })
+    }
+
+    fn boot_partitions(&self) -> Vec<BootPartition> {
+        Vec::new()
     }
 
     fn exists(&self, path: &str) -> Result<bool, SystemError> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use block_io::WriteAt;
 
 use crate::{
-    FatError,
+    Entry, FatError,
     check::{CheckReport, examine},
     dir::Directory,
     fsinfo,
@@ -19,17 +19,6 @@ use crate::{
     time::DosTime,
 };
 use record::{Dates, NewRecord};
-
-/// A file or directory in a directory's list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// The name that people see.
-    pub name: String,
-    /// Whether it is a directory.
-    pub is_directory: bool,
-    /// The size of a file in bytes; 0 for a directory.
-    pub size: u32,
-}
 
 /// A FAT filesystem that can be edited.
 ///
@@ -88,18 +77,7 @@ impl Editor {
     /// [`FatError::Storage`].
     pub fn list(&self, path: &str) -> Result<Option<Vec<Entry>>, FatError> {
         let Some(place) = self.directory_at(path)? else { return Ok(None) };
-        let directory = self.directory(&place)?;
-        let records = directory.parsed.records.into_iter();
-        let shown = records.filter(|record| !record.is_label() && !record.is_dot());
-        Ok(Some(
-            shown
-                .map(|record| Entry {
-                    is_directory: record.is_directory(),
-                    size: record.size(),
-                    name: record.name,
-                })
-                .collect(),
-        ))
+        Ok(Some(self.directory(&place)?.entries()))
     }
 
     /// Gives the file at `path` these contents, and creates it and its parent directories

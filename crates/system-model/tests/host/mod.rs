@@ -52,7 +52,7 @@ impl HostFiles {
 }
 
 fn failed(path: &str, error: io::Error) -> SystemError {
-    SystemError { path: path.to_owned(), source: Box::new(error) }
+    SystemError { path: path.to_owned(), reason: Box::new(error) }
 }
 
 impl SystemFiles for HostFiles {
