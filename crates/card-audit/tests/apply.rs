@@ -227,7 +227,7 @@ fn grows_as_far_as_there_is_room() {
     let options = options(bench, BaseReference::Absent("for a test"), true);
     let error = rehearse(&options, "card", card).unwrap_err();
     assert!(
-        error.to_string().contains("behind it lie partitions 3")
+        error.to_string().contains("it is followed by partition 3")
             && error.kind() == ErrorKind::Target,
         "{error}"
     );
