@@ -230,7 +230,8 @@ fn grows_as_far_as_there_is_room() {
     let options = options(bench, BaseReference::Absent("for a test"), true);
     let error = rehearse(&options, "card", card).unwrap_err();
     assert!(
-        chain(&error).contains("behind it lie partitions 3") && error.kind() == ErrorKind::Target,
+        chain(&error).contains("it is followed by partition 3")
+            && error.kind() == ErrorKind::Target,
         "{error}"
     );
 }
