@@ -1,74 +1,18 @@
-//! Correcting cards in place: what is wrong is mended, all else stays, and nothing is
-//! written without consent.
+//! Correcting cards in place: differences are fixed, everything else stays, and nothing is
+//! written without confirmation.
 
-use std::{
-    fs,
-    io::Write as _,
-    process::{Output, Stdio},
-};
+use std::fs;
 
-use crate::{
-    support::*,
-    verify::{verify, write},
-};
-
-pub const IMAGE: &str = "out/xu4-node2.img";
+use crate::support::*;
 
 /// Runs `nodecard apply` on the image of xu4-node2, with an answer on standard input.
 fn apply(bench: &Bench, more: &[&str], answer: &str) -> (Option<i32>, String, String) {
-    let target = format!("xu4-node2={IMAGE}");
-    let all = [&["apply", "profile.yaml", &target], more].concat();
-    let mut command = bench.nodecard(&all);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("nodecard starts");
-    // It may have ended without asking.
-    let _ = child.stdin.take().expect("a pipe").write_all(answer.as_bytes());
-    let Output { status, stdout, stderr } = child.wait_with_output().expect("nodecard ends");
-    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-    let (out, error) = (text(stdout), text(stderr));
-    assert!(!error.contains("panicked"), "{error}");
-    (status.code(), out, error)
-}
-
-/// A card in use: broken in several ways, with a user's own files and lines, and the
-/// identity that Docker has made since.
-pub fn broken() -> Bench {
-    let bench = Bench::new();
-    bench.built(&["--node", "xu4-node2"]);
-    let image = bench.path(IMAGE);
-    let text = cat(&image, "/etc/network/interfaces");
-    let typo = text.replace("address 192", "addres 192");
-    write(&bench, IMAGE, "/etc/network/interfaces", &typo);
-    write(&bench, IMAGE, "/etc/hostname", "xu4-nod2\n");
-    let hosts = cat(&image, "/etc/hosts");
-    let fewer: String = hosts
-        .lines()
-        .filter(|line| !line.contains("xu4-node3"))
-        .map(|line| format!("{line}\n"))
-        .collect();
-    assert_ne!(fewer, hosts);
-    write(&bench, IMAGE, "/etc/hosts", &format!("{fewer}192.168.1.50 printer\n"));
-    write(&bench, IMAGE, "/etc/docker/key.json", "{\"made\": \"since then\"}\n");
-    write(&bench, IMAGE, "/home/odroid/diary", "dear diary\n");
-    e2fsck(&image);
-    bench
-}
-
-pub fn assert_mended(bench: &Bench) {
-    let image = bench.path(IMAGE);
-    e2fsck(&image);
-    let (code, out, error) = verify(bench, &[IMAGE]);
-    assert_eq!(code, Some(0), "{out}{error}");
-    assert_eq!(cat(&image, "/etc/hostname"), "xu4-node2\n");
-    assert!(cat(&image, "/etc/hosts").contains("192.168.1.50 printer"));
-    assert!(cat(&image, "/etc/hosts").contains("xu4-node3"));
-    assert_eq!(cat(&image, "/etc/docker/key.json"), "{\"made\": \"since then\"}\n");
-    assert_eq!(cat(&image, "/home/odroid/diary"), "dear diary\n");
+    apply_to(bench, IMAGE, more, answer)
 }
 
 #[test]
-fn what_is_wrong_is_mended_and_nothing_else() {
-    let bench = broken();
+fn only_differences_are_fixed() {
+    let bench = damaged_card();
     let (code, out, _) = verify(&bench, &[IMAGE]);
     assert_eq!(code, Some(1), "{out}");
     let (code, out, error) = apply(&bench, &["--yes"], "");
@@ -78,7 +22,7 @@ fn what_is_wrong_is_mended_and_nothing_else() {
         assert!(out.contains(part), "{part} is missing: {out}");
     }
     assert!(!out.contains("docker") && !out.contains("diary"), "{out}");
-    assert_mended(&bench);
+    assert_fixed(&bench);
 
     let before = fs::read(bench.path(IMAGE)).unwrap();
     let (code, out, error) = apply(&bench, &["--yes"], "");
@@ -88,8 +32,8 @@ fn what_is_wrong_is_mended_and_nothing_else() {
 }
 
 #[test]
-fn nothing_is_written_without_consent() {
-    let bench = broken();
+fn nothing_is_written_without_confirmation() {
+    let bench = damaged_card();
     let before = fs::read(bench.path(IMAGE)).unwrap();
     for answer in ["", "\n", "yes\n"] {
         let (code, out, error) = apply(&bench, &[], answer);
@@ -99,19 +43,19 @@ fn nothing_is_written_without_consent() {
     }
     let (code, out, error) = apply(&bench, &[], "xu4-node2.img\n");
     assert_eq!(code, Some(0), "{out}{error}");
-    assert_mended(&bench);
+    assert_fixed(&bench);
 }
 
 #[test]
-fn the_card_is_filled_where_that_is_asked_for() {
-    let bench = broken();
+fn the_card_is_filled_with_grow() {
+    let bench = damaged_card();
     let image = bench.path(IMAGE);
     let size = fs::metadata(&image).unwrap().len() + (200 << 20);
     fs::OpenOptions::new().write(true).open(&image).unwrap().set_len(size).unwrap();
     let (code, out, error) = apply(&bench, &["--yes", "--grow"], "");
     assert_eq!(code, Some(0), "{out}{error}");
     assert!(out.contains("grows from"), "{out}");
-    assert_mended(&bench);
+    assert_fixed(&bench);
     let free = |out: &str| out.lines().filter(|line| line.contains("stays as it is")).count();
     let (code, out, error) = apply(&bench, &["--yes", "--grow"], "");
     assert_eq!((code, free(&out)), (Some(0), 0), "{out}{error}");
@@ -119,8 +63,8 @@ fn the_card_is_filled_where_that_is_asked_for() {
 }
 
 #[test]
-fn what_cannot_be_applied() {
-    let bench = broken();
+fn errors_leave_the_card_as_it_was() {
+    let bench = damaged_card();
     let before = fs::read(bench.path(IMAGE)).unwrap();
     let refused = |arguments: &[&str], code: i32| {
         let all = [&["apply", "profile.yaml"], arguments].concat();
@@ -132,7 +76,7 @@ fn what_cannot_be_applied() {
     let target = format!("xu9={IMAGE}");
     assert!(refused(&[&target, "--yes"], 2).contains("xu9"));
     assert!(refused(&["xu4-node2=nowhere.img", "--yes"], 4).contains("nowhere.img"));
-    // Without a journal a change cannot be all or nothing.
+    // Without a journal, a change cannot be atomic.
     let target = format!("{}?offset={ROOT_OFFSET}", bench.path(IMAGE).display());
     run("e2fsprogs", "tune2fs", &["-O", "^has_journal", &target]);
     let without = fs::read(bench.path(IMAGE)).unwrap();
@@ -143,30 +87,33 @@ fn what_cannot_be_applied() {
     assert!(fs::read(bench.path(IMAGE)).unwrap() == without);
 }
 
-/// What `verify` says mends a card is what mends it.
+/// The command that `verify` suggests fixes the card.
 #[test]
-fn verify_names_the_command() {
-    let bench = broken();
+fn verify_names_the_command_that_fixes_a_card() {
+    let bench = damaged_card();
     let (_, out, _) = verify(&bench, &[IMAGE]);
     let command = format!("nodecard apply profile.yaml xu4-node2={IMAGE}");
-    let mends: Vec<&str> = out.lines().filter(|line| line.contains("mend:")).collect();
-    assert!(mends.len() > 2 && mends.iter().all(|line| line.contains(&command)), "{out}");
+    let fixes: Vec<&str> = out.lines().filter(|line| line.contains("mend:")).collect();
+    assert!(fixes.len() > 2 && fixes.iter().all(|line| line.contains(&command)), "{out}");
     let (code, out, error) = apply(&bench, &["--yes"], "");
     assert_eq!(code, Some(0), "{out}{error}");
-    assert_mended(&bench);
+    assert_fixed(&bench);
 }
 
-/// A change is shown and made without the base, but for what only the base can tell.
+/// Only identities that were copied from the base image need it.
 #[test]
-fn the_base_need_not_be_there() {
-    let bench = broken();
+fn the_base_image_may_be_missing() {
+    let bench = damaged_card();
     fs::remove_dir_all(bench.path("cache")).unwrap();
     let (code, out, error) = apply(&bench, &["--yes"], "");
     assert_eq!(code, Some(0), "{out}{error}");
-    assert!(out.contains("not looked for, as the base would have to be decoded first"), "{out}");
-    assert_mended(&bench);
+    assert!(
+        out.contains("not looked for, as the base image would have to be decoded first"),
+        "{out}"
+    );
+    assert_fixed(&bench);
 
-    // A clone of the base's: only with the base at hand.
+    // A file copied from the base image is found only if the base image is available.
     let base = decoded_base(&bench);
     write(&bench, IMAGE, "/etc/docker/key.json", &cat(&base, "/etc/docker/key.json"));
     let (code, out, error) = apply(&bench, &["--yes"], "");
@@ -187,12 +134,12 @@ fn the_base_need_not_be_there() {
     write(&bench, IMAGE, "/etc/hostname", "xu4\n");
     let (code, out, error) = apply(&bench, &["--yes"], "");
     assert_eq!(code, Some(0), "{out}{error}");
-    assert!(out.contains("is not there"), "{out}");
+    assert!(out.contains("does not exist"), "{out}");
 }
 
 #[test]
 fn targets_that_cannot_be_written() {
-    let bench = broken();
+    let bench = damaged_card();
     let refused = |target: &str| {
         let target = format!("xu4-node2={target}");
         let output = bench.nodecard(&["apply", "profile.yaml", &target, "--yes"]).output().unwrap();
@@ -204,7 +151,7 @@ fn targets_that_cannot_be_written() {
     let image = bench.path(IMAGE);
     run("xz-utils", "xz", &["-0", "--keep", image.to_str().unwrap()]);
     let error = refused("out/xu4-node2.img.xz");
-    assert!(error.contains("compressed image; decompress it first"), "{error}");
+    assert!(error.contains("compressed image") && error.contains("decompress it first"), "{error}");
     let base = decoded_base(&bench);
     let error = bench
         .nodecard(&["apply", "profile.yaml", "--base", "base.img", "xu4-node2=base.img", "--yes"])
@@ -220,7 +167,7 @@ fn targets_that_cannot_be_written() {
     let error = refused("text");
     assert!(error.contains("not a disk image"), "{error}");
 
-    // As root no mode keeps anybody away; the attribute does.
+    // Permission bits do not keep root out; the immutable attribute does.
     let before = fs::read(&image).unwrap();
     let root = run("coreutils", "id", &["-u"]).trim() == "0";
     let (lock, unlock): ([&str; 2], [&str; 2]) = match root {

@@ -1,13 +1,11 @@
-//! The main job: what the images hold.
+//! The contents of built images.
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
-use crate::support::{
-    Bench, FIRST_PARTITION, NODES, ROOT_OFFSET, bytes, cat, debugfs, decoded_base, e2fsck, run,
-};
+use crate::support::*;
 
 #[test]
-fn every_image_is_clean_and_its_nodes_own() {
+fn every_image_is_clean_and_belongs_to_its_node() {
     let bench = Bench::new();
     bench.built(&[]);
     for (node, last) in NODES.iter().zip(80..) {
@@ -47,18 +45,18 @@ fn identities_differ_and_shared_files_do_not() {
     {
         assert_eq!(of_all(file), 1, "{file}");
     }
-    // What sshd insists on, and the owner from the image's own /etc/passwd.
+    // The mode that sshd requires, and the owner from the image's own /etc/passwd.
     let image = bench.path("out/xu4-node2.img");
     let key = debugfs(&image, "stat /home/odroid/.ssh/id_ed25519");
     assert!(key.contains("Mode:  0600") && key.contains("User:  1000"), "{key}");
-    // The image's own host keys are on every card that was copied from it.
+    // The image's own host keys, which every copy of the image has, are gone.
     assert!(!debugfs(&image, "ls -p /etc/ssh").contains("ssh_host_rsa_key"));
-    // What would shrink a grown card at its first boot is gone.
+    // The program that would resize a grown card at its first boot is gone.
     assert!(!debugfs(&image, "ls -p /").contains("first_boot"));
 }
 
 #[test]
-fn all_outside_the_root_filesystem_stays_byte_for_byte() {
+fn everything_outside_the_root_filesystem_stays_the_same() {
     let bench = Bench::new();
     let base = decoded_base(&bench);
     bench.built(&[]);
@@ -81,14 +79,14 @@ fn the_same_inputs_give_the_same_bytes() {
     fs::remove_dir_all(bench.path("cache")).unwrap();
     bench.built(&[]);
     assert_eq!(fs::read_to_string(bench.path("out/SHA256SUMS")).unwrap(), first);
-    // Keys made anew make other nodes.
+    // New keys make other nodes.
     fs::remove_dir_all(bench.path("profile.keys")).unwrap();
     bench.built(&[]);
     assert_ne!(fs::read_to_string(bench.path("out/SHA256SUMS")).unwrap(), first);
 }
 
 #[test]
-fn one_node_alone_is_the_same_as_among_others() {
+fn one_node_alone_equals_the_same_node_among_others() {
     let bench = Bench::new();
     bench.built(&[]);
     let image = bench.path("out/xu4-node2.img");
@@ -123,7 +121,7 @@ fn grows_to_far_larger_cards() {
 }
 
 #[test]
-fn takes_little_memory_whatever_the_card() {
+fn memory_use_does_not_depend_on_the_size_of_the_card() {
     let bench = Bench::new();
     // Python reports the largest resident set of its children, in KiB.
     let script = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True); \

@@ -1,5 +1,5 @@
-//! Writing cards on block devices: loop devices, which need root. Without it,
-//! these tests say so and tests/flash.rs is all there is.
+//! Writing cards on block devices: loop devices, which need root. Without root, these tests
+//! report that they did not run, and only tests/flash.rs checks flashing.
 
 use std::{
     fs,
@@ -8,13 +8,9 @@ use std::{
     process::Command,
 };
 
-use crate::{
-    flash::{MIB, OneReader, assert_like_built, is_marked, used_card},
-    loops::{Loop, Mounted, loops},
-    support::*,
-};
+use crate::support::*;
 
-/// If the kernel looks for partitions on loop devices, it must find the new ones.
+/// Checks that the kernel finds the new partitions, if it scans loop devices for them.
 fn check_partition(card: &Loop) {
     let partition = format!("{}p2", card.device);
     let scans = fs::read_to_string(format!("/sys/block/{}/partscan", card.name()));
@@ -35,8 +31,8 @@ fn cards_of_several_sizes_beside_one_that_fails() {
     let sizes = [64 * MIB, 96 * MIB];
     let cards =
         [Loop::of_size(&bench, "a.img", sizes[0]), Loop::of_size(&bench, "b.img", sizes[1])];
-    // Its file is on a filesystem that has no room for all of it: the device
-    // answers with errors from some point on.
+    // Its file is on a filesystem without enough room: from some point on, writing to
+    // the device fails.
     let full = Mounted::new(&["-t", "tmpfs", "-o", "size=6m", "none"], bench.path("full"));
     let broken_file = full.0.join("card.img");
     fs::File::create(&broken_file).unwrap().set_len(64 * MIB).unwrap();
@@ -51,9 +47,10 @@ fn cards_of_several_sizes_beside_one_that_fails() {
     let report = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(5), "{report}");
     let failed = format!("xu4-node1 on {}: it has no room", broken.device);
-    assert!(report.contains(&failed) && report.contains("at byte"), "{report}");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.contains(&failed) && errors.contains("at byte"), "{errors}");
     assert!(report.contains(&format!("profile.yaml xu4-node1={}", broken.device)), "{report}");
-    let safe = format!("safe to remove: {} {}", cards[0].device, cards[1].device);
+    let safe = format!("Safe to remove: {} {}", cards[0].device, cards[1].device);
     assert!(report.contains(&safe), "{report}");
     assert!(is_marked(broken.path()), "the failed card must not look finished");
     for ((card, size), node) in cards.iter().zip(sizes).zip(["xu4-master", "xu4-node2"]) {
@@ -79,8 +76,8 @@ fn asks_for_the_kernels_name() {
 }
 
 #[test]
-fn refuses_what_is_in_use() {
-    if !loops("flash_loop::refuses_what_is_in_use") {
+fn refuses_devices_in_use() {
+    if !loops("flash_loop::refuses_devices_in_use") {
         return;
     }
     let bench = Bench::new();
@@ -96,24 +93,15 @@ fn refuses_what_is_in_use() {
     drop(mounted);
     let devices = bench.nodecard(&["devices"]).output().unwrap();
     let devices = String::from_utf8_lossy(&devices.stdout).into_owned();
-    let cards = devices.split("not taken").next().unwrap();
+    let cards = devices.split("Rejected:").next().unwrap();
     assert!(cards.contains(&card.device), "{devices}");
 
-    // Another program has it for itself.
-    let script = "import os, sys; os.open(sys.argv[1], os.O_RDWR | os.O_EXCL); print(flush=True); \
-                  sys.stdin.read()";
-    let mut holder = Command::new("python3")
-        .args(["-c", script, &card.device])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .expect("python3 is needed: install the Debian package python3");
-    std::io::Read::read_exact(holder.stdout.as_mut().unwrap(), &mut [0]).unwrap();
+    // Another program has opened it exclusively.
+    let holder = ExclusiveHolder::open(&card);
     bench.not_flashed(4, &[&target], &[&card.device, "another program"]);
-    drop(holder.stdin.take());
-    holder.wait().unwrap();
+    drop(holder);
 
-    // An encrypted volume that nobody has opened.
+    // An encrypted volume that is not in use.
     fs::OpenOptions::new()
         .write(true)
         .open(card.path())
@@ -124,8 +112,8 @@ fn refuses_what_is_in_use() {
 }
 
 #[test]
-fn refuses_what_cannot_be_written_or_is_the_base() {
-    if !loops("flash_loop::refuses_what_cannot_be_written_or_is_the_base") {
+fn refuses_read_only_devices_and_the_base() {
+    if !loops("flash_loop::refuses_read_only_devices_and_the_base") {
         return;
     }
     let bench = Bench::new();
@@ -141,22 +129,21 @@ fn refuses_what_cannot_be_written_or_is_the_base() {
     let large = Loop::attach(&large, &[]);
     let target = format!("xu4-master={}", large.device);
     bench.not_flashed(4, &[&target], &["larger than a card", "--max-size"]);
-    // Through a loop device, the base has another number.
+    // The base image under the number of a loop device.
     let base = decoded_base(&bench);
     let card = Loop::attach(&base, &[]);
     let target = format!("xu4-master={}", card.device);
     for base in [base.to_str().unwrap(), &card.device] {
         bench.not_flashed(4, &["--base", base, &target], &["the base image itself"]);
     }
-    // The disk that holds the root filesystem, which also holds the base.
+    // The disk that holds the root filesystem and the base image.
     let root = run("mount", "findmnt", &["-n", "-o", "SOURCE", "/"]);
     if Path::new(root.trim()).exists() {
         bench.not_flashed(4, &[&format!("xu4-master={}", root.trim())], &[root.trim()]);
     }
 }
 
-/// A loop device that gets another file stands for a reader that gets another
-/// card.
+/// Attaching another file to a loop device simulates swapping the card of a reader.
 #[test]
 fn one_reader_sees_the_swap() {
     if !loops("flash_loop::one_reader_sees_the_swap") {
@@ -170,13 +157,13 @@ fn one_reader_sees_the_swap() {
     ));
     let card = Loop::of_size(&bench, "one.img", 64 * MIB);
     let mut reader = OneReader::start(&bench, card.path(), &["--yes"]);
-    reader.expect("put in two's");
+    reader.expect("insert the card for two");
     used_card(&bench.path("two.img"), 64 * MIB);
     run("mount", "losetup", &["-d", &card.device]);
     let mut attach = Command::new("/usr/sbin/losetup");
     let attached = attach.arg(&card.device).arg(bench.path("two.img")).status();
     if !attached.is_ok_and(|status| status.success()) {
-        // Somebody else was quicker: it is not ours to detach any more.
+        // Another program has taken the device, so this test must not detach it.
         drop(reader);
         std::mem::forget(card);
         panic!("the loop device was taken by another program meanwhile; run the test again");

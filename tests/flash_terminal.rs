@@ -1,4 +1,4 @@
-//! Flashing as a user sees it: interrupted, on a terminal, and where O_DIRECT is refused.
+//! Flashing on a terminal, interrupting it, and flashing without O_DIRECT.
 
 use std::{
     fs,
@@ -7,14 +7,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::{
-    flash::{MIB, assert_like_built, is_marked, used_card},
-    loops::{Mounted, loops},
-    support::*,
-};
+use crate::support::*;
 
-/// Runs a command on a terminal of its own. Each step waits for a text in what comes,
-/// runs a shell command, and types a line.
+/// Runs a command on a pseudo-terminal. Each step waits for a text in the output, runs a
+/// shell command, and types a line.
 const TERMINAL: &str = r#"
 import json, os, pty, select, subprocess, sys
 steps, arguments = json.loads(sys.argv[1]), sys.argv[2:]
@@ -42,8 +38,8 @@ code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 sys.exit(f"ended without {steps}: {all_of}" if steps else code)
 "#;
 
-/// What a terminal shows of `nodecard` with these arguments, which must end with this
-/// code.
+/// Runs `nodecard` on a terminal, checks its exit code, and returns what the terminal
+/// received.
 #[track_caller]
 fn on_terminal(bench: &Bench, code: i32, steps: &[[&str; 3]], arguments: &[&str]) -> String {
     let nodecard = bench.nodecard(arguments);
@@ -61,12 +57,12 @@ fn on_terminal(bench: &Bench, code: i32, steps: &[[&str; 3]], arguments: &[&str]
     shown
 }
 
-/// Ctrl-C while a card is written: it is told, the card does not start, and a card that
-/// is not reached keeps what it has.
+/// After Ctrl-C, the card is reported as interrupted, has no partition table, and so does
+/// not start.
 #[test]
 fn interrupted_while_it_writes() {
     let bench = Bench::new();
-    // Large, for its tables take a while to write.
+    // Large, so that writing its inode tables takes a while.
     let card = bench.path("card.img");
     used_card(&card, 64 * MIB);
     fs::OpenOptions::new().write(true).open(&card).unwrap().set_len(32 << 30).unwrap();
@@ -76,28 +72,26 @@ fn interrupted_while_it_writes() {
     let writing = |line: &std::io::Result<String>| {
         line.as_ref().is_ok_and(|line| line.starts_with("xu4-node1 on card.img: writing "))
     };
-    assert!(lines.by_ref().any(|line| writing(&line)), "it began to write");
+    assert!(lines.by_ref().any(|line| writing(&line)), "writing did not begin");
     run("procps", "kill", &["-INT", &child.id().to_string()]);
     let rest: Vec<String> = lines.map(|line| line.unwrap()).collect();
     let mut report = String::new();
     child.stdout.take().unwrap().read_to_string(&mut report).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?} {report}");
-    assert!(rest.contains(&"nodecard: interrupted".to_owned()), "{rest:?}");
-    for part in [
-        "xu4-node1 on card.img: interrupted. The card does not start; write it again",
-        "again: nodecard flash profile.yaml xu4-node1=card.img",
-    ] {
-        assert!(report.contains(part), "{part:?} is missing from: {report}");
-    }
-    assert!(!report.contains("safe to remove"), "{report}");
+    assert!(rest.contains(&"error: interrupted".to_owned()), "{rest:?}");
+    let failed = |line: &String| line.starts_with("error: xu4-node1 on card.img: interrupted");
+    assert!(rest.iter().any(failed), "{rest:?}");
+    let again = "Write again with: nodecard flash profile.yaml xu4-node1=card.img";
+    assert!(report.contains(again), "{again:?} is missing from: {report}");
+    assert!(!report.contains("Safe to remove"), "{report}");
     assert!(is_marked(&card));
-    assert_eq!(bytes(&card, 510, 2), [0; 2], "there is no partition table");
+    assert_eq!(bytes(&card, 510, 2), [0; 2], "a partition table was written");
     let mut sfdisk = Command::new("/usr/sbin/sfdisk");
     let listed = sfdisk.args(["--dump", card.to_str().unwrap()]).output();
     assert!(listed.is_ok_and(|output| !output.status.success()));
 }
 
-/// Bars on a terminal, for the decoding and for each card.
+/// On a terminal, each card has a progress bar.
 #[test]
 fn progress_bars() {
     let bench = Bench::new();
@@ -116,12 +110,12 @@ fn progress_bars() {
         let last = drawn.last().unwrap_or_else(|| panic!("{bar}: {shown:?}"));
         assert!(last.contains("done") && last.contains("100 %"), "{last:?}");
     }
-    assert!(shown.contains("safe to remove: a.img b.img"), "{shown}");
+    assert!(shown.contains("Safe to remove: a.img b.img"), "{shown}");
     assert_like_built(&bench, "xu4-node1", &bench.path("b.img"), 64 * MIB);
 }
 
-/// A user at a terminal with one reader: each card is asked for, and agreed to by name.
-/// A file that is replaced by another stands for the swap.
+/// At a terminal with one reader, each card is requested, and confirmed by name. Replacing
+/// a file simulates the swap.
 #[test]
 fn one_reader_at_a_terminal() {
     let nodes = "  - {name: one, address: 192.168.1.80}\n  - {name: two, address: 192.168.1.81}\n";
@@ -138,9 +132,9 @@ fn one_reader_at_a_terminal() {
         &bench,
         0,
         &[
-            [&format!("{question}one's card:"), "", "reader.img\n"],
-            ["put in two's.", "mv reader.img one.card && mv second.img reader.img", ""],
-            [&format!("{question}two's card:"), "", "reader.img\n"],
+            [&format!("{question}the card for one:"), "", "reader.img\n"],
+            ["insert the card for two.", "mv reader.img one.card && mv second.img reader.img", ""],
+            [&format!("{question}the card for two:"), "", "reader.img\n"],
         ],
         &["flash", "profile.yaml", "--one-reader", "reader.img"],
     );
@@ -148,7 +142,7 @@ fn one_reader_at_a_terminal() {
     assert_like_built(&bench, "one", &bench.path("one.card"), 64 * MIB);
     assert_like_built(&bench, "two", &bench.path("reader.img"), 64 * MIB);
 
-    // Ctrl-C at the question: nothing is written.
+    // Ctrl-C at the prompt: nothing is written.
     used_card(&bench.path("third.img"), 64 * MIB);
     let before = fs::read(bench.path("third.img")).unwrap();
     on_terminal(
@@ -160,7 +154,7 @@ fn one_reader_at_a_terminal() {
     assert!(fs::read(bench.path("third.img")).unwrap() == before);
 }
 
-/// Whether a filesystem takes O_DIRECT.
+/// Returns whether a filesystem supports O_DIRECT.
 fn takes_direct(path: &Path) -> bool {
     let script = "import os, sys; os.open(sys.argv[1], os.O_RDWR | os.O_DIRECT)";
     let opened = Command::new("python3")
@@ -172,10 +166,10 @@ fn takes_direct(path: &Path) -> bool {
     opened.success()
 }
 
-/// Where O_DIRECT is refused, as by tmpfs of older kernels and by ramfs, all goes through
-/// the page cache.
+/// Where O_DIRECT is not supported, as on ramfs and on tmpfs of older kernels, cards are
+/// written through the page cache.
 #[test]
-fn where_o_direct_is_refused() {
+fn flashes_without_o_direct() {
     let bench = Bench::new();
     let flash = |directory: &Path| {
         let card = directory.join("card.img");
@@ -193,11 +187,14 @@ fn where_o_direct_is_refused() {
         let direct = flash(directory.path());
         let _ = writeln!(
             std::io::stderr().lock(),
-            "flash_terminal: tmpfs of this kernel takes O_DIRECT: {direct}"
+            "flash_terminal: tmpfs of this kernel supports O_DIRECT: {direct}"
         );
     }
-    if loops("flash_terminal::where_o_direct_is_refused") {
+    if loops("flash_terminal::flashes_without_o_direct") {
         let ramfs = Mounted::new(&["-t", "ramfs", "none"], bench.path("ramfs"));
-        assert!(!flash(&ramfs.0), "ramfs takes O_DIRECT by now: find another filesystem");
+        assert!(
+            !flash(&ramfs.0),
+            "ramfs supports O_DIRECT on this kernel: the test needs another filesystem"
+        );
     }
 }

@@ -1,8 +1,8 @@
-//! The forms an image comes in, and what goes with it.
+//! Image formats, checksums and block maps.
 
 use std::{fs, path::Path};
 
-use crate::support::{Bench, e2fsck, run};
+use crate::support::*;
 
 #[test]
 fn compressed_images_decode_to_the_raw_ones() {
@@ -28,7 +28,7 @@ fn compressed_images_decode_to_the_raw_ones() {
         }
         check_sums(&bench.path("out"));
         if format == "xz" {
-            // Several blocks, so that readers with threads have something to share out.
+            // Several blocks, so that decoders with threads can work in parallel.
             let packed = bench.path("out/xu4-master.img.xz");
             let list = run(package, program, &["-l", packed.to_str().unwrap()]);
             let blocks = list.lines().nth(1).and_then(|line| line.split_whitespace().nth(1));
@@ -74,7 +74,7 @@ fn bmaptool_copies_an_image_onto_a_dirty_card() {
         bench.built(&["--node", "xu4-node1", "--format", format]);
         let extension = if format == "raw" { "" } else { ".zst" };
         let image = bench.path(&format!("out/xu4-node1.img{extension}"));
-        // A used card: nothing may depend on skipped blocks being zero.
+        // A used card: skipped blocks are not zero.
         let card = bench.path("card");
         fs::write(&card, vec![0xa5; 64 << 20]).unwrap();
         let map = bench.path("out/xu4-node1.img.bmap");
@@ -91,7 +91,7 @@ fn bmaptool_copies_an_image_onto_a_dirty_card() {
 }
 
 #[test]
-fn the_manifest_says_what_was_made() {
+fn the_manifest_lists_what_was_made() {
     let bench = Bench::new();
     bench.built(&["--json"]);
     let text = fs::read_to_string(bench.path("out/manifest.json")).unwrap();

@@ -1,4 +1,4 @@
-//! Bases that are laid out otherwise than the reference board's.
+//! Base images with another layout than the reference board's.
 
 use std::{
     fs,
@@ -10,12 +10,12 @@ use crate::support::*;
 
 const MIB: u64 = 1 << 20;
 
-/// The sample's root filesystem, by itself.
+/// Returns the root filesystem of the sample base.
 fn root_filesystem(bench: &Bench) -> Vec<u8> {
     bytes(&decoded_base(bench), ROOT_OFFSET, 32 << 20)
 }
 
-/// An image of `size` bytes, partitioned by `program`, with these contents.
+/// Makes an image of `size` bytes, partitioned by `program`, with these contents.
 fn image(
     bench: &Bench,
     size: u64,
@@ -35,7 +35,7 @@ fn image(
     path
 }
 
-/// e2fsck must find nothing to say about the filesystem at `offset`.
+/// Checks that e2fsck has no complaint about the filesystem at `offset`.
 fn e2fsck_at(image: &Path, offset: u64) {
     let target = format!("{}?offset={offset}", image.display());
     let output = run("e2fsprogs", "e2fsck", &["-fn", &target]);
@@ -48,7 +48,7 @@ fn hostname(image: &Path, offset: u64) -> String {
     run("e2fsprogs", "debugfs", &["-R", "cat /etc/hostname", &target])
 }
 
-/// A small ext4 for /boot, with bytes behind it that belong to its partition.
+/// Returns a partition with a small ext4 for /boot, and data behind the filesystem.
 fn boot_filesystem(bench: &Bench) -> Vec<u8> {
     let path = bench.path("boot.img");
     fs::File::create(&path).unwrap().set_len(6 * MIB).unwrap();
@@ -59,8 +59,8 @@ fn boot_filesystem(bench: &Bench) -> Vec<u8> {
     partition
 }
 
-/// GPT, with an ext4 boot partition before the root: the card is right even
-/// where bmaptool leaves out what is not used.
+/// A GPT with an ext4 boot partition before the root partition. A card is correct even
+/// where bmaptool skips unused blocks.
 #[test]
 fn gpt_with_an_ext4_boot_partition() {
     let bench = Bench::new();
@@ -82,7 +82,7 @@ fn gpt_with_an_ext4_boot_partition() {
         e2fsck_at(image, 11 * MIB);
         assert_eq!(hostname(image, 11 * MIB), "xu4-node1\n");
         assert_eq!(bytes(image, 10 * MIB, 8), b"the tail");
-        // Both are what the profile says, boot area and all.
+        // Both match the profile, including the boot area.
         let arguments = ["verify", "profile.yaml", "--base", name, image.to_str().unwrap()];
         let output = bench.nodecard(&arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
@@ -90,7 +90,7 @@ fn gpt_with_an_ext4_boot_partition() {
 }
 
 #[test]
-fn two_roots_are_a_question_to_the_user() {
+fn two_possible_roots_are_an_error_that_names_both() {
     let bench = Bench::new();
     let root = root_filesystem(&bench);
     let sgdisk = ["sgdisk", "-n", "1:2048:+32M", "-n", "2:0:+32M"];
@@ -100,7 +100,7 @@ fn two_roots_are_a_question_to_the_user() {
     for word in ["partitions 1 and 2", "--root"] {
         assert!(message.contains(word), "{message}");
     }
-    // The last one can grow, the other cannot.
+    // The last partition can grow; the other one cannot.
     bench.built(&["--base", name, "--card", "100MiB", "--node", "xu4-node1", "--root", "2"]);
     e2fsck_at(&bench.path("out/xu4-node1.img"), 33 * MIB);
 }
@@ -115,13 +115,13 @@ fn a_root_that_is_not_the_last_partition_is_refused_by_name() {
     assert!(message.contains("partition 1") && message.contains('2'), "{message}");
 }
 
-/// A base that is cut short while it is read: the run says that it changed.
+/// A base image that is written to while it is read is reported as changed.
 #[test]
 fn a_base_that_changes_while_it_is_read() {
     let bench = Bench::new();
     let base = decoded_base(&bench);
     let name = base.to_str().unwrap();
-    // Large enough to be at work for seconds.
+    // A large card, so that the run takes seconds.
     let child =
         bench.command(&["--base", name, "--card", "8GB", "--node", "xu4-node1"]).spawn().unwrap();
     std::thread::sleep(std::time::Duration::from_millis(700));

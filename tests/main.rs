@@ -1,7 +1,7 @@
-//! End-to-end tests of the command line, judged by the programs people use.
+//! End-to-end tests of the command line, checked by the programs people use.
 //!
-//! A program that is missing fails the test and names its Debian package;
-//! `scripts/test` installs them all.
+//! A test fails if such a program is missing, and names its Debian package. `scripts/test`
+//! installs all of them.
 
 mod apply;
 mod apply_loop;
@@ -12,11 +12,11 @@ mod flash_terminal;
 mod formats;
 mod inspect;
 mod layouts;
-mod loops;
 mod outputs;
 mod passwords;
 mod plan;
 mod refusals;
+mod snapshots;
 mod support;
 mod swarm;
 mod verify;

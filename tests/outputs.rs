@@ -1,13 +1,13 @@
-//! The output directory: what a run may touch there, and what it adds to what
-//! an earlier one left.
+//! The output directory: which files a run may replace there, and what it adds to the records
+//! of an earlier run.
 
 use std::{fs, os::unix::fs::MetadataExt as _, process::Stdio};
 
 use crate::support::*;
 
-/// Nothing is ever written where the base is, by whatever name.
+/// The base image is recognized under any name.
 #[test]
-fn the_base_is_no_place_for_an_image() {
+fn the_base_image_is_never_overwritten() {
     let bench = Bench::new();
     let base = decoded_base(&bench);
     fs::create_dir(bench.path("out")).unwrap();
@@ -26,7 +26,7 @@ fn the_base_is_no_place_for_an_image() {
 }
 
 #[test]
-fn nobody_elses_records_are_replaced() {
+fn files_of_others_are_not_replaced() {
     for name in ["SHA256SUMS", "manifest.json", "xu4-node2.img"] {
         let bench = Bench::new();
         fs::create_dir(bench.path("out")).unwrap();
@@ -42,9 +42,9 @@ fn nobody_elses_records_are_replaced() {
     }
 }
 
-/// A card that is made again leaves the records of the others as they are.
+/// Building one node again leaves the records of the other nodes as they are.
 #[test]
-fn one_node_again_keeps_the_others_in_the_records() {
+fn rebuilding_one_node_keeps_the_records_of_the_others() {
     let bench = Bench::new();
     bench.built(&[]);
     let all = fs::read_to_string(bench.path("out/SHA256SUMS")).unwrap();
@@ -61,21 +61,21 @@ fn one_node_again_keeps_the_others_in_the_records() {
     assert_eq!(sums(), expected);
     assert_eq!(fs::read_to_string(bench.path("out/manifest.json")).unwrap(), manifest);
 
-    // In another format it takes the place of the older image.
+    // An image in another format replaces the old one.
     bench.built(&["--node", "xu4-node2", "--format", "zst"]);
     assert!(!bench.path("out/xu4-node2.img").exists());
     assert_eq!(sums().len(), 9);
     assert!(sums().iter().any(|line| line.ends_with("  xu4-node2.img.zst")));
 
-    // Other cards are another matter, and that is said.
+    // Cards of another size start new records, and a note says so.
     let report = bench.built(&["--node", "xu4-node2", "--card", "80MiB"]);
     assert!(report.contains("earlier build"), "{report}");
     assert_eq!(sums().len(), 3);
 }
 
-/// A log that cannot be written is no reason to fail.
+/// Messages that cannot be printed on stderr are not a reason to fail.
 #[test]
-fn a_full_log_does_not_matter() {
+fn a_full_stderr_does_not_fail_a_build() {
     let bench = Bench::new();
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let status = bench.command(&[]).stderr(Stdio::from(full)).status().unwrap();
@@ -83,7 +83,7 @@ fn a_full_log_does_not_matter() {
 }
 
 #[test]
-fn what_is_to_be_pasted_is_quoted() {
+fn commands_to_paste_are_quoted() {
     let bench = Bench::new();
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_nodecard"))
         .args(["build", "profile.yaml", "--out", "my cards", "--node", "xu4-node1"])
@@ -95,9 +95,9 @@ fn what_is_to_be_pasted_is_quoted() {
     assert!(report.contains("bmaptool copy 'my cards/xu4-node1.img' /dev/sdX"), "{report}");
 }
 
-/// The dump of a whole card fits a card of the same size.
+/// A dump of a whole card fits on a card of the same size.
 #[test]
-fn a_card_as_large_as_the_base_is_not_too_small() {
+fn a_card_of_the_size_of_the_base_is_accepted() {
     let bench = Bench::new();
     let base = decoded_base(&bench);
     let size = fs::metadata(&base).unwrap().len().to_string();

@@ -1,13 +1,13 @@
-//! Passwords, from the profile onto the card, and those that everybody knows.
+//! Passwords, from the profile onto the card, and default passwords.
 
 use std::fs;
 
-use crate::{support::*, verify::verify};
+use crate::support::*;
 
 const IMAGE: &str = "out/xu4-node1.img";
 const NODE: [&str; 2] = ["--node", "xu4-node1"];
 
-/// A bench whose profile says this of users.
+/// A bench whose profile has this line about users.
 fn bench(users: &str) -> Bench {
     let bench = Bench::new();
     set(&bench, users);
@@ -23,7 +23,7 @@ fn set(bench: &Bench, users: &str) {
 }
 
 #[test]
-fn default_passwords_are_pointed_out_until_the_profile_sets_others() {
+fn default_passwords_are_reported_until_the_profile_sets_others() {
     let bench = bench("");
     let out = bench.built(&NODE);
     let line = "`users: {root: {password: 'HASH'}, odroid: {password: 'HASH'}}`";
@@ -34,7 +34,7 @@ fn default_passwords_are_pointed_out_until_the_profile_sets_others() {
     assert!(out.contains("default-password     /etc/shadow:12"), "{out}");
     assert!(out.contains("`users: {odroid: {password: 'HASH'}}`"), "{out}");
 
-    // The very line, with what the note says makes a hash.
+    // The line that the note suggests, with a hash made as it says.
     let hash = run("openssl", "openssl", &["passwd", "-6", "a secret of ours"]);
     set(&bench, &line.trim_matches('`').replace("HASH", hash.trim()));
     let (code, out, _) = verify(&bench, &[IMAGE]);
@@ -51,7 +51,7 @@ fn default_passwords_are_pointed_out_until_the_profile_sets_others() {
     let out = bench.built(&NODE);
     assert!(!out.contains("everybody knows") && !out.contains("$6$"), "{out}");
 
-    // As pwck(8) and openssl read it, and as private as it was.
+    // pwck(8) accepts the files, and they have the same mode as before.
     let image = bench.path(IMAGE);
     let shadow = cat(&image, "/etc/shadow");
     for (name, contents) in [("passwd", cat(&image, "/etc/passwd")), ("shadow", shadow.clone())] {
@@ -61,22 +61,23 @@ fn default_passwords_are_pointed_out_until_the_profile_sets_others() {
     assert_eq!(odroid.split(':').next(), Some(hash.trim()));
     let stat = debugfs(&image, "stat /etc/shadow");
     assert!(stat.contains("Mode:  0640"), "{stat}");
-    // It complains of directories that are not this machine's, and of nothing else.
+    // pwck only complains about directories that this machine does not have.
     let (passwd, shadow) = (bench.path("passwd"), bench.path("shadow"));
     let output = std::process::Command::new("/usr/sbin/pwck")
         .args(["-r".as_ref(), passwd.as_os_str(), shadow.as_os_str()])
         .env("LC_ALL", "C")
         .output()
         .expect("pwck is needed: install the Debian package passwd");
-    let told = String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr);
-    for line in told.lines() {
+    let complaints =
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr);
+    for line in complaints.lines() {
         let expected = ["directory", "program", "no changes", "no group"];
-        assert!(expected.iter().any(|part| line.contains(part)), "{told}");
+        assert!(expected.iter().any(|part| line.contains(part)), "{complaints}");
     }
 }
 
 #[test]
-fn a_password_in_the_profile_is_refused_and_not_shown() {
+fn a_plain_password_in_the_profile_is_refused_and_not_shown() {
     let bench = bench("users: {odroid: {password: hunter2}}");
     let message = bench.refused(2, &[]);
     assert!(message.contains("this is no password's hash"), "{message}");

@@ -1,4 +1,4 @@
-//! Plans: the diff of every file, and nothing written.
+//! Plans: they show the diff of every file, and write nothing.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ fn plan(bench: &Bench, arguments: &[&str]) -> (Option<i32>, String, String) {
 }
 
 #[test]
-fn what_building_would_change() {
+fn a_plan_shows_what_building_changes() {
     let bench = Bench::new();
     let (code, _, error) = plan(&bench, &[]);
     assert_eq!(code, Some(2), "{error}");
@@ -39,7 +39,7 @@ fn what_building_would_change() {
 }
 
 #[test]
-fn what_correcting_a_card_would_change() {
+fn a_plan_against_a_card_shows_what_correcting_changes() {
     let bench = Bench::new();
     bench.built(&["--node", "xu4-node1", "--node", "xu4-node2"]);
     let image = "out/xu4-node1.img";

@@ -1,5 +1,5 @@
-//! Bad input: each a message that says what, where and what to do, and no file
-//! under a final name.
+//! Bad input: a message that says what is wrong, where, and what to do; and no file under its
+//! final name.
 
 use std::{fs, os::unix::process::CommandExt as _, thread::sleep, time::Duration};
 
@@ -15,7 +15,7 @@ fn changed_profile(from: &str, to: &str) -> Bench {
 }
 
 #[track_caller]
-fn assert_says(message: &str, parts: &[&str]) {
+fn assert_contains(message: &str, parts: &[&str]) {
     for part in parts {
         assert!(message.contains(part), "{part:?} is missing from: {message}");
     }
@@ -24,28 +24,28 @@ fn assert_says(message: &str, parts: &[&str]) {
 #[test]
 fn wrong_profiles() {
     let message = changed_profile("card:", "crad:").refused(2, &[]);
-    assert_says(&message, &["profile.yaml:3:", "crad"]);
+    assert_contains(&message, &["profile.yaml:3:", "crad"]);
     let message = changed_profile("xu4-node2", "xu4-node1").refused(2, &[]);
-    assert_says(&message, &["profile.yaml:", "xu4-node1"]);
+    assert_contains(&message, &["profile.yaml:", "xu4-node1"]);
     let message = changed_profile("192.168.1.83", "192.168.1.81").refused(2, &[]);
-    assert_says(&message, &["profile.yaml:", "192.168.1.81"]);
+    assert_contains(&message, &["profile.yaml:", "192.168.1.81"]);
     let message = changed_profile("ssh:\n", "swarm: {}\nssh:\n").refused(2, &[]);
-    assert_says(&message, &["swarm", "no node is a manager"]);
+    assert_contains(&message, &["swarm", "no node is a manager"]);
     let keys = "ssh:\n  authorized_keys: [missing.pub]\n";
     let message = changed_profile("ssh:\n", keys).refused(2, &[]);
-    assert_says(&message, &["profile.yaml:", "missing.pub"]);
+    assert_contains(&message, &["profile.yaml:", "missing.pub"]);
     let message = changed_profile("[root, odroid]", "[root, nobody-here]").refused(2, &[]);
-    assert_says(&message, &["nobody-here", "odroid"]);
+    assert_contains(&message, &["nobody-here", "odroid"]);
 }
 
 #[test]
 fn wrong_options() {
     let bench = Bench::new();
-    assert_says(&bench.refused(2, &["--node", "xu5"]), &["xu5", "xu4-master"]);
-    assert_says(&bench.refused(2, &["--card", "8 elephants"]), &["8 elephants", "8GB"]);
+    assert_contains(&bench.refused(2, &["--node", "xu5"]), &["xu5", "xu4-master"]);
+    assert_contains(&bench.refused(2, &["--card", "8 elephants"]), &["8 elephants", "8GB"]);
     let message = bench.refused(2, &["--card", "32MiB"]);
-    assert_says(&message, &["smaller than the base", "--card"]);
-    assert_says(&bench.refused(3, &["--root", "1"]), &["1"]);
+    assert_contains(&message, &["smaller than the base", "--card"]);
+    assert_contains(&bench.refused(3, &["--root", "1"]), &["1"]);
 }
 
 #[test]
@@ -54,20 +54,20 @@ fn wrong_bases() {
     let whole = fs::read(sample_base()).unwrap();
     let base = bench.path("bad.img.xz");
     let name = base.to_str().unwrap();
-    assert_says(&bench.refused(3, &["--base", name]), &["bad.img.xz"]);
+    assert_contains(&bench.refused(3, &["--base", name]), &["bad.img.xz"]);
     fs::write(&base, &whole[..whole.len() / 2]).unwrap();
-    assert_says(&bench.refused(3, &["--base", name]), &["bad.img.xz", "ownload"]);
+    assert_contains(&bench.refused(3, &["--base", name]), &["bad.img.xz", "ownload"]);
     let mut damaged = whole.clone();
     damaged[whole.len() / 2] ^= 0x10;
     fs::write(&base, &damaged).unwrap();
-    assert_says(&bench.refused(3, &["--base", name]), &["bad.img.xz", "ownload"]);
+    assert_contains(&bench.refused(3, &["--base", name]), &["bad.img.xz", "ownload"]);
     fs::write(&base, b"<!DOCTYPE html><html>404</html>").unwrap();
-    assert_says(&bench.refused(3, &["--base", name]), &["bad.img.xz"]);
-    // A sum beside the base that it does not have.
+    assert_contains(&bench.refused(3, &["--base", name]), &["bad.img.xz"]);
+    // A checksum file beside the base image that does not match.
     fs::write(&base, &whole).unwrap();
     fs::write(bench.path("bad.img.xz.sha256"), format!("{}  bad.img.xz\n", "0".repeat(64)))
         .unwrap();
-    assert_says(&bench.refused(3, &["--base", name]), &["bad.img.xz.sha256", "0000"]);
+    assert_contains(&bench.refused(3, &["--base", name]), &["bad.img.xz.sha256", "0000"]);
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn a_base_without_ext4() {
     run("fdisk", "sh", &["-c", &script]);
     run("dosfstools", "mkfs.vfat", &["--offset", "2048", name]);
     let message = bench.refused(3, &["--base", name]);
-    assert_says(&message, &["ext4", "FAT"]);
+    assert_contains(&message, &["ext4", "FAT"]);
 }
 
 #[test]
@@ -88,21 +88,21 @@ fn a_filesystem_with_an_unknown_feature() {
     let bench = Bench::new();
     let base = decoded_base(&bench);
     let file = fs::OpenOptions::new().write(true).open(&base).unwrap();
-    // s_feature_incompat, at byte 0x60 of the superblock: a bit nobody has defined.
+    // An undefined bit of s_feature_incompat, at byte 0x60 of the superblock.
     let offset = crate::support::ROOT_OFFSET + 1024 + 0x60;
     let mut word = crate::support::bytes(&base, offset, 4);
     word[3] |= 0x80;
     std::os::unix::fs::FileExt::write_all_at(&file, &word, offset).unwrap();
     let message = bench.refused(3, &["--base", base.to_str().unwrap()]);
-    assert_says(&message, &["feature"]);
+    assert_contains(&message, &["feature"]);
 }
 
 #[test]
 fn an_interrupted_run_leaves_nothing_that_looks_finished() {
     let bench = Bench::new();
-    // Ctrl-C, a polite kill, and a terminal that goes away.
+    // Ctrl-C, kill, and a closed terminal.
     for signal in ["-INT", "-TERM", "-HUP"] {
-        // The sums of a large card take seconds, however little is on it.
+        // The checksums of a large card take seconds, even if it is almost empty.
         let mut command = bench.command(&["--card", "256GB"]);
         let child = command.process_group(0).spawn().unwrap();
         sleep(Duration::from_secs(2));
@@ -111,13 +111,13 @@ fn an_interrupted_run_leaves_nothing_that_looks_finished() {
         let output = child.wait_with_output().unwrap();
         let message = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(130), "{signal}: {message}");
-        assert_says(&message, &["interrupted"]);
+        assert_contains(&message, &["interrupted"]);
         assert_eq!(bench.finished(), [""; 0], "{signal}");
     }
 }
 
 #[test]
-fn a_killed_runs_leftovers_are_cleared_by_the_next() {
+fn the_next_run_removes_the_files_of_a_killed_one() {
     let bench = Bench::new();
     let mut child = bench.command(&["--card", "256GB"]).spawn().unwrap();
     sleep(Duration::from_secs(2));
@@ -146,12 +146,12 @@ fn a_full_disk() {
     let left = bench.finished();
     run("mount", "umount", &[out.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(5), "{message}");
-    assert_says(&message, &["MiB free", "--out"]);
+    assert_contains(&message, &["MiB free", "--out"]);
     assert_eq!(left, [""; 0]);
 }
 
-/// Writing fails at any point of any file: by the limit that a shell sets on the
-/// size of files.
+/// Writing fails at different points of different files, because of a shell's limit on file
+/// sizes.
 #[test]
 fn a_write_that_fails_leaves_nothing_that_looks_finished() {
     let bench = Bench::new();
@@ -160,7 +160,7 @@ fn a_write_that_fails_leaves_nothing_that_looks_finished() {
         for limit in [0, 1, 8, 600, 5000, 14_000, 40_000, 60_000] {
             fs::remove_dir_all(bench.path("out")).unwrap();
             fs::create_dir(bench.path("out")).unwrap();
-            // Without the trap the signal would end the program instead.
+            // Without the trap, the signal would end the program.
             let script = format!(
                 "trap '' XFSZ; ulimit -f {limit}; exec {} build profile.yaml --out out \
                  --format {format}",
@@ -183,8 +183,8 @@ fn a_write_that_fails_leaves_nothing_that_looks_finished() {
     }
 }
 
-/// debugfs frees a block of /etc/passwd and keeps all checksums right: nothing
-/// but a look at the files themselves can tell.
+/// debugfs frees a block of /etc/passwd and updates all checksums, so that only the mapping
+/// of the file itself shows the mistake.
 #[test]
 fn a_bitmap_that_is_wrong_about_a_file() {
     let bench = Bench::new();
@@ -194,5 +194,5 @@ fn a_bitmap_that_is_wrong_about_a_file() {
     let block = blocks.split_whitespace().next().unwrap().to_owned();
     run("e2fsprogs", "debugfs", &["-w", "-R", &format!("freeb {block}"), &target]);
     let message = bench.refused(3, &["--base", base.to_str().unwrap()]);
-    assert_says(&message, &[&format!("block {block}"), "calls it free", "e2fsck"]);
+    assert_contains(&message, &[&format!("block {block}"), "calls it free", "e2fsck"]);
 }

@@ -1,13 +1,10 @@
-//! A swarm from the profile to the cards, and what verifying tells of it.
+//! A swarm from the profile to the cards, and what verifying reports about it.
 
 use std::{fs, path::Path, process::Command};
 
-use crate::{
-    support::*,
-    verify::{verify, write},
-};
+use crate::support::*;
 
-/// A profile with a swarm whose one service's image comes in an archive.
+/// A bench whose profile has a swarm with one service, whose image is in an archive.
 fn bench() -> Bench {
     let nodes: String = NODES
         .iter()
@@ -30,7 +27,7 @@ fn bench() -> Bench {
     bench
 }
 
-/// Writes an archive as `docker save` and gzip do.
+/// Writes an archive like `docker save` and gzip.
 fn save(bench: &Bench, name: &str) {
     let tree = bench.path("archive");
     fs::create_dir_all(&tree).unwrap();
@@ -40,7 +37,7 @@ fn save(bench: &Bench, name: &str) {
         br#"[{"Config":"c.json","RepoTags":["lbtest:latest"],"Layers":["l.tar"]}]"#,
     );
     put("c.json", br#"{"architecture":"arm","os":"linux"}"#);
-    // Some MiB that no compression makes less of.
+    // A few MiB that do not compress.
     let noise: Vec<u8> = (0..3_000_000u64)
         .scan(1u64, |state, _| {
             *state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
@@ -63,8 +60,8 @@ fn text(path: &Path) -> &str {
 #[test]
 fn cards_of_a_swarm() {
     let bench = bench();
-    let told = bench.built(&[]);
-    assert!(!told.contains("pull lbtest"), "{told}");
+    let report = bench.built(&[]);
+    assert!(!report.contains("pull lbtest"), "{report}");
     for node in NODES {
         let image = bench.path(&format!("out/{node}.img"));
         e2fsck(&image);
@@ -81,7 +78,7 @@ fn cards_of_a_swarm() {
         assert!(conf.contains(&format!("NAME={node}\n")) && conf.contains("FOUNDER=xu4-master\n"));
         let stat = debugfs(&image, "stat /etc/nodecard/swarm_key");
         assert!(stat.contains("Mode:  0600") && stat.contains("User:     0"), "{stat}");
-        // Nothing secret is left readable to others.
+        // Other users cannot read secrets.
         let services = debugfs(&image, "ls -p /etc/nodecard/services");
         assert_eq!(services.contains("001-httpd"), node == "xu4-master");
         if node == "xu4-master" {
@@ -89,7 +86,7 @@ fn cards_of_a_swarm() {
             let stat = debugfs(&image, "stat /etc/nodecard/environments/001-httpd");
             assert!(stat.contains("Mode:  0600"), "{stat}");
         }
-        // Docker's old state is another swarm's.
+        // Docker's old state, which belongs to another swarm, is gone.
         let state = debugfs(&image, "ls -p /var/lib/docker/swarm");
         assert!(!state.contains("swarm-node"), "{state}");
     }
@@ -101,27 +98,27 @@ fn cards_of_a_swarm() {
 
 /// systemd itself reads the unit.
 #[test]
-fn systemd_takes_the_unit() {
+fn systemd_accepts_the_unit() {
     let bench = bench();
     bench.built(&["--node", "xu4-node1"]);
     let image = bench.path("out/xu4-node1.img");
     let unit = bench.path("nodecard-swarm.service");
     let text = cat(&image, "/etc/systemd/system/nodecard-swarm.service");
-    // What it starts is on the card only.
-    let told = |extra: &str| {
+    // The program that it starts exists on the card only.
+    let complaints = |extra: &str| {
         let lines = text.replace("/usr/local/lib/nodecard/swarm", "/bin/true") + extra;
         fs::write(&unit, lines).unwrap();
         let output = Command::new("systemd-analyze").arg("verify").arg(&unit).output();
         let output = output.expect("systemd-analyze is needed: install the Debian package systemd");
-        let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        // Docker is no unit of this machine.
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        // This machine may not have the unit of Docker.
         let ours =
             |line: &&str| line.contains("nodecard-swarm") && !line.contains("docker.service");
-        told.lines().filter(ours).map(str::to_owned).collect::<Vec<_>>()
+        errors.lines().filter(ours).map(str::to_owned).collect::<Vec<_>>()
     };
-    assert_eq!(told(""), [""; 0]);
-    // And would tell of what it does not take.
-    assert_ne!(told("[Service]\nRestrat=always\n"), [""; 0]);
+    assert_eq!(complaints(""), [""; 0]);
+    // It does complain about a misspelled key.
+    assert_ne!(complaints("[Service]\nRestrat=always\n"), [""; 0]);
     let link =
         debugfs(&image, "stat /etc/systemd/system/multi-user.target.wants/nodecard-swarm.service");
     assert!(
@@ -131,7 +128,7 @@ fn systemd_takes_the_unit() {
 }
 
 #[test]
-fn what_a_card_tells_of_its_swarm() {
+fn the_swarm_status_on_a_card_is_reported() {
     let bench = bench();
     bench.built(&["--node", "xu4-node1"]);
     const IMAGE: &str = "out/xu4-node1.img";
@@ -172,7 +169,7 @@ fn what_a_card_tells_of_its_swarm() {
     assert!(out.contains("could not load an archive") && out.contains("no space left"), "{out}");
 }
 
-/// Runs debugfs commands that may be refused.
+/// Runs debugfs commands that may fail.
 fn debugfs_write(bench: &Bench, image: &str, requests: &[&str]) {
     let target = format!("{}?offset={ROOT_OFFSET}", bench.path(image).display());
     for request in requests {
@@ -181,7 +178,8 @@ fn debugfs_write(bench: &Bench, image: &str, requests: &[&str]) {
     }
 }
 
-/// A running node of the swarm is right, though some of Docker's files are as in the base.
+/// A node of a running swarm is as expected, even if some of Docker's files equal those of
+/// the base image.
 #[test]
 fn a_swarms_own_state_is_left_alone() {
     let bench = bench();
@@ -196,7 +194,7 @@ fn a_swarms_own_state_is_left_alone() {
     write(&bench, IMAGE, own, "the node's own certificate\n");
     let (code, out, _) = verify(&bench, &[IMAGE, "--base", text(&base)]);
     assert_eq!(code, Some(0), "{out}");
-    // With the base's certificate it would be another node's double.
+    // With the certificate of the base image, it would be a clone.
     write(&bench, IMAGE, own, &cat(&base, own));
     let (code, out, _) = verify(&bench, &[IMAGE, "--base", text(&base)]);
     assert_eq!(code, Some(1));
@@ -204,9 +202,9 @@ fn a_swarms_own_state_is_left_alone() {
     e2fsck(&image);
 }
 
-/// What the lines of root's authorized_keys are worth is told.
+/// A swarm key without its forced command in root's authorized_keys is an error.
 #[test]
-fn a_swarm_key_that_may_do_more_is_found_and_bound() {
+fn an_unrestricted_swarm_key_is_found_and_restricted() {
     let bench = bench();
     bench.built(&["--node", "xu4-master"]);
     const IMAGE: &str = "out/xu4-master.img";
@@ -227,7 +225,7 @@ fn a_swarm_key_that_may_do_more_is_found_and_bound() {
 }
 
 #[test]
-fn what_differs_from_the_profiles_swarm_is_found_and_mended() {
+fn differences_in_the_swarm_are_found_and_fixed() {
     let bench = bench();
     bench.built(&["--node", "xu4-master"]);
     const IMAGE: &str = "out/xu4-master.img";
@@ -243,16 +241,16 @@ fn what_differs_from_the_profiles_swarm_is_found_and_mended() {
     assert!(out.contains("images/httpd.tar.gz") && out.contains("7 bytes"), "{out}");
     let target = format!("xu4-master={IMAGE}");
     let applied = bench.nodecard(&["apply", "profile.yaml", "--yes", &target]).output().unwrap();
-    let told = String::from_utf8_lossy(&applied.stdout).into_owned();
-    assert!(applied.status.success(), "{told}{}", String::from_utf8_lossy(&applied.stderr));
-    assert!(!told.contains("s3cret"), "{told}");
+    let report = String::from_utf8_lossy(&applied.stdout).into_owned();
+    assert!(applied.status.success(), "{report}{}", String::from_utf8_lossy(&applied.stderr));
+    assert!(!report.contains("s3cret"), "{report}");
     e2fsck(&bench.path(IMAGE));
     let (code, out, _) = verify(&bench, &[IMAGE]);
     assert_eq!(code, Some(0), "{out}");
 }
 
 #[test]
-fn archives_that_do_not_fit() {
+fn a_missing_archive_is_reported() {
     let bench = bench();
     let image = bench.path("httpd.tar.gz");
     fs::remove_file(&image).unwrap();
@@ -263,9 +261,9 @@ fn archives_that_do_not_fit() {
     );
 }
 
-/// The profiles that come with nodecard say what they should.
+/// The profiles in the repository have no mistakes.
 #[test]
-fn profiles_that_are_shipped() {
+fn the_shipped_profiles_are_valid() {
     let bench = bench();
     let key = bench.path(".ssh/id_ed25519");
     fs::create_dir(bench.path(".ssh")).unwrap();

@@ -1,29 +1,8 @@
 //! Verifying cards: exit codes, reports, and that nothing is written.
 
-use std::{fs, process::Output};
+use std::fs;
 
 use crate::support::*;
-
-pub fn verify(bench: &Bench, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let all = [&["verify", "profile.yaml"], arguments].concat();
-    let Output { status, stdout, stderr } = bench.nodecard(&all).output().expect("nodecard runs");
-    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-    let (out, error) = (text(stdout), text(stderr));
-    assert!(!error.contains("panicked"), "{error}");
-    (status.code(), out, error)
-}
-
-/// Writes a file of the root filesystem of an image.
-pub fn write(bench: &Bench, image: &str, path: &str, text: &str) {
-    let contents = bench.path("contents");
-    fs::write(&contents, text).unwrap();
-    let commands = bench.path("commands");
-    let (dir, name) = path.rsplit_once('/').unwrap();
-    let lines = format!("cd {dir}/\nrm {name}\nwrite {} {name}\n", contents.display());
-    fs::write(&commands, lines).unwrap();
-    let target = format!("{}?offset={ROOT_OFFSET}", bench.path(image).display());
-    run("e2fsprogs", "debugfs", &["-w", "-f", commands.to_str().unwrap(), &target]);
-}
 
 #[test]
 fn right_cards() {
@@ -36,11 +15,14 @@ fn right_cards() {
     assert!(out.contains("4 cards: 4 as expected"), "{out}");
     assert!(out.contains("out/xu4-node2.img: xu4-node2 (192.168.1.82), by its host key"), "{out}");
     assert!(out.contains("boot area and clones: compared with"), "{out}");
-    // The base was decoded by building; without that it is not compared with.
+    // Building has decoded the base image. Without the cache, it is not compared with.
     fs::remove_dir_all(bench.path("cache")).unwrap();
     let (code, out, _) = verify(&bench, &arguments);
     assert_eq!(code, Some(0), "{out}");
-    assert!(out.contains("not compared, as the base would have to be decoded first"), "{out}");
+    assert!(
+        out.contains("not compared, as the base image would have to be decoded first"),
+        "{out}"
+    );
     let base = sample_base();
     let (code, out, _) = verify(&bench, &[arguments[0], "--base", base.to_str().unwrap()]);
     assert_eq!(code, Some(0), "{out}");
@@ -82,7 +64,7 @@ fn the_articles_typo() {
     assert_eq!(finding["severity"], "error");
     assert_eq!(finding["line"], 10);
     assert_eq!(report["cards"][0]["node"], "xu4-node2");
-    assert!(fs::read(bench.path(image)).unwrap() == before, "the target was written to");
+    assert!(fs::read(bench.path(image)).unwrap() == before, "the target was changed");
 }
 
 #[test]
@@ -93,16 +75,16 @@ fn two_cards_of_one_node() {
     let (code, out, _) = verify(&bench, &["out/xu4-node1.img", "copy.img"]);
     assert_eq!(code, Some(1), "{out}");
     assert!(out.contains("the machine id is the same as on copy.img"), "{out}");
-    // One card given twice is no clone of itself.
+    // A card that is given twice is not a clone of itself.
     let (code, _, error) = verify(&bench, &["copy.img", "./copy.img"]);
     assert_eq!(code, Some(2), "{error}");
     assert!(error.contains("given twice"), "{error}");
 }
 
 #[test]
-fn what_cannot_be_verified() {
+fn targets_that_cannot_be_verified() {
     let bench = Bench::new();
-    // Without keys nothing can be compared, and none are made.
+    // Without keys nothing can be compared, and verify makes none.
     let (code, _, error) = verify(&bench, &["out/xu4-node1.img"]);
     assert_eq!(code, Some(2), "{error}");
     assert!(error.contains("profile.keys") && !bench.path("profile.keys").exists(), "{error}");

@@ -1,32 +1,38 @@
-//! What the command line takes.
+//! The arguments of the command line.
 
 use std::path::PathBuf;
 
-use card_flash::device::TargetLimits;
 use clap::{Parser, Subcommand, ValueEnum};
-use cluster_profile::{CardSize, SizeError};
+use nodecard::{CardSize, ImageFormat, TargetLimits};
 
-/// Prepare the SD cards of a cluster of small boards.
+/// Prepare the SD cards of a cluster of small boards
 ///
-/// One profile and one base image become a card image for every node: grown to
-/// the card, with its own name, static address, /etc/hosts, keys and identity.
-/// No root, no mounting; the base image is never changed.
+/// From one profile and one base image, nodecard makes a card for every node:
+/// grown to the size of the card, with its own host name, static address,
+/// /etc/hosts, keys and identity. It needs no root and mounts nothing; the base
+/// image is only read.
 #[derive(Debug, Parser)]
 #[command(
+    name = "nodecard",
     version,
-    max_term_width = 80,
+    max_term_width = 79,
     after_help = "\
 Examples:
   nodecard check mc1.yaml
   nodecard build mc1.yaml --out cards
   nodecard devices
   nodecard flash mc1.yaml xu4-master=/dev/sdb xu4-node1=/dev/sdc
-  nodecard verify mc1.yaml /dev/sdX
-  nodecard apply mc1.yaml xu4-node1=/dev/sdX
+  nodecard verify mc1.yaml /dev/sdb
+  nodecard apply mc1.yaml xu4-node1=/dev/sdb
 
-Exit codes: 0 done (verify: all as expected), 1 verify found differences,
-2 usage or profile, 3 base image unusable, 4 target refused,
-5 input or output, 130 interrupted."
+Exit codes:
+  0    done; with verify: all cards as expected
+  1    verify found differences
+  2    wrong arguments or profile
+  3    base image cannot be used
+  4    target refused
+  5    input or output failed
+  130  interrupted"
 )]
 pub struct Args {
     #[command(subcommand)]
@@ -45,372 +51,344 @@ pub enum Command {
     Inspect(InspectArgs),
 }
 
-/// Make a card image for every node of a cluster
+/// Build a card image for every node
 ///
-/// Writes NODE.img and NODE.img.bmap for every node, manifest.json and
-/// SHA256SUMS. Each file has a temporary name until it is whole.
+/// Writes NODE.img and its block map NODE.img.bmap for every node, and
+/// manifest.json and SHA256SUMS for all of them. The files have temporary names
+/// until all of them are complete. The first run makes the cluster's keys.
 #[derive(Debug, clap::Args)]
-#[command(
-    max_term_width = 80,
-    after_help = "\
+#[command(after_help = "\
 Examples:
   nodecard build mc1.yaml
-  nodecard build mc1.yaml --base ~/images/xu4.img.xz --card 16GB --out cards
-  nodecard build mc1.yaml --node xu4-node2 --format zst"
-)]
+  nodecard build mc1.yaml --base xu4.img.xz --card 16GB --out cards
+  nodecard build mc1.yaml --node xu4-node2 --format zst")]
 pub struct BuildArgs {
-    /// The cluster's profile
-    pub profile: PathBuf,
+    #[command(flatten)]
+    pub project: ProjectArgs,
 
-    /// The base image, in place of the profile's
-    #[arg(long, value_name = "FILE")]
-    pub base: Option<PathBuf>,
+    #[command(flatten)]
+    pub cards: CardArgs,
 
-    /// The size of the cards: 8GB, 7400MiB or bytes [default: the profile's]
-    #[arg(long, value_name = "SIZE", value_parser = card_size)]
-    pub card: Option<CardSize>,
-
-    /// Build only this node; may be given several times
-    #[arg(long = "node", value_name = "NODE")]
-    pub nodes: Vec<String>,
-
-    /// The number of the root partition, if it cannot be told from others
-    #[arg(long, value_name = "NUMBER")]
-    pub root: Option<u32>,
-
-    /// The directory for the images
+    /// Write the images to this directory
     #[arg(long, value_name = "DIR", default_value = "out")]
     pub out: PathBuf,
 
-    /// The form of the images
+    /// Set the format of the images
     #[arg(long, value_enum, default_value = "raw")]
     pub format: FormatArg,
 
-    /// Leave raw images out of SHA256SUMS; saves most of the time. Their block
-    /// maps, which bmaptool checks, have the sums of all that is written
+    /// Leave raw images out of SHA256SUMS, which saves most of the time. Their
+    /// block maps still have checksums of everything that is written
     #[arg(long)]
     pub no_sums: bool,
 
-    /// Print a report for programs (JSON) in place of one for people
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub json: JsonArg,
 }
 
 /// Check a profile without building anything
+///
+/// Shows every mistake in the profile with its line, or a summary of the cluster.
 #[derive(Debug, clap::Args)]
-#[command(
-    max_term_width = 80,
-    after_help = "\
+#[command(after_help = "\
 Example:
-  nodecard check mc1.yaml"
-)]
+  nodecard check mc1.yaml")]
 pub struct CheckArgs {
-    /// The cluster's profile
+    /// The profile of the cluster
     pub profile: PathBuf,
 }
 
 /// Write cards, several at once, and verify them
 ///
-/// The base is read once for all cards. Only what is used is written; then it is
-/// read back and compared. The partition table and boot loader come last, so an
-/// interrupted card never looks finished. Nothing is overwritten before you have
-/// typed the device's name.
+/// Shows what is on each target and asks you to type its name before anything
+/// is overwritten. The base image is read once for all cards. Only what is in
+/// use is written, then read back and compared. The partition table and the
+/// boot loader are written last, so an interrupted card does not start.
 ///
-/// A device is refused if it is mounted, swap, in use, part of this computer's
-/// own system, read-only, an eMMC, a fixed disk, or larger than a card is likely
-/// to be. A target may also be a file of the size of a card.
+/// A device is refused if it is mounted, swap, in use, part of the running
+/// system, read-only, an eMMC, a fixed disk, or larger than --max-size. A
+/// target may also be a file that has the size of a card.
 #[derive(Debug, clap::Args)]
-#[command(
-    max_term_width = 80,
-    after_help = "\
+#[command(after_help = "\
 Examples:
   nodecard flash mc1.yaml xu4-master=/dev/sdb xu4-node1=/dev/sdc
   nodecard flash mc1.yaml --one-reader /dev/sdb
   nodecard flash mc1.yaml --one-reader /dev/sdb --resume
-  truncate -s 7600M card.img && nodecard flash mc1.yaml xu4-node2=card.img"
-)]
+  truncate -s 7600M card.img && nodecard flash mc1.yaml xu4-node2=card.img")]
 pub struct FlashArgs {
-    /// The cluster's profile
-    pub profile: PathBuf,
+    #[command(flatten)]
+    pub project: ProjectArgs,
 
-    /// Which node's card is where: a whole device, or a file
-    #[arg(value_name = "NODE=DEVICE", value_parser = assignment)]
+    /// Write this node's card to this device or file
+    #[arg(value_name = "NODE=DEVICE", value_parser = node_and_target)]
     pub targets: Vec<(String, PathBuf)>,
 
-    /// Write all nodes' cards in turn with one reader; the swap of the cards is
-    /// noticed by itself
+    /// Write the cards of all nodes one after another with this reader; card
+    /// swaps are detected automatically
     #[arg(long, value_name = "DEVICE", conflicts_with = "targets")]
     pub one_reader: Option<PathBuf>,
 
-    /// Carry on after the last card that an earlier --one-reader has finished
+    /// Continue after the last card that an earlier --one-reader run finished
     #[arg(long)]
     pub resume: bool,
 
-    /// The base image, in place of the profile's
-    #[arg(long, value_name = "FILE")]
-    pub base: Option<PathBuf>,
-
-    /// The number of the root partition, if it cannot be told from others
-    #[arg(long, value_name = "NUMBER")]
-    pub root: Option<u32>,
-
-    /// First tell the cards that nothing on them is needed any more, which can
-    /// make them faster; many readers cannot pass that on
+    /// Discard (TRIM) the cards before writing. This can make them faster; many
+    /// readers do not support it
     #[arg(long)]
     pub discard: bool,
 
     #[command(flatten)]
     pub limits: LimitArgs,
 
-    /// Overwrite without asking; refuses all the same what is no card
+    /// Skip the confirmation; devices that are not cards are still refused
     #[arg(long)]
     pub yes: bool,
 
-    /// Print a report for programs (JSON) in place of one for people
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub json: JsonArg,
 }
 
-/// Bring a card in use to what the profile says, in place
+/// Fix a card in place, so that it matches the profile
 ///
-/// Shows what would change, and asks for the device's name. Only what `verify`
-/// finds wrong is touched; all else on the card stays. The change goes through
-/// the filesystem's own journal: pulled at any moment, the card holds the old
-/// configuration or the new one, whole. A partition that grows is written before.
+/// Shows what would change and asks you to type the target's name. Only what
+/// verify reports is changed; everything else on the card stays. The changes go
+/// through the filesystem's own journal: if the card is pulled at any moment, it
+/// has the old configuration or the new one, complete. Only the partition table
+/// is written before, if the root partition grows.
 ///
-/// Devices are refused as by flash. A target may also be the image of a card, but
-/// not a compressed one.
+/// Devices are refused as with flash. A target may also be an image file, but not
+/// a compressed one. The profile's base image is compared with if it needs no
+/// decoding; one given with --base is decoded if need be.
 #[derive(Debug, clap::Args)]
-#[command(
-    max_term_width = 80,
-    after_help = "\
+#[command(after_help = "\
 Examples:
   nodecard apply mc1.yaml xu4-node1=/dev/sdb
   nodecard apply mc1.yaml xu4-node1=/dev/sdb --grow
-  nodecard apply mc1.yaml xu4-node2=cards/xu4-node2.img --yes"
-)]
+  nodecard apply mc1.yaml xu4-node2=cards/xu4-node2.img --yes")]
 pub struct ApplyArgs {
-    /// The cluster's profile
-    pub profile: PathBuf,
+    #[command(flatten)]
+    pub project: ProjectArgs,
 
-    /// Whose card it is to be, and where: a whole device, or a file
-    #[arg(value_name = "NODE=TARGET", value_parser = assignment)]
+    /// Make this device or file the card of this node
+    #[arg(value_name = "NODE=TARGET", value_parser = node_and_target)]
     pub target: (String, PathBuf),
 
-    /// Let the root partition and its filesystem fill the card
+    /// Grow the root partition and its filesystem to fill the card
     #[arg(long)]
     pub grow: bool,
-
-    /// The base image, in place of the profile's. It is decoded if need be; the
-    /// profile's is compared with only if that takes no work
-    #[arg(long, value_name = "FILE")]
-    pub base: Option<PathBuf>,
-
-    /// The number of the root partition, if it cannot be told from others
-    #[arg(long, value_name = "NUMBER")]
-    pub root: Option<u32>,
 
     #[command(flatten)]
     pub limits: LimitArgs,
 
-    /// Write without asking; refuses all the same what is no card
+    /// Skip the confirmation; devices that are not cards are still refused
     #[arg(long)]
     pub yes: bool,
 }
 
-/// List the cards in this computer's readers, and why other devices are none
+/// List cards in readers, and why other devices were rejected
 #[derive(Debug, clap::Args)]
-#[command(
-    max_term_width = 80,
-    after_help = "\
+#[command(after_help = "\
 Example:
-  nodecard devices"
-)]
+  nodecard devices")]
 pub struct DevicesArgs {
     #[command(flatten)]
     pub limits: LimitArgs,
 
-    /// Print a report for programs (JSON) in place of one for people
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub json: JsonArg,
+
+    /// List the devices of a machine whose /sys and /proc are in this directory.
+    /// For tests
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub machine: Option<PathBuf>,
 }
 
-/// What is taken for a card.
-#[derive(Debug, clap::Args)]
-pub struct LimitArgs {
-    /// The largest device that is taken for a card
-    #[arg(long, value_name = "SIZE", default_value = "128GiB", value_parser = largest)]
-    pub max_size: u64,
-
-    /// Take disks, too, that are neither removable nor on USB nor in an SD slot
-    #[arg(long)]
-    pub allow_fixed: bool,
-}
-
-impl From<&LimitArgs> for TargetLimits {
-    fn from(args: &LimitArgs) -> Self {
-        TargetLimits { max_size: args.max_size, allow_fixed: args.allow_fixed }
-    }
-}
-
-/// Compare cards or images with what the profile says
+/// Compare cards or images with the profile
 ///
-/// Says which node each card is, and what on it is not as it should be, each
-/// with how to mend it. Only a few MiB of a card are read, and nothing is ever
-/// written to it. What its owner changed later (packages, logs, further lines)
-/// is not reported. docs/verify.md has the rules.
+/// Detects which node each card belongs to, and reports every difference from
+/// the profile with how to fix it. Only a few MiB of a card are read, and
+/// nothing is written to it. What its owner changed later (packages, logs, more
+/// lines) is not reported. docs/verify.md lists the rules.
+///
+/// The profile's base image is compared with if it needs no decoding; one given
+/// with --base is decoded if need be.
 #[derive(Debug, clap::Args)]
-#[command(
-    max_term_width = 80,
-    after_help = "\
+#[command(after_help = "\
 Examples:
-  nodecard verify mc1.yaml /dev/sdX
+  nodecard verify mc1.yaml /dev/sdb
   nodecard verify mc1.yaml cards/*.img
-  nodecard verify mc1.yaml --node xu4-node2 /dev/sdX --json
+  nodecard verify mc1.yaml --node xu4-node2 /dev/sdb --json
 
-Exit codes: 0 all as expected, 1 differences, 4 no card of the cluster."
-)]
+Exit codes:
+  0  all cards as expected
+  1  differences found
+  4  not a card of this cluster")]
 pub struct VerifyArgs {
-    /// The cluster's profile
-    pub profile: PathBuf,
+    #[command(flatten)]
+    pub project: ProjectArgs,
 
     /// Cards, images, or compressed images
     #[arg(required = true, value_name = "TARGET")]
     pub targets: Vec<PathBuf>,
 
-    /// The node that the card is meant to be [default: found out]
+    /// Set the node that the card is meant for [default: detected]
     #[arg(long, value_name = "NODE")]
     pub node: Option<String>,
 
-    /// The base image, in place of the profile's. It is decoded if need be; the
-    /// profile's is compared with only if that takes no work
-    #[arg(long, value_name = "FILE")]
-    pub base: Option<PathBuf>,
-
-    /// The number of the root partition, if it cannot be told from others
-    #[arg(long, value_name = "NUMBER")]
-    pub root: Option<u32>,
-
-    /// Print a report for programs (JSON) in place of one for people
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub json: JsonArg,
 }
 
-/// Show what building would change, file by file, and write nothing
+/// Show what building would change, file by file
 ///
-/// Prints a unified diff of every file, for each node, against the base image or
-/// against a card that exists, and in words what becomes of partitions and
-/// filesystem. Private keys are never shown.
+/// Prints a unified diff of every file for each node, compared with the base
+/// image or with an existing card, and what happens to the partitions and the
+/// filesystem. Nothing is written. Private keys are never shown.
 #[derive(Debug, clap::Args)]
-#[command(
-    max_term_width = 80,
-    after_help = "\
+#[command(after_help = "\
 Examples:
   nodecard plan mc1.yaml
   nodecard plan mc1.yaml --node xu4-node2
-  nodecard plan mc1.yaml --node xu4-node2 --against /dev/sdX"
-)]
+  nodecard plan mc1.yaml --node xu4-node2 --against /dev/sdb")]
 pub struct PlanArgs {
-    /// The cluster's profile
-    pub profile: PathBuf,
+    #[command(flatten)]
+    pub project: ProjectArgs,
 
-    /// The base image, in place of the profile's
-    #[arg(long, value_name = "FILE")]
-    pub base: Option<PathBuf>,
+    #[command(flatten)]
+    pub cards: CardArgs,
 
-    /// The size of the cards: 8GB, 7400MiB or bytes [default: the profile's]
-    #[arg(long, value_name = "SIZE", value_parser = card_size)]
-    pub card: Option<CardSize>,
-
-    /// Plan only this node; may be given several times
-    #[arg(long = "node", value_name = "NODE")]
-    pub nodes: Vec<String>,
-
-    /// Compare with this card or image, in place of the base
+    /// Compare with this card or image instead of the base image
     #[arg(long, value_name = "TARGET", conflicts_with_all = ["base", "card"])]
     pub against: Option<PathBuf>,
 
-    /// The number of the root partition, if it cannot be told from others
-    #[arg(long, value_name = "NUMBER")]
-    pub root: Option<u32>,
-
-    /// Print a report for programs (JSON) in place of one for people
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub json: JsonArg,
 }
 
-/// Show what is on a card or image
+/// Describe what is on a card or image
 ///
-/// Draws its partitions to scale, and tells their filesystems, features and free
-/// space, the system's release, users, network and identity, and the boot loader.
+/// Draws its partitions to scale, and lists their filesystems, features and free
+/// space, the system's release, users, network and identity, and the boot
+/// loader. Nothing is written.
 #[derive(Debug, clap::Args)]
-#[command(
-    max_term_width = 80,
-    after_help = "\
+#[command(after_help = "\
 Examples:
-  nodecard inspect /dev/sdX
-  nodecard inspect mrdreambot-xu4.img.xz --json"
-)]
+  nodecard inspect /dev/sdb
+  nodecard inspect mrdreambot-xu4.img.xz --json")]
 pub struct InspectArgs {
     /// A card, an image, or a compressed image
     pub target: PathBuf,
 
-    /// The number of the root partition, if it cannot be told from others
+    #[command(flatten)]
+    pub root: RootArg,
+
+    #[command(flatten)]
+    pub json: JsonArg,
+}
+
+/// The cluster that a command works on.
+#[derive(Debug, clap::Args)]
+pub struct ProjectArgs {
+    /// The profile of the cluster
+    pub profile: PathBuf,
+
+    /// Use this base image instead of the profile's
+    #[arg(long, value_name = "FILE")]
+    pub base: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub root: RootArg,
+}
+
+/// The root partition.
+#[derive(Debug, clap::Args)]
+pub struct RootArg {
+    /// Set the number of the root partition, if it cannot be detected
     #[arg(long, value_name = "NUMBER")]
     pub root: Option<u32>,
+}
 
-    /// Print a report for programs (JSON) in place of one for people
+/// The form of a report.
+#[derive(Debug, clap::Args)]
+pub struct JsonArg {
+    /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
 }
 
-/// The form of an image file, as the command line names it.
+/// Which cards to make.
+#[derive(Debug, clap::Args)]
+pub struct CardArgs {
+    /// Set the size of the cards: 8GB, 7400MiB or bytes [default: the profile's]
+    #[arg(long, value_name = "SIZE", value_parser = card_size)]
+    pub card: Option<CardSize>,
+
+    /// Include only this node; may be given several times
+    #[arg(long = "node", value_name = "NODE")]
+    pub nodes: Vec<String>,
+}
+
+/// Which devices are accepted as cards.
+#[derive(Debug, clap::Args)]
+pub struct LimitArgs {
+    /// Refuse devices larger than this
+    #[arg(long, value_name = "SIZE", default_value = "128GiB", value_parser = largest_card)]
+    pub max_size: u64,
+
+    /// Accept fixed disks: neither removable, nor on USB, nor in an SD slot
+    #[arg(long)]
+    pub allow_fixed: bool,
+}
+
+impl LimitArgs {
+    pub fn limits(&self) -> TargetLimits {
+        TargetLimits { max_size: self.max_size, allow_fixed: self.allow_fixed }
+    }
+}
+
+/// The format of an image file.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum FormatArg {
-    /// Sparse, byte for byte what the card gets
+    /// Sparse, byte for byte what goes on the card
     Raw,
-    /// Compressed by xz
+    /// Compressed with xz
     Xz,
-    /// Compressed by Zstandard
+    /// Compressed with Zstandard
     Zst,
-    /// Compressed by gzip
+    /// Compressed with gzip
     Gz,
 }
 
-impl From<FormatArg> for card_image::ImageFormat {
+impl From<FormatArg> for ImageFormat {
     fn from(format: FormatArg) -> Self {
         match format {
-            FormatArg::Raw => card_image::ImageFormat::Raw,
-            FormatArg::Xz => card_image::ImageFormat::Xz,
-            FormatArg::Zst => card_image::ImageFormat::Zst,
-            FormatArg::Gz => card_image::ImageFormat::Gz,
+            FormatArg::Raw => ImageFormat::Raw,
+            FormatArg::Xz => ImageFormat::Xz,
+            FormatArg::Zst => ImageFormat::Zst,
+            FormatArg::Gz => ImageFormat::Gz,
         }
     }
 }
 
 fn card_size(text: &str) -> Result<CardSize, String> {
-    text.parse().map_err(|error: SizeError| format!("{error}; {}", error.help))
+    text.parse().map_err(|error: nodecard::SizeError| format!("{error}; {}", error.help))
 }
 
-/// `NODE=DEVICE`.
-fn assignment(text: &str) -> Result<(String, PathBuf), String> {
+fn node_and_target(text: &str) -> Result<(String, PathBuf), String> {
     match text.split_once('=') {
-        Some((node, device)) if !node.is_empty() && !device.is_empty() => {
-            Ok((node.to_owned(), PathBuf::from(device)))
+        Some((node, target)) if !node.is_empty() && !target.is_empty() => {
+            Ok((node.to_owned(), PathBuf::from(target)))
         }
-        _ => Err("write it as NODE=DEVICE, such as xu4-node1=/dev/sdb".to_owned()),
+        _ => Err("expected NODE=DEVICE, for example xu4-node1=/dev/sdb".to_owned()),
     }
 }
 
-/// The most bytes that a card may have. `128GB` is what is printed on a card:
-/// some have a little more.
-fn largest(text: &str) -> Result<u64, String> {
+/// The largest size of a card in bytes. Cards may be a little larger than the nominal size
+/// that is printed on them, such as `128GB`.
+fn largest_card(text: &str) -> Result<u64, String> {
     let size = card_size(text)?.bytes();
-    Ok(if text.trim_end().ends_with("GB") || text.trim_end().ends_with("TB") {
-        size + size / 10
-    } else {
-        size
-    })
+    let is_nominal = text.trim_end().ends_with("GB") || text.trim_end().ends_with("TB");
+    Ok(if is_nominal { size + size / 10 } else { size })
 }
 
 #[cfg(test)]
@@ -427,7 +405,7 @@ mod tests {
         for mut command in commands.filter(|command| command.get_name() != "help") {
             let help = command.render_long_help().to_string();
             for line in help.lines() {
-                assert!(line.chars().count() <= 80, "{line}");
+                assert!(line.chars().count() < 80, "{line}");
             }
             assert!(help.contains("Example"), "{help}");
         }

@@ -1,21 +1,14 @@
-//! nodecard prepares the SD cards of a small-board cluster: one profile and one
-//! base image become an image for every node.
+//! The command line of nodecard: arguments, prompts, progress, reports and exit codes.
 //!
-//! This is the command line. It reads arguments, shows progress, prints reports
-//! and chooses exit codes; all work is done by the libraries.
+//! The `nodecard` library does the work. Each command is a file in `commands/`.
 
-mod apply;
 mod args;
-mod build;
-mod check;
-mod devices;
-mod failure;
-mod flash;
-mod inspect;
-mod plan;
+mod commands;
+mod error;
+mod hints;
 mod progress;
-mod setup;
-mod verify;
+mod prompt;
+mod report;
 
 use std::process::ExitCode;
 
@@ -24,31 +17,15 @@ use clap::Parser as _;
 use args::{Args, Command};
 
 fn main() -> ExitCode {
-    keep_quiet_about_caught_panics();
     let result = match Args::parse().command {
-        Command::Build(args) => build::run(&args).map(|()| ExitCode::SUCCESS),
-        Command::Check(args) => check::run(&args).map(|()| ExitCode::SUCCESS),
-        Command::Flash(args) => flash::run(&args).map(|()| ExitCode::SUCCESS),
-        Command::Apply(args) => apply::run(&args).map(|()| ExitCode::SUCCESS),
-        Command::Devices(args) => devices::run(&args).map(|()| ExitCode::SUCCESS),
-        Command::Verify(args) => verify::run(&args),
-        Command::Plan(args) => plan::run(&args).map(|()| ExitCode::SUCCESS),
-        Command::Inspect(args) => inspect::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Build(args) => commands::build::run(&args),
+        Command::Check(args) => commands::check::run(&args),
+        Command::Flash(args) => commands::flash::run(&args),
+        Command::Apply(args) => commands::apply::run(&args),
+        Command::Devices(args) => commands::devices::run(&args),
+        Command::Verify(args) => commands::verify::run(&args),
+        Command::Plan(args) => commands::plan::run(&args),
+        Command::Inspect(args) => commands::inspect::run(&args),
     };
-    match result {
-        Ok(code) => code,
-        Err(failure) => failure.report(),
-    }
-}
-
-/// The ext4 library may panic over a damaged filesystem. That is caught and
-/// becomes an error with a message for people; the panic's own is not for them.
-fn keep_quiet_about_caught_panics() {
-    let default = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        let caught = |location: &std::panic::Location| location.file().contains("rust-fs-ext4");
-        if !panic.location().is_some_and(caught) {
-            default(panic);
-        }
-    }));
+    result.unwrap_or_else(|error| error.report())
 }

@@ -1,1 +1,107 @@
 //! Prepares, writes, verifies and fixes the SD cards of a cluster of small boards.
+//!
+//! A profile describes the cluster: its base image, its network and its nodes. From one
+//! profile and one base image, every node gets a card with its own host name, static address,
+//! /etc/hosts, keys and identity, grown to the size of the card. Nothing needs root, a mount
+//! or the board itself; the base image is only read.
+//!
+//! [`Project::open`] loads a profile. Everything else is a step of the workflow:
+//!
+//! | step | what it does |
+//! |---|---|
+//! | [`Project::build`] | writes an image file for each node |
+//! | [`Project::flash`] | writes cards, several at once, and reads them back |
+//! | [`Project::flash_one_reader`] | writes one card after another with one reader |
+//! | [`Project::verify`] | compares cards with the profile |
+//! | [`Project::plan`], [`Project::plan_against`] | show what building or correcting a card would change |
+//! | [`Project::apply`] | corrects a card in place |
+//! | [`inspect`] | describes what is on a card or image |
+//! | [`devices`] | lists card readers, and why other devices are rejected |
+//!
+//! # Example
+//!
+//! Build a card image for each node of the demo cluster, then verify one of them:
+//!
+//! ```
+//! use nodecard::{BuildRequest, Project};
+//!
+//! # let temp = tempfile::tempdir()?;
+//! # let directory = temp.path();
+//! # let profiles = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../profiles");
+//! # for file in ["demo.yaml", "sample-base.img.xz"] {
+//! #     std::fs::copy(profiles.join(file), directory.join(file))?;
+//! # }
+//! # let mut context = nodecard::Context::default();
+//! # context.cache = Some(directory.join("cache"));
+//! let project = Project::open(directory.join("demo.yaml"))?;
+//! # let project = project.with_context(context);
+//! let built = project.build(&BuildRequest::new(directory.join("cards")))?;
+//! assert_eq!(built.manifest.images.len(), 4);
+//!
+//! let image = directory.join("cards/xu4-node1.img");
+//! let verification = project.verify(&[image], None)?;
+//! assert!(verification.report.is_right());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Writing to devices
+//!
+//! Nothing is overwritten before it was shown and confirmed, and the types see to that.
+//! [`Project::flash`] inspects targets and returns a [`FlashSession`];
+//! [`FlashSession::confirm`] asks about each of its targets and returns a [`ConfirmedFlash`];
+//! only that can [`write`](ConfirmedFlash::write). [`Project::apply`] works the same way.
+//!
+//! A target is refused if it is mounted, in use, part of the running system, write-protected,
+//! not a card, or too large to be one. What was inspected is compared with what is opened, so
+//! that a card swapped in between is noticed.
+//!
+//! # Progress, interruption, errors
+//!
+//! [`Context`] carries a [`BuildProgress`] and a [`Cancel`] token. The library never prints,
+//! never asks and never exits; all text is in what it returns.
+//!
+//! Every step returns one [`Error`]: its text says what happened, its
+//! [`source`](std::error::Error::source) why, [`Error::fix`] what to do, and [`Error::kind`]
+//! what has to change before another run can succeed.
+
+mod apply;
+mod audit;
+mod base_system;
+mod build;
+mod context;
+mod devices;
+mod error;
+mod flash;
+mod project;
+
+pub use card_audit::{
+    Applied, ApplyError, AuditError, CardOutcome, CardReport, ChangePlan, FileChange, Finding,
+    Inspection, NodePlan, Severity, VerifyReport,
+};
+pub use card_flash::{
+    CardError, CardFault, FlashPhase, FlashProgress, FlashResult, WriteReport,
+    device::{Device, DeviceKind, HostSystem, Refusal, Target, TargetError, TargetLimits},
+};
+pub use card_image::{
+    BaseError, BuildProgress, BuildStage, Cancel, Cancelled, ChooseError, Error as ImageError,
+    ErrorKind, ImageFormat, ImageRecord, Manifest, OutputError,
+};
+pub use cluster_keys::{ClusterKeys, KeyError};
+pub use cluster_profile::{CardSize, Cluster, Network, Node, ProfileError, Publish, SizeError};
+
+#[doc(hidden)]
+pub use self::error::NoFix;
+pub use self::{
+    apply::{ApplyReport, ApplyRequest, ApplySession, ConfirmedApply},
+    audit::{BaseAbsence, PlanRequest, Verification, inspect},
+    base_system::BaseSystem,
+    build::{BuildReport, BuildRequest},
+    context::Context,
+    devices::{DeviceReport, devices},
+    error::{Error, RefusalReason, RefusedTarget},
+    flash::{
+        Attendant, ConfirmedFlash, Decision, FlashReport, FlashRequest, FlashSession, FlashTarget,
+        FlashedCard, OneReader, ReaderEvent,
+    },
+    project::Project,
+};

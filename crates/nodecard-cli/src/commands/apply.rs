@@ -1,0 +1,64 @@
+//! `nodecard apply`.
+
+use std::{
+    io::{Write as _, stdout},
+    process::ExitCode,
+};
+
+use nodecard::{ApplyRequest, ApplySession, Finding};
+
+use super::open_project;
+use crate::{
+    args::ApplyArgs,
+    error::{CommandError, print_line},
+    prompt::ask,
+};
+
+pub fn run(args: &ApplyArgs) -> Result<ExitCode, CommandError> {
+    let project = open_project(&args.project)?;
+    let (node, path) = &args.target;
+    let mut request = ApplyRequest::default();
+    request.limits = args.limits.limits();
+    request.grow = args.grow;
+    let session = project.apply(node, path, request).map_err(CommandError::Writing)?;
+    let shown = path.display().to_string();
+    if session.is_nothing() {
+        println(format_args!("{shown}: nothing to change"))?;
+        print_remaining(session.remaining())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    write!(stdout().lock(), "{}", session.changes())?;
+    let agrees = |session: &ApplySession| args.yes || is_confirmed(session, &shown);
+    let confirmed = session.confirm(agrees).map_err(CommandError::Writing)?;
+    let report = confirmed.apply().map_err(CommandError::Writing)?;
+    if report.reinsert {
+        print_line(format_args!(
+            "note: take the card out and insert it again before using it here"
+        ));
+    }
+    match report.applied.committed {
+        Some(_) => println(format_args!("{shown}: done"))?,
+        None => println(format_args!("{shown}: done; only the partition table was changed"))?,
+    }
+    print_remaining(&report.applied.left)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn println(line: std::fmt::Arguments) -> Result<(), CommandError> {
+    Ok(writeln!(stdout().lock(), "{line}")?)
+}
+
+fn is_confirmed(session: &ApplySession, shown: &str) -> bool {
+    let wanted = session.confirmation();
+    ask(format_args!("Type {wanted} to change {shown} in place:")) == Some(wanted)
+}
+
+/// Prints the findings that applying does not fix.
+fn print_remaining(findings: &[Finding]) -> Result<(), CommandError> {
+    for finding in findings {
+        let place = finding.place();
+        let place = if place.is_empty() { place } else { format!("{place}: ") };
+        println(format_args!("not changed: {place}{}\n  fix: {}", finding.what, finding.mend))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,244 @@
+//! `nodecard flash`.
+
+use std::{
+    io::{Write as _, stdout},
+    path::Path,
+    process::ExitCode,
+    time::Duration,
+};
+
+use nodecard::{
+    Attendant, Decision, Error, FlashProgress, FlashReport, FlashRequest, FlashTarget, FlashedCard,
+    NoFix as _, Project, ReaderEvent, WriteReport,
+};
+use plain_text::{decimal_size, printable, shell_word, size};
+use serde_json::{Value, json};
+
+use super::open_project;
+use crate::{
+    args::FlashArgs,
+    error::{CommandError, print_error, print_line, print_refusals},
+    progress::CardBars,
+    prompt::ask,
+    report::{self, one_line, table},
+};
+
+pub fn run(args: &FlashArgs) -> Result<ExitCode, CommandError> {
+    if args.resume && args.one_reader.is_none() {
+        return Err(CommandError::Usage {
+            message: "--resume continues a run with --one-reader".into(),
+            fix: "add --one-reader DEVICE",
+        });
+    }
+    let project = open_project(&args.project)?;
+    let mut request = FlashRequest::default();
+    request.limits = args.limits.limits();
+    request.discard = args.discard;
+    let written = match &args.one_reader {
+        Some(reader) => flash_one_reader(&project, reader, request, args),
+        None => flash_targets(&project, request, args),
+    };
+    let report = written.map_err(CommandError::Writing)?;
+    // What was written is reported whatever became of the rest.
+    print_report(&report, args)?;
+    for error in report.cards.iter().filter_map(|card| card.outcome.as_ref().err()) {
+        print_error(error, error.fix());
+    }
+    report.into_result()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn flash_targets(
+    project: &Project,
+    request: FlashRequest,
+    args: &FlashArgs,
+) -> Result<FlashReport, Error> {
+    let session = project.flash(&args.targets, request)?;
+    for target in session.targets() {
+        describe(target);
+    }
+    let titles = session.targets().iter().map(title).collect();
+    let confirmed = session.confirm(|target| args.yes || is_confirmed(target) == Some(true))?;
+    confirmed.write(&CardBars::new(titles))
+}
+
+fn flash_one_reader(
+    project: &Project,
+    reader: &Path,
+    request: FlashRequest,
+    args: &FlashArgs,
+) -> Result<FlashReport, Error> {
+    let session = project.flash_one_reader(reader, args.resume, request)?;
+    let mut user = User { reader: reader.display().to_string(), yes: args.yes };
+    let report = session.run(&mut user)?;
+    if report.cards.iter().any(|card| !card.is_verified()) {
+        print_line(format_args!("note: continue with another card by adding --resume"));
+    }
+    Ok(report)
+}
+
+/// The user at the reader.
+struct User {
+    reader: String,
+    /// Whether cards are overwritten without confirmation.
+    yes: bool,
+}
+
+impl Attendant for User {
+    fn notify(&mut self, event: ReaderEvent<'_>) {
+        let reader = &self.reader;
+        match event {
+            ReaderEvent::Insert { node } => {
+                print_line(format_args!("Insert the card for {node} into {reader}."));
+            }
+            ReaderEvent::Swap { node } => print_line(format_args!(
+                "Take the card out of {reader} and insert the card for {node}."
+            )),
+            ReaderEvent::Refused(refused) => print_refusals(refused),
+            ReaderEvent::Found(target) => describe(target),
+            ReaderEvent::AlreadyFinished { node } => {
+                print_line(format_args!("This is the finished card of {node}."));
+            }
+            ReaderEvent::Kept => print_line(format_args!("The card was left as it is.")),
+            _ => {}
+        }
+    }
+
+    fn decide(&mut self, target: &FlashTarget) -> Decision {
+        if self.yes {
+            return Decision::Overwrite;
+        }
+        match is_confirmed(target) {
+            Some(true) => Decision::Overwrite,
+            Some(false) => Decision::Keep,
+            None => Decision::Stop,
+        }
+    }
+
+    fn is_unattended(&self) -> bool {
+        self.yes
+    }
+
+    fn progress(&mut self, target: &FlashTarget) -> Box<dyn FlashProgress> {
+        Box::new(CardBars::new(vec![title(target)]))
+    }
+}
+
+fn title(target: &FlashTarget) -> String {
+    format!("{} on {}", target.node(), target.path().display())
+}
+
+/// Prints what a target is, and what is on it.
+fn describe(target: &FlashTarget) {
+    let name = match target.target().device() {
+        None => "a file".to_owned(),
+        Some(device) => {
+            let model = device.model.as_deref().unwrap_or("unknown model");
+            let serial = device.serial.as_deref().unwrap_or("unknown");
+            format!("{}, serial {}", printable(model), printable(serial))
+        }
+    };
+    print_line(format_args!(
+        "{}: {}, {}, {name}\n    now on it: {}",
+        target.node(),
+        target.path().display(),
+        decimal_size(target.target().size()),
+        target.target().contents()
+    ));
+}
+
+/// Asks for the name of a target. `None` if nobody answers.
+fn is_confirmed(target: &FlashTarget) -> Option<bool> {
+    let (name, path, node) = (target.confirmation(), target.path().display(), target.node());
+    let answer = ask(format_args!("Type {name} to overwrite {path} with the card for {node}:"));
+    answer.map(|answer| answer == name)
+}
+
+fn print_report(report: &FlashReport, args: &FlashArgs) -> Result<(), CommandError> {
+    if args.json.json {
+        let cards: Vec<Value> = report.cards.iter().map(to_json).collect();
+        return report::print_json(&json!({
+            "root_reason": report.root_reason,
+            "notes": report.notes,
+            "cards": cards,
+        }));
+    }
+    write!(stdout().lock(), "{}", to_text(report, args))?;
+    Ok(())
+}
+
+fn to_json(card: &FlashedCard) -> Value {
+    let written = card.outcome.as_ref().ok();
+    let speed = |time: fn(&WriteReport) -> Duration| {
+        written.map(|written| written.bytes as f64 / time(written).as_secs_f64())
+    };
+    json!({
+        "node": card.node,
+        "device": card.path,
+        "model": card.model,
+        "serial": card.serial,
+        "size": card.size,
+        "result": if card.is_verified() { "verified" } else { "failed" },
+        "error": card.outcome.as_ref().err().map(|error| one_line(&error.fault)),
+        "bytes": written.map(|written| written.bytes),
+        "write_seconds": written.map(|written| written.write_time.as_secs_f64()),
+        "verify_seconds": written.map(|written| written.verify_time.as_secs_f64()),
+        "write_bytes_per_second": speed(|written| written.write_time),
+        "verify_bytes_per_second": speed(|written| written.verify_time),
+        "notes": written.map(|written| &written.notes),
+    })
+}
+
+fn to_text(report: &FlashReport, args: &FlashArgs) -> String {
+    let mut text = format!("Root         {}\n", report.root_reason);
+    for note in &report.notes {
+        text += &format!("note: {note}\n");
+    }
+    let titles = ["node", "device", "model", "serial", "written", "writing", "read back", "result"];
+    let mut rows = vec![titles.map(str::to_owned)];
+    rows.extend(report.cards.iter().map(columns));
+    text += &format!("\n{}\n", table(&rows));
+    let devices = |is_verified: bool| {
+        report.cards.iter().filter(move |card| card.is_verified() == is_verified)
+    };
+    if devices(false).next().is_some() && args.one_reader.is_none() {
+        let profile = shell_word(&args.project.profile.display().to_string());
+        let target =
+            |card: &FlashedCard| shell_word(&format!("{}={}", card.node, card.path.display()));
+        let targets: Vec<String> = devices(false).map(target).collect();
+        let targets = targets.join(" ");
+        text += &format!("Write again with: nodecard flash {profile} {targets}\n");
+    }
+    let done: Vec<String> = devices(true).map(|card| card.path.display().to_string()).collect();
+    if !done.is_empty() {
+        text += &format!("Safe to remove: {}\n", done.join(" "));
+    }
+    text
+}
+
+fn columns(card: &FlashedCard) -> [String; 8] {
+    let unknown = || "-".to_owned();
+    let speed = |bytes: u64, time: Duration| {
+        format!("{:.1} MB/s", bytes as f64 / 1e6 / time.as_secs_f64().max(1e-9))
+    };
+    let [bytes, write, verify] = match &card.outcome {
+        Err(_) => [unknown(), unknown(), unknown()],
+        Ok(written) => [
+            size(written.bytes),
+            speed(written.bytes, written.write_time),
+            speed(written.bytes, written.verify_time),
+        ],
+    };
+    let name = |name: &Option<String>| name.as_deref().map_or_else(unknown, printable);
+    let result = if card.is_verified() { "verified" } else { "FAILED" };
+    [
+        card.node.clone(),
+        card.path.display().to_string(),
+        name(&card.model),
+        name(&card.serial),
+        bytes,
+        write,
+        verify,
+        result.to_owned(),
+    ]
+}

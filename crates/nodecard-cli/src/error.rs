@@ -1,0 +1,152 @@
+//! How a command fails: messages on stderr and an exit code.
+
+use std::{
+    error::Error as StdError,
+    fmt,
+    io::{self, Write as _, stderr},
+    process::ExitCode,
+};
+
+use nodecard::{Error, ErrorKind, RefusalReason, TargetError};
+
+use crate::hints;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub enum CommandError {
+    /// The library could not do it.
+    Failed(Error),
+    /// A card could not be written or changed, or nothing was written yet.
+    Writing(Error),
+    /// The arguments do not go together.
+    Usage { message: String, fix: &'static str },
+    /// The report cannot be printed.
+    Output(io::Error),
+}
+
+impl From<Error> for CommandError {
+    fn from(error: Error) -> Self {
+        CommandError::Failed(error)
+    }
+}
+
+impl From<io::Error> for CommandError {
+    fn from(error: io::Error) -> Self {
+        CommandError::Output(error)
+    }
+}
+
+/// Prints a line on stderr. A line that cannot be printed is no reason to fail.
+pub fn print_line(line: fmt::Arguments) {
+    let _ = writeln!(stderr().lock(), "{line}");
+}
+
+/// Prints an error with its causes and what to do about it. A cause that the lines before it
+/// contain already is left out.
+pub fn print_error(error: &dyn StdError, fix: Option<String>) {
+    let message = error.to_string();
+    print_message(&message);
+    print_causes(message, error.source());
+    print_fix(fix);
+}
+
+/// Prints what went wrong.
+fn print_message(message: &str) {
+    // Diagnostics of a profile have a line `error: …` for each problem.
+    if message.starts_with("error") {
+        print_line(format_args!("{message}"));
+    } else {
+        print_line(format_args!("error: {message}"));
+    }
+}
+
+fn print_causes(mut printed: String, mut source: Option<&dyn StdError>) {
+    while let Some(error) = source {
+        let cause = error.to_string();
+        if !printed.contains(&cause) {
+            print_line(format_args!("  caused by: {cause}"));
+            printed += &cause;
+        }
+        source = error.source();
+    }
+}
+
+fn print_fix(fix: Option<String>) {
+    if let Some(fix) = fix {
+        print_line(format_args!("  fix: {fix}"));
+    }
+}
+
+/// Returns the exit code for a failure.
+pub fn exit_code(kind: ErrorKind) -> u8 {
+    match kind {
+        ErrorKind::Profile => 2,
+        ErrorKind::Base => 3,
+        ErrorKind::Target => 4,
+        ErrorKind::Io => 5,
+        ErrorKind::Interrupted => 130,
+    }
+}
+
+impl CommandError {
+    /// Prints the error, and returns the exit code that `--help` lists.
+    pub fn report(&self) -> ExitCode {
+        let code = match self {
+            CommandError::Failed(error) => {
+                print_failure(error);
+                exit_code(error.kind())
+            }
+            CommandError::Writing(error) => {
+                print_failure(error);
+                if is_usage(error) {
+                    // Nobody expects that anything was written.
+                } else if !error.may_have_written() {
+                    print_message("nothing was written");
+                } else if matches!(error, Error::Apply(_)) {
+                    print_line(format_args!(
+                        "note: the root filesystem is the old one or the new one, complete; run \
+                         apply again"
+                    ));
+                }
+                exit_code(error.kind())
+            }
+            CommandError::Usage { message, fix } => {
+                print_message(message);
+                print_fix(Some((*fix).to_owned()));
+                2
+            }
+            // A reader that went away, such as `head`, wants no message.
+            CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 5,
+            CommandError::Output(error) => {
+                print_message("cannot print the report");
+                print_causes(String::new(), Some(error));
+                5
+            }
+        };
+        ExitCode::from(code)
+    }
+}
+
+/// Returns whether the profile or the arguments are wrong, by themselves.
+fn is_usage(error: &Error) -> bool {
+    error.kind() == ErrorKind::Profile && !matches!(error, Error::CardsFor { .. })
+}
+
+fn print_failure(error: &Error) {
+    match error {
+        Error::Refused { targets } => {
+            targets.iter().for_each(|target| print_refusals(&target.error));
+        }
+        // Whatever was interrupted, the user knows who did it.
+        _ if error.kind() == ErrorKind::Interrupted => print_message("interrupted"),
+        _ => print_error(error, hints::join(error.fix(), hints::for_error(error))),
+    }
+}
+
+/// Prints every reason not to overwrite a target.
+pub fn print_refusals(error: &TargetError) {
+    for reason in RefusalReason::of(error) {
+        print_message(&reason.message);
+        print_fix(hints::join(reason.fix, hints::for_refusal(reason.refusal)));
+    }
+}

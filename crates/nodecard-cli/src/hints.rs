@@ -1,0 +1,110 @@
+//! Options of the command line that help against an error. The library knows none of them.
+
+use nodecard::{AuditError, BaseError, ChooseError, Error, ImageError, OutputError, Refusal};
+
+/// An option or a command that helps against an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hint {
+    /// Another way than the one that the library suggests.
+    Or(&'static str),
+    /// What the library suggests, in terms of the command line.
+    Instead(&'static str),
+}
+
+/// Returns what to do: what the library suggests, with the hint.
+pub fn join(fix: Option<String>, hint: Option<Hint>) -> Option<String> {
+    match (fix, hint) {
+        (Some(fix), Some(Hint::Or(hint))) => Some(format!("{fix}, or {hint}")),
+        (_, Some(Hint::Or(hint) | Hint::Instead(hint))) => Some(hint.to_owned()),
+        (fix, None) => fix,
+    }
+}
+
+/// Returns the option that helps against an error.
+pub fn for_error(error: &Error) -> Option<Hint> {
+    match error {
+        Error::NoTargets => Some(Hint::Instead(
+            "give NODE=DEVICE, for example xu4-node1=/dev/sdb; `nodecard devices` lists the cards",
+        )),
+        Error::OneNodeForSeveralTargets { .. } => {
+            Some(Hint::Or("leave out --node to detect the nodes"))
+        }
+        Error::ProgressFile { .. } | Error::OtherBase { .. } => {
+            Some(Hint::Or("leave out --resume"))
+        }
+        Error::Image(error) | Error::CardsFor { source: error, .. } => for_image(error),
+        Error::Audit(error) => for_audit(error),
+        Error::Apply(error) => match &**error {
+            nodecard::ApplyError::Audit(error) => for_audit(error),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn for_image(error: &ImageError) -> Option<Hint> {
+    match error {
+        ImageError::Base(BaseError::NotFound { .. }) => {
+            Some(Hint::Or("name another image with --base"))
+        }
+        ImageError::CardTooSmall { .. } => Some(Hint::Or("give the size with --card")),
+        ImageError::Root(error) => for_root(error),
+        ImageError::Output(
+            OutputError::Unusable { .. }
+            | OutputError::IsBase { .. }
+            | OutputError::Occupied { .. },
+        ) => Some(Hint::Instead("choose another directory with --out")),
+        ImageError::Output(
+            OutputError::Full { .. } | OutputError::NoSpace { .. } | OutputError::Busy { .. },
+        ) => Some(Hint::Or("choose another directory with --out")),
+        _ => None,
+    }
+}
+
+/// Returns the option that helps against an error about a card.
+pub fn for_audit(error: &AuditError) -> Option<Hint> {
+    match error {
+        AuditError::NotOurs { .. } => {
+            Some(Hint::Instead("if it is meant for a node, name it with --node"))
+        }
+        AuditError::Root { source, .. } => for_root(source),
+        AuditError::Cards(error) => for_image(error),
+        _ => None,
+    }
+}
+
+fn for_root(error: &ChooseError) -> Option<Hint> {
+    match error {
+        // No partition would do.
+        ChooseError::NoExt { .. } => None,
+        _ => Some(Hint::Or("choose the partition with --root")),
+    }
+}
+
+/// Returns the option or command that helps against a refused target.
+pub fn for_refusal(refusal: &Refusal) -> Option<Hint> {
+    match refusal {
+        Refusal::FixedDisk => Some(Hint::Instead("if it is a card, add --allow-fixed")),
+        Refusal::TooLarge { .. } => Some(Hint::Instead("if it is a card, raise --max-size")),
+        Refusal::NotFound(path) if path.starts_with("/dev") => {
+            Some(Hint::Or("list the devices with `nodecard devices`"))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hints_add_to_a_fix_or_replace_it() {
+        let fix = || Some("set `root:` in the profile".to_owned());
+        let or = Some(Hint::Or("use --root"));
+        assert_eq!(join(fix(), or).as_deref(), Some("set `root:` in the profile, or use --root"));
+        assert_eq!(join(None, or).as_deref(), Some("use --root"));
+        assert_eq!(join(fix(), Some(Hint::Instead("use --root"))).as_deref(), Some("use --root"));
+        assert_eq!(join(fix(), None), fix());
+        assert_eq!(join(None, None), None);
+    }
+}

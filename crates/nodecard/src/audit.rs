@@ -1,0 +1,221 @@
+//! Looking at cards: verifying, planning and inspecting. Nothing here writes.
+
+use std::{
+    fmt, fs,
+    path::{Path, PathBuf},
+};
+
+use card_audit::{
+    AuditError, BaseReference, Card, ChangePlan, Inspection, PlanOptions, VerifyOptions,
+    VerifyReport,
+};
+use card_image::{BaseError, BaseImage, CardBuilder};
+
+use crate::{Context, Error, Project};
+
+/// What verifying cards came to.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Verification {
+    /// The cards and their findings.
+    pub report: VerifyReport,
+    /// Why the cards were not compared with the base image, if they were not.
+    pub base_absence: Option<BaseAbsence>,
+}
+
+/// Why cards are not compared with the base image. Without it, the boot area is not checked,
+/// and identities that were copied from the base are not noticed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BaseAbsence {
+    /// It is compressed, and no earlier run has decoded it.
+    NotDecoded {
+        /// The base image.
+        path: PathBuf,
+    },
+    /// It does not exist.
+    Missing {
+        /// The base image.
+        path: PathBuf,
+    },
+    /// It cannot be read.
+    Unusable {
+        /// Why.
+        source: Box<Error>,
+    },
+}
+
+impl fmt::Display for BaseAbsence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BaseAbsence::NotDecoded { .. } => {
+                f.write_str("as the base image would have to be decoded first")
+            }
+            BaseAbsence::Missing { path } => {
+                write!(f, "as the base image {} does not exist", path.display())
+            }
+            BaseAbsence::Unusable { source } => {
+                write!(f, "as the base image cannot be used: {}", crate::error::chain(source))
+            }
+        }
+    }
+}
+
+/// The base image to compare with, as far as it is available.
+#[derive(Debug)]
+pub(crate) enum OpenedBase {
+    Card(Box<Card>),
+    Absent { absence: BaseAbsence, reason: String },
+}
+
+impl OpenedBase {
+    /// Opens the base image that the caller chose, decoding it if need be; or the profile's,
+    /// if that takes no decoding.
+    pub(crate) fn open(project: &Project) -> Result<Self, Error> {
+        let opened = match project.chosen_base() {
+            Some(path) => Ok(open_base(project, path)?),
+            None => open_ready_base(project),
+        };
+        Ok(match opened {
+            Ok(card) => OpenedBase::Card(Box::new(card)),
+            Err(absence) => OpenedBase::Absent { reason: absence.to_string(), absence },
+        })
+    }
+
+    pub(crate) fn reference(&self) -> BaseReference<'_> {
+        match self {
+            OpenedBase::Card(card) => BaseReference::Card(card),
+            OpenedBase::Absent { reason, .. } => BaseReference::Absent(reason),
+        }
+    }
+}
+
+fn open_base(project: &Project, path: &Path) -> Result<Card, Error> {
+    let options = project.context.base_options();
+    let base = BaseImage::open(path, options).map_err(card_image::Error::from)?;
+    Ok(Card::from_storage(path.display().to_string(), base.storage(), project.root())?)
+}
+
+fn open_ready_base(project: &Project) -> Result<Card, BaseAbsence> {
+    let path = project.base();
+    let unusable = |source| BaseAbsence::Unusable { source: Box::new(source) };
+    let base = match BaseImage::open_if_ready(path, project.context.base_options()) {
+        Ok(Some(base)) => base,
+        Ok(None) => return Err(BaseAbsence::NotDecoded { path: path.to_owned() }),
+        Err(BaseError::NotFound { .. }) => {
+            return Err(BaseAbsence::Missing { path: path.to_owned() });
+        }
+        Err(error) => return Err(unusable(card_image::Error::from(error).into())),
+    };
+    Card::from_storage(path.display().to_string(), base.storage(), project.root())
+        .map_err(|error| unusable(error.into()))
+}
+
+/// Which cards to plan.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct PlanRequest {
+    /// The nodes to plan; all of them if this is empty.
+    pub nodes: Vec<String>,
+    /// The size of a card in bytes, instead of the profile's.
+    pub card_size: Option<u64>,
+}
+
+impl Project {
+    /// Compares cards or images with the profile and with each other. `node` is the node that
+    /// the card is meant to be; by default, each card's node is detected.
+    ///
+    /// A target that is not a card of the cluster has an error in the report; the others are
+    /// still compared.
+    ///
+    /// # Errors
+    /// [`Error`] if nothing can be compared: no such node, no keys, a target given twice, a
+    /// node given for several targets, or an unusable base image that was chosen by
+    /// [`with_base`](Project::with_base).
+    pub fn verify<P: AsRef<Path>>(
+        &self,
+        targets: &[P],
+        node: Option<&str>,
+    ) -> Result<Verification, Error> {
+        let node = node.map(|name| self.node(name)).transpose()?;
+        if node.is_some() && targets.len() > 1 {
+            return Err(Error::OneNodeForSeveralTargets { targets: targets.len() });
+        }
+        refuse_duplicates(targets)?;
+        let keys = self.keys()?;
+        let base = OpenedBase::open(self)?;
+        let open = |target: &P| {
+            let path = target.as_ref();
+            let card = Card::open(path, self.root(), self.context.base_options());
+            (path.display().to_string(), card)
+        };
+        let options = VerifyOptions { cluster: &self.cluster, keys, base: base.reference(), node };
+        let report = card_audit::verify(&options, targets.iter().map(open).collect());
+        let base_absence = match base {
+            OpenedBase::Card(_) => None,
+            OpenedBase::Absent { absence, .. } => Some(absence),
+        };
+        Ok(Verification { report, base_absence })
+    }
+
+    /// Returns what building cards would change in the base image, file by file. Nothing is
+    /// written.
+    ///
+    /// # Errors
+    /// [`Error`]: all that keeps cards from being built, and [`Error::NoKeys`].
+    pub fn plan(&self, request: &PlanRequest) -> Result<ChangePlan, Error> {
+        let nodes = self.nodes(&request.nodes)?;
+        let keys = self.keys()?;
+        let inputs = self.inputs(keys);
+        let builder = CardBuilder::open(inputs, &*self.context.progress, &self.context.cancel)?;
+        let size = request.card_size.unwrap_or(self.cluster.card.bytes());
+        let base = self.base().display().to_string();
+        Ok(card_audit::plan(&builder, size, &nodes, &base, &self.context.cancel)?)
+    }
+
+    /// Returns what making an existing card or image the card of `node` would change.
+    /// Nothing is written.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn plan_against(&self, target: impl AsRef<Path>, node: &str) -> Result<ChangePlan, Error> {
+        let node = self.node(node)?;
+        let keys = self.keys()?;
+        let options = PlanOptions { cluster: &self.cluster, keys, node, time: self.time() };
+        let card = Card::open(target.as_ref(), self.root(), self.context.base_options())?;
+        Ok(card_audit::plan_against(&options, &card)?)
+    }
+}
+
+/// Inspects a card, an image or a compressed image. `root` is the number of its root
+/// partition, from 1; `None` detects it. Nothing is written.
+///
+/// # Errors
+/// [`Error::Audit`].
+pub fn inspect(
+    target: impl AsRef<Path>,
+    root: Option<u32>,
+    context: &Context,
+) -> Result<Inspection, Error> {
+    let card = Card::open(target.as_ref(), root, context.base_options())?;
+    Ok(card_audit::inspect(&card)?)
+}
+
+/// Refuses a card that was given twice, which would look like its own clone.
+fn refuse_duplicates<P: AsRef<Path>>(targets: &[P]) -> Result<(), Error> {
+    let mut seen = Vec::new();
+    for target in targets {
+        let Ok(path) = fs::canonicalize(target) else { continue };
+        if seen.contains(&path) {
+            return Err(Error::TargetTwice { path: target.as_ref().to_owned() });
+        }
+        seen.push(path);
+    }
+    Ok(())
+}
+
+impl From<AuditError> for Error {
+    fn from(error: AuditError) -> Self {
+        Error::Audit(Box::new(error))
+    }
+}

@@ -1,0 +1,50 @@
+//! The system in a base image, in a few words.
+
+use card_audit::Card;
+use card_image::BaseImage;
+use cluster_profile::{SystemFiles, network_back_end};
+
+use crate::Project;
+
+/// The system in a base image, as far as it was read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BaseSystem {
+    /// Its name and version, as os-release has them.
+    pub release: Option<String>,
+    /// What sets the address of the cluster's interface when it boots: `ifupdown`, `netplan`,
+    /// `NetworkManager` or `systemd-networkd`.
+    pub back_end: Option<&'static str>,
+    /// Whether Docker is installed.
+    pub has_docker: bool,
+}
+
+impl BaseSystem {
+    /// Describes the project's base image, if that takes no decoding. What cannot be read is
+    /// left out: it is for reports only, and building has read all it needs.
+    pub(crate) fn read(project: &Project) -> Self {
+        let opened = BaseImage::open_if_ready(project.base(), project.context.base_options());
+        let Ok(Some(base)) = opened else { return Self::default() };
+        let name = project.base().display().to_string();
+        match Card::from_storage(name, base.storage(), project.root()) {
+            Ok(card) => Self::of(card.files(), &project.cluster.network.interface),
+            Err(_) => Self::default(),
+        }
+    }
+
+    fn of(files: &dyn SystemFiles, interface: &str) -> Self {
+        BaseSystem {
+            release: release(files),
+            back_end: network_back_end(files, interface).ok().flatten(),
+            has_docker: files.exists("/usr/bin/dockerd").unwrap_or(false),
+        }
+    }
+}
+
+fn release(files: &dyn SystemFiles) -> Option<String> {
+    let read = |path| files.read(path).ok().flatten();
+    let bytes = read("/etc/os-release").or_else(|| read("/usr/lib/os-release"))?;
+    let text = String::from_utf8_lossy(&bytes);
+    let line = text.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="))?;
+    Some(line.trim().trim_matches(['"', '\'']).to_owned())
+}

@@ -1,0 +1,78 @@
+//! Building image files.
+
+use std::path::PathBuf;
+
+use card_image::{BuildOptions, BuildOutcome, ImageFormat, Manifest};
+
+use crate::{BaseSystem, Error, Project};
+
+/// Which images to build, and where.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct BuildRequest {
+    /// The directory for the images. It is made if it does not exist.
+    pub out: PathBuf,
+    /// The nodes to build; all of them if this is empty.
+    pub nodes: Vec<String>,
+    /// The size of a card in bytes, instead of the profile's.
+    pub card_size: Option<u64>,
+    /// The format of the images.
+    pub format: ImageFormat,
+    /// Whether SHA256SUMS lists raw images too. Their checksums take longer to compute than
+    /// the images take to write; block maps have checksums of everything that is written.
+    pub raw_sums: bool,
+}
+
+impl BuildRequest {
+    /// Returns a request for raw images of all nodes, for cards of the profile's size.
+    pub fn new(out: impl Into<PathBuf>) -> Self {
+        BuildRequest {
+            out: out.into(),
+            nodes: Vec::new(),
+            card_size: None,
+            format: ImageFormat::Raw,
+            raw_sums: true,
+        }
+    }
+}
+
+/// The images that were built.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct BuildReport {
+    /// The contents of manifest.json.
+    pub manifest: Manifest,
+    /// The directory that holds the images.
+    pub out: PathBuf,
+    /// Why the root partition of the base image was chosen.
+    pub root_reason: String,
+    /// What the user should know about the base image or the profile.
+    pub notes: Vec<String>,
+    /// The system in the base image.
+    pub system: BaseSystem,
+}
+
+impl Project {
+    /// Builds an image for each node, with a block map for bmaptool, and describes them in
+    /// manifest.json and SHA256SUMS. Makes the cluster's keys if there are none.
+    ///
+    /// Files have temporary names until all of them are complete.
+    ///
+    /// # Errors
+    /// [`Error`]; then no file has been made or changed under its final name.
+    pub fn build(&self, request: &BuildRequest) -> Result<BuildReport, Error> {
+        let nodes = self.nodes(&request.nodes)?;
+        let keys = self.create_keys()?;
+        let options = BuildOptions {
+            inputs: self.inputs(keys),
+            nodes,
+            card_size: request.card_size.unwrap_or(self.cluster.card.bytes()),
+            out: &request.out,
+            format: request.format,
+            raw_sums: request.raw_sums,
+        };
+        let built = card_image::build(&options, &*self.context.progress, &self.context.cancel)?;
+        let BuildOutcome { manifest, out, root_reason, notes, .. } = built;
+        Ok(BuildReport { manifest, out, root_reason, notes, system: BaseSystem::read(self) })
+    }
+}

@@ -1,0 +1,313 @@
+//! Why work on a cluster's cards stopped.
+
+use std::{error::Error as StdError, fmt, io, path::PathBuf};
+
+use card_audit::{ApplyError, AuditError};
+use card_flash::{
+    CardError,
+    device::{Refusal, TargetError},
+};
+use card_image::{Cancelled, ErrorKind};
+use cluster_keys::KeyError;
+use cluster_profile::ProfileError;
+
+/// A step of the workflow failed.
+///
+/// The text says what happened; [`source`](StdError::source) has the cause, and
+/// [`fix`](Self::fix) what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The profile is wrong. Its text shows every problem with its line.
+    #[error(transparent)]
+    Profile(#[from] Box<ProfileError>),
+    /// The profile has no node of this name.
+    #[error("there is no node {name} in {}", profile.display())]
+    NoSuchNode {
+        /// The name.
+        name: String,
+        /// The profile.
+        profile: PathBuf,
+        /// The names of the profile's nodes.
+        known: Vec<String>,
+    },
+    /// A node was given twice.
+    #[error("the node {node} was given twice")]
+    NodeTwice {
+        /// The node's name.
+        node: String,
+    },
+    /// A target was given twice.
+    #[error("{} was given twice", path.display())]
+    TargetTwice {
+        /// The target.
+        path: PathBuf,
+    },
+    /// Nothing was given to write to.
+    #[error("no target was given")]
+    NoTargets,
+    /// One node was named for several cards.
+    #[error("one node was named for {targets} cards")]
+    OneNodeForSeveralTargets {
+        /// The number of targets.
+        targets: usize,
+    },
+    /// The cluster's keys cannot be used or made.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// The cluster's keys are not there; without them nothing can be compared.
+    #[error("cards cannot be compared without the cluster's keys")]
+    NoKeys(#[source] KeyError),
+    /// The base image cannot be used, or images cannot be made.
+    #[error(transparent)]
+    Image(Box<card_image::Error>),
+    /// The cards for some targets cannot be made.
+    #[error("cannot make {}", cards(targets))]
+    CardsFor {
+        /// The nodes, and the devices or files of their cards.
+        targets: Vec<(String, PathBuf)>,
+        /// Why.
+        source: Box<card_image::Error>,
+    },
+    /// Targets must not be overwritten.
+    #[error("{}", refusals(targets))]
+    Refused {
+        /// The targets, each with at least one reason.
+        targets: Vec<RefusedTarget>,
+    },
+    /// A compressed image cannot be corrected in place.
+    #[error("{} is a compressed image, which cannot be changed in place", path.display())]
+    CompressedTarget {
+        /// The image.
+        path: PathBuf,
+    },
+    /// The user did not agree to overwrite or change a target.
+    #[error("aborted: {} was not confirmed", path.display())]
+    NotConfirmed {
+        /// The target.
+        path: PathBuf,
+    },
+    /// A target cannot be opened for changes.
+    #[error("cannot open {} for changes", path.display())]
+    OpenTarget {
+        /// The target.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// Cards were not written or not verified; the report says which, and why.
+    #[error("{failed} of {} failed", plain_text::count(*cards, "card"))]
+    CardsFailed {
+        /// The number of cards that failed.
+        failed: usize,
+        /// The number of cards.
+        cards: usize,
+    },
+    /// A card or image cannot be read.
+    #[error(transparent)]
+    Audit(Box<AuditError>),
+    /// A card cannot be corrected.
+    #[error(transparent)]
+    Apply(Box<ApplyError>),
+    /// The machine's devices cannot be listed.
+    #[error("cannot list the devices of this machine")]
+    Devices {
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// The record of finished cards cannot be read.
+    #[error("cannot read {}, which lists the finished cards", path.display())]
+    ProgressFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The record of finished cards is about another base image.
+    #[error("{} lists cards made from another base image, {}", path.display(), base.display())]
+    OtherBase {
+        /// The file.
+        path: PathBuf,
+        /// The base image of those cards.
+        base: PathBuf,
+    },
+    /// The record of finished cards cannot be written.
+    #[error("cannot write {}, which lists the finished cards", path.display())]
+    WriteProgress {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Somebody called [`Cancel::cancel`](crate::Cancel::cancel).
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// A target that must not be overwritten.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct RefusedTarget {
+    /// The node whose card it was to become, unless it is a reader for all nodes.
+    pub node: Option<String>,
+    /// The target and the reasons.
+    pub error: TargetError,
+}
+
+/// One reason not to overwrite a target.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct RefusalReason<'a> {
+    /// The reason.
+    pub refusal: &'a Refusal,
+    /// What is wrong with which target, in words.
+    pub message: String,
+    /// What to do about it, if that is known.
+    pub fix: Option<String>,
+}
+
+impl RefusedTarget {
+    /// Returns the reasons one by one, the most important first.
+    pub fn reasons(&self) -> impl Iterator<Item = RefusalReason<'_>> {
+        RefusalReason::of(&self.error)
+    }
+}
+
+impl<'a> RefusalReason<'a> {
+    /// Returns the reasons not to overwrite a target, the most important first.
+    pub fn of(error: &'a TargetError) -> impl Iterator<Item = Self> {
+        error.refusals.iter().map(|refusal| {
+            let error = TargetError::new(&error.path, refusal.clone());
+            RefusalReason { refusal, message: error.to_string(), fix: error.fix() }
+        })
+    }
+}
+
+fn refusals(targets: &[RefusedTarget]) -> String {
+    targets.iter().map(|target| target.error.to_string()).collect::<Vec<_>>().join("; ")
+}
+
+fn cards(targets: &[(String, PathBuf)]) -> String {
+    let card = |(node, path): &(String, PathBuf)| format!("{node}'s card on {}", path.display());
+    targets.iter().map(card).collect::<Vec<_>>().join(", ")
+}
+
+/// Returns an error and its causes on one line. A cause that the text before it contains
+/// already is left out.
+pub(crate) fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let cause = error.to_string();
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+        source = error.source();
+    }
+    text
+}
+
+impl Error {
+    /// Returns what has to change before another run can succeed.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Error::Profile(_)
+            | Error::NoSuchNode { .. }
+            | Error::NodeTwice { .. }
+            | Error::TargetTwice { .. }
+            | Error::NoTargets
+            | Error::OneNodeForSeveralTargets { .. }
+            | Error::NoKeys(_)
+            | Error::ProgressFile { .. }
+            | Error::OtherBase { .. }
+            | Error::WriteProgress { .. } => ErrorKind::Profile,
+            Error::Refused { .. }
+            | Error::CompressedTarget { .. }
+            | Error::NotConfirmed { .. }
+            | Error::OpenTarget { .. } => ErrorKind::Target,
+            Error::Keys(_) | Error::CardsFailed { .. } | Error::Devices { .. } => ErrorKind::Io,
+            Error::Image(error) => error.kind(),
+            Error::CardsFor { source, .. } => source.kind(),
+            Error::Audit(error) => error.kind(),
+            Error::Apply(error) => error.kind(),
+            Error::Interrupted => ErrorKind::Interrupted,
+        }
+    }
+
+    /// Returns what to do about it, if that is known. The text names no option of any
+    /// command line.
+    pub fn fix(&self) -> Option<String> {
+        match self {
+            Error::NoSuchNode { known, .. } => {
+                Some(format!("use one of its nodes: {}", known.join(", ")))
+            }
+            Error::NodeTwice { .. } => Some("give each node one target".into()),
+            Error::TargetTwice { .. } => Some("give each card once".into()),
+            Error::OneNodeForSeveralTargets { .. } => Some("give one card at a time".into()),
+            Error::CompressedTarget { .. } => Some("decompress it first".into()),
+            Error::OtherBase { path, .. } | Error::ProgressFile { path, .. } => {
+                Some(format!("delete {} to begin with the first card", path.display()))
+            }
+            Error::Refused { targets } => targets.iter().find_map(|target| target.error.fix()),
+            Error::Keys(error) | Error::NoKeys(error) => error.fix(),
+            Error::Image(error) | Error::CardsFor { source: error, .. } => error.fix(),
+            Error::Audit(error) => error.fix(),
+            Error::Apply(error) => error.fix(),
+            Error::Profile(error) => error.fix(),
+            Error::NoTargets
+            | Error::NotConfirmed { .. }
+            | Error::OpenTarget { .. }
+            | Error::CardsFailed { .. }
+            | Error::Devices { .. }
+            | Error::WriteProgress { .. }
+            | Error::Interrupted => None,
+        }
+    }
+
+    /// Returns whether a target may have been written to. Where this is `false`, an error of
+    /// [`FlashSession`](crate::FlashSession), [`OneReader`](crate::OneReader) or
+    /// [`ApplySession`](crate::ApplySession) left all targets as they were.
+    pub fn may_have_written(&self) -> bool {
+        match self {
+            Error::Apply(error) => error.may_have_written(),
+            Error::CardsFailed { .. } | Error::WriteProgress { .. } => true,
+            _ => false,
+        }
+    }
+}
+
+impl From<ProfileError> for Error {
+    fn from(error: ProfileError) -> Self {
+        Error::Profile(Box::new(error))
+    }
+}
+
+impl From<card_image::Error> for Error {
+    fn from(error: card_image::Error) -> Self {
+        Error::Image(Box::new(error))
+    }
+}
+
+impl From<Cancelled> for Error {
+    fn from(_: Cancelled) -> Self {
+        Error::Interrupted
+    }
+}
+
+/// Stands in where an error type of a lower crate has no `fix` of its own: an inherent method
+/// goes before a trait's.
+pub trait NoFix: fmt::Debug {
+    /// Returns nothing.
+    fn fix(&self) -> Option<String> {
+        None
+    }
+}
+
+impl NoFix for ProfileError {}
+impl NoFix for KeyError {}
+impl NoFix for card_image::Error {}
+impl NoFix for AuditError {}
+impl NoFix for ApplyError {}
+impl NoFix for TargetError {}
+impl NoFix for CardError {}
+impl NoFix for Refusal {}

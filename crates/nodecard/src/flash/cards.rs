@@ -1,0 +1,81 @@
+//! The cards of one session: what each of them holds, and writing them.
+
+use std::sync::Arc;
+
+use block_io::FileStorage;
+use card_flash::{
+    CardSource, FlashJob, FlashProgress, Medium,
+    device::{OpenedTarget, Refusal, TargetError},
+    flash,
+};
+use card_image::{Cancel, CardBuilder, PreparedCard};
+use cluster_profile::Node;
+
+use super::{FlashTarget, FlashedCard, named, refuse_any};
+use crate::{Error, Project};
+
+/// Returns what each card is to hold, in the order of the targets, and notes for the user.
+/// Cards of one size share the grown base.
+pub(super) fn prepare(
+    project: &Project,
+    builder: &CardBuilder,
+    targets: &[FlashTarget],
+) -> Result<(Vec<CardSource>, Vec<String>), Error> {
+    refuse_too_small(targets, builder.base_size())?;
+    let mut sources: Vec<Option<CardSource>> = targets.iter().map(|_| None).collect();
+    let mut notes = Vec::new();
+    for size in sizes(targets) {
+        let of_size = |position: &usize| targets[*position].target.size() == size;
+        let positions: Vec<usize> = (0..targets.len()).filter(of_size).collect();
+        let group: Vec<&FlashTarget> = positions.iter().map(|&at| &targets[at]).collect();
+        let nodes: Result<Vec<&Node>, Error> =
+            group.iter().map(|target| project.node(&target.node)).collect();
+        let cards = builder.cards(size, &nodes?, &project.context.cancel);
+        let cards = cards.map_err(|source| Error::CardsFor {
+            targets: named(&group),
+            source: Box::new(source),
+        })?;
+        notes.extend(cards.notes);
+        for (position, card) in positions.into_iter().zip(cards.cards) {
+            let PreparedCard { name, layer, used, changed, .. } = card;
+            sources[position] = Some(CardSource { node: name, layer, used, changed });
+        }
+    }
+    Ok((sources.into_iter().flatten().collect(), notes))
+}
+
+fn refuse_too_small(targets: &[FlashTarget], needed: u64) -> Result<(), Error> {
+    let too_small = targets.iter().filter(|target| target.target.size() < needed);
+    let refused = too_small.map(|target| target.refused(too_small_error(target, needed)));
+    refuse_any(refused.collect())
+}
+
+pub(super) fn too_small_error(target: &FlashTarget, needed: u64) -> TargetError {
+    let refusal = Refusal::TooSmall { size: target.target.size(), needed };
+    TargetError::new(target.path(), refusal)
+}
+
+/// The different sizes of the targets in bytes, the smallest first.
+fn sizes(targets: &[FlashTarget]) -> Vec<u64> {
+    let mut sizes: Vec<u64> = targets.iter().map(|target| target.target.size()).collect();
+    sizes.sort_unstable();
+    sizes.dedup();
+    sizes
+}
+
+/// Writes and verifies all cards. Returns what became of each, in the order of the targets.
+pub(super) fn write(
+    builder: &CardBuilder,
+    targets: &[FlashTarget],
+    cards: Vec<CardSource>,
+    opened: &[OpenedTarget],
+    discard: bool,
+    progress: &dyn FlashProgress,
+    cancel: &Cancel,
+) -> Vec<FlashedCard> {
+    let shared: Arc<FileStorage> = builder.storage();
+    let media = opened.iter().map(|medium| medium as &dyn Medium);
+    let job = FlashJob { shared, cards: cards.into_iter().zip(media).collect(), discard };
+    let outcomes = flash(&job, progress, cancel);
+    targets.iter().zip(outcomes).map(|(target, outcome)| target.flashed(outcome)).collect()
+}

@@ -1,0 +1,286 @@
+//! Writing all cards of a cluster with one reader, one after another.
+
+use std::{
+    path::{Path, PathBuf},
+    thread::sleep,
+    time::Duration,
+};
+
+use block_io::FileStorage;
+use card_flash::{
+    CardSource, FlashProgress,
+    device::{DeviceIdentity, OpenedTarget, Refusal, TargetError, wait_for_swap},
+};
+use card_image::CardBuilder;
+use cluster_profile::Node;
+
+use super::{FlashReport, FlashRequest, FlashTarget, cards, progress_file::ProgressFile};
+use crate::{Error, Project, RefusedTarget};
+
+/// How often a refused card is inspected again: its owner may unmount it.
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// Something that happened at the reader.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ReaderEvent<'a> {
+    /// The reader is empty: the first card, this node's, is to be inserted.
+    Insert {
+        /// The node's name.
+        node: &'a str,
+    },
+    /// The card in the reader is to be replaced by this node's.
+    Swap {
+        /// The node's name.
+        node: &'a str,
+    },
+    /// The card in the reader is refused. It is inspected again until that changes.
+    Refused(&'a TargetError),
+    /// A card that may become this node's is in the reader. Unless it is finished already,
+    /// [`Attendant::decide`] follows.
+    Found(&'a FlashTarget),
+    /// The card in the reader is one that this session has finished.
+    AlreadyFinished {
+        /// The node whose card it is.
+        node: &'a str,
+    },
+    /// The card stays as it is, as [`Decision::Keep`] asked for.
+    Kept,
+}
+
+/// What becomes of the card in the reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// It is overwritten.
+    Overwrite,
+    /// It stays as it is; another one is asked for.
+    Keep,
+    /// The session ends.
+    Stop,
+}
+
+/// Whoever swaps the cards and decides about each of them.
+pub trait Attendant {
+    /// Receives an event.
+    fn notify(&mut self, event: ReaderEvent<'_>);
+
+    /// Decides about the card that was found last.
+    fn decide(&mut self, target: &FlashTarget) -> Decision;
+
+    /// Returns whether a card that cannot be opened ends the session, since nobody watches
+    /// who could do something about it.
+    fn is_unattended(&self) -> bool {
+        false
+    }
+
+    /// Returns who is told about the progress of a card.
+    fn progress(&mut self, target: &FlashTarget) -> Box<dyn FlashProgress>;
+}
+
+/// A session that writes all cards of a cluster with one reader.
+#[derive(Debug)]
+pub struct OneReader<'a> {
+    project: &'a Project,
+    request: FlashRequest,
+    reader: PathBuf,
+    builder: CardBuilder<'a>,
+    finished: ProgressFile,
+    /// The card that was in the reader last and is not to be written.
+    previous: Option<DeviceIdentity>,
+    /// The cards that this session has written.
+    written: Vec<CardSource>,
+}
+
+impl Project {
+    /// Prepares writing the cards of all nodes with one reader. With `resume`, nodes whose
+    /// cards an earlier session has finished are left out. Makes the cluster's keys if there
+    /// are none. Writes to no card.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if the reader is not acceptable, unless it is empty, or any other
+    /// [`Error`].
+    pub fn flash_one_reader(
+        &self,
+        reader: impl Into<PathBuf>,
+        resume: bool,
+        request: FlashRequest,
+    ) -> Result<OneReader<'_>, Error> {
+        let reader = reader.into();
+        if let Err(error) = self.inspect_target(&reader, &request.limits)
+            && !matches!(error.refusals.as_slice(), [Refusal::NoMedium])
+        {
+            return Err(Error::Refused { targets: vec![RefusedTarget { node: None, error }] });
+        }
+        let inputs = self.inputs(self.create_keys()?);
+        let finished = ProgressFile::open(&self.cluster.keys, inputs.base, resume)?;
+        let builder = CardBuilder::open(inputs, &*self.context.progress, &self.context.cancel)?;
+        Ok(OneReader {
+            project: self,
+            request,
+            reader,
+            builder,
+            finished,
+            previous: None,
+            written: Vec::new(),
+        })
+    }
+}
+
+impl OneReader<'_> {
+    /// Returns the path of the reader.
+    pub fn reader(&self) -> &Path {
+        &self.reader
+    }
+
+    /// Asks for one card after another, writes and verifies each. Ends with the last node,
+    /// with a card that fails, or with [`Decision::Stop`]; what is finished then is noted for
+    /// a session that resumes.
+    ///
+    /// # Errors
+    /// [`Error`] if the session ends before any card was written. Else it is in
+    /// [`FlashReport::stopped`].
+    pub fn run(mut self, attendant: &mut dyn Attendant) -> Result<FlashReport, Error> {
+        let mut report = FlashReport::new(&self.builder, Vec::new());
+        let project = self.project;
+        let is_waiting = |node: &&Node| !self.finished.has(&node.name);
+        let waiting: Vec<&Node> = project.cluster.nodes.iter().filter(is_waiting).collect();
+        for node in waiting {
+            match self.write_next(node, attendant, &mut report) {
+                Ok(true) => {}
+                Ok(false) => return Ok(report),
+                Err(error) if report.cards.is_empty() => return Err(error),
+                Err(error) => {
+                    report.stopped = Some(error);
+                    return Ok(report);
+                }
+            }
+        }
+        self.finished.remove();
+        report.stopped = self.builder.check_unchanged().err().map(Error::from);
+        Ok(report)
+    }
+
+    /// Writes one node's card. Returns whether it was verified.
+    fn write_next(
+        &mut self,
+        node: &Node,
+        attendant: &mut dyn Attendant,
+        report: &mut FlashReport,
+    ) -> Result<bool, Error> {
+        let (target, opened) = self.wait_for_card(node, attendant)?;
+        self.previous = Some(target.target.identity().clone());
+        let progress = attendant.progress(&target);
+        let targets = [target];
+        let cancel = &self.project.context.cancel;
+        let (sources, notes) = cards::prepare(self.project, &self.builder, &targets)?;
+        report.add_notes(notes);
+        let discard = self.request.discard;
+        let flashed = cards::write(
+            &self.builder,
+            &targets,
+            sources.clone(),
+            &[opened],
+            discard,
+            &*progress,
+            cancel,
+        );
+        let is_verified = flashed.iter().all(|card| card.is_verified());
+        report.add(flashed);
+        if is_verified {
+            self.written.extend(sources);
+            self.finished.add(&node.name)?;
+        }
+        Ok(is_verified)
+    }
+
+    /// Waits for a card that may be overwritten.
+    fn wait_for_card(
+        &mut self,
+        node: &Node,
+        attendant: &mut dyn Attendant,
+    ) -> Result<(FlashTarget, OpenedTarget), Error> {
+        let context = &self.project.context;
+        loop {
+            match &self.previous {
+                Some(previous) => {
+                    attendant.notify(ReaderEvent::Swap { node: &node.name });
+                    wait_for_swap(&context.system, &self.reader, previous, &context.cancel)?;
+                }
+                None if DeviceIdentity::of(&context.system, &self.reader).is_none() => {
+                    attendant.notify(ReaderEvent::Insert { node: &node.name });
+                }
+                None => {}
+            }
+            let Some(target) = self.wait_until_accepted(node, attendant)? else { continue };
+            attendant.notify(ReaderEvent::Found(&target));
+            if let Some(finished) = self.finished_node(&target) {
+                attendant.notify(ReaderEvent::AlreadyFinished { node: finished });
+                self.previous = Some(target.target.identity().clone());
+                continue;
+            }
+            match attendant.decide(&target) {
+                Decision::Stop => return Err(Error::NotConfirmed { path: self.reader.clone() }),
+                Decision::Keep => {
+                    attendant.notify(ReaderEvent::Kept);
+                    self.previous = Some(target.target.identity().clone());
+                }
+                Decision::Overwrite => {
+                    match target.target.open(&context.system, &self.request.limits) {
+                        Ok(opened) => return Ok((target, opened)),
+                        Err(error) if attendant.is_unattended() => {
+                            return Err(Error::Refused { targets: vec![target.refused(error)] });
+                        }
+                        // It was swapped meanwhile, or the desktop has mounted it.
+                        Err(error) => attendant.notify(ReaderEvent::Refused(&error)),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits until the card in the reader is no longer refused. Returns `None` if another
+    /// card is needed.
+    fn wait_until_accepted(
+        &mut self,
+        node: &Node,
+        attendant: &mut dyn Attendant,
+    ) -> Result<Option<FlashTarget>, Error> {
+        let mut reported = Vec::new();
+        loop {
+            self.project.context.cancel.check()?;
+            match self.project.inspect_target(&self.reader, &self.request.limits) {
+                Ok(target) => {
+                    let target = FlashTarget { node: node.name.clone(), target };
+                    let needed = self.builder.base_size();
+                    if target.target.size() >= needed {
+                        return Ok(Some(target));
+                    }
+                    self.previous = Some(target.target.identity().clone());
+                    let error = cards::too_small_error(&target, needed);
+                    attendant.notify(ReaderEvent::Refused(&error));
+                    return Ok(None);
+                }
+                Err(error) if error.refusals.iter().all(is_empty) => {}
+                Err(error) if error.refusals == reported => {}
+                Err(error) => {
+                    attendant.notify(ReaderEvent::Refused(&error));
+                    reported = error.refusals;
+                }
+            }
+            sleep(INTERVAL);
+        }
+    }
+
+    /// Returns the node whose finished card is in the reader, as happens when a card is
+    /// inserted a second time.
+    fn finished_node(&self, target: &FlashTarget) -> Option<&str> {
+        let storage = FileStorage::open(target.path()).ok()?;
+        let written = self.written.iter().find(|card| card.is_written_to(&storage));
+        written.map(|card| card.node.as_str())
+    }
+}
+
+/// Returns whether there is no card yet. The devices of some readers go with the card.
+fn is_empty(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::NoMedium | Refusal::NotFound(_))
+}

@@ -1,0 +1,168 @@
+//! A cluster's profile with everything that goes with it.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
+
+use card_image::BuildInputs;
+use cluster_keys::{ClusterKeys, KeyError};
+use cluster_profile::{Cluster, Node};
+
+use crate::{Context, Error};
+
+/// A cluster: its profile, its base image and its keys.
+///
+/// All work on the cluster's cards starts here. The base image and the keys are opened when
+/// a step needs them first; opening a project reads the profile only.
+#[derive(Debug)]
+pub struct Project {
+    pub(crate) cluster: Cluster,
+    pub(crate) context: Context,
+    base: Option<PathBuf>,
+    root: Option<u32>,
+    time: Option<u64>,
+    keys: OnceLock<ClusterKeys>,
+}
+
+impl Project {
+    /// Reads and checks a profile.
+    ///
+    /// # Errors
+    /// [`Error::Profile`] with everything that is wrong with it.
+    pub fn open(profile: impl AsRef<Path>) -> Result<Self, Error> {
+        Ok(Project {
+            cluster: Cluster::load(profile.as_ref())?,
+            context: Context::default(),
+            base: None,
+            root: None,
+            time: None,
+            keys: OnceLock::new(),
+        })
+    }
+
+    /// Sets who is told about progress and who may stop the work.
+    #[must_use]
+    pub fn with_context(self, context: Context) -> Self {
+        Project { context, ..self }
+    }
+
+    /// Uses this base image instead of the profile's, whose checksum then does not apply.
+    #[must_use]
+    pub fn with_base(self, base: impl Into<PathBuf>) -> Self {
+        Project { base: Some(base.into()), ..self }
+    }
+
+    /// Sets the number of the root partition, from 1, instead of detecting it.
+    #[must_use]
+    pub fn with_root(self, root: u32) -> Self {
+        Project { root: Some(root), ..self }
+    }
+
+    /// Sets the time of every change on the cards, in seconds since 1970. By default, built
+    /// cards carry the time of the last change in the base image.
+    #[must_use]
+    pub fn with_time(self, time: u64) -> Self {
+        Project { time: Some(time), ..self }
+    }
+
+    /// Returns the cluster as the profile describes it.
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// Returns the path of the base image.
+    pub fn base(&self) -> &Path {
+        self.base.as_deref().unwrap_or(&self.cluster.base.path)
+    }
+
+    /// Returns the base image that replaces the profile's, if there is one.
+    pub(crate) fn chosen_base(&self) -> Option<&Path> {
+        self.base.as_deref()
+    }
+
+    /// Returns the number of the root partition, unless it is to be detected.
+    pub(crate) fn root(&self) -> Option<u32> {
+        self.root.or(self.cluster.root)
+    }
+
+    pub(crate) fn time(&self) -> Option<u64> {
+        self.time
+    }
+
+    /// Returns the node with this name.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchNode`].
+    pub fn node(&self, name: &str) -> Result<&Node, Error> {
+        self.cluster.nodes.iter().find(|node| node.name == name).ok_or_else(|| Error::NoSuchNode {
+            name: name.to_owned(),
+            profile: self.cluster.path.clone(),
+            known: self.cluster.nodes.iter().map(|node| node.name.clone()).collect(),
+        })
+    }
+
+    /// Returns the nodes with these names, in the profile's order; all nodes if `names` is
+    /// empty.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchNode`].
+    pub fn nodes<S: AsRef<str>>(&self, names: &[S]) -> Result<Vec<&Node>, Error> {
+        for name in names {
+            self.node(name.as_ref())?;
+        }
+        let is_chosen =
+            |node: &&Node| names.is_empty() || names.iter().any(|name| name.as_ref() == node.name);
+        Ok(self.cluster.nodes.iter().filter(is_chosen).collect())
+    }
+
+    /// Returns the cluster's keys, which must exist.
+    ///
+    /// # Errors
+    /// [`Error::NoKeys`] if they were never made, or one of them is lost; [`Error::Keys`] if
+    /// they cannot be used.
+    pub fn keys(&self) -> Result<&ClusterKeys, Error> {
+        self.keys_from(|names| {
+            ClusterKeys::open(&self.cluster.keys, names).map_err(|error| match error {
+                KeyError::Missing { .. } => Error::NoKeys(error),
+                other => Error::Keys(other),
+            })
+        })
+    }
+
+    /// Returns the cluster's keys, and makes those that do not exist yet. Building and
+    /// flashing do so; no other step makes keys.
+    ///
+    /// # Errors
+    /// [`Error::Keys`].
+    pub fn create_keys(&self) -> Result<&ClusterKeys, Error> {
+        self.keys_from(|names| {
+            Ok(ClusterKeys::open_or_create(&self.cluster.keys, &self.cluster.name, names)?)
+        })
+    }
+
+    fn keys_from(
+        &self,
+        open: impl FnOnce(&[String]) -> Result<ClusterKeys, Error>,
+    ) -> Result<&ClusterKeys, Error> {
+        if let Some(keys) = self.keys.get() {
+            return Ok(keys);
+        }
+        let names: Vec<String> = self.cluster.nodes.iter().map(|node| node.name.clone()).collect();
+        let keys = open(&names)?;
+        Ok(self.keys.get_or_init(|| keys))
+    }
+
+    /// Returns what cards are made from.
+    pub(crate) fn inputs<'a>(&'a self, keys: &'a ClusterKeys) -> BuildInputs<'a> {
+        BuildInputs {
+            cluster: &self.cluster,
+            keys,
+            base: self.base(),
+            base_sha256: if self.base.is_none() { self.cluster.base.sha256 } else { None },
+            root: self.root(),
+            time: self.time,
+            cache: self.context.cache.as_deref(),
+        }
+    }
+}
