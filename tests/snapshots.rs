@@ -13,9 +13,11 @@
 use std::{
     fs,
     io::Write as _,
-    os::unix::fs::symlink,
+    os::unix::fs::{MetadataExt as _, symlink},
     path::{Path, PathBuf},
     process::Stdio,
+    thread::sleep,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use snapbox::{Assert, Data, assert::DEFAULT_ACTION_ENV};
@@ -43,6 +45,7 @@ users: {root: {locked: true}, odroid: {locked: true}}
 
 impl Transcript {
     fn new() -> Self {
+        wait_until_settled(&sample_base());
         let bench = Bench::with_profile(PROFILE);
         symlink(fs::canonicalize(sample_base()).unwrap(), bench.path("base.img.xz")).unwrap();
         Transcript { bench, text: String::new() }
@@ -120,6 +123,15 @@ impl Transcript {
             .join(format!("{name}.txt"));
         let expected = Data::read_from(&path, None).raw();
         Assert::new().action_env(DEFAULT_ACTION_ENV).eq(Data::text(text).raw(), expected);
+    }
+}
+
+/// Waits until a file was changed more than two seconds ago. Before, nodecard does not trust
+/// what it remembers about the file, and decodes it once more.
+fn wait_until_settled(file: &Path) {
+    let changed = UNIX_EPOCH + Duration::from_secs(fs::metadata(file).unwrap().ctime() as u64);
+    while SystemTime::now().duration_since(changed).is_ok_and(|age| age < Duration::from_secs(4)) {
+        sleep(Duration::from_millis(100));
     }
 }
 

@@ -41,6 +41,31 @@ pub fn one_line(error: &dyn StdError) -> String {
     text
 }
 
+/// Returns lines that start with a label, and the text beside it, wrapped to 79 columns. Every
+/// item of `texts` starts on a line of its own.
+pub fn labelled(label: &str, texts: &[&str]) -> String {
+    const INDENT: usize = 13;
+    const WIDTH: usize = 79 - INDENT;
+    let mut lines: Vec<String> = Vec::new();
+    for text in texts {
+        let mut line = String::new();
+        for word in text.split_whitespace() {
+            let length = line.chars().count() + 1 + word.chars().count();
+            if !line.is_empty() && length > WIDTH {
+                lines.push(std::mem::take(&mut line));
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line += word;
+        }
+        lines.push(line);
+    }
+    let label = |number: usize| if number == 0 { label } else { "" };
+    let line = |(number, line): (usize, &String)| format!("{:INDENT$}{line}\n", label(number));
+    lines.iter().enumerate().map(line).collect()
+}
+
 /// Returns rows as lines whose columns are as wide as their widest cell.
 pub fn table<const N: usize>(rows: &[[String; N]]) -> String {
     let mut widths = [0; N];
@@ -60,6 +85,18 @@ pub fn table<const N: usize>(rows: &[[String; N]]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn labelled_text_is_wrapped() {
+        let reason = "its own /etc/fstab names it as / and it holds /sbin/init and /etc/os-release";
+        let text = labelled("Root", &["partition 2", reason]);
+        let expected = "\
+Root         partition 2
+             its own /etc/fstab names it as / and it holds /sbin/init and
+             /etc/os-release
+";
+        assert_eq!(text, expected);
+    }
 
     #[test]
     fn columns_are_aligned() {

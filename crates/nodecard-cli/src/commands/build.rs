@@ -13,7 +13,7 @@ use super::open_project;
 use crate::{
     args::BuildArgs,
     error::CommandError,
-    report::{self, table},
+    report::{self, labelled, table},
 };
 
 pub fn run(args: &BuildArgs) -> Result<ExitCode, CommandError> {
@@ -49,12 +49,15 @@ fn to_text(built: &BuildReport, args: &BuildArgs, network: &Network) -> String {
     let (manifest, root) = (&built.manifest, &built.manifest.root);
     let system = describe(&built.system, network);
     let mut text = format!("Base image   {}{system}\n", manifest.base.file);
-    text += &format!("Root         {}\n", built.root_reason);
     let (before, after) = (size(root.size_in_base), size(root.size));
-    text += &match root.size_in_base == root.size {
-        true => format!("             {before}, as in the base image\n"),
-        false => format!("             grown from {before} to {after}\n"),
+    let growth = if root.size_in_base == root.size {
+        format!("partition {}, {after} as in the base image", root.partition)
+    } else {
+        format!("partition {}, grown from {before} to {after}", root.partition)
     };
+    // The reason starts with the partition too.
+    let reason = built.root_reason.strip_prefix(&format!("partition {}: ", root.partition));
+    text += &labelled("Root", &[&growth, reason.unwrap_or(&built.root_reason)]);
     for note in &built.notes {
         text += &format!("note: {note}\n");
     }

@@ -20,7 +20,7 @@ use crate::{
     error::{CommandError, print_error, print_line, print_refusals},
     progress::CardBars,
     prompt::ask,
-    report::{self, one_line, table},
+    report::{self, labelled, one_line, table},
 };
 
 pub fn run(args: &FlashArgs) -> Result<ExitCode, CommandError> {
@@ -190,7 +190,7 @@ fn to_json(card: &FlashedCard) -> Value {
 }
 
 fn to_text(report: &FlashReport, args: &FlashArgs) -> String {
-    let mut text = format!("Root         {}\n", report.root_reason);
+    let mut text = labelled("Root", &[&report.root_reason]);
     for note in &report.notes {
         text += &format!("note: {note}\n");
     }
