@@ -305,9 +305,5 @@ pub trait NoFix: fmt::Debug {
 
 impl NoFix for ProfileError {}
 impl NoFix for KeyError {}
-impl NoFix for card_image::Error {}
 impl NoFix for AuditError {}
 impl NoFix for ApplyError {}
-impl NoFix for TargetError {}
-impl NoFix for CardError {}
-impl NoFix for Refusal {}

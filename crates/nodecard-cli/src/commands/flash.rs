@@ -9,7 +9,7 @@ use std::{
 
 use nodecard::{
     Attendant, Decision, Error, FlashProgress, FlashReport, FlashRequest, FlashTarget, FlashedCard,
-    NoFix as _, Project, ReaderEvent, WriteReport,
+    Project, ReaderEvent, WriteReport,
 };
 use plain_text::{decimal_size, printable, shell_word, size};
 use serde_json::{Value, json};
