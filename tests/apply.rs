@@ -1,4 +1,4 @@
-//! Correcting cards in place: what is wrong is mended, all else stays, and nothing is
+//! Correcting cards in place: what is wrong is fixed, everything else stays, and nothing is
 //! written without consent.
 
 use std::{
@@ -54,7 +54,7 @@ pub fn broken() -> Bench {
     bench
 }
 
-pub fn assert_mended(bench: &Bench) {
+pub fn assert_fixed(bench: &Bench) {
     let image = bench.path(IMAGE);
     e2fsck(&image);
     let (code, out, error) = verify(bench, &[IMAGE]);
@@ -67,7 +67,7 @@ pub fn assert_mended(bench: &Bench) {
 }
 
 #[test]
-fn what_is_wrong_is_mended_and_nothing_else() {
+fn what_is_wrong_is_fixed_and_nothing_else() {
     let bench = broken();
     let (code, out, _) = verify(&bench, &[IMAGE]);
     assert_eq!(code, Some(1), "{out}");
@@ -78,7 +78,7 @@ fn what_is_wrong_is_mended_and_nothing_else() {
         assert!(out.contains(part), "{part} is missing: {out}");
     }
     assert!(!out.contains("docker") && !out.contains("diary"), "{out}");
-    assert_mended(&bench);
+    assert_fixed(&bench);
 
     let before = fs::read(bench.path(IMAGE)).unwrap();
     let (code, out, error) = apply(&bench, &["--yes"], "");
@@ -99,7 +99,7 @@ fn nothing_is_written_without_consent() {
     }
     let (code, out, error) = apply(&bench, &[], "xu4-node2.img\n");
     assert_eq!(code, Some(0), "{out}{error}");
-    assert_mended(&bench);
+    assert_fixed(&bench);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn the_card_is_filled_where_that_is_asked_for() {
     let (code, out, error) = apply(&bench, &["--yes", "--grow"], "");
     assert_eq!(code, Some(0), "{out}{error}");
     assert!(out.contains("grows from"), "{out}");
-    assert_mended(&bench);
+    assert_fixed(&bench);
     let free = |out: &str| out.lines().filter(|line| line.contains("stays as it is")).count();
     let (code, out, error) = apply(&bench, &["--yes", "--grow"], "");
     assert_eq!((code, free(&out)), (Some(0), 0), "{out}{error}");
@@ -143,17 +143,17 @@ fn what_cannot_be_applied() {
     assert!(fs::read(bench.path(IMAGE)).unwrap() == without);
 }
 
-/// What `verify` says mends a card is what mends it.
+/// The fix that `verify` names fixes the card.
 #[test]
 fn verify_names_the_command() {
     let bench = broken();
     let (_, out, _) = verify(&bench, &[IMAGE]);
     let command = format!("nodecard apply profile.yaml xu4-node2={IMAGE}");
-    let mends: Vec<&str> = out.lines().filter(|line| line.contains("mend:")).collect();
-    assert!(mends.len() > 2 && mends.iter().all(|line| line.contains(&command)), "{out}");
+    let fixes: Vec<&str> = out.lines().filter(|line| line.contains("fix:")).collect();
+    assert!(fixes.len() > 2 && fixes.iter().all(|line| line.contains(&command)), "{out}");
     let (code, out, error) = apply(&bench, &["--yes"], "");
     assert_eq!(code, Some(0), "{out}{error}");
-    assert_mended(&bench);
+    assert_fixed(&bench);
 }
 
 /// A change is shown and made without the base, but for what only the base can tell.
@@ -164,7 +164,7 @@ fn the_base_need_not_be_there() {
     let (code, out, error) = apply(&bench, &["--yes"], "");
     assert_eq!(code, Some(0), "{out}{error}");
     assert!(out.contains("not looked for, as the base would have to be decoded first"), "{out}");
-    assert_mended(&bench);
+    assert_fixed(&bench);
 
     // A clone of the base's: only with the base at hand.
     let base = decoded_base(&bench);

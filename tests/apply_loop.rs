@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    apply::{IMAGE, assert_mended, broken},
+    apply::{IMAGE, assert_fixed, broken},
     flash::MIB,
     loops::{Loop, Mounted, loops},
     support::*,
@@ -39,8 +39,8 @@ fn extend(image: &Path, more: u64) {
 }
 
 #[test]
-fn a_device_is_mended_and_filled() {
-    if !loops("apply_loop::a_device_is_mended_and_filled") {
+fn a_device_is_fixed_and_filled() {
+    if !loops("apply_loop::a_device_is_fixed_and_filled") {
         return;
     }
     let bench = broken();
@@ -62,7 +62,7 @@ fn a_device_is_mended_and_filled() {
     let (code, out, _) = apply(&bench, &card.device, &["--grow", "--yes"], "");
     assert!(code == Some(0) && out.contains("nothing to change"), "{out}");
     drop(card);
-    assert_mended(&bench);
+    assert_fixed(&bench);
 }
 
 /// A card with a GPT, whose second copy is where an image ended.

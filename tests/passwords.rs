@@ -27,7 +27,7 @@ fn default_passwords_are_pointed_out_until_the_profile_sets_others() {
     let bench = bench("");
     let out = bench.built(&NODE);
     let line = "`users: {root: {password: 'HASH'}, odroid: {password: 'HASH'}}`";
-    assert!(out.contains("note: passwords that everybody knows: root has `odroid`"), "{out}");
+    assert!(out.contains("note: default passwords still set: root (`odroid`)"), "{out}");
     assert!(out.contains(line), "{out}");
     let (code, out, _) = verify(&bench, &[IMAGE]);
     assert_eq!(code, Some(0), "{out}");
@@ -79,6 +79,6 @@ fn default_passwords_are_pointed_out_until_the_profile_sets_others() {
 fn a_password_in_the_profile_is_refused_and_not_shown() {
     let bench = bench("users: {odroid: {password: hunter2}}");
     let message = bench.refused(2, &[]);
-    assert!(message.contains("this is no password's hash"), "{message}");
+    assert!(message.contains("this is not the hash of a password"), "{message}");
     assert!(message.contains("openssl passwd -6") && !message.contains("hunter2"), "{message}");
 }

@@ -146,7 +146,7 @@ fn what_a_card_tells_of_its_swarm() {
     let (code, out, _) =
         status(&format!("state=foreign\nmessage=this node is in another swarm\n{end}"));
     assert_eq!(code, Some(1));
-    let words = "when it ran last, at 2026-01-02T03:04:05Z, the node was not in the swarm";
+    let words = "when it last ran, at 2026-01-02T03:04:05Z, the node was not in the swarm";
     assert!(out.contains(words) && out.contains("foreign: this node is in another swarm"), "{out}");
     let (code, out, _) =
         status(&format!("state=waiting\nmessage=no manager has a swarm yet\n{end}"));
@@ -163,7 +163,12 @@ fn what_a_card_tells_of_its_swarm() {
     );
     let (code, out, _) = status(&format!("state=starting\nmessage=1 of 4 nodes are ready\n{end}"));
     assert_eq!(code, Some(1));
-    assert!(out.contains("the manager waited for nodes"), "{out}");
+    assert!(out.contains("the manager was waiting for nodes"), "{out}");
+    // The role is a field of its own; the sentence is of cards made before.
+    let (code, out, _) = status(&format!("state=ready\nmessage=in the swarm\nrole=manager\n{end}"));
+    assert_eq!(code, Some(1));
+    assert!(out.contains("in the swarm as a manager; the profile says worker"), "{out}");
+    assert!(out.contains("docker node demote xu4-node1"), "{out}");
     let (code, out, _) = status("");
     assert_eq!(code, Some(0), "{out}");
     let failed = end.replace("images=loaded", "images=failed: no space left on device");

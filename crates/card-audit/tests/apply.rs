@@ -9,7 +9,7 @@ use block_io::{FaultInjector, Layer, Memory, ReadAt, Recorder, Window, WriteAt};
 use card_audit::{
     Applied, ApplyError, AuditError, BaseReference, ChangePlan, ErrorKind, apply, rehearse,
 };
-use common::{Changed, ROOT, bench, cards::*, chain, run};
+use common::{Changed, ROOT, bench, cards::*, run};
 use part_table::PartitionTable;
 
 /// Applies, as a user who agrees to all that is shown.
@@ -124,7 +124,7 @@ fn no_journal() {
     fsck.args(["-fy", &target]).env("PATH", path).output().unwrap();
     let card: Arc<dyn ReadAt> = Arc::new(Memory::new(fs::read(&image).unwrap()));
     let error = refused(&card, false);
-    assert!(chain(&error).contains("tune2fs -j"), "{error}");
+    assert!(plain_text::with_causes(&error).contains("tune2fs -j"), "{error}");
     // So verifying does not name what would be refused.
     let findings = bench().findings(&Changed::over("card", card, 64 << 20));
     assert!(findings.iter().any(|finding| finding.code.as_str() == "host-name"));
@@ -152,7 +152,7 @@ fn a_journal_that_is_too_small() {
     let mut options = options(bench, BaseReference::Absent("for a test"), false);
     options.verify.cluster = &cluster;
     let error = rehearse(&options, "card", card.layer.clone()).unwrap_err();
-    let text = chain(&error);
+    let text = plain_text::with_causes(&error);
     assert_eq!(error.kind(), ErrorKind::Target);
     let ApplyError::Filesystem { source, .. } = &error else { panic!("{error}") };
     let ext4_offline::Error::JournalTooSmall { needed, available, larger } = **source else {
@@ -180,13 +180,13 @@ fn a_journal_that_is_too_small() {
 #[test]
 fn a_filesystem_in_no_state_to_be_changed() {
     let error = refused(&into(broken().superblock(0x3a, |state| state[0] |= 2)), false);
-    assert!(chain(&error).contains("e2fsck"), "{error}");
+    assert!(plain_text::with_causes(&error).contains("e2fsck"), "{error}");
     let error = refused(&(Arc::new(Memory::new(vec![0; 1 << 20])) as Arc<dyn ReadAt>), true);
     assert!(matches!(error, ApplyError::Audit(AuditError::Table { .. })), "{error}");
     // Marked as used, but nobody's: what the bitmap says cannot be relied on.
     let card = debugfs(&broken().layer, "bitmap.img", "setb 9000 3\n");
     let error = refused(&card, false);
-    assert!(chain(&error).contains("bitmap"), "{error}");
+    assert!(plain_text::with_causes(&error).contains("bitmap"), "{error}");
 }
 
 fn into(card: Changed) -> Arc<dyn ReadAt> {
@@ -229,7 +229,8 @@ fn grows_as_far_as_there_is_room() {
     let options = options(bench, BaseReference::Absent("for a test"), true);
     let error = rehearse(&options, "card", card).unwrap_err();
     assert!(
-        chain(&error).contains("behind it lie partitions 3") && error.kind() == ErrorKind::Target,
+        plain_text::with_causes(&error).contains("behind it lie partitions 3")
+            && error.kind() == ErrorKind::Target,
         "{error}"
     );
 }

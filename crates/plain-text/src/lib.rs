@@ -1,5 +1,5 @@
 //! Formatting that every crate shares: sizes in bytes, hexadecimal, plurals, shell words,
-//! and foreign strings that are safe to print.
+//! errors with their causes, and foreign strings that are safe to print.
 //!
 //! A foreign string is one that this program did not write: a name from an image, a label,
 //! a device's model, a line of a profile. It may hold anything, so it goes through
@@ -14,13 +14,15 @@
 //! assert_eq!(printable("root\x1b[2J"), "root\\u{1b}[2J");
 //! ```
 
+mod causes;
 mod hexadecimal;
 mod printable;
 mod shell;
 mod size;
 
+pub use causes::with_causes;
 pub use hexadecimal::{from_hex, to_hex};
-pub use printable::printable;
+pub use printable::{escaped, is_unsafe, printable};
 pub use shell::shell_word;
 pub use size::{decimal_size, size};
 

@@ -13,19 +13,30 @@ pub fn printable(text: &str) -> String {
             shown.push('…');
             break;
         }
-        if is_unsafe(character) {
-            shown.extend(character.escape_unicode());
-        } else {
-            shown.push(character);
-        }
+        push_escaped(&mut shown, character);
     }
     shown
+}
+
+/// Returns `text` escaped as by [`printable`], but whole, whatever its length.
+pub fn escaped(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    text.chars().for_each(|character| push_escaped(&mut shown, character));
+    shown
+}
+
+fn push_escaped(shown: &mut String, character: char) {
+    if is_unsafe(character) {
+        shown.extend(character.escape_unicode());
+    } else {
+        shown.push(character);
+    }
 }
 
 /// Returns whether a character acts on the terminal or on the order of the text. The
 /// bidirectional controls are those of Unicode Standard Annex 9; U+2028 and U+2029 end
 /// lines for some terminals.
-fn is_unsafe(character: char) -> bool {
+pub fn is_unsafe(character: char) -> bool {
     match character {
         '\t' => false,
         '\u{61c}'
@@ -53,6 +64,12 @@ mod tests {
     #[test]
     fn keeps_ordinary_text() {
         assert_eq!(printable("Kühlschrank 冷蔵庫"), "Kühlschrank 冷蔵庫");
+    }
+
+    #[test]
+    fn escaping_alone_keeps_the_length() {
+        let long = "x".repeat(200) + "\x1b";
+        assert_eq!(escaped(&long), "x".repeat(200) + "\\u{1b}");
     }
 
     #[test]

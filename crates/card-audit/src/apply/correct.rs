@@ -44,7 +44,8 @@ pub(super) fn correct(
             match files.apply(slice::from_ref(&edit)) {
                 Ok(()) => corrected.edits.push(edit),
                 Err(error) if is_obstructed(&error) => {
-                    let note = format!("{} was left as it is: {error}", edit.path);
+                    let reason = plain_text::with_causes(&error);
+                    let note = format!("{} was left as it is: {reason}", edit.path);
                     if !corrected.notes.contains(&note) {
                         corrected.notes.push(note);
                     }

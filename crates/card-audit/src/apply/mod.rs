@@ -134,7 +134,8 @@ impl Target<'_> {
             if !grew {
                 return Err(self.table(error));
             }
-            corrected.notes.push(format!("the partition was left as it is: {error}"));
+            let reason = plain_text::with_causes(&error);
+            corrected.notes.push(format!("the partition was left as it is: {reason}"));
         }
         let words = plan::grown(before.layout(), range.end, &before.root().info, Some(&info));
         let mut notes = corrected.notes;

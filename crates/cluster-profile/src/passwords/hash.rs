@@ -1,38 +1,51 @@
-//! A password hash, as a profile gives it.
+//! A password's hash as a profile gives it.
 
 use std::fmt;
 
-use super::Method;
+use super::{MAKE_HASH, Method};
 
-/// The longest hash, by crypt(3).
+/// The largest length of a hash, by crypt(3).
 const LONGEST: usize = 383;
 
-/// A complete password hash of crypt(3) that can be a field of /etc/shadow.
-/// [`Debug`](fmt::Debug) does not show it.
+/// A password's hash in the format of crypt(3), complete and suitable for a field of
+/// /etc/shadow. [`Debug`](fmt::Debug) does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
 
-/// A text is not a password hash. The message does not contain the text, which may be the
-/// password itself.
+/// An error that keeps a text from being used as the hash of a password. Messages do not
+/// quote the text, since it may be the password itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HashError {
-    /// It is empty.
-    #[error("an empty password hash lets everybody log in")]
+    /// An empty field of /etc/shadow lets anybody log in.
+    #[error("an empty password would let anybody log in")]
     Empty,
-    /// It does not begin with the prefix of a method.
-    #[error("this is not a password hash, and a profile must not contain the password itself")]
+    /// The text does not start with the prefix of a method.
+    #[error("this is not the hash of a password")]
     NoHash,
-    /// The method is too weak. Its prefix, and why.
+    /// The method no longer protects passwords. The second field says why.
     #[error("hashes of the method {0} are not accepted: {1}")]
     Method(&'static str, &'static str),
-    /// Parts are missing or wrong. The prefix of the method.
-    #[error("this hash is incomplete: parts are missing, or do not belong to a {0} hash")]
-    Incomplete(&'static str),
+    /// Parts of the hash are missing or malformed.
+    #[error("this {0} hash is incomplete or malformed")]
+    Cut(&'static str),
+}
+
+impl HashError {
+    /// Returns what to do about it.
+    pub fn fix(&self) -> Option<String> {
+        Some(match self {
+            HashError::Empty => {
+                format!("{MAKE_HASH}; use `locked: true` for a user without a password")
+            }
+            HashError::NoHash => format!("do not write the password itself: {MAKE_HASH}"),
+            HashError::Method(..) | HashError::Cut(_) => MAKE_HASH.into(),
+        })
+    }
 }
 
 impl PasswordHash {
-    /// Accepts a hash of one of the methods $5$, $6$, $y$, $gy$, $7$, $2a$, $2b$ and $2y$.
+    /// Checks a hash of one of the methods $5$, $6$, $y$, $gy$, $7$, $2a$, $2b$ and $2y$.
     ///
     /// # Errors
     /// [`HashError`] for anything else.
@@ -47,19 +60,18 @@ impl PasswordHash {
         }
         let Some(method) = Method::of(text) else {
             return Err(match text.get(..3) {
-                Some("$1$") => HashError::Method("$1$", "MD5 is too fast to guess"),
-                Some("$3$") => HashError::Method("$3$", "NT hashes are too fast to guess"),
+                Some("$1$") => HashError::Method("$1$", "MD5 hashes can be guessed too fast"),
+                Some("$3$") => HashError::Method("$3$", "NT hashes can be guessed too fast"),
                 _ => HashError::NoHash,
             });
         };
-        if method.is_complete(text) {
-            Ok(PasswordHash(text.to_owned()))
-        } else {
-            Err(HashError::Incomplete(method.prefix()))
+        if !method.is_whole(text) {
+            return Err(HashError::Cut(method.prefix()));
         }
+        Ok(PasswordHash(text.to_owned()))
     }
 
-    /// Returns the hash as a field of /etc/shadow.
+    /// Returns the hash as /etc/shadow contains it.
     pub fn as_str(&self) -> &str {
         &self.0
     }

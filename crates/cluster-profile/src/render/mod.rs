@@ -147,7 +147,7 @@ impl RenderError {
     /// Returns what to do about it, if something helps.
     pub fn fix(&self) -> Option<String> {
         match self {
-            RenderError::System(error) => Some(error.fix()),
+            RenderError::System(error) => error.fix(),
             RenderError::Keys(_) => None,
             RenderError::NoLinux { .. } => {
                 Some("check that the right partition is taken for the root partition".to_owned())
