@@ -178,7 +178,8 @@ fn targets_that_cannot_be_written() {
     let error = refused(IMAGE);
     run("e2fsprogs", unlock[0], &[unlock[1], image.to_str().unwrap()]);
     assert!(
-        error.contains("you may not write to it") && error.contains("nothing was written"),
+        error.contains("you have no permission to write to it")
+            && error.contains("nothing was written"),
         "{error}"
     );
     assert!(fs::read(&image).unwrap() == before);

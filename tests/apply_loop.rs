@@ -149,7 +149,7 @@ fn unsafe_devices_are_refused() {
     // A filesystem on the whole device counts like one on a partition.
     let card = Loop::attach(&image, &["--offset", &ROOT_OFFSET.to_string()]);
     let mounted = Mounted::new(&[&card.device], bench.path("mnt"));
-    refused(&card.device, &["is mounted on", "umount"]);
+    refused(&card.device, &["is mounted at", "umount"]);
     drop(mounted);
     drop(card);
 

@@ -46,9 +46,9 @@ fn cards_of_several_sizes_beside_one_that_fails() {
     let output = bench.flash(&[&arguments[..], &["--yes"]].concat(), "");
     let report = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(5), "{report}");
-    let failed = format!("xu4-node1 on {}: it has no room", broken.device);
+    let failed = format!("cannot write xu4-node1's card to {}", broken.device);
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(errors.contains(&failed) && errors.contains("at byte"), "{errors}");
+    assert!(errors.contains(&failed) && errors.contains("there is no room at byte"), "{errors}");
     assert!(report.contains(&format!("profile.yaml xu4-node1={}", broken.device)), "{report}");
     let safe = format!("Safe to remove: {} {}", cards[0].device, cards[1].device);
     assert!(report.contains(&safe), "{report}");
@@ -86,7 +86,7 @@ fn refuses_devices_in_use() {
     run("e2fsprogs", "mke2fs", &["-q", "-F", &card.device]);
     let mounted = Mounted::new(&[&card.device], bench.path("mnt"));
     let umount = format!("umount {}", card.device);
-    bench.not_flashed(4, &[&target], &[&card.device, "is mounted on", &umount]);
+    bench.not_flashed(4, &[&target], &[&card.device, "is mounted at", &umount]);
     let devices = bench.nodecard(&["devices"]).output().unwrap();
     let devices = String::from_utf8_lossy(&devices.stdout).into_owned();
     assert!(devices.contains(&umount), "{devices}");
@@ -128,7 +128,7 @@ fn refuses_read_only_devices_and_the_base() {
     fs::File::create(&large).unwrap().set_len(200 << 30).unwrap();
     let large = Loop::attach(&large, &[]);
     let target = format!("xu4-master={}", large.device);
-    bench.not_flashed(4, &[&target], &["larger than a card", "--max-size"]);
+    bench.not_flashed(4, &[&target], &["too large for a card", "--max-size"]);
     // The base image under the number of a loop device.
     let base = decoded_base(&bench);
     let card = Loop::attach(&base, &[]);

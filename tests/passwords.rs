@@ -27,7 +27,7 @@ fn default_passwords_are_reported_until_the_profile_sets_others() {
     let bench = bench("");
     let out = bench.built(&NODE);
     let line = "`users: {root: {password: 'HASH'}, odroid: {password: 'HASH'}}`";
-    assert!(out.contains("note: passwords that everybody knows: root has `odroid`"), "{out}");
+    assert!(out.contains("note: default passwords still set: root (`odroid`)"), "{out}");
     assert!(out.contains(line), "{out}");
     let (code, out, _) = verify(&bench, &[IMAGE]);
     assert_eq!(code, Some(0), "{out}");

@@ -143,7 +143,7 @@ fn the_swarm_status_on_a_card_is_reported() {
     let (code, out, _) =
         status(&format!("state=foreign\nmessage=this node is in another swarm\n{end}"));
     assert_eq!(code, Some(1));
-    let words = "when it ran last, at 2026-01-02T03:04:05Z, the node was not in the swarm";
+    let words = "when it last ran, at 2026-01-02T03:04:05Z, the node was not in the swarm";
     assert!(out.contains(words) && out.contains("foreign: this node is in another swarm"), "{out}");
     let (code, out, _) =
         status(&format!("state=waiting\nmessage=no manager has a swarm yet\n{end}"));
@@ -160,7 +160,12 @@ fn the_swarm_status_on_a_card_is_reported() {
     );
     let (code, out, _) = status(&format!("state=starting\nmessage=1 of 4 nodes are ready\n{end}"));
     assert_eq!(code, Some(1));
-    assert!(out.contains("the manager waited for nodes"), "{out}");
+    assert!(out.contains("the manager was waiting for nodes"), "{out}");
+    // The role is a field of its own; the sentence is of cards made before.
+    let (code, out, _) = status(&format!("state=ready\nmessage=in the swarm\nrole=manager\n{end}"));
+    assert_eq!(code, Some(1));
+    assert!(out.contains("in the swarm as a manager; the profile says worker"), "{out}");
+    assert!(out.contains("docker node demote xu4-node1"), "{out}");
     let (code, out, _) = status("");
     assert_eq!(code, Some(0), "{out}");
     let failed = end.replace("images=loaded", "images=failed: no space left on device");

@@ -92,14 +92,20 @@ impl From<card_image::Error> for AuditError {
 impl AuditError {
     /// Returns what to do about it.
     pub fn fix(&self) -> Option<String> {
-        let fix = match self {
-            AuditError::NotFound { .. } => "check the path",
+        match self {
+            AuditError::NotFound { .. } => Some("check the path".to_owned()),
             AuditError::WrongKind { .. } => {
-                "give the device of a card, such as /dev/sdb, or an image file"
+                Some("give the device of a card, such as /dev/sdb, or an image file".to_owned())
             }
-            _ => return None,
-        };
-        Some(fix.into())
+            AuditError::Image { source, .. } => source.fix(),
+            AuditError::Table { source, .. } => source.fix(),
+            AuditError::Root { source, .. } => source.fix(),
+            AuditError::Files { source, .. } => source.fix(),
+            AuditError::Cards(error) => error.fix(),
+            AuditError::Read { .. } | AuditError::System { .. } | AuditError::NotOurs { .. } => {
+                None
+            }
+        }
     }
 
     /// Returns what has to change before another run can succeed.

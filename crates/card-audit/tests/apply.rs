@@ -9,7 +9,7 @@ use block_io::{Layer, Memory, ReadAt, Window, WriteAt};
 use card_audit::{
     Applied, ApplyError, AuditError, BaseReference, ChangePlan, ErrorKind, apply, rehearse,
 };
-use common::{Changed, ROOT, bench, cards::*, chain, run};
+use common::{Changed, ROOT, bench, cards::*, run};
 use part_table::PartitionTable;
 use test_support::{FaultInjector, Recorder};
 
@@ -125,7 +125,7 @@ fn no_journal() {
     fsck.args(["-fy", &target]).env("PATH", path).output().unwrap();
     let card: Arc<dyn ReadAt> = Arc::new(Memory::new(fs::read(&image).unwrap()));
     let error = refused(&card, false);
-    assert!(chain(&error).contains("tune2fs -j"), "{error}");
+    assert!(plain_text::with_causes(&error).contains("tune2fs -j"), "{error}");
     // So verifying does not name what would be refused.
     let findings = bench().findings(&Changed::over("card", card, 64 << 20));
     assert!(findings.iter().any(|finding| finding.code.as_str() == "host-name"));
@@ -153,7 +153,7 @@ fn a_journal_that_is_too_small() {
     let mut options = options(bench, BaseReference::Absent("for a test"), false);
     options.verify.cluster = &cluster;
     let error = rehearse(&options, "card", card.layer.clone()).unwrap_err();
-    let text = chain(&error);
+    let text = plain_text::with_causes(&error);
     assert_eq!(error.kind(), ErrorKind::Target);
     let ApplyError::Filesystem { source, .. } = &error else { panic!("{error}") };
     let ext4_offline::Error::JournalTooSmall { needed, available, larger } = **source else {
@@ -230,7 +230,8 @@ fn grows_as_far_as_there_is_room() {
     let options = options(bench, BaseReference::Absent("for a test"), true);
     let error = rehearse(&options, "card", card).unwrap_err();
     assert!(
-        chain(&error).contains("behind it lie partitions 3") && error.kind() == ErrorKind::Target,
+        plain_text::with_causes(&error).contains("it is followed by partition 3")
+            && error.kind() == ErrorKind::Target,
         "{error}"
     );
 }

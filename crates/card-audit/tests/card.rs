@@ -261,7 +261,7 @@ fn targets_that_are_no_cards() {
         (file("bare.img", &bare), "no partition"),
         (
             file("cut.img.xz", &fs::read(&bench.cluster.base.path).unwrap()[..50_000]),
-            "ends too early",
+            "is incomplete: it ends after",
         ),
     ] {
         let error = open(&path);

@@ -98,12 +98,11 @@ impl Error {
                 let mebibytes = base.div_ceil(1 << 20);
                 Some(format!("set `card:` to at least {mebibytes}MiB in the profile"))
             }
-            Error::Ext4(_)
-            | Error::Files(_)
-            | Error::Render(_)
-            | Error::Keys(_)
-            | Error::Storage(_)
-            | Error::Cancelled(_) => None,
+            Error::Ext4(error) => error.fix(),
+            Error::Files(error) => error.fix(),
+            Error::Render(error) => error.fix(),
+            Error::Keys(error) => error.fix(),
+            Error::Storage(_) | Error::Cancelled(_) => None,
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Printing reports on standard output.
 
 use std::{
-    error::Error as StdError,
     fmt::Display,
     io::{self, Write as _, stdout},
 };
@@ -25,20 +24,6 @@ pub fn print_json(report: &impl Serialize) -> Result<(), CommandError> {
     let json = serde_json::to_string_pretty(report).map_err(io::Error::from)?;
     writeln!(stdout().lock(), "{json}")?;
     Ok(())
-}
-
-/// Returns an error and its causes on one line.
-pub fn one_line(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let cause = error.to_string();
-        if !text.contains(&cause) {
-            text = format!("{text}: {cause}");
-        }
-        source = error.source();
-    }
-    text
 }
 
 /// Returns lines that start with a label, and the text beside it, wrapped to 79 columns. Every

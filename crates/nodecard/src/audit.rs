@@ -55,7 +55,7 @@ impl fmt::Display for BaseAbsence {
                 write!(f, "as the base image {} does not exist", path.display())
             }
             BaseAbsence::Unusable { source } => {
-                write!(f, "as the base image cannot be used: {}", crate::error::chain(source))
+                write!(f, "as the base image cannot be used: {}", plain_text::with_causes(source))
             }
         }
     }

@@ -1,19 +1,16 @@
 //! Why work on a cluster's cards stopped.
 
-use std::{error::Error as StdError, fmt, io, path::PathBuf};
+use std::{io, path::PathBuf};
 
 use card_audit::{ApplyError, AuditError};
-use card_flash::{
-    CardError,
-    device::{Refusal, TargetError},
-};
+use card_flash::device::{Refusal, TargetError};
 use card_image::{Cancelled, ErrorKind};
 use cluster_keys::KeyError;
 use cluster_profile::ProfileError;
 
 /// A step of the workflow failed.
 ///
-/// The text says what happened; [`source`](StdError::source) has the cause, and
+/// The text says what happened; [`source`](std::error::Error::source) has the cause, and
 /// [`fix`](Self::fix) what to do about it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -192,21 +189,6 @@ fn cards(targets: &[(String, PathBuf)]) -> String {
     targets.iter().map(card).collect::<Vec<_>>().join(", ")
 }
 
-/// Returns an error and its causes on one line. A cause that the text before it contains
-/// already is left out.
-pub(crate) fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let cause = error.to_string();
-        if !text.contains(&cause) {
-            text = format!("{text}: {cause}");
-        }
-        source = error.source();
-    }
-    text
-}
-
 impl Error {
     /// Returns what has to change before another run can succeed.
     pub fn kind(&self) -> ErrorKind {
@@ -293,21 +275,3 @@ impl From<Cancelled> for Error {
         Error::Interrupted
     }
 }
-
-/// Stands in where an error type of a lower crate has no `fix` of its own: an inherent method
-/// goes before a trait's.
-pub trait NoFix: fmt::Debug {
-    /// Returns nothing.
-    fn fix(&self) -> Option<String> {
-        None
-    }
-}
-
-impl NoFix for ProfileError {}
-impl NoFix for KeyError {}
-impl NoFix for card_image::Error {}
-impl NoFix for AuditError {}
-impl NoFix for ApplyError {}
-impl NoFix for TargetError {}
-impl NoFix for CardError {}
-impl NoFix for Refusal {}

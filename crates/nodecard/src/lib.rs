@@ -89,8 +89,6 @@ pub use card_image::{
 pub use cluster_keys::{ClusterKeys, KeyError};
 pub use cluster_profile::{CardSize, Cluster, Network, Node, ProfileError, Publish, SizeError};
 
-#[doc(hidden)]
-pub use self::error::NoFix;
 pub use self::{
     apply::{ApplyReport, ApplyRequest, ApplySession, ConfirmedApply},
     audit::{BaseAbsence, PlanRequest, Verification, inspect},

@@ -25,7 +25,7 @@ mod swarm;
 use card_image::{FsError, FsResult, RootFs};
 use cluster_keys::ClusterKeys;
 use cluster_profile::{Cluster, FileEdit, Node, RenderError, render_node, render_shared};
-use plain_text::{printable, shell_word};
+use plain_text::{printable, shell_word, with_causes};
 
 pub(crate) use self::needed::{needed_edits, other_identity};
 pub use self::report::{CardOutcome, CardReport, Compared, VerifyReport};
@@ -198,7 +198,7 @@ fn made(subject: &Subject<'_>, facts: &Facts) -> FsResult<Option<i64>> {
 
 /// Returns a finding for a damaged file, or the error of a card that cannot be read.
 fn unreadable(card: &Card, path: &str, error: FsError) -> Result<Finding, AuditError> {
-    let what = format!("it cannot be read: {}", plain_text::with_causes(&error));
+    let what = format!("it cannot be read: {}", with_causes(&error));
     let error = card.files_error()(error);
     if error.kind() == ErrorKind::Io {
         return Err(error);
@@ -238,7 +238,7 @@ fn edits(
             Err(error) => {
                 let what = format!(
                     "the system on the card does not fit the profile: {}",
-                    plain_text::with_causes(&error)
+                    with_causes(&error)
                 );
                 let fix = FixAction::Adapt { advice: error.fix() };
                 let finding = Finding::error(FindingCode::UnfitSystem, what, fix);

@@ -2,7 +2,7 @@
 
 use std::{fmt, net::Ipv4Addr};
 
-use plain_text::{count, printable};
+use plain_text::{count, printable, with_causes};
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
 use crate::{AuditError, Facts, Finding, Severity};
@@ -103,7 +103,7 @@ impl Serialize for CardOutcome {
             CardOutcome::Refused { target, error } => {
                 let mut fields = serializer.serialize_struct("Refused", 2)?;
                 fields.serialize_field("target", target)?;
-                fields.serialize_field("error", &plain_text::with_causes(error))?;
+                fields.serialize_field("error", &with_causes(error))?;
                 fields.end()
             }
         }
@@ -116,12 +116,7 @@ impl fmt::Display for VerifyReport {
             match card {
                 CardOutcome::Audited(card) => writeln!(f, "{card}")?,
                 CardOutcome::Refused { target, error } => {
-                    writeln!(
-                        f,
-                        "{}: refused\n  {}\n",
-                        printable(target),
-                        plain_text::with_causes(error)
-                    )?;
+                    writeln!(f, "{}: refused\n  {}\n", printable(target), with_causes(error))?;
                 }
             }
         }

@@ -252,12 +252,6 @@ impl Editor {
     }
 }
 
-/// Returns an error's message, and the messages of its causes.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
 /// Runs a program that must be there and succeed.
 pub fn run(package: &str, program: &str, arguments: &[&str]) -> String {
     let output = std::process::Command::new(program)

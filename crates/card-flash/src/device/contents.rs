@@ -31,7 +31,7 @@ impl DeviceContents {
         let mut contents = DeviceContents::default();
         let table = PartitionTable::read(card).ok();
         let whole = kind(card);
-        // Signatures that are no volume's may be left over before a partition table.
+        // On a card with partitions, other signatures are left over from an earlier use.
         if is_volume(&whole) || (table.is_none() && whole != FsKind::Unknown) {
             contents.found.push(Found { partition: None, size: card.size(), kind: whole });
         }

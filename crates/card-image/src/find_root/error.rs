@@ -67,7 +67,7 @@ impl ChooseError {
     pub fn fix(&self) -> Option<String> {
         let fix = match self {
             ChooseError::NoSuchPartition { .. } | ChooseError::NotExt { .. } => {
-                "choose one of the listed partitions that is ext4"
+                "set `root: NUMBER` in the profile to a partition of the list that is ext4"
             }
             ChooseError::NoExt { .. } => "take a base image whose root filesystem is ext4",
             ChooseError::RootIsNotExt { .. } => {

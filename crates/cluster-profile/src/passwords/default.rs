@@ -59,7 +59,7 @@ pub fn default_password<'a>(user: &'a str, field: &str) -> Option<DefaultPasswor
 
 /// Returns the method of a hash, if words can be tried quickly.
 fn tried(hash: &str) -> Option<Method> {
-    let method = Method::of(hash).filter(|method| method.is_complete(hash))?;
+    let method = Method::of(hash).filter(|method| method.is_whole(hash))?;
     let quick = match method {
         Method::Sha256 | Method::Sha512 => !hash.contains("$rounds="),
         Method::Yescrypt => {

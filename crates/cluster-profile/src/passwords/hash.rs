@@ -1,4 +1,4 @@
-//! A password hash, as a profile gives it.
+//! A password's hash as a profile gives it.
 
 use std::fmt;
 
@@ -65,7 +65,7 @@ impl PasswordHash {
                 _ => HashError::NoHash,
             });
         };
-        if !method.is_complete(text) {
+        if !method.is_whole(text) {
             return Err(HashError::Incomplete(method.prefix()));
         }
         Ok(PasswordHash(text.to_owned()))

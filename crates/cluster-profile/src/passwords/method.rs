@@ -58,7 +58,7 @@ impl Method {
 
     /// Returns whether a hash that begins with the method's prefix has all its parts in
     /// full length.
-    pub fn is_complete(self, hash: &str) -> bool {
+    pub fn is_whole(self, hash: &str) -> bool {
         let parts: Vec<&str> = hash.split('$').skip(2).collect();
         let sum = |text: &str, length| text.len() == length && is_base64(text);
         match (self, parts.as_slice()) {

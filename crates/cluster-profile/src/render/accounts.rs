@@ -65,7 +65,7 @@ pub(super) fn find<'a>(
         RenderError::UnknownUser {
             key,
             user: name.to_owned(),
-            known: text::escaped(&logins.join(", ")),
+            known: plain_text::escaped(&logins.join(", ")),
         }
     })
 }

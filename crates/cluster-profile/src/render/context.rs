@@ -68,7 +68,7 @@ impl<'a> Context<'a> {
     }
 
     fn add_note(&mut self, note: &str, hindrance: bool) {
-        let note = Note { text: text::escaped(note), hindrance };
+        let note = Note { text: plain_text::escaped(note), hindrance };
         if !self.rendered.notes.contains(&note) {
             self.rendered.notes.push(note);
         }

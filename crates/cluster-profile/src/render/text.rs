@@ -22,12 +22,6 @@ pub(super) fn encode(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// Returns text with parts from an image in it with control characters escaped. A word that
-/// is too long to be one is cut.
-pub(super) fn escaped(text: &str) -> String {
-    text.split_inclusive(' ').map(plain_text::printable).collect()
-}
-
 /// Returns lines with their line ends.
 pub(super) fn lines(text: &str) -> Vec<&str> {
     text.split_inclusive('\n').collect()

@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use nodecard::{Context, Device, DeviceKind, DeviceReport, HostSystem, NoFix as _, devices};
+use nodecard::{Context, Device, DeviceKind, DeviceReport, HostSystem, devices};
 use plain_text::{decimal_size, printable};
 use serde_json::{Value, json};
 

@@ -9,7 +9,7 @@ use std::{
 
 use nodecard::{
     Attendant, Decision, Error, FlashProgress, FlashReport, FlashRequest, FlashTarget, FlashedCard,
-    NoFix as _, Project, ReaderEvent, WriteReport,
+    Project, ReaderEvent, WriteReport,
 };
 use plain_text::{decimal_size, printable, shell_word, size};
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ use crate::{
     error::{CommandError, print_error, print_line, print_refusals},
     progress::CardBars,
     prompt::ask,
-    report::{self, labelled, one_line, table},
+    report::{self, labelled, table},
 };
 
 pub fn run(args: &FlashArgs) -> Result<ExitCode, CommandError> {
@@ -179,7 +179,7 @@ fn to_json(card: &FlashedCard) -> Value {
         "serial": card.serial,
         "size": card.size,
         "result": if card.is_verified() { "verified" } else { "failed" },
-        "error": card.outcome.as_ref().err().map(|error| one_line(&error.fault)),
+        "error": card.outcome.as_ref().err().map(|error| plain_text::with_causes(&error.fault)),
         "bytes": written.map(|written| written.bytes),
         "write_seconds": written.map(|written| written.write_time.as_secs_f64()),
         "verify_seconds": written.map(|written| written.verify_time.as_secs_f64()),

@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use nodecard::{AuditError, BaseAbsence, CardOutcome, NoFix as _, VerifyReport};
+use nodecard::{AuditError, BaseAbsence, CardOutcome, VerifyReport};
 use plain_text::{count, printable};
 
 use super::open_project;

@@ -63,5 +63,5 @@ pub fn default_password_notes(
         known.join(", "),
         lines.join(", ")
     );
-    Ok(vec![Note { text: text::escaped(&note), hindrance: false }])
+    Ok(vec![Note { text: plain_text::escaped(&note), hindrance: false }])
 }
