@@ -105,6 +105,7 @@ fn merging_is_that_of_cloud_init() {
     let directory = tempfile::tempdir().unwrap();
     let mut roots = String::new();
     let mut ours = Vec::new();
+    let mut unreadable = Vec::new();
     for case in 0..CASES {
         let root = directory.path().join(case.to_string());
         let mut files = MemoryFiles::new();
@@ -133,6 +134,7 @@ fn merging_is_that_of_cloud_init() {
         writeln!(roots, "{}", root.display()).unwrap();
         let model = BootModel::read(&files).unwrap();
         let cloud_init = model.cloud_init().unwrap();
+        unreadable.push(format!("{:?}", cloud_init.unreadable()));
         ours.push(json!([to_json(cloud_init.system_config()), to_json(cloud_init.config())]));
     }
     let mut judge = Command::new(python)
@@ -154,7 +156,10 @@ fn merging_is_that_of_cloud_init() {
         if theirs == Json::Null {
             given_up += 1;
         } else if theirs != *ours {
-            wrong.push(format!("{case}\n  theirs {theirs}\n  ours   {ours}"));
+            wrong.push(format!(
+                "{case}\n  theirs {theirs}\n  ours   {ours}\n  {}",
+                unreadable[case]
+            ));
         }
     }
     println!(
