@@ -72,7 +72,7 @@ impl Finder<'_> {
         }
     }
 
-    fn from_key(&mut self, effect: Effect, module: &str, key: &str, text: impl Into<String>) {
+    fn by_key(&mut self, effect: Effect, module: &str, key: &str, text: impl Into<String>) {
         let location = self.model.location(key);
         self.add(effect, module, location, text);
     }
@@ -89,7 +89,7 @@ impl Finder<'_> {
                 return Ok(());
             }
             if network.is_truthy() {
-                self.from_key(Effect::Address, "network", "network", "writes this configuration");
+                self.by_key(Effect::Address, "network", "network", "writes this configuration");
                 return Ok(());
             }
         }
@@ -160,10 +160,10 @@ impl Finder<'_> {
         let word = value.text().unwrap_or_default().to_ascii_lowercase();
         if value.is_true() || word == "template" {
             let text = "writes /etc/hosts from a template at every boot";
-            self.from_key(Effect::Hosts, "update_etc_hosts", "manage_etc_hosts", text);
+            self.by_key(Effect::Hosts, "update_etc_hosts", "manage_etc_hosts", text);
         } else if word == "localhost" {
             let text = "writes the line of 127.0.1.1 in /etc/hosts at every boot";
-            self.from_key(Effect::Hosts, "update_etc_hosts", "manage_etc_hosts", text);
+            self.by_key(Effect::Hosts, "update_etc_hosts", "manage_etc_hosts", text);
         }
     }
 
@@ -171,10 +171,10 @@ impl Finder<'_> {
         const MODULE: &str = "ssh";
         if self.get("ssh_deletekeys").is_none_or(Value::is_truthy) {
             let text = "removes all host keys and makes others";
-            self.from_key(Effect::HostKeys, MODULE, "ssh_deletekeys", text);
+            self.by_key(Effect::HostKeys, MODULE, "ssh_deletekeys", text);
         }
         if self.get("ssh_keys").is_some() {
-            self.from_key(Effect::HostKeys, MODULE, "ssh_keys", "writes these host keys");
+            self.by_key(Effect::HostKeys, MODULE, "ssh_keys", "writes these host keys");
         } else {
             let kinds: Vec<String> = match self.get("ssh_genkeytypes") {
                 Some(Value::Text(text)) => text.split_whitespace().map(str::to_owned).collect(),
@@ -189,12 +189,12 @@ impl Finder<'_> {
             }
             if !missing.is_empty() {
                 let text = format!("makes host keys of the kinds {}", missing.join(", "));
-                self.from_key(Effect::HostKeys, MODULE, "ssh_genkeytypes", text);
+                self.by_key(Effect::HostKeys, MODULE, "ssh_genkeytypes", text);
             }
         }
         if self.get("ssh_authorized_keys").is_some_and(Value::is_truthy) {
             let text = "adds these keys to the default user and root";
-            self.from_key(Effect::UserKeys, MODULE, "ssh_authorized_keys", text);
+            self.by_key(Effect::UserKeys, MODULE, "ssh_authorized_keys", text);
         }
         if let Some(seed) = &self.model.seed
             && seed.meta_data.get("public-keys").is_some_and(Value::is_truthy)
@@ -265,28 +265,28 @@ impl Finder<'_> {
             let field = shadow.lines().find_map(|line| line.strip_prefix(&begins));
             let locked = field.is_some_and(|rest| rest.starts_with('!'));
             if !exists && !user.get("system").is_some_and(Value::is_true) {
-                self.from_key(Effect::Users, MODULE, "users", format!("makes the user {name}"));
+                self.by_key(Effect::Users, MODULE, "users", format!("makes the user {name}"));
             }
             let given = ["passwd", "hashed_passwd", "plain_text_passwd"]
                 .iter()
                 .any(|key| user.get(key).is_some_and(Value::is_truthy));
             if given {
                 let text = format!("sets the password of {name}");
-                self.from_key(Effect::Passwords, MODULE, "users", text);
+                self.by_key(Effect::Passwords, MODULE, "users", text);
             } else if exists && !locked && user.get("lock_passwd").is_none_or(Value::is_truthy) {
                 let text = format!("locks the password of {name}");
-                self.from_key(Effect::Passwords, MODULE, "users", text);
+                self.by_key(Effect::Passwords, MODULE, "users", text);
             }
             if ["ssh_authorized_keys", "ssh_import_id"]
                 .iter()
                 .any(|key| user.get(key).is_some_and(Value::is_truthy))
             {
                 let text = format!("adds keys to {name}");
-                self.from_key(Effect::UserKeys, MODULE, "users", text);
+                self.by_key(Effect::UserKeys, MODULE, "users", text);
             }
         }
         if self.get("groups").is_some_and(Value::is_truthy) {
-            self.from_key(Effect::Users, MODULE, "groups", "makes these groups");
+            self.by_key(Effect::Users, MODULE, "groups", "makes these groups");
         }
         Ok(())
     }
@@ -300,21 +300,21 @@ impl Finder<'_> {
                 true => "sets these passwords, which expire at the first login",
                 false => "sets these passwords",
             };
-            self.from_key(Effect::Passwords, MODULE, "chpasswd", text);
+            self.by_key(Effect::Passwords, MODULE, "chpasswd", text);
         } else if self.get("password").is_some_and(Value::is_truthy) {
             let text = "sets the password of the default user";
-            self.from_key(Effect::Passwords, MODULE, "password", text);
+            self.by_key(Effect::Passwords, MODULE, "password", text);
         }
         if self.get("ssh_pwauth").is_some_and(|value| value.is_true() || value.is_false()) {
             let text = "writes PasswordAuthentication for sshd";
-            self.from_key(Effect::SshServer, MODULE, "ssh_pwauth", text);
+            self.by_key(Effect::SshServer, MODULE, "ssh_pwauth", text);
         }
     }
 
     fn import_id(&mut self) {
         if self.get("ssh_import_id").is_some_and(Value::is_truthy) {
             let text = "adds keys from the network to the default user";
-            self.from_key(Effect::UserKeys, "ssh_import_id", "ssh_import_id", text);
+            self.by_key(Effect::UserKeys, "ssh_import_id", "ssh_import_id", text);
         }
     }
 
@@ -331,20 +331,20 @@ impl Finder<'_> {
                     return Ok(());
                 }
                 let text = "grows the root partition to the end of the device";
-                self.from_key(Effect::Sizes, module, "growpart", text);
+                self.by_key(Effect::Sizes, module, "growpart", text);
             }
             "resizefs" => {
                 if self.get("resize_rootfs").is_some_and(Value::is_false) {
                     return Ok(());
                 }
                 let text = "grows the root filesystem to its partition";
-                self.from_key(Effect::Sizes, module, "resize_rootfs", text);
+                self.by_key(Effect::Sizes, module, "resize_rootfs", text);
             }
             _ => {
                 for key in ["disk_setup", "fs_setup"] {
                     if self.get(key).is_some_and(Value::is_truthy) {
                         let text = "partitions disks or makes filesystems";
-                        self.from_key(Effect::Sizes, module, key, text);
+                        self.by_key(Effect::Sizes, module, key, text);
                     }
                 }
             }
@@ -409,7 +409,7 @@ impl Finder<'_> {
                 continue;
             }
             if let Some(effect) = protected(&path) {
-                self.from_key(effect, module, "write_files", format!("writes {path}"));
+                self.by_key(effect, module, "write_files", format!("writes {path}"));
             }
         }
     }

@@ -140,13 +140,16 @@ impl Mergers {
     fn merge_lists(&self, old: Vec<Value>, new: Value, depth: usize) -> Value {
         let options = &self.list;
         // The first of these that is given, in this order (m_list.py MERGE_TYPES).
-        let method = ["append", "prepend", "no_replace", "replace"]
+        let method = ["append", "prepend", "replace", "no_replace"]
             .into_iter()
             .find(|method| Mergers::has(options, &[method]))
-            .unwrap_or("no_replace");
+            .unwrap_or("replace");
         let new = match new {
             Value::List(new) => new,
             other if method == "replace" => return other,
+            // Python extends a list by the letters of a text and by the keys of a mapping.
+            Value::Text(text) => text.chars().map(|c| Value::Text(c.to_string())).collect(),
+            Value::Map(entries) => entries.into_iter().map(|(key, _)| Value::Text(key)).collect(),
             _ => return Value::List(old),
         };
         let mut merged = old;

@@ -269,7 +269,7 @@ fn program(name: &str, arguments: &[String]) -> Vec<Effect> {
         "nmcli" => {
             let connection = arguments
                 .iter()
-                .any(|word| word.len() >= 1 && ("connection".starts_with(word.as_str())));
+                .any(|word| !word.is_empty() && "connection".starts_with(word.as_str()));
             if_any(
                 connection
                     && has_any(&["add", "modify", "mod", "delete", "del", "clone", "import"]),

@@ -228,11 +228,11 @@ fn special(look: &Look<'_>, program: &mut KnownProgram) -> Result<bool, SystemEr
             const DEFAULTS: &str = "/etc/default/armbian-firstrun";
             const NAME: &str = "OPENSSHD_REGENERATE_HOST_KEYS";
             let text = look.text(DEFAULTS)?.unwrap_or_default();
-            let value = text.lines().filter_map(|line| {
+            let mut value = text.lines().filter_map(|line| {
                 let (name, value) = line.trim().split_once('=')?;
                 (name == NAME).then(|| value.trim_matches(['"', '\'']))
             });
-            if value.last() == Some("false") {
+            if value.next_back() == Some("false") {
                 program.effects.clear();
                 program.disarm.clear();
             } else {

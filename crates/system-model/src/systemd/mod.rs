@@ -376,7 +376,7 @@ impl<'a> Start<'a> {
             }
             return Ok(());
         }
-        if self.units.len() >= MAX_UNITS {
+        if self.units.len() >= MAX_UNITS || !search::is_unit_name(&name) {
             return Ok(());
         }
         let mut execs = Vec::new();
@@ -545,3 +545,6 @@ fn expand(value: &str, name: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests;

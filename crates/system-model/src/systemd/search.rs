@@ -276,8 +276,11 @@ impl<'a> Search<'a> {
 
 /// Returns whether a name could be a unit's.
 pub(crate) fn is_unit_name(name: &str) -> bool {
-    name.rsplit_once('.')
-        .is_some_and(|(stem, suffix)| !stem.is_empty() && SUFFIXES.contains(&suffix))
+    // UNIT_NAME_MAX; a template that names a longer instance of itself ends here.
+    name.len() < 256
+        && name
+            .rsplit_once('.')
+            .is_some_and(|(stem, suffix)| !stem.is_empty() && SUFFIXES.contains(&suffix))
 }
 
 /// Splits `getty@tty1.service` into `getty@.service` and `tty1`.

@@ -1,0 +1,235 @@
+use super::*;
+use crate::{BootModel, Effect, MemoryFiles};
+
+fn base() -> MemoryFiles {
+    let mut files = MemoryFiles::new();
+    files.write("/etc/machine-id", "0123456789abcdef0123456789abcdef\n");
+    files
+}
+
+fn systemd(files: &MemoryFiles) -> Systemd {
+    BootModel::read(files).unwrap().systemd().clone()
+}
+
+fn running(files: &MemoryFiles, unit: &str) -> bool {
+    systemd(files).running(unit).is_some()
+}
+
+const WANTS: &str = "/etc/systemd/system/multi-user.target.wants";
+
+fn enabled(unit: &str, text: &str) -> MemoryFiles {
+    let mut files = base();
+    let path = format!("/usr/lib/systemd/system/{unit}");
+    files.write(&path, text).symlink(&format!("{WANTS}/{unit}"), &path);
+    files
+}
+
+#[test]
+fn links_masks_and_aliases() {
+    let mut files = enabled("a.service", "[Unit]\nWants=b.service\n[Service]\nExecStart=/a\n");
+    files.write("/usr/lib/systemd/system/b.service", "[Service]\nExecStart=/b\n");
+    files.symlink("/etc/systemd/system/c.service", "/usr/lib/systemd/system/b.service");
+    assert!(running(&files, "a.service") && running(&files, "b.service"));
+    assert!(running(&files, "c.service"), "an alias");
+    let steps = systemd(&files).disarm("c.service");
+    assert_eq!(
+        steps,
+        [Disarm::MaskUnit {
+            unit: "b.service".to_owned(),
+            path: "/etc/systemd/system/b.service".to_owned()
+        }]
+    );
+    assert_eq!(
+        systemd(&files).disarm("a.service"),
+        [Disarm::DisableUnit {
+            unit: "a.service".to_owned(),
+            links: vec![format!("{WANTS}/a.service")]
+        }]
+    );
+    let mut masked = files.clone();
+    masked.symlink("/etc/systemd/system/b.service", "/dev/null");
+    assert!(!running(&masked, "b.service"));
+    masked.remove("/etc/systemd/system/b.service").write("/etc/systemd/system/b.service", "");
+    assert!(!running(&masked, "b.service"), "an empty file masks");
+    // A link of a package is hidden by a link to /dev/null of the same name in /etc.
+    let mut files = base();
+    files.write("/usr/lib/systemd/system/d.service", "[Service]\nExecStart=/d\n");
+    files.symlink("/usr/lib/systemd/system/multi-user.target.wants/d.service", "../d.service");
+    assert!(running(&files, "d.service"));
+    files.symlink(&format!("{WANTS}/d.service"), "/dev/null");
+    assert!(!running(&files, "d.service"));
+}
+
+#[test]
+fn templates_get_their_instance() {
+    let mut files = base();
+    files.write("/lib/systemd/system/x@.service", "[Service]\nExecStart=/run-it %i %n\n");
+    files.symlink(&format!("{WANTS}/x@a.service"), "/lib/systemd/system/x@.service");
+    files.write("/etc/systemd/system/x@.service.d/1.conf", "[Service]\nExecStartPre=/pre %p\n");
+    let model = systemd(&files);
+    let commands: Vec<&str> =
+        model.running("x@a.service").unwrap().execs.iter().map(|e| e.command.as_str()).collect();
+    assert_eq!(commands, ["/pre x", "/run-it a x@a.service"]);
+}
+
+#[test]
+fn drop_ins_of_every_kind_apply_in_order() {
+    let mut files = enabled("foo-bar.service", "[Service]\nExecStart=/a\n");
+    files.write("/etc/systemd/system/foo-bar.service.d/20.conf", "[Service]\nExecStart=/b\n");
+    files.write("/usr/lib/systemd/system/foo-.service.d/10.conf", "[Service]\nExecStart=\n");
+    files.write("/etc/systemd/system/service.d/30.conf", "[Service]\nExecStartPost=/c\n");
+    files.write("/usr/lib/systemd/system/foo-bar.service.d/20.conf", "[Service]\nExecStart=/no\n");
+    let model = systemd(&files);
+    let unit = model.running("foo-bar.service").unwrap();
+    let commands: Vec<&str> = unit.execs.iter().map(|exec| exec.command.as_str()).collect();
+    assert_eq!(commands, ["/b", "/c"]);
+    assert_eq!(unit.drop_ins.len(), 3);
+}
+
+#[test]
+fn conditions() {
+    for (condition, holds) in [
+        ("ConditionPathExists=/there", true),
+        ("ConditionPathExists=!/there", false),
+        ("ConditionPathExists=|/no\nConditionPathExists=|/there", true),
+        ("ConditionPathExists=|/no\nConditionPathExists=|/nor", false),
+        ("ConditionPathExists=/no\nConditionPathExists=", true),
+        ("ConditionPathExistsGlob=/th{ere,en}", true),
+        ("ConditionFirstBoot=yes", false),
+        ("ConditionFirstBoot=no", true),
+        ("ConditionFileNotEmpty=/there", false),
+        ("ConditionDirectoryNotEmpty=/etc", true),
+        ("ConditionKernelCommandLine=quiet", true),
+        ("ConditionKernelCommandLine=!root", false),
+        ("ConditionKernelCommandLine=root=/dev/b", false),
+        ("AssertPathExists=/no", false),
+        ("ConditionPathExists=/run/flag", true),
+        ("ConditionVirtualization=!container", true),
+    ] {
+        let mut files =
+            enabled("a.service", &format!("[Unit]\n{condition}\n[Service]\nExecStart=/a\n"));
+        files.write("/there", "").write("/boot/cmdline.txt", "quiet root=/dev/a\n");
+        assert_eq!(running(&files, "a.service"), holds, "{condition}");
+    }
+}
+
+#[test]
+fn a_first_boot_applies_presets() {
+    let unit = "[Service]\nExecStart=/a\n[Install]\nWantedBy=multi-user.target\n";
+    for (id, first) in [
+        (None, true),
+        (Some("uninitialized\n"), true),
+        (Some(""), false),
+        (Some("0123456789abcdef0123456789abcdef\n"), false),
+    ] {
+        let mut files = base();
+        files.remove("/etc/machine-id");
+        if let Some(id) = id {
+            files.write("/etc/machine-id", id);
+        }
+        for name in ["a", "b", "c"] {
+            files.write(&format!("/usr/lib/systemd/system/{name}.service"), unit);
+        }
+        files.write("/usr/lib/systemd/system-preset/90-x.preset", "enable a*\ndisable b.service\n");
+        files.write(
+            "/etc/systemd/system-preset/10-x.preset",
+            "disable c.service\nenable c.service\n",
+        );
+        assert_eq!(systemd(&files).first_boot(), first, "{id:?}");
+        assert_eq!(running(&files, "a.service"), first, "{id:?}");
+        assert!(!running(&files, "b.service") && !running(&files, "c.service"));
+        files.remove("/usr/lib/systemd/system-preset").remove("/etc/systemd/system-preset");
+        assert_eq!(running(&files, "c.service"), first, "no rule enables");
+        if first {
+            let steps = systemd(&files).disarm("a.service");
+            assert!(matches!(steps.as_slice(), [Disarm::MaskUnit { .. }]), "{steps:?}");
+        }
+    }
+}
+
+#[test]
+fn sockets_timers_and_paths_start_services() {
+    for (kind, section, target) in
+        [("socket", "Socket", "sockets"), ("timer", "Timer", "timers"), ("path", "Path", "paths")]
+    {
+        let mut files = base();
+        let unit = format!("a.{kind}");
+        files.write(&format!("/lib/systemd/system/{unit}"), format!("[{section}]\n"));
+        files.write("/lib/systemd/system/a.service", "[Service]\nExecStart=/a\n");
+        assert!(!running(&files, "a.service"));
+        files.symlink(&format!("/etc/systemd/system/{target}.target.wants/{unit}"), "x");
+        assert!(running(&files, "a.service"), "{kind}");
+        assert!(running(&files, &unit));
+    }
+}
+
+#[test]
+fn system_v_scripts_count_only_without_a_native_unit() {
+    let mut files = base();
+    files.write("/etc/init.d/networking", "#!/bin/sh\n").own("/etc/init.d/networking", 0o755, 0, 0);
+    files.symlink("/etc/rcS.d/S01networking", "../init.d/networking");
+    assert!(running(&files, "networking.service"));
+    assert_eq!(
+        systemd(&files).disarm("networking.service"),
+        [Disarm::RemoveSysvLink { path: "/etc/rcS.d/S01networking".to_owned() }]
+    );
+    let mut native = files.clone();
+    native.write("/lib/systemd/system/networking.service", "[Service]\nExecStart=/x\n");
+    assert!(!running(&native, "networking.service"), "a native unit that nothing enables");
+    files.symlink("/etc/systemd/system/networking.service", "/dev/null");
+    assert!(!running(&files, "networking.service"), "masked");
+}
+
+#[test]
+fn rc_local_runs_if_it_is_executable() {
+    let mut files = base();
+    files.write("/etc/rc.local", "#!/bin/sh\nresize2fs /dev/x\n");
+    assert_eq!(BootModel::read(&files).unwrap().threats(&Effect::ALL), []);
+    files.own("/etc/rc.local", 0o755, 0, 0);
+    let threats = BootModel::read(&files).unwrap().threats(&Effect::ALL);
+    assert_eq!(threats[0].location.to_string(), "/etc/rc.local, line 2");
+    files.symlink("/etc/systemd/system/rc-local.service", "/dev/null");
+    assert_eq!(BootModel::read(&files).unwrap().threats(&Effect::ALL), []);
+}
+
+#[test]
+fn the_target_of_the_command_line_starts() {
+    let mut files = enabled("a.service", "[Service]\nExecStart=/a\n");
+    files.write("/lib/systemd/system/small.target", "[Unit]\n");
+    files.write("/boot/cmdline.txt", "root=x systemd.unit=small.target\n");
+    assert_eq!(systemd(&files).default_target(), "small.target");
+    assert!(!running(&files, "a.service"));
+    files.write("/boot/cmdline.txt", "root=x console=ttyS0,115200\n");
+    files.write(
+        "/lib/systemd/system/serial-getty@.service",
+        "[Service]\nExecStart=/sbin/agetty %I\n",
+    );
+    files.symlink("/etc/systemd/system/default.target", "/lib/systemd/system/graphical.target");
+    assert!(running(&files, "a.service") && running(&files, "serial-getty@ttyS0.service"));
+}
+
+#[test]
+fn hostile_trees_end() {
+    let mut files = base();
+    files.symlink("/etc/systemd/system/default.target", "a.target");
+    files.symlink("/etc/systemd/system/a.target", "b.target");
+    files.symlink("/etc/systemd/system/b.target", "a.target");
+    assert!(systemd(&files).started().len() < 10);
+    let mut files = base();
+    for name in ["a", "b"] {
+        let text = "[Unit]\nWants=a.service b.service x@%n.service\n[Service]\nExecStart=%\n";
+        files.write(&format!("/lib/systemd/system/{name}.service"), text);
+        files.symlink(&format!("{WANTS}/{name}.service"), "x");
+    }
+    files.write("/lib/systemd/system/x@.service", "[Unit]\nWants=x@%i%i.service\n");
+    files.write("/etc/systemd/system/a.service.d/x.conf", b"\xff\xfe\0[[[=\n=\n[Unit\n\\\n");
+    files.symlink("/etc/systemd/system/loop.service", "loop.service");
+    files.symlink("/etc/rcS.d", "/etc/rcS.d");
+    files.write("/boot/cmdline.txt", b"\"\xff init= = systemd.run=\" ds=nocloud;;=;s= ip=");
+    files.write("/boot/extlinux/extlinux.conf", "append\nlabel\nappend x\ndefault");
+    files.write(
+        "/boot/boot.ini",
+        "setenv\nsetenv bootargs\nsetenv bootargs \"\nsetenv bootargs ${bootargs} x",
+    );
+    assert!(systemd(&files).started().len() > 2);
+}
