@@ -134,3 +134,54 @@ impl Accounts {
         Ok((range.first..=range.last).find(free))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MemoryFiles;
+
+    #[test]
+    fn the_first_of_duplicate_names_counts() {
+        let mut files = MemoryFiles::new();
+        files.write(PASSWD, "pi:x:1000:1000:::\npi:x:1001:1001::/b:/bin/sh\n+pi::::::\n");
+        files.write(GROUP, "pi:x:1000:\nsudo:x:27:root,pi\nadm:x:4:pi\nsudo:x:28:pi\n");
+        files.write(SHADOW, "pi:!:1:0:99999:7:::\n");
+        let accounts = Accounts::read(&files).expect("readable");
+        let pi = accounts.user("pi").expect("a user");
+        assert_eq!((pi.uid, pi.login_shell(), pi.has_home()), (1000, "/bin/sh", false));
+        assert_eq!(accounts.group_ids(pi), [1000, 27, 4, 28]);
+        assert_eq!(accounts.group_names(pi), ["pi", "sudo", "adm", "sudo"]);
+        assert_eq!(accounts.password_state(pi), PasswordState::Locked);
+        assert!(accounts.user("+pi").is_none() && accounts.group("adm").is_some());
+    }
+
+    #[test]
+    fn the_next_number_is_free_for_user_and_group() {
+        let mut files = MemoryFiles::new();
+        files.write(PASSWD, "root:x:0:0:::\npi:x:1000:1000:::\nx:x:1002:100:::\n");
+        files.write(GROUP, "pi:x:1000:\ngpio:x:1001:\n");
+        let next = |files: &MemoryFiles| {
+            Accounts::read(files).expect("readable").next_free_id(files).expect("readable")
+        };
+        assert_eq!(next(&files), Some(1003));
+        files.write("/etc/login.defs", "#UID_MIN 5\nUID_MIN\t\t 1500\nUID_MAX 60000\n");
+        assert_eq!(next(&files), Some(1500));
+        files.write("/etc/adduser.conf", "FIRST_UID=1000\nLAST_UID=1001\n");
+        assert_eq!(next(&files), None);
+    }
+
+    #[test]
+    fn passwords_are_told_apart() {
+        for (field, expected) in [
+            ("", PasswordState::Empty),
+            ("!", PasswordState::Locked),
+            ("!$6$x$y", PasswordState::Locked),
+            ("*", PasswordState::Impossible),
+            ("x", PasswordState::Impossible),
+            ("$y$j9T$a$b", PasswordState::Set),
+            ("ab01234567890", PasswordState::Set),
+        ] {
+            assert_eq!(PasswordState::of(field), expected, "{field}");
+        }
+    }
+}

@@ -9,7 +9,6 @@ mod netplan;
 mod network_manager;
 mod networkd;
 mod source;
-mod wordexp;
 
 pub use dhcpcd::{DHCPCD_CONF, Dhcpcd};
 pub use interfaces::{

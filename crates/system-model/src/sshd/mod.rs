@@ -18,6 +18,7 @@ mod login;
 mod patterns;
 mod permissions;
 mod private_key;
+mod reader;
 mod settings;
 mod start;
 mod values;
