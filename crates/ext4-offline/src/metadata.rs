@@ -34,6 +34,25 @@ pub struct Metadata {
 }
 
 impl Metadata {
+    /// Returns the metadata of a file that root owns and that has no inode, such as one of a
+    /// FAT filesystem beside an ext4. `size` is in bytes.
+    pub fn without_inode(kind: FileKind, mode: u16, size: u64) -> Self {
+        let epoch = Timestamp::saturating(0);
+        Metadata {
+            inode: 0,
+            kind,
+            mode,
+            uid: 0,
+            gid: 0,
+            size,
+            links: 1,
+            accessed: epoch,
+            modified: epoch,
+            changed: epoch,
+            created: None,
+        }
+    }
+
     pub(crate) fn of(inode: &Inode) -> Self {
         Metadata {
             inode: inode.number(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use block_io::{ReadAt, Window, WriteAt};
 use cluster_profile::Change;
-use ext4_offline::{FileKind, Metadata, Timestamp};
+use ext4_offline::{FileKind, Metadata};
 use fat_offline::{Editor, Entry, FatError, Reader};
 use system_model::BootPartition;
 
@@ -31,18 +31,9 @@ fn failed(path: &str) -> impl FnOnce(FatError) -> FsError + '_ {
 impl BootFiles {
     fn metadata(&self, path: &str, relative: &str) -> FsResult<Option<Metadata>> {
         let entry = self.reader.entry(relative).map_err(failed(path))?;
-        Ok(entry.map(|Entry { is_directory, size, .. }| Metadata {
-            inode: 0,
-            kind: if is_directory { FileKind::Directory } else { FileKind::Regular },
-            mode: 0o755,
-            uid: 0,
-            gid: 0,
-            size: size.into(),
-            links: 1,
-            accessed: Timestamp::saturating(0),
-            modified: Timestamp::saturating(0),
-            changed: Timestamp::saturating(0),
-            created: None,
+        Ok(entry.map(|Entry { is_directory, size, .. }| {
+            let kind = if is_directory { FileKind::Directory } else { FileKind::Regular };
+            Metadata::without_inode(kind, 0o755, size.into())
         }))
     }
 }
