@@ -158,5 +158,6 @@ fn a_filesystem_that_is_marked_as_having_errors() {
     );
     let damaged = Changed::over("card", damaged, 64 << 20);
     let error = try_against(&damaged, "xu4-node2").expect_err("damage");
-    assert!(error.to_string().contains("e2fsck"), "{error}");
+    let AuditError::Files { source, .. } = &error else { panic!("{error}") };
+    assert!(source.fix().unwrap().contains("e2fsck"), "{error}");
 }

@@ -176,7 +176,7 @@ fn a_full_filesystem_stays_clean() {
     // As much as there is, in smaller and smaller pieces.
     let mut piece = 8 << 20;
     while piece > 512 {
-        match files.editor().append("/fill", &vec![7; piece]) {
+        match files.editor().append("/fill", vec![7; piece]) {
             Ok(()) => {}
             Err(error) if matches!(error.kind, PathErrorKind::Full { .. }) => piece /= 2,
             Err(error) => panic!("{error}"),

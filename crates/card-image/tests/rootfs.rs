@@ -33,7 +33,7 @@ fn edits_leave_every_kind_of_filesystem_clean() {
         let mut files = sample.open();
         files.editor().write("/etc/hostname", b"new-name\n").unwrap();
         assert!(files.create("/etc/new/deep/file", 0o600).unwrap());
-        files.editor().write("/etc/new/deep/file", &vec![7; 20_000]).unwrap();
+        files.editor().write("/etc/new/deep/file", vec![7; 20_000]).unwrap();
         files.editor().append("/etc/new/deep/file", b"more").unwrap();
         assert!(files.create_dir("/var/lib/thing", 0o700).unwrap());
         assert!(!files.create_dir("/var/lib/thing", 0o755).unwrap());
@@ -128,7 +128,7 @@ fn what_cannot_be_is_refused_by_name() {
     assert!(is_wrong_kind(files.replace_with_symlink("/etc", "x").unwrap_err()));
     assert!(files.remove("/").is_err());
     assert!(files.create("/etc/big", 0o644).unwrap());
-    let error = files.editor().write("/etc/big", &vec![1; 64 << 20]).unwrap_err();
+    let error = files.editor().write("/etc/big", vec![1; 64 << 20]).unwrap_err();
     assert!(matches!(error.kind, PathErrorKind::Full { .. }), "{error}");
     files.close().unwrap();
     sample.check();
