@@ -93,7 +93,7 @@ fn verify_names_the_command_that_fixes_a_card() {
     let bench = damaged_card();
     let (_, out, _) = verify(&bench, &[IMAGE]);
     let command = format!("nodecard apply profile.yaml xu4-node2={IMAGE}");
-    let fixes: Vec<&str> = out.lines().filter(|line| line.contains("mend:")).collect();
+    let fixes: Vec<&str> = out.lines().filter(|line| line.contains("fix:")).collect();
     assert!(fixes.len() > 2 && fixes.iter().all(|line| line.contains(&command)), "{out}");
     let (code, out, error) = apply(&bench, &["--yes"], "");
     assert_eq!(code, Some(0), "{out}{error}");

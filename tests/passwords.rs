@@ -39,7 +39,7 @@ fn default_passwords_are_reported_until_the_profile_sets_others() {
     set(&bench, &line.trim_matches('`').replace("HASH", hash.trim()));
     let (code, out, _) = verify(&bench, &[IMAGE]);
     assert_eq!(code, Some(1), "{out}");
-    assert!(out.contains("found:    `odroid`, which everybody knows"), "{out}");
+    assert!(out.contains("found:    the default password `odroid`"), "{out}");
     let mut apply =
         bench.nodecard(&["apply", "profile.yaml", &format!("xu4-node1={IMAGE}"), "--yes"]);
     let output = apply.output().unwrap();

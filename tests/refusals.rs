@@ -194,5 +194,5 @@ fn a_bitmap_that_is_wrong_about_a_file() {
     let block = blocks.split_whitespace().next().unwrap().to_owned();
     run("e2fsprogs", "debugfs", &["-w", "-R", &format!("freeb {block}"), &target]);
     let message = bench.refused(3, &["--base", base.to_str().unwrap()]);
-    assert_contains(&message, &[&format!("block {block}"), "calls it free", "e2fsck"]);
+    assert_contains(&message, &[&format!("block {block}"), "marked as free", "e2fsck"]);
 }

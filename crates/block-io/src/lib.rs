@@ -1,6 +1,6 @@
 //! Random-access storage for disk images and cards.
 //!
-//! A card, an image file and a partition are all the same here: bytes that can be read
+//! A card, an image file and a partition look alike here: bytes that can be read
 //! ([`ReadAt`]) and perhaps written ([`WriteAt`]) at an offset. The pieces can be combined:
 //!
 //! - [`FileStorage`] and [`Memory`] hold bytes,

@@ -16,7 +16,7 @@
 //! use std::path::Path;
 //!
 //! use card_audit::{Card, inspect};
-//! use card_image::{BaseOptions, Cancel, NoProgress};
+//! use card_image::{BaseOptions, Cancel};
 //!
 //! # let image = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../profiles/sample-base.img.xz");
 //! // A compressed image is decoded into a file here.
@@ -24,7 +24,7 @@
 //! let options = BaseOptions {
 //!     cache_dir: Some(cache.path()),
 //!     sha256: None,
-//!     progress: &NoProgress,
+//!     progress: &(),
 //!     cancel: &Cancel::default(),
 //! };
 //! let card = Card::open(&image, None, options)?;

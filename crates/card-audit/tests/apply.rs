@@ -125,7 +125,7 @@ fn no_journal() {
     fsck.args(["-fy", &target]).env("PATH", path).output().unwrap();
     let card: Arc<dyn ReadAt> = Arc::new(Memory::new(fs::read(&image).unwrap()));
     let error = refused(&card, false);
-    assert!(plain_text::with_causes(&error).contains("tune2fs -j"), "{error}");
+    assert!(error.fix().unwrap().contains("tune2fs -j"), "{error}");
     // So verifying does not name what would be refused.
     let findings = bench().findings(&Changed::over("card", card, 64 << 20));
     assert!(findings.iter().any(|finding| finding.code.as_str() == "host-name"));
@@ -160,10 +160,15 @@ fn a_journal_that_is_too_small() {
         panic!("{error}")
     };
     assert!(needed > 1536 && available < needed && larger >= 6, "{needed} {available} {larger}");
-    for part in ["card", &needed.to_string(), &available.to_string(), "-J size="] {
+    for part in ["card", &needed.to_string(), &available.to_string()] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    // What the message says helps.
+    // The suggested fix helps.
+    let fix = match &error {
+        ApplyError::Filesystem { source, .. } => source.fix().unwrap(),
+        error => panic!("{error}"),
+    };
+    assert!(fix.contains(&format!("-J size={larger}")), "{fix}");
     let image = bench.path("larger.img");
     let root = card.root();
     fs::write(&image, bytes_of(&root)).unwrap();
@@ -181,7 +186,7 @@ fn a_journal_that_is_too_small() {
 #[test]
 fn a_filesystem_in_no_state_to_be_changed() {
     let error = refused(&into(broken().superblock(0x3a, |state| state[0] |= 2)), false);
-    assert!(plain_text::with_causes(&error).contains("e2fsck"), "{error}");
+    assert!(error.fix().unwrap().contains("e2fsck"), "{error}");
     let error = refused(&(Arc::new(Memory::new(vec![0; 1 << 20])) as Arc<dyn ReadAt>), true);
     assert!(matches!(error, ApplyError::Audit(AuditError::Table { .. })), "{error}");
     // Marked as used, but nobody's: what the bitmap says cannot be relied on.

@@ -206,7 +206,7 @@ fn plans_show_no_hash_and_note_default_passwords() {
     without.users.clear();
     let text = from_base(&without).to_string();
     assert!(
-        text.contains("note: passwords that everybody knows: root has `odroid`, odroid"),
+        text.contains("note: default passwords still set: root (`odroid`), odroid (`odroid`)"),
         "{text}"
     );
 }

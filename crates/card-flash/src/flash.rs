@@ -28,7 +28,7 @@ pub type FlashResult = Result<WriteReport, CardError>;
 /// outcome of each card, in their order.
 ///
 /// The shared storage is read once for all cards that keep up. A card that does not keep up
-/// reads by itself, and a card that fails does not affect the others.
+/// reads on its own, and a card that fails does not affect the others.
 pub fn flash(job: &FlashJob, progress: &dyn FlashProgress, cancel: &Cancel) -> Vec<FlashResult> {
     let shared_size = job.shared.size();
     let wants: Vec<_> = job.cards.iter().map(|(card, _)| card.wants(shared_size)).collect();

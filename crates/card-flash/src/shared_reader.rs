@@ -40,7 +40,7 @@ impl SharedWindow {
 ///
 /// Each card has a queue. The reader waits for room in all queues, so that every card gets
 /// every window, unless a faster card would have to wait for that: then the slow card
-/// misses the window and reads it by itself later. So no card waits for a slow one,
+/// misses the window and reads it on its own later. So no card waits for a slow one,
 /// and no queue grows.
 #[derive(Debug)]
 pub(crate) struct SharedReader {
@@ -86,7 +86,7 @@ impl SharedReader {
     /// Reads the parts of `storage` behind the head that the cards want, given by `wants`
     /// for each card, and hands them out. Returns early if no card takes any more.
     ///
-    /// A read that fails ends the sharing: the cards then read by themselves, and report the
+    /// A read that fails ends the sharing: the cards then read on their own, and report the
     /// error if it is still there.
     pub fn read(&self, storage: &dyn ReadAt, wants: &[Extents], cancel: &Cancel) {
         let mut union = Extents::new();
@@ -142,7 +142,7 @@ impl SharedReader {
     }
 
     /// Returns the window at `start` for a card, and waits for the reader if necessary.
-    /// Returns `None` if the card has to read it by itself. A card must ask in ascending
+    /// Returns `None` if the card has to read it on its own. A card must ask in ascending
     /// order, and only for windows that it wants.
     pub fn take(&self, card: usize, start: u64, cancel: &Cancel) -> Option<Arc<SharedWindow>> {
         let mut state = self.state();
@@ -228,7 +228,7 @@ mod tests {
                 assert!(reader.take(0, start, cancel).is_some(), "shared");
             }
             reader.close(0);
-            // The slow one finds what its queue holds, and reads the rest by itself.
+            // The slow one finds what its queue holds, and reads the rest on its own.
             let found = starts().filter(|&start| reader.take(1, start, cancel).is_some()).count();
             assert!((QUEUE..QUEUE + 3).contains(&found), "{found}");
             reader.close(1);

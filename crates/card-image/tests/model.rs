@@ -167,7 +167,7 @@ fn the_tree_is_what_the_model_says() {
 }
 
 /// With next to no room left, edits fail, and that by name; the filesystem stays
-/// clean all the same.
+/// still clean.
 #[test]
 fn a_full_filesystem_stays_clean() {
     let sample = Sample::new(MODERN, "1024");

@@ -28,7 +28,7 @@ pub fn recover(storage: &Arc<dyn WriteAt>, now: Timestamp) -> Result<Replayed> {
 }
 
 /// Replays the journal of the filesystem that fills `storage`, and removes the kernel's mark that
-/// it has errors. This is for a copy, to let [`check`](crate::check) find out whether there are
+/// it has errors. This is for a copy, to let [`check`](crate::check) detect whether there are
 /// any; a filesystem that stays in use needs e2fsck.
 ///
 /// # Errors

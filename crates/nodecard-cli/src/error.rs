@@ -127,7 +127,7 @@ impl CommandError {
     }
 }
 
-/// Returns whether the profile or the arguments are wrong, by themselves.
+/// Returns whether only the profile or the arguments are wrong.
 fn is_usage(error: &Error) -> bool {
     error.kind() == ErrorKind::Profile && !matches!(error, Error::CardsFor { .. })
 }

@@ -54,7 +54,7 @@ pub struct BuildReport {
 
 impl Project {
     /// Builds an image for each node, with a block map for bmaptool, and describes them in
-    /// manifest.json and SHA256SUMS. Makes the cluster's keys if there are none.
+    /// manifest.json and SHA256SUMS. Makes the cluster's keys if they are missing.
     ///
     /// Files have temporary names until all of them are complete.
     ///

@@ -13,7 +13,7 @@
 //! | [`Project::flash`] | writes cards, several at once, and reads them back |
 //! | [`Project::flash_one_reader`] | writes one card after another with one reader |
 //! | [`Project::verify`] | compares cards with the profile |
-//! | [`Project::plan`], [`Project::plan_against`] | show what building or correcting a card would change |
+//! | [`Project::plan`], [`Project::plan_against`] | show what building or correcting would change |
 //! | [`Project::apply`] | corrects a card in place |
 //! | [`inspect`] | describes what is on a card or image |
 //! | [`devices`] | lists card readers, and why other devices are rejected |

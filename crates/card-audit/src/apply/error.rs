@@ -68,10 +68,10 @@ impl ApplyError {
         match self {
             ApplyError::Changed { .. } => Some("look at the changes again".to_owned()),
             ApplyError::Cut(error) => error.fix(),
-            ApplyError::Audit(_)
-            | ApplyError::Table { .. }
-            | ApplyError::Filesystem { .. }
-            | ApplyError::Storage { .. } => None,
+            ApplyError::Audit(error) => error.fix(),
+            ApplyError::Table { source, .. } => source.fix(),
+            ApplyError::Filesystem { source, .. } => source.fix(),
+            ApplyError::Storage { .. } => None,
         }
     }
 

@@ -33,7 +33,7 @@ pub enum Refusal {
     #[error("the file is empty")]
     EmptyFile,
     /// The reader is empty.
-    #[error("there is no card in it")]
+    #[error("no card is inserted")]
     NoMedium,
     /// It is write-protected.
     #[error("it is write-protected")]
@@ -190,7 +190,7 @@ impl Default for TargetLimits {
 }
 
 impl Device {
-    /// Returns all reasons not to write to it, the most important first. There are none for a
+    /// Returns all reasons not to write to it, the most important first. The list is empty for a
     /// device that may be a card.
     pub fn refusals(&self, limits: &TargetLimits) -> Vec<Refusal> {
         let mut reasons = Vec::new();

@@ -1,8 +1,8 @@
 //! .xz files assembled from blocks that were compressed separately.
 //!
 //! Blocks are compressed once for all images that share them, and by several threads. xz, and
-//! every other decoder with threads, also decodes the result by several threads. The layout is that of "The .xz File Format", version 1.2.1:
-//! stream header, blocks, index, stream footer.
+//! every other decoder with threads, also decodes the result by several threads. The layout is
+//! that of "The .xz File Format", version 1.2.1: stream header, blocks, index, stream footer.
 
 use std::io::Write as _;
 

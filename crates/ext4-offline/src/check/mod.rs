@@ -155,7 +155,7 @@ impl Inodes<'_> {
         let number = u64::from(group) * u64::from(geometry.inodes_per_group) + u64::from(bit) + 1;
         let reason = match (bit < geometry.inodes_per_group, bitmap.get(bit)) {
             (false, _) => "is after the end of the group, but is not marked as in use",
-            (true, true) => "is marked as in use, but is not",
+            (true, true) => "is marked as in use, but is not in use",
             (true, false) => "is in use, but marked as free",
         };
         Err(Error::Bitmap { kind: "inode", group, number, reason })

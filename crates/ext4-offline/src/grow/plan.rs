@@ -43,7 +43,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Makes the plan, or finds out why growing is not possible.
+    /// Makes the plan, or returns why growing is not possible.
     pub fn new(storage: &dyn ReadAt, target: u64, now: Timestamp, tables: Tables) -> Result<Self> {
         let fs = Filesystem::open(storage, Operation::Grow)?;
         fs.check_state(Operation::Grow)?;

@@ -154,7 +154,7 @@ impl Model {
             })
     }
 
-    /// The reasons for which an operation must fail: one of these, unless there are none.
+    /// The reasons for which an operation must fail: one of these, unless the list is empty.
     pub fn refusals(&self, op: &Op) -> Vec<Refusal> {
         let mut all = Vec::new();
         let mut when = |refusal, condition| {

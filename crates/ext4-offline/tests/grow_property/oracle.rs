@@ -48,26 +48,26 @@ pub fn resize2fs(case: &Case, image: &Path) -> Option<Defect> {
     if bigalloc && complaint.contains("trying backup blocks") {
         return Some(Defect::Destroyed);
     }
-    let mend = || {
+    let repair = || {
         run("e2fsck", &["-f", "-y", path]);
-        assert_clean(image, &[], &format!("{context}: resize2fs, mended"));
+        assert_clean(image, &[], &format!("{context}: resize2fs, repaired"));
     };
     if bigalloc && complaint.contains("Free blocks count wrong") {
-        mend();
+        repair();
         return Some(Defect::BigallocCounts);
     }
     let about_blocks = ["Block bitmap differences", "Free blocks count wrong"];
     if case.options.contains("sparse_super2") && about_blocks.iter().any(|w| complaint.contains(w))
     {
-        mend();
+        repair();
         return Some(Defect::SparseSuper2Bitmap);
     }
     if case.options.contains("orphan_file") && complaint.contains("Orphan file (inode ") {
-        mend();
+        repair();
         return Some(Defect::OrphanFileChecksums);
     }
     if case.options.contains("quota") && complaint.contains("Update quota info") {
-        mend();
+        repair();
         return Some(Defect::Quota);
     }
     panic!("{context}: resize2fs left:\n{complaint}");

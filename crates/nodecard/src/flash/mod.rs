@@ -82,7 +82,7 @@ pub struct ConfirmedFlash<'a>(FlashSession<'a>);
 
 impl Project {
     /// Inspects targets, opens the base image, and prepares the card of each node. Makes the
-    /// cluster's keys if there are none. Writes to no target.
+    /// cluster's keys if they are missing. Writes to no target.
     ///
     /// Targets are a node's name and the path of a whole device or a file. Every reason to
     /// refuse one of them is found here, save for those that arise later: each target is

@@ -93,8 +93,8 @@ pub struct OneReader<'a> {
 
 impl Project {
     /// Prepares writing the cards of all nodes with one reader. With `resume`, nodes whose
-    /// cards an earlier session has finished are left out. Makes the cluster's keys if there
-    /// are none. Writes to no card.
+    /// cards an earlier session has finished are left out. Makes the cluster's keys if they
+    /// are missing. Writes to no card.
     ///
     /// # Errors
     /// [`Error::Refused`] if the reader is not acceptable, unless it is empty, or any other
@@ -280,7 +280,7 @@ impl OneReader<'_> {
     }
 }
 
-/// Returns whether there is no card yet. The devices of some readers go with the card.
+/// Returns whether a card is still missing. The devices of some readers go with the card.
 fn is_empty(refusal: &Refusal) -> bool {
     matches!(refusal, Refusal::NoMedium | Refusal::NotFound(_))
 }

@@ -3,8 +3,8 @@
 //!
 //! For a base `x.img.xz`, these files beside it are read: `x.img.xz.sha256`,
 //! `.sha256sum`, `.md5`, `.md5sum`, and `SHA256SUMS` and `MD5SUMS`. In each,
-//! the lines that name `x.img.xz` count. If there are none, the lines that
-//! name `x.img` count, for the decoded image. If there are none of these
+//! the lines that name `x.img.xz` count. Without any, the lines that
+//! name `x.img` count, for the decoded image. Without these
 //! either, a file that belongs to `x.img.xz` by its own name and holds a single sum is
 //! about it, whatever name the line has, because images get renamed; `SHA256SUMS` and
 //! `MD5SUMS` are about other files then.

@@ -11,7 +11,7 @@ use crate::{
 const MOST_USERS: usize = 100;
 
 /// Returns a note about default passwords on cards that are made from this system, with the
-/// lines that would set others; empty if there are none.
+/// lines that would set others; empty if all users have others.
 ///
 /// It takes some milliseconds for each user.
 ///
