@@ -88,6 +88,9 @@ assemble_family() {
         if ((fat_mib)); then echo "start=$p1_start, size=$fat_sectors, type=c"; fi
         echo "start=$p2_start, size=$sectors, type=83"
     } | sfdisk -q "$1"
+    # Code that halts. Where there is none, parted writes its own when it changes a partition, and a
+    # new disk id with it; images that were made with parted have it.
+    printf '\372\364\353\375' | dd of="$1" conv=notrunc status=none
     if ((fat_mib)); then
         dd if="$work/boot.fat" of="$1" bs=1M oflag=seek_bytes seek=$((p1_start * 512)) conv=notrunc,sparse status=none
         rm "$work/boot.fat"

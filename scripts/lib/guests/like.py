@@ -32,6 +32,8 @@ FAMILIES = {
 # QEMU's own: the serial console, and the name of the network interface. On the boards it is eth0
 # because nothing tells the kernel the slot of the interface.
 QEMU_ARGUMENTS = "net.ifnames=0 console=ttyS0 systemd.debug_shell=ttyS1"
+# A job that waits for a person never ends.
+ENDLESS = ("userconfig.service",)
 # Reboots that a first-boot program may make before this counts as a loop.
 REBOOTS = 4
 
@@ -186,7 +188,7 @@ class LikeGuest:
 def boot_all(guests, start, patience, say):
     """Starts all guests with `start`, and starts them again when they reboot, until systemd has done
     everything it was to do, or has not come further for a while. Call this from the main thread."""
-    began, since, last = time.time(), {}, {}
+    began, since, last, asked = time.time(), {}, {}, {}
     for guest in guests:
         guest.reboots = 0
         start(guest)
@@ -203,13 +205,17 @@ def boot_all(guests, start, patience, say):
                 say(f"{guest.name} rebooted by itself; starting it again")
                 start(guest)
                 since.pop(guest, None)
+                asked[guest] = time.time() + 20
+                continue
+            # Each question costs an emulated guest a second or more.
+            if time.time() < asked.setdefault(guest, began + 20):
                 continue
             seen = look(guest)
+            asked[guest] = time.time() + 8
             if seen != last.get(guest) or guest not in since:
                 last[guest], since[guest] = seen, time.time()
             quiet = time.time() - since[guest]
-            # A job that waits for a person, such as userconfig.service, never ends.
-            if seen and (seen[0] in ("running", "degraded") or quiet > 120):
+            if seen and (seen[0] in ("running", "degraded") or quiet > (30 if seen[1] in ENDLESS else 150)):
                 guest.state, guest.boot_seconds = seen, time.time() - began
                 waiting.remove(guest)
 
