@@ -47,6 +47,11 @@ if [[ $(setting AUTO_SETUP_NET_USESTATIC) == 1 ]]; then
         s/^[[:blank:]]*gateway .*/gateway $(setting AUTO_SETUP_NET_STATIC_GATEWAY)/" $interfaces
 fi
 
+# udev looked before the interface was in the file.
+if grep -q "^allow-hotplug $eth" $interfaces; then
+    systemctl --no-block start "ifup@$eth.service"
+fi
+
 echo 0 >/boot/dietpi/.install_stage
 systemctl disable dietpi-firstboot
 exit 0
