@@ -95,8 +95,11 @@ def ssh(guest, guests, users, seconds):
                 "if command -v ssh >/dev/null; then ssh -o BatchMode=yes -o StrictHostKeyChecking=yes "
                 f"-o ConnectTimeout=60 {other.name} 'hostname; id -un'; "
                 "else dropbearconvert openssh dropbear ~/.ssh/id_ed25519 /tmp/key-$(id -u) >/dev/null 2>&1; "
-                f"dbclient -i /tmp/key-$(id -u) {user}@{other.name} 'hostname; id -un' </dev/null; fi")
-            line = guest.ask(f"echo $(su -s /bin/sh - {user} -c \"{client}\" 2>&1 </dev/null)", seconds)
+                f"dbclient -i /tmp/key-$(id -u) {user}@{other.name} 'hostname; id -un'; fi")
+            # Without a terminal, dropbear's client cannot ask about an unknown host key.
+            quoted = client.replace("$", "\\$")
+            line = guest.ask(f'echo $(timeout {seconds // 2:.0f} setsid -w su -s /bin/sh - {user} -c "{quoted}" '
+                             "2>&1 </dev/null)", seconds)
             said[f"{user}@{other.name}"] = line, f"{other.name} {user}"
     wrong = [f"{who}: {line[:200] or 'no answer'}" for who, (line, right) in said.items() if line != right]
     if wrong:
