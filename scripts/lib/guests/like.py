@@ -202,7 +202,7 @@ def boot_all(guests, start, patience, say):
                 guest.reboots += 1
                 if guest.reboots > REBOOTS:
                     raise NoAnswer(f"{guest.name} rebooted {REBOOTS} times")
-                say(f"{guest.name} rebooted by itself; starting it again")
+                say(f"{guest.name} rebooted on its own; starting it again")
                 start(guest)
                 since.pop(guest, None)
                 asked[guest] = time.time() + 20

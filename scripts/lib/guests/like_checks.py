@@ -29,7 +29,7 @@ def users_of(options):
 
 
 def written(guest):
-    """Notes what nodecard wrote on the card, before the card is booted."""
+    """Records the host keys and machine id of the card before its first boot."""
     image, keys = guest.image, []
     for directory in ("/etc/dropbear", "/etc/ssh"):
         for name in like.list_root(image, directory):
@@ -46,7 +46,7 @@ def finished(guest):
     if state not in ("running", "degraded"):
         raise Failed(f"systemd is still {state} after {guest.boot_seconds:.0f} s; running: {jobs or 'no job'}")
     if guest.reboots:
-        raise Failed(f"rebooted by itself {guest.reboots} times")
+        raise Failed(f"rebooted on its own {guest.reboots} times")
     return f"{guest.boot_seconds:.0f} s"
 
 
@@ -87,7 +87,7 @@ def address(guest, dhcp, prefix, gateway):
 
 
 def ssh(guest, guests, users, seconds):
-    """As node_checks.ssh, but also from accounts without a shell, and with dropbear's client."""
+    """Like node_checks.ssh, but also from accounts without a shell, and with dropbear's client."""
     said = {}
     for user in users:
         for other in guests:
@@ -125,7 +125,7 @@ def try_login(tty, user, password):
 
 
 def logins(guest, defaults):
-    """Nobody gets in with the image's logins, or without one; root gets in with the profile's."""
+    """Checks that the console refuses the default logins and accepts the profile's password of root."""
     tty = guest.tty
     tty.send("")
     prompt = tty.wait_for(r"\S login: |[#$] $|\n[^\n]*password: ", "a login prompt on the console", 120)[0]
@@ -146,7 +146,7 @@ def after_boot(report, number, guests, options, dhcp, gateway, prefix, patience)
     root = f"/dev/vda{like.root_number(guests[0].image)}"
 
     class Others:
-        """What node_checks wants to know of a cluster."""
+        """The part of a Cluster that node_checks uses."""
         def others(guest):
             return [other for other in guests if other is not guest]
     Others.guests, Others.patience = guests, patience
