@@ -107,30 +107,39 @@ def ssh(guest, guests, users, seconds):
     return f"{len(said)} logins"
 
 
+LOGIN = r"\S login: "
+
+
 def try_login(tty, user, password):
-    """Returns whether the console lets somebody in."""
+    """Returns whether the console lets somebody in. Starts and ends at the login prompt."""
     tty.send(user)
     tty.wait_for(r"[Pp]assword: ", "the password prompt", 120)
     tty.send(password)
-    answer = tty.wait_for(r"@\S+[#$] |incorrect|timed out|not available|[Nn]ew password|must change|\S login: ",
+    answer = tty.wait_for(rf"@\S+[#$] |incorrect|timed out|not available|[Nn]ew password|must change|{LOGIN}",
                           f"the answer to {user}'s password", 240)[0]
-    if answer.startswith("@"):
+    inside = answer.startswith("@")
+    expired = "ew password" in answer or "must change" in answer
+    if inside:
         tty.send("exit")
-        return True
-    if "ew password" in answer or "must change" in answer:
-        for _ in range(3):
-            tty.send("")
-        return True
-    return False
+    for _ in range(3 if expired else 0):
+        tty.send("")
+        time.sleep(3)
+    # getty throws away what is typed before its prompt.
+    if not answer.endswith("login: "):
+        tty.wait_for(LOGIN, "the next login prompt", 120)
+    return inside or expired
 
 
 def logins(guest, defaults):
     """Checks that the console refuses the default logins and accepts the profile's password of root."""
     tty = guest.tty
     tty.send("")
-    prompt = tty.wait_for(r"\S login: |[#$] $|\n[^\n]*password: ", "a login prompt on the console", 120)[0]
+    prompt = tty.wait_for(rf"{LOGIN}|[#$] $|\n[^\n]*password: ", "a login prompt on the console", 120)[0]
     if "login: " not in prompt:
         raise Failed(f"the console asks for no login: {prompt.strip()!r}")
+    # The empty line makes getty print its prompt again.
+    time.sleep(3)
+    tty.read_some(0)
     let_in = [f"{user} with {password!r}" for user, password in defaults if try_login(tty, user, password)]
     if let_in:
         raise Failed(f"the console lets in {', '.join(let_in)}")
