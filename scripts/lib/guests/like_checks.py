@@ -107,7 +107,8 @@ def ssh(guest, guests, users, seconds):
     return f"{len(said)} logins"
 
 
-LOGIN = r"\S login: "
+# getty's prompt, but not the line about the last login.
+LOGIN = r"\S(?<!Last) login: "
 
 
 def try_login(tty, user, password):
