@@ -170,9 +170,10 @@ fn targets_that_cannot_be_written() {
     // Permission bits do not keep root out; the immutable attribute does.
     let before = fs::read(&image).unwrap();
     let root = run("coreutils", "id", &["-u"]).trim() == "0";
-    let (lock, unlock): ([&str; 2], [&str; 2]) = match root {
-        true => (["chattr", "+i"], ["chattr", "-i"]),
-        false => (["chmod", "0444"], ["chmod", "0644"]),
+    let (lock, unlock): ([&str; 2], [&str; 2]) = if root {
+        (["chattr", "+i"], ["chattr", "-i"])
+    } else {
+        (["chmod", "0444"], ["chmod", "0644"])
     };
     run("e2fsprogs", lock[0], &[lock[1], image.to_str().unwrap()]);
     let error = refused(IMAGE);

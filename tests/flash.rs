@@ -12,9 +12,10 @@ fn several_files_at_once_equal_built_images() {
     let names = ["a.img", "b.img", "c.img", "d.img"];
     let mut arguments = Vec::new();
     for ((name, size), node) in names.iter().zip(sizes).zip(NODES) {
-        match size < 100 * MIB {
-            true => used_card(&bench.path(name), size),
-            false => fs::File::create(bench.path(name)).unwrap().set_len(size).unwrap(),
+        if size < 100 * MIB {
+            used_card(&bench.path(name), size);
+        } else {
+            fs::File::create(bench.path(name)).unwrap().set_len(size).unwrap();
         }
         arguments.push(format!("{node}={name}"));
     }

@@ -58,12 +58,8 @@ fn damage_ends_the_log_or_is_refused() {
                 (
                     "a block of data in the middle",
                     |j, w| j.flip(w[1].data[3], 50),
-                    match any {
-                        // The checksum of the transaction ends the log early, but
-                        // another one follows.
-                        true => Then::Refused,
-                        false => Then::Ends(3),
-                    },
+                    // The checksum of the transaction ends the log early, but another one follows.
+                    if any { Then::Refused } else { Then::Ends(3) },
                 ),
                 (
                     "a block of data at the end",
@@ -77,11 +73,13 @@ fn damage_ends_the_log_or_is_refused() {
                 (
                     "the last commit",
                     |j, w| j.flip(w[2].commit.unwrap(), 0x12),
-                    match any {
-                        true if format.async_commit => Then::Ends(2),
-                        true => Then::Refused,
+                    if any && format.async_commit {
+                        Then::Ends(2)
+                    } else if any {
+                        Then::Refused
+                    } else {
                         // An unused field.
-                        false => Then::Ends(3),
+                        Then::Ends(3)
                     },
                 ),
                 (

@@ -28,10 +28,8 @@ pub fn verify_card(project: &Project, card: &Path) -> Result<bool, Box<dyn Error
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.as_slice() {
-        [profile, card] => match verify_card(&Project::open(profile)?, Path::new(card))? {
-            true => Ok(()),
-            false => Err("the card differs from the profile".into()),
-        },
+        [profile, card] if verify_card(&Project::open(profile)?, Path::new(card))? => Ok(()),
+        [_, _] => Err("the card differs from the profile".into()),
         _ => Err("usage: verify_card PROFILE CARD".into()),
     }
 }

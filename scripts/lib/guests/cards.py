@@ -40,13 +40,15 @@ def find_base(directory):
     return images[0], kernel, initrd
 
 
-def write_profile(path, *, base, card, nodes, gateway, archive=None, by_hand=False):
-    """Writes the profile of the article's cluster, with as many nodes as requested."""
+def write_profile(path, *, base, card, nodes, gateway, archive=None, by_hand=False, users=None):
+    """Writes the profile of the article's cluster, with as many nodes as requested. `users` maps each
+    user to the profile's text; by default root and odroid have the password of this module."""
+    users = users or {user: f"{{password: '{PASSWORD_HASH}'}}" for user in ("root", "odroid")}
     text = f"cluster: boot-cluster\nbase: {json.dumps(base)}\ncard: {card}\n"
     text += f"network: {{interface: eth0, prefix: 24, gateway: {gateway}, dns: [{gateway}]}}\n"
-    text += "ssh: {users: [root, odroid]}\nusers:\n"
-    for user in ("root", "odroid"):
-        text += f"  {user}: {{password: '{PASSWORD_HASH}'}}\n"
+    text += f"ssh: {{users: [{', '.join(users)}]}}\nusers:\n"
+    for user, settings in users.items():
+        text += f"  {user}: {settings}\n"
     text += "nodes:\n"
     for number, (name, address) in enumerate(nodes):
         text += BY_PROFILE.format(name=name, address=address,

@@ -31,10 +31,11 @@ pub fn resize2fs(case: &Case, image: &Path) -> Option<Defect> {
     let path = image.to_str().unwrap();
     let target = case.target_blocks.to_string();
     let bigalloc = case.options.contains("bigalloc");
-    let output = match bigalloc {
+    let output = if bigalloc {
         // It warns about this, and must be forced.
-        true => run("resize2fs", &["-f", path, &target]),
-        false => run("resize2fs", &[path, &target]),
+        run("resize2fs", &["-f", path, &target])
+    } else {
+        run("resize2fs", &[path, &target])
     };
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     if !output.status.success()
