@@ -112,6 +112,12 @@ pub enum RenderError {
         /// The file where it was looked for.
         table: &'static str,
     },
+    /// An extra file is for a boot partition that the image does not have.
+    #[error("the image has no FAT partition for {path}, which the profile's `files` names")]
+    NoBootPartition {
+        /// The path of the extra file, such as `p1:/config.txt`.
+        path: String,
+    },
     /// The profile has a swarm, and the image no Docker.
     #[error("the image has no Docker (/usr/bin/dockerd), which the profile's `swarm` needs")]
     NoDocker,
@@ -163,6 +169,10 @@ impl RenderError {
             RenderError::UnknownOwner { table, .. } => {
                 Some(format!("use a name from the image's {table}, or numbers, as in 1000:1000"))
             }
+            RenderError::NoBootPartition { .. } => Some(
+                "give the number of a FAT partition, as in p1:/config.txt, or an absolute path"
+                    .to_owned(),
+            ),
             RenderError::NoDocker => Some(
                 "install Docker in the base image, or remove `swarm` from the profile".to_owned(),
             ),
