@@ -11,9 +11,7 @@ use std::{
 
 use block_io::{FileStorage, Layer, ReadAt as _, Window, WriteAt};
 use card_audit::{BaseReference, Card, CardOutcome, PlanOptions, VerifyOptions, plan_against};
-use card_image::{
-    BuildInputs, BuildOptions, Cancel, ImageFormat, RootFs, RootFsEditor, build,
-};
+use card_image::{BuildInputs, BuildOptions, Cancel, ImageFormat, RootFs, RootFsEditor, build};
 use cluster_keys::ClusterKeys;
 use cluster_profile::Cluster;
 use common::{ROOT, bench, run};
@@ -76,15 +74,18 @@ fn base(path: &Path, mkfs: &[&str], fstab: &str) {
     let size = bytes.len() as u64;
     let storage = Arc::new(block_io::Memory::new(bytes));
     let layer = Arc::new(Layer::new(storage, size));
-    let root: Arc<dyn WriteAt> =
-        Arc::new(Window::new(layer.clone(), ROOT, size - ROOT).unwrap());
+    let root: Arc<dyn WriteAt> = Arc::new(Window::new(layer.clone(), ROOT, size - ROOT).unwrap());
     let mut files = RootFsEditor::open(root, common::BUILT).unwrap();
     let text = format!("UUID=e139ce78-9841-40fe-8823-96a304a09859 / ext4 defaults 0 1\n{fstab}\n");
     files.editor().write("/etc/fstab", text).unwrap();
     files.close().unwrap();
     fs::write(path, layer.read_vec(0, size as usize).unwrap()).unwrap();
     mcopy(path, "config.txt", b"arm_64bit=1\n");
-    mcopy(path, "cmdline.txt", b"console=tty1 root=UUID=e139ce78-9841-40fe-8823-96a304a09859 rootwait\n");
+    mcopy(
+        path,
+        "cmdline.txt",
+        b"console=tty1 root=UUID=e139ce78-9841-40fe-8823-96a304a09859 rootwait\n",
+    );
     // Clusters that are free again, full of old bytes.
     mcopy(path, "old", &[0xa5; 200_000]);
     let at = format!("{}@@{}", path.display(), FAT.start);
@@ -310,8 +311,8 @@ fn a_damaged_boot_partition_is_refused_or_copied_whole() {
         ];
         run("bmap-tools", "bmaptool", &arguments);
         let fat = FAT.start as usize..FAT.end as usize;
-        let same = fs::read(&copy).unwrap()[fat.clone()]
-            == fs::read(&bed.cluster.base.path).unwrap()[fat];
+        let same =
+            fs::read(&copy).unwrap()[fat.clone()] == fs::read(&bed.cluster.base.path).unwrap()[fat];
         assert!(same, "{word}: not every byte was written");
         let bed = make("files: [{path: /boot/firmware/x.txt, content: x}]\n");
         match bed.try_build("out", ImageFormat::Raw) {
@@ -320,9 +321,12 @@ fn a_damaged_boot_partition_is_refused_or_copied_whole() {
             Err(error) => {
                 assert!(error.contains("/boot/firmware/x.txt"), "{error}");
                 assert!(error.contains("FAT"), "{error}");
-                assert!(fs::read_dir(bed.temp.path().join("out")).is_ok_and(|mut d| d.all(
-                    |entry| entry.is_ok_and(|e| !e.path().to_string_lossy().ends_with(".img"))
-                )) || !bed.temp.path().join("out").exists());
+                assert!(
+                    fs::read_dir(bed.temp.path().join("out"))
+                        .is_ok_and(|mut d| d.all(|entry| entry
+                            .is_ok_and(|e| !e.path().to_string_lossy().ends_with(".img"))))
+                        || !bed.temp.path().join("out").exists()
+                );
             }
         }
     }
@@ -434,4 +438,24 @@ fn plan_verify_and_apply() {
     assert!(notes.contains("/boot/firmware/node.txt was left as it is: boot part"), "{notes}");
     assert_eq!(rehearsed.plan.nodes[0].files, []);
     assert_eq!(rehearsed.left.len(), 2);
+}
+
+/// The profile's `boot:`, on the partition where the firmware reads it.
+#[test]
+fn boot_settings_reach_the_partition() {
+    let fstab = "LABEL=BOOT /boot/firmware vfat defaults 0 2";
+    let more = "nodes:\n  - {name: n1, address: 192.168.1.81}\nboot:\n  cmdline: {add: [quiet], \
+                remove: [console]}\n  config: {arm_64bit: 0, dtparam: [i2c_arm=on]}\n";
+    let bed = Bed::new(&["-F", "16", "-s", "1"], fstab, more);
+    bed.build("out", ImageFormat::Raw);
+    let image = bed.image("out", "n1");
+    assert_fat_clean(&image);
+    let line = "root=UUID=e139ce78-9841-40fe-8823-96a304a09859 rootwait quiet\n";
+    assert_eq!(mtype(&image, "cmdline.txt").trim_start(), line);
+    assert_eq!(mtype(&image, "config.txt"), "arm_64bit=0\ndtparam=i2c_arm=on\n");
+    assert_eq!(bed.findings(&image, 0), [""; 0]);
+    mcopy(&image, "config.txt", b"arm_64bit=1\n# mine\n");
+    let found = bed.findings(&image, 0);
+    assert!(found.iter().all(|f| f.starts_with("boot-settings /boot/firmware/config.txt")));
+    assert!(!found.is_empty());
 }
