@@ -264,7 +264,8 @@ fn nodes_share_what_is_the_same() {
 fn a_damaged_boot_partition_is_refused_or_copied_whole() {
     let fstab = "LABEL=BOOT /boot/firmware vfat defaults 0 2";
     let nodes = "nodes:\n  - {name: n1, address: 192.168.1.81}\n";
-    let damages: [(&str, fn(&mut [u8])); 3] = [
+    type Damage = fn(&mut [u8]);
+    let damages: [(&str, Damage); 3] = [
         // The second copy of the table marks the first file's cluster as free.
         ("copy", |fat| {
             let reserved = usize::from(u16::from_le_bytes([fat[14], fat[15]]));
