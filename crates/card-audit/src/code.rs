@@ -58,6 +58,10 @@ finding_codes! {
     Password = "password",
     /// A password that everybody knows, or none.
     DefaultPassword = "default-password",
+    /// A user that the profile makes is not as it says.
+    Account = "account",
+    /// A boot file lacks the profile's settings.
+    BootSettings = "boot-settings",
     /// A user has no ~/.ssh.
     SshDirectory = "ssh-directory",
     /// A user has no home directory.
@@ -150,7 +154,7 @@ mod tests {
             names.join(" "),
             "host-name hosts address network-rival resolver machine-id host-key cluster-key \
              authorized-keys known-hosts stale-known-host ssh-config password default-password \
-             ssh-directory home-directory owner mode sshd-config ssh-hindrance first-boot \
+             account boot-settings ssh-directory home-directory owner mode sshd-config ssh-hindrance first-boot \
              cloud-init clock swarm swarm-image swarm-state extra-file cloned-file \
              cloned-user-key unfit-system unreadable-file partition-not-grown \
              filesystem-not-grown filesystem-cut-off filesystem-errors filesystem-dirty \

@@ -10,7 +10,7 @@ use crate::{
     Error,
     layout::Layout,
     rootfs::{RootFs, RootFsEditor},
-    used,
+    used::{self, OutsideRoot},
 };
 
 /// The room left behind the root partition, in bytes. Hardkernel's first-boot resizer ends the
@@ -27,6 +27,8 @@ pub(crate) struct GrownBase {
     /// The size of the base image in bytes.
     base_size: u64,
     outside_root: Extents,
+    /// What the user should know about the other partitions.
+    pub notes: Vec<String>,
     /// The size of the root filesystem in the base, in bytes.
     pub root_before: u64,
 }
@@ -69,8 +71,9 @@ impl GrownBase {
         files.close()?;
 
         layer.forget_unchanged()?;
-        let outside_root = used::outside_root(&layer, &layout, base_size)?;
-        Ok(GrownBase { layer, layout, root, base_size, outside_root, root_before })
+        let OutsideRoot { used: outside_root, notes } =
+            used::outside_root(&layer, &layout, base_size)?;
+        Ok(GrownBase { layer, layout, root, base_size, outside_root, notes, root_before })
     }
 
     /// Makes a layer over it with the edits of one node, which `edits` returns.
@@ -117,7 +120,7 @@ impl GrownBase {
         let is_outside =
             |range: Range<u64>| range.start < self.root.start || range.end > self.root.end;
         if !Arc::ptr_eq(layer, &self.layer) && layer.changed().iter().any(is_outside) {
-            used.extend(&used::outside_root(layer, &self.layout, self.base_size)?);
+            used.extend(&used::outside_root(layer, &self.layout, self.base_size)?.used);
         } else {
             used.extend(&self.outside_root);
         }

@@ -152,7 +152,8 @@ impl<'a> CardBuilder<'a> {
             cards.push(PreparedCard { name: node.name.clone(), layer, used, changed, edits });
         }
         let mut unique: Vec<String> = Vec::new();
-        for note in notes.iter().map(ToString::to_string) {
+        let notes = notes.iter().map(ToString::to_string);
+        for note in notes.chain(grown.notes.iter().cloned()) {
             if !unique.contains(&note) {
                 unique.push(note);
             }

@@ -4,18 +4,31 @@
 use std::{ops::Range, sync::Arc};
 
 use block_io::{Extents, Layer, ReadAt, Window};
+use plain_text::with_causes;
 
 use crate::{Error, find_root::FsKind, layout::Layout};
+
+/// What must be written outside the root filesystem.
+#[derive(Debug, Default)]
+pub(crate) struct OutsideRoot {
+    /// The bytes on the card.
+    pub used: Extents,
+    /// Partitions that are copied whole because their free blocks are not known for certain.
+    pub notes: Vec<String>,
+}
 
 /// Returns what must be written outside the root filesystem, which is the same for all nodes:
 /// the partition table, the boot area and the other partitions.
 ///
-/// Beyond `base_size`, the size of the base image, there is only what growing wrote.
+/// Free blocks of a filesystem are left out only if the whole filesystem passes its check: what
+/// a wrong bitmap or table marks as free may belong to a file. Beyond `base_size`, the size of
+/// the base image, there is only what growing wrote.
 pub(crate) fn outside_root(
     layer: &Arc<Layer>,
     layout: &Layout,
     base_size: u64,
-) -> Result<Extents, Error> {
+) -> Result<OutsideRoot, Error> {
+    let mut notes = Vec::new();
     // What cannot be inspected counts as used, as far as anything was written there.
     let mut written = Extents::from(0..base_size.min(layer.size()));
     written.extend(&layer.changed());
@@ -34,11 +47,17 @@ pub(crate) fn outside_root(
         let window = Window::new(layer.clone(), range.start, range.end - range.start)?;
         let inside = match part.kind {
             FsKind::Ext { .. } => used_by_ext(&window),
-            FsKind::Fat { .. } => fat_offline::used_extents(&window)
-                .ok()
-                .map(|extents| UsedParts { extents, size: window.size() }),
-            _ => None,
+            FsKind::Fat { .. } => used_by_fat(&window),
+            _ => Ok(None),
         };
+        let inside = inside.unwrap_or_else(|reason| {
+            notes.push(format!(
+                "partition {} is copied whole, with its free blocks: {}",
+                part.number,
+                plain_text::escaped(&reason)
+            ));
+            None
+        });
         match inside {
             Some(inside) => {
                 used.extend(&shift(&inside.extents, range.start));
@@ -53,7 +72,7 @@ pub(crate) fn outside_root(
     for gap in written.within(at..layer.size().max(at)) {
         used.insert(gap);
     }
-    Ok(used)
+    Ok(OutsideRoot { used, notes })
 }
 
 /// The used parts of a filesystem other than the root filesystem.
@@ -63,10 +82,30 @@ struct UsedParts {
     size: u64,
 }
 
-fn used_by_ext(window: &dyn ReadAt) -> Option<UsedParts> {
-    let extents = ext4_offline::used_extents(window).ok()?;
-    let size = ext4_offline::inspect(window).ok()?.size().min(window.size());
-    Some(UsedParts { extents, size })
+/// Returns the used parts of an ext filesystem, or why its bitmaps cannot be relied on.
+fn used_by_ext(window: &dyn ReadAt) -> Result<Option<UsedParts>, String> {
+    let read = || {
+        let info = ext4_offline::inspect(window)?;
+        // Without a journal, or with errors, only e2fsck can say which blocks are free.
+        if !info.clean || info.errors {
+            return Ok(Err("it was not unmounted before it was copied".to_owned()));
+        }
+        ext4_offline::check(window)?;
+        let extents = ext4_offline::used_extents(window)?;
+        Ok(Ok(UsedParts { extents, size: info.size().min(window.size()) }))
+    };
+    let parts: Result<_, ext4_offline::Error> = read();
+    parts.map_err(|error| with_causes(&error))?.map(Some)
+}
+
+/// Returns the used parts of a FAT filesystem, or why its table cannot be relied on.
+fn used_by_fat(window: &dyn ReadAt) -> Result<Option<UsedParts>, String> {
+    let report = fat_offline::check(window).map_err(|error| with_causes(&error))?;
+    if report.dirty {
+        return Err("it was not unmounted before it was copied".to_owned());
+    }
+    let extents = fat_offline::used_extents(window).map_err(|error| with_causes(&error))?;
+    Ok(Some(UsedParts { extents, size: window.size() }))
 }
 
 /// Returns what must be written of the root filesystem in `range` of a card.

@@ -26,6 +26,8 @@ pub struct Cluster {
     pub users: Vec<Account>,
     /// Additional lines of /etc/hosts, as name and address, in the order of the profile.
     pub hosts: Vec<(String, Ipv4Addr)>,
+    /// Changes to boot files.
+    pub boot: Boot,
     /// Extra files for every node.
     pub files: Vec<ExtraFile>,
     /// The Docker swarm that the nodes form, if any.
@@ -102,6 +104,17 @@ impl fmt::Display for Role {
     }
 }
 
+/// Changes to boot files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Boot {
+    /// Arguments that the kernel command line gets.
+    pub add: Vec<String>,
+    /// Arguments that it loses: whole ones, or keys with any value.
+    pub remove: Vec<String>,
+    /// Settings of the Raspberry Pi's config.txt, with all values of a key.
+    pub config: Vec<(String, Vec<String>)>,
+}
+
 /// The users that can log in by key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ssh {
@@ -111,11 +124,21 @@ pub struct Ssh {
     pub authorized_keys: Vec<String>,
 }
 
-/// The settings of one user of the image.
+/// The settings of one user: of the image, or one that the profile makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     /// The login name.
     pub name: String,
+    /// Whether the user is made if the image has none of this name.
+    pub create: bool,
+    /// Groups of the image that the user joins.
+    pub groups: Vec<String>,
+    /// The login shell. `None` keeps the one of the image.
+    pub shell: Option<String>,
+    /// Whether sudo asks the user for no password.
+    pub sudo: bool,
+    /// The number of a user that is made. `None` is the next that is free.
+    pub uid: Option<u32>,
     /// The password. `None` keeps the one of the image.
     pub password: Option<Password>,
     /// Lines of authorized_keys for logins from outside the cluster as this user.

@@ -58,14 +58,15 @@ mod swarm;
 mod yaml;
 
 pub use cluster::{
-    Account, BaseSpec, CardSize, Cluster, ExtraFile, Network, Node, Owner, OwnerId, Password, Role,
-    Ssh,
+    Account, BaseSpec, Boot, CardSize, Cluster, ExtraFile, Network, Node, Owner, OwnerId, Password,
+    Role, Ssh,
 };
 pub use edit::{Attributes, Change, FileEdit};
 pub use passwords::{DefaultPassword, HashError, PasswordHash, default_password};
 pub use problem::{Diagnostics, Place, Problem, ProfileError, RelatedPlace};
 pub use purpose::{
-    ClonedState, ExtraFileKind, FirstBootPart, KeyHalf, NetworkBackEnd, Purpose, SwarmPart,
+    AccountPart, BootPart, ClonedState, ExtraFileKind, FirstBootPart, KeyHalf, NetworkBackEnd,
+    Purpose, SwarmPart,
 };
 pub use render::{
     Note, RenderError, Rendered, SWARM_STATUS, SwarmState, SwarmStatus, SwarmStep,

@@ -63,6 +63,10 @@ pub enum Purpose {
     },
     /// /etc/shadow, with the profile's passwords.
     Passwords,
+    /// A part of a user that the profile makes or changes.
+    Account(AccountPart),
+    /// A boot file.
+    Boot(BootPart),
     /// What would undo the card at its first boot.
     FirstBoot(FirstBootPart),
     /// cloud-init's settings.
@@ -119,6 +123,30 @@ impl NetworkBackEnd {
             NetworkBackEnd::Networkd => "systemd-networkd",
         }
     }
+}
+
+/// A part of a user that the profile makes or changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AccountPart {
+    /// /etc/passwd.
+    Users,
+    /// /etc/group.
+    Groups,
+    /// /etc/gshadow, with the groups' passwords.
+    GroupPasswords,
+    /// A file that a new home begins with, from /etc/skel.
+    Skeleton,
+    /// What lets the user run everything without a password, below /etc/sudoers.d.
+    Sudo,
+}
+
+/// A boot file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BootPart {
+    /// A file that holds the kernel command line.
+    CommandLine,
+    /// The Raspberry Pi's config.txt.
+    Config,
 }
 
 /// What would undo a card at its first boot.
@@ -215,7 +243,7 @@ impl Purpose {
                 state,
                 ClonedState::HostKey(KeyHalf::Public) | ClonedState::UserKey(KeyHalf::Public)
             ),
-            Purpose::Passwords => true,
+            Purpose::Passwords | Purpose::Account(AccountPart::GroupPasswords) => true,
             Purpose::HostName
             | Purpose::Hosts
             | Purpose::Address(_)
@@ -232,6 +260,8 @@ impl Purpose {
             | Purpose::HomeDirectory { .. }
             | Purpose::SshDirectory { .. }
             | Purpose::AuthorizedKeys { .. }
+            | Purpose::Account(_)
+            | Purpose::Boot(_)
             | Purpose::FirstBoot(_)
             | Purpose::CloudInit
             | Purpose::ClockStamp

@@ -2,7 +2,7 @@
 
 use std::{slice, sync::Arc};
 
-use block_io::WriteAt;
+use block_io::{Layer, WriteAt};
 use card_image::{FsError, RootFs, RootFsEditor};
 use cluster_profile::{Attributes, Change, FileEdit, Purpose};
 
@@ -30,11 +30,30 @@ pub(super) fn correct(
     card: &Card,
     layer: Arc<dyn WriteAt>,
 ) -> Result<Corrected, AuditError> {
-    let mut files = RootFsEditor::open(layer, options.time).map_err(card.files_error())?;
+    // Boot partitions are read here but never written to.
+    let whole: Arc<dyn WriteAt> =
+        Arc::new(Layer::new(card.storage().clone(), card.storage().size()));
+    let files = RootFsEditor::open(layer, options.time);
+    let files = files.and_then(|files| files.with_boot(&whole, card.layout()));
+    let mut files = files.map_err(card.files_error())?;
     let mut corrected = Corrected { edits: Vec::new(), notes: Vec::new() };
     let mut last = Vec::new();
     for _ in 0..MAX_ROUNDS {
         let mut edits = verify::needed_edits(&options.verify, options.node, card, &files)?;
+        edits.retain(|edit| {
+            let can_be_made = !card.layout().is_on_boot_partition(&edit.path);
+            if !can_be_made {
+                let note = format!(
+                    "{} was left as it is: boot partitions are not changed in place; build or \
+                     flash the card again",
+                    edit.path
+                );
+                if !corrected.notes.contains(&note) {
+                    corrected.notes.push(note);
+                }
+            }
+            can_be_made
+        });
         if edits.is_empty() || edits == last {
             break;
         }

@@ -78,7 +78,9 @@ pub fn plan(
         let window = Window::new(card.layer.clone(), range.start, range.end - range.start)
             .map_err(card_image::Error::from)?;
         info = Some(ext4_offline::inspect(&window).map_err(card_image::Error::from)?);
-        let after = read_only(Arc::new(window)).map_err(card_image::Error::from)?;
+        let whole: Arc<dyn ReadAt> = card.layer.clone();
+        let after = read_only(Arc::new(window)).and_then(|root| root.with_boot(&whole, layout));
+        let after = after.map_err(card_image::Error::from)?;
         let edits: Vec<FileEdit> = set.edits.iter().chain(&card.edits).cloned().collect();
         plans.push(compare(node, &before, &after, &edits)?);
     }
@@ -95,16 +97,20 @@ pub fn plan(
 pub fn plan_against(options: &PlanOptions<'_>, card: &Card) -> Result<ChangePlan, AuditError> {
     let PlanOptions { cluster, keys, node, .. } = options;
     let time = options.time.unwrap_or(card.root().last_written.unsigned_seconds());
-    let range = card.layout().root_range();
-    let window = Window::new(card.storage().clone(), range.start, range.end - range.start)
+    let layout = card.layout();
+    let range = layout.root_range();
+    let length = card.storage().size();
+    let whole: Arc<dyn WriteAt> = Arc::new(Layer::new(card.storage().clone(), length));
+    let window = Window::new(whole.clone(), range.start, range.end - range.start)
         .map_err(card.read_error())?;
-    let length = window.size();
-    let layer: Arc<dyn WriteAt> = Arc::new(Layer::new(Arc::new(window), length));
+    let layer: Arc<dyn WriteAt> = Arc::new(window);
     let mut notes = Vec::new();
     if card.root().errors {
         notes.push(clear_error_flag(card, &layer, time)?);
     }
-    let mut files = RootFsEditor::open(layer.clone(), time).map_err(card.files_error())?;
+    let files = RootFsEditor::open(layer.clone(), time);
+    let files = files.and_then(|files| files.with_boot(&whole, layout));
+    let mut files = files.map_err(card.files_error())?;
     let rendered = |result: Result<cluster_profile::Rendered, _>| {
         result.map_err(|error| AuditError::from(card_image::Error::Render(error)))
     };
@@ -121,11 +127,12 @@ pub fn plan_against(options: &PlanOptions<'_>, card: &Card) -> Result<ChangePlan
             notes.push(note);
         }
     }
-    let after = RootFs::open(layer).map_err(card.files_error())?;
+    let readable: Arc<dyn ReadAt> = Arc::new(whole);
+    let after = RootFs::open(layer).and_then(|root| root.with_boot(&readable, layout));
+    let after = after.map_err(card.files_error())?;
     let edits: Vec<FileEdit> = shared.edits.into_iter().chain(own.edits).collect();
     let changes = compare(node, card, &after, &edits)?;
-    let whole = Layer::new(card.storage().clone(), card.storage().size());
-    let layout = card.layout();
+    let whole = Layer::new(card.storage().clone(), length);
     let words = match layout.table().grow_last(&whole, layout.root, END_RESERVE) {
         Ok(after) => describe_growth(layout, after.after.bytes().end, card.root(), None),
         Err(error) => vec![format!("the partition table does not change: {}", with_causes(&error))],

@@ -171,6 +171,23 @@ pub(super) fn known_hosts(text: &str) -> Vec<Atom> {
     atoms
 }
 
+/// Splits /etc/passwd, whose lines stay whole, or /etc/group: each member of each group.
+pub(super) fn accounts(text: &str) -> Vec<Atom> {
+    let mut atoms = Vec::new();
+    for (line, text) in numbered(text) {
+        let fields: Vec<&str> = text.split(':').collect();
+        let whole = || Atom { line, text: text.to_owned(), key: text.to_owned() };
+        let [name, _, id, members] = fields.as_slice() else {
+            atoms.push(whole());
+            continue;
+        };
+        for member in members.split(',') {
+            atoms.push(Atom { key: format!("{name} {id} {}", member.trim()), ..whole() });
+        }
+    }
+    atoms
+}
+
 /// Splits interfaces(5): each option of each stanza. The addresses of the network and of
 /// broadcasts follow from the others, and are skipped.
 pub(super) fn interfaces(text: &str) -> Vec<Atom> {

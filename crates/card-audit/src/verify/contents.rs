@@ -75,6 +75,7 @@ impl<'a> Contents<'a> {
             Comparison::OwnKnownHosts => {
                 self.by_atoms(atoms::known_hosts, |atom| contradicts(self.subject, atom))
             }
+            Comparison::AccountLines => self.by_atoms(atoms::accounts, |_| false),
             Comparison::Interfaces => {
                 self.by_atoms(atoms::interfaces, |atom| is_of_address(&atom.text))
             }

@@ -146,7 +146,8 @@ pub(crate) fn one(options: &VerifyOptions<'_>, card: &Card) -> Result<CardReport
     for edit in fold(edits(&subject, card, &mut findings)?) {
         match files::compare(&subject, &clones, &edit) {
             Ok(found) => findings.extend(found.into_iter().map(|mut finding| {
-                if needed::is_fixed_by_edit(&finding) {
+                let on_boot = card.layout().is_on_boot_partition(&edit.path);
+                if needed::is_fixed_by_edit(&finding) && !on_boot {
                     finding.fix.apply.clone_from(&apply);
                 }
                 finding

@@ -2,7 +2,8 @@
 //! docs/verify.md has the same as a table.
 
 use cluster_profile::{
-    ClonedState, ExtraFileKind, FirstBootPart, KeyHalf, NetworkBackEnd, Purpose, SwarmPart,
+    AccountPart, BootPart, ClonedState, ExtraFileKind, FirstBootPart, KeyHalf, NetworkBackEnd,
+    Purpose, SwarmPart,
 };
 
 use crate::{FindingCode, Severity};
@@ -49,6 +50,8 @@ pub(super) enum Comparison {
     Resolver,
     /// The passwords of the profile's users.
     Passwords,
+    /// Lines of /etc/passwd, and members of /etc/group.
+    AccountLines,
     /// Stanzas of interfaces(5) and their options.
     Interfaces,
     /// Settings in sections.
@@ -195,6 +198,25 @@ pub(super) fn rule(purpose: &Purpose) -> Rule {
             Rule::new(Code::ClusterKey, Warning, By::PublicKey).guarded_by(Guard::Ssh)
         }
         Purpose::Passwords => Rule::new(Code::Password, Warning, By::Passwords).changed_by(Owner),
+        Purpose::Account(part) => match part {
+            AccountPart::Users | AccountPart::Groups => {
+                Rule::new(Code::Account, Error, By::AccountLines).changed_by(Owner)
+            }
+            // /etc/group has the same members.
+            AccountPart::GroupPasswords => {
+                Rule::new(Code::Account, Warning, By::Elsewhere).changed_by(Owner)
+            }
+            AccountPart::Skeleton => {
+                Rule::new(Code::Account, Note, By::Elsewhere).changed_by(Owner)
+            }
+            AccountPart::Sudo => Rule::new(Code::Account, Warning, By::Exact),
+        },
+        Purpose::Boot(part) => match part {
+            // What is compared is the file on the card with the profile's changes.
+            BootPart::CommandLine | BootPart::Config => {
+                Rule::new(Code::BootSettings, Warning, By::Exact)
+            }
+        },
         Purpose::FirstBoot(part) => match part {
             FirstBootPart::Program => {
                 Rule::new(Code::FirstBoot, Error, By::Absent(Intruder::FirstBootProgram))
@@ -302,6 +324,17 @@ mod tests {
         ]);
         all.extend(
             [
+                AccountPart::Users,
+                AccountPart::Groups,
+                AccountPart::GroupPasswords,
+                AccountPart::Skeleton,
+                AccountPart::Sudo,
+            ]
+            .map(Purpose::Account),
+        );
+        all.extend([BootPart::CommandLine, BootPart::Config].map(Purpose::Boot));
+        all.extend(
+            [
                 FirstBootPart::Program,
                 FirstBootPart::Unit,
                 FirstBootPart::Settings,
@@ -384,6 +417,8 @@ mod tests {
             Purpose::Swarm(_) => 23,
             Purpose::ExtraFile(_) => 24,
             Purpose::Cloned(_) => 25,
+            Purpose::Account(_) => 26,
+            Purpose::Boot(_) => 27,
         }
     }
 
@@ -391,7 +426,7 @@ mod tests {
     fn the_table_of_rules() {
         let all = purposes();
         let numbers: BTreeSet<usize> = all.iter().map(number).collect();
-        assert_eq!(numbers, (0..26).collect(), "a purpose is missing");
+        assert_eq!(numbers, (0..28).collect(), "a purpose is missing");
         let name = |purpose: &Purpose| format!("{purpose:?}").replace("user: \"root\"", "user");
         let table: String = all
             .iter()

@@ -62,7 +62,9 @@ impl RootFs {
 
     /// Returns the boot partition that a path leads to, and the path there.
     fn on_boot<'a>(&self, path: &'a str) -> Option<(&BootFiles, &'a str)> {
-        self.boot.iter().find_map(|boot| Some((boot, boot.partition.relative(path)?)))
+        let found = self.boot.iter();
+        let found = found.filter_map(|boot| Some((boot, boot.partition.relative(path)?)));
+        found.max_by_key(|(boot, _)| boot.partition.prefix.len())
     }
 
     /// Returns the metadata of a file on a boot partition; `None` if the path does not lead
@@ -177,10 +179,11 @@ impl RootFsEditor {
 
     /// Applies a change to a boot partition; `None` if the path does not lead to one.
     pub(super) fn apply_to_boot(&mut self, path: &str, change: &Change) -> Option<FsResult<()>> {
-        let found = |boot: &mut BootEditor| {
-            let relative = boot.partition.relative(path)?.to_owned();
-            Some(boot.apply(path, &relative, change))
-        };
-        self.boot.iter_mut().find_map(found)
+        let found = self.boot.iter_mut();
+        let found = found.filter(|boot| boot.partition.relative(path).is_some());
+        // One may be mounted below another: /boot and /boot/efi.
+        let boot = found.max_by_key(|boot| boot.partition.prefix.len())?;
+        let relative = boot.partition.relative(path)?.to_owned();
+        Some(boot.apply(path, &relative, change))
     }
 }

@@ -87,8 +87,16 @@ fn read_one(value: Value, inputs: &Inputs, problems: &Problems) -> Option<(Extra
     Some((ExtraFile { path: path.value, contents: contents?, mode, owner }, path.place))
 }
 
+/// Returns the path on a partition that is given by its number.
+fn boot_relative(path: &str) -> Option<&str> {
+    let (number, rest) = path.strip_prefix('p')?.split_once(':')?;
+    let is_number = (1..=3).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit());
+    is_number.then_some(rest)
+}
+
 fn check_path(at: &Spanned<String>, problems: &Problems) -> Option<()> {
-    let path = &at.value;
+    // A file on a partition that is not mounted: p1:/config.txt.
+    let path = boot_relative(&at.value).unwrap_or(&at.value);
     let parts = || path.split('/').skip(1);
     let message = if !path.starts_with('/') {
         format!("{path:?} is not absolute")
@@ -100,9 +108,11 @@ fn check_path(at: &Spanned<String>, problems: &Problems) -> Option<()> {
         "this path is longer than Linux allows".to_owned()
     } else if path.contains('\0') {
         format!("{path:?} contains a NUL character")
+    } else if path.len() < at.value.len() {
+        return Some(());
     } else if let Some(top) = parts().next().filter(|top| VOLATILE.contains(top)) {
         format!("{path} would be lost: the contents of /{top} do not survive a boot")
-    } else if let Some((_, by)) = OWN_FILES.iter().find(|(own, _)| own == path) {
+    } else if let Some((_, by)) = OWN_FILES.iter().find(|(own, _)| *own == path) {
         let help = format!("remove it here: its contents follow from {by}");
         problems.add(&at.place, format!("{path} is written by nodecard itself"), help);
         return None;

@@ -1,5 +1,6 @@
 //! Reading a profile: from YAML to a validated [`Cluster`].
 
+mod boot;
 mod fields;
 mod files;
 mod inputs;
@@ -83,6 +84,7 @@ fn interpret(value: Value, path: &Path, problems: &Problems) -> Option<Cluster> 
     let ssh = ssh::read(&mut fields, &inputs);
     let users = users::read(&mut fields, &inputs);
     let hosts = nodes::read_hosts(&mut fields, &nodes);
+    let boot = boot::read(&mut fields);
     let files = files::read(&mut fields, &inputs);
     let keys = fields.scalar("keys").map_or_else(
         || path.with_extension("keys"),
@@ -101,6 +103,7 @@ fn interpret(value: Value, path: &Path, problems: &Problems) -> Option<Cluster> 
         ssh,
         users,
         hosts,
+        boot,
         files,
         swarm,
         keys,

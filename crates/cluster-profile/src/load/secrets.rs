@@ -68,6 +68,9 @@ fn collect(text: &str, value: &Value, part: Part, secrets: &mut Vec<Range<usize>
                     _ if part == Part::Secret => part,
                     name if NAMES.contains(&name) => Part::Secret,
                     "authorized_keys" | "locked" => Part::Public,
+                    "create" | "groups" | "shell" | "sudo" | "uid" if part == Part::Users => {
+                        Part::Public
+                    }
                     "users" => Part::Users,
                     _ => part,
                 };

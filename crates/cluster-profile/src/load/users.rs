@@ -39,6 +39,11 @@ fn account(key: Key, value: Value, inputs: &Inputs, problems: &Problems) -> Opti
         let help = "add `password: HASH`, `locked: true` or `authorized_keys`, or remove the user";
         problems.add(&key.place, message, help);
     }
+    let create = fields.scalar("create").is_some_and(|create| is_create(&create, problems));
+    let groups = groups(&mut fields);
+    let shell = fields.scalar("shell").and_then(|shell| self::shell(shell, problems));
+    let sudo = fields.scalar("sudo").is_some_and(|sudo| is_nopasswd(&sudo, problems));
+    let uid = fields.scalar("uid").and_then(|uid| self::uid(&uid, create, problems));
     let hash = fields.take("password");
     let locked = fields.scalar("locked");
     let (authorized_keys, _) = authorized_keys(&mut fields, inputs);
@@ -56,7 +61,64 @@ fn account(key: Key, value: Value, inputs: &Inputs, problems: &Problems) -> Opti
         .and_then(|hash| self::hash(&hash, problems));
     let locked = locked.is_some_and(|locked| is_true(&locked, problems));
     let password = if locked { Some(Password::Locked) } else { hash.map(Password::Hash) };
-    Some(Account { name: key.name, password, authorized_keys })
+    let name = key.name;
+    Some(Account { name, create, groups, shell, sudo, uid, password, authorized_keys })
+}
+
+/// Reads `create`.
+fn is_create(at: &Spanned<String>, problems: &Problems) -> bool {
+    let is_true = at.value == "true";
+    if !is_true {
+        let help = "remove `create` if the image has this user";
+        problems.add(&at.place, "`create` can only be `true`", help);
+    }
+    is_true
+}
+
+fn groups(fields: &mut Fields<'_>) -> Vec<String> {
+    let mut groups: Vec<String> = Vec::new();
+    for group in fields.scalars("groups") {
+        if !is_user_name(&group.value) {
+            let message = format!("{:?} is not the name of a group", group.value);
+            fields.problems.add(&group.place, message, "write names, such as [sudo, docker]");
+        } else if !groups.contains(&group.value) {
+            groups.push(group.value);
+        }
+    }
+    groups
+}
+
+fn shell(at: Spanned<String>, problems: &Problems) -> Option<String> {
+    let fits = |c: char| c.is_ascii_graphic() && c != ':';
+    if !at.value.starts_with('/') || !at.value.chars().all(fits) {
+        let message = format!("{:?} is not the path of a shell", at.value);
+        problems.add(&at.place, message, "write an absolute path, such as /bin/bash");
+        return None;
+    }
+    Some(at.value)
+}
+
+/// Reads `sudo`, which has one value: whoever can be asked for a password needs no line of
+/// their own, but the group sudo.
+fn is_nopasswd(at: &Spanned<String>, problems: &Problems) -> bool {
+    let is_nopasswd = at.value == "nopasswd";
+    if !is_nopasswd {
+        let help = "for sudo with a password, write `groups: [sudo]` instead";
+        problems.add(&at.place, "`sudo` can only be `nopasswd`", help);
+    }
+    is_nopasswd
+}
+
+fn uid(at: &Spanned<String>, create: bool, problems: &Problems) -> Option<u32> {
+    let uid = at.value.parse().ok().filter(|uid| (1..=60_000).contains(uid));
+    if uid.is_none() {
+        let message = format!("{:?} is not the number of a user", at.value);
+        problems.add(&at.place, message, "write a number from 1 to 60000, such as 1001");
+    } else if !create {
+        let help = "add `create: true`, or remove `uid`: users of the image keep their numbers";
+        problems.add(&at.place, "`uid` needs `create`", help);
+    }
+    uid
 }
 
 /// Returns a password's hash. Messages do not quote it, since it may be the password itself.

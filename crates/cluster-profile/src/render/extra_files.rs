@@ -7,6 +7,10 @@ use crate::{Attributes, ExtraFile, ExtraFileKind, Owner, OwnerId, Purpose};
 pub(super) fn check(to: &mut Context<'_>, files: &[ExtraFile]) -> Result<(), RenderError> {
     for file in files {
         owner(to, file)?;
+        if boot_path(to, &file.path)?.is_some() {
+            note_lost_attributes(to, file);
+            continue;
+        }
         note_surprises(to, file)?;
         // An edit sets both mode and owner, or neither.
         if file.mode.is_some() != file.owner.is_some() && to.exists(&file.path)? {
@@ -54,9 +58,43 @@ fn note_surprises(to: &mut Context<'_>, file: &ExtraFile) -> Result<(), RenderEr
     Ok(())
 }
 
+/// Returns the path of a file on a boot partition as the system has it, or `None` for a file of
+/// the root filesystem. `p1:/config.txt` is on partition 1, wherever that is mounted.
+fn boot_path(from: &Context<'_>, path: &str) -> Result<Option<String>, RenderError> {
+    let partitions = from.system.boot_partitions();
+    if path.starts_with('/') {
+        let on_boot = partitions.iter().any(|boot| boot.relative(path).is_some());
+        return Ok(on_boot.then(|| path.to_owned()));
+    }
+    let named = path.strip_prefix('p').and_then(|rest| rest.split_once(':'));
+    let found = named.and_then(|(number, rest)| {
+        let number = number.parse::<u32>().ok()?;
+        let boot = partitions.iter().find(|boot| boot.number == number)?;
+        Some(format!("{}{rest}", boot.prefix))
+    });
+    let none = || RenderError::NoBootPartition { path: path.to_owned() };
+    found.map(Some).ok_or_else(none)
+}
+
+/// Notes owner and mode of a file whose boot partition, FAT, knows neither.
+fn note_lost_attributes(to: &mut Context<'_>, file: &ExtraFile) {
+    if file.mode.is_some() || file.owner.is_some() {
+        to.note(format!(
+            "{} is on a FAT partition, which keeps no owner or mode of files: those that the \
+             profile gives have no effect",
+            file.path
+        ));
+    }
+}
+
 /// Writes them after everything else, so that they have the last word.
 pub(super) fn write(to: &mut Context<'_>, files: &[ExtraFile]) -> Result<(), RenderError> {
     for file in files {
+        if let Some(path) = boot_path(to, &file.path)? {
+            let purpose = Purpose::ExtraFile(ExtraFileKind::Plain);
+            to.write(purpose, path, file.contents.clone(), Attributes::root(0o644));
+            continue;
+        }
         let owner = owner(to, file)?;
         let (uid, gid) = owner.unwrap_or((0, 0));
         let enforce = file.mode.is_some() || owner.is_some();

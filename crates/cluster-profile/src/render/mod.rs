@@ -1,6 +1,7 @@
 //! A node's card as file edits: those that all nodes share, and each node's own.
 
 mod accounts;
+mod boot;
 mod clock;
 mod cloud_init;
 mod context;
@@ -14,6 +15,7 @@ mod ssh;
 mod swarm;
 mod text;
 mod units;
+mod users;
 
 use std::{fmt, path::PathBuf};
 
@@ -81,6 +83,48 @@ pub enum RenderError {
         /// Those who can log in, joined by commas.
         known: String,
     },
+    /// A user's number in the image is not the profile's.
+    #[error("{user} has the number {found} in the image, and {uid} in the profile's `users`")]
+    OtherUid {
+        /// The user.
+        user: String,
+        /// The number in the profile.
+        uid: u32,
+        /// The number in the image.
+        found: u32,
+    },
+    /// The number for a new user is another's.
+    #[error("the number {uid} that the profile gives {user} is that of {owner} in the image")]
+    TakenUid {
+        /// The user to make.
+        user: String,
+        /// The number in the profile.
+        uid: u32,
+        /// The user who has it.
+        owner: String,
+    },
+    /// No number is free for a new user.
+    #[error("the image has no free number for {user}, whom the profile's `users` makes")]
+    NoFreeUid {
+        /// The user to make.
+        user: String,
+    },
+    /// The image does not have a group that a user joins.
+    #[error("the image has no group {group}, which the profile's `users` gives {user}")]
+    UnknownGroup {
+        /// The user.
+        user: String,
+        /// The group.
+        group: String,
+    },
+    /// The image does not have a user's shell.
+    #[error("the image has no {shell}, which the profile's `users` makes the shell of {user}")]
+    NoShell {
+        /// The user.
+        user: String,
+        /// The path of the shell.
+        shell: String,
+    },
     /// A user's home is not a place for keys.
     #[error("{user} has no home directory in the image: /etc/passwd says {home:?}")]
     NoHome {
@@ -112,6 +156,18 @@ pub enum RenderError {
         /// The file where it was looked for.
         table: &'static str,
     },
+    /// An extra file is for a boot partition that the image does not have.
+    #[error("the image has no FAT partition for {path}, which the profile's `files` names")]
+    NoBootPartition {
+        /// The path of the extra file, such as `p1:/config.txt`.
+        path: String,
+    },
+    /// Nothing in the image holds a kernel command line.
+    #[error("the image has no kernel command line that the profile's `boot.cmdline` could change")]
+    NoCommandLine,
+    /// The image has no config.txt.
+    #[error("the image has no config.txt, which the profile's `boot.config` changes")]
+    NoConfigTxt,
     /// The profile has a swarm, and the image no Docker.
     #[error("the image has no Docker (/usr/bin/dockerd), which the profile's `swarm` needs")]
     NoDocker,
@@ -152,9 +208,23 @@ impl RenderError {
             RenderError::NoLinux { .. } => {
                 Some("check that the right partition is taken for the root partition".to_owned())
             }
-            RenderError::UnknownUser { key, known, .. } => Some(format!(
-                "name one of these users in `{key}`: {known}; or add the user to the base image"
+            RenderError::UnknownUser { key, user, known } => Some(format!(
+                "name one of these users in `{key}`: {known}; or have the user made on the cards, even \
+                 one whom the image itself would only make at its first boot: `users: {{{user}: \
+                 {{create: true}}}}`"
             )),
+            RenderError::OtherUid { .. } | RenderError::TakenUid { .. } => {
+                Some("remove `uid` from the profile, or change it".to_owned())
+            }
+            RenderError::NoFreeUid { .. } => {
+                Some("add a `uid` to the user, or raise UID_MAX in /etc/login.defs".to_owned())
+            }
+            RenderError::UnknownGroup { .. } => {
+                Some("use the name of a group in the image's /etc/group".to_owned())
+            }
+            RenderError::NoShell { .. } => {
+                Some("use a shell of the image, or install it in the base image".to_owned())
+            }
             RenderError::NoHome { key, user, .. } => Some(format!(
                 "remove {user} from `{key}` in the profile, or give {user} a home directory in the \
                  base image"
@@ -163,6 +233,20 @@ impl RenderError {
             RenderError::UnknownOwner { table, .. } => {
                 Some(format!("use a name from the image's {table}, or numbers, as in 1000:1000"))
             }
+            RenderError::NoBootPartition { .. } => Some(
+                "give the number of a FAT partition, as in p1:/config.txt, or an absolute path"
+                    .to_owned(),
+            ),
+            RenderError::NoCommandLine => Some(
+                "remove `boot.cmdline` from the profile; nodecard knows cmdline.txt, boot.ini, \
+                 extlinux.conf, armbianEnv.txt, orangepiEnv.txt and uEnv.txt"
+                    .to_owned(),
+            ),
+            RenderError::NoConfigTxt => Some(
+                "remove `boot.config` from the profile: it is for boards that read config.txt, \
+                 such as the Raspberry Pi"
+                    .to_owned(),
+            ),
             RenderError::NoDocker => Some(
                 "install Docker in the base image, or remove `swarm` from the profile".to_owned(),
             ),
@@ -197,9 +281,12 @@ pub fn render_shared(
     system: &dyn SystemFiles,
     now: u64,
 ) -> Result<Rendered, RenderError> {
-    let mut to = Context::new(cluster, keys, system, now);
+    let overlay = users::Overlay::new(cluster, system)?;
+    let mut to = Context::new(cluster, keys, &overlay, now);
+    users::write(&mut to, &overlay)?;
     first_boot::disarm(&mut to)?;
     cloud_init::disarm(&mut to)?;
+    boot::write(&mut to)?;
     identity::forget(&mut to)?;
     hosts::note_dropped(&mut to)?;
     network::shared(&mut to)?;
@@ -222,7 +309,9 @@ pub fn render_node(
     system: &dyn SystemFiles,
     now: u64,
 ) -> Result<Rendered, RenderError> {
-    let mut to = Context::new(cluster, keys, system, now);
+    // On a card that lacks the profile's users, the edits that all nodes share make them.
+    let overlay = users::Overlay::new(cluster, system)?;
+    let mut to = Context::new(cluster, keys, &overlay, now);
     // Before the host name changes: the base's own name is removed from /etc/hosts.
     hosts::write(&mut to, node)?;
     to.write(
