@@ -190,15 +190,10 @@ fn each_item_of_a_card_is_looked_at() {
             "stale-known-host",
             "/root/.ssh/known_hosts:2",
         ),
-        (write("/aafirstboot", "#!/bin/sh\n"), ERROR, "first-boot", "/aafirstboot"),
+        (write("/aafirstboot", "#!/bin/sh\n"), ERROR, "first-boot", "/etc/rc.local:7"),
         (write("/.first_boot", ""), ERROR, "first-boot", "/.first_boot"),
-        (write("/root/.not_logged_in_yet", ""), WARNING, "first-boot", "/root/.not_logged_in_yet"),
-        (
-            write("/etc/cloud/cloud.cfg", "x: y\n"),
-            WARNING,
-            "cloud-init",
-            "/etc/cloud/cloud.cfg.d/99-nodecard.cfg",
-        ),
+        (write("/root/.not_logged_in_yet", ""), ERROR, "first-boot", "/root/.not_logged_in_yet"),
+        (write("/etc/cloud/cloud.cfg", "x: y\n"), ERROR, "cloud-init", "/etc/cloud/cloud.cfg"),
         (write("/etc/motd", "hello\nyou\n"), WARNING, "extra-file", "/etc/motd:2"),
         (remove("/etc/motd"), WARNING, "extra-file", "/etc/motd"),
     ];
