@@ -119,5 +119,5 @@ fn targets_that_cannot_be_verified() {
     );
     let (code, out, _) = verify(&bench, &[stranger, "--node", "xu4-node1"]);
     assert_eq!(code, Some(1), "{out}");
-    assert!(out.contains("first-boot           /.first_boot"), "{out}");
+    assert!(out.contains("first-boot           /etc/rc.local:7"), "{out}");
 }

@@ -74,6 +74,8 @@ finding_codes! {
     SshdConfig = "sshd-config",
     /// A setting of sshd's may keep keys from being accepted.
     SshHindrance = "ssh-hindrance",
+    /// Nothing starts an ssh server, which logins by key need.
+    SshServer = "ssh-server",
     /// A program would undo the card at its first boot.
     FirstBoot = "first-boot",
     /// cloud-init would change the card.
@@ -154,8 +156,9 @@ mod tests {
             names.join(" "),
             "host-name hosts address network-rival resolver machine-id host-key cluster-key \
              authorized-keys known-hosts stale-known-host ssh-config password default-password \
-             account boot-settings ssh-directory home-directory owner mode sshd-config ssh-hindrance first-boot \
-             cloud-init clock swarm swarm-image swarm-state extra-file cloned-file \
+             account boot-settings ssh-directory home-directory owner mode sshd-config \
+             ssh-hindrance ssh-server first-boot cloud-init clock swarm swarm-image swarm-state \
+             extra-file cloned-file \
              cloned-user-key unfit-system unreadable-file partition-not-grown \
              filesystem-not-grown filesystem-cut-off filesystem-errors filesystem-dirty \
              filesystem-orphans gpt-backup boot-area boot-environment duplicate-node \

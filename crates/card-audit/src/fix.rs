@@ -52,6 +52,13 @@ pub enum FixAction {
     RestorePassword,
     /// Change one of sshd's settings, if it is a hindrance.
     ChangeSetting,
+    /// Look at what a program does at boot, and remove it if it changes the card.
+    CheckProgram {
+        /// The program: a unit, an argument of the kernel, a file.
+        program: String,
+    },
+    /// Install an ssh server, or a unit that starts the one that is there.
+    InstallSshServer,
     /// Let the root partition and its filesystem fill the card.
     GrowPartition {
         /// The number of the root partition.
@@ -165,6 +172,14 @@ impl fmt::Display for Fix {
                 self.apply.clone().unwrap_or_else(|| self.rebuild_words())
             ),
             FixAction::ChangeSetting => f.write_str("change the setting if logins by key fail"),
+            FixAction::CheckProgram { program } => write!(
+                f,
+                "read the line; if it changes the node, remove {} from the base image",
+                plain_text::printable(program)
+            ),
+            FixAction::InstallSshServer => f.write_str(
+                "in the base image: install openssh-server, or a unit that starts the ssh server",
+            ),
             FixAction::GrowPartition { partition } => write!(
                 f,
                 "{}, or on the node: growpart /dev/mmcblk0 {partition}, then resize2fs \
@@ -244,6 +259,8 @@ mod tests {
             FixAction::SetPassword { user: "odroid".into() },
             FixAction::RestorePassword,
             FixAction::ChangeSetting,
+            FixAction::CheckProgram { program: "setup.service".into() },
+            FixAction::InstallSshServer,
             FixAction::GrowPartition { partition: 2 },
             FixAction::GrowFilesystem { partition: 2 },
             FixAction::RestorePartition,

@@ -190,14 +190,29 @@ fn each_item_of_a_card_is_looked_at() {
             "stale-known-host",
             "/root/.ssh/known_hosts:2",
         ),
-        (write("/aafirstboot", "#!/bin/sh\n"), ERROR, "first-boot", "/aafirstboot"),
+        (write("/aafirstboot", "#!/bin/sh\n"), ERROR, "first-boot", "/etc/rc.local:7"),
         (write("/.first_boot", ""), ERROR, "first-boot", "/.first_boot"),
-        (write("/root/.not_logged_in_yet", ""), WARNING, "first-boot", "/root/.not_logged_in_yet"),
+        (write("/root/.not_logged_in_yet", ""), ERROR, "first-boot", "/root/.not_logged_in_yet"),
+        (write("/etc/cloud/cloud.cfg", "x: y\n"), ERROR, "cloud-init", "/etc/cloud/cloud.cfg"),
         (
-            write("/etc/cloud/cloud.cfg", "x: y\n"),
+            Box::new(|files| {
+                files.write("/opt/setup.sh", "#!/bin/sh\nhostnamectl set-hostname board\n");
+                files.write(
+                    "/lib/systemd/system/setup.service",
+                    "[Service]\nExecStart=/opt/setup.sh\n",
+                );
+                let link = "/etc/systemd/system/multi-user.target.wants/setup.service";
+                files.0.replace_with_symlink(link, "/lib/systemd/system/setup.service").unwrap();
+            }),
             WARNING,
-            "cloud-init",
-            "/etc/cloud/cloud.cfg.d/99-nodecard.cfg",
+            "first-boot",
+            "/opt/setup.sh:2",
+        ),
+        (
+            write("/lib/systemd/system/ssh.service", "[Service]\nExecStart=/usr/sbin/sshd -D\n"),
+            ERROR,
+            "ssh-server",
+            "/usr/sbin/sshd",
         ),
         (write("/etc/motd", "hello\nyou\n"), WARNING, "extra-file", "/etc/motd:2"),
         (remove("/etc/motd"), WARNING, "extra-file", "/etc/motd"),

@@ -69,8 +69,12 @@ pub enum Purpose {
     Boot(BootPart),
     /// What would undo the card at its first boot.
     FirstBoot(FirstBootPart),
-    /// cloud-init's settings.
+    /// cloud-init's settings, and the file that turns it off.
     CloudInit,
+    /// cloud-init's user-data or vendor-data, which would outrank the settings: it is emptied.
+    CloudSeed,
+    /// What starts an ssh server at boot, and what would keep it from starting.
+    SshServer,
     /// The time stamp at which a board without a clock begins.
     ClockStamp,
     /// The directory of the stamp, which systemd-timesyncd would make as well.
@@ -160,6 +164,12 @@ pub enum FirstBootPart {
     Settings,
     /// Armbian's wizard, which stops the first login with questions; it is removed.
     Wizard,
+    /// A file that a first-boot program looks for and then leaves the card alone.
+    Mark,
+    /// A kernel command line, without the arguments that start one.
+    CommandLine,
+    /// A symlink that enables what a first-boot program would have enabled in the end.
+    UnitLink,
 }
 
 /// A part of what takes a node into its swarm.
@@ -243,7 +253,10 @@ impl Purpose {
                 state,
                 ClonedState::HostKey(KeyHalf::Public) | ClonedState::UserKey(KeyHalf::Public)
             ),
-            Purpose::Passwords | Purpose::Account(AccountPart::GroupPasswords) => true,
+            // User-data may hold passwords.
+            Purpose::Passwords
+            | Purpose::Account(AccountPart::GroupPasswords)
+            | Purpose::CloudSeed => true,
             Purpose::HostName
             | Purpose::Hosts
             | Purpose::Address(_)
@@ -264,6 +277,7 @@ impl Purpose {
             | Purpose::Boot(_)
             | Purpose::FirstBoot(_)
             | Purpose::CloudInit
+            | Purpose::SshServer
             | Purpose::ClockStamp
             | Purpose::ClockDirectory => false,
         }

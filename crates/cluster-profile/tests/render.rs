@@ -238,13 +238,31 @@ fn first_boot_programs_are_disarmed() {
     let wants = "/etc/systemd/system/multi-user.target.wants";
     let base = ubuntu_1604()
         .file("/lib/systemd/system/armbian-resize-filesystem.service", "[Unit]\n")
-        .link(&format!("{wants}/armbian-resize-filesystem.service"), "/x")
+        .file("/lib/systemd/system/armbian-firstrun.service", "[Unit]\n")
+        .link(
+            &format!("{wants}/armbian-firstrun.service"),
+            "/lib/systemd/system/armbian-firstrun.service",
+        )
+        .link(
+            &format!("{wants}/armbian-resize-filesystem.service"),
+            "/lib/systemd/system/armbian-resize-filesystem.service",
+        )
         .file("/etc/default/armbian-firstrun", "# x\nOPENSSHD_REGENERATE_HOST_KEYS=true\nA=b\n")
         .file("/root/.not_logged_in_yet", "")
-        .file("/lib/systemd/system/firstboot.service", "ExecStart=/root/firstboot.sh\n")
-        .link(&format!("{wants}/firstboot.service"), "/x")
-        .link(&format!("{wants}/regenerate_ssh_host_keys.service"), "/x")
-        .link("/lib/systemd/system/multi-user.target.wants/resize2fs.service", "/x")
+        .file("/lib/systemd/system/firstboot.service", "[Service]\nExecStart=/root/firstboot.sh\n")
+        .link(&format!("{wants}/firstboot.service"), "/lib/systemd/system/firstboot.service")
+        .file("/lib/systemd/system/regenerate_ssh_host_keys.service", "[Unit]\n")
+        .link(
+            &format!("{wants}/regenerate_ssh_host_keys.service"),
+            "/lib/systemd/system/regenerate_ssh_host_keys.service",
+        )
+        .file("/lib/systemd/system/resize2fs.service", "[Service]\nExecStart=/sbin/resize2fs /x\n")
+        .link(
+            "/lib/systemd/system/multi-user.target.wants/resize2fs.service",
+            "../resize2fs.service",
+        )
+        .file("/etc/init.d/resize2fs_once", "#!/bin/sh\nresize2fs /dev/mmcblk0p2\n")
+        .with_mode("/etc/init.d/resize2fs_once", 0o755)
         .link("/etc/rc3.d/S01resize2fs_once", "../init.d/resize2fs_once")
         .file("/etc/cloud/cloud.cfg", "");
     let (card, notes) = fixture.settled(&base, 0);
@@ -266,6 +284,7 @@ fn first_boot_programs_are_disarmed() {
     assert!(
         card.text("/etc/cloud/cloud.cfg.d/99-nodecard.cfg").contains("preserve_hostname: true")
     );
+    assert!(card.has("/etc/cloud/cloud-init.disabled"));
     for what in
         ["/aafirstboot", "armbian-resize", "firstboot.service", "regenerate_ssh", "cloud-init"]
     {
@@ -275,7 +294,7 @@ fn first_boot_programs_are_disarmed() {
     // A unit of the same name that is somebody's own stays.
     let own = ubuntu_1604()
         .file("/etc/systemd/system/firstboot.service", "ExecStart=/opt/mine\n")
-        .link(&format!("{wants}/firstboot.service"), "/x");
+        .link(&format!("{wants}/firstboot.service"), "../firstboot.service");
     let (card, _) = fixture.settled(&own, 0);
     assert!(card.has(&format!("{wants}/firstboot.service")));
 }

@@ -155,7 +155,10 @@ impl Item<'_> {
                 return Ok(vec![self.finding(what, FixAction::OnNode(command))]);
             }
             Comparison::EnabledUnit => {
-                let what = "the node does not look for its swarm when it boots";
+                let what = match self.purpose {
+                    Purpose::Swarm(_) => "the node does not look for its swarm when it boots",
+                    _ => "nothing starts this unit when the node boots",
+                };
                 let command = format!("systemctl enable {}", name_of(self.path));
                 self.finding(what, FixAction::OnNode(command))
             }
@@ -213,6 +216,11 @@ impl Item<'_> {
                     .map(|(file, clone)| self.clone_of_base(&file, state, clone))
                     .into_iter()
                     .collect())
+            }
+            Comparison::EnabledUnit => {
+                let command = format!("rm {}", shell_word(self.path));
+                let what = "it keeps the unit from starting when the node boots";
+                Ok(vec![self.finding(what, FixAction::OnNode(command))])
             }
             // It is removed to be written again.
             _ => Ok(Vec::new()),

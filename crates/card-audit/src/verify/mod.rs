@@ -7,6 +7,7 @@
 
 mod atoms;
 mod attributes;
+mod boot;
 mod boot_area;
 mod clones;
 mod contents;
@@ -24,7 +25,9 @@ mod swarm;
 
 use card_image::{FsError, FsResult, RootFs};
 use cluster_keys::ClusterKeys;
-use cluster_profile::{Cluster, FileEdit, Node, RenderError, render_node, render_shared};
+use cluster_profile::{
+    Cluster, FileEdit, Node, RenderError, SystemError, render_node, render_shared,
+};
 use plain_text::{printable, shell_word, with_causes};
 
 pub(crate) use self::needed::{needed_edits, other_identity};
@@ -155,6 +158,10 @@ pub(crate) fn one(options: &VerifyOptions<'_>, card: &Card) -> Result<CardReport
             Err(error) => findings.push(unreadable(card, &edit.path, error)?),
         }
     }
+    match boot::Boot::read(&subject) {
+        Ok(boot) => boot.judge(&mut findings, apply.as_deref()),
+        Err(error) => system_error(error, card, &mut findings)?,
+    }
     findings.extend(homes::check(&subject).map_err(card.files_error())?);
     findings.extend(passwords::check(&subject).map_err(card.files_error())?);
     findings.extend(swarm::check(&subject).map_err(card.files_error())?);
@@ -208,6 +215,24 @@ fn unreadable(card: &Card, path: &str, error: FsError) -> Result<Finding, AuditE
     Ok(Finding::error(FindingCode::UnreadableFile, printable(&what), fix).at(path))
 }
 
+/// Adds a finding for a file that cannot be read, if it is damaged.
+fn system_error(
+    error: SystemError,
+    card: &Card,
+    findings: &mut Vec<Finding>,
+) -> Result<(), AuditError> {
+    match error.reason.downcast::<FsError>() {
+        Ok(source) => {
+            let finding = unreadable(card, &error.path, *source)?;
+            if !findings.contains(&finding) {
+                findings.push(finding);
+            }
+            Ok(())
+        }
+        Err(source) => Err(AuditError::System { target: card.name().to_owned(), source }),
+    }
+}
+
 /// Returns all edits that would make the card the node's. A system that lacks what the
 /// profile needs is a finding.
 fn edits(
@@ -230,12 +255,7 @@ fn edits(
                 }));
                 edits.extend(rendered.edits);
             }
-            Err(RenderError::System(source)) => match source.reason.downcast::<FsError>() {
-                Ok(error) => findings.push(unreadable(card, &source.path, *error)?),
-                Err(source) => {
-                    return Err(AuditError::System { target: card.name().to_owned(), source });
-                }
-            },
+            Err(RenderError::System(error)) => system_error(error, card, findings)?,
             Err(error) => {
                 let what = format!(
                     "the system on the card does not fit the profile: {}",

@@ -62,7 +62,7 @@ pub(super) enum Comparison {
     Directory,
     /// A symlink that masks a unit.
     MaskedUnit,
-    /// A symlink that enables the swarm's unit.
+    /// A symlink that enables a unit, or what would keep the unit from starting.
     EnabledUnit,
     /// It must not be there.
     Absent(Intruder),
@@ -224,10 +224,16 @@ pub(super) fn rule(purpose: &Purpose) -> Rule {
             FirstBootPart::Unit => Rule::new(Code::FirstBoot, Error, By::MaskedUnit),
             FirstBootPart::Settings => Rule::new(Code::FirstBoot, Warning, By::Settings),
             FirstBootPart::Wizard => {
-                Rule::new(Code::FirstBoot, Warning, By::Absent(Intruder::FirstBootProgram))
+                Rule::new(Code::FirstBoot, Error, By::Absent(Intruder::FirstBootProgram))
             }
+            FirstBootPart::Mark | FirstBootPart::CommandLine => {
+                Rule::new(Code::FirstBoot, Error, By::Exact)
+            }
+            FirstBootPart::UnitLink => Rule::new(Code::FirstBoot, Warning, By::EnabledUnit),
         },
-        Purpose::CloudInit => Rule::new(Code::CloudInit, Warning, By::Settings),
+        Purpose::CloudInit => Rule::new(Code::CloudInit, Error, By::Settings),
+        Purpose::CloudSeed => Rule::new(Code::CloudInit, Error, By::Exact),
+        Purpose::SshServer => Rule::new(Code::SshServer, Error, By::EnabledUnit),
         Purpose::ClockStamp => Rule::new(Code::Clock, Note, By::TimeStamp).changed_by(Node),
         Purpose::ClockDirectory => Rule::new(Code::Clock, Note, By::Directory).changed_by(Node),
         Purpose::Swarm(part) => match part {
@@ -339,10 +345,14 @@ mod tests {
                 FirstBootPart::Unit,
                 FirstBootPart::Settings,
                 FirstBootPart::Wizard,
+                FirstBootPart::Mark,
+                FirstBootPart::CommandLine,
+                FirstBootPart::UnitLink,
             ]
             .map(Purpose::FirstBoot),
         );
-        all.extend([Purpose::CloudInit, Purpose::ClockStamp, Purpose::ClockDirectory]);
+        all.extend([Purpose::CloudInit, Purpose::CloudSeed, Purpose::SshServer]);
+        all.extend([Purpose::ClockStamp, Purpose::ClockDirectory]);
         all.extend(
             [
                 SwarmPart::Program,
@@ -419,6 +429,8 @@ mod tests {
             Purpose::Cloned(_) => 25,
             Purpose::Account(_) => 26,
             Purpose::Boot(_) => 27,
+            Purpose::CloudSeed => 28,
+            Purpose::SshServer => 29,
         }
     }
 
@@ -426,7 +438,7 @@ mod tests {
     fn the_table_of_rules() {
         let all = purposes();
         let numbers: BTreeSet<usize> = all.iter().map(number).collect();
-        assert_eq!(numbers, (0..28).collect(), "a purpose is missing");
+        assert_eq!(numbers, (0..30).collect(), "a purpose is missing");
         let name = |purpose: &Purpose| format!("{purpose:?}").replace("user: \"root\"", "user");
         let table: String = all
             .iter()

@@ -1,7 +1,22 @@
-//! cloud-init, configured to leave alone what a card has already.
+//! cloud-init, turned off where it would change what a card has already.
+//!
+//! Settings in /etc/cloud/cloud.cfg.d are not enough: user-data on a boot partition outranks
+//! them. What cloud-init does on a board that a profile describes already is done (network,
+//! names, keys, sizes), so it is turned off as a whole. The settings are written too, and the
+//! user-data that would outrank them is emptied, for an owner who turns it on again.
 
-use super::{RenderError, context::Context};
-use crate::{Attributes, Purpose};
+use std::collections::BTreeSet;
+
+use system_model::{BootModel, CloudInit, Disarm, Effect};
+
+use super::{
+    RenderError,
+    context::Context,
+    first_boot::{Steps, list},
+};
+use crate::{Attributes, FirstBootPart, Purpose};
+
+const SETTINGS: &str = "/etc/cloud/cloud.cfg.d/99-nodecard.cfg";
 
 const CONFIG: &str = "\
 # Written by nodecard: cloud-init must not replace what the card has already.
@@ -14,19 +29,62 @@ growpart: {mode: 'off'}
 resize_rootfs: false
 ";
 
-/// Writes cloud-init's settings where it is installed.
-pub(super) fn disarm(to: &mut Context<'_>) -> Result<(), RenderError> {
-    if to.exists("/etc/cloud/cloud.cfg")? && !to.exists("/etc/cloud/cloud-init.disabled")? {
-        to.write(
-            Purpose::CloudInit,
-            "/etc/cloud/cloud.cfg.d/99-nodecard.cfg",
-            CONFIG,
-            Attributes::root(0o644),
-        );
-        to.note(
-            "configured cloud-init to leave network, host name, /etc/hosts, host keys and \
-             partitions alone (/etc/cloud/cloud.cfg.d/99-nodecard.cfg)",
-        );
+const EMPTIED: &str = "\
+#cloud-config
+# Emptied by nodecard, which turned cloud-init off: it would have undone the card.
+";
+
+/// Turns cloud-init off where it would change something of a card.
+pub(super) fn disarm(to: &mut Context<'_>, boot: &BootModel) -> Result<(), RenderError> {
+    let Some(cloud_init) = boot.cloud_init().filter(|cloud_init| cloud_init.is_enabled()) else {
+        return Ok(());
+    };
+    if !cloud_init.changes().is_empty() {
+        turn_off(to, cloud_init)?;
+    } else {
+        for (location, why) in cloud_init.unreadable() {
+            to.boot_note(format!(
+                "cloud-init reads {location}, which nodecard cannot ({why}), so it may change more \
+                 when a card boots"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn turn_off(to: &mut Context<'_>, cloud_init: &CloudInit) -> Result<(), RenderError> {
+    to.write(Purpose::CloudInit, SETTINGS, CONFIG, Attributes::root(0o644));
+    let changes = cloud_init.changes();
+    let emptied: BTreeSet<&str> = cloud_init.overriding_files().into_iter().collect();
+    for path in emptied {
+        if to.system.read(path)?.is_some_and(|contents| contents != EMPTIED.as_bytes()) {
+            to.write(Purpose::CloudSeed, path, EMPTIED, Attributes::root(0o644));
+        }
+    }
+    let mut steps = Steps::default();
+    for step in cloud_init.disarm() {
+        match &step {
+            Disarm::WriteFile { path, contents } => {
+                to.write(Purpose::CloudInit, path, contents.as_str(), Attributes::root(0o644));
+            }
+            step => {
+                steps.carry_out(to, step, FirstBootPart::Program)?;
+            }
+        }
+    }
+    steps.finish(to);
+    let effects: BTreeSet<Effect> = changes.iter().map(|change| change.effect).collect();
+    to.note(format!(
+        "turned cloud-init off (/etc/cloud/cloud-init.disabled): it would have changed {}; its \
+         user-data and commands have no effect on the cards",
+        list(effects)
+    ));
+    let users = changes.iter().filter_map(|change| change.text.strip_prefix("makes the user "));
+    for user in users.collect::<BTreeSet<_>>() {
+        to.note(format!(
+            "the user {user} does not exist on the cards: cloud-init would have made it at the \
+             first boot"
+        ));
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use cluster_keys::ClusterKeys;
 
-use super::{Note, Rendered, text};
+use super::{Note, NoteKind, Rendered, text};
 use crate::{Attributes, Change, Cluster, FileEdit, Purpose, SystemError, SystemFiles};
 
 /// What rendering looks at: the system in an image, and the profile's interface.
@@ -59,16 +59,21 @@ impl<'a> Context<'a> {
     }
 
     pub fn note(&mut self, note: impl Into<String>) {
-        self.add_note(&note.into(), false);
+        self.add_note(&note.into(), NoteKind::Plain);
     }
 
     /// Notes a setting that is left as it is, but may keep the profile from working.
     pub fn hindrance(&mut self, note: impl Into<String>) {
-        self.add_note(&note.into(), true);
+        self.add_note(&note.into(), NoteKind::Hindrance);
     }
 
-    fn add_note(&mut self, note: &str, hindrance: bool) {
-        let note = Note { text: plain_text::escaped(note), hindrance };
+    /// Notes a program that may change the card when it boots, and is left as it is.
+    pub fn boot_note(&mut self, note: impl Into<String>) {
+        self.add_note(&note.into(), NoteKind::Boot);
+    }
+
+    fn add_note(&mut self, note: &str, kind: NoteKind) {
+        let note = Note { text: plain_text::escaped(note), kind };
         if !self.rendered.notes.contains(&note) {
             self.rendered.notes.push(note);
         }

@@ -1,125 +1,231 @@
-//! First-boot programs that would undo what a card is made with: resizers, and makers of
-//! host keys.
+//! Programs of the image that would undo at boot what a card is made with.
+//!
+//! What runs at boot is decided by [`BootModel`], from the image as it is. Known programs are
+//! disarmed; others are left as they are and noted, with the line that says what they change.
 
-use super::{RenderError, context::Context, text, units};
-use crate::{Attributes, FirstBootPart, Purpose};
+use std::collections::BTreeSet;
 
-const PROGRAM: Purpose = Purpose::FirstBoot(FirstBootPart::Program);
-const SETTINGS: Purpose = Purpose::FirstBoot(FirstBootPart::Settings);
+use system_model::{BootModel, Disarm, Effect, KnownProgram, ReadOptions, Threat};
 
-/// Disarms those that the image has, and notes each.
-pub(super) fn disarm(to: &mut Context<'_>) -> Result<(), RenderError> {
-    hardkernel(to)?;
-    armbian(to)?;
-    ubuntu_on_odroid(to)?;
-    others(to)
+use super::{RenderError, context::Context, text};
+use crate::{Attributes, Change, FirstBootPart, Purpose, SystemError, SystemFiles};
+
+/// Returns what a card made from the image will do when it boots. Cards have a machine id, so
+/// their first boot does not count as one for systemd.
+pub(super) fn model(system: &dyn SystemFiles) -> Result<BootModel, SystemError> {
+    BootModel::read_with(system, ReadOptions { first_boot: Some(false) })
 }
 
-/// While `/.first_boot` exists, `/aafirstboot` makes partition 2 again, smaller than the
-/// filesystem in it. The line in /etc/rc.local that runs it can stay: it checks for the
-/// file first.
-fn hardkernel(to: &mut Context<'_>) -> Result<(), RenderError> {
-    let script = to.remove_if_there(PROGRAM, "/aafirstboot")?;
-    let mark = to.remove_if_there(PROGRAM, "/.first_boot")?;
-    if script || mark {
-        to.note(
-            "disarmed Hardkernel's first-boot resizer (/aafirstboot, /.first_boot): the card is \
-             already grown",
-        );
+/// Disarms the known programs and notes each; notes what other programs would change.
+pub(super) fn disarm(to: &mut Context<'_>, boot: &BootModel) -> Result<(), RenderError> {
+    let mut steps = Steps::default();
+    for program in boot.known_programs() {
+        let part = match program.effects.contains(&Effect::Console) {
+            true => FirstBootPart::Wizard,
+            false => FirstBootPart::Program,
+        };
+        let mut is_disarmed = !program.disarm.is_empty();
+        for step in &program.disarm {
+            is_disarmed &= steps.carry_out(to, step, part)?;
+        }
+        let name = name(program);
+        let effects = list(program.effects.iter().copied());
+        if is_disarmed {
+            let what = program.what;
+            let at = &program.evidence.path;
+            let at = match program.name.contains(at.as_str()) {
+                true => String::new(),
+                false => format!(" ({at})"),
+            };
+            to.note(format!("disarmed {name}{at}, which {what}; it would have changed {effects}"));
+        } else {
+            to.boot_note(format!(
+                "{name} ({}) {} when a card boots and changes {effects}; nodecard cannot disarm it \
+                 here",
+                program.evidence, program.what
+            ));
+        }
+    }
+    hardkernel(to, &mut steps)?;
+    autologin(to, boot, &mut steps)?;
+    steps.finish(to);
+    note_unknown(to, boot);
+    Ok(())
+}
+
+/// Returns what to call a program.
+fn name(program: &KnownProgram) -> String {
+    match program.family {
+        Some(family) => format!("{family}'s {}", program.name),
+        None => program.name.clone(),
+    }
+}
+
+/// Returns effects as a list in words.
+pub(super) fn list(effects: impl IntoIterator<Item = Effect>) -> String {
+    let effects: Vec<String> = effects.into_iter().map(|effect| effect.to_string()).collect();
+    match effects.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => String::new(),
+    }
+}
+
+/// Removes Hardkernel's resizer even where nothing starts it: while `/.first_boot` exists, it
+/// makes partition 2 again, smaller than the filesystem in it.
+fn hardkernel(to: &mut Context<'_>, steps: &mut Steps) -> Result<(), RenderError> {
+    const FILES: [&str; 2] = ["/aafirstboot", "/.first_boot"];
+    let mut removed = Vec::new();
+    for path in FILES {
+        if to.exists(path)? && !steps.done.contains(path) {
+            steps.remove(to, path, FirstBootPart::Program)?;
+            removed.push(path);
+        }
+    }
+    if removed.len() == FILES.len() {
+        to.note(format!(
+            "disarmed Hardkernel's {}, which would resize the root partition",
+            removed.join(" and ")
+        ));
     }
     Ok(())
 }
 
-fn armbian(to: &mut Context<'_>) -> Result<(), RenderError> {
-    const RESIZER: &str = "armbian-resize-filesystem.service";
-    const FIRST_RUN: &str = "armbian-firstrun.service";
-    const DEFAULTS: &str = "/etc/default/armbian-firstrun";
+/// Removes the login without a password that Armbian's wizard needs, also for consoles that
+/// the kernel's command line only adds at boot.
+fn autologin(to: &mut Context<'_>, boot: &BootModel, steps: &mut Steps) -> Result<(), RenderError> {
     const WIZARD: &str = "/root/.not_logged_in_yet";
-    let resizer = units::text(to, RESIZER)?.is_some()
-        || to.exists("/usr/lib/armbian/armbian-resize-filesystem")?;
-    if resizer {
-        let armed = units::disable(to, RESIZER)?;
-        to.write(SETTINGS, "/root/.no_rootfs_resize", "", Attributes::root(0o644));
-        if armed {
-            to.note(format!(
-                "disarmed Armbian's first-boot resizer ({RESIZER}): the card is already grown"
-            ));
-        }
+    if !boot.known_programs().iter().any(|program| program.name == WIZARD) {
+        return Ok(());
     }
-    let defaults = to.read(DEFAULTS)?;
-    if defaults.is_some() || units::text(to, FIRST_RUN)?.is_some() {
-        let old = defaults.unwrap_or_default();
-        let new = set_variable(&old, "OPENSSHD_REGENERATE_HOST_KEYS", "false");
-        if old != new {
-            to.rewrite(SETTINGS, DEFAULTS, &old, &new);
-            to.note(format!(
-                "configured Armbian's first run to keep the card's host keys ({DEFAULTS})"
-            ));
-        }
-    }
-    // The first login, also by key, would be stopped by the wizard's questions.
-    if to.remove_if_there(Purpose::FirstBoot(FirstBootPart::Wizard), WIZARD)? {
-        to.note(format!(
-            "removed {WIZARD}, so that Armbian's wizard does not stop the first login; the \
-             passwords are still the image's"
-        ));
-        // Armbian logs root in on the console without a password, for the wizard.
-        for getty in ["getty@.service.d", "serial-getty@.service.d"] {
-            let path = format!("/etc/systemd/system/{getty}/override.conf");
-            if to.read(&path)?.is_some_and(|text| text.contains("--autologin root")) {
-                to.remove(Purpose::FirstBoot(FirstBootPart::Wizard), path.clone());
-                to.note(format!("removed {path}, which logged root in without a password"));
-            }
+    for getty in ["getty@.service.d", "serial-getty@.service.d"] {
+        let path = format!("/etc/systemd/system/{getty}/override.conf");
+        let logs_in = to.read(&path)?.is_some_and(|text| text.contains("--autologin root"));
+        if logs_in && !steps.done.contains(&path) {
+            steps.remove(to, &path, FirstBootPart::Wizard)?;
+            to.note(format!("removed {path}, which logged root in without a password"));
         }
     }
     Ok(())
 }
 
-/// `firstboot.service` is a common name: only the unit that runs this script is disarmed.
-fn ubuntu_on_odroid(to: &mut Context<'_>) -> Result<(), RenderError> {
-    const UNIT: &str = "firstboot.service";
-    const SCRIPT: &str = "/root/firstboot.sh";
-    let text = units::text(to, UNIT)?;
-    let is_ubuntus = text.map_or(to.exists(SCRIPT)?, |text| text.contains("firstboot.sh"));
-    if is_ubuntus && units::disable(to, UNIT)? {
-        to.note(format!(
-            "disarmed {UNIT} ({SCRIPT}), which resizes the root filesystem and makes host keys: \
-             the card is already grown and has its key"
+/// Notes what programs that are not known by name would change.
+fn note_unknown(to: &mut Context<'_>, boot: &BootModel) {
+    let threats = boot.threats(&Effect::ALL);
+    let mut seen = BTreeSet::new();
+    for threat in threats.iter().filter(|threat| !threat.known) {
+        let program = &threat.program;
+        if !seen.insert(program.as_str()) {
+            continue;
+        }
+        let same = threats.iter().filter(|other| !other.known && other.program == *program);
+        let effects: BTreeSet<Effect> = same.map(|other| other.effect).collect();
+        to.boot_note(format!(
+            "{program} runs when a card boots and seems to change {} ({}{})",
+            list(effects),
+            threat.location,
+            quoted(threat)
         ));
     }
-    Ok(())
 }
 
-fn others(to: &mut Context<'_>) -> Result<(), RenderError> {
-    for (unit, what) in [
-        ("resize2fs_once.service", "resizes the root filesystem"),
-        ("resize2fs.service", "resizes the root filesystem"),
-        ("rpi-resizerootfs.service", "resizes the root filesystem"),
-        ("dietpi-fs_partition_resize.service", "resizes the root filesystem"),
-        ("regenerate_ssh_host_keys.service", "replaces the host keys"),
-        ("ssh-regenerate-host-keys.service", "replaces the host keys"),
-    ] {
-        if units::disable(to, unit)? {
-            to.note(format!("disarmed {unit}, which {what} at the first boot"));
-        }
+/// Returns the line, unless it may hold a password.
+fn quoted(threat: &Threat) -> String {
+    match threat.effect {
+        Effect::Passwords | Effect::Users => String::new(),
+        _ => format!(": {}", threat.text),
     }
-    // System V style, as on Raspberry Pi images and older Armbian ones.
-    for script in ["resize2fs_once", "resize2fs", "regenerate_ssh_host_keys"] {
-        let mut armed = false;
-        for level in ["rcS.d", "rc2.d", "rc3.d", "rc4.d", "rc5.d"] {
-            for name in to.list(&format!("/etc/{level}"))? {
-                let number = name.strip_prefix('S').and_then(|rest| rest.strip_suffix(script));
-                if number.is_some_and(|n| n.len() == 2 && n.bytes().all(|b| b.is_ascii_digit())) {
-                    to.remove(PROGRAM, format!("/etc/{level}/{name}"));
-                    armed = true;
+}
+
+/// The files that steps change. Several steps may change one file, so it is written once.
+#[derive(Default)]
+pub(super) struct Steps {
+    texts: Vec<(String, FirstBootPart, Vec<u8>)>,
+    done: BTreeSet<String>,
+}
+
+impl Steps {
+    /// Carries out one step. Returns whether that is possible.
+    pub(super) fn carry_out(
+        &mut self,
+        to: &mut Context<'_>,
+        step: &Disarm,
+        part: FirstBootPart,
+    ) -> Result<bool, SystemError> {
+        match step {
+            Disarm::DisableUnit { links, .. } => {
+                for link in links {
+                    self.remove(to, link, FirstBootPart::Program)?;
                 }
             }
+            Disarm::RemoveFile { path } => self.remove(to, path, part)?,
+            Disarm::RemoveSysvLink { path } => self.remove(to, path, FirstBootPart::Program)?,
+            Disarm::MaskUnit { path, .. } => self.link(to, path, "/dev/null", FirstBootPart::Unit),
+            Disarm::EnableUnit { link, target, .. } => {
+                if !to.exists(link)? {
+                    self.link(to, link, target, FirstBootPart::UnitLink);
+                }
+            }
+            Disarm::RemoveArgument { path, argument } => {
+                let Some(old) = self.read(to, path)? else { return Ok(true) };
+                let Some(new) = system_model::edit_command_line(path, &old, &[], &[argument])
+                else {
+                    return Ok(false);
+                };
+                self.write(path, FirstBootPart::CommandLine, new);
+            }
+            Disarm::WriteFile { path, contents } => {
+                self.write(path, FirstBootPart::Mark, contents.clone().into_bytes());
+            }
+            Disarm::SetVariable { path, name, value } => {
+                let old = text::decode(&self.read(to, path)?.unwrap_or_default());
+                let new = set_variable(&old, name, value);
+                self.write(path, FirstBootPart::Settings, text::encode(&new));
+            }
+            _ => return Ok(false),
         }
-        if armed {
-            to.note(format!("disarmed /etc/init.d/{script}, which would run at the first boot"));
+        Ok(true)
+    }
+
+    /// Makes the edits of files that are changed.
+    pub(super) fn finish(self, to: &mut Context<'_>) {
+        for (path, part, contents) in self.texts {
+            to.write(Purpose::FirstBoot(part), path, contents, Attributes::root(0o644));
         }
     }
-    Ok(())
+
+    fn read(&self, to: &Context<'_>, path: &str) -> Result<Option<Vec<u8>>, SystemError> {
+        match self.texts.iter().find(|(other, ..)| other == path) {
+            Some((.., contents)) => Ok(Some(contents.clone())),
+            None => to.system.read(path),
+        }
+    }
+
+    fn write(&mut self, path: &str, part: FirstBootPart, contents: Vec<u8>) {
+        match self.texts.iter_mut().find(|(other, ..)| other == path) {
+            Some((.., old)) => *old = contents,
+            None => self.texts.push((path.to_owned(), part, contents)),
+        }
+    }
+
+    fn remove(
+        &mut self,
+        to: &mut Context<'_>,
+        path: &str,
+        part: FirstBootPart,
+    ) -> Result<(), SystemError> {
+        if self.done.insert(path.to_owned()) {
+            to.remove_if_there(Purpose::FirstBoot(part), path)?;
+        }
+        Ok(())
+    }
+
+    fn link(&mut self, to: &mut Context<'_>, path: &str, target: &str, part: FirstBootPart) {
+        if self.done.insert(path.to_owned()) {
+            let target = target.to_owned();
+            to.edit(Purpose::FirstBoot(part), path, Change::Symlink { target });
+        }
+    }
 }
 
 /// Returns a file of shell variables with this value for `name`; other lines survive.

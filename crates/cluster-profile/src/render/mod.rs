@@ -40,14 +40,31 @@ pub struct Rendered {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
     text: String,
-    hindrance: bool,
+    kind: NoteKind,
+}
+
+/// What a note is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NoteKind {
+    /// Something that was done, or is good to know.
+    Plain,
+    /// A setting that may keep the card from working.
+    Hindrance,
+    /// A program that may change the card when it boots.
+    Boot,
 }
 
 impl Note {
     /// Returns whether it is about a setting that may keep the card from working as the
     /// profile says. nodecard leaves such a setting as it is.
     pub fn is_hindrance(&self) -> bool {
-        self.hindrance
+        self.kind == NoteKind::Hindrance
+    }
+
+    /// Returns whether it is about a program that may change the card when it boots, and that
+    /// nodecard leaves as it is.
+    pub fn is_about_boot(&self) -> bool {
+        self.kind == NoteKind::Boot
     }
 }
 
@@ -284,13 +301,14 @@ pub fn render_shared(
     let overlay = users::Overlay::new(cluster, system)?;
     let mut to = Context::new(cluster, keys, &overlay, now);
     users::write(&mut to, &overlay)?;
-    first_boot::disarm(&mut to)?;
-    cloud_init::disarm(&mut to)?;
+    let model = first_boot::model(system)?;
+    first_boot::disarm(&mut to, &model)?;
+    cloud_init::disarm(&mut to, &model)?;
     boot::write(&mut to)?;
     identity::forget(&mut to)?;
     hosts::note_dropped(&mut to)?;
     network::shared(&mut to)?;
-    ssh::shared(&mut to)?;
+    ssh::shared(&mut to, &model)?;
     passwords::write(&mut to)?;
     swarm::shared(&mut to)?;
     clock::stamp(&mut to)?;

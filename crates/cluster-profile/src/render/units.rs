@@ -1,7 +1,7 @@
-//! systemd's units: which are enabled, and how one is disabled.
+//! systemd's units: which are there and enabled.
 
-use super::context::{Context, View};
-use crate::{Change, FirstBootPart, Purpose, SystemError};
+use super::context::View;
+use crate::SystemError;
 
 /// Where the owner of a system enables units.
 const OWNERS: &str = "/etc/systemd/system";
@@ -46,29 +46,6 @@ fn armed(from: &View<'_>, unit: &str) -> Result<bool, SystemError> {
         }
     }
     Ok(false)
-}
-
-/// Keeps a unit from starting at boot. Returns whether it would have started.
-///
-/// Presets cannot enable it again: systemd applies them only on a boot without a machine
-/// id.
-pub(super) fn disable(to: &mut Context<'_>, unit: &str) -> Result<bool, SystemError> {
-    if !armed(to, unit)? {
-        return Ok(false);
-    }
-    for link in pulled_in(to, OWNERS, unit)? {
-        to.remove(Purpose::FirstBoot(FirstBootPart::Program), link);
-    }
-    let mut by_package = false;
-    for directory in PACKAGES {
-        by_package |= !pulled_in(to, directory, unit)?.is_empty();
-    }
-    if by_package {
-        let target = "/dev/null".to_owned();
-        let purpose = Purpose::FirstBoot(FirstBootPart::Unit);
-        to.edit(purpose, format!("{OWNERS}/{unit}"), Change::Symlink { target });
-    }
-    Ok(true)
 }
 
 /// Returns the text of a unit's file, wherever it is.

@@ -199,7 +199,11 @@ impl SystemFiles for Memory {
                 Item::Directory { mode, .. } => (FileKind::Directory, *mode),
                 Item::Symlink(_) => (FileKind::Symlink, 0o777),
             };
-            FileMetadata { kind, mode, uid: 0, gid: 0, size: 0 }
+            let size = match item {
+                Item::File { contents, .. } => contents.len() as u64,
+                _ => 0,
+            };
+            FileMetadata { kind, mode, uid: 0, gid: 0, size }
         }))
     }
 

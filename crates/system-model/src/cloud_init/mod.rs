@@ -48,6 +48,8 @@ pub struct Module {
 #[derive(Debug, Clone)]
 pub struct CloudInit {
     off: Option<Location>,
+    /// What outranks the file that turns it off.
+    insists: Vec<Disarm>,
     system: Value,
     config: Value,
     sources: Vec<(String, Value, String)>,
@@ -127,6 +129,7 @@ impl CloudInit {
         let modules = modules(&config, systemd);
         let mut model = CloudInit {
             off,
+            insists: insists(files, lines)?,
             system,
             config,
             sources: layers,
@@ -184,7 +187,16 @@ impl CloudInit {
 
     /// Returns how cloud-init is turned off as a whole.
     pub fn disarm(&self) -> Vec<Disarm> {
-        vec![Disarm::WriteFile { path: DISABLED.to_owned(), contents: String::new() }]
+        let mut steps = self.insists.clone();
+        steps.push(Disarm::WriteFile { path: DISABLED.to_owned(), contents: String::new() });
+        steps
+    }
+
+    /// Returns the files of user-data and vendor-data that are merged over the system's own
+    /// configuration.
+    pub fn overriding_files(&self) -> Vec<&str> {
+        let Some(seed) = &self.seed else { return Vec::new() };
+        seed.user.iter().chain(&seed.vendor).map(|(_, path)| path.as_str()).collect()
     }
 
     /// Returns where a top-level key that counts is written: in the first source that has it.
@@ -233,6 +245,24 @@ fn is_off(
         return Ok(Some(Location::new(path, 0)));
     }
     Ok(None)
+}
+
+/// Returns how what outranks [`DISABLED`] is removed (systemd/cloud-init-generator.tmpl).
+fn insists(files: &dyn SystemFiles, lines: &CommandLines) -> Result<Vec<Disarm>, SystemError> {
+    const ENABLED: &str = "/etc/cloud/cloud-init.enabled";
+    let mut steps = Vec::new();
+    for line in lines.counting() {
+        for argument in line.arguments.iter().filter(|one| one.text == "cloud-init=enabled") {
+            steps.push(Disarm::RemoveArgument {
+                path: line.path.clone(),
+                argument: argument.text.clone(),
+            });
+        }
+    }
+    if files.exists(ENABLED)? {
+        steps.push(Disarm::RemoveFile { path: ENABLED.to_owned() });
+    }
+    Ok(steps)
 }
 
 /// Returns the modules of the stages whose units are not masked.

@@ -4,7 +4,7 @@ use super::{SHADOW, SHADOWED, set, shadow};
 use crate::{
     Cluster, DefaultPassword, Password, SystemError, SystemFiles,
     passwords::default_password,
-    render::{Note, RenderError, accounts, text},
+    render::{Note, NoteKind, RenderError, accounts, text},
 };
 
 /// More users are not looked at: trying passwords takes time.
@@ -63,5 +63,5 @@ pub fn default_password_notes(
         known.join(", "),
         lines.join(", ")
     );
-    Ok(vec![Note { text: plain_text::escaped(&note), hindrance: false }])
+    Ok(vec![Note { text: plain_text::escaped(&note), kind: NoteKind::Plain }])
 }

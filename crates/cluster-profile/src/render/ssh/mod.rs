@@ -5,14 +5,18 @@ mod authorized_keys;
 mod host_keys;
 mod known_hosts;
 mod pairs;
+mod server;
 mod sshd_config;
 mod users;
+
+use system_model::BootModel;
 
 use super::{RenderError, context::Context};
 use crate::Node;
 
 /// Writes users' keys and the known hosts, and removes the image's host keys.
-pub(super) fn shared(to: &mut Context<'_>) -> Result<(), RenderError> {
+pub(super) fn shared(to: &mut Context<'_>, boot: &BootModel) -> Result<(), RenderError> {
+    server::start(to, boot)?;
     users::write(to)?;
     known_hosts::write_global(to)?;
     host_keys::forget(to)

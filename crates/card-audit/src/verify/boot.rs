@@ -1,0 +1,148 @@
+//! What will run at the card's next boot and change it, and whether an ssh server starts.
+//!
+//! This looks at the card itself, whoever made it, and not at what building would render.
+
+use std::collections::BTreeSet;
+
+use cluster_profile::SystemError;
+use plain_text::printable;
+use system_model::{
+    BootModel, Disarm, Effect, KnownProgram, Location, Threat,
+    sshd::{ServerStart, ssh_servers},
+};
+
+use super::Subject;
+use crate::{Finding, FindingCode, FixAction, Severity};
+
+/// What the card will do, and the ssh servers on it.
+pub(super) struct Boot {
+    model: BootModel,
+    servers: Vec<ServerStart>,
+    needs_server: bool,
+}
+
+impl Boot {
+    pub fn read(subject: &Subject<'_>) -> Result<Self, SystemError> {
+        let model = BootModel::read(subject.files)?;
+        let runs = |unit: &str| model.systemd().running(unit).is_some();
+        let servers = ssh_servers(subject.files, &runs)?;
+        let cluster = subject.cluster;
+        let needs_server = !cluster.key_users().is_empty() || cluster.swarm.is_some();
+        Ok(Boot { model, servers, needs_server })
+    }
+
+    /// Adds the findings. They replace those of single files that disarm the same program.
+    /// `apply` is the command that corrects the card in place.
+    pub fn judge(&self, findings: &mut Vec<Finding>, apply: Option<&str>) {
+        let mut found = Vec::new();
+        let mut covered = BTreeSet::new();
+        for program in self.model.known_programs() {
+            covered.extend(program.disarm.iter().flat_map(paths));
+            found.push(known(program));
+        }
+        if let Some(cloud_init) = self.model.cloud_init().filter(|one| one.is_enabled()) {
+            for change in cloud_init.changes() {
+                let what = format!("cloud-init, module {}: {}", change.module, change.text);
+                let code = FindingCode::CloudInit;
+                let finding = Finding::error(code, printable(&what), FixAction::Rewrite);
+                found.push(at(finding, &change.location));
+            }
+            for (location, why) in cloud_init.unreadable() {
+                let what = format!("cloud-init reads it, and it cannot be judged: {why}");
+                let fix = FixAction::CheckProgram { program: location.path.clone() };
+                let finding = Finding::warning(FindingCode::CloudInit, printable(&what), fix);
+                found.push(at(finding, location));
+            }
+        }
+        let covers_cloud_init = found.iter().any(|one| one.code == FindingCode::CloudInit);
+        findings.retain(|finding| match finding.code {
+            FindingCode::CloudInit => !covers_cloud_init,
+            FindingCode::FirstBoot => {
+                finding.path.as_ref().is_none_or(|path| !covered.contains(path.as_str()))
+            }
+            FindingCode::SshServer => false,
+            _ => true,
+        });
+        found.extend(self.server());
+        for finding in &mut found {
+            if finding.fix.action == FixAction::Rewrite {
+                finding.fix.apply = apply.map(str::to_owned);
+            }
+        }
+        found.extend(unknown(&self.model.threats(&Effect::ALL)));
+        findings.append(&mut found);
+    }
+
+    /// Returns a finding if logins need an ssh server and none starts.
+    fn server(&self) -> Option<Finding> {
+        const CODE: FindingCode = FindingCode::SshServer;
+        if !self.needs_server || self.servers.iter().any(ServerStart::starts) {
+            return None;
+        }
+        let Some(server) = self.servers.first() else {
+            let what = "there is no ssh server, which logins by key need";
+            return Some(Finding::error(CODE, what, FixAction::InstallSshServer));
+        };
+        if let Some(path) = &server.kept_by {
+            let what = "this file keeps the ssh server from starting";
+            return Some(Finding::error(CODE, what, FixAction::Rewrite).at(path));
+        }
+        // Without a unit, something else than systemd starts it, if anything does.
+        let unit = self.servers.iter().find_map(|server| server.unit.as_ref())?;
+        let what = format!("nothing starts the ssh server at boot: {unit} is not enabled");
+        Some(Finding::error(CODE, printable(&what), FixAction::Rewrite).at(&server.program))
+    }
+}
+
+/// Returns the files that a step changes.
+fn paths(step: &Disarm) -> Vec<&str> {
+    match step {
+        Disarm::DisableUnit { links, .. } => links.iter().map(String::as_str).collect(),
+        Disarm::MaskUnit { path, .. }
+        | Disarm::RemoveFile { path }
+        | Disarm::RemoveSysvLink { path }
+        | Disarm::RemoveArgument { path, .. }
+        | Disarm::WriteFile { path, .. }
+        | Disarm::SetVariable { path, .. } => vec![path],
+        Disarm::EnableUnit { link, .. } => vec![link],
+        _ => Vec::new(),
+    }
+}
+
+fn at(finding: Finding, location: &Location) -> Finding {
+    finding.at(&location.path).line((location.line > 0).then_some(location.line))
+}
+
+fn known(program: &KnownProgram) -> Finding {
+    // Somebody who logs in on the console changes nothing of the node.
+    let severity = match program.effects.as_slice() {
+        [Effect::Console] => Severity::Warning,
+        _ => Severity::Error,
+    };
+    let what = format!("{} runs at the next boot and {}", program.name, program.what);
+    let fix = match program.disarm.is_empty() {
+        true => FixAction::CheckProgram { program: program.name.clone() },
+        false => FixAction::Rewrite,
+    };
+    let finding = Finding::new(severity, FindingCode::FirstBoot, printable(&what), fix);
+    at(finding, &program.evidence)
+}
+
+/// Returns a finding for each line of a program that is not known by name.
+fn unknown(threats: &[Threat]) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = Vec::new();
+    for threat in threats.iter().filter(|threat| !threat.known) {
+        let what = format!("{} runs at boot and seems to change {}", threat.program, threat.effect);
+        let fix = FixAction::CheckProgram { program: threat.program.clone() };
+        let mut finding = Finding::warning(FindingCode::FirstBoot, printable(&what), fix);
+        finding = at(finding, &threat.location);
+        // Such a line may hold a password.
+        if !matches!(threat.effect, Effect::Passwords | Effect::Users) {
+            finding = finding.found(printable(&threat.text));
+        }
+        if !findings.contains(&finding) {
+            findings.push(finding);
+        }
+    }
+    findings
+}
