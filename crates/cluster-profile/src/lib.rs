@@ -68,8 +68,8 @@ pub use purpose::{
     ClonedState, ExtraFileKind, FirstBootPart, KeyHalf, NetworkBackEnd, Purpose, SwarmPart,
 };
 pub use render::{
-    Note, RenderError, Rendered, SWARM_STATUS, SwarmState, SwarmStatus, SwarmStep,
-    default_password_notes, network_back_end, render_node, render_shared,
+    LoginHindrance, Note, RenderError, Rendered, RivalAddress, SWARM_STATUS, SwarmState, SwarmStatus, SwarmStep,
+    default_password_notes, login_hindrances, network_back_end, render_node, rival_addresses, render_shared,
 };
 pub use size::SizeError;
 pub use swarm::{

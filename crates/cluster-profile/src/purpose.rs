@@ -63,6 +63,9 @@ pub enum Purpose {
     },
     /// /etc/shadow, with the profile's passwords.
     Passwords,
+    /// What keeps a user of the profile from logging in by key: a line of /etc/passwd or
+    /// /etc/shadow, or a file such as /etc/nologin.
+    Login,
     /// What would undo the card at its first boot.
     FirstBoot(FirstBootPart),
     /// cloud-init's settings.
@@ -215,7 +218,7 @@ impl Purpose {
                 state,
                 ClonedState::HostKey(KeyHalf::Public) | ClonedState::UserKey(KeyHalf::Public)
             ),
-            Purpose::Passwords => true,
+            Purpose::Passwords | Purpose::Login => true,
             Purpose::HostName
             | Purpose::Hosts
             | Purpose::Address(_)
@@ -263,6 +266,7 @@ mod tests {
             Purpose::HostKey(KeyHalf::Private),
             Purpose::ClusterKey { user: user(), half: KeyHalf::Private },
             Purpose::Passwords,
+            Purpose::Login,
             Purpose::Swarm(SwarmPart::Key),
             Purpose::Swarm(SwarmPart::Service),
             Purpose::Swarm(SwarmPart::Environment),

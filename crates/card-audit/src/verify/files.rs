@@ -214,6 +214,11 @@ impl Item<'_> {
                     .into_iter()
                     .collect())
             }
+            Comparison::Login => {
+                let what = "it keeps users of the profile from logging in";
+                let command = format!("rm {}", shell_word(self.path));
+                Ok(vec![self.finding(what, FixAction::OnNode(command))])
+            }
             // It is removed to be written again.
             _ => Ok(Vec::new()),
         }

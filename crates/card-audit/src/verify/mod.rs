@@ -13,8 +13,9 @@ mod contents;
 mod duplicates;
 mod files;
 mod fold;
-mod homes;
 mod identify;
+mod image_keys;
+mod login;
 mod needed;
 mod partitions;
 mod passwords;
@@ -24,7 +25,10 @@ mod swarm;
 
 use card_image::{FsError, FsResult, RootFs};
 use cluster_keys::ClusterKeys;
-use cluster_profile::{Cluster, FileEdit, Node, RenderError, render_node, render_shared};
+use cluster_profile::{
+    Cluster, FileEdit, Node, Purpose, RenderError, SystemError, render_node, render_shared,
+    rival_addresses,
+};
 use plain_text::{printable, shell_word, with_causes};
 
 pub(crate) use self::needed::{needed_edits, other_identity};
@@ -144,6 +148,10 @@ pub(crate) fn one(options: &VerifyOptions<'_>, card: &Card) -> Result<CardReport
     };
     let clones = clones(options, &subject, &facts).map_err(card.files_error())?;
     for edit in fold(edits(&subject, card, &mut findings)?) {
+        // What keeps users out is reported by user below.
+        if edit.purpose == Purpose::Login {
+            continue;
+        }
         match files::compare(&subject, &clones, &edit) {
             Ok(found) => findings.extend(found.into_iter().map(|mut finding| {
                 if needed::is_fixed_by_edit(&finding) {
@@ -154,7 +162,12 @@ pub(crate) fn one(options: &VerifyOptions<'_>, card: &Card) -> Result<CardReport
             Err(error) => findings.push(unreadable(card, &edit.path, error)?),
         }
     }
-    findings.extend(homes::check(&subject).map_err(card.files_error())?);
+    let found = login::check(&subject, &findings, apply.as_deref());
+    findings.extend(found.map_err(system_error(card))?);
+    let found = rivals(&subject, &findings).map_err(system_error(card))?;
+    findings.extend(found);
+    let found = image_keys::check(&subject, &clones);
+    findings.extend(found.map_err(system_error(card))?);
     findings.extend(passwords::check(&subject).map_err(card.files_error())?);
     findings.extend(swarm::check(&subject).map_err(card.files_error())?);
     for finding in &mut findings {
@@ -205,6 +218,39 @@ fn unreadable(card: &Card, path: &str, error: FsError) -> Result<Finding, AuditE
     }
     let fix = FixAction::CheckFilesystemOrRebuild { partition: card.layout().root };
     Ok(Finding::error(FindingCode::UnreadableFile, printable(&what), fix).at(path))
+}
+
+/// Returns what gives the node's interface another address, if no edit has found it.
+fn rivals(subject: &Subject<'_>, others: &[Finding]) -> Result<Vec<Finding>, SystemError> {
+    let interface = &subject.cluster.network.interface;
+    let found = rival_addresses(subject.files, interface, subject.node.address)?;
+    let is_known = |path: &str| {
+        others.iter().any(|other| {
+            matches!(other.code, FindingCode::Address | FindingCode::NetworkRival)
+                && other.path.as_deref() == Some(path)
+        })
+    };
+    // Without the node's own address what is there instead is no news.
+    let is_wrong = others.iter().any(|other| other.code == FindingCode::Address);
+    let mut findings = Vec::new();
+    for rival in found {
+        if rival.at.as_ref().map_or(is_wrong, |at| is_known(&at.path)) {
+            continue;
+        }
+        let what = format!("{interface} also gets an address from {}", rival.what);
+        let fix = if rival.at.is_some() { FixAction::RemoveLine } else { FixAction::Rebuild };
+        let mut finding = Finding::error(FindingCode::NetworkRival, printable(&what), fix);
+        finding.line = rival.at.as_ref().map(|at| at.line);
+        finding.path = rival.at.map(|at| at.path);
+        findings.push(finding);
+    }
+    Ok(findings)
+}
+
+/// Returns the error of a card whose system cannot be read.
+fn system_error(card: &Card) -> impl FnOnce(SystemError) -> AuditError {
+    let target = card.name().to_owned();
+    move |source| AuditError::System { target, source: Box::new(source) }
 }
 
 /// Returns all edits that would make the card the node's. A system that lacks what the

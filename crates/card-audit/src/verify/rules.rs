@@ -49,6 +49,8 @@ pub(super) enum Comparison {
     Resolver,
     /// The passwords of the profile's users.
     Passwords,
+    /// As a whole, without showing it; what it does to users is reported instead.
+    Login,
     /// Stanzas of interfaces(5) and their options.
     Interfaces,
     /// Settings in sections.
@@ -195,6 +197,7 @@ pub(super) fn rule(purpose: &Purpose) -> Rule {
             Rule::new(Code::ClusterKey, Warning, By::PublicKey).guarded_by(Guard::Ssh)
         }
         Purpose::Passwords => Rule::new(Code::Password, Warning, By::Passwords).changed_by(Owner),
+        Purpose::Login => Rule::new(Code::SshHindrance, Error, By::Login),
         Purpose::FirstBoot(part) => match part {
             FirstBootPart::Program => {
                 Rule::new(Code::FirstBoot, Error, By::Absent(Intruder::FirstBootProgram))
@@ -299,6 +302,7 @@ mod tests {
             Purpose::ClusterKey { user: user(), half: Private },
             Purpose::ClusterKey { user: user(), half: Public },
             Purpose::Passwords,
+            Purpose::Login,
         ]);
         all.extend(
             [
@@ -384,6 +388,7 @@ mod tests {
             Purpose::Swarm(_) => 23,
             Purpose::ExtraFile(_) => 24,
             Purpose::Cloned(_) => 25,
+            Purpose::Login => 26,
         }
     }
 
@@ -391,7 +396,7 @@ mod tests {
     fn the_table_of_rules() {
         let all = purposes();
         let numbers: BTreeSet<usize> = all.iter().map(number).collect();
-        assert_eq!(numbers, (0..26).collect(), "a purpose is missing");
+        assert_eq!(numbers, (0..27).collect(), "a purpose is missing");
         let name = |purpose: &Purpose| format!("{purpose:?}").replace("user: \"root\"", "user");
         let table: String = all
             .iter()

@@ -4,6 +4,7 @@ mod accounts;
 mod clock;
 mod cloud_init;
 mod context;
+mod edited;
 mod extra_files;
 mod first_boot;
 mod hosts;
@@ -21,8 +22,9 @@ use cluster_keys::{ClusterKeys, KeyError};
 
 use crate::{Attributes, Cluster, FileEdit, Node, Purpose, SystemError, SystemFiles};
 use context::Context;
-pub use network::network_back_end;
+pub use network::{RivalAddress, network_back_end, rival_addresses};
 pub use passwords::default_password_notes;
+pub use ssh::{LoginHindrance, login_hindrances};
 pub use swarm::{SWARM_STATUS, SwarmState, SwarmStatus, SwarmStep};
 
 /// The edits of a system's files, and what the user should know about them.
@@ -80,6 +82,20 @@ pub enum RenderError {
         user: String,
         /// Those who can log in, joined by commas.
         known: String,
+    },
+    /// The image keeps a user out whom the profile lets in by key.
+    #[error("{user} cannot log in by key: {what}{}", in_file(file.as_deref(), *line))]
+    KeptOut {
+        /// The user.
+        user: String,
+        /// What keeps the user out.
+        what: String,
+        /// The file that it comes from.
+        file: Option<String>,
+        /// Its line, from 1.
+        line: Option<usize>,
+        /// What to change in the base image.
+        fix: String,
     },
     /// A user's home is not a place for keys.
     #[error("{user} has no home directory in the image: /etc/passwd says {home:?}")]
@@ -143,6 +159,14 @@ pub enum RenderError {
     },
 }
 
+fn in_file(file: Option<&str>, line: Option<usize>) -> String {
+    match (file, line) {
+        (Some(file), Some(line)) => format!(" ({file}, line {line})"),
+        (Some(file), None) => format!(" ({file})"),
+        (None, _) => String::new(),
+    }
+}
+
 impl RenderError {
     /// Returns what to do about it, if something helps.
     pub fn fix(&self) -> Option<String> {
@@ -159,6 +183,7 @@ impl RenderError {
                 "remove {user} from `{key}` in the profile, or give {user} a home directory in the \
                  base image"
             )),
+            RenderError::KeptOut { fix, .. } => Some(format!("{fix} in the base image")),
             RenderError::NotShadowed { .. } => Some("run pwconv in the base image".to_owned()),
             RenderError::UnknownOwner { table, .. } => {
                 Some(format!("use a name from the image's {table}, or numbers, as in 1000:1000"))
@@ -206,6 +231,7 @@ pub fn render_shared(
     ssh::shared(&mut to)?;
     passwords::write(&mut to)?;
     swarm::shared(&mut to)?;
+    ssh::let_in(&mut to)?;
     clock::stamp(&mut to)?;
     extra_files::check(&mut to, &cluster.files)?;
     Ok(to.rendered)

@@ -3,10 +3,16 @@
 mod admission;
 mod authorized_keys;
 mod host_keys;
+mod image_keys;
 mod known_hosts;
+mod login;
 mod pairs;
+mod repair;
 mod sshd_config;
 mod users;
+
+pub(in crate::render) use login::let_in;
+pub use login::{LoginHindrance, login_hindrances};
 
 use super::{RenderError, context::Context};
 use crate::Node;
