@@ -68,8 +68,9 @@ pub use purpose::{
     ClonedState, ExtraFileKind, FirstBootPart, KeyHalf, NetworkBackEnd, Purpose, SwarmPart,
 };
 pub use render::{
-    LoginHindrance, Note, RenderError, Rendered, RivalAddress, SWARM_STATUS, SwarmState, SwarmStatus, SwarmStep,
-    default_password_notes, login_hindrances, network_back_end, render_node, rival_addresses, render_shared,
+    LoginHindrance, Note, RenderError, Rendered, RivalAddress, SWARM_STATUS, SwarmState,
+    SwarmStatus, SwarmStep, default_password_notes, login_hindrances, network_back_end,
+    render_node, render_shared, rival_addresses,
 };
 pub use size::SizeError;
 pub use swarm::{

@@ -4,7 +4,10 @@ use std::{collections::BTreeSet, net::Ipv4Addr};
 
 use card_image::FsResult;
 use plain_text::printable;
-use system_model::{CommandLines, SystemError, Systemd, docker, network::{AddressKind, Network}};
+use system_model::{
+    CommandLines, SystemError, Systemd, docker,
+    network::{AddressKind, Network},
+};
 
 use super::{CardReport, clones::SWARM_CERTIFICATE};
 use crate::{Card, Finding, FindingCode, FixAction, facts::read_text};

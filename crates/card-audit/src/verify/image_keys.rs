@@ -82,7 +82,8 @@ pub(super) fn check(
 /// Returns the keys that the profile lets in, and the nodes' own.
 fn own_keys<'a>(subject: &'a Subject<'_>) -> BTreeSet<&'a str> {
     let Subject { cluster, keys, .. } = subject;
-    let base64 = |line: &'a str| line.split_ascii_whitespace().find(|word| word.starts_with("AAAA"));
+    let base64 =
+        |line: &'a str| line.split_ascii_whitespace().find(|word| word.starts_with("AAAA"));
     let wanted = cluster.key_users().into_iter().flat_map(|user| cluster.authorized_keys(user));
     [keys.cluster().public()].into_iter().chain(wanted).filter_map(base64).collect()
 }

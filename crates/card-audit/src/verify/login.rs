@@ -32,8 +32,21 @@ pub(super) fn check(
 fn finding(found: &LoginHindrance, others: &[Finding], apply: Option<&str>) -> Option<Finding> {
     let LoginHindrance { user, hindrance, .. } = found;
     let path = match (&hindrance.at, &hindrance.kind, &hindrance.repair) {
-        // Key files are compared with what they should hold.
-        (_, HindranceKind::KeyMissing, _) => return None,
+        // Key files are compared with what they should hold, and a user who is gone is the
+        // finding of a system that does not fit.
+        (_, HindranceKind::KeyMissing | HindranceKind::UnknownUser, _) => return None,
+        (_, HindranceKind::HostKeyNotNamed(_), _)
+            if others.iter().any(|other| other.code == FindingCode::SshdConfig) =>
+        {
+            return None;
+        }
+        (_, HindranceKind::PasswordExpired, _)
+            if others.iter().any(|other| {
+                other.code == FindingCode::Password && other.what.starts_with(&format!("{user} "))
+            }) =>
+        {
+            return None;
+        }
         // Notes say it already: such a system is only a part of one.
         (_, HindranceKind::NoConfig | HindranceKind::Shell(..), None) => return None,
         (Some(at), ..) => Some(at.path.clone()),

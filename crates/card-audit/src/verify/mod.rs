@@ -230,8 +230,12 @@ fn rivals(subject: &Subject<'_>, others: &[Finding]) -> Result<Vec<Finding>, Sys
                 && other.path.as_deref() == Some(path)
         })
     };
-    // Without the node's own address what is there instead is no news.
-    let is_wrong = others.iter().any(|other| other.code == FindingCode::Address);
+    // Without the node's own address, or a setting that keeps another program off, what is
+    // there instead is no news.
+    let is_wrong = others.iter().any(|other| {
+        matches!(other.code, FindingCode::Address | FindingCode::NetworkRival)
+            || other.path.as_deref().is_some_and(|path| path.starts_with("/etc/NetworkManager/"))
+    });
     let mut findings = Vec::new();
     for rival in found {
         if rival.at.as_ref().map_or(is_wrong, |at| is_known(&at.path)) {

@@ -183,13 +183,7 @@ impl<'a> Edited<'a> {
 }
 
 fn metadata(kind: FileKind, attributes: &Attributes) -> FileMetadata {
-    FileMetadata {
-        kind,
-        mode: attributes.mode,
-        uid: attributes.uid,
-        gid: attributes.gid,
-        size: 0,
-    }
+    FileMetadata { kind, mode: attributes.mode, uid: attributes.uid, gid: attributes.gid, size: 0 }
 }
 
 impl SystemFiles for Edited<'_> {
@@ -207,9 +201,7 @@ impl SystemFiles for Edited<'_> {
         let old = match self.found(&at)? {
             Found::Same => self.system.list(&at)?,
             Found::Changed(Item::Directory(_)) if self.gone.contains(&at) => Some(Vec::new()),
-            Found::Changed(Item::Directory(_)) => {
-                Some(self.system.list(&at)?.unwrap_or_default())
-            }
+            Found::Changed(Item::Directory(_)) => Some(self.system.list(&at)?.unwrap_or_default()),
             Found::Changed(_) | Found::Nothing => None,
         };
         let Some(old) = old else { return Ok(None) };
@@ -275,11 +267,8 @@ mod tests {
     fn edits_are_seen_through_symlinks() {
         let mut files = MemoryFiles::new();
         files.write("/data/pi/a", "1").write("/etc/b", "2").symlink("/home", "/data");
-        let edit = |path: &str, change| FileEdit {
-            path: path.into(),
-            change,
-            purpose: Purpose::HostName,
-        };
+        let edit =
+            |path: &str, change| FileEdit { path: path.into(), change, purpose: Purpose::HostName };
         let mut edited = Edited::new(&files);
         let write = |contents: &str| Change::Write {
             contents: contents.into(),

@@ -172,13 +172,15 @@ pub(super) fn without(file: &str, interface: &str) -> Without {
                         })
                     });
                     let others = arguments.iter().filter(|name| {
-                        selects(interface, name) && !is(interface, name.split('=').next().unwrap_or(name))
+                        selects(interface, name)
+                            && !is(interface, name.split('=').next().unwrap_or(name))
                     });
                     out.unmapped.extend(others.map(|name| format!("{keyword} {name}")));
                     out.hotplug |= itself && keyword == "allow-hotplug";
                     out.auto |= itself && matches!(keyword.as_str(), "auto" | "allow-auto");
                     if named && !only {
-                        out.text.push_str(&text::without_words(line.raw, |w| selects(interface, w)));
+                        out.text
+                            .push_str(&text::without_words(line.raw, |w| selects(interface, w)));
                         continue;
                     }
                     // Options below it are misplaced; they are removed too, so that they do

@@ -144,8 +144,7 @@ pub(in crate::render) fn let_in(to: &mut Context<'_>) -> Result<(), RenderError>
         let accounts = Accounts::read(&edited)?;
         let mut judged = Vec::new();
         for user in &users {
-            let found =
-                judge(to.cluster, &cluster_key, &edited, &accounts, server, user, now)?;
+            let found = judge(to.cluster, &cluster_key, &edited, &accounts, server, user, now)?;
             judged.push((user, found));
         }
         drop(edited);
@@ -275,7 +274,9 @@ fn refusal(
         Some(Repair::SshdSetting { keyword, value, .. }) => {
             format!("set `{keyword} {value}` for {user}")
         }
-        Some(Repair::CommentOut(at)) => format!("correct or remove line {} of {}", at.line, at.path),
+        Some(Repair::CommentOut(at)) => {
+            format!("correct or remove line {} of {}", at.line, at.path)
+        }
         Some(Repair::Attributes { path, mode, uid, gid }) => {
             format!("run chown {uid}:{gid} {path} and chmod {mode:04o} {path}")
         }

@@ -31,9 +31,7 @@ pub(super) fn apply(
 ) -> Result<Option<String>, RenderError> {
     let Some(repair) = &hindrance.repair else { return Ok(None) };
     // Of several lines for a user, the program reads this one.
-    let line_in = |path: &str| {
-        hindrance.at.as_ref().filter(|at| at.path == path).map(|at| at.line)
-    };
+    let line_in = |path: &str| hindrance.at.as_ref().filter(|at| at.path == path).map(|at| at.line);
     let place = match repair {
         Repair::SshdSetting { keyword, value, for_user } => {
             let value = match &hindrance.kind {

@@ -3,11 +3,7 @@
 use super::host_keys::KEY;
 use crate::{
     Purpose,
-    render::{
-        RenderError,
-        context::Context,
-        text::lines,
-    },
+    render::{RenderError, context::Context, text::lines},
 };
 
 const CONFIG: &str = "/etc/ssh/sshd_config";
