@@ -317,11 +317,17 @@ fn an_old_clock_is_a_note() {
 }
 
 #[test]
-fn settings_that_keep_keys_out_are_a_note() {
-    let text = bench().card(NODE).read("/etc/ssh/sshd_config") + "\nPubkeyAuthentication no\n";
+fn settings_that_keep_keys_out_are_errors_of_each_user() {
+    let text =
+        "PubkeyAuthentication no\n".to_owned() + &bench().card(NODE).read("/etc/ssh/sshd_config");
     let card = bench().card(NODE).edit(|files| files.write("/etc/ssh/sshd_config", &text));
-    let findings = assert_finds(&card, &[(Severity::Note, "ssh-hindrance", "")]);
-    assert!(findings[0].what.contains("pubkeyauthentication no"), "{findings:?}");
+    let findings = bench().findings(&card);
+    for user in ["root", "odroid"] {
+        let what = format!("{user} cannot log in by key: logins by key are switched off");
+        let found = findings.iter().find(|finding| finding.what == what).expect("a finding");
+        assert_eq!((found.severity, found.code.as_str()), (Severity::Error, "ssh-hindrance"));
+        assert_eq!(found.place(), "/etc/ssh/sshd_config:1");
+    }
 }
 
 #[test]

@@ -69,8 +69,9 @@ pub use purpose::{
     Purpose, SwarmPart,
 };
 pub use render::{
-    Note, RenderError, Rendered, SWARM_STATUS, SwarmState, SwarmStatus, SwarmStep,
-    default_password_notes, network_back_end, render_node, render_shared,
+    LoginHindrance, Note, RenderError, Rendered, RivalAddress, SWARM_STATUS, SwarmState,
+    SwarmStatus, SwarmStep, default_password_notes, login_hindrances, network_back_end,
+    render_node, render_shared, rival_addresses,
 };
 pub use size::SizeError;
 pub use swarm::{

@@ -67,6 +67,9 @@ pub enum Purpose {
     Account(AccountPart),
     /// A boot file.
     Boot(BootPart),
+    /// What keeps a user of the profile from logging in by key: a line of /etc/passwd or
+    /// /etc/shadow, or a file such as /etc/nologin.
+    Login,
     /// What would undo the card at its first boot.
     FirstBoot(FirstBootPart),
     /// cloud-init's settings, and the file that turns it off.
@@ -255,6 +258,7 @@ impl Purpose {
             ),
             // User-data may hold passwords.
             Purpose::Passwords
+            | Purpose::Login
             | Purpose::Account(AccountPart::GroupPasswords)
             | Purpose::CloudSeed => true,
             Purpose::HostName
@@ -307,6 +311,7 @@ mod tests {
             Purpose::HostKey(KeyHalf::Private),
             Purpose::ClusterKey { user: user(), half: KeyHalf::Private },
             Purpose::Passwords,
+            Purpose::Login,
             Purpose::Swarm(SwarmPart::Key),
             Purpose::Swarm(SwarmPart::Service),
             Purpose::Swarm(SwarmPart::Environment),

@@ -24,14 +24,14 @@ fn has_note(notes: &[String], words: &str) -> bool {
 fn passwords_are_set_and_accounts_locked() {
     let fixture = fixture(&format!("{{root: {{password: {HASH}}}, odroid: {{locked: true}}}}"));
     let shadow = "root:$6$old:17000:0:99999:7:::\n# mine\ndaemon:*:17000::::::\n\
-                  odroid:$6$old:0:1:2:3:4:5:6\n";
+                  odroid:$6$old:0:1:99999:3:4:29999:6\n";
     let base = ubuntu_1604().file("/etc/shadow", shadow).with_mode("/etc/shadow", 0o640);
     let (card, notes) = fixture.settled(&base, 1);
     assert_eq!(
         card.text("/etc/shadow"),
         format!(
             "root:{HASH}:{TODAY}:0:99999:7:::\n# mine\ndaemon:*:17000::::::\n\
-             odroid:*:{TODAY}:1:2:3:4:5:6\n"
+             odroid:*:{TODAY}:1:99999:3:4:29999:6\n"
         )
     );
     assert_eq!(card.mode("/etc/shadow"), (0o640, (0, 0)));
@@ -40,7 +40,7 @@ fn passwords_are_set_and_accounts_locked() {
     assert!(!has_note(&notes, "/etc/shadow"), "{notes:?}");
     // On another day nothing changes.
     let later =
-        cluster_profile::render_shared(&fixture.cluster, &fixture.keys, &card, 4_000_000_000);
+        cluster_profile::render_shared(&fixture.cluster, &fixture.keys, &card, 2_000_000_000);
     assert!(later.unwrap().edits.iter().all(|edit| edit.path != "/etc/shadow"));
 }
 
@@ -67,7 +67,9 @@ fn odd_shadow_files() {
     let fixture = fixture("{odroid: {locked: true}}");
     let line = format!("odroid:*:{TODAY}:0:99999:7:::");
     for (before, after) in [
-        ("odroid:x:1:2:3:4:5:6:7", format!("odroid:*:{TODAY}:2:3:4:5:6:7")),
+        ("odroid:x:1:2:3:4:5::7", format!("odroid:*:{TODAY}:2:3:4:5::7")),
+        // The account has expired, and the profile lets its user in.
+        ("odroid:x:1:2:3:4:5:6:7", format!("odroid:*:{TODAY}:2:3:4:5::7")),
         (
             "odroid:x:1:0:9:7:::\r\nroot:x:1:\r\n",
             format!("odroid:*:{TODAY}:0:9:7:::\r\nroot:x:1:\r\n"),
@@ -77,7 +79,7 @@ fn odd_shadow_files() {
             "odroid:a:1:0:9:7:::\nodroid:b:1:0:9:7:::\n",
             format!("odroid:*:{TODAY}:0:9:7:::\n").repeat(2),
         ),
-        ("root:x:1:0:9:7:::", format!("root:x:1:0:9:7:::\n{line}\n")),
+        ("root:x:17000:0:99999:7:::", format!("root:x:17000:0:99999:7:::\n{line}\n")),
         ("", format!("{line}\n")),
         ("odroid\n", format!("odroid\n{line}\n")),
         ("odroid:!\n", format!("{line}\n")),

@@ -9,8 +9,8 @@ const MAX_FILES: usize = 64;
 /// A swarm's state is not nested deeper than this.
 const MAX_DEPTH: usize = 4;
 const LARGEST: u64 = 64 << 10;
-/// What identifies a node in its swarm.
-pub(super) const SWARM_CERTIFICATE: &str = "/var/lib/docker/swarm/certificates/swarm-node.crt";
+/// What identifies a node in its swarm, in the directory of the swarm's state.
+pub(super) const SWARM_CERTIFICATE: &str = "certificates/swarm-node.crt";
 
 /// How a file is known to be the base's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,10 +38,10 @@ impl Clones<'_> {
     pub fn find(&self, path: &str, state: ClonedState) -> FsResult<Option<(String, Clone)>> {
         let mut visited = 0;
         let start = match state {
-            ClonedState::DockerSwarm => SWARM_CERTIFICATE,
-            _ => path,
+            ClonedState::DockerSwarm => format!("{path}/{SWARM_CERTIFICATE}"),
+            _ => path.to_owned(),
         };
-        self.search(start, 0, &mut visited)
+        self.search(&start, 0, &mut visited)
     }
 
     fn search(

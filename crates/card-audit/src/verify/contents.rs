@@ -66,6 +66,10 @@ impl<'a> Contents<'a> {
             Comparison::HostName => self.host_name().into_iter().collect(),
             Comparison::MachineId => self.machine_id().into_iter().collect(),
             Comparison::Passwords => passwords::compare(self),
+            Comparison::Login => {
+                let what = "it keeps a user of the profile from logging in by key";
+                vec![self.finding(what, FixAction::Rewrite)]
+            }
             Comparison::Resolver => self.resolver().into_iter().collect(),
             Comparison::AuthorizedKeys => self.authorized_keys(),
             Comparison::Hosts => {

@@ -1,7 +1,13 @@
 //! Two cards that are taken for the same.
 
+use std::{collections::BTreeSet, net::Ipv4Addr};
+
 use card_image::FsResult;
 use plain_text::printable;
+use system_model::{
+    CommandLines, SystemError, Systemd, docker,
+    network::{AddressKind, Network},
+};
 
 use super::{CardReport, clones::SWARM_CERTIFICATE};
 use crate::{Card, Finding, FindingCode, FixAction, facts::read_text};
@@ -45,6 +51,25 @@ pub(super) fn find(cards: &[&Card], reports: &mut [&mut CardReport]) {
     }
 }
 
+/// Returns the addresses of a card that some interface gets at boot. Where no program that
+/// sets addresses starts, all that are configured count.
+fn brought_up(card: &Card, configured: &BTreeSet<Ipv4Addr>) -> BTreeSet<Ipv4Addr> {
+    let files = card.files();
+    let read = || -> Result<Network, SystemError> {
+        let systemd = Systemd::read(files, &CommandLines::read(files)?, Some(false))?;
+        Network::read(files, &|unit| systemd.running(unit).is_some())
+    };
+    let Some(network) = read().ok().filter(|network| !network.started.is_empty()) else {
+        return configured.clone();
+    };
+    let fixed = network.fixed_addresses().into_iter().filter_map(|source| match source.kind {
+        AddressKind::Static(address) => address.split('/').next()?.parse().ok(),
+        _ => None,
+    });
+    let fixed: BTreeSet<Ipv4Addr> = fixed.collect();
+    configured.intersection(&fixed).copied().collect()
+}
+
 fn uniques(card: &Card, report: &CardReport) -> FsResult<Vec<Unique>> {
     let facts = &report.facts;
     let mut uniques = Vec::new();
@@ -59,7 +84,7 @@ fn uniques(card: &Card, report: &CardReport) -> FsResult<Vec<Unique>> {
         let value = name.to_ascii_lowercase();
         add(FindingCode::DuplicateHostName, "the host name", value, name, again());
     }
-    for address in &facts.addresses {
+    for address in brought_up(card, &facts.addresses) {
         let address = address.to_string();
         add(FindingCode::DuplicateAddress, "the address", address.clone(), address, again());
     }
@@ -70,22 +95,26 @@ fn uniques(card: &Card, report: &CardReport) -> FsResult<Vec<Unique>> {
         let shown = crate::inspect::fingerprint(&key).unwrap_or_else(|| key.clone());
         add(FindingCode::DuplicateHostKey, "the host key", key, shown, again());
     }
-    for path in ["/etc/docker/key.json", "/var/lib/docker/engine-id"] {
-        if let Some(id) = read_text(card.files(), path)?.filter(|text| !text.trim().is_empty()) {
+    let roots = docker::data_roots(card.files()).unwrap_or_default();
+    let engine_ids = roots.iter().map(|data| format!("{}/engine-id", data.path));
+    for path in ["/etc/docker/key.json".to_owned()].into_iter().chain(engine_ids) {
+        if let Some(id) = read_text(card.files(), &path)?.filter(|text| !text.trim().is_empty()) {
             let value = format!("{path} {id}");
             let command = format!("rm {path}, then restart docker, which makes its own");
             let fix = FixAction::OnOneNode(command);
-            add(FindingCode::DuplicateEngineId, "Docker's identity", value, path.into(), fix);
+            add(FindingCode::DuplicateEngineId, "Docker's identity", value, path, fix);
         }
     }
-    if let Some(certificate) = read_text(card.files(), SWARM_CERTIFICATE)? {
+    for data in &roots {
+        let path = format!("{}/swarm/{SWARM_CERTIFICATE}", data.path);
+        let Some(certificate) = read_text(card.files(), &path)? else { continue };
         let command = "docker swarm leave --force, then rm -f /var/lib/nodecard/swarm/joined, and \
                        reboot";
         add(
             FindingCode::DuplicateSwarmNode,
             "the node's identity in the swarm",
             certificate,
-            SWARM_CERTIFICATE.into(),
+            path,
             FixAction::OnOneNode(command.into()),
         );
     }

@@ -222,6 +222,11 @@ impl Item<'_> {
                 let what = "it keeps the unit from starting when the node boots";
                 Ok(vec![self.finding(what, FixAction::OnNode(command))])
             }
+            Comparison::Login => {
+                let what = "it keeps users of the profile from logging in";
+                let command = format!("rm {}", shell_word(self.path));
+                Ok(vec![self.finding(what, FixAction::OnNode(command))])
+            }
             // It is removed to be written again.
             _ => Ok(Vec::new()),
         }

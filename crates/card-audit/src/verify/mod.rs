@@ -14,8 +14,9 @@ mod contents;
 mod duplicates;
 mod files;
 mod fold;
-mod homes;
 mod identify;
+mod image_keys;
+mod login;
 mod needed;
 mod partitions;
 mod passwords;
@@ -26,7 +27,8 @@ mod swarm;
 use card_image::{FsError, FsResult, RootFs};
 use cluster_keys::ClusterKeys;
 use cluster_profile::{
-    Cluster, FileEdit, Node, RenderError, SystemError, render_node, render_shared,
+    Cluster, FileEdit, Node, Purpose, RenderError, SystemError, render_node, render_shared,
+    rival_addresses,
 };
 use plain_text::{printable, shell_word, with_causes};
 
@@ -147,6 +149,10 @@ pub(crate) fn one(options: &VerifyOptions<'_>, card: &Card) -> Result<CardReport
     };
     let clones = clones(options, &subject, &facts).map_err(card.files_error())?;
     for edit in fold(edits(&subject, card, &mut findings)?) {
+        // What keeps users out is reported by user below.
+        if edit.purpose == Purpose::Login {
+            continue;
+        }
         match files::compare(&subject, &clones, &edit) {
             Ok(found) => findings.extend(found.into_iter().map(|mut finding| {
                 let on_boot = card.layout().is_on_boot_partition(&edit.path);
@@ -162,7 +168,18 @@ pub(crate) fn one(options: &VerifyOptions<'_>, card: &Card) -> Result<CardReport
         Ok(boot) => boot.judge(&mut findings, apply.as_deref()),
         Err(error) => system_error(error, card, &mut findings)?,
     }
-    findings.extend(homes::check(&subject).map_err(card.files_error())?);
+    match login::check(&subject, &findings, apply.as_deref()) {
+        Ok(found) => findings.extend(found),
+        Err(error) => system_error(error, card, &mut findings)?,
+    }
+    match rivals(&subject, &findings) {
+        Ok(found) => findings.extend(found),
+        Err(error) => system_error(error, card, &mut findings)?,
+    }
+    match image_keys::check(&subject, &clones) {
+        Ok(found) => findings.extend(found),
+        Err(error) => system_error(error, card, &mut findings)?,
+    }
     findings.extend(passwords::check(&subject).map_err(card.files_error())?);
     findings.extend(swarm::check(&subject).map_err(card.files_error())?);
     for finding in &mut findings {
@@ -213,6 +230,37 @@ fn unreadable(card: &Card, path: &str, error: FsError) -> Result<Finding, AuditE
     }
     let fix = FixAction::CheckFilesystemOrRebuild { partition: card.layout().root };
     Ok(Finding::error(FindingCode::UnreadableFile, printable(&what), fix).at(path))
+}
+
+/// Returns what gives the node's interface another address, if no edit has found it.
+fn rivals(subject: &Subject<'_>, others: &[Finding]) -> Result<Vec<Finding>, SystemError> {
+    let interface = &subject.cluster.network.interface;
+    let found = rival_addresses(subject.files, interface, subject.node.address)?;
+    let is_known = |path: &str| {
+        others.iter().any(|other| {
+            matches!(other.code, FindingCode::Address | FindingCode::NetworkRival)
+                && other.path.as_deref() == Some(path)
+        })
+    };
+    // Without the node's own address, or a setting that keeps another program off, what is
+    // there instead is no news.
+    let is_wrong = others.iter().any(|other| {
+        matches!(other.code, FindingCode::Address | FindingCode::NetworkRival)
+            || other.path.as_deref().is_some_and(|path| path.starts_with("/etc/NetworkManager/"))
+    });
+    let mut findings = Vec::new();
+    for rival in found {
+        if rival.at.as_ref().map_or(is_wrong, |at| is_known(&at.path)) {
+            continue;
+        }
+        let what = format!("{interface} also gets an address from {}", rival.what);
+        let fix = if rival.at.is_some() { FixAction::RemoveLine } else { FixAction::Rebuild };
+        let mut finding = Finding::error(FindingCode::NetworkRival, printable(&what), fix);
+        finding.line = rival.at.as_ref().map(|at| at.line);
+        finding.path = rival.at.map(|at| at.path);
+        findings.push(finding);
+    }
+    Ok(findings)
 }
 
 /// Adds a finding for a file that cannot be read, if it is damaged.

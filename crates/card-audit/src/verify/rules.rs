@@ -52,6 +52,8 @@ pub(super) enum Comparison {
     Passwords,
     /// Lines of /etc/passwd, and members of /etc/group.
     AccountLines,
+    /// As a whole, without showing it; what it does to users is reported instead.
+    Login,
     /// Stanzas of interfaces(5) and their options.
     Interfaces,
     /// Settings in sections.
@@ -217,6 +219,7 @@ pub(super) fn rule(purpose: &Purpose) -> Rule {
                 Rule::new(Code::BootSettings, Warning, By::Exact)
             }
         },
+        Purpose::Login => Rule::new(Code::SshHindrance, Error, By::Login),
         Purpose::FirstBoot(part) => match part {
             FirstBootPart::Program => {
                 Rule::new(Code::FirstBoot, Error, By::Absent(Intruder::FirstBootProgram))
@@ -327,6 +330,7 @@ mod tests {
             Purpose::ClusterKey { user: user(), half: Private },
             Purpose::ClusterKey { user: user(), half: Public },
             Purpose::Passwords,
+            Purpose::Login,
         ]);
         all.extend(
             [
@@ -431,6 +435,7 @@ mod tests {
             Purpose::Boot(_) => 27,
             Purpose::CloudSeed => 28,
             Purpose::SshServer => 29,
+            Purpose::Login => 30,
         }
     }
 
@@ -438,7 +443,7 @@ mod tests {
     fn the_table_of_rules() {
         let all = purposes();
         let numbers: BTreeSet<usize> = all.iter().map(number).collect();
-        assert_eq!(numbers, (0..30).collect(), "a purpose is missing");
+        assert_eq!(numbers, (0..31).collect(), "a purpose is missing");
         let name = |purpose: &Purpose| format!("{purpose:?}").replace("user: \"root\"", "user");
         let table: String = all
             .iter()

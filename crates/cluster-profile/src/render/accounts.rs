@@ -1,7 +1,6 @@
 //! The image's users and groups: /etc/passwd and /etc/group.
 
 use super::{RenderError, context::Context, text};
-use crate::Account;
 
 /// A line of /etc/passwd.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,21 +78,6 @@ pub(super) fn groups(from: &Context<'_>) -> Result<Vec<(String, u32)>, RenderErr
         Some((name.to_owned(), fields.nth(1)?.parse().ok()?))
     };
     Ok(text.lines().filter_map(group).collect())
-}
-
-/// Returns whether a user has to choose a new password before anything else, also after a
-/// login by key: the third field of /etc/shadow is 0. A password from the profile lifts
-/// that.
-pub(super) fn password_expired(from: &Context<'_>, user: &str) -> Result<bool, RenderError> {
-    let set = |account: &Account| account.name == user && account.password.is_some();
-    if from.cluster.users.iter().any(set) {
-        return Ok(false);
-    }
-    let text = from.read("/etc/shadow")?.unwrap_or_default();
-    Ok(text.lines().any(|line| {
-        let mut fields = line.split(':');
-        fields.next() == Some(user) && fields.nth(1) == Some("0")
-    }))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use cluster_keys::ClusterKeys;
 
-use super::{Note, NoteKind, Rendered, text};
+use super::{Note, NoteKind, RenderError, Rendered, edited::Edited, extra_files, text};
 use crate::{Attributes, Change, Cluster, FileEdit, Purpose, SystemError, SystemFiles};
 
 /// What rendering looks at: the system in an image, and the profile's interface.
@@ -56,6 +56,17 @@ impl<'a> Context<'a> {
     ) -> Self {
         let view = View { system, interface: &cluster.network.interface };
         Context { cluster, keys, view, now, rendered: Rendered::default() }
+    }
+
+    /// Returns the system after the edits so far, with the profile's `files` that all nodes
+    /// have, which have the last word.
+    pub fn edited(&self) -> Result<Edited<'a>, RenderError> {
+        let mut edited = Edited::new(self.view.system);
+        edited.apply(&self.rendered.edits)?;
+        for file in &self.cluster.files {
+            edited.apply(&[extra_files::edit(self, file)?])?;
+        }
+        Ok(edited)
     }
 
     pub fn note(&mut self, note: impl Into<String>) {

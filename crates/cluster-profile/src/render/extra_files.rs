@@ -1,7 +1,7 @@
 //! The profile's extra files.
 
 use super::{RenderError, accounts, context::Context};
-use crate::{Attributes, ExtraFile, ExtraFileKind, Owner, OwnerId, Purpose};
+use crate::{Attributes, Change, ExtraFile, ExtraFileKind, FileEdit, Owner, OwnerId, Purpose};
 
 /// Checks their owners, and notes what the user may not expect.
 pub(super) fn check(to: &mut Context<'_>, files: &[ExtraFile]) -> Result<(), RenderError> {
@@ -90,19 +90,26 @@ fn note_lost_attributes(to: &mut Context<'_>, file: &ExtraFile) {
 /// Writes them after everything else, so that they have the last word.
 pub(super) fn write(to: &mut Context<'_>, files: &[ExtraFile]) -> Result<(), RenderError> {
     for file in files {
-        if let Some(path) = boot_path(to, &file.path)? {
-            let purpose = Purpose::ExtraFile(ExtraFileKind::Plain);
-            to.write(purpose, path, file.contents.clone(), Attributes::root(0o644));
-            continue;
-        }
-        let owner = owner(to, file)?;
-        let (uid, gid) = owner.unwrap_or((0, 0));
-        let enforce = file.mode.is_some() || owner.is_some();
-        let attributes = Attributes { mode: file.mode.unwrap_or(0o644), uid, gid, enforce };
-        let purpose = Purpose::ExtraFile(kind(&file.path));
-        to.write(purpose, file.path.clone(), file.contents.clone(), attributes);
+        let edit = edit(to, file)?;
+        to.rendered.edits.push(edit);
     }
     Ok(())
+}
+
+/// Returns the edit that writes a file.
+pub(super) fn edit(from: &Context<'_>, file: &ExtraFile) -> Result<FileEdit, RenderError> {
+    if let Some(path) = boot_path(from, &file.path)? {
+        let attributes = Attributes::root(0o644);
+        let change = Change::Write { contents: file.contents.clone(), attributes };
+        return Ok(FileEdit { path, change, purpose: Purpose::ExtraFile(ExtraFileKind::Plain) });
+    }
+    let owner = owner(from, file)?;
+    let (uid, gid) = owner.unwrap_or((0, 0));
+    let enforce = file.mode.is_some() || owner.is_some();
+    let attributes = Attributes { mode: file.mode.unwrap_or(0o644), uid, gid, enforce };
+    let change = Change::Write { contents: file.contents.clone(), attributes };
+    let purpose = Purpose::ExtraFile(kind(&file.path));
+    Ok(FileEdit { path: file.path.clone(), change, purpose })
 }
 
 /// Returns what a file of the profile's is to the system, by the place its author chose.

@@ -1,13 +1,14 @@
 //! What tells one installation from its clones.
 
+use system_model::docker::{self, DockerData};
+
 use super::{RenderError, context::Context, swarm};
 use crate::{Attributes, Change, ClonedState, Node, Purpose};
 
 /// Files that must not be the same on two machines, and that their owners make again.
-const FILES: [(&str, ClonedState); 9] = [
+const FILES: [(&str, ClonedState); 8] = [
     // A swarm takes two engines with one id for the same engine.
     ("/etc/docker/key.json", ClonedState::DockerIdentity),
-    ("/var/lib/docker/engine-id", ClonedState::DockerIdentity),
     ("/var/lib/systemd/random-seed", ClonedState::RandomSeed),
     ("/var/lib/urandom/random-seed", ClonedState::RandomSeed),
     ("/var/lib/random-seed", ClonedState::RandomSeed),
@@ -19,9 +20,8 @@ const FILES: [(&str, ClonedState); 9] = [
 ];
 
 /// Directories that hold nothing but leases, or a swarm's state.
-const DIRECTORIES: [(&str, ClonedState); 7] = [
+const DIRECTORIES: [(&str, ClonedState); 6] = [
     (swarm::STATE, ClonedState::SwarmRecord),
-    ("/var/lib/docker/swarm", ClonedState::DockerSwarm),
     ("/var/lib/dhcp", ClonedState::Dhcp),
     ("/var/lib/dhcp3", ClonedState::Dhcp),
     ("/var/lib/dhcpcd", ClonedState::Dhcp),
@@ -39,6 +39,14 @@ const MACHINE_ID: &str = "/etc/machine-id";
 
 /// Removes what every card made from this image would have in common.
 pub(super) fn forget(to: &mut Context<'_>) -> Result<(), RenderError> {
+    for data in docker::data_roots(to.system)? {
+        let DockerData { path, .. } = data;
+        to.remove_if_there(
+            Purpose::Cloned(ClonedState::DockerIdentity),
+            &format!("{path}/engine-id"),
+        )?;
+        to.clear_if_full(Purpose::Cloned(ClonedState::DockerSwarm), &format!("{path}/swarm"))?;
+    }
     for (path, state) in FILES {
         to.remove_if_there(Purpose::Cloned(state), path)?;
     }

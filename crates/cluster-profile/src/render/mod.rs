@@ -5,6 +5,7 @@ mod boot;
 mod clock;
 mod cloud_init;
 mod context;
+mod edited;
 mod extra_files;
 mod first_boot;
 mod hosts;
@@ -23,8 +24,9 @@ use cluster_keys::{ClusterKeys, KeyError};
 
 use crate::{Attributes, Cluster, FileEdit, Node, Purpose, SystemError, SystemFiles};
 use context::Context;
-pub use network::network_back_end;
+pub use network::{RivalAddress, network_back_end, rival_addresses};
 pub use passwords::default_password_notes;
+pub use ssh::{LoginHindrance, login_hindrances};
 pub use swarm::{SWARM_STATUS, SwarmState, SwarmStatus, SwarmStep};
 
 /// The edits of a system's files, and what the user should know about them.
@@ -142,6 +144,20 @@ pub enum RenderError {
         /// The path of the shell.
         shell: String,
     },
+    /// The image keeps a user out whom the profile lets in by key.
+    #[error("{user} cannot log in by key: {what}{}", in_file(file.as_deref(), *line))]
+    KeptOut {
+        /// The user.
+        user: String,
+        /// What keeps the user out.
+        what: String,
+        /// The file that it comes from.
+        file: Option<String>,
+        /// Its line, from 1.
+        line: Option<usize>,
+        /// What to change in the base image.
+        fix: String,
+    },
     /// A user's home is not a place for keys.
     #[error("{user} has no home directory in the image: /etc/passwd says {home:?}")]
     NoHome {
@@ -216,6 +232,14 @@ pub enum RenderError {
     },
 }
 
+fn in_file(file: Option<&str>, line: Option<usize>) -> String {
+    match (file, line) {
+        (Some(file), Some(line)) => format!(" ({file}, line {line})"),
+        (Some(file), None) => format!(" ({file})"),
+        (None, _) => String::new(),
+    }
+}
+
 impl RenderError {
     /// Returns what to do about it, if something helps.
     pub fn fix(&self) -> Option<String> {
@@ -246,6 +270,7 @@ impl RenderError {
                 "remove {user} from `{key}` in the profile, or give {user} a home directory in the \
                  base image"
             )),
+            RenderError::KeptOut { fix, .. } => Some(format!("{fix} in the base image")),
             RenderError::NotShadowed { .. } => Some("run pwconv in the base image".to_owned()),
             RenderError::UnknownOwner { table, .. } => {
                 Some(format!("use a name from the image's {table}, or numbers, as in 1000:1000"))
@@ -311,6 +336,7 @@ pub fn render_shared(
     ssh::shared(&mut to, &model)?;
     passwords::write(&mut to)?;
     swarm::shared(&mut to)?;
+    ssh::let_in(&mut to)?;
     clock::stamp(&mut to)?;
     extra_files::check(&mut to, &cluster.files)?;
     Ok(to.rendered)

@@ -38,6 +38,12 @@ pub(super) fn expand(pattern: &str, user: &User) -> Option<String> {
 }
 
 impl SshdConfig {
+    /// Returns the path that a value of AuthorizedKeysFile stands for; `None` for `none`, for
+    /// an unknown token, and where the user has no home for a relative one.
+    pub fn key_file(pattern: &str, user: &User) -> Option<String> {
+        expand(pattern, user)
+    }
+
     /// Returns the paths of a user's key files, and the line that names them where it is not
     /// the default. The file system may have none of them.
     pub fn key_files(&self, user: &User) -> (Vec<String>, Option<FileLine>) {

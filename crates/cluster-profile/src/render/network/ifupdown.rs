@@ -1,5 +1,7 @@
 //! ifupdown: a stanza in /etc/network/interfaces.
 
+use system_model::network::Interfaces;
+
 use super::{Address, interfaces_file};
 use crate::{
     Attributes, NetworkBackEnd, Purpose, SystemError,
@@ -22,13 +24,10 @@ pub(super) fn is_active(from: &View<'_>) -> Result<bool, SystemError> {
     if !program || !from.exists(INTERFACES)? || units::masked(from, SERVICE)? {
         return Ok(false);
     }
-    // Without a unit, systemd generates one from the script in /etc/init.d.
+    // Without a unit, systemd generates one from the script in /etc/init.d. With one, links
+    // to the script start nothing.
     let started = units::text(from, SERVICE)?.is_none() || units::enabled(from, SERVICE)?;
-    Ok(started || started_by_system_v(from)? || started_by_udev(from)?)
-}
-
-fn started_by_system_v(from: &View<'_>) -> Result<bool, SystemError> {
-    Ok(from.list("/etc/rcS.d")?.iter().any(|name| glob("S[0-9][0-9]networking", name)))
+    Ok(started || started_by_udev(from)?)
 }
 
 /// Returns whether udev brings the interface up, whatever starts at boot.
@@ -60,6 +59,16 @@ fn files(from: &View<'_>) -> Result<Vec<(String, String)>, SystemError> {
             }
         }
         files.push((path, text));
+    }
+    // As ifup itself follows them: patterns in directories, several paths in a line, paths
+    // relative to the file that includes.
+    let read = Interfaces::read(from.system)?;
+    for path in read.into_iter().flat_map(|interfaces| interfaces.files) {
+        if files.iter().all(|(seen, _)| *seen != path)
+            && let Some(text) = from.read(&path)?
+        {
+            files.push((path, text));
+        }
     }
     Ok(files)
 }
@@ -113,6 +122,12 @@ pub(super) fn note_stanzas(to: &mut Context<'_>) -> Result<(), SystemError> {
         let without = interfaces_file::without(&old, &interface);
         for stanza in without.involved {
             to.note(format!("`{stanza}` in {path} also uses {interface}; it was left as it is"));
+        }
+        for line in without.unmapped {
+            to.note(format!(
+                "removed `{line}` from {path}: it would give {interface} another address than the \
+                 profile's"
+            ));
         }
         if without.lost_ipv6 {
             to.note(format!(

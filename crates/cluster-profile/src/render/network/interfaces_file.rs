@@ -18,6 +18,8 @@ pub(super) struct Without {
     pub lost_ipv6: bool,
     /// Stanzas of other interfaces, or patterns, that may use this one.
     pub involved: Vec<String>,
+    /// Removed lines that had another interface's stanza, or other interfaces, in view.
+    pub unmapped: Vec<String>,
 }
 
 /// A logical line: lines joined by a backslash at the end.
@@ -67,9 +69,37 @@ fn begins_stanza(word: &str) -> bool {
     ) || word.starts_with("allow-")
 }
 
+fn begins_selection(word: &str) -> bool {
+    word == "auto" || word.starts_with("allow-")
+}
+
+fn is_flag(word: &str) -> bool {
+    matches!(word, "no-auto-down" | "no-scripts")
+}
+
 /// Returns whether `name` is the interface or an alias of it, `eth0:1`.
 fn is(interface: &str, name: &str) -> bool {
     name.strip_prefix(interface).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+}
+
+/// Returns whether a word of `auto` or `allow-…` brings the interface up, or applies its stanza
+/// to another one: `eth0`, `eth0=home`, `eth1=eth0`. A plain pattern (`/e*`) does neither, since
+/// what it brings up gets the stanza of its own name.
+fn selects(interface: &str, word: &str) -> bool {
+    match word.split_once('=') {
+        None => is(interface, word),
+        Some((name, logical)) => {
+            is(interface, name) || logical == interface || fits(interface, name)
+        }
+    }
+}
+
+/// Returns whether a pattern of `auto`, `/eth*` or `/eth*/1`, may fit the interface; one with a
+/// variable before it (`mac/00:…`) may fit any.
+fn fits(interface: &str, pattern: &str) -> bool {
+    let Some((variable, rest)) = pattern.split_once('/') else { return false };
+    let value = rest.split('/').next().unwrap_or_default();
+    variable.is_empty() && text::glob(value, interface)
 }
 
 /// Removes an interface's stanzas from a file. Comments stay, also those inside of the
@@ -83,6 +113,7 @@ pub(super) fn without(file: &str, interface: &str) -> Without {
         options: Vec::new(),
         lost_ipv6: false,
         involved: Vec::new(),
+        unmapped: Vec::new(),
     };
     // Whether the stanza that the line is in is being removed.
     let mut removing = false;
@@ -93,7 +124,15 @@ pub(super) fn without(file: &str, interface: &str) -> Without {
             out.text.push_str(line.raw);
             continue;
         };
-        let remove = if begins_stanza(keyword) {
+        // Without names these are about the stanza that they are in.
+        let inside = arguments.is_empty() && (begins_selection(keyword) || is_flag(keyword));
+        let remove = if inside {
+            if removing && in_iface {
+                out.hotplug |= keyword == "allow-hotplug";
+                out.auto |= matches!(keyword.as_str(), "auto" | "allow-auto");
+            }
+            removing
+        } else if begins_stanza(keyword) {
             removing = false;
             in_iface = keyword == "iface"
                 && arguments.first().is_some_and(|name| name == interface)
@@ -111,21 +150,37 @@ pub(super) fn without(file: &str, interface: &str) -> Without {
                     removing
                 }
                 "mapping" => {
-                    removing = arguments.iter().any(|name| is(interface, name));
-                    let pattern = |name: &&String| text::glob(name, interface);
-                    if !removing && arguments.iter().any(|name| pattern(&name)) {
-                        out.involved.push(current.clone());
+                    // A script would choose another stanza than the node's.
+                    let mapped = |name: &str| is(interface, name) || text::glob(name, interface);
+                    let named = arguments.iter().any(|name| mapped(name));
+                    removing = named && arguments.iter().all(|name| mapped(name));
+                    if named && !arguments.iter().any(|name| is(interface, name)) {
+                        out.unmapped.push(current.clone());
+                    }
+                    if named && !removing {
+                        out.text.push_str(&text::without_words(line.raw, mapped));
+                        continue;
                     }
                     removing
                 }
                 _ if *keyword == "auto" || keyword.starts_with("allow-") => {
-                    let named = arguments.iter().any(|name| is(interface, name));
-                    let only = arguments.iter().all(|name| is(interface, name));
-                    let itself = arguments.iter().any(|name| name == interface);
+                    let named = arguments.iter().any(|name| selects(interface, name));
+                    let only = arguments.iter().all(|name| selects(interface, name));
+                    let itself = arguments.iter().any(|name| {
+                        name.split('=').next().is_some_and(|name| {
+                            name == interface || name.starts_with('/') && fits(interface, name)
+                        })
+                    });
+                    let others = arguments.iter().filter(|name| {
+                        selects(interface, name)
+                            && !is(interface, name.split('=').next().unwrap_or(name))
+                    });
+                    out.unmapped.extend(others.map(|name| format!("{keyword} {name}")));
                     out.hotplug |= itself && keyword == "allow-hotplug";
                     out.auto |= itself && matches!(keyword.as_str(), "auto" | "allow-auto");
                     if named && !only {
-                        out.text.push_str(&text::without_words(line.raw, |w| is(interface, w)));
+                        out.text
+                            .push_str(&text::without_words(line.raw, |w| selects(interface, w)));
                         continue;
                     }
                     // Options below it are misplaced; they are removed too, so that they do

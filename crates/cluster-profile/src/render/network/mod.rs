@@ -20,6 +20,9 @@ mod network_manager;
 mod networkd;
 mod others;
 mod resolver;
+mod rivals;
+
+pub use rivals::{RivalAddress, rival_addresses};
 
 use std::net::Ipv4Addr;
 
@@ -123,6 +126,7 @@ struct Address<'a> {
 /// The files in which the image's own back end names the interface stay until [`node`],
 /// which has to choose the same one.
 pub(super) fn shared(to: &mut Context<'_>) -> Result<(), RenderError> {
+    rivals::note_unknown(to)?;
     let Choice { chosen, others } = choose(to)?;
     let interface = to.cluster.network.interface.clone();
     for other in &others {
@@ -161,5 +165,5 @@ pub(super) fn node(to: &mut Context<'_>, node: &Node) -> Result<(), RenderError>
         NetworkBackEnd::NetworkManager => network_manager::node(to, &address, &node.name),
         NetworkBackEnd::Networkd => networkd::node(to, &address)?,
     }
-    Ok(())
+    rivals::note_others(to, node)
 }

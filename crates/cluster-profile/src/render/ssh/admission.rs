@@ -5,7 +5,7 @@ use crate::{
     Attributes, Change, Purpose,
     render::{
         RenderError,
-        accounts::{self, User},
+        accounts::User,
         context::Context,
         text::{decode, encode},
     },
@@ -31,6 +31,10 @@ pub(in crate::render) fn admit<'a>(
     let owned = |mode| Attributes::exactly(mode, user.uid, user.gid);
     guard_home(to, user)?;
     let name = || user.name.clone();
+    if to.system.read_link(&ssh)?.is_none() && to.read(&ssh)?.is_some() {
+        to.remove(Purpose::SshDirectory { user: name() }, ssh.clone());
+        to.note(format!("removed {ssh}, a file where sshd needs a directory"));
+    }
     to.edit(
         Purpose::SshDirectory { user: name() },
         ssh.clone(),
@@ -48,17 +52,6 @@ pub(in crate::render) fn admit<'a>(
         let new = authorized_keys::render(&old, barred, &[]);
         to.rewrite(Purpose::AuthorizedKeys { user: name() }, &path, &old, &new);
     }
-
-    if !user.can_log_in() {
-        to.hindrance(format!("the shell of {} in the image allows no login", user.name));
-    }
-    if accounts::password_expired(to, &user.name)? {
-        to.hindrance(format!(
-            "the image asks for a new password of {} at the first login, and rejects commands over \
-             ssh until then",
-            user.name
-        ));
-    }
     Ok(())
 }
 
@@ -73,7 +66,11 @@ fn guard_home(to: &mut Context<'_>, user: &User) -> Result<(), RenderError> {
             let attributes = owned(0o755, false);
             to.edit(purpose, user.home.clone(), Change::Directory { attributes });
         }
-        Some(mode) if mode & 0o022 != 0 && user.home != "/" => {
+        Some(mode)
+            if mode & 0o022 != 0
+                && user.home != "/"
+                && to.system.read_link(&user.home)?.is_none() =>
+        {
             let attributes = owned(mode & !0o022, true);
             to.edit(purpose, user.home.clone(), Change::Directory { attributes });
             to.note(format!(

@@ -3,12 +3,17 @@
 mod admission;
 mod authorized_keys;
 mod host_keys;
+mod image_keys;
 mod known_hosts;
+mod login;
 mod pairs;
+mod repair;
 mod server;
 mod sshd_config;
 mod users;
 
+pub(in crate::render) use login::let_in;
+pub use login::{LoginHindrance, login_hindrances};
 use system_model::BootModel;
 
 use super::{RenderError, context::Context};

@@ -1,24 +1,16 @@
-//! sshd's configuration: host keys that are gone, and settings that reject keys.
+//! sshd's configuration: host keys that are gone.
 
 use super::host_keys::KEY;
 use crate::{
     Purpose,
-    render::{
-        RenderError,
-        context::Context,
-        text::{glob, lines},
-    },
+    render::{RenderError, context::Context, text::lines},
 };
 
 const CONFIG: &str = "/etc/ssh/sshd_config";
 const DIRECTORY: &str = "/etc/ssh/sshd_config.d";
 
-/// Comments out host keys that are gone, and notes settings that reject keys.
+/// Comments out host keys that are gone.
 pub(super) fn adapt(to: &mut Context<'_>) -> Result<(), RenderError> {
-    let wanted = !to.cluster.key_users().is_empty() || to.cluster.swarm.is_some();
-    if wanted && !to.exists("/usr/sbin/sshd")? {
-        to.hindrance("the image has no sshd (/usr/sbin/sshd), so nobody can log in by key");
-    }
     let mut files = vec![CONFIG.to_owned()];
     let names = to.list(DIRECTORY)?;
     files.extend(names.iter().filter(|n| n.ends_with(".conf")).map(|n| format!("{DIRECTORY}/{n}")));
@@ -26,7 +18,6 @@ pub(super) fn adapt(to: &mut Context<'_>) -> Result<(), RenderError> {
         let Some(old) = to.read(&path)? else { continue };
         let new = adapt_host_keys(&old);
         to.rewrite(Purpose::SshdConfig, &path, &old, &new);
-        note_hindrances(to, &path, &new);
     }
     Ok(())
 }
@@ -65,54 +56,6 @@ fn adapt_host_keys(old: &str) -> String {
         out.push_str(line);
     }
     out
-}
-
-fn note_hindrances(to: &mut Context<'_>, path: &str, text: &str) {
-    let mut users = to.cluster.key_users();
-    let root = users.contains(&"root");
-    // The nodes of a swarm ask each other for tokens, as root.
-    let commands = to.cluster.swarm.is_some();
-    if commands && !root {
-        users.push("root");
-    }
-    if users.is_empty() {
-        return;
-    }
-    let named = |value: &str, user: &&str| {
-        let name = |word: &str| word.split('@').next().unwrap_or_default().to_owned();
-        value.split_ascii_whitespace().any(|word| glob(&name(word), user))
-    };
-    let mut notes = Vec::new();
-    for (keyword, value) in text.lines().filter_map(setting) {
-        let lower = value.to_ascii_lowercase();
-        let hindrance = match keyword.as_str() {
-            // What follows applies to some logins only.
-            "match" => break,
-            "pubkeyauthentication" => lower == "no",
-            "permitrootlogin" => {
-                (root || commands) && lower == "no" || root && lower == "forced-commands-only"
-            }
-            "authorizedkeysfile" => !value.contains(".ssh/authorized_keys"),
-            "allowusers" => users.iter().any(|user| !named(value, user)),
-            "denyusers" => users.iter().any(|user| named(value, user)),
-            "allowgroups" | "denygroups" => true,
-            "authenticationmethods" => {
-                !lower.split_ascii_whitespace().any(|list| list == "publickey" || list == "any")
-            }
-            "pubkeyacceptedalgorithms" | "pubkeyacceptedkeytypes" => {
-                !lower.contains("ed25519") && !lower.starts_with(['+', '-', '^'])
-            }
-            "port" => lower != "22",
-            _ => false,
-        };
-        if hindrance {
-            notes.push(format!(
-                "{path} in the image says `{keyword} {value}`, which may reject logins by key that \
-                 the profile asks for; change it in the base image, or with `files`"
-            ));
-        }
-    }
-    notes.into_iter().for_each(|note| to.hindrance(note));
 }
 
 #[cfg(test)]

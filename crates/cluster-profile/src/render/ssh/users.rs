@@ -1,6 +1,10 @@
 //! Users who can log in by key, and those who can log in from any node to any other.
 
-use super::{admission, known_hosts, pairs};
+use super::{
+    admission,
+    image_keys::{self, ImageKey},
+    known_hosts, pairs,
+};
 use crate::{
     Attributes, ClonedState, KeyHalf, Purpose,
     render::{
@@ -19,7 +23,7 @@ const ROOT: &str = "root";
 /// Writes the profile's authorized keys, and gives those of `ssh.users` the cluster's pair.
 ///
 /// Pairs that the image ships are public knowledge. Those of these users are removed, and
-/// so are the lines that authorize any user's pair from the image.
+/// so are the lines that authorize any pair from the image, for every account.
 pub(super) fn write(to: &mut Context<'_>) -> Result<(), RenderError> {
     let cluster = to.cluster;
     let for_root = swarm::admitted(to)?;
@@ -27,9 +31,7 @@ pub(super) fn write(to: &mut Context<'_>) -> Result<(), RenderError> {
     if !for_root.is_empty() && !users.contains(&ROOT) {
         users.push(ROOT);
     }
-    if users.is_empty() {
-        return Ok(());
-    }
+    let mut of_image = image_keys::find(to)?;
     let all = accounts::users(to)?;
     let logins: Vec<User> = all.iter().filter(|user| user.can_log_in()).cloned().collect();
     let mut barred = swarm::barred(to)?;
@@ -43,8 +45,18 @@ pub(super) fn write(to: &mut Context<'_>) -> Result<(), RenderError> {
                 user.name
             ));
         }
-        barred.extend(pairs.into_iter().filter_map(|pair| pair.key));
+        for pair in pairs {
+            let Some(public) = pair.key else { continue };
+            if of_image.iter().all(|key| key.public != public) {
+                of_image.push(ImageKey { private: pair.private, public });
+            }
+        }
     }
+    barred.extend(of_image.iter().map(|key| key.public.clone()));
+    if users.is_empty() {
+        return image_keys::remove_lines(to, &of_image, &[]);
+    }
+    let done = users.clone();
     let (mut homes, mut gone) = (Vec::new(), Vec::new());
     for name in users {
         let from_nodes = cluster.ssh.users.iter().any(|user| user == name);
@@ -67,6 +79,7 @@ pub(super) fn write(to: &mut Context<'_>) -> Result<(), RenderError> {
             homes.push(user.home.as_str());
         }
     }
+    image_keys::remove_lines(to, &of_image, &done)?;
     if cluster.ssh.users.is_empty() {
         return Ok(());
     }

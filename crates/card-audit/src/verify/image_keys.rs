@@ -1,0 +1,89 @@
+//! Keys whose private half came with the base image: everyone who has the image can log in
+//! with them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cluster_profile::{ClonedState, KeyHalf, SystemError};
+use plain_text::printable;
+use system_model::{
+    SystemFiles,
+    accounts::Accounts,
+    sshd::{DEFAULT_KEY_FILES, ImageKeys, Login, SshdConfig, parse_authorized_keys},
+};
+
+use super::{
+    Subject,
+    clones::{Clone, Clones},
+};
+use crate::{Finding, FindingCode, FixAction};
+
+/// Returns the lines of any account's key files that such a key opens.
+pub(super) fn check(
+    subject: &Subject<'_>,
+    clones: &Clones<'_>,
+) -> Result<Vec<Finding>, SystemError> {
+    let files: &dyn SystemFiles = subject.files;
+    let accounts = Accounts::read(files)?;
+    let own = own_keys(subject);
+    let mut known: BTreeMap<String, (String, Clone)> = BTreeMap::new();
+    // What is on the card may be its owner's.
+    for key in ImageKeys::read(files, &accounts, &[])?.keys {
+        let state = ClonedState::UserKey(KeyHalf::Private);
+        let clone = clones.find(&key.private, state).ok().flatten().map(|(_, clone)| clone);
+        if let (Some(public), Some(clone)) = (key.public, clone) {
+            known.insert(public, (key.private, clone));
+        }
+    }
+    if let Some(base) = clones.base {
+        let accounts = Accounts::read(base)?;
+        for key in ImageKeys::read(base, &accounts, &[])?.keys {
+            if let Some(public) = key.public {
+                known.insert(public, (key.private, Clone::SameAsBase));
+            }
+        }
+    }
+    known.retain(|public, _| !own.contains(public.as_str()));
+    if known.is_empty() {
+        return Ok(Vec::new());
+    }
+    let nowhere = std::net::IpAddr::from([0, 0, 0, 0]);
+    let login = Login { user: String::new(), from: nowhere, to: nowhere, port: 22, today: 0 };
+    let config = SshdConfig::read(files, &accounts, &login)?;
+    let usual = DEFAULT_KEY_FILES.iter().map(|pattern| (*pattern).to_owned());
+    let patterns: Vec<String> = usual.chain(config.all_key_files().iter().cloned()).collect();
+    let mut findings = Vec::new();
+    let mut seen = BTreeSet::new();
+    for user in accounts.users() {
+        for path in patterns.iter().filter_map(|pattern| SshdConfig::key_file(pattern, user)) {
+            if !seen.insert(path.clone()) {
+                continue;
+            }
+            let Ok(Some(text)) = files.read_text(&path) else { continue };
+            for line in parse_authorized_keys(&text) {
+                let Some((private, clone)) = known.get(&line.key) else { continue };
+                let what = format!(
+                    "the private half of this key came with the base image ({private}), so \
+                     everyone who has the image can log in as {}",
+                    user.name
+                );
+                let new = match clone {
+                    Clone::SameAsBase => Finding::error,
+                    Clone::AsOldAsCard => Finding::warning,
+                };
+                let code = FindingCode::ClonedUserKey;
+                let finding = new(code, printable(&what), FixAction::RemoveLine).at(&path);
+                findings.push(finding.line(Some(line.line)));
+            }
+        }
+    }
+    Ok(findings)
+}
+
+/// Returns the keys that the profile lets in, and the nodes' own.
+fn own_keys<'a>(subject: &'a Subject<'_>) -> BTreeSet<&'a str> {
+    let Subject { cluster, keys, .. } = subject;
+    let base64 =
+        |line: &'a str| line.split_ascii_whitespace().find(|word| word.starts_with("AAAA"));
+    let wanted = cluster.key_users().into_iter().flat_map(|user| cluster.authorized_keys(user));
+    [keys.cluster().public()].into_iter().chain(wanted).filter_map(base64).collect()
+}

@@ -1,0 +1,94 @@
+//! Whether the profile's users get in by key, decided as the card's ssh server decides it.
+
+use cluster_profile::{LoginHindrance, SystemError, login_hindrances};
+use plain_text::printable;
+use system_model::sshd::{HindranceKind, Repair};
+
+use super::Subject;
+use crate::{Finding, FindingCode, FixAction, Severity};
+
+/// Returns what surely keeps a user of the profile out. What may keep one out is a note of
+/// rendering, and so is a system without an ssh server.
+pub(super) fn check(
+    subject: &Subject<'_>,
+    others: &[Finding],
+    apply: Option<&str>,
+) -> Result<Vec<Finding>, SystemError> {
+    let Subject { cluster, keys, files, .. } = subject;
+    let key = keys.cluster().public().split(' ').nth(1).unwrap_or_default();
+    // As for the edits: the clock of this machine must not decide what apply corrects.
+    let found = login_hindrances(cluster, key, *files, keys.created())?;
+    let mut findings: Vec<Finding> = Vec::new();
+    for hindrance in found.iter().filter(|hindrance| hindrance.is_certain) {
+        let Some(finding) = finding(hindrance, others, apply) else { continue };
+        let same = |other: &Finding| other.what == finding.what && other.path == finding.path;
+        if !findings.iter().any(same) {
+            findings.push(finding);
+        }
+    }
+    Ok(findings)
+}
+
+fn finding(found: &LoginHindrance, others: &[Finding], apply: Option<&str>) -> Option<Finding> {
+    let LoginHindrance { user, hindrance, .. } = found;
+    let path = match (&hindrance.at, &hindrance.kind, &hindrance.repair) {
+        // Key files are compared with what they should hold, and a user who is gone is the
+        // finding of a system that does not fit.
+        (_, HindranceKind::KeyMissing | HindranceKind::UnknownUser, _) => return None,
+        (_, HindranceKind::HostKeyNotNamed(_), _)
+            if others.iter().any(|other| other.code == FindingCode::SshdConfig) =>
+        {
+            return None;
+        }
+        (_, HindranceKind::PasswordExpired, _)
+            if others.iter().any(|other| {
+                other.code == FindingCode::Password && other.what.starts_with(&format!("{user} "))
+            }) =>
+        {
+            return None;
+        }
+        // Notes say it already: such a system is only a part of one.
+        (_, HindranceKind::NoConfig | HindranceKind::Shell(..), None) => return None,
+        (Some(at), ..) => Some(at.path.clone()),
+        (
+            None,
+            _,
+            Some(
+                Repair::Attributes { path, .. }
+                | Repair::Directory { path, .. }
+                | Repair::Remove(path),
+            ),
+        ) => Some(path.clone()),
+        _ => None,
+    };
+    let is_of_path = |other: &&Finding| {
+        hindrance.at.is_none() && other.path == path && other.severity > Severity::Note
+    };
+    if path.is_some() && others.iter().any(|other| is_of_path(&other)) {
+        return None;
+    }
+    let fix = match &hindrance.repair {
+        Some(Repair::Attributes { path, mode, uid, gid }) => {
+            FixAction::OnNode(format!("chown {uid}:{gid} {path}; chmod {mode:04o} {path}"))
+        }
+        Some(Repair::Remove(path)) => FixAction::OnNode(format!("rm {path}")),
+        Some(Repair::Shell { user, shell }) => {
+            FixAction::OnNode(format!("usermod -s {shell} {user}"))
+        }
+        Some(Repair::NoAccountExpiry { user }) => FixAction::OnNode(format!("chage -E -1 {user}")),
+        Some(Repair::NoPasswordExpiry { user }) => {
+            FixAction::OnNode(format!("chage -d $(date +%F) -M 99999 {user}"))
+        }
+        _ => FixAction::Rewrite,
+    };
+    let what = format!("{user} cannot log in by key: {}", hindrance.kind);
+    let mut finding = Finding::error(FindingCode::SshHindrance, printable(&what), fix);
+    finding.path = path;
+    finding.line = hindrance.at.as_ref().map(|at| at.line);
+    let is_edited = !matches!(
+        hindrance.repair,
+        None | Some(Repair::CommentOut(_) | Repair::KeyFile(_) | Repair::DropbearOption(_))
+    );
+    finding.fix.apply = apply.filter(|_| is_edited).map(str::to_owned);
+    Some(finding)
+}

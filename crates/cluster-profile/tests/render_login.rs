@@ -1,0 +1,143 @@
+//! Who gets in by key on a finished card, and keys that everyone has.
+
+mod common;
+
+use common::{Fixture, Memory, PROFILE, ubuntu_1604};
+
+const SSHD_CONFIG: &str = "/etc/ssh/sshd_config";
+const DROP_IN: &str = "/etc/ssh/sshd_config.d/0-nodecard.conf";
+
+fn has_note(notes: &[String], words: &str) -> bool {
+    notes.iter().any(|note| note.contains(words))
+}
+
+/// A base whose sshd includes its drop-in directory.
+fn base(settings: &str) -> Memory {
+    let config = format!("Include {DROP_IN_DIRECTORY}/*.conf\nUsePAM yes\n{settings}\n");
+    ubuntu_1604().file(SSHD_CONFIG, config)
+}
+
+const DROP_IN_DIRECTORY: &str = "/etc/ssh/sshd_config.d";
+
+#[test]
+fn settings_that_keep_a_user_out_are_overruled_for_that_user() {
+    let fixture = Fixture::new(PROFILE);
+    for (settings, wanted) in [
+        ("PermitRootLogin no", "Match User root\n    PermitRootLogin prohibit-password\n"),
+        ("AllowUsers odroid", "Match User root\n    AllowUsers root\n"),
+        (
+            "AuthorizedKeysFile /etc/keys/%u",
+            "Match User root\n    AuthorizedKeysFile .ssh/authorized_keys /etc/keys/root\n\
+             Match User odroid\n    AuthorizedKeysFile .ssh/authorized_keys /etc/keys/odroid\n",
+        ),
+    ] {
+        let (card, notes) = fixture.settled(&base(settings), 0);
+        assert_eq!(card.text(DROP_IN), wanted, "{settings}");
+        assert!(has_note(&notes, DROP_IN), "{settings}: {notes:?}");
+        // A release without Include gets the blocks at the end.
+        let old = ubuntu_1604().file(SSHD_CONFIG, settings);
+        let (card, _) = fixture.settled(&old, 0);
+        assert_eq!(card.text(SSHD_CONFIG), format!("{settings}\n{wanted}"));
+    }
+    for settings in ["PermitRootLogin yes", "AllowUsers root odroid@192.168.1.*", "Port 22"] {
+        let (card, notes) = fixture.settled(&base(settings), 0);
+        assert!(!card.has(DROP_IN), "{settings}: {notes:?}");
+    }
+}
+
+#[test]
+fn settings_that_cannot_be_overruled_are_refused_with_their_line() {
+    let fixture = Fixture::new(PROFILE);
+    let error = fixture.shared(&base("ListenAddress 10.9.9.9")).unwrap_err();
+    let text = error.to_string();
+    assert!(text.starts_with("root cannot log in by key: "), "{text}");
+    assert!(text.ends_with("(/etc/ssh/sshd_config, line 3)"), "{text}");
+    assert!(error.fix().expect("a fix").contains("line 3 of /etc/ssh/sshd_config"));
+}
+
+#[test]
+fn expired_accounts_and_missing_shells_are_corrected() {
+    let fixture = Fixture::new(PROFILE);
+    let passwd = ubuntu_1604().text("/etc/passwd").replace("odroid:/bin/bash", "odroid:/bin/zsh");
+    let base = base("")
+        .file("/etc/passwd", &passwd)
+        .file("/bin/bash", "")
+        .with_mode("/bin/bash", 0o755)
+        .file("/etc/shadow", "root:*:17000:0:99999:7:::\nodroid:*:17000:0:99999:7::9000:\n")
+        .with_mode("/etc/shadow", 0o640)
+        .file("/etc/nologin", "");
+    let (card, notes) = fixture.settled(&base, 0);
+    assert_eq!(card.text("/etc/passwd"), passwd.replace("/bin/zsh", "/bin/bash"), "{notes:?}");
+    assert!(card.text("/etc/shadow").ends_with("odroid:*:17000:0:99999:7:::\n"));
+    assert!(!card.has("/etc/nologin"));
+    assert!(notes.iter().filter(|note| note.contains("keeps odroid out")).count() == 3);
+}
+
+#[test]
+fn keys_of_the_image_open_no_account() {
+    const PUBLIC: &str = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQC7 old";
+    let fixture = Fixture::new(&PROFILE.replace("[root, odroid]", "[odroid]"));
+    let base = ubuntu_1604()
+        .file("/home/odroid/.ssh/id_rsa", "-----BEGIN RSA PRIVATE KEY-----\nx\n")
+        .file("/home/odroid/.ssh/id_rsa.pub", PUBLIC)
+        .file("/root/.ssh/authorized_keys", format!("ssh-rsa AAAAMINE me@desk\n{PUBLIC}\n"))
+        .file("/root/.ssh/authorized_keys2", format!("# two\n{PUBLIC}\n"));
+    let (card, notes) = fixture.settled(&base, 0);
+    assert_eq!(card.text("/root/.ssh/authorized_keys"), "ssh-rsa AAAAMINE me@desk\n");
+    assert_eq!(card.text("/root/.ssh/authorized_keys2"), "# two\n");
+    assert!(has_note(&notes, "could log in as root"), "{notes:?}");
+}
+
+#[test]
+fn docker_identity_goes_wherever_dockerd_keeps_it() {
+    let fixture = Fixture::new(PROFILE);
+    let base = ubuntu_1604()
+        .file("/etc/docker/daemon.json", "{\"data-root\": \"/data/docker\"}")
+        .file("/data/docker/engine-id", "clone")
+        .file("/data/docker/swarm/state.json", "{}");
+    let (card, _) = fixture.settled(&base, 0);
+    for path in
+        ["/data/docker/engine-id", "/data/docker/swarm/state.json", "/var/lib/docker/engine-id"]
+    {
+        assert!(!card.has(path), "{path}");
+    }
+}
+
+#[test]
+fn stanzas_that_leave_dhcp_beside_the_address_go() {
+    let fixture = Fixture::new(PROFILE);
+    let lo = "auto lo\niface lo inet loopback\n";
+    let dhcp = "auto eth0\niface eth0 inet dhcp\n";
+    let (main, sub) = ("/etc/network/interfaces", "/etc/network/sub/x");
+    for (text, others) in [
+        ("auto eth0=home eth1\niface home inet dhcp\niface eth1 inet manual\n", vec![]),
+        ("auto eth0\nmapping eth*\n    script /map\niface home inet dhcp\n", vec![]),
+        ("source /etc/network/s*/x\n", vec![(sub, dhcp)]),
+        ("source /etc/network/none /etc/network/sub/x\n", vec![(sub, dhcp)]),
+        ("source-directory /etc/network/su?\n", vec![(sub, dhcp)]),
+        ("auto eth0\niface eth0 inet dhcp\n    auto\n    mtu 1400\n", vec![]),
+    ] {
+        let mut base = ubuntu_1604().file(main, format!("{lo}{text}"));
+        for (path, text) in others {
+            base = base.file(path, text);
+        }
+        let (card, notes) = fixture.settled(&base, 0);
+        let all = card.text(main) + if card.has(sub) { "" } else { "\n" };
+        assert_eq!(all.matches("iface eth0 inet static").count(), 1, "{text}: {all}");
+        let rivals =
+            cluster_profile::rival_addresses(&card, "eth0", fixture.cluster.nodes[0].address);
+        assert_eq!(rivals.unwrap(), [], "{text}");
+        assert!(!all.contains("eth0=home") && !all.contains("mapping"), "{text}: {all}");
+        assert!(!has_note(&notes, "also gets an address"), "{text}: {notes:?}");
+    }
+}
+
+#[test]
+fn an_interface_that_nothing_names_is_noted() {
+    let fixture = Fixture::new(PROFILE);
+    let bare = ubuntu_1604().file("/etc/network/interfaces", "auto lo\niface lo inet loopback\n");
+    let (_, notes) = fixture.settled(&bare, 0);
+    assert!(has_note(&notes, "correct `interface` in the profile"), "{notes:?}");
+    let (_, notes) = fixture.settled(&ubuntu_1604(), 0);
+    assert!(!has_note(&notes, "correct `interface`"), "{notes:?}");
+}
