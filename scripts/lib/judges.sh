@@ -1,0 +1,24 @@
+# shellcheck shell=bash
+# Programs of Debian's packages that tests judge by, but that must not be installed: an installed
+# ifupdown or netplan would take over this machine's network. Sourced; wants `set -euo pipefail`
+# and scripts/lib/need.sh.
+
+# unpack_judges: unpacks them into the user's cache, unless they are there, and puts them on PATH.
+unpack_judges() {
+    local packages=(ifupdown netplan.io libnetplan0) package
+    local tools=${XDG_CACHE_HOME:-$HOME/.cache}/nodecard-test-tools
+    if [[ ! -e $tools/complete ]]; then
+        need apt-get:apt dpkg:dpkg
+        echo "${0##*/}: unpacking ${packages[*]} into $tools"
+        rm -rf "$tools" && mkdir -p "$tools/packages"
+        (cd "$tools/packages" && apt-get download -qq "${packages[@]}") || {
+            echo "${0##*/}: cannot download ${packages[*]}; run apt-get update and try again" >&2
+            exit 1
+        }
+        for package in "$tools"/packages/*.deb; do dpkg -x "$package" "$tools"; done
+        rm -rf "$tools/packages" && touch "$tools/complete"
+    fi
+    local libraries=("$tools"/usr/lib/*-linux-gnu*)
+    export PATH=$PATH:$tools/sbin:$tools/usr/sbin:$tools/usr/libexec/netplan:$tools/lib/netplan
+    export LD_LIBRARY_PATH=${libraries[0]}${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+}
