@@ -37,7 +37,8 @@ pub enum Disarm {
         /// The link.
         path: String,
     },
-    /// Remove an argument from a kernel command line ([`edit_command_line`](crate::edit_command_line)).
+    /// Remove an argument from a kernel command line, with
+    /// [`edit_command_line`](crate::edit_command_line).
     RemoveArgument {
         /// The file.
         path: String,

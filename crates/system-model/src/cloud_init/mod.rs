@@ -1,7 +1,8 @@
 //! What cloud-init will do, read as it reads its own files.
 //!
 //! Sources: canonical/cloud-init: cloudinit/stages.py, helpers.py (`ConfigMerger`), util.py
-//! (`read_conf_with_confd`, `mergemanydict`), mergers/, sources/DataSourceNoCloud.py, config/cc_*.py,
+//! (`read_conf_with_confd`, `mergemanydict`), mergers/,
+//! sources/DataSourceNoCloud.py, config/cc_*.py,
 //! systemd/cloud-init-generator.tmpl.
 
 mod changes;

@@ -201,7 +201,8 @@ fn program(name: &str, arguments: &[String]) -> Vec<Effect> {
             effects
         }
         "systemd-machine-id-setup" => {
-            // Without --commit it makes an id only where there is none; with root it is somebody else's.
+            // Without --commit it makes an id only where one is missing; with root it is
+            // somebody else's.
             if_any(!has_any(&["--commit", "--print"]), Effect::MachineId)
         }
         "chpasswd" => vec![Effect::Passwords],

@@ -15,7 +15,7 @@ pub struct Assignment {
     pub location: Location,
 }
 
-/// Reads the assignments of one file. Lines that are none are skipped, as systemd does.
+/// Reads the assignments of one file. Other lines are skipped, as systemd does.
 pub(crate) fn parse(path: &str, text: &str) -> Vec<Assignment> {
     let mut assignments = Vec::new();
     let mut section = String::new();
