@@ -99,6 +99,16 @@ impl FsError {
         }
     }
 
+    /// Returns whether the reason is that a boot partition is damaged.
+    pub fn is_boot_damage(&self) -> bool {
+        match self {
+            FsError::Boot { source, .. } => {
+                !matches!(source, FatError::Storage(_) | FatError::TooLarge { .. })
+            }
+            _ => false,
+        }
+    }
+
     /// Returns whether symlinks lead to symlinks too many times.
     pub fn is_symlink_loop(&self) -> bool {
         matches!(self.path_kind(), Some(PathErrorKind::SymlinkLoop))

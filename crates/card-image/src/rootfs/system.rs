@@ -2,7 +2,7 @@
 
 use system_model::{BootPartition, FileKind, FileMetadata, SystemError, SystemFiles};
 
-use super::{FsError, RootFs};
+use super::{FsError, FsResult, RootFs};
 
 /// Larger than any configuration file.
 const MAX_CONFIGURATION: u64 = 16 << 20;
@@ -11,9 +11,18 @@ fn system_error(path: &str) -> impl FnOnce(FsError) -> SystemError + '_ {
     move |error| SystemError { path: path.to_owned(), reason: Box::new(error) }
 }
 
+/// Turns a damaged file of a boot partition into one that does not exist: rendering has nothing
+/// to read there, and the partition's damage is reported when the card is prepared.
+fn without_damage<T>(result: FsResult<Option<T>>) -> FsResult<Option<T>> {
+    match result {
+        Err(error) if error.is_boot_damage() => Ok(None),
+        result => result,
+    }
+}
+
 impl SystemFiles for RootFs {
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>, SystemError> {
-        match RootFs::read(self, path, MAX_CONFIGURATION) {
+        match without_damage(RootFs::read(self, path, MAX_CONFIGURATION)) {
             // A device or a directory has no contents to render from.
             Err(error) if error.is_wrong_kind() => Ok(None),
             result => result.map_err(system_error(path)),
@@ -21,7 +30,7 @@ impl SystemFiles for RootFs {
     }
 
     fn list(&self, path: &str) -> Result<Option<Vec<String>>, SystemError> {
-        let names = RootFs::list(self, path).map_err(system_error(path))?;
+        let names = without_damage(RootFs::list(self, path)).map_err(system_error(path))?;
         // Configuration has UTF-8 names; rendering never edits files with others.
         Ok(names.map(|names| {
             names.into_iter().filter_map(|name| String::from_utf8(name).ok()).collect()
@@ -29,10 +38,10 @@ impl SystemFiles for RootFs {
     }
 
     fn metadata(&self, path: &str) -> Result<Option<FileMetadata>, SystemError> {
-        let followed = self.metadata_followed(path).map_err(system_error(path))?;
+        let followed = without_damage(self.metadata_followed(path)).map_err(system_error(path))?;
         let found = match followed {
             Some(found) => Some(found),
-            None => RootFs::metadata(self, path).map_err(system_error(path))?,
+            None => without_damage(RootFs::metadata(self, path)).map_err(system_error(path))?,
         };
         Ok(found.map(|found| FileMetadata {
             kind: match found.kind {
@@ -58,6 +67,7 @@ impl SystemFiles for RootFs {
     }
 
     fn exists(&self, path: &str) -> Result<bool, SystemError> {
-        RootFs::metadata(self, path).map(|found| found.is_some()).map_err(system_error(path))
+        let found = without_damage(RootFs::metadata(self, path));
+        found.map(|found| found.is_some()).map_err(system_error(path))
     }
 }
