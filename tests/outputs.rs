@@ -27,7 +27,7 @@ fn the_base_image_is_never_overwritten() {
 
 #[test]
 fn files_of_others_are_not_replaced() {
-    for name in ["SHA256SUMS", "manifest.json", "xu4-node2.img"] {
+    for name in ["SHA256SUMS", "manifest.json", "xu4-node1.img", "xu4-node2.img"] {
         let bench = Bench::new();
         fs::create_dir(bench.path("out")).unwrap();
         match name {

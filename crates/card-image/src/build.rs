@@ -56,8 +56,9 @@ pub fn build(
     // Cheap checks come before the decoding.
     let directory = OutputDirectory::open(options.out)?;
     let names = options.nodes.iter().map(|node| node.name.as_str());
-    directory.check_targets(&publish::names(names, options.format), options.inputs.base)?;
+    directory.check_targets(&publish::names(names.clone(), options.format), options.inputs.base)?;
     let earlier = EarlierRun::read(&directory)?;
+    earlier.check_images(&directory, names, options.format)?;
     let builder = CardBuilder::open(options.inputs, progress, cancel)?;
     build_from(&builder, options, &directory, &earlier, progress, cancel)
         .map_err(|error| builder.blame_change(error))

@@ -19,6 +19,11 @@ pub(crate) fn names<'a>(nodes: impl Iterator<Item = &'a str>, format: ImageForma
     nodes.flat_map(of_node).chain([MANIFEST.to_owned(), SUMS.to_owned()]).collect()
 }
 
+fn foreign(directory: &OutputDirectory, name: &str) -> OutputError {
+    let path = directory.path().join(name);
+    OutputError::Occupied { path, what: "exists already, and nodecard did not make it" }
+}
+
 /// The records of an earlier run in the directory.
 #[derive(Debug, Default)]
 pub(crate) struct EarlierRun {
@@ -33,13 +38,7 @@ impl EarlierRun {
     /// # Errors
     /// [`OutputError::Occupied`] if a record that is not nodecard's would be replaced.
     pub fn read(directory: &OutputDirectory) -> Result<Self, OutputError> {
-        let foreign = |name| {
-            let path = directory.path().join(name);
-            Err(OutputError::Occupied {
-                path,
-                what: "exists already, and nodecard did not make it",
-            })
-        };
+        let foreign = |name| Err(foreign(directory, name));
         let Some(json) = directory.read(MANIFEST) else {
             if directory.has_file(SUMS) {
                 return foreign(SUMS);
@@ -50,6 +49,32 @@ impl EarlierRun {
         let sums = directory.read(SUMS).unwrap_or_default();
         let sums = sums.lines().map(|line| format!("{line}\n")).collect();
         Ok(EarlierRun { manifest: Some(manifest), sums })
+    }
+
+    /// Makes sure that no file in an image's place is somebody else's. An image counts as
+    /// nodecard's if the manifest lists it, or if its block map is beside it: a run that was
+    /// interrupted while it named its files leaves no manifest.
+    ///
+    /// # Errors
+    /// [`OutputError::Occupied`].
+    pub fn check_images<'a>(
+        &self,
+        directory: &OutputDirectory,
+        nodes: impl Iterator<Item = &'a str>,
+        format: ImageFormat,
+    ) -> Result<(), OutputError> {
+        let listed = |name: &str| {
+            let mut images = self.manifest.iter().flat_map(|earlier| &earlier.images);
+            images.any(|image| image.file == name)
+        };
+        for node in nodes {
+            let image = format!("{node}.{}", format.extension());
+            let is_ours = listed(&image) || directory.has_file(&bmap_name(node));
+            if directory.has_file(&image) && !is_ours {
+                return Err(foreign(directory, &image));
+            }
+        }
+        Ok(())
     }
 
     /// Returns the images of other nodes that were made from the same base for the same cards

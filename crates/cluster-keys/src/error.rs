@@ -1,6 +1,6 @@
 //! Errors of a cluster's keys.
 
-use std::{error::Error, io, path::PathBuf};
+use std::{error::Error, io, io::ErrorKind, path::PathBuf};
 
 use plain_text::{escaped, shell_word};
 
@@ -111,6 +111,9 @@ impl KeyError {
             ),
             KeyError::NodeName { .. } => {
                 "use at most 63 letters, digits and inner hyphens (RFC 1123)".into()
+            }
+            KeyError::Io { source, path, .. } if source.kind() == ErrorKind::PermissionDenied => {
+                format!("run nodecard as the owner of {}", shown(path))
             }
             KeyError::Io { .. }
             | KeyError::UnknownNode { .. }
