@@ -47,6 +47,7 @@ use std::{
 
 pub use error::KeyError;
 pub use pair::KeyPair;
+use pair::NewPair;
 use plain_text::{from_hex, to_hex};
 
 /// The keys of one cluster and of its nodes.
@@ -56,6 +57,7 @@ pub struct ClusterKeys {
     seed: [u8; 32],
     cluster: KeyPair,
     hosts: BTreeMap<String, KeyPair>,
+    is_kept: bool,
 }
 
 impl ClusterKeys {
@@ -73,11 +75,41 @@ impl ClusterKeys {
         nodes: &[String],
     ) -> Result<Self, KeyError> {
         check_names(nodes)?;
-        store::create_directory(directory)?;
-        store::check_directory(directory)?;
+        store::Keep::OnDisk.directory(directory)?;
         let _lock = store::lock(directory)?;
+        Self::load(directory, cluster, nodes, store::Keep::OnDisk)
+    }
+
+    /// Opens the keys in `directory`, and creates what is missing in memory only. Nothing is
+    /// written, so that the next call, or building, creates other keys. [`is_kept`] tells
+    /// whether anything was missing.
+    ///
+    /// [`is_kept`]: ClusterKeys::is_kept
+    ///
+    /// # Errors
+    /// The errors of [`ClusterKeys::open_or_create`].
+    pub fn open_or_generate(
+        directory: &Path,
+        cluster: &str,
+        nodes: &[String],
+    ) -> Result<Self, KeyError> {
+        check_names(nodes)?;
+        Self::load(directory, cluster, nodes, store::Keep::InMemory)
+    }
+
+    fn load(
+        directory: &Path,
+        cluster: &str,
+        nodes: &[String],
+        keep: store::Keep,
+    ) -> Result<Self, KeyError> {
+        if keep == store::Keep::OnDisk || store::exists(directory)? {
+            store::check_directory(directory)?;
+        }
+        let mut is_kept = true;
         let hosts = directory.join("hosts");
         let seed_path = directory.join("seed");
+        let (mut seed, mut created) = (None, None);
         if !store::exists(&seed_path)? {
             // The seed is created first. If it is missing but keys exist, it was lost, and a
             // new seed would silently give every node a new identity.
@@ -88,11 +120,13 @@ impl ClusterKeys {
                           cluster a new identity",
                 });
             }
-            let line = to_hex(&pair::random()?) + "\n";
-            store::create(&seed_path, line.as_bytes(), 0o600)?;
+            let random = pair::random()?;
+            keep.file(&seed_path, (to_hex(&random) + "\n").as_bytes(), 0o600)?;
             let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
             let seconds = now.map_or(0, |now| now.as_secs());
-            store::create(&directory.join(CREATED), format!("{seconds}\n").as_bytes(), 0o644)?;
+            keep.file(&directory.join(CREATED), format!("{seconds}\n").as_bytes(), 0o644)?;
+            (seed, created) = (Some(random), Some(seconds));
+            is_kept = keep == store::Keep::OnDisk;
         }
         let id_path = directory.join("id_ed25519");
         if !store::exists(&id_path)? && store::exists(&hosts)? {
@@ -103,22 +137,24 @@ impl ClusterKeys {
             });
         }
         let comment = format!("{cluster} cluster key");
-        let pair = pair::load(&id_path, Some(&comment))?;
-        store::create_directory(&hosts)?;
+        let pair = pair::load(&id_path, Some(NewPair { comment: &comment, keep }))?;
+        keep.directory(&hosts)?;
         let mut host_keys = BTreeMap::new();
         for node in nodes {
-            store::create_directory(&hosts.join(node))?;
+            keep.directory(&hosts.join(node))?;
             let path = hosts.join(node).join("ssh_host_ed25519_key");
-            host_keys.insert(node.clone(), pair::load(&path, Some(&format!("root@{node}")))?);
+            is_kept &= keep == store::Keep::OnDisk || store::exists(&path)?;
+            let comment = format!("root@{node}");
+            let pair = pair::load(&path, Some(NewPair { comment: &comment, keep }))?;
+            host_keys.insert(node.clone(), pair);
         }
-        let seed = read_seed(&seed_path)?;
-        let created = read_created(directory)?;
         Ok(ClusterKeys {
             directory: directory.to_owned(),
-            created,
-            seed,
+            created: created.map_or_else(|| read_created(directory), Ok)?,
+            seed: seed.map_or_else(|| read_seed(&seed_path), Ok)?,
             cluster: pair,
             hosts: host_keys,
+            is_kept,
         })
     }
 
@@ -144,12 +180,19 @@ impl ClusterKeys {
             hosts.insert(node.clone(), pair::load(&path, None)?);
         }
         let created = read_created(directory)?;
-        Ok(ClusterKeys { directory: directory.to_owned(), created, seed, cluster, hosts })
+        let directory = directory.to_owned();
+        Ok(ClusterKeys { directory, created, seed, cluster, hosts, is_kept: true })
     }
 
     /// Returns the directory of the keys.
     pub fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// Returns whether all of these keys are in the directory. Otherwise
+    /// [`ClusterKeys::open_or_generate`] made some of them up.
+    pub fn is_kept(&self) -> bool {
+        self.is_kept
     }
 
     /// Returns when the keys were created, in seconds since 1970, or 0 if that is unknown.

@@ -75,13 +75,20 @@ pub(crate) fn from_seed(seed: &[u8; 32], comment: &str) -> Result<KeyPair, KeyEr
     })
 }
 
-/// Reads the pair whose private half is at `path`. If there is none, and `create` is a
-/// comment, creates it.
-pub(crate) fn load(path: &Path, create: Option<&str>) -> Result<KeyPair, KeyError> {
+/// How a pair is created that does not exist.
+#[derive(Clone, Copy)]
+pub(crate) struct NewPair<'a> {
+    pub comment: &'a str,
+    pub keep: store::Keep,
+}
+
+/// Reads the pair whose private half is at `path`. If there is none, creates it as `create`
+/// says.
+pub(crate) fn load(path: &Path, create: Option<NewPair<'_>>) -> Result<KeyPair, KeyError> {
     let public_path = path.with_extension("pub");
     let key = match (store::read(path, store::Privacy::Private)?, create) {
         (Some(text), _) => parse(path, &text)?,
-        (None, Some(comment)) => {
+        (None, Some(NewPair { comment, keep })) => {
             if store::exists(&public_path)? {
                 return Err(KeyError::Missing {
                     path: path.to_owned(),
@@ -92,7 +99,7 @@ pub(crate) fn load(path: &Path, create: Option<&str>) -> Result<KeyPair, KeyErro
             let pair = Ed25519Keypair::from_seed(&random()?);
             let key = encode(PrivateKey::new(KeypairData::Ed25519(pair), comment))?;
             let text = encode(key.to_openssh(LineEnding::LF))?;
-            store::create(path, text.as_bytes(), 0o600)?;
+            keep.file(path, text.as_bytes(), 0o600)?;
             (key, text.to_string())
         }
         (None, None) => {
@@ -123,8 +130,8 @@ pub(crate) fn load(path: &Path, create: Option<&str>) -> Result<KeyPair, KeyErro
         }
         // A run that was interrupted between the two files left only the private half.
         None => {
-            if create.is_some() {
-                store::create(&public_path, derived.as_bytes(), 0o644)?;
+            if let Some(NewPair { keep, .. }) = create {
+                keep.file(&public_path, derived.as_bytes(), 0o644)?;
             }
             derived
         }

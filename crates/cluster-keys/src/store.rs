@@ -19,12 +19,39 @@ pub(crate) enum Privacy {
     Public,
 }
 
+/// Where new keys are kept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// In the directory.
+    OnDisk,
+    /// In memory only; nothing is written.
+    InMemory,
+}
+
+impl Keep {
+    /// Creates a directory if there is none, unless nothing is to be written.
+    pub fn directory(self, path: &Path) -> Result<(), KeyError> {
+        match self {
+            Keep::OnDisk => create_directory(path),
+            Keep::InMemory => Ok(()),
+        }
+    }
+
+    /// Creates a file as [`create`] does, unless nothing is to be written.
+    pub fn file(self, path: &Path, contents: &[u8], mode: u32) -> Result<(), KeyError> {
+        match self {
+            Keep::OnDisk => create(path, contents, mode),
+            Keep::InMemory => Ok(()),
+        }
+    }
+}
+
 fn io(operation: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> KeyError {
     move |source| KeyError::Io { operation, path: path.to_owned(), source }
 }
 
 /// Creates a directory if there is none, with the mode 0700 from the beginning.
-pub(crate) fn create_directory(path: &Path) -> Result<(), KeyError> {
+fn create_directory(path: &Path) -> Result<(), KeyError> {
     match DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => sync_parent(path),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
@@ -102,7 +129,7 @@ pub(crate) fn exists(path: &Path) -> Result<bool, KeyError> {
 
 /// Creates a file that is either complete or absent. The caller holds the lock and has
 /// checked that there is none.
-pub(crate) fn create(path: &Path, contents: &[u8], mode: u32) -> Result<(), KeyError> {
+fn create(path: &Path, contents: &[u8], mode: u32) -> Result<(), KeyError> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".partial");
     let partial = path.with_file_name(name);

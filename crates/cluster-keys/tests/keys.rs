@@ -227,3 +227,28 @@ fn debug_output_hides_secrets_and_names_cannot_leave_the_directory() -> Outcome 
     ));
     Ok(())
 }
+
+#[test]
+fn keys_in_memory_are_complete_and_leave_the_directory_alone() -> Outcome {
+    let root = tempfile::tempdir()?;
+    let directory = root.path().join("mc1.keys");
+    let imagine = || ClusterKeys::open_or_generate(&directory, "mc1", &nodes());
+    let keys = imagine()?;
+    assert!(!keys.is_kept() && !directory.exists());
+    assert!(keys.host("xu4-node1")?.public().ends_with(" root@xu4-node1\n"));
+    assert_ne!(imagine()?.cluster().public(), keys.cluster().public());
+
+    // Those that exist are used; only the new node's is made up.
+    let kept = ClusterKeys::open_or_create(&directory, "mc1", &nodes()[..1])?;
+    let keys = imagine()?;
+    assert!(!keys.is_kept() && kept.is_kept());
+    assert_eq!(keys.machine_id("xu4-master"), kept.machine_id("xu4-master"));
+    assert_eq!(keys.host("xu4-master")?.private(), kept.host("xu4-master")?.private());
+    assert!(!directory.join("hosts/xu4-node1").exists());
+    assert!(create(root.path())?.is_kept() && imagine()?.is_kept());
+
+    // A lost seed is an error, as for building.
+    fs::remove_file(directory.join("seed"))?;
+    assert!(matches!(imagine(), Err(KeyError::Missing { .. })));
+    Ok(())
+}

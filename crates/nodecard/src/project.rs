@@ -141,6 +141,23 @@ impl Project {
         })
     }
 
+    /// Returns the cluster's keys, with those that do not exist yet made in memory: for plans,
+    /// which write nothing.
+    ///
+    /// # Errors
+    /// [`Error::Keys`].
+    pub(crate) fn preview_keys(&self) -> Result<ClusterKeys, Error> {
+        Ok(ClusterKeys::open_or_generate(
+            &self.cluster.keys,
+            &self.cluster.name,
+            &self.node_names(),
+        )?)
+    }
+
+    fn node_names(&self) -> Vec<String> {
+        self.cluster.nodes.iter().map(|node| node.name.clone()).collect()
+    }
+
     fn keys_from(
         &self,
         open: impl FnOnce(&[String]) -> Result<ClusterKeys, Error>,
@@ -148,8 +165,7 @@ impl Project {
         if let Some(keys) = self.keys.get() {
             return Ok(keys);
         }
-        let names: Vec<String> = self.cluster.nodes.iter().map(|node| node.name.clone()).collect();
-        let keys = open(&names)?;
+        let keys = open(&self.node_names())?;
         Ok(self.keys.get_or_init(|| keys))
     }
 
