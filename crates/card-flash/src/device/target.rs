@@ -261,6 +261,15 @@ impl Target {
     }
 }
 
+impl Target {
+    /// Returns whether a user means this target by a name: the kernel's name of a device or
+    /// its path in `/dev`, and the name of a file or the path by which it was given.
+    pub fn is_named(&self, name: &str) -> bool {
+        let path = self.device.as_ref().map_or_else(|| self.path.clone(), Device::path);
+        name == self.name() || Path::new(name) == path
+    }
+}
+
 impl DeviceIdentity {
     /// Returns what is at `path` now, or `None` for nothing and for an empty reader.
     pub fn of(system: &HostSystem, path: &Path) -> Option<DeviceIdentity> {
