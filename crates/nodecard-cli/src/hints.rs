@@ -86,6 +86,7 @@ pub fn for_refusal(refusal: &Refusal) -> Option<Hint> {
     match refusal {
         Refusal::FixedDisk => Some(Hint::Instead("if it is a card, add --allow-fixed")),
         Refusal::TooLarge { .. } => Some(Hint::Instead("if it is a card, raise --max-size")),
+        Refusal::Shared { reason, .. } => for_refusal(reason),
         Refusal::NotFound(path) if path.starts_with("/dev") => {
             Some(Hint::Or("list the devices with `nodecard devices`"))
         }

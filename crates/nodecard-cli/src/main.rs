@@ -9,6 +9,7 @@ mod hints;
 mod progress;
 mod prompt;
 mod report;
+mod terminal;
 
 use std::process::ExitCode;
 
@@ -16,8 +17,13 @@ use clap::Parser as _;
 
 use args::{Args, Command};
 
+/// Where defects are reported.
+const ISSUES: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/issues");
+
 fn main() -> ExitCode {
-    let result = match Args::parse().command {
+    ask_for_reports();
+    let args = Args::try_parse().unwrap_or_else(|error| terminal::exit_with_usage(&error));
+    let result = match args.command {
         Command::Build(args) => commands::build::run(&args),
         Command::Check(args) => commands::check::run(&args),
         Command::Flash(args) => commands::flash::run(&args),
@@ -28,4 +34,20 @@ fn main() -> ExitCode {
         Command::Inspect(args) => commands::inspect::run(&args),
     };
     result.unwrap_or_else(|error| error.report())
+}
+
+/// Shows a panic as what it is: a defect of this program, which its authors want to know about.
+fn ask_for_reports() {
+    let default = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let message = panic.payload_as_str().unwrap_or("no message");
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        terminal::print_error(format_args!(
+            "error: a defect in nodecard ({place}): {message}\n  fix: please report this, with \
+             the whole output, at {ISSUES}\n"
+        ));
+        if std::env::var_os("RUST_BACKTRACE").is_some() {
+            default(panic);
+        }
+    }));
 }

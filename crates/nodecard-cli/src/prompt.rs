@@ -2,23 +2,42 @@
 
 use std::{
     fmt,
-    io::{BufRead as _, IsTerminal as _, Write as _, stderr, stdin},
-    sync::atomic::{AtomicBool, Ordering},
+    io::{BufRead as _, IsTerminal as _, stdin},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use nodecard::Cancel;
 
-use crate::error::print_line;
+use crate::{error::print_line, terminal};
 
 /// Whether the user is being asked something. Nothing is being written then, and nothing
 /// checks for a request to stop.
 static IS_ASKING: AtomicBool = AtomicBool::new(false);
 
+/// What a user who interrupts the program is told.
+static HOW_TO_CONTINUE: Mutex<Option<String>> = Mutex::new(None);
+
+/// Sets what is printed when the program is interrupted at a prompt.
+pub fn set_how_to_continue(line: String) {
+    *HOW_TO_CONTINUE.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
+}
+
+/// Prints how to continue, once.
+pub fn print_how_to_continue() {
+    let line = HOW_TO_CONTINUE.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(line) = line {
+        print_line(format_args!("{line}"));
+    }
+}
+
 /// Prints a question on stderr and returns the answer, or `None` if there is none. Answers
 /// are read from standard input, a terminal or not: a script may answer, but has to know the
 /// answer.
 pub fn ask(question: fmt::Arguments) -> Option<String> {
-    let _ = write!(stderr().lock(), "{question} ");
+    terminal::print_error(format_args!("{question} "));
     IS_ASKING.store(true, Ordering::Relaxed);
     let mut answer = String::new();
     let read = stdin().lock().read_line(&mut answer);
@@ -40,6 +59,10 @@ pub fn cancel_on_interrupt() -> Cancel {
     let token = cancel.clone();
     let handler = move || {
         if token.check().is_err() || IS_ASKING.load(Ordering::Relaxed) {
+            if IS_ASKING.load(Ordering::Relaxed) {
+                print_line(format_args!(""));
+            }
+            print_how_to_continue();
             std::process::exit(130);
         }
         token.cancel();

@@ -98,8 +98,8 @@ pub use self::{
     devices::{DeviceReport, devices},
     error::{Error, RefusalReason, RefusedTarget},
     flash::{
-        Attendant, ConfirmedFlash, Decision, FlashReport, FlashRequest, FlashSession, FlashTarget,
-        FlashedCard, OneReader, ReaderEvent,
+        Attendant, ConfirmedFlash, Decision, FinishedCard, FlashReport, FlashRequest, FlashSession,
+        FlashTarget, FlashedCard, OneReader, ReaderEvent,
     },
     project::Project,
 };

@@ -1,9 +1,6 @@
 //! `nodecard build`.
 
-use std::{
-    io::{Write as _, stdout},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use nodecard::{BaseSystem, BuildReport, BuildRequest, Network};
 use plain_text::{printable, shell_word, size};
@@ -14,6 +11,7 @@ use crate::{
     args::BuildArgs,
     error::CommandError,
     report::{self, labelled, table},
+    terminal,
 };
 
 pub fn run(args: &BuildArgs) -> Result<ExitCode, CommandError> {
@@ -32,7 +30,8 @@ pub fn run(args: &BuildArgs) -> Result<ExitCode, CommandError> {
             "manifest": built.manifest,
         }))?;
     } else {
-        write!(stdout().lock(), "{}", to_text(&built, args, &project.cluster().network))?;
+        let text = to_text(&built, args, &project.cluster().network);
+        terminal::print(format_args!("{text}"))?;
     }
     Ok(ExitCode::SUCCESS)
 }
