@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         Command::Verify(args) => commands::verify::run(&args),
         Command::Plan(args) => commands::plan::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args),
+        Command::Password(args) => commands::password::run(&args),
     };
     result.unwrap_or_else(|error| error.report())
 }

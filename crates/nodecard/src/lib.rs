@@ -87,7 +87,9 @@ pub use card_image::{
     ErrorKind, ImageFormat, ImageRecord, Manifest, OutputError,
 };
 pub use cluster_keys::{ClusterKeys, KeyError};
-pub use cluster_profile::{CardSize, Cluster, Network, Node, ProfileError, Publish, SizeError};
+pub use cluster_profile::{
+    CardSize, Cluster, HashError, Network, Node, PasswordHash, ProfileError, Publish, SizeError,
+};
 
 pub use self::{
     apply::{ApplyReport, ApplyRequest, ApplySession, ConfirmedApply},
