@@ -77,9 +77,14 @@ pub struct BuildArgs {
     #[arg(long, value_enum, default_value = "raw")]
     pub format: FormatArg,
 
-    /// Leave raw images out of SHA256SUMS, which saves most of the time. Their
-    /// block maps still have checksums of everything that is written
-    #[arg(long)]
+    /// List raw images in SHA256SUMS too. This hashes all their zeros, which takes
+    /// much longer than writing them; block maps have checksums of everything
+    /// that is written in any case
+    #[arg(long, overrides_with = "no_sums")]
+    pub sums: bool,
+
+    /// Leave raw images out of SHA256SUMS. This is the default
+    #[arg(long, overrides_with = "sums", hide = true)]
     pub no_sums: bool,
 
     #[command(flatten)]

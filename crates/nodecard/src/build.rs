@@ -18,8 +18,9 @@ pub struct BuildRequest {
     pub card_size: Option<u64>,
     /// The format of the images.
     pub format: ImageFormat,
-    /// Whether SHA256SUMS lists raw images too. Their checksums take longer to compute than
-    /// the images take to write; block maps have checksums of everything that is written.
+    /// Whether SHA256SUMS lists raw images too, which it does not by default. Their checksums
+    /// take longer to compute than the images take to write; block maps have checksums of
+    /// everything that is written. Compressed images are always listed.
     pub raw_sums: bool,
 }
 
@@ -31,7 +32,7 @@ impl BuildRequest {
             nodes: Vec::new(),
             card_size: None,
             format: ImageFormat::Raw,
-            raw_sums: true,
+            raw_sums: false,
         }
     }
 }

@@ -22,7 +22,7 @@ pub fn run(args: &BuildArgs) -> Result<ExitCode, CommandError> {
     request.nodes.clone_from(&args.cards.nodes);
     request.card_size = args.cards.card.map(|card| card.bytes());
     request.format = args.format.into();
-    request.raw_sums = !args.no_sums;
+    request.raw_sums = args.sums;
     let built = project.build(&request)?;
     if args.json.json {
         report::print_json(&json!({
@@ -73,7 +73,10 @@ fn to_text(built: &BuildReport, args: &BuildArgs, network: &Network) -> String {
     text += &format!("\n{}\n", table(&rows));
     let profile = shell_word(&args.project.profile.display().to_string());
     let directory = shell_word(&args.out.display().to_string());
-    text += &format!("Check the files with:  (cd {directory} && sha256sum -c SHA256SUMS)\n");
+    // Without sums of the images, that would only check the block maps.
+    if manifest.images.iter().all(|image| image.sha256.is_some()) {
+        text += &format!("Check the files with:  (cd {directory} && sha256sum -c SHA256SUMS)\n");
+    }
     if let Some(image) = manifest.images.first() {
         let more = if manifest.images.len() > 1 { " ..." } else { "" };
         let node = shell_word(&image.node);
