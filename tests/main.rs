@@ -17,6 +17,7 @@ mod passwords;
 mod plan;
 mod refusals;
 mod snapshots;
+mod sudo;
 mod support;
 mod swarm;
 mod verify;

@@ -6,9 +6,11 @@ mod args;
 mod commands;
 mod error;
 mod hints;
+mod invoker;
 mod progress;
 mod prompt;
 mod report;
+mod rights;
 
 use std::process::ExitCode;
 
@@ -17,6 +19,7 @@ use clap::Parser as _;
 use args::{Args, Command};
 
 fn main() -> ExitCode {
+    invoker::become_invoker();
     let result = match Args::parse().command {
         Command::Build(args) => commands::build::run(&args),
         Command::Check(args) => commands::check::run(&args),
