@@ -81,7 +81,7 @@ fn the_same_inputs_give_the_same_bytes() {
     assert_eq!(fs::read_to_string(bench.path("out/SHA256SUMS")).unwrap(), first);
     // New keys make other nodes.
     fs::remove_dir_all(bench.path("profile.keys")).unwrap();
-    bench.built(&["--sums"]);
+    bench.built(&["--sums", "--new-keys"]);
     assert_ne!(fs::read_to_string(bench.path("out/SHA256SUMS")).unwrap(), first);
 }
 

@@ -11,6 +11,7 @@ mod flash_loop;
 mod flash_terminal;
 mod formats;
 mod inspect;
+mod keys;
 mod layouts;
 mod outputs;
 mod passwords;

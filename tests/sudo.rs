@@ -127,10 +127,9 @@ fn without_rights_the_command_with_sudo_is_shown() {
     };
     let target = format!("xu4-master={}", card.device);
     let program = env!("CARGO_BIN_EXE_nodecard");
-    for (arguments, code) in [
-        (&["flash", "profile.yaml", &target, "--yes"][..], 4),
-        (&["inspect", &card.device], 5),
-    ] {
+    for (arguments, code) in
+        [(&["flash", "profile.yaml", &target, "--yes"][..], 4), (&["inspect", &card.device], 5)]
+    {
         let (found, message) = as_nobody(arguments);
         assert_eq!(found, Some(code), "{message}");
         let command = format!("  fix: sudo {program} {}\n", arguments.join(" "));

@@ -36,6 +36,7 @@
 mod derive;
 mod error;
 mod pair;
+mod source;
 mod store;
 
 use std::{
@@ -44,6 +45,8 @@ use std::{
     path::{Path, PathBuf},
     time::SystemTime,
 };
+
+use source::Source;
 
 pub use error::KeyError;
 pub use pair::KeyPair;
@@ -56,6 +59,20 @@ pub struct ClusterKeys {
     seed: [u8; 32],
     cluster: KeyPair,
     hosts: BTreeMap<String, KeyPair>,
+    new: NewKeys,
+}
+
+/// The keys that [`ClusterKeys::open_or_create`] created.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NewKeys {
+    /// None: all keys existed.
+    #[default]
+    None,
+    /// The host keys of these nodes.
+    Hosts(Vec<String>),
+    /// All: the cluster has a new identity.
+    Cluster,
 }
 
 impl ClusterKeys {
@@ -78,7 +95,8 @@ impl ClusterKeys {
         let _lock = store::lock(directory)?;
         let hosts = directory.join("hosts");
         let seed_path = directory.join("seed");
-        if !store::exists(&seed_path)? {
+        let is_new = !store::exists(&seed_path)?;
+        if is_new {
             // The seed is created first. If it is missing but keys exist, it was lost, and a
             // new seed would silently give every node a new identity.
             if store::exists(&directory.join("id_ed25519"))? || store::exists(&hosts)? {
@@ -103,51 +121,61 @@ impl ClusterKeys {
             });
         }
         let comment = format!("{cluster} cluster key");
-        let pair = pair::load(&id_path, Some(&comment))?;
+        let (pair, _) = pair::read_or_create(&id_path, &comment)?;
         store::create_directory(&hosts)?;
         let mut host_keys = BTreeMap::new();
+        let mut new_hosts = Vec::new();
         for node in nodes {
             store::create_directory(&hosts.join(node))?;
             let path = hosts.join(node).join("ssh_host_ed25519_key");
-            host_keys.insert(node.clone(), pair::load(&path, Some(&format!("root@{node}")))?);
+            let (host, is_new) = pair::read_or_create(&path, &format!("root@{node}"))?;
+            host_keys.insert(node.clone(), host);
+            new_hosts.extend(is_new.then(|| node.clone()));
         }
-        let seed = read_seed(&seed_path)?;
-        let created = read_created(directory)?;
+        let source = Source::Directory(directory.to_owned());
+        let (seed, created) = (read_seed(&source)?, read_created(&source)?);
+        let new = match new_hosts {
+            _ if is_new => NewKeys::Cluster,
+            hosts if hosts.is_empty() => NewKeys::None,
+            hosts => NewKeys::Hosts(hosts),
+        };
         Ok(ClusterKeys {
             directory: directory.to_owned(),
             created,
             seed,
             cluster: pair,
             hosts: host_keys,
+            new,
         })
     }
 
-    /// Opens the keys in `directory` without creating any.
+    /// Opens existing keys: a directory, which may be read-only, or a tar archive of one, which
+    /// may be compressed with gzip and may be a pipe. Creates and changes nothing.
     ///
     /// # Errors
     /// The errors of [`ClusterKeys::open_or_create`], and [`KeyError::Missing`] if a key is
     /// missing.
     pub fn open(directory: &Path, nodes: &[String]) -> Result<Self, KeyError> {
         check_names(nodes)?;
-        if !store::exists(directory)? {
-            return Err(KeyError::Missing {
-                path: directory.to_owned(),
-                fix: "build the cards to have it created",
-            });
-        }
-        store::check_directory(directory)?;
-        let seed = read_seed(&directory.join("seed"))?;
-        let cluster = pair::load(&directory.join("id_ed25519"), None)?;
+        let source = Source::open(directory)?;
+        let seed = read_seed(&source)?;
+        let cluster = pair::read(&source, "id_ed25519")?;
         let mut hosts = BTreeMap::new();
         for node in nodes {
-            let path = directory.join("hosts").join(node).join("ssh_host_ed25519_key");
-            hosts.insert(node.clone(), pair::load(&path, None)?);
+            let name = format!("hosts/{node}/ssh_host_ed25519_key");
+            hosts.insert(node.clone(), pair::read(&source, &name)?);
         }
-        let created = read_created(directory)?;
-        Ok(ClusterKeys { directory: directory.to_owned(), created, seed, cluster, hosts })
+        let created = read_created(&source)?;
+        let directory = directory.to_owned();
+        Ok(ClusterKeys { directory, created, seed, cluster, hosts, new: NewKeys::None })
     }
 
-    /// Returns the directory of the keys.
+    /// Returns the keys that did not exist before.
+    pub fn new_keys(&self) -> &NewKeys {
+        &self.new
+    }
+
+    /// Returns the directory or archive of the keys.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
@@ -208,8 +236,8 @@ impl ClusterKeys {
 /// The name of the file with the time at which the directory was created.
 const CREATED: &str = "created";
 
-fn read_created(directory: &Path) -> Result<u64, KeyError> {
-    let text = store::read(&directory.join(CREATED), store::Privacy::Public)?;
+fn read_created(source: &Source) -> Result<u64, KeyError> {
+    let text = source.read(CREATED, store::Privacy::Public)?;
     // Older directories lack this file. Only the first setting of clocks depends on it.
     Ok(text.and_then(|text| text.trim().parse().ok()).unwrap_or(0))
 }
@@ -224,13 +252,14 @@ impl fmt::Debug for ClusterKeys {
     }
 }
 
-fn read_seed(path: &Path) -> Result<[u8; 32], KeyError> {
-    let text = store::read(path, store::Privacy::Private)?.ok_or_else(|| KeyError::Missing {
-        path: path.to_owned(),
+fn read_seed(source: &Source) -> Result<[u8; 32], KeyError> {
+    let path = source.path_of("seed");
+    let text = source.read("seed", store::Privacy::Private)?.ok_or_else(|| KeyError::Missing {
+        path: path.clone(),
         fix: "restore it from a backup, or build the cards to have it created",
     })?;
     from_hex(text.trim_end()).ok_or_else(|| KeyError::Damaged {
-        path: path.to_owned(),
+        path,
         reason: "not 64 hexadecimal digits",
         fix: "restore it from a backup, or move the whole directory away to give the cluster a \
               new identity",

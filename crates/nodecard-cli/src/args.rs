@@ -88,6 +88,9 @@ pub struct BuildArgs {
     pub no_sums: bool,
 
     #[command(flatten)]
+    pub new_keys: NewKeysArg,
+
+    #[command(flatten)]
     pub json: JsonArg,
 }
 
@@ -141,6 +144,9 @@ pub struct FlashArgs {
     /// readers do not support it
     #[arg(long)]
     pub discard: bool,
+
+    #[command(flatten)]
+    pub new_keys: NewKeysArg,
 
     #[command(flatten)]
     pub limits: LimitArgs,
@@ -303,6 +309,20 @@ pub struct ProjectArgs {
 
     #[command(flatten)]
     pub root: RootArg,
+
+    /// Use the keys in this directory, or in a tar archive of it, instead of the
+    /// profile's. They are only read, and none are made
+    #[arg(long, value_name = "DIR|ARCHIVE")]
+    pub keys: Option<PathBuf>,
+}
+
+/// Keys that are made.
+#[derive(Debug, clap::Args)]
+pub struct NewKeysArg {
+    /// Make new keys although there are images of the cluster, whose keys are
+    /// lost. Every node gets a new identity
+    #[arg(long, conflicts_with = "keys")]
+    pub new_keys: bool,
 }
 
 /// The root partition.

@@ -33,6 +33,9 @@ pub fn for_error(error: &Error) -> Option<Hint> {
         Error::NoTargets => Some(Hint::Instead(
             "give NODE=DEVICE, for example xu4-node1=/dev/sdb; `nodecard devices` lists the cards",
         )),
+        Error::KeysLost { .. } => {
+            Some(Hint::Or("add --new-keys to make new ones; then write every card again"))
+        }
         Error::OneNodeForSeveralTargets { .. } => {
             Some(Hint::Or("leave out --node to detect the nodes"))
         }
@@ -112,7 +115,10 @@ mod tests {
     fn hints_add_to_a_fix_or_replace_it() {
         let fix = || Some("set `root:` in the profile".to_owned());
         let or = Some(Hint::Or("use --root"));
-        assert_eq!(join(fix(), or.clone()).as_deref(), Some("set `root:` in the profile, or use --root"));
+        assert_eq!(
+            join(fix(), or.clone()).as_deref(),
+            Some("set `root:` in the profile, or use --root")
+        );
         assert_eq!(join(None, or.clone()).as_deref(), Some("use --root"));
         assert_eq!(join(fix(), Some(Hint::Instead("use --root"))).as_deref(), Some("use --root"));
         assert_eq!(join(fix(), None), fix());
