@@ -36,6 +36,7 @@
 mod derive;
 mod error;
 mod pair;
+mod source;
 mod store;
 
 use std::{
@@ -45,9 +46,11 @@ use std::{
     time::SystemTime,
 };
 
+use source::Source;
+use store::Keep;
+
 pub use error::KeyError;
 pub use pair::KeyPair;
-use pair::NewPair;
 use plain_text::{from_hex, to_hex};
 
 /// The keys of one cluster and of its nodes.
@@ -58,6 +61,20 @@ pub struct ClusterKeys {
     cluster: KeyPair,
     hosts: BTreeMap<String, KeyPair>,
     is_kept: bool,
+    new: NewKeys,
+}
+
+/// The keys that [`ClusterKeys::open_or_create`] or [`ClusterKeys::open_or_generate`] created.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NewKeys {
+    /// None: all keys existed.
+    #[default]
+    None,
+    /// The host keys of these nodes.
+    Hosts(Vec<String>),
+    /// All: the cluster has a new identity.
+    Cluster,
 }
 
 impl ClusterKeys {
@@ -75,16 +92,16 @@ impl ClusterKeys {
         nodes: &[String],
     ) -> Result<Self, KeyError> {
         check_names(nodes)?;
-        store::Keep::OnDisk.directory(directory)?;
+        Keep::OnDisk.directory(directory)?;
+        store::check_directory(directory)?;
         let _lock = store::lock(directory)?;
-        Self::load(directory, cluster, nodes, store::Keep::OnDisk)
+        Self::read_or_create(directory, cluster, nodes, Keep::OnDisk)
     }
 
     /// Opens the keys in `directory`, and creates what is missing in memory only. Nothing is
-    /// written, so that the next call, or building, creates other keys. [`is_kept`] tells
-    /// whether anything was missing.
+    /// written, so the next call, or a build, creates other keys; [`new_keys`] returns which.
     ///
-    /// [`is_kept`]: ClusterKeys::is_kept
+    /// [`new_keys`]: ClusterKeys::new_keys
     ///
     /// # Errors
     /// The errors of [`ClusterKeys::open_or_create`].
@@ -94,23 +111,23 @@ impl ClusterKeys {
         nodes: &[String],
     ) -> Result<Self, KeyError> {
         check_names(nodes)?;
-        Self::load(directory, cluster, nodes, store::Keep::InMemory)
+        if store::exists(directory)? {
+            store::check_directory(directory)?;
+        }
+        Self::read_or_create(directory, cluster, nodes, Keep::InMemory)
     }
 
-    fn load(
+    fn read_or_create(
         directory: &Path,
         cluster: &str,
         nodes: &[String],
-        keep: store::Keep,
+        keep: Keep,
     ) -> Result<Self, KeyError> {
-        if keep == store::Keep::OnDisk || store::exists(directory)? {
-            store::check_directory(directory)?;
-        }
-        let mut is_kept = true;
+        let source = Source::Directory(directory.to_owned());
         let hosts = directory.join("hosts");
         let seed_path = directory.join("seed");
-        let (mut seed, mut created) = (None, None);
-        if !store::exists(&seed_path)? {
+        let is_new = !store::exists(&seed_path)?;
+        let (seed, created) = if is_new {
             // The seed is created first. If it is missing but keys exist, it was lost, and a
             // new seed would silently give every node a new identity.
             if store::exists(&directory.join("id_ed25519"))? || store::exists(&hosts)? {
@@ -120,14 +137,16 @@ impl ClusterKeys {
                           cluster a new identity",
                 });
             }
-            let random = pair::random()?;
-            keep.file(&seed_path, (to_hex(&random) + "\n").as_bytes(), 0o600)?;
+            let new_seed = pair::random()?;
+            let line = to_hex(&new_seed) + "\n";
+            keep.file(&seed_path, line.as_bytes(), 0o600)?;
             let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
             let seconds = now.map_or(0, |now| now.as_secs());
             keep.file(&directory.join(CREATED), format!("{seconds}\n").as_bytes(), 0o644)?;
-            (seed, created) = (Some(random), Some(seconds));
-            is_kept = keep == store::Keep::OnDisk;
-        }
+            (new_seed, seconds)
+        } else {
+            (read_seed(&source)?, read_created(&source)?)
+        };
         let id_path = directory.join("id_ed25519");
         if !store::exists(&id_path)? && store::exists(&hosts)? {
             return Err(KeyError::Missing {
@@ -137,62 +156,76 @@ impl ClusterKeys {
             });
         }
         let comment = format!("{cluster} cluster key");
-        let pair = pair::load(&id_path, Some(NewPair { comment: &comment, keep }))?;
+        let (pair, _) = pair::read_or_create(&id_path, &comment, keep)?;
         keep.directory(&hosts)?;
         let mut host_keys = BTreeMap::new();
+        let mut new_hosts = Vec::new();
         for node in nodes {
             keep.directory(&hosts.join(node))?;
             let path = hosts.join(node).join("ssh_host_ed25519_key");
-            is_kept &= keep == store::Keep::OnDisk || store::exists(&path)?;
-            let comment = format!("root@{node}");
-            let pair = pair::load(&path, Some(NewPair { comment: &comment, keep }))?;
-            host_keys.insert(node.clone(), pair);
+            let (host, is_new) = pair::read_or_create(&path, &format!("root@{node}"), keep)?;
+            host_keys.insert(node.clone(), host);
+            new_hosts.extend(is_new.then(|| node.clone()));
         }
+        let new = match new_hosts {
+            _ if is_new => NewKeys::Cluster,
+            hosts if hosts.is_empty() => NewKeys::None,
+            hosts => NewKeys::Hosts(hosts),
+        };
         Ok(ClusterKeys {
             directory: directory.to_owned(),
-            created: created.map_or_else(|| read_created(directory), Ok)?,
-            seed: seed.map_or_else(|| read_seed(&seed_path), Ok)?,
+            created,
+            seed,
             cluster: pair,
             hosts: host_keys,
-            is_kept,
+            is_kept: keep == Keep::OnDisk || new == NewKeys::None,
+            new,
         })
     }
 
-    /// Opens the keys in `directory` without creating any.
+    /// Opens existing keys: a directory, which may be read-only, or a tar archive of one, which
+    /// may be compressed with gzip and may be a pipe. Creates and changes nothing.
     ///
     /// # Errors
     /// The errors of [`ClusterKeys::open_or_create`], and [`KeyError::Missing`] if a key is
     /// missing.
     pub fn open(directory: &Path, nodes: &[String]) -> Result<Self, KeyError> {
         check_names(nodes)?;
-        if !store::exists(directory)? {
-            return Err(KeyError::Missing {
-                path: directory.to_owned(),
-                fix: "build the cards to have it created",
-            });
-        }
-        store::check_directory(directory)?;
-        let seed = read_seed(&directory.join("seed"))?;
-        let cluster = pair::load(&directory.join("id_ed25519"), None)?;
+        let source = Source::open(directory)?;
+        let seed = read_seed(&source)?;
+        let cluster = pair::read(&source, "id_ed25519")?;
         let mut hosts = BTreeMap::new();
         for node in nodes {
-            let path = directory.join("hosts").join(node).join("ssh_host_ed25519_key");
-            hosts.insert(node.clone(), pair::load(&path, None)?);
+            let name = format!("hosts/{node}/ssh_host_ed25519_key");
+            hosts.insert(node.clone(), pair::read(&source, &name)?);
         }
-        let created = read_created(directory)?;
+        let created = read_created(&source)?;
         let directory = directory.to_owned();
-        Ok(ClusterKeys { directory, created, seed, cluster, hosts, is_kept: true })
+        Ok(ClusterKeys {
+            directory,
+            created,
+            seed,
+            cluster,
+            hosts,
+            is_kept: true,
+            new: NewKeys::None,
+        })
     }
 
-    /// Returns the directory of the keys.
-    pub fn directory(&self) -> &Path {
-        &self.directory
+    /// Returns the keys that did not exist before.
+    pub fn new_keys(&self) -> &NewKeys {
+        &self.new
     }
 
-    /// Returns whether all of these keys are in the directory. Otherwise
-    /// [`ClusterKeys::open_or_generate`] made some of them up.
+    /// Returns whether all keys are on disk. Those that [`ClusterKeys::open_or_generate`] had to
+    /// make are not.
     pub fn is_kept(&self) -> bool {
         self.is_kept
+    }
+
+    /// Returns the directory or archive of the keys.
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// Returns when the keys were created, in seconds since 1970, or 0 if that is unknown.
@@ -251,8 +284,8 @@ impl ClusterKeys {
 /// The name of the file with the time at which the directory was created.
 const CREATED: &str = "created";
 
-fn read_created(directory: &Path) -> Result<u64, KeyError> {
-    let text = store::read(&directory.join(CREATED), store::Privacy::Public)?;
+fn read_created(source: &Source) -> Result<u64, KeyError> {
+    let text = source.read(CREATED, store::Privacy::Public)?;
     // Older directories lack this file. Only the first setting of clocks depends on it.
     Ok(text.and_then(|text| text.trim().parse().ok()).unwrap_or(0))
 }
@@ -267,13 +300,14 @@ impl fmt::Debug for ClusterKeys {
     }
 }
 
-fn read_seed(path: &Path) -> Result<[u8; 32], KeyError> {
-    let text = store::read(path, store::Privacy::Private)?.ok_or_else(|| KeyError::Missing {
-        path: path.to_owned(),
+fn read_seed(source: &Source) -> Result<[u8; 32], KeyError> {
+    let path = source.path_of("seed");
+    let text = source.read("seed", store::Privacy::Private)?.ok_or_else(|| KeyError::Missing {
+        path: path.clone(),
         fix: "restore it from a backup, or build the cards to have it created",
     })?;
     from_hex(text.trim_end()).ok_or_else(|| KeyError::Damaged {
-        path: path.to_owned(),
+        path,
         reason: "not 64 hexadecimal digits",
         fix: "restore it from a backup, or move the whole directory away to give the cluster a \
               new identity",

@@ -10,7 +10,7 @@ use std::{
 use crate::error::KeyError;
 
 /// No key is larger.
-const LARGEST_FILE: u64 = 64 * 1024;
+pub(crate) const LARGEST_FILE: u64 = 64 * 1024;
 
 /// Whether other users can be allowed to read a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Keep {
     }
 }
 
-fn io(operation: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> KeyError {
+pub(crate) fn io(operation: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> KeyError {
     move |source| KeyError::Io { operation, path: path.to_owned(), source }
 }
 
@@ -68,7 +68,7 @@ pub(crate) fn check_directory(path: &Path) -> Result<(), KeyError> {
     check_mode(path, metadata.permissions().mode(), 0o700)
 }
 
-fn check_mode(path: &Path, mode: u32, wanted: u32) -> Result<(), KeyError> {
+pub(crate) fn check_mode(path: &Path, mode: u32, wanted: u32) -> Result<(), KeyError> {
     if mode & 0o077 == 0 {
         return Ok(());
     }
@@ -104,18 +104,23 @@ pub(crate) fn read(path: &Path, privacy: Privacy) -> Result<Option<String>, KeyE
     if privacy == Privacy::Private {
         check_mode(path, metadata.permissions().mode(), 0o600)?;
     }
+    let mut bytes = Vec::new();
+    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(io("read", path))?;
+    to_text(path, bytes).map(Some)
+}
+
+/// Returns the contents of a file at `path` as text, if they can be those of a key.
+pub(crate) fn to_text(path: &Path, bytes: Vec<u8>) -> Result<String, KeyError> {
     let damaged = |reason| KeyError::Damaged {
         path: path.to_owned(),
         reason,
         fix: "restore it from a backup",
         source: None,
     };
-    let mut bytes = Vec::new();
-    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(io("read", path))?;
     if bytes.len() as u64 > LARGEST_FILE {
         return Err(damaged("larger than any key"));
     }
-    String::from_utf8(bytes).map(Some).map_err(|_| damaged("not text"))
+    String::from_utf8(bytes).map_err(|_| damaged("not text"))
 }
 
 /// Returns whether there is anything at a path, including a dangling symlink.

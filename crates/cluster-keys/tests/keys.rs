@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use cluster_keys::{ClusterKeys, KeyError};
+use cluster_keys::{ClusterKeys, KeyError, NewKeys};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -176,6 +176,55 @@ fn other_kinds_of_private_keys_are_rejected() -> Outcome {
         let error = create(root.path()).unwrap_err().to_string();
         assert!(error.contains("passphrase") || error.contains("not an ed25519"), "{error}");
     }
+    Ok(())
+}
+
+/// The archives that tar makes of the directory, from outside and from inside of it.
+#[test]
+fn an_archive_is_as_good_as_the_directory() -> Outcome {
+    let root = tempfile::tempdir()?;
+    let keys = create(root.path())?;
+    for (name, arguments) in [
+        ("outside.tar", &["-cf", "outside.tar", "mc1.keys"][..]),
+        ("inside.tar", &["-cf", "inside.tar", "-C", "mc1.keys", "."]),
+        ("packed.tgz", &["-czf", "packed.tgz", "mc1.keys"]),
+    ] {
+        let status =
+            std::process::Command::new("tar").args(arguments).current_dir(root.path()).status()?;
+        assert!(status.success());
+        let path = root.path().join(name);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644))?;
+        let error = ClusterKeys::open(&path, &nodes()).unwrap_err();
+        assert!(matches!(error, KeyError::Exposed { wanted: 0o600, .. }), "{error}");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o400))?;
+        let opened = ClusterKeys::open(&path, &nodes())?;
+        assert_eq!(opened.cluster().private(), keys.cluster().private());
+        assert_eq!(opened.machine_id("xu4-master"), keys.machine_id("xu4-master"));
+        assert_eq!(opened.created(), keys.created());
+        for node in nodes() {
+            assert_eq!(opened.host(&node)?.private(), keys.host(&node)?.private());
+        }
+        let more = [nodes(), vec!["xu4-node9".into()]].concat();
+        assert!(matches!(ClusterKeys::open(&path, &more), Err(KeyError::Missing { .. })));
+    }
+    for wrong in ["", "not an archive\n", &"x".repeat(4096)] {
+        let path = root.path().join("wrong.tar");
+        fs::write(&path, wrong)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+        let error = ClusterKeys::open(&path, &nodes()).unwrap_err();
+        assert!(matches!(error, KeyError::Damaged { .. }), "{error}");
+    }
+    Ok(())
+}
+
+#[test]
+fn new_keys_are_reported_once() -> Outcome {
+    let root = tempfile::tempdir()?;
+    assert_eq!(*create(root.path())?.new_keys(), NewKeys::Cluster);
+    assert_eq!(*create(root.path())?.new_keys(), NewKeys::None);
+    let more = [nodes(), vec!["xu4-node9".into()]].concat();
+    let keys = ClusterKeys::open_or_create(&root.path().join("mc1.keys"), "mc1", &more)?;
+    assert_eq!(*keys.new_keys(), NewKeys::Hosts(vec!["xu4-node9".into()]));
     Ok(())
 }
 

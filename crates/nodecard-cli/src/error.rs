@@ -142,6 +142,6 @@ fn print_failure(error: &Error) {
 pub fn print_refusals(error: &TargetError) {
     for reason in RefusalReason::of(error) {
         print_message(&reason.message);
-        print_fix(hints::join(reason.fix, hints::for_refusal(reason.refusal)));
+        print_fix(hints::join(reason.fix, hints::for_refusal(&error.path, reason.refusal)));
     }
 }

@@ -6,9 +6,11 @@ mod args;
 mod commands;
 mod error;
 mod hints;
+mod invoker;
 mod progress;
 mod prompt;
 mod report;
+mod rights;
 mod terminal;
 
 use std::process::ExitCode;
@@ -22,6 +24,7 @@ const ISSUES: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/issues");
 
 fn main() -> ExitCode {
     ask_for_reports();
+    invoker::become_invoker();
     let args = Args::try_parse().unwrap_or_else(|error| terminal::exit_with_usage(&error));
     let result = match args.command {
         Command::Build(args) => commands::build::run(&args),

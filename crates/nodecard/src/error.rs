@@ -58,6 +58,17 @@ pub enum Error {
     /// The cluster's keys are not there; without them nothing can be compared.
     #[error("cards cannot be compared without the cluster's keys")]
     NoKeys(#[source] KeyError),
+    /// The cluster's keys are missing, but there are images of the cluster.
+    #[error(
+        "{} is missing, but {} holds images of this cluster: new keys would make every node \
+         another one", keys.display(), images.display()
+    )]
+    KeysLost {
+        /// The directory of the keys.
+        keys: PathBuf,
+        /// The directory of the images.
+        images: PathBuf,
+    },
     /// The base image cannot be used, or images cannot be made.
     #[error(transparent)]
     Image(Box<card_image::Error>),
@@ -204,6 +215,7 @@ impl Error {
             | Error::NoTargets
             | Error::OneNodeForSeveralTargets { .. }
             | Error::NoKeys(_)
+            | Error::KeysLost { .. }
             | Error::ProgressFile { .. }
             | Error::OtherBase { .. }
             | Error::WriteProgress { .. } => ErrorKind::Profile,
@@ -233,6 +245,9 @@ impl Error {
             Error::CompressedTarget { .. } => Some("decompress it first".into()),
             Error::OtherBase { path, .. } | Error::ProgressFile { path, .. } => {
                 Some(format!("delete {} to begin with the first card", path.display()))
+            }
+            Error::KeysLost { keys, .. } => {
+                Some(format!("restore {} from a backup", keys.display()))
             }
             Error::Refused { targets } => targets.iter().find_map(|target| target.error.fix()),
             Error::Keys(error) | Error::NoKeys(error) => error.fix(),

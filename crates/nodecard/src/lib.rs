@@ -72,6 +72,8 @@ mod context;
 mod devices;
 mod error;
 mod flash;
+mod left_over;
+mod lost_keys;
 mod project;
 
 pub use card_audit::{
@@ -103,5 +105,6 @@ pub use self::{
         Attendant, ConfirmedFlash, Decision, FinishedCard, FlashReport, FlashRequest, FlashSession,
         FlashTarget, FlashedCard, OneReader, ReaderEvent,
     },
+    left_over::{LeftOver, LeftOverState},
     project::Project,
 };

@@ -9,6 +9,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
+use block_io::rights;
 use rustix::{
     fs::{Advice, FallocateFlags, OFlags},
     io::Errno,
@@ -127,7 +128,8 @@ impl Medium for OpenedTarget {
         if !self.is_device()? {
             return Ok(());
         }
-        match ioctl::reread_partition_table(&self.file) {
+        let reread = || ioctl::reread_partition_table(&self.file);
+        match rights::with_root(reread).unwrap_or_else(reread) {
             // The kernel does not look for partitions on this device.
             Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => Ok(()),
             other => other,

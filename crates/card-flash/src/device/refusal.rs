@@ -165,7 +165,7 @@ impl Refusal {
                 let path = shell_word(&path.to_string_lossy());
                 return Some(format!("make a file of the card's size: truncate -s 7600M {path}"));
             }
-            Refusal::NoPermission => "run the command with sudo",
+            Refusal::NoPermission => "run the command as a user who may write to it",
             Refusal::NotATarget(_) => "give a whole device such as /dev/sdb, or a file",
             Refusal::Partition { disk } => {
                 return Some(format!("give the whole device, {}", disk.display()));

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use block_io::FileStorage;
+use block_io::{FileStorage, rights};
 use rustix::{
     fs::{FlockOperation, OFlags},
     io::Errno,
@@ -154,11 +154,9 @@ impl Target {
         // O_EXCL keeps away mounts and other programs that ask for it.
         let excl = if self.device.is_some() { OFlags::EXCL } else { OFlags::empty() };
         let open = |flags: OFlags| {
-            OpenOptions::new()
-                .read(true)
-                .write(true)
-                .custom_flags(flags.bits() as i32)
-                .open(&self.path)
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).custom_flags(flags.bits() as i32);
+            rights::open(&self.path, &options)
         };
         let (file, direct) = match open(excl | OFlags::DIRECT) {
             // The tmpfs of older kernels and some network filesystems have no O_DIRECT.

@@ -42,7 +42,9 @@ fn to_text(devices: &[DeviceReport]) -> String {
         text += &format!("  {}\n", line(&other.device));
         for refusal in &other.refusals {
             text += &format!("      {refusal}\n");
-            if let Some(fix) = hints::join(refusal.fix(), hints::for_refusal(refusal)) {
+            if let Some(fix) =
+                hints::join(refusal.fix(), hints::for_refusal(&other.device.path(), refusal))
+            {
                 text += &format!("        fix: {fix}\n");
             }
         }

@@ -30,7 +30,10 @@ pub fn run(args: &FlashArgs) -> Result<ExitCode, CommandError> {
             fix: "add --one-reader DEVICE",
         });
     }
-    let project = open_project(&args.project)?;
+    let mut project = open_project(&args.project)?;
+    if args.new_keys.new_keys {
+        project = project.with_new_keys();
+    }
     let mut request = FlashRequest::default();
     request.limits = args.limits.limits();
     request.discard = args.discard;

@@ -119,9 +119,10 @@ impl Project {
     {
         // Refusals that cost nothing come before the base image is decoded.
         let targets = self.inspect_targets(targets, &request.limits)?;
-        let inputs = self.inputs(self.create_keys()?);
+        let inputs = self.inputs(self.create_keys(None)?);
         let builder = CardBuilder::open(inputs, &*self.context.progress, &self.context.cancel)?;
         let (cards, notes) = cards::prepare(self, &builder, &targets)?;
+        let notes = self.key_note().into_iter().chain(notes).collect();
         Ok(FlashSession { request, project: self, builder, targets, cards, notes })
     }
 

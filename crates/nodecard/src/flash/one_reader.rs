@@ -110,7 +110,7 @@ impl Project {
         {
             return Err(Error::Refused { targets: vec![RefusedTarget { node: None, error }] });
         }
-        let inputs = self.inputs(self.create_keys()?);
+        let inputs = self.inputs(self.create_keys(None)?);
         let finished = ProgressFile::open(&self.cluster.keys, inputs.base, resume)?;
         let builder = CardBuilder::open(inputs, &*self.context.progress, &self.context.cancel)?;
         Ok(OneReader { project: self, request, reader, builder, finished, previous: None })
