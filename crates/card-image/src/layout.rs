@@ -87,11 +87,6 @@ impl Layout {
         part.map(|part| part.range.clone())
     }
 
-    /// Returns whether a path leads to a boot partition, not to the root filesystem.
-    pub fn is_on_boot_partition(&self, path: &str) -> bool {
-        self.boot.iter().any(|boot| boot.relative(path).is_some())
-    }
-
     /// Returns the root partition's bytes.
     pub fn root_range(&self) -> Range<u64> {
         self.range(self.root).unwrap_or(0..0)

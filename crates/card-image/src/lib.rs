@@ -63,4 +63,6 @@ pub use manifest::{BaseRecord, ImageRecord, Manifest, RootRecord};
 pub use output::{ImageFormat, OutputError};
 pub use prepare::{BuildInputs, CardBuilder, PreparedCard, PreparedCards};
 pub use progress::{BuildProgress, BuildStage};
-pub use rootfs::{FsError, FsResult, Metadata, RootFs, RootFsEditor, SourceError};
+pub use rootfs::{
+    BootEdit, FsError, FsResult, Metadata, RootFs, RootFsEditor, SourceError, edit_boot_in_place,
+};

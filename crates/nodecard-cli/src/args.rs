@@ -27,7 +27,7 @@ Examples:
 
 Exit codes:
   0    done; with verify: all cards as expected
-  1    verify found differences
+  1    verify found differences, or apply left an error that it cannot fix
   2    wrong arguments or profile
   3    base image cannot be used
   4    target refused
