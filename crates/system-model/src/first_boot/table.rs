@@ -204,7 +204,8 @@ fn rpi_resize(look: &Look<'_>, found: &mut Vec<KnownProgram>, settled: &mut Sett
     const GROWS: &str = "systemd-growfs-root.service";
     let Some(unit) = look.systemd.started().iter().find(|unit| unit.name == UNIT) else { return };
     let pulls = look.systemd.running(GROWS).is_some_and(|unit| {
-        let by = |reason: &Reason| matches!(reason, Reason::Dependency { unit, .. } if unit == UNIT);
+        let by =
+            |reason: &Reason| matches!(reason, Reason::Dependency { unit, .. } if unit == UNIT);
         unit.reasons.iter().any(by)
     });
     if !unit.runs() && !pulls {
