@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Programs of Debian's packages that tests judge by, but that must not be installed: an installed
-# ifupdown or netplan would take over this machine's network. Sourced; wants `set -euo pipefail`
-# and scripts/lib/need.sh.
+# ifupdown, netplan or NetworkManager would take over this machine's network, and dropbear its ssh.
+# Sourced; wants `set -euo pipefail` and scripts/lib/need.sh.
 
 # unpack DIRECTORY PACKAGE...: unpacks packages below a directory.
 unpack() {
@@ -23,11 +23,15 @@ unpack() {
 # Debian's packages make it by SYSTEM_MODEL_TREES.
 unpack_judges() {
     local tools=${XDG_CACHE_HOME:-$HOME/.cache}/nodecard-test-tools
-    local complete=$tools/complete-2
+    local complete=$tools/complete-3
     if [[ ! -e $complete ]]; then
         need apt-get:apt dpkg:dpkg
         rm -rf "$tools"
-        unpack "$tools" ifupdown netplan.io libnetplan0
+        # Each with the libraries that may not be on this machine.
+        unpack "$tools" ifupdown netplan.io libnetplan0 \
+            network-manager libnm0 libndp0 libteamdctl0 libjansson4 libmm-glib0 libcurl3-gnutls \
+            libpsl5 libnewt0.52 libslang2 libbluetooth3 libgudev-1.0-0 \
+            dropbear-bin libtomcrypt1 libtommath1
         # What cloudinit.util imports, and what that imports.
         unpack "$tools/cloud-init" cloud-init python3-yaml python3-jinja2 python3-markupsafe \
             python3-configobj python3-jsonschema python3-jsonpatch python3-json-pointer \
@@ -45,6 +49,7 @@ unpack_judges() {
     fi
     export CASES_TOOLS=$tools SYSTEM_MODEL_TREES=$tools/debian
     local libraries=("$tools"/usr/lib/*-linux-gnu*)
-    export PATH=$PATH:$tools/sbin:$tools/usr/sbin:$tools/usr/libexec/netplan:$tools/lib/netplan
+    PATH=$PATH:$tools/sbin:$tools/usr/sbin:$tools/usr/bin
+    export PATH=$PATH:$tools/usr/libexec/netplan:$tools/lib/netplan
     export LD_LIBRARY_PATH=${libraries[0]}${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 }

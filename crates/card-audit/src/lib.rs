@@ -60,8 +60,8 @@ pub use facts::Facts;
 pub use finding::{Finding, Severity};
 pub use fix::{Fix, FixAction};
 pub use inspect::{
-    BootLoader, BootPart, ConfiguredInterface, FsReport, HostKey, Inspection, PartitionReport,
-    SystemReport, UserReport, inspect,
+    BootLoader, BootPart, BootProgram, ConfiguredInterface, FirstBootReport, FsReport, HostKey,
+    Inspection, PartitionReport, SystemReport, UserReport, inspect,
 };
 pub use plain_text::shell_word;
 pub use plan::{ChangePlan, FileChange, NodePlan, PlanOptions, plan, plan_against};
