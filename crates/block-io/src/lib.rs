@@ -37,6 +37,7 @@ mod file;
 mod layer;
 mod memory;
 mod storage;
+mod trusted;
 mod window;
 
 pub use cancel::{Cancel, Cancelled};
@@ -46,4 +47,5 @@ pub use file::FileStorage;
 pub use layer::{BLOCK_SIZE, Layer};
 pub use memory::Memory;
 pub use storage::{ReadAt, WriteAt};
+pub use trusted::{is_trusted_file, is_trusted_owner, open_regular};
 pub use window::Window;

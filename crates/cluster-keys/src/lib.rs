@@ -45,6 +45,7 @@ use std::{
     time::SystemTime,
 };
 
+use block_io::Cancel;
 pub use error::KeyError;
 pub use pair::KeyPair;
 use plain_text::{from_hex, to_hex};
@@ -72,10 +73,24 @@ impl ClusterKeys {
         cluster: &str,
         nodes: &[String],
     ) -> Result<Self, KeyError> {
+        Self::open_or_create_unless(&Cancel::new(), directory, cluster, nodes)
+    }
+
+    /// Like [`open_or_create`](Self::open_or_create), and stops waiting for another run if
+    /// `cancel` asks for that.
+    ///
+    /// # Errors
+    /// Also [`KeyError::Cancelled`].
+    pub fn open_or_create_unless(
+        cancel: &Cancel,
+        directory: &Path,
+        cluster: &str,
+        nodes: &[String],
+    ) -> Result<Self, KeyError> {
         check_names(nodes)?;
         store::create_directory(directory)?;
         store::check_directory(directory)?;
-        let _lock = store::lock(directory)?;
+        let _lock = store::lock(directory, cancel)?;
         let hosts = directory.join("hosts");
         let seed_path = directory.join("seed");
         if !store::exists(&seed_path)? {

@@ -137,7 +137,13 @@ impl Project {
     /// [`Error::Keys`].
     pub fn create_keys(&self) -> Result<&ClusterKeys, Error> {
         self.keys_from(|names| {
-            Ok(ClusterKeys::open_or_create(&self.cluster.keys, &self.cluster.name, names)?)
+            let Cluster { keys, name, .. } = &self.cluster;
+            let opened =
+                ClusterKeys::open_or_create_unless(&self.context.cancel, keys, name, names);
+            opened.map_err(|error| match error {
+                KeyError::Cancelled(_) => Error::Interrupted,
+                other => Error::Keys(other),
+            })
         })
     }
 
@@ -163,6 +169,7 @@ impl Project {
             root: self.root(),
             time: self.time,
             cache: self.context.cache.as_deref(),
+            largest_card: None,
         }
     }
 }

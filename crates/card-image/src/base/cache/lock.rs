@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+use block_io::open_regular;
+
 use super::cache_error;
 use crate::{
     Cancel,
@@ -77,7 +79,8 @@ impl Drop for LockFile {
 
 /// Opens a file to be locked, and creates it if it is missing.
 pub(super) fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)
+    let mut options = OpenOptions::new();
+    open_regular(path, options.write(true).create(true).truncate(false).mode(0o600))
 }
 
 fn is_at(file: &File, path: &Path) -> io::Result<bool> {
