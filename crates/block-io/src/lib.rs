@@ -47,5 +47,5 @@ pub use file::FileStorage;
 pub use layer::{BLOCK_SIZE, Layer};
 pub use memory::Memory;
 pub use storage::{ReadAt, WriteAt};
-pub use trusted::{is_trusted_file, is_trusted_owner, open_regular};
+pub use trusted::{is_trusted_file, is_trusted_owner, open_lock, open_regular};
 pub use window::Window;

@@ -16,11 +16,25 @@ use rustix::fs::OFlags;
 /// Those of the operating system, and [`io::ErrorKind::InvalidInput`] for anything but a
 /// regular file.
 pub fn open_regular(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
-    let is_regular = |file: &File| Ok::<_, io::Error>(file.metadata()?.is_file());
+    open_with(path, options, OFlags::empty())
+}
+
+/// Opens a file to be locked, and creates it, for its owner only, if it is missing. A symlink
+/// is not followed.
+///
+/// # Errors
+/// As [`open_regular`].
+pub fn open_lock(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600);
+    open_with(path, &mut options, OFlags::NOFOLLOW)
+}
+
+fn open_with(path: &Path, options: &mut OpenOptions, flags: OFlags) -> io::Result<File> {
     let not_regular = || io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
-    options.custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed());
+    options.custom_flags((flags | OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed());
     match options.open(path) {
-        Ok(file) if is_regular(&file)? => Ok(file),
+        Ok(file) if file.metadata()?.is_file() => Ok(file),
         Ok(_) => Err(not_regular()),
         // A named pipe without a reader, opened for writing.
         Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) => {

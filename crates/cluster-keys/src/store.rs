@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use block_io::{Cancel, open_regular};
+use block_io::{Cancel, open_lock, open_regular};
 
 use crate::error::KeyError;
 
@@ -72,9 +72,7 @@ fn check_mode(path: &Path, mode: u32, wanted: u32) -> Result<(), KeyError> {
 /// dropped.
 pub(crate) fn lock(directory: &Path, cancel: &Cancel) -> Result<File, KeyError> {
     let path = directory.join(".lock");
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false).mode(0o600);
-    let file = open_regular(&path, &mut options).map_err(open_error(&path, "open"))?;
+    let file = open_lock(&path).map_err(open_error(&path, "open"))?;
     if let Err(error) = cancel.lock(&file) {
         cancel.check()?;
         return Err(io("lock", &path)(error));

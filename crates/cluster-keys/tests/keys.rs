@@ -261,7 +261,7 @@ fn keys_of_another_user_are_refused() {
     }
 }
 
-/// A named pipe in place of a file ends the run at once.
+/// A named pipe instead of a file ends the run at once.
 #[test]
 fn named_pipes_are_not_waited_for() {
     for name in [".lock", "seed", "created", "id_ed25519", "hosts/n1/ssh_host_ed25519_key"] {

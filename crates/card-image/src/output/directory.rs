@@ -3,11 +3,9 @@
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io::{self, Read as _},
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
     path::{Path, PathBuf},
 };
-
-use rustix::fs::OFlags;
 
 use super::{
     OutputError,
@@ -36,20 +34,14 @@ impl OutputDirectory {
     pub fn open(path: &Path) -> Result<Self, OutputError> {
         let unusable = |source| OutputError::Unusable { path: path.to_owned(), source };
         DirBuilder::new().recursive(true).mode(0o755).create(path).map_err(unusable)?;
-        // Neither a symlink is followed, nor waited for the other end of a named pipe.
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let lock = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o644)
-            .custom_flags(flags.bits().cast_signed())
-            .open(path.join(".nodecard.lock"))
-            .map_err(unusable)?;
-        if !lock.metadata().map_err(unusable)?.is_file() {
-            let text = "its .nodecard.lock is not a regular file";
-            return Err(unusable(io::Error::new(io::ErrorKind::InvalidInput, text)));
-        }
+        let lock = block_io::open_lock(&path.join(".nodecard.lock"));
+        let lock = lock.map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidInput => {
+                let text = "its .nodecard.lock is not a regular file";
+                unusable(io::Error::new(io::ErrorKind::InvalidInput, text))
+            }
+            _ => unusable(error),
+        })?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

@@ -130,7 +130,7 @@ fn a_replaced_image_is_not_used() {
     assert!(contents(&bench.open(&path).unwrap()) == right);
 }
 
-/// A named pipe in place of any file ends the run at once, instead of waiting for its other
+/// A named pipe instead of any file ends the run at once, instead of waiting for its other
 /// end.
 #[test]
 fn named_pipes_are_not_waited_for() {

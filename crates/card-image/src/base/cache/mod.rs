@@ -24,7 +24,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use block_io::{is_trusted_file, is_trusted_owner, open_regular};
+use block_io::{is_trusted_file, is_trusted_owner, open_lock, open_regular};
 
 pub(super) use self::record::CacheRecord;
 use self::{lock::LockFile, user_dir::user_dir};
@@ -164,7 +164,7 @@ impl Cache {
 
     fn lock_index(&self) -> Result<File, BaseError> {
         let path = self.path("index", LOCK);
-        let file = lock::open(&path).map_err(cache_error("open the lock file", &path))?;
+        let file = open_lock(&path).map_err(cache_error("open the lock file", &path))?;
         self.lock_file(&file, &path)?;
         Ok(file)
     }
