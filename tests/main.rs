@@ -10,6 +10,7 @@ mod flash;
 mod flash_loop;
 mod flash_terminal;
 mod formats;
+mod hostile;
 mod inspect;
 mod keys;
 mod layouts;

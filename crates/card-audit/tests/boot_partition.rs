@@ -122,6 +122,7 @@ impl Bed {
             root: None,
             time: Some(common::BUILT),
             cache: Some(self.temp.path()),
+            largest_card: None,
         }
     }
 

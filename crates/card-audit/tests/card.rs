@@ -236,6 +236,7 @@ fn open(path: &std::path::Path) -> AuditError {
     let options = BaseOptions {
         cache_dir: Some(&cache),
         sha256: None,
+        limit: None,
         progress: &(),
         cancel: &Cancel::new(),
     };
@@ -396,6 +397,7 @@ fn a_compressed_card_leaves_nothing_behind() {
         let options = BaseOptions {
             cache_dir: Some(&cache),
             sha256: None,
+            limit: None,
             progress: &watch,
             cancel: &cancel,
         };

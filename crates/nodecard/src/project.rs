@@ -160,7 +160,13 @@ impl Project {
                 if !self.new_keys {
                     lost_keys::check(&self.cluster, out)?;
                 }
-                Ok(ClusterKeys::open_or_create(&self.cluster.keys, &self.cluster.name, names)?)
+                let Cluster { keys, name, .. } = &self.cluster;
+                let opened =
+                    ClusterKeys::open_or_create_unless(&self.context.cancel, keys, name, names);
+                opened.map_err(|error| match error {
+                    KeyError::Cancelled(_) => Error::Interrupted,
+                    other => Error::Keys(other),
+                })
             }
             Err(KeyError::Missing { path, .. }) => Err(KeyError::Missing {
                 path,
@@ -239,6 +245,7 @@ impl Project {
             root: self.root(),
             time: self.time,
             cache: self.context.cache.as_deref(),
+            largest_card: None,
         }
     }
 }

@@ -11,7 +11,7 @@ use card_flash::{
     CardSource, FlashProgress,
     device::{OpenedTarget, Refusal, Target, TargetError, TargetLimits},
 };
-use card_image::CardBuilder;
+use card_image::{BaseError, BuildInputs, CardBuilder};
 
 pub use self::{
     one_reader::{Attendant, Decision, OneReader, ReaderEvent},
@@ -119,8 +119,11 @@ impl Project {
     {
         // Refusals that cost nothing come before the base image is decoded.
         let targets = self.inspect_targets(targets, &request.limits)?;
+        let sizes = targets.iter().map(|target| target.target.size());
         let inputs = self.inputs(self.create_keys(None)?);
-        let builder = CardBuilder::open(inputs, &*self.context.progress, &self.context.cancel)?;
+        let inputs = BuildInputs { largest_card: sizes.max(), ..inputs };
+        let builder = CardBuilder::open(inputs, &*self.context.progress, &self.context.cancel);
+        let builder = builder.map_err(|error| too_large_for(&targets, error))?;
         let (cards, notes) = cards::prepare(self, &builder, &targets)?;
         let notes = self.key_note().into_iter().chain(notes).collect();
         Ok(FlashSession { request, project: self, builder, targets, cards, notes })
@@ -169,6 +172,19 @@ impl Project {
     ) -> Result<Target, TargetError> {
         Target::inspect(&self.context.system, path, self.base(), limits)
     }
+}
+
+/// Turns the error about a base that is larger than all cards into one about the cards.
+fn too_large_for(targets: &[FlashTarget], error: card_image::Error) -> Error {
+    let needed = match &error {
+        card_image::Error::CardTooSmall { base, .. } => *base,
+        card_image::Error::Base(BaseError::LargerThanCards { limit, .. }) => {
+            limit.saturating_add(1)
+        }
+        _ => return error.into(),
+    };
+    let refused = |target: &FlashTarget| target.refused(cards::too_small_error(target, needed));
+    Error::Refused { targets: targets.iter().map(refused).collect() }
 }
 
 /// Returns an error if any target was refused.

@@ -11,7 +11,7 @@ use card_flash::{
     FlashProgress,
     device::{DeviceIdentity, OpenedTarget, Refusal, TargetError, wait_for_swap},
 };
-use card_image::CardBuilder;
+use card_image::{BuildInputs, CardBuilder};
 use cluster_profile::Node;
 
 use super::{
@@ -111,6 +111,7 @@ impl Project {
             return Err(Error::Refused { targets: vec![RefusedTarget { node: None, error }] });
         }
         let inputs = self.inputs(self.create_keys(None)?);
+        let inputs = BuildInputs { largest_card: Some(request.limits.max_size), ..inputs };
         let finished = ProgressFile::open(&self.cluster.keys, inputs.base, resume)?;
         let builder = CardBuilder::open(inputs, &*self.context.progress, &self.context.cancel)?;
         Ok(OneReader { project: self, request, reader, builder, finished, previous: None })
