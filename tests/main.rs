@@ -6,6 +6,7 @@
 mod apply;
 mod apply_loop;
 mod build;
+mod export;
 mod flash;
 mod flash_loop;
 mod flash_terminal;
@@ -17,6 +18,7 @@ mod passwords;
 mod plan;
 mod refusals;
 mod snapshots;
+mod status;
 mod support;
 mod swarm;
 mod verify;

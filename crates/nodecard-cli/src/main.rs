@@ -27,6 +27,8 @@ fn main() -> ExitCode {
         Command::Plan(args) => commands::plan::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Password(args) => commands::password::run(&args),
+        Command::Status(args) => commands::status::run(&args),
+        Command::Export(args) => commands::export::run(&args),
     };
     result.unwrap_or_else(|error| error.report())
 }

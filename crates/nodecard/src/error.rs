@@ -31,6 +31,16 @@ pub enum Error {
         /// The names of the profile's nodes.
         known: Vec<String>,
     },
+    /// The profile gives no user of this name a key.
+    #[error("{name} is not a user with keys in {}", profile.display())]
+    NoSuchUser {
+        /// The name.
+        name: String,
+        /// The profile.
+        profile: PathBuf,
+        /// The users with keys.
+        known: Vec<String>,
+    },
     /// A node was given twice.
     #[error("the node {node} was given twice")]
     NodeTwice {
@@ -55,8 +65,8 @@ pub enum Error {
     /// The cluster's keys cannot be used or made.
     #[error(transparent)]
     Keys(#[from] KeyError),
-    /// The cluster's keys are not there; without them nothing can be compared.
-    #[error("cards cannot be compared without the cluster's keys")]
+    /// The cluster's keys are needed, but not all of them exist.
+    #[error("the cluster's keys are needed, but not all of them exist")]
     NoKeys(#[source] KeyError),
     /// The base image cannot be used, or images cannot be made.
     #[error(transparent)]
@@ -139,6 +149,18 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// The system's ssh cannot be run.
+    #[error("cannot run ssh")]
+    NoSsh {
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// The files that ssh needs cannot be written.
+    #[error("cannot write files for ssh")]
+    SshFiles {
+        /// The operating system's reason.
+        source: io::Error,
+    },
     /// Somebody called [`Cancel::cancel`](crate::Cancel::cancel).
     #[error("interrupted")]
     Interrupted,
@@ -199,6 +221,7 @@ impl Error {
             Error::Profile(_)
             | Error::Password(_)
             | Error::NoSuchNode { .. }
+            | Error::NoSuchUser { .. }
             | Error::NodeTwice { .. }
             | Error::TargetTwice { .. }
             | Error::NoTargets
@@ -211,7 +234,11 @@ impl Error {
             | Error::CompressedTarget { .. }
             | Error::NotConfirmed { .. }
             | Error::OpenTarget { .. } => ErrorKind::Target,
-            Error::Keys(_) | Error::CardsFailed { .. } | Error::Devices { .. } => ErrorKind::Io,
+            Error::Keys(_)
+            | Error::CardsFailed { .. }
+            | Error::Devices { .. }
+            | Error::NoSsh { .. }
+            | Error::SshFiles { .. } => ErrorKind::Io,
             Error::Image(error) => error.kind(),
             Error::CardsFor { source, .. } => source.kind(),
             Error::Audit(error) => error.kind(),
@@ -227,6 +254,10 @@ impl Error {
             Error::NoSuchNode { known, .. } => {
                 Some(format!("use one of its nodes: {}", known.join(", ")))
             }
+            Error::NoSuchUser { known, .. } if known.is_empty() => {
+                Some("list users with `ssh: {users: [...]}` in the profile".into())
+            }
+            Error::NoSuchUser { known, .. } => Some(format!("use one of: {}", known.join(", "))),
             Error::NodeTwice { .. } => Some("give each node one target".into()),
             Error::TargetTwice { .. } => Some("give each card once".into()),
             Error::OneNodeForSeveralTargets { .. } => Some("give one card at a time".into()),
@@ -245,6 +276,10 @@ impl Error {
                 Some("type a password; `locked: true` is for users without one".into())
             }
             Error::Password(error) => error.fix(),
+            Error::NoSsh { .. } => {
+                Some("install OpenSSH's client (Debian package openssh-client)".into())
+            }
+            Error::SshFiles { .. } => Some("check $TMPDIR, or /tmp".into()),
             Error::NoTargets
             | Error::NotConfirmed { .. }
             | Error::OpenTarget { .. }

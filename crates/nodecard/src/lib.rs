@@ -15,6 +15,8 @@
 //! | [`Project::verify`] | compares cards with the profile |
 //! | [`Project::plan`], [`Project::plan_against`] | show what building or correcting would change |
 //! | [`Project::apply`] | corrects a card in place |
+//! | [`Project::status`] | asks the running nodes whether they are what the profile says |
+//! | [`Project::export`] | describes the nodes for ssh, Ansible and other tools |
 //! | [`inspect`] | describes what is on a card or image |
 //! | [`devices`] | lists card readers, and why other devices are rejected |
 //!
@@ -64,6 +66,7 @@
 //! [`source`](std::error::Error::source) why, [`Error::fix`] what to do, and [`Error::kind`]
 //! what has to change before another run can succeed.
 
+mod access;
 mod apply;
 mod audit;
 mod base_system;
@@ -71,8 +74,10 @@ mod build;
 mod context;
 mod devices;
 mod error;
+mod export;
 mod flash;
 mod project;
+mod status;
 
 pub use card_audit::{
     Applied, ApplyError, AuditError, CardOutcome, CardReport, ChangePlan, FileChange, Finding,
@@ -99,9 +104,14 @@ pub use self::{
     context::Context,
     devices::{DeviceReport, devices},
     error::{Error, RefusalReason, RefusedTarget},
+    export::ExportForm,
     flash::{
         Attendant, ConfirmedFlash, Decision, FlashReport, FlashRequest, FlashSession, FlashTarget,
         FlashedCard, OneReader, ReaderEvent,
     },
     project::Project,
+    status::{
+        Disk, HostKeyState, Login, NodeStatus, ServiceStatus, StatusCode, StatusProblem,
+        StatusReport, StatusRequest, SwarmMember, SwarmOverview,
+    },
 };
