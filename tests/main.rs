@@ -11,6 +11,7 @@ mod flash;
 mod flash_loop;
 mod flash_terminal;
 mod formats;
+mod init;
 mod inspect;
 mod layouts;
 mod outputs;

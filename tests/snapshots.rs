@@ -189,7 +189,7 @@ fn helps() {
     transcript.assert("help");
     let commands = [
         "build", "check", "flash", "apply", "devices", "verify", "plan", "inspect", "password",
-        "status", "export",
+        "status", "export", "init",
     ];
     for command in commands {
         let mut transcript = Transcript::new();
@@ -280,6 +280,35 @@ fn report_of_apply() {
     transcript.answer(&["apply", "profile.yaml", &target], "xu4-node1.img\n");
     transcript.case("nothing to change", &["apply", "profile.yaml", &target]);
     transcript.assert("report-apply");
+}
+
+#[test]
+fn report_of_init() {
+    let mut t = Transcript::new();
+    t.run(&[
+        "init",
+        "xu4.yaml",
+        "--base",
+        "base.img.xz",
+        "--nodes",
+        "4",
+        "--name",
+        "xu4-node",
+        "--first-address",
+        "192.168.1.80",
+        "--gateway",
+        "192.168.1.1",
+        "--dns",
+        "192.168.1.1",
+        "--prefix",
+        "24",
+        "--yes",
+    ]);
+    t.title("xu4.yaml");
+    t.text += &fs::read_to_string(t.path("xu4.yaml")).unwrap();
+    t.case("it exists", &["init", "xu4.yaml", "--base", "base.img.xz", "--yes"]);
+    t.case("no terminal", &["init"]);
+    t.assert("report-init");
 }
 
 #[test]

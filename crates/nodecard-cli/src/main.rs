@@ -3,6 +3,7 @@
 //! The `nodecard` library does the work. Each command is a file in `commands/`.
 
 mod args;
+mod ask;
 mod commands;
 mod error;
 mod hints;
@@ -18,6 +19,7 @@ use args::{Args, Command};
 
 fn main() -> ExitCode {
     let result = match Args::parse().command {
+        Command::Init(args) => commands::init::run(&args),
         Command::Build(args) => commands::build::run(&args),
         Command::Check(args) => commands::check::run(&args),
         Command::Flash(args) => commands::flash::run(&args),

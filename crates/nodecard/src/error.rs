@@ -18,6 +18,20 @@ pub enum Error {
     /// The profile is wrong. Its text shows every problem with its line.
     #[error(transparent)]
     Profile(#[from] Box<ProfileError>),
+    /// A profile is not written over another file.
+    #[error("{} exists already", path.display())]
+    ProfileExists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A profile cannot be written.
+    #[error("cannot write {}", path.display())]
+    WriteProfile {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
     /// A password cannot be used.
     #[error(transparent)]
     Password(#[from] HashError),
@@ -220,6 +234,7 @@ impl Error {
         match self {
             Error::Profile(_)
             | Error::Password(_)
+            | Error::ProfileExists { .. }
             | Error::NoSuchNode { .. }
             | Error::NoSuchUser { .. }
             | Error::NodeTwice { .. }
@@ -238,6 +253,7 @@ impl Error {
             | Error::CardsFailed { .. }
             | Error::Devices { .. }
             | Error::NoSsh { .. }
+            | Error::WriteProfile { .. }
             | Error::SshFiles { .. } => ErrorKind::Io,
             Error::Image(error) => error.kind(),
             Error::CardsFor { source, .. } => source.kind(),
@@ -279,10 +295,14 @@ impl Error {
             Error::NoSsh { .. } => {
                 Some("install OpenSSH's client (Debian package openssh-client)".into())
             }
+            Error::ProfileExists { path } => {
+                Some(format!("choose another file, or edit {}", path.display()))
+            }
             Error::SshFiles { .. } => Some("check $TMPDIR, or /tmp".into()),
             Error::NoTargets
             | Error::NotConfirmed { .. }
             | Error::OpenTarget { .. }
+            | Error::WriteProfile { .. }
             | Error::CardsFailed { .. }
             | Error::Devices { .. }
             | Error::WriteProgress { .. }

@@ -9,6 +9,7 @@
 //!
 //! | step | what it does |
 //! |---|---|
+//! | [`NewProfile`] | writes the first profile of a cluster |
 //! | [`Project::build`] | writes an image file for each node |
 //! | [`Project::flash`] | writes cards, several at once, and reads them back |
 //! | [`Project::flash_one_reader`] | writes one card after another with one reader |
@@ -76,6 +77,7 @@ mod devices;
 mod error;
 mod export;
 mod flash;
+mod init;
 mod project;
 mod status;
 
@@ -108,6 +110,10 @@ pub use self::{
     flash::{
         Attendant, ConfirmedFlash, Decision, FlashReport, FlashRequest, FlashSession, FlashTarget,
         FlashedCard, OneReader, ReaderEvent,
+    },
+    init::{
+        BaseFacts, BaseUser, LocalNetwork, NewPassword, NewProfile, NewUser, SwarmServices,
+        find_bases, find_public_keys, numbered_nodes,
     },
     project::Project,
     status::{
