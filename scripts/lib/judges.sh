@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Programs of Debian's packages that tests judge by, but that must not be installed: an installed
-# ifupdown, netplan or NetworkManager would take over this machine's network, and dropbear its ssh.
-# Sourced; wants `set -euo pipefail` and scripts/lib/need.sh.
+# Programs that tests judge by, but that are not installed as Debian's packages: an installed
+# ifupdown, netplan or NetworkManager would take over this machine's network, and dropbear its ssh;
+# and Python's come from PyPI in the versions that were tried. Sourced; wants `set -euo pipefail` and scripts/lib/need.sh.
 
 # unpack DIRECTORY PACKAGE...: unpacks packages below a directory.
 unpack() {
@@ -52,4 +52,27 @@ unpack_judges() {
     PATH=$PATH:$tools/sbin:$tools/usr/sbin:$tools/usr/bin
     export PATH=$PATH:$tools/usr/libexec/netplan:$tools/lib/netplan
     export LD_LIBRARY_PATH=${libraries[0]}${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+}
+
+# install_python_judges: installs them into a virtual environment in the user's cache, unless they
+# are there, and puts it on PATH.
+install_python_judges() {
+    local packages=(ansible-core==2.18.6 jsonschema==4.25.1)
+    local tools=${XDG_CACHE_HOME:-$HOME/.cache}/nodecard-test-python
+    if [[ ! -e $tools/complete || $(<"$tools/complete") != "${packages[*]}" ]]; then
+        echo "${0##*/}: installing ${packages[*]} into $tools"
+        # Debian's python3 makes no virtual environments without a further package.
+        if ! python3 -c 'import ensurepip, venv' 2>/dev/null && ((EUID == 0)); then
+            DEBIAN_FRONTEND=noninteractive \
+                apt-get install -y -qq --no-install-recommends python3-venv >/dev/null || true
+        fi
+        rm -rf "$tools"
+        { python3 -m venv "$tools" &&
+            "$tools/bin/pip" install --quiet --disable-pip-version-check "${packages[@]}"; } || {
+            echo "${0##*/}: cannot install ${packages[*]} from PyPI (Debian package python3-venv)" >&2
+            exit 1
+        }
+        echo "${packages[*]}" >"$tools/complete"
+    fi
+    export PATH=$PATH:$tools/bin
 }

@@ -15,6 +15,8 @@ pub enum CommandError {
     Writing(Error),
     /// The arguments do not go together.
     Usage { message: String, fix: &'static str },
+    /// The user stopped it.
+    Interrupted,
     /// The report cannot be printed.
     Output(io::Error),
 }
@@ -109,6 +111,10 @@ impl CommandError {
                 print_message(message);
                 print_fix(Some((*fix).to_owned()));
                 2
+            }
+            CommandError::Interrupted => {
+                print_message("interrupted");
+                130
             }
             // A reader that went away, such as `head`, wants no message.
             CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 5,

@@ -3,6 +3,7 @@
 //! The `nodecard` library does the work. Each command is a file in `commands/`.
 
 mod args;
+mod ask;
 mod commands;
 mod error;
 mod hints;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
     invoker::become_invoker();
     let args = Args::try_parse().unwrap_or_else(|error| terminal::exit_with_usage(&error));
     let result = match args.command {
+        Command::Init(args) => commands::init::run(&args),
         Command::Build(args) => commands::build::run(&args),
         Command::Check(args) => commands::check::run(&args),
         Command::Flash(args) => commands::flash::run(&args),
@@ -36,6 +38,8 @@ fn main() -> ExitCode {
         Command::Plan(args) => commands::plan::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Password(args) => commands::password::run(&args),
+        Command::Status(args) => commands::status::run(&args),
+        Command::Export(args) => commands::export::run(&args),
     };
     result.unwrap_or_else(|error| error.report())
 }

@@ -9,12 +9,15 @@
 //!
 //! | step | what it does |
 //! |---|---|
+//! | [`NewProfile`] | writes the first profile of a cluster |
 //! | [`Project::build`] | writes an image file for each node |
 //! | [`Project::flash`] | writes cards, several at once, and reads them back |
 //! | [`Project::flash_one_reader`] | writes one card after another with one reader |
 //! | [`Project::verify`] | compares cards with the profile |
 //! | [`Project::plan`], [`Project::plan_against`] | show what building or correcting would change |
 //! | [`Project::apply`] | corrects a card in place |
+//! | [`Project::status`] | asks the running nodes whether they are what the profile says |
+//! | [`Project::export`] | describes the nodes for ssh, Ansible and other tools |
 //! | [`inspect`] | describes what is on a card or image |
 //! | [`devices`] | lists card readers, and why other devices are rejected |
 //!
@@ -64,6 +67,7 @@
 //! [`source`](std::error::Error::source) why, [`Error::fix`] what to do, and [`Error::kind`]
 //! what has to change before another run can succeed.
 
+mod access;
 mod apply;
 mod audit;
 mod base_system;
@@ -71,10 +75,13 @@ mod build;
 mod context;
 mod devices;
 mod error;
+mod export;
 mod flash;
+mod init;
 mod left_over;
 mod lost_keys;
 mod project;
+mod status;
 
 pub use card_audit::{
     Applied, ApplyError, AuditError, CardOutcome, CardReport, ChangePlan, FileChange, Finding,
@@ -101,10 +108,19 @@ pub use self::{
     context::Context,
     devices::{DeviceReport, devices},
     error::{Error, RefusalReason, RefusedTarget},
+    export::ExportForm,
     flash::{
         Attendant, ConfirmedFlash, Decision, FinishedCard, FlashReport, FlashRequest, FlashSession,
         FlashTarget, FlashedCard, OneReader, ReaderEvent,
     },
+    init::{
+        BaseFacts, BaseUser, LocalNetwork, NewPassword, NewProfile, NewUser, SwarmServices,
+        find_bases, find_public_keys, numbered_nodes,
+    },
     left_over::{LeftOver, LeftOverState},
     project::Project,
+    status::{
+        Disk, HostKeyState, Login, NodeStatus, ServiceStatus, StatusCode, StatusProblem,
+        StatusReport, StatusRequest, SwarmMember, SwarmOverview,
+    },
 };
