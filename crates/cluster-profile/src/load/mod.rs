@@ -5,6 +5,7 @@ mod fields;
 mod files;
 mod inputs;
 mod network;
+mod node_groups;
 mod nodes;
 mod secrets;
 mod ssh;
