@@ -6,11 +6,13 @@
 mod apply;
 mod apply_loop;
 mod build;
+mod check;
 mod flash;
 mod flash_loop;
 mod flash_terminal;
 mod formats;
 mod inspect;
+mod json;
 mod keys;
 mod layouts;
 mod outputs;

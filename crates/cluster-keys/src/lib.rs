@@ -170,6 +170,26 @@ impl ClusterKeys {
         Ok(ClusterKeys { directory, created, seed, cluster, hosts, new: NewKeys::None })
     }
 
+    /// Makes keys that are kept nowhere, to try out what would be built with keys.
+    ///
+    /// # Errors
+    /// [`KeyError`] if there are no random numbers, or a name is not that of a node.
+    pub fn temporary(nodes: &[String]) -> Result<Self, KeyError> {
+        check_names(nodes)?;
+        let mut hosts = BTreeMap::new();
+        for node in nodes {
+            hosts.insert(node.clone(), pair::from_seed(&pair::random()?, node)?);
+        }
+        Ok(ClusterKeys {
+            directory: PathBuf::new(),
+            created: 0,
+            seed: pair::random()?,
+            cluster: pair::from_seed(&pair::random()?, "temporary")?,
+            hosts,
+            new: NewKeys::None,
+        })
+    }
+
     /// Returns the keys that did not exist before.
     pub fn new_keys(&self) -> &NewKeys {
         &self.new

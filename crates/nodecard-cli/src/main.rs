@@ -7,6 +7,7 @@ mod commands;
 mod error;
 mod hints;
 mod invoker;
+mod output;
 mod progress;
 mod prompt;
 mod report;
@@ -20,7 +21,12 @@ use args::{Args, Command};
 
 fn main() -> ExitCode {
     invoker::become_invoker();
-    let result = match Args::parse().command {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return error::report_usage(&error),
+    };
+    output::set_verbosity(args.output.verbosity());
+    let result = match args.command {
         Command::Build(args) => commands::build::run(&args),
         Command::Check(args) => commands::check::run(&args),
         Command::Flash(args) => commands::flash::run(&args),

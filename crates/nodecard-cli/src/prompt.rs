@@ -40,6 +40,8 @@ pub fn cancel_on_interrupt() -> Cancel {
     let token = cancel.clone();
     let handler = move || {
         if token.check().is_err() || IS_ASKING.load(Ordering::Relaxed) {
+            // Whatever follows starts on a line of its own.
+            print_line(format_args!(""));
             std::process::exit(130);
         }
         token.cancel();

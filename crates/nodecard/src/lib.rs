@@ -9,6 +9,7 @@
 //!
 //! | step | what it does |
 //! |---|---|
+//! | [`Project::check`] | looks at what the profile names |
 //! | [`Project::build`] | writes an image file for each node |
 //! | [`Project::flash`] | writes cards, several at once, and reads them back |
 //! | [`Project::flash_one_reader`] | writes one card after another with one reader |
@@ -68,6 +69,7 @@ mod apply;
 mod audit;
 mod base_system;
 mod build;
+mod check;
 mod context;
 mod devices;
 mod error;
@@ -96,6 +98,7 @@ pub use self::{
     audit::{BaseAbsence, PlanRequest, Verification, inspect},
     base_system::BaseSystem,
     build::{BuildReport, BuildRequest},
+    check::CheckReport,
     context::Context,
     devices::{DeviceReport, devices},
     error::{Error, RefusalReason, RefusedTarget},

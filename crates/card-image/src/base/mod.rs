@@ -24,7 +24,7 @@ use self::file::{FileIdentity, SourceFile};
 pub use self::{
     error::{BaseError, NotAnImage},
     format::BaseFormat,
-    opening::ImageFile,
+    opening::{ImageFile, SumCheck},
 };
 use crate::{Cancel, progress::BuildProgress};
 

@@ -1,17 +1,17 @@
 //! `nodecard apply`.
 
-use std::{
-    io::{Write as _, stdout},
-    process::ExitCode,
-};
+use std::{io, process::ExitCode};
 
 use nodecard::{ApplyRequest, ApplySession, Finding};
+
+use serde_json::{Value, json};
 
 use super::open_project;
 use crate::{
     args::ApplyArgs,
     error::{CommandError, print_line},
     prompt::ask,
+    report,
 };
 
 pub fn run(args: &ApplyArgs) -> Result<ExitCode, CommandError> {
@@ -22,12 +22,24 @@ pub fn run(args: &ApplyArgs) -> Result<ExitCode, CommandError> {
     request.grow = args.grow;
     let session = project.apply(node, path, request).map_err(CommandError::Writing)?;
     let shown = path.display().to_string();
+    let json = args.json.json;
     if session.is_nothing() {
+        if json {
+            return print_json(args, false, None, session.remaining());
+        }
         println(format_args!("{shown}: nothing to change"))?;
         print_remaining(session.remaining())?;
         return Ok(ExitCode::SUCCESS);
     }
-    write!(stdout().lock(), "{}", session.changes())?;
+    if json {
+        // The report follows; people are asked about these changes all the same.
+        if !args.yes {
+            print_line(format_args!("{}", session.changes()));
+        }
+    } else {
+        report::print_text(&session.changes().to_string())?;
+    }
+    let changes = serde_json::to_value(session.changes()).map_err(io::Error::from)?;
     let agrees = |session: &ApplySession| args.yes || is_confirmed(session, &shown);
     let confirmed = session.confirm(agrees).map_err(CommandError::Writing)?;
     let report = confirmed.apply().map_err(CommandError::Writing)?;
@@ -35,6 +47,9 @@ pub fn run(args: &ApplyArgs) -> Result<ExitCode, CommandError> {
         print_line(format_args!(
             "note: take the card out and insert it again before using it here"
         ));
+    }
+    if json {
+        return print_json(args, true, Some(changes), &report.applied.left);
     }
     match report.applied.committed {
         Some(_) => println(format_args!("{shown}: done"))?,
@@ -44,8 +59,25 @@ pub fn run(args: &ApplyArgs) -> Result<ExitCode, CommandError> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn print_json(
+    args: &ApplyArgs,
+    changed: bool,
+    changes: Option<Value>,
+    remaining: &[Finding],
+) -> Result<ExitCode, CommandError> {
+    let (node, target) = &args.target;
+    report::print_json(&json!({
+        "node": node,
+        "target": target,
+        "changed": changed,
+        "changes": changes,
+        "remaining": remaining,
+    }))?;
+    Ok(ExitCode::SUCCESS)
+}
+
 fn println(line: std::fmt::Arguments) -> Result<(), CommandError> {
-    Ok(writeln!(stdout().lock(), "{line}")?)
+    report::print_text(&format!("{line}\n"))
 }
 
 fn is_confirmed(session: &ApplySession, shown: &str) -> bool {

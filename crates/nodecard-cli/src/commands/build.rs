@@ -1,9 +1,6 @@
 //! `nodecard build`.
 
-use std::{
-    io::{Write as _, stdout},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use nodecard::{
     BaseSystem, BuildReport, BuildRequest, ImageRecord, LeftOver, LeftOverState, Network,
@@ -40,7 +37,7 @@ pub fn run(args: &BuildArgs) -> Result<ExitCode, CommandError> {
             "new_keys": project.new_keys(),
         }))?;
     } else {
-        write!(stdout().lock(), "{}", to_text(&built, args, &project.cluster().network))?;
+        report::print_text(&to_text(&built, args, &project.cluster().network))?;
     }
     Ok(ExitCode::SUCCESS)
 }

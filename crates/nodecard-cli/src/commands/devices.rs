@@ -1,9 +1,6 @@
 //! `nodecard devices`.
 
-use std::{
-    io::{Write as _, stdout},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use nodecard::{Context, Device, DeviceKind, DeviceReport, HostSystem, devices};
 use plain_text::{decimal_size, printable};
@@ -21,7 +18,7 @@ pub fn run(args: &DevicesArgs) -> Result<ExitCode, CommandError> {
         let devices: Vec<Value> = devices.iter().map(to_json).collect();
         report::print_json(&json!({ "devices": devices }))?;
     } else {
-        write!(stdout().lock(), "{}", to_text(&devices))?;
+        report::print_text(&to_text(&devices))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,11 +1,6 @@
 //! `nodecard flash`.
 
-use std::{
-    io::{Write as _, stdout},
-    path::Path,
-    process::ExitCode,
-    time::Duration,
-};
+use std::{path::Path, process::ExitCode, time::Duration};
 
 use nodecard::{
     Attendant, Decision, Error, FlashProgress, FlashReport, FlashRequest, FlashTarget, FlashedCard,
@@ -166,7 +161,7 @@ fn print_report(report: &FlashReport, args: &FlashArgs) -> Result<(), CommandErr
             "cards": cards,
         }));
     }
-    write!(stdout().lock(), "{}", to_text(report, args))?;
+    report::print_text(&to_text(report, args))?;
     Ok(())
 }
 

@@ -1,9 +1,6 @@
 //! `nodecard verify`.
 
-use std::{
-    io::{Write as _, stdout},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use nodecard::{AuditError, BaseAbsence, CardOutcome, VerifyReport};
 use plain_text::{count, printable};
@@ -21,7 +18,7 @@ pub fn run(args: &VerifyArgs) -> Result<ExitCode, CommandError> {
     if args.json.json {
         report::print_json(&verification.report)?;
     } else {
-        write!(stdout().lock(), "{}", to_text(&verification.report))?;
+        report::print_text(&to_text(&verification.report))?;
     }
     if let Some(BaseAbsence::NotDecoded { path }) = &verification.base_absence {
         let path = plain_text::shell_word(&path.display().to_string());

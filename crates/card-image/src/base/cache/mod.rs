@@ -70,6 +70,18 @@ impl Cache {
         Ok(cache)
     }
 
+    /// Opens the cache if its directory exists.
+    pub(super) fn open_existing(dir: Option<&Path>) -> Result<Option<Self>, BaseError> {
+        let dir = match dir {
+            Some(dir) => Some(dir.to_owned()),
+            None => user_dir(env::var_os),
+        };
+        match dir.filter(|dir| dir.is_dir()) {
+            Some(dir) => Self::open(Some(&dir)).map(Some),
+            None => Ok(None),
+        }
+    }
+
     pub(super) fn dir(&self) -> &Path {
         &self.dir
     }
