@@ -50,7 +50,10 @@ mod storage_error;
 mod used;
 mod xz_number;
 
-pub use base::{BaseError, BaseFormat, BaseImage, BaseOptions, ImageFile, NotAnImage, SumCheck};
+pub use base::{
+    BaseError, BaseFormat, BaseImage, BaseOptions, ImageFile, NotAnImage, SumCheck, download,
+    download_path,
+};
 pub use block_io::{Cancel, Cancelled};
 pub use build::{BuildOptions, BuildOutcome, build};
 pub use error::{Error, ErrorKind};

@@ -46,6 +46,10 @@ impl Project {
             }
         };
         let path = self.base();
+        if self.lacks_download() {
+            report.not_checked.push("the base image: it was not downloaded yet".to_owned());
+            return Ok(());
+        }
         let file = ImageFile::open(path).map_err(image)?;
         let (card, base) = (self.cluster.card.bytes(), file.stated_size().map_err(image)?);
         if let Some(base) = base.filter(|base| *base > card) {

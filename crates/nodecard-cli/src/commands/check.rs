@@ -60,7 +60,7 @@ fn to_json(cluster: &Cluster, project: &Project, found: &CheckReport) -> Value {
     json!({
         "profile": cluster.path,
         "cluster": cluster.name,
-        "base": project.base(),
+        "base": project.base_name(),
         "card_size": cluster.card.bytes(),
         "nodes": cluster.nodes.iter().map(node).collect::<Vec<_>>(),
         "findings": found.problems.iter().map(finding).collect::<Vec<_>>(),
@@ -73,7 +73,7 @@ fn to_text(project: &Project) -> String {
     let cluster = project.cluster();
     let mut text = format!("{}: profile OK\n", cluster.path.display());
     text += &format!("Cluster      {}\n", cluster.name);
-    text += &format!("Base image   {}\n", project.base().display());
+    text += &format!("Base image   {}\n", project.base_name());
     text += &format!("Cards        {}\n", cluster.card);
     text += &format!("\n{}", nodes(cluster));
     let services = services(cluster);

@@ -101,6 +101,7 @@ impl Project {
     {
         // Refusals that cost nothing come before the base image is decoded.
         let targets = self.inspect_targets(targets, &request.limits)?;
+        self.fetch_base()?;
         let inputs = self.inputs(self.create_keys(None)?);
         let builder = CardBuilder::open(inputs, &*self.context.progress, &self.context.cancel)?;
         let (cards, notes) = cards::prepare(self, &builder, &targets)?;

@@ -111,6 +111,7 @@ impl Project {
         {
             return Err(Error::Refused { targets: vec![RefusedTarget { node: None, error }] });
         }
+        self.fetch_base()?;
         let inputs = self.inputs(self.create_keys(None)?);
         let finished = ProgressFile::open(&self.cluster.keys, inputs.base, resume)?;
         let builder = CardBuilder::open(inputs, &*self.context.progress, &self.context.cancel)?;

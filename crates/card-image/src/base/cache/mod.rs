@@ -24,8 +24,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub(in crate::base) use self::lock::LockFile;
 pub(super) use self::record::CacheRecord;
-use self::{lock::LockFile, user_dir::user_dir};
+use self::user_dir::user_dir;
 use super::{
     BaseError,
     file::{FileIdentity, SourceFile},
@@ -38,7 +39,15 @@ const IMAGE: &str = "img";
 const RECORD: &str = "json";
 
 /// For `map_err`: adds the operation and the file of the cache.
-fn cache_error(operation: &'static str, path: &Path) -> impl Fn(io::Error) -> BaseError {
+/// Returns the directory of the cache: the given one, or the user's.
+pub(super) fn cache_dir(dir: Option<&Path>) -> Result<PathBuf, BaseError> {
+    match dir {
+        Some(dir) => Ok(dir.to_owned()),
+        None => user_dir(env::var_os).ok_or(BaseError::NoCacheDir),
+    }
+}
+
+pub(super) fn cache_error(operation: &'static str, path: &Path) -> impl Fn(io::Error) -> BaseError {
     move |source| BaseError::Cache { operation, path: path.to_owned(), source }
 }
 
@@ -58,10 +67,7 @@ pub(super) struct CacheEntry {
 impl Cache {
     /// Opens the given directory, or else the user's, and creates it if it is missing.
     pub(super) fn open(dir: Option<&Path>) -> Result<Self, BaseError> {
-        let dir = match dir {
-            Some(dir) => dir.to_owned(),
-            None => user_dir(env::var_os).ok_or(BaseError::NoCacheDir)?,
-        };
+        let dir = cache_dir(dir)?;
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&dir);
         made.map_err(cache_error("create the directory", &dir))?;
         let cache = Cache { dir };
