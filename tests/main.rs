@@ -8,6 +8,7 @@ mod apply_loop;
 mod build;
 mod check;
 mod flash;
+mod flash_image;
 mod flash_loop;
 mod flash_terminal;
 mod formats;

@@ -35,6 +35,7 @@
 //! ```
 
 mod base;
+mod block_map;
 mod build;
 mod error;
 mod find_root;
@@ -55,6 +56,7 @@ pub use base::{
     download_path,
 };
 pub use block_io::{Cancel, Cancelled};
+pub use block_map::{BlockMap, BlockMapError};
 pub use build::{BuildOptions, BuildOutcome, build};
 pub use error::{Error, ErrorKind};
 pub use ext4_offline::FileKind;

@@ -150,15 +150,28 @@ pub struct CheckArgs {
 /// system, read-only, an eMMC, a fixed disk, or larger than --max-size. A
 /// target may also be a file that has the size of a card.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "nodecard flash [OPTIONS] <PROFILE> [NODE=DEVICE]...\n       \
+                      nodecard flash [OPTIONS] --image <FILE> <DEVICE>",
+    after_help = "\
 Examples:
   nodecard flash mc1.yaml xu4-master=/dev/sdb xu4-node1=/dev/sdc
   nodecard flash mc1.yaml --one-reader /dev/sdb
   nodecard flash mc1.yaml --one-reader /dev/sdb --resume
-  truncate -s 7600M card.img && nodecard flash mc1.yaml xu4-node2=card.img")]
+  nodecard flash --image cards/xu4-node1.img /dev/sdb
+  truncate -s 7600M card.img && nodecard flash mc1.yaml xu4-node2=card.img"
+)]
 pub struct FlashArgs {
     #[command(flatten)]
     pub project: ProjectArgs,
+
+    /// Write this built image to DEVICE, with its block map if there is one
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["targets", "one_reader", "resume", "base", "root", "keys", "new_keys"]
+    )]
+    pub image: Option<PathBuf>,
 
     /// Write this node's card to this device or file
     #[arg(value_name = "NODE=DEVICE", value_parser = node_and_target)]

@@ -12,6 +12,7 @@
 //! | [`Project::check`] | looks at what the profile names |
 //! | [`Project::build`] | writes an image file for each node |
 //! | [`Project::flash`] | writes cards, several at once, and reads them back |
+//! | [`flash_image`] | writes a built image to a card |
 //! | [`Project::flash_one_reader`] | writes one card after another with one reader |
 //! | [`Project::verify`] | compares cards with the profile |
 //! | [`Project::plan`], [`Project::plan_against`] | show what building or correcting would change |
@@ -103,8 +104,8 @@ pub use self::{
     devices::{DeviceReport, devices},
     error::{Error, RefusalReason, RefusedTarget},
     flash::{
-        Attendant, ConfirmedFlash, Decision, FlashReport, FlashRequest, FlashSession, FlashTarget,
-        FlashedCard, OneReader, ReaderEvent,
+        Attendant, ConfirmedFlash, ConfirmedImageFlash, Decision, FlashReport, FlashRequest,
+        FlashSession, FlashTarget, FlashedCard, ImageFlash, OneReader, ReaderEvent, flash_image,
     },
     left_over::{LeftOver, LeftOverState},
     project::Project,

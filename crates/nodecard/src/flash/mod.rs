@@ -1,6 +1,7 @@
 //! Writing cards: inspect the targets, have each of them confirmed, write and verify.
 
 mod cards;
+mod image;
 mod one_reader;
 mod progress_file;
 mod report;
@@ -14,6 +15,7 @@ use card_flash::{
 use card_image::CardBuilder;
 
 pub use self::{
+    image::{ConfirmedImageFlash, ImageFlash, flash_image},
     one_reader::{Attendant, Decision, OneReader, ReaderEvent},
     report::{FlashReport, FlashedCard},
 };
