@@ -25,7 +25,7 @@ fn a_built_image_becomes_a_card() {
         assert!(said.contains("larger than the image"), "{said}");
         e2fsck(&card);
         // What the image does not use stays as it was.
-        assert_eq!(bytes(&card, 95 * MIB, 512), [0xb5; 512]);
+        assert_eq!(bytes(&card, 80 * MIB, 512), [0xb5; 512]);
         let output = bench.nodecard(&["verify", "profile.yaml", "a.card"]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     }
