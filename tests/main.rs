@@ -12,6 +12,7 @@ mod flash_image;
 mod flash_loop;
 mod flash_terminal;
 mod formats;
+mod hostile;
 mod inspect;
 mod json;
 mod keys;

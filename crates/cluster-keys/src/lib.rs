@@ -46,7 +46,9 @@ use std::{
     time::SystemTime,
 };
 
+use block_io::Cancel;
 use source::Source;
+use store::Keep;
 
 pub use error::KeyError;
 pub use pair::KeyPair;
@@ -59,10 +61,11 @@ pub struct ClusterKeys {
     seed: [u8; 32],
     cluster: KeyPair,
     hosts: BTreeMap<String, KeyPair>,
+    is_kept: bool,
     new: NewKeys,
 }
 
-/// The keys that [`ClusterKeys::open_or_create`] created.
+/// The keys that [`ClusterKeys::open_or_create`] or [`ClusterKeys::open_or_generate`] created.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NewKeys {
@@ -89,14 +92,57 @@ impl ClusterKeys {
         cluster: &str,
         nodes: &[String],
     ) -> Result<Self, KeyError> {
+        Self::open_or_create_unless(&Cancel::new(), directory, cluster, nodes)
+    }
+
+    /// Like [`open_or_create`](Self::open_or_create), and stops waiting for another run if
+    /// `cancel` asks for that.
+    ///
+    /// # Errors
+    /// Also [`KeyError::Cancelled`].
+    pub fn open_or_create_unless(
+        cancel: &Cancel,
+        directory: &Path,
+        cluster: &str,
+        nodes: &[String],
+    ) -> Result<Self, KeyError> {
         check_names(nodes)?;
-        store::create_directory(directory)?;
+        Keep::OnDisk.directory(directory)?;
         store::check_directory(directory)?;
-        let _lock = store::lock(directory)?;
+        let _lock = store::lock(directory, cancel)?;
+        Self::read_or_create(directory, cluster, nodes, Keep::OnDisk)
+    }
+
+    /// Opens the keys in `directory`, and creates what is missing in memory only. Nothing is
+    /// written, so the next call, or a build, creates other keys; [`new_keys`] returns which.
+    ///
+    /// [`new_keys`]: ClusterKeys::new_keys
+    ///
+    /// # Errors
+    /// The errors of [`ClusterKeys::open_or_create`].
+    pub fn open_or_generate(
+        directory: &Path,
+        cluster: &str,
+        nodes: &[String],
+    ) -> Result<Self, KeyError> {
+        check_names(nodes)?;
+        if store::exists(directory)? {
+            store::check_directory(directory)?;
+        }
+        Self::read_or_create(directory, cluster, nodes, Keep::InMemory)
+    }
+
+    fn read_or_create(
+        directory: &Path,
+        cluster: &str,
+        nodes: &[String],
+        keep: Keep,
+    ) -> Result<Self, KeyError> {
+        let source = Source::Directory(directory.to_owned());
         let hosts = directory.join("hosts");
         let seed_path = directory.join("seed");
         let is_new = !store::exists(&seed_path)?;
-        if is_new {
+        let (seed, created) = if is_new {
             // The seed is created first. If it is missing but keys exist, it was lost, and a
             // new seed would silently give every node a new identity.
             if store::exists(&directory.join("id_ed25519"))? || store::exists(&hosts)? {
@@ -106,12 +152,16 @@ impl ClusterKeys {
                           cluster a new identity",
                 });
             }
-            let line = to_hex(&pair::random()?) + "\n";
-            store::create(&seed_path, line.as_bytes(), 0o600)?;
+            let new_seed = pair::random()?;
+            let line = to_hex(&new_seed) + "\n";
+            keep.file(&seed_path, line.as_bytes(), 0o600)?;
             let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
             let seconds = now.map_or(0, |now| now.as_secs());
-            store::create(&directory.join(CREATED), format!("{seconds}\n").as_bytes(), 0o644)?;
-        }
+            keep.file(&directory.join(CREATED), format!("{seconds}\n").as_bytes(), 0o644)?;
+            (new_seed, seconds)
+        } else {
+            (read_seed(&source)?, read_created(&source)?)
+        };
         let id_path = directory.join("id_ed25519");
         if !store::exists(&id_path)? && store::exists(&hosts)? {
             return Err(KeyError::Missing {
@@ -121,19 +171,17 @@ impl ClusterKeys {
             });
         }
         let comment = format!("{cluster} cluster key");
-        let (pair, _) = pair::read_or_create(&id_path, &comment)?;
-        store::create_directory(&hosts)?;
+        let (pair, _) = pair::read_or_create(&id_path, &comment, keep)?;
+        keep.directory(&hosts)?;
         let mut host_keys = BTreeMap::new();
         let mut new_hosts = Vec::new();
         for node in nodes {
-            store::create_directory(&hosts.join(node))?;
+            keep.directory(&hosts.join(node))?;
             let path = hosts.join(node).join("ssh_host_ed25519_key");
-            let (host, is_new) = pair::read_or_create(&path, &format!("root@{node}"))?;
+            let (host, is_new) = pair::read_or_create(&path, &format!("root@{node}"), keep)?;
             host_keys.insert(node.clone(), host);
             new_hosts.extend(is_new.then(|| node.clone()));
         }
-        let source = Source::Directory(directory.to_owned());
-        let (seed, created) = (read_seed(&source)?, read_created(&source)?);
         let new = match new_hosts {
             _ if is_new => NewKeys::Cluster,
             hosts if hosts.is_empty() => NewKeys::None,
@@ -145,6 +193,7 @@ impl ClusterKeys {
             seed,
             cluster: pair,
             hosts: host_keys,
+            is_kept: keep == Keep::OnDisk || new == NewKeys::None,
             new,
         })
     }
@@ -167,25 +216,13 @@ impl ClusterKeys {
         }
         let created = read_created(&source)?;
         let directory = directory.to_owned();
-        Ok(ClusterKeys { directory, created, seed, cluster, hosts, new: NewKeys::None })
-    }
-
-    /// Makes keys that are kept nowhere, to try out what would be built with keys.
-    ///
-    /// # Errors
-    /// [`KeyError`] if there are no random numbers, or a name is not that of a node.
-    pub fn temporary(nodes: &[String]) -> Result<Self, KeyError> {
-        check_names(nodes)?;
-        let mut hosts = BTreeMap::new();
-        for node in nodes {
-            hosts.insert(node.clone(), pair::from_seed(&pair::random()?, node)?);
-        }
         Ok(ClusterKeys {
-            directory: PathBuf::new(),
-            created: 0,
-            seed: pair::random()?,
-            cluster: pair::from_seed(&pair::random()?, "temporary")?,
+            directory,
+            created,
+            seed,
+            cluster,
             hosts,
+            is_kept: true,
             new: NewKeys::None,
         })
     }
@@ -193,6 +230,12 @@ impl ClusterKeys {
     /// Returns the keys that did not exist before.
     pub fn new_keys(&self) -> &NewKeys {
         &self.new
+    }
+
+    /// Returns whether all keys are on disk. Those that [`ClusterKeys::open_or_generate`] had to
+    /// make are not.
+    pub fn is_kept(&self) -> bool {
+        self.is_kept
     }
 
     /// Returns the directory or archive of the keys.

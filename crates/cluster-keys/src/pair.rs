@@ -11,7 +11,7 @@ use ssh_key::{
 use crate::{
     error::KeyError,
     source::Source,
-    store::{self, Privacy},
+    store::{self, Keep, Privacy},
 };
 
 /// An ed25519 key pair, with both halves as OpenSSH writes them.
@@ -94,8 +94,12 @@ pub(crate) fn read(source: &Source, name: &str) -> Result<KeyPair, KeyError> {
 }
 
 /// Reads the pair whose private half is at `path`, or creates it with this comment if there is
-/// none. Returns whether it was created.
-pub(crate) fn read_or_create(path: &Path, comment: &str) -> Result<(KeyPair, bool), KeyError> {
+/// none, on disk or in memory. Returns whether it was created.
+pub(crate) fn read_or_create(
+    path: &Path,
+    comment: &str,
+    keep: Keep,
+) -> Result<(KeyPair, bool), KeyError> {
     let public_path = path.with_extension("pub");
     let existing = store::read(path, Privacy::Private)?;
     let is_new = existing.is_none();
@@ -112,7 +116,7 @@ pub(crate) fn read_or_create(path: &Path, comment: &str) -> Result<(KeyPair, boo
             let pair = Ed25519Keypair::from_seed(&random()?);
             let key = encode(PrivateKey::new(KeypairData::Ed25519(pair), comment))?;
             let text = encode(key.to_openssh(LineEnding::LF))?;
-            store::create(path, text.as_bytes(), 0o600)?;
+            keep.file(path, text.as_bytes(), 0o600)?;
             (key, text.to_string())
         }
     };
@@ -121,7 +125,7 @@ pub(crate) fn read_or_create(path: &Path, comment: &str) -> Result<(KeyPair, boo
     let lacks_public = public.is_none();
     let pair = join(path, &key, private, public)?;
     if lacks_public {
-        store::create(&public_path, pair.public.as_bytes(), 0o644)?;
+        keep.file(&public_path, pair.public.as_bytes(), 0o644)?;
     }
     Ok((pair, is_new))
 }

@@ -59,8 +59,8 @@ mod yaml;
 mod yaml_cause;
 
 pub use cluster::{
-    Account, BaseSpec, Boot, CardSize, Cluster, ExtraFile, Network, Node, Owner, OwnerId, Password,
-    Role, Ssh,
+    Account, BaseSpec, Boot, CardSize, CloudInitChoice, Cluster, ExtraFile, ImageKeyPolicy,
+    Network, Node, Owner, OwnerId, Password, Role, Ssh,
 };
 pub use edit::{Attributes, Change, FileEdit};
 pub use passwords::{DefaultPassword, HashError, PasswordHash, default_password};

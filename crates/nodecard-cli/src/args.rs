@@ -29,7 +29,7 @@ Examples:
 
 Exit codes:
   0    done; with verify: all cards as expected
-  1    verify found differences
+  1    verify found differences, or apply left an error that it cannot fix
   2    wrong arguments or profile
   3    base image cannot be used
   4    target refused
@@ -76,6 +76,7 @@ pub enum Command {
     Verify(VerifyArgs),
     Plan(PlanArgs),
     Inspect(InspectArgs),
+    Password(PasswordArgs),
 }
 
 /// Build a card image for every node
@@ -345,6 +346,21 @@ pub struct InspectArgs {
     #[command(flatten)]
     pub json: JsonArg,
 }
+
+/// Make the hash of a password for a profile
+///
+/// Asks for the password twice, without showing it, and prints its hash (SHA-512, as
+/// /etc/shadow has it) for `password` below `users` in a profile. If the standard
+/// input is not a terminal, it is one line with the password.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  nodecard password
+  pass show cluster/odroid | nodecard password
+
+In the profile, with the hash in single quotes:
+  users: {odroid: {password: '$6$rounds=100000$...'}}")]
+pub struct PasswordArgs {}
 
 /// The cluster that a command works on.
 #[derive(Debug, clap::Args)]

@@ -1,17 +1,12 @@
 //! How a command fails: messages on stderr and an exit code.
 
-use std::{
-    error::Error as StdError,
-    fmt,
-    io::{self, Write as _, stderr},
-    process::ExitCode,
-};
+use std::{error::Error as StdError, fmt, io, process::ExitCode};
 
 use nodecard::{Error, ErrorKind, RefusalReason, TargetError};
 
 use serde_json::json;
 
-use crate::{hints, output, report};
+use crate::{hints, output, report, terminal};
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -40,7 +35,7 @@ impl From<io::Error> for CommandError {
 
 /// Prints a line on stderr. A line that cannot be printed is no reason to fail.
 pub fn print_line(line: fmt::Arguments) {
-    let _ = writeln!(stderr().lock(), "{}", output::with_label(&line.to_string()));
+    terminal::print_error_line(&line.to_string());
 }
 
 /// Prints an error with its causes and what to do about it. A cause that the lines before it
@@ -80,7 +75,7 @@ fn print_fix(fix: Option<String>) {
 }
 
 /// Prints what is wrong with the arguments, or the help that they ask for.
-pub fn report_usage(error: &clap::Error) -> ExitCode {
+pub fn report_usage(error: &clap::Error) -> ! {
     if error.use_stderr() && output::is_json() {
         let text = error.to_string();
         let message = text.lines().next().unwrap_or_default();
@@ -89,9 +84,7 @@ pub fn report_usage(error: &clap::Error) -> ExitCode {
             "error": { "message": message, "causes": [], "fix": null, "exit_code": 2 },
         }));
     }
-    // As clap does it: to stderr or stdout, and nothing to do about a failure.
-    let _ = error.print();
-    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+    terminal::exit_with_usage(error)
 }
 
 /// Returns the exit code for a failure.
@@ -219,7 +212,7 @@ fn print_failure(error: &Error) {
         _ if error.kind() == ErrorKind::Interrupted => print_message("interrupted"),
         Error::Profile(problems) if output::is_coloured() => {
             if let nodecard::ProfileError::Invalid(problems) = &**problems {
-                let _ = writeln!(stderr().lock(), "{}", problems.to_styled_string());
+                terminal::print_styled(problems.to_styled_string());
             } else {
                 print_error(error, hints::join(error.fix(), hints::for_error(error)));
             }

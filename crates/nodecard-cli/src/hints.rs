@@ -100,7 +100,8 @@ pub fn for_refusal(path: &Path, refusal: &Refusal) -> Option<Hint> {
         Refusal::NoPermission => rights::fix(path).map(Hint::Command),
         Refusal::FixedDisk => Some(Hint::Instead("if it is a card, add --allow-fixed")),
         Refusal::TooLarge { .. } => Some(Hint::Instead("if it is a card, raise --max-size")),
-        Refusal::NotFound(path) if path.starts_with("/dev") => {
+        Refusal::Shared { reason, .. } => for_refusal(path, reason),
+        Refusal::NotFound(missing) if missing.starts_with("/dev") => {
             Some(Hint::Or("list the devices with `nodecard devices`"))
         }
         _ => None,

@@ -12,6 +12,7 @@ mod progress;
 mod prompt;
 mod report;
 mod rights;
+mod terminal;
 
 use std::process::ExitCode;
 
@@ -19,12 +20,13 @@ use clap::Parser as _;
 
 use args::{Args, Command};
 
+/// Where defects are reported.
+const ISSUES: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/issues");
+
 fn main() -> ExitCode {
+    ask_for_reports();
     invoker::become_invoker();
-    let args = match Args::try_parse() {
-        Ok(args) => args,
-        Err(error) => return error::report_usage(&error),
-    };
+    let args = Args::try_parse().unwrap_or_else(|error| error::report_usage(&error));
     output::set_verbosity(args.output.verbosity());
     let result = match args.command {
         Command::Build(args) => commands::build::run(&args),
@@ -35,6 +37,23 @@ fn main() -> ExitCode {
         Command::Verify(args) => commands::verify::run(&args),
         Command::Plan(args) => commands::plan::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args),
+        Command::Password(args) => commands::password::run(&args),
     };
     result.unwrap_or_else(|error| error.report())
+}
+
+/// Shows a panic as what it is: a defect of this program, which its authors want to know about.
+fn ask_for_reports() {
+    let default = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let message = panic.payload_as_str().unwrap_or("no message");
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        terminal::print_error(format_args!(
+            "error: a defect in nodecard ({place}): {message}\n  fix: please report this, with \
+             the whole output, at {ISSUES}\n"
+        ));
+        if std::env::var_os("RUST_BACKTRACE").is_some() {
+            default(panic);
+        }
+    }));
 }

@@ -1,10 +1,8 @@
 //! How much is printed, in which form, and in which colours.
 
-use std::{
-    env,
-    io::{IsTerminal as _, stderr},
-    sync::OnceLock,
-};
+use std::{env, sync::OnceLock};
+
+use crate::terminal;
 
 /// How much is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,7 +36,7 @@ pub fn is_json() -> bool {
 /// (no-color.org) or CLICOLOR=0 is set, or wherever CLICOLOR_FORCE is (bixense.com/clicolors).
 pub fn is_coloured() -> bool {
     let variable = |name| env::var_os(name).filter(|value| !value.is_empty());
-    decide(stderr().is_terminal(), |name| variable(name).map(|value| value == "0"))
+    decide(terminal::is_interactive(), |name| variable(name).map(|value| value == "0"))
 }
 
 /// `variable` returns whether a variable that is set is `0`.

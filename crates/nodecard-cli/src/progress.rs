@@ -1,7 +1,6 @@
 //! Progress on stderr: bars on a terminal, plain lines otherwise.
 
 use std::{
-    io::{IsTerminal as _, stderr},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
@@ -13,6 +12,7 @@ use plain_text::size;
 use crate::{
     error::print_line,
     output::{Verbosity, verbosity},
+    terminal,
 };
 
 /// The longest title of a card that is shown. With it, a line has 60 columns.
@@ -61,7 +61,7 @@ impl BuildProgress for StageBar {
     fn begin(&self, stage: BuildStage, total: u64) {
         let bar = if verbosity() == Verbosity::Quiet {
             None
-        } else if stderr().is_terminal() {
+        } else if terminal::is_interactive() {
             // 60 columns with the longest speed.
             let template = match total {
                 0 => "{msg} {spinner}",
@@ -102,8 +102,9 @@ pub struct CardBars {
 
 impl CardBars {
     pub fn new(titles: Vec<String>) -> Self {
+        let titles: Vec<String> = titles.iter().map(|title| terminal::shown(title)).collect();
         let mut bars = Vec::new();
-        if stderr().is_terminal() && verbosity() > Verbosity::Quiet {
+        if terminal::is_interactive() && verbosity() > Verbosity::Quiet {
             let style = style("{prefix} {msg:9} {percent:>3}% {bytes_per_sec:>12} {eta:>4} left");
             let short = |title: &String| {
                 title.replace(" on /dev/", " ").chars().take(TITLE).collect::<String>()

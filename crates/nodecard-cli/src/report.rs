@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Display,
-    io::{self, Write as _, stdout},
+    io,
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::{
     error::CommandError,
     output::{Verbosity, verbosity},
+    terminal,
 };
 
 /// Prints a report as JSON, or else as text.
@@ -21,7 +22,7 @@ pub fn print<R: Serialize + Display>(report: &R, as_json: bool) -> Result<(), Co
 /// Prints a report as text, unless the user wants errors only.
 pub fn print_text(text: &str) -> Result<(), CommandError> {
     if verbosity() > Verbosity::Quiet {
-        write!(stdout().lock(), "{text}")?;
+        terminal::print(format_args!("{text}"))?;
     }
     Ok(())
 }
@@ -38,8 +39,7 @@ pub fn is_json_printed() -> bool {
 pub fn print_json(report: &impl Serialize) -> Result<(), CommandError> {
     let json = serde_json::to_string_pretty(report).map_err(io::Error::from)?;
     IS_PRINTED.store(true, Ordering::Relaxed);
-    writeln!(stdout().lock(), "{json}")?;
-    Ok(())
+    Ok(terminal::print_json(&json)?)
 }
 
 /// Returns lines that start with a label, and the text beside it, wrapped to 79 columns. Every

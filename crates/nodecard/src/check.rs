@@ -1,7 +1,6 @@
 //! Looking at what a profile names, without making anything.
 
 use card_image::{BaseError, BaseImage, CardBuilder, ErrorKind, ImageFile, SumCheck};
-use cluster_keys::ClusterKeys;
 
 use crate::{Error, Project};
 
@@ -37,14 +36,6 @@ impl Project {
 
     fn look(&self, report: &mut CheckReport) -> Result<(), Error> {
         let image = |error: BaseError| Error::from(card_image::Error::from(error));
-        let keys = match self.keys() {
-            Ok(keys) => Some(keys),
-            Err(Error::NoKeys(_)) => None,
-            Err(error) => {
-                report.problems.push(error);
-                None
-            }
-        };
         let path = self.base();
         if self.lacks_download() {
             report.not_checked.push("the base image: it was not downloaded yet".to_owned());
@@ -77,18 +68,9 @@ impl Project {
             );
             return Ok(());
         }
-        let temporary;
-        let keys = match keys {
-            Some(keys) => keys,
-            None => {
-                let names: Vec<String> =
-                    self.cluster.nodes.iter().map(|node| node.name.clone()).collect();
-                temporary = ClusterKeys::temporary(&names)?;
-                &temporary
-            }
-        };
+        let keys = self.preview_keys()?;
         let (progress, cancel) = (&*self.context.progress, &self.context.cancel);
-        let builder = CardBuilder::open(self.inputs(keys), progress, cancel)?;
+        let builder = CardBuilder::open(self.inputs(&keys), progress, cancel)?;
         let nodes: Vec<_> = self.cluster.nodes.iter().collect();
         report.notes = builder.cards(card, &nodes, cancel)?.notes;
         Ok(())

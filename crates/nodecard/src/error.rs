@@ -6,7 +6,7 @@ use card_audit::{ApplyError, AuditError};
 use card_flash::device::{Refusal, TargetError};
 use card_image::{Cancelled, ErrorKind};
 use cluster_keys::KeyError;
-use cluster_profile::ProfileError;
+use cluster_profile::{HashError, ProfileError};
 
 /// A step of the workflow failed.
 ///
@@ -18,6 +18,9 @@ pub enum Error {
     /// The profile is wrong. Its text shows every problem with its line.
     #[error(transparent)]
     Profile(#[from] Box<ProfileError>),
+    /// A password cannot be used.
+    #[error(transparent)]
+    Password(#[from] HashError),
     /// The profile has no node of this name.
     #[error("there is no node {name} in {}", profile.display())]
     NoSuchNode {
@@ -213,6 +216,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Error::Profile(_)
+            | Error::Password(_)
             | Error::NoSuchNode { .. }
             | Error::NodeTwice { .. }
             | Error::TargetTwice { .. }
@@ -264,6 +268,11 @@ impl Error {
             Error::Audit(error) => error.fix(),
             Error::Apply(error) => error.fix(),
             Error::Profile(error) => error.fix(),
+            // What a profile needs is a hash; here it is the password that is empty.
+            Error::Password(HashError::Empty) => {
+                Some("type a password; `locked: true` is for users without one".into())
+            }
+            Error::Password(error) => error.fix(),
             Error::NoTargets
             | Error::NotConfirmed { .. }
             | Error::OpenTarget { .. }

@@ -92,7 +92,9 @@ pub use card_image::{
     ErrorKind, ImageFormat, ImageRecord, Manifest, OutputError,
 };
 pub use cluster_keys::{ClusterKeys, KeyError};
-pub use cluster_profile::{CardSize, Cluster, Network, Node, ProfileError, Publish, SizeError};
+pub use cluster_profile::{
+    CardSize, Cluster, HashError, Network, Node, PasswordHash, ProfileError, Publish, SizeError,
+};
 
 pub use self::{
     apply::{ApplyReport, ApplyRequest, ApplySession, ConfirmedApply},
@@ -104,8 +106,9 @@ pub use self::{
     devices::{DeviceReport, devices},
     error::{Error, RefusalReason, RefusedTarget},
     flash::{
-        Attendant, ConfirmedFlash, ConfirmedImageFlash, Decision, FlashReport, FlashRequest,
-        FlashSession, FlashTarget, FlashedCard, ImageFlash, OneReader, ReaderEvent, flash_image,
+        Attendant, ConfirmedFlash, ConfirmedImageFlash, Decision, FinishedCard, FlashReport,
+        FlashRequest, FlashSession, FlashTarget, FlashedCard, ImageFlash, OneReader, ReaderEvent,
+        flash_image,
     },
     left_over::{LeftOver, LeftOverState},
     project::Project,

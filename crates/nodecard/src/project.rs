@@ -195,7 +195,13 @@ impl Project {
                 if !self.new_keys {
                     lost_keys::check(&self.cluster, out)?;
                 }
-                Ok(ClusterKeys::open_or_create(&self.cluster.keys, &self.cluster.name, names)?)
+                let Cluster { keys, name, .. } = &self.cluster;
+                let opened =
+                    ClusterKeys::open_or_create_unless(&self.context.cancel, keys, name, names);
+                opened.map_err(|error| match error {
+                    KeyError::Cancelled(_) => Error::Interrupted,
+                    other => Error::Keys(other),
+                })
             }
             Err(KeyError::Missing { path, .. }) => Err(KeyError::Missing {
                 path,
@@ -205,6 +211,26 @@ impl Project {
             .into()),
             opened => Ok(opened?),
         })
+    }
+
+    /// Returns the cluster's keys, with those that do not exist yet made in memory: for plans,
+    /// which write nothing.
+    ///
+    /// # Errors
+    /// [`Error::Keys`].
+    pub(crate) fn preview_keys(&self) -> Result<ClusterKeys, Error> {
+        if let Some(path) = &self.given_keys {
+            return Ok(ClusterKeys::open(path, &self.node_names())?);
+        }
+        Ok(ClusterKeys::open_or_generate(
+            &self.cluster.keys,
+            &self.cluster.name,
+            &self.node_names(),
+        )?)
+    }
+
+    fn node_names(&self) -> Vec<String> {
+        self.cluster.nodes.iter().map(|node| node.name.clone()).collect()
     }
 
     fn key_path(&self) -> &Path {
@@ -240,8 +266,7 @@ impl Project {
         if let Some(keys) = self.keys.get() {
             return Ok(keys);
         }
-        let names: Vec<String> = self.cluster.nodes.iter().map(|node| node.name.clone()).collect();
-        let keys = open(&names)?;
+        let keys = open(&self.node_names())?;
         Ok(self.keys.get_or_init(|| keys))
     }
 
@@ -255,6 +280,7 @@ impl Project {
             root: self.root(),
             time: self.time,
             cache: self.context.cache.as_deref(),
+            largest_card: None,
         }
     }
 }

@@ -22,6 +22,8 @@ use crate::{Medium, Presence};
 #[derive(Debug)]
 pub struct OpenedTarget {
     file: File,
+    /// Other devices with the same contents, opened exclusively so that nobody mounts them.
+    _claims: Vec<File>,
     path: PathBuf,
     identity: DeviceIdentity,
     system: HostSystem,
@@ -32,12 +34,14 @@ pub struct OpenedTarget {
 impl OpenedTarget {
     pub(super) fn new(
         file: File,
+        claims: Vec<File>,
         path: PathBuf,
         identity: DeviceIdentity,
         system: HostSystem,
         direct: bool,
     ) -> Self {
-        OpenedTarget { file, path, identity, system, direct: AtomicBool::new(direct) }
+        let direct = AtomicBool::new(direct);
+        OpenedTarget { file, _claims: claims, path, identity, system, direct }
     }
 
     /// Returns the path as the user gave it.

@@ -2,7 +2,7 @@
 
 use std::{io, process::ExitCode};
 
-use nodecard::{ApplyRequest, ApplySession, Finding};
+use nodecard::{ApplyRequest, ApplySession, Finding, Severity};
 
 use serde_json::{Value, json};
 
@@ -28,8 +28,7 @@ pub fn run(args: &ApplyArgs) -> Result<ExitCode, CommandError> {
             return print_json(args, false, None, session.remaining());
         }
         println(format_args!("{shown}: nothing to change"))?;
-        print_remaining(session.remaining())?;
-        return Ok(ExitCode::SUCCESS);
+        return print_remaining(session.remaining());
     }
     if json {
         // The report follows; people are asked about these changes all the same.
@@ -53,10 +52,10 @@ pub fn run(args: &ApplyArgs) -> Result<ExitCode, CommandError> {
     }
     match report.applied.committed {
         Some(_) => println(format_args!("{shown}: done"))?,
+        None if report.applied.boot => println(format_args!("{shown}: done"))?,
         None => println(format_args!("{shown}: done; only the partition table was changed"))?,
     }
-    print_remaining(&report.applied.left)?;
-    Ok(ExitCode::SUCCESS)
+    print_remaining(&report.applied.left)
 }
 
 fn print_json(
@@ -82,15 +81,18 @@ fn println(line: std::fmt::Arguments) -> Result<(), CommandError> {
 
 fn is_confirmed(session: &ApplySession, shown: &str) -> bool {
     let wanted = session.confirmation();
-    ask(format_args!("Type {wanted} to change {shown} in place:")) == Some(wanted)
+    let answer = ask(format_args!("Type {wanted} to change {shown} in place:"));
+    answer.is_some_and(|answer| session.is_confirmed_by(&answer))
 }
 
-/// Prints the findings that applying does not fix.
-fn print_remaining(findings: &[Finding]) -> Result<(), CommandError> {
+/// Prints the findings that applying does not fix. Returns the exit code, which tells whether
+/// there is an error among them.
+fn print_remaining(findings: &[Finding]) -> Result<ExitCode, CommandError> {
     for finding in findings {
         let place = finding.place();
         let place = if place.is_empty() { place } else { format!("{place}: ") };
         println(format_args!("not changed: {place}{}\n  fix: {}", finding.what, finding.fix))?;
     }
-    Ok(())
+    let has_error = findings.iter().any(|finding| finding.severity == Severity::Error);
+    Ok(if has_error { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

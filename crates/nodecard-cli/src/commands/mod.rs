@@ -6,6 +6,7 @@ pub mod check;
 pub mod devices;
 pub mod flash;
 pub mod inspect;
+pub mod password;
 pub mod plan;
 pub mod verify;
 

@@ -47,7 +47,7 @@ pub fn flash_image<'a>(
     let inspected = Target::inspect(&context.system, target, image, &request.limits);
     let target = inspected
         .map_err(|error| Error::Refused { targets: vec![RefusedTarget { node: None, error }] })?;
-    let target = FlashTarget { node: name, target };
+    let target = FlashTarget { node: name, target, recognized: None };
     let opened = ImageFile::open(image)
         .and_then(|file| file.into_private_base(context.base_options()))
         .map_err(card_image::Error::from)?;
