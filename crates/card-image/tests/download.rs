@@ -110,7 +110,7 @@ fn a_later_run_continues_and_changed_contents_begin_again() {
     }
 }
 
-/// A server that mixes two versions is found out by the checksum, and nothing of it is kept.
+/// The checksum detects a server that mixes two versions; nothing of it is kept.
 #[test]
 fn wrong_contents_are_not_kept() {
     let (temp, bytes) = (tempfile::tempdir().unwrap(), sample());

@@ -31,7 +31,7 @@ pub fn run(args: &ApplyArgs) -> Result<ExitCode, CommandError> {
         return print_remaining(session.remaining());
     }
     if json {
-        // The report follows; people are asked about these changes all the same.
+        // The report follows; people are still asked about these changes.
         if !args.yes {
             print_line(format_args!("{}", session.changes()));
         }
