@@ -76,7 +76,7 @@ fn print_fix(fix: Option<String>) {
 
 /// Prints what is wrong with the arguments, or the help that they ask for.
 pub fn report_usage(error: &clap::Error) -> ! {
-    if error.use_stderr() && output::is_json() {
+    if error.exit_code() != 0 && output::is_json() {
         let text = error.to_string();
         let message = text.lines().next().unwrap_or_default();
         let message = message.strip_prefix("error: ").unwrap_or(message);
