@@ -6,14 +6,17 @@
 mod apply;
 mod apply_loop;
 mod build;
+mod check;
 mod export;
 mod flash;
+mod flash_image;
 mod flash_loop;
 mod flash_terminal;
 mod formats;
 mod hostile;
 mod init;
 mod inspect;
+mod json;
 mod keys;
 mod layouts;
 mod outputs;

@@ -36,6 +36,7 @@
 //! ```
 
 mod base;
+mod block_map;
 mod build;
 mod error;
 mod find_root;
@@ -51,8 +52,12 @@ mod storage_error;
 mod used;
 mod xz_number;
 
-pub use base::{BaseError, BaseFormat, BaseImage, BaseOptions, ImageFile, NotAnImage};
+pub use base::{
+    BaseError, BaseFormat, BaseImage, BaseOptions, ImageFile, NotAnImage, SumCheck, download,
+    download_path,
+};
 pub use block_io::{Cancel, Cancelled};
+pub use block_map::{BlockMap, BlockMapError};
 pub use build::{BuildOptions, BuildOutcome, build};
 pub use error::{Error, ErrorKind};
 pub use ext4_offline::FileKind;

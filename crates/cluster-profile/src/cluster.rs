@@ -43,8 +43,11 @@ pub struct Cluster {
 /// The image that every node's card is built from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseSpec {
-    /// The file. Relative paths in the profile start at its directory.
+    /// The file. Relative paths in the profile start at its directory. For an image on the
+    /// web, where it is kept once it was downloaded, or its address if that is not decided.
     pub path: PathBuf,
+    /// The address that it is downloaded from, if it is on the web.
+    pub url: Option<String>,
     /// The SHA-256 sum that the file must have.
     pub sha256: Option<[u8; 32]>,
 }

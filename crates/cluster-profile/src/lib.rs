@@ -56,6 +56,7 @@ mod render;
 mod size;
 mod swarm;
 mod yaml;
+mod yaml_cause;
 
 pub use cluster::{
     Account, BaseSpec, Boot, CardSize, CloudInitChoice, Cluster, ExtraFile, ImageKeyPolicy,

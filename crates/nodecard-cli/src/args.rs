@@ -5,6 +5,8 @@ use std::{net::Ipv4Addr, path::PathBuf, time::Duration};
 use clap::{Parser, Subcommand, ValueEnum};
 use nodecard::{CardSize, ImageFormat, TargetLimits};
 
+use crate::output::Verbosity;
+
 /// Prepare the SD cards of a cluster of small boards
 ///
 /// From one profile and one base image, nodecard makes a card for every node:
@@ -38,6 +40,31 @@ Exit codes:
 pub struct Args {
     #[command(subcommand)]
     pub command: Command,
+
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// How much is printed.
+#[derive(Debug, clap::Args)]
+pub struct OutputArgs {
+    /// Print errors and questions only, besides JSON
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// Print how long each stage took too
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+impl OutputArgs {
+    pub fn verbosity(&self) -> Verbosity {
+        match self {
+            OutputArgs { quiet: true, .. } => Verbosity::Quiet,
+            OutputArgs { verbose: true, .. } => Verbosity::Verbose,
+            _ => Verbosity::Normal,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -212,13 +239,19 @@ pub struct BuildArgs {
 /// Check a profile without building anything
 ///
 /// Shows every mistake in the profile with its line, or a summary of the cluster.
+/// Then looks at the base image: is it there and readable, does it have its
+/// checksums, does it fit the cards, and, if it does not have to be decoded, can
+/// the cards be made. Makes no keys and no files, and says what it did not look at.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:
   nodecard check mc1.yaml")]
 pub struct CheckArgs {
-    /// The profile of the cluster
-    pub profile: PathBuf,
+    #[command(flatten)]
+    pub project: ProjectArgs,
+
+    #[command(flatten)]
+    pub json: JsonArg,
 }
 
 /// Write cards, several at once, and verify them
@@ -232,15 +265,28 @@ pub struct CheckArgs {
 /// system, read-only, an eMMC, a fixed disk, or larger than --max-size. A
 /// target may also be a file that has the size of a card.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "nodecard flash [OPTIONS] <PROFILE> [NODE=DEVICE]...\n       \
+                      nodecard flash [OPTIONS] --image <FILE> <DEVICE>",
+    after_help = "\
 Examples:
   nodecard flash mc1.yaml xu4-master=/dev/sdb xu4-node1=/dev/sdc
   nodecard flash mc1.yaml --one-reader /dev/sdb
   nodecard flash mc1.yaml --one-reader /dev/sdb --resume
-  truncate -s 7600M card.img && nodecard flash mc1.yaml xu4-node2=card.img")]
+  nodecard flash --image cards/xu4-node1.img /dev/sdb
+  truncate -s 7600M card.img && nodecard flash mc1.yaml xu4-node2=card.img"
+)]
 pub struct FlashArgs {
     #[command(flatten)]
     pub project: ProjectArgs,
+
+    /// Write this built image to DEVICE, with its block map if there is one
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["targets", "one_reader", "resume", "base", "root", "keys", "new_keys"]
+    )]
+    pub image: Option<PathBuf>,
 
     /// Write this node's card to this device or file
     #[arg(value_name = "NODE=DEVICE", value_parser = node_and_target)]
@@ -309,6 +355,9 @@ pub struct ApplyArgs {
     /// Skip the confirmation; devices that are not cards are still refused
     #[arg(long)]
     pub yes: bool,
+
+    #[command(flatten)]
+    pub json: JsonArg,
 }
 
 /// List cards in readers, and why other devices were rejected
@@ -552,7 +601,7 @@ pub struct RootArg {
 /// The form of a report.
 #[derive(Debug, clap::Args)]
 pub struct JsonArg {
-    /// Print the report as JSON
+    /// Print the report as JSON, and errors too
     #[arg(long)]
     pub json: bool,
 }
@@ -649,7 +698,8 @@ fn duration(text: &str) -> Result<Duration, String> {
 /// that is printed on them, such as `128GB`.
 fn largest_card(text: &str) -> Result<u64, String> {
     let size = card_size(text)?.bytes();
-    let is_nominal = text.trim_end().ends_with("GB") || text.trim_end().ends_with("TB");
+    let unit = text.trim_end().to_ascii_uppercase();
+    let is_nominal = unit.ends_with("GB") || unit.ends_with("TB");
     Ok(if is_nominal { size + size / 10 } else { size })
 }
 

@@ -8,6 +8,7 @@ mod commands;
 mod error;
 mod hints;
 mod invoker;
+mod output;
 mod progress;
 mod prompt;
 mod report;
@@ -26,7 +27,8 @@ const ISSUES: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/issues");
 fn main() -> ExitCode {
     ask_for_reports();
     invoker::become_invoker();
-    let args = Args::try_parse().unwrap_or_else(|error| terminal::exit_with_usage(&error));
+    let args = Args::try_parse().unwrap_or_else(|error| error::report_usage(&error));
+    output::set_verbosity(args.output.verbosity());
     let result = match args.command {
         Command::Init(args) => commands::init::run(&args),
         Command::Build(args) => commands::build::run(&args),

@@ -92,9 +92,8 @@ pub fn cancel_on_interrupt() -> Cancel {
     let handler = move || {
         if token.check().is_err() || IS_ASKING.load(Ordering::Relaxed) {
             show_typing();
-            if IS_ASKING.load(Ordering::Relaxed) {
-                print_line(format_args!(""));
-            }
+            // Whatever follows starts on a line of its own.
+            print_line(format_args!(""));
             print_how_to_continue();
             std::process::exit(130);
         }

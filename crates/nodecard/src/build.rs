@@ -71,6 +71,7 @@ impl Project {
     pub fn build(&self, request: &BuildRequest) -> Result<BuildReport, Error> {
         let nodes = self.nodes(&request.nodes)?;
         let made = nodes.iter().map(|node| node.name.clone()).collect::<Vec<_>>();
+        self.fetch_base()?;
         let keys = self.create_keys(Some(&request.out))?;
         let card_size = request.card_size.unwrap_or(self.cluster.card.bytes());
         let options = BuildOptions {

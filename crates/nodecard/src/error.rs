@@ -116,6 +116,14 @@ pub enum Error {
         /// The image.
         path: PathBuf,
     },
+    /// The block map of an image cannot be used, or the image is not the one it describes.
+    #[error("{} does not fit the image", path.display())]
+    BlockMap {
+        /// The block map.
+        path: PathBuf,
+        /// Why.
+        source: card_image::BlockMapError,
+    },
     /// The user did not agree to overwrite or change a target.
     #[error("aborted: {} was not confirmed", path.display())]
     NotConfirmed {
@@ -261,6 +269,10 @@ impl Error {
             | Error::CompressedTarget { .. }
             | Error::NotConfirmed { .. }
             | Error::OpenTarget { .. } => ErrorKind::Target,
+            Error::BlockMap { source: card_image::BlockMapError::Cancelled(_), .. } => {
+                ErrorKind::Interrupted
+            }
+            Error::BlockMap { .. } => ErrorKind::Base,
             Error::Keys(_)
             | Error::CardsFailed { .. }
             | Error::Devices { .. }
@@ -293,6 +305,7 @@ impl Error {
             Error::OtherBase { path, .. } | Error::ProgressFile { path, .. } => {
                 Some(format!("delete {} to begin with the first card", path.display()))
             }
+            Error::BlockMap { .. } => Some("build or download the image and its map again".into()),
             Error::KeysLost { keys, .. } => {
                 Some(format!("restore {} from a backup", keys.display()))
             }

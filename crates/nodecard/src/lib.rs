@@ -10,8 +10,10 @@
 //! | step | what it does |
 //! |---|---|
 //! | [`NewProfile`] | writes the first profile of a cluster |
+//! | [`Project::check`] | looks at what the profile names |
 //! | [`Project::build`] | writes an image file for each node |
 //! | [`Project::flash`] | writes cards, several at once, and reads them back |
+//! | [`flash_image`] | writes a built image to a card |
 //! | [`Project::flash_one_reader`] | writes one card after another with one reader |
 //! | [`Project::verify`] | compares cards with the profile |
 //! | [`Project::plan`], [`Project::plan_against`] | show what building or correcting would change |
@@ -72,6 +74,7 @@ mod apply;
 mod audit;
 mod base_system;
 mod build;
+mod check;
 mod context;
 mod devices;
 mod error;
@@ -105,13 +108,15 @@ pub use self::{
     audit::{BaseAbsence, PlanRequest, Verification, inspect},
     base_system::BaseSystem,
     build::{BuildReport, BuildRequest},
+    check::CheckReport,
     context::Context,
     devices::{DeviceReport, devices},
     error::{Error, RefusalReason, RefusedTarget},
     export::ExportForm,
     flash::{
-        Attendant, ConfirmedFlash, Decision, FinishedCard, FlashReport, FlashRequest, FlashSession,
-        FlashTarget, FlashedCard, OneReader, ReaderEvent,
+        Attendant, ConfirmedFlash, ConfirmedImageFlash, Decision, FinishedCard, FlashReport,
+        FlashRequest, FlashSession, FlashTarget, FlashedCard, ImageFlash, OneReader, ReaderEvent,
+        flash_image,
     },
     init::{
         BaseFacts, BaseUser, LocalNetwork, NewPassword, NewProfile, NewUser, SwarmServices,

@@ -18,6 +18,20 @@ pub enum BaseError {
         /// The path as given.
         path: PathBuf,
     },
+    /// It cannot be downloaded.
+    #[error("cannot download {url}")]
+    Download {
+        /// The address, without a password.
+        url: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// There is no checksum to check a download with.
+    #[error("there is no checksum for {url}: neither in the profile nor beside it on the server")]
+    NoChecksum {
+        /// The address, without a password.
+        url: String,
+    },
     /// The path names something that is not a regular file.
     #[error("{} is {what}, not an image file", path.display())]
     NotAFile {
@@ -260,6 +274,10 @@ impl BaseError {
     pub fn fix(&self) -> Option<String> {
         let fix = match self {
             BaseError::NotFound { .. } => "check the path",
+            BaseError::Download { .. } => {
+                "check the address and the proxy, and run again: what was received is kept"
+            }
+            BaseError::NoChecksum { .. } => "write `base: {path: URL, sha256: SUM}` in the profile",
             BaseError::NotAFile { .. } => "give the path of an image file",
             BaseError::Empty { .. } | BaseError::Truncated { .. } | BaseError::Corrupt { .. } => {
                 "download it again"

@@ -9,6 +9,7 @@
 mod cache;
 mod checksums;
 mod decode;
+mod download;
 mod error;
 mod file;
 mod format;
@@ -22,9 +23,10 @@ use plain_text::to_hex;
 
 use self::file::{FileIdentity, SourceFile};
 pub use self::{
+    download::{download, download_path},
     error::{BaseError, NotAnImage},
     format::BaseFormat,
-    opening::ImageFile,
+    opening::{ImageFile, SumCheck},
 };
 use crate::{Cancel, progress::BuildProgress};
 

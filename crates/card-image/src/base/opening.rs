@@ -14,6 +14,17 @@ use super::{
     sparse::SparseError,
 };
 
+/// What became of checking a file's checksums.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SumCheck {
+    /// The file has the checksums that are known for it.
+    Right,
+    /// No checksum is known.
+    NoneKnown,
+    /// Only checksums of the decoded image are known.
+    OfImageOnly,
+}
+
 /// An image file that is open for reading, with its format detected.
 pub struct ImageFile {
     file: SourceFile,
@@ -89,8 +100,38 @@ impl ImageFile {
         if !self.is_compressed() {
             return BaseImage::new(self.file, None).map(Some);
         }
-        let cache = Cache::open(options.cache_dir, options.cancel)?;
+        let opened = Cache::open_existing(options.cache_dir, options.cancel)?;
+        let Some(cache) = opened else { return Ok(None) };
         self.cached(&cache)?.map(CacheEntry::into_base).transpose()
+    }
+
+    /// Checks the file as given against all checksums that are known for it. Decodes and
+    /// writes nothing. Returns whether there was a checksum.
+    ///
+    /// # Errors
+    /// As [`into_base`](Self::into_base).
+    pub fn check_sums(&self, options: BaseOptions) -> Result<SumCheck, BaseError> {
+        let BaseOptions { progress, cancel, .. } = options;
+        let expected = ExpectedSums::gather(&self.file.path, options.sha256)?;
+        if !expected.any(SumSubject::File) {
+            let has_more = expected.any(SumSubject::Image);
+            return Ok(if has_more { SumCheck::OfImageOnly } else { SumCheck::NoneKnown });
+        }
+        let digests = self.file.digests(expected.md5(SumSubject::File), progress, cancel)?;
+        expected.check(SumSubject::File, &self.file.path, &digests)?;
+        Ok(SumCheck::Right)
+    }
+
+    /// Returns the size in bytes that the image has at least: that of a raw file, or what a
+    /// compressed file states.
+    ///
+    /// # Errors
+    /// [`BaseError`] if the file states too large a size, or holds no image.
+    pub fn stated_size(&self) -> Result<Option<u64>, BaseError> {
+        if !self.is_compressed() {
+            return Ok(Some(self.file.size()));
+        }
+        Ok(DecodeJob::new(&self.file, self.format, &self.head, None)?.at_least())
     }
 
     /// Finds the cache's entry for this very file, without reading the file.

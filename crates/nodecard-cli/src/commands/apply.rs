@@ -1,15 +1,17 @@
 //! `nodecard apply`.
 
-use std::process::ExitCode;
+use std::{io, process::ExitCode};
 
 use nodecard::{ApplyRequest, ApplySession, Finding, Severity};
+
+use serde_json::{Value, json};
 
 use super::open_project;
 use crate::{
     args::ApplyArgs,
     error::{CommandError, print_line},
     prompt::ask,
-    terminal,
+    report,
 };
 
 pub fn run(args: &ApplyArgs) -> Result<ExitCode, CommandError> {
@@ -20,11 +22,23 @@ pub fn run(args: &ApplyArgs) -> Result<ExitCode, CommandError> {
     request.grow = args.grow;
     let session = project.apply(node, path, request).map_err(CommandError::Writing)?;
     let shown = path.display().to_string();
+    let json = args.json.json;
     if session.is_nothing() {
+        if json {
+            return print_json(args, false, None, session.remaining());
+        }
         println(format_args!("{shown}: nothing to change"))?;
         return print_remaining(session.remaining());
     }
-    terminal::print(format_args!("{}", session.changes()))?;
+    if json {
+        // The report follows; people are still asked about these changes.
+        if !args.yes {
+            print_line(format_args!("{}", session.changes()));
+        }
+    } else {
+        report::print_text(&session.changes().to_string())?;
+    }
+    let changes = serde_json::to_value(session.changes()).map_err(io::Error::from)?;
     let agrees = |session: &ApplySession| args.yes || is_confirmed(session, &shown);
     let confirmed = session.confirm(agrees).map_err(CommandError::Writing)?;
     let report = confirmed.apply().map_err(CommandError::Writing)?;
@@ -32,6 +46,9 @@ pub fn run(args: &ApplyArgs) -> Result<ExitCode, CommandError> {
         print_line(format_args!(
             "note: take the card out and insert it again before using it here"
         ));
+    }
+    if json {
+        return print_json(args, true, Some(changes), &report.applied.left);
     }
     match report.applied.committed {
         Some(_) => println(format_args!("{shown}: done"))?,
@@ -41,8 +58,25 @@ pub fn run(args: &ApplyArgs) -> Result<ExitCode, CommandError> {
     print_remaining(&report.applied.left)
 }
 
+fn print_json(
+    args: &ApplyArgs,
+    changed: bool,
+    changes: Option<Value>,
+    remaining: &[Finding],
+) -> Result<ExitCode, CommandError> {
+    let (node, target) = &args.target;
+    report::print_json(&json!({
+        "node": node,
+        "target": target,
+        "changed": changed,
+        "changes": changes,
+        "remaining": remaining,
+    }))?;
+    Ok(ExitCode::SUCCESS)
+}
+
 fn println(line: std::fmt::Arguments) -> Result<(), CommandError> {
-    Ok(terminal::print(format_args!("{line}\n"))?)
+    report::print_text(&format!("{line}\n"))
 }
 
 fn is_confirmed(session: &ApplySession, shown: &str) -> bool {

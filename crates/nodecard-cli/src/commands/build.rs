@@ -13,7 +13,6 @@ use crate::{
     args::BuildArgs,
     error::CommandError,
     report::{self, labelled, table},
-    terminal,
 };
 
 pub fn run(args: &BuildArgs) -> Result<ExitCode, CommandError> {
@@ -38,8 +37,7 @@ pub fn run(args: &BuildArgs) -> Result<ExitCode, CommandError> {
             "new_keys": project.new_keys(),
         }))?;
     } else {
-        let text = to_text(&built, args, &project.cluster().network);
-        terminal::print(format_args!("{text}"))?;
+        report::print_text(&to_text(&built, args, &project.cluster().network))?;
     }
     Ok(ExitCode::SUCCESS)
 }

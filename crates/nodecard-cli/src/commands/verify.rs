@@ -9,7 +9,7 @@ use super::open_project;
 use crate::{
     args::VerifyArgs,
     error::{CommandError, exit_code, print_error, print_line},
-    hints, report, terminal,
+    hints, report,
 };
 
 pub fn run(args: &VerifyArgs) -> Result<ExitCode, CommandError> {
@@ -18,7 +18,7 @@ pub fn run(args: &VerifyArgs) -> Result<ExitCode, CommandError> {
     if args.json.json {
         report::print_json(&verification.report)?;
     } else {
-        terminal::print(format_args!("{}", to_text(&verification.report)))?;
+        report::print_text(&to_text(&verification.report))?;
     }
     if let Some(BaseAbsence::NotDecoded { path }) = &verification.base_absence {
         let path = plain_text::shell_word(&path.display().to_string());

@@ -1,6 +1,7 @@
 //! Writing cards: inspect the targets, have each of them confirmed, write and verify.
 
 mod cards;
+mod image;
 mod one_reader;
 mod progress_file;
 mod report;
@@ -14,6 +15,7 @@ use card_flash::{
 use card_image::{BaseError, BuildInputs, CardBuilder};
 
 pub use self::{
+    image::{ConfirmedImageFlash, ImageFlash, flash_image},
     one_reader::{Attendant, Decision, OneReader, ReaderEvent},
     progress_file::FinishedCard,
     report::{FlashReport, FlashedCard},
@@ -119,6 +121,7 @@ impl Project {
     {
         // Refusals that cost nothing come before the base image is decoded.
         let targets = self.inspect_targets(targets, &request.limits)?;
+        self.fetch_base()?;
         let sizes = targets.iter().map(|target| target.target.size());
         let inputs = self.inputs(self.create_keys(None)?);
         let inputs = BuildInputs { largest_card: sizes.max(), ..inputs };

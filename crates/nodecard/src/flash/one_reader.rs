@@ -110,6 +110,7 @@ impl Project {
         {
             return Err(Error::Refused { targets: vec![RefusedTarget { node: None, error }] });
         }
+        self.fetch_base()?;
         let inputs = self.inputs(self.create_keys(None)?);
         let inputs = BuildInputs { largest_card: Some(request.limits.max_size), ..inputs };
         let finished = ProgressFile::open(&self.cluster.keys, inputs.base, resume)?;

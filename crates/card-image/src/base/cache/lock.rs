@@ -24,7 +24,7 @@ const POLL: Duration = Duration::from_millis(100);
 /// A lock file, locked by this process and removed when it is released. The kernel
 /// releases it if the process dies.
 #[derive(Debug)]
-pub(super) struct LockFile {
+pub(in crate::base) struct LockFile {
     path: PathBuf,
     _file: File,
 }
@@ -50,7 +50,7 @@ impl LockFile {
     }
 
     /// Takes the lock, and waits for another run that has it.
-    pub(super) fn take(
+    pub(in crate::base) fn take(
         path: &Path,
         progress: &dyn BuildProgress,
         cancel: &Cancel,

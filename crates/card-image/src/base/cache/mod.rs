@@ -26,8 +26,9 @@ use std::{
 
 use block_io::{is_trusted_file, is_trusted_owner, open_lock, open_regular};
 
+pub(in crate::base) use self::lock::LockFile;
 pub(super) use self::record::CacheRecord;
-use self::{lock::LockFile, user_dir::user_dir};
+use self::user_dir::user_dir;
 use super::{
     BaseError,
     file::{FileIdentity, SourceFile},
@@ -42,8 +43,16 @@ const RECORD: &str = "json";
 /// No record is larger, in bytes.
 const LARGEST_RECORD: u64 = 16 << 20;
 
+/// Returns the directory of the cache: the given one, or the user's.
+pub(super) fn cache_dir(dir: Option<&Path>) -> Result<PathBuf, BaseError> {
+    match dir {
+        Some(dir) => Ok(dir.to_owned()),
+        None => user_dir(env::var_os).ok_or(BaseError::NoCacheDir),
+    }
+}
+
 /// For `map_err`: adds the operation and the file of the cache.
-fn cache_error(operation: &'static str, path: &Path) -> impl Fn(io::Error) -> BaseError {
+pub(super) fn cache_error(operation: &'static str, path: &Path) -> impl Fn(io::Error) -> BaseError {
     move |source| BaseError::Cache { operation, path: path.to_owned(), source }
 }
 
@@ -65,10 +74,7 @@ pub(super) struct CacheEntry {
 impl Cache {
     /// Opens the given directory, or else the user's, and creates it if it is missing.
     pub(super) fn open(dir: Option<&Path>, cancel: &Cancel) -> Result<Self, BaseError> {
-        let dir = match dir {
-            Some(dir) => dir.to_owned(),
-            None => user_dir(env::var_os).ok_or(BaseError::NoCacheDir)?,
-        };
+        let dir = cache_dir(dir)?;
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&dir);
         made.map_err(cache_error("create the directory", &dir))?;
         check_directory(&dir)?;
@@ -76,6 +82,21 @@ impl Cache {
         cache.remove_leftovers()?;
         cache.remove_private_leftovers()?;
         Ok(cache)
+    }
+
+    /// Opens the cache if its directory exists.
+    pub(super) fn open_existing(
+        dir: Option<&Path>,
+        cancel: &Cancel,
+    ) -> Result<Option<Self>, BaseError> {
+        let dir = match dir {
+            Some(dir) => Some(dir.to_owned()),
+            None => user_dir(env::var_os),
+        };
+        match dir.filter(|dir| dir.is_dir()) {
+            Some(dir) => Self::open(Some(&dir), cancel).map(Some),
+            None => Ok(None),
+        }
     }
 
     pub(super) fn dir(&self) -> &Path {
