@@ -489,7 +489,7 @@ fn applying_to_a_boot_partition_can_be_cut_off() {
             let kept = |offset: u64, _| match style {
                 0 => true,
                 1 => false,
-                _ => offset / 512 % 2 == 0,
+                _ => (offset / 512).is_multiple_of(2),
             };
             replay_cut(&events[..number], &cut, kept).unwrap();
             let context = format!("event {number}, style {style}");
