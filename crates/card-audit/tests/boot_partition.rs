@@ -490,7 +490,7 @@ fn applying_to_a_boot_partition_can_be_cut_off() {
             let kept = |offset: u64, _| match style {
                 0 => true,
                 1 => false,
-                _ => offset / 512 % 2 == 0,
+                _ => (offset / 512).is_multiple_of(2),
             };
             replay_cut(&events[..number], &cut, kept).unwrap();
             let context = format!("event {number}, style {style}");
@@ -570,4 +570,72 @@ fn boot_settings_reach_the_partition() {
     let found = bed.findings(&image, 0);
     assert!(found.iter().all(|f| f.starts_with("boot-settings /boot/firmware/config.txt")));
     assert!(!found.is_empty());
+}
+
+/// cloud-init's seed on the partition outranks /etc/cloud/cloud.cfg.d. Each node gets one of its
+/// own where the profile keeps cloud-init on; verify and apply look after it.
+#[test]
+fn a_seed_on_the_partition_is_each_nodes_own() {
+    let fstab = "LABEL=BOOT /boot/firmware vfat defaults 0 2";
+    let make = |choice: &str| {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("base.img");
+        base(&path, &["-F", "16", "-s", "1"], fstab);
+        mcopy(&path, "meta-data", b"instance-id: maker\n");
+        let seed = b"#cloud-config\nhostname: maker\npreserve_hostname: false\n\
+                     manage_etc_hosts: true\nssh_deletekeys: true\nusers: [{name: lab}]\n";
+        mcopy(&path, "user-data", seed);
+        let bytes = fs::read(&path).unwrap();
+        let size = bytes.len() as u64;
+        let layer = Arc::new(Layer::new(Arc::new(block_io::Memory::new(bytes)), size));
+        let window: Arc<dyn WriteAt> =
+            Arc::new(Window::new(layer.clone(), ROOT, size - ROOT).unwrap());
+        let mut files = RootFsEditor::open(window, common::BUILT).unwrap();
+        let editor = files.editor();
+        editor.create_dir_all("/etc/cloud/cloud.cfg.d").unwrap();
+        editor.create_dir_all("/usr/lib/systemd/system").unwrap();
+        editor.create_dir_all("/etc/systemd/system/multi-user.target.wants").unwrap();
+        let config = "users: [default]\ndatasource_list: [NoCloud]\ncloud_init_modules: \
+                      [set_hostname, update_hostname, update_etc_hosts, users-groups, ssh]\n\
+                      system_info: {distro: debian, default_user: {name: pi}}\n";
+        editor.write("/etc/cloud/cloud.cfg", config).unwrap();
+        let unit = "[Service]\nExecStart=/usr/bin/cloud-init init\n";
+        editor.write("/usr/lib/systemd/system/cloud-init.service", unit).unwrap();
+        let link = "/etc/systemd/system/multi-user.target.wants/cloud-init.service";
+        editor.symlink("/usr/lib/systemd/system/cloud-init.service", link).unwrap();
+        files.close().unwrap();
+        fs::write(&path, layer.read_vec(0, size as usize).unwrap()).unwrap();
+        let nodes = "nodes:\n  - {name: n1, address: 192.168.1.81}\n  - {name: n2, address: \
+                     192.168.1.82}\n";
+        let bed = Bed::in_directory(temp, &format!("{nodes}{choice}"));
+        bed.build("out", ImageFormat::Raw);
+        bed
+    };
+    let bed = make("cloud_init: keep\n");
+    let (one, two) = (bed.image("out", "n1"), bed.image("out", "n2"));
+    for (image, name) in [(&one, "n1"), (&two, "n2")] {
+        assert_fat_clean(image);
+        let seed = mtype(image, "user-data");
+        for part in ["\"preserve_hostname\": true", "\"manage_etc_hosts\": false", "\"users\": []"]
+        {
+            assert!(seed.contains(part), "{seed}");
+        }
+        assert!(mtype(image, "meta-data").contains(&format!("local-hostname: {name}\n")));
+    }
+    assert_ne!(mtype(&one, "meta-data"), mtype(&two, "meta-data"));
+    assert_eq!(bed.findings(&one, 0), [""; 0]);
+    assert_eq!(bed.findings(&two, 1), [""; 0]);
+    // Another node's seed, and one that takes over.
+    assert!(bed.findings(&two, 0).iter().any(|found| found.contains("/boot/firmware/meta-data")));
+    mcopy(&one, "user-data", b"#cloud-config\npreserve_hostname: false\nhostname: x\n");
+    let found = bed.findings(&one, 0);
+    assert!(found.iter().any(|found| found.starts_with("cloud-init")), "{found:?}");
+
+    // Off, which is the default: emptied, and turned off on the root filesystem.
+    let bed = make("");
+    let image = bed.image("out", "n1");
+    assert!(mtype(&image, "user-data").contains("Emptied by nodecard"));
+    let files = RootFs::open(Arc::new(root_window(&image))).unwrap();
+    assert!(files.metadata("/etc/cloud/cloud-init.disabled").unwrap().is_some());
+    assert_eq!(bed.findings(&image, 0), [""; 0]);
 }

@@ -5,6 +5,7 @@ use std::{ops::Range, sync::Arc};
 use block_io::{Extents, FileStorage, Layer, ReadAt, Window, WriteAt};
 use cluster_profile::FileEdit;
 use ext4_offline::Timestamp;
+use system_model::{BootModel, Family};
 
 use crate::{
     Error,
@@ -65,6 +66,7 @@ impl GrownBase {
         let root_before = ext4_offline::inspect(&window)?.size();
         let size = window.size();
         ext4_offline::grow(&window, size, Timestamp::saturating(now))?;
+        let journal_note = add_missing_journal(&window, now)?;
         let whole: Arc<dyn WriteAt> = layer.clone();
         let mut files = RootFsEditor::open(window, now)?.with_boot(&whole, &layout)?;
         files.apply(&edits(&files)?)?;
@@ -73,7 +75,7 @@ impl GrownBase {
         layer.forget_unchanged()?;
         let OutsideRoot { used: outside_root, notes } =
             used::outside_root(&layer, &layout, base_size)?;
-        let notes = growth_note.into_iter().chain(notes).collect();
+        let notes = growth_note.into_iter().chain(journal_note).chain(notes).collect();
         Ok(GrownBase { layer, layout, root, base_size, outside_root, notes, root_before })
     }
 
@@ -127,6 +129,28 @@ impl GrownBase {
         }
         Ok(used)
     }
+}
+
+/// Adds a journal to a root filesystem without one if the image's own first boot, which cards
+/// skip, would have added it. Returns a note for the user.
+fn add_missing_journal(window: &Arc<dyn WriteAt>, now: u64) -> Result<Option<String>, Error> {
+    if ext4_offline::inspect(window)?.has_feature("has_journal") {
+        return Ok(None);
+    }
+    let files = RootFs::open(Arc::new(window.clone()))?;
+    // A system that cannot be read gives no family; rendering reports it.
+    let model = BootModel::read(&files).ok();
+    let family = model.as_ref().and_then(BootModel::family).map(|recognized| recognized.family);
+    if family != Some(Family::DietPi) {
+        return Ok(None);
+    }
+    let added = ext4_offline::add_journal(window, Timestamp::saturating(now))?;
+    Ok(added.map(|size| {
+        format!(
+            "added a journal of {} to the root filesystem, as DietPi's first boot would",
+            plain_text::size(size)
+        )
+    }))
 }
 
 fn window(layer: &Arc<Layer>, range: &Range<u64>) -> Result<Arc<dyn WriteAt>, Error> {

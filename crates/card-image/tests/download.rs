@@ -27,7 +27,10 @@ fn get(
     sha256: Option<[u8; 32]>,
     cancel: &Cancel,
 ) -> Result<PathBuf, BaseError> {
-    download(url, BaseOptions { cache_dir: Some(cache), sha256, progress: &(), cancel })
+    download(
+        url,
+        BaseOptions { cache_dir: Some(cache), sha256, limit: None, progress: &(), cancel },
+    )
 }
 
 fn file(bytes: &Arc<Vec<u8>>, tag: &'static str, drop_after: usize) -> Answer {

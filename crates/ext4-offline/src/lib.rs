@@ -123,7 +123,7 @@ pub use error::{
 pub use features::{FEATURES, Feature, FeatureSet, Features};
 pub use grow::{Grown, grow, grow_lazily};
 pub use inspect::{ExtVersion, FilesystemInfo, inspect};
-pub use journal::{Committed, Replayed, commit, replay_journal};
+pub use journal::{Committed, Replayed, add_journal, commit, replay_journal};
 pub use kind::FileKind;
 pub use metadata::{FileTimes, Metadata};
 pub use paths::{Editor, File, Reader};

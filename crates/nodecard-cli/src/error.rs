@@ -117,6 +117,11 @@ impl CommandError {
             CommandError::Usage { message, fix } => {
                 return json!({ "message": message, "causes": [], "fix": fix, "exit_code": code });
             }
+            CommandError::Interrupted => {
+                return json!({
+                    "message": "interrupted", "causes": [], "fix": null, "exit_code": code,
+                });
+            }
             CommandError::Output(error) => {
                 return json!({
                     "message": "cannot print the report",

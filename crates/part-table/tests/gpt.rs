@@ -158,7 +158,7 @@ fn leaves_room_for_the_backup() {
     image.assert_sgdisk_content();
 }
 
-/// The partition stays as it is or grows into the gap; the second copy moves all the same.
+/// The partition stays as it is or grows into the gap; the second copy still moves.
 #[test]
 fn grows_as_far_as_the_next_partition() {
     let image = two();

@@ -112,6 +112,8 @@ pub enum RenderError {
         user: String,
         /// Those who can log in, joined by commas.
         known: String,
+        /// What in the image would only make the user at its first boot.
+        maker: Option<String>,
     },
     /// A user's number in the image is not the profile's.
     #[error("{user} has the number {found} in the image, and {uid} in the profile's `users`")]
@@ -235,6 +237,21 @@ pub enum RenderError {
         /// The processor the nodes have.
         system: &'static str,
     },
+    /// What would set a static address does not start at boot.
+    #[error(
+        "nothing sets the address of {interface} at boot: {program} is installed, but {unit} is \
+         {state}"
+    )]
+    BackEndOff {
+        /// The interface of the profile.
+        interface: String,
+        /// The program.
+        program: &'static str,
+        /// Its unit.
+        unit: &'static str,
+        /// `disabled` or `masked`.
+        state: &'static str,
+    },
     /// Nothing in the image would set a static address.
     #[error("nothing in the image can set the address of {interface}")]
     NoNetwork {
@@ -265,10 +282,13 @@ impl RenderError {
                  Raspberry Pi OS, Armbian or DietPi"
                     .to_owned(),
             ),
-            RenderError::UnknownUser { key, user, known } => Some(format!(
-                "name one of these users in `{key}`: {known}; or have the user made on the cards, even \
-                 one whom the image itself would only make at its first boot: `users: {{{user}: \
-                 {{create: true}}}}`"
+            RenderError::UnknownUser { user, maker: Some(maker), .. } => Some(format!(
+                "have the user made on the cards: `users: {{{user}: {{create: true}}}}`; in the \
+                 image, {maker} would only do so at the first boot"
+            )),
+            RenderError::UnknownUser { key, user, known, maker: None } => Some(format!(
+                "name one of these users in `{key}`: {known}; or have the user made on the cards: \
+                 `users: {{{user}: {{create: true}}}}`"
             )),
             RenderError::OtherUid { .. } | RenderError::TakenUid { .. } => {
                 Some("remove `uid` from the profile, or change it".to_owned())
@@ -317,6 +337,10 @@ impl RenderError {
                 "save the image on a machine like the nodes, or pull it first with `docker pull \
                  --platform linux/{system}`"
             )),
+            RenderError::BackEndOff { unit, state, .. } => Some(format!(
+                "run `systemctl {} {unit}` in the base image",
+                if *state == "masked" { "unmask" } else { "enable" }
+            )),
             RenderError::NoNetwork { .. } => Some(
                 "enable one of these in the base image: netplan (/etc/netplan/*.yaml), \
                  NetworkManager that manages Ethernet, ifupdown (/etc/network/interfaces and \
@@ -343,6 +367,25 @@ pub fn render_shared(
         let system_model::Unsuitable { name, evidence, reason } = one;
         return Err(RenderError::Unsuitable { name, evidence, reason });
     }
+    let rendered = shared_edits(cluster, keys, system, now);
+    rendered.map_err(|error| with_maker(error, system))
+}
+
+/// Adds to the error of an unknown user who would make that user at the first boot.
+fn with_maker(mut error: RenderError, system: &dyn SystemFiles) -> RenderError {
+    if let RenderError::UnknownUser { user, maker, .. } = &mut error {
+        let found = first_boot::model(system);
+        *maker = found.and_then(|model| first_boot::maker_of(&model, system, user)).ok().flatten();
+    }
+    error
+}
+
+fn shared_edits(
+    cluster: &Cluster,
+    keys: &ClusterKeys,
+    system: &dyn SystemFiles,
+    now: u64,
+) -> Result<Rendered, RenderError> {
     let overlay = users::Overlay::new(cluster, system)?;
     let mut to = Context::new(cluster, keys, &overlay, now);
     users::write(&mut to, &overlay)?;
