@@ -498,7 +498,6 @@ fn errors_of_verify() {
 #[test]
 fn errors_of_plan_apply_and_inspect() {
     let mut t = Transcript::new();
-    t.case("a plan without keys", &["plan", "profile.yaml"]);
     t.bench.built(&["--node", "xu4-node1"]);
     let image = "out/xu4-node1.img";
     t.case("a plan against a card of any node", &["plan", "profile.yaml", "--against", image]);
