@@ -24,6 +24,7 @@
 //! let options = BaseOptions {
 //!     cache_dir: Some(cache.path()),
 //!     sha256: None,
+//!     limit: None,
 //!     progress: &(),
 //!     cancel: &Cancel::default(),
 //! };

@@ -4,6 +4,7 @@ mod accounts;
 mod boot;
 mod clock;
 mod cloud_init;
+mod cloud_seed;
 mod context;
 mod edited;
 mod extra_files;
@@ -387,6 +388,7 @@ pub fn render_node(
     network::node(&mut to, node)?;
     ssh::node(&mut to, node)?;
     swarm::node(&mut to, node)?;
+    cloud_seed::write(&mut to, node)?;
     // All nodes have these files, but they are written here: they have the last word, and
     // no earlier edit may depend on them.
     extra_files::write(&mut to, &cluster.files)?;
