@@ -41,6 +41,19 @@ def written(guest):
     return f"{len(keys)} host keys, machine id {guest.machine_id[:8] or 'empty'}"
 
 
+def own_host_keys(guests):
+    """Checks that no two cards have a host key in common, such as one of the base image."""
+    owners = {}
+    for guest in guests:
+        for line in guest.keys:
+            digest, path = line.split()
+            owners.setdefault(digest, set()).add(f"{path} of {guest.name}")
+    shared = [" and ".join(sorted(paths)) for paths in owners.values() if len({p.split()[-1] for p in paths}) > 1]
+    if shared:
+        raise Failed(f"the same on several cards: {'; '.join(sorted(shared))}")
+    return f"{len(owners)} keys on {len(guests)} cards"
+
+
 def finished(guest):
     state, jobs = guest.state
     if state not in ("running", "degraded"):
@@ -201,6 +214,7 @@ def run(options, report, work, nodecard, base, kernel, initrd, *, gateway, prefi
     guests = [like.LikeGuest(80 + number, name, address, os.path.join(out, f"{name}.img"))
               for number, (name, address) in enumerate(nodes)]
     report.each("cards as built", guests, written)
+    report.once("host keys differ", own_host_keys, guests)
 
     switch = Switch()
     dhcp = DhcpServer(switch.plug_in(), gateway)
