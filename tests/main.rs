@@ -14,6 +14,7 @@ mod formats;
 mod init;
 mod inspect;
 mod layouts;
+mod manual;
 mod outputs;
 mod passwords;
 mod plan;

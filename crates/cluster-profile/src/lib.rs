@@ -57,6 +57,10 @@ mod size;
 mod swarm;
 mod yaml;
 
+/// The JSON schema of profiles, draft 2020-12, for editors. [`Cluster::parse`] accepts no profile
+/// that the schema rejects, and finds more.
+pub const PROFILE_SCHEMA: &str = include_str!("profile.schema.json");
+
 pub use cluster::{
     Account, BaseSpec, Boot, CardSize, Cluster, ExtraFile, Network, Node, Owner, OwnerId, Password,
     Role, Ssh,

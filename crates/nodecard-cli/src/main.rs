@@ -5,6 +5,7 @@
 mod args;
 mod ask;
 mod commands;
+mod complete;
 mod error;
 mod hints;
 mod progress;
@@ -13,11 +14,14 @@ mod report;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
+use clap_complete::CompleteEnv;
 
 use args::{Args, Command};
 
 fn main() -> ExitCode {
+    // A shell that completes a line runs the program with $COMPLETE set.
+    CompleteEnv::with_factory(Args::command).complete();
     let result = match Args::parse().command {
         Command::Init(args) => commands::init::run(&args),
         Command::Build(args) => commands::build::run(&args),
@@ -31,6 +35,9 @@ fn main() -> ExitCode {
         Command::Password(args) => commands::password::run(&args),
         Command::Status(args) => commands::status::run(&args),
         Command::Export(args) => commands::export::run(&args),
+        Command::Schema(args) => commands::manual::schema(&args),
+        Command::Completions(args) => commands::manual::completions(&args),
+        Command::Man(args) => commands::manual::man(&args),
     };
     result.unwrap_or_else(|error| error.report())
 }
