@@ -33,7 +33,10 @@ ssh: {users: [root]}
 ";
 
 /// Changes to the profile after which it is still right.
-const RIGHT: [(&str, &str); 24] = [
+const RIGHT: [(&str, &str); 27] = [
+    ("ssh: {users: [root]}", "ssh: {users: [root], image_keys: remove}\ncloud_init: keep"),
+    ("ssh: {users: [root]}", "cloud_init: off"),
+    ("ssh: {users: [root]}", "cloud_init: \"off\""),
     ("", ""),
     ("base: base.img.xz", "base: {path: base.img.xz}"),
     ("base: base.img.xz", "base: {path: base.img.xz, sha256: null}"),

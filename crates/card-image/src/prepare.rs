@@ -12,8 +12,8 @@ use cluster_profile::{Cluster, FileEdit, Node, Note};
 use plain_text::to_hex;
 
 use crate::{
-    BaseImage, BaseOptions, BaseRecord, BuildProgress, Cancel, Error, ErrorKind, RootRecord,
-    grown::GrownBase, layout::Layout, rootfs::RootFs,
+    BaseError, BaseImage, BaseOptions, BaseRecord, BuildProgress, Cancel, Error, ErrorKind,
+    RootRecord, grown::GrownBase, layout::Layout, rootfs::RootFs,
 };
 
 /// What cards are made from.
@@ -34,6 +34,8 @@ pub struct BuildInputs<'a> {
     pub time: Option<u64>,
     /// The directory for decoded bases; by default the user's cache directory.
     pub cache: Option<&'a Path>,
+    /// The size in bytes of the largest card, if it is known. No larger base is decoded.
+    pub largest_card: Option<u64>,
 }
 
 /// An open base image from which cards of any size can be made.
@@ -77,6 +79,8 @@ pub struct PreparedCard {
     pub used: Extents,
     /// The bytes where the card may differ from the base.
     pub changed: Extents,
+    /// The bytes where it may differ from what all cards of its size share.
+    pub own: Extents,
     /// The edits of this card, on top of those that all cards share.
     pub edits: Vec<FileEdit>,
 }
@@ -93,8 +97,20 @@ impl<'a> CardBuilder<'a> {
     ) -> Result<Self, Error> {
         let base = BaseImage::open(
             inputs.base,
-            BaseOptions { cache_dir: inputs.cache, sha256: inputs.base_sha256, progress, cancel },
-        )?;
+            BaseOptions {
+                cache_dir: inputs.cache,
+                sha256: inputs.base_sha256,
+                limit: inputs.largest_card,
+                progress,
+                cancel,
+            },
+        );
+        let base = base.map_err(|error| match error {
+            BaseError::LargerThanCards { stated: Some(base), limit: card, .. } => {
+                Error::CardTooSmall { card, base }
+            }
+            other => other.into(),
+        })?;
         let look = || {
             let storage: Arc<dyn ReadAt> = base.storage();
             let layout = Layout::find(&storage, inputs.root)?;
@@ -148,8 +164,9 @@ impl<'a> CardBuilder<'a> {
             let layer = grown.node(time, render_node)?;
             let used = grown.used(&layer)?;
             let mut changed = shared_changed.clone();
-            changed.extend(&layer.changed());
-            cards.push(PreparedCard { name: node.name.clone(), layer, used, changed, edits });
+            let own = layer.changed();
+            changed.extend(&own);
+            cards.push(PreparedCard { name: node.name.clone(), layer, used, changed, own, edits });
         }
         let mut unique: Vec<String> = Vec::new();
         let notes = notes.iter().map(ToString::to_string);

@@ -62,8 +62,8 @@ mod yaml;
 pub const PROFILE_SCHEMA: &str = include_str!("profile.schema.json");
 
 pub use cluster::{
-    Account, BaseSpec, Boot, CardSize, Cluster, ExtraFile, Network, Node, Owner, OwnerId, Password,
-    Role, Ssh,
+    Account, BaseSpec, Boot, CardSize, CloudInitChoice, Cluster, ExtraFile, ImageKeyPolicy,
+    Network, Node, Owner, OwnerId, Password, Role, Ssh,
 };
 pub use edit::{Attributes, Change, FileEdit};
 pub use passwords::{DefaultPassword, HashError, PasswordHash, default_password};

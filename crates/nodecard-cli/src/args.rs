@@ -31,7 +31,7 @@ Examples:
 
 Exit codes:
   0    done; with verify: all cards as expected
-  1    verify found differences
+  1    verify found differences, or apply left an error that it cannot fix
   2    wrong arguments or profile
   3    base image cannot be used
   4    target refused
@@ -198,10 +198,18 @@ pub struct BuildArgs {
     #[arg(long, value_enum, default_value = "raw")]
     pub format: FormatArg,
 
-    /// Leave raw images out of SHA256SUMS, which saves most of the time. Their
-    /// block maps still have checksums of everything that is written
-    #[arg(long)]
+    /// List raw images in SHA256SUMS too. This hashes all their zeros, which takes
+    /// much longer than writing them; block maps have checksums of everything
+    /// that is written in any case
+    #[arg(long, overrides_with = "no_sums")]
+    pub sums: bool,
+
+    /// Leave raw images out of SHA256SUMS. This is the default
+    #[arg(long, overrides_with = "sums", hide = true)]
     pub no_sums: bool,
+
+    #[command(flatten)]
+    pub new_keys: NewKeysArg,
 
     #[command(flatten)]
     pub json: JsonArg,
@@ -261,6 +269,9 @@ pub struct FlashArgs {
     /// readers do not support it
     #[arg(long)]
     pub discard: bool,
+
+    #[command(flatten)]
+    pub new_keys: NewKeysArg,
 
     #[command(flatten)]
     pub limits: LimitArgs,
@@ -567,6 +578,20 @@ pub struct ProjectArgs {
 
     #[command(flatten)]
     pub root: RootArg,
+
+    /// Use the keys in this directory, or in a tar archive of it, instead of the
+    /// profile's. They are only read, and none are made
+    #[arg(long, value_name = "DIR|ARCHIVE")]
+    pub keys: Option<PathBuf>,
+}
+
+/// Keys that are made.
+#[derive(Debug, clap::Args)]
+pub struct NewKeysArg {
+    /// Make new keys although there are images of the cluster, whose keys are
+    /// lost. Every node gets a new identity
+    #[arg(long, conflicts_with = "keys")]
+    pub new_keys: bool,
 }
 
 /// The root partition.

@@ -8,9 +8,12 @@ mod commands;
 mod complete;
 mod error;
 mod hints;
+mod invoker;
 mod progress;
 mod prompt;
 mod report;
+mod rights;
+mod terminal;
 
 use std::process::ExitCode;
 
@@ -19,10 +22,16 @@ use clap_complete::CompleteEnv;
 
 use args::{Args, Command};
 
+/// Where defects are reported.
+const ISSUES: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/issues");
+
 fn main() -> ExitCode {
     // A shell that completes a line runs the program with $COMPLETE set.
     CompleteEnv::with_factory(Args::command).complete();
-    let result = match Args::parse().command {
+    ask_for_reports();
+    invoker::become_invoker();
+    let args = Args::try_parse().unwrap_or_else(|error| terminal::exit_with_usage(&error));
+    let result = match args.command {
         Command::Init(args) => commands::init::run(&args),
         Command::Build(args) => commands::build::run(&args),
         Command::Check(args) => commands::check::run(&args),
@@ -40,4 +49,20 @@ fn main() -> ExitCode {
         Command::Man(args) => commands::manual::man(&args),
     };
     result.unwrap_or_else(|error| error.report())
+}
+
+/// Shows a panic as what it is: a defect of this program, which its authors want to know about.
+fn ask_for_reports() {
+    let default = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let message = panic.payload_as_str().unwrap_or("no message");
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        terminal::print_error(format_args!(
+            "error: a defect in nodecard ({place}): {message}\n  fix: please report this, with \
+             the whole output, at {ISSUES}\n"
+        ));
+        if std::env::var_os("RUST_BACKTRACE").is_some() {
+            default(panic);
+        }
+    }));
 }

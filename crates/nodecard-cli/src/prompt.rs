@@ -12,12 +12,27 @@ use std::{
 use nodecard::Cancel;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
-use crate::error::print_line;
+use crate::{error::print_line, terminal};
 
 /// Whether the user is being asked something. Nothing is being written then, and nothing
 /// checks for a request to stop.
 static IS_ASKING: AtomicBool = AtomicBool::new(false);
 
+/// What a user who interrupts the program is told.
+static HOW_TO_CONTINUE: Mutex<Option<String>> = Mutex::new(None);
+
+/// Sets what is printed when the program is interrupted at a prompt.
+pub fn set_how_to_continue(line: String) {
+    *HOW_TO_CONTINUE.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
+}
+
+/// Prints how to continue, once.
+pub fn print_how_to_continue() {
+    let line = HOW_TO_CONTINUE.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(line) = line {
+        print_line(format_args!("{line}"));
+    }
+}
 /// The settings of the terminal before it was told not to show what is typed.
 static BEFORE_HIDING: Mutex<Option<Termios>> = Mutex::new(None);
 
@@ -25,7 +40,7 @@ static BEFORE_HIDING: Mutex<Option<Termios>> = Mutex::new(None);
 /// are read from standard input, a terminal or not: a script may answer, but has to know the
 /// answer.
 pub fn ask(question: fmt::Arguments) -> Option<String> {
-    let _ = write!(stderr().lock(), "{question} ");
+    terminal::print_error(format_args!("{question} "));
     IS_ASKING.store(true, Ordering::Relaxed);
     let mut answer = String::new();
     let read = stdin().lock().read_line(&mut answer);
@@ -38,6 +53,14 @@ pub fn ask(question: fmt::Arguments) -> Option<String> {
         Ok(length) if length > 0 => Some(answer.trim().to_owned()),
         _ => None,
     }
+}
+
+/// Runs a question of another kind, during which Ctrl-C ends the program.
+pub fn while_asking<T>(question: impl FnOnce() -> T) -> T {
+    IS_ASKING.store(true, Ordering::Relaxed);
+    let answer = question();
+    IS_ASKING.store(false, Ordering::Relaxed);
+    answer
 }
 
 /// Asks on the terminal, like [`ask`], without showing what is typed. Returns the line as it
@@ -77,6 +100,10 @@ pub fn cancel_on_interrupt() -> Cancel {
     let handler = move || {
         if token.check().is_err() || IS_ASKING.load(Ordering::Relaxed) {
             show_typing();
+            if IS_ASKING.load(Ordering::Relaxed) {
+                print_line(format_args!(""));
+            }
+            print_how_to_continue();
             std::process::exit(130);
         }
         token.cancel();

@@ -82,6 +82,17 @@ pub enum Error {
     /// The cluster's keys are needed, but not all of them exist.
     #[error("the cluster's keys are needed, but not all of them exist")]
     NoKeys(#[source] KeyError),
+    /// The cluster's keys are missing, but there are images of the cluster.
+    #[error(
+        "{} is missing, but {} holds images of this cluster: new keys would make every node \
+         another one", keys.display(), images.display()
+    )]
+    KeysLost {
+        /// The directory of the keys.
+        keys: PathBuf,
+        /// The directory of the images.
+        images: PathBuf,
+    },
     /// The base image cannot be used, or images cannot be made.
     #[error(transparent)]
     Image(Box<card_image::Error>),
@@ -242,6 +253,7 @@ impl Error {
             | Error::NoTargets
             | Error::OneNodeForSeveralTargets { .. }
             | Error::NoKeys(_)
+            | Error::KeysLost { .. }
             | Error::ProgressFile { .. }
             | Error::OtherBase { .. }
             | Error::WriteProgress { .. } => ErrorKind::Profile,
@@ -280,6 +292,9 @@ impl Error {
             Error::CompressedTarget { .. } => Some("decompress it first".into()),
             Error::OtherBase { path, .. } | Error::ProgressFile { path, .. } => {
                 Some(format!("delete {} to begin with the first card", path.display()))
+            }
+            Error::KeysLost { keys, .. } => {
+                Some(format!("restore {} from a backup", keys.display()))
             }
             Error::Refused { targets } => targets.iter().find_map(|target| target.error.fix()),
             Error::Keys(error) | Error::NoKeys(error) => error.fix(),

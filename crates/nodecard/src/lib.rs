@@ -78,6 +78,8 @@ mod error;
 mod export;
 mod flash;
 mod init;
+mod left_over;
+mod lost_keys;
 mod project;
 mod status;
 
@@ -109,13 +111,14 @@ pub use self::{
     error::{Error, RefusalReason, RefusedTarget},
     export::ExportForm,
     flash::{
-        Attendant, ConfirmedFlash, Decision, FlashReport, FlashRequest, FlashSession, FlashTarget,
-        FlashedCard, OneReader, ReaderEvent,
+        Attendant, ConfirmedFlash, Decision, FinishedCard, FlashReport, FlashRequest, FlashSession,
+        FlashTarget, FlashedCard, OneReader, ReaderEvent,
     },
     init::{
         BaseFacts, BaseUser, LocalNetwork, NewPassword, NewProfile, NewUser, SwarmServices,
         find_bases, find_public_keys, numbered_nodes,
     },
+    left_over::{LeftOver, LeftOverState},
     project::Project,
     status::{
         Disk, HostKeyState, Login, NodeStatus, ServiceStatus, StatusCode, StatusProblem,

@@ -36,6 +36,9 @@ fn open_project(args: &ProjectArgs) -> Result<Project, CommandError> {
     if let Some(root) = args.root.root {
         project = project.with_root(root);
     }
+    if let Some(keys) = &args.keys {
+        project = project.with_keys(keys);
+    }
     if let Some(time) = source_date_epoch()? {
         project = project.with_time(time);
     }
