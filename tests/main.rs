@@ -19,6 +19,7 @@ mod inspect;
 mod json;
 mod keys;
 mod layouts;
+mod manual;
 mod outputs;
 mod passwords;
 mod plan;

@@ -188,8 +188,21 @@ fn helps() {
     transcript.run(&["--help"]);
     transcript.assert("help");
     let commands = [
-        "build", "check", "flash", "apply", "devices", "verify", "plan", "inspect", "password",
-        "status", "export", "init",
+        "build",
+        "check",
+        "flash",
+        "apply",
+        "devices",
+        "verify",
+        "plan",
+        "inspect",
+        "password",
+        "status",
+        "export",
+        "init",
+        "schema",
+        "completions",
+        "man",
     ];
     for command in commands {
         let mut transcript = Transcript::new();

@@ -8,7 +8,7 @@ use std::{
 
 use dialoguer::{Confirm, Input, Select};
 
-use crate::error::CommandError;
+use crate::{error::CommandError, prompt::while_asking};
 
 /// Who answers questions: a person on a terminal, or the proposals themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Asker {
         if let Some(proposal) = &proposal {
             input = input.default(proposal.to_string());
         }
-        let answer = input.interact_text().map_err(failed)?;
+        let answer = while_asking(|| input.interact_text()).map_err(failed)?;
         Ok(answer.trim().parse().ok())
     }
 

@@ -5,6 +5,7 @@
 mod args;
 mod ask;
 mod commands;
+mod complete;
 mod error;
 mod hints;
 mod invoker;
@@ -17,7 +18,8 @@ mod terminal;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
+use clap_complete::CompleteEnv;
 
 use args::{Args, Command};
 
@@ -25,6 +27,8 @@ use args::{Args, Command};
 const ISSUES: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/issues");
 
 fn main() -> ExitCode {
+    // A shell that completes a line runs the program with $COMPLETE set.
+    CompleteEnv::with_factory(Args::command).complete();
     ask_for_reports();
     invoker::become_invoker();
     let args = Args::try_parse().unwrap_or_else(|error| error::report_usage(&error));
@@ -42,6 +46,9 @@ fn main() -> ExitCode {
         Command::Password(args) => commands::password::run(&args),
         Command::Status(args) => commands::status::run(&args),
         Command::Export(args) => commands::export::run(&args),
+        Command::Schema(args) => commands::manual::schema(&args),
+        Command::Completions(args) => commands::manual::completions(&args),
+        Command::Man(args) => commands::manual::man(&args),
     };
     result.unwrap_or_else(|error| error.report())
 }

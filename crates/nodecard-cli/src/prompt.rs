@@ -55,6 +55,14 @@ pub fn ask(question: fmt::Arguments) -> Option<String> {
     }
 }
 
+/// Runs a question of another kind, during which Ctrl-C ends the program.
+pub fn while_asking<T>(question: impl FnOnce() -> T) -> T {
+    IS_ASKING.store(true, Ordering::Relaxed);
+    let answer = question();
+    IS_ASKING.store(false, Ordering::Relaxed);
+    answer
+}
+
 /// Asks on the terminal, like [`ask`], without showing what is typed. Returns the line as it
 /// is, or `None` if there is none.
 ///

@@ -24,9 +24,9 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// A profile cannot be written.
+    /// A profile or a page of the manual cannot be written.
     #[error("cannot write {}", path.display())]
-    WriteProfile {
+    Write {
         /// The file.
         path: PathBuf,
         /// The operating system's reason.
@@ -277,7 +277,7 @@ impl Error {
             | Error::CardsFailed { .. }
             | Error::Devices { .. }
             | Error::NoSsh { .. }
-            | Error::WriteProfile { .. }
+            | Error::Write { .. }
             | Error::SshFiles { .. } => ErrorKind::Io,
             Error::Image(error) => error.kind(),
             Error::CardsFor { source, .. } => source.kind(),
@@ -330,7 +330,7 @@ impl Error {
             Error::NoTargets
             | Error::NotConfirmed { .. }
             | Error::OpenTarget { .. }
-            | Error::WriteProfile { .. }
+            | Error::Write { .. }
             | Error::CardsFailed { .. }
             | Error::Devices { .. }
             | Error::WriteProgress { .. }

@@ -100,7 +100,8 @@ pub use card_image::{
 };
 pub use cluster_keys::{ClusterKeys, KeyError};
 pub use cluster_profile::{
-    CardSize, Cluster, HashError, Network, Node, PasswordHash, ProfileError, Publish, SizeError,
+    CardSize, Cluster, HashError, Network, Node, PROFILE_SCHEMA, PasswordHash, ProfileError,
+    Publish, SizeError,
 };
 
 pub use self::{

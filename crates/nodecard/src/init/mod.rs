@@ -101,7 +101,7 @@ impl NewProfile {
     ///
     /// # Errors
     /// [`Error::Profile`] if it has problems, such as an address outside the network;
-    /// [`Error::ProfileExists`], [`Error::WriteProfile`].
+    /// [`Error::ProfileExists`], [`Error::Write`].
     pub fn write(&self, path: &Path) -> Result<Cluster, Error> {
         let exists = || Error::ProfileExists { path: path.to_owned() };
         if path.symlink_metadata().is_ok() {
@@ -109,7 +109,7 @@ impl NewProfile {
         }
         let text = self.text();
         let cluster = Cluster::parse(&text, path)?;
-        let failed = |source| Error::WriteProfile { path: path.to_owned(), source };
+        let failed = |source| Error::Write { path: path.to_owned(), source };
         // It may have hashes of passwords.
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{NewPassword, NewProfile, NewUser, SwarmServices};
 
 /// Where the schema of profiles is, for editors with a YAML language server.
-const SCHEMA: &str = "# yaml-language-server: $schema=https://raw.githubusercontent.com/nodecard/nodecard/main/docs/profile.schema.json\n";
+const SCHEMA: &str = "# yaml-language-server: $schema=https://raw.githubusercontent.com/nodecard/nodecard/main/crates/cluster-profile/src/profile.schema.json\n";
 
 const SERVICES: &str = "  services:
     # Shows in a browser what runs where, at port 8080 of every node.
