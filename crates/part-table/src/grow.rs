@@ -58,31 +58,16 @@ impl PartitionTable {
         number: u32,
         reserve: u64,
     ) -> Result<GrownPartition> {
-        let before = self.partition(number).cloned().ok_or_else(|| Error::NoSuchPartition {
-            number,
-            present: self.partitions.iter().map(|p| p.number).collect(),
-        })?;
-        let extended = match before.role {
-            PartitionRole::Extended => return Err(Error::IsExtended { number }),
-            PartitionRole::Logical => {
-                self.partitions.iter().find(|p| p.role == PartitionRole::Extended)
-            }
-            PartitionRole::Primary => None,
-        };
-        self.check_last(&before, extended)?;
+        let (before, extended) = self.last_partition(number)?;
+        let before = before.clone();
         let (end, limit) = self.new_end(&before, storage.size(), reserve)?;
-        if let Scheme::Gpt(gpt) = &self.scheme
-            && !gpt.hybrid.is_empty()
-        {
-            return Err(Error::HybridMbr { entries: gpt.hybrid.clone() });
-        }
-        if !self.same_as(&PartitionTable::read(storage)?) {
-            return Err(Error::Changed);
-        }
+        self.check_unchanged(storage)?;
         match &self.scheme {
             Scheme::Mbr(_) if end == before.end() => {}
-            Scheme::Mbr(mbr) => mbr::grow(mbr, storage, &before, extended, end)?,
-            Scheme::Gpt(gpt) => gpt::grow(gpt, storage, &before, end)?,
+            Scheme::Mbr(mbr) => mbr::set_partition_end(mbr, storage, &before, extended, end)?,
+            Scheme::Gpt(gpt) => {
+                gpt::set_partition_end(gpt, storage, &before, end, storage.size())?;
+            }
         }
         let after = Partition { sectors: end.saturating_sub(before.start), ..before.clone() };
         let not_as_planned = |_| Error::NotAsPlanned { number };
@@ -91,6 +76,36 @@ impl PartitionTable {
             return Err(Error::NotAsPlanned { number });
         }
         Ok(GrownPartition { table, before, after, extended: extended.map(|p| p.number), limit })
+    }
+
+    /// Returns a partition that nothing lies behind, and the extended partition that it is in.
+    pub(crate) fn last_partition(&self, number: u32) -> Result<(&Partition, Option<&Partition>)> {
+        let partition = self.partition(number).ok_or_else(|| Error::NoSuchPartition {
+            number,
+            present: self.partitions.iter().map(|p| p.number).collect(),
+        })?;
+        let extended = match partition.role {
+            PartitionRole::Extended => return Err(Error::IsExtended { number }),
+            PartitionRole::Logical => {
+                self.partitions.iter().find(|p| p.role == PartitionRole::Extended)
+            }
+            PartitionRole::Primary => None,
+        };
+        self.check_last(partition, extended)?;
+        Ok((partition, extended))
+    }
+
+    /// Makes sure that the table can be changed, and that `storage` still holds it.
+    pub(crate) fn check_unchanged(&self, storage: &dyn WriteAt) -> Result<()> {
+        if let Scheme::Gpt(gpt) = &self.scheme
+            && !gpt.hybrid.is_empty()
+        {
+            return Err(Error::HybridMbr { entries: gpt.hybrid.clone() });
+        }
+        if !self.same_as(&PartitionTable::read(storage)?) {
+            return Err(Error::Changed);
+        }
+        Ok(())
     }
 
     /// Returns whether growing depends on nothing that differs in `other`. The second copy of
@@ -125,31 +140,35 @@ impl PartitionTable {
         Ok(())
     }
 
+    /// Returns the sector before which a partition that fills the card ends.
+    pub(crate) fn aligned_end(&self, card: u64, reserve: u64) -> u64 {
+        let end = card.saturating_sub(reserve) / SECTOR_SIZE;
+        let most = match &self.scheme {
+            Scheme::Gpt(gpt) => gpt::last_usable(gpt, card / SECTOR_SIZE).saturating_add(1),
+            Scheme::Mbr(_) => mbr::MAX_END,
+        };
+        let sectors = ALIGNMENT / SECTOR_SIZE;
+        end.min(most) / sectors * sectors
+    }
+
     /// Returns the sector before which the grown partition ends.
-    fn new_end(
+    pub(crate) fn new_end(
         &self,
         partition: &Partition,
         card: u64,
         reserve: u64,
     ) -> Result<(u64, Option<GrowthLimit>)> {
         let number = partition.number;
-        let mut end = card.saturating_sub(reserve) / SECTOR_SIZE;
         let mut limit = None;
-        match &self.scheme {
-            Scheme::Gpt(gpt) => {
-                end = end.min(gpt::last_usable(gpt, card / SECTOR_SIZE).saturating_add(1));
+        if matches!(self.scheme, Scheme::Mbr(_))
+            && card.saturating_sub(reserve) / SECTOR_SIZE > mbr::MAX_END
+        {
+            if partition.end() > mbr::MAX_END {
+                return Err(Error::BeyondMbr { number });
             }
-            Scheme::Mbr(_) if end > mbr::MAX_END => {
-                if partition.end() > mbr::MAX_END {
-                    return Err(Error::BeyondMbr { number });
-                }
-                end = mbr::MAX_END;
-                limit = Some(GrowthLimit::Mbr);
-            }
-            Scheme::Mbr(_) => {}
+            limit = Some(GrowthLimit::Mbr);
         }
-        let sectors = ALIGNMENT / SECTOR_SIZE;
-        let end = end / sectors * sectors;
+        let end = self.aligned_end(card, reserve);
         let most = match &self.scheme {
             Scheme::Gpt(gpt) => gpt::last_usable(gpt, card / SECTOR_SIZE).saturating_add(1),
             Scheme::Mbr(_) => card / SECTOR_SIZE,

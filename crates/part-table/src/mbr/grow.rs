@@ -1,4 +1,4 @@
-//! Growing a partition of an MBR.
+//! Growing or shrinking a partition of an MBR.
 
 use block_io::WriteAt;
 
@@ -8,9 +8,9 @@ use super::{
 };
 use crate::{Error, Partition, PartitionRole, Result, SECTOR_SIZE, fields::put};
 
-/// Makes `partition` end before sector `end`. The extended partition (`container`) grows with a
-/// logical one.
-pub(crate) fn grow(
+/// Makes `partition` end before sector `end`. The extended partition (`container`) grows or shrinks
+/// with a logical one.
+pub(crate) fn set_partition_end(
     mbr: &Mbr,
     storage: &dyn WriteAt,
     partition: &Partition,
@@ -24,7 +24,7 @@ pub(crate) fn grow(
     if partition.role != PartitionRole::Logical {
         return primary(partition);
     }
-    // Outermost first: whenever this is interrupted, each partition still lies within its
+    // Outermost first: whenever growing is interrupted, each partition still lies within its
     // container.
     let is_own = |ebr: &super::Ebr| ebr.logical.is_some_and(|(n, _)| n == partition.number);
     let place = mbr.chain.iter().position(is_own);
