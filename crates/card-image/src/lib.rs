@@ -46,6 +46,7 @@ mod prepare;
 mod progress;
 mod publish;
 mod rootfs;
+mod shrunk;
 mod storage_error;
 mod used;
 mod xz_number;

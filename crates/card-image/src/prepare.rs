@@ -13,7 +13,7 @@ use plain_text::to_hex;
 
 use crate::{
     BaseImage, BaseOptions, BaseRecord, BuildProgress, Cancel, Error, ErrorKind, RootRecord,
-    grown::GrownBase, layout::Layout, rootfs::RootFs,
+    grown::GrownBase, layout::Layout, rootfs::RootFs, shrunk::smallest_card,
 };
 
 /// What cards are made from.
@@ -44,6 +44,8 @@ pub struct CardBuilder<'a> {
     layout: Layout,
     time: u64,
     password_notes: OnceLock<Vec<Note>>,
+    /// The size of the smallest card, once that was needed.
+    smallest_card: OnceLock<u64>,
 }
 
 /// The cards of one size.
@@ -105,13 +107,20 @@ impl<'a> CardBuilder<'a> {
             Ok((layout, time))
         };
         let (layout, time) = look().map_err(|error| blame_change(&base, error))?;
-        Ok(CardBuilder { inputs, base, layout, time, password_notes: OnceLock::new() })
+        Ok(CardBuilder {
+            inputs,
+            base,
+            layout,
+            time,
+            password_notes: OnceLock::new(),
+            smallest_card: OnceLock::new(),
+        })
     }
 
     /// Makes the cards of these nodes, all of `size` bytes.
     ///
     /// # Errors
-    /// [`Error`]; [`Error::CardTooSmall`] if the base does not fit.
+    /// [`Error`]; [`Error::DoesNotFit`] if the contents of the base do not fit.
     pub fn cards(
         &self,
         size: u64,
@@ -188,9 +197,30 @@ impl<'a> CardBuilder<'a> {
         self.base.storage()
     }
 
-    /// Returns the size of the decoded base in bytes, which every card must have at least.
+    /// Returns the size of the decoded base in bytes.
     pub fn base_size(&self) -> u64 {
         self.base.storage().size()
+    }
+
+    /// Returns whether a card of `size` bytes has room for the contents of the base, or the size
+    /// in bytes of the smallest card that has. This takes time only if the card is smaller than
+    /// the base.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn check_card_size(&self, size: u64) -> Result<Result<(), u64>, Error> {
+        if size >= self.base_size() {
+            return Ok(Ok(()));
+        }
+        let smallest = match self.smallest_card.get() {
+            Some(&smallest) => smallest,
+            None => {
+                let smallest = smallest_card(&self.base.storage(), &self.layout, self.time)
+                    .map_err(|error| self.blame_change(error))?;
+                *self.smallest_card.get_or_init(|| smallest)
+            }
+        };
+        Ok(if size >= smallest { Ok(()) } else { Err(smallest) })
     }
 
     /// Returns the layout of the base.
