@@ -69,7 +69,7 @@ fn mapped(bmap: &Path) -> Vec<Range<u64>> {
 /// card of this size, in every range of its block map.
 #[track_caller]
 pub fn assert_like_built(bench: &Bench, node: &str, card: &Path, size: u64) {
-    bench.built(&["--card", &size.to_string(), "--node", node, "--no-sums"]);
+    bench.built(&["--card", &size.to_string(), "--node", node]);
     let image = bench.path(&format!("out/{node}.img"));
     let ranges = mapped(&bench.path(&format!("out/{node}.img.bmap")));
     assert!(ranges.len() > 3, "{ranges:?}");
@@ -129,6 +129,13 @@ impl OneReader {
     pub fn interrupt(mut self) -> Option<i32> {
         run("procps", "kill", &["-INT", &self.child.id().to_string()]);
         self.child.wait().unwrap().code()
+    }
+
+    /// Interrupts it, and returns its exit code and what it still printed.
+    pub fn interrupt_and_read(mut self) -> (Option<i32>, String) {
+        run("procps", "kill", &["-INT", &self.child.id().to_string()]);
+        let rest: Vec<String> = self.lines.by_ref().map(|line| line.unwrap()).collect();
+        (self.child.wait().unwrap().code(), rest.join("\n"))
     }
 
     /// Waits until it has succeeded, and returns its report.

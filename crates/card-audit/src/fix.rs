@@ -164,7 +164,7 @@ impl fmt::Display for Fix {
             FixAction::SetPassword { user } => write!(
                 f,
                 "on the node: passwd {user}; or add `users: {{{user}: {{password: 'HASH'}}}}` to \
-                 the profile, with a hash from `openssl passwd -6`, and run nodecard apply"
+                 the profile, with a hash from `nodecard password`, and run nodecard apply"
             ),
             FixAction::RestorePassword => write!(
                 f,

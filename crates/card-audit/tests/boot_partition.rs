@@ -15,6 +15,7 @@ use card_image::{BuildInputs, BuildOptions, Cancel, ImageFormat, RootFs, RootFsE
 use cluster_keys::ClusterKeys;
 use cluster_profile::Cluster;
 use common::{ROOT, bench, run};
+use test_support::{Recorder, replay_cut};
 
 /// Where partition 1, FAT, begins and ends on the sample base.
 const FAT: std::ops::Range<u64> = 3072 * 512..ROOT;
@@ -121,6 +122,7 @@ impl Bed {
             root: None,
             time: Some(common::BUILT),
             cache: Some(self.temp.path()),
+            largest_card: None,
         }
     }
 
@@ -393,7 +395,7 @@ fn a_dirty_ext2_partition_is_copied_whole() {
     }
 }
 
-/// Plans show changes of boot files, verify finds differences, and apply leaves them.
+/// Plans show changes of boot files, verify finds differences, and apply fixes them.
 #[test]
 fn plan_verify_and_apply() {
     let fstab = "LABEL=BOOT /boot/firmware vfat defaults 0 2";
@@ -417,7 +419,7 @@ fn plan_verify_and_apply() {
     assert_eq!(found.len(), 2, "{found:?}");
     for finding in &found {
         assert!(finding.starts_with("extra-file /boot/firmware/"), "{finding}");
-        assert!(finding.contains("build") && !finding.contains("nodecard apply"), "{finding}");
+        assert!(finding.contains("nodecard apply"), "{finding}");
     }
     let node = &bed.cluster.nodes[0];
     let options =
@@ -435,10 +437,119 @@ fn plan_verify_and_apply() {
         card_audit::ApplyOptions { verify, node, root: None, grow: false, time: common::BUILT };
     let card = Arc::new(FileStorage::open(&image).unwrap());
     let rehearsed = card_audit::rehearse(&options, "card", card).unwrap();
-    let notes = rehearsed.plan.notes.join("\n");
-    assert!(notes.contains("/boot/firmware/node.txt was left as it is: boot part"), "{notes}");
-    assert_eq!(rehearsed.plan.nodes[0].files, []);
-    assert_eq!(rehearsed.left.len(), 2);
+    let plan = rehearsed.plan.to_string();
+    assert!(plan.contains("-three\n+one\n") && plan.contains("-arm_64bit=1\n"), "{plan}");
+    assert_eq!(rehearsed.left, []);
+    assert_eq!(mtype(&image, "node.txt"), "three\n", "a rehearsal writes nothing");
+    let card: Arc<dyn WriteAt> = Arc::new(FileStorage::open_writable(&image).unwrap());
+    let applied = card_audit::apply(&options, "card", &card, &rehearsed.plan).unwrap();
+    assert!(applied.boot && applied.committed.is_none() && !applied.table, "{applied:?}");
+    assert_eq!(applied.left, []);
+    assert_eq!(mtype(&image, "node.txt"), "one\n");
+    assert_eq!(mtype(&image, "config.txt"), "arm_64bit=0\n");
+    assert_fat_clean(&image);
+    assert_eq!(bed.findings(&image, 0), [""; 0]);
+    let card = Arc::new(FileStorage::open(&image).unwrap());
+    assert!(card_audit::rehearse(&options, "card", card).unwrap().is_nothing());
+}
+
+/// A boot partition cut off at every write: each file is the old one or the new one, and
+/// applying once more completes the card.
+#[test]
+fn applying_to_a_boot_partition_can_be_cut_off() {
+    let fstab = "LABEL=BOOT /boot/firmware vfat defaults 0 2";
+    let bed = Bed::new(&["-F", "16", "-s", "1"], fstab, &NODES.replace("MOUNT", "/boot/firmware"));
+    bed.build("out", ImageFormat::Raw);
+    let image = bed.image("out", "n1");
+    mcopy(&image, "config.txt", b"arm_64bit=1\n");
+    mcopy(&image, "node.txt", b"three\n");
+    let at = format!("{}@@{}", image.display(), FAT.start);
+    run("mtools", "mdeltree", &["-i", &at, "::overlays"]);
+    let node = &bed.cluster.nodes[0];
+    let base = BaseReference::Absent("for a test");
+    let verify = VerifyOptions { cluster: &bed.cluster, keys: &bed.keys, base, node: Some(node) };
+    let options =
+        card_audit::ApplyOptions { verify, node, root: None, grow: false, time: common::BUILT };
+    let before: Arc<dyn block_io::ReadAt> = Arc::new(FileStorage::open(&image).unwrap());
+    let plan = card_audit::rehearse(&options, "card", before.clone()).unwrap().plan;
+    let size = before.size();
+    let recorder = Arc::new(Recorder::new(Layer::new(before.clone(), size)));
+    let card: Arc<dyn WriteAt> = recorder.clone();
+    card_audit::apply(&options, "card", &card, &plan).unwrap();
+    let events = recorder.events();
+    assert!(events.len() > 30, "{}", events.len());
+    let text = |card: &Arc<Layer>, name: &str| {
+        let window = Window::new(card.clone(), FAT.start, FAT.end - FAT.start).unwrap();
+        let found = fat_offline::read_file(&window, name).unwrap();
+        found.map(|bytes| String::from_utf8(bytes).unwrap())
+    };
+    let mut seen = std::collections::BTreeSet::new();
+    for number in 0..=events.len() {
+        for style in 0..3 {
+            let cut = Arc::new(Layer::new(before.clone(), size));
+            let kept = |offset: u64, _| match style {
+                0 => true,
+                1 => false,
+                _ => offset / 512 % 2 == 0,
+            };
+            replay_cut(&events[..number], &cut, kept).unwrap();
+            let context = format!("event {number}, style {style}");
+            let state = [
+                text(&cut, "config.txt").unwrap(),
+                text(&cut, "node.txt").unwrap(),
+                text(&cut, "overlays/a long name.dtbo").unwrap_or_default(),
+            ];
+            let whole = ["arm_64bit=1\n", "arm_64bit=0\n", "three\n", "one\n", "", "shared\n"];
+            assert!(
+                state.iter().all(|text| whole.contains(&text.as_str())),
+                "{context}: {state:?}"
+            );
+            seen.insert(state);
+            if (number + style) % 8 == 0 {
+                let card: Arc<dyn WriteAt> = cut.clone();
+                let plan = card_audit::rehearse(&options, "card", cut.clone()).unwrap().plan;
+                let applied = card_audit::apply(&options, "card", &card, &plan).unwrap();
+                assert_eq!(applied.left, [], "{context}");
+            }
+        }
+    }
+    assert!(seen.len() >= 4, "{seen:?}");
+}
+
+/// Raspberry Pi OS has links in /boot to files of the partition that is mounted below it.
+#[test]
+fn symlinks_that_lead_to_the_partition_are_followed() {
+    let fstab = "LABEL=BOOT /boot/firmware vfat defaults 0 2";
+    let temp = tempfile::tempdir().unwrap();
+    let path = temp.path().join("base.img");
+    base(&path, &["-F", "16", "-s", "1"], fstab);
+    let bytes = fs::read(&path).unwrap();
+    let size = bytes.len() as u64;
+    let layer = Arc::new(Layer::new(Arc::new(block_io::Memory::new(bytes)), size));
+    let window: Arc<dyn WriteAt> = Arc::new(Window::new(layer.clone(), ROOT, size - ROOT).unwrap());
+    let mut files = RootFsEditor::open(window, common::BUILT).unwrap();
+    files.editor().create_dir_all("/boot/firmware").unwrap();
+    files.replace_with_symlink("/boot/config.txt", "firmware/config.txt").unwrap();
+    files.replace_with_symlink("/boot/overlays", "/boot/./firmware/../firmware/overlays").unwrap();
+    files.replace_with_symlink("/boot/loop", "loop").unwrap();
+    files.replace_with_symlink("/b", "boot").unwrap();
+    files.close().unwrap();
+    fs::write(&path, layer.read_vec(0, size as usize).unwrap()).unwrap();
+    let more = "nodes:\n  - {name: n1, address: 192.168.1.81}\nfiles:\n  \
+                - {path: /b/config.txt, content: \"arm_64bit=0\\n\"}\n  \
+                - {path: /boot/overlays/own.dtbo, content: \"own\"}\n";
+    let bed = Bed::in_directory(temp, more);
+    bed.build("out", ImageFormat::Raw);
+    let image = bed.image("out", "n1");
+    assert_fat_clean(&image);
+    assert_eq!(mtype(&image, "config.txt"), "arm_64bit=0\n");
+    assert_eq!(mtype(&image, "overlays/own.dtbo"), "own");
+    let files = RootFs::open(Arc::new(root_window(&image))).unwrap();
+    assert_eq!(files.read_link("/boot/config.txt").unwrap().unwrap(), b"firmware/config.txt");
+    assert_eq!(bed.findings(&image, 0), [""; 0]);
+    mcopy(&image, "config.txt", b"arm_64bit=1\n");
+    let found = bed.findings(&image, 0);
+    assert!(found.len() == 1 && found[0].contains("/b/config.txt"), "{found:?}");
 }
 
 /// The profile's `boot:`, on the partition where the firmware reads it.

@@ -28,15 +28,16 @@ pub(crate) struct GrownBase {
     /// The size of the base image in bytes.
     base_size: u64,
     outside_root: Extents,
-    /// What the user should know about the other partitions.
+    /// What the user should know about the partitions.
     pub notes: Vec<String>,
     /// The size of the root filesystem in the base, in bytes.
     pub root_before: u64,
 }
 
 impl GrownBase {
-    /// Grows the root partition and its filesystem to fill a card of `size` bytes, or shrinks
-    /// them if the card is smaller than the base, then makes the edits that all nodes share, which `edits` returns.
+    /// Grows the root partition and its filesystem to fill a card of `size` bytes, or as far as
+    /// the next partition, or shrinks them if the card is smaller than the base. Then makes the
+    /// edits that all nodes share, which `edits` returns.
     ///
     /// # Errors
     /// [`Error::DoesNotFit`]; otherwise those of the partition table, the filesystem and
@@ -58,7 +59,7 @@ impl GrownBase {
         } else {
             (Arc::new(Layer::new(base, size)), layout.clone())
         };
-        let layout = layout.grow(&layer, END_RESERVE)?;
+        let (layout, growth_note) = layout.grow(&layer, END_RESERVE)?;
         let root = layout.root_range();
         let window = window(&layer, &root)?;
 
@@ -93,6 +94,7 @@ impl GrownBase {
                 ),
             );
         }
+        let notes = growth_note.into_iter().chain(notes).collect();
         Ok(GrownBase { layer, layout, root, base_size, outside_root, notes, root_before })
     }
 

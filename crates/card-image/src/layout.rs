@@ -3,7 +3,8 @@
 use std::{ops::Range, sync::Arc};
 
 use block_io::{Layer, ReadAt, Window};
-use part_table::{PartitionTable, SECTOR_SIZE};
+use part_table::{GrownPartition, GrowthLimit, PartitionTable, SECTOR_SIZE};
+use plain_text::size;
 use system_model::BootPartition;
 
 use crate::{
@@ -58,14 +59,21 @@ impl Layout {
         Ok(Layout { table, partitions, root: choice.number, root_reason, boot })
     }
 
-    /// Grows the root partition to fill `card`, except for `reserve` bytes at the end.
-    /// Returns the new layout.
+    /// Grows the root partition to fill `card`, except for `reserve` bytes at the end, or as
+    /// far as the next partition. Returns the new layout, and a note if another partition is
+    /// in the way.
     ///
     /// # Errors
     /// [`Error::Table`], before the first write.
-    pub(crate) fn grow(&self, card: &Arc<Layer>, reserve: u64) -> Result<Layout, Error> {
-        let table = self.table.grow_last(card, self.root, reserve)?.table;
-        Ok(Layout { partitions: partitions(&table, card)?, table, ..self.clone() })
+    pub(crate) fn grow(
+        &self,
+        card: &Arc<Layer>,
+        reserve: u64,
+    ) -> Result<(Layout, Option<String>), Error> {
+        let grown = self.table.grow(card, self.root, reserve)?;
+        let note = growth_note(&grown, card.size());
+        let table = grown.table;
+        Ok((Layout { partitions: partitions(&table, card)?, table, ..self.clone() }, note))
     }
 
     /// Returns the layout of a card whose table was changed, but not its partitions' kinds.
@@ -88,11 +96,6 @@ impl Layout {
         part.map(|part| part.range.clone())
     }
 
-    /// Returns whether a path leads to a boot partition, not to the root filesystem.
-    pub fn is_on_boot_partition(&self, path: &str) -> bool {
-        self.boot.iter().any(|boot| boot.relative(path).is_some())
-    }
-
     /// Returns the root partition's bytes.
     pub fn root_range(&self) -> Range<u64> {
         self.range(self.root).unwrap_or(0..0)
@@ -107,6 +110,30 @@ impl Layout {
         let window = Window::new(base, range.start, range.end - range.start)?;
         Ok(ext4_offline::inspect(&window)?.last_written.unsigned_seconds())
     }
+}
+
+/// Describes why a root partition that grew does not fill a card of `card` bytes, if another
+/// partition is in the way.
+pub fn growth_note(grown: &GrownPartition, card: u64) -> Option<String> {
+    let obstacle = match grown.limit? {
+        GrowthLimit::NextPartition { number } => format!("partition {number}"),
+        GrowthLimit::EmptyTable { sector } => {
+            format!("an empty table of logical partitions at sector {sector}")
+        }
+        _ => return None,
+    };
+    let (before, after) = (grown.before.bytes(), grown.after.bytes());
+    let growth = match after.end.saturating_sub(before.end) {
+        0 => format!("does not grow, because {obstacle} lies behind it"),
+        more => format!("grows by {} only, as far as {obstacle} behind it", size(more)),
+    };
+    let last = grown.table.partitions().iter().map(|part| part.bytes().end).max();
+    let unused = card.saturating_sub(last.unwrap_or(0));
+    Some(format!(
+        "partition {} (root) {growth}; {} at the end of the card stay unused",
+        grown.after.number,
+        size(unused)
+    ))
 }
 
 /// Returns all partitions except an extended one, which is only a container.

@@ -20,6 +20,7 @@
 //! let options = BaseOptions {
 //!     cache_dir: Some(cache.path()),
 //!     sha256: None,
+//!     limit: None,
 //!     progress: &(),
 //!     cancel: &Cancel::new(),
 //! };
@@ -59,9 +60,11 @@ pub use ext4_offline::FileKind;
 pub use fat_offline::free_bytes as fat_free_bytes;
 pub use find_root::{ChooseError, Evidence, FsKind, RootCandidate};
 pub use grown::END_RESERVE;
-pub use layout::{Layout, LayoutPartition};
+pub use layout::{Layout, LayoutPartition, growth_note};
 pub use manifest::{BaseRecord, ImageRecord, Manifest, RootRecord};
 pub use output::{ImageFormat, OutputError};
-pub use prepare::{BuildInputs, CardBuilder, PreparedCard, PreparedCards};
+pub use prepare::{BuildInputs, CardBuilder, LARGEST_BASE, PreparedCard, PreparedCards};
 pub use progress::{BuildProgress, BuildStage};
-pub use rootfs::{FsError, FsResult, Metadata, RootFs, RootFsEditor, SourceError};
+pub use rootfs::{
+    BootEdit, FsError, FsResult, Metadata, RootFs, RootFsEditor, SourceError, edit_boot_in_place,
+};

@@ -16,6 +16,10 @@ use crate::{
     grown::GrownBase, layout::Layout, rootfs::RootFs, shrunk::smallest_card,
 };
 
+/// How many times as large as the largest card a base can be: its root filesystem is shrunk, but
+/// what a small file unpacks to is not decoded without limit.
+pub const LARGEST_BASE: u64 = 4;
+
 /// What cards are made from.
 #[derive(Debug, Clone, Copy)]
 pub struct BuildInputs<'a> {
@@ -34,6 +38,9 @@ pub struct BuildInputs<'a> {
     pub time: Option<u64>,
     /// The directory for decoded bases; by default the user's cache directory.
     pub cache: Option<&'a Path>,
+    /// The size in bytes of the largest card, if it is known. No base of more than
+    /// [`LARGEST_BASE`] times that is decoded.
+    pub largest_card: Option<u64>,
 }
 
 /// An open base image from which cards of any size can be made.
@@ -79,6 +86,8 @@ pub struct PreparedCard {
     pub used: Extents,
     /// The bytes where the card may differ from the base.
     pub changed: Extents,
+    /// The bytes where it may differ from what all cards of its size share.
+    pub own: Extents,
     /// The edits of this card, on top of those that all cards share.
     pub edits: Vec<FileEdit>,
 }
@@ -95,7 +104,13 @@ impl<'a> CardBuilder<'a> {
     ) -> Result<Self, Error> {
         let base = BaseImage::open(
             inputs.base,
-            BaseOptions { cache_dir: inputs.cache, sha256: inputs.base_sha256, progress, cancel },
+            BaseOptions {
+                cache_dir: inputs.cache,
+                sha256: inputs.base_sha256,
+                limit: inputs.largest_card.map(|card| card.saturating_mul(LARGEST_BASE)),
+                progress,
+                cancel,
+            },
         )?;
         let look = || {
             let storage: Arc<dyn ReadAt> = base.storage();
@@ -157,8 +172,9 @@ impl<'a> CardBuilder<'a> {
             let layer = grown.node(time, render_node)?;
             let used = grown.used(&layer)?;
             let mut changed = shared_changed.clone();
-            changed.extend(&layer.changed());
-            cards.push(PreparedCard { name: node.name.clone(), layer, used, changed, edits });
+            let own = layer.changed();
+            changed.extend(&own);
+            cards.push(PreparedCard { name: node.name.clone(), layer, used, changed, own, edits });
         }
         let mut unique: Vec<String> = Vec::new();
         let notes = notes.iter().map(ToString::to_string);

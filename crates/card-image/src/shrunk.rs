@@ -39,7 +39,7 @@ pub(crate) fn shrink(
         })?;
         plan.apply(&root)?;
     }
-    layout.table().shrink_last(&whole, layout.root, card, END_RESERVE)?;
+    layout.table().shrink(&whole, layout.root, card, END_RESERVE)?;
     let shrunk = Arc::new(Layer::new(base.clone(), card));
     for range in whole.changed().within(0..card) {
         // In pieces, because moved contents are already in memory once.

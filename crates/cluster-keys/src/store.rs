@@ -3,14 +3,16 @@
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{ErrorKind, Read, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt as _, OpenOptionsExt, PermissionsExt},
     path::Path,
 };
+
+use block_io::{Cancel, open_lock, open_regular};
 
 use crate::error::KeyError;
 
 /// No key is larger.
-const LARGEST_FILE: u64 = 64 * 1024;
+pub(crate) const LARGEST_FILE: u64 = 64 * 1024;
 
 /// Whether other users can be allowed to read a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,12 +21,48 @@ pub(crate) enum Privacy {
     Public,
 }
 
-fn io(operation: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> KeyError {
+/// Where new keys are kept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// In the directory.
+    OnDisk,
+    /// In memory only; nothing is written.
+    InMemory,
+}
+
+impl Keep {
+    /// Creates a directory if there is none, unless nothing is to be written.
+    pub fn directory(self, path: &Path) -> Result<(), KeyError> {
+        match self {
+            Keep::OnDisk => create_directory(path),
+            Keep::InMemory => Ok(()),
+        }
+    }
+
+    /// Creates a file as [`create`] does, unless nothing is to be written.
+    pub fn file(self, path: &Path, contents: &[u8], mode: u32) -> Result<(), KeyError> {
+        match self {
+            Keep::OnDisk => create(path, contents, mode),
+            Keep::InMemory => Ok(()),
+        }
+    }
+}
+
+pub(crate) fn io(operation: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> KeyError {
     move |source| KeyError::Io { operation, path: path.to_owned(), source }
 }
 
+fn open_error(path: &Path, operation: &'static str) -> impl FnOnce(std::io::Error) -> KeyError {
+    move |error| match error.kind() {
+        ErrorKind::InvalidInput => {
+            KeyError::WrongKind { path: path.to_owned(), wanted: "regular file" }
+        }
+        _ => io(operation, path)(error),
+    }
+}
+
 /// Creates a directory if there is none, with the mode 0700 from the beginning.
-pub(crate) fn create_directory(path: &Path) -> Result<(), KeyError> {
+fn create_directory(path: &Path) -> Result<(), KeyError> {
     match DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => sync_parent(path),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
@@ -38,10 +76,19 @@ pub(crate) fn check_directory(path: &Path) -> Result<(), KeyError> {
     if !metadata.is_dir() {
         return Err(KeyError::WrongKind { path: path.to_owned(), wanted: "directory" });
     }
+    check_owner(path, metadata.uid())?;
     check_mode(path, metadata.permissions().mode(), 0o700)
 }
 
-fn check_mode(path: &Path, mode: u32, wanted: u32) -> Result<(), KeyError> {
+/// Whoever owns a file can read it and replace it.
+pub(crate) fn check_owner(path: &Path, owner: u32) -> Result<(), KeyError> {
+    if block_io::is_trusted_owner(owner) {
+        return Ok(());
+    }
+    Err(KeyError::Foreign { path: path.to_owned(), owner })
+}
+
+pub(crate) fn check_mode(path: &Path, mode: u32, wanted: u32) -> Result<(), KeyError> {
     if mode & 0o077 == 0 {
         return Ok(());
     }
@@ -50,45 +97,45 @@ fn check_mode(path: &Path, mode: u32, wanted: u32) -> Result<(), KeyError> {
 
 /// Waits until no other run uses the directory. Others wait until the returned file is
 /// dropped.
-pub(crate) fn lock(directory: &Path) -> Result<File, KeyError> {
+pub(crate) fn lock(directory: &Path, cancel: &Cancel) -> Result<File, KeyError> {
     let path = directory.join(".lock");
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&path)
-        .map_err(io("open", &path))?;
-    file.lock().map_err(io("lock", &path))?;
+    let file = open_lock(&path).map_err(open_error(&path, "open"))?;
+    if let Err(error) = cancel.lock(&file) {
+        cancel.check()?;
+        return Err(io("lock", &path)(error));
+    }
     Ok(file)
 }
 
 /// Reads a text file. Returns `None` if there is none.
 pub(crate) fn read(path: &Path, privacy: Privacy) -> Result<Option<String>, KeyError> {
-    let file = match File::open(path) {
+    let file = match open_regular(path, OpenOptions::new().read(true)) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(io("open", path)(error)),
+        Err(error) => return Err(open_error(path, "open")(error)),
     };
     let metadata = file.metadata().map_err(io("read", path))?;
-    if !metadata.is_file() {
-        return Err(KeyError::WrongKind { path: path.to_owned(), wanted: "regular file" });
-    }
+    check_owner(path, metadata.uid())?;
     if privacy == Privacy::Private {
         check_mode(path, metadata.permissions().mode(), 0o600)?;
     }
+    let mut bytes = Vec::new();
+    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(io("read", path))?;
+    to_text(path, bytes).map(Some)
+}
+
+/// Returns the contents of a file at `path` as text, if they can be those of a key.
+pub(crate) fn to_text(path: &Path, bytes: Vec<u8>) -> Result<String, KeyError> {
     let damaged = |reason| KeyError::Damaged {
         path: path.to_owned(),
         reason,
         fix: "restore it from a backup",
         source: None,
     };
-    let mut bytes = Vec::new();
-    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(io("read", path))?;
     if bytes.len() as u64 > LARGEST_FILE {
         return Err(damaged("larger than any key"));
     }
-    String::from_utf8(bytes).map(Some).map_err(|_| damaged("not text"))
+    String::from_utf8(bytes).map_err(|_| damaged("not text"))
 }
 
 /// Returns whether there is anything at a path, including a dangling symlink.
@@ -102,7 +149,7 @@ pub(crate) fn exists(path: &Path) -> Result<bool, KeyError> {
 
 /// Creates a file that is either complete or absent. The caller holds the lock and has
 /// checked that there is none.
-pub(crate) fn create(path: &Path, contents: &[u8], mode: u32) -> Result<(), KeyError> {
+fn create(path: &Path, contents: &[u8], mode: u32) -> Result<(), KeyError> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".partial");
     let partial = path.with_file_name(name);

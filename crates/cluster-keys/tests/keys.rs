@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use cluster_keys::{ClusterKeys, KeyError};
+use cluster_keys::{ClusterKeys, KeyError, NewKeys};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -179,6 +179,55 @@ fn other_kinds_of_private_keys_are_rejected() -> Outcome {
     Ok(())
 }
 
+/// The archives that tar makes of the directory, from outside and from inside of it.
+#[test]
+fn an_archive_is_as_good_as_the_directory() -> Outcome {
+    let root = tempfile::tempdir()?;
+    let keys = create(root.path())?;
+    for (name, arguments) in [
+        ("outside.tar", &["-cf", "outside.tar", "mc1.keys"][..]),
+        ("inside.tar", &["-cf", "inside.tar", "-C", "mc1.keys", "."]),
+        ("packed.tgz", &["-czf", "packed.tgz", "mc1.keys"]),
+    ] {
+        let status =
+            std::process::Command::new("tar").args(arguments).current_dir(root.path()).status()?;
+        assert!(status.success());
+        let path = root.path().join(name);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644))?;
+        let error = ClusterKeys::open(&path, &nodes()).unwrap_err();
+        assert!(matches!(error, KeyError::Exposed { wanted: 0o600, .. }), "{error}");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o400))?;
+        let opened = ClusterKeys::open(&path, &nodes())?;
+        assert_eq!(opened.cluster().private(), keys.cluster().private());
+        assert_eq!(opened.machine_id("xu4-master"), keys.machine_id("xu4-master"));
+        assert_eq!(opened.created(), keys.created());
+        for node in nodes() {
+            assert_eq!(opened.host(&node)?.private(), keys.host(&node)?.private());
+        }
+        let more = [nodes(), vec!["xu4-node9".into()]].concat();
+        assert!(matches!(ClusterKeys::open(&path, &more), Err(KeyError::Missing { .. })));
+    }
+    for wrong in ["", "not an archive\n", &"x".repeat(4096)] {
+        let path = root.path().join("wrong.tar");
+        fs::write(&path, wrong)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+        let error = ClusterKeys::open(&path, &nodes()).unwrap_err();
+        assert!(matches!(error, KeyError::Damaged { .. }), "{error}");
+    }
+    Ok(())
+}
+
+#[test]
+fn new_keys_are_reported_once() -> Outcome {
+    let root = tempfile::tempdir()?;
+    assert_eq!(*create(root.path())?.new_keys(), NewKeys::Cluster);
+    assert_eq!(*create(root.path())?.new_keys(), NewKeys::None);
+    let more = [nodes(), vec!["xu4-node9".into()]].concat();
+    let keys = ClusterKeys::open_or_create(&root.path().join("mc1.keys"), "mc1", &more)?;
+    assert_eq!(*keys.new_keys(), NewKeys::Hosts(vec!["xu4-node9".into()]));
+    Ok(())
+}
+
 #[test]
 fn runs_at_the_same_time_get_the_same_keys() -> Outcome {
     let root = tempfile::tempdir()?;
@@ -226,4 +275,100 @@ fn debug_output_hides_secrets_and_names_cannot_leave_the_directory() -> Outcome 
         Err(KeyError::Missing { .. })
     ));
     Ok(())
+}
+
+#[test]
+fn keys_in_memory_are_complete_and_leave_the_directory_alone() -> Outcome {
+    let root = tempfile::tempdir()?;
+    let directory = root.path().join("mc1.keys");
+    let imagine = || ClusterKeys::open_or_generate(&directory, "mc1", &nodes());
+    let keys = imagine()?;
+    assert!(!keys.is_kept() && !directory.exists());
+    assert!(keys.host("xu4-node1")?.public().ends_with(" root@xu4-node1\n"));
+    assert_ne!(imagine()?.cluster().public(), keys.cluster().public());
+
+    // Those that exist are used; only the new node's is made up.
+    let kept = ClusterKeys::open_or_create(&directory, "mc1", &nodes()[..1])?;
+    let keys = imagine()?;
+    assert!(!keys.is_kept() && kept.is_kept());
+    assert_eq!(keys.machine_id("xu4-master"), kept.machine_id("xu4-master"));
+    assert_eq!(keys.host("xu4-master")?.private(), kept.host("xu4-master")?.private());
+    assert!(!directory.join("hosts/xu4-node1").exists());
+    assert!(create(root.path())?.is_kept() && imagine()?.is_kept());
+
+    // A lost seed is an error, as for building.
+    fs::remove_file(directory.join("seed"))?;
+    assert!(matches!(imagine(), Err(KeyError::Missing { .. })));
+    Ok(())
+}
+
+/// Runs a function on keys in a fresh directory.
+fn with_keys(work: impl FnOnce(&std::path::Path)) {
+    let temp = tempfile::tempdir().unwrap();
+    let directory = temp.path().join("mc1.keys");
+    ClusterKeys::open_or_create(&directory, "mc1", &["n1".to_owned()]).unwrap();
+    work(&directory);
+}
+
+fn reopen(directory: &std::path::Path) -> Result<ClusterKeys, KeyError> {
+    ClusterKeys::open_or_create(directory, "mc1", &["n1".to_owned()])
+}
+
+/// Whoever owns the directory or a key could have made it. Giving a file away takes root.
+#[test]
+fn keys_of_another_user_are_refused() {
+    for name in ["", "seed", "id_ed25519", "hosts/n1/ssh_host_ed25519_key", "id_ed25519.pub"] {
+        with_keys(|directory| {
+            let path = directory.join(name);
+            if std::os::unix::fs::chown(&path, Some(54321), None).is_err() {
+                eprintln!("keys: owners were NOT TESTED: that needs root");
+                return;
+            }
+            for opened in [reopen(directory), ClusterKeys::open(directory, &["n1".to_owned()])] {
+                let error = opened.unwrap_err();
+                assert!(matches!(error, KeyError::Foreign { owner: 54321, .. }), "{name}: {error}");
+                let text = error.to_string();
+                assert!(text.ends_with("belongs to another user (number 54321)"), "{text}");
+                assert!(error.fix().unwrap().contains("chown -R"), "{error}");
+            }
+        });
+    }
+}
+
+/// A named pipe instead of a file ends the run at once.
+#[test]
+fn named_pipes_are_not_waited_for() {
+    for name in [".lock", "seed", "created", "id_ed25519", "hosts/n1/ssh_host_ed25519_key"] {
+        with_keys(|directory| {
+            let path = directory.join(name);
+            std::fs::remove_file(&path).unwrap();
+            let made = std::process::Command::new("mkfifo").arg("-m600").arg(&path).status();
+            assert!(made.expect("mkfifo of coreutils").success());
+            let start = std::time::Instant::now();
+            let error = reopen(directory).unwrap_err();
+            assert!(matches!(error, KeyError::WrongKind { .. }), "{name}: {error}");
+            assert!(start.elapsed().as_millis() < 1000, "{name}");
+        });
+    }
+}
+
+#[test]
+fn waiting_for_another_run_can_be_interrupted() {
+    with_keys(|directory| {
+        let held = std::fs::File::options().write(true).open(directory.join(".lock")).unwrap();
+        held.lock().unwrap();
+        let cancel = block_io::Cancel::new();
+        std::thread::scope(|scope| {
+            let open = || {
+                ClusterKeys::open_or_create_unless(&cancel, directory, "mc1", &["n1".to_owned()])
+            };
+            let run = scope.spawn(open);
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            assert!(!run.is_finished(), "it waits for the lock");
+            cancel.cancel();
+            let asked = std::time::Instant::now();
+            assert!(matches!(run.join().unwrap(), Err(KeyError::Cancelled(_))));
+            assert!(asked.elapsed().as_millis() < 1000, "{:?}", asked.elapsed());
+        });
+    });
 }

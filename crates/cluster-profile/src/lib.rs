@@ -58,8 +58,8 @@ mod swarm;
 mod yaml;
 
 pub use cluster::{
-    Account, BaseSpec, Boot, CardSize, Cluster, ExtraFile, Network, Node, Owner, OwnerId, Password,
-    Role, Ssh,
+    Account, BaseSpec, Boot, CardSize, CloudInitChoice, Cluster, ExtraFile, ImageKeyPolicy,
+    Network, Node, Owner, OwnerId, Password, Role, Ssh,
 };
 pub use edit::{Attributes, Change, FileEdit};
 pub use passwords::{DefaultPassword, HashError, PasswordHash, default_password};

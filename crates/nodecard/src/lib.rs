@@ -72,6 +72,8 @@ mod context;
 mod devices;
 mod error;
 mod flash;
+mod left_over;
+mod lost_keys;
 mod project;
 
 pub use card_audit::{
@@ -87,7 +89,9 @@ pub use card_image::{
     ErrorKind, ImageFormat, ImageRecord, Manifest, OutputError,
 };
 pub use cluster_keys::{ClusterKeys, KeyError};
-pub use cluster_profile::{CardSize, Cluster, Network, Node, ProfileError, Publish, SizeError};
+pub use cluster_profile::{
+    CardSize, Cluster, HashError, Network, Node, PasswordHash, ProfileError, Publish, SizeError,
+};
 
 pub use self::{
     apply::{ApplyReport, ApplyRequest, ApplySession, ConfirmedApply},
@@ -98,8 +102,9 @@ pub use self::{
     devices::{DeviceReport, devices},
     error::{Error, RefusalReason, RefusedTarget},
     flash::{
-        Attendant, ConfirmedFlash, Decision, FlashReport, FlashRequest, FlashSession, FlashTarget,
-        FlashedCard, OneReader, ReaderEvent,
+        Attendant, ConfirmedFlash, Decision, FinishedCard, FlashReport, FlashRequest, FlashSession,
+        FlashTarget, FlashedCard, OneReader, ReaderEvent,
     },
+    left_over::{LeftOver, LeftOverState},
     project::Project,
 };

@@ -36,6 +36,8 @@ pub struct BaseOptions<'a> {
     pub cache_dir: Option<&'a Path>,
     /// The SHA-256 sum that the file as given must have.
     pub sha256: Option<[u8; 32]>,
+    /// The size in bytes of the largest card that it is for. Decoding stops there.
+    pub limit: Option<u64>,
     /// Receives the progress of the work.
     pub progress: &'a dyn BuildProgress,
     /// Stops the work.

@@ -69,7 +69,7 @@ impl ImageFile {
         if !self.is_compressed() {
             return BaseImage::new(self.file, None);
         }
-        let cache = Cache::open(options.cache_dir)?;
+        let cache = Cache::open(options.cache_dir, options.cancel)?;
         if let Some(entry) = self.cached(&cache)? {
             return entry.into_base();
         }
@@ -89,7 +89,7 @@ impl ImageFile {
         if !self.is_compressed() {
             return BaseImage::new(self.file, None).map(Some);
         }
-        let cache = Cache::open(options.cache_dir)?;
+        let cache = Cache::open(options.cache_dir, options.cancel)?;
         self.cached(&cache)?.map(CacheEntry::into_base).transpose()
     }
 
@@ -130,7 +130,7 @@ impl Opening<'_> {
     fn compressed(self) -> Result<BaseImage, BaseError> {
         // Asked before anything is read, so that any later change gets another time stamp.
         let settled = self.file().identity.is_settled();
-        let cache = Cache::open(self.options.cache_dir)?;
+        let cache = Cache::open(self.options.cache_dir, self.options.cancel)?;
         let entry = match self.image.cached(&cache)? {
             Some(entry) => entry,
             None => {
@@ -182,8 +182,8 @@ impl Opening<'_> {
         claim: &DecodeClaim,
         settled: bool,
     ) -> Result<CacheEntry, BaseError> {
-        let BaseOptions { progress, cancel, .. } = self.options;
-        let job = DecodeJob::new(self.file(), self.image.format, &self.image.head)?;
+        let BaseOptions { progress, cancel, limit, .. } = self.options;
+        let job = DecodeJob::new(self.file(), self.image.format, &self.image.head, limit)?;
         let partial = claim.begin()?;
         // Where the file does not state it, the image is at least as large as the file.
         let (needed, free) = (job.at_least().unwrap_or(self.file().size()), cache.free()?);
@@ -192,7 +192,7 @@ impl Opening<'_> {
             return Err(BaseError::NoSpace { dir, needed: Some(needed), free });
         }
         let md5 = self.expected.md5(SumSubject::File);
-        let digests = match job.run(&partial.file, md5, progress, cancel) {
+        let digests = match job.run(&partial.file, cache.dir(), md5, progress, cancel) {
             Ok(digests) => digests,
             Err(SparseError::Produce(error)) => return Err(error),
             Err(SparseError::Write(error)) => {

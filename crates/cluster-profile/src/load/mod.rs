@@ -1,6 +1,7 @@
 //! Reading a profile: from YAML to a validated [`Cluster`].
 
 mod boot;
+mod cloud_init;
 mod fields;
 mod files;
 mod inputs;
@@ -85,6 +86,7 @@ fn interpret(value: Value, path: &Path, problems: &Problems) -> Option<Cluster> 
     let users = users::read(&mut fields, &inputs);
     let hosts = nodes::read_hosts(&mut fields, &nodes);
     let boot = boot::read(&mut fields);
+    let cloud_init = cloud_init::read(&mut fields, &inputs);
     let files = files::read(&mut fields, &inputs);
     let keys = fields.scalar("keys").map_or_else(
         || path.with_extension("keys"),
@@ -104,6 +106,7 @@ fn interpret(value: Value, path: &Path, problems: &Problems) -> Option<Cluster> 
         users,
         hosts,
         boot,
+        cloud_init,
         files,
         swarm,
         keys,

@@ -4,6 +4,7 @@ mod accounts;
 mod boot;
 mod clock;
 mod cloud_init;
+mod cloud_seed;
 mod context;
 mod edited;
 mod extra_files;
@@ -91,6 +92,16 @@ pub enum RenderError {
     NoLinux {
         /// The missing file.
         path: &'static str,
+    },
+    /// No right card can be made from the system in the image.
+    #[error("no card can be made from {name} ({evidence} in the image): {reason}")]
+    Unsuitable {
+        /// The system.
+        name: &'static str,
+        /// The file that it was recognized by.
+        evidence: &'static str,
+        /// Why a card would not be what the profile says.
+        reason: &'static str,
     },
     /// The image does not have a user whom the profile names.
     #[error("the image has no user {user}, whom the profile's `{key}` names")]
@@ -249,6 +260,11 @@ impl RenderError {
             RenderError::NoLinux { .. } => {
                 Some("check that the right partition is taken for the root partition".to_owned())
             }
+            RenderError::Unsuitable { .. } => Some(
+                "take a base image with Debian, Ubuntu or a system made from them, such as \
+                 Raspberry Pi OS, Armbian or DietPi"
+                    .to_owned(),
+            ),
             RenderError::UnknownUser { key, user, known } => Some(format!(
                 "name one of these users in `{key}`: {known}; or have the user made on the cards, even \
                  one whom the image itself would only make at its first boot: `users: {{{user}: \
@@ -323,6 +339,10 @@ pub fn render_shared(
     system: &dyn SystemFiles,
     now: u64,
 ) -> Result<Rendered, RenderError> {
+    if let Some(one) = system_model::unsuitable(system)? {
+        let system_model::Unsuitable { name, evidence, reason } = one;
+        return Err(RenderError::Unsuitable { name, evidence, reason });
+    }
     let overlay = users::Overlay::new(cluster, system)?;
     let mut to = Context::new(cluster, keys, &overlay, now);
     users::write(&mut to, &overlay)?;
@@ -368,6 +388,7 @@ pub fn render_node(
     network::node(&mut to, node)?;
     ssh::node(&mut to, node)?;
     swarm::node(&mut to, node)?;
+    cloud_seed::write(&mut to, node)?;
     // All nodes have these files, but they are written here: they have the last word, and
     // no earlier edit may depend on them.
     extra_files::write(&mut to, &cluster.files)?;

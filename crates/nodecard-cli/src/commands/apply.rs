@@ -1,17 +1,15 @@
 //! `nodecard apply`.
 
-use std::{
-    io::{Write as _, stdout},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
-use nodecard::{ApplyRequest, ApplySession, Finding};
+use nodecard::{ApplyRequest, ApplySession, Finding, Severity};
 
 use super::open_project;
 use crate::{
     args::ApplyArgs,
     error::{CommandError, print_line},
     prompt::ask,
+    terminal,
 };
 
 pub fn run(args: &ApplyArgs) -> Result<ExitCode, CommandError> {
@@ -24,10 +22,9 @@ pub fn run(args: &ApplyArgs) -> Result<ExitCode, CommandError> {
     let shown = path.display().to_string();
     if session.is_nothing() {
         println(format_args!("{shown}: nothing to change"))?;
-        print_remaining(session.remaining())?;
-        return Ok(ExitCode::SUCCESS);
+        return print_remaining(session.remaining());
     }
-    write!(stdout().lock(), "{}", session.changes())?;
+    terminal::print(format_args!("{}", session.changes()))?;
     let agrees = |session: &ApplySession| args.yes || is_confirmed(session, &shown);
     let confirmed = session.confirm(agrees).map_err(CommandError::Writing)?;
     let report = confirmed.apply().map_err(CommandError::Writing)?;
@@ -38,27 +35,30 @@ pub fn run(args: &ApplyArgs) -> Result<ExitCode, CommandError> {
     }
     match report.applied.committed {
         Some(_) => println(format_args!("{shown}: done"))?,
+        None if report.applied.boot => println(format_args!("{shown}: done"))?,
         None => println(format_args!("{shown}: done; only the partition table was changed"))?,
     }
-    print_remaining(&report.applied.left)?;
-    Ok(ExitCode::SUCCESS)
+    print_remaining(&report.applied.left)
 }
 
 fn println(line: std::fmt::Arguments) -> Result<(), CommandError> {
-    Ok(writeln!(stdout().lock(), "{line}")?)
+    Ok(terminal::print(format_args!("{line}\n"))?)
 }
 
 fn is_confirmed(session: &ApplySession, shown: &str) -> bool {
     let wanted = session.confirmation();
-    ask(format_args!("Type {wanted} to change {shown} in place:")) == Some(wanted)
+    let answer = ask(format_args!("Type {wanted} to change {shown} in place:"));
+    answer.is_some_and(|answer| session.is_confirmed_by(&answer))
 }
 
-/// Prints the findings that applying does not fix.
-fn print_remaining(findings: &[Finding]) -> Result<(), CommandError> {
+/// Prints the findings that applying does not fix. Returns the exit code, which tells whether
+/// there is an error among them.
+fn print_remaining(findings: &[Finding]) -> Result<ExitCode, CommandError> {
     for finding in findings {
         let place = finding.place();
         let place = if place.is_empty() { place } else { format!("{place}: ") };
         println(format_args!("not changed: {place}{}\n  fix: {}", finding.what, finding.fix))?;
     }
-    Ok(())
+    let has_error = findings.iter().any(|finding| finding.severity == Severity::Error);
+    Ok(if has_error { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

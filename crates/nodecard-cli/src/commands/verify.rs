@@ -1,9 +1,6 @@
 //! `nodecard verify`.
 
-use std::{
-    io::{Write as _, stdout},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use nodecard::{AuditError, BaseAbsence, CardOutcome, VerifyReport};
 use plain_text::{count, printable};
@@ -12,7 +9,7 @@ use super::open_project;
 use crate::{
     args::VerifyArgs,
     error::{CommandError, exit_code, print_error, print_line},
-    hints, report,
+    hints, report, terminal,
 };
 
 pub fn run(args: &VerifyArgs) -> Result<ExitCode, CommandError> {
@@ -21,7 +18,7 @@ pub fn run(args: &VerifyArgs) -> Result<ExitCode, CommandError> {
     if args.json.json {
         report::print_json(&verification.report)?;
     } else {
-        write!(stdout().lock(), "{}", to_text(&verification.report))?;
+        terminal::print(format_args!("{}", to_text(&verification.report)))?;
     }
     if let Some(BaseAbsence::NotDecoded { path }) = &verification.base_absence {
         let path = plain_text::shell_word(&path.display().to_string());

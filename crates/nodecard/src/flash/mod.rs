@@ -11,10 +11,11 @@ use card_flash::{
     CardSource, FlashProgress,
     device::{OpenedTarget, Refusal, Target, TargetError, TargetLimits},
 };
-use card_image::CardBuilder;
+use card_image::{BaseError, BuildInputs, CardBuilder};
 
 pub use self::{
     one_reader::{Attendant, Decision, OneReader, ReaderEvent},
+    progress_file::FinishedCard,
     report::{FlashReport, FlashedCard},
 };
 use crate::{Error, Project, RefusedTarget};
@@ -34,9 +35,26 @@ pub struct FlashRequest {
 pub struct FlashTarget {
     node: String,
     target: Target,
+    recognized: Option<FinishedCard>,
 }
 
 impl FlashTarget {
+    fn new(node: String, target: Target) -> Self {
+        FlashTarget { node, target, recognized: None }
+    }
+
+    /// Returns the finished card of the cluster that it is now, if a session with one reader
+    /// has recognized it.
+    pub fn recognized(&self) -> Option<&FinishedCard> {
+        self.recognized.as_ref()
+    }
+
+    /// Returns whether an answer confirms that the target is overwritten: what
+    /// [`confirmation`](Self::confirmation) returns, or the path.
+    pub fn is_confirmed_by(&self, answer: &str) -> bool {
+        self.target.is_named(answer)
+    }
+
     /// Returns the node's name.
     pub fn node(&self) -> &str {
         &self.node
@@ -101,9 +119,13 @@ impl Project {
     {
         // Refusals that cost nothing come before the base image is decoded.
         let targets = self.inspect_targets(targets, &request.limits)?;
-        let inputs = self.inputs(self.create_keys()?);
-        let builder = CardBuilder::open(inputs, &*self.context.progress, &self.context.cancel)?;
+        let sizes = targets.iter().map(|target| target.target.size());
+        let inputs = self.inputs(self.create_keys(None)?);
+        let inputs = BuildInputs { largest_card: sizes.max(), ..inputs };
+        let builder = CardBuilder::open(inputs, &*self.context.progress, &self.context.cancel);
+        let builder = builder.map_err(|error| too_large_for(&targets, error))?;
         let (cards, notes) = cards::prepare(self, &builder, &targets)?;
+        let notes = self.key_note().into_iter().chain(notes).collect();
         Ok(FlashSession { request, project: self, builder, targets, cards, notes })
     }
 
@@ -135,7 +157,7 @@ impl Project {
                         let error = TargetError::new(path, Refusal::GivenTwice(other.node.clone()));
                         refused.push(RefusedTarget { node: Some(node.clone()), error });
                     }
-                    accepted.push(FlashTarget { node, target });
+                    accepted.push(FlashTarget::new(node, target));
                 }
             }
         }
@@ -150,6 +172,18 @@ impl Project {
     ) -> Result<Target, TargetError> {
         Target::inspect(&self.context.system, path, self.base(), limits)
     }
+}
+
+/// Turns the error about a base that is larger than all cards into one about the cards.
+fn too_large_for(targets: &[FlashTarget], error: card_image::Error) -> Error {
+    let needed = match &error {
+        card_image::Error::Base(BaseError::LargerThanCards { stated, limit, .. }) => {
+            stated.unwrap_or(limit.saturating_add(1)).div_ceil(card_image::LARGEST_BASE)
+        }
+        _ => return error.into(),
+    };
+    let refused = |target: &FlashTarget| target.refused(cards::too_small_error(target, needed));
+    Error::Refused { targets: targets.iter().map(refused).collect() }
 }
 
 /// Returns an error if any target was refused.

@@ -75,7 +75,7 @@ impl Image {
         let table = self.table()?;
         let base = Arc::new(FileStorage::open(self.path()).unwrap());
         let layer = Layer::new(base, card);
-        let grown = table.grow_last(&layer, number, reserve);
+        let grown = table.grow(&layer, number, reserve);
         if grown.is_err() {
             assert!(layer.changed().is_empty(), "refused, but only after writing");
         }
@@ -94,7 +94,7 @@ impl Image {
     pub fn shrink(&self, card: u64, number: u32, reserve: u64) -> Result<Partition> {
         let table = self.table()?;
         let layer = Layer::new(Arc::new(FileStorage::open(self.path()).unwrap()), self.size());
-        let shrunk = table.shrink_last(&layer, number, card, reserve);
+        let shrunk = table.shrink(&layer, number, card, reserve);
         if shrunk.is_err() {
             assert!(layer.changed().is_empty(), "refused, but only after writing");
         }

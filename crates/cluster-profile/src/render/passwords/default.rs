@@ -59,7 +59,7 @@ pub fn default_password_notes(
     }
     let note = format!(
         "default passwords still set: {}; to set others, add `users: {{{}}}` to the profile, \
-         with hashes from `openssl passwd -6`, or `{{locked: true}}` for users who log in by key",
+         with hashes from `nodecard password`, or `{{locked: true}}` for users who log in by key",
         known.join(", "),
         lines.join(", ")
     );

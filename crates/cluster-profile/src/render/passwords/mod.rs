@@ -81,7 +81,7 @@ fn note_unknown_methods(
         if libcrypt::is_of_glibc(to)? {
             to.note(format!(
                 "the image's libcrypt is glibc's, which does not support {} hashes: {user} could \
-                 not log in with a password; make a hash with `openssl passwd -6`",
+                 not log in with a password; make a hash with `nodecard password`",
                 method.prefix()
             ));
         }
