@@ -441,7 +441,7 @@ fn errors_in_base_images() {
 fn errors_of_build() {
     let mut t = Transcript::new();
     t.case("an unknown node", &["build", "profile.yaml", "--node", "xu5"]);
-    t.case("the card is too small", &["build", "profile.yaml", "--card", "32MiB"]);
+    t.case("the card is too small", &["build", "profile.yaml", "--card", "20MiB"]);
     t.case("not a card size", &["build", "profile.yaml", "--card", "8 elephants"]);
     let profile = PROFILE.replace("[root, odroid]", "[root, nobody-here]");
     fs::write(t.path("user.yaml"), profile).unwrap();

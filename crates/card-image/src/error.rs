@@ -27,13 +27,21 @@ pub enum Error {
     /// The cluster's keys lack one.
     #[error(transparent)]
     Keys(#[from] cluster_keys::KeyError),
-    /// The card is smaller than the base image.
-    #[error("the card ({card} bytes) is smaller than the base image ({base} bytes)")]
-    CardTooSmall {
+    /// The card is smaller than the base image, and has no room for its contents.
+    #[error(
+        "the card ({card} bytes) is smaller than the base image ({base} bytes), and {} bytes too \
+         small for its contents",
+        needed.saturating_sub(*card)
+    )]
+    DoesNotFit {
         /// The size of the card in bytes.
         card: u64,
         /// The size of the decoded base in bytes.
         base: u64,
+        /// The size in bytes of the smallest card with room for the contents of the base.
+        needed: u64,
+        /// Why the root filesystem cannot be smaller.
+        source: ext4_offline::Error,
     },
     /// The base or a layer over it cannot be read.
     #[error(transparent)]
@@ -75,7 +83,7 @@ impl Error {
             Error::Base(error) => error.kind(),
             Error::Output(error) => error.kind(),
             Error::Cancelled(_) => ErrorKind::Interrupted,
-            Error::CardTooSmall { .. }
+            Error::DoesNotFit { .. }
             | Error::Table(part_table::Error::CardTooSmall { .. })
             | Error::Root(ChooseError::NoSuchPartition { .. })
             | Error::Render(_)
@@ -94,8 +102,8 @@ impl Error {
             Error::Table(error) => error.fix(),
             Error::Root(error) => error.fix(),
             Error::Output(error) => error.fix(),
-            Error::CardTooSmall { base, .. } => {
-                let mebibytes = base.div_ceil(1 << 20);
+            Error::DoesNotFit { needed, .. } => {
+                let mebibytes = needed.div_ceil(1 << 20);
                 Some(format!("set `card:` to at least {mebibytes}MiB in the profile"))
             }
             Error::Ext4(error) => error.fix(),

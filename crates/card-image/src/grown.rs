@@ -1,4 +1,4 @@
-//! The base grown to the size of a card, which all nodes of a cluster share.
+//! The base grown or shrunk to the size of a card, which all nodes of a cluster share.
 
 use std::{ops::Range, sync::Arc};
 
@@ -11,6 +11,7 @@ use crate::{
     Error,
     layout::Layout,
     rootfs::{RootFs, RootFsEditor},
+    shrunk,
     used::{self, OutsideRoot},
 };
 
@@ -36,10 +37,11 @@ pub(crate) struct GrownBase {
 
 impl GrownBase {
     /// Grows the root partition and its filesystem to fill a card of `size` bytes, or as far as
-    /// the next partition, then makes the edits that all nodes share, which `edits` returns.
+    /// the next partition, or shrinks them if the card is smaller than the base. Then makes the
+    /// edits that all nodes share, which `edits` returns.
     ///
     /// # Errors
-    /// [`Error::CardTooSmall`]; otherwise those of the partition table, the filesystem and
+    /// [`Error::DoesNotFit`]; otherwise those of the partition table, the filesystem and
     /// `edits`.
     pub fn new(
         base: Arc<FileStorage>,
@@ -49,10 +51,15 @@ impl GrownBase {
         edits: impl FnOnce(&RootFs) -> Result<Vec<FileEdit>, Error>,
     ) -> Result<Self, Error> {
         let base_size = base.size();
-        if size < base_size {
-            return Err(Error::CardTooSmall { card: size, base: base_size });
-        }
-        let layer = Arc::new(Layer::new(base, size));
+        let mut root_before = None;
+        let (layer, layout) = if size < base_size {
+            let root = layout.root_range();
+            let in_base = Window::new(base.clone(), root.start, root.end - root.start)?;
+            root_before = Some(ext4_offline::inspect(&in_base)?.size());
+            shrunk::shrink(&base, layout, size, now)?
+        } else {
+            (Arc::new(Layer::new(base, size)), layout.clone())
+        };
         let (layout, growth_note) = layout.grow(&layer, END_RESERVE)?;
         let root = layout.root_range();
         let window = window(&layer, &root)?;
@@ -63,7 +70,10 @@ impl GrownBase {
         ext4_offline::check(&window)?;
         // Wrong counts are no reason to refuse: they follow from what has been checked.
         ext4_offline::recount(&window)?;
-        let root_before = ext4_offline::inspect(&window)?.size();
+        let root_before = match root_before {
+            Some(size) => size,
+            None => ext4_offline::inspect(&window)?.size(),
+        };
         let size = window.size();
         ext4_offline::grow(&window, size, Timestamp::saturating(now))?;
         let journal_note = add_missing_journal(&window, now)?;
@@ -73,8 +83,19 @@ impl GrownBase {
         files.close()?;
 
         layer.forget_unchanged()?;
-        let OutsideRoot { used: outside_root, notes } =
+        let OutsideRoot { used: outside_root, mut notes } =
             used::outside_root(&layer, &layout, base_size)?;
+        let root_after = root.end - root.start;
+        if root_after < root_before {
+            let (before, after) = (plain_text::size(root_before), plain_text::size(root_after));
+            notes.insert(
+                0,
+                format!(
+                    "the root filesystem was shrunk from {before} to {after}, because the card is \
+                     smaller than the base image"
+                ),
+            );
+        }
         let notes = growth_note.into_iter().chain(journal_note).chain(notes).collect();
         Ok(GrownBase { layer, layout, root, base_size, outside_root, notes, root_before })
     }

@@ -76,6 +76,15 @@ impl Layout {
         Ok((Layout { partitions: partitions(&table, card)?, table, ..self.clone() }, note))
     }
 
+    /// Returns the layout of a card whose table was changed, but not its partitions' kinds.
+    ///
+    /// # Errors
+    /// [`Error::Table`].
+    pub(crate) fn reread(&self, card: &Arc<Layer>) -> Result<Layout, Error> {
+        let table = PartitionTable::read(card)?;
+        Ok(Layout { partitions: partitions(&table, card)?, table, ..self.clone() })
+    }
+
     /// Returns the partition table.
     pub fn table(&self) -> &PartitionTable {
         &self.table

@@ -48,6 +48,7 @@ mod prepare;
 mod progress;
 mod publish;
 mod rootfs;
+mod shrunk;
 mod storage_error;
 mod used;
 mod xz_number;
@@ -67,7 +68,7 @@ pub use grown::END_RESERVE;
 pub use layout::{Layout, LayoutPartition, growth_note};
 pub use manifest::{BaseRecord, ImageRecord, Manifest, RootRecord};
 pub use output::{ImageFormat, OutputError};
-pub use prepare::{BuildInputs, CardBuilder, PreparedCard, PreparedCards};
+pub use prepare::{BuildInputs, CardBuilder, LARGEST_BASE, PreparedCard, PreparedCards};
 pub use progress::{BuildProgress, BuildStage};
 pub use rootfs::{
     BootEdit, FsError, FsResult, Metadata, RootFs, RootFsEditor, SourceError, edit_boot_in_place,

@@ -123,7 +123,8 @@ macro_rules! features {
     };
 }
 
-// Name, field, bit, name in tune2fs; support for everything, or for reading, editing, growing, shrinking.
+// Name, field, bit, name in tune2fs; support for everything, or for reading, editing, growing,
+// shrinking.
 features! {
     DIR_PREALLOC: Compat 0x1 "dir_prealloc" [Yes];
     IMAGIC_INODES: Compat 0x2 "imagic_inodes" [OLD];

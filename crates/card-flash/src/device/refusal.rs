@@ -110,12 +110,12 @@ pub enum Refusal {
         /// The limit in bytes.
         limit: u64,
     },
-    /// The base image does not fit.
-    #[error("it has {size} bytes, fewer than the base image ({needed} bytes)")]
+    /// The contents of the base image do not fit.
+    #[error("it has {size} bytes, but the contents of the base image need {needed}")]
     TooSmall {
         /// Its size in bytes.
         size: u64,
-        /// The size of the base image in bytes.
+        /// The size of the smallest card that they fit on, in bytes.
         needed: u64,
     },
     /// It is part of a volume that may be in use elsewhere.

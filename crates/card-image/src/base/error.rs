@@ -191,9 +191,9 @@ pub enum BaseError {
         /// Its permission bits.
         mode: u32,
     },
-    /// It unpacks to more bytes than the cards hold.
+    /// It unpacks to far more bytes than the cards hold.
     #[error(
-        "{} unpacks to {}, more than the card holds ({limit} bytes)", path.display(),
+        "{} unpacks to {}, but at most {limit} bytes are unpacked for this card", path.display(),
         size_or(*stated, *limit)
     )]
     LargerThanCards {
@@ -201,7 +201,7 @@ pub enum BaseError {
         path: PathBuf,
         /// The size that the file states, in bytes.
         stated: Option<u64>,
-        /// The size of the largest card, in bytes.
+        /// The most that is unpacked, in bytes.
         limit: u64,
     },
     /// Neither `XDG_CACHE_HOME` nor `HOME` is set, and no directory was named.

@@ -58,7 +58,8 @@ fn to_text(built: &BuildReport, args: &BuildArgs, network: &Network) -> String {
     let growth = if root.size_in_base == root.size {
         format!("partition {}, {after} as in the base image", root.partition)
     } else {
-        format!("partition {}, grown from {before} to {after}", root.partition)
+        let how = if root.size_in_base < root.size { "grown" } else { "shrunk" };
+        format!("partition {}, {how} from {before} to {after}", root.partition)
     };
     // The reason starts with the partition too.
     let reason = built.root_reason.strip_prefix(&format!("partition {}: ", root.partition));

@@ -180,9 +180,8 @@ impl Project {
 /// Turns the error about a base that is larger than all cards into one about the cards.
 fn too_large_for(targets: &[FlashTarget], error: card_image::Error) -> Error {
     let needed = match &error {
-        card_image::Error::CardTooSmall { base, .. } => *base,
-        card_image::Error::Base(BaseError::LargerThanCards { limit, .. }) => {
-            limit.saturating_add(1)
+        card_image::Error::Base(BaseError::LargerThanCards { stated, limit, .. }) => {
+            stated.unwrap_or(limit.saturating_add(1)).div_ceil(card_image::LARGEST_BASE)
         }
         _ => return error.into(),
     };

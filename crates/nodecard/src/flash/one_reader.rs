@@ -243,10 +243,9 @@ impl OneReader<'_> {
             match self.project.inspect_target(&self.reader, &self.request.limits) {
                 Ok(target) => {
                     let target = FlashTarget::new(node.name.clone(), target);
-                    let needed = self.builder.base_size();
-                    if target.target.size() >= needed {
+                    let Err(needed) = self.builder.check_card_size(target.target.size())? else {
                         return Ok(Some(target));
-                    }
+                    };
                     self.previous = Some(target.target.identity().clone());
                     let error = cards::too_small_error(&target, needed);
                     attendant.notify(ReaderEvent::Refused(&error));
