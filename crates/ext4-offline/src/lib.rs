@@ -113,7 +113,7 @@ mod used;
 mod volume;
 mod xattr;
 
-pub use check::check;
+pub use check::{CheckReport, check};
 pub use error::{Error, Operation, PathError, PathErrorKind, PathOperation, PathResult, Result};
 pub use features::{FEATURES, Feature, FeatureSet, Features};
 pub use grow::{Grown, grow, grow_lazily};
