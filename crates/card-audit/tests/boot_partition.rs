@@ -267,7 +267,7 @@ fn a_damaged_boot_partition_is_refused_or_copied_whole() {
     let fstab = "LABEL=BOOT /boot/firmware vfat defaults 0 2";
     let nodes = "nodes:\n  - {name: n1, address: 192.168.1.81}\n";
     type Damage = fn(&mut [u8]);
-    let damages: [(&str, Damage); 3] = [
+    let damages: [(&str, Damage); 4] = [
         // The second copy of the table marks the first file's cluster as free.
         ("copy", |fat| {
             let reserved = usize::from(u16::from_le_bytes([fat[14], fat[15]]));
@@ -283,6 +283,14 @@ fn a_damaged_boot_partition_is_refused_or_copied_whole() {
                 let at = (reserved + copy * length) * 512 + 4;
                 fat[at..at + 2].fill(0);
             }
+        }),
+        // Two files have the same cluster, and one of theirs is lost.
+        ("shares clusters", |fat| {
+            let entry = |fat: &[u8], name: &[u8]| {
+                fat.windows(11).position(|bytes| bytes == name).expect("a directory entry")
+            };
+            let [from, to] = [b"CONFIG  TXT", b"CMDLINE TXT"].map(|name| entry(fat, name) + 26);
+            fat.copy_within(from..from + 2, to);
         }),
         // Mounted when it was copied.
         ("unmounted", |fat| fat[37] |= 1),
@@ -375,6 +383,9 @@ fn a_dirty_ext2_partition_is_copied_whole() {
     // s_state: not clean; then the block bitmap forgets the file.
     let mut dirty = whole.clone();
     dirty[1024 + 0x3a] &= !1;
+    // As if there were a journal to replay.
+    let mut pending = whole.clone();
+    pending[1024 + 0x60] |= 4;
     let mut forgotten = whole;
     let part = bed.temp.path().join("ext2");
     let ask = ["-R", "blocks vmlinuz", part.to_str().unwrap()];
@@ -387,7 +398,8 @@ fn a_dirty_ext2_partition_is_copied_whole() {
     let bitmap = u32::from_le_bytes(forgotten[2048..2052].try_into().unwrap()) as usize;
     let bit = block - 1;
     forgotten[bitmap * 1024 + bit / 8] &= !(1 << (bit % 8));
-    for (contents, word) in [(dirty, "unmounted"), (forgotten, "bitmap")] {
+    let cases = [(dirty, "unmounted"), (pending, "journal"), (forgotten, "bitmap")];
+    for (contents, word) in cases {
         put(&contents, &bed.cluster.base.path);
         let (inside, notes) = used();
         assert_eq!(inside, FAT.end - FAT.start, "{word}: {notes}");

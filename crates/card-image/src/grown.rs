@@ -4,7 +4,7 @@ use std::{ops::Range, sync::Arc};
 
 use block_io::{Extents, FileStorage, Layer, ReadAt, Window, WriteAt};
 use cluster_profile::FileEdit;
-use ext4_offline::Timestamp;
+use ext4_offline::{CheckReport, Timestamp};
 use system_model::{BootModel, Family};
 
 use crate::{
@@ -67,7 +67,7 @@ impl GrownBase {
         // Growing needs a clean filesystem, so the journal is replayed first.
         RootFsEditor::open(window.clone(), now)?.close()?;
         // Blocks that a wrong bitmap marks as free would be allocated again, or not copied.
-        ext4_offline::check(&window)?;
+        let late_times = late_times(&ext4_offline::check(&window)?);
         // Wrong counts are no reason to refuse: they follow from what has been checked.
         ext4_offline::recount(&window)?;
         let root_before = match root_before {
@@ -85,6 +85,7 @@ impl GrownBase {
         layer.forget_unchanged()?;
         let OutsideRoot { used: outside_root, mut notes } =
             used::outside_root(&layer, &layout, base_size)?;
+        notes.extend(late_times);
         let root_after = root.end - root.start;
         if root_after < root_before {
             let (before, after) = (plain_text::size(root_before), plain_text::size(root_after));
@@ -176,4 +177,18 @@ fn add_missing_journal(window: &Arc<dyn WriteAt>, now: u64) -> Result<Option<Str
 
 fn window(layer: &Arc<Layer>, range: &Range<u64>) -> Result<Arc<dyn WriteAt>, Error> {
     Ok(Arc::new(Window::new(layer.clone(), range.start, range.end - range.start)?))
+}
+
+/// The note about times after 2310, if there are any.
+fn late_times(report: &CheckReport) -> Option<String> {
+    let first = report.first_late_time;
+    let whose = match report.late_times {
+        0 => return None,
+        1 => format!("inode {first} of the root filesystem has"),
+        more => format!("{more} inodes of the root filesystem ({first} is the first) have"),
+    };
+    Some(format!(
+        "{whose} a time after 2310; e2fsck will correct that to a time before 1970, as old kernels \
+         meant it"
+    ))
 }

@@ -116,7 +116,7 @@ mod used;
 mod volume;
 mod xattr;
 
-pub use check::check;
+pub use check::{CheckReport, check};
 pub use error::{
     Error, Operation, PathError, PathErrorKind, PathOperation, PathResult, Result, ShrinkLimit,
 };

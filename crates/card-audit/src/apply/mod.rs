@@ -174,7 +174,7 @@ impl Target<'_> {
         // Orphans are removed with the change: that takes more than one write.
         ext4_offline::recover(&storage, Timestamp::saturating(time))?;
         // Blocks that a wrong bitmap calls free would be overwritten.
-        ext4_offline::check(layer)
+        ext4_offline::check(layer).map(drop)
     }
 
     fn layout(&self, options: &ApplyOptions<'_>) -> Result<Layout, ApplyError> {

@@ -153,7 +153,7 @@ fn clear_error_flag(
     let check = || {
         ext4_offline::clear_errors(layer)?;
         ext4_offline::recover(layer, Timestamp::saturating(time))?;
-        ext4_offline::check(layer)
+        ext4_offline::check(layer).map(drop)
     };
     check().map_err(|error| card.files_error()(error.into()))?;
     Ok(format!(
