@@ -43,12 +43,16 @@ impl Project {
         }
         let file = ImageFile::open(path).map_err(image)?;
         let (card, base) = (self.cluster.card.bytes(), file.stated_size().map_err(image)?);
-        if let Some(base) = base.filter(|base| *base > card) {
-            return Err(card_image::Error::CardTooSmall { card, base }.into());
-        }
         let options = || self.context.base_options();
         let ready = BaseImage::open_if_ready(path, options()).map_err(image)?;
         if ready.is_none() {
+            if base.is_some_and(|base| base > card) {
+                report.not_checked.push(
+                    "whether the contents of the base image fit: it is larger than the card, and \
+                     would have to be decoded first"
+                        .to_owned(),
+                );
+            }
             let mut options = options();
             options.sha256 =
                 if self.chosen_base().is_none() { self.cluster.base.sha256 } else { None };
