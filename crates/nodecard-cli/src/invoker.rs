@@ -29,7 +29,7 @@ pub fn become_invoker() {
     if !geteuid().is_root() || !getuid().is_root() {
         return;
     }
-    let Some(user) = Invoker::find(|name| env::var_os(name)) else { return };
+    let Some(user) = Invoker::find(env::var_os) else { return };
     if let Some(home) = &user.home
         && env::var_os("HOME").as_deref() != Some(home.as_os_str())
     {

@@ -57,7 +57,10 @@ fn main() -> ExitCode {
 fn ask_for_reports() {
     let default = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        let message = panic.payload_as_str().unwrap_or("no message");
+        let payload = panic.payload();
+        let message = payload.downcast_ref::<&str>().copied();
+        let message = message.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let message = message.unwrap_or("no message");
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         terminal::print_error(format_args!(
             "error: a defect in nodecard ({place}): {message}\n  fix: please report this, with \

@@ -21,6 +21,14 @@ pub fn print(text: fmt::Arguments) -> io::Result<()> {
     stdout().lock().write_all(escaped_lines(&text.to_string()).as_bytes())
 }
 
+/// Prints bytes of the program itself on standard output, which hold nothing that others wrote.
+///
+/// # Errors
+/// Those of writing.
+pub fn print_own(bytes: &[u8]) -> io::Result<()> {
+    stdout().lock().write_all(bytes)
+}
+
 /// Prints a JSON document and the end of a line on standard output.
 ///
 /// # Errors

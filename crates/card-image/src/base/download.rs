@@ -342,7 +342,10 @@ impl Place {
 /// Sends a request. The answer may take long, and a request to stop is noticed meanwhile.
 fn call(request: RequestBuilder<WithoutBody>, cancel: &Cancel) -> Result<Response<Body>, Attempt> {
     let (sender, answer) = sync_channel(1);
-    thread::spawn(move || sender.send(request.call()));
+    thread::spawn(move || {
+        // Nobody waits for it after a request to stop.
+        let _ = sender.send(request.call());
+    });
     loop {
         cancel.check().map_err(BaseError::from)?;
         match answer.recv_timeout(POLL) {

@@ -1,15 +1,13 @@
 //! `nodecard export`.
 
-use std::{
-    io::{Write as _, stdout},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use nodecard::{ExportForm, Project};
 
 use crate::{
     args::{ExportArgs, ExportFormArg},
     error::CommandError,
+    terminal,
 };
 
 pub fn run(args: &ExportArgs) -> Result<ExitCode, CommandError> {
@@ -30,6 +28,6 @@ pub fn run(args: &ExportArgs) -> Result<ExitCode, CommandError> {
     };
     let project = Project::open(&args.profile)?;
     let text = project.export(form, args.user.as_deref())?;
-    write!(stdout().lock(), "{text}")?;
+    terminal::print(format_args!("{text}"))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    io::{Write as _, stdout},
+    io::Write as _,
     net::Ipv4Addr,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
@@ -19,6 +19,7 @@ use crate::{
     args::{InitArgs, PasswordsArg, SwarmArg},
     ask::Asker,
     error::{CommandError, print_line},
+    terminal,
 };
 
 /// The sizes of cards that are sold, in GB.
@@ -65,7 +66,7 @@ pub fn run(args: &InitArgs) -> Result<ExitCode, CommandError> {
     };
     let written = profile.write(&profile_path)?;
     let file = shell_word(&profile_path.display().to_string());
-    let mut out = stdout().lock();
+    let mut out = Vec::new();
     writeln!(out, "{}: a profile of {} nodes", profile_path.display(), written.nodes.len())?;
     for node in &written.nodes {
         writeln!(out, "  {}  {}", node.name, node.address)?;
@@ -75,6 +76,7 @@ pub fn run(args: &InitArgs) -> Result<ExitCode, CommandError> {
     writeln!(out, "  nodecard devices")?;
     let first = written.nodes.first().map_or("NODE", |node| &node.name);
     writeln!(out, "  nodecard flash {file} {first}=/dev/sdX ...")?;
+    terminal::print(format_args!("{}", String::from_utf8_lossy(&out)))?;
     Ok(ExitCode::SUCCESS)
 }
 

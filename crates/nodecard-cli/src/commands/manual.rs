@@ -1,11 +1,7 @@
 //! `nodecard schema`, `nodecard completions` and `nodecard man`: what the program knows about
 //! itself, for other programs.
 
-use std::{
-    fs,
-    io::{Write as _, stdout},
-    process::ExitCode,
-};
+use std::{fs, process::ExitCode};
 
 use clap::CommandFactory as _;
 use clap_complete::env::Shells;
@@ -13,10 +9,11 @@ use clap_complete::env::Shells;
 use crate::{
     args::{Args, CompletionsArgs, ManArgs, SchemaArgs},
     error::CommandError,
+    terminal,
 };
 
 pub fn schema(_: &SchemaArgs) -> Result<ExitCode, CommandError> {
-    write!(stdout().lock(), "{}", nodecard::PROFILE_SCHEMA)?;
+    terminal::print_own(nodecard::PROFILE_SCHEMA.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -30,7 +27,7 @@ pub fn completions(args: &CompletionsArgs) -> Result<ExitCode, CommandError> {
     // The script runs `nodecard` itself, as found in $PATH, with this variable set.
     let mut script = Vec::new();
     completer.write_registration("COMPLETE", "nodecard", "nodecard", "nodecard", &mut script)?;
-    stdout().lock().write_all(&script)?;
+    terminal::print_own(&script)?;
     Ok(ExitCode::SUCCESS)
 }
 

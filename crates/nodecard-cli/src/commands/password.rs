@@ -1,7 +1,7 @@
 //! `nodecard password`.
 
 use std::{
-    io::{IsTerminal as _, Read as _, Write as _, stdin, stdout},
+    io::{IsTerminal as _, Read as _, stdin},
     process::ExitCode,
 };
 
@@ -11,6 +11,7 @@ use crate::{
     args::PasswordArgs,
     error::CommandError,
     prompt::{ask_hidden, cancel_on_interrupt},
+    terminal,
 };
 
 /// The most bytes of standard input that are read; no password is longer.
@@ -21,7 +22,7 @@ pub fn run(_: &PasswordArgs) -> Result<ExitCode, CommandError> {
     let _cancel = cancel_on_interrupt();
     let password = if stdin().is_terminal() { asked("Password")? } else { piped()? };
     let hash = PasswordHash::of(&password).map_err(nodecard::Error::from)?;
-    writeln!(stdout().lock(), "{}", hash.as_str())?;
+    terminal::print(format_args!("{}\n", hash.as_str()))?;
     Ok(ExitCode::SUCCESS)
 }
 
