@@ -72,7 +72,8 @@ impl Project {
             raw_sums: request.raw_sums,
         };
         let built = card_image::build(&options, &*self.context.progress, &self.context.cancel)?;
-        let BuildOutcome { manifest, out, root_reason, notes, .. } = built;
-        Ok(BuildReport { manifest, out, root_reason, notes, system: BaseSystem::read(self) })
+        let BuildOutcome { manifest, out, root_reason, base, notes, .. } = built;
+        let system = BaseSystem::read(self, base, manifest.root.partition);
+        Ok(BuildReport { manifest, out, root_reason, notes, system })
     }
 }
