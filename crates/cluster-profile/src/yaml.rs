@@ -64,12 +64,15 @@ fn syntax_problem(text: &str, error: &serde_saphyr::Error) -> Box<Problem> {
     if let Some(end) = message.rfind(" at line ") {
         message.truncate(end);
     }
-    Box::new(Problem {
-        message: message.lines().next().unwrap_or_default().to_owned(),
-        place: place(text, &location),
-        related: Vec::new(),
-        help: None,
-    })
+    let mut message = message.lines().next().unwrap_or_default().to_owned();
+    let place = place(text, &location);
+    let before = text.get(..place.span.start).unwrap_or_default();
+    let at_tab = text.get(place.span.start..).is_some_and(|rest| rest.starts_with('\t'));
+    let help = (at_tab || before.ends_with('\t')).then(|| {
+        "this is a tab".clone_into(&mut message);
+        "indent with spaces: YAML does not allow tabs here".to_owned()
+    });
+    Box::new(Problem { message, place, related: Vec::new(), help })
 }
 
 /// Returns a location of the parser as a place. Where the parser does not know the bytes,
@@ -226,6 +229,15 @@ mod tests {
             assert_eq!((problem.place.line, problem.place.column), (line, column), "{problem:?}");
             assert!(!problem.message.is_empty() && !problem.message.contains(" line "));
             assert!(text.get(problem.place.span).is_some());
+        }
+    }
+
+    #[test]
+    fn a_tab_is_called_a_tab() {
+        for text in ["a:\n\tb: 1\n", "a:\n\t- b\n", "a:\n  - b: 1\n\tc: 2\n"] {
+            let problem = parse(text).expect_err(text);
+            assert_eq!(problem.message, "this is a tab", "{problem:?}");
+            assert!(problem.help.is_some_and(|help| help.contains("spaces")));
         }
     }
 

@@ -144,7 +144,10 @@ fn names_outside_rfc_1123_are_reported() {
         let summary = summary(&problems);
         assert!(summary.starts_with("7:12: ") && summary.ends_with(message), "{problems}");
         let help = problems.problems[0].help.as_deref();
-        assert_eq!(help, Some("use at most 63 letters, digits and inner hyphens (RFC 1123)"));
+        assert_eq!(
+            help,
+            Some("use letters, digits and hyphens, at most 63, with no hyphen at either end")
+        );
     }
 }
 
