@@ -28,6 +28,11 @@ struct Bed {
 }
 
 /// Puts a file on the FAT partition of an image in a file.
+/// The texts of notes.
+fn texts(notes: &[impl ToString]) -> Vec<String> {
+    notes.iter().map(ToString::to_string).collect()
+}
+
 fn mcopy(image: &Path, name: &str, contents: &[u8]) {
     let source = image.with_extension("source");
     fs::write(&source, contents).unwrap();
@@ -134,7 +139,7 @@ impl Bed {
             raw_sums: false,
         };
         let built = build(&options, &(), &Cancel::new());
-        built.map(|built| built.notes).map_err(|error| plain_text::with_causes(&error))
+        built.map(|built| texts(&built.notes)).map_err(|error| plain_text::with_causes(&error))
     }
 
     fn build(&self, out: &str, format: ImageFormat) -> Vec<String> {
@@ -366,7 +371,7 @@ fn a_dirty_ext2_partition_is_copied_whole() {
             .within(FAT.start..FAT.end)
             .map(|range| range.end - range.start)
             .sum();
-        let notes = cards.notes.join("\n");
+        let notes = texts(&cards.notes).join("\n");
         (inside, notes)
     };
     assert!(used().0 < FAT.end - FAT.start);
@@ -435,7 +440,7 @@ fn plan_verify_and_apply() {
         card_audit::ApplyOptions { verify, node, root: None, grow: false, time: common::BUILT };
     let card = Arc::new(FileStorage::open(&image).unwrap());
     let rehearsed = card_audit::rehearse(&options, "card", card).unwrap();
-    let notes = rehearsed.plan.notes.join("\n");
+    let notes = texts(&rehearsed.plan.notes).join("\n");
     assert!(notes.contains("/boot/firmware/node.txt was left as it is: boot part"), "{notes}");
     assert_eq!(rehearsed.plan.nodes[0].files, []);
     assert_eq!(rehearsed.left.len(), 2);

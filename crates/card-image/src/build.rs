@@ -10,7 +10,7 @@ use cluster_profile::Node;
 use plain_text::to_hex;
 
 use crate::{
-    BuildInputs, BuildProgress, Cancel, CardBuilder, Error, ImageFormat,
+    BuildInputs, BuildNote, BuildProgress, Cancel, CardBuilder, Error, ImageFormat,
     manifest::{ImageRecord, Manifest},
     output::{EmitJob, EmittedImage, OutputDirectory, emit},
     publish::{self, EarlierRun},
@@ -46,8 +46,8 @@ pub struct BuildOutcome {
     pub root_reason: String,
     /// The decoded base image, for reading only.
     pub base: Arc<FileStorage>,
-    /// Notes for the user about the image or the profile.
-    pub notes: Vec<String>,
+    /// What the user should know about the image or the profile.
+    pub notes: Vec<BuildNote>,
 }
 
 /// Builds an image for each node.

@@ -7,7 +7,7 @@ use cluster_profile::FileEdit;
 use ext4_offline::Timestamp;
 
 use crate::{
-    Error,
+    BuildNote, Error,
     layout::Layout,
     rootfs::{RootFs, RootFsEditor},
     used::{self, OutsideRoot},
@@ -28,7 +28,7 @@ pub(crate) struct GrownBase {
     base_size: u64,
     outside_root: Extents,
     /// What the user should know about the other partitions.
-    pub notes: Vec<String>,
+    pub notes: Vec<BuildNote>,
     /// The size of the root filesystem in the base, in bytes.
     pub root_before: u64,
 }

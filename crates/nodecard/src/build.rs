@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use card_image::{BuildOptions, BuildOutcome, ImageFormat, Manifest};
+use card_image::{BuildNote, BuildOptions, BuildOutcome, ImageFormat, Manifest};
 
 use crate::{BaseSystem, Error, Project};
 
@@ -47,7 +47,7 @@ pub struct BuildReport {
     /// Why the root partition of the base image was chosen.
     pub root_reason: String,
     /// What the user should know about the base image or the profile.
-    pub notes: Vec<String>,
+    pub notes: Vec<BuildNote>,
     /// The system in the base image.
     pub system: BaseSystem,
 }

@@ -46,19 +46,20 @@
 //!
 //! # Writing to devices
 //!
-//! Nothing is overwritten before it was shown and confirmed, and the types see to that.
+//! Nothing is overwritten before it was shown and confirmed. The types enforce this:
 //! [`Project::flash`] inspects targets and returns a [`FlashSession`];
 //! [`FlashSession::confirm`] asks about each of its targets and returns a [`ConfirmedFlash`];
-//! only that can [`write`](ConfirmedFlash::write). [`Project::apply`] works the same way.
+//! only a [`ConfirmedFlash`] has [`write`](ConfirmedFlash::write). [`Project::apply`] works the
+//! same way.
 //!
 //! A target is refused if it is mounted, in use, part of the running system, write-protected,
 //! not a card, or too large to be one. What was inspected is compared with what is opened, so
-//! that a card swapped in between is noticed.
+//! that a card that was swapped in between is refused.
 //!
 //! # Progress, interruption, errors
 //!
 //! [`Context`] carries a [`BuildProgress`] and a [`Cancel`] token. The library never prints,
-//! never asks and never exits; all text is in what it returns.
+//! never asks and never exits; everything it has to say is in what it returns.
 //!
 //! Every step returns one [`Error`]: its text says what happened, its
 //! [`source`](std::error::Error::source) why, [`Error::fix`] what to do, and [`Error::kind`]
@@ -76,18 +77,20 @@ mod project;
 
 pub use card_audit::{
     Applied, ApplyError, AuditError, CardOutcome, CardReport, ChangePlan, FileChange, Finding,
-    Inspection, NodePlan, Severity, VerifyReport,
+    Inspection, NodePlan, PlanNote, Severity, VerifyReport,
 };
 pub use card_flash::{
     CardError, CardFault, FlashPhase, FlashProgress, FlashResult, WriteReport,
     device::{Device, DeviceKind, HostSystem, Refusal, Target, TargetError, TargetLimits},
 };
 pub use card_image::{
-    BaseError, BuildProgress, BuildStage, Cancel, Cancelled, ChooseError, Error as ImageError,
-    ErrorKind, ImageFormat, ImageRecord, Manifest, OutputError,
+    BaseError, BuildNote, BuildProgress, BuildStage, Cancel, Cancelled, ChooseError,
+    Error as ImageError, ErrorKind, ImageFormat, ImageRecord, Manifest, OutputError,
 };
 pub use cluster_keys::{ClusterKeys, KeyError};
-pub use cluster_profile::{CardSize, Cluster, Network, Node, ProfileError, Publish, SizeError};
+pub use cluster_profile::{
+    CardSize, Cluster, Network, Node, Note, NoteKind, ProfileError, Publish, SizeError,
+};
 
 pub use self::{
     apply::{ApplyReport, ApplyRequest, ApplySession, ConfirmedApply},
@@ -98,8 +101,8 @@ pub use self::{
     devices::{DeviceReport, devices},
     error::{Error, RefusalReason, RefusedTarget},
     flash::{
-        Attendant, ConfirmedFlash, Decision, FlashReport, FlashRequest, FlashSession, FlashTarget,
-        FlashedCard, OneReader, ReaderEvent,
+        ConfirmedFlash, Decision, FlashReport, FlashRequest, FlashSession, FlashTarget,
+        FlashedCard, OneReader, Operator, ReaderEvent,
     },
     project::Project,
 };

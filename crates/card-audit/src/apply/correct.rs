@@ -7,7 +7,7 @@ use card_image::{FsError, RootFs, RootFsEditor};
 use cluster_profile::{Attributes, Change, FileEdit, Purpose};
 
 use super::ApplyOptions;
-use crate::{AuditError, Card, verify};
+use crate::{AuditError, Card, PlanNote, verify};
 
 /// Edits depend on the system that earlier ones made. After so many rounds nothing new
 /// comes.
@@ -17,8 +17,8 @@ const MAX_ROUNDS: usize = 4;
 pub(super) struct Corrected {
     /// The edits that were made.
     pub edits: Vec<FileEdit>,
-    /// What was left as it is, in words.
-    pub notes: Vec<String>,
+    /// What was left as it is.
+    pub notes: Vec<PlanNote>,
 }
 
 /// Makes the edits that `card` needs in the root filesystem that fills `layer`.
@@ -43,11 +43,7 @@ pub(super) fn correct(
         edits.retain(|edit| {
             let can_be_made = !card.layout().is_on_boot_partition(&edit.path);
             if !can_be_made {
-                let note = format!(
-                    "{} was left as it is: boot partitions are not changed in place; build or \
-                     flash the card again",
-                    edit.path
-                );
+                let note = PlanNote::OnBootPartition { path: edit.path.clone() };
                 if !corrected.notes.contains(&note) {
                     corrected.notes.push(note);
                 }
@@ -63,11 +59,8 @@ pub(super) fn correct(
             match files.apply(slice::from_ref(&edit)) {
                 Ok(()) => corrected.edits.push(edit),
                 Err(error) if is_obstructed(&error) => {
-                    let note = format!(
-                        "{} was left as it is: {}",
-                        edit.path,
-                        plain_text::with_causes(&error)
-                    );
+                    let reason = plain_text::with_causes(&error);
+                    let note = PlanNote::Obstructed { path: edit.path.clone(), reason };
                     if !corrected.notes.contains(&note) {
                         corrected.notes.push(note);
                     }

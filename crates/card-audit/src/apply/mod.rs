@@ -17,7 +17,7 @@ use ext4_offline::{Committed, Timestamp};
 
 use self::correct::correct;
 pub use self::error::ApplyError;
-use crate::{Card, ChangePlan, Finding, Severity, VerifyOptions, plan, verify};
+use crate::{Card, ChangePlan, Finding, PlanNote, Severity, VerifyOptions, plan, verify};
 
 /// What is applied, and to which card.
 #[derive(Debug, Clone, Copy)]
@@ -134,16 +134,15 @@ impl Target<'_> {
             if !grew {
                 return Err(self.table(error));
             }
-            let error = plain_text::with_causes(&error);
-            corrected.notes.push(format!("the partition was left as it is: {error}"));
+            let reason = plain_text::with_causes(&error);
+            corrected.notes.push(PlanNote::PartitionStays { reason });
         }
         let words = plan::describe_growth(before.layout(), range.end, before.root(), Some(&info));
         let mut notes = corrected.notes;
-        notes.extend(verify::other_identity(&options.verify, options.node, &before)?);
+        let other = verify::other_identity(&options.verify, options.node, &before)?;
+        notes.extend(other.map(|what| PlanNote::OtherIdentity { what }));
         if let verify::BaseReference::Absent(reason) = options.verify.base {
-            notes.push(format!(
-                "identities that came with the base image are not looked for, {reason}; they stay"
-            ));
+            notes.push(PlanNote::BaseNotCompared { reason: reason.to_owned() });
         }
         let mut committed = None;
         if grew || !files.files.is_empty() {

@@ -28,7 +28,7 @@ pub fn run(args: &BuildArgs) -> Result<ExitCode, CommandError> {
         report::print_json(&json!({
             "out": built.out,
             "root_reason": built.root_reason,
-            "notes": built.notes,
+            "notes": report::sentences(&built.notes),
             "manifest": built.manifest,
         }))?;
     } else {
@@ -55,12 +55,8 @@ fn to_text(built: &BuildReport, args: &BuildArgs, network: &Network) -> String {
     } else {
         format!("partition {}, grown from {before} to {after}", root.partition)
     };
-    // The reason starts with the partition too.
-    let reason = built.root_reason.strip_prefix(&format!("partition {}: ", root.partition));
-    text += &labelled("Root", &[&growth, reason.unwrap_or(&built.root_reason)]);
-    for note in &built.notes {
-        text += &format!("note: {note}\n");
-    }
+    text += &labelled("Root", &[growth]);
+    text += &report::notes(&built.notes);
     let out = |file: &str| args.out.join(file).display().to_string();
     let rows: Vec<[String; 4]> = manifest
         .images
@@ -73,7 +69,9 @@ fn to_text(built: &BuildReport, args: &BuildArgs, network: &Network) -> String {
     text += &format!("\n{}\n", table(&rows));
     let profile = shell_word(&args.project.profile.display().to_string());
     let directory = shell_word(&args.out.display().to_string());
-    text += &format!("Check the files with:  (cd {directory} && sha256sum -c SHA256SUMS)\n");
+    if manifest.images.iter().all(|image| image.sha256.is_some()) {
+        text += &format!("Check the files with:  (cd {directory} && sha256sum -c SHA256SUMS)\n");
+    }
     if let Some(image) = manifest.images.first() {
         let more = if manifest.images.len() > 1 { " ..." } else { "" };
         let node = shell_word(&image.node);

@@ -8,7 +8,7 @@ use std::{
 };
 
 use nodecard::{
-    Attendant, Decision, Error, FlashProgress, FlashReport, FlashRequest, FlashTarget, FlashedCard,
+    Decision, Error, FlashProgress, FlashReport, FlashRequest, FlashTarget, FlashedCard, Operator,
     Project, ReaderEvent, WriteReport,
 };
 use plain_text::{decimal_size, printable, shell_word, size};
@@ -20,14 +20,15 @@ use crate::{
     error::{CommandError, print_error, print_line, print_refusals},
     progress::CardBars,
     prompt::ask,
-    report::{self, labelled, table},
+    report::{self, table},
 };
 
 pub fn run(args: &FlashArgs) -> Result<ExitCode, CommandError> {
     if args.resume && args.one_reader.is_none() {
         return Err(CommandError::Usage {
-            message: "--resume continues a run with --one-reader".into(),
-            fix: "add --one-reader DEVICE",
+            message: "--resume needs --one-reader: it continues an earlier run with one reader"
+                .into(),
+            fix: "add --one-reader DEVICE, or leave out --resume",
         });
     }
     let project = open_project(&args.project)?;
@@ -40,11 +41,12 @@ pub fn run(args: &FlashArgs) -> Result<ExitCode, CommandError> {
     };
     let report = written.map_err(CommandError::Writing)?;
     // What was written is reported whatever became of the rest.
-    print_report(&report, args)?;
+    let printed = print_report(&report, args);
     for error in report.cards.iter().filter_map(|card| card.outcome.as_ref().err()) {
         print_error(error, error.fix());
     }
     report.into_result()?;
+    printed?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -84,7 +86,7 @@ struct User {
     yes: bool,
 }
 
-impl Attendant for User {
+impl Operator for User {
     fn notify(&mut self, event: ReaderEvent<'_>) {
         let reader = &self.reader;
         match event {
@@ -115,8 +117,8 @@ impl Attendant for User {
         }
     }
 
-    fn is_unattended(&self) -> bool {
-        self.yes
+    fn is_present(&self) -> bool {
+        !self.yes
     }
 
     fn progress(&mut self, target: &FlashTarget) -> Box<dyn FlashProgress> {
@@ -157,14 +159,22 @@ fn is_confirmed(target: &FlashTarget) -> Option<bool> {
 fn print_report(report: &FlashReport, args: &FlashArgs) -> Result<(), CommandError> {
     if args.json.json {
         let cards: Vec<Value> = report.cards.iter().map(to_json).collect();
+        let mut notes = report::sentences(&report.notes);
+        notes.extend(card_notes(report));
         return report::print_json(&json!({
             "root_reason": report.root_reason,
-            "notes": report.notes,
+            "notes": notes,
             "cards": cards,
         }));
     }
     write!(stdout().lock(), "{}", to_text(report, args))?;
     Ok(())
+}
+
+/// Returns what is worth knowing about the cards that were written.
+fn card_notes(report: &FlashReport) -> Vec<String> {
+    let written = report.cards.iter().filter_map(|card| card.outcome.as_ref().ok());
+    written.flat_map(|written| written.notes.clone()).collect()
 }
 
 fn to_json(card: &FlashedCard) -> Value {
@@ -190,8 +200,8 @@ fn to_json(card: &FlashedCard) -> Value {
 }
 
 fn to_text(report: &FlashReport, args: &FlashArgs) -> String {
-    let mut text = labelled("Root", &[&report.root_reason]);
-    for note in &report.notes {
+    let mut text = report::notes(&report.notes);
+    for note in card_notes(report) {
         text += &format!("note: {note}\n");
     }
     let titles = ["node", "device", "model", "serial", "written", "writing", "read back", "result"];

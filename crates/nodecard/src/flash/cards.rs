@@ -8,7 +8,7 @@ use card_flash::{
     device::{OpenedTarget, Refusal, TargetError},
     flash,
 };
-use card_image::{Cancel, CardBuilder, PreparedCard};
+use card_image::{BuildNote, Cancel, CardBuilder, PreparedCard};
 use cluster_profile::Node;
 
 use super::{FlashTarget, FlashedCard, named, refuse_any};
@@ -20,7 +20,7 @@ pub(super) fn prepare(
     project: &Project,
     builder: &CardBuilder,
     targets: &[FlashTarget],
-) -> Result<(Vec<CardSource>, Vec<String>), Error> {
+) -> Result<(Vec<CardSource>, Vec<BuildNote>), Error> {
     refuse_too_small(targets, builder.base_size())?;
     let mut sources: Vec<Option<CardSource>> = targets.iter().map(|_| None).collect();
     let mut notes = Vec::new();

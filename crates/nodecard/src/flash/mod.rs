@@ -11,10 +11,10 @@ use card_flash::{
     CardSource, FlashProgress,
     device::{OpenedTarget, Refusal, Target, TargetError, TargetLimits},
 };
-use card_image::CardBuilder;
+use card_image::{BuildNote, CardBuilder};
 
 pub use self::{
-    one_reader::{Attendant, Decision, OneReader, ReaderEvent},
+    one_reader::{Decision, OneReader, Operator, ReaderEvent},
     report::{FlashReport, FlashedCard},
 };
 use crate::{Error, Project, RefusedTarget};
@@ -73,7 +73,7 @@ pub struct FlashSession<'a> {
     builder: CardBuilder<'a>,
     targets: Vec<FlashTarget>,
     cards: Vec<CardSource>,
-    notes: Vec<String>,
+    notes: Vec<BuildNote>,
 }
 
 /// Targets that were confirmed one by one and may be overwritten.
@@ -169,7 +169,7 @@ impl<'a> FlashSession<'a> {
     }
 
     /// Returns what the user should know about the base image and the profile.
-    pub fn notes(&self) -> &[String] {
+    pub fn notes(&self) -> &[BuildNote] {
         &self.notes
     }
 

@@ -10,7 +10,7 @@ use system_model::{
 
 use super::authorized_keys;
 use crate::{
-    Attributes, Purpose,
+    Attributes, Note, Purpose,
     render::{
         RenderError,
         context::Context,
@@ -85,17 +85,13 @@ pub(super) fn remove_lines(
             if old == new {
                 continue;
             }
-            let private: Vec<&str> = keys
+            let keys = keys
                 .iter()
                 .filter(|key| old.contains(&key.public) && !new.contains(&key.public))
-                .map(|key| key.private.as_str())
+                .map(|key| key.private.clone())
                 .collect();
-            to.note(format!(
-                "removed the line of {} from {path}: everyone who has the image has that key, and \
-                 could log in as {}",
-                private.join(", "),
-                user.name
-            ));
+            let (user_name, file) = (user.name.clone(), path.clone());
+            to.note(Note::RemovedKeyLines { user: user_name, path: file, keys });
             let purpose = Purpose::AuthorizedKeys { user: user.name.clone() };
             to.write(purpose, path, encode(&new), Attributes::root(0o600));
         }

@@ -1,0 +1,83 @@
+//! What the user should know about the cards that are made.
+
+use std::{fmt, path::PathBuf};
+
+use cluster_profile::{Note, NoteKind};
+use plain_text::escaped;
+
+use crate::output::{MANIFEST, SUMS};
+
+/// Something that the user should know about the image, the profile or the files that were
+/// made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BuildNote {
+    /// What rendering the cards notes.
+    Card(Note),
+    /// The free blocks of a partition are copied too, because its filesystem is not certain.
+    CopiedWhole {
+        /// The number of the partition.
+        partition: u32,
+        /// Why.
+        reason: String,
+    },
+    /// The directory has images that its records no longer list.
+    UnlistedImages {
+        /// The directory.
+        directory: PathBuf,
+    },
+}
+
+impl BuildNote {
+    /// Returns what it is about.
+    pub fn kind(&self) -> NoteKind {
+        match self {
+            BuildNote::Card(note) => note.kind(),
+            _ => NoteKind::Plain,
+        }
+    }
+
+    /// Returns what was disarmed or removed, to follow that word, or the whole note.
+    pub fn subject(&self) -> String {
+        match self {
+            BuildNote::Card(note) => note.subject(),
+            other => other.to_string(),
+        }
+    }
+
+    /// Returns what to do about it, if something should be done.
+    pub fn fix(&self) -> Option<String> {
+        match self {
+            BuildNote::Card(note) => note.fix(),
+            BuildNote::UnlistedImages { .. } => {
+                Some("delete those images, or build them again".to_owned())
+            }
+            BuildNote::CopiedWhole { .. } => None,
+        }
+    }
+}
+
+impl From<Note> for BuildNote {
+    fn from(note: Note) -> Self {
+        BuildNote::Card(note)
+    }
+}
+
+impl fmt::Display for BuildNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BuildNote::Card(note) => note.fmt(f),
+            BuildNote::CopiedWhole { partition, reason } => write!(
+                f,
+                "partition {partition} is copied whole, with its free blocks: {}",
+                escaped(reason)
+            ),
+            BuildNote::UnlistedImages { directory } => write!(
+                f,
+                "{} still holds images of an earlier build from another base or for other cards, \
+                 which {SUMS} and {MANIFEST} no longer list",
+                escaped(&directory.display().to_string())
+            ),
+        }
+    }
+}
