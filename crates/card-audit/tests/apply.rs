@@ -103,16 +103,18 @@ fn only_what_was_agreed_to_is_done() {
 #[test]
 fn what_the_user_should_know_is_in_the_plan() {
     let bench = bench();
-    let absent = options(bench, BaseReference::Absent("as the base is not there"), false);
+    let absent = options(bench, BaseReference::Absent("the base is not there"), false);
     let card = bench.card("xu4-node1");
     let plan = rehearse(&absent, "card", card.layer.clone()).unwrap().plan.to_string();
-    for part in ["the card is xu4-node1's by its host key", "not looked for, as the base is not"] {
+    for part in
+        ["the card is xu4-node1's by its host key", "not detected, and stay: the base is not"]
+    {
         assert!(plan.contains(part), "{part}: {plan}");
     }
     let base = bench.base_card();
     let with = options(bench, BaseReference::Card(&base), false);
     let plan = rehearse(&with, "card", card.layer.clone()).unwrap().plan.to_string();
-    assert!(!plan.contains("not looked for"), "{plan}");
+    assert!(!plan.contains("not detected"), "{plan}");
 }
 
 #[test]
@@ -226,7 +228,7 @@ fn grows_as_far_as_there_is_room() {
     let applied = corrected(&card, true);
     assert!(!applied.table && applied.committed.is_some(), "{applied:?}");
     let text = applied.plan.to_string();
-    assert!(text.contains("the partition was left as it is: "), "{text}");
+    assert!(text.contains("the root partition keeps its size: "), "{text}");
     assert!(text.contains("its filesystem grows from 53.5 MiB to 70.5 MiB"), "{text}");
     check(&card, "behind.img");
 

@@ -28,7 +28,7 @@ pub enum Error {
     #[error(transparent)]
     Keys(#[from] cluster_keys::KeyError),
     /// The card is smaller than the base image.
-    #[error("the card ({card} bytes) is smaller than the base image ({base} bytes)")]
+    #[error("{}", too_small(*card, *base))]
     CardTooSmall {
         /// The size of the card in bytes.
         card: u64,
@@ -44,6 +44,11 @@ pub enum Error {
     /// The user interrupted.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
+}
+
+fn too_small(card: u64, base: u64) -> String {
+    let [card, base] = plain_text::two_sizes(card, base);
+    format!("the card ({card}) is smaller than the base image ({base})")
 }
 
 fn what_failed(error: &FsError) -> &'static str {
@@ -77,7 +82,7 @@ impl Error {
             Error::Cancelled(_) => ErrorKind::Interrupted,
             Error::CardTooSmall { .. }
             | Error::Table(part_table::Error::CardTooSmall { .. })
-            | Error::Root(ChooseError::NoSuchPartition { .. })
+            | Error::Root(ChooseError::NoSuchPartition { .. } | ChooseError::NotExt { .. })
             | Error::Render(_)
             | Error::Keys(_)
             | Error::Files(FsError::Source(_)) => ErrorKind::Profile,

@@ -21,9 +21,9 @@ pub enum BuildStage {
 impl fmt::Display for BuildStage {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(match self {
-            BuildStage::DecodeBase => "decoding base",
-            BuildStage::CheckBase => "checking base",
-            BuildStage::WaitForBase => "waiting for another run that is decoding this base",
+            BuildStage::DecodeBase => "decoding the image",
+            BuildStage::CheckBase => "checking the image",
+            BuildStage::WaitForBase => "waiting for another run that is decoding the same image",
             BuildStage::WriteImages => "writing images",
         })
     }

@@ -36,6 +36,9 @@ impl From<io::Error> for CommandError {
     }
 }
 
+/// The exit code of a program that SIGPIPE (13) has ended, as shells report it.
+const BROKEN_PIPE: u8 = 128 + 13;
+
 /// Prints a line on stderr. A line that cannot be printed is no reason to fail.
 pub fn print_line(line: fmt::Arguments) {
     let _ = writeln!(stderr().lock(), "{line}");
@@ -104,8 +107,8 @@ impl CommandError {
                     print_message("nothing was written");
                 } else if matches!(error, Error::Apply(_)) {
                     print_line(format_args!(
-                        "note: the root filesystem is the old one or the new one, complete; run \
-                         apply again"
+                        "note: the card holds its old configuration or the new one, complete\n  \
+                         fix: run the command again"
                     ));
                 }
                 exit_code(error.kind())
@@ -115,8 +118,9 @@ impl CommandError {
                 print_fix(Some((*fix).to_owned()));
                 2
             }
-            // A reader that went away, such as `head`, wants no message.
-            CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 5,
+            // A reader that went away, such as `head`, wants no message. Other programs are
+            // ended by SIGPIPE then.
+            CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => BROKEN_PIPE,
             CommandError::Output(error) => {
                 print_message("cannot print the report");
                 print_causes(String::new(), Some(error));

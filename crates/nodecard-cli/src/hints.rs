@@ -24,7 +24,11 @@ pub fn join(fix: Option<String>, hint: Option<Hint>) -> Option<String> {
 pub fn for_error(error: &Error) -> Option<Hint> {
     match error {
         Error::NoTargets => Some(Hint::Instead(
-            "give NODE=DEVICE, for example xu4-node1=/dev/sdb; `nodecard devices` lists the cards",
+            "give NODE=TARGET, for example xu4-node1=/dev/sdb; `nodecard devices` lists the cards",
+        )),
+        Error::NoKeys(_) => Some(Hint::Instead(
+            "run `nodecard build` or `nodecard flash` first, which create the keys; if cards exist \
+             already, restore the keys from a backup",
         )),
         Error::OneNodeForSeveralTargets { .. } => {
             Some(Hint::Or("leave out --node to detect the nodes"))
@@ -51,6 +55,7 @@ fn for_image(error: &ImageError) -> Option<Hint> {
         ImageError::Root(error) => for_root(error),
         ImageError::Output(
             OutputError::Unusable { .. }
+            | OutputError::NotADirectory { .. }
             | OutputError::IsBase { .. }
             | OutputError::Occupied { .. },
         ) => Some(Hint::Instead("choose another directory with --out")),
@@ -75,8 +80,10 @@ pub fn for_audit(error: &AuditError) -> Option<Hint> {
 
 fn for_root(error: &ChooseError) -> Option<Hint> {
     match error {
-        // No partition would do.
-        ChooseError::NoExt { .. } => None,
+        // No partition would do, or one was chosen already.
+        ChooseError::NoExt { .. }
+        | ChooseError::NoSuchPartition { .. }
+        | ChooseError::NotExt { .. } => None,
         _ => Some(Hint::Or("choose the partition with --root")),
     }
 }

@@ -36,7 +36,7 @@ impl BuildProgress for StageBar {
         }
         let template = match total {
             0 => "{msg} {spinner}",
-            _ => "{msg:18} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta}",
+            _ => "{msg:18} [{bar:30}] {bytes}/{total_bytes} {decimal_bytes_per_sec} {eta}",
         };
         let bar = ProgressBar::new(total).with_style(style(template));
         *self.bar() = Some(bar.with_message(stage.to_string()));
@@ -66,8 +66,9 @@ impl CardBars {
     pub fn new(titles: Vec<String>) -> Self {
         let mut bars = Vec::new();
         if stderr().is_terminal() {
-            let style =
-                style("{prefix} {msg:9} [{bar:20}] {percent:>3} % {bytes_per_sec:>12} {eta:>4}");
+            let style = style(
+                "{prefix} {msg:9} [{bar:20}] {percent:>3} % {decimal_bytes_per_sec:>12} {eta:>4}",
+            );
             let width = titles.iter().map(|title| title.chars().count()).max().unwrap_or(0);
             let all = MultiProgress::new();
             for title in &titles {

@@ -2,6 +2,7 @@
 
 use std::{
     fmt, fs,
+    os::unix::fs::{FileTypeExt as _, MetadataExt as _},
     path::{Path, PathBuf},
 };
 
@@ -24,7 +25,9 @@ pub struct Verification {
 }
 
 /// Why cards are not compared with the base image. Without it, the boot area is not checked,
-/// and identities that were copied from the base are not noticed.
+/// and identities that were copied from the base image are not detected.
+///
+/// Its text is a clause: `the base image xu4.img.xz is not decoded`.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BaseAbsence {
@@ -48,14 +51,14 @@ pub enum BaseAbsence {
 impl fmt::Display for BaseAbsence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            BaseAbsence::NotDecoded { .. } => {
-                f.write_str("as the base image would have to be decoded first")
+            BaseAbsence::NotDecoded { path } => {
+                write!(f, "the base image {} is not decoded", path.display())
             }
             BaseAbsence::Missing { path } => {
-                write!(f, "as the base image {} does not exist", path.display())
+                write!(f, "the base image {} does not exist", path.display())
             }
             BaseAbsence::Unusable { source } => {
-                write!(f, "as the base image cannot be used: {}", plain_text::with_causes(source))
+                write!(f, "the base image cannot be used: {}", plain_text::with_causes(source))
             }
         }
     }
@@ -201,15 +204,21 @@ pub fn inspect(
     Ok(card_audit::inspect(&card)?)
 }
 
-/// Refuses a card that was given twice, which would look like its own clone.
+/// Refuses a card that was given twice, under whatever names: it would look like its own
+/// clone.
 fn refuse_duplicates<P: AsRef<Path>>(targets: &[P]) -> Result<(), Error> {
     let mut seen = Vec::new();
     for target in targets {
-        let Ok(path) = fs::canonicalize(target) else { continue };
-        if seen.contains(&path) {
+        let Ok(found) = fs::metadata(target) else { continue };
+        // A device is the same by its number, a file by its inode.
+        let identity = match found.file_type().is_block_device() {
+            true => (None, found.rdev()),
+            false => (Some(found.dev()), found.ino()),
+        };
+        if seen.contains(&identity) {
             return Err(Error::TargetTwice { path: target.as_ref().to_owned() });
         }
-        seen.push(path);
+        seen.push(identity);
     }
     Ok(())
 }

@@ -40,7 +40,7 @@
 //!
 //! let image = directory.join("cards/xu4-node1.img");
 //! let verification = project.verify(&[image], None)?;
-//! assert!(verification.report.is_right());
+//! assert!(verification.report.matches_profile());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use fs_signature::Signature;
-use plain_text::{decimal_size, shell_word};
+use plain_text::{decimal_size, shell_word, two_sizes};
 
 use super::{
     contents::DeviceContents,
@@ -89,7 +89,7 @@ pub enum Refusal {
         limit: u64,
     },
     /// The base image does not fit.
-    #[error("it has {size} bytes, fewer than the base image ({needed} bytes)")]
+    #[error("{}", too_small(*size, *needed))]
     TooSmall {
         /// Its size in bytes.
         size: u64,
@@ -167,6 +167,11 @@ impl Refusal {
         };
         Some(fix.to_owned())
     }
+}
+
+fn too_small(size: u64, needed: u64) -> String {
+    let [size, needed] = two_sizes(size, needed);
+    format!("it holds {size}, less than the base image ({needed})")
 }
 
 fn system_name(mount: &Path) -> String {

@@ -32,6 +32,9 @@ impl OutputDirectory {
     /// interrupted run.
     pub fn open(path: &Path) -> Result<Self, OutputError> {
         let unusable = |source| OutputError::Unusable { path: path.to_owned(), source };
+        if path.is_file() {
+            return Err(OutputError::NotADirectory { path: path.to_owned() });
+        }
         fs::create_dir_all(path).map_err(unusable)?;
         let lock = OpenOptions::new()
             .write(true)

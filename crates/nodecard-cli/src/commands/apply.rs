@@ -5,7 +5,8 @@ use std::{
     process::ExitCode,
 };
 
-use nodecard::{ApplyRequest, ApplySession, Finding};
+use nodecard::{ApplyReport, ApplyRequest, ApplySession, Finding};
+use plain_text::count;
 
 use super::open_project;
 use crate::{
@@ -36,12 +37,20 @@ pub fn run(args: &ApplyArgs) -> Result<ExitCode, CommandError> {
             "note: take the card out and insert it again before using it here"
         ));
     }
-    match report.applied.committed {
-        Some(_) => println(format_args!("{shown}: done"))?,
-        None => println(format_args!("{shown}: done; only the partition table was changed"))?,
-    }
+    println(format_args!("{shown}: {}", done(&report)))?;
     print_remaining(&report.applied.left)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says what was changed.
+fn done(report: &ApplyReport) -> String {
+    let files: usize = report.applied.plan.nodes.iter().map(|node| node.files.len()).sum();
+    let sizes = !report.applied.plan.card.is_empty();
+    match (files, sizes) {
+        (0, _) => "fixed the sizes of the root partition and its filesystem".to_owned(),
+        (files, false) => format!("fixed {}", count(files, "file")),
+        (files, true) => format!("fixed {}, and grew the root filesystem", count(files, "file")),
+    }
 }
 
 fn println(line: std::fmt::Arguments) -> Result<(), CommandError> {
@@ -58,7 +67,7 @@ fn print_remaining(findings: &[Finding]) -> Result<(), CommandError> {
     for finding in findings {
         let place = finding.place();
         let place = if place.is_empty() { place } else { format!("{place}: ") };
-        println(format_args!("not changed: {place}{}\n  fix: {}", finding.what, finding.fix))?;
+        println(format_args!("not fixed: {place}{}\n  fix: {}", finding.what, finding.fix))?;
     }
     Ok(())
 }
