@@ -30,6 +30,36 @@ fn several_files_at_once_equal_built_images() {
     assert_eq!(bytes(&bench.path("a.img"), 50 * MIB, 4096), [0xb5; 4096]);
 }
 
+/// The end of a file need not be that of a sector.
+#[test]
+fn files_of_odd_sizes() {
+    let bench = Bench::new();
+    for more in [1, 51, 511] {
+        used_card(&bench.path("odd.img"), 64 * MIB + more);
+        used_card(&bench.path("even.img"), 80 * MIB);
+        bench.flashed(&["xu4-node1=odd.img", "xu4-node2=even.img"]);
+        let whole = 64 * MIB;
+        assert_eq!(bytes(&bench.path("odd.img"), whole, more as usize), vec![0; more as usize]);
+        assert_eq!(fs::metadata(bench.path("odd.img")).unwrap().len(), whole + more);
+        e2fsck(&bench.path("odd.img"));
+        e2fsck(&bench.path("even.img"));
+        let verified = bench.nodecard(&["verify", "profile.yaml", "odd.img"]).output().unwrap();
+        let report = String::from_utf8_lossy(&verified.stdout).into_owned();
+        assert!(verified.status.success(), "{report}");
+    }
+}
+
+#[test]
+fn refuses_files_that_hold_volumes() {
+    let bench = Bench::new();
+    used_card(&bench.path("a.img"), 64 * MIB);
+    let file = fs::OpenOptions::new().write(true).open(bench.path("a.img")).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, b"LUKS\xba\xbe", 0).unwrap();
+    let parts = ["a.img", "holds an encrypted volume (LUKS)", "rm a.img"];
+    bench.not_flashed(4, &["xu4-node1=a.img"], &parts);
+    assert_eq!(bytes(&bench.path("a.img"), 0, 6), b"LUKS\xba\xbe");
+}
+
 #[test]
 fn discards_first_if_asked() {
     let bench = Bench::new();

@@ -111,6 +111,55 @@ fn refuses_devices_in_use() {
     bench.not_flashed(4, &[&target], &["encrypted volume (LUKS)", "wipefs -a"]);
 }
 
+/// Whatever shares its contents with a mounted filesystem is refused: another loop device over
+/// the file, the file itself, a loop device over the device, and one over a file whose name is
+/// gone.
+#[test]
+fn refuses_everything_that_shows_a_mounted_filesystem() {
+    if !loops("flash_loop::refuses_everything_that_shows_a_mounted_filesystem") {
+        return;
+    }
+    let bench = Bench::new();
+    let first = Loop::of_size(&bench, "a.img", 64 * MIB);
+    fs::hard_link(bench.path("a.img"), bench.path("b.img")).unwrap();
+    let second = Loop::attach(&bench.path("a.img"), &[]);
+    let over = Loop::attach(first.path(), &[]);
+    fs::remove_file(bench.path("a.img")).unwrap();
+    let target = |path: &str| format!("xu4-master={path}");
+    let paths = ["b.img", &second.device, &over.device];
+
+    run("e2fsprogs", "mke2fs", &["-q", "-F", &first.device]);
+    let mounted = Mounted::new(&[&first.device], bench.path("mnt"));
+    let before = bytes(first.path(), 0, 1 << 20);
+    let umount = format!("umount {}", first.device);
+    for path in paths {
+        bench.not_flashed(4, &[&target(path)], &[path, first.name(), "is mounted at", &umount]);
+    }
+    // A filesystem that is mounted where this process does not see it.
+    drop(mounted);
+    let holder = ExclusiveHolder::open(&first);
+    for path in paths {
+        bench.not_flashed(4, &[&target(path)], &[path, first.name(), "another program"]);
+    }
+    drop(holder);
+    run("util-linux", "mkswap", &[&first.device]);
+    run("mount", "swapon", &[&first.device]);
+    for path in paths {
+        let messages = bench.flash(&[&target(path), "--yes"], "");
+        let messages = String::from_utf8_lossy(&messages.stderr).into_owned();
+        assert!(messages.contains("in use as swap space"), "{messages}");
+    }
+    run("mount", "swapoff", &[&first.device]);
+    assert_ne!(bytes(first.path(), 0, 1 << 20), before);
+
+    // Two names for one storage are one card.
+    let two = ["xu4-master=b.img".to_owned(), format!("xu4-node1={}", second.device)];
+    bench.not_flashed(4, &[&two[0], &two[1]], &["also given for xu4-master"]);
+    // As long as nobody uses it, the file may be overwritten.
+    bench.flashed(&[&target("b.img")]);
+    assert_like_built(&bench, "xu4-master", &bench.path("b.img"), 64 * MIB);
+}
+
 #[test]
 fn refuses_read_only_devices_and_the_base() {
     if !loops("flash_loop::refuses_read_only_devices_and_the_base") {

@@ -45,7 +45,7 @@ fn check_sums(directory: &Path) {
 #[test]
 fn sums_cover_every_file_of_the_run() {
     let bench = Bench::new();
-    bench.built(&[]);
+    bench.built(&["--sums"]);
     check_sums(&bench.path("out"));
     let sums = fs::read_to_string(bench.path("out/SHA256SUMS")).unwrap();
     let mut named: Vec<&str> = sums.lines().filter_map(|line| line.get(66..)).collect();
@@ -57,14 +57,32 @@ fn sums_cover_every_file_of_the_run() {
 #[test]
 fn without_sums_the_images_are_the_same() {
     let bench = Bench::new();
-    bench.built(&["--node", "xu4-node1"]);
+    bench.built(&["--node", "xu4-node1", "--sums"]);
     let with = fs::read(bench.path("out/xu4-node1.img")).unwrap();
-    bench.built(&["--node", "xu4-node1", "--no-sums"]);
-    assert!(fs::read(bench.path("out/xu4-node1.img")).unwrap() == with);
+    for options in [&[][..], &["--no-sums"], &["--sums", "--no-sums"]] {
+        let report = bench.built(&[&["--node", "xu4-node1"], options].concat());
+        assert!(!report.contains("sha256sum"), "it would check the block map only: {report}");
+        assert!(fs::read(bench.path("out/xu4-node1.img")).unwrap() == with);
+        check_sums(&bench.path("out"));
+        let sums = fs::read_to_string(bench.path("out/SHA256SUMS")).unwrap();
+        let named: Vec<&str> = sums.lines().filter_map(|line| line.get(66..)).collect();
+        assert_eq!(named, ["xu4-node1.img.bmap", "manifest.json"]);
+        let manifest = fs::read_to_string(bench.path("out/manifest.json")).unwrap();
+        let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+        assert!(manifest["images"][0]["sha256"].is_null(), "{manifest}");
+    }
+}
+
+/// Images are published with the sums of their own run, whatever an earlier run computed.
+#[test]
+fn sums_of_an_earlier_run_are_not_taken_over() {
+    let bench = Bench::new();
+    bench.built(&["--sums"]);
+    bench.built(&["--node", "xu4-node1"]);
     check_sums(&bench.path("out"));
     let sums = fs::read_to_string(bench.path("out/SHA256SUMS")).unwrap();
-    let named: Vec<&str> = sums.lines().filter_map(|line| line.get(66..)).collect();
-    assert_eq!(named, ["xu4-node1.img.bmap", "manifest.json"]);
+    assert!(!sums.contains("xu4-node1.img\n"), "{sums}");
+    assert!(sums.contains("xu4-node2.img\n"), "{sums}");
 }
 
 #[test]
@@ -93,7 +111,7 @@ fn bmaptool_copies_an_image_onto_a_dirty_card() {
 #[test]
 fn the_manifest_lists_what_was_made() {
     let bench = Bench::new();
-    bench.built(&["--json"]);
+    bench.built(&["--json", "--sums"]);
     let text = fs::read_to_string(bench.path("out/manifest.json")).unwrap();
     let manifest: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(manifest["cluster"], "test");

@@ -100,19 +100,90 @@ fn two_possible_roots_are_an_error_that_names_both() {
     for word in ["partitions 1 and 2", "--root"] {
         assert!(message.contains(word), "{message}");
     }
-    // The last partition can grow; the other one cannot.
     bench.built(&["--base", name, "--card", "100MiB", "--node", "xu4-node1", "--root", "2"]);
     e2fsck_at(&bench.path("out/xu4-node1.img"), 33 * MIB);
 }
 
+/// A root in front of swap, at once or with room between them: it grows as far as it can, a note
+/// says so, and the card passes `verify`.
 #[test]
-fn a_root_that_is_not_the_last_partition_is_refused_by_name() {
+fn a_root_that_is_not_the_last_partition_grows_up_to_the_next_one() {
+    let gpt = ["sgdisk", "-n", "1:2048:+32M", "-n", "2:0:+8M", "-t", "2:8200"];
+    let gap = ["sgdisk", "-n", "1:2048:+32M", "-n", "2:98304:+8M", "-t", "2:8200"];
+    let judge = |image: &Path| {
+        let verdict = run("gdisk", "sgdisk", &["--verify", image.to_str().unwrap()]);
+        assert!(verdict.contains("No problems found"), "{verdict}");
+    };
+    let stays = "partition 1 (root) does not grow, because partition 2 lies behind it";
+    built_in_front(&gpt, 33, stays, judge);
+    let grows = "partition 1 (root) grows by 15.0 MiB only, as far as partition 2 behind it";
+    built_in_front(&gap, 48, grows, judge);
+}
+
+#[test]
+fn a_root_in_front_of_another_partition_of_an_mbr() {
+    // Written by hand, because sfdisk reads its script from standard input.
+    for (next, note) in [(33, "does not grow"), (48, "grows by 15.0 MiB only")] {
+        let table = |image: &Path| {
+            let file = fs::OpenOptions::new().write(true).open(image).unwrap();
+            for (slot, start, size, kind) in [(0, 1, 32, 0x83), (1, next, 8, 0x82_u8)] {
+                let mut entry = [0; 16];
+                entry[4] = kind;
+                entry[8..12].copy_from_slice(&(start * 2048_u32).to_le_bytes());
+                entry[12..].copy_from_slice(&(size * 2048_u32).to_le_bytes());
+                file.write_all_at(&entry, 446 + 16 * slot).unwrap();
+            }
+            file.write_all_at(&[0x55, 0xaa], 510).unwrap();
+        };
+        let bench = Bench::new();
+        let root = root_filesystem(&bench);
+        let base = image(&bench, 60 * MIB, "coreutils", &["true"], &[(MIB, &root)]);
+        table(&base);
+        check_in_front(&bench, &base, next.into(), note, |image| {
+            let verdict = run("util-linux", "sfdisk", &["--verify", image.to_str().unwrap()]);
+            assert!(verdict.contains("No errors detected"), "{verdict}");
+        });
+    }
+}
+
+/// Builds from a base partitioned by `program`, with the root at 1 MiB.
+fn built_in_front(program: &[&str], end: u64, note: &str, judge: impl Fn(&Path)) {
     let bench = Bench::new();
     let root = root_filesystem(&bench);
-    let sgdisk = ["sgdisk", "-n", "1:2048:+32M", "-n", "2:0:+8M", "-t", "2:8200"];
-    let base = image(&bench, 48 * MIB, "gdisk", &sgdisk, &[(MIB, &root)]);
-    let message = bench.refused(3, &["--base", base.to_str().unwrap(), "--card", "100MiB"]);
-    assert!(message.contains("partition 1") && message.contains('2'), "{message}");
+    let base = image(&bench, 60 * MIB, "gdisk", program, &[(MIB, &root)]);
+    check_in_front(&bench, &base, end, note, judge);
+}
+
+/// Builds a card whose root partition should end at `end` MiB, and checks it.
+fn check_in_front(bench: &Bench, base: &Path, end: u64, note: &str, judge: impl Fn(&Path)) {
+    let name = base.to_str().unwrap();
+    let arguments = ["--base", name, "--card", "100MiB", "--node", "xu4-node1"];
+    let output = bench.build(&arguments);
+    let message = String::from_utf8_lossy(&output.stderr).into_owned()
+        + &String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{message}");
+    assert!(message.contains(note), "{message}");
+    let made = bench.path("out/xu4-node1.img");
+    judge(&made);
+    e2fsck_at(&made, MIB);
+    assert_eq!(hostname(&made, MIB), "xu4-node1\n");
+    let target = format!("{}?offset={MIB}", made.display());
+    let blocks = run("e2fsprogs", "dumpe2fs", &["-h", &target]);
+    let count = blocks.lines().find_map(|line| line.strip_prefix("Block count:")).unwrap();
+    let block = blocks.lines().find_map(|line| line.strip_prefix("Block size:")).unwrap();
+    let [count, block] = [count, block].map(|number| number.trim().parse::<u64>().unwrap());
+    assert!(count * block > (end - 2) * MIB && count * block <= (end - 1) * MIB, "{blocks}");
+
+    let verify = |image: &str| {
+        bench.nodecard(&["verify", "profile.yaml", "--base", name, image]).output().unwrap()
+    };
+    let output = verify(made.to_str().unwrap());
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{report}");
+    // The base itself has not grown where it could.
+    let report = verify(name);
+    let report = String::from_utf8_lossy(&report.stdout);
+    assert_eq!(report.contains("the root partition leaves"), end > 33, "{report}");
 }
 
 /// A base image that is written to while it is read is reported as changed.

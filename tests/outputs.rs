@@ -46,10 +46,10 @@ fn files_of_others_are_not_replaced() {
 #[test]
 fn rebuilding_one_node_keeps_the_records_of_the_others() {
     let bench = Bench::new();
-    bench.built(&[]);
+    bench.built(&["--sums"]);
     let all = fs::read_to_string(bench.path("out/SHA256SUMS")).unwrap();
     let manifest = fs::read_to_string(bench.path("out/manifest.json")).unwrap();
-    bench.built(&["--node", "xu4-node2"]);
+    bench.built(&["--node", "xu4-node2", "--sums"]);
     let sums = || {
         let text = fs::read_to_string(bench.path("out/SHA256SUMS")).unwrap();
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
@@ -70,7 +70,50 @@ fn rebuilding_one_node_keeps_the_records_of_the_others() {
     // Cards of another size start new records, and a note says so.
     let report = bench.built(&["--node", "xu4-node2", "--card", "80MiB"]);
     assert!(report.contains("earlier build"), "{report}");
-    assert_eq!(sums().len(), 3);
+    assert_eq!(sums().len(), 2);
+}
+
+/// The report names what this run made, and what is left over and why. It never recommends a
+/// stale image.
+#[test]
+fn images_of_earlier_runs_are_told_from_those_of_this_one() {
+    let bench = Bench::new();
+    bench.built(&[]);
+    let report = bench.built(&["--node", "xu4-node3"]);
+    assert!(report.contains("Left from earlier runs:\n"), "{report}");
+    assert!(report.contains("out/xu4-node2.img   still current\n"), "{report}");
+    let next = "nodecard flash profile.yaml xu4-node3=/dev/sdX\n";
+    assert!(report.contains(next), "{report}");
+    assert!(report.contains("bmaptool copy out/xu4-node3.img /dev/sdX"), "{report}");
+
+    // A node was renamed, another one got a new address.
+    let profile = fs::read_to_string(bench.path("profile.yaml")).unwrap();
+    let profile = profile
+        .replace("xu4-master, address: 192.168.1.80", "head, address: 192.168.1.70")
+        .replace("192.168.1.81", "192.168.1.91");
+    fs::write(bench.path("profile.yaml"), profile).unwrap();
+    let report = bench.built(&["--node", "xu4-node3"]);
+    assert!(report.contains("new host keys for head in profile.keys; keep them"), "{report}");
+    let lines = |report: &str| {
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        report.lines().map(words).collect::<Vec<_>>()
+    };
+    for line in [
+        "xu4-master 192.168.1.80 out/xu4-master.img stale: not in the profile any more",
+        "xu4-node1 192.168.1.81 out/xu4-node1.img stale: the profile has another address",
+        "xu4-node2 192.168.1.82 out/xu4-node2.img stale: older than the profile",
+    ] {
+        assert!(lines(&report).contains(&line.to_owned()), "{line} is missing from {report}");
+    }
+    assert!(report.contains(next), "{report}");
+    assert!(report.contains("bmaptool copy out/xu4-node3.img /dev/sdX"), "{report}");
+
+    let report = bench.built(&["--json"]);
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["made"], serde_json::json!(["head", "xu4-node1", "xu4-node2", "xu4-node3"]));
+    assert_eq!(report["left_over"][0]["state"], "not-in-profile");
+    assert_eq!(report["manifest"]["images"][4]["node"], "xu4-master");
+    assert!(report["new_keys"].is_null(), "the keys of the renamed node are a run old: {report}");
 }
 
 /// Messages that cannot be printed on stderr are not a reason to fail.

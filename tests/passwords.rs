@@ -1,6 +1,6 @@
 //! Passwords, from the profile onto the card, and default passwords.
 
-use std::fs;
+use std::{fs, io::Write as _, process::Stdio};
 
 use crate::support::*;
 
@@ -81,5 +81,93 @@ fn a_plain_password_in_the_profile_is_refused_and_not_shown() {
     let bench = bench("users: {odroid: {password: hunter2}}");
     let message = bench.refused(2, &[]);
     assert!(message.contains("this is not the hash of a password"), "{message}");
-    assert!(message.contains("openssl passwd -6") && !message.contains("hunter2"), "{message}");
+    assert!(message.contains("nodecard password") && !message.contains("hunter2"), "{message}");
+}
+
+/// Runs `nodecard password` with this standard input. Returns its exit code, output and
+/// message.
+fn hashed(bench: &Bench, input: &str) -> (Option<i32>, String, String) {
+    let mut child = bench.nodecard(&["password"]).stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+/// Checks with crypt(3) that a hash is that of a password.
+#[track_caller]
+fn assert_hash(hash: &str, password: &str) {
+    let script = "print crypt($ARGV[0], $ARGV[1])";
+    assert_eq!(run("perl-base", "perl", &["-e", script, password, hash]), hash);
+}
+
+#[test]
+fn a_hash_from_standard_input_is_accepted_by_crypt_and_by_profiles() {
+    let bench = bench("");
+    for (input, password) in [
+        ("a secret of ours\n", "a secret of ours"),
+        ("no line end", "no line end"),
+        ("of windows\r\n", "of windows"),
+        (" spaces \n", " spaces "),
+        ("grüße, 冷\n", "grüße, 冷"),
+    ] {
+        let (code, out, error) = hashed(&bench, input);
+        assert_eq!((code, error.as_str()), (Some(0), ""), "{input:?}");
+        let hash = out.strip_suffix('\n').unwrap();
+        assert!(hash.starts_with("$6$rounds=100000$"), "{hash}");
+        assert_hash(hash, password);
+        set(&bench, &format!("users: {{odroid: {{password: '{hash}'}}}}"));
+        let output = bench.nodecard(&["check", "profile.yaml"]).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        assert_ne!(hashed(&bench, input).1, out, "the salt is random");
+    }
+}
+
+#[test]
+fn what_is_not_a_password_to_use_is_refused() {
+    let bench = bench("");
+    let long = "x".repeat(600);
+    for (input, expected) in [
+        ("", "empty password"),
+        ("\n", "empty password"),
+        ("one\ntwo\n", "more than one line"),
+        ("a\tb\n", "control character"),
+        ("raspberry\n", "everybody knows this password"),
+        (long.as_str(), "longer than 511 bytes"),
+    ] {
+        let (code, out, error) = hashed(&bench, input);
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{input:?}");
+        assert!(error.contains(expected), "{input:?}: {error}");
+        let quoted = input.trim();
+        assert!(quoted.is_empty() || !error.contains(quoted), "{error}");
+    }
+}
+
+#[test]
+fn a_terminal_asks_twice_and_shows_nothing_that_is_typed() {
+    let bench = bench("");
+    let typed = "a secret of ours";
+    let line = format!("{typed}\n");
+    let steps = [["Password:", "true", line.as_str()], ["again:", "true", line.as_str()]];
+    let shown = on_terminal(&bench, 0, &steps, &["password"]);
+    assert!(!shown.contains(typed), "{shown}");
+    let hash = shown.lines().find(|line| line.starts_with("$6$")).expect("a hash");
+    assert_hash(hash.trim(), typed);
+
+    let steps = [["Password:", "true", line.as_str()], ["again:", "true", "a secret of others\n"]];
+    let shown = on_terminal(&bench, 2, &steps, &["password"]);
+    assert!(shown.contains("the two passwords differ") && !shown.contains("$6$"), "{shown}");
+    assert!(!shown.contains("secret"), "{shown}");
+}
+
+/// A shell whose terminal stayed silent after Ctrl-C would look dead.
+#[test]
+fn an_interrupted_question_leaves_a_terminal_that_shows_what_is_typed() {
+    let bench = bench("");
+    let nodecard = bench.nodecard(&[]);
+    let script = format!("trap : INT; {:?} password; stty -a", nodecard.get_program());
+    let mut steps = vec![["Password:", "true", "\x03"]];
+    steps.push(["echo", "true", ""]);
+    let shown = on_terminal_of("sh", &bench, 0, &steps, &["-c", &script]);
+    assert!(shown.contains(" echo ") && !shown.contains("-echo "), "{shown}");
 }

@@ -180,7 +180,8 @@ fn helps() {
     let mut transcript = Transcript::new();
     transcript.run(&["--help"]);
     transcript.assert("help");
-    let commands = ["build", "check", "flash", "apply", "devices", "verify", "plan", "inspect"];
+    let commands =
+        ["build", "check", "flash", "apply", "devices", "verify", "plan", "inspect", "password"];
     for command in commands {
         let mut transcript = Transcript::new();
         transcript.run(&[command, "--help"]);

@@ -69,7 +69,7 @@ fn mapped(bmap: &Path) -> Vec<Range<u64>> {
 /// card of this size, in every range of its block map.
 #[track_caller]
 pub fn assert_like_built(bench: &Bench, node: &str, card: &Path, size: u64) {
-    bench.built(&["--card", &size.to_string(), "--node", node, "--no-sums"]);
+    bench.built(&["--card", &size.to_string(), "--node", node]);
     let image = bench.path(&format!("out/{node}.img"));
     let ranges = mapped(&bench.path(&format!("out/{node}.img.bmap")));
     assert!(ranges.len() > 3, "{ranges:?}");

@@ -4,6 +4,7 @@
 mod apply;
 mod flash;
 mod loops;
+mod terminal;
 mod verify;
 
 use std::{
@@ -13,7 +14,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-pub use self::{apply::*, flash::*, loops::*, verify::*};
+pub use self::{apply::*, flash::*, loops::*, terminal::*, verify::*};
 
 /// Where the root filesystem begins in the sample base, in bytes: sector 19456.
 pub const ROOT_OFFSET: u64 = 19456 * 512;

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{Error, ReadAt, Result, WriteAt, storage::check_bounds};
+use crate::{Error, ReadAt, Result, WriteAt, rights, storage::check_bounds};
 
 /// A file or block device. Its size is determined once, when it is opened.
 #[derive(Debug)]
@@ -37,8 +37,8 @@ impl FileStorage {
     }
 
     fn open_with(path: &Path, options: &OpenOptions, writable: bool) -> Result<Self> {
-        let file =
-            options.open(path).map_err(|source| Error::Open { path: path.to_owned(), source })?;
+        let file = rights::open(path, options)
+            .map_err(|source| Error::Open { path: path.to_owned(), source })?;
         Self::new(file, path.to_owned(), writable)
     }
 

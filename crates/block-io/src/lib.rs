@@ -36,6 +36,7 @@ mod extents;
 mod file;
 mod layer;
 mod memory;
+pub mod rights;
 mod storage;
 mod window;
 

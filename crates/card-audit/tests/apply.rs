@@ -221,26 +221,29 @@ fn partitioned(root_end: u64, third: Option<u64>, size: u64) -> Arc<Layer> {
 /// Another partition behind the root: its filesystem may fill what it has.
 #[test]
 fn grows_as_far_as_there_is_room() {
-    let card = partitioned(80 * MIB, Some(90 * MIB), 100 * MIB);
+    let card = partitioned(80 * MIB, Some(80 * MIB), 100 * MIB);
     let findings = bench().findings(&Changed { name: "card".into(), layer: card.clone() });
     let finding = findings.iter().find(|f| f.code.as_str() == "filesystem-not-grown").unwrap();
     assert!(finding.fix.to_string().contains(" xu4-node2=card --base base --grow"), "{finding:?}");
     let applied = corrected(&card, true);
     assert!(!applied.table && applied.committed.is_some(), "{applied:?}");
     let text = applied.plan.to_string();
-    assert!(text.contains("the root partition keeps its size: "), "{text}");
+    assert!(text.contains("does not grow, because partition 3 lies behind it"), "{text}");
     assert!(text.contains("its filesystem grows from 53.5 MiB to 70.5 MiB"), "{text}");
     check(&card, "behind.img");
 
-    // Filled already: then there is nothing that growing could mean.
-    let bench = bench();
-    let options = options(bench, BaseReference::Absent("for a test"), true);
-    let error = rehearse(&options, "card", card).unwrap_err();
-    assert!(
-        plain_text::with_causes(&error).contains("it is followed by partition 3")
-            && error.kind() == ErrorKind::Target,
-        "{error}"
-    );
+    // Filled already.
+    assert!(corrected(&card, true).is_nothing());
+
+    // The partition grows as far as the next one.
+    let card = partitioned(80 * MIB, Some(95 * MIB), 100 * MIB);
+    let applied = corrected(&card, true);
+    assert!(applied.table && applied.committed.is_some(), "{applied:?}");
+    let text = applied.plan.to_string();
+    assert!(text.contains("grows by 15.0 MiB only, as far as partition 3 behind it"), "{text}");
+    assert_eq!(root_of(&card).end, 95 * MIB);
+    check(&card, "between.img");
+    assert!(corrected(&card, true).is_nothing());
 }
 
 /// A partition that grows by less than a block group with its tables.

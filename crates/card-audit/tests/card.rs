@@ -46,7 +46,7 @@ fn a_filesystem_smaller_than_its_partition() {
     let bench = bench();
     let card = Changed::over("card", bench.base.storage(), 64 << 20);
     let table = PartitionTable::read(&card.layer).unwrap();
-    table.grow_last(&card.layer, 2, 1 << 20).unwrap();
+    table.grow(&card.layer, 2, 1 << 20).unwrap();
     let findings = bench.findings(&card);
     let finding = findings.iter().find(|f| f.code.as_str() == "filesystem-not-grown").unwrap();
     assert_eq!(finding.expected.as_deref(), Some("53.5 MiB"));

@@ -1,6 +1,6 @@
 //! Errors of writing a card.
 
-use std::io;
+use std::{any::Any, io};
 
 /// A card could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -93,12 +93,25 @@ pub enum CardFault {
     /// The data to write could not be read.
     #[error("cannot read the data for the card")]
     Source(#[from] block_io::Error),
+    /// A defect of this program stopped the work on the card.
+    #[error("a defect in nodecard stopped the work on this card: {message}")]
+    Panicked {
+        /// The message of the panic.
+        message: String,
+    },
     /// The user interrupted.
     #[error("interrupted")]
     Cancelled,
 }
 
 impl CardFault {
+    /// Makes a fault of what a panic left behind.
+    pub(crate) fn of_panic(panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        CardFault::Panicked { message: text.unwrap_or_else(|| "no message".to_owned()) }
+    }
+
     /// Returns whether the user stopped the work.
     pub fn is_cancelled(&self) -> bool {
         matches!(self, CardFault::Cancelled)
@@ -126,6 +139,10 @@ impl CardFault {
                  smaller than it claims"
             }
             CardFault::Cancelled => "write the card again: it does not boot",
+            CardFault::Panicked { .. } => {
+                "please report this, with the whole output, at \
+                 https://github.com/nodecard/nodecard/issues; the card does not boot"
+            }
             CardFault::Source(_) => return None,
         };
         Some(fix.to_owned())

@@ -1,11 +1,16 @@
 //! Writing several cards at once.
 
-use std::{panic::resume_unwind, sync::Arc, thread};
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    thread,
+};
 
 use block_io::{Cancel, ReadAt};
 
 use crate::{
-    CardError, CardSource, FlashProgress, Medium,
+    CardError, CardFault, CardSource, FlashProgress, Medium,
     shared_reader::SharedReader,
     writer::{CardWriter, WriteReport},
 };
@@ -28,7 +33,8 @@ pub type FlashResult = Result<WriteReport, CardError>;
 /// outcome of each card, in their order.
 ///
 /// The shared storage is read once for all cards that keep up. A card that does not keep up
-/// reads on its own, and a card that fails does not affect the others.
+/// reads on its own, and a card that fails does not affect the others. A panic in the work on
+/// a card is such a failure ([`CardFault::Panicked`]).
 pub fn flash(job: &FlashJob, progress: &dyn FlashProgress, cancel: &Cancel) -> Vec<FlashResult> {
     let shared_size = job.shared.size();
     let wants: Vec<_> = job.cards.iter().map(|(card, _)| card.wants(shared_size)).collect();
@@ -39,14 +45,15 @@ pub fn flash(job: &FlashJob, progress: &dyn FlashProgress, cancel: &Cancel) -> V
             let discard = job.discard;
             let writer =
                 CardWriter { number, card, medium, reader, shared_size, discard, progress, cancel };
-            let outcome = writer.run().map_err(|fault| CardError {
+            let outcome = contain(|| writer.run()).map_err(|fault| CardError {
                 node: card.node.clone(),
                 device: medium.name(),
                 fault,
             });
             // It may have failed before it took any window.
             reader.close(number);
-            progress.end(number, &outcome);
+            // What is shown does not change what is on the card.
+            let _ = catch_unwind(AssertUnwindSafe(|| progress.end(number, &outcome)));
             outcome
         };
         let cards: Vec<_> = job
@@ -55,10 +62,22 @@ pub fn flash(job: &FlashJob, progress: &dyn FlashProgress, cancel: &Cancel) -> V
             .enumerate()
             .map(|(number, (card, medium))| scope.spawn(move || write(number, card, *medium)))
             .collect();
-        reader.read(&job.shared, &wants, cancel);
-        let join = |card: thread::ScopedJoinHandle<_>| {
-            card.join().unwrap_or_else(|panic| resume_unwind(panic))
+        if catch_unwind(AssertUnwindSafe(|| reader.read(&job.shared, &wants, cancel))).is_err() {
+            // Each card then reads on its own, and fails on its own.
+            reader.end();
+        }
+        let failed = |card: &CardSource, medium: &dyn Medium, panic: &(dyn Any + Send)| {
+            let fault = CardFault::of_panic(panic);
+            Err(CardError { node: card.node.clone(), device: medium.name(), fault })
         };
-        cards.into_iter().map(join).collect()
+        let outcomes = cards.into_iter().zip(&job.cards).map(|(thread, (card, medium))| {
+            thread.join().unwrap_or_else(|panic| failed(card, *medium, &*panic))
+        });
+        outcomes.collect()
     })
+}
+
+/// Does the work on a card, and turns a panic into a fault.
+fn contain<T>(work: impl FnOnce() -> Result<T, CardFault>) -> Result<T, CardFault> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(CardFault::of_panic(&*panic)))
 }

@@ -1,6 +1,7 @@
 //! Working on several pieces of one card at the same time.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -35,9 +36,13 @@ pub(crate) fn for_each<T>(
             let guard = turn.lock().unwrap_or_else(PoisonError::into_inner);
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(piece) = pieces.get(index) else { break };
-            let begun = begin(piece);
-            drop(guard);
-            if let Err(fault) = work(index, piece, begun, buffer.bytes()) {
+            // A panic must not let the other threads go on, nor cross the card's boundary.
+            let done = catch_unwind(AssertUnwindSafe(|| {
+                let begun = begin(piece);
+                drop(guard);
+                work(index, piece, begun, buffer.bytes())
+            }));
+            if let Err(fault) = done.unwrap_or_else(|panic| Err(CardFault::of_panic(&*panic))) {
                 failed.store(true, Ordering::Relaxed);
                 let mut failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
                 failure.get_or_insert(fault);

@@ -57,6 +57,7 @@ pub mod device;
 mod error;
 mod flash;
 mod in_flight;
+mod marks;
 mod medium;
 mod probes;
 mod progress;
@@ -67,6 +68,7 @@ mod writer;
 
 pub use error::{CardError, CardFault};
 pub use flash::{FlashJob, FlashResult, flash};
+pub use marks::CardMarks;
 pub use medium::{Medium, Presence};
 pub use progress::{FlashPhase, FlashProgress};
 pub use source::CardSource;

@@ -48,7 +48,9 @@ pub(crate) fn overlay(probes: &[Range<u64>], piece: &Piece, buffer: &mut [u8]) {
             let at = probe.start + (number * SECTOR) as u64;
             let text = format!("nodecard: is this card as large as it claims? {at}\n");
             sector.fill(0);
-            sector[..text.len()].copy_from_slice(text.as_bytes());
+            // The last sector of a file may be shorter than the text.
+            let shown = &text.as_bytes()[..text.len().min(sector.len())];
+            sector[..shown.len()].copy_from_slice(shown);
         }
     }
 }
@@ -73,5 +75,19 @@ mod tests {
         let used = Extents::from(3 * MIB..4 * MIB);
         assert_eq!(probes(24 * MIB, &used), [last(2 * MIB), last(8 * MIB), last(24 * MIB)]);
         assert!(probes(64 << 30, &none).len() < 40);
+    }
+
+    #[test]
+    fn a_pattern_fits_into_a_last_sector_of_any_length() {
+        for more in [1, 51, 52, 511, 512, 513] {
+            let size = 2 * MIB + more;
+            let last = probes(size, &Extents::new()).pop().unwrap();
+            assert_eq!(last, 2 * MIB..size);
+            let piece = Piece::new(2 * MIB, last.clone());
+            let mut buffer = vec![0xaa; crate::write_plan::PIECE as usize];
+            overlay(std::slice::from_ref(&last), &piece, &mut buffer);
+            assert!(buffer.starts_with(&b"nodecard: is this"[..more.min(17) as usize]));
+            assert!(buffer[more as usize..].iter().all(|&byte| byte == 0xaa));
+        }
     }
 }

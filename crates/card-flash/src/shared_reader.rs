@@ -107,6 +107,11 @@ impl SharedReader {
                 break;
             }
         }
+        self.end();
+    }
+
+    /// Ends the sharing: nobody waits for a window any more.
+    pub fn end(&self) {
         self.state().passed = u64::MAX;
         self.changed.notify_all();
     }

@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use block_io::{Extents, ReadAt};
 
-use crate::{
-    shared_reader::SharedWindow,
-    write_plan::{PIECE, Piece},
-};
+use crate::{shared_reader::SharedWindow, write_plan::Piece};
 
 /// The contents of one card.
 #[derive(Debug, Clone)]
@@ -23,20 +20,6 @@ pub struct CardSource {
 }
 
 impl CardSource {
-    /// Returns whether `storage` is this card, and complete: everything in which it differs
-    /// from the shared storage is there.
-    pub fn is_written_to(&self, storage: &dyn ReadAt) -> bool {
-        let has = |range: std::ops::Range<u64>| {
-            range.clone().step_by(PIECE as usize).all(|start| {
-                let length = PIECE.min(range.end - start) as usize;
-                let read = |from: &dyn ReadAt| from.read_vec(start, length).ok();
-                read(storage).is_some_and(|found| read(&self.layer).as_ref() == Some(&found))
-            })
-        };
-        storage.size() == self.layer.size()
-            && self.changed.iter().all(|range| self.used.within(range).all(has))
-    }
-
     /// Returns the parts of the shared storage, which has `size` bytes, that the card needs.
     pub(crate) fn wants(&self, size: u64) -> Extents {
         let mut wants = Extents::new();
@@ -132,11 +115,5 @@ mod tests {
             assert!(with == expected);
         }
         assert_eq!(all, used.total());
-        // Only what differs from the base is compared: reading the rest would take as long
-        // as writing it.
-        let copy = Memory::new(layer.read_vec(0, size as usize).unwrap());
-        assert!(card.is_written_to(&copy));
-        copy.write_at(PIECE + 8192 + 4999, &[1]).unwrap();
-        assert!(!card.is_written_to(&copy));
     }
 }

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use card_flash::device::{Device, DeviceKind, HostSystem, Refusal, TargetLimits};
+use card_flash::device::{Device, DeviceKind, HostSystem, Refusal, Relation, Target, TargetLimits};
 
 const GB: u64 = 1_000_000_000;
 
@@ -39,10 +39,47 @@ impl Machine {
         self.mounts += &format!("30 1 {number} / {point} rw - ext4 {source} rw\n");
     }
 
-    fn devices(&self) -> Vec<Device> {
+    /// Adds a loop device with a partition over a file or device.
+    fn loop_over(&mut self, number: u32, backing: &str) -> PathBuf {
+        let name = format!("loop{number}");
+        let numbers = [format!("7:{}", number * 8), format!("7:{}", number * 8 + 1)];
+        let files = [("loop/backing_file", backing)];
+        let dir = self.device(&format!("virtual/block/{name}"), &numbers[0], GB, &files);
+        partition(&dir, &format!("{name}p1"), &numbers[1]);
+        dir
+    }
+
+    /// Makes a file of this computer that may be a target.
+    fn file(&self, path: &str) -> PathBuf {
+        let path = self.temp.path().join(path.trim_start_matches('/'));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::File::create(&path).unwrap().set_len(1 << 20).unwrap();
+        path
+    }
+
+    fn system(&self) -> HostSystem {
         write(self.temp.path(), &[("proc/self/mountinfo", &self.mounts)]);
         write(self.temp.path(), &[("proc/swaps", &self.swaps)]);
-        HostSystem::at(self.temp.path()).devices().unwrap()
+        HostSystem::at(self.temp.path())
+    }
+
+    fn devices(&self) -> Vec<Device> {
+        self.system().devices().unwrap()
+    }
+
+    fn refusals(&self, name: &str) -> Vec<Refusal> {
+        let devices = self.devices();
+        let device = devices.iter().find(|device| device.name == name).unwrap();
+        device.refusals(&TargetLimits::default())
+    }
+
+    /// Returns why a file of this computer is refused as a target.
+    fn file_refusals(&self, path: &Path) -> Vec<Refusal> {
+        let limits = TargetLimits::default();
+        match Target::inspect(&self.system(), path, Path::new("/none"), &limits) {
+            Ok(_) => Vec::new(),
+            Err(error) => error.refusals,
+        }
     }
 
     fn only(&self) -> Device {
@@ -255,4 +292,151 @@ fn names_are_in_natural_order() {
     }
     let names: Vec<_> = machine.devices().into_iter().map(|device| device.name).collect();
     assert_eq!(names, ["loop2", "loop10", "mmcblk0", "sda", "sdb", "sdaa"]);
+}
+
+fn shared(relation: Relation, other: &str, reason: Refusal) -> Vec<Refusal> {
+    vec![Refusal::Shared { relation, other: other.to_owned(), reason: Box::new(reason) }]
+}
+
+fn mounted(part: &str, point: &str) -> Refusal {
+    Refusal::Mounted { part: part.to_owned(), point: point.into() }
+}
+
+#[test]
+fn a_loop_device_over_a_mounted_device() {
+    let mut machine = Machine::new();
+    let dir = usb_reader(&mut machine, 8 * GB);
+    partition(&dir, "sdb1", "8:17");
+    machine.loop_over(0, "/dev/sdb1");
+    machine.loop_over(1, "/dev/sdb");
+    machine.loop_over(2, "/dev/loop1");
+    // As long as nobody uses the card, the loop devices may be written as it may be.
+    for name in ["sdb", "loop0", "loop1", "loop2"] {
+        assert_eq!(machine.refusals(name), [], "{name}");
+    }
+    machine.mount("8:17", "/dev/sdb1", "/media/card");
+    let behind = shared(Relation::Behind, "sdb", mounted("sdb1", "/media/card"));
+    for name in ["loop0", "loop1", "loop2"] {
+        let refusals = machine.refusals(name);
+        assert_eq!(refusals, behind, "{name}");
+        let text = "it shows the contents of sdb, and sdb1 is mounted at /media/card";
+        assert_eq!(refusals[0].to_string(), text);
+        assert_eq!(refusals[0].fix().as_deref(), Some("umount /dev/sdb1"));
+    }
+}
+
+#[test]
+fn a_loop_device_over_the_systems_disk() {
+    let mut machine = Machine::new();
+    let dir = machine.device(SATA, "8:0", 64 * GB, &[("removable", "0")]);
+    partition(&dir, "sda1", "8:1");
+    partition(&dir, "sda2", "8:2");
+    machine.loop_over(0, "/dev/sda2");
+    let behind = |reason| shared(Relation::Behind, "sda", reason);
+    assert_eq!(machine.refusals("loop0"), behind(Refusal::FixedDisk));
+    machine.mount("8:1", "/dev/sda1", "/");
+    let system = Refusal::RunningSystem { mount: "/".into() };
+    assert_eq!(machine.refusals("loop0"), behind(system));
+}
+
+#[test]
+fn several_loop_devices_over_one_file() {
+    let mut machine = Machine::new();
+    let card = machine.file("/home/me/card.img");
+    let other = machine.file("/home/me/other.img");
+    symlink(&card, card.with_file_name("link.img")).unwrap();
+    fs::hard_link(&card, card.with_file_name("hard.img")).unwrap();
+    for (number, file) in ["card.img", "link.img", "hard.img", "other.img"].iter().enumerate() {
+        machine.loop_over(number as u32, &format!("/home/me/{file}"));
+    }
+    machine.loop_over(4, "/dev/loop1");
+    assert_eq!(machine.file_refusals(&card), []);
+    machine.mount("7:33", "/dev/loop4p1", "/mnt");
+    let use_of = |relation| shared(relation, "loop4", mounted("loop4p1", "/mnt"));
+    assert_eq!(machine.refusals("loop4"), [mounted("loop4p1", "/mnt")]);
+    assert_eq!(machine.refusals("loop1"), use_of(Relation::Over));
+    for name in ["loop0", "loop2"] {
+        assert_eq!(machine.refusals(name), use_of(Relation::Beside), "{name}");
+    }
+    for file in ["card.img", "link.img", "hard.img"] {
+        let refusals = machine.file_refusals(&card.with_file_name(file));
+        assert_eq!(refusals, use_of(Relation::Over), "{file}");
+        let text = "its contents are also shown by loop4, and loop4p1 is mounted at /mnt";
+        assert_eq!(refusals[0].to_string(), text);
+    }
+    // Another file, and the loop device over it, have nothing to do with that.
+    assert_eq!(machine.file_refusals(&other), []);
+    assert_eq!(machine.refusals("loop3"), []);
+}
+
+/// A loop device shows its file even if the file's name is gone or hidden.
+#[test]
+fn loop_devices_over_a_file_without_a_name() {
+    let mut machine = Machine::new();
+    machine.loop_over(0, "/gone.img (deleted)");
+    machine.loop_over(1, "/gone.img (deleted)");
+    machine.loop_over(2, "/other.img (deleted)");
+    machine.mount("7:1", "/dev/loop0p1", "/mnt");
+    let beside = shared(Relation::Beside, "loop0", mounted("loop0p1", "/mnt"));
+    assert_eq!(machine.refusals("loop1"), beside);
+    assert_eq!(machine.refusals("loop2"), []);
+}
+
+#[test]
+fn swap_space_and_volumes_on_another_loop_device() {
+    let mut machine = Machine::new();
+    let card = machine.file("/card.img");
+    machine.loop_over(0, "/card.img");
+    machine.loop_over(1, "/card.img");
+    machine.swaps += "/dev/loop0p1 partition 1 0 -2\n";
+    let swap = Refusal::Swap { part: "loop0p1".into() };
+    assert_eq!(machine.file_refusals(&card), shared(Relation::Over, "loop0", swap.clone()));
+    assert_eq!(machine.refusals("loop1"), shared(Relation::Beside, "loop0", swap));
+    machine.swaps.clear();
+    // Only the other device's list of slaves names it.
+    machine.device("virtual/block/dm-0", "253:0", GB, &[("slaves/loop0p1", "")]);
+    let held = Refusal::InUseBy { holder: "dm-0".into() };
+    assert_eq!(machine.refusals("loop0"), [held.clone()]);
+    assert_eq!(machine.file_refusals(&card), shared(Relation::Over, "loop0", held));
+}
+
+#[test]
+fn files_that_are_in_use_without_a_loop_device() {
+    let mut machine = Machine::new();
+    let file = machine.file("/home/me/swap file");
+    machine.swaps += "/home/me/swap\\040file file 1 0 -2\n";
+    let refusals = machine.file_refusals(&file);
+    assert!(matches!(&refusals[..], [Refusal::SwapFile { .. }]), "{refusals:?}");
+    assert!(refusals[0].fix().unwrap().starts_with("swapoff '/"), "{refusals:?}");
+    machine.swaps.clear();
+    assert_eq!(machine.file_refusals(&file), []);
+    // FUSE has no device number, and names the file as its source.
+    machine.mount("0:51", "/home/me/swap\\040file", "/mnt");
+    assert_eq!(machine.file_refusals(&file), [Refusal::MountedFile { point: "/mnt".into() }]);
+}
+
+#[test]
+fn files_that_hold_volumes() {
+    let mut machine = Machine::new();
+    machine.mount("8:1", "/dev/sda1", "/");
+    let file = machine.file("/home/me/my card.img");
+    fs::write(&file, [b"LUKS\xba\xbe".as_slice(), &[0; 1 << 20]].concat()).unwrap();
+    let refusals = machine.file_refusals(&file);
+    assert!(matches!(&refusals[..], [Refusal::VolumeInFile { .. }]), "{refusals:?}");
+    assert_eq!(refusals[0].to_string(), "it holds an encrypted volume (LUKS)");
+    assert!(refusals[0].fix().unwrap().contains("rm '"), "{refusals:?}");
+}
+
+/// The mount of a btrfs on two disks names only one of them.
+#[test]
+fn every_device_of_a_mounted_btrfs() {
+    let mut machine = Machine::new();
+    usb_reader(&mut machine, 8 * GB);
+    machine.device(SATA, "8:0", 8 * GB, &[("removable", "1")]);
+    for device in ["sda", "sdb"] {
+        write(machine.temp.path(), &[(&format!("sys/fs/btrfs/1234/devices/{device}"), "")]);
+    }
+    machine.mount("0:44", "/dev/sda", "/data");
+    assert_eq!(machine.refusals("sda"), [mounted("sda", "/data")]);
+    assert_eq!(machine.refusals("sdb"), [mounted("sdb", "/data")]);
 }

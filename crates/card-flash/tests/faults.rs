@@ -373,3 +373,65 @@ fn a_base_that_cannot_be_read() {
     assert!(matches!(error.fault, CardFault::Source(_)), "{error}");
     assert!(fake.is_marked());
 }
+
+/// A panic while a card is written fails that card, wherever it happens, and asks for a report.
+#[test]
+fn a_panic_fails_its_card_only() {
+    let writes = [0, 1, 3].map(|number| Flaws { write_panic: Some(number), ..Flaws::default() });
+    let reads = [0, 2].map(|number| Flaws { read_panic: Some(number), ..Flaws::default() });
+    for flaws in writes.into_iter().chain(reads) {
+        let (fake, fault) = broken(flaws);
+        assert!(matches!(&fault, CardFault::Panicked { message } if message.contains("a defect")));
+        assert!(fault.fix().unwrap().contains("please report this"), "{fault}");
+        assert!(flaws.write_panic == Some(0) || fake.is_marked(), "{flaws:?}");
+    }
+}
+
+/// A storage that panics.
+#[derive(Debug)]
+struct Defective(u64);
+
+impl ReadAt for Defective {
+    fn size(&self) -> u64 {
+        self.0
+    }
+
+    fn read_at(&self, _: u64, _: &mut [u8]) -> block_io::Result<()> {
+        panic!("a defect in a storage")
+    }
+}
+
+/// The one reading that all cards share must not leave them waiting.
+#[test]
+fn a_panic_in_the_shared_reading_leaves_nobody_waiting() {
+    let base = base();
+    let fakes = [Fake::new(SIZE, Flaws::default()), Fake::new(SIZE, Flaws::default())];
+    let cards = (1..).map(|number| card(&base, number)).zip(&fakes);
+    let cards = cards.map(|(card, fake)| (card, fake as &dyn Medium)).collect();
+    let job = FlashJob { shared: Arc::new(Defective(base.size())), cards, discard: false };
+    for (number, outcome) in (1..).zip(flash(&job, &(), &Cancel::new())) {
+        outcome.unwrap();
+        assert_right(&card(&base, number), &fakes[usize::from(number) - 1]);
+    }
+}
+
+/// Panics when a card ends.
+struct BrokenDisplay;
+
+impl FlashProgress for BrokenDisplay {
+    fn begin(&self, _: usize, _: FlashPhase, _: u64) {}
+    fn advance(&self, _: usize, _: u64) {}
+    fn end(&self, _: usize, _: &FlashResult) {
+        panic!("a defect in a display")
+    }
+}
+
+#[test]
+fn a_panic_in_the_display_of_the_end_changes_no_outcome() {
+    let base = base();
+    let fake = Fake::new(SIZE, Flaws::default());
+    let cards = vec![(card(&base, 1), &fake as &dyn Medium)];
+    let job = FlashJob { shared: base.clone(), cards, discard: false };
+    flash(&job, &BrokenDisplay, &Cancel::new()).pop().unwrap().unwrap();
+    assert_right(&card(&base, 1), &fake);
+}

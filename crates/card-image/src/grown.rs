@@ -27,15 +27,15 @@ pub(crate) struct GrownBase {
     /// The size of the base image in bytes.
     base_size: u64,
     outside_root: Extents,
-    /// What the user should know about the other partitions.
+    /// What the user should know about the partitions.
     pub notes: Vec<BuildNote>,
     /// The size of the root filesystem in the base, in bytes.
     pub root_before: u64,
 }
 
 impl GrownBase {
-    /// Grows the root partition and its filesystem to fill a card of `size` bytes, then makes
-    /// the edits that all nodes share, which `edits` returns.
+    /// Grows the root partition and its filesystem to fill a card of `size` bytes, or as far as
+    /// the next partition, then makes the edits that all nodes share, which `edits` returns.
     ///
     /// # Errors
     /// [`Error::CardTooSmall`]; otherwise those of the partition table, the filesystem and
@@ -52,7 +52,7 @@ impl GrownBase {
             return Err(Error::CardTooSmall { card: size, base: base_size });
         }
         let layer = Arc::new(Layer::new(base, size));
-        let layout = layout.grow(&layer, END_RESERVE)?;
+        let (layout, growth_note) = layout.grow(&layer, END_RESERVE)?;
         let root = layout.root_range();
         let window = window(&layer, &root)?;
 
@@ -73,6 +73,7 @@ impl GrownBase {
         layer.forget_unchanged()?;
         let OutsideRoot { used: outside_root, notes } =
             used::outside_root(&layer, &layout, base_size)?;
+        let notes = growth_note.into_iter().chain(notes).collect();
         Ok(GrownBase { layer, layout, root, base_size, outside_root, notes, root_before })
     }
 

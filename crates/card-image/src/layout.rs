@@ -3,11 +3,11 @@
 use std::{ops::Range, sync::Arc};
 
 use block_io::{Layer, ReadAt, Window};
-use part_table::{PartitionTable, SECTOR_SIZE};
+use part_table::{GrownPartition, GrowthLimit, PartitionTable, SECTOR_SIZE};
 use system_model::BootPartition;
 
 use crate::{
-    Error,
+    BuildNote, Error,
     find_root::{BOOT_FILES, BootFile, Candidate, FsKind, boot_partitions, choose},
     rootfs::RootFs,
     storage_error::FirstStorageError,
@@ -58,14 +58,21 @@ impl Layout {
         Ok(Layout { table, partitions, root: choice.number, root_reason, boot })
     }
 
-    /// Grows the root partition to fill `card`, except for `reserve` bytes at the end.
-    /// Returns the new layout.
+    /// Grows the root partition to fill `card`, except for `reserve` bytes at the end, or as
+    /// far as the next partition. Returns the new layout, and a note if another partition is
+    /// in the way.
     ///
     /// # Errors
     /// [`Error::Table`], before the first write.
-    pub(crate) fn grow(&self, card: &Arc<Layer>, reserve: u64) -> Result<Layout, Error> {
-        let table = self.table.grow_last(card, self.root, reserve)?.table;
-        Ok(Layout { partitions: partitions(&table, card)?, table, ..self.clone() })
+    pub(crate) fn grow(
+        &self,
+        card: &Arc<Layer>,
+        reserve: u64,
+    ) -> Result<(Layout, Option<BuildNote>), Error> {
+        let grown = self.table.grow(card, self.root, reserve)?;
+        let note = growth_note(&grown, card.size());
+        let table = grown.table;
+        Ok((Layout { partitions: partitions(&table, card)?, table, ..self.clone() }, note))
     }
 
     /// Returns the partition table.
@@ -98,6 +105,23 @@ impl Layout {
         let window = Window::new(base, range.start, range.end - range.start)?;
         Ok(ext4_offline::inspect(&window)?.last_written.unsigned_seconds())
     }
+}
+
+/// Returns why a root partition that grew does not fill a card of `card` bytes, if another
+/// partition is in the way.
+pub fn growth_note(grown: &GrownPartition, card: u64) -> Option<BuildNote> {
+    let obstacle = match grown.limit? {
+        GrowthLimit::NextPartition { number } => format!("partition {number}"),
+        GrowthLimit::EmptyTable { sector } => {
+            format!("an empty table of logical partitions at sector {sector}")
+        }
+        _ => return None,
+    };
+    let (before, after) = (grown.before.bytes(), grown.after.bytes());
+    let last = grown.table.partitions().iter().map(|part| part.bytes().end).max();
+    let unused = card.saturating_sub(last.unwrap_or(0));
+    let growth = after.end.saturating_sub(before.end);
+    Some(BuildNote::RootLimited { partition: grown.after.number, growth, obstacle, unused })
 }
 
 /// Returns all partitions except an extended one, which is only a container.

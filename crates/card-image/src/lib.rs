@@ -59,7 +59,7 @@ pub use ext4_offline::FileKind;
 pub use fat_offline::free_bytes as fat_free_bytes;
 pub use find_root::{ChooseError, Evidence, FsKind, RootCandidate};
 pub use grown::END_RESERVE;
-pub use layout::{Layout, LayoutPartition};
+pub use layout::{Layout, LayoutPartition, growth_note};
 pub use manifest::{BaseRecord, ImageRecord, Manifest, RootRecord};
 pub use note::BuildNote;
 pub use output::{ImageFormat, OutputError};

@@ -18,7 +18,8 @@ pub struct Manifest {
     pub root: RootRecord,
     /// The time of every change, in seconds since 1970.
     pub time: u64,
-    /// One record for each image, in the order of the profile's nodes.
+    /// One record for each image, in the order of the profile's nodes. Images of nodes that
+    /// the profile no longer has come last.
     pub images: Vec<ImageRecord>,
 }
 

@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf};
 
 use cluster_profile::{Note, NoteKind};
-use plain_text::escaped;
+use plain_text::{escaped, size};
 
 use crate::output::{MANIFEST, SUMS};
 
@@ -20,6 +20,24 @@ pub enum BuildNote {
         partition: u32,
         /// Why.
         reason: String,
+    },
+    /// Another partition keeps the root partition from filling the card.
+    RootLimited {
+        /// The number of the root partition.
+        partition: u32,
+        /// How far it grows all the same, in bytes.
+        growth: u64,
+        /// What lies behind it: `partition 3`.
+        obstacle: String,
+        /// The size of what stays unused at the end of the card, in bytes.
+        unused: u64,
+    },
+    /// Keys of the cluster were created.
+    NewKeys {
+        /// Their directory.
+        directory: PathBuf,
+        /// The nodes that got host keys; none if all keys are new.
+        nodes: Vec<String>,
     },
     /// The directory has images that its records no longer list.
     UnlistedImages {
@@ -52,7 +70,10 @@ impl BuildNote {
             BuildNote::UnlistedImages { .. } => {
                 Some("delete those images, or build them again".to_owned())
             }
-            BuildNote::CopiedWhole { .. } => None,
+            BuildNote::NewKeys { .. } => Some(
+                "keep them: a card that is built again with them is the same node again".to_owned(),
+            ),
+            BuildNote::CopiedWhole { .. } | BuildNote::RootLimited { .. } => None,
         }
     }
 }
@@ -72,6 +93,23 @@ impl fmt::Display for BuildNote {
                 "partition {partition} is copied whole, with its free blocks: {}",
                 escaped(reason)
             ),
+            BuildNote::RootLimited { partition, growth, obstacle, unused } => {
+                write!(f, "partition {partition} (root) ")?;
+                match growth {
+                    0 => write!(f, "does not grow, because {obstacle} lies behind it")?,
+                    more => {
+                        write!(f, "grows by {} only, as far as {obstacle} behind it", size(*more))?;
+                    }
+                }
+                write!(f, "; {} at the end of the card stay unused", size(*unused))
+            }
+            BuildNote::NewKeys { directory, nodes } => {
+                let directory = escaped(&directory.display().to_string());
+                match nodes.as_slice() {
+                    [] => write!(f, "created the cluster's keys in {directory}"),
+                    nodes => write!(f, "created host keys for {} in {directory}", nodes.join(", ")),
+                }
+            }
             BuildNote::UnlistedImages { directory } => write!(
                 f,
                 "{} still holds images of an earlier build from another base or for other cards, \

@@ -77,6 +77,8 @@ pub struct PreparedCard {
     pub used: Extents,
     /// The bytes where the card may differ from the base.
     pub changed: Extents,
+    /// The bytes where it may differ from what all cards of its size share.
+    pub own: Extents,
     /// The edits of this card, on top of those that all cards share.
     pub edits: Vec<FileEdit>,
 }
@@ -148,8 +150,9 @@ impl<'a> CardBuilder<'a> {
             let layer = grown.node(time, render_node)?;
             let used = grown.used(&layer)?;
             let mut changed = shared_changed.clone();
-            changed.extend(&layer.changed());
-            cards.push(PreparedCard { name: node.name.clone(), layer, used, changed, edits });
+            let own = layer.changed();
+            changed.extend(&own);
+            cards.push(PreparedCard { name: node.name.clone(), layer, used, changed, own, edits });
         }
         let mut unique: Vec<BuildNote> = Vec::new();
         let notes = notes.into_iter().map(BuildNote::from);

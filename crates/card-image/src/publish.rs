@@ -128,7 +128,10 @@ pub(crate) fn publish(
         sums.extend(earlier.sums.iter().filter(of_image).cloned());
     }
     manifest.images.extend(others);
-    let place = |image: &ImageRecord| nodes.iter().position(|node| *node == image.node);
+    // Nodes that the profile no longer has come last.
+    let place = |image: &ImageRecord| {
+        nodes.iter().position(|node| *node == image.node).unwrap_or(nodes.len())
+    };
     manifest.images.sort_by_key(place);
 
     let json = serde_json::to_string_pretty(&manifest).map_err(|error| OutputError::Io {

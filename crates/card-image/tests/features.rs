@@ -1,5 +1,5 @@
 //! docs/ext4-features.md says of every feature whether a filesystem that has it
-//! can be read, edited and grown. Each cell of it is tried here.
+//! can be read, edited, grown and shrunk. Each cell of it is tried here.
 
 use std::{
     collections::BTreeMap,
@@ -8,13 +8,14 @@ use std::{
     sync::Arc,
 };
 
-use block_io::{FileStorage, Layer, ReadAt};
+use block_io::{FileStorage, Layer, ReadAt, WriteAt};
 use card_image::{RootFs, RootFsEditor};
 use ext4_offline::{FeatureSet, Timestamp};
 
 const NOW: u64 = 1_600_000_000;
 const SIZE: u64 = 32 << 20;
 const GROWN: u64 = 80 << 20;
+const SHRUNK: u64 = 20 << 20;
 
 fn run(program: &str, arguments: &[&str]) -> (bool, String) {
     let output = test_support::output("e2fsprogs", program, arguments);
@@ -127,6 +128,12 @@ fn outcome(operation: &str, path: &Path, directory: &Path) -> Result<(), String>
                 files.close()
             })
             .map_err(|error| error.to_string()),
+        "shrink" => {
+            let storage: Arc<dyn WriteAt> = layer.clone();
+            ext4_offline::shrink(&storage, SHRUNK, Timestamp::saturating(NOW))
+                .map(|shrunk| assert!(shrunk.blocks <= SHRUNK / 1024))
+                .map_err(|error| error.to_string())
+        }
         _ => ext4_offline::grow(&layer, GROWN, Timestamp::saturating(NOW))
             .map(drop)
             .map_err(|error| error.to_string()),
@@ -153,7 +160,7 @@ fn table() -> BTreeMap<String, Vec<String>> {
     rows.map(|line| {
         let mut cells = line.split('|').map(|cell| cell.trim().trim_matches('`').to_owned());
         let feature = cells.nth(1).unwrap();
-        (feature, cells.take(3).collect())
+        (feature, cells.take(4).collect())
     })
     .collect()
 }
@@ -168,7 +175,7 @@ fn the_table_of_features_is_true() {
     let mut wrong = Vec::new();
     for (feature, cells) in &table {
         let path = image(directory.path(), feature);
-        for (operation, cell) in ["read", "edit", "grow"].iter().zip(cells) {
+        for (operation, cell) in ["read", "edit", "grow", "shrink"].iter().zip(cells) {
             let outcome = outcome(operation, &path, directory.path());
             let fits = match (cell.as_str(), &outcome) {
                 ("yes", Ok(())) => true,

@@ -115,6 +115,9 @@ impl KeyError {
             KeyError::Io { source, path, .. } if source.kind() == ErrorKind::PermissionDenied => {
                 format!("run nodecard as the owner of {}", shown(path))
             }
+            KeyError::Io { source, .. } if source.kind() == ErrorKind::ReadOnlyFilesystem => {
+                "make the keys on a computer where their directory can be written to".into()
+            }
             KeyError::Io { .. }
             | KeyError::UnknownNode { .. }
             | KeyError::Random { .. }

@@ -36,6 +36,7 @@
 mod derive;
 mod error;
 mod pair;
+mod source;
 mod store;
 
 use std::{
@@ -44,6 +45,9 @@ use std::{
     path::{Path, PathBuf},
     time::SystemTime,
 };
+
+use source::Source;
+use store::Keep;
 
 pub use error::KeyError;
 pub use pair::KeyPair;
@@ -56,6 +60,21 @@ pub struct ClusterKeys {
     seed: [u8; 32],
     cluster: KeyPair,
     hosts: BTreeMap<String, KeyPair>,
+    is_kept: bool,
+    new: NewKeys,
+}
+
+/// The keys that [`ClusterKeys::open_or_create`] or [`ClusterKeys::open_or_generate`] created.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NewKeys {
+    /// None: all keys existed.
+    #[default]
+    None,
+    /// The host keys of these nodes.
+    Hosts(Vec<String>),
+    /// All: the cluster has a new identity.
+    Cluster,
 }
 
 impl ClusterKeys {
@@ -73,12 +92,42 @@ impl ClusterKeys {
         nodes: &[String],
     ) -> Result<Self, KeyError> {
         check_names(nodes)?;
-        store::create_directory(directory)?;
+        Keep::OnDisk.directory(directory)?;
         store::check_directory(directory)?;
         let _lock = store::lock(directory)?;
+        Self::read_or_create(directory, cluster, nodes, Keep::OnDisk)
+    }
+
+    /// Opens the keys in `directory`, and creates what is missing in memory only. Nothing is
+    /// written, so the next call, or a build, creates other keys; [`new_keys`] returns which.
+    ///
+    /// [`new_keys`]: ClusterKeys::new_keys
+    ///
+    /// # Errors
+    /// The errors of [`ClusterKeys::open_or_create`].
+    pub fn open_or_generate(
+        directory: &Path,
+        cluster: &str,
+        nodes: &[String],
+    ) -> Result<Self, KeyError> {
+        check_names(nodes)?;
+        if store::exists(directory)? {
+            store::check_directory(directory)?;
+        }
+        Self::read_or_create(directory, cluster, nodes, Keep::InMemory)
+    }
+
+    fn read_or_create(
+        directory: &Path,
+        cluster: &str,
+        nodes: &[String],
+        keep: Keep,
+    ) -> Result<Self, KeyError> {
+        let source = Source::Directory(directory.to_owned());
         let hosts = directory.join("hosts");
         let seed_path = directory.join("seed");
-        if !store::exists(&seed_path)? {
+        let is_new = !store::exists(&seed_path)?;
+        let (seed, created) = if is_new {
             // The seed is created first. If it is missing but keys exist, it was lost, and a
             // new seed would silently give every node a new identity.
             if store::exists(&directory.join("id_ed25519"))? || store::exists(&hosts)? {
@@ -88,12 +137,16 @@ impl ClusterKeys {
                           cluster a new identity",
                 });
             }
-            let line = to_hex(&pair::random()?) + "\n";
-            store::create(&seed_path, line.as_bytes(), 0o600)?;
+            let new_seed = pair::random()?;
+            let line = to_hex(&new_seed) + "\n";
+            keep.file(&seed_path, line.as_bytes(), 0o600)?;
             let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
             let seconds = now.map_or(0, |now| now.as_secs());
-            store::create(&directory.join(CREATED), format!("{seconds}\n").as_bytes(), 0o644)?;
-        }
+            keep.file(&directory.join(CREATED), format!("{seconds}\n").as_bytes(), 0o644)?;
+            (new_seed, seconds)
+        } else {
+            (read_seed(&source)?, read_created(&source)?)
+        };
         let id_path = directory.join("id_ed25519");
         if !store::exists(&id_path)? && store::exists(&hosts)? {
             return Err(KeyError::Missing {
@@ -103,51 +156,74 @@ impl ClusterKeys {
             });
         }
         let comment = format!("{cluster} cluster key");
-        let pair = pair::load(&id_path, Some(&comment))?;
-        store::create_directory(&hosts)?;
+        let (pair, _) = pair::read_or_create(&id_path, &comment, keep)?;
+        keep.directory(&hosts)?;
         let mut host_keys = BTreeMap::new();
+        let mut new_hosts = Vec::new();
         for node in nodes {
-            store::create_directory(&hosts.join(node))?;
+            keep.directory(&hosts.join(node))?;
             let path = hosts.join(node).join("ssh_host_ed25519_key");
-            host_keys.insert(node.clone(), pair::load(&path, Some(&format!("root@{node}")))?);
+            let (host, is_new) = pair::read_or_create(&path, &format!("root@{node}"), keep)?;
+            host_keys.insert(node.clone(), host);
+            new_hosts.extend(is_new.then(|| node.clone()));
         }
-        let seed = read_seed(&seed_path)?;
-        let created = read_created(directory)?;
+        let new = match new_hosts {
+            _ if is_new => NewKeys::Cluster,
+            hosts if hosts.is_empty() => NewKeys::None,
+            hosts => NewKeys::Hosts(hosts),
+        };
         Ok(ClusterKeys {
             directory: directory.to_owned(),
             created,
             seed,
             cluster: pair,
             hosts: host_keys,
+            is_kept: keep == Keep::OnDisk || new == NewKeys::None,
+            new,
         })
     }
 
-    /// Opens the keys in `directory` without creating any.
+    /// Opens existing keys: a directory, which may be read-only, or a tar archive of one, which
+    /// may be compressed with gzip and may be a pipe. Creates and changes nothing.
     ///
     /// # Errors
     /// The errors of [`ClusterKeys::open_or_create`], and [`KeyError::Missing`] if a key is
     /// missing.
     pub fn open(directory: &Path, nodes: &[String]) -> Result<Self, KeyError> {
         check_names(nodes)?;
-        if !store::exists(directory)? {
-            return Err(KeyError::Missing {
-                path: directory.to_owned(),
-                fix: "build the cards to have it created",
-            });
-        }
-        store::check_directory(directory)?;
-        let seed = read_seed(&directory.join("seed"))?;
-        let cluster = pair::load(&directory.join("id_ed25519"), None)?;
+        let source = Source::open(directory)?;
+        let seed = read_seed(&source)?;
+        let cluster = pair::read(&source, "id_ed25519")?;
         let mut hosts = BTreeMap::new();
         for node in nodes {
-            let path = directory.join("hosts").join(node).join("ssh_host_ed25519_key");
-            hosts.insert(node.clone(), pair::load(&path, None)?);
+            let name = format!("hosts/{node}/ssh_host_ed25519_key");
+            hosts.insert(node.clone(), pair::read(&source, &name)?);
         }
-        let created = read_created(directory)?;
-        Ok(ClusterKeys { directory: directory.to_owned(), created, seed, cluster, hosts })
+        let created = read_created(&source)?;
+        let directory = directory.to_owned();
+        Ok(ClusterKeys {
+            directory,
+            created,
+            seed,
+            cluster,
+            hosts,
+            is_kept: true,
+            new: NewKeys::None,
+        })
     }
 
-    /// Returns the directory of the keys.
+    /// Returns the keys that did not exist before.
+    pub fn new_keys(&self) -> &NewKeys {
+        &self.new
+    }
+
+    /// Returns whether all keys are on disk. Those that [`ClusterKeys::open_or_generate`] had to
+    /// make are not.
+    pub fn is_kept(&self) -> bool {
+        self.is_kept
+    }
+
+    /// Returns the directory or archive of the keys.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
@@ -208,8 +284,8 @@ impl ClusterKeys {
 /// The name of the file with the time at which the directory was created.
 const CREATED: &str = "created";
 
-fn read_created(directory: &Path) -> Result<u64, KeyError> {
-    let text = store::read(&directory.join(CREATED), store::Privacy::Public)?;
+fn read_created(source: &Source) -> Result<u64, KeyError> {
+    let text = source.read(CREATED, store::Privacy::Public)?;
     // Older directories lack this file. Only the first setting of clocks depends on it.
     Ok(text.and_then(|text| text.trim().parse().ok()).unwrap_or(0))
 }
@@ -224,13 +300,14 @@ impl fmt::Debug for ClusterKeys {
     }
 }
 
-fn read_seed(path: &Path) -> Result<[u8; 32], KeyError> {
-    let text = store::read(path, store::Privacy::Private)?.ok_or_else(|| KeyError::Missing {
-        path: path.to_owned(),
+fn read_seed(source: &Source) -> Result<[u8; 32], KeyError> {
+    let path = source.path_of("seed");
+    let text = source.read("seed", store::Privacy::Private)?.ok_or_else(|| KeyError::Missing {
+        path: path.clone(),
         fix: "restore it from a backup, or build the cards to have it created",
     })?;
     from_hex(text.trim_end()).ok_or_else(|| KeyError::Damaged {
-        path: path.to_owned(),
+        path,
         reason: "not 64 hexadecimal digits",
         fix: "restore it from a backup, or move the whole directory away to give the cluster a \
               new identity",

@@ -8,7 +8,11 @@ use ssh_key::{
     rand_core::{OsRng, RngCore},
 };
 
-use crate::{error::KeyError, store};
+use crate::{
+    error::KeyError,
+    source::Source,
+    store::{self, Keep, Privacy},
+};
 
 /// An ed25519 key pair, with both halves as OpenSSH writes them.
 #[derive(Clone)]
@@ -75,13 +79,33 @@ pub(crate) fn from_seed(seed: &[u8; 32], comment: &str) -> Result<KeyPair, KeyEr
     })
 }
 
-/// Reads the pair whose private half is at `path`. If there is none, and `create` is a
-/// comment, creates it.
-pub(crate) fn load(path: &Path, create: Option<&str>) -> Result<KeyPair, KeyError> {
+/// Reads the pair whose private half has this name.
+pub(crate) fn read(source: &Source, name: &str) -> Result<KeyPair, KeyError> {
+    let path = source.path_of(name);
+    let Some(text) = source.read(name, Privacy::Private)? else {
+        return Err(KeyError::Missing {
+            path,
+            fix: "restore it from a backup, or build the cards to have it created",
+        });
+    };
+    let (key, private) = parse(&path, &text)?;
+    let public = source.read(&format!("{name}.pub"), Privacy::Public)?;
+    join(&path, &key, private, public)
+}
+
+/// Reads the pair whose private half is at `path`, or creates it with this comment if there is
+/// none, on disk or in memory. Returns whether it was created.
+pub(crate) fn read_or_create(
+    path: &Path,
+    comment: &str,
+    keep: Keep,
+) -> Result<(KeyPair, bool), KeyError> {
     let public_path = path.with_extension("pub");
-    let key = match (store::read(path, store::Privacy::Private)?, create) {
-        (Some(text), _) => parse(path, &text)?,
-        (None, Some(comment)) => {
+    let existing = store::read(path, Privacy::Private)?;
+    let is_new = existing.is_none();
+    let (key, private) = match existing {
+        Some(text) => parse(path, &text)?,
+        None => {
             if store::exists(&public_path)? {
                 return Err(KeyError::Missing {
                     path: path.to_owned(),
@@ -92,20 +116,32 @@ pub(crate) fn load(path: &Path, create: Option<&str>) -> Result<KeyPair, KeyErro
             let pair = Ed25519Keypair::from_seed(&random()?);
             let key = encode(PrivateKey::new(KeypairData::Ed25519(pair), comment))?;
             let text = encode(key.to_openssh(LineEnding::LF))?;
-            store::create(path, text.as_bytes(), 0o600)?;
+            keep.file(path, text.as_bytes(), 0o600)?;
             (key, text.to_string())
         }
-        (None, None) => {
-            return Err(KeyError::Missing {
-                path: path.to_owned(),
-                fix: "restore it from a backup, or build the cards to have it created",
-            });
-        }
     };
-    let (key, private) = key;
-    let derived = public_line(&key)?;
-    let public = match store::read(&public_path, store::Privacy::Public)? {
+    let public = store::read(&public_path, Privacy::Public)?;
+    // A run that was interrupted between the two files left only the private half.
+    let lacks_public = public.is_none();
+    let pair = join(path, &key, private, public)?;
+    if lacks_public {
+        keep.file(&public_path, pair.public.as_bytes(), 0o644)?;
+    }
+    Ok((pair, is_new))
+}
+
+/// Makes a pair of a private half, which was read from `path`, and what the file beside it
+/// contains. Without that file, the public half follows from the private one.
+fn join(
+    path: &Path,
+    key: &PrivateKey,
+    private: String,
+    public: Option<String>,
+) -> Result<KeyPair, KeyError> {
+    let public = match public {
+        None => public_line(key)?,
         Some(text) => {
+            let public_path = path.with_extension("pub");
             let stored =
                 PublicKey::from_openssh(text.trim_end()).map_err(|error| KeyError::Damaged {
                     path: public_path.clone(),
@@ -114,19 +150,9 @@ pub(crate) fn load(path: &Path, create: Option<&str>) -> Result<KeyPair, KeyErro
                     source: Some(error.into()),
                 })?;
             if stored.key_data() != key.public_key().key_data() {
-                return Err(KeyError::Mismatch {
-                    private: path.to_owned(),
-                    public: public_path.clone(),
-                });
+                return Err(KeyError::Mismatch { private: path.to_owned(), public: public_path });
             }
             format!("{}\n", text.trim_end())
-        }
-        // A run that was interrupted between the two files left only the private half.
-        None => {
-            if create.is_some() {
-                store::create(&public_path, derived.as_bytes(), 0o644)?;
-            }
-            derived
         }
     };
     let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();

@@ -10,7 +10,7 @@ use std::{
 use crate::error::KeyError;
 
 /// No key is larger.
-const LARGEST_FILE: u64 = 64 * 1024;
+pub(crate) const LARGEST_FILE: u64 = 64 * 1024;
 
 /// Whether other users can be allowed to read a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,12 +19,39 @@ pub(crate) enum Privacy {
     Public,
 }
 
-fn io(operation: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> KeyError {
+/// Where new keys are kept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// In the directory.
+    OnDisk,
+    /// In memory only; nothing is written.
+    InMemory,
+}
+
+impl Keep {
+    /// Creates a directory if there is none, unless nothing is to be written.
+    pub fn directory(self, path: &Path) -> Result<(), KeyError> {
+        match self {
+            Keep::OnDisk => create_directory(path),
+            Keep::InMemory => Ok(()),
+        }
+    }
+
+    /// Creates a file as [`create`] does, unless nothing is to be written.
+    pub fn file(self, path: &Path, contents: &[u8], mode: u32) -> Result<(), KeyError> {
+        match self {
+            Keep::OnDisk => create(path, contents, mode),
+            Keep::InMemory => Ok(()),
+        }
+    }
+}
+
+pub(crate) fn io(operation: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> KeyError {
     move |source| KeyError::Io { operation, path: path.to_owned(), source }
 }
 
 /// Creates a directory if there is none, with the mode 0700 from the beginning.
-pub(crate) fn create_directory(path: &Path) -> Result<(), KeyError> {
+fn create_directory(path: &Path) -> Result<(), KeyError> {
     match DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => sync_parent(path),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
@@ -41,7 +68,7 @@ pub(crate) fn check_directory(path: &Path) -> Result<(), KeyError> {
     check_mode(path, metadata.permissions().mode(), 0o700)
 }
 
-fn check_mode(path: &Path, mode: u32, wanted: u32) -> Result<(), KeyError> {
+pub(crate) fn check_mode(path: &Path, mode: u32, wanted: u32) -> Result<(), KeyError> {
     if mode & 0o077 == 0 {
         return Ok(());
     }
@@ -77,18 +104,23 @@ pub(crate) fn read(path: &Path, privacy: Privacy) -> Result<Option<String>, KeyE
     if privacy == Privacy::Private {
         check_mode(path, metadata.permissions().mode(), 0o600)?;
     }
+    let mut bytes = Vec::new();
+    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(io("read", path))?;
+    to_text(path, bytes).map(Some)
+}
+
+/// Returns the contents of a file at `path` as text, if they can be those of a key.
+pub(crate) fn to_text(path: &Path, bytes: Vec<u8>) -> Result<String, KeyError> {
     let damaged = |reason| KeyError::Damaged {
         path: path.to_owned(),
         reason,
         fix: "restore it from a backup",
         source: None,
     };
-    let mut bytes = Vec::new();
-    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(io("read", path))?;
     if bytes.len() as u64 > LARGEST_FILE {
         return Err(damaged("larger than any key"));
     }
-    String::from_utf8(bytes).map(Some).map_err(|_| damaged("not text"))
+    String::from_utf8(bytes).map_err(|_| damaged("not text"))
 }
 
 /// Returns whether there is anything at a path, including a dangling symlink.
@@ -102,7 +134,7 @@ pub(crate) fn exists(path: &Path) -> Result<bool, KeyError> {
 
 /// Creates a file that is either complete or absent. The caller holds the lock and has
 /// checked that there is none.
-pub(crate) fn create(path: &Path, contents: &[u8], mode: u32) -> Result<(), KeyError> {
+fn create(path: &Path, contents: &[u8], mode: u32) -> Result<(), KeyError> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".partial");
     let partial = path.with_file_name(name);

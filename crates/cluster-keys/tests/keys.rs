@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use cluster_keys::{ClusterKeys, KeyError};
+use cluster_keys::{ClusterKeys, KeyError, NewKeys};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -179,6 +179,55 @@ fn other_kinds_of_private_keys_are_rejected() -> Outcome {
     Ok(())
 }
 
+/// The archives that tar makes of the directory, from outside and from inside of it.
+#[test]
+fn an_archive_is_as_good_as_the_directory() -> Outcome {
+    let root = tempfile::tempdir()?;
+    let keys = create(root.path())?;
+    for (name, arguments) in [
+        ("outside.tar", &["-cf", "outside.tar", "mc1.keys"][..]),
+        ("inside.tar", &["-cf", "inside.tar", "-C", "mc1.keys", "."]),
+        ("packed.tgz", &["-czf", "packed.tgz", "mc1.keys"]),
+    ] {
+        let status =
+            std::process::Command::new("tar").args(arguments).current_dir(root.path()).status()?;
+        assert!(status.success());
+        let path = root.path().join(name);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644))?;
+        let error = ClusterKeys::open(&path, &nodes()).unwrap_err();
+        assert!(matches!(error, KeyError::Exposed { wanted: 0o600, .. }), "{error}");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o400))?;
+        let opened = ClusterKeys::open(&path, &nodes())?;
+        assert_eq!(opened.cluster().private(), keys.cluster().private());
+        assert_eq!(opened.machine_id("xu4-master"), keys.machine_id("xu4-master"));
+        assert_eq!(opened.created(), keys.created());
+        for node in nodes() {
+            assert_eq!(opened.host(&node)?.private(), keys.host(&node)?.private());
+        }
+        let more = [nodes(), vec!["xu4-node9".into()]].concat();
+        assert!(matches!(ClusterKeys::open(&path, &more), Err(KeyError::Missing { .. })));
+    }
+    for wrong in ["", "not an archive\n", &"x".repeat(4096)] {
+        let path = root.path().join("wrong.tar");
+        fs::write(&path, wrong)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+        let error = ClusterKeys::open(&path, &nodes()).unwrap_err();
+        assert!(matches!(error, KeyError::Damaged { .. }), "{error}");
+    }
+    Ok(())
+}
+
+#[test]
+fn new_keys_are_reported_once() -> Outcome {
+    let root = tempfile::tempdir()?;
+    assert_eq!(*create(root.path())?.new_keys(), NewKeys::Cluster);
+    assert_eq!(*create(root.path())?.new_keys(), NewKeys::None);
+    let more = [nodes(), vec!["xu4-node9".into()]].concat();
+    let keys = ClusterKeys::open_or_create(&root.path().join("mc1.keys"), "mc1", &more)?;
+    assert_eq!(*keys.new_keys(), NewKeys::Hosts(vec!["xu4-node9".into()]));
+    Ok(())
+}
+
 #[test]
 fn runs_at_the_same_time_get_the_same_keys() -> Outcome {
     let root = tempfile::tempdir()?;
@@ -225,5 +274,30 @@ fn debug_output_hides_secrets_and_names_cannot_leave_the_directory() -> Outcome 
         ClusterKeys::open(&root.path().join("k"), &nodes()),
         Err(KeyError::Missing { .. })
     ));
+    Ok(())
+}
+
+#[test]
+fn keys_in_memory_are_complete_and_leave_the_directory_alone() -> Outcome {
+    let root = tempfile::tempdir()?;
+    let directory = root.path().join("mc1.keys");
+    let imagine = || ClusterKeys::open_or_generate(&directory, "mc1", &nodes());
+    let keys = imagine()?;
+    assert!(!keys.is_kept() && !directory.exists());
+    assert!(keys.host("xu4-node1")?.public().ends_with(" root@xu4-node1\n"));
+    assert_ne!(imagine()?.cluster().public(), keys.cluster().public());
+
+    // Those that exist are used; only the new node's is made up.
+    let kept = ClusterKeys::open_or_create(&directory, "mc1", &nodes()[..1])?;
+    let keys = imagine()?;
+    assert!(!keys.is_kept() && kept.is_kept());
+    assert_eq!(keys.machine_id("xu4-master"), kept.machine_id("xu4-master"));
+    assert_eq!(keys.host("xu4-master")?.private(), kept.host("xu4-master")?.private());
+    assert!(!directory.join("hosts/xu4-node1").exists());
+    assert!(create(root.path())?.is_kept() && imagine()?.is_kept());
+
+    // A lost seed is an error, as for building.
+    fs::remove_file(directory.join("seed"))?;
+    assert!(matches!(imagine(), Err(KeyError::Missing { .. })));
     Ok(())
 }

@@ -28,7 +28,7 @@ fn default_passwords_are_noted_with_the_line_that_sets_others() {
         Some(
             "default passwords still set: root (`odroid`), odroid (`odroid`); to set others, add \
              `users: {root: {password: 'HASH'}, odroid: {password: 'HASH'}}` to the profile, with \
-             hashes from `openssl passwd -6`, or `{locked: true}` for users who log in by key"
+             hashes from `nodecard password`, or `{locked: true}` for users who log in by key"
         )
     );
     let one = defaults(&fixture("{root: {locked: true}}"), &base).unwrap();

@@ -116,7 +116,7 @@ fn a_password_is_rejected_and_never_shown() {
              7 | users: {{root: {{password: *******}}, a: {{locked: yes}}}}\n  \
                |                          ^^^^^^^\n  \
                |\n  \
-               = help: do not write the password itself: make a hash with `openssl passwd -6`, and write it in single quotes\n\
+               = help: do not write the password itself: make a hash with `nodecard password`, and write it in single quotes\n\
              \n\
              error: `locked` can only be `true`\n \
              --> mc1.yaml:7:48\n  \

@@ -37,8 +37,8 @@ pub struct Feature {
     pub bit: u32,
     /// Its name as tune2fs prints it.
     pub name: &'static str,
-    /// Support for reading, for editing and for growing.
-    support: [Support; 3],
+    /// Support for reading, for editing, for growing and for shrinking.
+    support: [Support; 4],
 }
 
 impl Feature {
@@ -57,11 +57,17 @@ impl Feature {
         self.support[2] == Support::Yes
     }
 
+    /// Returns whether a filesystem with this feature can be shrunk.
+    pub fn can_shrink(&self) -> bool {
+        self.support[3] == Support::Yes
+    }
+
     fn support(&self, operation: Operation) -> Support {
-        let [read, edit, grow] = self.support;
+        let [read, edit, grow, shrink] = self.support;
         match operation {
             Operation::Edit => edit,
             Operation::Grow => grow,
+            Operation::Shrink => shrink,
             _ => read,
         }
     }
@@ -84,10 +90,14 @@ const NO_CHANGES: Support = No("it forbids every change");
 const IS_JOURNAL: Support = No("it is the journal of another filesystem and holds no files");
 const MOUNTED_ELSEWHERE: Support = No("another machine may have it mounted");
 const SHARED: Support = No("its files share blocks and must not change");
+const RECOUNT: Support = No("moving files would not update the accounting of who uses what");
+const STABLE: Support = No("it forbids to change the numbers of inodes");
 
 macro_rules! features {
-    (@support [$all:expr]) => { [$all, $all, $all] };
-    (@support [$read:expr, $edit:expr, $grow:expr]) => { [$read, $edit, $grow] };
+    (@support [$all:expr]) => { [$all, $all, $all, $all] };
+    (@support [$read:expr, $edit:expr, $grow:expr, $shrink:expr]) => {
+        [$read, $edit, $grow, $shrink]
+    };
     ($($name:ident: $set:ident $bit:literal $text:literal $support:tt;)*) => {
         /// The bits by name.
         #[allow(dead_code, reason = "the table is complete; not every bit matters here")]
@@ -113,7 +123,7 @@ macro_rules! features {
     };
 }
 
-// Name, field, bit, name in tune2fs; support for everything, or for reading, editing, growing.
+// Name, field, bit, name in tune2fs; support for everything, or for reading, editing, growing, shrinking.
 features! {
     DIR_PREALLOC: Compat 0x1 "dir_prealloc" [Yes];
     IMAGIC_INODES: Compat 0x2 "imagic_inodes" [OLD];
@@ -127,8 +137,8 @@ features! {
     // Backups stay in the groups that have them; growing adds the missing ones.
     SPARSE_SUPER2: Compat 0x200 "sparse_super2" [Yes];
     FAST_COMMIT: Compat 0x400 "fast_commit" [Yes];
-    // Neither inode numbers nor the UUID change; only shrinking would change them.
-    STABLE_INODES: Compat 0x800 "stable_inodes" [Yes];
+    // Neither edits nor growing change the numbers of inodes or the UUID.
+    STABLE_INODES: Compat 0x800 "stable_inodes" [Yes, Yes, Yes, STABLE];
     ORPHAN_FILE: Compat 0x1000 "orphan_file" [Yes];
     COMPRESSION: Incompat 0x1 "compression" [OLD];
     FILETYPE: Incompat 0x2 "filetype" [Yes];
@@ -138,7 +148,7 @@ features! {
     META_BG: Incompat 0x10 "meta_bg" [Yes];
     EXTENT: Incompat 0x40 "extent" [Yes];
     BITS64: Incompat 0x80 "64bit" [Yes];
-    MMP: Incompat 0x100 "mmp" [Yes, MOUNTED_ELSEWHERE, MOUNTED_ELSEWHERE];
+    MMP: Incompat 0x100 "mmp" [Yes, MOUNTED_ELSEWHERE, MOUNTED_ELSEWHERE, MOUNTED_ELSEWHERE];
     FLEX_BG: Incompat 0x200 "flex_bg" [Yes];
     EA_INODE: Incompat 0x400 "ea_inode" [Yes];
     DIRDATA: Incompat 0x1000 "dirdata" [LUSTRE_ONLY];
@@ -154,13 +164,13 @@ features! {
     DIR_NLINK: RoCompat 0x20 "dir_nlink" [Yes];
     EXTRA_ISIZE: RoCompat 0x40 "extra_isize" [Yes];
     SNAPSHOT: RoCompat 0x80 "snapshot" [OLD];
-    QUOTA: RoCompat 0x100 "quota" [Yes, ACCOUNTING, Yes];
+    QUOTA: RoCompat 0x100 "quota" [Yes, ACCOUNTING, Yes, RECOUNT];
     BIGALLOC: RoCompat 0x200 "bigalloc" [Yes];
     METADATA_CSUM: RoCompat 0x400 "metadata_csum" [Yes];
     REPLICA: RoCompat 0x800 "replica" [OLD];
-    READ_ONLY: RoCompat 0x1000 "read-only" [Yes, NO_CHANGES, NO_CHANGES];
-    PROJECT: RoCompat 0x2000 "project" [Yes, ACCOUNTING, Yes];
-    SHARED_BLOCKS: RoCompat 0x4000 "shared_blocks" [Yes, SHARED, SHARED];
+    READ_ONLY: RoCompat 0x1000 "read-only" [Yes, NO_CHANGES, NO_CHANGES, NO_CHANGES];
+    PROJECT: RoCompat 0x2000 "project" [Yes, ACCOUNTING, Yes, RECOUNT];
+    SHARED_BLOCKS: RoCompat 0x4000 "shared_blocks" [Yes, SHARED, SHARED, SHARED];
     VERITY: RoCompat 0x8000 "verity" [Yes];
     // This is a state, and has an error of its own.
     ORPHAN_PRESENT: RoCompat 0x10000 "orphan_present" [Yes];

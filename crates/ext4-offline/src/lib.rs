@@ -1,4 +1,4 @@
-//! Read, edit, grow and check an ext4 filesystem that is not mounted.
+//! Read, edit, grow, shrink and check an ext4 filesystem that is not mounted.
 //!
 //! No kernel, no root and no FUSE are involved: a filesystem is anything that implements a
 //! [`block_io`] trait, such as a file, a device, a window on a partition, or a copy-on-write
@@ -36,7 +36,8 @@
 //! - [`inspect`] reads the superblock; [`check`] checks the whole filesystem for consistency.
 //! - [`recover`] does what mounting would do first: it replays the journal
 //!   ([`replay_journal`]) and removes orphans.
-//! - [`grow`] enlarges a filesystem to fill its partition.
+//! - [`grow`] enlarges a filesystem to fill its partition; [`ShrinkPlan`] and [`shrink`] make one
+//!   smaller.
 //! - [`recount`] corrects the counts of free blocks and inodes.
 //! - [`used_extents`] returns the bytes that a copy of the filesystem needs.
 //! - [`commit`] writes the changes in a layer to a filesystem atomically, through its journal.
@@ -68,7 +69,8 @@
 //!
 //! ```text
 //! paths                     Reader, Editor
-//! check  recover            orphans, recount, used, grow, journal
+//! recover  shrink
+//! check                     orphans, recount, used, grow, journal
 //! files                     names, directories, contents by inode (dir: blocks of one directory)
 //! attributes                extended attributes of one inode, and values in inodes of their own
 //! contents                  reading what a file holds
@@ -106,6 +108,7 @@ mod orphans;
 mod paths;
 mod recount;
 mod recover;
+mod shrink;
 mod source;
 mod superblock;
 mod time;
@@ -114,7 +117,9 @@ mod volume;
 mod xattr;
 
 pub use check::check;
-pub use error::{Error, Operation, PathError, PathErrorKind, PathOperation, PathResult, Result};
+pub use error::{
+    Error, Operation, PathError, PathErrorKind, PathOperation, PathResult, Result, ShrinkLimit,
+};
 pub use features::{FEATURES, Feature, FeatureSet, Features};
 pub use grow::{Grown, grow, grow_lazily};
 pub use inspect::{ExtVersion, FilesystemInfo, inspect};
@@ -124,6 +129,7 @@ pub use metadata::{FileTimes, Metadata};
 pub use paths::{Editor, File, Reader};
 pub use recount::recount;
 pub use recover::{clear_errors, recover};
+pub use shrink::{ShrinkPlan, Shrunk, shrink};
 pub use time::{Timestamp, TimestampOutOfRange};
 pub use used::used_extents;
 

@@ -178,6 +178,15 @@ impl OrphanFile {
     }
 }
 
+/// Updates the checksum of a block of an orphan file for the place `block`. `seed` is the checksum
+/// seed of the file's inode.
+pub(crate) fn reseal(bytes: &mut [u8], block: u64, seed: Option<u32>) {
+    let (entries, tail) = bytes.split_at_mut(bytes.len().saturating_sub(TAIL));
+    if let (Some(seed), Some(place)) = (seed, tail.get_mut(4..TAIL)) {
+        place.copy_from_slice(&checksum(seed, block, entries).to_le_bytes());
+    }
+}
+
 /// Releases the orphans in the orphan file, and empties it.
 fn release_file(volume: &mut Volume) -> Result<()> {
     let file = OrphanFile::open(volume)?;

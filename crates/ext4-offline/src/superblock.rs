@@ -133,7 +133,7 @@ impl Superblock {
         /// Descriptor blocks reserved for growing, after those in use.
         s_reserved_gdt_blocks / set_s_reserved_gdt_blocks: u16 = 0xce;
         /// The inode of the journal; 0 if the journal is elsewhere or does not exist.
-        s_journal_inum: u32 = 0xe0;
+        s_journal_inum / set_s_journal_inum: u32 = 0xe0;
         /// The device with the journal, if it is on another device.
         s_journal_dev: u32 = 0xe4;
         /// First inode of the list of orphans.
@@ -141,6 +141,8 @@ impl Superblock {
         /// The hash of directories that get a hash tree: 0 legacy, 1 half MD4,
         /// 2 TEA.
         s_def_hash_version: u8 = 0xfc;
+        /// 1: `s_jnl_blocks` holds a copy of the location of the journal.
+        s_jnl_backup_type: u8 = 0xfd;
         /// Size of a group descriptor in bytes (`64bit`).
         s_desc_size: u16 = 0xfe;
         /// First descriptor block that is in its own meta group (`meta_bg`).
@@ -162,7 +164,7 @@ impl Superblock {
         /// The high byte of the time of the last write.
         s_wtime_hi / set_s_wtime_hi: u8 = 0x274;
         /// The inode of the orphan file (`orphan_file`).
-        s_orphan_file_inum: u32 = 0x280;
+        s_orphan_file_inum / set_s_orphan_file_inum: u32 = 0x280;
         /// CRC-32C of all bytes before it.
         s_checksum: u32 = 0x3fc;
     }
@@ -244,6 +246,14 @@ impl Superblock {
     pub(crate) fn set_s_backup_bgs(&mut self, [first, second]: [u32; 2]) {
         self.set_bytes::<0x24c, 4>(first.to_le_bytes());
         self.set_bytes::<0x250, 4>(second.to_le_bytes());
+    }
+
+    /// Sets `s_jnl_blocks`, the copy of the location of the journal: its `i_block`, and its size
+    /// with the high half first.
+    pub(crate) fn set_s_jnl_blocks(&mut self, i_block: [u8; 60], size: u64) {
+        self.set_bytes::<0x10c, 60>(i_block);
+        self.set_bytes::<0x148, 4>(((size >> 32) as u32).to_le_bytes());
+        self.set_bytes::<0x14c, 4>((size as u32).to_le_bytes());
     }
 
     /// All features. A filesystem of revision 0 has none.

@@ -21,7 +21,7 @@ const LAYERS: &[&[&str]] = &[
     &["files"],
     &["journal", "orphans", "recount", "used", "grow"],
     &["check"],
-    &["recover"],
+    &["recover", "shrink"],
     &["paths"],
 ];
 

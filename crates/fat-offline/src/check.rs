@@ -58,22 +58,36 @@ pub(crate) fn examine(
     table: &Table,
 ) -> Result<CheckReport, FatError> {
     same_copies(storage, geometry, table)?;
+    Ok(examine_active(storage, geometry, table)?.0)
+}
+
+/// As [`examine`], but for the active copy of the table only. Returns the lost clusters too.
+pub(crate) fn examine_active(
+    storage: &dyn ReadAt,
+    geometry: &Geometry,
+    table: &Table,
+) -> Result<(CheckReport, Vec<u32>), FatError> {
     let (claims, orphaned_names) = walk(storage, geometry, table)?;
     let clusters = geometry.clusters;
     let allocated =
         |cluster: u32| !matches!(link(geometry, table.value(cluster)), Link::Free | Link::Bad);
-    let lost = (2..clusters + 2).filter(|&c| allocated(c) && !claims.has(c)).count();
+    let lost: Vec<u32> = (2..clusters + 2).filter(|&c| allocated(c) && !claims.has(c)).collect();
     let stated = fsinfo::free(storage, geometry)?;
-    Ok(CheckReport {
+    let report = CheckReport {
         dirty: is_dirty(storage, geometry, table)?,
-        lost_clusters: u32::try_from(lost).unwrap_or(u32::MAX),
+        lost_clusters: u32::try_from(lost.len()).unwrap_or(u32::MAX),
         orphaned_names,
         wrong_free_count: stated.is_some_and(|stated| stated != table.free()),
-    })
+    };
+    Ok((report, lost))
 }
 
 /// Errors where a copy of the table differs from the active one.
-fn same_copies(storage: &dyn ReadAt, geometry: &Geometry, table: &Table) -> Result<(), FatError> {
+pub(crate) fn same_copies(
+    storage: &dyn ReadAt,
+    geometry: &Geometry,
+    table: &Table,
+) -> Result<(), FatError> {
     if !geometry.mirrored {
         return Ok(());
     }

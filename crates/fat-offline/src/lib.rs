@@ -9,7 +9,8 @@
 //! - [`used_extents`] returns the bytes that are in use,
 //! - [`check`] walks the whole filesystem and rejects damage,
 //! - [`Reader`] reads files and directories by path,
-//! - [`Editor`] creates, replaces and removes files and directories.
+//! - [`Editor`] creates, replaces and removes files and directories, also on a card in use
+//!   ([`Editor::open_in_place`]).
 //!
 //! An editor checks first, so whatever is damaged is refused before the first write. Each
 //! edit happens as a whole or not at all, and writes only the sectors that change. Nothing

@@ -7,13 +7,16 @@ use block_io::{ReadAt, WriteAt};
 use crate::FatError;
 
 /// The unit in which changes are held and written, in bytes.
-const SECTOR: u64 = 512;
+pub(crate) const SECTOR: u64 = 512;
+
+/// Changed sectors by their numbers.
+pub(crate) type Sectors = BTreeMap<u64, [u8; SECTOR as usize]>;
 
 /// A storage with the changes of the running edit in memory.
 #[derive(Debug)]
 pub(crate) struct Staged {
     storage: Arc<dyn WriteAt>,
-    sectors: BTreeMap<u64, [u8; SECTOR as usize]>,
+    sectors: Sectors,
     /// Whether a commit failed half-way.
     broken: bool,
 }
@@ -57,7 +60,36 @@ impl Staged {
 
     /// Writes the sectors that differ from what the storage holds.
     pub(crate) fn commit(&mut self) -> Result<(), FatError> {
+        self.commit_where(|_| true)
+    }
+
+    /// Writes those of the sectors whose offsets `chosen` picks, and keeps the others.
+    pub(crate) fn commit_where(&mut self, chosen: impl Fn(u64) -> bool) -> Result<(), FatError> {
         let sectors = std::mem::take(&mut self.sectors);
+        let (sectors, others) = sectors.into_iter().partition(|(at, _)| chosen(at * SECTOR));
+        self.sectors = others;
+        self.write_out(sectors)
+    }
+
+    /// Takes the changes out, to be written later.
+    pub(crate) fn take(&mut self) -> Sectors {
+        std::mem::take(&mut self.sectors)
+    }
+
+    /// Adds changes that were taken out.
+    pub(crate) fn put_back(&mut self, sectors: Sectors) {
+        self.sectors.extend(sectors);
+    }
+
+    /// Waits until everything that was written is on the storage.
+    pub(crate) fn flush(&mut self) -> Result<(), FatError> {
+        self.storage.flush().map_err(|error| {
+            self.broken = true;
+            error.into()
+        })
+    }
+
+    fn write_out(&mut self, sectors: Sectors) -> Result<(), FatError> {
         let mut before = [0; SECTOR as usize];
         for (number, sector) in sectors {
             let write = self.storage.read_at(number * SECTOR, &mut before).and_then(|()| {

@@ -7,7 +7,7 @@ use block_io::ReadAt;
 use crate::{
     FatError,
     geometry::{FatVariant, Geometry},
-    staged::Staged,
+    staged::{SECTOR, Staged},
 };
 
 /// The largest table that is held in memory, in bytes: sixteen million clusters of FAT32.
@@ -237,16 +237,72 @@ impl Table {
         staged: &mut Staged,
         geometry: &Geometry,
     ) -> Result<(), FatError> {
+        let changed = std::mem::take(&mut self.changed);
+        self.store_entries(staged, geometry, changed)
+    }
+
+    /// Returns the entries changed since the last call, to be stored one kind after the other.
+    pub(crate) fn take_changed(&mut self) -> BTreeSet<u32> {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// Frees a cluster.
+    pub(crate) fn free_cluster(&mut self, cluster: u32) {
+        self.set(cluster, 0);
+    }
+
+    /// Returns whether an entry lies in two sectors, which only FAT12's do.
+    pub(crate) fn is_split(&self, geometry: &Geometry, cluster: u32) -> bool {
+        let at = geometry.table(geometry.active) + offset(self.variant, cluster) as u64;
+        self.variant == FatVariant::Fat12 && at % SECTOR == SECTOR - 1
+    }
+
+    /// Writes these entries to every copy that counts. Only their own bits change.
+    pub(crate) fn store_entries(
+        &self,
+        staged: &mut Staged,
+        geometry: &Geometry,
+        entries: impl IntoIterator<Item = u32>,
+    ) -> Result<(), FatError> {
         let width = if self.variant == FatVariant::Fat32 { 4 } else { 2 };
-        for cluster in std::mem::take(&mut self.changed) {
+        for cluster in entries {
             let at = offset(self.variant, cluster);
             let Some(entry) = self.bytes.get(at..at + width) else { continue };
             for copy in 0..geometry.tables {
                 if geometry.mirrored || copy == geometry.active {
-                    staged.write(geometry.table(copy) + at as u64, entry)?;
+                    let place = geometry.table(copy) + at as u64;
+                    // Two entries of FAT12 share a byte.
+                    let mut own = entry.to_vec();
+                    if self.variant == FatVariant::Fat12
+                        && let [low, high] = staged.read_vec(place, width)?[..]
+                        && let [own_low, own_high] = &mut own[..]
+                    {
+                        if cluster.is_multiple_of(2) {
+                            *own_high = (*own_high & 0x0f) | (high & 0xf0);
+                        } else {
+                            *own_low = (*own_low & 0xf0) | (low & 0x0f);
+                        }
+                    }
+                    staged.write(place, &own)?;
                 }
             }
         }
+        Ok(())
+    }
+
+    /// As [`store_entries`](Self::store_entries), but on the storage at once, with nothing else
+    /// of what is staged.
+    pub(crate) fn store_entries_alone(
+        &self,
+        staged: &mut Staged,
+        geometry: &Geometry,
+        entries: &[u32],
+    ) -> Result<(), FatError> {
+        let others = staged.take();
+        self.store_entries(staged, geometry, entries.iter().copied())?;
+        staged.commit()?;
+        staged.flush()?;
+        staged.put_back(others);
         Ok(())
     }
 }

@@ -202,6 +202,13 @@ impl FatGeometry {
         Some(start..start + self.cluster_size)
     }
 
+    /// Returns the number of the cluster that covers a place, or `None` if none does.
+    pub fn cluster_at(&self, offset: u64) -> Option<u32> {
+        let index = offset.checked_sub(self.data)? / self.cluster_size;
+        let number = u32::try_from(index).ok()?.checked_add(2)?;
+        self.cluster(number).map(|_| number)
+    }
+
     /// Returns where a copy of the table begins.
     pub fn table(&self, copy: u8) -> u64 {
         self.tables_start + u64::from(copy) * self.table_size

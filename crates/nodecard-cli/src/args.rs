@@ -49,6 +49,7 @@ pub enum Command {
     Verify(VerifyArgs),
     Plan(PlanArgs),
     Inspect(InspectArgs),
+    Password(PasswordArgs),
 }
 
 /// Build a card image for every node
@@ -78,10 +79,18 @@ pub struct BuildArgs {
     #[arg(long, value_enum, default_value = "raw")]
     pub format: FormatArg,
 
-    /// Leave raw images out of SHA256SUMS, which saves most of the time. Their
-    /// block maps still have checksums, which bmaptool checks
-    #[arg(long)]
+    /// List raw images in SHA256SUMS too. This hashes all their zeros, which takes
+    /// much longer than writing them; block maps have checksums of everything
+    /// that is written in any case
+    #[arg(long, overrides_with = "no_sums")]
+    pub sums: bool,
+
+    /// Leave raw images out of SHA256SUMS. This is the default
+    #[arg(long, overrides_with = "sums", hide = true)]
     pub no_sums: bool,
+
+    #[command(flatten)]
+    pub new_keys: NewKeysArg,
 
     #[command(flatten)]
     pub json: JsonArg,
@@ -138,6 +147,9 @@ pub struct FlashArgs {
     /// readers do not support it
     #[arg(long)]
     pub discard: bool,
+
+    #[command(flatten)]
+    pub new_keys: NewKeysArg,
 
     #[command(flatten)]
     pub limits: LimitArgs,
@@ -293,6 +305,21 @@ pub struct InspectArgs {
     pub json: JsonArg,
 }
 
+/// Make the hash of a password for a profile
+///
+/// Asks for the password twice, without showing it, and prints its hash (SHA-512, as
+/// /etc/shadow has it) for `password` below `users` in a profile. If the standard
+/// input is not a terminal, it is one line with the password.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  nodecard password
+  pass show cluster/odroid | nodecard password
+
+In the profile, with the hash in single quotes:
+  users: {odroid: {password: '$6$rounds=100000$...'}}")]
+pub struct PasswordArgs {}
+
 /// The cluster that a command works on.
 #[derive(Debug, clap::Args)]
 pub struct ProjectArgs {
@@ -305,6 +332,20 @@ pub struct ProjectArgs {
 
     #[command(flatten)]
     pub root: RootArg,
+
+    /// Use the keys in this directory, or in a tar archive of it, instead of the
+    /// profile's. They are only read, and none are made
+    #[arg(long, value_name = "DIR|ARCHIVE")]
+    pub keys: Option<PathBuf>,
+}
+
+/// Keys that are made.
+#[derive(Debug, clap::Args)]
+pub struct NewKeysArg {
+    /// Make new keys although there are images of the cluster, whose keys are
+    /// lost. Every node gets a new identity
+    #[arg(long, conflicts_with = "keys")]
+    pub new_keys: bool,
 }
 
 /// The root partition.

@@ -1,15 +1,10 @@
 //! How a command fails: messages on stderr and an exit code.
 
-use std::{
-    error::Error as StdError,
-    fmt,
-    io::{self, Write as _, stderr},
-    process::ExitCode,
-};
+use std::{error::Error as StdError, fmt, io, process::ExitCode};
 
 use nodecard::{Error, ErrorKind, RefusalReason, TargetError};
 
-use crate::hints;
+use crate::{hints, terminal};
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -41,7 +36,7 @@ const BROKEN_PIPE: u8 = 128 + 13;
 
 /// Prints a line on stderr. A line that cannot be printed is no reason to fail.
 pub fn print_line(line: fmt::Arguments) {
-    let _ = writeln!(stderr().lock(), "{line}");
+    terminal::print_error(format_args!("{line}\n"));
 }
 
 /// Prints an error with its causes and what to do about it. A cause that the lines before it
@@ -151,6 +146,6 @@ fn print_failure(error: &Error) {
 pub fn print_refusals(error: &TargetError) {
     for reason in RefusalReason::of(error) {
         print_message(&reason.message);
-        print_fix(hints::join(reason.fix, hints::for_refusal(reason.refusal)));
+        print_fix(hints::join(reason.fix, hints::for_refusal(&error.path, reason.refusal)));
     }
 }

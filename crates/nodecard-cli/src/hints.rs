@@ -1,14 +1,20 @@
 //! Options of the command line that help against an error. The library knows none of them.
 
+use std::path::Path;
+
 use nodecard::{AuditError, BaseError, ChooseError, Error, ImageError, OutputError, Refusal};
 
+use crate::rights;
+
 /// An option or a command that helps against an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hint {
     /// Another way than the one that the library suggests.
     Or(&'static str),
     /// What the library suggests, in terms of the command line.
     Instead(&'static str),
+    /// The same, with names of this run.
+    Command(String),
 }
 
 /// Returns what to do: what the library suggests, with the hint.
@@ -16,6 +22,7 @@ pub fn join(fix: Option<String>, hint: Option<Hint>) -> Option<String> {
     match (fix, hint) {
         (Some(fix), Some(Hint::Or(hint))) => Some(format!("{fix}, or {hint}")),
         (_, Some(Hint::Or(hint) | Hint::Instead(hint))) => Some(hint.to_owned()),
+        (_, Some(Hint::Command(hint))) => Some(hint),
         (fix, None) => fix,
     }
 }
@@ -30,6 +37,9 @@ pub fn for_error(error: &Error) -> Option<Hint> {
             "run `nodecard build` or `nodecard flash` first, which create the keys; if cards exist \
              already, restore the keys from a backup",
         )),
+        Error::KeysLost { .. } => {
+            Some(Hint::Or("add --new-keys to make new ones; then write every card again"))
+        }
         Error::OneNodeForSeveralTargets { .. } => {
             Some(Hint::Or("leave out --node to detect the nodes"))
         }
@@ -73,6 +83,9 @@ pub fn for_audit(error: &AuditError) -> Option<Hint> {
             Some(Hint::Instead("if it is meant for a node, name it with --node"))
         }
         AuditError::Root { source, .. } => for_root(source),
+        AuditError::Read { target, .. } if rights::is_denied(error) => {
+            rights::fix(Path::new(target)).map(Hint::Command)
+        }
         AuditError::Cards(error) => for_image(error),
         _ => None,
     }
@@ -88,12 +101,14 @@ fn for_root(error: &ChooseError) -> Option<Hint> {
     }
 }
 
-/// Returns the option or command that helps against a refused target.
-pub fn for_refusal(refusal: &Refusal) -> Option<Hint> {
+/// Returns the option or command that helps against a target at `path` that is refused.
+pub fn for_refusal(path: &Path, refusal: &Refusal) -> Option<Hint> {
     match refusal {
+        Refusal::NoPermission => rights::fix(path).map(Hint::Command),
         Refusal::FixedDisk => Some(Hint::Instead("if it is a card, add --allow-fixed")),
         Refusal::TooLarge { .. } => Some(Hint::Instead("if it is a card, raise --max-size")),
-        Refusal::NotFound(path) if path.starts_with("/dev") => {
+        Refusal::Shared { reason, .. } => for_refusal(path, reason),
+        Refusal::NotFound(missing) if missing.starts_with("/dev") => {
             Some(Hint::Or("list the devices with `nodecard devices`"))
         }
         _ => None,
@@ -108,8 +123,11 @@ mod tests {
     fn hints_add_to_a_fix_or_replace_it() {
         let fix = || Some("set `root:` in the profile".to_owned());
         let or = Some(Hint::Or("use --root"));
-        assert_eq!(join(fix(), or).as_deref(), Some("set `root:` in the profile, or use --root"));
-        assert_eq!(join(None, or).as_deref(), Some("use --root"));
+        assert_eq!(
+            join(fix(), or.clone()).as_deref(),
+            Some("set `root:` in the profile, or use --root")
+        );
+        assert_eq!(join(None, or.clone()).as_deref(), Some("use --root"));
         assert_eq!(join(fix(), Some(Hint::Instead("use --root"))).as_deref(), Some("use --root"));
         assert_eq!(join(fix(), None), fix());
         assert_eq!(join(None, None), None);

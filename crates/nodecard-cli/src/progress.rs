@@ -1,15 +1,12 @@
 //! Progress on stderr: bars on a terminal, plain lines otherwise.
 
-use std::{
-    io::{IsTerminal as _, stderr},
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use nodecard::{BuildProgress, BuildStage, FlashPhase, FlashProgress, FlashResult};
 use plain_text::size;
 
-use crate::error::print_line;
+use crate::{error::print_line, terminal};
 
 /// One bar for each stage of building, one after another.
 #[derive(Debug, Default)]
@@ -30,7 +27,7 @@ fn style(template: &str) -> ProgressStyle {
 
 impl BuildProgress for StageBar {
     fn begin(&self, stage: BuildStage, total: u64) {
-        if !stderr().is_terminal() {
+        if !terminal::is_interactive() {
             print_line(format_args!("{stage}"));
             return;
         }
@@ -64,8 +61,9 @@ pub struct CardBars {
 
 impl CardBars {
     pub fn new(titles: Vec<String>) -> Self {
+        let titles: Vec<String> = titles.iter().map(|title| terminal::shown(title)).collect();
         let mut bars = Vec::new();
-        if stderr().is_terminal() {
+        if terminal::is_interactive() {
             let style = style(
                 "{prefix} {msg:9} [{bar:20}] {percent:>3} % {decimal_bytes_per_sec:>12} {eta:>4}",
             );

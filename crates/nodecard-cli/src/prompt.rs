@@ -2,23 +2,45 @@
 
 use std::{
     fmt,
-    io::{BufRead as _, IsTerminal as _, Write as _, stderr, stdin},
-    sync::atomic::{AtomicBool, Ordering},
+    io::{self, BufRead as _, IsTerminal as _, Write as _, stderr, stdin},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use nodecard::Cancel;
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
-use crate::error::print_line;
+use crate::{error::print_line, terminal};
 
 /// Whether the user is being asked something. Nothing is being written then, and nothing
 /// checks for a request to stop.
 static IS_ASKING: AtomicBool = AtomicBool::new(false);
 
+/// What a user who interrupts the program is told.
+static HOW_TO_CONTINUE: Mutex<Option<String>> = Mutex::new(None);
+
+/// Sets what is printed when the program is interrupted at a prompt.
+pub fn set_how_to_continue(line: String) {
+    *HOW_TO_CONTINUE.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
+}
+
+/// Prints how to continue, once.
+pub fn print_how_to_continue() {
+    let line = HOW_TO_CONTINUE.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(line) = line {
+        print_line(format_args!("{line}"));
+    }
+}
+/// The settings of the terminal before it was told not to show what is typed.
+static BEFORE_HIDING: Mutex<Option<Termios>> = Mutex::new(None);
+
 /// Prints a question on stderr and returns the answer, or `None` if there is none. Answers
 /// are read from standard input, a terminal or not: a script may answer, but has to know the
 /// answer.
 pub fn ask(question: fmt::Arguments) -> Option<String> {
-    let _ = write!(stderr().lock(), "{question} ");
+    terminal::print_error(format_args!("{question} "));
     IS_ASKING.store(true, Ordering::Relaxed);
     let mut answer = String::new();
     let read = stdin().lock().read_line(&mut answer);
@@ -33,6 +55,35 @@ pub fn ask(question: fmt::Arguments) -> Option<String> {
     }
 }
 
+/// Asks on the terminal, like [`ask`], without showing what is typed. Returns the line as it
+/// is, or `None` if there is none.
+///
+/// # Errors
+/// Standard input is not a terminal, or cannot be read.
+pub fn ask_hidden(question: fmt::Arguments) -> io::Result<Option<String>> {
+    let before = tcgetattr(stdin())?;
+    let mut hiding = before.clone();
+    hiding.local_modes.remove(LocalModes::ECHO);
+    hiding.local_modes.insert(LocalModes::ECHONL);
+    *BEFORE_HIDING.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
+    tcsetattr(stdin(), OptionalActions::Flush, &hiding)?;
+    let _ = write!(stderr().lock(), "{question} ");
+    IS_ASKING.store(true, Ordering::Relaxed);
+    let mut answer = String::new();
+    let read = stdin().lock().read_line(&mut answer);
+    IS_ASKING.store(false, Ordering::Relaxed);
+    show_typing();
+    Ok((read? > 0).then(|| answer.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+/// Lets the terminal show again what is typed.
+fn show_typing() {
+    let before = BEFORE_HIDING.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(before) = before {
+        let _ = tcsetattr(stdin(), OptionalActions::Flush, &before);
+    }
+}
+
 /// Returns a token that Ctrl-C, SIGTERM and a terminal that goes away cancel, so that the
 /// work stops and cleans up. The second of them ends the program at once.
 pub fn cancel_on_interrupt() -> Cancel {
@@ -40,6 +91,11 @@ pub fn cancel_on_interrupt() -> Cancel {
     let token = cancel.clone();
     let handler = move || {
         if token.check().is_err() || IS_ASKING.load(Ordering::Relaxed) {
+            show_typing();
+            if IS_ASKING.load(Ordering::Relaxed) {
+                print_line(format_args!(""));
+            }
+            print_how_to_continue();
             std::process::exit(130);
         }
         token.cancel();

@@ -1,30 +1,21 @@
 //! Printing reports on standard output.
 
-use std::{
-    fmt::Display,
-    io::{self, Write as _, stdout},
-};
+use std::{fmt::Display, io};
 
 use nodecard::{BuildNote, NoteKind};
 use serde::Serialize;
 
-use crate::error::CommandError;
+use crate::{error::CommandError, terminal};
 
 /// Prints a report as JSON, or else as text.
 pub fn print<R: Serialize + Display>(report: &R, as_json: bool) -> Result<(), CommandError> {
-    if as_json {
-        print_json(report)
-    } else {
-        write!(stdout().lock(), "{report}")?;
-        Ok(())
-    }
+    if as_json { print_json(report) } else { Ok(terminal::print(format_args!("{report}"))?) }
 }
 
 /// Prints a report as JSON.
 pub fn print_json(report: &impl Serialize) -> Result<(), CommandError> {
     let json = serde_json::to_string_pretty(report).map_err(io::Error::from)?;
-    writeln!(stdout().lock(), "{json}")?;
-    Ok(())
+    Ok(terminal::print_json(&json)?)
 }
 
 /// Returns what was disarmed and removed as groups with a label, and every other note with

@@ -143,6 +143,12 @@ impl<'a> ApplySession<'a> {
         self.target.name()
     }
 
+    /// Returns whether an answer confirms the changes: what
+    /// [`confirmation`](Self::confirmation) returns, or the path.
+    pub fn is_confirmed_by(&self, answer: &str) -> bool {
+        self.target.is_named(answer)
+    }
+
     /// Asks whether the changes may be made.
     ///
     /// # Errors

@@ -7,10 +7,11 @@ use std::{
 };
 
 use card_audit::{
-    AuditError, BaseReference, Card, ChangePlan, Inspection, PlanOptions, VerifyOptions,
+    AuditError, BaseReference, Card, ChangePlan, Inspection, PlanNote, PlanOptions, VerifyOptions,
     VerifyReport,
 };
 use card_image::{BaseError, BaseImage, CardBuilder};
+use cluster_keys::ClusterKeys;
 
 use crate::{Context, Error, Project};
 
@@ -162,18 +163,19 @@ impl Project {
     }
 
     /// Returns what building cards would change in the base image, file by file. Nothing is
-    /// written.
+    /// written: keys that do not exist yet are made in memory, and a note in the plan says so.
     ///
     /// # Errors
-    /// [`Error`]: all that keeps cards from being built, and [`Error::NoKeys`].
+    /// [`Error`]: all that keeps cards from being built.
     pub fn plan(&self, request: &PlanRequest) -> Result<ChangePlan, Error> {
         let nodes = self.nodes(&request.nodes)?;
-        let keys = self.keys()?;
-        let inputs = self.inputs(keys);
+        let keys = self.preview_keys()?;
+        let inputs = self.inputs(&keys);
         let builder = CardBuilder::open(inputs, &*self.context.progress, &self.context.cancel)?;
         let size = request.card_size.unwrap_or(self.cluster.card.bytes());
         let base = self.base().display().to_string();
-        Ok(card_audit::plan(&builder, size, &nodes, &base, &self.context.cancel)?)
+        let plan = card_audit::plan(&builder, size, &nodes, &base, &self.context.cancel)?;
+        Ok(with_keys_note(plan, &keys))
     }
 
     /// Returns what making an existing card or image the card of `node` would change.
@@ -183,10 +185,10 @@ impl Project {
     /// [`Error`].
     pub fn plan_against(&self, target: impl AsRef<Path>, node: &str) -> Result<ChangePlan, Error> {
         let node = self.node(node)?;
-        let keys = self.keys()?;
-        let options = PlanOptions { cluster: &self.cluster, keys, node, time: self.time() };
+        let keys = self.preview_keys()?;
+        let options = PlanOptions { cluster: &self.cluster, keys: &keys, node, time: self.time() };
         let card = Card::open(target.as_ref(), self.root(), self.context.base_options())?;
-        Ok(card_audit::plan_against(&options, &card)?)
+        Ok(with_keys_note(card_audit::plan_against(&options, &card)?, &keys))
     }
 }
 
@@ -202,6 +204,14 @@ pub fn inspect(
 ) -> Result<Inspection, Error> {
     let card = Card::open(target.as_ref(), root, context.base_options())?;
     Ok(card_audit::inspect(&card)?)
+}
+
+/// Adds a note to a plan if some of its keys exist in memory only.
+fn with_keys_note(mut plan: ChangePlan, keys: &ClusterKeys) -> ChangePlan {
+    if !keys.is_kept() {
+        plan.notes.push(PlanNote::KeysInMemory { directory: keys.directory().to_owned() });
+    }
+    plan
 }
 
 /// Refuses a card that was given twice, under whatever names: it would look like its own

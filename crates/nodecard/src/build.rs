@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use card_image::{BuildNote, BuildOptions, BuildOutcome, ImageFormat, Manifest};
 
-use crate::{BaseSystem, Error, Project};
+use crate::{
+    BaseSystem, Error, Project,
+    left_over::{LeftOver, left_over},
+};
 
 /// Which images to build, and where.
 #[derive(Debug, Clone)]
@@ -18,8 +21,9 @@ pub struct BuildRequest {
     pub card_size: Option<u64>,
     /// The format of the images.
     pub format: ImageFormat,
-    /// Whether SHA256SUMS lists raw images too. Their checksums take longer to compute than
-    /// the images take to write; block maps have checksums of everything that is written.
+    /// Whether SHA256SUMS lists raw images too, which it does not by default. Their checksums
+    /// take longer to compute than the images take to write; block maps have checksums of
+    /// everything that is written. Compressed images are always listed.
     pub raw_sums: bool,
 }
 
@@ -31,7 +35,7 @@ impl BuildRequest {
             nodes: Vec::new(),
             card_size: None,
             format: ImageFormat::Raw,
-            raw_sums: true,
+            raw_sums: false,
         }
     }
 }
@@ -46,8 +50,12 @@ pub struct BuildReport {
     pub out: PathBuf,
     /// Why the root partition of the base image was chosen.
     pub root_reason: String,
-    /// What the user should know about the base image or the profile.
+    /// What the user should know about the keys, the base image or the profile.
     pub notes: Vec<BuildNote>,
+    /// The names of the nodes whose images this run made.
+    pub made: Vec<String>,
+    /// The images of earlier runs that the manifest still lists.
+    pub left_over: Vec<LeftOver>,
     /// The system in the base image.
     pub system: BaseSystem,
 }
@@ -62,7 +70,8 @@ impl Project {
     /// [`Error`]; then no file has been made or changed under its final name.
     pub fn build(&self, request: &BuildRequest) -> Result<BuildReport, Error> {
         let nodes = self.nodes(&request.nodes)?;
-        let keys = self.create_keys()?;
+        let made = nodes.iter().map(|node| node.name.clone()).collect::<Vec<_>>();
+        let keys = self.create_keys(Some(&request.out))?;
         let options = BuildOptions {
             inputs: self.inputs(keys),
             nodes,
@@ -73,7 +82,9 @@ impl Project {
         };
         let built = card_image::build(&options, &*self.context.progress, &self.context.cancel)?;
         let BuildOutcome { manifest, out, root_reason, base, notes, .. } = built;
+        let notes = self.key_note().into_iter().chain(notes).collect();
+        let left_over = left_over(&manifest, &made, &out, &self.cluster, keys);
         let system = BaseSystem::read(self, base, manifest.root.partition);
-        Ok(BuildReport { manifest, out, root_reason, notes, system })
+        Ok(BuildReport { manifest, out, root_reason, notes, made, left_over, system })
     }
 }

@@ -6,7 +6,7 @@ use card_audit::{ApplyError, AuditError};
 use card_flash::device::{Refusal, TargetError};
 use card_image::{Cancelled, ErrorKind};
 use cluster_keys::KeyError;
-use cluster_profile::ProfileError;
+use cluster_profile::{HashError, ProfileError};
 
 /// A step of the workflow failed.
 ///
@@ -18,6 +18,9 @@ pub enum Error {
     /// The profile is wrong. Its text shows every problem with its line.
     #[error(transparent)]
     Profile(#[from] Box<ProfileError>),
+    /// A password cannot be used.
+    #[error(transparent)]
+    Password(#[from] HashError),
     /// The profile has no node of this name.
     #[error("there is no node {name} in {}", profile.display())]
     NoSuchNode {
@@ -55,6 +58,17 @@ pub enum Error {
     /// The cluster's keys are not there; without them nothing can be compared.
     #[error("cards cannot be compared without the cluster's keys")]
     NoKeys(#[source] KeyError),
+    /// The cluster's keys are missing, but there are images of the cluster.
+    #[error(
+        "{} is missing, but {} holds images of this cluster: new keys would make every node \
+         another one", keys.display(), images.display()
+    )]
+    KeysLost {
+        /// The directory of the keys.
+        keys: PathBuf,
+        /// The directory of the images.
+        images: PathBuf,
+    },
     /// The base image cannot be used, or images cannot be made.
     #[error(transparent)]
     Image(Box<card_image::Error>),
@@ -194,12 +208,14 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Error::Profile(_)
+            | Error::Password(_)
             | Error::NoSuchNode { .. }
             | Error::NodeTwice { .. }
             | Error::TargetTwice { .. }
             | Error::NoTargets
             | Error::OneNodeForSeveralTargets { .. }
             | Error::NoKeys(_)
+            | Error::KeysLost { .. }
             | Error::ProgressFile { .. }
             | Error::OtherBase { .. }
             | Error::WriteProgress { .. } => ErrorKind::Profile,
@@ -230,12 +246,20 @@ impl Error {
             Error::OtherBase { path, .. } | Error::ProgressFile { path, .. } => {
                 Some(format!("delete {} to begin with the first card", path.display()))
             }
+            Error::KeysLost { keys, .. } => {
+                Some(format!("restore {} from a backup", keys.display()))
+            }
             Error::Refused { targets } => targets.iter().find_map(|target| target.error.fix()),
             Error::Keys(error) | Error::NoKeys(error) => error.fix(),
             Error::Image(error) | Error::CardsFor { source: error, .. } => error.fix(),
             Error::Audit(error) => error.fix(),
             Error::Apply(error) => error.fix(),
             Error::Profile(error) => error.fix(),
+            // What a profile needs is a hash; here it is the password that is empty.
+            Error::Password(HashError::Empty) => {
+                Some("type a password; `locked: true` is for users without one".into())
+            }
+            Error::Password(error) => error.fix(),
             Error::NoTargets
             | Error::NotConfirmed { .. }
             | Error::OpenTarget { .. }

@@ -73,6 +73,8 @@ mod context;
 mod devices;
 mod error;
 mod flash;
+mod left_over;
+mod lost_keys;
 mod project;
 
 pub use card_audit::{
@@ -89,7 +91,8 @@ pub use card_image::{
 };
 pub use cluster_keys::{ClusterKeys, KeyError};
 pub use cluster_profile::{
-    CardSize, Cluster, Network, Node, Note, NoteKind, ProfileError, Publish, SizeError,
+    CardSize, Cluster, HashError, Network, Node, Note, NoteKind, PasswordHash, ProfileError,
+    Publish, SizeError,
 };
 
 pub use self::{
@@ -101,8 +104,9 @@ pub use self::{
     devices::{DeviceReport, devices},
     error::{Error, RefusalReason, RefusedTarget},
     flash::{
-        ConfirmedFlash, Decision, FlashReport, FlashRequest, FlashSession, FlashTarget,
-        FlashedCard, OneReader, Operator, ReaderEvent,
+        ConfirmedFlash, Decision, FinishedCard, FlashReport, FlashRequest, FlashSession,
+        FlashTarget, FlashedCard, OneReader, Operator, ReaderEvent,
     },
+    left_over::{LeftOver, LeftOverState},
     project::Project,
 };

@@ -5,11 +5,11 @@ use std::{
     sync::OnceLock,
 };
 
-use card_image::BuildInputs;
-use cluster_keys::{ClusterKeys, KeyError};
+use card_image::{BuildInputs, BuildNote};
+use cluster_keys::{ClusterKeys, KeyError, NewKeys};
 use cluster_profile::{Cluster, Node};
 
-use crate::{Context, Error};
+use crate::{Context, Error, lost_keys};
 
 /// A cluster: its profile, its base image and its keys.
 ///
@@ -22,6 +22,10 @@ pub struct Project {
     base: Option<PathBuf>,
     root: Option<u32>,
     time: Option<u64>,
+    /// The directory or archive of keys that replaces the profile's.
+    given_keys: Option<PathBuf>,
+    /// Whether new keys may be made although images of the cluster exist.
+    new_keys: bool,
     keys: OnceLock<ClusterKeys>,
 }
 
@@ -37,6 +41,8 @@ impl Project {
             base: None,
             root: None,
             time: None,
+            given_keys: None,
+            new_keys: false,
             keys: OnceLock::new(),
         })
     }
@@ -64,6 +70,18 @@ impl Project {
     #[must_use]
     pub fn with_time(self, time: u64) -> Self {
         Project { time: Some(time), ..self }
+    }
+
+    /// Uses the keys in this directory or archive instead of the profile's. None are made.
+    #[must_use]
+    pub fn with_keys(self, keys: impl Into<PathBuf>) -> Self {
+        Project { given_keys: Some(keys.into()), ..self }
+    }
+
+    /// Allows making keys although there are images of the cluster, whose keys are lost.
+    #[must_use]
+    pub fn with_new_keys(self) -> Self {
+        Project { new_keys: true, ..self }
     }
 
     /// Returns the cluster as the profile describes it.
@@ -123,7 +141,7 @@ impl Project {
     /// they cannot be used.
     pub fn keys(&self) -> Result<&ClusterKeys, Error> {
         self.keys_from(|names| {
-            ClusterKeys::open(&self.cluster.keys, names).map_err(|error| match error {
+            ClusterKeys::open(self.key_path(), names).map_err(|error| match error {
                 KeyError::Missing { .. } => Error::NoKeys(error),
                 other => Error::Keys(other),
             })
@@ -131,14 +149,68 @@ impl Project {
     }
 
     /// Returns the cluster's keys, and makes those that do not exist yet. Building and
-    /// flashing do so; no other step makes keys.
+    /// flashing do so; no other step makes keys. Keys that are complete are only read.
+    ///
+    /// # Errors
+    /// [`Error::Keys`]; [`Error::KeysLost`] if all are missing, but there are images of the
+    /// cluster in `out` or beside the profile.
+    pub fn create_keys(&self, out: Option<&Path>) -> Result<&ClusterKeys, Error> {
+        self.keys_from(|names| match ClusterKeys::open(self.key_path(), names) {
+            Err(KeyError::Missing { .. }) if self.given_keys.is_none() => {
+                if !self.new_keys {
+                    lost_keys::check(&self.cluster, out)?;
+                }
+                Ok(ClusterKeys::open_or_create(&self.cluster.keys, &self.cluster.name, names)?)
+            }
+            Err(KeyError::Missing { path, .. }) => Err(KeyError::Missing {
+                path,
+                fix: "give a directory or an archive with all of the cluster's keys; new ones \
+                      are made only where the profile keeps them",
+            }
+            .into()),
+            opened => Ok(opened?),
+        })
+    }
+
+    /// Returns the cluster's keys, with those that do not exist yet made in memory: for plans,
+    /// which write nothing.
     ///
     /// # Errors
     /// [`Error::Keys`].
-    pub fn create_keys(&self) -> Result<&ClusterKeys, Error> {
-        self.keys_from(|names| {
-            Ok(ClusterKeys::open_or_create(&self.cluster.keys, &self.cluster.name, names)?)
-        })
+    pub(crate) fn preview_keys(&self) -> Result<ClusterKeys, Error> {
+        if let Some(path) = &self.given_keys {
+            return Ok(ClusterKeys::open(path, &self.node_names())?);
+        }
+        Ok(ClusterKeys::open_or_generate(
+            &self.cluster.keys,
+            &self.cluster.name,
+            &self.node_names(),
+        )?)
+    }
+
+    fn node_names(&self) -> Vec<String> {
+        self.cluster.nodes.iter().map(|node| node.name.clone()).collect()
+    }
+
+    fn key_path(&self) -> &Path {
+        self.given_keys.as_deref().unwrap_or(&self.cluster.keys)
+    }
+
+    /// Returns the path of the keys that this run made, if it did.
+    pub fn new_keys(&self) -> Option<&Path> {
+        let keys = self.keys.get()?;
+        (*keys.new_keys() != NewKeys::None).then_some(keys.directory())
+    }
+
+    /// Returns what the user should know about the keys: that some are new.
+    pub(crate) fn key_note(&self) -> Option<BuildNote> {
+        let keys = self.keys.get()?;
+        let directory = keys.directory().to_owned();
+        match keys.new_keys() {
+            NewKeys::Cluster => Some(BuildNote::NewKeys { directory, nodes: Vec::new() }),
+            NewKeys::Hosts(nodes) => Some(BuildNote::NewKeys { directory, nodes: nodes.to_vec() }),
+            _ => None,
+        }
     }
 
     fn keys_from(
@@ -148,8 +220,7 @@ impl Project {
         if let Some(keys) = self.keys.get() {
             return Ok(keys);
         }
-        let names: Vec<String> = self.cluster.nodes.iter().map(|node| node.name.clone()).collect();
-        let keys = open(&names)?;
+        let keys = open(&self.node_names())?;
         Ok(self.keys.get_or_init(|| keys))
     }
 

@@ -123,7 +123,7 @@ fn only_building_and_flashing_make_keys() {
     assert!(matches!(error, Error::NoKeys(_)), "{error:?}");
     assert!(error.source().is_some(), "{error:?}");
     assert!(!demo.path("demo.keys").exists());
-    project.create_keys().unwrap();
+    project.create_keys(None).unwrap();
     assert!(demo.path("demo.keys").exists());
     project.keys().unwrap();
 }

@@ -126,15 +126,7 @@ pub enum Error {
         /// The partition.
         number: u32,
     },
-    /// Other partitions lie behind the one that is to grow.
-    #[error("partition {number} cannot grow: it is followed by {}", partitions(behind))]
-    NotLast {
-        /// The partition.
-        number: u32,
-        /// The numbers of the partitions behind it.
-        behind: Vec<u32>,
-    },
-    /// The card has less room than the partition takes now.
+    /// The card has less room than its partitions take now.
     #[error(
         "partition {number} ends at byte {present_end}, but a card of {card} bytes has room only \
          up to byte {wanted_end}"
@@ -197,7 +189,6 @@ impl Error {
             Error::IsExtended { .. } => {
                 "name the logical partition to grow; this one grows with it"
             }
-            Error::NotLast { .. } => "take an image whose root partition is the last one",
             Error::CardTooSmall { needed, .. } => {
                 return Some(format!("use a card of at least {needed} bytes"));
             }
@@ -210,11 +201,6 @@ impl Error {
         };
         Some(fix.to_owned())
     }
-}
-
-fn partitions(numbers: &[u32]) -> String {
-    let noun = if numbers.len() == 1 { "partition" } else { "partitions" };
-    format!("{noun} {}", list(numbers))
 }
 
 fn list(numbers: &[u32]) -> String {

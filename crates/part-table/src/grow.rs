@@ -1,4 +1,4 @@
-//! Growing the last partition to fill the card.
+//! Growing a partition to fill the card, or as far as the next partition.
 
 use block_io::WriteAt;
 
@@ -16,6 +16,26 @@ pub const ALIGNMENT: u64 = 1 << 20;
 pub enum GrowthLimit {
     /// An MBR supports at most 2 TiB.
     Mbr,
+    /// Another partition lies behind it.
+    NextPartition {
+        /// The number of the next partition; the extended one if a primary partition grows.
+        number: u32,
+    },
+    /// An empty table of a logical partition lies behind it.
+    EmptyTable {
+        /// The sector that holds it.
+        sector: u64,
+    },
+}
+
+/// How far a partition can grow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Growth {
+    /// The sector before which the grown partition ends.
+    pub end: u64,
+    /// Why the partition does not fill the card, if it does not.
+    pub limit: Option<GrowthLimit>,
 }
 
 /// The result of growing a partition.
@@ -35,42 +55,22 @@ pub struct GrownPartition {
 }
 
 impl PartitionTable {
-    /// Grows partition `number` to end `reserve` bytes before the end of `storage`, rounded
-    /// down to a multiple of [`ALIGNMENT`]. A partition that already reaches further, as in
-    /// the image of a whole card, stays as it is.
+    /// Grows partition `number` as far as [`growth`](Self::growth) says.
     ///
     /// `storage` is the card, or a layer of its size, and begins with the image that this
     /// table was read from. In an MBR only the length and the last address in the
     /// partition's entry change; the extended partition grows with a logical one. In a GPT
     /// both copies change, the second one moves to the end of the storage, and the
-    /// protective MBR spans it. In an MBR the partition ends at 2 TiB at the latest, which
-    /// [`GrownPartition::limit`] reports.
+    /// protective MBR spans it, even if the partition stays as it is.
     ///
     /// # Errors
-    /// These are detected before the first write:
-    /// [`Error::NoSuchPartition`], [`Error::IsExtended`], [`Error::NotLast`],
-    /// [`Error::CardTooSmall`], [`Error::BeyondMbr`], [`Error::HybridMbr`],
-    /// [`Error::Changed`], [`Error::Extended`]. Later, [`Error::Storage`] or
-    /// [`Error::NotAsPlanned`] occur if the storage fails.
-    pub fn grow_last(
-        &self,
-        storage: &dyn WriteAt,
-        number: u32,
-        reserve: u64,
-    ) -> Result<GrownPartition> {
-        let before = self.partition(number).cloned().ok_or_else(|| Error::NoSuchPartition {
-            number,
-            present: self.partitions.iter().map(|p| p.number).collect(),
-        })?;
-        let extended = match before.role {
-            PartitionRole::Extended => return Err(Error::IsExtended { number }),
-            PartitionRole::Logical => {
-                self.partitions.iter().find(|p| p.role == PartitionRole::Extended)
-            }
-            PartitionRole::Primary => None,
-        };
-        self.check_last(&before, extended)?;
-        let (end, limit) = self.new_end(&before, storage.size(), reserve)?;
+    /// These are detected before the first write: those of [`growth`](Self::growth),
+    /// [`Error::HybridMbr`], [`Error::Changed`], [`Error::Extended`]. Later,
+    /// [`Error::Storage`] or [`Error::NotAsPlanned`] occur if the storage fails.
+    pub fn grow(&self, storage: &dyn WriteAt, number: u32, reserve: u64) -> Result<GrownPartition> {
+        let before = self.growing(number)?.clone();
+        let Growth { end, limit } = self.growth(number, storage.size(), reserve)?;
+        let extended = self.container(&before).filter(|extended| extended.end() < end);
         if let Scheme::Gpt(gpt) = &self.scheme
             && !gpt.hybrid.is_empty()
         {
@@ -93,52 +93,21 @@ impl PartitionTable {
         Ok(GrownPartition { table, before, after, extended: extended.map(|p| p.number), limit })
     }
 
-    /// Returns whether growing depends on nothing that differs in `other`. The second copy of
-    /// a GPT does not matter, because it is replaced.
-    fn same_as(&self, other: &PartitionTable) -> bool {
-        let same_scheme = match (&self.scheme, &other.scheme) {
-            (Scheme::Mbr(mine), Scheme::Mbr(theirs)) => mine == theirs,
-            (Scheme::Gpt(mine), Scheme::Gpt(theirs)) => mine.primary == theirs.primary,
-            _ => false,
-        };
-        same_scheme && self.partitions == other.partitions
-    }
-
-    /// Makes sure that nothing lies behind the partition.
-    fn check_last(&self, partition: &Partition, extended: Option<&Partition>) -> Result<()> {
-        let container = extended.map(|p| p.number);
-        let behind: Vec<_> = self
-            .partitions
-            .iter()
-            .filter(|p| p.start > partition.start && Some(p.number) != container)
-            .map(|p| p.number)
-            .collect();
-        if !behind.is_empty() {
-            return Err(Error::NotLast { number: partition.number, behind });
-        }
-        if let Scheme::Mbr(mbr) = &self.scheme
-            && let Some(ebr) = mbr.chain.iter().find(|ebr| ebr.sector >= partition.end())
-        {
-            let reason = "it is empty, but lies where the partition would grow";
-            return Err(Error::Extended { sector: ebr.sector, reason });
-        }
-        Ok(())
-    }
-
-    /// Returns the sector before which the grown partition ends.
-    fn new_end(
-        &self,
-        partition: &Partition,
-        card: u64,
-        reserve: u64,
-    ) -> Result<(u64, Option<GrowthLimit>)> {
-        let number = partition.number;
+    /// Returns how far partition `number` can grow on a card of `card` bytes: to `reserve`
+    /// bytes before its end, or as far as the next partition, rounded down to a multiple of
+    /// [`ALIGNMENT`]. A partition that already reaches further, as in the image of a whole
+    /// card, stays as it is. In an MBR the partition ends at 2 TiB at the latest.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchPartition`], [`Error::IsExtended`], [`Error::CardTooSmall`],
+    /// [`Error::BeyondMbr`].
+    pub fn growth(&self, number: u32, card: u64, reserve: u64) -> Result<Growth> {
+        let partition = self.growing(number)?;
+        self.check_room(card)?;
         let mut end = card.saturating_sub(reserve) / SECTOR_SIZE;
         let mut limit = None;
         match &self.scheme {
-            Scheme::Gpt(gpt) => {
-                end = end.min(gpt::last_usable(gpt, card / SECTOR_SIZE).saturating_add(1));
-            }
+            Scheme::Gpt(_) => end = end.min(self.usable_end(card)),
             Scheme::Mbr(_) if end > mbr::MAX_END => {
                 if partition.end() > mbr::MAX_END {
                     return Err(Error::BeyondMbr { number });
@@ -148,33 +117,92 @@ impl PartitionTable {
             }
             Scheme::Mbr(_) => {}
         }
+        if let Some((start, obstacle)) = self.next_behind(partition)
+            && start < end
+        {
+            (end, limit) = (start, Some(obstacle));
+        }
         let sectors = ALIGNMENT / SECTOR_SIZE;
-        let end = end / sectors * sectors;
-        let most = match &self.scheme {
-            Scheme::Gpt(gpt) => gpt::last_usable(gpt, card / SECTOR_SIZE).saturating_add(1),
-            Scheme::Mbr(_) => card / SECTOR_SIZE,
+        Ok(Growth { end: (end / sectors * sectors).max(partition.end()), limit })
+    }
+
+    /// Returns the partition of that number, if it is one that can grow.
+    fn growing(&self, number: u32) -> Result<&Partition> {
+        let partition = self.partition(number).ok_or_else(|| Error::NoSuchPartition {
+            number,
+            present: self.partitions.iter().map(|p| p.number).collect(),
+        })?;
+        match partition.role {
+            PartitionRole::Extended => Err(Error::IsExtended { number }),
+            PartitionRole::Primary | PartitionRole::Logical => Ok(partition),
+        }
+    }
+
+    /// Returns the extended partition that contains a logical one.
+    fn container(&self, partition: &Partition) -> Option<&Partition> {
+        let is_logical = partition.role == PartitionRole::Logical;
+        let mut partitions = self.partitions.iter().filter(|_| is_logical);
+        partitions.find(|p| p.role == PartitionRole::Extended)
+    }
+
+    /// Returns the sector behind the last one that partitions may use on a card.
+    fn usable_end(&self, card: u64) -> u64 {
+        let sectors = card / SECTOR_SIZE;
+        match &self.scheme {
+            Scheme::Gpt(gpt) => gpt::last_usable(gpt, sectors).saturating_add(1),
+            Scheme::Mbr(_) => sectors,
+        }
+    }
+
+    /// Makes sure that a card has room for all partitions as they are.
+    fn check_room(&self, card: u64) -> Result<()> {
+        let most = self.usable_end(card);
+        let last = self.partitions.iter().max_by_key(|p| p.end());
+        let Some(last) = last.filter(|last| last.end() > most) else {
+            return Ok(());
         };
-        if (end..=most).contains(&partition.end()) {
-            return Ok((partition.end(), limit));
-        }
-        if end < partition.end() {
-            let table = match &self.scheme {
-                Scheme::Gpt(gpt) => {
-                    let total = card / SECTOR_SIZE;
-                    let usable = gpt::last_usable(gpt, total).saturating_add(1);
-                    total.saturating_sub(usable).saturating_mul(SECTOR_SIZE)
-                }
-                Scheme::Mbr(_) => 0,
+        let present_end = last.bytes().end;
+        let table = (card / SECTOR_SIZE).saturating_sub(most).saturating_mul(SECTOR_SIZE);
+        Err(Error::CardTooSmall {
+            number: last.number,
+            present_end,
+            wanted_end: most.saturating_mul(SECTOR_SIZE),
+            card,
+            needed: present_end.saturating_add(table),
+        })
+    }
+
+    /// Returns where the next thing begins into which a partition must not grow, and what it
+    /// is.
+    fn next_behind(&self, partition: &Partition) -> Option<(u64, GrowthLimit)> {
+        let container = self.container(partition).map(|p| p.number);
+        let others = self.partitions.iter().filter(|p| Some(p.number) != container);
+        let partitions = others.map(|p| (p.start, GrowthLimit::NextPartition { number: p.number }));
+        let chain = match &self.scheme {
+            Scheme::Mbr(mbr) => mbr.chain.as_slice(),
+            Scheme::Gpt(_) => &[],
+        };
+        // A logical partition begins with its table.
+        let tables = chain.iter().map(|ebr| {
+            let limit = match ebr.logical {
+                Some((number, _)) => GrowthLimit::NextPartition { number },
+                None => GrowthLimit::EmptyTable { sector: ebr.sector },
             };
-            let present_end = partition.bytes().end;
-            return Err(Error::CardTooSmall {
-                number,
-                present_end,
-                wanted_end: most.saturating_mul(SECTOR_SIZE),
-                card,
-                needed: present_end.saturating_add(table),
-            });
-        }
-        Ok((end, limit))
+            (ebr.sector, limit)
+        });
+        // The extended partition and the first table in it begin at the same sector.
+        let behind = partitions.chain(tables).filter(|(start, _)| *start >= partition.end());
+        behind.min_by_key(|(start, _)| *start)
+    }
+
+    /// Returns whether growing depends on nothing that differs in `other`. The second copy of
+    /// a GPT does not matter, because it is replaced.
+    fn same_as(&self, other: &PartitionTable) -> bool {
+        let same_scheme = match (&self.scheme, &other.scheme) {
+            (Scheme::Mbr(mine), Scheme::Mbr(theirs)) => mine == theirs,
+            (Scheme::Gpt(mine), Scheme::Gpt(theirs)) => mine.primary == theirs.primary,
+            _ => false,
+        };
+        same_scheme && self.partitions == other.partitions
     }
 }

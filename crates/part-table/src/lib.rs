@@ -1,4 +1,4 @@
-//! MBR and GPT partition tables: reading one, and growing the last partition.
+//! MBR and GPT partition tables: reading one, and growing a partition.
 //!
 //! The crate is made for card images whose boot loader lies in raw sectors between the table
 //! and the first partition. So nothing is ever rebuilt: growing changes only the fields that
@@ -6,7 +6,7 @@
 //! off at any write: then the table is the old one or the new one.
 //!
 //! - [`PartitionTable::read`] reads either kind of table and checks it.
-//! - [`PartitionTable::grow_last`] makes the last partition fill the card.
+//! - [`PartitionTable::grow`] makes a partition fill the card, or the room up to the next one.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -25,7 +25,7 @@
 //! // A card of 8 MiB, with 1 MiB left free at its end.
 //! let card = Layer::new(Arc::new(Memory::new(image)), 8 << 20);
 //! let table = PartitionTable::read(&card)?;
-//! let grown = table.grow_last(&card, 1, 1 << 20)?;
+//! let grown = table.grow(&card, 1, 1 << 20)?;
 //! assert_eq!(grown.before.bytes(), 1 << 20..4 << 20);
 //! assert_eq!(grown.after.bytes(), 1 << 20..7 << 20);
 //! # Ok(())
@@ -52,7 +52,7 @@ mod table;
 
 pub use error::{Error, Result};
 pub use gpt::GptBackup;
-pub use grow::{ALIGNMENT, GrownPartition, GrowthLimit};
+pub use grow::{ALIGNMENT, GrownPartition, Growth, GrowthLimit};
 pub use guid::Guid;
 pub use partition::{Partition, PartitionRole, PartitionType};
 pub use table::{DiskId, PartitionTable};

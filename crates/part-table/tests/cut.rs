@@ -21,7 +21,7 @@ fn card(image: &Image, card: u64) -> Arc<dyn ReadAt> {
 fn events(card: &Arc<dyn ReadAt>, number: u32) -> Vec<StorageEvent> {
     let recorder = Recorder::new(Layer::new(card.clone(), card.size()));
     let table = PartitionTable::read(&recorder).unwrap();
-    table.grow_last(&recorder, number, MIB).unwrap();
+    table.grow(&recorder, number, MIB).unwrap();
     recorder.events()
 }
 
@@ -57,9 +57,9 @@ fn ends_of_cuts(context: &str, before: &Arc<dyn ReadAt>, number: u32, again: boo
                 assert!(more.len() <= 2, "{context}: {more:?}");
                 // Grown again without a cut, it is as if there had been no cut.
                 let grown = Layer::new(cut.clone(), cut.size());
-                table.grow_last(&grown, number, MIB).unwrap();
+                table.grow(&grown, number, MIB).unwrap();
                 let whole = Layer::new(before.clone(), before.size());
-                old.grow_last(&whole, number, MIB).unwrap();
+                old.grow(&whole, number, MIB).unwrap();
                 let head = MIB as usize;
                 assert!(
                     grown.read_vec(0, head).unwrap() == whole.read_vec(0, head).unwrap(),
@@ -88,6 +88,11 @@ fn an_mbr() {
         .number;
     let ends = ends_of_cuts("logical", &card(&image, 16 * MIB), number, true);
     assert_eq!(ends, HashSet::from([8 * 2048, 15 * 2048]));
+
+    let script = "label: dos\nstart=2048,size=2048\nstart=8192\n";
+    let image = Image::with_sfdisk(8 * MIB, script);
+    let ends = ends_of_cuts("in front", &card(&image, 16 * MIB), 1, true);
+    assert_eq!(ends, HashSet::from([4096, 8192]));
 }
 
 #[test]
@@ -96,6 +101,10 @@ fn a_gpt() {
     let image = Image::with_sfdisk(8 * MIB, script);
     let ends = ends_of_cuts("moved", &card(&image, 16 * MIB), 2, true);
     assert_eq!(ends, HashSet::from([12288, 15 * 2048]));
+    let script = "label: gpt\nstart=2048,size=4096\nstart=8192,size=4096\n";
+    let front = Image::with_sfdisk(8 * MIB, script);
+    let ends = ends_of_cuts("in front", &card(&front, 16 * MIB), 1, true);
+    assert_eq!(ends, HashSet::from([6144, 8192]));
     // The second copy is at the end of the card already, or nearly.
     for size in [8 * MIB, 8 * MIB + 5120] {
         let ends = ends_of_cuts("in place", &card(&image, size), 2, true);

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Image, MIB, SECTOR, differences};
-use part_table::{DiskId, Error, GptBackup, PartitionType};
+use part_table::{DiskId, Error, GptBackup, GrowthLimit, PartitionType};
 use test_support::Random;
 
 const SIZE: u64 = 64 * MIB;
@@ -158,10 +158,32 @@ fn leaves_room_for_the_backup() {
     image.assert_sgdisk_content();
 }
 
+/// The partition stays as it is or grows into the gap; the second copy moves all the same.
+#[test]
+fn grows_as_far_as_the_next_partition() {
+    let image = two();
+    let old = image.read(SIZE - 33 * SECTOR, 33 * SECTOR);
+    let grown = image.grow(128 * MIB, 1, MIB).unwrap();
+    assert_eq!(grown.limit, Some(GrowthLimit::NextPartition { number: 4 }));
+    assert_eq!(grown.before, grown.after);
+    assert_eq!(grown.table.gpt_backup(), Some(&GptBackup::Whole));
+    image.assert_sgdisk_content();
+    assert_eq!(image.json()["lastlba"], 128 * MIB / SECTOR - 34);
+    assert_ne!(image.read(SIZE - 33 * SECTOR, 33 * SECTOR), old);
+
+    let image = Image::new(32 * MIB);
+    image.sgdisk(&["-n1:2048:6143", "-a1", "-n2:20488:24583"]);
+    let grown = image.grow(64 * MIB, 1, MIB).unwrap();
+    assert_eq!(grown.after.bytes(), MIB..10 * MIB);
+    assert_eq!(grown.limit, Some(GrowthLimit::NextPartition { number: 2 }));
+    image.assert_sgdisk_content();
+    // The other partition needs room too.
+    let error = image.grow(12 * MIB, 1, MIB).unwrap_err();
+    assert!(matches!(error, Error::CardTooSmall { number: 2, .. }), "{error}");
+}
+
 #[test]
 fn refuses_with_the_reason() {
-    let error = two().grow(128 * MIB, 1, MIB).unwrap_err();
-    assert!(matches!(&error, Error::NotLast { number: 1, behind } if behind == &[4]), "{error}");
     let error = two().grow(32 * MIB, 4, MIB).unwrap_err();
     assert!(matches!(error, Error::CardTooSmall { number: 4, .. }), "{error}");
     let error = two().grow(128 * MIB, 2, MIB).unwrap_err();

@@ -34,7 +34,7 @@ fn flip(bytes: &[u8], places: &[std::ops::Range<usize>], seal: bool) -> (u32, u3
         for number in numbers {
             assert!(table.partuuid(number).is_some());
             let layer = Layer::new(memory.clone(), 12 * MIB);
-            match table.grow_last(&layer, number, MIB) {
+            match table.grow(&layer, number, MIB) {
                 Ok(done) => {
                     grown += 1;
                     assert_eq!(PartitionTable::read(&layer).unwrap(), done.table);

@@ -153,10 +153,6 @@ fn grows_the_first_and_only_logical_partition() {
 #[test]
 fn refuses_with_the_reason() {
     let image = mc1();
-    let error = image.grow(512 * MIB, 1, MIB).unwrap_err();
-    assert!(matches!(&error, Error::NotLast { number: 1, behind } if behind == &[2]), "{error}");
-    assert_eq!(error.to_string(), "partition 1 cannot grow: it is followed by partition 2");
-    assert!(error.fix().unwrap().contains("root partition is the last one"), "{error:?}");
     let error = image.grow(512 * MIB, 3, MIB).unwrap_err();
     let Error::NoSuchPartition { number: 3, present } = &error else { panic!("{error}") };
     assert_eq!(present, &[1, 2]);
@@ -170,10 +166,57 @@ fn refuses_with_the_reason() {
     let image = Image::with_sfdisk(32 * MIB, LOGICAL);
     let error = image.grow(512 * MIB, 2, MIB).unwrap_err();
     assert!(matches!(error, Error::IsExtended { number: 2 }), "{error}");
-    let error = image.grow(512 * MIB, 5, MIB).unwrap_err();
-    assert!(matches!(&error, Error::NotLast { behind, .. } if behind == &[6]), "{error}");
-    let error = image.grow(512 * MIB, 1, MIB).unwrap_err();
-    assert!(matches!(&error, Error::NotLast { behind, .. } if behind == &[2, 5, 6]), "{error}");
+    // The swap partition behind a root has to fit as well.
+    let error = image.grow(8 * MIB, 1, MIB).unwrap_err();
+    assert!(matches!(error, Error::CardTooSmall { number: 6, .. }), "{error}");
+}
+
+/// Grows partition `number`, which is followed by the partition `next`, and makes sure that
+/// sfdisk finds it at the sectors `range`, all others as they were, and the table right.
+fn grows_up_to(script: &str, number: u32, next: u32, range: std::ops::Range<u64>) {
+    let image = Image::with_sfdisk(32 * MIB, script);
+    let before = image.json();
+    let grown = image.grow(9000 * MIB, number, MIB).unwrap();
+    assert_eq!(grown.limit, Some(GrowthLimit::NextPartition { number: next }));
+    assert_eq!((grown.after.start, grown.after.end()), (range.start, range.end));
+    image.assert_sfdisk_content();
+    let after = image.json();
+    let (before, after) = (&before["partitions"], &after["partitions"]);
+    assert_eq!(before.as_array().unwrap().len(), after.as_array().unwrap().len());
+    for (old, new) in before.as_array().unwrap().iter().zip(after.as_array().unwrap()) {
+        if old["start"] == range.start {
+            assert_eq!(new["size"], range.end - range.start);
+        } else if new["type"] == "f" {
+            assert_eq!(grown.extended.is_some(), old["size"] != new["size"], "{new}");
+        } else {
+            assert_eq!(old["size"], new["size"], "{new}");
+        }
+    }
+    // Growing again changes nothing.
+    let head = image.read(0, 16 * MIB);
+    image.grow(9000 * MIB, number, MIB).unwrap();
+    assert_eq!(image.read(0, 16 * MIB), head);
+}
+
+#[test]
+fn grows_as_far_as_the_next_partition() {
+    // A root in front of swap, at once and with a gap that ends beside a whole MiB.
+    grows_up_to("label: dos\nstart=2048,size=8192\nstart=10240\n", 1, 2, 2048..10240);
+    grows_up_to("label: dos\nstart=2048,size=8192\nstart=20001\n", 1, 2, 2048..18432);
+    // The next one in the table lies in front.
+    grows_up_to(
+        "label: dos\nstart=8192,size=2048\nstart=2048,size=2048\nstart=20480\n",
+        1,
+        3,
+        8192..20480,
+    );
+    // An extended partition behind it, and the table of a logical one.
+    grows_up_to(LOGICAL, 1, 2, 2048..10240);
+    grows_up_to(LOGICAL, 5, 6, 12288..20480);
+    // A primary partition behind the extended one, which grows with its last logical one.
+    let script = "label: dos\nstart=2048,size=8192,type=f\nstart=40960\nstart=4096,size=2048\n";
+    let script = script.replace("start=4096", "\n\nstart=4096");
+    grows_up_to(&script, 5, 2, 4096..40960);
 }
 
 #[test]
@@ -184,7 +227,7 @@ fn refuses_a_table_that_changed_in_between() {
     image.write(446 + 16 + 12, &1000u32.to_le_bytes());
     let before = image.read(0, 512);
     let storage = block_io::FileStorage::open_writable(image.path()).unwrap();
-    let error = table.grow_last(&storage, 2, MIB).unwrap_err();
+    let error = table.grow(&storage, 2, MIB).unwrap_err();
     assert!(matches!(error, Error::Changed), "{error}");
     assert_eq!(image.read(0, 512), before);
 }

@@ -22,7 +22,7 @@ mod size;
 
 pub use causes::with_causes;
 pub use hexadecimal::{from_hex, to_hex};
-pub use printable::{escaped, is_unsafe, printable};
+pub use printable::{escaped, escaped_json, escaped_lines, is_unsafe, printable};
 pub use shell::shell_word;
 pub use size::{decimal_size, size, two_sizes};
 

@@ -1,5 +1,7 @@
 //! Foreign strings on a terminal.
 
+use std::borrow::Cow;
+
 /// The longest string that is shown whole, in characters.
 const LONGEST: usize = 160;
 
@@ -23,6 +25,43 @@ pub fn escaped(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     text.chars().for_each(|character| push_escaped(&mut shown, character));
     shown
+}
+
+/// Returns text of several lines escaped as by [`escaped`], with its ends of lines kept. This
+/// is the last step of everything that goes to a terminal.
+pub fn escaped_lines(text: &str) -> Cow<'_, str> {
+    let is_fine = |character: char| character == '\n' || !is_unsafe(character);
+    if text.chars().all(is_fine) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_fine(character) {
+            shown.push(character);
+        } else {
+            push_escaped(&mut shown, character);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// Returns a JSON document in which every character that acts on a terminal is escaped. The
+/// standard asks for that only below U+0020.
+pub fn escaped_json(json: &str) -> Cow<'_, str> {
+    let is_fine = |character: char| character == '\n' || !is_unsafe(character);
+    if json.chars().all(is_fine) {
+        return Cow::Borrowed(json);
+    }
+    let mut shown = String::with_capacity(json.len());
+    for character in json.chars() {
+        if is_fine(character) {
+            shown.push(character);
+        } else {
+            // All of them are in the basic plane, and so one unit of UTF-16.
+            shown += &format!("\\u{:04x}", u32::from(character));
+        }
+    }
+    Cow::Owned(shown)
 }
 
 fn push_escaped(shown: &mut String, character: char) {
@@ -70,6 +109,18 @@ mod tests {
     fn escaping_alone_keeps_the_length() {
         let long = "x".repeat(200) + "\x1b";
         assert_eq!(escaped(&long), "x".repeat(200) + "\\u{1b}");
+    }
+
+    #[test]
+    fn the_last_step_keeps_lines_and_nothing_else() {
+        assert_eq!(escaped_lines("a\n\tb\n"), "a\n\tb\n");
+        let every = (0..=0x2_ffff).filter_map(char::from_u32);
+        let text: String = every.clone().filter(|&c| is_unsafe(c)).collect();
+        assert!(text.chars().count() > 64 + 10, "{}", text.chars().count());
+        let shown = escaped_lines(&text);
+        assert!(shown.chars().all(|c| c == '\n' || c.is_ascii_graphic()), "{shown}");
+        let json = escaped_json("\"\u{7f}\u{9b}\u{202e}\"\n");
+        assert_eq!(json, "\"\\u007f\\u009b\\u202e\"\n");
     }
 
     #[test]

@@ -141,6 +141,36 @@ fn raspberry_pi_os_trixie() {
     assert!(model.systemd().running("getty@tty1.service").is_some());
 }
 
+/// Seen on a booted card: with a machine id rpi-resize.service itself is skipped, and the unit
+/// that it wants grows the filesystem all the same.
+#[test]
+fn rpi_resize_is_armed_by_what_it_wants() {
+    let rpi_os = |wants: &str| {
+        let mut files = base();
+        files.write("/etc/rpi-issue", "Raspberry Pi reference 2026-06-18\n");
+        files.write(
+            "/lib/systemd/system/rpi-resize.service",
+            format!(
+                "[Unit]\nConditionFirstBoot=yes\n{wants}[Service]\nExecStart=/usr/bin/true\n\
+                 [Install]\nWantedBy=sysinit.target\n"
+            ),
+        );
+        files.write(
+            "/lib/systemd/system/systemd-growfs-root.service",
+            "[Service]\nExecStart=/lib/systemd/systemd-growfs /\n",
+        );
+        enable(&mut files, "sysinit.target.wants", "rpi-resize.service");
+        files
+    };
+    check(
+        &mut rpi_os("Wants=systemd-growfs-root.service fstrim.service\n"),
+        Family::RaspberryPiOs,
+        &[Sizes],
+    );
+    let model = BootModel::read(&rpi_os("")).unwrap();
+    assert_eq!(model.threats(&Effect::ALL), [], "it is skipped and pulls nothing in");
+}
+
 #[test]
 fn raspberry_pi_os_bookworm() {
     let mut files = base();

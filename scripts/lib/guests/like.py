@@ -121,14 +121,20 @@ class PumpedConsole(Console):
                 return
 
     def read_some(self, seconds):
+        """Takes everything that has come. A boot's output comes in thousands of small pieces, and the
+        caller searches all the text after each call."""
+        chunks = []
         try:
-            chunk = self.chunks.get(timeout=seconds)
+            chunks.append(self.chunks.get(timeout=seconds))
+            while chunks[-1]:
+                chunks.append(self.chunks.get_nowait())
         except queue.Empty:
-            return True
-        if not chunk:
+            pass
+        ended = bool(chunks) and not chunks[-1]
+        if ended:
             self.chunks.put(b"")
-        self.text += chunk.decode(errors="replace")
-        return bool(chunk)
+        self.text += b"".join(chunks).decode(errors="replace")
+        return not ended
 
 
 class LikeGuest:

@@ -13,7 +13,8 @@ class Failed(Exception):
 
 
 class Report:
-    def __init__(self):
+    def __init__(self, program="boot-cluster"):
+        self.program = program
         self.facts, self.rows = {}, []
         self.started = time.monotonic()
 
@@ -30,7 +31,7 @@ class Report:
         row = {"check": name, "ok": ok, "seconds": round(seconds, 1), "seen": seen}
         self.rows.append(row if nodes is None else row | {"nodes": nodes})
         mark = "ok    " if ok else "FAILED"
-        print(f"boot-cluster: [{self.elapsed():4.0f} s] {mark} {name}: {seen}", flush=True)
+        print(f"{self.program}: [{self.elapsed():4.0f} s] {mark} {name}: {seen}", flush=True)
 
     def once(self, name, check, *arguments):
         """Runs a check of the whole cluster. Returns what it saw, or None if it failed."""

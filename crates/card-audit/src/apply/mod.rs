@@ -11,7 +11,7 @@ mod error;
 use std::{ops::Range, sync::Arc};
 
 use block_io::{Layer, ReadAt, Window, WriteAt};
-use card_image::{END_RESERVE, Layout};
+use card_image::{BuildNote, END_RESERVE, Layout};
 use cluster_profile::Node;
 use ext4_offline::{Committed, Timestamp};
 
@@ -112,7 +112,7 @@ impl Target<'_> {
         let window = self.window(&layout.root_range())?;
         ext4_offline::replay_journal(&window).map_err(|error| self.filesystem(error))?;
         let before = Card::from_storage(self.name.to_owned(), self.readable(), options.root)?;
-        let (table, obstacle) =
+        let (table, growth_note) =
             if options.grow { self.grow_table(&layout)? } else { (false, None) };
         let range = if table { self.layout(options)?.root_range() } else { layout.root_range() };
         let window = self.window(&range)?;
@@ -130,13 +130,7 @@ impl Target<'_> {
         let files = plan::compare(options.node, &before, &after, &corrected.edits)?;
         let info = ext4_offline::inspect(&layer).map_err(|error| self.filesystem(error))?;
         let grew = before.root().blocks != info.blocks;
-        if let Some(error) = obstacle {
-            if !grew {
-                return Err(self.table(error));
-            }
-            let reason = plain_text::with_causes(&error);
-            corrected.notes.push(PlanNote::PartitionStays { reason });
-        }
+        corrected.notes.extend(growth_note.map(PlanNote::Build));
         let words = plan::describe_growth(before.layout(), range.end, before.root(), Some(&info));
         let mut notes = corrected.notes;
         let other = verify::other_identity(&options.verify, options.node, &before)?;
@@ -177,22 +171,21 @@ impl Target<'_> {
             .map_err(|source| self.storage(source))
     }
 
-    /// Grows the root partition to fill the card. Returns whether that was a change, and the
-    /// error if other partitions obstruct it, in which case its filesystem may still grow.
-    fn grow_table(&self, layout: &Layout) -> Result<(bool, Option<part_table::Error>), ApplyError> {
+    /// Grows the root partition to fill the card, or as far as the next partition. Returns
+    /// whether that was a change, and a note if another partition is in the way.
+    fn grow_table(&self, layout: &Layout) -> Result<(bool, Option<BuildNote>), ApplyError> {
         let scratch = Layer::new(self.readable(), self.card.size());
-        match layout.table().grow_last(&scratch, layout.root, END_RESERVE) {
-            Err(error @ part_table::Error::NotLast { .. }) => return Ok((false, Some(error))),
-            other => other.map_err(|error| self.table(error))?,
-        };
+        let grown = layout.table().grow(&scratch, layout.root, END_RESERVE);
+        let grown = grown.map_err(|error| self.table(error))?;
+        let note = card_image::growth_note(&grown, self.card.size());
         scratch.forget_unchanged().map_err(|source| self.storage(source))?;
         if scratch.changed().is_empty() {
-            return Ok((false, None));
+            return Ok((false, note));
         }
-        let grown = layout.table().grow_last(self.card, layout.root, END_RESERVE);
+        let grown = layout.table().grow(self.card, layout.root, END_RESERVE);
         grown.map_err(|error| self.table(error))?;
         self.card.flush().map_err(|source| self.storage(source))?;
-        Ok((true, None))
+        Ok((true, note))
     }
 
     /// Returns what remains to be fixed.

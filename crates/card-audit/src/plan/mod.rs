@@ -135,8 +135,11 @@ pub fn plan_against(options: &PlanOptions<'_>, card: &Card) -> Result<ChangePlan
     let edits: Vec<FileEdit> = shared.edits.into_iter().chain(own.edits).collect();
     let changes = compare(node, card, &after, &edits)?;
     let whole = Layer::new(card.storage().clone(), length);
-    let words = match layout.table().grow_last(&whole, layout.root, END_RESERVE) {
-        Ok(after) => describe_growth(layout, after.after.bytes().end, card.root(), None),
+    let words = match layout.table().grow(&whole, layout.root, END_RESERVE) {
+        Ok(grown) => {
+            notes.extend(card_image::growth_note(&grown, length).map(PlanNote::Build));
+            describe_growth(layout, grown.after.bytes().end, card.root(), None)
+        }
         Err(error) => vec![format!("the partition table does not change: {}", with_causes(&error))],
     };
     Ok(finish(card.name(), words, notes, vec![changes]))

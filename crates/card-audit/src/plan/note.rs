@@ -1,6 +1,6 @@
 //! What the user should know about a plan.
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 use card_image::BuildNote;
 use cluster_profile::{Note, NoteKind};
@@ -30,10 +30,10 @@ pub enum PlanNote {
         /// What is there.
         reason: String,
     },
-    /// The root partition does not grow.
-    PartitionStays {
-        /// Why.
-        reason: String,
+    /// Keys were made for this plan only.
+    KeysInMemory {
+        /// The directory of the cluster's keys.
+        directory: PathBuf,
     },
     /// The card looks like another one.
     OtherIdentity {
@@ -101,9 +101,11 @@ impl fmt::Display for PlanNote {
             PlanNote::Obstructed { path, reason } => {
                 format!("{path} was left as it is: {reason}")
             }
-            PlanNote::PartitionStays { reason } => {
-                format!("the root partition keeps its size: {reason}")
-            }
+            PlanNote::KeysInMemory { directory } => format!(
+                "some keys are not in {} yet and were made for this plan only: the first build or \
+                 flash creates others",
+                directory.display()
+            ),
             PlanNote::OtherIdentity { what } => what.clone(),
             PlanNote::BaseNotCompared { reason } => format!(
                 "identities copied from the base image are not detected, and stay: {reason}"

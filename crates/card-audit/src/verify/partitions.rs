@@ -2,7 +2,7 @@
 
 use card_image::END_RESERVE;
 use cluster_profile::Cluster;
-use part_table::{ALIGNMENT, GptBackup};
+use part_table::{GptBackup, SECTOR_SIZE};
 use plain_text::size;
 
 use crate::{Card, Finding, FindingCode, FixAction};
@@ -28,18 +28,16 @@ pub(super) fn check(card: &Card, cluster: &Cluster, apply: Option<&str>) -> Vec<
     findings
 }
 
-/// Checks whether the root partition fills the card. Cards of one size differ by some
-/// percent, so one that fills the size in the profile is right too.
+/// Checks whether the root partition fills the card, or the room up to the next partition.
+/// Cards of one size differ by some percent, so one that fills the size in the profile is right
+/// too.
 fn partition(card: &Card, cluster: &Cluster) -> Option<Finding> {
     let layout = card.layout();
-    let root = layout.table().partition(layout.root)?;
-    // A partition behind it leaves no room to grow into.
-    if layout.partitions.iter().any(|part| part.range.start > root.bytes().start) {
-        return None;
-    }
+    let end = layout.root_range().end;
     let whole = card.storage().size().min(cluster.card.bytes());
-    let expected = whole.saturating_sub(END_RESERVE) / ALIGNMENT * ALIGNMENT;
-    let end = root.bytes().end;
+    // A card that has no room for its partitions cannot grow either.
+    let growth = layout.table().growth(layout.root, whole, END_RESERVE).ok()?;
+    let expected = growth.end.saturating_mul(SECTOR_SIZE);
     if end >= expected {
         return None;
     }

@@ -1,4 +1,4 @@
-//! The two requests to block devices that have no safe wrapper.
+//! The three requests to block devices that have no safe wrapper.
 //!
 //! This is the crate's only unsafe code. Everything else about a device is in sysfs, or has
 //! a wrapper in rustix.
@@ -6,12 +6,26 @@
 
 use std::{fs::File, io};
 
-use rustix::ioctl::{NoArg, Opcode, Setter, ioctl, opcode};
+use rustix::ioctl::{Getter, NoArg, Opcode, Setter, ioctl, opcode};
 
 /// The request to read the partition table again.
 const BLKRRPART: Opcode = opcode::none(0x12, 95);
 /// The request to discard a range, given by its start and length in bytes.
 const BLKDISCARD: Opcode = opcode::none(0x12, 119);
+/// The request for the state of a loop device, which has a number from before the scheme.
+const LOOP_GET_STATUS64: Opcode = 0x4c05;
+
+/// The beginning of `struct loop_info64` of `linux/loop.h`, and the size of the rest.
+#[repr(C)]
+pub(super) struct LoopStatus {
+    /// The number of the device of the file's filesystem.
+    pub device: u64,
+    /// The file's inode.
+    pub inode: u64,
+    /// The device's number, if the file is one; else 0.
+    pub rdevice: u64,
+    rest: [u64; 26],
+}
 
 /// Lets the kernel read the partition table again.
 ///
@@ -34,4 +48,15 @@ pub(super) fn discard(device: &File, length: u64) -> io::Result<()> {
     // `range`, and writes nothing.
     unsafe { ioctl(device, Setter::<BLKDISCARD, [u64; 2]>::new(range))? };
     Ok(())
+}
+
+/// Returns what is behind a loop device.
+///
+/// # Errors
+/// Those of the kernel: `ENXIO` if it has no file, `ENOTTY` if it is no loop device.
+pub(super) fn loop_status(device: &File) -> io::Result<LoopStatus> {
+    const { assert!(size_of::<LoopStatus>() == 232) };
+    // SAFETY: LOOP_GET_STATUS64 fills its argument, a `struct loop_info64` of 232 bytes, for
+    // which every bit pattern of `LoopStatus` is valid.
+    Ok(unsafe { ioctl(device, Getter::<LOOP_GET_STATUS64, LoopStatus>::new())? })
 }

@@ -4,7 +4,9 @@
 //! a card, and reports what is on it; [`Target::open`] makes sure that it is still the
 //! same.
 
+mod block_device;
 mod contents;
+mod host;
 mod ioctl;
 mod mounts;
 mod opened;
@@ -14,10 +16,11 @@ mod system;
 mod target;
 mod watch;
 
+pub use block_device::{Device, DeviceKind, RelatedDevice, Relation};
 pub use contents::DeviceContents;
 pub use opened::OpenedTarget;
 pub use refusal::{Refusal, TargetLimits};
 pub use storage::OpenedStorage;
-pub use system::{Device, DeviceKind, HostSystem};
+pub use system::HostSystem;
 pub use target::{DeviceIdentity, Target, TargetError};
 pub use watch::wait_for_swap;

@@ -2,14 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
+use super::host::{DeviceNumber, Place};
+
 /// A mounted filesystem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mount {
     /// The major and minor number of the device. Some filesystems (btrfs) have a number of
     /// their own.
-    pub number: (u32, u32),
+    pub number: DeviceNumber,
     /// The device or other source that was mounted.
     pub source: PathBuf,
+    /// What the source is, if that was looked up.
+    pub place: Option<Place>,
     /// Where it is mounted.
     pub point: PathBuf,
 }
@@ -21,7 +25,7 @@ pub(super) fn mounts(mountinfo: &str) -> Vec<Mount> {
         let mut fields = front.split(' ').skip(2);
         let number = number(fields.next()?)?;
         let point = unescape(fields.nth(1)?);
-        Some(Mount { number, source: unescape(back.split(' ').nth(1)?), point })
+        Some(Mount { number, source: unescape(back.split(' ').nth(1)?), place: None, point })
     };
     mountinfo.lines().filter_map(mount).collect()
 }
@@ -32,7 +36,7 @@ pub(super) fn swaps(text: &str) -> Vec<PathBuf> {
 }
 
 /// Parses a device number as sysfs and mountinfo write it, such as `8:16`.
-pub(super) fn number(text: &str) -> Option<(u32, u32)> {
+pub(super) fn number(text: &str) -> Option<DeviceNumber> {
     let (major, minor) = text.trim().split_once(':')?;
     Some((major.parse().ok()?, minor.parse().ok()?))
 }

@@ -9,6 +9,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
+use block_io::rights;
 use rustix::{
     fs::{Advice, FallocateFlags, OFlags},
     io::Errno,
@@ -21,6 +22,8 @@ use crate::{Medium, Presence};
 #[derive(Debug)]
 pub struct OpenedTarget {
     file: File,
+    /// Other devices with the same contents, opened exclusively so that nobody mounts them.
+    _claims: Vec<File>,
     path: PathBuf,
     identity: DeviceIdentity,
     system: HostSystem,
@@ -31,12 +34,14 @@ pub struct OpenedTarget {
 impl OpenedTarget {
     pub(super) fn new(
         file: File,
+        claims: Vec<File>,
         path: PathBuf,
         identity: DeviceIdentity,
         system: HostSystem,
         direct: bool,
     ) -> Self {
-        OpenedTarget { file, path, identity, system, direct: AtomicBool::new(direct) }
+        let direct = AtomicBool::new(direct);
+        OpenedTarget { file, _claims: claims, path, identity, system, direct }
     }
 
     /// Returns the path as the user gave it.
@@ -123,7 +128,8 @@ impl Medium for OpenedTarget {
         if !self.is_device()? {
             return Ok(());
         }
-        match ioctl::reread_partition_table(&self.file) {
+        let reread = || ioctl::reread_partition_table(&self.file);
+        match rights::with_root(reread).unwrap_or_else(reread) {
             // The kernel does not look for partitions on this device.
             Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => Ok(()),
             other => other,

@@ -6,8 +6,8 @@ use fs_signature::Signature;
 use plain_text::{decimal_size, shell_word, two_sizes};
 
 use super::{
+    block_device::{Device, DeviceKind, RelatedDevice, Relation},
     contents::DeviceContents,
-    system::{Device, DeviceKind},
 };
 
 /// A reason not to write to a device. Its text completes "it cannot be overwritten: …".
@@ -51,6 +51,28 @@ pub enum Refusal {
         part: String,
         /// Where it is mounted.
         point: PathBuf,
+    },
+    /// The file itself is mounted, as by FUSE.
+    #[error("it is mounted at {}", .point.display())]
+    MountedFile {
+        /// Where it is mounted.
+        point: PathBuf,
+    },
+    /// The file is used as swap space.
+    #[error("it is in use as swap space")]
+    SwapFile {
+        /// The path of the file.
+        file: String,
+    },
+    /// Another device has the same contents, and must not be overwritten.
+    #[error("{} {other}, and {reason}", .relation.text())]
+    Shared {
+        /// How they share them.
+        relation: Relation,
+        /// The name of the other device.
+        other: String,
+        /// Why the other device must not be overwritten.
+        reason: Box<Refusal>,
     },
     /// It is used as swap space.
     #[error("{part} is in use as swap space")]
@@ -104,6 +126,16 @@ pub enum Refusal {
         /// The name of the device or its partition.
         part: String,
     },
+    /// A file holds part of a volume that may be in use elsewhere.
+    #[error("{} holds {what}", part_of_file(*.number))]
+    VolumeInFile {
+        /// What was detected.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The number of its partition, or `None` for the whole file.
+        number: Option<u32>,
+    },
     /// It is the base image.
     #[error("it is the base image itself")]
     IsBase,
@@ -133,7 +165,7 @@ impl Refusal {
                 let path = shell_word(&path.to_string_lossy());
                 return Some(format!("make a file of the card's size: truncate -s 7600M {path}"));
             }
-            Refusal::NoPermission => "run the command with sudo",
+            Refusal::NoPermission => "run the command as a user who may write to it",
             Refusal::NotATarget(_) => "give a whole device such as /dev/sdb, or a file",
             Refusal::Partition { disk } => {
                 return Some(format!("give the whole device, {}", disk.display()));
@@ -144,6 +176,11 @@ impl Refusal {
                 "slide the switch on the edge of the card, or of its adapter, away from LOCK"
             }
             Refusal::Mounted { part, .. } => return Some(format!("umount /dev/{part}")),
+            Refusal::MountedFile { point } => {
+                return Some(format!("umount {}", shell_word(&point.to_string_lossy())));
+            }
+            Refusal::SwapFile { file } => return Some(format!("swapoff {}", shell_word(file))),
+            Refusal::Shared { reason, .. } => return reason.fix(),
             Refusal::Swap { part } => return Some(format!("swapoff /dev/{part}")),
             Refusal::InUseBy { holder } => return Some(format!("deactivate /dev/{holder} first")),
             Refusal::Busy => "unmount its filesystems, or wait until the other program is done",
@@ -153,6 +190,12 @@ impl Refusal {
             Refusal::Volume { part, .. } => {
                 return Some(format!(
                     "if it is not needed any more, remove it: wipefs -a /dev/{part}"
+                ));
+            }
+            Refusal::VolumeInFile { path, .. } => {
+                return Some(format!(
+                    "if it is not needed any more, remove the file: rm {}",
+                    shell_word(&path.to_string_lossy())
                 ));
             }
             Refusal::HoldsBase => "copy the base image to another disk first",
@@ -172,6 +215,10 @@ impl Refusal {
 fn too_small(size: u64, needed: u64) -> String {
     let [size, needed] = two_sizes(size, needed);
     format!("it holds {size}, less than the base image ({needed})")
+}
+
+fn part_of_file(number: Option<u32>) -> String {
+    number.map_or("it".to_owned(), |number| format!("its partition {number}"))
 }
 
 fn system_name(mount: &Path) -> String {
@@ -198,11 +245,16 @@ impl Device {
     /// Returns all reasons not to write to it, the most important first. The list is empty for a
     /// device that may be a card.
     pub fn refusals(&self, limits: &TargetLimits) -> Vec<Refusal> {
+        let mut reasons = self.own_refusals(limits);
+        reasons.extend(shared(&self.related, limits));
+        only_system(reasons)
+    }
+
+    /// Returns the reasons that do not depend on other devices with the same contents.
+    fn own_refusals(&self, limits: &TargetLimits) -> Vec<Refusal> {
         let mut reasons = Vec::new();
-        if let Some(mount) = self.system.clone() {
-            // Nobody should follow advice about the other reasons.
-            return vec![Refusal::RunningSystem { mount }];
-        }
+        let system = self.system.clone();
+        reasons.extend(system.map(|mount| Refusal::RunningSystem { mount }));
         reasons.extend(match self.kind {
             DeviceKind::Emmc | DeviceKind::EmmcBoot => Some(Refusal::Emmc),
             DeviceKind::Ram => Some(Refusal::NotACard("a disk in memory")),
@@ -223,6 +275,13 @@ impl Device {
         if self.read_only {
             reasons.push(Refusal::ReadOnly);
         }
+        reasons.extend(self.uses());
+        reasons
+    }
+
+    /// Returns who uses it.
+    fn uses(&self) -> Vec<Refusal> {
+        let mut reasons = Vec::new();
         reasons.extend(self.mounted.iter().map(|(part, point)| {
             let (part, point) = (part.clone(), point.clone());
             Refusal::Mounted { part, point }
@@ -232,17 +291,84 @@ impl Device {
             .extend(self.holders.iter().map(|holder| Refusal::InUseBy { holder: holder.clone() }));
         reasons
     }
+}
 
-    /// Returns the reasons that its contents give.
-    pub(super) fn refusals_of(&self, contents: &DeviceContents) -> Vec<Refusal> {
-        let volume = |(signature, number): (Signature, Option<u32>)| {
-            // The kernel separates two numbers by a letter.
-            let separator =
-                if self.name.ends_with(|c: char| c.is_ascii_digit()) { "p" } else { "" };
-            let part = |number: u32| format!("{}{separator}{number}", self.name);
-            let what = signature.name();
-            Refusal::Volume { what, part: number.map_or(self.name.clone(), part) }
-        };
-        contents.volumes().map(volume).collect()
+/// Returns the reasons that devices with the same contents give.
+pub(super) fn shared(related: &[RelatedDevice], limits: &TargetLimits) -> Vec<Refusal> {
+    let mut reasons = Vec::new();
+    for RelatedDevice { relation, device } in related {
+        let mut others = device.own_refusals(limits);
+        match relation {
+            // The loop device states these for itself.
+            Relation::Behind => {
+                others.retain(|other| !matches!(other, Refusal::NoMedium | Refusal::ReadOnly));
+            }
+            // Whatever shows the same contents need not be a card, as long as nobody uses it.
+            Relation::Over | Relation::Beside => others.retain(Refusal::is_use),
+        }
+        reasons.extend(others.into_iter().map(|reason| reason.of(*relation, &device.name)));
     }
+    only_system(reasons)
+}
+
+/// Drops all reasons but that of the running system, if that is among them: nobody should
+/// follow advice about the others.
+fn only_system(mut reasons: Vec<Refusal>) -> Vec<Refusal> {
+    if let Some(at) = reasons.iter().position(Refusal::is_system) {
+        return vec![reasons.swap_remove(at)];
+    }
+    reasons
+}
+
+impl Refusal {
+    fn is_system(&self) -> bool {
+        match self {
+            Refusal::RunningSystem { .. } => true,
+            Refusal::Shared { reason, .. } => reason.is_system(),
+            _ => false,
+        }
+    }
+
+    /// Returns whether somebody uses the device.
+    fn is_use(&self) -> bool {
+        use Refusal::{Busy, InUseBy, Mounted, RunningSystem, Swap};
+        matches!(self, RunningSystem { .. } | Mounted { .. } | Swap { .. } | InUseBy { .. } | Busy)
+    }
+
+    /// Makes it a reason for a device or file with the same contents.
+    pub(super) fn of(self, relation: Relation, other: &str) -> Refusal {
+        Refusal::Shared { relation, other: other.to_owned(), reason: Box::new(self) }
+    }
+}
+
+impl Relation {
+    fn text(self) -> &'static str {
+        match self {
+            Relation::Behind => "it shows the contents of",
+            Relation::Over => "its contents are also shown by",
+            Relation::Beside => "the same contents are shown by",
+        }
+    }
+}
+
+/// Returns the reasons that the contents of a device or file give. `device` is the name of a
+/// device.
+pub(super) fn refusals_of_contents(
+    contents: &DeviceContents,
+    path: &Path,
+    device: Option<&str>,
+) -> Vec<Refusal> {
+    let volume = |(signature, number): (Signature, Option<u32>)| {
+        let what = signature.name();
+        match (device, number) {
+            (Some(name), number) => {
+                // The kernel separates two numbers by a letter.
+                let separator = if name.ends_with(|c: char| c.is_ascii_digit()) { "p" } else { "" };
+                let part = |number: u32| format!("{name}{separator}{number}");
+                Refusal::Volume { what, part: number.map_or(name.to_owned(), part) }
+            }
+            (None, number) => Refusal::VolumeInFile { what, path: path.to_owned(), number },
+        }
+    };
+    contents.volumes().map(volume).collect()
 }

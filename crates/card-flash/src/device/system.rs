@@ -1,11 +1,25 @@
-//! The block devices of this computer, from sysfs and procfs.
+//! Reading the block devices of this computer from sysfs and procfs.
 
 use std::{
-    fs, io,
+    ffi::OsString,
+    fs::{self, File, OpenOptions},
+    io,
+    os::unix::{
+        ffi::OsStringExt as _,
+        fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _},
+    },
     path::{Path, PathBuf},
 };
 
-use super::mounts::{Mount, mounts, number, swaps};
+use rustix::fs::OFlags;
+
+use super::{
+    block_device::{Device, DeviceKind, RelatedDevice},
+    host::{Backing, DeviceNumber, FileId, HostState, Place, SwapSpace, split},
+    ioctl,
+    mounts::{Mount, mounts, number, swaps},
+    refusal::Refusal,
+};
 
 /// A computer's block devices, as its kernel lists them in sysfs and procfs.
 #[derive(Debug, Clone)]
@@ -13,80 +27,13 @@ pub struct HostSystem {
     root: PathBuf,
 }
 
-/// A block device other than a partition.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Device {
-    /// The kernel's name, such as `sdb`.
-    pub name: String,
-    /// What it is.
-    pub kind: DeviceKind,
-    /// The size in bytes; 0 without a medium.
-    pub size: u64,
-    /// Whether its medium can be taken out. Many built-in readers say no.
-    pub removable: bool,
-    /// Whether it cannot be written.
-    pub read_only: bool,
-    /// Its maker and model, if they are known. For a card in a USB reader they are the
-    /// reader's.
-    pub model: Option<String>,
-    /// The serial number of the card, or of its reader.
-    pub serial: Option<String>,
-    /// A number that increases whenever a medium is put in. Kernels before 5.15 have none.
-    pub diskseq: Option<u64>,
-    /// The file behind a loop device.
-    pub backing_file: Option<PathBuf>,
-    /// The mounted filesystems: the name of the device or partition, and the mount point.
-    pub mounted: Vec<(String, PathBuf)>,
-    /// The device and partitions that are in use as swap space.
-    pub swap: Vec<String>,
-    /// Devices that are made of it, such as those of LVM, RAID or dm-crypt.
-    pub holders: Vec<String>,
-    /// A mount point of the running system that is on it.
-    pub system: Option<PathBuf>,
-    /// Major and minor number.
-    pub(super) number: (u32, u32),
-    /// Numbers and names of its partitions.
-    pub(super) partitions: Vec<((u32, u32), String)>,
-}
-
-/// A kind of block device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum DeviceKind {
-    /// A card reader, stick or disk on USB.
-    Usb,
-    /// An SD card in a built-in slot.
-    Sd,
-    /// A soldered or plugged eMMC.
-    Emmc,
-    /// A boot or RPMB partition of an eMMC.
-    EmmcBoot,
-    /// A loop device.
-    Loop,
-    /// A disk in memory.
-    Ram,
-    /// Made of other devices: LVM, RAID, dm-crypt.
-    Mapped,
-    /// A CD drive.
-    Optical,
-    /// A network disk.
-    Network,
-    /// Any other disk.
-    Disk,
-}
-
-/// The mount points that make up the running system.
-const SYSTEM_MOUNTS: [&str; 7] =
-    ["/", "/boot", "/boot/efi", "/boot/firmware", "/usr", "/var", "/home"];
-
 impl HostSystem {
     /// This computer.
     pub fn this() -> Self {
         Self::at(Path::new("/"))
     }
 
-    /// A computer whose `sys` and `proc` are in this directory, for tests.
+    /// A computer whose `sys`, `proc` and `dev` are in this directory, for tests.
     pub fn at(root: &Path) -> Self {
         HostSystem { root: root.to_owned() }
     }
@@ -97,35 +44,80 @@ impl HostSystem {
     /// Those of reading `/sys/block`, and `/proc/self/mountinfo`, without which no device is
     /// safe.
     pub fn devices(&self) -> io::Result<Vec<Device>> {
-        let mounts = mounts(&fs::read_to_string(self.root.join("proc/self/mountinfo"))?);
-        // A kernel without swap has no such file.
-        let swaps = swaps(&fs::read_to_string(self.root.join("proc/swaps")).unwrap_or_default());
-        let mut devices = Vec::new();
-        for entry in fs::read_dir(self.root.join("sys/block"))? {
-            devices.extend(self.device(&entry?.path(), &mounts, &swaps));
-        }
-        for mount in mounts.iter().filter(|mount| is_system(mount)) {
-            for name in self.below(&devices, mount) {
-                let device = devices.iter_mut().find(|device| device.name == name);
-                if let Some(device) = device {
-                    device.system.get_or_insert(mount.point.clone());
-                }
-            }
-        }
-        devices.sort_by_key(|device| natural(&device.name));
-        Ok(devices)
+        Ok(self.state(fs::read_dir(self.root.join("sys/block"))?)?.into_devices())
     }
 
     /// Returns the device that has this number, or a partition with this number.
     ///
     /// # Errors
     /// As [`devices`](Self::devices).
-    pub(super) fn find(&self, number: (u32, u32)) -> io::Result<Option<Device>> {
-        let has = |device: &Device| device.number == number || device.has_partition(number);
-        Ok(self.devices()?.into_iter().find(has))
+    pub(super) fn find(&self, number: DeviceNumber) -> io::Result<Option<Device>> {
+        Ok(self.devices()?.into_iter().find(|device| device.has(number)))
     }
 
-    fn device(&self, link: &Path, mounts: &[Mount], swaps: &[PathBuf]) -> Option<Device> {
+    /// Returns why a file is in use, and the loop devices over it.
+    ///
+    /// # Errors
+    /// Those of reading `/sys/block` and `/proc/self/mountinfo`.
+    pub(super) fn file_uses(
+        &self,
+        path: &Path,
+        id: FileId,
+    ) -> io::Result<(Vec<Refusal>, Vec<RelatedDevice>)> {
+        let state = match fs::read_dir(self.root.join("sys/block")) {
+            Ok(entries) => self.state(entries)?,
+            // In many containers there are no devices at all.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.state([])?,
+            Err(error) => return Err(error),
+        };
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        Ok(state.file_uses(&path, id))
+    }
+
+    /// Opens a device that shares its contents with a target, exclusively: nothing else can
+    /// mount it until the returned file is dropped. Returns `None` if it cannot be opened for
+    /// another reason than its use, such as missing permission.
+    ///
+    /// # Errors
+    /// Returns an error if it is in use, as by a mount that this process does not see.
+    pub(super) fn claim(&self, device: &Device) -> io::Result<Option<File>> {
+        let path = self.rooted(&device.path());
+        let flags = OFlags::EXCL | OFlags::NONBLOCK;
+        let mut options = OpenOptions::new();
+        match options.read(true).custom_flags(flags.bits().cast_signed()).open(path) {
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => Err(error),
+            other => Ok(other.ok()),
+        }
+    }
+
+    fn state(
+        &self,
+        entries: impl IntoIterator<Item = io::Result<fs::DirEntry>>,
+    ) -> io::Result<HostState> {
+        let mountinfo = fs::read_to_string(self.root.join("proc/self/mountinfo"))?;
+        // A kernel without swap has no such file.
+        let swap = fs::read_to_string(self.root.join("proc/swaps")).unwrap_or_default();
+        let mut state = HostState {
+            mounts: mounts(&mountinfo),
+            swaps: swaps(&swap)
+                .into_iter()
+                .map(|path| SwapSpace { place: self.place(&path), path })
+                .collect(),
+            btrfs: self.btrfs(),
+            devices: Vec::new(),
+        };
+        // The number of a mount is that of its device, unless its filesystem makes one up.
+        let is_made_up = |mount: &&mut Mount| mount.number.0 == 0 && mount.source.is_absolute();
+        for mount in state.mounts.iter_mut().filter(is_made_up) {
+            mount.place = self.place(&mount.source);
+        }
+        for entry in entries {
+            state.devices.extend(self.device(&entry?.path()));
+        }
+        Ok(state)
+    }
+
+    fn device(&self, link: &Path) -> Option<Device> {
         // The link leads through the buses that the device is attached to.
         let dir = fs::canonicalize(link).ok()?;
         let name = link.file_name()?.to_str()?.replace('!', "/");
@@ -144,7 +136,8 @@ impl HostSystem {
         }
         let kind = DeviceKind::of(&name, &dir);
         let (model, serial) = names(&dir);
-        let mut device = Device {
+        let backing = self.backing(&dir, &name, number);
+        Some(Device {
             kind,
             size: text(&dir, "size")?.parse::<u64>().ok()?.saturating_mul(512),
             removable: flag("removable"),
@@ -152,104 +145,70 @@ impl HostSystem {
             model,
             serial,
             diskseq: text(&dir, "diskseq").and_then(|text| text.parse().ok()),
-            backing_file: text(&dir, "loop/backing_file").map(PathBuf::from),
+            backing_file: backing.as_ref().map(|backing| backing.path.clone()),
             mounted: Vec::new(),
             swap: Vec::new(),
             holders,
+            related: Vec::new(),
             system: None,
             name,
             number,
+            backing,
+            slaves: list(&dir.join("slaves")),
             partitions,
-        };
-        for mount in mounts {
-            if let Some(name) = device.mounted_part(mount) {
-                device.mounted.push((name.to_owned(), mount.point.clone()));
-            }
+        })
+    }
+
+    /// Returns what is behind a loop device.
+    fn backing(&self, dir: &Path, name: &str, number: DeviceNumber) -> Option<Backing> {
+        let mut bytes = fs::read(dir.join("loop/backing_file")).ok()?;
+        if bytes.ends_with(b"\n") {
+            bytes.pop();
         }
-        let swap = swaps.iter().filter_map(|path| device.part_at(path)).map(str::to_owned);
-        device.swap = swap.collect();
-        Some(device)
+        let path = PathBuf::from(OsString::from_vec(bytes));
+        // The path may be hidden, or deleted, or in another namespace: the kernel knows the
+        // file itself.
+        let place = self.backing_place(name, number).or_else(|| self.place(&path));
+        Some(Backing { path, place })
     }
 
-    /// Returns the names of all devices that a mounted filesystem lies on, through any layers
-    /// of LVM, RAID or dm-crypt.
-    fn below(&self, devices: &[Device], mount: &Mount) -> Vec<String> {
-        let on = devices.iter().filter(|device| device.mounted_part(mount).is_some());
-        let mut names: Vec<String> = on.map(|device| device.name.clone()).collect();
-        let mut next = 0;
-        while let Some(name) = names.get(next) {
-            let slaves = list(&self.root.join("sys/block").join(name).join("slaves"));
-            for slave in slaves {
-                let whole = devices.iter().find(|device| {
-                    device.name == slave || device.partitions.iter().any(|(_, part)| *part == slave)
-                });
-                let name = whole.map(|device| device.name.clone());
-                names.extend(name.filter(|name| !names.contains(name)));
-            }
-            next += 1;
+    fn backing_place(&self, name: &str, number: DeviceNumber) -> Option<Place> {
+        let path = self.root.join("dev").join(name);
+        let mut options = OpenOptions::new();
+        options.read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+        let file = options.open(path).ok()?;
+        let metadata = file.metadata().ok()?;
+        if !metadata.file_type().is_block_device() || split(metadata.rdev()) != number {
+            return None;
         }
-        names
-    }
-}
-
-impl Device {
-    /// Returns its path, such as `/dev/sdb`.
-    pub fn path(&self) -> PathBuf {
-        Path::new("/dev").join(&self.name)
+        let status = ioctl::loop_status(&file).ok()?;
+        Some(match status.rdevice {
+            0 => Place::File(FileId { device: status.device, inode: status.inode }),
+            rdevice => Place::Device(split(rdevice)),
+        })
     }
 
-    pub(super) fn has_partition(&self, number: (u32, u32)) -> bool {
-        self.partitions.iter().any(|(other, _)| *other == number)
-    }
-
-    /// Returns the name of the device or partition that is mounted there.
-    fn mounted_part(&self, mount: &Mount) -> Option<&str> {
-        let part = self.partitions.iter().find(|(number, _)| *number == mount.number);
-        match part {
-            _ if self.number == mount.number => Some(&self.name),
-            Some((_, name)) => Some(name),
-            None => self.part_at(&mount.source),
+    /// Returns what a path leads to now.
+    fn place(&self, path: &Path) -> Option<Place> {
+        let metadata = fs::metadata(self.rooted(path)).ok()?;
+        if metadata.file_type().is_block_device() {
+            Some(Place::Device(split(metadata.rdev())))
+        } else if metadata.is_file() {
+            Some(Place::File(FileId { device: metadata.dev(), inode: metadata.ino() }))
+        } else {
+            None
         }
     }
 
-    /// Returns the name of the device or partition that has this path.
-    fn part_at(&self, path: &Path) -> Option<&str> {
-        let name = path.strip_prefix("/dev").ok()?.to_str()?;
-        let names = self.partitions.iter().map(|(_, name)| name).chain([&self.name]);
-        names.map(String::as_str).find(|own| *own == name)
+    /// Returns the names of the devices of each mounted btrfs.
+    fn btrfs(&self) -> Vec<Vec<String>> {
+        let dir = self.root.join("sys/fs/btrfs");
+        let devices = list(&dir).into_iter().map(|id| list(&dir.join(id).join("devices")));
+        devices.filter(|devices| !devices.is_empty()).collect()
     }
-}
 
-impl DeviceKind {
-    fn of(name: &str, dir: &Path) -> DeviceKind {
-        let digit_after = |prefix: &str| {
-            name.strip_prefix(prefix)
-                .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
-        };
-        let on_usb = || {
-            dir.components().any(|component| {
-                let bus = component.as_os_str().to_str().and_then(|name| name.strip_prefix("usb"));
-                bus.is_some_and(|bus| !bus.is_empty() && bus.bytes().all(|c| c.is_ascii_digit()))
-            })
-        };
-        match name {
-            _ if digit_after("loop") => DeviceKind::Loop,
-            _ if digit_after("ram") || digit_after("zram") => DeviceKind::Ram,
-            _ if digit_after("dm-") || digit_after("md") || digit_after("bcache") => {
-                DeviceKind::Mapped
-            }
-            _ if digit_after("sr") => DeviceKind::Optical,
-            _ if digit_after("nbd") || digit_after("rbd") || digit_after("drbd") => {
-                DeviceKind::Network
-            }
-            _ if digit_after("mmcblk") => match text(dir, "device/type").as_deref() {
-                _ if name.contains("boot") || name.contains("rpmb") => DeviceKind::EmmcBoot,
-                Some("SD") => DeviceKind::Sd,
-                _ => DeviceKind::Emmc,
-            },
-            _ if on_usb() => DeviceKind::Usb,
-            _ => DeviceKind::Disk,
-        }
+    fn rooted(&self, path: &Path) -> PathBuf {
+        self.root.join(path.strip_prefix("/").unwrap_or(path))
     }
 }
 
@@ -271,16 +230,12 @@ fn names(dir: &Path) -> (Option<String>, Option<String>) {
     (named.or(scsi).or(usb_model), serial.or(usb_serial))
 }
 
-fn is_system(mount: &Mount) -> bool {
-    SYSTEM_MOUNTS.iter().any(|point| mount.point == Path::new(point))
-}
-
-fn device_number(dir: &Path) -> Option<(u32, u32)> {
+fn device_number(dir: &Path) -> Option<DeviceNumber> {
     number(&text(dir, "dev")?)
 }
 
 /// Returns the contents of a small file without blanks around them, if there are any.
-fn text(dir: &Path, file: &str) -> Option<String> {
+pub(super) fn text(dir: &Path, file: &str) -> Option<String> {
     let bytes = fs::read(dir.join(file)).ok()?;
     let text = String::from_utf8_lossy(&bytes);
     let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
@@ -294,11 +249,4 @@ fn list(dir: &Path) -> Vec<String> {
         entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
     names.sort();
     names
-}
-
-/// Returns a key that sorts `loop2` before `loop10`, and `sdz` before `sdaa`.
-fn natural(name: &str) -> (String, usize, String) {
-    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
-    let kind: String = stem.chars().take(2).collect();
-    (kind, name.len(), name.to_owned())
 }

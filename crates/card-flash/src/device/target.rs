@@ -7,17 +7,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use block_io::FileStorage;
+use block_io::{FileStorage, rights};
 use rustix::{
     fs::{FlockOperation, OFlags},
     io::Errno,
 };
 
 use super::{
+    block_device::{Device, RelatedDevice},
     contents::DeviceContents,
+    host::{FileId, Place, split},
     opened::OpenedTarget,
-    refusal::{Refusal, TargetLimits},
-    system::{Device, HostSystem},
+    refusal::{Refusal, TargetLimits, refusals_of_contents, shared},
+    system::HostSystem,
 };
 
 /// A device or file that may be overwritten, as it was when it was inspected.
@@ -29,6 +31,10 @@ pub struct Target {
     path: PathBuf,
     identity: DeviceIdentity,
     device: Option<Device>,
+    /// Loop devices over a file. A device has its own list.
+    over_file: Vec<RelatedDevice>,
+    /// Why a file is in use.
+    file_uses: Vec<Refusal>,
     contents: DeviceContents,
 }
 
@@ -95,19 +101,22 @@ impl Target {
             refusals.push(Refusal::IsBase);
         }
         if let Some(device) = &found.device {
-            if device.backing_file.as_ref().is_some_and(|file| is_same_file(file, base)) {
-                refusals.push(Refusal::IsBase);
+            if let Ok(base) = fs::metadata(base) {
+                if found.places().contains(&place_of(&base)) && refusals.is_empty() {
+                    refusals.push(Refusal::IsBase);
+                }
+                if device.has(split(base.dev())) {
+                    refusals.push(Refusal::HoldsBase);
+                }
             }
-            if fs::metadata(base).is_ok_and(|base| device.has(number(base.dev()))) {
-                refusals.push(Refusal::HoldsBase);
-            }
-            refusals.extend(device.refusals(limits));
         } else if found.identity.size == 0 {
             refusals.push(Refusal::EmptyFile);
         }
+        refusals.extend(found.uses(limits));
         if !refusals.is_empty() {
             return refuse(refusals);
         }
+        found.claim_related(system).map_err(|refusal| TargetError::new(path, refusal))?;
         let storage = FileStorage::open(path).map_err(|error| {
             let refusal = match error {
                 block_io::Error::Open { source, .. } => refusal(&source),
@@ -116,9 +125,8 @@ impl Target {
             TargetError::new(path, refusal)
         })?;
         let contents = DeviceContents::look(&storage);
-        if let Some(device) = &found.device {
-            refusals.extend(device.refusals_of(&contents));
-        }
+        let name = found.device.as_ref().map(|device| device.name.as_str());
+        refusals.extend(refusals_of_contents(&contents, path, name));
         if !refusals.is_empty() {
             return refuse(refusals);
         }
@@ -146,11 +154,9 @@ impl Target {
         // O_EXCL keeps away mounts and other programs that ask for it.
         let excl = if self.device.is_some() { OFlags::EXCL } else { OFlags::empty() };
         let open = |flags: OFlags| {
-            OpenOptions::new()
-                .read(true)
-                .write(true)
-                .custom_flags(flags.bits() as i32)
-                .open(&self.path)
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).custom_flags(flags.bits() as i32);
+            rights::open(&self.path, &options)
         };
         let (file, direct) = match open(excl | OFlags::DIRECT) {
             // The tmpfs of older kernels and some network filesystems have no O_DIRECT.
@@ -166,19 +172,56 @@ impl Target {
         if now.identity != self.identity || place(&metadata) != self.identity.place {
             return Err(Refusal::Changed);
         }
-        if let Some(device) = &now.device {
-            if let Some(refusal) = device.refusals(limits).into_iter().next() {
-                return Err(refusal);
-            }
+        if let Some(refusal) = now.uses(limits).into_iter().next() {
+            return Err(refusal);
+        }
+        if now.device.is_some() {
             check_device(&file, self.identity.size)?;
         }
-        let path = self.path.clone();
-        Ok(OpenedTarget::new(file, path, self.identity.clone(), system.clone(), direct))
+        let claims = now.claim_related(system)?;
+        let (path, identity) = (self.path.clone(), self.identity.clone());
+        Ok(OpenedTarget::new(file, claims, path, identity, system.clone(), direct))
     }
 
-    /// Returns whether both are the same device or file, whatever their names.
+    /// Returns why it must not be overwritten, whatever its contents.
+    fn uses(&self, limits: &TargetLimits) -> Vec<Refusal> {
+        match &self.device {
+            Some(device) => device.refusals(limits),
+            None => {
+                let over = shared(&self.over_file, limits);
+                self.file_uses.iter().cloned().chain(over).collect()
+            }
+        }
+    }
+
+    /// Opens all other devices with the same contents exclusively: a mount that this process
+    /// cannot see refuses that, and none can be made as long as they are open.
+    fn claim_related(&self, system: &HostSystem) -> Result<Vec<File>, Refusal> {
+        let related = self.device.as_ref().map_or(&self.over_file, |device| &device.related);
+        let mut claims = Vec::new();
+        for RelatedDevice { relation, device } in related {
+            let claim = system.claim(device);
+            claims.extend(claim.map_err(|_| Refusal::Busy.of(*relation, &device.name))?);
+        }
+        Ok(claims)
+    }
+
+    /// Returns whether writing one of them changes the other: both are the same device or
+    /// file, whatever their names, or loop devices over it.
     pub fn is_same_place(&self, other: &Target) -> bool {
-        self.identity.place == other.identity.place
+        let others = other.places();
+        self.places().iter().any(|place| others.contains(place))
+    }
+
+    /// Returns everything that changes when it is written.
+    fn places(&self) -> Vec<Place> {
+        match &self.device {
+            Some(device) => device.places(),
+            None => {
+                let (device, inode) = self.identity.place;
+                vec![Place::File(FileId { device, inode })]
+            }
+        }
     }
 
     /// Returns the path as the user gave it.
@@ -216,17 +259,19 @@ impl Target {
     }
 }
 
+impl Target {
+    /// Returns whether a user means this target by a name: the kernel's name of a device or
+    /// its path in `/dev`, and the name of a file or the path by which it was given.
+    pub fn is_named(&self, name: &str) -> bool {
+        let path = self.device.as_ref().map_or_else(|| self.path.clone(), Device::path);
+        name == self.name() || Path::new(name) == path
+    }
+}
+
 impl DeviceIdentity {
     /// Returns what is at `path` now, or `None` for nothing and for an empty reader.
     pub fn of(system: &HostSystem, path: &Path) -> Option<DeviceIdentity> {
         look(system, path).ok().map(|target| target.identity).filter(|found| found.size > 0)
-    }
-}
-
-impl Device {
-    /// Returns whether the number is that of the device or of a partition of it.
-    fn has(&self, number: (u32, u32)) -> bool {
-        self.number == number || self.has_partition(number)
     }
 }
 
@@ -247,13 +292,16 @@ fn look(system: &HostSystem, path: &Path) -> Result<Target, Refusal> {
         return Err(Refusal::NotATarget("a directory"));
     }
     if kind.is_file() {
+        let id = FileId { device: metadata.dev(), inode: metadata.ino() };
+        let uses = system.file_uses(path, id);
+        let (file_uses, over_file) = uses.map_err(|error| Refusal::Io(error.to_string()))?;
         let (path, contents) = (path.to_owned(), DeviceContents::default());
-        return Ok(Target { path, identity, device: None, contents });
+        return Ok(Target { path, identity, device: None, over_file, file_uses, contents });
     }
     if !kind.is_block_device() {
         return Err(Refusal::NotATarget("neither a block device nor a file"));
     }
-    let number = number(metadata.rdev());
+    let number = split(metadata.rdev());
     let device = system.find(number).map_err(|error| Refusal::Io(error.to_string()))?;
     let device = device.ok_or(Refusal::NotATarget("a device that this system does not list"))?;
     if device.has_partition(number) {
@@ -262,8 +310,14 @@ fn look(system: &HostSystem, path: &Path) -> Result<Target, Refusal> {
     identity.size = device.size;
     identity.diskseq = device.diskseq;
     identity.serial = device.serial.clone();
-    let (path, contents) = (path.to_owned(), DeviceContents::default());
-    Ok(Target { path, identity, device: Some(device), contents })
+    Ok(Target {
+        path: path.to_owned(),
+        identity,
+        device: Some(device),
+        over_file: Vec::new(),
+        file_uses: Vec::new(),
+        contents: DeviceContents::default(),
+    })
 }
 
 /// Compares what sysfs states with what the device itself reports.
@@ -285,8 +339,12 @@ fn place(metadata: &fs::Metadata) -> (u64, u64) {
     }
 }
 
-fn number(device: u64) -> (u32, u32) {
-    (rustix::fs::major(device), rustix::fs::minor(device))
+fn place_of(metadata: &fs::Metadata) -> Place {
+    if metadata.file_type().is_block_device() {
+        Place::Device(split(metadata.rdev()))
+    } else {
+        Place::File(FileId { device: metadata.dev(), inode: metadata.ino() })
+    }
 }
 
 fn is_same_file(a: &Path, b: &Path) -> bool {

@@ -1,8 +1,8 @@
 //! Waiting for the next card in the same reader.
 
-use std::{fs::File, path::Path, thread::sleep, time::Duration};
+use std::{fs::OpenOptions, path::Path, thread::sleep, time::Duration};
 
-use block_io::{Cancel, Cancelled};
+use block_io::{Cancel, Cancelled, rights};
 
 use super::{system::HostSystem, target::DeviceIdentity};
 
@@ -53,7 +53,7 @@ pub fn wait_for_swap(
     loop {
         cancel.check()?;
         // The kernel asks some readers for their medium only when they are opened.
-        let _ = File::open(path);
+        let _ = rights::open(path, OpenOptions::new().read(true));
         if swap.observe(DeviceIdentity::of(system, path)) {
             return Ok(());
         }

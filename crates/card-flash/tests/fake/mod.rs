@@ -44,6 +44,10 @@ pub struct Flaws {
     pub drops: Option<u64>,
     /// A range where writes are lost.
     pub deaf: Option<(u64, u64)>,
+    /// The number of the write that panics, counted from 0.
+    pub write_panic: Option<usize>,
+    /// The number of the read that panics, counted from 0.
+    pub read_panic: Option<usize>,
     /// How long each write takes.
     pub delay: Duration,
 }
@@ -119,6 +123,7 @@ impl Medium for Fake {
         assert!(offset + data.len() as u64 <= self.size, "beyond the end");
         sleep(self.flaws.delay);
         let number = self.writes.fetch_add(1, Ordering::SeqCst);
+        assert_ne!(Some(number), self.flaws.write_panic, "a defect in a write");
         self.fails(number, self.flaws.write_error)?;
         if self.flaws.ends.is_some_and(|end| offset + data.len() as u64 > end) {
             return Err(Errno::NOSPC.into());
@@ -144,6 +149,7 @@ impl Medium for Fake {
     fn read_back(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
         assert_eq!(buf.as_ptr() as usize % 4096, 0, "O_DIRECT would refuse this buffer");
         let number = self.reads.fetch_add(1, Ordering::SeqCst);
+        assert_ne!(Some(number), self.flaws.read_panic, "a defect in a read");
         self.fails(number, self.flaws.read_error)?;
         self.log.lock().unwrap().push(Event::Read(range(offset, buf.len())));
         let bytes = self.bytes.lock().unwrap();

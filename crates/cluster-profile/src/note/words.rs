@@ -35,7 +35,7 @@ impl Note {
                 let line = |(user, _): &(String, _)| format!("{user}: {{password: 'HASH'}}");
                 let lines: Vec<String> = users.iter().map(line).collect();
                 format!(
-                    "set `users: {{{}}}` in the profile, with hashes from `openssl passwd -6`; or \
+                    "set `users: {{{}}}` in the profile, with hashes from `nodecard password`; or \
                      `{{locked: true}}` for users who log in by key only",
                     lines.join(", ")
                 )
@@ -54,7 +54,7 @@ impl Note {
                 format!("check {authorized_keys} of the base image for the line of that key")
             }
             Note::ShadowReadable => "run chmod 640 /etc/shadow in the base image".to_owned(),
-            Note::HashUnsupported { .. } => "make a hash with `openssl passwd -6`".to_owned(),
+            Note::HashUnsupported { .. } => "make a hash with `nodecard password`".to_owned(),
             Note::OtherInterfaces { .. } | Note::UnknownInterface { .. } => {
                 "if the nodes name their interface differently, correct `interface` in the profile"
                     .to_owned()

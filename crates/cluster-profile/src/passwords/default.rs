@@ -57,6 +57,11 @@ pub fn default_password<'a>(user: &'a str, field: &str) -> Option<DefaultPasswor
     words.find(|word| fits(method, field, word)).map(DefaultPassword::Word)
 }
 
+/// Returns whether images have this password for one of their users.
+pub(crate) fn is_default_word(word: &str) -> bool {
+    DEFAULTS.iter().any(|(name, default)| word == *name || word == *default)
+}
+
 /// Returns the method of a hash, if words can be tried quickly.
 fn tried(hash: &str) -> Option<Method> {
     let method = Method::of(hash).filter(|method| method.is_whole(hash))?;

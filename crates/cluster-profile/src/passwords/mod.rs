@@ -4,10 +4,11 @@ mod default;
 mod hash;
 mod method;
 
+pub(crate) use default::is_default_word;
 pub use default::{DefaultPassword, default_password};
 pub use hash::{HashError, PasswordHash};
 pub(crate) use method::Method;
 
 /// How to make a hash, for messages.
 pub(crate) const MAKE_HASH: &str =
-    "make a hash with `openssl passwd -6`, and write it in single quotes";
+    "make a hash with `nodecard password`, and write it in single quotes";

@@ -158,6 +158,15 @@ impl Leaf {
         entry::set_target(format, &mut self.raw, offset, inode, file_type);
     }
 
+    /// Gives every entry the inode that `number` returns for its inode.
+    pub fn renumber(&mut self, format: &Format, number: impl Fn(u32) -> u32) {
+        let entries = self.entries(format);
+        let changes: Vec<_> = entries.map(|e| (e.offset, number(e.inode), e.file_type)).collect();
+        for (offset, inode, file_type) in changes {
+            self.replace(format, offset, inode, file_type);
+        }
+    }
+
     /// Moves all free space to the end.
     fn pack(&mut self, format: &Format) {
         let before = self.clone();

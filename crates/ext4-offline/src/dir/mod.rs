@@ -15,6 +15,7 @@ mod hash;
 mod htree;
 mod leaf;
 mod linear;
+mod renumber;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -28,6 +29,7 @@ use self::{
     leaf::Leaf,
 };
 use crate::{Error, Result};
+pub(crate) use renumber::renumber;
 pub(crate) use verify::verify;
 
 /// The blocks of one directory, counted from its beginning.

@@ -1,9 +1,11 @@
 //! Errors of a filesystem. Those of a path in it are in `path.rs`.
 
+mod limit;
 mod path;
 
 use std::fmt;
 
+pub use limit::ShrinkLimit;
 pub use path::{PathError, PathErrorKind, PathOperation, PathResult};
 
 /// The result of an operation on a filesystem.
@@ -25,6 +27,8 @@ pub enum Operation {
     Edit,
     /// Growing.
     Grow,
+    /// Shrinking.
+    Shrink,
     /// Replaying the journal.
     Recover,
 }
@@ -38,6 +42,7 @@ impl fmt::Display for Operation {
             Operation::Count => "count",
             Operation::Edit => "edit",
             Operation::Grow => "grow",
+            Operation::Shrink => "shrink",
             Operation::Recover => "replay the journal of",
         })
     }
@@ -394,6 +399,19 @@ pub enum Error {
         /// The requested size in bytes.
         target: u64,
     },
+    /// The contents of the filesystem do not fit into the target.
+    #[error(
+        "cannot shrink the filesystem to {target} bytes: it needs at least {minimum} bytes, because \
+         {limit}"
+    )]
+    DoesNotFit {
+        /// The requested size in bytes.
+        target: u64,
+        /// The smallest possible size in bytes.
+        minimum: u64,
+        /// Why it cannot be smaller.
+        limit: ShrinkLimit,
+    },
     /// The storage is smaller than the target.
     #[error(
         "cannot grow the filesystem to {target} bytes: its partition or image has only {storage}"
@@ -479,6 +497,12 @@ impl Error {
             }
             Error::MarkedErroneous { .. } => "repair the filesystem with e2fsck",
             Error::NotClean { .. } => "check the filesystem with e2fsck",
+            Error::DoesNotFit { target, minimum, .. } => {
+                return Some(format!(
+                    "remove files, or choose a target that is {} bytes larger",
+                    minimum.saturating_sub(*target)
+                ));
+            }
             Error::Shrink { .. } => "choose a card or partition that is at least as large",
             Error::NoSpace { .. } => "enlarge the partition first",
             Error::NoRoomForTables { .. } => "grow the filesystem with resize2fs",

@@ -179,6 +179,30 @@ pub(crate) fn verify(
     dir::verify(&format, &blocks, is_indexed(&format, inode), visitor)
 }
 
+/// Gives every inode that a directory refers to the number that `number` returns for it. `before`
+/// is the directory, and `after` is the same one with its new number; entries that are in the inode
+/// change there. Returns the blocks that change, counted from the beginning of the directory.
+///
+/// # Errors
+/// Damage to the directory.
+pub(crate) fn renumber(
+    source: &dyn Source,
+    before: &Inode,
+    after: &mut Inode,
+    number: impl Fn(u32) -> u32,
+) -> Result<Vec<(u32, Vec<u8>)>> {
+    if before.has_flag(INLINE_DATA) {
+        inline_dir::renumber(after, number)?;
+        return Ok(Vec::new());
+    }
+    let mapping = Mapping::load(source, before)?;
+    let old = format(source, before);
+    let seed = after.checksum_seed(source.fs().checksums.seed());
+    let new = Format { checksum_seed: seed, inode: after.number(), ..old.clone() };
+    let blocks = Mapped { source, mapping: &mapping, inode: before.number() };
+    dir::renumber(&old, &new, &blocks, is_indexed(&old, before), number)
+}
+
 /// Returns whether a directory has nothing but `.` and `..`.
 pub(super) fn is_empty(source: &dyn Source, inode: &Inode) -> Result<bool> {
     check(source, inode)?;

@@ -9,7 +9,7 @@ use crate::{
     dir::{Entry, FileType},
     inode::Inode,
     source::Source,
-    xattr::Attributes,
+    xattr::{self, Attributes},
 };
 
 /// The size of an entry without its name, in bytes.
@@ -50,6 +50,40 @@ fn parse(inode: u32, area: &[u8], entries: &mut Vec<Entry>) -> Result<()> {
             entries.push(Entry { inode: number, file_type, name: name.to_vec() });
         }
         rest = next;
+    }
+    Ok(())
+}
+
+/// Gives the parent and every entry the inode that `number` returns for its inode.
+pub(super) fn renumber(inode: &mut Inode, number: impl Fn(u32) -> u32) -> Result<()> {
+    let own = inode.number();
+    let mut i_block = inode.i_block();
+    let (parent, first) = i_block.split_at_mut(4);
+    renumber_word(parent, 0, &number);
+    renumber_area(own, first, &number)?;
+    inode.set_i_block(&i_block);
+    xattr::edit_inline_value(inode, |value| renumber_area(own, value, &number))
+}
+
+/// Replaces the number at an offset.
+fn renumber_word(bytes: &mut [u8], at: usize, number: impl Fn(u32) -> u32) {
+    if let Some(place) = bytes.get_mut(at..).and_then(|rest| rest.first_chunk_mut::<4>()) {
+        let before = u32::from_le_bytes(*place);
+        *place = if before == 0 { 0 } else { number(before) }.to_le_bytes();
+    }
+}
+
+fn renumber_area(inode: u32, area: &mut [u8], number: impl Fn(u32) -> u32) -> Result<()> {
+    let mut at = 0;
+    while let Some([_, _, _, _, r0, r1, _, _]) = area.get(at..).and_then(|rest| rest.first_chunk())
+    {
+        let length = usize::from(u16::from_le_bytes([*r0, *r1]));
+        if length < ENTRY || at + length > area.len() {
+            let reason = "an entry reaches beyond the end";
+            return Err(Error::Directory { inode, index: 0, reason });
+        }
+        renumber_word(area, at, &number);
+        at += length;
     }
     Ok(())
 }

@@ -21,7 +21,7 @@ use crate::{
     inode::{Inode, ROOT},
     source::{Files, Source},
 };
-pub(crate) use directory::verify as verify_directory;
+pub(crate) use directory::{renumber as renumber_directory, verify as verify_directory};
 pub use edit::FilesMut;
 pub use names::NewFile;
 

@@ -218,6 +218,22 @@ fn check_end(inode: &Inode, end: u64) -> Result<()> {
     }
 }
 
+/// Returns how many nodes outside of the inode a tree with this many extents needs.
+fn nodes_for(extents: usize, block_size: usize) -> usize {
+    let (mut count, mut nodes) = (extents, 0);
+    while count > capacity(60) {
+        count = count.div_ceil(capacity(block_size));
+        nodes += count;
+    }
+    nodes
+}
+
+/// Returns how many nodes outside of the inode these runs need.
+pub(super) fn nodes_needed(runs: &[Run], block_size: u32) -> usize {
+    let extents = runs.iter().map(|run| run.length.div_ceil(longest(run.unwritten)) as usize);
+    nodes_for(extents.sum(), block_size as usize)
+}
+
 /// Writes a whole tree. All nodes but the last of each level are full, as e2fsck prefers it.
 pub(super) fn store(mapping: &mut Mapping, volume: &mut Volume, inode: &mut Inode) -> Result<()> {
     check_end(inode, mapping.runs.last().map_or(0, Run::end))?;
@@ -225,12 +241,7 @@ pub(super) fn store(mapping: &mut Mapping, volume: &mut Volume, inode: &mut Inod
     let bytes = volume.fs().geometry.block_size as usize;
     let root = capacity(60);
     let mut entries = extent_entries(&mapping.runs);
-    let (mut count, mut nodes) = (entries.len(), 0);
-    while count > root {
-        count = count.div_ceil(capacity(bytes));
-        nodes += count;
-    }
-    mapping.resize_nodes(volume, inode, nodes)?;
+    mapping.resize_nodes(volume, inode, nodes_for(entries.len(), bytes))?;
 
     let mut free = mapping.nodes.iter();
     let mut depth = 0;

@@ -89,24 +89,15 @@ pub(super) fn store(mapping: &mut Mapping, volume: &mut Volume, inode: &mut Inod
     if end > most_blocks(volume.fs().geometry.block_size) || highest > 1 << 32 {
         return Err(too_large);
     }
-    // Each tree has only the nodes that its blocks need.
-    let trees = || {
-        (1..=3).scan(DIRECT, |start, levels| {
-            let first = *start;
-            *start += per_block.pow(levels);
-            Some((levels, first))
-        })
-    };
-    let count: u64 =
-        trees().map(|(levels, first)| count_nodes(mapping, levels, first, per_block)).sum();
-    mapping.resize_nodes(volume, inode, count as usize)?;
+    let count = nodes_needed(mapping, volume.fs().geometry.block_size);
+    mapping.resize_nodes(volume, inode, count)?;
 
     let mut nodes = mapping.nodes.iter().copied();
     let mut pointers = Vec::new();
     for logical in 0..DIRECT {
         pointers.push(mapping.find(logical).map_or(0, |run| run.physical));
     }
-    for (levels, first) in trees() {
+    for (levels, first) in trees(per_block) {
         pointers.push(store_tree(mapping, volume, levels, first, per_block, &mut nodes));
     }
     let mut i_block = [0; 60];
@@ -115,6 +106,23 @@ pub(super) fn store(mapping: &mut Mapping, volume: &mut Volume, inode: &mut Inod
     }
     inode.set_i_block(&i_block);
     Ok(())
+}
+
+/// The trees below `i_block`: their numbers of levels, and their first blocks of the file.
+fn trees(per_block: u64) -> impl Iterator<Item = (u32, u64)> {
+    (1..=3).scan(DIRECT, move |start, levels| {
+        let first = *start;
+        *start += per_block.pow(levels);
+        Some((levels, first))
+    })
+}
+
+/// Returns how many nodes a file needs. Each tree has only those that its blocks need.
+pub(super) fn nodes_needed(mapping: &Mapping, block_size: u32) -> usize {
+    let per_block = u64::from(block_size / 4);
+    let count =
+        trees(per_block).map(|(levels, first)| count_nodes(mapping, levels, first, per_block));
+    count.sum::<u64>() as usize
 }
 
 /// Returns whether the file has any block in `length` blocks from `first` on.

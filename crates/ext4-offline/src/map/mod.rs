@@ -101,6 +101,15 @@ impl Mapping {
         }
     }
 
+    /// Returns how many nodes [`store`](Self::store) writes, for a file with or without extents.
+    pub fn nodes_needed(&self, extents: bool, block_size: u32) -> usize {
+        if extents {
+            extents::nodes_needed(&self.runs, block_size)
+        } else {
+            indirect::nodes_needed(self, block_size)
+        }
+    }
+
     /// The run that holds a block of the file.
     pub fn find(&self, logical: u64) -> Option<Run> {
         let index = self.runs.partition_point(|run| run.end() <= logical);

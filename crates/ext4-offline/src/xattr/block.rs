@@ -30,6 +30,16 @@ fn checksum(seed: u32, block: u64, bytes: &[u8]) -> u32 {
     crc32c(crc, after.get(4..).unwrap_or_default())
 }
 
+/// Updates the checksum of the bytes of the block, if it has one.
+pub(super) fn seal(bytes: &mut [u8], block: u64, seed: Option<u32>) {
+    if let Some(seed) = seed
+        && let crc = checksum(seed, block, bytes)
+        && let Some(place) = bytes.get_mut(16..20)
+    {
+        place.copy_from_slice(&crc.to_le_bytes());
+    }
+}
+
 impl AttributeBlock {
     /// Reads the block that inode `inode` refers to.
     pub fn load(source: &dyn Source, inode: u32, block: u64) -> Result<Self> {
@@ -79,12 +89,7 @@ impl AttributeBlock {
             bytes.extend(word.to_le_bytes());
         }
         bytes.extend(entries::build(&attributes, block_size as usize - HEADER, HEADER));
-        if let Some(seed) = seed
-            && let crc = checksum(seed, self.block, &bytes)
-            && let Some(place) = bytes.get_mut(16..20)
-        {
-            place.copy_from_slice(&crc.to_le_bytes());
-        }
+        seal(&mut bytes, self.block, seed);
         bytes
     }
 }

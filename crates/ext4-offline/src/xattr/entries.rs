@@ -3,6 +3,8 @@
 //! Entries follow each other from the beginning of the area, their values from
 //! its end.
 
+use std::ops::Range;
+
 use super::{Attribute, Value, damaged};
 use crate::Result;
 
@@ -75,6 +77,24 @@ fn raw_entries(area: &[u8]) -> impl Iterator<Item = (usize, &[u8; ENTRY])> {
         at += ENTRY + padded(entry[0].into());
         (entry[..END] != [0; END]).then_some((start, entry))
     })
+}
+
+/// The offsets of all entries of an area that was parsed.
+pub(super) fn offsets(area: &[u8]) -> Vec<usize> {
+    raw_entries(area).map(|(at, _)| at).collect()
+}
+
+/// Where the value of an attribute is in an area that was parsed and whose offsets count from its
+/// beginning.
+pub(super) fn value_range(area: &[u8], (index, name): (u8, &[u8])) -> Option<Range<usize>> {
+    let (_, entry) = raw_entries(area).find(|(at, entry)| {
+        let start = at + ENTRY;
+        entry[1] == index && area.get(start..start + usize::from(entry[0])) == Some(name)
+    })?;
+    let [_, _, o0, o1, i0, i1, i2, i3, s0, s1, s2, s3, ..] = *entry;
+    let start = usize::from(u16::from_le_bytes([o0, o1]));
+    let size = u32::from_le_bytes([s0, s1, s2, s3]) as usize;
+    ([i0, i1, i2, i3] == [0; 4]).then(|| start..start.saturating_add(size))
 }
 
 /// `e_hash` of all entries of an area that was parsed.

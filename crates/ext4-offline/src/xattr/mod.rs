@@ -5,11 +5,13 @@
 
 mod block;
 mod entries;
+mod renumber;
 mod verify;
 
 use crate::{Error, Result, features::flag, inode::Inode, source::Source};
 pub(crate) use block::{AttributeBlock, HEADER as BLOCK_HEADER};
 pub(crate) use entries::size as entries_size;
+pub(crate) use renumber::{edit_inline_value, moved_block, renumber_inside};
 pub(crate) use verify::{LargeValue, verify_block, verify_inside};
 
 /// The size of the header of the attributes in an inode, in bytes.

@@ -1,5 +1,6 @@
 //! Creating, replacing and removing files.
 
+mod in_place;
 mod record;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::{
     table::{Table, chain},
     time::DosTime,
 };
+use in_place::Decision;
 use record::{Dates, NewRecord};
 
 /// A FAT filesystem that can be edited.
@@ -31,6 +33,10 @@ pub struct Editor {
     table: Table,
     report: CheckReport,
     dates: Dates,
+    /// Whether every edit can be cut off at any write.
+    in_place: bool,
+    /// Which sector decides the running edit.
+    decision: Option<Decision>,
 }
 
 impl Editor {
@@ -45,7 +51,8 @@ impl Editor {
         let table = Table::read(&storage, &geometry)?;
         let report = examine(&storage, &geometry, &table)?;
         let dates = Dates(DosTime::from_unix(now));
-        Ok(Editor { staged: Staged::new(storage), geometry, table, report, dates })
+        let staged = Staged::new(storage);
+        Ok(Editor { staged, geometry, table, report, dates, in_place: false, decision: None })
     }
 
     /// Returns what the check found that does not stand in the way of edits.
@@ -117,7 +124,12 @@ impl Editor {
     ) -> Result<T, FatError> {
         self.staged.require_whole()?;
         let before = self.table.clone();
+        self.decision = None;
         let result = edit(self).and_then(|value| {
+            if self.in_place {
+                self.commit_in_place(&before)?;
+                return Ok(value);
+            }
             self.table.store(&mut self.staged, &self.geometry)?;
             if self.table.free() != before.free() {
                 fsinfo::set_free(&mut self.staged, &self.geometry, self.table.free())?;
@@ -132,6 +144,12 @@ impl Editor {
                 Err(error)
             }
         }
+    }
+
+    /// Sets what decides the running edit. The first one counts: later ones are about
+    /// directories that the edit makes itself.
+    fn decide(&mut self, decision: Option<Decision>) {
+        self.decision = self.decision.or(decision);
     }
 
     fn find(&self, path: &str) -> Result<Option<Record>, FatError> {
@@ -185,7 +203,14 @@ impl Editor {
             }
             _ => Vec::new(),
         };
-        let chain = self.resize(&old, contents.len() as u64, path)?;
+        let size_in_bytes = contents.len() as u64;
+        let chain = if self.in_place {
+            let chain = self.resize(&[], size_in_bytes, path)?;
+            self.table.resize(&old, 0);
+            chain
+        } else {
+            self.resize(&old, size_in_bytes, path)?
+        };
         self.fill(&chain, contents)?;
         let first = chain.first().copied().unwrap_or(0);
         match existing {
@@ -195,6 +220,7 @@ impl Editor {
                 entry[11] |= ARCHIVE;
                 record::point(&mut entry, first, size);
                 let slot = record.slots.end - 1;
+                self.decide(Decision::last(directory.offset(slot)));
                 self.put_slot(&directory, slot, &entry)?;
             }
             None => {
@@ -277,6 +303,7 @@ impl Editor {
             return Ok(false);
         };
         self.free_below(record)?;
+        self.decide(Decision::first(directory.offset(record.slots.end - 1)));
         for slot in record.slots.clone() {
             if let Some(mut entry) = directory.slots.get(slot).copied() {
                 entry[0] = 0xe5;

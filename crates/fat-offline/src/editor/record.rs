@@ -1,6 +1,6 @@
 //! Clusters and directory entries of an edit.
 
-use super::Editor;
+use super::{Editor, in_place::Decision};
 use crate::{
     FatError,
     dir::{Directory, MAX_DIRECTORY},
@@ -108,6 +108,11 @@ impl Editor {
         let start = directory.free_slots(count);
         let end = start + count;
         let used = directory.parsed.end;
+        // New slots behind the end mark are seen when the mark is overwritten; if there was
+        // none, when the directory gets its new cluster.
+        let deciding = if end > used { used } else { end - 1 };
+        let had_end_mark = deciding < directory.slots.len();
+        self.decide(Decision::last(directory.offset(deciding).filter(|_| had_end_mark)));
         if end > directory.slots.len() {
             directory = self.extend(directory, end, path)?;
         }

@@ -1,9 +1,6 @@
 //! `nodecard apply`.
 
-use std::{
-    io::{Write as _, stdout},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use nodecard::{ApplyReport, ApplyRequest, ApplySession, Finding};
 use plain_text::count;
@@ -13,6 +10,7 @@ use crate::{
     args::ApplyArgs,
     error::{CommandError, print_line},
     prompt::ask,
+    terminal,
 };
 
 pub fn run(args: &ApplyArgs) -> Result<ExitCode, CommandError> {
@@ -28,7 +26,7 @@ pub fn run(args: &ApplyArgs) -> Result<ExitCode, CommandError> {
         print_remaining(session.remaining())?;
         return Ok(ExitCode::SUCCESS);
     }
-    write!(stdout().lock(), "{}", session.changes())?;
+    terminal::print(format_args!("{}", session.changes()))?;
     let agrees = |session: &ApplySession| args.yes || is_confirmed(session, &shown);
     let confirmed = session.confirm(agrees).map_err(CommandError::Writing)?;
     let report = confirmed.apply().map_err(CommandError::Writing)?;
@@ -54,12 +52,13 @@ fn done(report: &ApplyReport) -> String {
 }
 
 fn println(line: std::fmt::Arguments) -> Result<(), CommandError> {
-    Ok(writeln!(stdout().lock(), "{line}")?)
+    Ok(terminal::print(format_args!("{line}\n"))?)
 }
 
 fn is_confirmed(session: &ApplySession, shown: &str) -> bool {
     let wanted = session.confirmation();
-    ask(format_args!("Type {wanted} to change {shown} in place:")) == Some(wanted)
+    let answer = ask(format_args!("Type {wanted} to change {shown} in place:"));
+    answer.is_some_and(|answer| session.is_confirmed_by(&answer))
 }
 
 /// Prints the findings that applying does not fix.

@@ -1,11 +1,10 @@
 //! `nodecard build`.
 
-use std::{
-    io::{Write as _, stdout},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
-use nodecard::{BaseSystem, BuildReport, BuildRequest, Network};
+use nodecard::{
+    BaseSystem, BuildReport, BuildRequest, ImageRecord, LeftOver, LeftOverState, Network,
+};
 use plain_text::{printable, shell_word, size};
 use serde_json::json;
 
@@ -14,15 +13,19 @@ use crate::{
     args::BuildArgs,
     error::CommandError,
     report::{self, labelled, table},
+    terminal,
 };
 
 pub fn run(args: &BuildArgs) -> Result<ExitCode, CommandError> {
-    let project = open_project(&args.project)?;
+    let mut project = open_project(&args.project)?;
+    if args.new_keys.new_keys {
+        project = project.with_new_keys();
+    }
     let mut request = BuildRequest::new(&args.out);
     request.nodes.clone_from(&args.cards.nodes);
     request.card_size = args.cards.card.map(|card| card.bytes());
     request.format = args.format.into();
-    request.raw_sums = !args.no_sums;
+    request.raw_sums = args.sums;
     let built = project.build(&request)?;
     if args.json.json {
         report::print_json(&json!({
@@ -30,9 +33,13 @@ pub fn run(args: &BuildArgs) -> Result<ExitCode, CommandError> {
             "root_reason": built.root_reason,
             "notes": report::sentences(&built.notes),
             "manifest": built.manifest,
+            "made": built.made,
+            "left_over": built.left_over,
+            "new_keys": project.new_keys(),
         }))?;
     } else {
-        write!(stdout().lock(), "{}", to_text(&built, args, &project.cluster().network))?;
+        let text = to_text(&built, args, &project.cluster().network);
+        terminal::print(format_args!("{text}"))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -58,26 +65,49 @@ fn to_text(built: &BuildReport, args: &BuildArgs, network: &Network) -> String {
     text += &labelled("Root", &[growth]);
     text += &report::notes(&built.notes);
     let out = |file: &str| args.out.join(file).display().to_string();
-    let rows: Vec<[String; 4]> = manifest
-        .images
-        .iter()
-        .map(|image| {
-            let to_write = format!("{} to write", size(image.used_bytes));
-            [format!("  {}", image.node), image.address.clone(), out(&image.file), to_write]
-        })
-        .collect();
-    text += &format!("\n{}\n", table(&rows));
+    let made: Vec<_> =
+        manifest.images.iter().filter(|image| built.made.contains(&image.node)).collect();
+    let row = |image: &&ImageRecord| {
+        let to_write = format!("{} to write", size(image.used_bytes));
+        [format!("  {}", image.node), image.address.clone(), out(&image.file), to_write]
+    };
+    text += &format!("\n{}", table(&made.iter().map(row).collect::<Vec<_>>()));
+    let row = |left: &LeftOver| {
+        let node = format!("  {}", left.node);
+        [node, left.address.clone(), out(&left.file), describe_state(left.state).to_owned()]
+    };
+    let left: Vec<_> = built.left_over.iter().map(row).collect();
+    if !left.is_empty() {
+        text += &format!("\nLeft from earlier runs:\n{}", table(&left));
+    }
+    text.push('\n');
     let profile = shell_word(&args.project.profile.display().to_string());
-    let directory = shell_word(&args.out.display().to_string());
-    if manifest.images.iter().all(|image| image.sha256.is_some()) {
+    if made.iter().all(|image| image.sha256.is_some()) {
+        let directory = shell_word(&args.out.display().to_string());
         text += &format!("Check the files with:  (cd {directory} && sha256sum -c SHA256SUMS)\n");
     }
-    if let Some(image) = manifest.images.first() {
-        let more = if manifest.images.len() > 1 { " ..." } else { "" };
+    if let Some(image) = made.first() {
+        let more = if made.len() > 1 { " ..." } else { "" };
         let node = shell_word(&image.node);
         text += &format!("Write the cards with:  nodecard flash {profile} {node}=/dev/sdX{more}\n");
         let file = shell_word(&out(&image.file));
         text += &format!("Or with bmaptool:      bmaptool copy {file} /dev/sdX\n");
     }
+    // Without sums of the images, that would only check the block maps.
+    if manifest.images.iter().all(|image| image.sha256.is_some()) {
+        let directory = shell_word(&args.out.display().to_string());
+        text += &format!("Check the files with:  (cd {directory} && sha256sum -c SHA256SUMS)\n");
+    }
     text
+}
+
+/// Returns whether an image of an earlier run can still be used.
+fn describe_state(state: LeftOverState) -> &'static str {
+    match state {
+        LeftOverState::Current => "still current",
+        LeftOverState::NotInProfile => "stale: not in the profile any more",
+        LeftOverState::OtherAddress => "stale: the profile has another address",
+        LeftOverState::OtherKeys => "stale: made with other keys",
+        _ => "stale: older than the profile",
+    }
 }

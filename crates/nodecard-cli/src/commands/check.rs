@@ -1,27 +1,23 @@
 //! `nodecard check`.
 
-use std::{
-    io::{Write as _, stdout},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use nodecard::{Cluster, Project};
 
-use crate::{args::CheckArgs, error::CommandError, report::table};
+use crate::{args::CheckArgs, error::CommandError, report::table, terminal};
 
 pub fn run(args: &CheckArgs) -> Result<ExitCode, CommandError> {
     let project = Project::open(&args.profile)?;
     let cluster = project.cluster();
-    let mut out = stdout().lock();
-    writeln!(out, "{}: profile OK", args.profile.display())?;
-    writeln!(out, "Cluster      {}", cluster.name)?;
-    writeln!(out, "Base image   {}", cluster.base.path.display())?;
-    writeln!(out, "Cards        {}", cluster.card)?;
-    write!(out, "\n{}", nodes(cluster))?;
+    let mut text = format!("{}: profile OK\n", args.profile.display());
+    text += &format!("Cluster      {}\n", cluster.name);
+    text += &format!("Base image   {}\n", cluster.base.path.display());
+    text += &format!("Cards        {}\n\n{}", cluster.card, nodes(cluster));
     let services = services(cluster);
     if !services.is_empty() {
-        write!(out, "\n{services}")?;
+        text += &format!("\n{services}");
     }
+    terminal::print(format_args!("{text}"))?;
     Ok(ExitCode::SUCCESS)
 }
 

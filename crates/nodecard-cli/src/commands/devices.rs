@@ -1,15 +1,12 @@
 //! `nodecard devices`.
 
-use std::{
-    io::{Write as _, stdout},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use nodecard::{Context, Device, DeviceKind, DeviceReport, HostSystem, devices};
 use plain_text::{decimal_size, printable};
 use serde_json::{Value, json};
 
-use crate::{args::DevicesArgs, error::CommandError, hints, report};
+use crate::{args::DevicesArgs, error::CommandError, hints, report, terminal};
 
 pub fn run(args: &DevicesArgs) -> Result<ExitCode, CommandError> {
     let mut context = Context::default();
@@ -21,7 +18,7 @@ pub fn run(args: &DevicesArgs) -> Result<ExitCode, CommandError> {
         let devices: Vec<Value> = devices.iter().map(to_json).collect();
         report::print_json(&json!({ "devices": devices }))?;
     } else {
-        write!(stdout().lock(), "{}", to_text(&devices))?;
+        terminal::print(format_args!("{}", to_text(&devices)))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -45,7 +42,9 @@ fn to_text(devices: &[DeviceReport]) -> String {
         text += &format!("  {}\n", line(&other.device));
         for refusal in &other.refusals {
             text += &format!("      {refusal}\n");
-            if let Some(fix) = hints::join(refusal.fix(), hints::for_refusal(refusal)) {
+            if let Some(fix) =
+                hints::join(refusal.fix(), hints::for_refusal(&other.device.path(), refusal))
+            {
                 text += &format!("        fix: {fix}\n");
             }
         }

@@ -1,15 +1,14 @@
 //! `nodecard flash`.
 
 use std::{
-    io::{Write as _, stdout},
     path::Path,
     process::ExitCode,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use nodecard::{
-    Decision, Error, FlashProgress, FlashReport, FlashRequest, FlashTarget, FlashedCard, Operator,
-    Project, ReaderEvent, WriteReport,
+    Decision, Error, FinishedCard, FlashProgress, FlashReport, FlashRequest, FlashTarget,
+    FlashedCard, Operator, Project, ReaderEvent, WriteReport,
 };
 use plain_text::{decimal_size, printable, shell_word, size};
 use serde_json::{Value, json};
@@ -19,8 +18,9 @@ use crate::{
     args::FlashArgs,
     error::{CommandError, print_error, print_line, print_refusals},
     progress::CardBars,
-    prompt::ask,
+    prompt::{ask, print_how_to_continue, set_how_to_continue},
     report::{self, table},
+    terminal,
 };
 
 pub fn run(args: &FlashArgs) -> Result<ExitCode, CommandError> {
@@ -31,7 +31,10 @@ pub fn run(args: &FlashArgs) -> Result<ExitCode, CommandError> {
             fix: "add --one-reader DEVICE, or leave out --resume",
         });
     }
-    let project = open_project(&args.project)?;
+    let mut project = open_project(&args.project)?;
+    if args.new_keys.new_keys {
+        project = project.with_new_keys();
+    }
     let mut request = FlashRequest::default();
     request.limits = args.limits.limits();
     request.discard = args.discard;
@@ -72,11 +75,23 @@ fn flash_one_reader(
 ) -> Result<FlashReport, Error> {
     let session = project.flash_one_reader(reader, args.resume, request)?;
     let mut user = User { reader: reader.display().to_string(), yes: args.yes };
-    let report = session.run(&mut user)?;
-    if report.cards.iter().any(|card| !card.is_verified()) {
-        print_line(format_args!("note: continue with another card by adding --resume"));
+    let command =
+        how_to_continue(std::env::args_os().map(|word| word.to_string_lossy().into_owned()));
+    set_how_to_continue(format!("note: finished cards are recorded; continue with: {command}"));
+    let report = session.run(&mut user).inspect_err(|_| print_how_to_continue())?;
+    if report.stopped.is_some() || report.cards.iter().any(|card| !card.is_verified()) {
+        print_how_to_continue();
     }
     Ok(report)
+}
+
+/// Returns the command that continues this run.
+fn how_to_continue(arguments: impl Iterator<Item = String>) -> String {
+    let mut words: Vec<String> = arguments.skip(1).map(|word| shell_word(&word)).collect();
+    if !words.iter().any(|word| word == "--resume") {
+        words.push("--resume".to_owned());
+    }
+    format!("nodecard {}", words.join(" "))
 }
 
 /// The user at the reader.
@@ -98,9 +113,10 @@ impl Operator for User {
             )),
             ReaderEvent::Refused(refused) => print_refusals(refused),
             ReaderEvent::Found(target) => describe(target),
-            ReaderEvent::AlreadyFinished { node } => {
-                print_line(format_args!("This is the finished card of {node}."));
-            }
+            ReaderEvent::AlreadyFinished(card) => print_line(format_args!(
+                "This is the finished card of {}; it is not overwritten.",
+                card.node
+            )),
             ReaderEvent::Kept => print_line(format_args!("The card was left as it is.")),
             _ => {}
         }
@@ -140,20 +156,37 @@ fn describe(target: &FlashTarget) {
             format!("{}, serial {}", printable(model), printable(serial))
         }
     };
+    let recognized = target.recognized().map(recognized).unwrap_or_default();
     print_line(format_args!(
-        "{}: {}, {}, {name}\n    now on it: {}",
+        "{}: {}, {}, {name}\n    now on it: {recognized}{}",
         target.node(),
-        target.path().display(),
+        printable(&target.path().display().to_string()),
         decimal_size(target.target().size()),
         target.target().contents()
     ));
+}
+
+/// Returns the node and the age of a finished card, to come before its contents.
+fn recognized(card: &FinishedCard) -> String {
+    let age = SystemTime::now().duration_since(card.finished).unwrap_or_default();
+    format!("{} of {}, finished {} ago; ", card.node, card.cluster, ago(age))
+}
+
+fn ago(age: Duration) -> String {
+    let minutes = age.as_secs() / 60;
+    match (minutes, minutes / 60, minutes / 60 / 24) {
+        (0, ..) => format!("{} s", age.as_secs()),
+        (minutes @ 1..120, ..) => format!("{minutes} min"),
+        (_, hours @ ..48, _) => format!("{hours} h"),
+        (.., days) => plain_text::count(usize::try_from(days).unwrap_or(usize::MAX), "day"),
+    }
 }
 
 /// Asks for the name of a target. `None` if nobody answers.
 fn is_confirmed(target: &FlashTarget) -> Option<bool> {
     let (name, path, node) = (target.confirmation(), target.path().display(), target.node());
     let answer = ask(format_args!("Type {name} to overwrite {path} with the card for {node}:"));
-    answer.map(|answer| answer == name)
+    answer.map(|answer| target.is_confirmed_by(&answer))
 }
 
 fn print_report(report: &FlashReport, args: &FlashArgs) -> Result<(), CommandError> {
@@ -167,8 +200,7 @@ fn print_report(report: &FlashReport, args: &FlashArgs) -> Result<(), CommandErr
             "cards": cards,
         }));
     }
-    write!(stdout().lock(), "{}", to_text(report, args))?;
-    Ok(())
+    Ok(terminal::print(format_args!("{}", to_text(report, args)))?)
 }
 
 /// Returns what is worth knowing about the cards that were written.
@@ -251,4 +283,30 @@ fn columns(card: &FlashedCard) -> [String; 8] {
         verify,
         result.to_owned(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_have_one_unit() {
+        let ago = |seconds| ago(Duration::from_secs(seconds));
+        assert_eq!(ago(59), "59 s");
+        assert_eq!(ago(5 * 60 + 1), "5 min");
+        assert_eq!(ago(119 * 60), "119 min");
+        assert_eq!(ago(2 * 3600), "2 h");
+        assert_eq!(ago(48 * 3600), "2 days");
+    }
+
+    #[test]
+    fn the_command_to_continue_is_the_one_that_was_given() {
+        let command = |words: &[&str]| how_to_continue(words.iter().map(|&word| word.to_owned()));
+        assert_eq!(
+            command(&["/usr/bin/nodecard", "flash", "my mc1.yaml", "--one-reader", "/dev/sdb"]),
+            "nodecard flash 'my mc1.yaml' --one-reader /dev/sdb --resume"
+        );
+        let resumed = ["nodecard", "flash", "p.yaml", "--resume", "--one-reader=/dev/sdb"];
+        assert_eq!(command(&resumed), resumed.join(" "));
+    }
 }

@@ -6,6 +6,7 @@ pub mod check;
 pub mod devices;
 pub mod flash;
 pub mod inspect;
+pub mod password;
 pub mod plan;
 pub mod verify;
 
@@ -30,6 +31,9 @@ fn open_project(args: &ProjectArgs) -> Result<Project, CommandError> {
     }
     if let Some(root) = args.root.root {
         project = project.with_root(root);
+    }
+    if let Some(keys) = &args.keys {
+        project = project.with_keys(keys);
     }
     if let Some(time) = source_date_epoch()? {
         project = project.with_time(time);

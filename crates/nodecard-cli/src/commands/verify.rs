@@ -1,9 +1,6 @@
 //! `nodecard verify`.
 
-use std::{
-    io::{Write as _, stdout},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use nodecard::{AuditError, BaseAbsence, Verification, VerifyReport};
 
@@ -11,7 +8,7 @@ use super::open_project;
 use crate::{
     args::VerifyArgs,
     error::{CommandError, exit_code, print_error, print_line},
-    hints, report,
+    hints, report, terminal,
 };
 
 pub fn run(args: &VerifyArgs) -> Result<ExitCode, CommandError> {
@@ -21,7 +18,7 @@ pub fn run(args: &VerifyArgs) -> Result<ExitCode, CommandError> {
     if args.json.json {
         report::print_json(&verification.report)?;
     } else if verification.report.audited().next().is_some() {
-        write!(stdout().lock(), "{}", verification.report)?;
+        terminal::print(format_args!("{}", verification.report))?;
         print_absence(&verification);
     }
     Ok(code)

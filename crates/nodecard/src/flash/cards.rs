@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use block_io::FileStorage;
+use block_io::{Extents, FileStorage};
 use card_flash::{
-    CardSource, FlashJob, FlashProgress, Medium,
+    CardMarks, CardSource, FlashJob, FlashProgress, Medium,
     device::{OpenedTarget, Refusal, TargetError},
     flash,
 };
@@ -13,6 +13,9 @@ use cluster_profile::Node;
 
 use super::{FlashTarget, FlashedCard, named, refuse_any};
 use crate::{Error, Project};
+
+/// The number of other nodes whose cards a card is compared with to find its marks.
+const OTHERS: usize = 3;
 
 /// Returns what each card is to hold, in the order of the targets, and notes for the user.
 /// Cards of one size share the grown base.
@@ -42,6 +45,36 @@ pub(super) fn prepare(
         }
     }
     Ok((sources.into_iter().flatten().collect(), notes))
+}
+
+/// Returns what a node's card is to hold, notes for the user, and the marks by which it is
+/// recognized later.
+pub(super) fn prepare_marked(
+    project: &Project,
+    builder: &CardBuilder,
+    target: &FlashTarget,
+) -> Result<(CardSource, Vec<BuildNote>, CardMarks), Error> {
+    refuse_too_small(std::slice::from_ref(target), builder.base_size())?;
+    let node = project.node(&target.node)?;
+    let others = project.cluster.nodes.iter().filter(|other| other.name != node.name);
+    let nodes: Vec<&Node> = std::iter::once(node).chain(others.take(OTHERS)).collect();
+    let failed = |source: card_image::Error| Error::CardsFor {
+        targets: named(&[target]),
+        source: Box::new(source),
+    };
+    let cards = builder.cards(target.target.size(), &nodes, &project.context.cancel);
+    let cards = cards.map_err(failed)?;
+    let sources = cards.cards.into_iter().map(|card| {
+        let PreparedCard { name, layer, used, changed, own, .. } = card;
+        (CardSource { node: name, layer, used, changed }, own)
+    });
+    let mut sources: Vec<(CardSource, Extents)> = sources.collect();
+    let others = sources.split_off(1);
+    let others: Vec<&CardSource> = others.iter().map(|(source, _)| source).collect();
+    let Some((source, own)) = sources.pop() else { return Err(Error::NoTargets) };
+    let marks = CardMarks::choose(&source, &own, &others);
+    let marks = marks.map_err(|error| failed(card_image::Error::Storage(error)))?;
+    Ok((source, cards.notes, marks))
 }
 
 fn refuse_too_small(targets: &[FlashTarget], needed: u64) -> Result<(), Error> {

@@ -15,6 +15,7 @@ use card_image::{BuildNote, CardBuilder};
 
 pub use self::{
     one_reader::{Decision, OneReader, Operator, ReaderEvent},
+    progress_file::FinishedCard,
     report::{FlashReport, FlashedCard},
 };
 use crate::{Error, Project, RefusedTarget};
@@ -34,9 +35,26 @@ pub struct FlashRequest {
 pub struct FlashTarget {
     node: String,
     target: Target,
+    recognized: Option<FinishedCard>,
 }
 
 impl FlashTarget {
+    fn new(node: String, target: Target) -> Self {
+        FlashTarget { node, target, recognized: None }
+    }
+
+    /// Returns the finished card of the cluster that it is now, if a session with one reader
+    /// has recognized it.
+    pub fn recognized(&self) -> Option<&FinishedCard> {
+        self.recognized.as_ref()
+    }
+
+    /// Returns whether an answer confirms that the target is overwritten: what
+    /// [`confirmation`](Self::confirmation) returns, or the path.
+    pub fn is_confirmed_by(&self, answer: &str) -> bool {
+        self.target.is_named(answer)
+    }
+
     /// Returns the node's name.
     pub fn node(&self) -> &str {
         &self.node
@@ -101,9 +119,10 @@ impl Project {
     {
         // Refusals that cost nothing come before the base image is decoded.
         let targets = self.inspect_targets(targets, &request.limits)?;
-        let inputs = self.inputs(self.create_keys()?);
+        let inputs = self.inputs(self.create_keys(None)?);
         let builder = CardBuilder::open(inputs, &*self.context.progress, &self.context.cancel)?;
         let (cards, notes) = cards::prepare(self, &builder, &targets)?;
+        let notes = self.key_note().into_iter().chain(notes).collect();
         Ok(FlashSession { request, project: self, builder, targets, cards, notes })
     }
 
@@ -135,7 +154,7 @@ impl Project {
                         let error = TargetError::new(path, Refusal::GivenTwice(other.node.clone()));
                         refused.push(RefusedTarget { node: Some(node.clone()), error });
                     }
-                    accepted.push(FlashTarget { node, target });
+                    accepted.push(FlashTarget::new(node, target));
                 }
             }
         }

@@ -8,13 +8,16 @@ use std::{
 
 use block_io::FileStorage;
 use card_flash::{
-    CardSource, FlashProgress,
+    FlashProgress,
     device::{DeviceIdentity, OpenedTarget, Refusal, TargetError, wait_for_swap},
 };
 use card_image::CardBuilder;
 use cluster_profile::Node;
 
-use super::{FlashReport, FlashRequest, FlashTarget, cards, progress_file::ProgressFile};
+use super::{
+    FlashReport, FlashRequest, FlashTarget, cards,
+    progress_file::{FinishedCard, ProgressFile},
+};
 use crate::{Error, Project, RefusedTarget};
 
 /// How often a refused card is inspected again: its owner may unmount it.
@@ -39,11 +42,9 @@ pub enum ReaderEvent<'a> {
     /// A card that may become this node's is in the reader. Unless it is finished already,
     /// [`Operator::decide`] follows.
     Found(&'a FlashTarget),
-    /// The card in the reader is one that this session has finished.
-    AlreadyFinished {
-        /// The node whose card it is.
-        node: &'a str,
-    },
+    /// The card in the reader is one that this session, or the one that it resumes, has
+    /// finished.
+    AlreadyFinished(&'a FinishedCard),
     /// The card stays as it is, as [`Decision::Keep`] asked for.
     Kept,
 }
@@ -87,8 +88,6 @@ pub struct OneReader<'a> {
     finished: ProgressFile,
     /// The card that was in the reader last and is not to be written.
     previous: Option<DeviceIdentity>,
-    /// The cards that this session has written.
-    written: Vec<CardSource>,
 }
 
 impl Project {
@@ -111,18 +110,10 @@ impl Project {
         {
             return Err(Error::Refused { targets: vec![RefusedTarget { node: None, error }] });
         }
-        let inputs = self.inputs(self.create_keys()?);
+        let inputs = self.inputs(self.create_keys(None)?);
         let finished = ProgressFile::open(&self.cluster.keys, inputs.base, resume)?;
         let builder = CardBuilder::open(inputs, &*self.context.progress, &self.context.cancel)?;
-        Ok(OneReader {
-            project: self,
-            request,
-            reader,
-            builder,
-            finished,
-            previous: None,
-            written: Vec::new(),
-        })
+        Ok(OneReader { project: self, request, reader, builder, finished, previous: None })
     }
 }
 
@@ -170,15 +161,14 @@ impl OneReader<'_> {
         let (target, opened) = self.wait_for_card(node, operator)?;
         self.previous = Some(target.target.identity().clone());
         let progress = operator.progress(&target);
-        let targets = [target];
         let cancel = &self.project.context.cancel;
-        let (sources, notes) = cards::prepare(self.project, &self.builder, &targets)?;
+        let (source, notes, marks) = cards::prepare_marked(self.project, &self.builder, &target)?;
         report.add_notes(notes);
         let discard = self.request.discard;
         let flashed = cards::write(
             &self.builder,
-            &targets,
-            sources.clone(),
+            &[target],
+            vec![source],
             &[opened],
             discard,
             &*progress,
@@ -187,8 +177,7 @@ impl OneReader<'_> {
         let is_verified = flashed.iter().all(|card| card.is_verified());
         report.add(flashed);
         if is_verified {
-            self.written.extend(sources);
-            self.finished.add(&node.name)?;
+            self.finished.add(&node.name, marks)?;
         }
         Ok(is_verified)
     }
@@ -211,10 +200,11 @@ impl OneReader<'_> {
                 }
                 None => {}
             }
-            let Some(target) = self.wait_until_accepted(node, operator)? else { continue };
+            let Some(mut target) = self.wait_until_accepted(node, operator)? else { continue };
+            target.recognized = self.recognize(&target);
             operator.notify(ReaderEvent::Found(&target));
-            if let Some(finished) = self.finished_node(&target) {
-                operator.notify(ReaderEvent::AlreadyFinished { node: finished });
+            if let Some(finished) = target.recognized.as_ref().filter(|card| card.is_done) {
+                operator.notify(ReaderEvent::AlreadyFinished(finished));
                 self.previous = Some(target.target.identity().clone());
                 continue;
             }
@@ -250,7 +240,7 @@ impl OneReader<'_> {
             self.project.context.cancel.check()?;
             match self.project.inspect_target(&self.reader, &self.request.limits) {
                 Ok(target) => {
-                    let target = FlashTarget { node: node.name.clone(), target };
+                    let target = FlashTarget::new(node.name.clone(), target);
                     let needed = self.builder.base_size();
                     if target.target.size() >= needed {
                         return Ok(Some(target));
@@ -271,12 +261,11 @@ impl OneReader<'_> {
         }
     }
 
-    /// Returns the node whose finished card is in the reader, as happens when a card is
-    /// inserted a second time.
-    fn finished_node(&self, target: &FlashTarget) -> Option<&str> {
+    /// Returns the finished card of this cluster that is in the reader, as happens when a card
+    /// is inserted a second time, or a session is resumed with it.
+    fn recognize(&self, target: &FlashTarget) -> Option<FinishedCard> {
         let storage = FileStorage::open(target.path()).ok()?;
-        let written = self.written.iter().find(|card| card.is_written_to(&storage));
-        written.map(|card| card.node.as_str())
+        self.finished.recognize(&self.project.cluster.name, &storage)
     }
 }
 

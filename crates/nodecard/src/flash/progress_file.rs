@@ -3,13 +3,16 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
+use block_io::ReadAt;
+use card_flash::CardMarks;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
-/// The nodes whose cards are finished.
+/// The nodes whose cards are finished, and how to recognize these cards.
 ///
 /// They are kept in a file in the directory of the cluster's keys: it exists by then, is
 /// writable, and belongs to the cluster.
@@ -24,46 +27,116 @@ struct State {
     version: u32,
     /// The base image that the cards were made from.
     base: PathBuf,
-    /// The nodes, in the order in which their cards were finished.
-    done: Vec<String>,
+    /// The cards, in the order in which they were finished.
+    done: Vec<Entry>,
+    /// Cards of an earlier session that this one does not continue. They are recognized, but
+    /// written again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    earlier: Vec<Entry>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Entry {
+    /// From versions of nodecard that recognized cards within one session only.
+    Name(String),
+    Card(Finished),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Finished {
+    node: String,
+    /// In seconds since 1970.
+    finished: u64,
+    size: u64,
+    marks: Vec<(u64, u32)>,
+}
+
+/// A finished card of the cluster that was recognized.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FinishedCard {
+    /// The node.
+    pub node: String,
+    /// The cluster.
+    pub cluster: String,
+    /// When the card was finished.
+    pub finished: SystemTime,
+    /// Whether it counts as done in this session, and is not overwritten.
+    pub is_done: bool,
 }
 
 const FILE: &str = "one-reader.json";
 
 impl ProgressFile {
-    /// Reads what an earlier session finished with this base image, if `resume`; else begins
-    /// with nothing finished.
+    /// Reads what an earlier session finished with this base image. Without `resume`, nothing
+    /// counts as finished, but those cards are recognized.
     pub(super) fn open(keys: &Path, base: &Path, resume: bool) -> Result<Self, Error> {
         let path = keys.join(FILE);
         let base = fs::canonicalize(base).unwrap_or_else(|_| base.to_owned());
-        let fresh = State { version: 1, base, done: Vec::new() };
-        if !resume {
-            return Ok(ProgressFile { path, state: fresh });
-        }
+        let fresh = State { version: 1, base, done: Vec::new(), earlier: Vec::new() };
         let unusable = |source: io::Error| Error::ProgressFile { path: path.clone(), source };
-        let state = match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => fresh,
-            Err(error) => return Err(unusable(error)),
-            Ok(json) => {
-                let state: State =
-                    serde_json::from_slice(&json).map_err(|error| unusable(error.into()))?;
-                if (state.version, &state.base) != (fresh.version, &fresh.base) {
-                    return Err(Error::OtherBase { path, base: state.base });
-                }
-                state
+        let read = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => Some(Err(error)),
+            Ok(json) => Some(serde_json::from_slice::<State>(&json).map_err(io::Error::from)),
+        };
+        let state = match read {
+            None => fresh,
+            Some(Err(error)) if resume => return Err(unusable(error)),
+            Some(Err(_)) => fresh,
+            Some(Ok(State { done, earlier, .. })) if !resume => {
+                let earlier = earlier.into_iter().chain(done).collect();
+                State { earlier, ..fresh }
             }
+            Some(Ok(state)) if (state.version, &state.base) != (fresh.version, &fresh.base) => {
+                return Err(Error::OtherBase { path, base: state.base });
+            }
+            Some(Ok(state)) => state,
         };
         Ok(ProgressFile { path, state })
     }
 
     pub(super) fn has(&self, node: &str) -> bool {
-        self.state.done.iter().any(|done| done == node)
+        self.state.done.iter().any(|done| done.node() == node)
     }
 
     /// Notes a finished card before the next one is asked for.
-    pub(super) fn add(&mut self, node: &str) -> Result<(), Error> {
-        self.state.done.push(node.to_owned());
+    pub(super) fn add(&mut self, node: &str, marks: CardMarks) -> Result<(), Error> {
+        let CardMarks { size, blocks: marks } = marks;
+        let finished = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let finished = finished.map_or(0, |since| since.as_secs());
+        self.state.earlier.retain(|card| card.node() != node);
+        self.state.done.push(Entry::Card(Finished {
+            node: node.to_owned(),
+            finished,
+            size,
+            marks,
+        }));
         self.write().map_err(|source| Error::WriteProgress { path: self.path.clone(), source })
+    }
+
+    /// Returns the finished card that `storage` is.
+    pub(super) fn recognize(&self, cluster: &str, storage: &dyn ReadAt) -> Option<FinishedCard> {
+        let State { done, earlier, .. } = &self.state;
+        let cards = done.iter().map(|card| (card, true));
+        let cards = cards.chain(earlier.iter().map(|card| (card, false)));
+        let cards = cards.filter_map(|(entry, is_done)| match entry {
+            Entry::Card(card) => Some((card, is_done)),
+            Entry::Name(_) => None,
+        });
+        let is_it = |card: &Finished| {
+            CardMarks { size: card.size, blocks: card.marks.clone() }.are_on(storage)
+        };
+        let (card, is_done) = cards.into_iter().find(|(card, _)| is_it(card))?;
+        Some(FinishedCard {
+            node: card.node.clone(),
+            cluster: cluster.to_owned(),
+            finished: SystemTime::UNIX_EPOCH
+                .checked_add(Duration::from_secs(card.finished))
+                .unwrap_or(SystemTime::UNIX_EPOCH),
+            is_done,
+        })
     }
 
     fn write(&self) -> io::Result<()> {
@@ -77,5 +150,14 @@ impl ProgressFile {
     pub(super) fn remove(self) {
         // If that fails, the next session that resumes finds all cards finished.
         let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl Entry {
+    fn node(&self) -> &str {
+        match self {
+            Entry::Name(node) => node,
+            Entry::Card(card) => &card.node,
+        }
     }
 }

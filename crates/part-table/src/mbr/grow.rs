@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{Error, Partition, PartitionRole, Result, SECTOR_SIZE, fields::put};
 
-/// Makes `partition` end before sector `end`. The extended partition (`container`) grows with a
-/// logical one.
+/// Makes `partition` end before sector `end`. The extended partition grows with a logical one if
+/// it is given as `container`.
 pub(crate) fn grow(
     mbr: &Mbr,
     storage: &dyn WriteAt,
@@ -28,11 +28,13 @@ pub(crate) fn grow(
     // container.
     let is_own = |ebr: &super::Ebr| ebr.logical.is_some_and(|(n, _)| n == partition.number);
     let place = mbr.chain.iter().position(is_own);
-    let (Some(container), Some(place)) = (container, place) else {
+    let Some(place) = place else {
         return Err(Error::Changed);
     };
-    primary(container)?;
-    storage.flush()?;
+    if let Some(container) = container {
+        primary(container)?;
+        storage.flush()?;
+    }
     let Some(ebr) = mbr.chain.get(place) else {
         return Err(Error::Changed);
     };

@@ -75,7 +75,7 @@ impl Image {
         let table = self.table()?;
         let base = Arc::new(FileStorage::open(self.path()).unwrap());
         let layer = Layer::new(base, card);
-        let grown = table.grow_last(&layer, number, reserve);
+        let grown = table.grow(&layer, number, reserve);
         if grown.is_err() {
             assert!(layer.changed().is_empty(), "refused, but only after writing");
         }

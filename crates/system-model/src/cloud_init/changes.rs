@@ -112,14 +112,26 @@ impl Finder<'_> {
                 return Ok(());
             }
         }
-        let fallback =
-            [&["disable_fallback_netcfg"][..], &["system_info", "disable_fallback_netcfg"]];
-        if fallback.iter().any(|at| self.model.system.at(at).is_some_and(Value::is_true)) {
+        if !self.falls_back() {
             return Ok(());
         }
         let at = Location::new("/etc/cloud/cloud.cfg", 0);
         self.add(Effect::Address, "network", at, "configures DHCP, as no configuration is given");
         Ok(())
+    }
+
+    /// Returns whether cloud-init sets up DHCP where nothing configures the network. Two classes
+    /// of distributions have a setting against it (distros/photon.py, raspberry_pi_os.py), which
+    /// they read from `system_info` alone; the others do it whatever the configuration says.
+    fn falls_back(&self) -> bool {
+        let info = |key: &str| self.model.system.at(&["system_info", key]);
+        let distro = info("distro").and_then(Value::text).unwrap_or_default().replace('_', "-");
+        match distro.as_str() {
+            "photon" | "raspberry-pi-os" => {
+                info("disable_fallback_netcfg").is_some_and(|value| !value.is_truthy())
+            }
+            _ => true,
+        }
     }
 
     /// util.get_hostname_fqdn: `fqdn` and `hostname`, else the data source's local-hostname;

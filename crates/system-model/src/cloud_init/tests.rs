@@ -126,3 +126,26 @@ fn what_cannot_be_read_is_named() {
         assert_eq!(model.cloud_init().unwrap().unreadable().len(), 1, "{text}");
     }
 }
+
+/// Seen on a booted card: a seed whose network-config has comments only, and the setting at the
+/// top level, which cloud-init does not read.
+#[test]
+fn a_seed_without_a_network_is_answered_with_dhcp() {
+    let network = |system_info: &str| {
+        let mut files = base();
+        files.write("/etc/cloud/cloud.cfg.d/98-x.cfg", "disable_fallback_netcfg: true\n");
+        files.write("/etc/cloud/cloud.cfg.d/99-x.cfg", TAMED.replacen("network:", "x:", 1));
+        files.write("/etc/cloud/cloud.cfg.d/99_x.cfg", format!("system_info: {system_info}\n"));
+        files.write("/boot/firmware/meta-data", "dsmode: local\ninstance_id: x\n");
+        files.write("/boot/firmware/user-data", "#cloud-config\n#hostname: x\n");
+        files.write("/boot/firmware/network-config", "#network:\n#  version: 2\n");
+        changes(&files)
+    };
+    let dhcp = [(Effect::Address, "/etc/cloud/cloud.cfg".to_owned())];
+    assert_eq!(network("{distro: debian}"), dhcp);
+    assert_eq!(network("{distro: ubuntu, disable_fallback_netcfg: true}"), dhcp);
+    assert_eq!(network("{distro: raspberry-pi-os}"), []);
+    assert_eq!(network("{distro: raspberry-pi-os, disable_fallback_netcfg: true}"), []);
+    assert_eq!(network("{distro: raspberry-pi-os, disable_fallback_netcfg: false}"), dhcp);
+    assert_eq!(network("{distro: photon, disable_fallback_netcfg: 0}"), dhcp);
+}

@@ -1,7 +1,7 @@
 //! Known programs that a unit or a System V script starts.
 
 use super::{KnownProgram, Look, Settled};
-use crate::{Disarm, Effect, Effect::*, Family, Location, SystemError};
+use crate::{Disarm, Effect, Effect::*, Family, Location, Reason, SystemError};
 
 /// A unit that is known.
 struct Entry {
@@ -34,7 +34,6 @@ const fn shared(
 }
 
 const ENTRIES: &[Entry] = &[
-    entry(Family::RaspberryPiOs, "rpi-resize.service", &[], "grows the root filesystem", &[Sizes]),
     shared("regenerate_ssh_host_keys.service", &[], "replaces the host keys", &[HostKeys]),
     shared("ssh-regenerate-host-keys.service", &[], "replaces the host keys", &[HostKeys]),
     shared("resize2fs_once.service", &[], "grows the root filesystem", &[Sizes]),
@@ -153,6 +152,7 @@ pub(super) fn units(
     found: &mut Vec<KnownProgram>,
     settled: &mut Settled,
 ) -> Result<(), SystemError> {
+    rpi_resize(look, found, settled);
     for entry in ENTRIES {
         let Some(unit) = look.systemd.running(entry.unit) else { continue };
         // A System V script is known by its text.
@@ -193,6 +193,33 @@ pub(super) fn units(
         }
     }
     Ok(())
+}
+
+/// Raspberry Pi OS's rpi-resize.service does nothing itself: it pulls in systemd's own unit that
+/// grows the root filesystem, and disables itself once it has run. systemd starts what a unit
+/// wants even if the unit's own conditions fail (seen with a machine id on the card), so it is
+/// armed as long as it is enabled.
+fn rpi_resize(look: &Look<'_>, found: &mut Vec<KnownProgram>, settled: &mut Settled) {
+    const UNIT: &str = "rpi-resize.service";
+    const GROWS: &str = "systemd-growfs-root.service";
+    let Some(unit) = look.systemd.started().iter().find(|unit| unit.name == UNIT) else { return };
+    let pulls = look.systemd.running(GROWS).is_some_and(|unit| {
+        let by =
+            |reason: &Reason| matches!(reason, Reason::Dependency { unit, .. } if unit == UNIT);
+        unit.reasons.iter().any(by)
+    });
+    if !unit.runs() && !pulls {
+        return;
+    }
+    settled.push((GROWS.to_owned(), vec![Sizes]));
+    found.push(KnownProgram {
+        family: Some(Family::RaspberryPiOs),
+        name: UNIT.to_owned(),
+        what: "makes systemd grow the root filesystem",
+        effects: vec![Sizes],
+        evidence: Location::new(unit.file.as_deref().unwrap_or(UNIT), 0),
+        disarm: look.systemd.disarm(UNIT),
+    });
 }
 
 /// Adds what is peculiar to a program. Returns whether it is armed.

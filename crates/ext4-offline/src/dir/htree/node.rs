@@ -188,6 +188,15 @@ impl Node {
         entry::set_target(format, &mut self.raw, offset, inode, file_type);
     }
 
+    /// Gives `.` and `..` of a `dx_root` the inodes that `number` returns for theirs.
+    pub fn renumber_dots(&mut self, format: &Format, number: impl Fn(u32) -> u32) -> Result<()> {
+        let dots = self.dots(format)?.map(|dot| (dot.offset, number(dot.inode), dot.file_type));
+        for (offset, inode, file_type) in dots {
+            self.replace_dot(format, offset, inode, file_type);
+        }
+        Ok(())
+    }
+
     fn info(&self, offset: usize) -> u8 {
         self.raw.get(INFO + offset).copied().unwrap_or_default()
     }

@@ -1,0 +1,91 @@
+//! The cluster's keys: read-only, from an archive, new and lost.
+
+use std::{fs, os::unix::fs::PermissionsExt as _};
+
+use crate::support::*;
+
+/// Makes the keys, and returns what `manifest.json` says about the nodes.
+fn identities(bench: &Bench) -> Vec<(String, String)> {
+    let text = fs::read_to_string(bench.path("out/manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let text = |image: &serde_json::Value, key: &str| image[key].as_str().unwrap().to_owned();
+    let images = manifest["images"].as_array().unwrap();
+    images.iter().map(|image| (text(image, "machine_id"), text(image, "host_key"))).collect()
+}
+
+#[test]
+fn keys_from_a_directory_or_an_archive_are_only_read() {
+    let bench = Bench::new();
+    let report = bench.built(&[]);
+    assert!(report.contains("note: new cluster keys in profile.keys; keep them"), "{report}");
+    assert!(!bench.built(&[]).contains("new cluster keys"));
+    let expected = identities(&bench);
+    fs::rename(bench.path("profile.keys"), bench.path("vault")).unwrap();
+    let (directory, archive) = (bench.path(""), bench.path("keys.tar.gz"));
+    let (directory, file) = (directory.to_str().unwrap(), archive.to_str().unwrap());
+    run("tar", "tar", &["-C", directory, "-czf", file, "vault"]);
+    fs::set_permissions(&archive, fs::Permissions::from_mode(0o400)).unwrap();
+    for keys in ["vault", "keys.tar.gz"] {
+        fs::remove_dir_all(bench.path("out")).unwrap();
+        bench.built(&["--keys", keys]);
+        assert_eq!(identities(&bench), expected);
+        used_card(&bench.path("a.card"), 64 * MIB);
+        bench.flashed(&["xu4-node1=a.card", "--keys", keys]);
+        let arguments = ["verify", "profile.yaml", "a.card", "out/xu4-node2.img", "--keys", keys];
+        let output = bench.nodecard(&arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+    assert!(!bench.path("profile.keys").exists(), "keys were made");
+
+    // Nothing is made where a key is missing.
+    fs::remove_dir_all(bench.path("vault/hosts/xu4-node3")).unwrap();
+    let output = bench.build(&["--keys", "vault"]);
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(5), "{message}");
+    assert!(message.contains("hosts/xu4-node3"), "{message}");
+    assert!(!bench.path("vault/hosts/xu4-node3").exists());
+}
+
+/// The kernel refuses every change, also to root.
+#[test]
+fn keys_on_a_read_only_filesystem_are_enough() {
+    if !loops("keys::keys_on_a_read_only_filesystem_are_enough") {
+        return;
+    }
+    let bench = Bench::new();
+    bench.built(&[]);
+    let keys = bench.path("profile.keys");
+    let shown = keys.to_str().unwrap();
+    fs::remove_file(keys.join(".lock")).unwrap();
+    let mounted = Mounted::new(&["--bind", shown], keys.clone());
+    run("mount", "mount", &["-o", "remount,bind,ro", shown]);
+    assert!(fs::write(keys.join("x"), "").is_err(), "it can be written to");
+    let expected = identities(&bench);
+    bench.built(&[]);
+    assert_eq!(identities(&bench), expected);
+    used_card(&bench.path("a.card"), 64 * MIB);
+    bench.flashed(&["xu4-node1=a.card"]);
+    let output = bench.nodecard(&["verify", "profile.yaml", "a.card"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    drop(mounted);
+}
+
+#[test]
+fn lost_keys_are_pointed_out_before_new_ones_are_made() {
+    let bench = Bench::new();
+    bench.built(&[]);
+    let before = identities(&bench);
+    fs::remove_dir_all(bench.path("profile.keys")).unwrap();
+    used_card(&bench.path("a.card"), 64 * MIB);
+    let parts = ["profile.keys is missing", "out holds images", "--new-keys"];
+    let message = bench.not_flashed(2, &["xu4-node1=a.card"], &parts);
+    assert!(message.contains("from a backup"), "{message}");
+    let arguments = ["build", "profile.yaml", "--out", "elsewhere"];
+    let output = bench.nodecard(&arguments).output().unwrap();
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(parts.iter().all(|part| message.contains(part)), "{message}");
+    assert!(!bench.path("profile.keys").exists());
+    bench.built(&["--new-keys"]);
+    assert!(identities(&bench).iter().zip(&before).all(|(new, old)| new != old));
+}
