@@ -48,7 +48,7 @@ fn a_plan_before_the_first_build_writes_nothing() {
     let before = names(&bench);
     let (code, out, error) = plan(&bench, &[]);
     assert_eq!(code, Some(0), "{error}");
-    let note = "profile.keys yet were made for this plan only";
+    let note = "profile.keys yet and were made for this plan only";
     assert!(out.contains("=== xu4-node3\n") && out.contains(note), "{out}");
     let mut after = names(&bench);
     after.retain(|name| name != "cache");
@@ -64,6 +64,20 @@ fn a_plan_before_the_first_build_writes_nothing() {
     assert_eq!(code, Some(0), "{error}");
     assert!(out.contains(note) && !out.contains("ssh_host_ed25519_key"), "{out}");
     assert!(!key.exists());
+}
+
+/// A reader that went away, such as `head`, ends it as SIGPIPE ends other programs.
+#[test]
+fn a_closed_pipe_ends_a_plan_quietly() {
+    let bench = Bench::new();
+    bench.built(&["--node", "xu4-node1"]);
+    let mut command = bench.nodecard(&["plan", "profile.yaml"]);
+    let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(141), "{error}");
+    assert!(!error.contains("error"), "{error}");
 }
 
 #[test]

@@ -73,7 +73,7 @@ mod tests {
     use block_io::{Layer, Memory, WriteAt};
 
     use super::*;
-    use crate::write_plan::WritePlan;
+    use crate::write_plan::{PIECE, WritePlan};
 
     /// With a shared window or without, the bytes are the layer's where they are used, and
     /// zeros elsewhere.

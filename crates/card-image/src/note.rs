@@ -70,10 +70,9 @@ impl BuildNote {
             BuildNote::UnlistedImages { .. } => {
                 Some("delete those images, or build them again".to_owned())
             }
-            BuildNote::NewKeys { .. } => Some(
-                "keep them: a card that is built again with them is the same node again".to_owned(),
-            ),
-            BuildNote::CopiedWhole { .. } | BuildNote::RootLimited { .. } => None,
+            BuildNote::CopiedWhole { .. }
+            | BuildNote::RootLimited { .. }
+            | BuildNote::NewKeys { .. } => None,
         }
     }
 }
@@ -106,9 +105,12 @@ impl fmt::Display for BuildNote {
             BuildNote::NewKeys { directory, nodes } => {
                 let directory = escaped(&directory.display().to_string());
                 match nodes.as_slice() {
-                    [] => write!(f, "created the cluster's keys in {directory}"),
-                    nodes => write!(f, "created host keys for {} in {directory}", nodes.join(", ")),
+                    [] => write!(f, "created the cluster's keys in {directory}")?,
+                    nodes => {
+                        write!(f, "created host keys for {} in {directory}", nodes.join(", "))?
+                    }
                 }
+                f.write_str("; keep them: a card built again with them is the same node again")
             }
             BuildNote::UnlistedImages { directory } => write!(
                 f,

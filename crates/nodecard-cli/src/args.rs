@@ -9,8 +9,8 @@ use nodecard::{CardSize, ImageFormat, TargetLimits};
 ///
 /// From one profile and one base image, nodecard makes a card for every node:
 /// grown to the size of the card, with its own host name, static address,
-/// /etc/hosts, keys and identity. It needs no root and mounts nothing, and never
-/// changes the base image.
+/// /etc/hosts, keys and identity. It mounts nothing, never changes the base
+/// image, and needs root only to open devices.
 #[derive(Debug, Parser)]
 #[command(
     name = "nodecard",

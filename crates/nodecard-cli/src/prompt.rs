@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    io::{self, BufRead as _, IsTerminal as _, Write as _, stderr, stdin},
+    io::{self, BufRead as _, IsTerminal as _, stdin},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -67,7 +67,7 @@ pub fn ask_hidden(question: fmt::Arguments) -> io::Result<Option<String>> {
     hiding.local_modes.insert(LocalModes::ECHONL);
     *BEFORE_HIDING.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
     tcsetattr(stdin(), OptionalActions::Flush, &hiding)?;
-    let _ = write!(stderr().lock(), "{question} ");
+    terminal::print_error(format_args!("{question} "));
     IS_ASKING.store(true, Ordering::Relaxed);
     let mut answer = String::new();
     let read = stdin().lock().read_line(&mut answer);

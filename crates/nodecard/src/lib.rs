@@ -65,6 +65,11 @@
 //! [`source`](std::error::Error::source) why, [`Error::fix`] what to do, and [`Error::kind`]
 //! what has to change before another run can succeed.
 
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod apply;
 mod audit;
 mod base_system;

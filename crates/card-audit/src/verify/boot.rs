@@ -120,7 +120,7 @@ fn known(program: &KnownProgram) -> Finding {
         [Effect::Console] => Severity::Warning,
         _ => Severity::Error,
     };
-    let what = format!("{} runs at the next boot and {}", program.name, program.what);
+    let what = format!("the next boot runs {}, which {}", program.name, program.what);
     let fix = match program.disarm.is_empty() {
         true => FixAction::CheckProgram { program: program.name.clone() },
         false => FixAction::RewriteBeforeBoot,

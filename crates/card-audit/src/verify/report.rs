@@ -141,12 +141,13 @@ impl fmt::Display for VerifyReport {
             write_findings(f, card.findings.iter().filter(own))?;
             writeln!(f)?;
         }
-        for (note, targets) in &shared {
+        for notes in shared.chunk_by(|(_, targets), (_, others)| targets == others) {
+            let targets = notes.first().map(|(_, targets)| targets.as_slice()).unwrap_or_default();
             match targets.len() == cards.len() {
-                true => writeln!(f, "on all {}", count(targets.len(), "card"))?,
-                false => writeln!(f, "on {}", targets.join(", "))?,
+                true => writeln!(f, "every card:")?,
+                false => writeln!(f, "{}:", targets.join(", "))?,
             }
-            write_findings(f, [*note].into_iter())?;
+            write_findings(f, notes.iter().map(|(note, _)| *note))?;
             writeln!(f)?;
         }
         let right = cards.iter().filter(|card| card.matches_profile()).count();
