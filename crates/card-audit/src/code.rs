@@ -154,18 +154,19 @@ mod tests {
         let mut documented: Vec<String> = Vec::new();
         for row in rows {
             let cells: Vec<&str> = row.split(" | ").collect();
-            let words = |text: &str| -> Vec<String> {
-                text.split('`').step_by(2).map(str::to_owned).filter(|w| !w.contains(',')).collect()
-            };
             let first = cells.first().copied().unwrap_or_default();
             match first.strip_prefix("duplicate-") {
                 // The second half of each code is in the third column.
                 Some(_) => {
                     let kinds = cells.get(2).copied().unwrap_or_default();
+                    let kinds = kinds.split(':').next().unwrap_or_default();
                     let kinds = kinds.split('`').skip(1).step_by(2);
                     documented.extend(kinds.map(|kind| format!("duplicate-{kind}")));
                 }
-                None => documented.extend(words(first).into_iter().filter(|word| !word.is_empty())),
+                None => {
+                    let codes = first.split('`').step_by(2).filter(|code| !code.is_empty());
+                    documented.extend(codes.map(str::to_owned));
+                }
             }
         }
         let known: Vec<&str> = FindingCode::ALL.iter().map(|code| code.as_str()).collect();

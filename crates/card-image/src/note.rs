@@ -25,7 +25,7 @@ pub enum BuildNote {
     RootLimited {
         /// The number of the root partition.
         partition: u32,
-        /// How far it grows all the same, in bytes.
+        /// How far it still grows, in bytes.
         growth: u64,
         /// What lies behind it: `partition 3`.
         obstacle: String,

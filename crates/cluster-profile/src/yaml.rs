@@ -67,7 +67,9 @@ fn syntax_problem(text: &str, error: &serde_saphyr::Error) -> Box<Problem> {
     let mut message = message.lines().next().unwrap_or_default().to_owned();
     let place = place(text, &location);
     let before = text.get(..place.span.start).unwrap_or_default();
-    let at_tab = text.get(place.span.start..).is_some_and(|rest| rest.starts_with('\t'));
+    // The parser may stop at the end of the line before.
+    let rest = text.get(place.span.start..).unwrap_or_default();
+    let at_tab = rest.trim_start_matches([' ', '\r', '\n']).starts_with('\t');
     let help = (at_tab || before.ends_with('\t')).then(|| {
         "this is a tab".clone_into(&mut message);
         "indent with spaces: YAML does not allow tabs here".to_owned()

@@ -82,6 +82,9 @@ pub fn for_audit(error: &AuditError) -> Option<Hint> {
         AuditError::NotOurs { .. } => {
             Some(Hint::Instead("if it is meant for a node, name it with --node"))
         }
+        AuditError::NotFound { target } if target.starts_with("/dev/") => {
+            Some(Hint::Or("list the devices with `nodecard devices`"))
+        }
         AuditError::Root { source, .. } => for_root(source),
         AuditError::Read { target, .. } if rights::is_denied(error) => {
             rights::fix(Path::new(target)).map(Hint::Command)
