@@ -236,6 +236,51 @@ fn one_reader_writes_one_card_after_another_and_resumes() {
     assert!(!bench.path("profile.keys/one-reader.json").exists());
 }
 
+/// A run that resumes recognizes the cards that an earlier one finished, even if they were
+/// mounted meanwhile; a run that begins anew says what they are.
+#[test]
+fn one_reader_recognizes_finished_cards_across_runs() {
+    let bench = Bench::new();
+    let reader = bench.path("reader.img");
+    let name = reader.to_str().unwrap();
+    used_card(&reader, 64 * MIB);
+    let mut run = OneReader::start(&bench, &reader, &["--yes"]);
+    run.expect("insert the card for xu4-node1");
+    let (code, rest) = run.interrupt_and_read();
+    assert_eq!(code, Some(130));
+    let command = format!("nodecard flash profile.yaml --one-reader {name} --yes --resume");
+    assert!(rest.contains(&format!("continue with: {command}")), "{rest}");
+
+    // The time of the last mount, as a desktop changes it.
+    let card = fs::OpenOptions::new().write(true).open(&reader).unwrap();
+    let superblock = ROOT_OFFSET + 1024;
+    std::os::unix::fs::FileExt::write_all_at(&card, b"\x01\x02\x03\x04", superblock + 44).unwrap();
+    let finished = fs::read(&reader).unwrap();
+    let mut run = OneReader::start(&bench, &reader, &["--yes", "--resume"]);
+    run.expect("now on it: xu4-master of test, finished ");
+    run.expect("This is the finished card of xu4-master; it is not overwritten.");
+    run.expect("insert the card for xu4-node1");
+    assert_eq!(run.interrupt(), Some(130));
+    assert!(fs::read(&reader).unwrap() == finished);
+
+    // A run that begins anew asks, and names what would be lost.
+    let (mut run, answers) = OneReader::start_asking(&bench, &reader);
+    run.expect("now on it: xu4-master of test, finished ");
+    drop(answers);
+    let (code, rest) = run.interrupt_and_read();
+    assert!(matches!(code, Some(4 | 130)), "{code:?}");
+    assert!(rest.contains("--resume"), "{rest}");
+    assert!(fs::read(&reader).unwrap() == finished);
+
+    // A card that was not finished is no finished card.
+    std::os::unix::fs::FileExt::write_all_at(&card, b"nodecard: this card is not finished", 0)
+        .unwrap();
+    let mut run = OneReader::start(&bench, &reader, &["--yes", "--resume"]);
+    run.expect("insert the card for xu4-node2");
+    drop(run);
+    assert_like_built(&bench, "xu4-node1", &reader, 64 * MIB);
+}
+
 /// A card that is not confirmed is left alone, and another one is asked for.
 #[test]
 fn one_reader_asks_for_every_card() {

@@ -67,12 +67,19 @@ fn asks_for_the_kernels_name() {
     let bench = Bench::new();
     let card = Loop::of_size(&bench, "a.img", 64 * MIB);
     let target = format!("xu4-master={}", card.device);
-    let output = bench.flash(&[&target], &format!("{}\n", card.device));
-    assert_eq!(output.status.code(), Some(4));
-    assert_eq!(bytes(card.path(), 0, 512), [0xb5; 512]);
-    let output = bench.flash(&[&target, "--discard"], &format!("{}\n", card.name()));
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_like_built(&bench, "xu4-master", card.path(), 64 * MIB);
+    for wrong in ["a.img", "/dev/loop", "/dev/../dev/sdb", "y", card.name().trim_start_matches("l")]
+    {
+        let output = bench.flash(&[&target], &format!("{wrong}\n"));
+        assert_eq!(output.status.code(), Some(4), "{wrong}");
+        assert_eq!(bytes(card.path(), 0, 512), [0xb5; 512]);
+    }
+    // The path of the device is as good as its name.
+    for answer in [card.name(), &card.device] {
+        used_card(card.path(), 64 * MIB);
+        let output = bench.flash(&[&target, "--discard"], &format!("{answer}\n"));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_like_built(&bench, "xu4-master", card.path(), 64 * MIB);
+    }
 }
 
 #[test]

@@ -9,6 +9,35 @@ use std::{
 
 use crate::support::*;
 
+/// Bars fit a terminal of 60 columns, and Ctrl-C leaves whole lines.
+#[test]
+fn bars_fit_60_columns_and_interrupted_ones_end_their_line() {
+    let bench = Bench::new();
+    let card = bench.path("card.img");
+    used_card(&card, 64 * MIB);
+    fs::OpenOptions::new().write(true).open(&card).unwrap().set_len(32 << 30).unwrap();
+    let arguments = ["flash", "profile.yaml", "xu4-node1=card.img", "--yes"];
+    let shown = on_terminal(&bench, 130, &[["writing ", "", "\x03"]], &arguments);
+    let without_escapes = |line: &str| {
+        let mut text = String::new();
+        let mut rest = line;
+        while let Some((before, after)) = rest.split_once("\x1b[") {
+            text += before;
+            rest = after.split_once(|c: char| c.is_ascii_alphabetic()).map_or("", |(_, rest)| rest);
+        }
+        text + rest
+    };
+    let lines: Vec<String> = shown.split(['\r', '\n']).map(without_escapes).collect();
+    let bars: Vec<&String> = lines.iter().filter(|line| line.contains("% ")).collect();
+    assert!(!bars.is_empty(), "{shown}");
+    assert!(bars.iter().all(|bar| bar.contains(" left") || bar.contains("FAILED")), "{bars:?}");
+    for bar in bars {
+        // The terminal itself shows what was typed.
+        assert!(bar.trim_end_matches("^C").trim_end().chars().count() <= 60, "{bar:?}");
+    }
+    assert!(lines.iter().any(|line| line == "error: interrupted"), "{shown}");
+}
+
 /// After Ctrl-C, the card is reported as interrupted, has no partition table, and so does
 /// not start.
 #[test]
@@ -56,11 +85,11 @@ fn progress_bars() {
     for bar in ["xu4-master on a.img", "xu4-node1 on b.img "] {
         let drawn: Vec<&str> = shown
             .split(['\r', '\n'])
-            .filter(|line| line.contains(bar) && line.contains("["))
+            .filter(|line| line.contains(bar) && line.contains("% "))
             .collect();
-        assert!(drawn.iter().any(|line| line.contains(" % ")), "{bar}: {shown:?}");
+        assert!(drawn.iter().any(|line| line.contains(" left")), "{bar}: {shown:?}");
         let last = drawn.last().unwrap_or_else(|| panic!("{bar}: {shown:?}"));
-        assert!(last.contains("done") && last.contains("100 %"), "{last:?}");
+        assert!(last.contains("done") && last.contains("100%"), "{last:?}");
     }
     assert!(shown.contains("Safe to remove: a.img b.img"), "{shown}");
     assert_like_built(&bench, "xu4-node1", &bench.path("b.img"), 64 * MIB);

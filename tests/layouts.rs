@@ -204,3 +204,63 @@ fn a_base_that_changes_while_it_is_read() {
     assert!(message.contains("changed while it was being read"), "{message}");
     assert_eq!(bench.finished(), [""; 0]);
 }
+
+/// A base is larger than the card: its root filesystem is shrunk. Everything before it stays.
+fn shrinks(bench: &Bench, base: &Path, root: u64) {
+    let name = base.to_str().unwrap();
+    let said = bench.built(&["--base", name, "--card", "64MiB", "--node", "xu4-node2"]);
+    assert!(said.contains("shrunk from"), "{said}");
+    assert!(said.contains("because the card is smaller than the base image"), "{said}");
+    let made = bench.path("out/xu4-node2.img");
+    assert_eq!(fs::metadata(&made).unwrap().len(), 64 * MIB);
+    e2fsck_at(&made, root);
+    assert!(hostname(&made, root).starts_with("xu4-node2"));
+    // The boot area: all between the table and the first partition, and other partitions.
+    let table = 34 * 512;
+    let length = (root - table) as usize;
+    let (before, after) = (bytes(base, table, length), bytes(&made, table, length));
+    assert!(before == after, "bytes before the root filesystem have changed");
+
+    // The same bytes on a card.
+    let card = bench.path("small.card");
+    used_card(&card, 64 * MIB);
+    let target = format!("xu4-node2={}", card.display());
+    bench.flashed(&["--base", name, &target]);
+    e2fsck_at(&card, root);
+    assert!(hostname(&card, root).starts_with("xu4-node2"));
+    assert_eq!(bytes(&made, 0, 440), bytes(&card, 0, 440));
+    assert!(bytes(&made, root, 1 << 20) == bytes(&card, root, 1 << 20));
+
+    // Too small for the contents: the error says by how much.
+    let output = bench.build(&["--base", name, "--card", "16MiB", "--node", "xu4-node2"]);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("bytes too small for its contents"), "{text}");
+    assert!(text.contains("set `card:` to at least"), "{text}");
+}
+
+#[test]
+fn an_mbr_base_larger_than_the_card() {
+    let bench = Bench::new();
+    bench.built(&["--card", "100MiB", "--node", "xu4-node1"]);
+    let base = bench.path("large.img");
+    fs::copy(bench.path("out/xu4-node1.img"), &base).unwrap();
+    shrinks(&bench, &base, ROOT_OFFSET);
+}
+
+#[test]
+fn a_gpt_base_larger_than_the_card() {
+    let bench = Bench::new();
+    let root = root_filesystem(&bench);
+    let boot = boot_filesystem(&bench);
+    let sgdisk = ["sgdisk", "-n", "1:2048:+10M", "-n", "2:0:+32M"];
+    let small = image(&bench, 48 * MIB, "gdisk", &sgdisk, &[(MIB, &boot), (11 * MIB, &root)]);
+    let name = small.to_str().unwrap();
+    bench.built(&["--base", name, "--card", "100MiB", "--node", "xu4-node1"]);
+    let base = bench.path("large.img");
+    fs::copy(bench.path("out/xu4-node1.img"), &base).unwrap();
+    shrinks(&bench, &base, 11 * MIB);
+    let made = bench.path("out/xu4-node2.img");
+    let verdict = run("gdisk", "sgdisk", &["--verify", made.to_str().unwrap()]);
+    assert!(verdict.contains("No problems found"), "{verdict}");
+}

@@ -43,7 +43,7 @@ fn wrong_options() {
     let bench = Bench::new();
     assert_contains(&bench.refused(2, &["--node", "xu5"]), &["xu5", "xu4-master"]);
     assert_contains(&bench.refused(2, &["--card", "8 elephants"]), &["8 elephants", "8GB"]);
-    let message = bench.refused(2, &["--card", "32MiB"]);
+    let message = bench.refused(2, &["--card", "20MiB"]);
     assert_contains(&message, &["smaller than the base", "--card"]);
     assert_contains(&bench.refused(2, &["--root", "1"]), &["choose partition 2"]);
 }

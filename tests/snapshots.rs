@@ -156,6 +156,12 @@ fn redacted(line: &str) -> String {
             text.push(' ');
         }
         let is_hex = |c: char| c.is_ascii_hexdigit();
+        // In JSON, words stand in quotes.
+        let quotes = ['"', '\'', ','];
+        let (before, word) = word.split_at(word.len() - word.trim_start_matches(quotes).len());
+        let after = &word[word.trim_end_matches(quotes).len()..];
+        let word = &word[..word.len() - after.len()];
+        text += before;
         let bare = word.trim_start_matches(['+', '-']);
         let number = word.parse::<f64>().is_ok();
         if number && words.get(position + 1) == Some(&"MB/s") {
@@ -171,6 +177,7 @@ fn redacted(line: &str) -> String {
         } else {
             text += word;
         }
+        text += after;
     }
     if has_speed { text.split_whitespace().collect::<Vec<_>>().join(" ") } else { text }
 }
@@ -180,8 +187,23 @@ fn helps() {
     let mut transcript = Transcript::new();
     transcript.run(&["--help"]);
     transcript.assert("help");
-    let commands =
-        ["build", "check", "flash", "apply", "devices", "verify", "plan", "inspect", "password"];
+    let commands = [
+        "build",
+        "check",
+        "flash",
+        "apply",
+        "devices",
+        "verify",
+        "plan",
+        "inspect",
+        "password",
+        "status",
+        "export",
+        "init",
+        "schema",
+        "completions",
+        "man",
+    ];
     for command in commands {
         let mut transcript = Transcript::new();
         transcript.run(&[command, "--help"]);
@@ -297,6 +319,46 @@ fn report_of_apply() {
     transcript.assert("report-apply");
 }
 
+#[test]
+fn report_of_init() {
+    let mut t = Transcript::new();
+    t.run(&[
+        "init",
+        "xu4.yaml",
+        "--base",
+        "base.img.xz",
+        "--nodes",
+        "4",
+        "--name",
+        "xu4-node",
+        "--first-address",
+        "192.168.1.80",
+        "--gateway",
+        "192.168.1.1",
+        "--dns",
+        "192.168.1.1",
+        "--prefix",
+        "24",
+        "--yes",
+    ]);
+    t.title("xu4.yaml");
+    t.text += &fs::read_to_string(t.path("xu4.yaml")).unwrap();
+    t.case("it exists", &["init", "xu4.yaml", "--base", "base.img.xz", "--yes"]);
+    t.case("no terminal", &["init"]);
+    t.assert("report-init");
+}
+
+#[test]
+fn reports_of_export() {
+    let mut t = Transcript::with_images();
+    for form in ["ssh-config", "known-hosts", "hosts", "ansible", "pssh", "json"] {
+        t.run(&["export", "profile.yaml", form]);
+    }
+    t.case("private keys in a form for ssh", &["export", "profile.yaml", "hosts", "--private"]);
+    t.case("a user without keys", &["export", "profile.yaml", "pssh", "--user", "nobody"]);
+    t.assert("report-export");
+}
+
 /// A machine in a directory: a card in a USB reader, an empty slot, an eMMC, a mounted stick,
 /// and the disk that the system is on.
 fn machine(directory: &Path) {
@@ -404,7 +466,7 @@ fn errors_in_base_images() {
 fn errors_of_build() {
     let mut t = Transcript::new();
     t.case("an unknown node", &["build", "profile.yaml", "--node", "xu5"]);
-    t.case("the card is too small", &["build", "profile.yaml", "--card", "32MiB"]);
+    t.case("the card is too small", &["build", "profile.yaml", "--card", "20MiB"]);
     t.case("not a card size", &["build", "profile.yaml", "--card", "8 elephants"]);
     t.case("not a partition", &["build", "profile.yaml", "--root", "two"]);
     let profile = PROFILE.replace("[root, odroid]", "[root, nobody-here]");

@@ -98,7 +98,7 @@ pub fn prepare(base: Arc<dyn ReadAt>, size: u64) -> Result<Arc<Layer>, (&'static
         }
     };
     step("recover", &|storage| recover(&storage, NOW.into()).map(drop))?;
-    step("check", &|storage| check(&storage))?;
+    step("check", &|storage| check(&storage).map(drop))?;
     step("recount", &|storage| recount(&storage).map(drop))?;
     step("grow", &|storage| grow_to(&storage, size, NOW.into()).map(drop))?;
     step("open", &|storage| FilesMut::open(storage, NOW.into()).map(drop))?;
@@ -131,7 +131,7 @@ fn walk(files: &Files) -> Vec<(u32, u32, Vec<u8>)> {
 }
 
 /// Every kind of edit, on existing and on new files.
-fn edit_files(mut files: FilesMut) -> Result<(), Error> {
+pub fn edit_files(mut files: FilesMut) -> Result<(), Error> {
     let found = walk(&files);
     let of_kind = |files: &Files, kind, skip: usize| {
         let is = |inode| files.stat(inode).is_ok_and(|stat| stat.kind == kind);

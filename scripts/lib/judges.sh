@@ -1,24 +1,78 @@
 # shellcheck shell=bash
-# Programs of Debian's packages that tests judge by, but that must not be installed: an installed
-# ifupdown or netplan would take over this machine's network. Sourced; wants `set -euo pipefail`
-# and scripts/lib/need.sh.
+# Programs that tests judge by, but that are not installed as Debian's packages: an installed
+# ifupdown, netplan or NetworkManager would take over this machine's network, and dropbear its ssh;
+# and Python's come from PyPI in the versions that were tried. Sourced; wants `set -euo pipefail` and scripts/lib/need.sh.
+
+# unpack DIRECTORY PACKAGE...: unpacks packages below a directory.
+unpack() {
+    local into=$1 package downloads
+    shift
+    echo "${0##*/}: unpacking $* into $into"
+    mkdir -p "$into" && downloads=$(mktemp -d)
+    (cd "$downloads" && apt-get download -qq "$@") || {
+        rm -rf "$downloads"
+        echo "${0##*/}: cannot download $*; run apt-get update and try again" >&2
+        exit 1
+    }
+    for package in "$downloads"/*.deb; do dpkg -x "$package" "$into"; done
+    rm -rf "$downloads"
+}
 
 # unpack_judges: unpacks them into the user's cache, unless they are there, and puts them on PATH.
+# cloud-init and a Python that has what it imports are named by CASES_TOOLS, and a system as
+# Debian's packages make it by SYSTEM_MODEL_TREES.
 unpack_judges() {
-    local packages=(ifupdown netplan.io libnetplan0) package
     local tools=${XDG_CACHE_HOME:-$HOME/.cache}/nodecard-test-tools
-    if [[ ! -e $tools/complete ]]; then
+    local complete=$tools/complete-3
+    if [[ ! -e $complete ]]; then
         need apt-get:apt dpkg:dpkg
-        echo "${0##*/}: unpacking ${packages[*]} into $tools"
-        rm -rf "$tools" && mkdir -p "$tools/packages"
-        (cd "$tools/packages" && apt-get download -qq "${packages[@]}") || {
-            echo "${0##*/}: cannot download ${packages[*]}; run apt-get update and try again" >&2
+        rm -rf "$tools"
+        # Each with the libraries that may not be on this machine.
+        unpack "$tools" ifupdown netplan.io libnetplan0 \
+            network-manager libnm0 libndp0 libteamdctl0 libjansson4 libmm-glib0 libcurl3-gnutls \
+            libpsl5 libnewt0.52 libslang2 libbluetooth3 libgudev-1.0-0 \
+            dropbear-bin libtomcrypt1 libtommath1
+        # What cloudinit.util imports, and what that imports.
+        unpack "$tools/cloud-init" cloud-init python3-yaml python3-jinja2 python3-markupsafe \
+            python3-configobj python3-jsonschema python3-jsonpatch python3-json-pointer \
+            python3-oauthlib python3-requests python3-urllib3 python3-certifi python3-chardet \
+            python3-idna python3-attr python3-pyrsistent python3-serial
+        mkdir -p "$tools/python/bin"
+        # shellcheck disable=SC2016 # expanded when it runs
+        printf '#!/bin/sh\nPYTHONPATH=%q exec python3 "$@"\n' \
+            "$tools/cloud-init/usr/lib/python3/dist-packages" >"$tools/python/bin/python"
+        chmod +x "$tools/python/bin/python"
+        unpack "$tools/debian" base-files base-passwd login passwd systemd systemd-sysv \
+            systemd-timesyncd udev dbus init-system-helpers util-linux e2fsprogs sudo cron \
+            logrotate man-db apt openssh-server network-manager wpasupplicant ifupdown
+        touch "$complete"
+    fi
+    export CASES_TOOLS=$tools SYSTEM_MODEL_TREES=$tools/debian
+    local libraries=("$tools"/usr/lib/*-linux-gnu*)
+    PATH=$PATH:$tools/sbin:$tools/usr/sbin:$tools/usr/bin
+    export PATH=$PATH:$tools/usr/libexec/netplan:$tools/lib/netplan
+    export LD_LIBRARY_PATH=${libraries[0]}${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+}
+
+# install_python_judges: installs them into a virtual environment in the user's cache, unless they
+# are there, and puts it on PATH.
+install_python_judges() {
+    local packages=(ansible-core==2.18.6 jsonschema==4.25.1)
+    local tools=${XDG_CACHE_HOME:-$HOME/.cache}/nodecard-test-python
+    if [[ ! -e $tools/complete || $(<"$tools/complete") != "${packages[*]}" ]]; then
+        echo "${0##*/}: installing ${packages[*]} into $tools"
+        # Debian's python3 makes no virtual environments without a further package.
+        if ! python3 -c 'import ensurepip, venv' 2>/dev/null && ((EUID == 0)); then
+            DEBIAN_FRONTEND=noninteractive \
+                apt-get install -y -qq --no-install-recommends python3-venv >/dev/null || true
+        fi
+        rm -rf "$tools"
+        { python3 -m venv "$tools" &&
+            "$tools/bin/pip" install --quiet --disable-pip-version-check "${packages[@]}"; } || {
+            echo "${0##*/}: cannot install ${packages[*]} from PyPI (Debian package python3-venv)" >&2
             exit 1
         }
-        for package in "$tools"/packages/*.deb; do dpkg -x "$package" "$tools"; done
-        rm -rf "$tools/packages" && touch "$tools/complete"
+        echo "${packages[*]}" >"$tools/complete"
     fi
-    local libraries=("$tools"/usr/lib/*-linux-gnu*)
-    export PATH=$PATH:$tools/sbin:$tools/usr/sbin:$tools/usr/libexec/netplan:$tools/lib/netplan
-    export LD_LIBRARY_PATH=${libraries[0]}${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+    export PATH=$PATH:$tools/bin
 }

@@ -131,6 +131,13 @@ impl OneReader {
         self.child.wait().unwrap().code()
     }
 
+    /// Interrupts it, and returns its exit code and what it still printed.
+    pub fn interrupt_and_read(mut self) -> (Option<i32>, String) {
+        run("procps", "kill", &["-INT", &self.child.id().to_string()]);
+        let rest: Vec<String> = self.lines.by_ref().map(|line| line.unwrap()).collect();
+        (self.child.wait().unwrap().code(), rest.join("\n"))
+    }
+
     /// Waits until it has succeeded, and returns its report.
     #[track_caller]
     pub fn finish(mut self) -> String {

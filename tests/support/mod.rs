@@ -4,6 +4,7 @@
 mod apply;
 mod flash;
 mod loops;
+mod network;
 mod terminal;
 mod verify;
 
@@ -14,7 +15,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-pub use self::{apply::*, flash::*, loops::*, terminal::*, verify::*};
+pub use self::{apply::*, flash::*, loops::*, network::*, terminal::*, verify::*};
 
 /// Where the root filesystem begins in the sample base, in bytes: sector 19456.
 pub const ROOT_OFFSET: u64 = 19456 * 512;
@@ -80,6 +81,7 @@ impl Bench {
             .args(arguments)
             .current_dir(self.temp.path())
             .env("XDG_CACHE_HOME", self.path("cache"))
+            .env("HOME", self.path("home"))
             .env("SOURCE_DATE_EPOCH", "1600000000")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -133,6 +135,16 @@ pub fn run(package: &str, program: &str, arguments: &[&str]) -> String {
         String::from_utf8_lossy(&output.stderr)
     );
     stdout
+}
+
+/// Runs a program of those that scripts/lib/judges.sh installs from PyPI.
+pub fn judge(program: &str, arguments: &[&str]) -> String {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).unwrap_or_else(|| {
+        PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache")
+    });
+    let installed = cache.join("nodecard-test-python/bin").join(program);
+    let program = if installed.exists() { installed.to_str().unwrap() } else { program };
+    run("none: run scripts/test, which installs it from PyPI", program, arguments)
 }
 
 /// Checks that e2fsck has no complaint about the root filesystem of an image.

@@ -1,9 +1,18 @@
 //! Stopping long work from outside.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    fs::{File, TryLockError},
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
 };
+
+/// How often a lock is tried that another process holds.
+const POLL: Duration = Duration::from_millis(50);
 
 /// A request to stop, which clones share: one side sets it, the other checks it while it
 /// works. Setting it is safe in a signal handler's thread.
@@ -32,5 +41,22 @@ impl Cancel {
     /// [`Cancelled`] once [`cancel`](Self::cancel) was called on any clone.
     pub fn check(&self) -> Result<(), Cancelled> {
         if self.0.load(Ordering::Relaxed) { Err(Cancelled) } else { Ok(()) }
+    }
+
+    /// Locks a file exclusively, and waits for other processes that have locked it.
+    ///
+    /// # Errors
+    /// Those of the operating system; [`Cancelled`], within an [`io::Error`], if the work has
+    /// to stop meanwhile.
+    pub fn lock(&self, file: &File) -> io::Result<()> {
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(()),
+                Err(TryLockError::Error(error)) => return Err(error),
+                Err(TryLockError::WouldBlock) => {}
+            }
+            self.check().map_err(io::Error::other)?;
+            thread::sleep(POLL);
+        }
     }
 }

@@ -38,6 +38,7 @@ mod layer;
 mod memory;
 pub mod rights;
 mod storage;
+mod trusted;
 mod window;
 
 pub use cancel::{Cancel, Cancelled};
@@ -47,4 +48,5 @@ pub use file::FileStorage;
 pub use layer::{BLOCK_SIZE, Layer};
 pub use memory::Memory;
 pub use storage::{ReadAt, WriteAt};
+pub use trusted::{is_trusted_file, is_trusted_owner, open_lock, open_regular};
 pub use window::Window;

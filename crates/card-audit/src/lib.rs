@@ -24,6 +24,7 @@
 //! let options = BaseOptions {
 //!     cache_dir: Some(cache.path()),
 //!     sha256: None,
+//!     limit: None,
 //!     progress: &(),
 //!     cancel: &Cancel::default(),
 //! };
@@ -60,8 +61,8 @@ pub use facts::Facts;
 pub use finding::{Finding, Severity};
 pub use fix::{Fix, FixAction};
 pub use inspect::{
-    BootLoader, BootPart, ConfiguredInterface, FsReport, HostKey, Inspection, PartitionReport,
-    SystemReport, UserReport, inspect,
+    BootLoader, BootPart, BootProgram, ConfiguredInterface, FirstBootReport, FsReport, HostKey,
+    Inspection, PartitionReport, SystemReport, UserReport, inspect,
 };
 pub use plain_text::shell_word;
 pub use plan::{ChangePlan, FileChange, NodePlan, PlanNote, PlanOptions, plan, plan_against};

@@ -34,6 +34,7 @@ fn users_are_made_and_verified() {
             root: None,
             time: Some(common::BUILT),
             cache: Some(temp.path()),
+            largest_card: None,
         },
         nodes: cluster.nodes.iter().collect(),
         card_size: cluster.card.bytes(),

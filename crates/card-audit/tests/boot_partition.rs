@@ -15,6 +15,7 @@ use card_image::{BuildInputs, BuildOptions, Cancel, ImageFormat, RootFs, RootFsE
 use cluster_keys::ClusterKeys;
 use cluster_profile::Cluster;
 use common::{ROOT, bench, run};
+use test_support::{Recorder, replay_cut};
 
 /// Where partition 1, FAT, begins and ends on the sample base.
 const FAT: std::ops::Range<u64> = 3072 * 512..ROOT;
@@ -126,6 +127,7 @@ impl Bed {
             root: None,
             time: Some(common::BUILT),
             cache: Some(self.temp.path()),
+            largest_card: None,
         }
     }
 
@@ -270,7 +272,7 @@ fn a_damaged_boot_partition_is_refused_or_copied_whole() {
     let fstab = "LABEL=BOOT /boot/firmware vfat defaults 0 2";
     let nodes = "nodes:\n  - {name: n1, address: 192.168.1.81}\n";
     type Damage = fn(&mut [u8]);
-    let damages: [(&str, Damage); 3] = [
+    let damages: [(&str, Damage); 4] = [
         // The second copy of the table marks the first file's cluster as free.
         ("copy", |fat| {
             let reserved = usize::from(u16::from_le_bytes([fat[14], fat[15]]));
@@ -286,6 +288,14 @@ fn a_damaged_boot_partition_is_refused_or_copied_whole() {
                 let at = (reserved + copy * length) * 512 + 4;
                 fat[at..at + 2].fill(0);
             }
+        }),
+        // Two files have the same cluster, and one of theirs is lost.
+        ("shares clusters", |fat| {
+            let entry = |fat: &[u8], name: &[u8]| {
+                fat.windows(11).position(|bytes| bytes == name).expect("a directory entry")
+            };
+            let [from, to] = [b"CONFIG  TXT", b"CMDLINE TXT"].map(|name| entry(fat, name) + 26);
+            fat.copy_within(from..from + 2, to);
         }),
         // Mounted when it was copied.
         ("unmounted", |fat| fat[37] |= 1),
@@ -378,6 +388,9 @@ fn a_dirty_ext2_partition_is_copied_whole() {
     // s_state: not clean; then the block bitmap forgets the file.
     let mut dirty = whole.clone();
     dirty[1024 + 0x3a] &= !1;
+    // As if there were a journal to replay.
+    let mut pending = whole.clone();
+    pending[1024 + 0x60] |= 4;
     let mut forgotten = whole;
     let part = bed.temp.path().join("ext2");
     let ask = ["-R", "blocks vmlinuz", part.to_str().unwrap()];
@@ -390,7 +403,8 @@ fn a_dirty_ext2_partition_is_copied_whole() {
     let bitmap = u32::from_le_bytes(forgotten[2048..2052].try_into().unwrap()) as usize;
     let bit = block - 1;
     forgotten[bitmap * 1024 + bit / 8] &= !(1 << (bit % 8));
-    for (contents, word) in [(dirty, "unmounted"), (forgotten, "bitmap")] {
+    let cases = [(dirty, "unmounted"), (pending, "journal"), (forgotten, "bitmap")];
+    for (contents, word) in cases {
         put(&contents, &bed.cluster.base.path);
         let (inside, notes) = used();
         assert_eq!(inside, FAT.end - FAT.start, "{word}: {notes}");
@@ -398,7 +412,7 @@ fn a_dirty_ext2_partition_is_copied_whole() {
     }
 }
 
-/// Plans show changes of boot files, verify finds differences, and apply leaves them.
+/// Plans show changes of boot files, verify finds differences, and apply fixes them.
 #[test]
 fn plan_verify_and_apply() {
     let fstab = "LABEL=BOOT /boot/firmware vfat defaults 0 2";
@@ -422,7 +436,7 @@ fn plan_verify_and_apply() {
     assert_eq!(found.len(), 2, "{found:?}");
     for finding in &found {
         assert!(finding.starts_with("extra-file /boot/firmware/"), "{finding}");
-        assert!(finding.contains("build") && !finding.contains("nodecard apply"), "{finding}");
+        assert!(finding.contains("nodecard apply"), "{finding}");
     }
     let node = &bed.cluster.nodes[0];
     let options =
@@ -440,10 +454,119 @@ fn plan_verify_and_apply() {
         card_audit::ApplyOptions { verify, node, root: None, grow: false, time: common::BUILT };
     let card = Arc::new(FileStorage::open(&image).unwrap());
     let rehearsed = card_audit::rehearse(&options, "card", card).unwrap();
-    let notes = texts(&rehearsed.plan.notes).join("\n");
-    assert!(notes.contains("/boot/firmware/node.txt was left as it is: boot part"), "{notes}");
-    assert_eq!(rehearsed.plan.nodes[0].files, []);
-    assert_eq!(rehearsed.left.len(), 2);
+    let plan = rehearsed.plan.to_string();
+    assert!(plan.contains("-three\n+one\n") && plan.contains("-arm_64bit=1\n"), "{plan}");
+    assert_eq!(rehearsed.left, []);
+    assert_eq!(mtype(&image, "node.txt"), "three\n", "a rehearsal writes nothing");
+    let card: Arc<dyn WriteAt> = Arc::new(FileStorage::open_writable(&image).unwrap());
+    let applied = card_audit::apply(&options, "card", &card, &rehearsed.plan).unwrap();
+    assert!(applied.boot && applied.committed.is_none() && !applied.table, "{applied:?}");
+    assert_eq!(applied.left, []);
+    assert_eq!(mtype(&image, "node.txt"), "one\n");
+    assert_eq!(mtype(&image, "config.txt"), "arm_64bit=0\n");
+    assert_fat_clean(&image);
+    assert_eq!(bed.findings(&image, 0), [""; 0]);
+    let card = Arc::new(FileStorage::open(&image).unwrap());
+    assert!(card_audit::rehearse(&options, "card", card).unwrap().is_nothing());
+}
+
+/// A boot partition cut off at every write: each file is the old one or the new one, and
+/// applying once more completes the card.
+#[test]
+fn applying_to_a_boot_partition_can_be_cut_off() {
+    let fstab = "LABEL=BOOT /boot/firmware vfat defaults 0 2";
+    let bed = Bed::new(&["-F", "16", "-s", "1"], fstab, &NODES.replace("MOUNT", "/boot/firmware"));
+    bed.build("out", ImageFormat::Raw);
+    let image = bed.image("out", "n1");
+    mcopy(&image, "config.txt", b"arm_64bit=1\n");
+    mcopy(&image, "node.txt", b"three\n");
+    let at = format!("{}@@{}", image.display(), FAT.start);
+    run("mtools", "mdeltree", &["-i", &at, "::overlays"]);
+    let node = &bed.cluster.nodes[0];
+    let base = BaseReference::Absent("for a test");
+    let verify = VerifyOptions { cluster: &bed.cluster, keys: &bed.keys, base, node: Some(node) };
+    let options =
+        card_audit::ApplyOptions { verify, node, root: None, grow: false, time: common::BUILT };
+    let before: Arc<dyn block_io::ReadAt> = Arc::new(FileStorage::open(&image).unwrap());
+    let plan = card_audit::rehearse(&options, "card", before.clone()).unwrap().plan;
+    let size = before.size();
+    let recorder = Arc::new(Recorder::new(Layer::new(before.clone(), size)));
+    let card: Arc<dyn WriteAt> = recorder.clone();
+    card_audit::apply(&options, "card", &card, &plan).unwrap();
+    let events = recorder.events();
+    assert!(events.len() > 30, "{}", events.len());
+    let text = |card: &Arc<Layer>, name: &str| {
+        let window = Window::new(card.clone(), FAT.start, FAT.end - FAT.start).unwrap();
+        let found = fat_offline::read_file(&window, name).unwrap();
+        found.map(|bytes| String::from_utf8(bytes).unwrap())
+    };
+    let mut seen = std::collections::BTreeSet::new();
+    for number in 0..=events.len() {
+        for style in 0..3 {
+            let cut = Arc::new(Layer::new(before.clone(), size));
+            let kept = |offset: u64, _| match style {
+                0 => true,
+                1 => false,
+                _ => (offset / 512).is_multiple_of(2),
+            };
+            replay_cut(&events[..number], &cut, kept).unwrap();
+            let context = format!("event {number}, style {style}");
+            let state = [
+                text(&cut, "config.txt").unwrap(),
+                text(&cut, "node.txt").unwrap(),
+                text(&cut, "overlays/a long name.dtbo").unwrap_or_default(),
+            ];
+            let whole = ["arm_64bit=1\n", "arm_64bit=0\n", "three\n", "one\n", "", "shared\n"];
+            assert!(
+                state.iter().all(|text| whole.contains(&text.as_str())),
+                "{context}: {state:?}"
+            );
+            seen.insert(state);
+            if (number + style) % 8 == 0 {
+                let card: Arc<dyn WriteAt> = cut.clone();
+                let plan = card_audit::rehearse(&options, "card", cut.clone()).unwrap().plan;
+                let applied = card_audit::apply(&options, "card", &card, &plan).unwrap();
+                assert_eq!(applied.left, [], "{context}");
+            }
+        }
+    }
+    assert!(seen.len() >= 4, "{seen:?}");
+}
+
+/// Raspberry Pi OS has links in /boot to files of the partition that is mounted below it.
+#[test]
+fn symlinks_that_lead_to_the_partition_are_followed() {
+    let fstab = "LABEL=BOOT /boot/firmware vfat defaults 0 2";
+    let temp = tempfile::tempdir().unwrap();
+    let path = temp.path().join("base.img");
+    base(&path, &["-F", "16", "-s", "1"], fstab);
+    let bytes = fs::read(&path).unwrap();
+    let size = bytes.len() as u64;
+    let layer = Arc::new(Layer::new(Arc::new(block_io::Memory::new(bytes)), size));
+    let window: Arc<dyn WriteAt> = Arc::new(Window::new(layer.clone(), ROOT, size - ROOT).unwrap());
+    let mut files = RootFsEditor::open(window, common::BUILT).unwrap();
+    files.editor().create_dir_all("/boot/firmware").unwrap();
+    files.replace_with_symlink("/boot/config.txt", "firmware/config.txt").unwrap();
+    files.replace_with_symlink("/boot/overlays", "/boot/./firmware/../firmware/overlays").unwrap();
+    files.replace_with_symlink("/boot/loop", "loop").unwrap();
+    files.replace_with_symlink("/b", "boot").unwrap();
+    files.close().unwrap();
+    fs::write(&path, layer.read_vec(0, size as usize).unwrap()).unwrap();
+    let more = "nodes:\n  - {name: n1, address: 192.168.1.81}\nfiles:\n  \
+                - {path: /b/config.txt, content: \"arm_64bit=0\\n\"}\n  \
+                - {path: /boot/overlays/own.dtbo, content: \"own\"}\n";
+    let bed = Bed::in_directory(temp, more);
+    bed.build("out", ImageFormat::Raw);
+    let image = bed.image("out", "n1");
+    assert_fat_clean(&image);
+    assert_eq!(mtype(&image, "config.txt"), "arm_64bit=0\n");
+    assert_eq!(mtype(&image, "overlays/own.dtbo"), "own");
+    let files = RootFs::open(Arc::new(root_window(&image))).unwrap();
+    assert_eq!(files.read_link("/boot/config.txt").unwrap().unwrap(), b"firmware/config.txt");
+    assert_eq!(bed.findings(&image, 0), [""; 0]);
+    mcopy(&image, "config.txt", b"arm_64bit=1\n");
+    let found = bed.findings(&image, 0);
+    assert!(found.len() == 1 && found[0].contains("/b/config.txt"), "{found:?}");
 }
 
 /// The profile's `boot:`, on the partition where the firmware reads it.
@@ -464,4 +587,72 @@ fn boot_settings_reach_the_partition() {
     let found = bed.findings(&image, 0);
     assert!(found.iter().all(|f| f.starts_with("boot-settings /boot/firmware/config.txt")));
     assert!(!found.is_empty());
+}
+
+/// cloud-init's seed on the partition outranks /etc/cloud/cloud.cfg.d. Each node gets one of its
+/// own where the profile keeps cloud-init on; verify and apply look after it.
+#[test]
+fn a_seed_on_the_partition_is_each_nodes_own() {
+    let fstab = "LABEL=BOOT /boot/firmware vfat defaults 0 2";
+    let make = |choice: &str| {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("base.img");
+        base(&path, &["-F", "16", "-s", "1"], fstab);
+        mcopy(&path, "meta-data", b"instance-id: maker\n");
+        let seed = b"#cloud-config\nhostname: maker\npreserve_hostname: false\n\
+                     manage_etc_hosts: true\nssh_deletekeys: true\nusers: [{name: lab}]\n";
+        mcopy(&path, "user-data", seed);
+        let bytes = fs::read(&path).unwrap();
+        let size = bytes.len() as u64;
+        let layer = Arc::new(Layer::new(Arc::new(block_io::Memory::new(bytes)), size));
+        let window: Arc<dyn WriteAt> =
+            Arc::new(Window::new(layer.clone(), ROOT, size - ROOT).unwrap());
+        let mut files = RootFsEditor::open(window, common::BUILT).unwrap();
+        let editor = files.editor();
+        editor.create_dir_all("/etc/cloud/cloud.cfg.d").unwrap();
+        editor.create_dir_all("/usr/lib/systemd/system").unwrap();
+        editor.create_dir_all("/etc/systemd/system/multi-user.target.wants").unwrap();
+        let config = "users: [default]\ndatasource_list: [NoCloud]\ncloud_init_modules: \
+                      [set_hostname, update_hostname, update_etc_hosts, users-groups, ssh]\n\
+                      system_info: {distro: debian, default_user: {name: pi}}\n";
+        editor.write("/etc/cloud/cloud.cfg", config).unwrap();
+        let unit = "[Service]\nExecStart=/usr/bin/cloud-init init\n";
+        editor.write("/usr/lib/systemd/system/cloud-init.service", unit).unwrap();
+        let link = "/etc/systemd/system/multi-user.target.wants/cloud-init.service";
+        editor.symlink("/usr/lib/systemd/system/cloud-init.service", link).unwrap();
+        files.close().unwrap();
+        fs::write(&path, layer.read_vec(0, size as usize).unwrap()).unwrap();
+        let nodes = "nodes:\n  - {name: n1, address: 192.168.1.81}\n  - {name: n2, address: \
+                     192.168.1.82}\n";
+        let bed = Bed::in_directory(temp, &format!("{nodes}{choice}"));
+        bed.build("out", ImageFormat::Raw);
+        bed
+    };
+    let bed = make("cloud_init: keep\n");
+    let (one, two) = (bed.image("out", "n1"), bed.image("out", "n2"));
+    for (image, name) in [(&one, "n1"), (&two, "n2")] {
+        assert_fat_clean(image);
+        let seed = mtype(image, "user-data");
+        for part in ["\"preserve_hostname\": true", "\"manage_etc_hosts\": false", "\"users\": []"]
+        {
+            assert!(seed.contains(part), "{seed}");
+        }
+        assert!(mtype(image, "meta-data").contains(&format!("local-hostname: {name}\n")));
+    }
+    assert_ne!(mtype(&one, "meta-data"), mtype(&two, "meta-data"));
+    assert_eq!(bed.findings(&one, 0), [""; 0]);
+    assert_eq!(bed.findings(&two, 1), [""; 0]);
+    // Another node's seed, and one that takes over.
+    assert!(bed.findings(&two, 0).iter().any(|found| found.contains("/boot/firmware/meta-data")));
+    mcopy(&one, "user-data", b"#cloud-config\npreserve_hostname: false\nhostname: x\n");
+    let found = bed.findings(&one, 0);
+    assert!(found.iter().any(|found| found.starts_with("cloud-init")), "{found:?}");
+
+    // Off, which is the default: emptied, and turned off on the root filesystem.
+    let bed = make("");
+    let image = bed.image("out", "n1");
+    assert!(mtype(&image, "user-data").contains("Emptied by nodecard"));
+    let files = RootFs::open(Arc::new(root_window(&image))).unwrap();
+    assert!(files.metadata("/etc/cloud/cloud-init.disabled").unwrap().is_some());
+    assert_eq!(bed.findings(&image, 0), [""; 0]);
 }

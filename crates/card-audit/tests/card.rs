@@ -234,6 +234,7 @@ fn open(path: &std::path::Path) -> AuditError {
     let options = BaseOptions {
         cache_dir: Some(&cache),
         sha256: None,
+        limit: None,
         progress: &(),
         cancel: &Cancel::new(),
     };
@@ -394,6 +395,7 @@ fn a_compressed_card_leaves_nothing_behind() {
         let options = BaseOptions {
             cache_dir: Some(&cache),
             sha256: None,
+            limit: None,
             progress: &watch,
             cancel: &cancel,
         };

@@ -159,3 +159,31 @@ fn the_network_back_end_in_use_is_reported() {
     let json = serde_json::to_value(report(&card)).unwrap();
     assert_eq!(json["system"]["back_end"], "systemd-networkd");
 }
+
+#[test]
+fn a_family_and_what_building_does_to_it_are_shown() {
+    let bench = bench();
+    let card = bench.card("xu4-node2").edit(|files| {
+        files.write("/etc/armbian-release", "BOARD=odroidxu4\n");
+        files.write("/root/.not_logged_in_yet", "");
+    });
+    let inspection = inspect(&card.open().unwrap()).unwrap();
+    let boot = inspection.first_boot.as_ref().expect("a system");
+    assert_eq!((boot.family.as_deref(), boot.refused.as_deref()), (Some("Armbian"), None));
+    let [program] = boot.programs.as_slice() else { panic!("{:?}", boot.programs) };
+    assert!(program.disarmed && program.name == "/root/.not_logged_in_yet", "{program:?}");
+    let text = inspection.to_string();
+    for part in [
+        "family      Armbian",
+        "by /etc/armbian-release",
+        "first boot  /root/.not_logged_in_yet makes a wizard ask",
+        "build disarms it",
+    ] {
+        assert!(text.contains(part), "{part} is missing: {text}");
+    }
+    let json = serde_json::to_value(&inspection).unwrap();
+    assert_eq!(json["first_boot"]["programs"][0]["changes"][0], "the console login");
+    let card = card.edit(|files| files.write("/ostree/deploy/x", ""));
+    let inspection = inspect(&card.open().unwrap()).unwrap();
+    assert!(inspection.to_string().contains("build       refuses it: an ostree system"));
+}

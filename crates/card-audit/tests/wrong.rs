@@ -104,6 +104,9 @@ fn each_item_of_a_card_is_looked_at() {
     let restricted = keys.replacen("ssh-ed25519", "command=\"true\" ssh-ed25519", 1);
     let own_key = "/root/.ssh/id_ed25519";
     let stale = format!("# mine\nxu4-node1 {public}\n");
+    // xu4-node3 had these addresses before; the second is on another network.
+    let moved = format!("192.168.1.93 {public}\n10.0.0.7 {public}\n");
+    let moved_known = format!("{known}192.168.1.93 {public}\n");
 
     let cases: Vec<(Edit, Severity, &str, &str)> = vec![
         (write("/etc/hostname", "xu4-node3\n"), ERROR, "host-name", "/etc/hostname:1"),
@@ -189,6 +192,18 @@ fn each_item_of_a_card_is_looked_at() {
             WARNING,
             "stale-known-host",
             "/root/.ssh/known_hosts:2",
+        ),
+        (
+            write("/root/.ssh/known_hosts", &moved),
+            WARNING,
+            "stale-known-host",
+            "/root/.ssh/known_hosts:1",
+        ),
+        (
+            write("/etc/ssh/ssh_known_hosts", &moved_known),
+            ERROR,
+            "known-hosts",
+            "/etc/ssh/ssh_known_hosts:5",
         ),
         (write("/aafirstboot", "#!/bin/sh\n"), ERROR, "first-boot", "/etc/rc.local:7"),
         (write("/.first_boot", ""), ERROR, "first-boot", "/.first_boot"),

@@ -396,7 +396,7 @@ fn swap_space_and_volumes_on_another_loop_device() {
     // Only the other device's list of slaves names it.
     machine.device("virtual/block/dm-0", "253:0", GB, &[("slaves/loop0p1", "")]);
     let held = Refusal::InUseBy { holder: "dm-0".into() };
-    assert_eq!(machine.refusals("loop0"), [held.clone()]);
+    assert_eq!(machine.refusals("loop0"), std::slice::from_ref(&held));
     assert_eq!(machine.file_refusals(&card), shared(Relation::Over, "loop0", held));
 }
 

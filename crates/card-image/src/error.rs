@@ -27,13 +27,17 @@ pub enum Error {
     /// The cluster's keys lack one.
     #[error(transparent)]
     Keys(#[from] cluster_keys::KeyError),
-    /// The card is smaller than the base image.
-    #[error("{}", too_small(*card, *base))]
-    CardTooSmall {
+    /// The card is smaller than the base image, and has no room for its contents.
+    #[error("{}", too_small(*card, *base, *needed))]
+    DoesNotFit {
         /// The size of the card in bytes.
         card: u64,
         /// The size of the decoded base in bytes.
         base: u64,
+        /// The size in bytes of the smallest card with room for the contents of the base.
+        needed: u64,
+        /// Why the root filesystem cannot be smaller.
+        source: ext4_offline::Error,
     },
     /// The base or a layer over it cannot be read.
     #[error(transparent)]
@@ -46,9 +50,13 @@ pub enum Error {
     Cancelled(#[from] Cancelled),
 }
 
-fn too_small(card: u64, base: u64) -> String {
+fn too_small(card: u64, base: u64, needed: u64) -> String {
+    let missing = plain_text::size(needed.saturating_sub(card));
     let [card, base] = plain_text::two_sizes(card, base);
-    format!("the card ({card}) is smaller than the base image ({base})")
+    format!(
+        "the card ({card}) is smaller than the base image ({base}), and {missing} too small for \
+         its contents"
+    )
 }
 
 fn what_failed(error: &FsError) -> &'static str {
@@ -80,7 +88,7 @@ impl Error {
             Error::Base(error) => error.kind(),
             Error::Output(error) => error.kind(),
             Error::Cancelled(_) => ErrorKind::Interrupted,
-            Error::CardTooSmall { .. }
+            Error::DoesNotFit { .. }
             | Error::Table(part_table::Error::CardTooSmall { .. })
             | Error::Root(ChooseError::NoSuchPartition { .. } | ChooseError::NotExt { .. })
             | Error::Render(_)
@@ -99,8 +107,8 @@ impl Error {
             Error::Table(error) => error.fix(),
             Error::Root(error) => error.fix(),
             Error::Output(error) => error.fix(),
-            Error::CardTooSmall { base, .. } => {
-                let mebibytes = base.div_ceil(1 << 20);
+            Error::DoesNotFit { needed, .. } => {
+                let mebibytes = needed.div_ceil(1 << 20);
                 Some(format!("set `card:` to at least {mebibytes}MiB in the profile"))
             }
             Error::Ext4(error) => error.fix(),

@@ -1,15 +1,17 @@
-//! The base grown to the size of a card, which all nodes of a cluster share.
+//! The base grown or shrunk to the size of a card, which all nodes of a cluster share.
 
 use std::{ops::Range, sync::Arc};
 
 use block_io::{Extents, FileStorage, Layer, ReadAt, Window, WriteAt};
 use cluster_profile::FileEdit;
-use ext4_offline::Timestamp;
+use ext4_offline::{CheckReport, Timestamp};
+use system_model::{BootModel, Family};
 
 use crate::{
     BuildNote, Error,
     layout::Layout,
     rootfs::{RootFs, RootFsEditor},
+    shrunk,
     used::{self, OutsideRoot},
 };
 
@@ -35,10 +37,11 @@ pub(crate) struct GrownBase {
 
 impl GrownBase {
     /// Grows the root partition and its filesystem to fill a card of `size` bytes, or as far as
-    /// the next partition, then makes the edits that all nodes share, which `edits` returns.
+    /// the next partition, or shrinks them if the card is smaller than the base. Then makes the
+    /// edits that all nodes share, which `edits` returns.
     ///
     /// # Errors
-    /// [`Error::CardTooSmall`]; otherwise those of the partition table, the filesystem and
+    /// [`Error::DoesNotFit`]; otherwise those of the partition table, the filesystem and
     /// `edits`.
     pub fn new(
         base: Arc<FileStorage>,
@@ -48,10 +51,15 @@ impl GrownBase {
         edits: impl FnOnce(&RootFs) -> Result<Vec<FileEdit>, Error>,
     ) -> Result<Self, Error> {
         let base_size = base.size();
-        if size < base_size {
-            return Err(Error::CardTooSmall { card: size, base: base_size });
-        }
-        let layer = Arc::new(Layer::new(base, size));
+        let mut root_before = None;
+        let (layer, layout) = if size < base_size {
+            let root = layout.root_range();
+            let in_base = Window::new(base.clone(), root.start, root.end - root.start)?;
+            root_before = Some(ext4_offline::inspect(&in_base)?.size());
+            shrunk::shrink(&base, layout, size, now)?
+        } else {
+            (Arc::new(Layer::new(base, size)), layout.clone())
+        };
         let (layout, growth_note) = layout.grow(&layer, END_RESERVE)?;
         let root = layout.root_range();
         let window = window(&layer, &root)?;
@@ -59,21 +67,31 @@ impl GrownBase {
         // Growing needs a clean filesystem, so the journal is replayed first.
         RootFsEditor::open(window.clone(), now)?.close()?;
         // Blocks that a wrong bitmap marks as free would be allocated again, or not copied.
-        ext4_offline::check(&window)?;
+        let late_times = late_times(&ext4_offline::check(&window)?);
         // Wrong counts are no reason to refuse: they follow from what has been checked.
         ext4_offline::recount(&window)?;
-        let root_before = ext4_offline::inspect(&window)?.size();
+        let root_before = match root_before {
+            Some(size) => size,
+            None => ext4_offline::inspect(&window)?.size(),
+        };
         let size = window.size();
         ext4_offline::grow(&window, size, Timestamp::saturating(now))?;
+        let journal_note = add_missing_journal(&window, now)?;
         let whole: Arc<dyn WriteAt> = layer.clone();
         let mut files = RootFsEditor::open(window, now)?.with_boot(&whole, &layout)?;
         files.apply(&edits(&files)?)?;
         files.close()?;
 
         layer.forget_unchanged()?;
-        let OutsideRoot { used: outside_root, notes } =
+        let OutsideRoot { used: outside_root, mut notes } =
             used::outside_root(&layer, &layout, base_size)?;
-        let notes = growth_note.into_iter().chain(notes).collect();
+        notes.extend(late_times);
+        let root_after = root.end - root.start;
+        if root_after < root_before {
+            let shrunk = BuildNote::RootShrunk { before: root_before, after: root_after };
+            notes.insert(0, shrunk);
+        }
+        let notes = growth_note.into_iter().chain(journal_note).chain(notes).collect();
         Ok(GrownBase { layer, layout, root, base_size, outside_root, notes, root_before })
     }
 
@@ -129,6 +147,29 @@ impl GrownBase {
     }
 }
 
+/// Adds a journal to a root filesystem without one if the image's own first boot, which cards
+/// skip, would have added it. Returns a note for the user.
+fn add_missing_journal(window: &Arc<dyn WriteAt>, now: u64) -> Result<Option<BuildNote>, Error> {
+    if ext4_offline::inspect(window)?.has_feature("has_journal") {
+        return Ok(None);
+    }
+    let files = RootFs::open(Arc::new(window.clone()))?;
+    // A system that cannot be read gives no family; rendering reports it.
+    let model = BootModel::read(&files).ok();
+    let family = model.as_ref().and_then(BootModel::family).map(|recognized| recognized.family);
+    if family != Some(Family::DietPi) {
+        return Ok(None);
+    }
+    let added = ext4_offline::add_journal(window, Timestamp::saturating(now))?;
+    Ok(added.map(|size| BuildNote::JournalAdded { size }))
+}
+
 fn window(layer: &Arc<Layer>, range: &Range<u64>) -> Result<Arc<dyn WriteAt>, Error> {
     Ok(Arc::new(Window::new(layer.clone(), range.start, range.end - range.start)?))
+}
+
+/// The note about times after 2310, if there are any.
+fn late_times(report: &CheckReport) -> Option<BuildNote> {
+    let (inodes, first) = (report.late_times, report.first_late_time);
+    (inodes > 0).then_some(BuildNote::LateTimes { inodes, first })
 }

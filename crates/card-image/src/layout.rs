@@ -75,6 +75,15 @@ impl Layout {
         Ok((Layout { partitions: partitions(&table, card)?, table, ..self.clone() }, note))
     }
 
+    /// Returns the layout of a card whose table was changed, but not its partitions' kinds.
+    ///
+    /// # Errors
+    /// [`Error::Table`].
+    pub(crate) fn reread(&self, card: &Arc<Layer>) -> Result<Layout, Error> {
+        let table = PartitionTable::read(card)?;
+        Ok(Layout { partitions: partitions(&table, card)?, table, ..self.clone() })
+    }
+
     /// Returns the partition table.
     pub fn table(&self) -> &PartitionTable {
         &self.table
@@ -84,11 +93,6 @@ impl Layout {
     pub fn range(&self, number: u32) -> Option<Range<u64>> {
         let part = self.partitions.iter().find(|part| part.number == number);
         part.map(|part| part.range.clone())
-    }
-
-    /// Returns whether a path leads to a boot partition, not to the root filesystem.
-    pub fn is_on_boot_partition(&self, path: &str) -> bool {
-        self.boot.iter().any(|boot| boot.relative(path).is_some())
     }
 
     /// Returns the root partition's bytes.

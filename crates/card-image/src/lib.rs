@@ -20,6 +20,7 @@
 //! let options = BaseOptions {
 //!     cache_dir: Some(cache.path()),
 //!     sha256: None,
+//!     limit: None,
 //!     progress: &(),
 //!     cancel: &Cancel::new(),
 //! };
@@ -35,6 +36,7 @@
 //! ```
 
 mod base;
+mod block_map;
 mod build;
 mod error;
 mod find_root;
@@ -47,12 +49,17 @@ mod prepare;
 mod progress;
 mod publish;
 mod rootfs;
+mod shrunk;
 mod storage_error;
 mod used;
 mod xz_number;
 
-pub use base::{BaseError, BaseFormat, BaseImage, BaseOptions, ImageFile, NotAnImage};
+pub use base::{
+    BaseError, BaseFormat, BaseImage, BaseOptions, ImageFile, NotAnImage, SumCheck, download,
+    download_path,
+};
 pub use block_io::{Cancel, Cancelled};
+pub use block_map::{BlockMap, BlockMapError};
 pub use build::{BuildOptions, BuildOutcome, build};
 pub use error::{Error, ErrorKind};
 pub use ext4_offline::FileKind;
@@ -63,6 +70,8 @@ pub use layout::{Layout, LayoutPartition, growth_note};
 pub use manifest::{BaseRecord, ImageRecord, Manifest, RootRecord};
 pub use note::BuildNote;
 pub use output::{ImageFormat, OutputError};
-pub use prepare::{BuildInputs, CardBuilder, PreparedCard, PreparedCards};
+pub use prepare::{BuildInputs, CardBuilder, LARGEST_BASE, PreparedCard, PreparedCards};
 pub use progress::{BuildProgress, BuildStage};
-pub use rootfs::{FsError, FsResult, Metadata, RootFs, RootFsEditor, SourceError};
+pub use rootfs::{
+    BootEdit, FsError, FsResult, Metadata, RootFs, RootFsEditor, SourceError, edit_boot_in_place,
+};

@@ -32,6 +32,40 @@ pub enum BuildNote {
         /// The size of what stays unused at the end of the card, in bytes.
         unused: u64,
     },
+    /// The root filesystem was shrunk, because the card is smaller than the base image.
+    RootShrunk {
+        /// Its size in the base, in bytes.
+        before: u64,
+        /// Its size on the card, in bytes.
+        after: u64,
+    },
+    /// A journal was added to the root filesystem, as the image's first boot would.
+    JournalAdded {
+        /// The size of the journal in bytes.
+        size: u64,
+    },
+    /// Files have times after 2310, which e2fsck takes for times before 1970.
+    LateTimes {
+        /// How many inodes have such a time.
+        inodes: u32,
+        /// The first of them.
+        first: u32,
+    },
+    /// An image has no block map, so all of it is written.
+    NoBlockMap {
+        /// The image.
+        image: PathBuf,
+    },
+    /// The block map of an image has no checksums.
+    NoMapSums {
+        /// The block map.
+        map: PathBuf,
+    },
+    /// The card is larger than the image that is written to it.
+    RestUnused {
+        /// The size of what stays unused, in bytes.
+        unused: u64,
+    },
     /// Keys of the cluster were created.
     NewKeys {
         /// Their directory.
@@ -72,6 +106,12 @@ impl BuildNote {
             }
             BuildNote::CopiedWhole { .. }
             | BuildNote::RootLimited { .. }
+            | BuildNote::RootShrunk { .. }
+            | BuildNote::JournalAdded { .. }
+            | BuildNote::LateTimes { .. }
+            | BuildNote::NoBlockMap { .. }
+            | BuildNote::NoMapSums { .. }
+            | BuildNote::RestUnused { .. }
             | BuildNote::NewKeys { .. } => None,
         }
     }
@@ -102,6 +142,46 @@ impl fmt::Display for BuildNote {
                 }
                 write!(f, "; {} at the end of the card stay unused", size(*unused))
             }
+            BuildNote::RootShrunk { before, after } => write!(
+                f,
+                "the root filesystem was shrunk from {} to {}, because the card is smaller than the \
+                 base image",
+                size(*before),
+                size(*after)
+            ),
+            BuildNote::JournalAdded { size: journal } => write!(
+                f,
+                "added a journal of {} to the root filesystem, as DietPi's first boot would",
+                size(*journal)
+            ),
+            BuildNote::LateTimes { inodes, first } => {
+                match inodes {
+                    1 => write!(f, "inode {first} of the root filesystem has")?,
+                    more => write!(
+                        f,
+                        "{more} inodes of the root filesystem ({first} is the first) have"
+                    )?,
+                }
+                f.write_str(
+                    " a time after 2310; e2fsck will correct that to a time before 1970, as old \
+                     kernels meant it",
+                )
+            }
+            BuildNote::NoBlockMap { image } => write!(
+                f,
+                "{} has no block map: all of it is written, and no checksum is known",
+                escaped(&image.display().to_string())
+            ),
+            BuildNote::NoMapSums { map } => write!(
+                f,
+                "{} has no SHA-256 sums to check the image with",
+                escaped(&map.display().to_string())
+            ),
+            BuildNote::RestUnused { unused } => write!(
+                f,
+                "the card is {} larger than the image; its system does not use the rest",
+                size(*unused)
+            ),
             BuildNote::NewKeys { directory, nodes } => {
                 let directory = escaped(&directory.display().to_string());
                 match nodes.as_slice() {

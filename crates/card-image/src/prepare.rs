@@ -13,8 +13,12 @@ use plain_text::to_hex;
 
 use crate::{
     BaseImage, BaseOptions, BaseRecord, BuildNote, BuildProgress, Cancel, Error, ErrorKind,
-    RootRecord, grown::GrownBase, layout::Layout, rootfs::RootFs,
+    RootRecord, grown::GrownBase, layout::Layout, rootfs::RootFs, shrunk::smallest_card,
 };
+
+/// How many times as large as the largest card a base can be: its root filesystem is shrunk, but
+/// what a small file unpacks to is not decoded without limit.
+pub const LARGEST_BASE: u64 = 4;
 
 /// What cards are made from.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +38,9 @@ pub struct BuildInputs<'a> {
     pub time: Option<u64>,
     /// The directory for decoded bases; by default the user's cache directory.
     pub cache: Option<&'a Path>,
+    /// The size in bytes of the largest card, if it is known. No base of more than
+    /// [`LARGEST_BASE`] times that is decoded.
+    pub largest_card: Option<u64>,
 }
 
 /// An open base image from which cards of any size can be made.
@@ -44,6 +51,8 @@ pub struct CardBuilder<'a> {
     layout: Layout,
     time: u64,
     password_notes: OnceLock<Vec<Note>>,
+    /// The size of the smallest card, once that was needed.
+    smallest_card: OnceLock<u64>,
 }
 
 /// The cards of one size.
@@ -95,7 +104,13 @@ impl<'a> CardBuilder<'a> {
     ) -> Result<Self, Error> {
         let base = BaseImage::open(
             inputs.base,
-            BaseOptions { cache_dir: inputs.cache, sha256: inputs.base_sha256, progress, cancel },
+            BaseOptions {
+                cache_dir: inputs.cache,
+                sha256: inputs.base_sha256,
+                limit: inputs.largest_card.map(|card| card.saturating_mul(LARGEST_BASE)),
+                progress,
+                cancel,
+            },
         )?;
         let look = || {
             let storage: Arc<dyn ReadAt> = base.storage();
@@ -107,13 +122,20 @@ impl<'a> CardBuilder<'a> {
             Ok((layout, time))
         };
         let (layout, time) = look().map_err(|error| blame_change(&base, error))?;
-        Ok(CardBuilder { inputs, base, layout, time, password_notes: OnceLock::new() })
+        Ok(CardBuilder {
+            inputs,
+            base,
+            layout,
+            time,
+            password_notes: OnceLock::new(),
+            smallest_card: OnceLock::new(),
+        })
     }
 
     /// Makes the cards of these nodes, all of `size` bytes.
     ///
     /// # Errors
-    /// [`Error`]; [`Error::CardTooSmall`] if the base does not fit.
+    /// [`Error`]; [`Error::DoesNotFit`] if the contents of the base do not fit.
     pub fn cards(
         &self,
         size: u64,
@@ -191,9 +213,30 @@ impl<'a> CardBuilder<'a> {
         self.base.storage()
     }
 
-    /// Returns the size of the decoded base in bytes, which every card must have at least.
+    /// Returns the size of the decoded base in bytes.
     pub fn base_size(&self) -> u64 {
         self.base.storage().size()
+    }
+
+    /// Returns whether a card of `size` bytes has room for the contents of the base, or the size
+    /// in bytes of the smallest card that has. This takes time only if the card is smaller than
+    /// the base.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn check_card_size(&self, size: u64) -> Result<Result<(), u64>, Error> {
+        if size >= self.base_size() {
+            return Ok(Ok(()));
+        }
+        let smallest = match self.smallest_card.get() {
+            Some(&smallest) => smallest,
+            None => {
+                let smallest = smallest_card(&self.base.storage(), &self.layout, self.time)
+                    .map_err(|error| self.blame_change(error))?;
+                *self.smallest_card.get_or_init(|| smallest)
+            }
+        };
+        Ok(if size >= smallest { Ok(()) } else { Err(smallest) })
     }
 
     /// Returns the layout of the base.

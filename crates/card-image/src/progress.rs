@@ -6,6 +6,9 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BuildStage {
+    /// The base is being downloaded into the cache. The total is 0 if the server does not
+    /// state it.
+    DownloadBase,
     /// The compressed base is being unpacked into the cache. The total counts
     /// compressed bytes.
     DecodeBase,
@@ -21,6 +24,7 @@ pub enum BuildStage {
 impl fmt::Display for BuildStage {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(match self {
+            BuildStage::DownloadBase => "downloading the image",
             BuildStage::DecodeBase => "decoding the image",
             BuildStage::CheckBase => "checking the image",
             BuildStage::WaitForBase => "waiting for another run that is decoding the same image",

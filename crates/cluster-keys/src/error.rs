@@ -20,6 +20,18 @@ pub enum KeyError {
         /// The operating system's reason.
         source: io::Error,
     },
+    /// Another user owns the directory or a file, and so can read and replace it.
+    #[error("{} belongs to another user (number {owner})", shown(path))]
+    Foreign {
+        /// The file or directory.
+        path: PathBuf,
+        /// The number of its owner.
+        owner: u32,
+    },
+    /// Somebody called [`Cancel::cancel`](block_io::Cancel::cancel) while another run was
+    /// using the keys.
+    #[error(transparent)]
+    Cancelled(#[from] block_io::Cancelled),
     /// Users other than the owner can access the directory or a private file.
     #[error("other users can access {}, which holds private keys (mode {mode:04o})", shown(path))]
     Exposed {
@@ -100,6 +112,11 @@ impl KeyError {
                 "run `chmod {wanted:o} {}`, and create new keys if others had access",
                 shell_word(&shown(path))
             ),
+            KeyError::Foreign { path, .. } => format!(
+                "run nodecard as that user, or, if the keys are yours, run `chown -R $(id -u) {}` \
+                 as root",
+                shell_word(&shown(path))
+            ),
             KeyError::WrongKind { .. } => {
                 "move it away, or set another directory with `keys:` in the profile".into()
             }
@@ -119,6 +136,7 @@ impl KeyError {
                 "make the keys on a computer where their directory can be written to".into()
             }
             KeyError::Io { .. }
+            | KeyError::Cancelled(_)
             | KeyError::UnknownNode { .. }
             | KeyError::Random { .. }
             | KeyError::Encode { .. } => return None,

@@ -46,6 +46,7 @@ use std::{
     time::SystemTime,
 };
 
+use block_io::Cancel;
 use source::Source;
 use store::Keep;
 
@@ -91,10 +92,24 @@ impl ClusterKeys {
         cluster: &str,
         nodes: &[String],
     ) -> Result<Self, KeyError> {
+        Self::open_or_create_unless(&Cancel::new(), directory, cluster, nodes)
+    }
+
+    /// Like [`open_or_create`](Self::open_or_create), and stops waiting for another run if
+    /// `cancel` asks for that.
+    ///
+    /// # Errors
+    /// Also [`KeyError::Cancelled`].
+    pub fn open_or_create_unless(
+        cancel: &Cancel,
+        directory: &Path,
+        cluster: &str,
+        nodes: &[String],
+    ) -> Result<Self, KeyError> {
         check_names(nodes)?;
         Keep::OnDisk.directory(directory)?;
         store::check_directory(directory)?;
-        let _lock = store::lock(directory)?;
+        let _lock = store::lock(directory, cancel)?;
         Self::read_or_create(directory, cluster, nodes, Keep::OnDisk)
     }
 

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     io::{self, BufRead as _, BufReader, ErrorKind, Read},
-    os::unix::fs::{FileTypeExt as _, PermissionsExt as _},
+    os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _},
     path::{Component, Path, PathBuf},
 };
 
@@ -45,6 +45,7 @@ impl Source {
             return Ok(Source::Directory(path.to_owned()));
         }
         if metadata.is_file() {
+            store::check_owner(path, metadata.uid())?;
             store::check_mode(path, metadata.permissions().mode(), 0o600)?;
         } else if !metadata.file_type().is_fifo() {
             return Err(KeyError::WrongKind { path: path.to_owned(), wanted: "directory" });

@@ -3,9 +3,11 @@
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{ErrorKind, Read, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt as _, OpenOptionsExt, PermissionsExt},
     path::Path,
 };
+
+use block_io::{Cancel, open_lock, open_regular};
 
 use crate::error::KeyError;
 
@@ -50,6 +52,15 @@ pub(crate) fn io(operation: &'static str, path: &Path) -> impl FnOnce(std::io::E
     move |source| KeyError::Io { operation, path: path.to_owned(), source }
 }
 
+fn open_error(path: &Path, operation: &'static str) -> impl FnOnce(std::io::Error) -> KeyError {
+    move |error| match error.kind() {
+        ErrorKind::InvalidInput => {
+            KeyError::WrongKind { path: path.to_owned(), wanted: "regular file" }
+        }
+        _ => io(operation, path)(error),
+    }
+}
+
 /// Creates a directory if there is none, with the mode 0700 from the beginning.
 fn create_directory(path: &Path) -> Result<(), KeyError> {
     match DirBuilder::new().mode(0o700).create(path) {
@@ -65,7 +76,16 @@ pub(crate) fn check_directory(path: &Path) -> Result<(), KeyError> {
     if !metadata.is_dir() {
         return Err(KeyError::WrongKind { path: path.to_owned(), wanted: "directory" });
     }
+    check_owner(path, metadata.uid())?;
     check_mode(path, metadata.permissions().mode(), 0o700)
+}
+
+/// Whoever owns a file can read it and replace it.
+pub(crate) fn check_owner(path: &Path, owner: u32) -> Result<(), KeyError> {
+    if block_io::is_trusted_owner(owner) {
+        return Ok(());
+    }
+    Err(KeyError::Foreign { path: path.to_owned(), owner })
 }
 
 pub(crate) fn check_mode(path: &Path, mode: u32, wanted: u32) -> Result<(), KeyError> {
@@ -77,30 +97,25 @@ pub(crate) fn check_mode(path: &Path, mode: u32, wanted: u32) -> Result<(), KeyE
 
 /// Waits until no other run uses the directory. Others wait until the returned file is
 /// dropped.
-pub(crate) fn lock(directory: &Path) -> Result<File, KeyError> {
+pub(crate) fn lock(directory: &Path, cancel: &Cancel) -> Result<File, KeyError> {
     let path = directory.join(".lock");
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&path)
-        .map_err(io("open", &path))?;
-    file.lock().map_err(io("lock", &path))?;
+    let file = open_lock(&path).map_err(open_error(&path, "open"))?;
+    if let Err(error) = cancel.lock(&file) {
+        cancel.check()?;
+        return Err(io("lock", &path)(error));
+    }
     Ok(file)
 }
 
 /// Reads a text file. Returns `None` if there is none.
 pub(crate) fn read(path: &Path, privacy: Privacy) -> Result<Option<String>, KeyError> {
-    let file = match File::open(path) {
+    let file = match open_regular(path, OpenOptions::new().read(true)) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(io("open", path)(error)),
+        Err(error) => return Err(open_error(path, "open")(error)),
     };
     let metadata = file.metadata().map_err(io("read", path))?;
-    if !metadata.is_file() {
-        return Err(KeyError::WrongKind { path: path.to_owned(), wanted: "regular file" });
-    }
+    check_owner(path, metadata.uid())?;
     if privacy == Privacy::Private {
         check_mode(path, metadata.permissions().mode(), 0o600)?;
     }

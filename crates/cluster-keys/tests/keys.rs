@@ -301,3 +301,74 @@ fn keys_in_memory_are_complete_and_leave_the_directory_alone() -> Outcome {
     assert!(matches!(imagine(), Err(KeyError::Missing { .. })));
     Ok(())
 }
+
+/// Runs a function on keys in a fresh directory.
+fn with_keys(work: impl FnOnce(&std::path::Path)) {
+    let temp = tempfile::tempdir().unwrap();
+    let directory = temp.path().join("mc1.keys");
+    ClusterKeys::open_or_create(&directory, "mc1", &["n1".to_owned()]).unwrap();
+    work(&directory);
+}
+
+fn reopen(directory: &std::path::Path) -> Result<ClusterKeys, KeyError> {
+    ClusterKeys::open_or_create(directory, "mc1", &["n1".to_owned()])
+}
+
+/// Whoever owns the directory or a key could have made it. Giving a file away takes root.
+#[test]
+fn keys_of_another_user_are_refused() {
+    for name in ["", "seed", "id_ed25519", "hosts/n1/ssh_host_ed25519_key", "id_ed25519.pub"] {
+        with_keys(|directory| {
+            let path = directory.join(name);
+            if std::os::unix::fs::chown(&path, Some(54321), None).is_err() {
+                eprintln!("keys: owners were NOT TESTED: that needs root");
+                return;
+            }
+            for opened in [reopen(directory), ClusterKeys::open(directory, &["n1".to_owned()])] {
+                let error = opened.unwrap_err();
+                assert!(matches!(error, KeyError::Foreign { owner: 54321, .. }), "{name}: {error}");
+                let text = error.to_string();
+                assert!(text.ends_with("belongs to another user (number 54321)"), "{text}");
+                assert!(error.fix().unwrap().contains("chown -R"), "{error}");
+            }
+        });
+    }
+}
+
+/// A named pipe instead of a file ends the run at once.
+#[test]
+fn named_pipes_are_not_waited_for() {
+    for name in [".lock", "seed", "created", "id_ed25519", "hosts/n1/ssh_host_ed25519_key"] {
+        with_keys(|directory| {
+            let path = directory.join(name);
+            std::fs::remove_file(&path).unwrap();
+            let made = std::process::Command::new("mkfifo").arg("-m600").arg(&path).status();
+            assert!(made.expect("mkfifo of coreutils").success());
+            let start = std::time::Instant::now();
+            let error = reopen(directory).unwrap_err();
+            assert!(matches!(error, KeyError::WrongKind { .. }), "{name}: {error}");
+            assert!(start.elapsed().as_millis() < 1000, "{name}");
+        });
+    }
+}
+
+#[test]
+fn waiting_for_another_run_can_be_interrupted() {
+    with_keys(|directory| {
+        let held = std::fs::File::options().write(true).open(directory.join(".lock")).unwrap();
+        held.lock().unwrap();
+        let cancel = block_io::Cancel::new();
+        std::thread::scope(|scope| {
+            let open = || {
+                ClusterKeys::open_or_create_unless(&cancel, directory, "mc1", &["n1".to_owned()])
+            };
+            let run = scope.spawn(open);
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            assert!(!run.is_finished(), "it waits for the lock");
+            cancel.cancel();
+            let asked = std::time::Instant::now();
+            assert!(matches!(run.join().unwrap(), Err(KeyError::Cancelled(_))));
+            assert!(asked.elapsed().as_millis() < 1000, "{:?}", asked.elapsed());
+        });
+    });
+}

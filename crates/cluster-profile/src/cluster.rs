@@ -2,8 +2,10 @@
 
 use std::{fmt, net::Ipv4Addr, path::PathBuf};
 
+use system_model::CloudValue;
+
 /// A cluster as its profile describes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Cluster {
     /// The profile it was read from.
@@ -28,6 +30,8 @@ pub struct Cluster {
     pub hosts: Vec<(String, Ipv4Addr)>,
     /// Changes to boot files.
     pub boot: Boot,
+    /// Whether cloud-init stays on.
+    pub cloud_init: CloudInitChoice,
     /// Extra files for every node.
     pub files: Vec<ExtraFile>,
     /// The Docker swarm that the nodes form, if any.
@@ -39,8 +43,11 @@ pub struct Cluster {
 /// The image that every node's card is built from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseSpec {
-    /// The file. Relative paths in the profile start at its directory.
+    /// The file. Relative paths in the profile start at its directory. For an image on the
+    /// web, where it is kept once it was downloaded, or its address if that is not decided.
     pub path: PathBuf,
+    /// The address that it is downloaded from, if it is on the web.
+    pub url: Option<String>,
     /// The SHA-256 sum that the file must have.
     pub sha256: Option<[u8; 32]>,
 }
@@ -115,6 +122,32 @@ pub struct Boot {
     pub config: Vec<(String, Vec<String>)>,
 }
 
+/// What becomes of the image's cloud-init.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum CloudInitChoice {
+    /// It is turned off where it would change something of a card.
+    #[default]
+    Off,
+    /// It stays on, with a seed that leaves each card as the profile describes it.
+    Keep {
+        /// The owner's user-data: a mapping of cloud-init's keys.
+        user_data: Option<CloudValue>,
+    },
+}
+
+/// Which public keys that came with the image are removed from authorized_keys, besides those
+/// whose private half is in the image.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum ImageKeyPolicy {
+    /// None.
+    #[default]
+    Keep,
+    /// All that the profile does not name.
+    Remove,
+    /// These, in base64.
+    These(Vec<String>),
+}
+
 /// The users that can log in by key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ssh {
@@ -122,6 +155,8 @@ pub struct Ssh {
     pub users: Vec<String>,
     /// Lines of authorized_keys for logins from outside the cluster.
     pub authorized_keys: Vec<String>,
+    /// What becomes of public keys that came with the image.
+    pub image_keys: ImageKeyPolicy,
 }
 
 /// The settings of one user: of the image, or one that the profile makes.

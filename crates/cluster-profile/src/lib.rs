@@ -57,10 +57,15 @@ mod render;
 mod size;
 mod swarm;
 mod yaml;
+mod yaml_cause;
+
+/// The JSON schema of profiles, draft 2020-12, for editors. [`Cluster::parse`] accepts no profile
+/// that the schema rejects, and finds more.
+pub const PROFILE_SCHEMA: &str = include_str!("profile.schema.json");
 
 pub use cluster::{
-    Account, BaseSpec, Boot, CardSize, Cluster, ExtraFile, Network, Node, Owner, OwnerId, Password,
-    Role, Ssh,
+    Account, BaseSpec, Boot, CardSize, CloudInitChoice, Cluster, ExtraFile, ImageKeyPolicy,
+    Network, Node, Owner, OwnerId, Password, Role, Ssh,
 };
 pub use edit::{Attributes, Change, FileEdit};
 pub use note::{Note, NoteKind};

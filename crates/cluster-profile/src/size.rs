@@ -37,6 +37,9 @@ pub enum SizeError {
     /// The text is not a number with a unit that is known.
     #[error("{0:?} is not a size")]
     Syntax(String),
+    /// The unit lacks its second letter.
+    #[error("{0} can mean two sizes")]
+    Ambiguous(String),
     /// The size is larger than 16 TiB.
     #[error("{0} is larger than any card")]
     TooLarge(String),
@@ -53,6 +56,11 @@ impl SizeError {
     pub fn fix(&self) -> Option<String> {
         let fix = match self {
             SizeError::PartialSector(_) => "use a multiple of 512 bytes",
+            SizeError::Ambiguous(text) => {
+                return Some(format!(
+                    "write {text}B for the size printed on a card, or {text}iB for exactly that size"
+                ));
+            }
             _ => {
                 "write the size printed on the card, such as 8GB, or an exact size, such as \
                  7400MiB, 7GiB or a number of bytes"
@@ -67,21 +75,24 @@ impl FromStr for CardSize {
 
     /// Reads a size. `8GB` is what is printed on a card, and no such card is more than 5 %
     /// smaller, so 5 % are subtracted and the rest is rounded down to a multiple of 4 MiB.
-    /// `7400MiB`, `7GiB` and plain bytes are exact.
+    /// `7400MiB`, `7GiB` and plain bytes are exact. Units may be written in any case.
     fn from_str(text: &str) -> Result<Self, SizeError> {
         let text = text.trim();
         let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
         let (digits, unit) = text.split_at(split);
         let unit = unit.trim();
-        let (factor, nominal) = match unit {
+        let (factor, nominal) = match unit.to_ascii_uppercase().as_str() {
             "" | "B" => (1, false),
             "MB" => (1_000_000, true),
             "GB" => (1_000_000_000, true),
             "TB" => (1_000_000_000_000, true),
-            "KiB" => (1 << 10, false),
-            "MiB" => (1 << 20, false),
-            "GiB" => (1 << 30, false),
-            "TiB" => (1u64 << 40, false),
+            "KIB" => (1 << 10, false),
+            "MIB" => (1 << 20, false),
+            "GIB" => (1 << 30, false),
+            "TIB" => (1u64 << 40, false),
+            letter @ ("K" | "M" | "G" | "T") if !digits.is_empty() => {
+                return Err(SizeError::Ambiguous(format!("{digits}{letter}")));
+            }
             _ => return Err(SizeError::Syntax(text.to_owned())),
         };
         let number: u64 = digits.parse().map_err(|_| SizeError::Syntax(text.to_owned()))?;
@@ -118,6 +129,8 @@ mod tests {
         // 5 % less than 8 GB is 7.6e9, or 1811.98 times 4 MiB.
         assert_eq!(bytes("8GB"), Some(1811 * (4 << 20)));
         assert_eq!(bytes("8 GB"), bytes("8GB"));
+        assert_eq!(bytes("8gb"), bytes("8GB"));
+        assert_eq!(bytes("7gib"), bytes("7GiB"));
         assert_eq!(bytes("64MiB"), Some(64 << 20));
         assert_eq!(bytes("7400MiB"), Some(7400 << 20));
         assert_eq!(bytes("7GiB"), Some(7 << 30));
@@ -126,8 +139,18 @@ mod tests {
     }
 
     #[test]
+    fn a_unit_of_one_letter_is_answered_with_both_spellings() {
+        let error = "8g".parse::<CardSize>().unwrap_err();
+        assert_eq!(error.to_string(), "8G can mean two sizes");
+        let fix = error.fix().unwrap_or_default();
+        assert!(fix.contains("8GB") && fix.contains("8GiB"), "{fix}");
+    }
+
+    #[test]
     fn absurd_sizes_are_rejected() {
-        for text in ["", "GB", "8", "8gb", "-8GB", "8.5GB", "67108865", "99999999999999999999GB"] {
+        for text in
+            ["", "GB", "8", "8G", "8g", "G", "-8GB", "8.5GB", "67108865", "99999999999999999999GB"]
+        {
             assert_eq!(bytes(text), None, "{text}");
         }
         for text in ["18446744073709551615", "20TiB", "1MiB", "0"] {

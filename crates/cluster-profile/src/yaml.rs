@@ -8,7 +8,10 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Location, Spanned, UserMessageFormatter, options::DuplicateKeyPolicy};
 
-use crate::problem::{Place, Problem};
+use crate::{
+    problem::{Place, Problem},
+    yaml_cause::{self, Cause},
+};
 
 /// A value and its place.
 #[derive(Debug, Clone)]
@@ -64,17 +67,27 @@ fn syntax_problem(text: &str, error: &serde_saphyr::Error) -> Box<Problem> {
     if let Some(end) = message.rfind(" at line ") {
         message.truncate(end);
     }
-    let mut message = message.lines().next().unwrap_or_default().to_owned();
+    let message = message.lines().next().unwrap_or_default().to_owned();
     let place = place(text, &location);
-    let before = text.get(..place.span.start).unwrap_or_default();
-    // The parser may stop at the end of the line before.
-    let rest = text.get(place.span.start..).unwrap_or_default();
-    let at_tab = rest.trim_start_matches([' ', '\r', '\n']).starts_with('\t');
-    let help = (at_tab || before.ends_with('\t')).then(|| {
-        "this is a tab".clone_into(&mut message);
-        "indent with spaces: YAML does not allow tabs here".to_owned()
-    });
-    Box::new(Problem { message, place, related: Vec::new(), help })
+    match yaml_cause::find(text, place.span.start) {
+        Some(Cause { at, message, help }) => {
+            let help = Some(help);
+            Box::new(Problem { message, place: place_at(text, at), related: Vec::new(), help })
+        }
+        None => Box::new(Problem { message, place, related: Vec::new(), help: None }),
+    }
+}
+
+/// Returns the place of the character that begins at a byte of the text.
+fn place_at(text: &str, at: usize) -> Place {
+    let before = text.get(..at).unwrap_or_default();
+    let length = text.get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+    let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+    Place {
+        span: at..at + length,
+        line: before.matches('\n').count() + 1,
+        column: before[line_start..].chars().count() + 1,
+    }
 }
 
 /// Returns a location of the parser as a place. Where the parser does not know the bytes,
@@ -223,7 +236,7 @@ mod tests {
     fn syntax_errors_have_a_place() {
         for (text, line, column) in [
             ("a: b: c\n", 1, 5),
-            ("a: [1, 2\nb: 3\n", 2, 2),
+            ("a: [1, 2\nb: 3\n", 1, 4),
             ("a: \"x\n", 1, 4),
             ("a: 1\n---\nb: 1\n", 3, 1),
         ] {

@@ -228,3 +228,17 @@ fn an_ssh_server_that_nothing_starts_is_enabled() {
     let (files, _) = disarmed(files);
     assert_eq!(files.read_link("/etc/rc3.d/S01ssh").unwrap().as_deref(), Some("../init.d/ssh"));
 }
+
+#[test]
+fn a_system_that_keeps_nothing_of_a_card_is_refused_by_name() {
+    let fixture = Fixture::new(PROFILE);
+    let mut files = debian();
+    files.directory("/ostree/deploy");
+    let error = render_shared(&fixture.cluster, &fixture.keys, &files, NOW).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "no card can be made from an ostree system (/ostree/deploy in the image): its files are in \
+         a deployment below /ostree, which its boot loader chooses"
+    );
+    assert!(error.fix().is_some_and(|fix| fix.contains("Raspberry Pi OS")));
+}

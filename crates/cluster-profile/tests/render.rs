@@ -204,8 +204,7 @@ fn users_come_from_the_image() {
     assert_eq!(
         error.fix().expect("a fix"),
         "name one of these users in `ssh.users`: root, odroid; or have the user made on the \
-         cards, even one whom the image itself would only make at its first boot: `users: {pi: \
-         {create: true}}`"
+         cards: `users: {pi: {create: true}}`"
     );
     let fixture = Fixture::new(&PROFILE.replace("[root, odroid]", "[]"));
     let (card, _) = fixture.settled(&ubuntu_1604(), 0);

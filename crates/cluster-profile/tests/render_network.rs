@@ -225,3 +225,43 @@ fn name_servers_reach_whoever_makes_resolv_conf() {
     let (card, _) = without_dns.settled(&ubuntu_1604(), 0);
     assert!(!card.text("/etc/network/interfaces").contains("\n    dns-"));
 }
+
+/// A unit that does not start is named; a leftover link of the init script starts nothing
+/// behind a native unit.
+#[test]
+fn ifupdown_that_does_not_start_is_an_error_of_its_own() {
+    let fixture = Fixture::new(PROFILE);
+    let unit = "/lib/systemd/system/networking.service";
+    let interfaces = "auto lo\niface lo inet loopback\n\nauto eth0\niface eth0 inet dhcp\n";
+    let base = || {
+        ubuntu_1604()
+            .file("/etc/network/interfaces", interfaces)
+            .file(
+                unit,
+                "[Unit]\n[Service]\nExecStart=/sbin/ifup -a\n[Install]\nWantedBy=x.target\n",
+            )
+            .file("/etc/init.d/networking", "#!/bin/sh\n")
+            .link("/etc/rcS.d/S05networking", "../init.d/networking")
+    };
+    let refused = |system: &Memory| {
+        let error = fixture.card(system, 0).unwrap_err();
+        (error.to_string(), error.fix().unwrap())
+    };
+    let (message, fix) = refused(&base());
+    let start = "nothing sets the address of eth0 at boot: ifupdown is installed, but";
+    assert_eq!(message, format!("{start} networking.service is disabled"));
+    assert_eq!(fix, "run `systemctl enable networking.service` in the base image");
+    let masked = base().link("/etc/systemd/system/networking.service", "/dev/null");
+    let (message, fix) = refused(&masked);
+    assert_eq!(message, format!("{start} networking.service is masked"));
+    assert!(fix.contains("unmask"), "{fix}");
+
+    let wants = "/etc/systemd/system/multi-user.target.wants/networking.service";
+    let (card, _) = fixture.settled(&base().link(wants, unit), 0);
+    assert!(card.text("/etc/network/interfaces").contains("address 192.168.1.80"));
+    // Without a native unit, systemd makes one of the script and its link.
+    let mut script = base();
+    script.0.remove(unit);
+    let (card, _) = fixture.settled(&script, 0);
+    assert!(card.text("/etc/network/interfaces").contains("address 192.168.1.80"));
+}

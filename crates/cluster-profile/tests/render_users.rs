@@ -245,3 +245,36 @@ proptest! {
         })?;
     }
 }
+
+/// A user who would only be made at the first boot: the message says by what, and how the
+/// profile has the user made.
+#[test]
+fn the_makers_of_a_first_boot_are_named() {
+    let fix = |base: &Memory, user: &str| {
+        let profile = PROFILE.replace("users: [root, odroid]", &format!("users: [{user}]"));
+        let error = Fixture::new(&profile).card(base, 0).unwrap_err();
+        assert!(error.to_string().starts_with(&format!("the image has no user {user}")), "{error}");
+        let fix = error.fix().unwrap();
+        assert!(fix.contains(&format!("`users: {{{user}: {{create: true}}}}`")), "{fix}");
+        fix
+    };
+    let enabled = |base: Memory, unit: &str, program: &str| {
+        let path = format!("/usr/lib/systemd/system/{unit}");
+        let text = format!("[Service]\nExecStart={program}\n");
+        base.file(&path, text)
+            .file(program, "#!/bin/sh\n")
+            .link(&format!("/etc/systemd/system/multi-user.target.wants/{unit}"), &path)
+    };
+    let cloud = enabled(ubuntu_1604(), "cloud-init.service", "/usr/bin/cloud-init").file(
+        "/etc/cloud/cloud.cfg",
+        "users: [default]\ncloud_init_modules: [users-groups]\n\
+         system_info: {distro: ubuntu, default_user: {name: ubuntu}}\n",
+    );
+    assert!(fix(&cloud, "ubuntu").contains("cloud-init (/etc/cloud/cloud.cfg"));
+    assert!(fix(&cloud, "anna").contains("name one of these users"));
+    let pi = enabled(ubuntu_1604(), "userconfig.service", "/usr/lib/userconf-pi/userconf-service");
+    assert!(fix(&pi, "anna").contains("userconf"), "{}", fix(&pi, "anna"));
+    let wizard = ubuntu_1604().file("/root/.not_logged_in_yet", "");
+    assert!(fix(&wizard, "anna").contains("wizard"));
+    assert!(fix(&ubuntu_1604(), "anna").contains("name one of these users"));
+}

@@ -123,7 +123,8 @@ macro_rules! features {
     };
 }
 
-// Name, field, bit, name in tune2fs; support for everything, or for reading, editing, growing, shrinking.
+// Name, field, bit, name in tune2fs; support for everything, or for reading, editing, growing,
+// shrinking.
 features! {
     DIR_PREALLOC: Compat 0x1 "dir_prealloc" [Yes];
     IMAGIC_INODES: Compat 0x2 "imagic_inodes" [OLD];
@@ -134,7 +135,7 @@ features! {
     LAZY_BG: Compat 0x40 "lazy_bg" [OLD];
     EXCLUDE_INODE: Compat 0x80 "exclude_inode" [OLD];
     SNAPSHOT_BITMAP: Compat 0x100 "snapshot_bitmap" [OLD];
-    // Backups stay in the groups that have them; growing adds the missing ones.
+    // The second backup is in the last group, and moves with it.
     SPARSE_SUPER2: Compat 0x200 "sparse_super2" [Yes];
     FAST_COMMIT: Compat 0x400 "fast_commit" [Yes];
     // Neither edits nor growing change the numbers of inodes or the UUID.

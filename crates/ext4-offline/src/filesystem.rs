@@ -11,6 +11,9 @@ use crate::{
     superblock::{STATE_ERROR, STATE_VALID},
 };
 
+/// The last hash function that can be the default (unsigned TEA).
+const LAST_HASH_VERSION: u8 = 5;
+
 /// The superblock and all descriptors of a filesystem, checked.
 #[derive(Debug, Clone)]
 pub(crate) struct Filesystem {
@@ -28,7 +31,20 @@ impl Filesystem {
             return Err(Error::NeedsRecovery { operation });
         }
         filesystem.check_descriptors()?;
+        if operation != Operation::Read {
+            filesystem.check_hash_version()?;
+        }
         Ok(filesystem)
+    }
+
+    /// Returns an error if the kernel does not mount the filesystem because of its hash function.
+    fn check_hash_version(&self) -> Result<()> {
+        let (field, value) = ("s_def_hash_version", self.superblock.s_def_hash_version());
+        if value <= LAST_HASH_VERSION {
+            return Ok(());
+        }
+        let reason = "the kernel knows no such hash function for directories";
+        Err(Error::Unsupported { field, value: value.into(), reason })
     }
 
     /// Reads the superblock and all descriptors, but checks only the superblock: replaying the

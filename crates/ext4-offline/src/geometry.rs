@@ -76,12 +76,30 @@ fn check(ok: bool, field: &'static str, value: impl Into<u64>, reason: &'static 
     if ok { Ok(()) } else { Err(Error::Superblock { field, value: value.into(), reason }) }
 }
 
+/// The size of a descriptor in bytes. Without `64bit` it is 32 whatever the field says, but e2fsck
+/// still rejects values that are impossible with it.
+fn descriptor_size(superblock: &Superblock) -> Result<u32> {
+    let (field, size) = ("s_desc_size", superblock.s_desc_size());
+    let bits64 = superblock.features().bits64();
+    let possible = size.is_power_of_two() && size <= 1024 && (size >= 64 || !bits64);
+    let reason = "the size of a descriptor is a power of 2 from 64 to 1024";
+    check(possible || (size == 0 && !bits64), field, size, reason)?;
+    match (bits64, size) {
+        (false, _) => Ok(32),
+        (true, 64) => Ok(64),
+        (true, size) => {
+            let reason = "only descriptors of 32 and 64 bytes are supported";
+            Err(Error::Unsupported { field, value: size.into(), reason })
+        }
+    }
+}
+
 impl Geometry {
     /// Reads the parameters from a superblock and checks them.
     ///
     /// # Errors
     /// [`Error::Superblock`] names the field with the impossible value;
-    /// [`Error::TooManyGroups`].
+    /// [`Error::Unsupported`], [`Error::TooManyGroups`].
     pub fn of(superblock: &Superblock) -> Result<Self> {
         let features = superblock.features();
         let log = superblock.s_log_block_size();
@@ -165,14 +183,7 @@ impl Geometry {
             "it must be the number of groups times s_inodes_per_group",
         )?;
 
-        let descriptor_size =
-            if features.bits64() { u32::from(superblock.s_desc_size()) } else { 32 };
-        check(
-            descriptor_size == if features.bits64() { 64 } else { 32 },
-            "s_desc_size",
-            descriptor_size,
-            "descriptors have 32 bytes, or 64 with the feature 64bit",
-        )?;
+        let descriptor_size = descriptor_size(superblock)?;
 
         let reserved = u32::from(superblock.s_reserved_gdt_blocks());
         check(

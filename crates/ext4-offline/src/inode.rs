@@ -30,6 +30,8 @@ pub(crate) const ROOT: u32 = 2;
 /// The inode that holds the blocks reserved for descriptors.
 pub(crate) const RESIZE: u32 = 7;
 
+/// The size of the fields after the first 128 bytes of a new inode, if it has room for them.
+pub(crate) const EXTRA_SIZE: u16 = 32;
 /// The part of an inode that every revision has.
 const OLD_SIZE: usize = 128;
 
@@ -190,13 +192,26 @@ impl Inode {
         self.put(0x28, bytes);
     }
 
-    /// The bytes after the fields, which have room for extended attributes.
+    /// The bytes after the fields, which have room for extended attributes: none if the inode has
+    /// only the fields of 128 bytes, since nobody would look for attributes behind them.
     pub fn extra_range(&self) -> std::ops::Range<usize> {
-        let start = OLD_SIZE + usize::from(self.i_extra_isize());
-        if self.raw.len() == OLD_SIZE {
-            OLD_SIZE..OLD_SIZE
-        } else {
-            start.min(self.raw.len())..self.raw.len()
+        let end = self.raw.len();
+        match self.i_extra_isize() {
+            _ if end == OLD_SIZE => end..end,
+            0 => end..end,
+            size => (OLD_SIZE + usize::from(size)).min(end)..end,
+        }
+    }
+
+    /// Gives an inode that has only the fields of 128 bytes the others too, as zeros, if there is
+    /// room. The kernel does this with every inode that it writes.
+    pub fn add_extra_fields(&mut self) {
+        if self.i_extra_isize() == 0
+            && let Some(room) = self.raw.get_mut(OLD_SIZE..)
+            && room.len() > usize::from(EXTRA_SIZE)
+        {
+            room.fill(0);
+            self.set_i_extra_isize(EXTRA_SIZE);
         }
     }
 

@@ -116,14 +116,14 @@ mod used;
 mod volume;
 mod xattr;
 
-pub use check::check;
+pub use check::{CheckReport, check};
 pub use error::{
     Error, Operation, PathError, PathErrorKind, PathOperation, PathResult, Result, ShrinkLimit,
 };
 pub use features::{FEATURES, Feature, FeatureSet, Features};
 pub use grow::{Grown, grow, grow_lazily};
 pub use inspect::{ExtVersion, FilesystemInfo, inspect};
-pub use journal::{Committed, Replayed, commit, replay_journal};
+pub use journal::{Committed, Replayed, add_journal, commit, replay_journal};
 pub use kind::FileKind;
 pub use metadata::{FileTimes, Metadata};
 pub use paths::{Editor, File, Reader};

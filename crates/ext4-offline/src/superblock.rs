@@ -228,6 +228,18 @@ impl Superblock {
         self.bytes::<0xd0, 16>()
     }
 
+    /// Names the inode of an internal journal, and keeps a copy of its mapping (`s_jnl_blocks`).
+    pub(crate) fn set_journal(&mut self, inode: u32, i_block: [u8; 60], size: u64) {
+        self.set_bytes::<0xe0, 4>(inode.to_le_bytes());
+        // `EXT3_JNL_BACKUP_BLOCKS`.
+        self.set_bytes::<0xfd, 1>([1]);
+        self.set_bytes::<0x10c, 60>(i_block);
+        let (low, high) = (size as u32, (size >> 32) as u32);
+        self.set_bytes::<0x148, 4>(high.to_le_bytes());
+        self.set_bytes::<0x14c, 4>(low.to_le_bytes());
+        self.set_feature(flag::HAS_JOURNAL, true);
+    }
+
     /// The label: up to 16 bytes, padded with zeros.
     pub fn s_volume_name(&self) -> [u8; 16] {
         self.bytes::<0x78, 16>()

@@ -65,3 +65,18 @@ fn grow_fills_the_file() {
     let counts = counts(&image.path);
     assert!(counts.blocks * u64::from(geometry(&image.path).block_size) > 60 * MIB, "{counts:?}");
 }
+
+#[test]
+fn shrink_makes_room_after_the_filesystem() {
+    let image = Image::make("-t ext4", 32 * MIB);
+    let contents = image.contents();
+    let size = 20 * MIB;
+    example("shrink", &[image.path(), &size.to_string()]);
+    let said = String::from_utf8(example("shrink", &[image.path()])).unwrap();
+    assert!(said.contains("not smaller: "), "{said}");
+    let geometry = geometry(&image.path);
+    assert!(geometry.bytes() < size, "{said}");
+    image.set_len(geometry.bytes());
+    assert_clean(&image.path, &[], "after the example `shrink`");
+    assert_eq!(image.contents(), contents);
+}

@@ -1,9 +1,13 @@
 //! The arguments of the command line.
 
-use std::path::PathBuf;
+use std::{net::Ipv4Addr, path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::{Shell, engine::ArgValueCompleter};
 use nodecard::{CardSize, ImageFormat, TargetLimits};
+
+use crate::complete;
+use crate::output::Verbosity;
 
 /// Prepare the SD cards of a cluster of small boards
 ///
@@ -18,6 +22,7 @@ use nodecard::{CardSize, ImageFormat, TargetLimits};
     max_term_width = 79,
     after_help = "\
 Examples:
+  nodecard init mc1.yaml
   nodecard check mc1.yaml
   nodecard build mc1.yaml --out cards
   nodecard devices
@@ -27,7 +32,7 @@ Examples:
 
 Exit codes:
   0    success; with verify: all cards match the profile
-  1    verify found differences
+  1    verify found differences, or apply left an error that it cannot fix
   2    the arguments or the profile are wrong
   3    the base image cannot be used
   4    a card, device or image was refused, or not confirmed
@@ -37,10 +42,36 @@ Exit codes:
 pub struct Args {
     #[command(subcommand)]
     pub command: Command,
+
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// How much is printed.
+#[derive(Debug, clap::Args)]
+pub struct OutputArgs {
+    /// Print errors and questions only, besides JSON
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// Print how long each stage took too
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+impl OutputArgs {
+    pub fn verbosity(&self) -> Verbosity {
+        match self {
+            OutputArgs { quiet: true, .. } => Verbosity::Quiet,
+            OutputArgs { verbose: true, .. } => Verbosity::Verbose,
+            _ => Verbosity::Normal,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    Init(InitArgs),
     Build(BuildArgs),
     Check(CheckArgs),
     Flash(FlashArgs),
@@ -50,6 +81,121 @@ pub enum Command {
     Plan(PlanArgs),
     Inspect(InspectArgs),
     Password(PasswordArgs),
+    Status(StatusArgs),
+    Export(ExportArgs),
+    Schema(SchemaArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
+}
+
+/// Write the first profile of a cluster
+///
+/// Asks a few questions and proposes the answers: it looks for base images here, in
+/// ~/Downloads and in your home directory, opens the chosen one, and takes network,
+/// gateway and name servers from this computer. The result is a profile with
+/// comments, which check accepts. A file that exists is never overwritten.
+///
+/// An option answers its question; --yes takes the proposals for all others.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  nodecard init
+  nodecard init mc1.yaml --base mrdreambot-xu4.img.xz
+  nodecard init --base xu4.img.xz --nodes 4 --name xu4-node \\
+    --first-address 192.168.1.80 --yes")]
+pub struct InitArgs {
+    /// Write the profile to this file [default: the cluster's name with .yaml]
+    pub profile: Option<PathBuf>,
+
+    /// Build the cards from this image
+    #[arg(long, value_name = "FILE")]
+    pub base: Option<PathBuf>,
+
+    /// Name the cluster
+    #[arg(long, value_name = "NAME")]
+    pub cluster: Option<String>,
+
+    /// Set the number of nodes [default: 4]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub nodes: Option<u32>,
+
+    /// Name the nodes so, with numbers from 1: xu4-node becomes xu4-node1 ...
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+
+    /// Give the first node this address, and the others those after it
+    #[arg(long, value_name = "ADDRESS")]
+    pub first_address: Option<Ipv4Addr>,
+
+    /// Set the interface of the nodes [default: the image's]
+    #[arg(long, value_name = "NAME")]
+    pub interface: Option<String>,
+
+    /// Set the length of the network prefix in bits [default: this computer's]
+    #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u8).range(1..=30))]
+    pub prefix: Option<u8>,
+
+    /// Set the default gateway [default: this computer's]
+    #[arg(long, value_name = "ADDRESS")]
+    pub gateway: Option<Ipv4Addr>,
+
+    /// Set a name server; may be given several times [default: this computer's]
+    #[arg(long, value_name = "ADDRESS")]
+    pub dns: Vec<Ipv4Addr>,
+
+    /// Set the size printed on the cards [default: the smallest that fits the
+    /// image, from 8GB]
+    #[arg(long, value_name = "SIZE", value_parser = card_size_text)]
+    pub card: Option<String>,
+
+    /// Let this user log in by key; may be given several times [default: root and
+    /// the image's user]
+    #[arg(long = "user", value_name = "NAME")]
+    pub users: Vec<String>,
+
+    /// Let the owner of this public key log in; may be given several times
+    /// [default: the first in ~/.ssh]
+    #[arg(long = "key", value_name = "FILE")]
+    pub keys: Vec<PathBuf>,
+
+    /// Set what becomes of the passwords of these users
+    #[arg(long, value_enum, conflicts_with = "password_hash")]
+    pub passwords: Option<PasswordsArg>,
+
+    /// Give these users, except root, the password with this hash, and lock root
+    #[arg(long, value_name = "HASH")]
+    pub password_hash: Option<String>,
+
+    /// Have the nodes form a Docker Swarm
+    #[arg(long, value_enum)]
+    pub swarm: Option<SwarmArg>,
+
+    /// Take the proposals for everything that no option answers
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// What becomes of the users' passwords.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PasswordsArg {
+    /// Accept keys only
+    Locked,
+    /// Ask for new ones
+    Ask,
+    /// Leave those of the image
+    Keep,
+}
+
+/// The swarm of a new profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SwarmArg {
+    /// No swarm
+    No,
+    /// A swarm without services
+    Empty,
+    /// A swarm with the services of the article: a visualizer and a web server,
+    /// for 32-bit ARM
+    Article,
 }
 
 /// Build a card image for every node
@@ -99,13 +245,19 @@ pub struct BuildArgs {
 /// Check a profile without building anything
 ///
 /// Shows every mistake in the profile with its line, or a summary of the cluster.
+/// Then looks at the base image: is it there and readable, does it have its
+/// checksums, does it fit the cards, and, if it does not have to be decoded, can
+/// the cards be made. Makes no keys and no files, and says what it did not look at.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:
   nodecard check mc1.yaml")]
 pub struct CheckArgs {
-    /// The profile of the cluster
-    pub profile: PathBuf,
+    #[command(flatten)]
+    pub project: ProjectArgs,
+
+    #[command(flatten)]
+    pub json: JsonArg,
 }
 
 /// Write cards, several at once, and verify them
@@ -120,18 +272,35 @@ pub struct CheckArgs {
 /// running system, read-only, a built-in eMMC, a fixed disk, or larger than
 /// --max-size.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "nodecard flash [OPTIONS] <PROFILE> [NODE=TARGET]...\n       \
+                      nodecard flash [OPTIONS] --image <FILE> <DEVICE>",
+    after_help = "\
 Examples:
   nodecard flash mc1.yaml xu4-master=/dev/sdb xu4-node1=/dev/sdc
   nodecard flash mc1.yaml --one-reader /dev/sdb
   nodecard flash mc1.yaml --one-reader /dev/sdb --resume
-  truncate -s 7600M card.img && nodecard flash mc1.yaml xu4-node2=card.img")]
+  nodecard flash --image cards/xu4-node1.img /dev/sdb
+  truncate -s 7600M card.img && nodecard flash mc1.yaml xu4-node2=card.img"
+)]
 pub struct FlashArgs {
     #[command(flatten)]
     pub project: ProjectArgs,
 
+    /// Write this built image to DEVICE, with its block map if there is one
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["targets", "one_reader", "resume", "base", "root", "keys", "new_keys"]
+    )]
+    pub image: Option<PathBuf>,
+
     /// Write this node's card to this device or file
-    #[arg(value_name = "NODE=TARGET", value_parser = node_and_target)]
+    #[arg(
+        value_name = "NODE=TARGET",
+        value_parser = node_and_target,
+        add = ArgValueCompleter::new(complete::targets)
+    )]
     pub targets: Vec<(String, PathBuf)>,
 
     /// Write the cards of all nodes in one reader, one after another; card swaps
@@ -186,7 +355,11 @@ pub struct ApplyArgs {
     pub project: ProjectArgs,
 
     /// Correct the card of this node on this device or file
-    #[arg(value_name = "NODE=TARGET", value_parser = node_and_target)]
+    #[arg(
+        value_name = "NODE=TARGET",
+        value_parser = node_and_target,
+        add = ArgValueCompleter::new(complete::targets)
+    )]
     pub target: (String, PathBuf),
 
     /// Grow the root partition and its filesystem to fill the card
@@ -199,6 +372,9 @@ pub struct ApplyArgs {
     /// Skip the confirmation; devices that are not cards are still refused
     #[arg(long)]
     pub yes: bool,
+
+    #[command(flatten)]
+    pub json: JsonArg,
 }
 
 /// List cards in readers, and why other devices were rejected
@@ -250,7 +426,7 @@ pub struct VerifyArgs {
     pub targets: Vec<PathBuf>,
 
     /// Compare the card with this node instead of detecting its node
-    #[arg(long, value_name = "NODE")]
+    #[arg(long, value_name = "NODE", add = ArgValueCompleter::new(complete::nodes))]
     pub node: Option<String>,
 
     #[command(flatten)]
@@ -320,6 +496,131 @@ In the profile, with the hash in single quotes:
   users: {odroid: {password: '$6$rounds=100000$...'}}")]
 pub struct PasswordArgs {}
 
+/// Ask the running nodes whether they are as the profile says
+///
+/// Checks over ssh, on all nodes at once, whether each answers at its address,
+/// has its own host key, lets the users of the profile log in with the cluster's
+/// key or yours, and has its own host name and machine id; how long it has been
+/// running, and whether its root filesystem fills the card. With a swarm, also
+/// how far each node has come, which nodes are ready, dead members of the same
+/// name, and the containers of the services. Nothing is changed on the nodes.
+///
+/// ssh uses the cluster's keys, and no settings or known hosts of your own.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  nodecard status mc1.yaml
+  nodecard status mc1.yaml --wait 10m
+  nodecard status mc1.yaml --node xu4-node2 --json
+
+Exit codes:
+  0  all nodes as expected
+  1  problems found")]
+pub struct StatusArgs {
+    /// The profile of the cluster
+    pub profile: PathBuf,
+
+    /// Ask only this node; may be given several times
+    #[arg(long = "node", value_name = "NODE", add = ArgValueCompleter::new(complete::nodes))]
+    pub nodes: Vec<String>,
+
+    /// Ask again until all nodes are as expected, for at most this time: 90s, 10m
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub wait: Option<Duration>,
+
+    /// Ask at most this number of nodes at the same time
+    #[arg(long, value_name = "NUMBER", default_value = "16")]
+    pub jobs: usize,
+
+    #[command(flatten)]
+    pub json: JsonArg,
+}
+
+/// Print what other tools need to know about the nodes
+///
+/// The output goes to standard output and contains no private key, unless
+/// --private asks for them. All forms but hosts and pssh need the cluster's keys,
+/// which the first build or flash makes.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  nodecard export mc1.yaml ssh-config > ~/.ssh/mc1.conf
+  nodecard export mc1.yaml known-hosts >> ~/.ssh/known_hosts
+  nodecard export mc1.yaml ansible > mc1.inventory.yaml")]
+pub struct ExportArgs {
+    /// The profile of the cluster
+    pub profile: PathBuf,
+
+    /// The form
+    #[arg(value_enum)]
+    pub form: ExportFormArg,
+
+    /// Have tools log in as this user [default: the first one with keys who is not
+    /// root]
+    #[arg(long, value_name = "USER")]
+    pub user: Option<String>,
+
+    /// Include the private keys of the cluster and of the nodes; only with json
+    #[arg(long)]
+    pub private: bool,
+}
+
+/// The form of an export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormArg {
+    /// For ssh: `Include` it in ~/.ssh/config, or use it with `ssh -F`
+    SshConfig,
+    /// Lines of known_hosts with the host keys of all nodes
+    KnownHosts,
+    /// Lines of /etc/hosts
+    Hosts,
+    /// An inventory for Ansible, in YAML
+    Ansible,
+    /// A file of hosts for pssh, parallel-ssh and the like: USER@ADDRESS lines
+    Pssh,
+    /// Everything, for programs
+    Json,
+}
+
+/// Print the JSON schema of profiles, for editors
+///
+/// With it, editors complete and check a profile while you type. It finds less
+/// than nodecard check. Profiles made by init name it in their first line.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  nodecard schema > profile.schema.json
+
+In a profile, for editors with the YAML language server:
+  # yaml-language-server: $schema=profile.schema.json")]
+pub struct SchemaArgs {}
+
+/// Print a script that completes commands in a shell
+///
+/// The shell then also completes the names of the nodes of the profile on the
+/// line.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  source <(nodecard completions bash)       # in ~/.bashrc
+  source <(nodecard completions zsh)        # in ~/.zshrc, after compinit
+  nodecard completions fish > ~/.config/fish/completions/nodecard.fish")]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+/// Write the manual, one page a command
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  nodecard man ~/.local/share/man/man1 && man nodecard-flash")]
+pub struct ManArgs {
+    /// Write the pages to this directory, which is made if it is missing
+    pub dir: PathBuf,
+}
+
 /// The cluster that a command works on.
 #[derive(Debug, clap::Args)]
 pub struct ProjectArgs {
@@ -359,7 +660,7 @@ pub struct RootArg {
 /// The form of a report.
 #[derive(Debug, clap::Args)]
 pub struct JsonArg {
-    /// Print the report as JSON
+    /// Print the report as JSON, and errors too
     #[arg(long)]
     pub json: bool,
 }
@@ -372,7 +673,7 @@ pub struct CardArgs {
     pub card: Option<CardSize>,
 
     /// Include only this node; may be given several times
-    #[arg(long = "node", value_name = "NODE")]
+    #[arg(long = "node", value_name = "NODE", add = ArgValueCompleter::new(complete::nodes))]
     pub nodes: Vec<String>,
 }
 
@@ -424,6 +725,11 @@ fn card_size(text: &str) -> Result<CardSize, String> {
     text.parse().map_err(|error| format!("{error}{}", fix(&error).unwrap_or_default()))
 }
 
+/// Checks the size of a card, and returns it as it was written.
+fn card_size_text(text: &str) -> Result<String, String> {
+    card_size(text).map(|_| text.trim().to_owned())
+}
+
 fn node_and_target(text: &str) -> Result<(String, PathBuf), String> {
     match text.split_once('=') {
         Some((node, target)) if !node.is_empty() && !target.is_empty() => {
@@ -438,11 +744,27 @@ fn partition_number(text: &str) -> Result<u32, String> {
     number.ok_or_else(|| "expected the number of a partition, such as 2".to_owned())
 }
 
+/// Reads a time such as `90s`, `10m` or `1h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match text.get(digits.len()..) {
+        Some("s") => Some(1),
+        Some("m" | "min") => Some(60),
+        Some("h") => Some(3600),
+        _ => None,
+    };
+    let seconds = digits.parse::<u32>().ok().zip(unit).and_then(|(n, unit)| n.checked_mul(unit));
+    let seconds = seconds.filter(|seconds| *seconds <= 7 * 86_400);
+    let seconds = seconds.ok_or("expected a time of up to a week, such as 90s, 10m or 1h")?;
+    Ok(Duration::from_secs(seconds.into()))
+}
+
 /// The largest size of a card in bytes. Cards may be a little larger than the nominal size
 /// that is printed on them, such as `128GB`.
 fn largest_card(text: &str) -> Result<u64, String> {
     let size = card_size(text)?.bytes();
-    let is_nominal = text.trim_end().ends_with("GB") || text.trim_end().ends_with("TB");
+    let unit = text.trim_end().to_ascii_uppercase();
+    let is_nominal = unit.ends_with("GB") || unit.ends_with("TB");
     Ok(if is_nominal { size + size / 10 } else { size })
 }
 

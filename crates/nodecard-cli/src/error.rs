@@ -4,7 +4,9 @@ use std::{error::Error as StdError, fmt, io, process::ExitCode};
 
 use nodecard::{Error, ErrorKind, RefusalReason, TargetError};
 
-use crate::{hints, terminal};
+use serde_json::json;
+
+use crate::{hints, output, report, terminal};
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -15,6 +17,8 @@ pub enum CommandError {
     Writing(Error),
     /// The arguments do not go together.
     Usage { message: String, fix: &'static str },
+    /// The user stopped it.
+    Interrupted,
     /// The report cannot be printed.
     Output(io::Error),
 }
@@ -36,7 +40,7 @@ const BROKEN_PIPE: u8 = 128 + 13;
 
 /// Prints a line on stderr. A line that cannot be printed is no reason to fail.
 pub fn print_line(line: fmt::Arguments) {
-    terminal::print_error(format_args!("{line}\n"));
+    terminal::print_error_line(&line.to_string());
 }
 
 /// Prints an error with its causes and what to do about it. A cause that the lines before it
@@ -75,6 +79,19 @@ fn print_fix(fix: Option<String>) {
     }
 }
 
+/// Prints what is wrong with the arguments, or the help that they ask for.
+pub fn report_usage(error: &clap::Error) -> ! {
+    if error.exit_code() != 0 && output::is_json() {
+        let text = error.to_string();
+        let message = text.lines().next().unwrap_or_default();
+        let message = message.strip_prefix("error: ").unwrap_or(message);
+        let _ = report::print_json(&json!({
+            "error": { "message": message, "causes": [], "fix": null, "exit_code": 2 },
+        }));
+    }
+    terminal::exit_with_usage(error)
+}
+
 /// Returns the exit code for a failure.
 pub fn exit_code(kind: ErrorKind) -> u8 {
     match kind {
@@ -89,7 +106,74 @@ pub fn exit_code(kind: ErrorKind) -> u8 {
 impl CommandError {
     /// Prints the error, and returns the exit code that `--help` lists.
     pub fn report(&self) -> ExitCode {
-        let code = match self {
+        let code = self.print();
+        if output::is_json() && !report::is_json_printed() {
+            // The message is on stderr in any case.
+            let _ = report::print_json(&json!({ "error": self.to_json(code) }));
+        }
+        ExitCode::from(code)
+    }
+
+    fn to_json(&self, code: u8) -> serde_json::Value {
+        let error = match self {
+            CommandError::Failed(error) | CommandError::Writing(error) => error,
+            CommandError::Usage { message, fix } => {
+                return json!({ "message": message, "causes": [], "fix": fix, "exit_code": code });
+            }
+            CommandError::Interrupted => {
+                return json!({
+                    "message": "interrupted", "causes": [], "fix": null, "exit_code": code,
+                });
+            }
+            CommandError::Output(error) => {
+                return json!({
+                    "message": "cannot print the report",
+                    "causes": [error.to_string()],
+                    "fix": null,
+                    "exit_code": code,
+                });
+            }
+        };
+        let mut causes = Vec::new();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            causes.push(error.to_string());
+            cause = error.source();
+        }
+        let refusals: Vec<_> = match error {
+            Error::Refused { targets } => targets
+                .iter()
+                .flat_map(|target| {
+                    RefusalReason::of(&target.error).map(|reason| {
+                        let hint = hints::for_refusal(&target.error.path, reason.refusal);
+                        json!({
+                            "node": target.node,
+                            "target": target.error.path,
+                            "message": reason.message,
+                            "fix": hints::join(reason.fix, hint),
+                        })
+                    })
+                })
+                .collect(),
+            _ => Vec::new(),
+        };
+        let nothing_written = match self {
+            CommandError::Writing(error) => Some(!error.may_have_written()),
+            _ => None,
+        };
+        json!({
+            "message": error.to_string(),
+            "causes": causes,
+            "fix": hints::join(error.fix(), hints::for_error(error)),
+            "exit_code": code,
+            "refusals": refusals,
+            "nothing_written": nothing_written,
+        })
+    }
+
+    /// Prints the error for people, and returns the exit code.
+    fn print(&self) -> u8 {
+        match self {
             CommandError::Failed(error) => {
                 print_failure(error);
                 exit_code(error.kind())
@@ -113,6 +197,10 @@ impl CommandError {
                 print_fix(Some((*fix).to_owned()));
                 2
             }
+            CommandError::Interrupted => {
+                print_message("interrupted");
+                130
+            }
             // A reader that went away, such as `head`, wants no message. Other programs are
             // ended by SIGPIPE then.
             CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => BROKEN_PIPE,
@@ -121,8 +209,7 @@ impl CommandError {
                 print_causes(String::new(), Some(error));
                 5
             }
-        };
-        ExitCode::from(code)
+        }
     }
 }
 
@@ -138,6 +225,13 @@ fn print_failure(error: &Error) {
         }
         // Whatever was interrupted, the user knows who did it.
         _ if error.kind() == ErrorKind::Interrupted => print_message("interrupted"),
+        Error::Profile(problems) if output::is_coloured() => {
+            if let nodecard::ProfileError::Invalid(problems) = &**problems {
+                terminal::print_styled(problems.to_styled_string());
+            } else {
+                print_error(error, hints::join(error.fix(), hints::for_error(error)));
+            }
+        }
         _ => print_error(error, hints::join(error.fix(), hints::for_error(error))),
     }
 }

@@ -61,7 +61,7 @@ fn for_image(error: &ImageError) -> Option<Hint> {
         ImageError::Base(BaseError::NotFound { .. }) => {
             Some(Hint::Or("name another image with --base"))
         }
-        ImageError::CardTooSmall { .. } => Some(Hint::Or("give the size with --card")),
+        ImageError::DoesNotFit { .. } => Some(Hint::Or("give the size with --card")),
         ImageError::Root(error) => for_root(error),
         ImageError::Output(
             OutputError::Unusable { .. }

@@ -3,10 +3,13 @@
 //! The `nodecard` library does the work. Each command is a file in `commands/`.
 
 mod args;
+mod ask;
 mod commands;
+mod complete;
 mod error;
 mod hints;
 mod invoker;
+mod output;
 mod progress;
 mod prompt;
 mod report;
@@ -15,7 +18,8 @@ mod terminal;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
+use clap_complete::CompleteEnv;
 
 use args::{Args, Command};
 
@@ -23,10 +27,14 @@ use args::{Args, Command};
 const ISSUES: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/issues");
 
 fn main() -> ExitCode {
+    // A shell that completes a line runs the program with $COMPLETE set.
+    CompleteEnv::with_factory(Args::command).complete();
     ask_for_reports();
     invoker::become_invoker();
-    let args = Args::try_parse().unwrap_or_else(|error| terminal::exit_with_usage(&error));
+    let args = Args::try_parse().unwrap_or_else(|error| error::report_usage(&error));
+    output::set_verbosity(args.output.verbosity());
     let result = match args.command {
+        Command::Init(args) => commands::init::run(&args),
         Command::Build(args) => commands::build::run(&args),
         Command::Check(args) => commands::check::run(&args),
         Command::Flash(args) => commands::flash::run(&args),
@@ -36,6 +44,11 @@ fn main() -> ExitCode {
         Command::Plan(args) => commands::plan::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Password(args) => commands::password::run(&args),
+        Command::Status(args) => commands::status::run(&args),
+        Command::Export(args) => commands::export::run(&args),
+        Command::Schema(args) => commands::manual::schema(&args),
+        Command::Completions(args) => commands::manual::completions(&args),
+        Command::Man(args) => commands::manual::man(&args),
     };
     result.unwrap_or_else(|error| error.report())
 }

@@ -1,53 +1,94 @@
 //! Progress on stderr: bars on a terminal, plain lines otherwise.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use nodecard::{BuildProgress, BuildStage, FlashPhase, FlashProgress, FlashResult};
 use plain_text::size;
 
-use crate::{error::print_line, terminal};
+use crate::{
+    error::print_line,
+    output::{Verbosity, verbosity},
+    terminal,
+};
+
+/// The longest title of a card that is shown. With it, a line has 60 columns.
+const TITLE: usize = 20;
 
 /// One bar for each stage of building, one after another.
 #[derive(Debug, Default)]
 pub struct StageBar {
-    bar: Mutex<Option<ProgressBar>>,
+    running: Mutex<Option<Running>>,
+}
+
+/// The stage that is running.
+#[derive(Debug)]
+struct Running {
+    stage: BuildStage,
+    /// `None` if stderr is not a terminal.
+    bar: Option<ProgressBar>,
+    begun: Instant,
 }
 
 impl StageBar {
-    fn bar(&self) -> MutexGuard<'_, Option<ProgressBar>> {
-        self.bar.lock().unwrap_or_else(PoisonError::into_inner)
+    fn running(&self) -> MutexGuard<'_, Option<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Returns a style for bars. NO_COLOR is respected by the console crate below indicatif.
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("=> ")
+}
+
+/// Leaves a bar as it is, on a line of its own.
+fn leave(bar: &ProgressBar) {
+    if bar.length().is_some_and(|length| length > 0 && bar.position() >= length) {
+        bar.finish();
+    } else {
+        bar.abandon();
+    }
+    // Bars end without a line end.
+    print_line(format_args!(""));
 }
 
 impl BuildProgress for StageBar {
     fn begin(&self, stage: BuildStage, total: u64) {
-        if !terminal::is_interactive() {
+        let bar = if verbosity() == Verbosity::Quiet {
+            None
+        } else if terminal::is_interactive() {
+            // 60 columns with the longest speed.
+            let template = match total {
+                0 => "{msg} {spinner}",
+                _ => "{msg:21} [{bar:8}] {percent:>3}% {decimal_bytes_per_sec:>12} {eta:>4} left",
+            };
+            let bar = ProgressBar::new(total).with_style(style(template));
+            Some(bar.with_message(stage.to_string()))
+        } else {
             print_line(format_args!("{stage}"));
-            return;
-        }
-        let template = match total {
-            0 => "{msg} {spinner}",
-            _ => "{msg:18} [{bar:30}] {bytes}/{total_bytes} {decimal_bytes_per_sec} {eta}",
+            None
         };
-        let bar = ProgressBar::new(total).with_style(style(template));
-        *self.bar() = Some(bar.with_message(stage.to_string()));
+        *self.running() = Some(Running { stage, bar, begun: Instant::now() });
     }
 
     fn advance(&self, bytes: u64) {
-        if let Some(bar) = &*self.bar() {
+        if let Some(Running { bar: Some(bar), .. }) = &*self.running() {
             bar.inc(bytes);
         }
     }
 
     fn end(&self) {
-        if let Some(bar) = self.bar().take() {
-            bar.finish();
+        let Some(Running { stage, bar, begun }) = self.running().take() else { return };
+        if let Some(bar) = bar {
+            leave(&bar);
+        }
+        if verbosity() == Verbosity::Verbose {
+            print_line(format_args!("{stage}: {:.1} s", begun.elapsed().as_secs_f64()));
         }
     }
 }
@@ -63,15 +104,17 @@ impl CardBars {
     pub fn new(titles: Vec<String>) -> Self {
         let titles: Vec<String> = titles.iter().map(|title| terminal::shown(title)).collect();
         let mut bars = Vec::new();
-        if terminal::is_interactive() {
-            let style = style(
-                "{prefix} {msg:9} [{bar:20}] {percent:>3} % {decimal_bytes_per_sec:>12} {eta:>4}",
-            );
-            let width = titles.iter().map(|title| title.chars().count()).max().unwrap_or(0);
+        if terminal::is_interactive() && verbosity() > Verbosity::Quiet {
+            let style =
+                style("{prefix} {msg:9} {percent:>3}% {decimal_bytes_per_sec:>12} {eta:>4} left");
+            let short = |title: &String| {
+                title.replace(" on /dev/", " ").chars().take(TITLE).collect::<String>()
+            };
+            let width = titles.iter().map(|title| short(title).chars().count()).max().unwrap_or(0);
             let all = MultiProgress::new();
             for title in &titles {
                 let bar = all.add(ProgressBar::new(0)).with_style(style.clone());
-                bars.push(bar.with_prefix(format!("{title:width$}")));
+                bars.push(bar.with_prefix(format!("{:width$}", short(title))));
             }
         }
         CardBars { titles, bars }
@@ -79,6 +122,20 @@ impl CardBars {
 
     fn title(&self, card: usize) -> &str {
         self.titles.get(card).map_or("", String::as_str)
+    }
+
+    fn print(&self, line: std::fmt::Arguments) {
+        if verbosity() > Verbosity::Quiet {
+            print_line(line);
+        }
+    }
+}
+
+impl Drop for CardBars {
+    fn drop(&mut self) {
+        if !self.bars.is_empty() {
+            print_line(format_args!(""));
+        }
     }
 }
 
@@ -90,7 +147,7 @@ impl FlashProgress for CardBars {
                 bar.set_length(total);
                 bar.set_message(phase.to_string());
             }
-            None => print_line(format_args!("{}: {phase} {}", self.title(card), size(total))),
+            None => self.print(format_args!("{}: {phase} {}", self.title(card), size(total))),
         }
     }
 
@@ -103,8 +160,11 @@ impl FlashProgress for CardBars {
     fn end(&self, card: usize, outcome: &FlashResult) {
         let result = if outcome.is_ok() { "done" } else { "FAILED" };
         match self.bars.get(card) {
-            Some(bar) => bar.abandon_with_message(result),
-            None => print_line(format_args!("{}: {result}", self.title(card))),
+            Some(bar) => {
+                bar.set_style(style("{prefix} {msg:9} {percent:>3}% "));
+                bar.abandon_with_message(result);
+            }
+            None => self.print(format_args!("{}: {result}", self.title(card))),
         }
     }
 }

@@ -55,6 +55,14 @@ pub fn ask(question: fmt::Arguments) -> Option<String> {
     }
 }
 
+/// Runs a question of another kind, during which Ctrl-C ends the program.
+pub fn while_asking<T>(question: impl FnOnce() -> T) -> T {
+    IS_ASKING.store(true, Ordering::Relaxed);
+    let answer = question();
+    IS_ASKING.store(false, Ordering::Relaxed);
+    answer
+}
+
 /// Asks on the terminal, like [`ask`], without showing what is typed. Returns the line as it
 /// is, or `None` if there is none.
 ///
@@ -92,9 +100,8 @@ pub fn cancel_on_interrupt() -> Cancel {
     let handler = move || {
         if token.check().is_err() || IS_ASKING.load(Ordering::Relaxed) {
             show_typing();
-            if IS_ASKING.load(Ordering::Relaxed) {
-                print_line(format_args!(""));
-            }
+            // Whatever follows starts on a line of its own.
+            print_line(format_args!(""));
             print_how_to_continue();
             std::process::exit(130);
         }

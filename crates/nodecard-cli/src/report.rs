@@ -1,20 +1,45 @@
 //! Printing reports on standard output.
 
-use std::{fmt::Display, io};
+use std::{
+    fmt::Display,
+    io,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use nodecard::{BuildNote, NoteKind};
 use serde::Serialize;
 
-use crate::{error::CommandError, terminal};
+use crate::{
+    error::CommandError,
+    output::{Verbosity, verbosity},
+    terminal,
+};
 
 /// Prints a report as JSON, or else as text.
 pub fn print<R: Serialize + Display>(report: &R, as_json: bool) -> Result<(), CommandError> {
-    if as_json { print_json(report) } else { Ok(terminal::print(format_args!("{report}"))?) }
+    if as_json { print_json(report) } else { print_text(&report.to_string()) }
+}
+
+/// Prints a report as text, unless the user wants errors only.
+pub fn print_text(text: &str) -> Result<(), CommandError> {
+    if verbosity() > Verbosity::Quiet {
+        terminal::print(format_args!("{text}"))?;
+    }
+    Ok(())
+}
+
+/// Whether a report was printed as JSON. There is never more than one.
+static IS_PRINTED: AtomicBool = AtomicBool::new(false);
+
+/// Returns whether a report was printed as JSON.
+pub fn is_json_printed() -> bool {
+    IS_PRINTED.load(Ordering::Relaxed)
 }
 
 /// Prints a report as JSON.
 pub fn print_json(report: &impl Serialize) -> Result<(), CommandError> {
     let json = serde_json::to_string_pretty(report).map_err(io::Error::from)?;
+    IS_PRINTED.store(true, Ordering::Relaxed);
     Ok(terminal::print_json(&json)?)
 }
 

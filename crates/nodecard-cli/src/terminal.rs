@@ -10,6 +10,7 @@ use std::{
     io::{self, IsTerminal as _, Write as _, stderr, stdout},
 };
 
+use crate::output;
 use plain_text::{escaped_json, escaped_lines, is_unsafe, printable};
 
 /// Prints text on standard output.
@@ -33,6 +34,18 @@ pub fn print_json(json: &str) -> io::Result<()> {
 /// Prints text on standard error. Text that cannot be printed is no reason to fail.
 pub fn print_error(text: fmt::Arguments) {
     let _ = stderr().lock().write_all(escaped_lines(&text.to_string()).as_bytes());
+}
+
+/// Prints a line on standard error, with its label in colour if the user wants that.
+pub fn print_error_line(line: &str) {
+    let line = output::with_label(&escaped_lines(line));
+    let _ = writeln!(stderr().lock(), "{line}");
+}
+
+/// Prints text on standard error whose escape sequences are those of its renderer, which has
+/// replaced all others.
+pub fn print_styled(text: String) {
+    let _ = writeln!(stderr().lock(), "{text}");
 }
 
 /// Returns whether standard error is a terminal.

@@ -170,6 +170,7 @@ impl Project {
     pub fn plan(&self, request: &PlanRequest) -> Result<ChangePlan, Error> {
         let nodes = self.nodes(&request.nodes)?;
         let keys = self.preview_keys()?;
+        self.fetch_base()?;
         let inputs = self.inputs(&keys);
         let builder = CardBuilder::open(inputs, &*self.context.progress, &self.context.cancel)?;
         let size = request.card_size.unwrap_or(self.cluster.card.bytes());

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use card_image::{BuildNote, BuildOptions, BuildOutcome, ImageFormat, Manifest};
+use card_image::{BuildInputs, BuildNote, BuildOptions, BuildOutcome, ImageFormat, Manifest};
 
 use crate::{
     BaseSystem, Error, Project,
@@ -71,11 +71,13 @@ impl Project {
     pub fn build(&self, request: &BuildRequest) -> Result<BuildReport, Error> {
         let nodes = self.nodes(&request.nodes)?;
         let made = nodes.iter().map(|node| node.name.clone()).collect::<Vec<_>>();
+        self.fetch_base()?;
         let keys = self.create_keys(Some(&request.out))?;
+        let card_size = request.card_size.unwrap_or(self.cluster.card.bytes());
         let options = BuildOptions {
-            inputs: self.inputs(keys),
+            inputs: BuildInputs { largest_card: Some(card_size), ..self.inputs(keys) },
             nodes,
-            card_size: request.card_size.unwrap_or(self.cluster.card.bytes()),
+            card_size,
             out: &request.out,
             format: request.format,
             raw_sums: request.raw_sums,

@@ -46,6 +46,7 @@ impl Context {
         BaseOptions {
             cache_dir: self.cache.as_deref(),
             sha256: None,
+            limit: None,
             progress: &*self.progress,
             cancel: &self.cancel,
         }

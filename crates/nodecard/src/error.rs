@@ -18,6 +18,20 @@ pub enum Error {
     /// The profile is wrong. Its text shows every problem with its line.
     #[error(transparent)]
     Profile(#[from] Box<ProfileError>),
+    /// A profile is not written over another file.
+    #[error("{} exists already", path.display())]
+    ProfileExists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A profile or a page of the manual cannot be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
     /// A password cannot be used.
     #[error(transparent)]
     Password(#[from] HashError),
@@ -29,6 +43,16 @@ pub enum Error {
         /// The profile.
         profile: PathBuf,
         /// The names of the profile's nodes.
+        known: Vec<String>,
+    },
+    /// The profile gives no user of this name a key.
+    #[error("{name} is not a user with keys in {}", profile.display())]
+    NoSuchUser {
+        /// The name.
+        name: String,
+        /// The profile.
+        profile: PathBuf,
+        /// The users with keys.
         known: Vec<String>,
     },
     /// A node was given twice.
@@ -55,8 +79,8 @@ pub enum Error {
     /// The cluster's keys cannot be used or made.
     #[error(transparent)]
     Keys(#[from] KeyError),
-    /// The cluster's keys are not there; without them nothing can be compared.
-    #[error("cards cannot be compared without the cluster's keys")]
+    /// The cluster's keys are needed, but not all of them exist.
+    #[error("the cluster's keys are needed, but not all of them exist")]
     NoKeys(#[source] KeyError),
     /// The cluster's keys are missing, but there are images of the cluster.
     #[error(
@@ -91,6 +115,14 @@ pub enum Error {
     CompressedTarget {
         /// The image.
         path: PathBuf,
+    },
+    /// The block map of an image cannot be used, or the image is not the one it describes.
+    #[error("{} does not fit the image", path.display())]
+    BlockMap {
+        /// The block map.
+        path: PathBuf,
+        /// Why.
+        source: card_image::BlockMapError,
     },
     /// The user did not agree to overwrite or change a target.
     #[error("aborted: {} was not confirmed", path.display())]
@@ -148,6 +180,18 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// Why.
+        source: io::Error,
+    },
+    /// The system's ssh cannot be run.
+    #[error("cannot run ssh")]
+    NoSsh {
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// The files that ssh needs cannot be written.
+    #[error("cannot write files for ssh")]
+    SshFiles {
+        /// The operating system's reason.
         source: io::Error,
     },
     /// Somebody called [`Cancel::cancel`](crate::Cancel::cancel).
@@ -209,7 +253,9 @@ impl Error {
         match self {
             Error::Profile(_)
             | Error::Password(_)
+            | Error::ProfileExists { .. }
             | Error::NoSuchNode { .. }
+            | Error::NoSuchUser { .. }
             | Error::NodeTwice { .. }
             | Error::TargetTwice { .. }
             | Error::NoTargets
@@ -223,7 +269,16 @@ impl Error {
             | Error::CompressedTarget { .. }
             | Error::NotConfirmed { .. }
             | Error::OpenTarget { .. } => ErrorKind::Target,
-            Error::Keys(_) | Error::CardsFailed { .. } | Error::Devices { .. } => ErrorKind::Io,
+            Error::BlockMap { source: card_image::BlockMapError::Cancelled(_), .. } => {
+                ErrorKind::Interrupted
+            }
+            Error::BlockMap { .. } => ErrorKind::Base,
+            Error::Keys(_)
+            | Error::CardsFailed { .. }
+            | Error::Devices { .. }
+            | Error::NoSsh { .. }
+            | Error::Write { .. }
+            | Error::SshFiles { .. } => ErrorKind::Io,
             Error::Image(error) => error.kind(),
             Error::CardsFor { source, .. } => source.kind(),
             Error::Audit(error) => error.kind(),
@@ -239,6 +294,10 @@ impl Error {
             Error::NoSuchNode { known, .. } => {
                 Some(format!("use one of its nodes: {}", known.join(", ")))
             }
+            Error::NoSuchUser { known, .. } if known.is_empty() => {
+                Some("list users with `ssh: {users: [...]}` in the profile".into())
+            }
+            Error::NoSuchUser { known, .. } => Some(format!("use one of: {}", known.join(", "))),
             Error::NodeTwice { .. } => Some("give each node one target".into()),
             Error::TargetTwice { .. } => Some("give each card once".into()),
             Error::OneNodeForSeveralTargets { .. } => Some("give one card at a time".into()),
@@ -246,6 +305,7 @@ impl Error {
             Error::OtherBase { path, .. } | Error::ProgressFile { path, .. } => {
                 Some(format!("delete {} to begin with the first card", path.display()))
             }
+            Error::BlockMap { .. } => Some("build or download the image and its map again".into()),
             Error::KeysLost { keys, .. } => {
                 Some(format!("restore {} from a backup", keys.display()))
             }
@@ -260,9 +320,17 @@ impl Error {
                 Some("type a password; `locked: true` is for users without one".into())
             }
             Error::Password(error) => error.fix(),
+            Error::NoSsh { .. } => {
+                Some("install OpenSSH's client (Debian package openssh-client)".into())
+            }
+            Error::ProfileExists { path } => {
+                Some(format!("choose another file, or edit {}", path.display()))
+            }
+            Error::SshFiles { .. } => Some("check $TMPDIR, or /tmp".into()),
             Error::NoTargets
             | Error::NotConfirmed { .. }
             | Error::OpenTarget { .. }
+            | Error::Write { .. }
             | Error::CardsFailed { .. }
             | Error::Devices { .. }
             | Error::WriteProgress { .. }

@@ -9,12 +9,17 @@
 //!
 //! | step | what it does |
 //! |---|---|
+//! | [`NewProfile`] | writes the first profile of a cluster |
+//! | [`Project::check`] | looks at what the profile names |
 //! | [`Project::build`] | writes an image file for each node |
 //! | [`Project::flash`] | writes cards, several at once, and reads them back |
+//! | [`flash_image`] | writes a built image to a card |
 //! | [`Project::flash_one_reader`] | writes one card after another with one reader |
 //! | [`Project::verify`] | compares cards with the profile |
 //! | [`Project::plan`], [`Project::plan_against`] | show what building or correcting would change |
 //! | [`Project::apply`] | corrects a card in place |
+//! | [`Project::status`] | asks the running nodes whether they are what the profile says |
+//! | [`Project::export`] | describes the nodes for ssh, Ansible and other tools |
 //! | [`inspect`] | describes what is on a card or image |
 //! | [`devices`] | lists card readers, and why other devices are rejected |
 //!
@@ -70,17 +75,22 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod access;
 mod apply;
 mod audit;
 mod base_system;
 mod build;
+mod check;
 mod context;
 mod devices;
 mod error;
+mod export;
 mod flash;
+mod init;
 mod left_over;
 mod lost_keys;
 mod project;
+mod status;
 
 pub use card_audit::{
     Applied, ApplyError, AuditError, CardOutcome, CardReport, ChangePlan, FileChange, Finding,
@@ -96,8 +106,8 @@ pub use card_image::{
 };
 pub use cluster_keys::{ClusterKeys, KeyError};
 pub use cluster_profile::{
-    CardSize, Cluster, HashError, Network, Node, Note, NoteKind, PasswordHash, ProfileError,
-    Publish, SizeError,
+    CardSize, Cluster, HashError, Network, Node, Note, NoteKind, PROFILE_SCHEMA, PasswordHash,
+    ProfileError, Publish, SizeError,
 };
 
 pub use self::{
@@ -105,13 +115,24 @@ pub use self::{
     audit::{BaseAbsence, PlanRequest, Verification, inspect},
     base_system::BaseSystem,
     build::{BuildReport, BuildRequest},
+    check::CheckReport,
     context::Context,
     devices::{DeviceReport, devices},
     error::{Error, RefusalReason, RefusedTarget},
+    export::ExportForm,
     flash::{
-        ConfirmedFlash, Decision, FinishedCard, FlashReport, FlashRequest, FlashSession,
-        FlashTarget, FlashedCard, OneReader, Operator, ReaderEvent,
+        ConfirmedFlash, ConfirmedImageFlash, Decision, FinishedCard, FlashReport, FlashRequest,
+        FlashSession, FlashTarget, FlashedCard, ImageFlash, OneReader, Operator, ReaderEvent,
+        flash_image,
+    },
+    init::{
+        BaseFacts, BaseUser, LocalNetwork, NewPassword, NewProfile, NewUser, SwarmServices,
+        find_bases, find_public_keys, numbered_nodes,
     },
     left_over::{LeftOver, LeftOverState},
     project::Project,
+    status::{
+        Disk, HostKeyState, Login, NodeStatus, ServiceStatus, StatusCode, StatusProblem,
+        StatusReport, StatusRequest, SwarmMember, SwarmOverview,
+    },
 };

@@ -35,7 +35,7 @@ impl Project {
     /// # Errors
     /// [`Error::Profile`] with everything that is wrong with it.
     pub fn open(profile: impl AsRef<Path>) -> Result<Self, Error> {
-        Ok(Project {
+        let project = Project {
             cluster: Cluster::load(profile.as_ref())?,
             context: Context::default(),
             base: None,
@@ -44,13 +44,48 @@ impl Project {
             given_keys: None,
             new_keys: false,
             keys: OnceLock::new(),
-        })
+        };
+        Ok(project.with_download_path())
+    }
+
+    /// Decides where a base image on the web is kept.
+    fn with_download_path(mut self) -> Self {
+        let base = &mut self.cluster.base;
+        let path = |url: &String| card_image::download_path(self.context.cache.as_deref(), url);
+        if let Some(path) = base.url.as_ref().and_then(path) {
+            base.path = path;
+        }
+        self
+    }
+
+    /// Downloads the base image if it is on the web, and no earlier run has.
+    pub(crate) fn fetch_base(&self) -> Result<(), Error> {
+        let spec = &self.cluster.base;
+        if let (None, Some(url)) = (&self.base, &spec.url) {
+            let mut options = self.context.base_options();
+            options.sha256 = spec.sha256;
+            card_image::download(url, options).map_err(card_image::Error::from)?;
+        }
+        Ok(())
+    }
+
+    /// Returns whether the base image is on the web, and was not downloaded yet.
+    pub(crate) fn lacks_download(&self) -> bool {
+        self.base.is_none() && self.cluster.base.url.is_some() && !self.cluster.base.path.is_file()
+    }
+
+    /// Returns the base image as the user gave it: a path, or an address.
+    pub fn base_name(&self) -> String {
+        match (&self.base, &self.cluster.base.url) {
+            (None, Some(url)) => url.clone(),
+            _ => self.base().display().to_string(),
+        }
     }
 
     /// Sets who is told about progress and who may stop the work.
     #[must_use]
     pub fn with_context(self, context: Context) -> Self {
-        Project { context, ..self }
+        Project { context, ..self }.with_download_path()
     }
 
     /// Uses this base image instead of the profile's, whose checksum then does not apply.
@@ -160,7 +195,13 @@ impl Project {
                 if !self.new_keys {
                     lost_keys::check(&self.cluster, out)?;
                 }
-                Ok(ClusterKeys::open_or_create(&self.cluster.keys, &self.cluster.name, names)?)
+                let Cluster { keys, name, .. } = &self.cluster;
+                let opened =
+                    ClusterKeys::open_or_create_unless(&self.context.cancel, keys, name, names);
+                opened.map_err(|error| match error {
+                    KeyError::Cancelled(_) => Error::Interrupted,
+                    other => Error::Keys(other),
+                })
             }
             Err(KeyError::Missing { path, .. }) => Err(KeyError::Missing {
                 path,
@@ -234,6 +275,7 @@ impl Project {
             root: self.root(),
             time: self.time,
             cache: self.context.cache.as_deref(),
+            largest_card: None,
         }
     }
 }

@@ -71,18 +71,13 @@ impl PartitionTable {
         let before = self.growing(number)?.clone();
         let Growth { end, limit } = self.growth(number, storage.size(), reserve)?;
         let extended = self.container(&before).filter(|extended| extended.end() < end);
-        if let Scheme::Gpt(gpt) = &self.scheme
-            && !gpt.hybrid.is_empty()
-        {
-            return Err(Error::HybridMbr { entries: gpt.hybrid.clone() });
-        }
-        if !self.same_as(&PartitionTable::read(storage)?) {
-            return Err(Error::Changed);
-        }
+        self.check_unchanged(storage)?;
         match &self.scheme {
             Scheme::Mbr(_) if end == before.end() => {}
-            Scheme::Mbr(mbr) => mbr::grow(mbr, storage, &before, extended, end)?,
-            Scheme::Gpt(gpt) => gpt::grow(gpt, storage, &before, end)?,
+            Scheme::Mbr(mbr) => mbr::set_partition_end(mbr, storage, &before, extended, end)?,
+            Scheme::Gpt(gpt) => {
+                gpt::set_partition_end(gpt, storage, &before, end, storage.size())?;
+            }
         }
         let after = Partition { sectors: end.saturating_sub(before.start), ..before.clone() };
         let not_as_planned = |_| Error::NotAsPlanned { number };
@@ -126,8 +121,21 @@ impl PartitionTable {
         Ok(Growth { end: (end / sectors * sectors).max(partition.end()), limit })
     }
 
-    /// Returns the partition of that number, if it is one that can grow.
-    fn growing(&self, number: u32) -> Result<&Partition> {
+    /// Makes sure that the table can be changed, and that `storage` still holds it.
+    pub(crate) fn check_unchanged(&self, storage: &dyn WriteAt) -> Result<()> {
+        if let Scheme::Gpt(gpt) = &self.scheme
+            && !gpt.hybrid.is_empty()
+        {
+            return Err(Error::HybridMbr { entries: gpt.hybrid.clone() });
+        }
+        if !self.same_as(&PartitionTable::read(storage)?) {
+            return Err(Error::Changed);
+        }
+        Ok(())
+    }
+
+    /// Returns the partition of that number, if it is one that can grow or shrink.
+    pub(crate) fn growing(&self, number: u32) -> Result<&Partition> {
         let partition = self.partition(number).ok_or_else(|| Error::NoSuchPartition {
             number,
             present: self.partitions.iter().map(|p| p.number).collect(),
@@ -139,14 +147,14 @@ impl PartitionTable {
     }
 
     /// Returns the extended partition that contains a logical one.
-    fn container(&self, partition: &Partition) -> Option<&Partition> {
+    pub(crate) fn container(&self, partition: &Partition) -> Option<&Partition> {
         let is_logical = partition.role == PartitionRole::Logical;
         let mut partitions = self.partitions.iter().filter(|_| is_logical);
         partitions.find(|p| p.role == PartitionRole::Extended)
     }
 
     /// Returns the sector behind the last one that partitions may use on a card.
-    fn usable_end(&self, card: u64) -> u64 {
+    pub(crate) fn usable_end(&self, card: u64) -> u64 {
         let sectors = card / SECTOR_SIZE;
         match &self.scheme {
             Scheme::Gpt(gpt) => gpt::last_usable(gpt, sectors).saturating_add(1),

@@ -1,4 +1,4 @@
-//! MBR and GPT partition tables: reading one, and growing a partition.
+//! MBR and GPT partition tables: reading one, and growing or shrinking a partition.
 //!
 //! The crate is made for card images whose boot loader lies in raw sectors between the table
 //! and the first partition. So nothing is ever rebuilt: growing changes only the fields that
@@ -6,7 +6,8 @@
 //! off at any write: then the table is the old one or the new one.
 //!
 //! - [`PartitionTable::read`] reads either kind of table and checks it.
-//! - [`PartitionTable::grow`] makes a partition fill the card, or the room up to the next one.
+//! - [`PartitionTable::grow`] makes a partition fill the card, or the room up to the next one;
+//!   [`PartitionTable::shrink`] makes it fit a card that is smaller than the image.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -48,6 +49,7 @@ mod grow;
 mod guid;
 mod mbr;
 mod partition;
+mod shrink;
 mod table;
 
 pub use error::{Error, Result};

@@ -219,6 +219,52 @@ fn grows_as_far_as_the_next_partition() {
     grows_up_to(&script, 5, 2, 4096..40960);
 }
 
+/// Growing back gives the same bytes: only one length and one last address change.
+#[test]
+fn shrinks_to_a_smaller_card() {
+    let image = mc1();
+    let before = image.read(0, 265216 * SECTOR);
+    for card in [MC1_SIZE - SECTOR, 150 * MIB, 132 * MIB] {
+        let image = image.copy();
+        let end = (card - MIB) / MIB * MIB / SECTOR;
+        let shrunk = image.shrink(card, 2, MIB).unwrap();
+        assert_eq!((shrunk.start, shrunk.end()), (265216, end));
+        image.assert_sfdisk_content();
+        let after = image.read(0, 4 * MIB);
+        for place in differences(&before[..after.len()], &after) {
+            assert!(matches!(place, 467..=469 | 474..=477), "byte {place}");
+        }
+        // sfdisk writes the same sector.
+        let theirs = mc1();
+        let end_before_cut = format!("start=265216, size={}, type=83\n", end - 265216);
+        theirs.sfdisk(&["-N", "2", "--no-reread"], &end_before_cut);
+        assert_eq!(theirs.read(0, 512), image.read(0, 512), "a card of {card} bytes");
+    }
+    let error = image.copy().shrink(130 * MIB, 2, MIB).unwrap_err();
+    assert!(matches!(error, Error::CardTooSmall { number: 2, .. }), "{error}");
+    let error = image.copy().shrink(150 * MIB, 1, MIB).unwrap_err();
+    assert!(matches!(error, Error::CardTooSmall { number: 2, .. }), "{error}");
+}
+
+#[test]
+fn a_partition_that_fits_a_smaller_card_stays() {
+    let image = Image::with_sfdisk(64 * MIB, "label: dos\nstart=2048, size=20480, type=83\n");
+    let before = image.read(0, 512);
+    assert_eq!(image.shrink(32 * MIB, 1, MIB).unwrap().sectors, 20480);
+    assert_eq!(image.read(0, 512), before);
+}
+
+#[test]
+fn shrinks_a_logical_partition_with_its_container() {
+    let script = "label: dos\nstart=2048, type=5\nstart=4096, type=83\n";
+    let image = Image::with_sfdisk(64 * MIB, script);
+    image.shrink(16 * MIB, 5, MIB).unwrap();
+    image.assert_sfdisk_content();
+    let json = image.json();
+    assert_eq!(json["partitions"][0]["size"], 15 * 2048 - 2048);
+    assert_eq!(json["partitions"][1]["size"], 15 * 2048 - 4096);
+}
+
 #[test]
 fn refuses_a_table_that_changed_in_between() {
     let image = mc1();

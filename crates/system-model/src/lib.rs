@@ -17,6 +17,7 @@ mod first_boot;
 mod glob;
 mod memory;
 mod systemd;
+mod unsuitable;
 
 pub use boot_model::{BootModel, Origin, Program, ReadOptions, Threat};
 pub use cloud_init::{
@@ -34,6 +35,7 @@ pub use files::{BootPartition, FileKind, FileMetadata, SystemError, SystemFiles}
 pub use first_boot::KnownProgram;
 pub use memory::MemoryFiles;
 pub use systemd::{Assignment, ConditionState, Exec, Reason, StartedUnit, Systemd, UnitState};
+pub use unsuitable::{Unsuitable, unsuitable};
 
 pub mod accounts;
 pub mod docker;

@@ -142,7 +142,7 @@ fn raspberry_pi_os_trixie() {
 }
 
 /// Seen on a booted card: with a machine id rpi-resize.service itself is skipped, and the unit
-/// that it wants grows the filesystem all the same.
+/// that it wants still grows the filesystem.
 #[test]
 fn rpi_resize_is_armed_by_what_it_wants() {
     let rpi_os = |wants: &str| {

@@ -3,14 +3,9 @@
 
 mod common;
 
-use std::{
-    fs,
-    os::unix::fs::{MetadataExt, PermissionsExt},
-    path::Path,
-    process::Command,
-};
+use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
-use common::{program, run};
+use common::{load_tree, program, run};
 use system_model::{
     MemoryFiles,
     accounts::Accounts,
@@ -102,28 +97,6 @@ done
 exit 0
 "#;
 
-/// Reads a tree with owners, modes and symlinks.
-fn load(files: &mut MemoryFiles, root: &Path, below: &str) {
-    let at = root.join(below.trim_start_matches('/'));
-    let Ok(found) = fs::symlink_metadata(&at) else { return };
-    if found.is_symlink() {
-        let target = fs::read_link(&at).expect("a symlink");
-        files.symlink(below, target.to_str().expect("UTF-8"));
-        return;
-    }
-    if found.is_dir() {
-        files.directory(below);
-        for entry in fs::read_dir(&at).expect("readable") {
-            let name = entry.expect("an entry").file_name();
-            load(files, root, &format!("{below}/{}", name.to_str().expect("UTF-8")));
-        }
-    } else {
-        files.write(below, fs::read(&at).expect("readable"));
-    }
-    let mode = u16::try_from(found.permissions().mode() & 0o7777).expect("12 bits");
-    files.own(below, mode, found.uid(), found.gid());
-}
-
 #[test]
 fn logins_end_as_the_model_says() {
     for (name, package) in [
@@ -171,7 +144,7 @@ fn logins_end_as_the_model_says() {
         let lets_in = read("rc").trim() == "0";
         let mut files = MemoryFiles::new();
         for path in ["/etc", "/home", "/data", "/srv"] {
-            load(&mut files, &work.path().join(number.to_string()), path);
+            load_tree(&mut files, &work.path().join(number.to_string()), path);
         }
         for path in ["/bin/bash", "/bin/sh", "/usr/sbin/nologin"] {
             files.write(path, "").own(path, 0o755, 0, 0);

@@ -29,6 +29,7 @@ mod image;
 mod program;
 mod random;
 mod recorder;
+pub mod server;
 
 pub use e2fsck::{assert_e2fsck_clean, e2fsck_complaint};
 pub use fault::{FaultInjector, injected_fault, is_injected};

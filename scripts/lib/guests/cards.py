@@ -62,10 +62,10 @@ def write_profile(path, *, base, card, nodes, gateway, archive=None, by_hand=Fal
         file.write(text)
 
 
-def run_nodecard(nodecard, *arguments, cache, log):
+def run_nodecard(nodecard, *arguments, cache, log, run_in=()):
     """Runs nodecard; returns its exit code and its output. Decoded base images go into `cache`,
     which is removed with everything else."""
-    done = subprocess.run([nodecard, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    done = subprocess.run([*run_in, nodecard, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           stdin=subprocess.DEVNULL, text=True,
                           env={**os.environ, "XDG_CACHE_HOME": cache})
     with open(log, "a") as file:

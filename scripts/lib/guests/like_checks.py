@@ -41,6 +41,19 @@ def written(guest):
     return f"{len(keys)} host keys, machine id {guest.machine_id[:8] or 'empty'}"
 
 
+def own_host_keys(guests):
+    """Checks that no two cards have a host key in common, such as one of the base image."""
+    owners = {}
+    for guest in guests:
+        for line in guest.keys:
+            digest, path = line.split()
+            owners.setdefault(digest, set()).add(f"{path} of {guest.name}")
+    shared = [" and ".join(sorted(paths)) for paths in owners.values() if len({p.split()[-1] for p in paths}) > 1]
+    if shared:
+        raise Failed(f"the same on several cards: {'; '.join(sorted(shared))}")
+    return f"{len(owners)} keys on {len(guests)} cards"
+
+
 def finished(guest):
     state, jobs = guest.state
     if state not in ("running", "degraded"):
@@ -87,15 +100,21 @@ def address(guest, dhcp, prefix, gateway):
 
 
 def ssh(guest, guests, users, seconds):
-    """Like node_checks.ssh, but also from accounts without a shell, and with dropbear's client."""
+    """Like node_checks.ssh, but also from accounts without a shell, and with dropbear's client. That
+    one does not read OpenSSH's files: it gets a copy of the key and of the known hosts, one name a
+    line. About a host that it does not know it asks for ever, so it is killed in the end."""
     said = {}
     for user in users:
         for other in guests:
             client = (
                 "if command -v ssh >/dev/null; then ssh -o BatchMode=yes -o StrictHostKeyChecking=yes "
                 f"-o ConnectTimeout=60 {other.name} 'hostname; id -un'; "
-                "else dropbearconvert openssh dropbear ~/.ssh/id_ed25519 /tmp/key-$(id -u) >/dev/null 2>&1; "
-                f"dbclient -i /tmp/key-$(id -u) {user}@{other.name} 'hostname; id -un'; fi")
+                "else d=/tmp/dbclient-$(id -u); mkdir -p $d/.ssh; "
+                "dropbearconvert openssh dropbear ~/.ssh/id_ed25519 $d/key >/dev/null 2>&1; "
+                "awk '{ n = split($1, h, /,/); for (i = 1; i <= n; i++) print h[i], $2, $3 }' "
+                "/etc/ssh/ssh_known_hosts >$d/.ssh/known_hosts; "
+                f"HOME=$d timeout -s KILL {seconds // 3:.0f} dbclient -i $d/key {user}@{other.name} "
+                "'hostname; id -un'; fi")
             # Without a terminal, dropbear's client cannot ask about an unknown host key.
             quoted = client.replace("$", "\\$")
             line = guest.ask(f'echo $(timeout {seconds // 2:.0f} setsid -w su -s /bin/sh - {user} -c "{quoted}" '
@@ -195,6 +214,7 @@ def run(options, report, work, nodecard, base, kernel, initrd, *, gateway, prefi
     guests = [like.LikeGuest(80 + number, name, address, os.path.join(out, f"{name}.img"))
               for number, (name, address) in enumerate(nodes)]
     report.each("cards as built", guests, written)
+    report.once("host keys differ", own_host_keys, guests)
 
     switch = Switch()
     dhcp = DhcpServer(switch.plug_in(), gateway)

@@ -1,5 +1,7 @@
 //! Why a card cannot be corrected in place.
 
+use card_image::FsError;
+
 use crate::{AuditError, ErrorKind};
 
 /// A card cannot be corrected.
@@ -24,6 +26,14 @@ pub enum ApplyError {
         target: String,
         /// Why.
         source: Box<ext4_offline::Error>,
+    },
+    /// Its boot partition cannot be changed in place.
+    #[error("the boot partition of {target} cannot be changed in place")]
+    Boot {
+        /// The target as given.
+        target: String,
+        /// Why.
+        source: Box<FsError>,
     },
     /// It cannot be read or written.
     #[error("{target} cannot be read or written")]
@@ -57,6 +67,10 @@ impl ApplyError {
                 ext4_offline::Error::Storage(_) => ErrorKind::Io,
                 _ => ErrorKind::Target,
             },
+            ApplyError::Boot { source, .. } => match source.storage_error() {
+                Some(_) => ErrorKind::Io,
+                None => ErrorKind::Target,
+            },
             ApplyError::Storage { .. } => ErrorKind::Io,
             ApplyError::Changed { .. } => ErrorKind::Target,
             ApplyError::Cut(error) => error.kind(),
@@ -71,6 +85,7 @@ impl ApplyError {
             ApplyError::Audit(error) => error.fix(),
             ApplyError::Table { source, .. } => source.fix(),
             ApplyError::Filesystem { source, .. } => source.fix(),
+            ApplyError::Boot { source, .. } => source.fix(),
             ApplyError::Storage { .. } => None,
         }
     }

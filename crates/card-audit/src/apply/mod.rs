@@ -11,7 +11,7 @@ mod error;
 use std::{ops::Range, sync::Arc};
 
 use block_io::{Layer, ReadAt, Window, WriteAt};
-use card_image::{BuildNote, END_RESERVE, Layout};
+use card_image::{BuildNote, END_RESERVE, FsError, Layout};
 use cluster_profile::Node;
 use ext4_offline::{Committed, Timestamp};
 
@@ -46,12 +46,14 @@ pub struct Applied {
     pub table: bool,
     /// What was written to the root filesystem; `None` if it needed no change.
     pub committed: Option<Committed>,
+    /// Whether files of boot partitions were written.
+    pub boot: bool,
 }
 
 impl Applied {
     /// Returns whether the card needed no change.
     pub fn is_nothing(&self) -> bool {
-        !self.table && self.committed.is_none()
+        !self.table && self.committed.is_none() && !self.boot
     }
 }
 
@@ -75,9 +77,11 @@ pub fn rehearse(
 ///
 /// First the root filesystem's journal is replayed, if necessary; then the partition table
 /// is written, if the partition grows, since no kernel mounts a filesystem that is larger
-/// than its partition; then everything else is committed at once. Whenever this is cut off,
-/// the partition table is the old one or the new one, and the filesystem is the old one or
-/// the new one, whole, after an ordinary replay of its journal. A card that needs no change
+/// than its partition; then everything else of the root filesystem is committed at once; at
+/// last the files of boot partitions are written one by one. Whenever this is cut off,
+/// the partition table is the old one or the new one, the root filesystem is the old one or
+/// the new one, whole, after an ordinary replay of its journal, and so is each file of a boot
+/// partition; applying again completes it. A card that needs no change
 /// is not written to.
 ///
 /// # Errors
@@ -126,26 +130,40 @@ impl Target<'_> {
         }
         let mut corrected = correct(options, &before, layer.clone())?;
 
-        let after = plan::read_only(layer.clone()).map_err(before.files_error())?;
+        let whole: Arc<dyn ReadAt> = corrected.whole.clone();
+        let after = plan::read_only(layer.clone());
+        let after = after.and_then(|root| root.with_boot(&whole, before.layout()));
+        let after = after.map_err(before.files_error())?;
         let files = plan::compare(options.node, &before, &after, &corrected.edits)?;
         let info = ext4_offline::inspect(&layer).map_err(|error| self.filesystem(error))?;
         let grew = before.root().blocks != info.blocks;
         corrected.notes.extend(growth_note.map(PlanNote::Build));
         let words = plan::describe_growth(before.layout(), range.end, before.root(), Some(&info));
-        let mut notes = corrected.notes;
+        let mut notes = std::mem::take(&mut corrected.notes);
         let other = verify::other_identity(&options.verify, options.node, &before)?;
         notes.extend(other.map(|what| PlanNote::OtherIdentity { what }));
         if let verify::BaseReference::Absent(reason) = options.verify.base {
             notes.push(PlanNote::BaseNotCompared { reason: reason.to_owned() });
         }
         let mut committed = None;
-        if grew || !files.files.is_empty() {
+        if grew || files.files.iter().any(|change| corrected.is_on_root(&change.path)) {
             let time = Timestamp::saturating(options.time);
             let commit = ext4_offline::commit(&window, &layer, &layer.changed(), time);
             committed = Some(commit.map_err(|error| self.filesystem(error))?);
         }
+        corrected.whole.forget_unchanged().map_err(|source| self.storage(source))?;
+        let boot = !corrected.whole.changed().is_empty();
+        if boot {
+            card_image::edit_boot_in_place(
+                self.card,
+                before.layout(),
+                options.time,
+                &corrected.boot,
+            )
+            .map_err(|source| self.boot(source))?;
+        }
         let plan = plan::finish(self.name, words, notes, vec![files]);
-        Ok(Applied { plan, left: self.left(options)?, table, committed })
+        Ok(Applied { plan, left: self.left(options)?, table, committed, boot })
     }
 
     /// Prepares a filesystem whose journal was replayed for a change.
@@ -155,7 +173,7 @@ impl Target<'_> {
         // Orphans are removed with the change: that takes more than one write.
         ext4_offline::recover(&storage, Timestamp::saturating(time))?;
         // Blocks that a wrong bitmap calls free would be overwritten.
-        ext4_offline::check(layer)
+        ext4_offline::check(layer).map(drop)
     }
 
     fn layout(&self, options: &ApplyOptions<'_>) -> Result<Layout, ApplyError> {
@@ -203,6 +221,10 @@ impl Target<'_> {
 
     fn filesystem(&self, source: ext4_offline::Error) -> ApplyError {
         ApplyError::Filesystem { target: self.name.to_owned(), source: Box::new(source) }
+    }
+
+    fn boot(&self, source: FsError) -> ApplyError {
+        ApplyError::Boot { target: self.name.to_owned(), source: Box::new(source) }
     }
 
     fn storage(&self, source: block_io::Error) -> ApplyError {

@@ -1,6 +1,7 @@
 //! Inspections: what is on a card.
 
 mod boot_loader;
+mod first_boot;
 mod show;
 mod system;
 
@@ -12,6 +13,7 @@ use serde::Serialize;
 pub(crate) use self::{boot_loader::environment_sectors, system::fingerprint};
 pub use self::{
     boot_loader::{BootLoader, BootPart},
+    first_boot::{BootProgram, FirstBootReport},
     system::{ConfiguredInterface, HostKey, SystemReport, UserReport},
 };
 use crate::{AuditError, Card};
@@ -39,6 +41,8 @@ pub struct Inspection {
     pub boot_loader: Option<BootLoader>,
     /// The system in the root filesystem.
     pub system: Option<SystemReport>,
+    /// What that system does when it boots.
+    pub first_boot: Option<FirstBootReport>,
 }
 
 /// One partition.
@@ -123,6 +127,11 @@ pub fn inspect(card: &Card) -> Result<Inspection, AuditError> {
         .storage()
         .read_vec(0, first.min(LARGEST_BOOT_AREA) as usize)
         .map_err(card.read_error())?;
+    let system = system::detect(card.files()).map_err(card.files_error())?;
+    let first_boot = match system {
+        Some(_) => first_boot::read(card.files()).map_err(card.files_error())?,
+        None => None,
+    };
     Ok(Inspection {
         target: card.name().to_owned(),
         size: card.storage().size(),
@@ -131,7 +140,8 @@ pub fn inspect(card: &Card) -> Result<Inspection, AuditError> {
         partitions,
         root_reason: layout.root_reason.clone(),
         boot_loader: boot_loader::detect(&area),
-        system: system::detect(card.files()).map_err(card.files_error())?,
+        system,
+        first_boot,
     })
 }
 

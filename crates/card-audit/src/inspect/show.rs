@@ -147,6 +147,11 @@ impl fmt::Display for Inspection {
     }
 }
 
+fn paragraph(f: &mut fmt::Formatter<'_>, label: &str, text: &str) -> fmt::Result {
+    let words: Vec<String> = text.split_whitespace().map(printable).collect();
+    wrapped(f, label, &words)
+}
+
 fn field(f: &mut fmt::Formatter<'_>, name: &str, value: &str) -> fmt::Result {
     writeln!(f, "  {name:12}{}", printable(value))
 }
@@ -196,6 +201,35 @@ impl Inspection {
             for says in &part.says {
                 field(f, "", says)?;
             }
+        }
+        self.show_first_boot(f)
+    }
+
+    /// Shows the family, and what building a card changes of the first boot.
+    fn show_first_boot(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(boot) = &self.first_boot else { return Ok(()) };
+        if let Some(family) = &boot.family {
+            let evidence = boot.evidence.first().map_or("", String::as_str);
+            paragraph(f, "family", &format!("{family} {}, by {evidence}", boot.release))?;
+        }
+        if let Some(why) = &boot.refused {
+            paragraph(f, "build", &format!("refuses it: {why}"))?;
+        }
+        for (index, program) in boot.programs.iter().enumerate() {
+            let label = if index == 0 { "first boot" } else { "" };
+            let (name, what, path) = (&program.name, &program.what, &program.path);
+            let changes = program.changes.join(", ");
+            let text = match (program.disarmed, name.as_str()) {
+                (true, "cloud-init") => {
+                    format!("cloud-init ({path}) changes {changes}; build turns it off")
+                }
+                (true, _) if name == path => format!("{name} {what}; build disarms it"),
+                (true, _) => format!("{name} ({path}) {what}; build disarms it"),
+                (false, _) => {
+                    format!("{name} ({path}) seems to change {changes}: {what}; build leaves it")
+                }
+            };
+            paragraph(f, label, &text.replace(": ;", ";"))?;
         }
         Ok(())
     }

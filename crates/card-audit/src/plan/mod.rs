@@ -150,7 +150,7 @@ fn clear_error_flag(card: &Card, layer: &Arc<dyn WriteAt>, time: u64) -> Result<
     let check = || {
         ext4_offline::clear_errors(layer)?;
         ext4_offline::recover(layer, Timestamp::saturating(time))?;
-        ext4_offline::check(layer)
+        ext4_offline::check(layer).map(drop)
     };
     check().map_err(|error| card.files_error()(error.into()))
 }
@@ -201,11 +201,13 @@ pub(crate) fn describe_growth(
     let range = before.root_range();
     let (old, new) = (range.end - range.start, end - range.start);
     let number = before.root;
+    let verb = |old: u64, new: u64| if old < new { "grows" } else { "shrinks" };
     let partition = if old == new {
         format!("partition {number} (root) stays at {}", size(old))
     } else {
         format!(
-            "partition {number} (root) grows from {} to {}, sectors {} to {}",
+            "partition {number} (root) {} from {} to {}, sectors {} to {}",
+            verb(old, new),
             size(old),
             size(new),
             range.start / 512,
@@ -219,7 +221,8 @@ pub(crate) fn describe_growth(
         let free = |info: &FilesystemInfo| size(info.free_blocks * u64::from(info.block_size));
         let free = after.map(|after| format!(", {} free (was {})", free(after), free(info)));
         let (old, free) = (size(info.size()), free.unwrap_or_default());
-        format!("its filesystem grows from {old} to {}{free}", size(now))
+        let verb = verb(info.size(), now);
+        format!("its filesystem {verb} from {old} to {}{free}", size(now))
     };
     if old == new && info.size() == now {
         return Vec::new();

@@ -18,11 +18,6 @@ pub enum PlanNote {
         /// The number of the root partition.
         partition: u32,
     },
-    /// A file that differs stays, because it is on a boot partition.
-    OnBootPartition {
-        /// The file.
-        path: String,
-    },
     /// A file that differs stays, because something of the owner's is in its place.
     Obstructed {
         /// The file.
@@ -75,7 +70,6 @@ impl PlanNote {
             PlanNote::ErrorsFlagged { partition } => {
                 Some(format!("run `e2fsck -f` on partition {partition} before any change"))
             }
-            PlanNote::OnBootPartition { .. } => Some("build or flash the card again".to_owned()),
             _ => None,
         }
     }
@@ -94,9 +88,6 @@ impl fmt::Display for PlanNote {
             PlanNote::ErrorsFlagged { .. } => {
                 "the kernel has flagged errors in the root filesystem, but a check finds none"
                     .to_owned()
-            }
-            PlanNote::OnBootPartition { path } => {
-                format!("{path} was left as it is: boot partitions are not changed in place")
             }
             PlanNote::Obstructed { path, reason } => {
                 format!("{path} was left as it is: {reason}")

@@ -1,6 +1,6 @@
 //! A file's contents, compared with what they should be.
 
-use std::{borrow::Cow, collections::BTreeSet};
+use std::{borrow::Cow, collections::BTreeSet, net::Ipv4Addr};
 
 use cluster_profile::{Node, Purpose};
 use plain_text::{count, printable};
@@ -357,8 +357,24 @@ fn contradicts(subject: &Subject<'_>, atom: &Atom) -> bool {
     let mut nodes = subject.cluster.nodes.iter();
     let node =
         nodes.find(|node| node.name == host || node.address.to_string() == host || has_alias(node));
-    let own = node.and_then(|node| subject.keys.host(&node.name).ok());
-    key.starts_with("ssh-ed25519 ") && own.is_some_and(|pair| pair.public_without_comment() != key)
+    let is_of = |node: &Node| {
+        subject.keys.host(&node.name).is_ok_and(|pair| pair.public_without_comment() == key)
+    };
+    match node {
+        Some(node) => key.starts_with("ssh-ed25519 ") && !is_of(node),
+        // A node had this address before.
+        None => {
+            host.parse::<Ipv4Addr>().is_ok_and(|address| is_near(subject, address))
+                && subject.cluster.nodes.iter().any(is_of)
+        }
+    }
+}
+
+/// Returns whether an address is in the cluster's network.
+fn is_near(subject: &Subject<'_>, address: Ipv4Addr) -> bool {
+    let mask = subject.cluster.network.netmask().to_bits();
+    let mut nodes = subject.cluster.nodes.iter();
+    nodes.any(|node| node.address.to_bits() & mask == address.to_bits() & mask)
 }
 
 /// Returns whether a line has to do with the address; other options are the owner's.

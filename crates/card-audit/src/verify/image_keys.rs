@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cluster_profile::{ClonedState, KeyHalf, SystemError};
+use cluster_profile::{ClonedState, ImageKeyPolicy, KeyHalf, SystemError};
 use plain_text::printable;
 use system_model::{
     SystemFiles,
@@ -43,7 +43,8 @@ pub(super) fn check(
         }
     }
     known.retain(|public, _| !own.contains(public.as_str()));
-    if known.is_empty() {
+    let named = named(subject, clones, &own)?;
+    if known.is_empty() && named.is_empty() {
         return Ok(Vec::new());
     }
     let nowhere = std::net::IpAddr::from([0, 0, 0, 0]);
@@ -60,7 +61,16 @@ pub(super) fn check(
             }
             let Ok(Some(text)) = files.read_text(&path) else { continue };
             for line in parse_authorized_keys(&text) {
-                let Some((private, clone)) = known.get(&line.key) else { continue };
+                let Some((private, clone)) = known.get(&line.key) else {
+                    if named.contains(&line.key) {
+                        let what = "this key came with the base image, and the profile's \
+                                    `ssh.image_keys` removes it";
+                        let code = FindingCode::ClonedUserKey;
+                        let finding = Finding::error(code, what, FixAction::RemoveLine).at(&path);
+                        findings.push(finding.line(Some(line.line)));
+                    }
+                    continue;
+                };
                 let what = format!(
                     "the private half of this key came with the base image ({private}), so \
                      everyone who has the image can log in as {}",
@@ -77,6 +87,33 @@ pub(super) fn check(
         }
     }
     Ok(findings)
+}
+
+/// Returns the keys that the profile's `ssh.image_keys` removes. All of the image's are those of
+/// the base, if that is at hand: what is on the card alone may be its owner's.
+fn named(
+    subject: &Subject<'_>,
+    clones: &Clones<'_>,
+    own: &BTreeSet<&str>,
+) -> Result<BTreeSet<String>, SystemError> {
+    let mut named = BTreeSet::new();
+    match &subject.cluster.ssh.image_keys {
+        ImageKeyPolicy::Keep => {}
+        ImageKeyPolicy::These(keys) => named.extend(keys.iter().cloned()),
+        ImageKeyPolicy::Remove => {
+            let Some(base) = clones.base else { return Ok(named) };
+            let accounts = Accounts::read(base)?;
+            for user in accounts.users() {
+                for pattern in DEFAULT_KEY_FILES {
+                    let Some(path) = SshdConfig::key_file(pattern, user) else { continue };
+                    let Ok(Some(text)) = SystemFiles::read_text(base, &path) else { continue };
+                    named.extend(parse_authorized_keys(&text).into_iter().map(|line| line.key));
+                }
+            }
+        }
+    }
+    named.retain(|key| !own.contains(key.as_str()));
+    Ok(named)
 }
 
 /// Returns the keys that the profile lets in, and the nodes' own.

@@ -155,8 +155,7 @@ pub(crate) fn one(options: &VerifyOptions<'_>, card: &Card) -> Result<CardReport
         }
         match files::compare(&subject, &clones, &edit) {
             Ok(found) => findings.extend(found.into_iter().map(|mut finding| {
-                let on_boot = card.layout().is_on_boot_partition(&edit.path);
-                if needed::is_fixed_by_edit(&finding) && !on_boot {
+                if needed::is_fixed_by_edit(&finding) {
                     finding.fix.apply.clone_from(&apply);
                 }
                 finding

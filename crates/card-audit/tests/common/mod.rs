@@ -75,6 +75,7 @@ impl Bench {
             BaseOptions {
                 cache_dir: Some(&cache),
                 sha256: None,
+                limit: None,
                 progress: &(),
                 cancel: &Cancel::new(),
             },
@@ -99,6 +100,7 @@ impl Bench {
             root: None,
             time: Some(BUILT),
             cache: Some(cache),
+            largest_card: None,
         }
     }
 

@@ -110,12 +110,12 @@ pub enum Refusal {
         /// The limit in bytes.
         limit: u64,
     },
-    /// The base image does not fit.
+    /// The contents of the base image do not fit.
     #[error("{}", too_small(*size, *needed))]
     TooSmall {
         /// Its size in bytes.
         size: u64,
-        /// The size of the base image in bytes.
+        /// The size of the smallest card that they fit on, in bytes.
         needed: u64,
     },
     /// It is part of a volume that may be in use elsewhere.
@@ -214,7 +214,7 @@ impl Refusal {
 
 fn too_small(size: u64, needed: u64) -> String {
     let [size, needed] = two_sizes(size, needed);
-    format!("it holds {size}, less than the base image ({needed})")
+    format!("it holds {size}, less than the contents of the base image need ({needed})")
 }
 
 fn part_of_file(number: Option<u32>) -> String {

@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf};
 
 use block_io::Cancelled;
-use plain_text::size;
+use plain_text::{shell_word, size};
 
 use super::BaseFormat;
 use crate::ErrorKind;
@@ -17,6 +17,20 @@ pub enum BaseError {
     NotFound {
         /// The path as given.
         path: PathBuf,
+    },
+    /// It cannot be downloaded.
+    #[error("cannot download {url}")]
+    Download {
+        /// The address, without a password.
+        url: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// There is no checksum to check a download with.
+    #[error("there is no checksum for {url}: neither in the profile nor beside it on the server")]
+    NoChecksum {
+        /// The address, without a password.
+        url: String,
     },
     /// The path names something that is not a regular file.
     #[error("{} is {what}, not an image file", path.display())]
@@ -156,6 +170,40 @@ pub enum BaseError {
         /// The file that changed.
         path: PathBuf,
     },
+    /// The cache belongs to somebody else, who could have put anything into it.
+    #[error(
+        "the cache of decoded images, {}, belongs to another user (number {owner})", dir.display()
+    )]
+    ForeignCache {
+        /// The cache directory.
+        dir: PathBuf,
+        /// The number of its owner.
+        owner: u32,
+    },
+    /// Others can write to the cache, and could have put anything into it.
+    #[error(
+        "other users can write to the cache of decoded images, {} (mode {mode:04o})",
+        dir.display()
+    )]
+    WritableCache {
+        /// The cache directory.
+        dir: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// It unpacks to far more bytes than the cards hold.
+    #[error(
+        "{} unpacks to {}, but at most {limit} bytes are unpacked for this card", path.display(),
+        size_or(*stated, *limit)
+    )]
+    LargerThanCards {
+        /// The path as given.
+        path: PathBuf,
+        /// The size that the file states, in bytes.
+        stated: Option<u64>,
+        /// The most that is unpacked, in bytes.
+        limit: u64,
+    },
     /// Neither `XDG_CACHE_HOME` nor `HOME` is set, and no directory was named.
     #[error("there is no cache directory to unpack the image into: HOME is not set")]
     NoCacheDir,
@@ -190,6 +238,13 @@ pub enum BaseError {
     Cancelled(#[from] Cancelled),
 }
 
+fn size_or(stated: Option<u64>, limit: u64) -> String {
+    match stated {
+        Some(stated) => format!("at least {stated} bytes"),
+        None => format!("more than {limit} bytes"),
+    }
+}
+
 /// What a file holds instead of a disk image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -205,9 +260,12 @@ impl BaseError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             BaseError::Cancelled(_) => ErrorKind::Interrupted,
-            BaseError::NoSpace { .. } | BaseError::Cache { .. } | BaseError::NoCacheDir => {
-                ErrorKind::Io
-            }
+            BaseError::LargerThanCards { .. } => ErrorKind::Profile,
+            BaseError::ForeignCache { .. }
+            | BaseError::WritableCache { .. }
+            | BaseError::NoSpace { .. }
+            | BaseError::Cache { .. }
+            | BaseError::NoCacheDir => ErrorKind::Io,
             _ => ErrorKind::Base,
         }
     }
@@ -216,6 +274,10 @@ impl BaseError {
     pub fn fix(&self) -> Option<String> {
         let fix = match self {
             BaseError::NotFound { .. } => "check the path",
+            BaseError::Download { .. } => {
+                "check the address and the proxy, and run again: what was received is kept"
+            }
+            BaseError::NoChecksum { .. } => "write `base: {path: URL, sha256: SUM}` in the profile",
             BaseError::NotAFile { .. } => "give the path of an image file",
             BaseError::Empty { .. } | BaseError::Truncated { .. } | BaseError::Corrupt { .. } => {
                 "download it again"
@@ -241,6 +303,14 @@ impl BaseError {
             }
             BaseError::Changed { .. } => {
                 "wait until it is complete (it may still be downloading), then run again"
+            }
+            BaseError::ForeignCache { .. } => "set XDG_CACHE_HOME to a directory of your own",
+            BaseError::WritableCache { dir, .. } => {
+                let dir = shell_word(&dir.to_string_lossy());
+                return Some(format!("run `chmod 700 {dir}`, and delete what is in it"));
+            }
+            BaseError::LargerThanCards { .. } => {
+                "check that it is the image of a card of this size, or use larger cards"
             }
             BaseError::NoCacheDir => "set HOME or XDG_CACHE_HOME to an absolute path",
             BaseError::NoSpace { .. } => {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use fs_signature::UNFINISHED_CARD;
+
 use super::error::NotAnImage;
 
 /// How a base image is stored.
@@ -117,6 +119,11 @@ const STRANGERS: &[(usize, &[u8], &str, Option<&str>)] = &[
 ];
 
 fn check_raw(head: &[u8]) -> Result<(), NotAnImage> {
+    // The table of what was on the card before may still be behind the mark.
+    if has(head, 0, UNFINISHED_CARD.as_bytes()) {
+        let what = "the writing of this card was interrupted, so it does not boot";
+        return Err(NotAnImage::new(what, "write the card again"));
+    }
     // A bootable ISO has a boot signature too, so it is looked for first.
     if has(head, 0x8001, b"CD001") {
         let what = "this is a CD or DVD image (ISO 9660), not the image of an SD card";
@@ -186,7 +193,10 @@ mod tests {
     fn names_files_given_by_mistake() {
         let mut iso = sector_with(0x8001, b"CD001");
         iso[510..512].copy_from_slice(b"\x55\xaa");
+        let mut unfinished = sector_with(512, b"EFI PART");
+        unfinished[..UNFINISHED_CARD.len()].copy_from_slice(UNFINISHED_CARD.as_bytes());
         for (head, word) in [
+            (unfinished, "interrupted"),
             (iso, "ISO 9660"),
             (sector_with(0, b"7z\xbc\xaf\x27\x1c"), "7-Zip"),
             (sector_with(0, b"Rar!\x1a\x07\x01"), "RAR"),

@@ -9,6 +9,7 @@
 mod cache;
 mod checksums;
 mod decode;
+mod download;
 mod error;
 mod file;
 mod format;
@@ -22,9 +23,10 @@ use plain_text::to_hex;
 
 use self::file::{FileIdentity, SourceFile};
 pub use self::{
+    download::{download, download_path},
     error::{BaseError, NotAnImage},
     format::BaseFormat,
-    opening::ImageFile,
+    opening::{ImageFile, SumCheck},
 };
 use crate::{Cancel, progress::BuildProgress};
 
@@ -36,6 +38,8 @@ pub struct BaseOptions<'a> {
     pub cache_dir: Option<&'a Path>,
     /// The SHA-256 sum that the file as given must have.
     pub sha256: Option<[u8; 32]>,
+    /// The size in bytes of the largest card that it is for. Decoding stops there.
+    pub limit: Option<u64>,
     /// Receives the progress of the work.
     pub progress: &'a dyn BuildProgress,
     /// Stops the work.

@@ -14,6 +14,17 @@ use super::{
     sparse::SparseError,
 };
 
+/// What became of checking a file's checksums.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SumCheck {
+    /// The file has the checksums that are known for it.
+    Right,
+    /// No checksum is known.
+    NoneKnown,
+    /// Only checksums of the decoded image are known.
+    OfImageOnly,
+}
+
 /// An image file that is open for reading, with its format detected.
 pub struct ImageFile {
     file: SourceFile,
@@ -69,7 +80,7 @@ impl ImageFile {
         if !self.is_compressed() {
             return BaseImage::new(self.file, None);
         }
-        let cache = Cache::open(options.cache_dir)?;
+        let cache = Cache::open(options.cache_dir, options.cancel)?;
         if let Some(entry) = self.cached(&cache)? {
             return entry.into_base();
         }
@@ -91,7 +102,8 @@ impl ImageFile {
             return BaseImage::new(self.file, None).map(Some);
         }
         let settled = self.file.identity.is_settled();
-        let cache = Cache::open(options.cache_dir)?;
+        let opened = Cache::open_existing(options.cache_dir, options.cancel)?;
+        let Some(cache) = opened else { return Ok(None) };
         let entry = match self.cached(&cache)? {
             Some(entry) => Some(entry),
             None => {
@@ -100,6 +112,35 @@ impl ImageFile {
             }
         };
         entry.map(CacheEntry::into_base).transpose()
+    }
+
+    /// Checks the file as given against all checksums that are known for it. Decodes and
+    /// writes nothing. Returns whether there was a checksum.
+    ///
+    /// # Errors
+    /// As [`into_base`](Self::into_base).
+    pub fn check_sums(&self, options: BaseOptions) -> Result<SumCheck, BaseError> {
+        let BaseOptions { progress, cancel, .. } = options;
+        let expected = ExpectedSums::gather(&self.file.path, options.sha256)?;
+        if !expected.any(SumSubject::File) {
+            let has_more = expected.any(SumSubject::Image);
+            return Ok(if has_more { SumCheck::OfImageOnly } else { SumCheck::NoneKnown });
+        }
+        let digests = self.file.digests(expected.md5(SumSubject::File), progress, cancel)?;
+        expected.check(SumSubject::File, &self.file.path, &digests)?;
+        Ok(SumCheck::Right)
+    }
+
+    /// Returns the size in bytes that the image has at least: that of a raw file, or what a
+    /// compressed file states.
+    ///
+    /// # Errors
+    /// [`BaseError`] if the file states too large a size, or holds no image.
+    pub fn stated_size(&self) -> Result<Option<u64>, BaseError> {
+        if !self.is_compressed() {
+            return Ok(Some(self.file.size()));
+        }
+        Ok(DecodeJob::new(&self.file, self.format, &self.head, None)?.at_least())
     }
 
     /// Finds the cache's entry for this very file, without reading the file.
@@ -139,7 +180,7 @@ impl Opening<'_> {
     fn compressed(self) -> Result<BaseImage, BaseError> {
         // Asked before anything is read, so that any later change gets another time stamp.
         let settled = self.file().identity.is_settled();
-        let cache = Cache::open(self.options.cache_dir)?;
+        let cache = Cache::open(self.options.cache_dir, self.options.cancel)?;
         let entry = match self.image.cached(&cache)? {
             Some(entry) => entry,
             None => {
@@ -199,8 +240,8 @@ impl Opening<'_> {
         claim: &DecodeClaim,
         settled: bool,
     ) -> Result<CacheEntry, BaseError> {
-        let BaseOptions { progress, cancel, .. } = self.options;
-        let job = DecodeJob::new(self.file(), self.image.format, &self.image.head)?;
+        let BaseOptions { progress, cancel, limit, .. } = self.options;
+        let job = DecodeJob::new(self.file(), self.image.format, &self.image.head, limit)?;
         let partial = claim.begin()?;
         // Where the file does not state it, the image is at least as large as the file.
         let (needed, free) = (job.at_least().unwrap_or(self.file().size()), cache.free()?);
@@ -209,7 +250,7 @@ impl Opening<'_> {
             return Err(BaseError::NoSpace { dir, needed: Some(needed), free });
         }
         let md5 = self.expected.md5(SumSubject::File);
-        let digests = match job.run(&partial.file, md5, progress, cancel) {
+        let digests = match job.run(&partial.file, cache.dir(), md5, progress, cancel) {
             Ok(digests) => digests,
             Err(SparseError::Produce(error)) => return Err(error),
             Err(SparseError::Write(error)) => {

@@ -16,7 +16,7 @@ pub(super) const BLOCK_SIZE: u64 = 4096;
 /// Returns the block map of an image of `size` bytes. `ranges` are the parts that must be
 /// copied, in bytes, with their checksums. They begin and end at block boundaries, except at
 /// the end of the image.
-pub(super) fn render(size: u64, ranges: &[RangeSum]) -> String {
+pub(crate) fn render(size: u64, ranges: &[RangeSum]) -> String {
     let mapped: u64 =
         ranges.iter().map(|(range, _)| (range.end - range.start).div_ceil(BLOCK_SIZE)).sum();
     let placeholder = "0".repeat(64);

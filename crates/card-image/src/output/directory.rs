@@ -1,13 +1,11 @@
 //! The output directory.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
-    io,
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    io::{self, Read as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
     path::{Path, PathBuf},
 };
-
-use rustix::fs::OFlags;
 
 use super::{
     OutputError,
@@ -18,6 +16,9 @@ use super::{
 pub(crate) const SUMS: &str = "SHA256SUMS";
 /// The name of the file that lists the images for programs.
 pub(crate) const MANIFEST: &str = "manifest.json";
+
+/// No file of text that belongs to images is larger, in bytes.
+const LARGEST_TEXT: u64 = 64 << 20;
 
 /// An output directory that no other run writes to at the same time.
 #[derive(Debug)]
@@ -35,14 +36,15 @@ impl OutputDirectory {
         if path.is_file() {
             return Err(OutputError::NotADirectory { path: path.to_owned() });
         }
-        fs::create_dir_all(path).map_err(unusable)?;
-        let lock = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
-            .open(path.join(".nodecard.lock"))
-            .map_err(unusable)?;
+        DirBuilder::new().recursive(true).mode(0o755).create(path).map_err(unusable)?;
+        let lock = block_io::open_lock(&path.join(".nodecard.lock"));
+        let lock = lock.map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidInput => {
+                let text = "its .nodecard.lock is not a regular file";
+                unusable(io::Error::new(io::ErrorKind::InvalidInput, text))
+            }
+            _ => unusable(error),
+        })?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -93,7 +95,11 @@ impl OutputDirectory {
 
     /// Returns the contents of an existing file.
     pub fn read(&self, name: &str) -> Option<String> {
-        fs::read_to_string(self.path.join(name)).ok()
+        let mut options = OpenOptions::new();
+        let file = block_io::open_regular(&self.path.join(name), options.read(true)).ok()?;
+        let mut text = String::new();
+        file.take(LARGEST_TEXT).read_to_string(&mut text).ok()?;
+        Some(text)
     }
 
     pub fn has_file(&self, name: &str) -> bool {
@@ -209,6 +215,21 @@ mod tests {
         fs::create_dir(temp.path().join("other")).unwrap();
         let error = directory.check_targets(&names, Path::new("/dev/null")).unwrap_err();
         assert!(matches!(error, OutputError::Occupied { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_lock_that_is_a_named_pipe_is_refused_at_once() {
+        for name in [".nodecard.lock", SUMS] {
+            let temp = tempfile::tempdir().unwrap();
+            let mode = rustix::fs::Mode::from_raw_mode(0o600);
+            let path = temp.path().join(name);
+            rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0)
+                .unwrap();
+            match OutputDirectory::open(temp.path()) {
+                Ok(directory) => assert_eq!(directory.read(name), None),
+                Err(error) => assert!(matches!(error, OutputError::Unusable { .. }), "{error}"),
+            }
+        }
     }
 
     #[test]

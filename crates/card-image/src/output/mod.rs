@@ -12,6 +12,8 @@ mod raw;
 mod reflink;
 mod xz;
 
+#[cfg(test)]
+pub(crate) use bmap::render as render_block_map;
 pub(crate) use digest::sum;
 pub(crate) use directory::{MANIFEST, OutputDirectory, SUMS};
 pub(crate) use emit::{EmitJob, EmittedImage, emit};

@@ -14,7 +14,7 @@ use super::OutputError;
 pub(crate) enum Privacy {
     /// Only the owner, because the file holds private keys.
     Private,
-    /// Everybody whom the user's umask allows.
+    /// Everybody, as far as the user's umask allows, and only for reading.
     Public,
 }
 
@@ -51,7 +51,7 @@ impl PartialFile {
         let path = directory.join(format!(".{name}{SUFFIX}"));
         let mode = match privacy {
             Privacy::Private => 0o600,
-            Privacy::Public => 0o666,
+            Privacy::Public => 0o644,
         };
         let file = OpenOptions::new()
             .read(true)

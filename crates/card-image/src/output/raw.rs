@@ -51,7 +51,11 @@ pub(super) fn write(
     let targets = prepare(plan, directory)?;
     let union = plan.union();
     // Hashing whole images, including their holes, takes longer than writing them.
-    let total = if plan.raw_sums { plan.size() * plan.cards.len() as u64 } else { union.total() };
+    let total = if plan.raw_sums {
+        plan.size() * plan.cards.len() as u64
+    } else {
+        plan.cards.iter().map(|card| card.used().total()).sum()
+    };
     let running = RunningStage::begin(progress, BuildStage::WriteImages, total);
     let stop = StopSignal::new(cancel);
     let (images, digests) = thread::scope(|scope| {
@@ -65,8 +69,10 @@ pub(super) fn write(
         let mut writers = Vec::new();
         for (card, target) in plan.cards.iter().zip(targets) {
             let pieces = queue();
-            writers
-                .push(scope.spawn(move || stop.on_failure(write_file(card, target, pieces, stop))));
+            writers.push(scope.spawn(move || {
+                let running = (!plan.raw_sums).then_some(running);
+                stop.on_failure(write_file(card, target, pieces, running, stop))
+            }));
         }
         let mut digesters = Vec::new();
         for cards in plan.cards.chunks(cards_per_digester(plan.cards.len())) {
@@ -76,7 +82,7 @@ pub(super) fn write(
                 scope.spawn(move || stop.on_failure(digest(cards, pieces, size, running, stop))),
             );
         }
-        stop.on_failure(read_pieces(plan, &union, queues, running, stop));
+        stop.on_failure(read_pieces(plan, &union, queues, stop));
         let images: Option<Vec<_>> = writers.into_iter().map(join).collect();
         let digests: Option<Vec<_>> = digesters.into_iter().map(join).collect();
         (images, digests)
@@ -170,21 +176,16 @@ fn read_pieces(
     plan: &EmitPlan,
     union: &Extents,
     queues: Vec<SyncSender<Arc<SharedPiece>>>,
-    running: &RunningStage,
     stop: &StopSignal,
 ) -> Result<(), OutputError> {
     for range in cut(union) {
         stop.check()?;
-        let length = range.end - range.start;
         let piece = Arc::new(SharedPiece::read(&plan.shared, range, &plan.shared_used)?);
         for queue in &queues {
             // A worker that is gone has failed, and reports that when it is joined.
             if queue.send(piece.clone()).is_err() {
                 return Ok(());
             }
-        }
-        if !plan.raw_sums {
-            running.advance(length);
         }
     }
     Ok(())
@@ -194,6 +195,7 @@ fn write_file(
     card: &CardBytes,
     target: ImageTarget,
     pieces: Receiver<Arc<SharedPiece>>,
+    running: Option<&RunningStage>,
     stop: &StopSignal,
 ) -> Result<TemporaryFile, OutputError> {
     let ImageTarget { image, differs } = target;
@@ -215,6 +217,10 @@ fn write_file(
                 })
             }
         })?;
+        if let Some(running) = running {
+            running
+                .advance(card.used().within(piece.range()).map(|part| part.end - part.start).sum());
+        }
         if pending >= WRITE_OUT {
             pending = 0;
             // Only advice: the sync below does the rest.

@@ -16,8 +16,8 @@ impl RootFsEditor {
     }
 
     fn apply_one(&mut self, FileEdit { path, change, .. }: &FileEdit) -> FsResult<()> {
-        if let Some(done) = self.apply_to_boot(path, change) {
-            return done;
+        if self.apply_to_boot(path, change)? {
+            return Ok(());
         }
         match change {
             Change::Write { contents, attributes } => {

@@ -1,11 +1,12 @@
 //! Copying files of this machine into a filesystem, piece by piece.
 
 use std::{
-    fs::File,
+    fs::OpenOptions,
     io::{self, Read},
     path::{Path, PathBuf},
 };
 
+use block_io::open_regular;
 use sha2::{Digest, Sha256};
 
 use super::{FsResult, RootFsEditor};
@@ -64,7 +65,11 @@ impl Source<'_> {
 impl Source<'_> {
     /// Returns the whole contents, checked.
     pub(super) fn read_whole(&self) -> Result<Vec<u8>, SourceError> {
-        let contents = std::fs::read(self.path).map_err(self.unreadable())?;
+        let mut contents = Vec::new();
+        let file = open_regular(self.path, OpenOptions::new().read(true));
+        let file = file.map_err(self.unreadable())?;
+        let read = file.take(self.size.saturating_add(1)).read_to_end(&mut contents);
+        read.map_err(self.unreadable())?;
         let is_same = contents.len() as u64 == self.size
             && Sha256::digest(&contents).as_slice() == self.sha256;
         if is_same { Ok(contents) } else { Err(self.changed()) }
@@ -74,7 +79,8 @@ impl Source<'_> {
 impl RootFsEditor {
     /// Gives the regular file at `path` the contents of `source`.
     pub(super) fn copy_in(&mut self, path: &str, source: &Source<'_>) -> FsResult<()> {
-        let mut file = File::open(source.path).map_err(source.unreadable())?;
+        let mut file = open_regular(source.path, OpenOptions::new().read(true))
+            .map_err(source.unreadable())?;
         self.editor().write(path, b"")?;
         let mut sum = Sha256::new();
         let mut left = source.size;

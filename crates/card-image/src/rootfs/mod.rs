@@ -20,6 +20,7 @@ use std::{ops::Deref, sync::Arc};
 use block_io::{ReadAt, WriteAt};
 use ext4_offline::{Editor, Reader, Timestamp};
 
+pub use boot::{BootEdit, edit_boot_in_place};
 pub use copy::SourceError;
 pub use error::{FsError, FsResult};
 pub use ext4_offline::Metadata;

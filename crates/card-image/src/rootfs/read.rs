@@ -5,7 +5,7 @@ use ext4_offline::{FileKind, PathResult};
 use super::{FsResult, Metadata, RootFs};
 
 /// Turns the error of a path that does not exist into `None`.
-fn optional<T>(result: PathResult<T>) -> FsResult<Option<T>> {
+pub(super) fn optional<T>(result: PathResult<T>) -> FsResult<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(error) if error.is_not_found() => Ok(None),
@@ -19,8 +19,8 @@ impl RootFs {
     /// # Errors
     /// [`FsError`](super::FsError) if the filesystem is damaged or symlinks form a loop.
     pub fn metadata(&self, path: &str) -> FsResult<Option<Metadata>> {
-        match self.boot_metadata(path) {
-            Some(metadata) => metadata,
+        match self.boot_metadata(path, false)? {
+            Some(metadata) => Ok(metadata),
             None => optional(self.reader().symlink_metadata(path)),
         }
     }
@@ -30,8 +30,8 @@ impl RootFs {
     /// # Errors
     /// [`FsError`](super::FsError) if the filesystem is damaged or symlinks form a loop.
     pub fn metadata_followed(&self, path: &str) -> FsResult<Option<Metadata>> {
-        match self.boot_metadata(path) {
-            Some(metadata) => metadata,
+        match self.boot_metadata(path, true)? {
+            Some(metadata) => Ok(metadata),
             None => optional(self.reader().metadata(path)),
         }
     }
@@ -42,8 +42,8 @@ impl RootFs {
     /// [`FsError`](super::FsError) if the file is larger or not a regular one, or the
     /// filesystem is damaged.
     pub fn read(&self, path: &str, limit: u64) -> FsResult<Option<Vec<u8>>> {
-        match self.boot_read(path, limit) {
-            Some(contents) => contents,
+        match self.boot_read(path, limit)? {
+            Some(contents) => Ok(contents),
             None => optional(self.reader().read_up_to(path, limit)),
         }
     }
@@ -65,8 +65,8 @@ impl RootFs {
     /// # Errors
     /// [`FsError`](super::FsError) if the filesystem is damaged or symlinks form a loop.
     pub fn list(&self, path: &str) -> FsResult<Option<Vec<Vec<u8>>>> {
-        if let Some(names) = self.boot_list(path) {
-            return names;
+        if let Some(names) = self.boot_list(path)? {
+            return Ok(names);
         }
         if self.metadata_followed(path)?.is_none_or(|metadata| !metadata.is_dir()) {
             return Ok(None);
@@ -83,8 +83,8 @@ impl RootFs {
     /// # Errors
     /// [`FsError`](super::FsError) if it is not a regular file or the filesystem is damaged.
     pub fn ends(&self, path: &str, length: usize) -> FsResult<Option<(Vec<u8>, Vec<u8>)>> {
-        if let Some(contents) = self.boot_read(path, u64::MAX) {
-            return Ok(contents?.map(|contents| {
+        if let Some(contents) = self.boot_read(path, u64::MAX)? {
+            return Ok(contents.map(|contents| {
                 let length = length.min(contents.len());
                 let tail = contents.len() - length;
                 (contents[..length].to_vec(), contents[tail..].to_vec())

@@ -125,7 +125,7 @@ fn the_sum_in_the_profile_is_checked() {
             let cache_dir = Some(cache.as_path());
             BaseImage::open(
                 &path,
-                BaseOptions { cache_dir, sha256: Some(sha256), progress, cancel },
+                BaseOptions { cache_dir, sha256: Some(sha256), limit: None, progress, cancel },
             )
         };
         let error = open([7; 32]).unwrap_err();

@@ -121,7 +121,7 @@ fn a_private_image_leaves_nothing_in_the_cache() {
 }
 
 fn options<'a>(cache: &'a Path, cancel: &'a Cancel) -> BaseOptions<'a> {
-    BaseOptions { cache_dir: Some(cache), sha256: None, progress: &(), cancel }
+    BaseOptions { cache_dir: Some(cache), sha256: None, limit: None, progress: &(), cancel }
 }
 
 #[test]

@@ -17,7 +17,7 @@ fn a_full_disk_is_reported_and_nothing_stays() {
     let bench = Bench::new();
     fs::create_dir(bench.cache()).unwrap();
     let test = env::current_exe().unwrap();
-    let script = "mount -t tmpfs -o size=2m none \"$1\" && shift && exec \"$@\"";
+    let script = "mount -t tmpfs -o size=2m,mode=700 none \"$1\" && shift && exec \"$@\"";
     let output = Command::new("unshare")
         .args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"])
         .arg(bench.cache())

@@ -6,3 +6,4 @@ mod damage;
 mod formats;
 mod full_disk;
 mod support;
+mod trust;

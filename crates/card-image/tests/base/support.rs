@@ -165,7 +165,7 @@ impl Bench {
         let cache = self.cache();
         BaseImage::open(
             path,
-            BaseOptions { cache_dir: Some(&cache), sha256: None, progress, cancel },
+            BaseOptions { cache_dir: Some(&cache), sha256: None, limit: None, progress, cancel },
         )
     }
 

@@ -34,6 +34,11 @@ impl Problems {
         self.0.borrow_mut().push(Problem { message, place: place.clone(), related, help });
     }
 
+    /// Returns the number of problems so far.
+    pub fn len(&self) -> usize {
+        self.0.borrow().len()
+    }
+
     /// Returns all problems, in the order of their places.
     pub fn into_sorted(self) -> Vec<Problem> {
         let mut problems = self.0.into_inner();
@@ -173,14 +178,33 @@ impl<'a> Fields<'a> {
         items.into_iter().filter_map(|item| scalar(item, name, self.problems)).collect()
     }
 
+    /// Returns the key and the value of an entry such as `name node1`, which YAML reads as a key
+    /// with two words, or of `name:node1`.
+    fn without_colon<'k>(&self, key: &'k Key, value: &Value) -> Option<(&'k str, &'k str)> {
+        let (known, rest) = key.name.split_once([' ', ':'])?;
+        let is_known = self.known.contains(&known) && matches!(value.kind, Kind::Null);
+        is_known.then(|| (known, rest.trim_start()))
+    }
+
+    /// Returns whether the mapping has this key.
+    pub fn has(&self, name: &str) -> bool {
+        self.entries.iter().any(|(key, _)| key.name == name)
+    }
+
     /// Returns the place of the mapping.
     pub fn place(&self) -> Place {
         self.place.clone()
     }
 
-    /// Reports every key that was not taken.
+    /// Reports every key that was not taken. Keys that begin with `x-` are the user's own: they
+    /// hold what other places refer to by YAML's anchors.
     pub fn finish(mut self) {
-        for (key, _) in &self.entries {
+        for (key, value) in self.entries.iter().filter(|(key, _)| !key.name.starts_with("x-")) {
+            if let Some((known, rest)) = self.without_colon(key, value) {
+                let message = format!("the colon after `{known}` is missing");
+                self.problems.add(&key.place, message, format!("write `{known}: {rest}`"));
+                continue;
+            }
             let near = self.known.iter().map(|known| (distance(known, &key.name), *known)).min();
             let help = match near {
                 Some((steps, known)) if steps <= 2 => {
@@ -214,6 +238,11 @@ pub(crate) fn scalar(value: Value, name: &str, problems: &Problems) -> Option<Sp
             None
         }
     }
+}
+
+/// Returns whether a value says yes, as YAML 1.1 or 1.2 spells it.
+pub(crate) fn is_yes(value: &str) -> bool {
+    matches!(value, "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON")
 }
 
 /// Returns an IPv4 address. Anything else is a problem.

@@ -1,10 +1,12 @@
 //! Reading a profile: from YAML to a validated [`Cluster`].
 
 mod boot;
+mod cloud_init;
 mod fields;
 mod files;
 mod inputs;
 mod network;
+mod node_groups;
 mod nodes;
 mod secrets;
 mod ssh;
@@ -13,7 +15,7 @@ mod users;
 
 use std::{
     io::{self, ErrorKind},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use fields::{Fields, Problems, Spanned};
@@ -85,6 +87,7 @@ fn interpret(value: Value, path: &Path, problems: &Problems) -> Option<Cluster> 
     let users = users::read(&mut fields, &inputs);
     let hosts = nodes::read_hosts(&mut fields, &nodes);
     let boot = boot::read(&mut fields);
+    let cloud_init = cloud_init::read(&mut fields, &inputs);
     let files = files::read(&mut fields, &inputs);
     let keys = fields.scalar("keys").map_or_else(
         || path.with_extension("keys"),
@@ -104,6 +107,7 @@ fn interpret(value: Value, path: &Path, problems: &Problems) -> Option<Cluster> 
         users,
         hosts,
         boot,
+        cloud_init,
         files,
         swarm,
         keys,
@@ -125,7 +129,7 @@ fn base(fields: &mut Fields<'_>, inputs: &Inputs) -> Option<BaseSpec> {
     let value = fields.require("base", "base: ubuntu.img.xz")?;
     if !matches!(value.kind, Kind::Map(_)) {
         let path = fields::scalar(value, "base", problems)?;
-        return Some(BaseSpec { path: inputs.resolve(&path, problems)?, sha256: None });
+        return base_at(path, None, inputs, problems);
     }
     let mut base = Fields::of(value, "`base`", problems)?;
     let path = base.require_scalar("path", "path: ubuntu.img.xz");
@@ -138,7 +142,33 @@ fn base(fields: &mut Fields<'_>, inputs: &Inputs) -> Option<BaseSpec> {
         parsed
     });
     base.finish();
-    Some(BaseSpec { path: inputs.resolve(&path?, problems)?, sha256 })
+    base_at(path?, sha256, inputs, problems)
+}
+
+/// Returns the base image at a path or at an address on the web.
+fn base_at(
+    path: Spanned<String>,
+    sha256: Option<[u8; 32]>,
+    inputs: &Inputs,
+    problems: &Problems,
+) -> Option<BaseSpec> {
+    let Some((scheme, _)) = path.value.split_once("://") else {
+        return Some(BaseSpec { path: inputs.resolve(&path, problems)?, url: None, sha256 });
+    };
+    match scheme {
+        "https" => {}
+        "http" if sha256.is_some() => {}
+        "http" => {
+            let help = "use https, or write `base: {path: URL, sha256: SUM}`";
+            problems.add(&path.place, "anybody on the way can change what http returns", help);
+        }
+        _ => problems.add(
+            &path.place,
+            format!("{scheme} is not supported"),
+            "write an https address, or the path of a file",
+        ),
+    }
+    Some(BaseSpec { path: PathBuf::from(&path.value), url: Some(path.value), sha256 })
 }
 
 fn card(fields: &mut Fields<'_>) -> Option<CardSize> {

@@ -7,6 +7,7 @@ use super::{
     files,
     inputs::Inputs,
     network::{ReadNetwork, host_address},
+    node_groups,
 };
 use crate::{
     cluster::{Node, Role, mask},
@@ -16,13 +17,13 @@ use crate::{
 };
 
 /// A larger cluster is likely a typing error.
-const MOST_NODES: usize = 1000;
+pub(super) const MOST_NODES: usize = 1000;
 
 /// A node, and the places of its name and address.
 pub(super) struct ReadNode {
     pub node: Node,
-    name: Place,
-    address: Place,
+    pub name: Place,
+    pub address: Place,
 }
 
 pub(super) fn read(
@@ -34,28 +35,54 @@ pub(super) fn read(
     let example = "nodes: [{name: node1, address: 192.168.1.81}]";
     let Some(value) = fields.require("nodes", example) else { return Vec::new() };
     let place = value.place.clone();
-    let Kind::List(items) = value.kind else {
-        let message = format!("`nodes` must be a list, not {}", value.kind.describe());
-        problems.add(&place, message, format!("for example: `{example}`"));
-        return Vec::new();
+    let items = match value.kind {
+        Kind::List(items) => items,
+        kind if is_group(&kind) => vec![Value { kind, place: place.clone() }],
+        other => {
+            let message = format!("`nodes` must be a list, not {}", other.describe());
+            problems.add(&place, message, format!("for example: `{example}`"));
+            return Vec::new();
+        }
     };
-    if items.is_empty() || items.len() > MOST_NODES {
-        let message = format!("a cluster has 1 to {MOST_NODES} nodes, not {}", items.len());
+    let mut groups: Vec<Vec<ReadNode>> = Vec::new();
+    let mut has_left_out = false;
+    for item in items {
+        let group = match Fields::of(item, "a node", problems) {
+            Some(fields) if fields.has("count") => node_groups::read(fields, inputs),
+            Some(fields) => read_one(fields, inputs).map(|node| vec![node]),
+            None => None,
+        };
+        has_left_out |= group.is_none();
+        groups.extend(group);
+    }
+    let number: usize = groups.iter().map(Vec::len).sum();
+    if number == 0 && !has_left_out || number > MOST_NODES {
+        let message = format!("a cluster has 1 to {MOST_NODES} nodes, not {number}");
         problems.add(&place, message, format!("for example: `{example}`"));
         return Vec::new();
     }
     let mut nodes: Vec<ReadNode> = Vec::new();
-    for item in items {
-        let Some(node) = read_one(item, inputs, problems) else { continue };
-        check_unique(&node, &nodes, problems);
-        check_address(&node, network, nodes.first(), problems);
-        nodes.push(node);
+    for group in groups {
+        // One problem is enough for nodes that share their places.
+        let before = problems.len();
+        for node in group {
+            if problems.len() == before {
+                check_unique(&node, &nodes, problems);
+                check_address(&node, network, nodes.first(), problems);
+            }
+            nodes.push(node);
+        }
     }
     nodes
 }
 
-fn read_one(value: Value, inputs: &Inputs, problems: &Problems) -> Option<ReadNode> {
-    let mut fields = Fields::of(value, "a node", problems)?;
+/// Returns whether a value describes several nodes at once.
+fn is_group(kind: &Kind) -> bool {
+    matches!(kind, Kind::Map(entries) if entries.iter().any(|(key, _)| key.name == "count"))
+}
+
+fn read_one(mut fields: Fields<'_>, inputs: &Inputs) -> Option<ReadNode> {
+    let problems = fields.problems;
     let name = fields.require_scalar("name", "name: node1");
     let address = fields
         .require_scalar("address", "address: 192.168.1.81")
@@ -82,7 +109,7 @@ fn read_one(value: Value, inputs: &Inputs, problems: &Problems) -> Option<ReadNo
     })
 }
 
-fn role(at: &Spanned<String>, problems: &Problems) -> Role {
+pub(super) fn role(at: &Spanned<String>, problems: &Problems) -> Role {
     match at.value.as_str() {
         "manager" => Role::Manager,
         "worker" => Role::Worker,

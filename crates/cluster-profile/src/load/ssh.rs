@@ -6,14 +6,18 @@ use super::{
     fields::{Fields, Problems, Spanned},
     inputs::Inputs,
 };
-use crate::{cluster::Ssh, problem::Place};
+use crate::{
+    cluster::{ImageKeyPolicy, Ssh},
+    problem::Place,
+};
 
 /// Large enough for hundreds of keys.
 const LARGEST_KEY_FILE: u64 = 64 * 1024;
 
 pub(super) fn read(fields: &mut Fields<'_>, inputs: &Inputs) -> Ssh {
     let problems = fields.problems;
-    let mut ssh = Ssh { users: Vec::new(), authorized_keys: Vec::new() };
+    let mut ssh =
+        Ssh { users: Vec::new(), authorized_keys: Vec::new(), image_keys: ImageKeyPolicy::Keep };
     let Some(value) = fields.take("ssh") else { return ssh };
     let Some(mut fields) = Fields::of(value, "`ssh`", problems) else { return ssh };
     let mut users: Vec<Spanned<String>> = Vec::new();
@@ -36,8 +40,31 @@ pub(super) fn read(fields: &mut Fields<'_>, inputs: &Inputs) -> Ssh {
         problems.add(&place, "`authorized_keys` needs `users`", help);
     }
     ssh.authorized_keys = keys;
+    ssh.image_keys = image_keys(&mut fields, inputs);
     fields.finish();
     ssh
+}
+
+/// Returns what the profile says of public keys that came with the image.
+fn image_keys(fields: &mut Fields<'_>, inputs: &Inputs) -> ImageKeyPolicy {
+    let entries = fields.scalars("image_keys");
+    match entries.as_slice() {
+        [] => return ImageKeyPolicy::Keep,
+        [only] if only.value == "keep" => return ImageKeyPolicy::Keep,
+        [only] if only.value == "remove" => return ImageKeyPolicy::Remove,
+        _ => {}
+    }
+    let mut keys = Vec::new();
+    for entry in &entries {
+        for line in key_lines(entry, inputs, fields.problems) {
+            keys.extend(
+                line.split_ascii_whitespace()
+                    .find(|word| word.starts_with("AAAA"))
+                    .map(str::to_owned),
+            );
+        }
+    }
+    ImageKeyPolicy::These(keys)
 }
 
 /// Returns the lines that `authorized_keys` stands for, and the place of its first entry.

@@ -1,7 +1,7 @@
 //! The profile's `users:`.
 
 use super::{
-    fields::{Fields, Problems, Spanned, scalar},
+    fields::{Fields, Problems, Spanned, is_yes, scalar},
     inputs::Inputs,
     ssh::{authorized_keys, is_user_name},
 };
@@ -67,7 +67,7 @@ fn account(key: Key, value: Value, inputs: &Inputs, problems: &Problems) -> Opti
 
 /// Reads `create`.
 fn is_create(at: &Spanned<String>, problems: &Problems) -> bool {
-    let is_true = at.value == "true";
+    let is_true = is_yes(&at.value);
     if !is_true {
         let help = "remove `create` if the image has this user";
         problems.add(&at.place, "`create` can only be `true`", help);
@@ -135,7 +135,7 @@ fn hash(at: &Spanned<String>, problems: &Problems) -> Option<PasswordHash> {
 /// Reads `locked`. `false` is rejected: readers would expect it to keep the old password,
 /// which is what leaving the key out does.
 fn is_true(at: &Spanned<String>, problems: &Problems) -> bool {
-    let is_true = at.value == "true";
+    let is_true = is_yes(&at.value);
     if !is_true {
         let help = "remove `locked` to keep the password of the image";
         problems.add(&at.place, "`locked` can only be `true`", help);

@@ -32,6 +32,20 @@ pub enum Note {
         /// The user.
         user: String,
     },
+    /// cloud-init, which the profile keeps, changes something of the card.
+    CloudInitChanges {
+        /// Its module.
+        module: String,
+        /// What the module does, as a clause: `makes the user ada`.
+        what: String,
+        /// The file, or its line, that says so.
+        at: String,
+    },
+    /// The profile keeps cloud-init, but the image turns it off.
+    CloudInitStaysOff {
+        /// What turns it off.
+        why: String,
+    },
     /// A login without a password was removed.
     RemovedAutologin {
         /// The file that was removed.
@@ -52,6 +66,11 @@ pub enum Note {
         path: String,
         /// The private halves.
         keys: Vec<String>,
+    },
+    /// Keys were removed that the profile's `ssh.image_keys` names.
+    RemovedImageKeys {
+        /// The authorized_keys file.
+        path: String,
     },
     /// A file where a directory has to be was removed.
     RemovedObstacle {
@@ -354,6 +373,7 @@ impl Note {
             Note::RemovedAutologin { .. }
             | Note::RemovedKeys { .. }
             | Note::RemovedKeyLines { .. }
+            | Note::RemovedImageKeys { .. }
             | Note::RemovedObstacle { .. }
             | Note::RemovedWriteAccess { .. }
             | Note::RemovedNetworkFile { .. }

@@ -92,6 +92,12 @@ impl Note {
                 "the user {user} does not exist on the cards: cloud-init would have made it at the \
                  first boot"
             ),
+            Note::CloudInitChanges { module, what, at } => {
+                format!("cloud-init (module {module}) {what}, as {at} says")
+            }
+            Note::CloudInitStaysOff { why } => {
+                format!("`cloud_init: keep` has no effect: {why} turns cloud-init off")
+            }
             Note::RemovedAutologin { path } => {
                 format!("removed {path}, which logged root in without a password")
             }
@@ -104,6 +110,9 @@ impl Note {
                  could log in as {user}",
                 keys.join(", ")
             ),
+            Note::RemovedImageKeys { path } => {
+                format!("removed keys of the image from {path}, as `ssh.image_keys` says")
+            }
             Note::RemovedObstacle { path } => {
                 format!("removed {path}, a file where sshd needs a directory")
             }

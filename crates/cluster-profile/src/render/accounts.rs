@@ -65,6 +65,7 @@ pub(super) fn find<'a>(
             key,
             user: name.to_owned(),
             known: plain_text::escaped(&logins.join(", ")),
+            maker: None,
         }
     })
 }

@@ -3,14 +3,15 @@
 //! Settings in /etc/cloud/cloud.cfg.d are not enough: user-data on a boot partition outranks
 //! them. What cloud-init does on a board that a profile describes already is done (network,
 //! names, keys, sizes), so it is turned off as a whole. The settings are written too, and the
-//! user-data that would outrank them is emptied, for an owner who turns it on again.
+//! user-data that would outrank them is emptied, for an owner who turns it on again. Where the
+//! profile keeps it on, see [`cloud_seed`].
 
 use std::collections::BTreeSet;
 
 use system_model::{BootModel, CloudInit, Disarm, Effect};
 
-use super::{RenderError, context::Context, first_boot::Steps};
-use crate::{Attributes, FirstBootPart, Note, Purpose};
+use super::{RenderError, cloud_seed, context::Context, first_boot::Steps};
+use crate::{Attributes, CloudInitChoice, FirstBootPart, Note, Purpose};
 
 const SETTINGS: &str = "/etc/cloud/cloud.cfg.d/99-nodecard.cfg";
 
@@ -35,7 +36,11 @@ pub(super) fn disarm(to: &mut Context<'_>, boot: &BootModel) -> Result<(), Rende
     let Some(cloud_init) = boot.cloud_init().filter(|cloud_init| cloud_init.is_enabled()) else {
         return Ok(());
     };
-    if !cloud_init.changes().is_empty() {
+    if let CloudInitChoice::Keep { .. } = to.cluster.cloud_init {
+        // Each node gets a seed of its own.
+        let settings = format!("{CONFIG}{}", cloud_seed::SOURCES);
+        to.write(Purpose::CloudInit, SETTINGS, settings, Attributes::root(0o644));
+    } else if !cloud_init.changes().is_empty() {
         turn_off(to, cloud_init)?;
     } else {
         for (location, why) in cloud_init.unreadable() {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use system_model::{BootModel, Disarm, Effect, KnownProgram, ReadOptions, Threat};
+use system_model::{BootModel, Disarm, Effect, Family, KnownProgram, ReadOptions, Threat};
 
 use super::{RenderError, context::Context, text};
 use crate::{Attributes, Change, FirstBootPart, Note, Purpose, SystemError, SystemFiles};
@@ -14,6 +14,33 @@ use crate::{Attributes, Change, FirstBootPart, Note, Purpose, SystemError, Syste
 /// their first boot does not count as one for systemd.
 pub(super) fn model(system: &dyn SystemFiles) -> Result<BootModel, SystemError> {
     BootModel::read_with(system, ReadOptions { first_boot: Some(false) })
+}
+
+/// Returns what in the image would make a user at its first boot or first login, in words. Only
+/// cloud-init says who that is; the others ask, or read a file that the owner writes.
+pub(super) fn maker_of(
+    boot: &BootModel,
+    system: &dyn SystemFiles,
+    user: &str,
+) -> Result<Option<String>, SystemError> {
+    let wanted = format!("makes the user {user}");
+    let changes = boot.cloud_init().map(|cloud_init| cloud_init.changes()).unwrap_or_default();
+    if let Some(change) = changes.iter().find(|change| change.text == wanted) {
+        return Ok(Some(format!("cloud-init ({})", change.location)));
+    }
+    let runs = |name: &str| boot.known_programs().iter().any(|program| program.name == name);
+    let maker = if runs("userconfig.service") {
+        "userconf, which names the first user,"
+    } else if system.exists("/root/.not_logged_in_yet")? {
+        "the wizard of the first login as root (/root/.not_logged_in_yet)"
+    } else {
+        match boot.family().map(|recognized| recognized.family) {
+            Some(Family::Radxa) if user == "radxa" => "Radxa's first boot",
+            Some(Family::DietPi) if user == "dietpi" => "DietPi's first boot",
+            _ => return Ok(None),
+        }
+    };
+    Ok(Some(maker.to_owned()))
 }
 
 /// Disarms the known programs and notes each; notes what other programs would change.

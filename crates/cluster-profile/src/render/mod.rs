@@ -4,6 +4,7 @@ mod accounts;
 mod boot;
 mod clock;
 mod cloud_init;
+mod cloud_seed;
 mod context;
 mod edited;
 mod extra_files;
@@ -54,6 +55,16 @@ pub enum RenderError {
         /// The missing file.
         path: &'static str,
     },
+    /// No right card can be made from the system in the image.
+    #[error("no card can be made from {name} ({evidence} in the image): {reason}")]
+    Unsuitable {
+        /// The system.
+        name: &'static str,
+        /// The file that it was recognized by.
+        evidence: &'static str,
+        /// Why a card would not be what the profile says.
+        reason: &'static str,
+    },
     /// The image does not have a user whom the profile names.
     #[error("the image has no user {user}, whom the profile's `{key}` names")]
     UnknownUser {
@@ -63,6 +74,8 @@ pub enum RenderError {
         user: String,
         /// Those who can log in, joined by commas.
         known: String,
+        /// What in the image would only make the user at its first boot.
+        maker: Option<String>,
     },
     /// A user's number in the image is not the profile's.
     #[error("{user} has the number {found} in the image, and {uid} in the profile's `users`")]
@@ -186,6 +199,21 @@ pub enum RenderError {
         /// The processor the nodes have.
         system: &'static str,
     },
+    /// What would set a static address does not start at boot.
+    #[error(
+        "nothing sets the address of {interface} at boot: {program} is installed, but {unit} is \
+         {state}"
+    )]
+    BackEndOff {
+        /// The interface of the profile.
+        interface: String,
+        /// The program.
+        program: &'static str,
+        /// Its unit.
+        unit: &'static str,
+        /// `disabled` or `masked`.
+        state: &'static str,
+    },
     /// Nothing in the image would set a static address.
     #[error("nothing in the image can set the address of {interface}")]
     NoNetwork {
@@ -211,10 +239,18 @@ impl RenderError {
             RenderError::NoLinux { .. } => {
                 Some("check that the right partition is taken for the root partition".to_owned())
             }
-            RenderError::UnknownUser { key, user, known } => Some(format!(
-                "name one of these users in `{key}`: {known}; or have the user made on the cards, even \
-                 one whom the image itself would only make at its first boot: `users: {{{user}: \
-                 {{create: true}}}}`"
+            RenderError::Unsuitable { .. } => Some(
+                "take a base image with Debian, Ubuntu or a system made from them, such as \
+                 Raspberry Pi OS, Armbian or DietPi"
+                    .to_owned(),
+            ),
+            RenderError::UnknownUser { user, maker: Some(maker), .. } => Some(format!(
+                "have the user made on the cards: `users: {{{user}: {{create: true}}}}`; in the \
+                 image, {maker} would only do so at the first boot"
+            )),
+            RenderError::UnknownUser { key, user, known, maker: None } => Some(format!(
+                "name one of these users in `{key}`: {known}; or have the user made on the cards: \
+                 `users: {{{user}: {{create: true}}}}`"
             )),
             RenderError::OtherUid { .. } | RenderError::TakenUid { .. } => {
                 Some("remove `uid` from the profile, or change it".to_owned())
@@ -263,6 +299,10 @@ impl RenderError {
                 "save the image on a machine like the nodes, or pull it first with `docker pull \
                  --platform linux/{system}`"
             )),
+            RenderError::BackEndOff { unit, state, .. } => Some(format!(
+                "run `systemctl {} {unit}` in the base image",
+                if *state == "masked" { "unmask" } else { "enable" }
+            )),
             RenderError::NoNetwork { .. } => Some(
                 "enable one of these in the base image: netplan (/etc/netplan/*.yaml), \
                  NetworkManager that manages Ethernet, ifupdown (/etc/network/interfaces and \
@@ -280,6 +320,29 @@ impl RenderError {
 /// # Errors
 /// [`RenderError`].
 pub fn render_shared(
+    cluster: &Cluster,
+    keys: &ClusterKeys,
+    system: &dyn SystemFiles,
+    now: u64,
+) -> Result<Rendered, RenderError> {
+    if let Some(one) = system_model::unsuitable(system)? {
+        let system_model::Unsuitable { name, evidence, reason } = one;
+        return Err(RenderError::Unsuitable { name, evidence, reason });
+    }
+    let rendered = shared_edits(cluster, keys, system, now);
+    rendered.map_err(|error| with_maker(error, system))
+}
+
+/// Adds to the error of an unknown user who would make that user at the first boot.
+fn with_maker(mut error: RenderError, system: &dyn SystemFiles) -> RenderError {
+    if let RenderError::UnknownUser { user, maker, .. } = &mut error {
+        let found = first_boot::model(system);
+        *maker = found.and_then(|model| first_boot::maker_of(&model, system, user)).ok().flatten();
+    }
+    error
+}
+
+fn shared_edits(
     cluster: &Cluster,
     keys: &ClusterKeys,
     system: &dyn SystemFiles,
@@ -330,6 +393,7 @@ pub fn render_node(
     network::node(&mut to, node)?;
     ssh::node(&mut to, node)?;
     swarm::node(&mut to, node)?;
+    cloud_seed::write(&mut to, node)?;
     // All nodes have these files, but they are written here: they have the last word, and
     // no earlier edit may depend on them.
     extra_files::write(&mut to, &cluster.files)?;

@@ -3,6 +3,7 @@
 //! Their format is below, in `xattr`; values in inodes of their own need the contents of
 //! files as well.
 
+mod acl;
 mod large;
 mod store;
 

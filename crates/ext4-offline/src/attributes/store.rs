@@ -26,6 +26,7 @@ impl Attributes {
         let impossible = Error::Limit { inode: inode.number(), what: "an attribute of this name" };
         let attribute = Attribute::new(name, value).ok_or(impossible)?;
         self.take(volume, name)?;
+        inode.add_extra_fields();
         let mut inside = self.inside.clone();
         inside.push(attribute.clone());
         let room = inode.extra().len().saturating_sub(INSIDE_HEADER);

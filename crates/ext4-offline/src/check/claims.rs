@@ -63,7 +63,7 @@ impl<'a> Claims<'a> {
     }
 
     /// Claims blocks for an inode.
-    fn claim(&mut self, inode: u32, blocks: Range<u64>) -> Result<()> {
+    pub fn claim_blocks(&mut self, inode: u32, blocks: Range<u64>) -> Result<()> {
         let geometry = &self.fs.geometry;
         if blocks.start <= geometry.superblock_block(0) || blocks.end > geometry.blocks {
             let reason = "is not within the filesystem";
@@ -79,7 +79,7 @@ impl<'a> Claims<'a> {
             let reason = "also belongs to something else";
             return Err(Error::Inode { inode, block, reason });
         }
-        self.claim(inode, block..block + 1)
+        self.claim_blocks(inode, block..block + 1)
     }
 
     /// Claims the contents of an inode.
@@ -101,7 +101,7 @@ impl<'a> Claims<'a> {
             let last = run.end() - 1;
             before = Some((last / cluster, (run.blocks().end - 1) / cluster));
             if !blocks.is_empty() {
-                self.claim(inode, blocks)?;
+                self.claim_blocks(inode, blocks)?;
             }
         }
         Ok(())

@@ -30,7 +30,7 @@ pub(super) fn wrong<T>(
 
 impl Inodes<'_> {
     /// Returns an error if a field of an inode in use has an impossible value.
-    pub(super) fn check_fields(&self, inode: &Inode) -> Result<()> {
+    pub(super) fn check_fields(&mut self, inode: &Inode) -> Result<()> {
         let geometry = &self.source.fs().geometry;
         let features = self.source.fs().superblock.features();
         let mode = inode.i_mode();
@@ -50,8 +50,10 @@ impl Inodes<'_> {
             return wrong(inode, "i_extra_isize", extra, "the inode is smaller");
         }
         if inode.has_ambiguous_time() {
-            let reason = "it is a time before 1901 or after 2310";
-            return wrong(inode, "i_atime_extra", 3u32, reason);
+            if self.report.late_times == 0 {
+                self.report.first_late_time = inode.number();
+            }
+            self.report.late_times = self.report.late_times.saturating_add(1);
         }
         if inode.i_faddr() != 0 {
             return wrong(inode, "i_faddr", inode.i_faddr(), "the field is not in use");

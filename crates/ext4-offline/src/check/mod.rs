@@ -46,7 +46,7 @@ const CHUNK: u64 = 1 << 20;
 /// # Errors
 /// The first contradiction, with its inode, block, group or field; a feature that is not
 /// supported; [`Error::NeedsRecovery`] and [`Error::Orphans`].
-pub fn check(storage: &dyn ReadAt) -> Result<()> {
+pub fn check(storage: &dyn ReadAt) -> Result<CheckReport> {
     let fs = Filesystem::open(storage, Operation::Map)?;
     settings::check(&fs)?;
     journal::verify_empty(storage)?;
@@ -57,14 +57,27 @@ pub fn check(storage: &dyn ReadAt) -> Result<()> {
         claims: Claims::new(&fs),
         census: Census::default(),
         shared: Shared::default(),
+        report: CheckReport::default(),
     };
     for group in 0..fs.geometry.groups {
         inodes.check_group(storage, group)?;
     }
-    let Inodes { claims, mut census, shared, .. } = inodes;
+    let Inodes { claims, mut census, shared, report, .. } = inodes;
     claims.finish(storage)?;
     shared.finish(&source, &census)?;
-    tree::check(&source, &mut census)
+    tree::check(&source, &mut census)?;
+    Ok(report)
+}
+
+/// What [`check`] found that is neither damage nor in the way of edits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct CheckReport {
+    /// The number of inodes with a time after 2310. Old kernels wrote times before 1970 so, and
+    /// e2fsck asks whether they are meant.
+    pub late_times: u32,
+    /// The first inode of them; 0 if there is none.
+    pub first_late_time: u32,
 }
 
 /// The state of the check while it goes through the inodes.
@@ -73,6 +86,7 @@ struct Inodes<'a> {
     claims: Claims<'a>,
     census: Census,
     shared: Shared,
+    report: CheckReport,
 }
 
 impl Inodes<'_> {
@@ -93,12 +107,19 @@ impl Inodes<'_> {
             for (index, raw) in (start..).zip(bytes.chunks_exact(size as usize)) {
                 let number = group * geometry.inodes_per_group + index + 1;
                 let is_reserved = number < fs.superblock.first_inode();
-                if !is_reserved && !bitmap.get(index) && raw.iter().all(|&byte| byte == 0) {
+                let reserved_by_number = self.is_for_project_quota(number);
+                if !is_reserved
+                    && !reserved_by_number
+                    && !bitmap.get(index)
+                    && raw.iter().all(|&byte| byte == 0)
+                {
                     continue;
                 }
                 let inode = Inode::new(number, raw.to_vec());
                 inode.verify_checksum(fs.checksums.seed())?;
-                let in_use = if is_reserved {
+                let in_use = if reserved_by_number && !reserved::is_taken(&inode) {
+                    true
+                } else if is_reserved {
                     self.check_reserved(&inode).map(|()| true)?
                 } else {
                     self.check_inode(&inode, bitmap.get(index))?
@@ -125,22 +146,39 @@ impl Inodes<'_> {
             let reason = "holds it, but it is marked as free in the inode bitmap";
             return Err(Error::Inode { inode: inode.number(), block: place.block, reason });
         }
+        let of_filesystem = self.is_of_filesystem(inode.number())?;
         self.check_fields(inode)?;
         self.check_contents(inode)?;
         self.check_attributes(inode)?;
-        let hidden = inode.has_flag(EA_INODE) || self.is_of_filesystem(inode.number());
+        let hidden = inode.has_flag(EA_INODE) || of_filesystem;
         self.census.push(Found::new(inode, hidden));
         Ok(true)
     }
 
-    /// Returns whether a field of the superblock names the inode.
-    fn is_of_filesystem(&self, number: u32) -> bool {
+    /// Returns whether the inode is reserved for the quotas of projects, whose inode has no fixed
+    /// number, without the feature. e2fsck counts it as in use.
+    fn is_for_project_quota(&self, number: u32) -> bool {
+        let superblock = &self.source.fs.superblock;
+        let [.., project] = superblock.quota_inodes();
+        number == project && !superblock.features().has(flag::QUOTA)
+    }
+
+    /// Returns whether a field of the superblock names the inode, which is in use.
+    fn is_of_filesystem(&self, number: u32) -> Result<bool> {
         let superblock = &self.source.fs.superblock;
         let features = superblock.features();
-        let orphans = features.has(flag::ORPHAN_FILE);
-        let quota = features.has(flag::QUOTA);
-        orphans && superblock.s_orphan_file_inum() == number
-            || quota && superblock.quota_inodes().contains(&number)
+        let fields = [
+            ("s_orphan_file_inum", superblock.s_orphan_file_inum() == number, flag::ORPHAN_FILE),
+            ("s_*_quota_inum", superblock.quota_inodes().contains(&number), flag::QUOTA),
+        ];
+        match fields.into_iter().find(|(_, names, _)| *names) {
+            None => Ok(false),
+            Some((_, _, feature)) if features.has(feature) => Ok(true),
+            Some((field, ..)) => {
+                let reason = "the inode is in use, and the filesystem lacks the feature for it";
+                Err(Error::Superblock { field, value: number.into(), reason })
+            }
+        }
     }
 
     fn compare_bitmaps(&self, group: u32, bitmap: &Bitmap, expected: &Bitmap) -> Result<()> {
@@ -148,8 +186,8 @@ impl Inodes<'_> {
             return Ok(());
         }
         let geometry = &self.source.fs.geometry;
-        let bits = 0..geometry.block_size * 8;
-        let Some(bit) = bits.into_iter().find(|&bit| bitmap.get(bit) != expected.get(bit)) else {
+        let mut bits = 0..geometry.block_size * 8;
+        let Some(bit) = bits.find(|&bit| bitmap.get(bit) != expected.get(bit)) else {
             return Ok(());
         };
         let number = u64::from(group) * u64::from(geometry.inodes_per_group) + u64::from(bit) + 1;

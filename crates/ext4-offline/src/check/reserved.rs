@@ -1,15 +1,37 @@
 //! The reserved inodes, which belong to the filesystem itself.
 
+use std::ops::Range;
+
 use super::{Found, Inodes, fields::wrong};
 use crate::{
     Error, Result,
+    features::flag,
     inode::{BAD_BLOCKS, Inode, RESIZE, ROOT},
     map::Mapping,
-    source::Source,
+    source::{Source, group_and_bit},
 };
 
+/// A boot loader.
+const BOOT_LOADER: u32 = 5;
+/// For features that no kernel ever had.
+const UNDELETE: u32 = 6;
+const EXCLUDE: u32 = 9;
+const REPLICA: u32 = 10;
 /// The journal.
 const JOURNAL: u32 = 8;
+
+/// Returns whether a reserved inode that nothing needs is in use, as far as e2fsck looks.
+pub(super) fn is_taken(inode: &Inode) -> bool {
+    match inode.number() {
+        // It may be a file.
+        BOOT_LOADER => false,
+        UNDELETE | EXCLUDE | REPLICA => inode.i_mode() != 0,
+        _ => {
+            let [a, b, c, d, ..] = inode.i_block();
+            inode.i_links_count() != 0 || inode.i_blocks() != 0 || [a, b, c, d] != [0; 4]
+        }
+    }
+}
 
 impl Inodes<'_> {
     /// Checks a reserved inode. All of them are marked as used.
@@ -34,26 +56,23 @@ impl Inodes<'_> {
                 let journal = number == JOURNAL
                     && features.has_journal()
                     && superblock.s_journal_inum() == JOURNAL;
-                let quota = superblock.quota_inodes().contains(&number);
-                let has_any = inode.i_mode() != 0 || inode.i_blocks() != 0;
+                let quota =
+                    features.has(flag::QUOTA) && superblock.quota_inodes().contains(&number);
                 if inode.i_mode() != 0 && !inode.is_regular() {
                     let reason = "a reserved inode must be a regular file or not in use";
                     return wrong(inode, "i_mode", inode.i_mode(), reason);
                 }
-                if !journal && !quota && (number == JOURNAL || number == RESIZE) && has_any {
+                if !journal && !quota && is_taken(inode) {
                     let reason = "no feature of the filesystem needs it";
                     return wrong(inode, "i_mode", inode.i_mode(), reason);
                 }
-                if has_any { self.check_own(inode) } else { Ok(()) }
+                if inode.i_mode() != 0 { self.check_own(inode) } else { Ok(()) }
             }
         }
     }
 
     /// Checks a regular file without a name.
     fn check_own(&mut self, inode: &Inode) -> Result<()> {
-        if inode.i_mode() == 0 {
-            return wrong(inode, "i_blocks", inode.i_blocks(), "the inode is not in use");
-        }
         self.check_fields(inode)?;
         self.check_contents(inode)?;
         self.check_attributes(inode)
@@ -69,8 +88,32 @@ impl Inodes<'_> {
         for &node in &mapping.nodes {
             self.claims.claim_listed(BAD_BLOCKS, node)?;
         }
-        self.claims.claim_runs(BAD_BLOCKS, &mapping.runs)?;
-        self.check_blocks(inode, &mapping)
+        for run in &mapping.runs {
+            self.claim_bad_blocks(run.blocks())?;
+        }
+        Ok(())
+    }
+
+    /// Claims bad blocks, except those in backups of the superblock and the descriptors: mke2fs
+    /// leaves backups where they have to be.
+    fn claim_bad_blocks(&mut self, mut blocks: Range<u64>) -> Result<()> {
+        let geometry = &self.source.fs.geometry;
+        while blocks.start < blocks.end {
+            let (group, _) = group_and_bit(geometry, blocks.start);
+            let end = match geometry.group_range(group).end {
+                // The rest is outside of the filesystem.
+                end if end <= blocks.start => blocks.end,
+                end => end.min(blocks.end),
+            };
+            let backup = if group == 0 { 0..0 } else { geometry.base_range(group) };
+            let before = blocks.start..end.min(backup.start.max(blocks.start));
+            let after = blocks.start.max(backup.end).min(end)..end;
+            for part in [before, after].into_iter().filter(|part| !part.is_empty()) {
+                self.claims.claim_blocks(BAD_BLOCKS, part)?;
+            }
+            blocks.start = end;
+        }
+        Ok(())
     }
 
     /// Checks the inode that holds the reserved descriptor blocks: its double-indirect block lists

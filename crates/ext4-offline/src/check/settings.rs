@@ -1,6 +1,11 @@
 //! The superblock and the descriptors, beyond the checks of opening.
 
-use crate::{Error, Result, features::flag, filesystem::Filesystem, group_desc::BLOCK_UNINIT};
+use crate::{
+    Error, Result, Superblock, features::flag, filesystem::Filesystem, group_desc::BLOCK_UNINIT,
+};
+
+/// `s_creator_os` of the Hurd.
+const HURD: u32 = 1;
 
 fn require(
     ok: bool,
@@ -22,12 +27,11 @@ pub(super) fn check(fs: &Filesystem) -> Result<()> {
         reserved,
         "at most half of the blocks can be reserved",
     )?;
-    require(
-        superblock.s_creator_os() != 1,
-        "s_creator_os",
-        1u32,
-        "filesystems of the Hurd are not supported",
-    )?;
+    if superblock.s_creator_os() == HURD {
+        let reason = "the Hurd uses fields of inodes differently";
+        return Err(Error::Unsupported { field: "s_creator_os", value: HURD.into(), reason });
+    }
+    check_own_inodes(superblock)?;
     if superblock.s_rev_level() > 0 {
         let first = superblock.s_first_ino();
         require(
@@ -54,6 +58,19 @@ pub(super) fn check(fs: &Filesystem) -> Result<()> {
         require(clusters == geometry.blocks_per_group, "s_clusters_per_group", clusters, reason)?;
     }
     (0..geometry.groups).try_for_each(|group| check_group(fs, group))
+}
+
+/// Checks the numbers of inodes that the superblock names. They have no names in directories,
+/// whether the filesystem has the feature or not.
+fn check_own_inodes(superblock: &Superblock) -> Result<()> {
+    /// Reserved inodes that have another purpose.
+    const OTHERS: [u32; 8] = [1, 2, 5, 6, 7, 8, 9, 10];
+    let fields = ["s_usr_quota_inum", "s_grp_quota_inum", "s_prj_quota_inum"];
+    for (field, number) in fields.into_iter().zip(superblock.quota_inodes()) {
+        let possible = number <= superblock.s_inodes_count() && !OTHERS.contains(&number);
+        require(possible, field, number, "this inode cannot record quotas")?;
+    }
+    Ok(())
 }
 
 fn check_features(fs: &Filesystem) -> Result<()> {

@@ -8,12 +8,15 @@ use crate::{
     dir::Entry,
     features::flag,
     files::verify_directory,
-    inode::{ENCRYPT, Inode, ROOT},
+    inode::{ENCRYPT, INDEX, Inode, ROOT},
     source::{Source, Stored},
 };
 
 /// A directory with more links has a count of one (`dir_nlink`).
 const MAX_LINKS: u32 = 65000;
+/// The smallest size of a directory with that many names, in bytes. They have three bytes at least,
+/// and directories do not shrink.
+const SMALLEST_WITH_MAX_LINKS: u64 = MAX_LINKS as u64 * 12;
 /// The shortest encrypted name, in bytes.
 const SHORTEST_ENCRYPTED: usize = 16;
 
@@ -145,14 +148,13 @@ fn check_links(source: &Stored<'_>, census: &Census) -> Result<()> {
     let uncounted = source.fs.superblock.features().has(flag::DIR_NLINK);
     for found in census.iter().filter(|found| !found.hidden) {
         let links = u32::from(found.links);
-        // A count of one stays if the directory once had too many links to count.
-        let is_right = if found.is_dir() && uncounted {
-            links == found.counted || links == 1
-        } else {
-            links == found.counted
-        };
-        if !is_right || found.counted > MAX_LINKS && links != 1 {
-            let inode = source.inode(found.number)?;
+        if links == found.counted && links <= MAX_LINKS {
+            continue;
+        }
+        let inode = source.inode(found.number)?;
+        // A count of one stays when the subdirectories become fewer again.
+        let had_many = inode.has_flag(INDEX) && inode.i_size() >= SMALLEST_WITH_MAX_LINKS;
+        if !(found.is_dir() && uncounted && links == 1 && had_many) {
             let reason = "another number of names refers to the inode";
             return wrong(&inode, "i_links_count", found.links, reason);
         }

@@ -1,52 +1,16 @@
 //! Errors of a filesystem. Those of a path in it are in `path.rs`.
 
+mod fix;
 mod limit;
+mod operation;
 mod path;
 
-use std::fmt;
-
 pub use limit::ShrinkLimit;
+pub use operation::Operation;
 pub use path::{PathError, PathErrorKind, PathOperation, PathResult};
 
 /// The result of an operation on a filesystem.
 pub type Result<T> = std::result::Result<T, Error>;
-
-/// Something that is done with a filesystem.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Operation {
-    /// Reading files.
-    Read,
-    /// Finding the used blocks.
-    Map,
-    /// Checking for consistency.
-    Check,
-    /// Counting free blocks and inodes.
-    Count,
-    /// Editing files.
-    Edit,
-    /// Growing.
-    Grow,
-    /// Shrinking.
-    Shrink,
-    /// Replaying the journal.
-    Recover,
-}
-
-impl fmt::Display for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Operation::Read => "read",
-            Operation::Map => "map",
-            Operation::Check => "check",
-            Operation::Count => "count",
-            Operation::Edit => "edit",
-            Operation::Grow => "grow",
-            Operation::Shrink => "shrink",
-            Operation::Recover => "replay the journal of",
-        })
-    }
-}
 
 /// An operation on a filesystem failed.
 ///
@@ -92,6 +56,16 @@ pub enum Error {
         /// Its value.
         value: u64,
         /// The rule that the value breaks, as a clause.
+        reason: &'static str,
+    },
+    /// A field of the superblock has a value that is possible, but not supported.
+    #[error("the filesystem is not supported: {field} is {value}, but {reason}")]
+    Unsupported {
+        /// The field's name in the specification.
+        field: &'static str,
+        /// Its value.
+        value: u64,
+        /// What is supported, as a clause.
         reason: &'static str,
     },
     /// A group descriptor's checksum does not match.
@@ -439,75 +413,5 @@ fn orphans(first: u32) -> String {
     match first {
         0 => "orphan_present".to_owned(),
         first => format!("a list that begins with inode {first}"),
-    }
-}
-
-impl Error {
-    /// Returns whether the filesystem contradicts itself: e2fsck would repair it.
-    pub fn is_damage(&self) -> bool {
-        matches!(
-            self,
-            Error::SuperblockChecksum { .. }
-                | Error::Superblock { .. }
-                | Error::DescriptorChecksum { .. }
-                | Error::Descriptor { .. }
-                | Error::BitmapChecksum { .. }
-                | Error::InodeChecksum { .. }
-                | Error::InodeNumber { .. }
-                | Error::Inode { .. }
-                | Error::InodeField { .. }
-                | Error::Bitmap { .. }
-                | Error::Orphan { .. }
-                | Error::Directory { .. }
-                | Error::ResizeInode { .. }
-                | Error::Attributes { .. }
-                | Error::Journal { .. }
-        )
-    }
-
-    /// Returns what a user can do about the error, as an imperative sentence without a full
-    /// stop, or `None` if there is nothing to suggest.
-    pub fn fix(&self) -> Option<String> {
-        let fix = match self {
-            error if error.is_damage() => "repair the filesystem with e2fsck",
-            Error::NotExt { .. } => "check that this is the right partition",
-            Error::DirectoryFull { .. } => {
-                "put the files in several directories, or allow a larger hash tree with \
-                 `tune2fs -O large_dir`"
-            }
-            Error::NoJournal => "add a journal with `tune2fs -j`",
-            Error::JournalTooSmall { larger, .. } => {
-                return Some(format!(
-                    "make the change in smaller steps, or give the filesystem a larger journal: \
-                     `tune2fs -O ^has_journal`, then `tune2fs -J size={larger}`"
-                ));
-            }
-            Error::CutShort { .. } => "use the whole image or partition",
-            Error::Feature { feature, .. } => {
-                let removable = ["quota", "project", "read-only", "mmp"];
-                let removal = || format!("remove the feature with `tune2fs -O ^{feature}`");
-                return removable.contains(&feature.as_str()).then(removal);
-            }
-            Error::NeedsRecovery { .. } | Error::Orphans { .. } => {
-                "mount the filesystem once, or run e2fsck on it"
-            }
-            Error::JournalFeature { .. } => "mount the filesystem once, or run e2fsck on it",
-            Error::ExternalJournal => {
-                "attach the journal's device and mount the filesystem once, or run e2fsck on it"
-            }
-            Error::MarkedErroneous { .. } => "repair the filesystem with e2fsck",
-            Error::NotClean { .. } => "check the filesystem with e2fsck",
-            Error::DoesNotFit { target, minimum, .. } => {
-                return Some(format!(
-                    "remove files, or choose a target that is {} bytes larger",
-                    minimum.saturating_sub(*target)
-                ));
-            }
-            Error::Shrink { .. } => "choose a card or partition that is at least as large",
-            Error::NoSpace { .. } => "enlarge the partition first",
-            Error::NoRoomForTables { .. } => "grow the filesystem with resize2fs",
-            _ => return None,
-        };
-        Some(fix.to_owned())
     }
 }

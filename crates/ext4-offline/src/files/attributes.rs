@@ -101,14 +101,16 @@ impl FilesMut {
         self.edit_contents(inode, |volume, inode| volume.replace_contents(inode, contents))
     }
 
-    /// Sets the permission bits (12) of a file.
+    /// Sets the permission bits (12) of a file. An access control list gets them too, as with
+    /// chmod.
     ///
     /// # Errors
-    /// Damage to the inode.
+    /// Damage to the inode or its extended attributes; as for [`set_xattr`](Self::set_xattr) if the
+    /// list changes.
     pub fn set_mode(&mut self, inode: u32, mode: u16) -> Result<()> {
-        self.edit_inode(inode, |_, inode| {
+        self.edit_inode(inode, |volume, inode| {
             inode.set_i_mode(inode.kind() | mode & 0o7777);
-            Ok(())
+            Attributes::load(volume, inode)?.set_mode(volume, inode, mode)
         })
     }
 

@@ -24,7 +24,10 @@ pub(crate) fn format(source: &dyn Source, inode: &Inode) -> Format {
         filetype: features.has(flag::FILETYPE),
         checksum_seed: inode.checksum_seed(fs.checksums.seed()),
         hash_seed: superblock.s_hash_seed(),
-        hash_version: superblock.s_def_hash_version().saturating_add(if unsigned { 3 } else { 0 }),
+        hash_version: match superblock.s_def_hash_version() {
+            version @ 0..3 if unsigned => version + 3,
+            version => version,
+        },
         may_index: features.has(flag::DIR_INDEX),
         large_dir: features.has(flag::LARGE_DIR),
         casefold: inode.has_flag(CASEFOLD),

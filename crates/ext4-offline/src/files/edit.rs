@@ -4,7 +4,7 @@ use std::{ops::Deref, sync::Arc};
 
 use block_io::WriteAt;
 
-use super::{require_kind, require_linked};
+use super::{refuse_journal, require_kind, require_linked};
 use crate::{
     FileKind, Operation, Result, Timestamp,
     filesystem::Filesystem,
@@ -74,6 +74,7 @@ impl FilesMut {
         self.edit(|volume| {
             let mut inode = volume.inode(inode)?;
             require_linked(&inode)?;
+            refuse_journal(volume, &inode)?;
             let before = inode.clone();
             edit(volume, &mut inode)?;
             if inode != before {

@@ -48,6 +48,17 @@ fn require_linked(inode: &Inode) -> Result<()> {
     }
 }
 
+/// Returns an error if the inode is the journal, which has a name (`/.journal`) if it was added to
+/// a mounted filesystem.
+fn refuse_journal(source: &dyn Source, inode: &Inode) -> Result<()> {
+    let superblock = &source.fs().superblock;
+    if superblock.features().has_journal() && superblock.s_journal_inum() == inode.number() {
+        let (found, wanted) = ("the journal", "a file that can change");
+        return Err(Error::Kind { inode: inode.number(), found, wanted });
+    }
+    Ok(())
+}
+
 /// A name in a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

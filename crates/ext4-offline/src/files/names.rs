@@ -1,12 +1,12 @@
 //! Creating, linking, renaming and removing files.
 
-use super::{FilesMut, directory, require_kind, require_linked};
+use super::{FilesMut, directory, refuse_journal, require_kind, require_linked};
 use crate::{
     Error, FileKind, Result, Timestamp,
     attributes::release_inode,
     dir::{FileType, check_name},
     features::flag,
-    inode::{INDEX, Inode, ROOT, S_IFDIR, S_IFLNK, S_IFREG, TimeField},
+    inode::{EXTRA_SIZE, INDEX, Inode, ROOT, S_IFDIR, S_IFLNK, S_IFREG, TimeField},
     source::Source,
     volume::Volume,
 };
@@ -14,8 +14,6 @@ use crate::{
 /// The largest number of links of an inode (`EXT4_LINK_MAX`). A directory with an index and more
 /// subdirectories has a count of one (`dir_nlink`).
 const MAX_LINKS: u16 = 65000;
-/// The size of the fields after the first 128 bytes of a new inode, if it has room for them.
-const EXTRA_SIZE: u16 = 32;
 /// The largest number of directories in a path (`PATH_MAX` / 2).
 const MAX_DEPTH: usize = 2048;
 
@@ -84,6 +82,7 @@ impl FilesMut {
             refuse_existing(volume, &parent, name)?;
             let mut inode = volume.inode(inode)?;
             require_linked(&inode)?;
+            refuse_journal(volume, &inode)?;
             if inode.is_dir() {
                 let (found, wanted) =
                     (FileKind::Directory.name(), "a file that can have several names");
@@ -112,6 +111,7 @@ impl FilesMut {
         self.edit(|volume| {
             let mut parent = volume.inode(dir)?;
             let inode = entry(volume, &parent, name)?;
+            refuse_journal(volume, &inode)?;
             if inode.is_dir() {
                 let (found, wanted) = (FileKind::Directory.name(), "a file");
                 return Err(Error::Kind { inode: inode.number(), found, wanted });
@@ -153,6 +153,7 @@ impl FilesMut {
         self.edit(|volume| {
             let mut source = volume.inode(from_dir)?;
             let inode = entry(volume, &source, from)?;
+            refuse_journal(volume, &inode)?;
             check_name(to)?;
             let target = directory::look_up(volume, &volume.inode(to_dir)?, to)?;
             if target.as_ref().is_some_and(|target| target.inode == inode.number()) {
@@ -168,6 +169,7 @@ impl FilesMut {
             match target {
                 Some(target) => {
                     let replaced = volume.inode(target.inode)?;
+                    refuse_journal(volume, &replaced)?;
                     volume.replace(&mut destination, to, inode.number(), file_type)?;
                     if replaced.is_dir() {
                         require_kind(&inode, FileKind::Directory)?;

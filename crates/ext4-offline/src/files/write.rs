@@ -261,7 +261,7 @@ impl Volume {
     }
 
     /// Gives an inode a mapping without blocks, in the format of the filesystem.
-    pub(super) fn empty_mapping(&mut self, inode: &mut Inode) -> Result<()> {
+    pub(crate) fn empty_mapping(&mut self, inode: &mut Inode) -> Result<()> {
         inode.set_flag(EXTENTS, self.fs().superblock.features().extent());
         Mapping::default().store(self, inode)
     }

@@ -53,17 +53,22 @@ fn worth_having(old: &Geometry, new: &Geometry) -> u64 {
     (backup + tables + LEAST_USEFUL_BLOCKS).max(metadata_blocks(new, new.groups - 1))
 }
 
-/// With `sparse_super2` backups stay where they are. A filesystem that had too few groups for both
-/// gets the missing ones in groups 1 and 2. resize2fs uses the last group, which would not stay the
-/// last.
+/// With `sparse_super2`, the second backup is in the last group, where resize2fs expects it: it
+/// moves the backup from there to the new last group. The first one stays where it is. A filesystem
+/// that had too few groups for both gets the missing ones.
 fn backups(old: &Geometry, groups: u32) -> Backups {
-    let Backups::Two(now) = old.backups else { return old.backups };
-    Backups::Two(match old.groups {
-        1 if groups > 1 => [1, if groups > 2 { 2 } else { 0 }],
-        // mke2fs may put group 1 in either field.
-        2 if groups > 2 => [u32::from(now.contains(&1)), 2],
-        _ => now,
-    })
+    let Backups::Two([mut first, mut second]) = old.backups else { return old.backups };
+    if groups > old.groups {
+        // With two groups, mke2fs puts group 1 in either field. resize2fs moves that backup too if
+        // it is in the second, but a single one would be useless in a meta group.
+        if old.groups == 1 || (old.groups == 2 && second == 1) {
+            first = 1;
+        }
+        if second != 0 || (old.groups < 3 && groups > 2) {
+            second = groups - 1;
+        }
+    }
+    Backups::Two([first, second])
 }
 
 fn with_blocks(old: &Geometry, blocks: u64) -> Result<Geometry> {
@@ -166,16 +171,17 @@ mod tests {
     }
 
     #[test]
-    fn adds_the_backups_that_there_was_no_room_for() {
+    fn the_second_backup_moves_to_the_last_group() {
         let backups = |groups: u64, slots, to: u64| {
             let old = Geometry { groups: groups as u32, blocks: groups * FULL, ..old() };
             let old = Geometry { backups: Backups::Two(slots), ..old };
             grown(&old, &Features::default(), to * FULL).unwrap().backups
         };
         assert_eq!(backups(1, [0, 0], 2), Backups::Two([1, 0]));
-        assert_eq!(backups(1, [0, 0], 9), Backups::Two([1, 2]));
-        assert_eq!(backups(2, [0, 1], 9), Backups::Two([1, 2]));
-        assert_eq!(backups(4, [1, 3], 9), Backups::Two([1, 3]));
+        assert_eq!(backups(1, [0, 0], 9), Backups::Two([1, 8]));
+        assert_eq!(backups(2, [0, 1], 9), Backups::Two([1, 8]));
+        assert_eq!(backups(4, [1, 3], 9), Backups::Two([1, 8]));
+        assert_eq!(backups(4, [1, 0], 9), Backups::Two([1, 0]));
     }
 
     #[test]

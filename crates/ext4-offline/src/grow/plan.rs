@@ -71,6 +71,7 @@ impl Plan {
         };
         if !planner.plan.is_empty() {
             planner.extend_last_group(&fs, storage)?;
+            planner.free_old_backups(&fs, storage)?;
             planner.grow_resize_inode(&fs, storage)?;
             planner.add_groups();
             planner.initialize_tables();
@@ -127,6 +128,48 @@ impl Planner {
             self.add_free_clusters(group, after - before);
         }
         Ok(())
+    }
+
+    /// Frees the backups of `sparse_super2` that move elsewhere.
+    fn free_old_backups(&mut self, fs: &Filesystem, storage: &dyn ReadAt) -> Result<()> {
+        let old = &fs.geometry;
+        for group in old.backup_groups() {
+            if self.plan.new.geometry.has_superblock(group) {
+                continue;
+            }
+            // A cluster can also hold tables, and with `meta_bg` descriptors stay.
+            let still_used = self.clusters_with_metadata(fs, group);
+            let Some(bits) = bitmap::bits_of(old, group, old.base_range(group)) else { continue };
+            let mut bitmap = match self.edited.remove(&group) {
+                Some(bitmap) => bitmap,
+                None => fs.block_bitmap(storage, group)?,
+            };
+            let mut freed = 0;
+            for bit in bits {
+                if bitmap.get(bit) && !still_used.get(bit) {
+                    bitmap.fill(bit..bit + 1, false);
+                    freed += 1;
+                }
+            }
+            self.edited.insert(group, bitmap);
+            self.add_free_clusters(group, freed);
+        }
+        Ok(())
+    }
+
+    /// The clusters of an old group that hold metadata of any group after growing.
+    fn clusters_with_metadata(&self, fs: &Filesystem, group: u32) -> Bitmap {
+        let new = &self.plan.new.geometry;
+        let mut bitmap = Bitmap::clear(new.block_size, new.group_clusters(group));
+        let tables = (0..fs.geometry.groups)
+            .flat_map(|other| bitmap::own_metadata(&fs.geometry, &fs.descriptors.get(other)))
+            .map(|(_, blocks)| blocks);
+        for blocks in tables.chain([new.base_range(group)]) {
+            if let Some(bits) = bitmap::bits_of(new, group, blocks) {
+                bitmap.fill(bits, true);
+            }
+        }
+        bitmap
     }
 
     fn add_free_clusters(&mut self, group: u32, count: u32) {

@@ -28,11 +28,10 @@ pub(super) fn plan(fs: &Filesystem, storage: &dyn ReadAt, new: &Geometry) -> Res
     let old = &fs.geometry;
     let mut changes = Changes::default();
     let converts = new.first_meta_bg != old.first_meta_bg;
-    let old_backups = old.backup_groups().len();
-    let new_backups = new.backup_groups();
+    let (old_backups, new_backups) = (old.backup_groups(), new.backup_groups());
     let untouched = !converts
         && new.reserved_gdt_blocks == old.reserved_gdt_blocks
-        && (new_backups.len() == old_backups || old.reserved_gdt_blocks == 0);
+        && (new_backups == old_backups || old.reserved_gdt_blocks == 0);
     if !fs.superblock.features().resize_inode() || untouched {
         return Ok(changes);
     }
@@ -58,9 +57,9 @@ pub(super) fn plan(fs: &Filesystem, storage: &dyn ReadAt, new: &Geometry) -> Res
                 slots.set(slot, 0);
                 continue;
             }
-            if new_backups.len() > old_backups {
+            if new_backups != old_backups {
                 let block = fs.read_block(storage, primary)?;
-                let block = with_backups(block, primary, old_backups, &new_backups, new)?;
+                let block = with_backups(block, primary, &old_backups, &new_backups, new)?;
                 changes.blocks.insert(primary, block);
             }
         }
@@ -89,32 +88,31 @@ fn area(geometry: &Geometry) -> u32 {
     geometry.descriptor_blocks() + geometry.reserved_gdt_blocks
 }
 
-/// Checks the backups that an indirect block lists, and adds all others.
+/// Checks the backups that an indirect block lists, and lists the new ones instead.
 fn with_backups(
     block: Vec<u8>,
     primary: u64,
-    known: usize,
-    groups: &[u32],
+    old: &[u32],
+    new: &[u32],
     geometry: &Geometry,
 ) -> Result<Vec<u8>> {
     let mut slots = Slots::new(block);
     let wrong = |reason| Err(Error::ResizeInode { block: primary, reason });
-    for (slot, &group) in groups.iter().enumerate() {
-        let backup = primary + u64::from(group) * u64::from(geometry.blocks_per_group);
-        let Ok(backup) = u32::try_from(backup) else {
+    let place = |group: u32| primary + u64::from(group) * u64::from(geometry.blocks_per_group);
+    for (slot, &group) in (0..).zip(old) {
+        if u64::from(slots.get(slot)) != place(group) {
+            return wrong("it does not list the backups of a descriptor block");
+        }
+        slots.set(slot, 0);
+    }
+    for (slot, &group) in (0..).zip(new) {
+        let Ok(backup) = u32::try_from(place(group)) else {
             return wrong("it cannot list blocks from 2^32 on");
         };
-        if slot >= slots.count() as usize {
+        if slot >= slots.count() {
             return wrong("it has no room for all backups");
         }
-        let slot = slot as u32;
-        if (slot as usize) < known {
-            if slots.get(slot) != backup {
-                return wrong("it does not list the backups of a descriptor block");
-            }
-        } else {
-            slots.set(slot, backup);
-        }
+        slots.set(slot, backup);
     }
     Ok(slots.bytes)
 }

@@ -3,6 +3,7 @@
 //! Source: the kernel's `Documentation/filesystems/ext4/journal.rst` and, for
 //! the end of a log and for damage, `fs/jbd2/recovery.c`.
 
+mod add;
 mod blocks;
 mod commit;
 mod fast_commit;
@@ -13,6 +14,7 @@ mod revoke;
 mod scan;
 mod superblock;
 
+pub use add::add_journal;
 pub use commit::{Committed, commit};
 pub(crate) use replay::verify_empty;
 pub use replay::{Replayed, replay_journal};

@@ -51,6 +51,23 @@ pub(super) struct JournalSuperblock {
 }
 
 impl JournalSuperblock {
+    /// Makes the superblock of an empty journal of `blocks` blocks, as mke2fs does.
+    pub fn new(block_size: u32, blocks: u32) -> Self {
+        let mut superblock = JournalSuperblock { raw: vec![0; SIZE] };
+        for (field, value) in [
+            (H_MAGIC, MAGIC),
+            (H_BLOCKTYPE, VERSION_2),
+            (S_BLOCKSIZE, block_size),
+            (S_MAXLEN, blocks),
+            (S_FIRST, 1),
+            (S_SEQUENCE, 1),
+            (S_NR_USERS, 1),
+        ] {
+            put_be32(&mut superblock.raw, field, value);
+        }
+        superblock
+    }
+
     /// Parses the first block of a journal with `blocks` blocks.
     ///
     /// # Errors

@@ -97,7 +97,7 @@ impl Room {
     }
 
     /// Takes up to `want` clusters: from the shortest run that has them all, otherwise the longest
-    /// run, so that contents stay in as few pieces as possible. `None` if there are none left.
+    /// run, so that contents stay in as few pieces as possible. `None` if no cluster is left.
     pub fn take(&mut self, want: u64) -> Option<Range<u64>> {
         let best = self.runs.range((want, 0)..).next().or_else(|| self.runs.last());
         let (length, start) = *best?;

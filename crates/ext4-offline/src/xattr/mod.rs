@@ -131,12 +131,16 @@ impl Attributes {
         }
     }
 
-    /// Returns whether there is an encryption policy, of one of the two known versions.
+    /// Returns whether there is an encryption policy. Those of the two known versions have a fixed
+    /// length.
     pub fn has_encryption_policy(&self) -> bool {
         const POLICY: (u8, &[u8]) = (9, b"c");
         self.iter().filter(|attribute| attribute.is(POLICY)).any(|policy| match &policy.value {
             Value::Bytes(bytes) => {
-                matches!((bytes.first(), bytes.len()), (Some(1), 28) | (Some(2), 40))
+                matches!(
+                    (bytes.first(), bytes.len()),
+                    (Some(1), 28) | (Some(2), 40) | (Some(3..), _)
+                )
             }
             Value::Inode { .. } => false,
         })

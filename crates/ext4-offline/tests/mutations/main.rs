@@ -69,7 +69,7 @@ fn damage_is_refused_or_the_result_is_clean() {
                         return;
                     }
                     let (name, image, anatomy) = &samples[seed as usize % samples.len()];
-                    let _guard = watchdog::guard(seed);
+                    let _guard = watchdog::guard(&format!("NODECARD_SEED={seed}"));
                     let verdict = one(seed, name, image, anatomy, dir.path());
                     let mut tally = tally.lock().unwrap();
                     match verdict {

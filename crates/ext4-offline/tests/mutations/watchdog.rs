@@ -19,14 +19,15 @@ impl Drop for Guard {
 }
 
 /// Watches a case.
-pub fn guard(seed: u64) -> Guard {
+pub fn guard(case: &str) -> Guard {
+    let case = case.to_owned();
     let state = Arc::new((Mutex::new(false), Condvar::new()));
     let watched = state.clone();
     std::thread::spawn(move || {
         let done = watched.0.lock().unwrap();
         let (done, _) = watched.1.wait_timeout_while(done, LIMIT, |done| !*done).unwrap();
         if !*done {
-            eprintln!("NODECARD_SEED={seed} hangs");
+            eprintln!("{case} hangs");
             std::process::abort();
         }
     });

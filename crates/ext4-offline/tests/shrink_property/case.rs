@@ -104,10 +104,11 @@ fn draw_options(random: &mut Random) -> (String, u64, u64) {
             extended.push("packed_meta_blocks=1".to_owned());
         }
     }
-    if is_4 && random.below(3) == 0 {
+    if is_4 && random.below(2) == 0 {
         features.push(*random.pick(&[
             "inline_data",
             "inline_data",
+            "ea_inode",
             "ea_inode",
             "ea_inode,inline_data",
             "large_dir",
@@ -144,7 +145,7 @@ fn draw_options(random: &mut Random) -> (String, u64, u64) {
     };
     let least = if journal { 2048 + 1200 } else { 800 };
     // A case must stay quick.
-    let most = (96 << 20) / block_size;
+    let most = (if block_size == 65536 { 80 << 20 } else { 32 << 20 }) / block_size;
     let blocks = (groups * per_group + ragged).min(most).max(least + random.below(300));
     if resize_inode && random.below(2) == 0 {
         // A small or a large reserve.
@@ -168,7 +169,8 @@ fn make(
     let count = blocks.to_string();
     let mut all: Vec<&str> = options.split_whitespace().collect();
     let bad = image.dir.path().join("bad");
-    if random.below(12) == 0 {
+    // `check` expects that bad blocks fill whole clusters.
+    if random.below(12) == 0 && !options.contains("bigalloc") {
         let list: String =
             (0..5).map(|_| format!("{}\n", blocks / 3 + random.below(blocks * 2 / 3))).collect();
         fs::write(&bad, list).unwrap();
@@ -180,6 +182,11 @@ fn make(
     }
     repair(&image.path, &[])?;
     fill::fill(&image, random);
+    let has_journal = options.contains(",has_journal,") && !options.contains("orphan_file");
+    if has_journal && random.below(2) == 0 {
+        // Among other inodes, unlike one that mke2fs makes.
+        run("tune2fs", &["-O", "orphan_file", image.path()]);
+    }
     // Gives some large directories an index, and others none.
     if random.below(2) == 0 {
         run("e2fsck", &["-f", "-y", "-D", image.path()]);

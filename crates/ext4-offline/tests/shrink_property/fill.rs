@@ -49,7 +49,7 @@ pub fn fill(image: &Image, random: &mut Random) {
         }
         filler.step();
     }
-    let deleted = filler.random.below(100);
+    let deleted = *filler.random.pick(&[0, 30, 60, 90, 98]);
     filler.delete(deleted);
     filler.files.finish().unwrap();
     if random.below(3) == 0 {

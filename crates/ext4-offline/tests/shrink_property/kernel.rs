@@ -5,14 +5,14 @@ use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt, path::Path, sync
 use block_io::{FileStorage, WriteAt};
 use ext4_offline::shrink;
 
-use crate::{case::Case, common::*, snapshot};
+use crate::{case::Case, common::*, copy, snapshot};
 
 /// Shrinks to a size with some room, lets the kernel write, and checks the result. Returns what
 /// happened.
 pub fn write_on(case: &Case, original: &Path, minimum: u64) -> &'static str {
     let context = format!("{}, in the kernel", case.describe());
     let image = case.image.dir.path().join("kernel");
-    fs::copy(original, &image).unwrap();
+    copy(original, &image);
     let old_sizes = match mount::try_mount(&image, "ro") {
         Ok(mounted) => sectors(&mounted.0),
         // It must be able to read what was there before.

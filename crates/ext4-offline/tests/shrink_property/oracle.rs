@@ -38,6 +38,7 @@ fn classify(case: &Case, complaint: &str) -> String {
         ("Free blocks count wrong", "wrong count of free blocks"),
         ("Block bitmap differences", "wrong block bitmap"),
         ("could be", "an extent tree or directory that could be smaller"),
+        ("Resize inode not valid", "an invalid resize inode"),
         ("multiply-claimed", "blocks that two files claim"),
     ];
     let found = known.iter().find(|(text, _)| complaint.contains(text));

@@ -1,16 +1,17 @@
 //! `nodecard apply`.
 
-use std::process::ExitCode;
+use std::{io, process::ExitCode};
 
-use nodecard::{ApplyReport, ApplyRequest, ApplySession, Finding};
+use nodecard::{ApplyReport, ApplyRequest, ApplySession, Finding, Severity};
 use plain_text::count;
+use serde_json::{Value, json};
 
 use super::open_project;
 use crate::{
     args::ApplyArgs,
     error::{CommandError, print_line},
     prompt::ask,
-    terminal,
+    report,
 };
 
 pub fn run(args: &ApplyArgs) -> Result<ExitCode, CommandError> {
@@ -21,12 +22,23 @@ pub fn run(args: &ApplyArgs) -> Result<ExitCode, CommandError> {
     request.grow = args.grow;
     let session = project.apply(node, path, request).map_err(CommandError::Writing)?;
     let shown = path.display().to_string();
+    let json = args.json.json;
     if session.is_nothing() {
+        if json {
+            return print_json(args, false, None, session.remaining());
+        }
         println(format_args!("{shown}: nothing to change"))?;
-        print_remaining(session.remaining())?;
-        return Ok(ExitCode::SUCCESS);
+        return print_remaining(session.remaining(), args.grow);
     }
-    terminal::print(format_args!("{}", session.changes()))?;
+    if json {
+        // The report follows; people are still asked about these changes.
+        if !args.yes {
+            print_line(format_args!("{}", session.changes()));
+        }
+    } else {
+        report::print_text(&session.changes().to_string())?;
+    }
+    let changes = serde_json::to_value(session.changes()).map_err(io::Error::from)?;
     let agrees = |session: &ApplySession| args.yes || is_confirmed(session, &shown);
     let confirmed = session.confirm(agrees).map_err(CommandError::Writing)?;
     let report = confirmed.apply().map_err(CommandError::Writing)?;
@@ -35,8 +47,27 @@ pub fn run(args: &ApplyArgs) -> Result<ExitCode, CommandError> {
             "note: take the card out and insert it again before using it here"
         ));
     }
+    if json {
+        return print_json(args, true, Some(changes), &report.applied.left);
+    }
     println(format_args!("{shown}: {}", done(&report)))?;
-    print_remaining(&report.applied.left)?;
+    print_remaining(&report.applied.left, args.grow)
+}
+
+fn print_json(
+    args: &ApplyArgs,
+    changed: bool,
+    changes: Option<Value>,
+    remaining: &[Finding],
+) -> Result<ExitCode, CommandError> {
+    let (node, target) = &args.target;
+    report::print_json(&json!({
+        "node": node,
+        "target": target,
+        "changed": changed,
+        "changes": changes,
+        "remaining": remaining,
+    }))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -52,7 +83,7 @@ fn done(report: &ApplyReport) -> String {
 }
 
 fn println(line: std::fmt::Arguments) -> Result<(), CommandError> {
-    Ok(terminal::print(format_args!("{line}\n"))?)
+    report::print_text(&format!("{line}\n"))
 }
 
 fn is_confirmed(session: &ApplySession, shown: &str) -> bool {
@@ -61,12 +92,17 @@ fn is_confirmed(session: &ApplySession, shown: &str) -> bool {
     answer.is_some_and(|answer| session.is_confirmed_by(&answer))
 }
 
-/// Prints the findings that applying does not fix.
-fn print_remaining(findings: &[Finding]) -> Result<(), CommandError> {
+/// Prints the findings that applying does not fix. Returns the exit code, which tells whether
+/// there is an error among them. A card that was not to `grow` is none.
+fn print_remaining(findings: &[Finding], grow: bool) -> Result<ExitCode, CommandError> {
     for finding in findings {
         let place = finding.place();
         let place = if place.is_empty() { place } else { format!("{place}: ") };
         println(format_args!("not fixed: {place}{}\n  fix: {}", finding.what, finding.fix))?;
     }
-    Ok(())
+    let waits_for_grow = |finding: &Finding| !grow && finding.code.as_str().ends_with("-not-grown");
+    let has_error = findings
+        .iter()
+        .any(|finding| finding.severity == Severity::Error && !waits_for_grow(finding));
+    Ok(if has_error { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

@@ -13,7 +13,6 @@ use crate::{
     args::BuildArgs,
     error::CommandError,
     report::{self, labelled, table},
-    terminal,
 };
 
 pub fn run(args: &BuildArgs) -> Result<ExitCode, CommandError> {
@@ -38,8 +37,7 @@ pub fn run(args: &BuildArgs) -> Result<ExitCode, CommandError> {
             "new_keys": project.new_keys(),
         }))?;
     } else {
-        let text = to_text(&built, args, &project.cluster().network);
-        terminal::print(format_args!("{text}"))?;
+        report::print_text(&to_text(&built, args, &project.cluster().network))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -60,7 +58,8 @@ fn to_text(built: &BuildReport, args: &BuildArgs, network: &Network) -> String {
     let growth = if root.size_in_base == root.size {
         format!("partition {}, {after} as in the base image", root.partition)
     } else {
-        format!("partition {}, grown from {before} to {after}", root.partition)
+        let how = if root.size_in_base < root.size { "grown" } else { "shrunk" };
+        format!("partition {}, {how} from {before} to {after}", root.partition)
     };
     text += &labelled("Root", &[growth]);
     text += &report::notes(&built.notes);

@@ -2,23 +2,82 @@
 
 use std::process::ExitCode;
 
-use nodecard::{Cluster, Project};
+use nodecard::{CheckReport, Cluster, Project};
+use serde_json::{Value, json};
 
-use crate::{args::CheckArgs, error::CommandError, report::table, terminal};
+use super::open_project;
+use crate::{
+    args::CheckArgs,
+    error::{CommandError, exit_code, print_error},
+    hints,
+    report::{self, table},
+};
 
 pub fn run(args: &CheckArgs) -> Result<ExitCode, CommandError> {
-    let project = Project::open(&args.profile)?;
+    let project = open_project(&args.project)?;
     let cluster = project.cluster();
-    let mut text = format!("{}: profile OK\n", args.profile.display());
+    // The profile is right; what it names is looked at next, which may take a while.
+    if !args.json.json {
+        report::print_text(&to_text(&project))?;
+    }
+    let found = project.check()?;
+    if args.json.json {
+        report::print_json(&to_json(cluster, &project, &found))?;
+    } else {
+        let mut text = report::notes(&found.notes);
+        for what in &found.not_checked {
+            text += &format!("not checked: {what}\n");
+        }
+        report::print_text(&text)?;
+    }
+    for error in &found.problems {
+        print_error(error, hints::join(error.fix(), hints::for_error(error)));
+    }
+    Ok(match found.problems.first() {
+        Some(error) => ExitCode::from(exit_code(error.kind())),
+        None => ExitCode::SUCCESS,
+    })
+}
+
+fn to_json(cluster: &Cluster, project: &Project, found: &CheckReport) -> Value {
+    let node = |node: &nodecard::Node| {
+        json!({
+            "name": node.name,
+            "address": node.address,
+            "role": cluster.swarm.as_ref().map(|_| node.role.to_string()),
+        })
+    };
+    let finding = |error: &nodecard::Error| {
+        json!({
+            "severity": "error",
+            "message": plain_text::with_causes(error),
+            "fix": hints::join(error.fix(), hints::for_error(error)),
+        })
+    };
+    json!({
+        "profile": cluster.path,
+        "cluster": cluster.name,
+        "base": project.base_name(),
+        "card_size": cluster.card.bytes(),
+        "nodes": cluster.nodes.iter().map(node).collect::<Vec<_>>(),
+        "findings": found.problems.iter().map(finding).collect::<Vec<_>>(),
+        "notes": report::sentences(&found.notes),
+        "not_checked": found.not_checked,
+    })
+}
+
+fn to_text(project: &Project) -> String {
+    let cluster = project.cluster();
+    let mut text = format!("{}: profile OK\n", cluster.path.display());
     text += &format!("Cluster      {}\n", cluster.name);
-    text += &format!("Base image   {}\n", cluster.base.path.display());
-    text += &format!("Cards        {}\n\n{}", cluster.card, nodes(cluster));
+    text += &format!("Base image   {}\n", project.base_name());
+    text += &format!("Cards        {}\n", cluster.card);
+    text += &format!("\n{}", nodes(cluster));
     let services = services(cluster);
     if !services.is_empty() {
         text += &format!("\n{services}");
     }
-    terminal::print(format_args!("{text}"))?;
-    Ok(ExitCode::SUCCESS)
+    text
 }
 
 fn nodes(cluster: &Cluster) -> String {

@@ -6,7 +6,7 @@ use nodecard::{Context, Device, DeviceKind, DeviceReport, HostSystem, devices};
 use plain_text::{decimal_size, printable};
 use serde_json::{Value, json};
 
-use crate::{args::DevicesArgs, error::CommandError, hints, report, terminal};
+use crate::{args::DevicesArgs, error::CommandError, hints, report};
 
 pub fn run(args: &DevicesArgs) -> Result<ExitCode, CommandError> {
     let mut context = Context::default();
@@ -18,7 +18,7 @@ pub fn run(args: &DevicesArgs) -> Result<ExitCode, CommandError> {
         let devices: Vec<Value> = devices.iter().map(to_json).collect();
         report::print_json(&json!({ "devices": devices }))?;
     } else {
-        terminal::print(format_args!("{}", to_text(&devices)))?;
+        report::print_text(&to_text(&devices))?;
     }
     Ok(ExitCode::SUCCESS)
 }

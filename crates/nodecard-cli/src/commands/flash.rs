@@ -20,7 +20,6 @@ use crate::{
     progress::CardBars,
     prompt::{ask, print_how_to_continue, set_how_to_continue},
     report::{self, table},
-    terminal,
 };
 
 pub fn run(args: &FlashArgs) -> Result<ExitCode, CommandError> {
@@ -30,6 +29,9 @@ pub fn run(args: &FlashArgs) -> Result<ExitCode, CommandError> {
                 .into(),
             fix: "add --one-reader DEVICE, or leave out --resume",
         });
+    }
+    if let Some(image) = &args.image {
+        return flash_image(image, args);
     }
     let mut project = open_project(&args.project)?;
     if args.new_keys.new_keys {
@@ -42,7 +44,27 @@ pub fn run(args: &FlashArgs) -> Result<ExitCode, CommandError> {
         Some(reader) => flash_one_reader(&project, reader, request, args),
         None => flash_targets(&project, request, args),
     };
-    let report = written.map_err(CommandError::Writing)?;
+    finish(written.map_err(CommandError::Writing)?, args)
+}
+
+/// Writes a built image. The first argument is the device then.
+fn flash_image(image: &Path, args: &FlashArgs) -> Result<ExitCode, CommandError> {
+    let context = super::context();
+    let mut request = FlashRequest::default();
+    request.limits = args.limits.limits();
+    request.discard = args.discard;
+    let write = || {
+        let session = nodecard::flash_image(image, &args.project.profile, request, &context)?;
+        describe(session.target());
+        let title = title(session.target());
+        let confirmed = session.confirm(|target| args.yes || is_confirmed(target) == Some(true))?;
+        confirmed.write(&CardBars::new(vec![title]))
+    };
+    finish(write().map_err(CommandError::Writing)?, args)
+}
+
+/// Reports what was written.
+fn finish(report: FlashReport, args: &FlashArgs) -> Result<ExitCode, CommandError> {
     // What was written is reported whatever became of the rest.
     let printed = print_report(&report, args);
     for error in report.cards.iter().filter_map(|card| card.outcome.as_ref().err()) {
@@ -200,7 +222,8 @@ fn print_report(report: &FlashReport, args: &FlashArgs) -> Result<(), CommandErr
             "cards": cards,
         }));
     }
-    Ok(terminal::print(format_args!("{}", to_text(report, args)))?)
+    report::print_text(&to_text(report, args))?;
+    Ok(())
 }
 
 /// Returns what is worth knowing about the cards that were written.
@@ -243,7 +266,8 @@ fn to_text(report: &FlashReport, args: &FlashArgs) -> String {
     let devices = |is_verified: bool| {
         report.cards.iter().filter(move |card| card.is_verified() == is_verified)
     };
-    if devices(false).next().is_some() && args.one_reader.is_none() {
+    let is_profile = args.image.is_none() && args.one_reader.is_none();
+    if devices(false).next().is_some() && is_profile {
         let profile = shell_word(&args.project.profile.display().to_string());
         let target =
             |card: &FlashedCard| shell_word(&format!("{}={}", card.node, card.path.display()));

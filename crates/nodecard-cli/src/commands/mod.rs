@@ -4,10 +4,14 @@ pub mod apply;
 pub mod build;
 pub mod check;
 pub mod devices;
+pub mod export;
 pub mod flash;
+pub mod init;
 pub mod inspect;
+pub mod manual;
 pub mod password;
 pub mod plan;
+pub mod status;
 pub mod verify;
 
 use std::sync::Arc;

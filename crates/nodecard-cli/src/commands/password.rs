@@ -17,16 +17,16 @@ use crate::{
 const LONGEST_INPUT: u64 = 4096;
 
 pub fn run(_: &PasswordArgs) -> Result<ExitCode, CommandError> {
+    // Ctrl-C has to leave a terminal that shows what is typed.
+    let _cancel = cancel_on_interrupt();
     let password = if stdin().is_terminal() { asked("Password")? } else { piped()? };
     let hash = PasswordHash::of(&password).map_err(nodecard::Error::from)?;
     writeln!(stdout().lock(), "{}", hash.as_str())?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Asks for a password twice.
+/// Asks for a password twice. The caller has seen to Ctrl-C.
 pub fn asked(what: &str) -> Result<String, CommandError> {
-    // Ctrl-C has to leave a terminal that shows what is typed.
-    let _cancel = cancel_on_interrupt();
     let usage = |message: &str| CommandError::Usage {
         message: message.to_owned(),
         fix: "type the password, then once more",

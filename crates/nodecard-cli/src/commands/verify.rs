@@ -8,7 +8,7 @@ use super::open_project;
 use crate::{
     args::VerifyArgs,
     error::{CommandError, exit_code, print_error, print_line},
-    hints, report, terminal,
+    hints, report,
 };
 
 pub fn run(args: &VerifyArgs) -> Result<ExitCode, CommandError> {
@@ -18,7 +18,7 @@ pub fn run(args: &VerifyArgs) -> Result<ExitCode, CommandError> {
     if args.json.json {
         report::print_json(&verification.report)?;
     } else if verification.report.audited().next().is_some() {
-        terminal::print(format_args!("{}", verification.report))?;
+        report::print_text(&verification.report.to_string())?;
         print_absence(&verification);
     }
     Ok(code)

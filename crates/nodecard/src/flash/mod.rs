@@ -1,6 +1,7 @@
 //! Writing cards: inspect the targets, have each of them confirmed, write and verify.
 
 mod cards;
+mod image;
 mod one_reader;
 mod progress_file;
 mod report;
@@ -11,9 +12,10 @@ use card_flash::{
     CardSource, FlashProgress,
     device::{OpenedTarget, Refusal, Target, TargetError, TargetLimits},
 };
-use card_image::{BuildNote, CardBuilder};
+use card_image::{BaseError, BuildInputs, BuildNote, CardBuilder};
 
 pub use self::{
+    image::{ConfirmedImageFlash, ImageFlash, flash_image},
     one_reader::{Decision, OneReader, Operator, ReaderEvent},
     progress_file::FinishedCard,
     report::{FlashReport, FlashedCard},
@@ -119,8 +121,12 @@ impl Project {
     {
         // Refusals that cost nothing come before the base image is decoded.
         let targets = self.inspect_targets(targets, &request.limits)?;
+        self.fetch_base()?;
+        let sizes = targets.iter().map(|target| target.target.size());
         let inputs = self.inputs(self.create_keys(None)?);
-        let builder = CardBuilder::open(inputs, &*self.context.progress, &self.context.cancel)?;
+        let inputs = BuildInputs { largest_card: sizes.max(), ..inputs };
+        let builder = CardBuilder::open(inputs, &*self.context.progress, &self.context.cancel);
+        let builder = builder.map_err(|error| too_large_for(&targets, error))?;
         let (cards, notes) = cards::prepare(self, &builder, &targets)?;
         let notes = self.key_note().into_iter().chain(notes).collect();
         Ok(FlashSession { request, project: self, builder, targets, cards, notes })
@@ -169,6 +175,18 @@ impl Project {
     ) -> Result<Target, TargetError> {
         Target::inspect(&self.context.system, path, self.base(), limits)
     }
+}
+
+/// Turns the error about a base that is larger than all cards into one about the cards.
+fn too_large_for(targets: &[FlashTarget], error: card_image::Error) -> Error {
+    let needed = match &error {
+        card_image::Error::Base(BaseError::LargerThanCards { stated, limit, .. }) => {
+            stated.unwrap_or(limit.saturating_add(1)).div_ceil(card_image::LARGEST_BASE)
+        }
+        _ => return error.into(),
+    };
+    let refused = |target: &FlashTarget| target.refused(cards::too_small_error(target, needed));
+    Error::Refused { targets: targets.iter().map(refused).collect() }
 }
 
 /// Returns an error if any target was refused.

@@ -11,7 +11,7 @@ use card_flash::{
     FlashProgress,
     device::{DeviceIdentity, OpenedTarget, Refusal, TargetError, wait_for_swap},
 };
-use card_image::CardBuilder;
+use card_image::{BuildInputs, CardBuilder};
 use cluster_profile::Node;
 
 use super::{
@@ -110,7 +110,9 @@ impl Project {
         {
             return Err(Error::Refused { targets: vec![RefusedTarget { node: None, error }] });
         }
+        self.fetch_base()?;
         let inputs = self.inputs(self.create_keys(None)?);
+        let inputs = BuildInputs { largest_card: Some(request.limits.max_size), ..inputs };
         let finished = ProgressFile::open(&self.cluster.keys, inputs.base, resume)?;
         let builder = CardBuilder::open(inputs, &*self.context.progress, &self.context.cancel)?;
         Ok(OneReader { project: self, request, reader, builder, finished, previous: None })
@@ -241,10 +243,9 @@ impl OneReader<'_> {
             match self.project.inspect_target(&self.reader, &self.request.limits) {
                 Ok(target) => {
                     let target = FlashTarget::new(node.name.clone(), target);
-                    let needed = self.builder.base_size();
-                    if target.target.size() >= needed {
+                    let Err(needed) = self.builder.check_card_size(target.target.size())? else {
                         return Ok(Some(target));
-                    }
+                    };
                     self.previous = Some(target.target.identity().clone());
                     let error = cards::too_small_error(&target, needed);
                     operator.notify(ReaderEvent::Refused(&error));

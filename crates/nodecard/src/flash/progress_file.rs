@@ -1,12 +1,13 @@
 //! The file in which a session with one reader notes the cards that are finished.
 
 use std::{
-    fs, io,
+    fs::{self, OpenOptions},
+    io::{self, Read as _},
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
-use block_io::ReadAt;
+use block_io::{ReadAt, open_regular};
 use card_flash::CardMarks;
 use serde::{Deserialize, Serialize};
 
@@ -76,7 +77,7 @@ impl ProgressFile {
         let base = fs::canonicalize(base).unwrap_or_else(|_| base.to_owned());
         let fresh = State { version: 1, base, done: Vec::new(), earlier: Vec::new() };
         let unusable = |source: io::Error| Error::ProgressFile { path: path.clone(), source };
-        let read = match fs::read(&path) {
+        let read = match read_regular(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => Some(Err(error)),
             Ok(json) => Some(serde_json::from_slice::<State>(&json).map_err(io::Error::from)),
@@ -151,6 +152,12 @@ impl ProgressFile {
         // If that fails, the next session that resumes finds all cards finished.
         let _ = fs::remove_file(&self.path);
     }
+}
+
+fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_regular(path, OpenOptions::new().read(true))?.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 impl Entry {

@@ -1,4 +1,4 @@
-//! Growing a partition of a GPT, and moving the second copy to the new end.
+//! Growing or shrinking a partition of a GPT, and moving the second copy to the end of the card.
 
 use block_io::WriteAt;
 
@@ -16,20 +16,21 @@ pub(crate) fn last_usable(gpt: &Gpt, total: u64) -> u64 {
     total.saturating_sub(entries.end.saturating_sub(entries.start)).saturating_sub(2)
 }
 
-/// Makes `partition` end before sector `end`, and the table span the storage.
+/// Makes `partition` end before sector `end`, and the table span a card of `card` bytes.
 ///
 /// Linux reads the second copy only if the first one is intact, so the first one has to be
 /// intact at any moment, although a header and its entries lie in several sectors. So the
 /// header alone decides, which is a single sector: first the new second copy is written, then
 /// the primary header points to that copy's entries until its own are written. At last the
 /// old second copy is cleared, because it lies inside the partition now or is of no use.
-pub(crate) fn grow(
+pub(crate) fn set_partition_end(
     gpt: &Gpt,
     storage: &dyn WriteAt,
     partition: &Partition,
     end: u64,
+    card: u64,
 ) -> Result<()> {
-    let total = storage.size() / SECTOR_SIZE;
+    let total = card / SECTOR_SIZE;
     let last_usable = last_usable(gpt, total);
     let backup = total.saturating_sub(1);
     let mut old = gpt.primary.clone();

@@ -8,7 +8,7 @@ mod grow;
 use block_io::ReadAt;
 
 pub(crate) use copy::{GptCopy, has_header};
-pub(crate) use grow::{grow, last_usable};
+pub(crate) use grow::{last_usable, set_partition_end};
 
 use crate::{
     Error, Guid, Partition, Result, SECTOR_SIZE, checks,

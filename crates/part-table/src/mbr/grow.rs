@@ -1,4 +1,4 @@
-//! Growing a partition of an MBR.
+//! Growing or shrinking a partition of an MBR.
 
 use block_io::WriteAt;
 
@@ -8,9 +8,9 @@ use super::{
 };
 use crate::{Error, Partition, PartitionRole, Result, SECTOR_SIZE, fields::put};
 
-/// Makes `partition` end before sector `end`. The extended partition grows with a logical one if
-/// it is given as `container`.
-pub(crate) fn grow(
+/// Makes `partition` end before sector `end`. The extended partition grows or shrinks with a
+/// logical one if it is given as `container`.
+pub(crate) fn set_partition_end(
     mbr: &Mbr,
     storage: &dyn WriteAt,
     partition: &Partition,

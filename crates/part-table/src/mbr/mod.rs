@@ -8,7 +8,7 @@ use block_io::ReadAt;
 
 pub(crate) use entry::{LAST_CHS, MbrEntry, SECTORS, chs, offset};
 pub(crate) use extended::Ebr;
-pub(crate) use grow::grow;
+pub(crate) use grow::set_partition_end;
 
 use crate::{
     Error, Partition, PartitionRole, PartitionType, Result, checks,

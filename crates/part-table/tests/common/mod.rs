@@ -4,7 +4,7 @@
 use std::{ops::Deref, sync::Arc};
 
 use block_io::{FileStorage, Layer, ReadAt};
-use part_table::{GrownPartition, PartitionTable, Result};
+use part_table::{GrownPartition, Partition, PartitionTable, Result};
 use serde_json::Value;
 use test_support::TestImage;
 
@@ -86,6 +86,26 @@ impl Image {
             self.write(range.start, &bytes);
         }
         Ok(grown)
+    }
+}
+
+impl Image {
+    /// Shrinks a partition in a layer, and cuts the file off after `card` bytes.
+    pub fn shrink(&self, card: u64, number: u32, reserve: u64) -> Result<Partition> {
+        let table = self.table()?;
+        let layer = Layer::new(Arc::new(FileStorage::open(self.path()).unwrap()), self.size());
+        let shrunk = table.shrink(&layer, number, card, reserve);
+        if shrunk.is_err() {
+            assert!(layer.changed().is_empty(), "refused, but only after writing");
+        }
+        let shrunk = shrunk?;
+        for range in layer.changed().within(0..card) {
+            let bytes = layer.read_vec(range.start, (range.end - range.start) as usize).unwrap();
+            self.write(range.start, &bytes);
+        }
+        self.resize(card);
+        assert_eq!(self.table().unwrap().partition(number), Some(&shrunk));
+        Ok(shrunk)
     }
 }
 

@@ -24,6 +24,14 @@ pub enum Value {
 }
 
 impl Value {
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        parse(text)
+    }
+
     /// Returns the value of a key of a mapping.
     pub fn get(&self, key: &str) -> Option<&Value> {
         match self {
@@ -96,6 +104,57 @@ impl Value {
             Value::Map(entries) => !entries.is_empty(),
         }
     }
+}
+
+/// Writes the value on one line, as JSON, which is YAML too.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Null => f.write_str("null"),
+            Value::Bool(value) => value.fmt(f),
+            Value::Integer(number) => number.fmt(f),
+            Value::Float(number) if number.is_nan() => f.write_str(".nan"),
+            Value::Float(number) if number.is_infinite() => {
+                f.write_str(if *number > 0.0 { ".inf" } else { "-.inf" })
+            }
+            // With a point, so that it is not read as a whole number.
+            Value::Float(number) => write!(f, "{number:?}"),
+            Value::Text(text) => write_text(text, f),
+            Value::List(values) => {
+                f.write_str("[")?;
+                for (index, value) in values.iter().enumerate() {
+                    f.write_str(if index > 0 { ", " } else { "" })?;
+                    value.fmt(f)?;
+                }
+                f.write_str("]")
+            }
+            Value::Map(entries) => {
+                f.write_str("{")?;
+                for (index, (key, value)) in entries.iter().enumerate() {
+                    f.write_str(if index > 0 { ", " } else { "" })?;
+                    write_text(key, f)?;
+                    write!(f, ": {value}")?;
+                }
+                f.write_str("}")
+            }
+        }
+    }
+}
+
+/// Writes a text in double quotes. YAML allows less in it than JSON does.
+fn write_text(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str("\"")?;
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => write!(f, "\\{c}")?,
+            '\n' => f.write_str("\\n")?,
+            c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}') => {
+                write!(f, "\\u{:04x}", u32::from(c))?;
+            }
+            c => write!(f, "{c}")?,
+        }
+    }
+    f.write_str("\"")
 }
 
 /// Reads a document. The last of several equal keys counts, as with PyYAML.

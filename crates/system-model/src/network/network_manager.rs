@@ -5,15 +5,16 @@
 //! (`nm_match_spec_device`), src/core/settings/plugins/keyfile/nms-keyfile-utils.c
 //! (`nms_keyfile_utils_check_file_permissions`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::source::{AddressKind, AddressSource, Backend};
 use crate::{FileKind, FileLine, SystemError, SystemFiles, pattern::fnmatch};
 
-/// Where connections are; of files with one name that of the first directory counts.
+/// Where connections are. Of connections with one UUID that of the first directory counts; a file
+/// without a UUID has one that follows from its name.
 pub const CONNECTION_DIRECTORIES: [&str; 3] = [
-    "/etc/NetworkManager/system-connections",
     "/run/NetworkManager/system-connections",
+    "/etc/NetworkManager/system-connections",
     "/usr/lib/NetworkManager/system-connections",
 ];
 
@@ -73,26 +74,28 @@ impl NetworkManager {
     pub fn read(files: &dyn SystemFiles) -> Result<Self, SystemError> {
         let mut manager = NetworkManager::default();
         manager.configuration(files)?;
-        let mut names: BTreeMap<String, String> = BTreeMap::new();
+        let mut seen = BTreeSet::new();
         for directory in CONNECTION_DIRECTORIES {
             for name in files.list(directory)?.unwrap_or_default() {
                 if name.starts_with('.') || name.ends_with('~') || name.contains(".rpmsave") {
                     continue;
                 }
                 let path = format!("{directory}/{name}");
-                names.entry(name).or_insert(path);
+                let found = files.metadata(&path)?.filter(|f| f.kind == FileKind::Regular);
+                let Some(found) = found else { continue };
+                if found.uid != 0 || found.mode & 0o077 != 0 {
+                    manager.ignored.push(path);
+                    continue;
+                }
+                let text = files.read_text(&path)?.unwrap_or_default();
+                let uuid = keyfile(&text)
+                    .filter(|(section, key, ..)| (*section, *key) == ("connection", "uuid"))
+                    .map(|(_, _, value, _)| value.to_ascii_lowercase())
+                    .last();
+                if seen.insert(uuid.unwrap_or(name)) {
+                    manager.connections.extend(connection(&text, &path));
+                }
             }
-        }
-        for path in names.into_values() {
-            let Some(found) = files.metadata(&path)?.filter(|f| f.kind == FileKind::Regular) else {
-                continue;
-            };
-            if found.uid != 0 || found.mode & 0o077 != 0 {
-                manager.ignored.push(path);
-                continue;
-            }
-            let text = files.read_text(&path)?.unwrap_or_default();
-            manager.connections.extend(connection(&text, &path));
         }
         Ok(manager)
     }
@@ -401,6 +404,27 @@ mod tests {
         assert_eq!(sources[0].kind, AddressKind::Static("192.168.1.81/24".into()));
         assert_eq!(sources[0].at, Some(FileLine::new(HOME, 8)));
         assert_eq!(read(&files).sources("eth1")[0].kind, AddressKind::Dhcp4);
+    }
+
+    /// As NetworkManager 1.42 does.
+    #[test]
+    fn of_one_uuid_the_file_in_run_counts() {
+        let mut files = MemoryFiles::new();
+        let write = |files: &mut MemoryFiles, path: &str, head: &str| {
+            let path = format!("{path}.nmconnection");
+            let text = format!("[connection]\nid={path}\n{head}type=ethernet\n");
+            files.write(&path, text).own(&path, 0o600, 0, 0);
+        };
+        let [run, etc, usr] = CONNECTION_DIRECTORIES;
+        write(&mut files, &format!("{etc}/a"), "");
+        write(&mut files, &format!("{run}/a"), "");
+        write(&mut files, &format!("{etc}/b"), "uuid=B\n");
+        write(&mut files, &format!("{usr}/c"), "uuid=b\n");
+        write(&mut files, &format!("{usr}/d"), "uuid=d\n");
+        let manager = NetworkManager::read(&files).expect("readable");
+        let ids: Vec<&str> = manager.connections.iter().map(|one| one.id.as_str()).collect();
+        let expected = [format!("{run}/a"), format!("{etc}/b"), format!("{usr}/d")];
+        assert_eq!(ids, expected.map(|path| format!("{path}.nmconnection")));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::{Exec, FileKind, Location, SystemError, command_line::CommandLines};
 pub(crate) struct Generated {
     pub(crate) name: String,
     pub(crate) by: &'static str,
+    /// Empty if only other units can pull it in.
     pub(crate) target: &'static str,
     /// Commands, where no unit file has them.
     pub(crate) execs: Vec<Exec>,
@@ -71,16 +72,33 @@ pub(crate) fn sysv(search: &Search<'_>) -> Result<Vec<Generated>, SystemError> {
             {
                 continue;
             }
-            let execs = vec![Exec {
-                directive: "ExecStart".to_owned(),
-                command: format!("{file} start"),
-                location: Location::new(&file, 0),
-            }];
-            let by = "systemd-sysv-generator";
-            units.insert(name.clone(), Generated { name, by, target, execs, links: vec![path] });
+            let unit = sysv_unit(&name, &file, target, vec![path]);
+            units.insert(name, unit);
         }
     }
+    // A script without links becomes a unit as well, which others may want.
+    for script in search.files.list("/etc/init.d")?.unwrap_or_default() {
+        let name = format!("{}.service", script.strip_suffix(".sh").unwrap_or(&script));
+        let file = format!("/etc/init.d/{script}");
+        if units.contains_key(&name)
+            || search.find(&search.canonical(&name))? != Found::Missing
+            || !executable(search, &file)?
+        {
+            continue;
+        }
+        let unit = sysv_unit(&name, &file, "", Vec::new());
+        units.insert(name, unit);
+    }
     Ok(units.into_values().collect())
+}
+
+fn sysv_unit(name: &str, script: &str, target: &'static str, links: Vec<String>) -> Generated {
+    let execs = vec![Exec {
+        directive: "ExecStart".to_owned(),
+        command: format!("{script} start"),
+        location: Location::new(script, 0),
+    }];
+    Generated { name: name.to_owned(), by: "systemd-sysv-generator", target, execs, links }
 }
 
 /// Returns `NAME` of a start link `S01NAME`.

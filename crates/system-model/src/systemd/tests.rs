@@ -233,3 +233,16 @@ fn hostile_trees_end() {
     );
     assert!(systemd(&files).started().len() > 2);
 }
+
+/// Seen in a drawn tree, judged by systemd.
+#[test]
+fn a_system_v_script_without_links_is_a_unit_that_others_can_want() {
+    let mut files = enabled("a.service", "[Unit]\nWants=old.service\n[Service]\nExecStart=/a\n");
+    let script = "/etc/init.d/old";
+    files.write(script, "#!/bin/sh\nrm -f /etc/machine-id\n").own(script, 0o755, 0, 0);
+    assert!(running(&files, "old.service"));
+    let threats = BootModel::read(&files).unwrap().threats(&[Effect::MachineId]);
+    assert_eq!(threats.len(), 1, "{threats:?}");
+    files.remove(&format!("{WANTS}/a.service"));
+    assert!(!running(&files, "old.service"));
+}

@@ -2,6 +2,8 @@
 #![allow(dead_code)]
 
 use std::{
+    fs,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -63,4 +65,26 @@ pub fn copy_host_files(files: &mut MemoryFiles, paths: &[&str]) {
             files.write(path, contents);
         }
     }
+}
+
+/// Puts a tree of this machine into a made-up system, with owners, modes and symlinks.
+pub fn load_tree(files: &mut MemoryFiles, root: &Path, below: &str) {
+    let at = root.join(below.trim_start_matches('/'));
+    let Ok(found) = fs::symlink_metadata(&at) else { return };
+    if found.is_symlink() {
+        let target = fs::read_link(&at).expect("a symlink");
+        files.symlink(below, target.to_str().expect("UTF-8"));
+        return;
+    }
+    if found.is_dir() {
+        files.directory(below);
+        for entry in fs::read_dir(&at).expect("readable") {
+            let name = entry.expect("an entry").file_name();
+            load_tree(files, root, &format!("{below}/{}", name.to_str().expect("UTF-8")));
+        }
+    } else {
+        files.write(below, fs::read(&at).expect("readable"));
+    }
+    let mode = u16::try_from(found.permissions().mode() & 0o7777).expect("12 bits");
+    files.own(below, mode, found.uid(), found.gid());
 }

@@ -1,13 +1,15 @@
 //! Lock files, which let one run at a time through.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, TryLockError},
     io,
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     thread,
     time::Duration,
 };
+
+use block_io::open_lock;
 
 use super::cache_error;
 use crate::{
@@ -22,7 +24,7 @@ const POLL: Duration = Duration::from_millis(100);
 /// A lock file, locked by this process and removed when it is released. The kernel
 /// releases it if the process dies.
 #[derive(Debug)]
-pub(super) struct LockFile {
+pub(in crate::base) struct LockFile {
     path: PathBuf,
     _file: File,
 }
@@ -31,7 +33,7 @@ impl LockFile {
     /// Takes the lock, or returns `None` if another run has it.
     pub(super) fn try_take(path: &Path) -> Result<Option<Self>, BaseError> {
         loop {
-            let file = open(path).map_err(cache_error("open the lock file", path))?;
+            let file = open_lock(path).map_err(cache_error("open the lock file", path))?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Ok(None),
@@ -48,7 +50,7 @@ impl LockFile {
     }
 
     /// Takes the lock, and waits for another run that has it.
-    pub(super) fn take(
+    pub(in crate::base) fn take(
         path: &Path,
         progress: &dyn BuildProgress,
         cancel: &Cancel,
@@ -73,11 +75,6 @@ impl Drop for LockFile {
         // If it cannot be removed, an empty file stays, which does no harm.
         let _ = fs::remove_file(&self.path);
     }
-}
-
-/// Opens a file to be locked, and creates it if it is missing.
-pub(super) fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
 fn is_at(file: &File, path: &Path) -> io::Result<bool> {

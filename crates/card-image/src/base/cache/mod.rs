@@ -19,13 +19,16 @@ mod user_dir;
 use std::{
     env,
     fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    io::{self, Read as _, Write as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
+use block_io::{is_trusted_file, is_trusted_owner, open_lock, open_regular};
+
+pub(in crate::base) use self::lock::LockFile;
 pub(super) use self::record::CacheRecord;
-use self::{lock::LockFile, user_dir::user_dir};
+use self::user_dir::user_dir;
 use super::{
     BaseError,
     file::{FileIdentity, SourceFile},
@@ -37,8 +40,19 @@ const LOCK: &str = "lock";
 const IMAGE: &str = "img";
 const RECORD: &str = "json";
 
+/// No record is larger, in bytes.
+const LARGEST_RECORD: u64 = 16 << 20;
+
+/// Returns the directory of the cache: the given one, or the user's.
+pub(super) fn cache_dir(dir: Option<&Path>) -> Result<PathBuf, BaseError> {
+    match dir {
+        Some(dir) => Ok(dir.to_owned()),
+        None => user_dir(env::var_os).ok_or(BaseError::NoCacheDir),
+    }
+}
+
 /// For `map_err`: adds the operation and the file of the cache.
-fn cache_error(operation: &'static str, path: &Path) -> impl Fn(io::Error) -> BaseError {
+pub(super) fn cache_error(operation: &'static str, path: &Path) -> impl Fn(io::Error) -> BaseError {
     move |source| BaseError::Cache { operation, path: path.to_owned(), source }
 }
 
@@ -46,6 +60,8 @@ fn cache_error(operation: &'static str, path: &Path) -> impl Fn(io::Error) -> Ba
 #[derive(Debug)]
 pub(super) struct Cache {
     dir: PathBuf,
+    /// Ends the waiting for other runs.
+    cancel: Cancel,
 }
 
 /// A decoded image that is complete and has not changed since it was made.
@@ -57,17 +73,30 @@ pub(super) struct CacheEntry {
 
 impl Cache {
     /// Opens the given directory, or else the user's, and creates it if it is missing.
-    pub(super) fn open(dir: Option<&Path>) -> Result<Self, BaseError> {
-        let dir = match dir {
-            Some(dir) => dir.to_owned(),
-            None => user_dir(env::var_os).ok_or(BaseError::NoCacheDir)?,
-        };
+    pub(super) fn open(dir: Option<&Path>, cancel: &Cancel) -> Result<Self, BaseError> {
+        let dir = cache_dir(dir)?;
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&dir);
         made.map_err(cache_error("create the directory", &dir))?;
-        let cache = Cache { dir };
+        check_directory(&dir)?;
+        let cache = Cache { dir, cancel: cancel.clone() };
         cache.remove_leftovers()?;
         cache.remove_private_leftovers()?;
         Ok(cache)
+    }
+
+    /// Opens the cache if its directory exists.
+    pub(super) fn open_existing(
+        dir: Option<&Path>,
+        cancel: &Cancel,
+    ) -> Result<Option<Self>, BaseError> {
+        let dir = match dir {
+            Some(dir) => Some(dir.to_owned()),
+            None => user_dir(env::var_os),
+        };
+        match dir.filter(|dir| dir.is_dir()) {
+            Some(dir) => Self::open(Some(&dir), cancel).map(Some),
+            None => Ok(None),
+        }
     }
 
     pub(super) fn dir(&self) -> &Path {
@@ -105,7 +134,9 @@ impl Cache {
     /// Returns the record's entry, if its image is still the file that was recorded.
     fn entry(&self, record: CacheRecord) -> Option<CacheEntry> {
         let image = SourceFile::open(&self.path(record.name(), IMAGE)).ok()?;
-        (image.identity == record.image).then_some(CacheEntry { record, image })
+        // Whoever else could write it could have written anything.
+        let is_trusted = image.file.metadata().is_ok_and(|found| is_trusted_file(&found));
+        (is_trusted && image.identity == record.image).then_some(CacheEntry { record, image })
     }
 
     /// Returns all records that can be read. The others are ignored, and are written again
@@ -115,7 +146,7 @@ impl Cache {
         for path in self.files(RECORD)? {
             let name = path.file_stem().unwrap_or_default().to_string_lossy();
             let record: Option<CacheRecord> =
-                fs::read(&path).ok().and_then(|json| serde_json::from_slice(&json).ok());
+                read_trusted(&path).ok().and_then(|json| serde_json::from_slice(&json).ok());
             records.extend(record.filter(|record| record.is_valid(&name)));
         }
         Ok(records)
@@ -154,9 +185,17 @@ impl Cache {
 
     fn lock_index(&self) -> Result<File, BaseError> {
         let path = self.path("index", LOCK);
-        let file = lock::open(&path).map_err(cache_error("open the lock file", &path))?;
-        file.lock().map_err(cache_error("lock", &path))?;
+        let file = open_lock(&path).map_err(cache_error("open the lock file", &path))?;
+        self.lock_file(&file, &path)?;
         Ok(file)
+    }
+
+    fn lock_file(&self, file: &File, path: &Path) -> Result<(), BaseError> {
+        if let Err(error) = self.cancel.lock(file) {
+            self.cancel.check()?;
+            return Err(cache_error("lock", path)(error));
+        }
+        Ok(())
     }
 
     /// Like [`save`](Self::save), with the index locked already.
@@ -273,6 +312,35 @@ impl Drop for PartialImage<'_> {
         // A published file has another name by now. There is nowhere to report other errors.
         let _ = fs::remove_file(&self.path);
     }
+}
+
+/// Makes sure that nobody else could have put anything into the directory.
+fn check_directory(dir: &Path) -> Result<(), BaseError> {
+    let fail = cache_error("inspect", dir);
+    // Neither may somebody else have made the symlink that leads there.
+    let [link, found] = [fs::symlink_metadata(dir), fs::metadata(dir)];
+    let (link, found) = (link.map_err(&fail)?, found.map_err(&fail)?);
+    for owner in [link.uid(), found.uid()] {
+        if !is_trusted_owner(owner) {
+            return Err(BaseError::ForeignCache { dir: dir.to_owned(), owner });
+        }
+    }
+    let mode = found.mode() & 0o7777;
+    if mode & 0o022 != 0 {
+        return Err(BaseError::WritableCache { dir: dir.to_owned(), mode });
+    }
+    Ok(())
+}
+
+/// Reads a file that only trusted users could have written.
+fn read_trusted(path: &Path) -> io::Result<Vec<u8>> {
+    let file = open_regular(path, OpenOptions::new().read(true))?;
+    if !is_trusted_file(&file.metadata()?) {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    let mut bytes = Vec::new();
+    file.take(LARGEST_RECORD).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Creates a file that only its owner can read.

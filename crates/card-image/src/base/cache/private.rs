@@ -43,7 +43,7 @@ impl Cache {
         let made = DirBuilder::new().mode(0o700).create(&path);
         made.map_err(cache_error("create the directory", &path))?;
         let lock = File::open(&path).map_err(cache_error("open", &path))?;
-        lock.lock().map_err(cache_error("lock", &path))?;
+        self.lock_file(&lock, &path)?;
         Ok(PrivateDir { path, _lock: lock })
     }
 

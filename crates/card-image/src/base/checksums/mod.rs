@@ -12,11 +12,12 @@
 mod lines;
 
 use std::{
-    fs::File,
+    fs::OpenOptions,
     io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
+use block_io::open_regular;
 use plain_text::to_hex;
 
 pub(super) use self::lines::SumSubject;
@@ -162,7 +163,9 @@ fn read(path: &Path) -> io::Result<String> {
         return Err(io::ErrorKind::NotFound.into());
     }
     let mut bytes = Vec::new();
-    File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    open_regular(path, OpenOptions::new().read(true))?
+        .take(MAX_FILE + 1)
+        .read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_FILE {
         return Err(io::Error::other("the file is too large for a checksum file"));
     }

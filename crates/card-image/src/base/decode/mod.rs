@@ -10,6 +10,7 @@ mod zip;
 use std::{
     fs::File,
     io::{self, BufRead as _},
+    path::Path,
 };
 
 use self::{
@@ -31,12 +32,20 @@ use crate::{
 /// mistake or an attack (a few KiB can unpack to petabytes of zeros).
 const LIMIT: u64 = 2 << 40;
 
+/// The space that decoding leaves to other programs, in bytes.
+const LEFT_FREE: u64 = 4 << 20;
+
+/// After how many decoded bytes the free space is looked at again.
+const CHECK_ROOM_EVERY: u64 = 16 << 20;
+
 /// A compressed file that is ready to be decoded.
 pub(super) struct DecodeJob<'a> {
     source: &'a SourceFile,
     format: BaseFormat,
     member: Option<ZipMember>,
     at_least: Option<u64>,
+    /// The size of the largest card, if it is known.
+    largest_card: Option<u64>,
 }
 
 impl<'a> DecodeJob<'a> {
@@ -48,16 +57,45 @@ impl<'a> DecodeJob<'a> {
         source: &'a SourceFile,
         format: BaseFormat,
         head: &[u8],
+        largest_card: Option<u64>,
     ) -> Result<Self, BaseError> {
         let member = if format == BaseFormat::Zip { Some(zip::find_image(source)?) } else { None };
         let at_least = match member {
             Some(member) => Some(member.size),
             None => size::at_least(source, format, head),
         };
-        if at_least.is_some_and(|size| size > LIMIT) {
-            return Err(BaseError::TooLarge { path: source.path.clone(), limit: LIMIT });
+        let job = DecodeJob { source, format, member, at_least, largest_card };
+        if at_least.is_some_and(|size| size > job.limit()) {
+            return Err(job.too_large(job.limit()));
         }
-        Ok(DecodeJob { source, format, member, at_least })
+        Ok(job)
+    }
+
+    /// Makes sure that other programs still have some space, while the file grows.
+    fn check_room(&self, to: &File, room: &Path) -> Result<(), BaseError> {
+        // What cannot be asked for does not stop the decoding.
+        let Ok(space) = rustix::fs::fstatvfs(to) else { return Ok(()) };
+        let free = space.f_bavail.saturating_mul(space.f_frsize);
+        if free >= LEFT_FREE {
+            return Ok(());
+        }
+        let needed = self.at_least.map(|size| size.saturating_add(LEFT_FREE));
+        Err(BaseError::NoSpace { dir: room.to_owned(), needed, free })
+    }
+
+    fn limit(&self) -> u64 {
+        self.largest_card.map_or(LIMIT, |largest| largest.min(LIMIT))
+    }
+
+    fn too_large(&self, limit: u64) -> BaseError {
+        let path = self.source.path.clone();
+        match self.largest_card {
+            Some(largest) if largest < LIMIT => {
+                let stated = self.at_least.filter(|stated| *stated > limit);
+                BaseError::LargerThanCards { path, stated, limit }
+            }
+            _ => BaseError::TooLarge { path, limit },
+        }
     }
 
     /// Returns the size that the image has at least, in bytes, if the file states it.
@@ -65,8 +103,8 @@ impl<'a> DecodeJob<'a> {
         self.at_least
     }
 
-    /// Decodes to the empty file `to`, and waits until it is on the disk. Returns the
-    /// checksums of the compressed file.
+    /// Decodes to the empty file `to` in the directory `room`, and waits until it is on the
+    /// disk. Returns the checksums of the compressed file.
     ///
     /// # Errors
     /// [`BaseError::Changed`] takes precedence over all other errors, because it explains
@@ -74,6 +112,7 @@ impl<'a> DecodeJob<'a> {
     pub(super) fn run(
         &self,
         to: &File,
+        room: &Path,
         md5: bool,
         progress: &dyn BuildProgress,
         cancel: &Cancel,
@@ -81,7 +120,14 @@ impl<'a> DecodeJob<'a> {
         let running = RunningStage::begin(progress, BuildStage::DecodeBase, self.source.size());
         let mut decoder = ImageDecoder::new(self, md5, Some(&running), cancel);
         let decoded = decoder.start().map_err(SparseError::Produce).and_then(|()| {
-            write_sparse(to, |buffer| decoder.fill_image(buffer))?;
+            let mut checked = 0;
+            write_sparse(to, |buffer| {
+                if decoder.produced >= checked {
+                    self.check_room(to, room)?;
+                    checked = decoder.produced + CHECK_ROOM_EVERY;
+                }
+                decoder.fill_image(buffer)
+            })?;
             decoder.drain().map_err(SparseError::Produce)
         });
         if !matches!(&decoded, Err(SparseError::Produce(BaseError::Cancelled(_)))) {
@@ -118,7 +164,7 @@ impl<'a> ImageDecoder<'a> {
             codec: None,
             first: true,
             produced: 0,
-            limit: LIMIT,
+            limit: job.limit(),
             cancel,
         }
     }
@@ -174,8 +220,7 @@ impl<'a> ImageDecoder<'a> {
             filled += step.produced;
             self.produced += step.produced as u64;
             if self.produced > self.limit {
-                let path = self.job.source.path.clone();
-                return Err(BaseError::TooLarge { path, limit: self.limit });
+                return Err(self.job.too_large(self.limit));
             }
             if step.ended {
                 self.codec = self.next_stream()?;

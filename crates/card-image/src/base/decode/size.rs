@@ -16,6 +16,9 @@ const XZ_HEADER: u64 = 12;
 /// The most bytes that one byte of Deflate data can stand for.
 const MAX_DEFLATE_RATIO: u64 = 1032;
 
+/// More than the header and the end of a gzip file take, in bytes, with a name of any length.
+const GZIP_FRAME: u64 = 64 << 10;
+
 /// Returns a lower bound of the decoded size in bytes, if the file states its size. Only
 /// in a damaged file can it be too high.
 pub(super) fn at_least(source: &SourceFile, format: BaseFormat, head: &[u8]) -> Option<u64> {
@@ -29,13 +32,16 @@ pub(super) fn at_least(source: &SourceFile, format: BaseFormat, head: &[u8]) -> 
 }
 
 /// gzip ends with the size of its last member modulo 4 GiB (RFC 1952, ISIZE). In a
-/// truncated file these bytes are data, so a size that Deflate cannot reach is ignored.
+/// truncated file these bytes are data, so a size that Deflate cannot reach is ignored. With
+/// several members, or more than 4 GiB, it says little; but Deflate hardly makes data longer.
 fn gzip(source: &SourceFile) -> io::Result<Option<u64>> {
     let Some(at) = source.size().checked_sub(4) else { return Ok(None) };
     let mut size = [0; 4];
     source.file.read_exact_at(&mut size, at)?;
     let size = u64::from(u32::from_le_bytes(size));
-    Ok(Some(size).filter(|size| size / MAX_DEFLATE_RATIO <= source.size()))
+    let incompressible = (source.size() - source.size() / 1000).saturating_sub(GZIP_FRAME);
+    let stated = Some(size).filter(|size| size / MAX_DEFLATE_RATIO <= source.size());
+    Ok(stated.map(|size| size.max(incompressible)))
 }
 
 /// The index at the end of the last stream lists all of its blocks.

@@ -20,7 +20,7 @@ fn stops_at_the_limit() {
     file.write_all(&gzip(3 << 20)).unwrap();
     let source = SourceFile::open(file.path()).unwrap();
     let head = source.head().unwrap();
-    let job = DecodeJob::new(&source, BaseFormat::Gzip, &head).unwrap();
+    let job = DecodeJob::new(&source, BaseFormat::Gzip, &head, None).unwrap();
     assert_eq!(job.at_least(), Some(3 << 20));
     for (limit, fits) in [(3 << 20, true), ((3 << 20) - 1, false), (1, false)] {
         let cancel = Cancel::new();
@@ -47,7 +47,7 @@ fn refuses_a_stated_size_beyond_the_limit() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(&bytes).unwrap();
     let source = SourceFile::open(file.path()).unwrap();
-    let job = DecodeJob::new(&source, BaseFormat::Zstd, &source.head().unwrap());
+    let job = DecodeJob::new(&source, BaseFormat::Zstd, &source.head().unwrap(), None);
     assert!(matches!(job, Err(BaseError::TooLarge { limit: LIMIT, .. })));
 }
 
@@ -60,10 +60,94 @@ fn reads_the_size_of_an_xz_image() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(&bytes).unwrap();
         let source = SourceFile::open(file.path()).unwrap();
-        let job = DecodeJob::new(&source, BaseFormat::Xz, &source.head().unwrap()).unwrap();
+        let job = DecodeJob::new(&source, BaseFormat::Xz, &source.head().unwrap(), None).unwrap();
         assert_eq!(job.at_least(), intact.then_some(100_000));
         // For the second round, spoil the index (its checksum is before the footer).
         let at = bytes.len() - 14;
         bytes[at] ^= 1;
+    }
+}
+
+fn source(bytes: &[u8]) -> (tempfile::NamedTempFile, SourceFile) {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(bytes).unwrap();
+    let source = SourceFile::open(file.path()).unwrap();
+    (file, source)
+}
+
+#[test]
+fn stops_at_the_size_of_the_largest_card() {
+    // A stated size that is too large is refused before anything is decoded.
+    let (_file, gz) = source(&gzip(3 << 20));
+    let job = DecodeJob::new(&gz, BaseFormat::Gzip, &gz.head().unwrap(), Some(2 << 20));
+    let Err(error) = job else { panic!("accepted") };
+    let text = error.to_string();
+    assert!(text.contains("at least 3145728 bytes, but at most 2097152 bytes are"), "{text}");
+    // What states no size, or too small a one, ends there.
+    let mut members = gzip(3 << 20);
+    members.extend(gzip(1024));
+    let (_file, members) = source(&members);
+    let job = DecodeJob::new(&members, BaseFormat::Gzip, &members.head().unwrap(), Some(2 << 20));
+    let job = job.unwrap();
+    let (to, cancel) = (tempfile::tempfile().unwrap(), Cancel::new());
+    let Err(SparseError::Produce(error)) = job.run(&to, Path::new("/"), false, &(), &cancel) else {
+        panic!("decoded")
+    };
+    let stated = matches!(error, BaseError::LargerThanCards { stated: None, limit: 0x20_0000, .. });
+    assert!(stated, "{error:?}");
+}
+
+/// The last member of a gzip file states its own size only, and that modulo 4 GiB.
+#[test]
+fn several_members_do_not_make_a_gzip_file_small() {
+    let noise: Vec<u8> =
+        (0..1 << 20).map(|at: u32| (at.wrapping_mul(0x9e37_79b9) >> 13) as u8).collect();
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::none());
+    encoder.write_all(&noise).unwrap();
+    let mut bytes = encoder.finish().unwrap();
+    bytes.extend(gzip(1024));
+    let (_file, members) = source(&bytes);
+    let job = DecodeJob::new(&members, BaseFormat::Gzip, &members.head().unwrap(), None).unwrap();
+    let stated = job.at_least().unwrap();
+    assert!((900_000..=(1 << 20) + 1024).contains(&stated), "{stated}");
+}
+
+/// A few KiB that unpack to gigabytes of zeros are left within a second, for every codec.
+#[test]
+fn a_signal_ends_decoding_soon() {
+    // 1 GiB of zeros after a boot sector.
+    let size = 1 << 30;
+    let mut image = vec![0; 1 << 20];
+    image[510..512].copy_from_slice(b"\x55\xaa");
+    let mut gz = GzEncoder::new(Vec::new(), Compression::fast());
+    let mut zst = zstd::Encoder::new(Vec::new(), 1).unwrap();
+    let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 0);
+    let writers: [&mut dyn std::io::Write; 3] = [&mut gz, &mut zst, &mut xz];
+    for writer in writers {
+        writer.write_all(&image).unwrap();
+        for _ in 1..size >> 20 {
+            writer.write_all(&[0; 1 << 20]).unwrap();
+        }
+    }
+    let bombs = [
+        (BaseFormat::Gzip, gz.finish().unwrap()),
+        (BaseFormat::Zstd, zst.finish().unwrap()),
+        (BaseFormat::Xz, xz.finish().unwrap()),
+    ];
+    for (format, bytes) in bombs {
+        let (_file, source) = source(&bytes);
+        let job = DecodeJob::new(&source, format, &source.head().unwrap(), None).unwrap();
+        let (to, cancel) = (tempfile::tempfile().unwrap(), Cancel::new());
+        let stopped = std::thread::scope(|scope| {
+            let run = scope.spawn(|| job.run(&to, Path::new("/"), false, &(), &cancel));
+            std::thread::sleep(std::time::Duration::from_millis(30));
+            cancel.cancel();
+            let asked = std::time::Instant::now();
+            let result = run.join().unwrap();
+            assert!(asked.elapsed().as_millis() < 1000, "{format}: {:?}", asked.elapsed());
+            result
+        });
+        let is_cancelled = matches!(stopped, Err(SparseError::Produce(BaseError::Cancelled(_))));
+        assert!(is_cancelled || stopped.is_ok(), "{format}");
     }
 }

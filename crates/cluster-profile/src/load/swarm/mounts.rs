@@ -1,7 +1,7 @@
 //! The mounts and environment variables of services.
 
 use crate::{
-    load::fields::{Fields, Problems, Spanned, scalar},
+    load::fields::{Fields, Problems, Spanned, is_yes, scalar},
     swarm::{Mount, MountKind},
     yaml::{Kind, Value},
 };
@@ -51,8 +51,8 @@ pub(super) fn mount(value: Value, problems: &Problems) -> Option<Mount> {
 
 fn boolean(at: &Spanned<String>, problems: &Problems) -> Option<bool> {
     match at.value.as_str() {
-        "true" => Some(true),
-        "false" => Some(false),
+        yes if is_yes(yes) => Some(true),
+        "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Some(false),
         other => {
             let help = "write `true` or `false`";
             problems.add(&at.place, format!("{other:?} is neither true nor false"), help);

@@ -14,7 +14,7 @@ use crate::{
 
 const PURPOSE: Purpose = Purpose::Address(NetworkBackEnd::Ifupdown);
 const INTERFACES: &str = "/etc/network/interfaces";
-const SERVICE: &str = "networking.service";
+pub(super) const SERVICE: &str = "networking.service";
 /// A deeper inclusion is a loop.
 const DEEPEST: usize = 8;
 
@@ -28,6 +28,18 @@ pub(super) fn is_active(from: &View<'_>) -> Result<bool, SystemError> {
     // to the script start nothing.
     let started = units::text(from, SERVICE)?.is_none() || units::enabled(from, SERVICE)?;
     Ok(started || started_by_udev(from)?)
+}
+
+/// Returns what keeps an installed ifupdown from starting: `disabled` or `masked`.
+pub(super) fn kept_off(from: &View<'_>) -> Result<Option<&'static str>, SystemError> {
+    let program = from.exists("/sbin/ifup")? || from.exists("/usr/sbin/ifup")?;
+    if !program || !from.exists(INTERFACES)? {
+        return Ok(None);
+    }
+    if units::masked(from, SERVICE)? {
+        return Ok(Some("masked"));
+    }
+    Ok(units::text(from, SERVICE)?.is_some().then_some("disabled"))
 }
 
 /// Returns whether udev brings the interface up, whatever starts at boot.

@@ -73,8 +73,18 @@ struct Choice {
 
 fn choose(from: &View<'_>) -> Result<Choice, RenderError> {
     let (chosen, others) = in_use(from)?;
-    let interface = || from.interface.to_owned();
-    let chosen = chosen.ok_or_else(|| RenderError::NoNetwork { interface: interface() })?;
+    let Some(chosen) = chosen else {
+        let interface = from.interface.to_owned();
+        return Err(match ifupdown::kept_off(from)? {
+            Some(state) => RenderError::BackEndOff {
+                interface,
+                program: "ifupdown",
+                unit: ifupdown::SERVICE,
+                state,
+            },
+            None => RenderError::NoNetwork { interface },
+        });
+    };
     Ok(Choice { chosen, others })
 }
 

@@ -1,16 +1,16 @@
 //! Keys whose private half is in the image: everyone who has the image can log in with
-//! them, so no account accepts them.
+//! them, so no account accepts them. Nor does one accept those that the profile names.
 
 use std::collections::BTreeSet;
 
 use system_model::{
-    accounts::Accounts,
-    sshd::{DEFAULT_KEY_FILES, ImageKeys, Login, SshdConfig},
+    accounts::{Accounts, User},
+    sshd::{DEFAULT_KEY_FILES, ImageKeys, Login, SshdConfig, parse_authorized_keys},
 };
 
 use super::authorized_keys;
 use crate::{
-    Attributes, Note, Purpose,
+    Attributes, ImageKeyPolicy, Note, Purpose,
     render::{
         RenderError,
         context::Context,
@@ -18,10 +18,11 @@ use crate::{
     },
 };
 
-/// A key whose private half is in the image.
+/// A key that came with the image and that no account accepts any longer.
 pub(super) struct ImageKey {
-    /// The private half's path.
-    pub private: String,
+    /// The path of the private half, if that is in the image; otherwise the profile names the
+    /// key.
+    pub private: Option<String>,
     /// The public half in base64.
     pub public: String,
 }
@@ -37,7 +38,7 @@ pub(super) fn find(from: &Context<'_>) -> Result<Vec<ImageKey>, RenderError> {
     let found = ImageKeys::read(from.system, &accounts, &[])?;
     let keys = found.keys.into_iter().filter_map(|key| {
         let public = key.public.filter(|public| !own.contains(public))?;
-        Some(ImageKey { private: key.private, public })
+        Some(ImageKey { private: Some(key.private), public })
     });
     Ok(keys.collect())
 }
@@ -54,6 +55,67 @@ pub(super) fn remove_lines(
     }
     let barred: Vec<String> = keys.iter().map(|key| key.public.clone()).collect();
     let accounts = Accounts::read(to.system)?;
+    let mut seen = BTreeSet::new();
+    for (index, user, path) in key_files(to, &accounts)? {
+        // The usual files of these users were written before.
+        if index < DEFAULT_KEY_FILES.len() && done.contains(&user.name.as_str()) {
+            continue;
+        }
+        if !seen.insert(path.clone()) || to.rendered.edits.iter().any(|e| e.path == path) {
+            continue;
+        }
+        // A loop of symlinks, or a file that is too large, is none that sshd reads.
+        let Ok(Some(old)) = to.system.read(&path) else { continue };
+        let old = decode(&old);
+        let new = authorized_keys::render(&old, &barred, &[]);
+        if old == new {
+            continue;
+        }
+        let gone = || keys.iter().filter(|key| old.contains(&key.public));
+        let keys: Vec<String> = gone().filter_map(|key| key.private.clone()).collect();
+        if !keys.is_empty() {
+            let (user, path) = (user.name.clone(), path.clone());
+            to.note(Note::RemovedKeyLines { user, path, keys });
+        }
+        if gone().any(|key| key.private.is_none()) {
+            to.note(Note::RemovedImageKeys { path: path.clone() });
+        }
+        let purpose = Purpose::AuthorizedKeys { user: user.name.clone() };
+        to.write(purpose, path, encode(&new), Attributes::root(0o600));
+    }
+    Ok(())
+}
+
+/// Returns the keys of the image's key files that the profile's `ssh.image_keys` removes.
+pub(super) fn named(from: &Context<'_>) -> Result<Vec<ImageKey>, RenderError> {
+    let of_profile = |public| ImageKey { private: None, public };
+    match &from.cluster.ssh.image_keys {
+        ImageKeyPolicy::Keep => Ok(Vec::new()),
+        ImageKeyPolicy::These(keys) => Ok(keys.iter().cloned().map(of_profile).collect()),
+        ImageKeyPolicy::Remove => {
+            let cluster = from.cluster;
+            let own =
+                cluster.key_users().into_iter().flat_map(|user| cluster.authorized_keys(user));
+            let mut own: Vec<&str> = own.collect();
+            own.push(from.keys.cluster().public());
+            let accounts = Accounts::read(from.system)?;
+            let mut keys = BTreeSet::new();
+            for (_, _, path) in key_files(from, &accounts)? {
+                let Ok(Some(text)) = from.system.read_text(&path) else { continue };
+                keys.extend(parse_authorized_keys(&text).into_iter().map(|line| line.key));
+            }
+            keys.retain(|key| !own.iter().any(|line| line.contains(key.as_str())));
+            Ok(keys.into_iter().map(of_profile).collect())
+        }
+    }
+}
+
+/// Returns the files in which sshd may look for the keys of each user, with the place of each
+/// in the list of patterns; the usual ones come first.
+fn key_files<'a>(
+    from: &Context<'_>,
+    accounts: &'a Accounts,
+) -> Result<Vec<(usize, &'a User, String)>, RenderError> {
     let anybody = Login {
         user: String::new(),
         from: [0, 0, 0, 0].into(),
@@ -61,40 +123,17 @@ pub(super) fn remove_lines(
         port: 22,
         today: 0,
     };
-    let config = SshdConfig::read(to.system, &accounts, &anybody)?;
+    let config = SshdConfig::read(from.system, accounts, &anybody)?;
     let patterns: Vec<String> = DEFAULT_KEY_FILES
         .iter()
         .map(|pattern| (*pattern).to_owned())
         .chain(config.all_key_files().iter().cloned())
         .collect();
-    let mut seen = BTreeSet::new();
+    let mut files = Vec::new();
     for user in accounts.users() {
         for (index, pattern) in patterns.iter().enumerate() {
-            // The usual files of these users were written before.
-            if index < DEFAULT_KEY_FILES.len() && done.contains(&user.name.as_str()) {
-                continue;
-            }
-            let Some(path) = SshdConfig::key_file(pattern, user) else { continue };
-            if !seen.insert(path.clone()) || to.rendered.edits.iter().any(|e| e.path == path) {
-                continue;
-            }
-            // A loop of symlinks, or a file that is too large, is none that sshd reads.
-            let Ok(Some(old)) = to.system.read(&path) else { continue };
-            let old = decode(&old);
-            let new = authorized_keys::render(&old, &barred, &[]);
-            if old == new {
-                continue;
-            }
-            let keys = keys
-                .iter()
-                .filter(|key| old.contains(&key.public) && !new.contains(&key.public))
-                .map(|key| key.private.clone())
-                .collect();
-            let (user_name, file) = (user.name.clone(), path.clone());
-            to.note(Note::RemovedKeyLines { user: user_name, path: file, keys });
-            let purpose = Purpose::AuthorizedKeys { user: user.name.clone() };
-            to.write(purpose, path, encode(&new), Attributes::root(0o600));
+            files.extend(SshdConfig::key_file(pattern, user).map(|path| (index, user, path)));
         }
     }
-    Ok(())
+    Ok(files)
 }

@@ -44,10 +44,11 @@ pub(super) fn write(to: &mut Context<'_>) -> Result<(), RenderError> {
         for pair in pairs {
             let Some(public) = pair.key else { continue };
             if of_image.iter().all(|key| key.public != public) {
-                of_image.push(ImageKey { private: pair.private, public });
+                of_image.push(ImageKey { private: Some(pair.private), public });
             }
         }
     }
+    of_image.extend(image_keys::named(to)?);
     barred.extend(of_image.iter().map(|key| key.public.clone()));
     if users.is_empty() {
         return image_keys::remove_lines(to, &of_image, &[]);

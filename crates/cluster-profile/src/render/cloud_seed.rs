@@ -1,0 +1,141 @@
+//! The seed of cloud-init where the profile keeps it running: user-data of the owner's, merged
+//! with what leaves a card as the profile describes it.
+//!
+//! A seed's user-data outranks all other configuration, so what matters is written there.
+//! Sources: canonical/cloud-init: cloudinit/sources/DataSourceNoCloud.py,
+//! config/cc_set_hostname.py, cc_ssh.py, cc_users_groups.py, cc_set_passwords.py, cc_growpart.py.
+
+use std::collections::BTreeSet;
+
+use system_model::{CloudInit, CloudValue};
+
+use super::{RenderError, context::Context, edited::Edited, first_boot};
+use crate::{Attributes, CloudInitChoice, Node, Note, Purpose};
+
+/// Where NoCloud looks first if nothing says otherwise.
+const DEFAULT_SEED: &str = "/var/lib/cloud/seed/nocloud/";
+
+/// What keeps cloud-init from looking for other sources than the seed. The rest of the settings
+/// is that of a card whose cloud-init is off.
+pub(super) const SOURCES: &str = "datasource_list: [NoCloud, None]\n";
+
+/// Writes a node's seed, and notes what cloud-init still changes, since the owner's user-data
+/// says so.
+pub(super) fn write(to: &mut Context<'_>, node: &Node) -> Result<(), RenderError> {
+    let CloudInitChoice::Keep { user_data } = &to.cluster.cloud_init else { return Ok(()) };
+    let model = first_boot::model(to.system)?;
+    let Some(cloud_init) = model.cloud_init() else { return Ok(()) };
+    let directory = directory(cloud_init);
+    let config = user_config(to, node, user_data.as_ref(), cloud_init);
+    let mut text = String::from(
+        "#cloud-config\n# Written by nodecard: the profile's user_data, with what the node needs.\n",
+    );
+    for (key, value) in config {
+        text.push_str(&format!("{}: {value}\n", CloudValue::Text(key)));
+    }
+    // cloud-init starts afresh for another instance: one for each node and user-data.
+    let instance = to.keys.uuid(&format!("cloud-init {text}"), &node.name);
+    let meta = format!(
+        "# Written by nodecard.\ndsmode: local\ninstance-id: {instance}\nlocal-hostname: {}\n",
+        node.name
+    );
+    // nodecard's own files set the address.
+    let network = "# Written by nodecard.\nconfig: disabled\n";
+    let files: [(&str, &str); 3] =
+        [("user-data", &text), ("meta-data", &meta), ("network-config", network)];
+    for (name, contents) in files {
+        let path = format!("{directory}{name}");
+        to.write(Purpose::CloudSeed, path, contents, Attributes::root(0o600));
+    }
+    note_changes(to)
+}
+
+/// Returns the directory of the seed whose user-data counts, with a slash at its end.
+fn directory(cloud_init: &CloudInit) -> String {
+    let found = cloud_init.seed().map(|seed| seed.found.as_slice()).unwrap_or_default();
+    let last = found.iter().rev().find(|place| place.ends_with('/'));
+    last.cloned().unwrap_or_else(|| DEFAULT_SEED.to_owned())
+}
+
+/// Merges the owner's user-data with what the node needs.
+fn user_config(
+    to: &Context<'_>,
+    node: &Node,
+    user_data: Option<&CloudValue>,
+    cloud_init: &CloudInit,
+) -> Vec<(String, CloudValue)> {
+    let text = |text: &str| CloudValue::Text(text.to_owned());
+    let mut needed = vec![
+        ("hostname", text(&node.name)),
+        ("preserve_hostname", CloudValue::Bool(true)),
+        ("manage_etc_hosts", CloudValue::Bool(false)),
+        ("ssh_deletekeys", CloudValue::Bool(false)),
+        ("ssh_genkeytypes", CloudValue::List(Vec::new())),
+        ("growpart", CloudValue::Map(vec![("mode".to_owned(), text("off"))])),
+        ("resize_rootfs", CloudValue::Bool(false)),
+        ("users", CloudValue::List(users(to, user_data, cloud_init))),
+    ];
+    if to.cluster.key_users().contains(&"root") {
+        // Otherwise a command goes before root's keys that come from user-data.
+        needed.push(("disable_root", CloudValue::Bool(false)));
+    }
+    let owner = user_data.map(CloudValue::entries).unwrap_or_default();
+    // What the owner may say; without it, sshd's settings stay.
+    if !owner.iter().any(|(key, _)| key == "ssh_pwauth") {
+        needed.push(("ssh_pwauth", text("unchanged")));
+    }
+    // An older form of `hostname`, names of which nodecard writes itself, and host keys.
+    const DROPPED: [&str; 4] = ["fqdn", "prefer_fqdn_over_hostname", "ssh_keys", "user"];
+    let is_replaced =
+        |key: &str| DROPPED.contains(&key) || needed.iter().any(|(replaced, _)| *replaced == key);
+    let kept = owner.iter().filter(|(key, _)| !is_replaced(key)).cloned();
+    let mut config: Vec<_> = kept.collect();
+    config.extend(needed.into_iter().map(|(key, value)| (key.to_owned(), value)));
+    config
+}
+
+/// Returns the users that cloud-init makes: those of the owner's user-data except for users of the
+/// profile, whose password it would lock.
+fn users(
+    to: &Context<'_>,
+    user_data: Option<&CloudValue>,
+    cloud_init: &CloudInit,
+) -> Vec<CloudValue> {
+    let default = cloud_init.config().at(&["system_info", "default_user", "name"]);
+    let default = default.and_then(CloudValue::text);
+    let mut known: BTreeSet<String> =
+        to.cluster.users.iter().map(|account| account.name.clone()).collect();
+    known.extend(to.cluster.key_users().into_iter().map(str::to_owned));
+    let is_known = |user: &CloudValue| {
+        let name = match user {
+            CloudValue::Map(_) => user.get("name").and_then(CloudValue::text),
+            user => user.text(),
+        };
+        let name = if name.as_deref() == Some("default") { default.clone() } else { name };
+        name.is_some_and(|name| known.contains(&name))
+    };
+    let users = user_data.and_then(|config| config.get("users"));
+    let users = users.map(CloudValue::list).unwrap_or_default();
+    users.iter().filter(|user| !is_known(user)).cloned().collect()
+}
+
+/// Notes what cloud-init changes with the seed in place.
+fn note_changes(to: &mut Context<'_>) -> Result<(), RenderError> {
+    let mut edited = Edited::new(to.system);
+    edited.apply(&to.rendered.edits)?;
+    let model = first_boot::model(&edited)?;
+    let Some(cloud_init) = model.cloud_init() else { return Ok(()) };
+    let mut notes = BTreeSet::new();
+    for change in cloud_init.changes() {
+        let at = change.location.to_string();
+        notes.insert((change.module.to_string(), change.text.to_string(), at));
+    }
+    let off = cloud_init.off().map(|off| Note::CloudInitStaysOff { why: off.to_string() });
+    let changes =
+        notes.into_iter().map(|(module, what, at)| Note::CloudInitChanges { module, what, at });
+    let notes: Vec<Note> = off.into_iter().chain(changes).collect();
+    for note in notes {
+        to.note(note);
+    }
+    Ok(())
+}

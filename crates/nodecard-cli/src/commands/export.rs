@@ -1,0 +1,35 @@
+//! `nodecard export`.
+
+use std::{
+    io::{Write as _, stdout},
+    process::ExitCode,
+};
+
+use nodecard::{ExportForm, Project};
+
+use crate::{
+    args::{ExportArgs, ExportFormArg},
+    error::CommandError,
+};
+
+pub fn run(args: &ExportArgs) -> Result<ExitCode, CommandError> {
+    if args.private && args.form != ExportFormArg::Json {
+        return Err(CommandError::Usage {
+            message: "--private needs the form json: no other form has room for private keys"
+                .to_owned(),
+            fix: "leave out --private; ssh-config and ansible name the files of the keys",
+        });
+    }
+    let form = match args.form {
+        ExportFormArg::SshConfig => ExportForm::SshConfig,
+        ExportFormArg::KnownHosts => ExportForm::KnownHosts,
+        ExportFormArg::Hosts => ExportForm::Hosts,
+        ExportFormArg::Ansible => ExportForm::Ansible,
+        ExportFormArg::Pssh => ExportForm::Pssh,
+        ExportFormArg::Json => ExportForm::Json { private_keys: args.private },
+    };
+    let project = Project::open(&args.profile)?;
+    let text = project.export(form, args.user.as_deref())?;
+    write!(stdout().lock(), "{text}")?;
+    Ok(ExitCode::SUCCESS)
+}

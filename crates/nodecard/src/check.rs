@@ -1,0 +1,82 @@
+//! Looking at what a profile names, without making anything.
+
+use card_image::{BaseError, BaseImage, BuildNote, CardBuilder, ErrorKind, ImageFile, SumCheck};
+
+use crate::{Error, Project};
+
+/// What [`Project::check`] came to.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct CheckReport {
+    /// What keeps cards from being made.
+    pub problems: Vec<Error>,
+    /// What the user should know about the base image or the profile, if the cards can be made.
+    pub notes: Vec<BuildNote>,
+    /// What was not looked at, and why.
+    pub not_checked: Vec<String>,
+}
+
+impl Project {
+    /// Looks at what the profile names: whether the base image is there and can be read, has
+    /// its checksums and fits the cards; and, if it does not have to be decoded, whether the
+    /// card of every node can be made. Makes no keys and no files.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`]; everything else is in the report.
+    pub fn check(&self) -> Result<CheckReport, Error> {
+        let mut report = CheckReport::default();
+        if let Err(error) = self.look(&mut report) {
+            if error.kind() == ErrorKind::Interrupted {
+                return Err(error);
+            }
+            report.problems.push(error);
+        }
+        Ok(report)
+    }
+
+    fn look(&self, report: &mut CheckReport) -> Result<(), Error> {
+        let image = |error: BaseError| Error::from(card_image::Error::from(error));
+        let path = self.base();
+        if self.lacks_download() {
+            report.not_checked.push("the base image: it was not downloaded yet".to_owned());
+            return Ok(());
+        }
+        let file = ImageFile::open(path).map_err(image)?;
+        let (card, base) = (self.cluster.card.bytes(), file.stated_size().map_err(image)?);
+        let options = || self.context.base_options();
+        let ready = BaseImage::open_if_ready(path, options()).map_err(image)?;
+        if ready.is_none() {
+            if base.is_some_and(|base| base > card) {
+                report.not_checked.push(
+                    "whether the contents of the base image fit: it is larger than the card, and \
+                     would have to be decoded first"
+                        .to_owned(),
+                );
+            }
+            let mut options = options();
+            options.sha256 =
+                if self.chosen_base().is_none() { self.cluster.base.sha256 } else { None };
+            match file.check_sums(options).map_err(image)? {
+                SumCheck::Right => {}
+                SumCheck::NoneKnown => report
+                    .not_checked
+                    .push("the contents of the base image: no checksum is known for it".to_owned()),
+                SumCheck::OfImageOnly => report.not_checked.push(
+                    "the checksum of the base image: it is that of the decoded image".to_owned(),
+                ),
+            }
+            report.not_checked.push(
+                "users, network and filesystems of the base image: it would have to be decoded \
+                 first"
+                    .to_owned(),
+            );
+            return Ok(());
+        }
+        let keys = self.preview_keys()?;
+        let (progress, cancel) = (&*self.context.progress, &self.context.cancel);
+        let builder = CardBuilder::open(self.inputs(&keys), progress, cancel)?;
+        let nodes: Vec<_> = self.cluster.nodes.iter().collect();
+        report.notes = builder.cards(card, &nodes, cancel)?.notes;
+        Ok(())
+    }
+}

@@ -1,0 +1,70 @@
+//! `nodecard flash --image`.
+
+use std::fs;
+
+use crate::support::*;
+
+fn flash(bench: &Bench, arguments: &[&str]) -> (Option<i32>, String) {
+    let arguments = [&["flash", "--image"], arguments, &["--yes"]].concat();
+    let output = bench.nodecard(&arguments).output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(said).unwrap())
+}
+
+#[test]
+fn a_built_image_becomes_a_card() {
+    let bench = Bench::new();
+    for (format, name) in [("raw", "xu4-node1.img"), ("zst", "xu4-node1.img.zst")] {
+        bench.built(&["--node", "xu4-node1", "--format", format]);
+        let card = bench.path("a.card");
+        used_card(&card, 96 * MIB);
+        let image = format!("out/{name}");
+        let (code, said) = flash(&bench, &[&image, "a.card"]);
+        assert_eq!(code, Some(0), "{said}");
+        assert!(said.contains("verified") && said.contains("Safe to remove: a.card"), "{said}");
+        assert!(said.contains("larger than the image"), "{said}");
+        e2fsck(&card);
+        // What the image does not use stays as it was.
+        assert_eq!(bytes(&card, 80 * MIB, 512), [0xb5; 512]);
+        let output = bench.nodecard(&["verify", "profile.yaml", "a.card"]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
+#[test]
+fn an_image_that_its_map_does_not_describe_is_refused() {
+    let bench = Bench::new();
+    bench.built(&["--node", "xu4-node1"]);
+    let card = bench.path("a.card");
+    used_card(&card, 64 * MIB);
+    let image = bench.path("out/xu4-node1.img");
+    let mut contents = fs::read(&image).unwrap();
+    contents[ROOT_OFFSET as usize + 1030] ^= 1;
+    fs::write(&image, contents).unwrap();
+    let (code, said) = flash(&bench, &["out/xu4-node1.img", "a.card"]);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("another checksum") && said.contains("nothing was written"), "{said}");
+    assert_eq!(bytes(&card, 0, 512), [0xb5; 512]);
+
+    // Without its map, it is just an image.
+    fs::remove_file(bench.path("out/xu4-node1.img.bmap")).unwrap();
+    let (code, said) = flash(&bench, &["out/xu4-node1.img", "a.card"]);
+    assert!(code == Some(0) && said.contains("no block map"), "{said}");
+    assert!(fs::read(&card).unwrap() == fs::read(&image).unwrap());
+}
+
+#[test]
+fn cards_that_are_too_small_and_the_image_itself_are_refused() {
+    let bench = Bench::new();
+    bench.built(&["--node", "xu4-node1"]);
+    used_card(&bench.path("small.card"), 32 * MIB);
+    let image = "out/xu4-node1.img";
+    for target in ["small.card", image, "missing.card"] {
+        let (code, said) = flash(&bench, &[image, target]);
+        assert_eq!(code, Some(4), "{said}");
+        assert!(said.contains("nothing was written"), "{said}");
+    }
+    let arguments = ["flash", "--image", image, "profile.yaml", "xu4-node1=small.card"];
+    let output = bench.nodecard(&arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+}

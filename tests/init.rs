@@ -1,0 +1,238 @@
+//! `nodecard init`: from flags alone, and as a dialogue on a terminal.
+
+use std::{fs, os::unix::fs::PermissionsExt as _};
+
+use crate::support::*;
+
+/// A directory with the sample base and an owner who has a key, without a profile.
+fn bench() -> Bench {
+    let bench = Bench::new();
+    fs::remove_file(bench.path("profile.yaml")).unwrap();
+    fs::copy(sample_base(), bench.path("xu4.img.xz")).unwrap();
+    fs::create_dir_all(bench.path("home/.ssh")).unwrap();
+    let key = bench.path("home/.ssh/id_ed25519");
+    let arguments = ["-q", "-t", "ed25519", "-N", "", "-C", "me", "-f", key.to_str().unwrap()];
+    run("openssh-client", "ssh-keygen", &arguments);
+    bench
+}
+
+/// Runs `nodecard` and returns its exit code, output and messages.
+fn nodecard(bench: &Bench, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = bench.nodecard(arguments).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let error: String = text(output.stderr);
+    assert!(!error.contains("panicked"), "{error}");
+    (output.status.code(), text(output.stdout), error)
+}
+
+#[track_caller]
+fn check(bench: &Bench, profile: &str) -> String {
+    let (code, out, error) = nodecard(bench, &["check", profile]);
+    assert_eq!(code, Some(0), "{out}{error}");
+    out
+}
+
+#[test]
+fn flags_and_yes_make_a_profile_that_builds() {
+    let bench = bench();
+    let arguments = [
+        "init",
+        "--base",
+        "xu4.img.xz",
+        "--nodes",
+        "4",
+        "--name",
+        "xu4-node",
+        "--first-address",
+        "192.168.1.80",
+        "--yes",
+    ];
+    let (code, out, error) = nodecard(&bench, &arguments);
+    assert_eq!(code, Some(0), "{error}");
+    assert!(out.contains("nodecard check xu4.yaml"), "{out}");
+    assert!(error.contains("everybody knows the image's passwords of root, odroid"), "{error}");
+    let text = fs::read_to_string(bench.path("xu4.yaml")).unwrap();
+    for part in [
+        "cluster: xu4\n",
+        "base: xu4.img.xz\n",
+        "Ubuntu 16.04.3 LTS, ifupdown on eth0, Docker",
+        "  - {name: xu4-node1, address: 192.168.1.80, role: manager}\n",
+        "  - {name: xu4-node4, address: 192.168.1.83}\n",
+        "  gateway: 192.168.1.1\n",
+        "users: [root, odroid]\n",
+        "authorized_keys: [~/.ssh/id_ed25519.pub]\n",
+        "  root: {locked: true}\n  odroid: {locked: true}\n",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    check(&bench, "xu4.yaml");
+    let build = ["build", "xu4.yaml", "--card", "64MiB", "--node", "xu4-node2", "--out", "out"];
+    let (code, out, error) = nodecard(&bench, &build);
+    assert_eq!(code, Some(0), "{out}{error}");
+    assert_eq!(cat(&bench.path("out/xu4-node2.img"), "/etc/hostname"), "xu4-node2\n");
+    e2fsck(&bench.path("out/xu4-node2.img"));
+
+    // It is never overwritten, and neither is anything else.
+    let (code, _, error) = nodecard(&bench, &arguments);
+    assert_eq!(code, Some(2), "{error}");
+    assert!(error.contains("xu4.yaml exists already"), "{error}");
+    assert_eq!(fs::read_to_string(bench.path("xu4.yaml")).unwrap(), text);
+    std::os::unix::fs::symlink("nowhere", bench.path("link.yaml")).unwrap();
+    let (code, ..) = nodecard(&bench, &[&arguments[..], &["link.yaml"]].concat());
+    assert_eq!((code, bench.path("nowhere").exists()), (Some(2), false));
+}
+
+#[test]
+fn every_question_has_a_flag() {
+    let bench = bench();
+    let hash = run("openssl", "openssl", &["passwd", "-6", "a secret of ours"]);
+    fs::create_dir(bench.path("sub")).unwrap();
+    let (code, _, error) = nodecard(
+        &bench,
+        &[
+            "init",
+            "sub/lab.yaml",
+            "--base",
+            "xu4.img.xz",
+            "--cluster",
+            "lab",
+            "--nodes",
+            "12",
+            "--name",
+            "n",
+            "--first-address",
+            "10.1.0.20",
+            "--interface",
+            "end0",
+            "--prefix",
+            "22",
+            "--gateway",
+            "10.1.3.254",
+            "--dns",
+            "9.9.9.9",
+            "--dns",
+            "1.1.1.1",
+            "--card",
+            "32GB",
+            "--user",
+            "root",
+            "--user",
+            "anna",
+            "--key",
+            "home/.ssh/id_ed25519.pub",
+            "--password-hash",
+            hash.trim(),
+            "--swarm",
+            "article",
+            "--yes",
+        ],
+    );
+    assert_eq!(code, Some(0), "{error}");
+    let text = fs::read_to_string(bench.path("sub/lab.yaml")).unwrap();
+    for part in [
+        "interface: end0\n  prefix: 22\n  gateway: 10.1.3.254\n  dns: [9.9.9.9, 1.1.1.1]\n",
+        "  - {name: n01, address: 10.1.0.20, role: manager}\n  - {name: n02, address: 10.1.0.21}\n",
+        "card: 32GB\n",
+        "  anna: {create: true, groups: [sudo], sudo: nopasswd, password: '$6$",
+        "image: mdreambot/arm32-busybox-httpd",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(text.contains("root: {locked: true}"), "{text}");
+    check(&bench, "sub/lab.yaml");
+    let mode = fs::metadata(bench.path("sub/lab.yaml")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "it has the hash of a password");
+}
+
+#[test]
+fn what_does_not_fit_is_refused_and_nothing_is_written() {
+    let bench = bench();
+    let usual = ["init", "p.yaml", "--base", "xu4.img.xz", "--yes"];
+    for (more, expected) in [
+        (vec!["--first-address", "192.168.1.250", "--nodes", "9"], "broadcast"),
+        (
+            vec!["--first-address", "192.168.2.80", "--gateway", "192.168.1.1"],
+            "outside the network",
+        ),
+        (vec!["--first-address", "192.168.1.80", "--name", "a_b"], "must not contain"),
+        (vec!["--first-address", "192.168.1.80", "--password-hash", "hunter2"], "not the hash"),
+        (vec!["--first-address", "192.168.1.80", "--card", "8 elephants"], "not a size"),
+    ] {
+        let (code, _, error) = nodecard(&bench, &[&usual[..], &more].concat());
+        assert_eq!(code, Some(2), "{more:?}: {error}");
+        assert!(error.contains(expected) && !error.contains("hunter2:"), "{more:?}: {error}");
+        assert!(!bench.path("p.yaml").exists(), "{more:?}");
+    }
+    let (code, _, error) = nodecard(&bench, &["init", "p.yaml"]);
+    assert_eq!(code, Some(2));
+    assert!(error.contains("questions need a terminal"), "{error}");
+    let (code, ..) = nodecard(&bench, &["init", "p.yaml", "--base", "missing.img", "--yes"]);
+    assert_eq!(code, Some(3));
+}
+
+#[test]
+fn the_only_image_is_found_and_two_are_not_guessed() {
+    let bench = bench();
+    let arguments = ["init", "p.yaml", "--first-address", "192.168.1.80", "--yes"];
+    let (code, _, error) = nodecard(&bench, &arguments);
+    assert_eq!(code, Some(0), "{error}");
+    assert!(fs::read_to_string(bench.path("p.yaml")).unwrap().contains("base: xu4.img.xz\n"));
+    fs::create_dir_all(bench.path("home/Downloads")).unwrap();
+    fs::copy(sample_base(), bench.path("home/Downloads/other.img.xz")).unwrap();
+    fs::remove_file(bench.path("p.yaml")).unwrap();
+    let (code, _, error) = nodecard(&bench, &arguments);
+    assert_eq!(code, Some(2), "{error}");
+    assert!(error.contains("several base images"), "{error}");
+}
+
+#[test]
+fn a_dialogue_asks_for_what_no_flag_says() {
+    let bench = bench();
+    let steps = [
+        ["Base image", "true", "\r"],
+        ["Name of the cluster [mc1]", "true", "\r"],
+        ["Gateway", "true", "\r"],
+        ["Length of the network prefix", "true", "\r"],
+        ["Name servers", "true", "\r"],
+        ["Network interface of the nodes [eth0]", "true", "\r"],
+        ["Number of nodes [4]", "true", "3\r"],
+        ["Name of the nodes, before their numbers [mc1-node]", "true", "xu4-\r"],
+        ["Address of the first node", "true", "192.168.1.1\r"],
+        // The gateway's own address is not accepted.
+        [
+            "is not an address for a node",
+            "true",
+            "\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08192.168.1.90\r",
+        ],
+        ["Size printed on the cards [8GB]", "true", "\r"],
+        ["Users who log in by key [root odroid]", "true", "odroid\r"],
+        ["Passwords", "true", "\x1b[B\r"],
+        ["New password of odroid:", "true", "a secret of ours\n"],
+        ["again:", "true", "a secret of ours\n"],
+        ["Your public key", "true", "\r"],
+        ["Docker Swarm", "true", "\x1b[B\r"],
+    ];
+    let arguments = ["init", "mc1.yaml", "--gateway", "192.168.1.1"];
+    let steps: Vec<[&str; 3]> = steps.into_iter().filter(|step| step[0] != "Gateway").collect();
+    let shown = on_terminal(&bench, 0, &steps, &arguments);
+    assert!(!shown.contains("a secret"), "{shown}");
+    let text = fs::read_to_string(bench.path("mc1.yaml")).unwrap();
+    for part in [
+        "  - {name: xu4-3, address: 192.168.1.92}\n",
+        "  users: [odroid]\n",
+        "  authorized_keys: [~/.ssh/id_ed25519.pub]\n",
+        "  odroid: {password: '$6$rounds=100000$",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(text.contains("image: alexellis2/visualizer-arm"), "{text}");
+    check(&bench, "mc1.yaml");
+}
+
+#[test]
+fn an_interrupted_dialogue_writes_nothing() {
+    let bench = bench();
+    let steps = [["Base image", "true", "\r"], ["Name of the cluster", "true", "\x03"]];
+    on_terminal(&bench, 130, &steps, &["init", "mc1.yaml"]);
+    assert!(!bench.path("mc1.yaml").exists());
+}
