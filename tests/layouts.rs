@@ -192,9 +192,9 @@ fn a_base_that_changes_while_it_is_read() {
     let bench = Bench::new();
     let base = decoded_base(&bench);
     let name = base.to_str().unwrap();
-    // A large card, so that the run takes seconds.
-    let child =
-        bench.command(&["--base", name, "--card", "8GB", "--node", "xu4-node1"]).spawn().unwrap();
+    // A large card with its sum, so that the run takes seconds.
+    let arguments = ["--base", name, "--card", "8GB", "--node", "xu4-node1", "--sums"];
+    let child = bench.command(&arguments).spawn().unwrap();
     std::thread::sleep(std::time::Duration::from_millis(700));
     let file = fs::OpenOptions::new().write(true).open(&base).unwrap();
     file.write_all_at(b"changed", 40 * MIB).unwrap();

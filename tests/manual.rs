@@ -170,7 +170,9 @@ fn schema_and_loader_agree() {
     for ((name, loader, schema), found) in corpus.iter().zip(found.as_array().unwrap()) {
         let output = bench.nodecard(&["check", name]).output().unwrap();
         let text = || fs::read_to_string(name).unwrap();
-        if output.status.success() != *loader {
+        // A right profile whose base image is not there is a right profile.
+        let accepts = String::from_utf8_lossy(&output.stdout).contains("profile OK");
+        if accepts != *loader {
             let error = String::from_utf8_lossy(&output.stderr);
             differences.push(format!("loader, wanted {loader}: {name}\n{}{error}", text()));
         }

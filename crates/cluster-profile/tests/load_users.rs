@@ -108,12 +108,12 @@ fn invalid_users_are_reported() {
 fn a_password_is_rejected_and_never_shown() {
     let message = HashError::NoHash;
     assert_eq!(
-        problems("users: {root: {password: hunter2}, a: {locked: yes}}").to_string(),
+        problems("users: {root: {password: hunter2}, a: {locked: no}}").to_string(),
         format!(
             "error: {message}\n \
              --> mc1.yaml:7:26\n  \
                |\n\
-             7 | users: {{root: {{password: *******}}, a: {{locked: yes}}}}\n  \
+             7 | users: {{root: {{password: *******}}, a: {{locked: no}}}}\n  \
                |                          ^^^^^^^\n  \
                |\n  \
                = help: do not write the password itself: make a hash with `nodecard password`, and write it in single quotes\n\
@@ -121,8 +121,8 @@ fn a_password_is_rejected_and_never_shown() {
              error: `locked` can only be `true`\n \
              --> mc1.yaml:7:48\n  \
                |\n\
-             7 | users: {{root: {{password: *******}}, a: {{locked: yes}}}}\n  \
-               |                                                ^^^\n  \
+             7 | users: {{root: {{password: *******}}, a: {{locked: no}}}}\n  \
+               |                                                ^^\n  \
                |\n  \
                = help: remove `locked` to keep the password of the image"
         )

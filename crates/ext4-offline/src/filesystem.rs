@@ -78,9 +78,15 @@ impl Filesystem {
                 }
                 tables.push((blocks, group, field));
             }
+            // As it is on disk: e2fsck reads it whether or not the bitmap is initialized.
+            let unused = if self.superblock.features().group_checksums() {
+                descriptor.bg_itable_unused()
+            } else {
+                0
+            };
             let counts = [
                 ("bg_free_inodes_count", descriptor.bg_free_inodes_count()),
-                ("bg_itable_unused", self.itable_unused(&descriptor)),
+                ("bg_itable_unused", unused),
             ];
             for (field, count) in counts {
                 if count > geometry.inodes_per_group {

@@ -165,18 +165,19 @@ impl PartitionTable {
     /// Makes sure that a card has room for all partitions as they are.
     fn check_room(&self, card: u64) -> Result<()> {
         let most = self.usable_end(card);
-        let last = self.partitions.iter().max_by_key(|p| p.end());
-        let Some(last) = last.filter(|last| last.end() > most) else {
-            return Ok(());
-        };
+        // Of an extended partition and one in it, the inner one is named.
+        let beyond = self.partitions.iter().filter(|p| p.end() > most);
+        let last = beyond.max_by_key(|p| (p.role != PartitionRole::Extended, p.end()));
+        let Some(last) = last else { return Ok(()) };
         let present_end = last.bytes().end;
+        let all_end = self.partitions.iter().map(|p| p.bytes().end).max().unwrap_or(present_end);
         let table = (card / SECTOR_SIZE).saturating_sub(most).saturating_mul(SECTOR_SIZE);
         Err(Error::CardTooSmall {
             number: last.number,
             present_end,
             wanted_end: most.saturating_mul(SECTOR_SIZE),
             card,
-            needed: present_end.saturating_add(table),
+            needed: all_end.saturating_add(table),
         })
     }
 

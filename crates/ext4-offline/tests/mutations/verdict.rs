@@ -86,7 +86,10 @@ fn reason(step: &str, error: &Error) -> Verdict {
     let places = ["inode", "block", "superblock", "journal", "feature", "1080", "only", "orphan"];
     let states = matches!(
         error,
-        Error::MarkedErroneous { .. } | Error::NotClean { .. } | Error::TooManyGroups { .. }
+        Error::MarkedErroneous { .. }
+            | Error::NotClean { .. }
+            | Error::TooManyGroups { .. }
+            | Error::Unsupported { .. }
     );
     if matches!(error, Error::Storage(_)) || !states && !places.iter().any(|p| text.contains(p)) {
         return Verdict::Wrong(format!("{step}: names no place: {text}"));
