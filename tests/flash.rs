@@ -81,7 +81,9 @@ fn asks_before_anything_is_overwritten() {
         let output = bench.flash(&arguments, answers);
         assert_eq!(output.status.code(), Some(4), "{answers:?}");
         let message = String::from_utf8(output.stderr).unwrap();
-        for part in ["67.1 MB", "now on it: nothing known", "Type a.img", "nothing was written"] {
+        for part in
+            ["67.1 MB", "now on it: nothing recognized", "Type a.img", "nothing was written"]
+        {
             assert!(message.contains(part), "{part:?} is missing from: {message}");
         }
         assert!(fs::read(&a).unwrap() == before && fs::read(&b).unwrap() == before);
@@ -110,7 +112,7 @@ fn refuses_targets_that_are_not_cards() {
     fs::File::create(bench.path("empty.img")).unwrap();
     refused(&["xu4-node1=empty.img"], &["empty.img", "is empty", "truncate -s"]);
     used_card(&bench.path("small.img"), 20 * MIB);
-    refused(&["xu4-node1=small.img"], &["small.img", "20971520 bytes", "larger"]);
+    refused(&["xu4-node1=small.img"], &["small.img", "21.0 MB", "larger"]);
     // One file under several names.
     symlink("a.img", bench.path("link.img")).unwrap();
     fs::hard_link(bench.path("a.img"), bench.path("hard.img")).unwrap();
@@ -164,7 +166,7 @@ fn wrong_arguments() {
     used_card(&bench.path("a.img"), 64 * MIB);
     bench.not_flashed(2, &[], &["xu4-node1=/dev/sdb", "nodecard devices"]);
     bench.not_flashed(2, &["xu5=a.img"], &["xu5", "xu4-master"]);
-    bench.not_flashed(2, &["xu4-master"], &["NODE=DEVICE"]);
+    bench.not_flashed(2, &["xu4-master"], &["NODE=TARGET"]);
     bench.not_flashed(2, &["xu4-master=a.img", "xu4-master=b.img"], &["given twice"]);
     bench.not_flashed(2, &["xu4-master=a.img", "--resume"], &["--one-reader"]);
 }

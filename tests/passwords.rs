@@ -32,7 +32,7 @@ fn default_passwords_are_reported_until_the_profile_sets_others() {
     let (code, out, _) = verify(&bench, &[IMAGE]);
     assert_eq!(code, Some(0), "{out}");
     assert!(out.contains("default-password     /etc/shadow:12"), "{out}");
-    assert!(out.contains("`users: {odroid: {password: 'HASH'}}`"), "{out}");
+    assert!(out.contains("on the node: passwd odroid; or set odroid's password"), "{out}");
 
     // The line that the note suggests, with a hash made as it says.
     let hash = run("openssl", "openssl", &["passwd", "-6", "a secret of ours"]);

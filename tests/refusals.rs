@@ -45,7 +45,7 @@ fn wrong_options() {
     assert_contains(&bench.refused(2, &["--card", "8 elephants"]), &["8 elephants", "8GB"]);
     let message = bench.refused(2, &["--card", "20MiB"]);
     assert_contains(&message, &["smaller than the base", "--card"]);
-    assert_contains(&bench.refused(3, &["--root", "1"]), &["1"]);
+    assert_contains(&bench.refused(2, &["--root", "1"]), &["choose partition 2"]);
 }
 
 #[test]

@@ -263,6 +263,30 @@ fn report_of_verify() {
     transcript.assert("report-verify");
 }
 
+/// A card that an earlier program would change, and notes that two cards have in common.
+#[test]
+fn report_of_verify_before_the_first_boot() {
+    let mut transcript = Transcript::with_images();
+    let image = "out/xu4-node1.img";
+    for (path, text) in [("/aafirstboot", "#!/bin/sh\nfdisk /dev/mmcblk0\n"), ("/.first_boot", "")]
+    {
+        write(&transcript.bench, image, path, text);
+    }
+    let target = format!("{}?offset={ROOT_OFFSET}", transcript.path(image).display());
+    let mode = ["-w", "-R", "sif /aafirstboot mode 0100755", &target];
+    run("e2fsprogs", "debugfs", &mode);
+    transcript.case("a program of the first boot", &["verify", "profile.yaml", image]);
+    let profile = PROFILE.lines().filter(|line| !line.starts_with("users"));
+    fs::write(transcript.path("profile.yaml"), profile.collect::<Vec<_>>().join("\n")).unwrap();
+    transcript.bench.built(&[]);
+    let images = ["out/xu4-master.img", image];
+    let arguments = [&["verify", "profile.yaml"][..], &images].concat();
+    transcript.case("notes that all cards have in common", &arguments);
+    fs::remove_dir_all(transcript.path("cache")).unwrap();
+    transcript.case("without the base image", &["verify", "profile.yaml", image]);
+    transcript.assert("report-verify-boot");
+}
+
 #[test]
 fn report_of_plan() {
     let mut transcript = Transcript::with_images();
@@ -393,6 +417,7 @@ fn errors_in_profiles() {
     t.case("no such profile", &["check", "missing.yaml"]);
     t.profile("an unknown key", "card:", "crad:");
     t.profile("a key that is missing", "base: base.img.xz\n", "");
+    t.profile("a tab", "  - {name: xu4-master", "\t- {name: xu4-master");
     t.profile("a duplicate address", "192.168.1.81", "192.168.1.80");
     t.profile("a duplicate name", "xu4-node1", "xu4-master");
     t.profile("an address outside the network", "192.168.1.81", "192.168.2.81");
@@ -443,6 +468,7 @@ fn errors_of_build() {
     t.case("an unknown node", &["build", "profile.yaml", "--node", "xu5"]);
     t.case("the card is too small", &["build", "profile.yaml", "--card", "20MiB"]);
     t.case("not a card size", &["build", "profile.yaml", "--card", "8 elephants"]);
+    t.case("not a partition", &["build", "profile.yaml", "--root", "two"]);
     let profile = PROFILE.replace("[root, odroid]", "[root, nobody-here]");
     fs::write(t.path("user.yaml"), profile).unwrap();
     t.case("a user whom the image does not have", &["build", "user.yaml"]);
@@ -511,6 +537,7 @@ fn errors_of_verify() {
 #[test]
 fn errors_of_plan_apply_and_inspect() {
     let mut t = Transcript::new();
+    t.case("a plan of an unknown node", &["plan", "profile.yaml", "--node", "xu5"]);
     t.bench.built(&["--node", "xu4-node1"]);
     let image = "out/xu4-node1.img";
     t.case("a plan against a card of any node", &["plan", "profile.yaml", "--against", image]);

@@ -12,17 +12,14 @@ fn right_cards() {
     let arguments: Vec<&str> = images.iter().map(String::as_str).collect();
     let (code, out, error) = verify(&bench, &arguments);
     assert_eq!(code, Some(0), "{out}{error}");
-    assert!(out.contains("4 cards: 4 as expected"), "{out}");
+    assert!(out.contains("4 cards: 4 as expected; compared with the profile and"), "{out}");
     assert!(out.contains("out/xu4-node2.img: xu4-node2 (192.168.1.82), by its host key"), "{out}");
-    assert!(out.contains("boot area and clones: compared with"), "{out}");
     // Building has decoded the base image. Without the cache, it is not compared with.
     fs::remove_dir_all(bench.path("cache")).unwrap();
-    let (code, out, _) = verify(&bench, &arguments);
+    let (code, out, error) = verify(&bench, &arguments);
     assert_eq!(code, Some(0), "{out}");
-    assert!(
-        out.contains("not compared, as the base image would have to be decoded first"),
-        "{out}"
-    );
+    assert!(!out.contains("compared with"), "{out}");
+    assert!(error.contains(" is not decoded\n  fix: add --base "), "{error}");
     let base = sample_base();
     let (code, out, _) = verify(&bench, &[arguments[0], "--base", base.to_str().unwrap()]);
     assert_eq!(code, Some(0), "{out}");
@@ -74,11 +71,16 @@ fn two_cards_of_one_node() {
     fs::copy(bench.path("out/xu4-node1.img"), bench.path("copy.img")).unwrap();
     let (code, out, _) = verify(&bench, &["out/xu4-node1.img", "copy.img"]);
     assert_eq!(code, Some(1), "{out}");
-    assert!(out.contains("the machine id is the same as on copy.img"), "{out}");
-    // A card that is given twice is not a clone of itself.
-    let (code, _, error) = verify(&bench, &["copy.img", "./copy.img"]);
-    assert_eq!(code, Some(2), "{error}");
-    assert!(error.contains("given twice"), "{error}");
+    assert!(out.contains("this card and copy.img are both xu4-node1's"), "{out}");
+    assert!(out.contains("the same host name, address, machine id, host key"), "{out}");
+    assert_eq!(out.matches("duplicate-").count(), 2, "{out}");
+    // A card that is given twice is not a clone of itself, whatever it is called.
+    fs::hard_link(bench.path("copy.img"), bench.path("hard.img")).unwrap();
+    for other in ["./copy.img", "hard.img"] {
+        let (code, _, error) = verify(&bench, &["copy.img", other]);
+        assert_eq!(code, Some(2), "{error}");
+        assert!(error.contains("given twice"), "{error}");
+    }
 }
 
 #[test]
@@ -91,8 +93,8 @@ fn targets_that_cannot_be_verified() {
     bench.built(&["--node", "xu4-node1"]);
     let image = "out/xu4-node1.img";
 
-    let (code, _, error) = verify(&bench, &["nowhere.img"]);
-    assert_eq!(code, Some(4), "{error}");
+    let (code, out, error) = verify(&bench, &["nowhere.img"]);
+    assert_eq!((code, &*out), (Some(4), ""), "{error}");
     assert!(error.contains("nowhere.img does not exist"), "{error}");
     fs::write(bench.path("text.img"), "no image").unwrap();
     let (code, out, error) = verify(&bench, &["text.img", image]);

@@ -52,8 +52,6 @@ finding_codes! {
     KnownHosts = "known-hosts",
     /// A user's ssh knows a node by another key.
     StaleKnownHost = "stale-known-host",
-    /// ssh's configuration names a key that is gone.
-    SshConfig = "ssh-config",
     /// Another password than the profile's.
     Password = "password",
     /// A password that everybody knows, or none.
@@ -148,6 +146,41 @@ impl Serialize for FindingCode {
 mod tests {
     use super::*;
 
+    /// The table of docs/verify.md has every code, and no other.
+    #[test]
+    fn the_documentation_lists_every_code() {
+        let text = include_str!("../../../docs/verify.md");
+        let rows = text.lines().filter_map(|line| line.strip_prefix("| `"));
+        let mut documented: Vec<String> = Vec::new();
+        for row in rows {
+            let cells: Vec<&str> = row.split(" | ").collect();
+            let first = cells.first().copied().unwrap_or_default();
+            match first.strip_prefix("duplicate-") {
+                // The second half of each code is in the third column.
+                Some(_) => {
+                    let kinds = cells.get(2).copied().unwrap_or_default();
+                    let kinds = kinds.split(':').next().unwrap_or_default();
+                    let kinds = kinds.split('`').skip(1).step_by(2);
+                    documented.extend(kinds.map(|kind| format!("duplicate-{kind}")));
+                }
+                None => {
+                    let codes = first.split('`').step_by(2).filter(|code| !code.is_empty());
+                    documented.extend(codes.map(str::to_owned));
+                }
+            }
+        }
+        let known: Vec<&str> = FindingCode::ALL.iter().map(|code| code.as_str()).collect();
+        for code in &known {
+            assert!(
+                documented.iter().any(|other| other == code),
+                "{code} is not in docs/verify.md"
+            );
+        }
+        for code in &documented {
+            assert!(known.contains(&code.as_str()), "docs/verify.md has the unknown code {code}");
+        }
+    }
+
     /// Programs rely on these: they are never changed, only added to.
     #[test]
     fn the_codes_are_stable() {
@@ -155,7 +188,7 @@ mod tests {
         assert_eq!(
             names.join(" "),
             "host-name hosts address network-rival resolver machine-id host-key cluster-key \
-             authorized-keys known-hosts stale-known-host ssh-config password default-password \
+             authorized-keys known-hosts stale-known-host password default-password \
              account boot-settings ssh-directory home-directory owner mode sshd-config \
              ssh-hindrance ssh-server first-boot cloud-init clock swarm swarm-image swarm-state \
              extra-file cloned-file \

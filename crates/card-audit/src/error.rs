@@ -126,7 +126,9 @@ impl AuditError {
                 _ => ErrorKind::Target,
             },
             AuditError::Root { source, .. } => match **source {
-                ChooseError::NoSuchPartition { .. } => ErrorKind::Profile,
+                ChooseError::NoSuchPartition { .. } | ChooseError::NotExt { .. } => {
+                    ErrorKind::Profile
+                }
                 _ => ErrorKind::Target,
             },
             AuditError::Files { source, .. } if source.storage_error().is_some() => ErrorKind::Io,

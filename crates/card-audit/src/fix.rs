@@ -24,6 +24,8 @@ pub struct Fix {
 pub enum FixAction {
     /// Have nodecard write the file again.
     Rewrite,
+    /// The same, before the card boots: the next boot would change the card.
+    RewriteBeforeBoot,
     /// Correct one line of the file.
     CorrectLine,
     /// Add a line to the file.
@@ -38,6 +40,8 @@ pub enum FixAction {
     Rebuild,
     /// Build one of the two cards that share something again.
     RebuildOne,
+    /// Give only one of two copies, or build one of them again for another node.
+    LeaveOutOrRebuildOne,
     /// Change the base image, or the profile, for the two to fit; then build again.
     Adapt {
         /// What to change, if it is known.
@@ -144,6 +148,10 @@ impl fmt::Display for Fix {
                 Some(apply) => f.write_str(apply),
                 None => f.write_str(&self.rebuild_words()),
             },
+            FixAction::RewriteBeforeBoot => match &self.apply {
+                Some(apply) => write!(f, "before booting this card, run: {apply}"),
+                None => write!(f, "before booting this card, {}", self.rebuild_words()),
+            },
             FixAction::CorrectLine => write!(f, "correct the line, or {}", self.alternative()),
             FixAction::AddLine => write!(f, "add the line, or {}", self.alternative()),
             FixAction::RemoveLine => write!(f, "remove the line, or {}", self.alternative()),
@@ -157,14 +165,17 @@ impl fmt::Display for Fix {
             FixAction::OnOneNode(command) => write!(f, "on one of the nodes: {command}"),
             FixAction::Rebuild => f.write_str(&self.rebuild_words()),
             FixAction::RebuildOne => f.write_str("build one of the two cards again"),
+            FixAction::LeaveOutOrRebuildOne => f.write_str(
+                "if one is a copy of the other, give only one of them; otherwise build one of the \
+                 cards again for its own node",
+            ),
             FixAction::Adapt { advice } => match advice {
                 Some(advice) => write!(f, "{advice}; then {}", self.rebuild_words()),
                 None => f.write_str(&self.rebuild_words()),
             },
             FixAction::SetPassword { user } => write!(
                 f,
-                "on the node: passwd {user}; or add `users: {{{user}: {{password: 'HASH'}}}}` to \
-                 the profile, with a hash from `nodecard password`, and run nodecard apply"
+                "on the node: passwd {user}; or set {user}'s password under `users` in the profile"
             ),
             FixAction::RestorePassword => write!(
                 f,
@@ -174,7 +185,8 @@ impl fmt::Display for Fix {
             FixAction::ChangeSetting => f.write_str("change the setting if logins by key fail"),
             FixAction::CheckProgram { program } => write!(
                 f,
-                "read the line; if it changes the node, remove {} from the base image",
+                "before booting this card, read the line; if it changes the node, remove {} from \
+                 the base image, and build the card again",
                 plain_text::printable(program)
             ),
             FixAction::InstallSshServer => f.write_str(
@@ -247,6 +259,7 @@ mod tests {
     fn actions() -> Vec<FixAction> {
         vec![
             FixAction::Rewrite,
+            FixAction::RewriteBeforeBoot,
             FixAction::CorrectLine,
             FixAction::AddLine,
             FixAction::RemoveLine,
@@ -254,6 +267,7 @@ mod tests {
             FixAction::OnOneNode("rm /etc/docker/key.json".into()),
             FixAction::Rebuild,
             FixAction::RebuildOne,
+            FixAction::LeaveOutOrRebuildOne,
             FixAction::Adapt { advice: Some("install Docker in the base image".into()) },
             FixAction::Adapt { advice: None },
             FixAction::SetPassword { user: "odroid".into() },

@@ -65,7 +65,7 @@ pub use inspect::{
     Inspection, PartitionReport, SystemReport, UserReport, inspect,
 };
 pub use plain_text::shell_word;
-pub use plan::{ChangePlan, FileChange, NodePlan, PlanOptions, plan, plan_against};
+pub use plan::{ChangePlan, FileChange, NodePlan, PlanNote, PlanOptions, plan, plan_against};
 pub use verify::{
     BaseReference, CardOutcome, CardReport, Compared, VerifyOptions, VerifyReport, verify,
 };

@@ -103,16 +103,18 @@ fn only_what_was_agreed_to_is_done() {
 #[test]
 fn what_the_user_should_know_is_in_the_plan() {
     let bench = bench();
-    let absent = options(bench, BaseReference::Absent("as the base is not there"), false);
+    let absent = options(bench, BaseReference::Absent("the base is not there"), false);
     let card = bench.card("xu4-node1");
     let plan = rehearse(&absent, "card", card.layer.clone()).unwrap().plan.to_string();
-    for part in ["the card is xu4-node1's by its host key", "not looked for, as the base is not"] {
+    for part in
+        ["the card is xu4-node1's by its host key", "not detected, and stay: the base is not"]
+    {
         assert!(plan.contains(part), "{part}: {plan}");
     }
     let base = bench.base_card();
     let with = options(bench, BaseReference::Card(&base), false);
     let plan = rehearse(&with, "card", card.layer.clone()).unwrap().plan.to_string();
-    assert!(!plan.contains("not looked for"), "{plan}");
+    assert!(!plan.contains("not detected"), "{plan}");
 }
 
 #[test]

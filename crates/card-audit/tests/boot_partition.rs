@@ -29,6 +29,11 @@ struct Bed {
 }
 
 /// Puts a file on the FAT partition of an image in a file.
+/// The texts of notes.
+fn texts(notes: &[impl ToString]) -> Vec<String> {
+    notes.iter().map(ToString::to_string).collect()
+}
+
 fn mcopy(image: &Path, name: &str, contents: &[u8]) {
     let source = image.with_extension("source");
     fs::write(&source, contents).unwrap();
@@ -136,7 +141,7 @@ impl Bed {
             raw_sums: false,
         };
         let built = build(&options, &(), &Cancel::new());
-        built.map(|built| built.notes).map_err(|error| plain_text::with_causes(&error))
+        built.map(|built| texts(&built.notes)).map_err(|error| plain_text::with_causes(&error))
     }
 
     fn build(&self, out: &str, format: ImageFormat) -> Vec<String> {
@@ -376,7 +381,7 @@ fn a_dirty_ext2_partition_is_copied_whole() {
             .within(FAT.start..FAT.end)
             .map(|range| range.end - range.start)
             .sum();
-        let notes = cards.notes.join("\n");
+        let notes = texts(&cards.notes).join("\n");
         (inside, notes)
     };
     assert!(used().0 < FAT.end - FAT.start);

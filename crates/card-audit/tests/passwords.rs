@@ -136,7 +136,7 @@ fn default_passwords_are_reported_where_the_profile_leaves_them() {
     );
     assert_eq!(findings[1].what, "odroid still has the default password `odroid`");
     assert!(
-        findings[1].fix.to_string().contains("`users: {odroid: {password: 'HASH'}}`"),
+        findings[1].fix.to_string().contains("passwd odroid; or set odroid's password"),
         "{findings:#?}"
     );
     // One that somebody chose since is nobody's business.

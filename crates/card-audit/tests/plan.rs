@@ -47,7 +47,7 @@ fn a_node_against_the_base() {
         "/etc/motd: new, 12 bytes, mode 0644, owner 0:0",
         "/root/.ssh/id_ed25519: new, 411 bytes, mode 0600, owner 0:0",
         "/var/lib/docker/swarm: emptied, had 3 names",
-        "note: disarmed Hardkernel",
+        "disarmed: Hardkernel",
     ] {
         assert!(text.contains(part), "{part} is missing: {text}");
     }
@@ -99,7 +99,7 @@ fn what_all_nodes_share_is_reported_once() {
 fn a_right_card_stays_as_it_is() {
     let plan = against(&bench().card("xu4-node2"), "xu4-node2");
     assert_eq!(plan.nodes[0].files, []);
-    assert_eq!(plan.card[0], "partition 2 (root) stays at 53.5 MiB");
+    assert_eq!(plan.card, Vec::<String>::new());
 }
 
 #[test]

@@ -1,12 +1,16 @@
 //! Building an image for every node from one base image and one cluster.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
+use block_io::FileStorage;
 use cluster_profile::Node;
 use plain_text::to_hex;
 
 use crate::{
-    BuildInputs, BuildProgress, Cancel, CardBuilder, Error, ImageFormat,
+    BuildInputs, BuildNote, BuildProgress, Cancel, CardBuilder, Error, ImageFormat,
     manifest::{ImageRecord, Manifest},
     output::{EmitJob, EmittedImage, OutputDirectory, emit},
     publish::{self, EarlierRun},
@@ -40,8 +44,10 @@ pub struct BuildOutcome {
     pub out: PathBuf,
     /// Why the root partition was chosen.
     pub root_reason: String,
-    /// Notes for the user about the image or the profile.
-    pub notes: Vec<String>,
+    /// The decoded base image, for reading only.
+    pub base: Arc<FileStorage>,
+    /// What the user should know about the image or the profile.
+    pub notes: Vec<BuildNote>,
 }
 
 /// Builds an image for each node.
@@ -98,7 +104,8 @@ fn build_from(
     let mut notes = cards.notes;
     notes.extend(note);
     let root_reason = builder.root_reason().to_owned();
-    Ok(BuildOutcome { manifest, out: options.out.to_owned(), root_reason, notes })
+    let (out, base) = (options.out.to_owned(), builder.storage());
+    Ok(BuildOutcome { manifest, out, root_reason, base, notes })
 }
 
 fn image_records(

@@ -28,11 +28,7 @@ pub enum Error {
     #[error(transparent)]
     Keys(#[from] cluster_keys::KeyError),
     /// The card is smaller than the base image, and has no room for its contents.
-    #[error(
-        "the card ({card} bytes) is smaller than the base image ({base} bytes), and {} bytes too \
-         small for its contents",
-        needed.saturating_sub(*card)
-    )]
+    #[error("{}", too_small(*card, *base, *needed))]
     DoesNotFit {
         /// The size of the card in bytes.
         card: u64,
@@ -52,6 +48,15 @@ pub enum Error {
     /// The user interrupted.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
+}
+
+fn too_small(card: u64, base: u64, needed: u64) -> String {
+    let missing = plain_text::size(needed.saturating_sub(card));
+    let [card, base] = plain_text::two_sizes(card, base);
+    format!(
+        "the card ({card}) is smaller than the base image ({base}), and {missing} too small for \
+         its contents"
+    )
 }
 
 fn what_failed(error: &FsError) -> &'static str {
@@ -85,7 +90,7 @@ impl Error {
             Error::Cancelled(_) => ErrorKind::Interrupted,
             Error::DoesNotFit { .. }
             | Error::Table(part_table::Error::CardTooSmall { .. })
-            | Error::Root(ChooseError::NoSuchPartition { .. })
+            | Error::Root(ChooseError::NoSuchPartition { .. } | ChooseError::NotExt { .. })
             | Error::Render(_)
             | Error::Keys(_)
             | Error::Files(FsError::Source(_)) => ErrorKind::Profile,

@@ -8,7 +8,7 @@ use ext4_offline::{CheckReport, Timestamp};
 use system_model::{BootModel, Family};
 
 use crate::{
-    Error,
+    BuildNote, Error,
     layout::Layout,
     rootfs::{RootFs, RootFsEditor},
     shrunk,
@@ -30,7 +30,7 @@ pub(crate) struct GrownBase {
     base_size: u64,
     outside_root: Extents,
     /// What the user should know about the partitions.
-    pub notes: Vec<String>,
+    pub notes: Vec<BuildNote>,
     /// The size of the root filesystem in the base, in bytes.
     pub root_before: u64,
 }
@@ -88,14 +88,8 @@ impl GrownBase {
         notes.extend(late_times);
         let root_after = root.end - root.start;
         if root_after < root_before {
-            let (before, after) = (plain_text::size(root_before), plain_text::size(root_after));
-            notes.insert(
-                0,
-                format!(
-                    "the root filesystem was shrunk from {before} to {after}, because the card is \
-                     smaller than the base image"
-                ),
-            );
+            let shrunk = BuildNote::RootShrunk { before: root_before, after: root_after };
+            notes.insert(0, shrunk);
         }
         let notes = growth_note.into_iter().chain(journal_note).chain(notes).collect();
         Ok(GrownBase { layer, layout, root, base_size, outside_root, notes, root_before })
@@ -155,7 +149,7 @@ impl GrownBase {
 
 /// Adds a journal to a root filesystem without one if the image's own first boot, which cards
 /// skip, would have added it. Returns a note for the user.
-fn add_missing_journal(window: &Arc<dyn WriteAt>, now: u64) -> Result<Option<String>, Error> {
+fn add_missing_journal(window: &Arc<dyn WriteAt>, now: u64) -> Result<Option<BuildNote>, Error> {
     if ext4_offline::inspect(window)?.has_feature("has_journal") {
         return Ok(None);
     }
@@ -167,12 +161,7 @@ fn add_missing_journal(window: &Arc<dyn WriteAt>, now: u64) -> Result<Option<Str
         return Ok(None);
     }
     let added = ext4_offline::add_journal(window, Timestamp::saturating(now))?;
-    Ok(added.map(|size| {
-        format!(
-            "added a journal of {} to the root filesystem, as DietPi's first boot would",
-            plain_text::size(size)
-        )
-    }))
+    Ok(added.map(|size| BuildNote::JournalAdded { size }))
 }
 
 fn window(layer: &Arc<Layer>, range: &Range<u64>) -> Result<Arc<dyn WriteAt>, Error> {
@@ -180,15 +169,7 @@ fn window(layer: &Arc<Layer>, range: &Range<u64>) -> Result<Arc<dyn WriteAt>, Er
 }
 
 /// The note about times after 2310, if there are any.
-fn late_times(report: &CheckReport) -> Option<String> {
-    let first = report.first_late_time;
-    let whose = match report.late_times {
-        0 => return None,
-        1 => format!("inode {first} of the root filesystem has"),
-        more => format!("{more} inodes of the root filesystem ({first} is the first) have"),
-    };
-    Some(format!(
-        "{whose} a time after 2310; e2fsck will correct that to a time before 1970, as old kernels \
-         meant it"
-    ))
+fn late_times(report: &CheckReport) -> Option<BuildNote> {
+    let (inodes, first) = (report.late_times, report.first_late_time);
+    (inodes > 0).then_some(BuildNote::LateTimes { inodes, first })
 }

@@ -4,11 +4,10 @@ use std::{ops::Range, sync::Arc};
 
 use block_io::{Layer, ReadAt, Window};
 use part_table::{GrownPartition, GrowthLimit, PartitionTable, SECTOR_SIZE};
-use plain_text::size;
 use system_model::BootPartition;
 
 use crate::{
-    Error,
+    BuildNote, Error,
     find_root::{BOOT_FILES, BootFile, Candidate, FsKind, boot_partitions, choose},
     rootfs::RootFs,
     storage_error::FirstStorageError,
@@ -69,7 +68,7 @@ impl Layout {
         &self,
         card: &Arc<Layer>,
         reserve: u64,
-    ) -> Result<(Layout, Option<String>), Error> {
+    ) -> Result<(Layout, Option<BuildNote>), Error> {
         let grown = self.table.grow(card, self.root, reserve)?;
         let note = growth_note(&grown, card.size());
         let table = grown.table;
@@ -112,9 +111,9 @@ impl Layout {
     }
 }
 
-/// Describes why a root partition that grew does not fill a card of `card` bytes, if another
+/// Returns why a root partition that grew does not fill a card of `card` bytes, if another
 /// partition is in the way.
-pub fn growth_note(grown: &GrownPartition, card: u64) -> Option<String> {
+pub fn growth_note(grown: &GrownPartition, card: u64) -> Option<BuildNote> {
     let obstacle = match grown.limit? {
         GrowthLimit::NextPartition { number } => format!("partition {number}"),
         GrowthLimit::EmptyTable { sector } => {
@@ -123,17 +122,10 @@ pub fn growth_note(grown: &GrownPartition, card: u64) -> Option<String> {
         _ => return None,
     };
     let (before, after) = (grown.before.bytes(), grown.after.bytes());
-    let growth = match after.end.saturating_sub(before.end) {
-        0 => format!("does not grow, because {obstacle} lies behind it"),
-        more => format!("grows by {} only, as far as {obstacle} behind it", size(more)),
-    };
     let last = grown.table.partitions().iter().map(|part| part.bytes().end).max();
     let unused = card.saturating_sub(last.unwrap_or(0));
-    Some(format!(
-        "partition {} (root) {growth}; {} at the end of the card stay unused",
-        grown.after.number,
-        size(unused)
-    ))
+    let growth = after.end.saturating_sub(before.end);
+    Some(BuildNote::RootLimited { partition: grown.after.number, growth, obstacle, unused })
 }
 
 /// Returns all partitions except an extended one, which is only a container.

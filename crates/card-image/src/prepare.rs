@@ -12,8 +12,8 @@ use cluster_profile::{Cluster, FileEdit, Node, Note};
 use plain_text::to_hex;
 
 use crate::{
-    BaseImage, BaseOptions, BaseRecord, BuildProgress, Cancel, Error, ErrorKind, RootRecord,
-    grown::GrownBase, layout::Layout, rootfs::RootFs, shrunk::smallest_card,
+    BaseImage, BaseOptions, BaseRecord, BuildNote, BuildProgress, Cancel, Error, ErrorKind,
+    RootRecord, grown::GrownBase, layout::Layout, rootfs::RootFs, shrunk::smallest_card,
 };
 
 /// How many times as large as the largest card a base can be: its root filesystem is shrunk, but
@@ -63,8 +63,8 @@ pub struct PreparedCards {
     pub cards: Vec<PreparedCard>,
     /// The root filesystem, in the base and on the cards.
     pub root: RootRecord,
-    /// Notes for the user about the image or the profile.
-    pub notes: Vec<String>,
+    /// What the user should know about the image or the profile, each thing once.
+    pub notes: Vec<BuildNote>,
     /// The root partition's bytes on each card.
     pub root_range: Range<u64>,
     /// The edits that all cards share, which come before those of each card.
@@ -176,8 +176,8 @@ impl<'a> CardBuilder<'a> {
             changed.extend(&own);
             cards.push(PreparedCard { name: node.name.clone(), layer, used, changed, own, edits });
         }
-        let mut unique: Vec<String> = Vec::new();
-        let notes = notes.iter().map(ToString::to_string);
+        let mut unique: Vec<BuildNote> = Vec::new();
+        let notes = notes.into_iter().map(BuildNote::from);
         for note in notes.chain(grown.notes.iter().cloned()) {
             if !unique.contains(&note) {
                 unique.push(note);

@@ -24,10 +24,10 @@ pub enum BuildStage {
 impl fmt::Display for BuildStage {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(match self {
-            BuildStage::DownloadBase => "downloading base",
-            BuildStage::DecodeBase => "decoding base",
-            BuildStage::CheckBase => "checking base",
-            BuildStage::WaitForBase => "waiting for another run that is decoding this base",
+            BuildStage::DownloadBase => "downloading the image",
+            BuildStage::DecodeBase => "decoding the image",
+            BuildStage::CheckBase => "checking the image",
+            BuildStage::WaitForBase => "waiting for another run that is decoding the same image",
             BuildStage::WriteImages => "writing images",
         })
     }

@@ -3,7 +3,7 @@
 use plain_text::to_hex;
 
 use crate::{
-    Error, ImageFormat, Manifest, OutputError,
+    BuildNote, Error, ImageFormat, Manifest, OutputError,
     manifest::ImageRecord,
     output::{EmittedImage, MANIFEST, OutputDirectory, SUMS, sum},
 };
@@ -109,7 +109,7 @@ pub(crate) fn publish(
     emitted: Vec<EmittedImage>,
     mut manifest: Manifest,
     nodes: &[String],
-) -> Result<(Manifest, Option<String>), Error> {
+) -> Result<(Manifest, Option<BuildNote>), Error> {
     let mut sums = String::new();
     let mut line = |sum: &[u8; 32], name: &str| sums += &format!("{}  {name}\n", to_hex(sum));
     for image in &emitted {
@@ -144,12 +144,7 @@ pub(crate) fn publish(
     let sums = directory.begin_with(SUMS, sums.as_bytes())?;
     let images = emitted.into_iter().flat_map(|image| [image.image, image.bmap]);
     directory.publish(images.chain([manifest_file, sums]).collect(), &outdated)?;
-    let note = has_unrelated.then(|| {
-        format!(
-            "{} still holds images of an earlier build from another base or for other cards, which \
-             {SUMS} and {MANIFEST} no longer list",
-            directory.path().display()
-        )
-    });
+    let directory = directory.path().to_owned();
+    let note = has_unrelated.then_some(BuildNote::UnlistedImages { directory });
     Ok((manifest, note))
 }

@@ -6,7 +6,7 @@ use std::{ops::Range, sync::Arc};
 use block_io::{Extents, Layer, ReadAt, Window};
 use plain_text::with_causes;
 
-use crate::{Error, find_root::FsKind, layout::Layout};
+use crate::{BuildNote, Error, find_root::FsKind, layout::Layout};
 
 /// What must be written outside the root filesystem.
 #[derive(Debug, Default)]
@@ -14,7 +14,7 @@ pub(crate) struct OutsideRoot {
     /// The bytes on the card.
     pub used: Extents,
     /// Partitions that are copied whole because their free blocks are not known for certain.
-    pub notes: Vec<String>,
+    pub notes: Vec<BuildNote>,
 }
 
 /// Returns what must be written outside the root filesystem, which is the same for all nodes:
@@ -51,11 +51,7 @@ pub(crate) fn outside_root(
             _ => Ok(None),
         };
         let inside = inside.unwrap_or_else(|reason| {
-            notes.push(format!(
-                "partition {} is copied whole, with its free blocks: {}",
-                part.number,
-                plain_text::escaped(&reason)
-            ));
+            notes.push(BuildNote::CopiedWhole { partition: part.number, reason });
             None
         });
         match inside {

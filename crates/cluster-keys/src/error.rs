@@ -127,7 +127,7 @@ impl KeyError {
                 shown(public)
             ),
             KeyError::NodeName { .. } => {
-                "use at most 63 letters, digits and inner hyphens (RFC 1123)".into()
+                "use letters, digits and hyphens, at most 63, with no hyphen at either end".into()
             }
             KeyError::Io { source, path, .. } if source.kind() == ErrorKind::PermissionDenied => {
                 format!("run nodecard as the owner of {}", shown(path))

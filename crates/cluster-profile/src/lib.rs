@@ -49,6 +49,7 @@ mod cluster;
 mod edit;
 mod load;
 mod names;
+mod note;
 mod passwords;
 mod problem;
 mod purpose;
@@ -67,6 +68,7 @@ pub use cluster::{
     Network, Node, Owner, OwnerId, Password, Role, Ssh,
 };
 pub use edit::{Attributes, Change, FileEdit};
+pub use note::{Note, NoteKind};
 pub use passwords::{DefaultPassword, HashError, PasswordHash, default_password};
 pub use problem::{Diagnostics, Place, Problem, ProfileError, RelatedPlace};
 pub use purpose::{
@@ -74,13 +76,13 @@ pub use purpose::{
     Purpose, SwarmPart,
 };
 pub use render::{
-    LoginHindrance, Note, RenderError, Rendered, RivalAddress, SWARM_STATUS, SwarmState,
-    SwarmStatus, SwarmStep, default_password_notes, login_hindrances, network_back_end,
-    render_node, render_shared, rival_addresses,
+    LoginHindrance, RenderError, Rendered, RivalAddress, SWARM_STATUS, SwarmState, SwarmStatus,
+    SwarmStep, default_password_notes, login_hindrances, network_back_end, render_node,
+    render_shared, rival_addresses,
 };
 pub use size::SizeError;
 pub use swarm::{
     ArchivedImage, ImageArchive, Mount, MountKind, Protocol, Publish, SWARM_PORT, Service,
     ServiceMode, Swarm,
 };
-pub use system_model::{SystemError, SystemFiles};
+pub use system_model::{Effect, SystemError, SystemFiles};

@@ -74,7 +74,20 @@ fn syntax_problem(text: &str, error: &serde_saphyr::Error) -> Box<Problem> {
             let help = Some(help);
             Box::new(Problem { message, place: place_at(text, at), related: Vec::new(), help })
         }
-        None => Box::new(Problem { message, place, related: Vec::new(), help: None }),
+        None => {
+            // The parser names the start of the value that the tab ends.
+            let rest = text.get(place.span.start..).unwrap_or_default();
+            let tab = rest.find('\t').filter(|_| message.contains("found a tab"));
+            let (message, place, help) = match tab {
+                Some(at) => (
+                    "this is a tab".to_owned(),
+                    place_at(text, place.span.start + at),
+                    Some("indent with spaces: YAML does not allow tabs here".to_owned()),
+                ),
+                None => (message, place, None),
+            };
+            Box::new(Problem { message, place, related: Vec::new(), help })
+        }
     }
 }
 
@@ -244,6 +257,18 @@ mod tests {
             assert_eq!((problem.place.line, problem.place.column), (line, column), "{problem:?}");
             assert!(!problem.message.is_empty() && !problem.message.contains(" line "));
             assert!(text.get(problem.place.span).is_some());
+        }
+    }
+
+    #[test]
+    fn a_tab_is_called_a_tab() {
+        for text in ["a:\n\tb: 1\n", "a:\n\t- b\n", "a:\n  - b: 1\n\tc: 2\n"] {
+            let problem = parse(text).expect_err(text);
+            assert!(
+                ["this is a tab", "this line is indented with a tab"].contains(&&*problem.message),
+                "{problem:?}"
+            );
+            assert!(problem.help.is_some_and(|help| help.contains("spaces")));
         }
     }
 

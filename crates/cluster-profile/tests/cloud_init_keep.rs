@@ -159,7 +159,7 @@ fn profiles_are_checked() {
     };
     assert!(refused("cloud_init: on\n").contains("`cloud_init` cannot be"));
     assert!(refused("user_data: x\n").contains("no effect while cloud-init is off"));
-    assert!(refused("cloud_init: keep\nuser_data: nowhere\n").contains("cannot read"));
+    assert!(refused("cloud_init: keep\nuser_data: nowhere\n").contains("there is no file"));
     let directory = tempfile::tempdir().unwrap();
     for (text, reason) in [
         ("#!/bin/sh\n", "first line"),

@@ -17,7 +17,8 @@ fn fixture(users: &str) -> Fixture {
 fn defaults(fixture: &Fixture, base: &Memory) -> Option<String> {
     let notes = default_password_notes(&fixture.cluster, base).unwrap();
     assert!(notes.len() <= 1 && !notes.iter().any(cluster_profile::Note::is_hindrance));
-    notes.first().map(ToString::to_string)
+    let fix = |note: &cluster_profile::Note| note.fix().expect("a fix");
+    notes.first().map(|note| format!("{note}; {}", fix(note)))
 }
 
 #[test]
@@ -26,16 +27,14 @@ fn default_passwords_are_noted_with_the_line_that_sets_others() {
     assert_eq!(
         defaults(&Fixture::new(PROFILE), &base).as_deref(),
         Some(
-            "default passwords still set: root (`odroid`), odroid (`odroid`); to set others, add \
-             `users: {root: {password: 'HASH'}, odroid: {password: 'HASH'}}` to the profile, with \
-             hashes from `nodecard password`, or `{locked: true}` for users who log in by key"
+            "default passwords still set: root (`odroid`), odroid (`odroid`); set `users: {root: \
+             {password: 'HASH'}, odroid: {password: 'HASH'}}` in the profile, with hashes from \
+             `nodecard password`; or `{locked: true}` for users who log in by key only"
         )
     );
     let one = defaults(&fixture("{root: {locked: true}}"), &base).unwrap();
     assert!(
-        one.starts_with(
-            "default passwords still set: odroid (`odroid`); to set others, add `users: {odroid: {"
-        ),
+        one.starts_with("default passwords still set: odroid (`odroid`); set `users: {odroid: {"),
         "{one}"
     );
     let both = fixture(&format!("{{root: {{locked: true}}, odroid: {{password: {HASH}}}}}"));

@@ -144,7 +144,10 @@ fn names_outside_rfc_1123_are_reported() {
         let summary = summary(&problems);
         assert!(summary.starts_with("7:12: ") && summary.ends_with(message), "{problems}");
         let help = problems.problems[0].help.as_deref();
-        assert_eq!(help, Some("use at most 63 letters, digits and inner hyphens (RFC 1123)"));
+        assert_eq!(
+            help,
+            Some("use letters, digits and hyphens, at most 63, with no hyphen at either end")
+        );
     }
 }
 
@@ -210,13 +213,14 @@ fn key_files_are_read_and_their_problems_reported() {
     let ssh = |key: &str| format!("ssh: {{users: [root], authorized_keys: [{key}]}}\nnodes:");
     assert_eq!(
         problems("nodes:", &ssh("none.pub")).to_string(),
-        "error: cannot read none.pub: No such file or directory (os error 2)\n \
+        "error: there is no file none.pub\n \
          --> mc1.yaml:5:40\n  \
            |\n\
          5 | ssh: {users: [root], authorized_keys: [none.pub]}\n  \
            |                                        ^^^^^^^^\n  \
            |\n  \
-           = help: relative paths start at the directory of the profile"
+           = help: give the path of your public key; `ssh-keygen -t ed25519` makes a key if you \
+         have none"
     );
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("mc1.yaml");
@@ -334,7 +338,7 @@ fn hosts_and_files_are_read_and_their_problems_reported() {
         ),
         ("files: [{path: /a, content: x, mode: 9}]", "5:38: \"9\" is not a file mode"),
         ("files: [{path: /a, content: x, owner: \"a b\"}]", "5:39: \"a b\" is not an owner"),
-        ("files: [{path: /a, source: none}]", "5:28: cannot read none: No such file"),
+        ("files: [{path: /a, source: none}]", "5:28: there is no file none"),
         ("files: [{path: /a, source: b, content: c}]", "5:28: a file cannot have both"),
         ("files: [{path: /a, content: b}, {path: /a, content: c}]", "5:40: /a appears twice"),
     ] {

@@ -67,7 +67,7 @@ fn key_files_are_read() {
     fs::write(&path, with_users("users: {anna: {authorized_keys: anna.pub}}")).unwrap();
     assert_eq!(Cluster::load(&path).unwrap().users[0].authorized_keys, [KEY]);
     let none = problems("users: {anna: {authorized_keys: [none.pub]}}");
-    assert!(summary(&none).starts_with("7:34: cannot read none.pub"), "{none}");
+    assert!(summary(&none).starts_with("7:34: there is no file none.pub"), "{none}");
 }
 
 #[test]

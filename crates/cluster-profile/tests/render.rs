@@ -83,7 +83,7 @@ fn a_1604_node_has_the_clusters_keys_and_its_own() {
     assert_eq!(card.text("/home/odroid/.ssh/config"), "Host *\n#    IdentityFile ~/.ssh/id_rsa\n");
     assert_eq!(card.text("/root/.ssh/known_hosts"), "nas ssh-rsa NAS\n");
     assert!(
-        notes.iter().any(|note| note.starts_with("removed the image's own key /root/.ssh/id_rsa")),
+        notes.iter().any(|note| note.starts_with("removed /root/.ssh/id_rsa, the image's own key")),
         "{notes:?}"
     );
 

@@ -87,7 +87,7 @@ impl fmt::Display for FsKind {
             FsKind::Ext { version, .. } => write!(f, "ext{version}")?,
             FsKind::Fat { .. } => f.write_str("FAT")?,
             FsKind::Other { signature, .. } => f.write_str(signature.name())?,
-            FsKind::Unknown => f.write_str("nothing known")?,
+            FsKind::Unknown => f.write_str("nothing recognized")?,
         }
         if let Some(label) = self.label() {
             write!(f, " {label:?}")?;

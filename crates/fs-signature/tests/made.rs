@@ -183,7 +183,7 @@ fn signatures_and_nothing_else() {
     assert_eq!(kind(&[(4086, b"SWAP-SPACE")]), other(Signature::Swap, None));
     assert!(matches!(kind(&[(1080, &[0x53, 0xef])]), FsKind::Ext { version: 2, .. }));
     assert_eq!(kind(&[(5, b"x")]), FsKind::Unknown);
-    assert_eq!(FsKind::Unknown.to_string(), "nothing known");
+    assert_eq!(FsKind::Unknown.to_string(), "nothing recognized");
     for size in [0, 1, 511, 512, 1100, 2047, 4096] {
         let zeros = Memory::new(vec![0; size]);
         assert_eq!(FsKind::read(&zeros).unwrap(), FsKind::Unknown);

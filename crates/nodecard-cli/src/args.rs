@@ -13,8 +13,8 @@ use crate::output::Verbosity;
 ///
 /// From one profile and one base image, nodecard makes a card for every node:
 /// grown to the size of the card, with its own host name, static address,
-/// /etc/hosts, keys and identity. It needs no root and mounts nothing; the base
-/// image is only read.
+/// /etc/hosts, keys and identity. It mounts nothing, never changes the base
+/// image, and needs root only to open devices.
 #[derive(Debug, Parser)]
 #[command(
     name = "nodecard",
@@ -31,12 +31,12 @@ Examples:
   nodecard apply mc1.yaml xu4-node1=/dev/sdb
 
 Exit codes:
-  0    done; with verify: all cards as expected
+  0    success; with verify: all cards match the profile
   1    verify found differences, or apply left an error that it cannot fix
-  2    wrong arguments or profile
-  3    base image cannot be used
-  4    target refused
-  5    input or output failed
+  2    the arguments or the profile are wrong
+  3    the base image cannot be used
+  4    a card, device or image was refused, or not confirmed
+  5    reading or writing failed
   130  interrupted"
 )]
 pub struct Args {
@@ -201,8 +201,9 @@ pub enum SwarmArg {
 /// Build a card image for every node
 ///
 /// Writes NODE.img and its block map NODE.img.bmap for every node, and
-/// manifest.json and SHA256SUMS for all of them. The files have temporary names
-/// until all of them are complete. The first run makes the cluster's keys.
+/// manifest.json and SHA256SUMS for all of them. If a build fails, no file that
+/// looks finished is left. The first run creates the cluster's keys, in a
+/// directory beside the profile.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -261,17 +262,18 @@ pub struct CheckArgs {
 
 /// Write cards, several at once, and verify them
 ///
-/// Shows what is on each target and asks you to type its name before anything
-/// is overwritten. The base image is read once for all cards. Only what is in
-/// use is written, then read back and compared. The partition table and the
-/// boot loader are written last, so an interrupted card does not start.
+/// Shows what is on each target, and asks you to type its name before it is
+/// overwritten. Only blocks that hold data are written; then they are read back
+/// and compared. The partition table and the boot loader are written last, so a
+/// card that was interrupted does not boot.
 ///
-/// A device is refused if it is mounted, swap, in use, part of the running
-/// system, read-only, an eMMC, a fixed disk, or larger than --max-size. A
-/// target may also be a file that has the size of a card.
+/// A target is a device, or a file that already has the size of a card. A device
+/// is refused if it is mounted, used as swap or by another program, part of the
+/// running system, read-only, a built-in eMMC, a fixed disk, or larger than
+/// --max-size.
 #[derive(Debug, clap::Args)]
 #[command(
-    override_usage = "nodecard flash [OPTIONS] <PROFILE> [NODE=DEVICE]...\n       \
+    override_usage = "nodecard flash [OPTIONS] <PROFILE> [NODE=TARGET]...\n       \
                       nodecard flash [OPTIONS] --image <FILE> <DEVICE>",
     after_help = "\
 Examples:
@@ -295,14 +297,14 @@ pub struct FlashArgs {
 
     /// Write this node's card to this device or file
     #[arg(
-        value_name = "NODE=DEVICE",
+        value_name = "NODE=TARGET",
         value_parser = node_and_target,
         add = ArgValueCompleter::new(complete::targets)
     )]
     pub targets: Vec<(String, PathBuf)>,
 
-    /// Write the cards of all nodes one after another with this reader; card
-    /// swaps are detected automatically
+    /// Write the cards of all nodes in one reader, one after another; card swaps
+    /// are detected automatically
     #[arg(long, value_name = "DEVICE", conflicts_with = "targets")]
     pub one_reader: Option<PathBuf>,
 
@@ -331,15 +333,17 @@ pub struct FlashArgs {
 
 /// Fix a card in place, so that it matches the profile
 ///
-/// Shows what would change and asks you to type the target's name. Only what
-/// verify reports is changed; everything else on the card stays. The changes go
-/// through the filesystem's own journal: if the card is pulled at any moment, it
-/// has the old configuration or the new one, complete. Only the partition table
-/// is written before, if the root partition grows.
+/// Shows what would change, and asks you to type the target's name. Only what
+/// verify reports as an error or a warning is changed; everything else on the
+/// card stays as it is. A card that is pulled during the change holds its old
+/// configuration or the new one, complete.
 ///
-/// Devices are refused as with flash. A target may also be an image file, but not
-/// a compressed one. The profile's base image is compared with if it needs no
-/// decoding; one given with --base is decoded if need be.
+/// A target is a device, or an image file that is not compressed. Devices are
+/// refused for the same reasons as with flash.
+///
+/// Files that were copied from the base image, such as Docker's identity, are
+/// detected only if the base image is available: raw, already decoded by an
+/// earlier command, or given with --base.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -350,7 +354,7 @@ pub struct ApplyArgs {
     #[command(flatten)]
     pub project: ProjectArgs,
 
-    /// Make this device or file the card of this node
+    /// Correct the card of this node on this device or file
     #[arg(
         value_name = "NODE=TARGET",
         value_parser = node_and_target,
@@ -398,8 +402,9 @@ pub struct DevicesArgs {
 /// nothing is written to it. What its owner changed later (packages, logs, more
 /// lines) is not reported. docs/verify.md lists the rules.
 ///
-/// The profile's base image is compared with if it needs no decoding; one given
-/// with --base is decoded if need be.
+/// The boot loader, and files that were copied from the base image, are checked
+/// only if the base image is available: raw, already decoded by an earlier
+/// command, or given with --base.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -408,9 +413,10 @@ Examples:
   nodecard verify mc1.yaml --node xu4-node2 /dev/sdb --json
 
 Exit codes:
-  0  all cards as expected
+  0  all cards match the profile
   1  differences found
-  4  not a card of this cluster")]
+  4  a target is not a card of this cluster, or cannot be read as a card
+Others are those of every command: see nodecard --help")]
 pub struct VerifyArgs {
     #[command(flatten)]
     pub project: ProjectArgs,
@@ -419,7 +425,7 @@ pub struct VerifyArgs {
     #[arg(required = true, value_name = "TARGET")]
     pub targets: Vec<PathBuf>,
 
-    /// Set the node that the card is meant for [default: detected]
+    /// Compare the card with this node instead of detecting its node
     #[arg(long, value_name = "NODE", add = ArgValueCompleter::new(complete::nodes))]
     pub node: Option<String>,
 
@@ -429,9 +435,10 @@ pub struct VerifyArgs {
 
 /// Show what building would change, file by file
 ///
-/// Prints a unified diff of every file for each node, compared with the base
+/// Prints a unified diff of every file that would change, compared with the base
 /// image or with an existing card, and what happens to the partitions and the
-/// filesystem. Nothing is written. Private keys are never shown.
+/// filesystem. Nothing is written. Private keys and password hashes are never
+/// shown.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -620,7 +627,7 @@ pub struct ProjectArgs {
     /// The profile of the cluster
     pub profile: PathBuf,
 
-    /// Use this base image instead of the profile's
+    /// Use this base image instead of the profile's, and decode it if necessary
     #[arg(long, value_name = "FILE")]
     pub base: Option<PathBuf>,
 
@@ -646,7 +653,7 @@ pub struct NewKeysArg {
 #[derive(Debug, clap::Args)]
 pub struct RootArg {
     /// Set the number of the root partition, if it cannot be detected
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = partition_number)]
     pub root: Option<u32>,
 }
 
@@ -677,7 +684,8 @@ pub struct LimitArgs {
     #[arg(long, value_name = "SIZE", default_value = "128GiB", value_parser = largest_card)]
     pub max_size: u64,
 
-    /// Accept fixed disks: neither removable, nor on USB, nor in an SD slot
+    /// Accept disks that look built in: not removable, not on USB and not in an
+    /// SD slot
     #[arg(long)]
     pub allow_fixed: bool,
 }
@@ -727,8 +735,13 @@ fn node_and_target(text: &str) -> Result<(String, PathBuf), String> {
         Some((node, target)) if !node.is_empty() && !target.is_empty() => {
             Ok((node.to_owned(), PathBuf::from(target)))
         }
-        _ => Err("expected NODE=DEVICE, for example xu4-node1=/dev/sdb".to_owned()),
+        _ => Err("expected NODE=TARGET, for example xu4-node1=/dev/sdb".to_owned()),
     }
+}
+
+fn partition_number(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "expected the number of a partition, such as 2".to_owned())
 }
 
 /// Reads a time such as `90s`, `10m` or `1h`.

@@ -35,6 +35,9 @@ impl From<io::Error> for CommandError {
     }
 }
 
+/// The exit code of a program that SIGPIPE (13) has ended, as shells report it.
+const BROKEN_PIPE: u8 = 128 + 13;
+
 /// Prints a line on stderr. A line that cannot be printed is no reason to fail.
 pub fn print_line(line: fmt::Arguments) {
     terminal::print_error_line(&line.to_string());
@@ -183,8 +186,8 @@ impl CommandError {
                     print_message("nothing was written");
                 } else if matches!(error, Error::Apply(_)) {
                     print_line(format_args!(
-                        "note: the root filesystem is the old one or the new one, complete; run \
-                         apply again"
+                        "note: the card holds its old configuration or the new one, complete\n  \
+                         fix: run the command again"
                     ));
                 }
                 exit_code(error.kind())
@@ -198,8 +201,9 @@ impl CommandError {
                 print_message("interrupted");
                 130
             }
-            // A reader that went away, such as `head`, wants no message.
-            CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 5,
+            // A reader that went away, such as `head`, wants no message. Other programs are
+            // ended by SIGPIPE then.
+            CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => BROKEN_PIPE,
             CommandError::Output(error) => {
                 print_message("cannot print the report");
                 print_causes(String::new(), Some(error));

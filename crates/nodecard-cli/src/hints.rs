@@ -31,7 +31,11 @@ pub fn join(fix: Option<String>, hint: Option<Hint>) -> Option<String> {
 pub fn for_error(error: &Error) -> Option<Hint> {
     match error {
         Error::NoTargets => Some(Hint::Instead(
-            "give NODE=DEVICE, for example xu4-node1=/dev/sdb; `nodecard devices` lists the cards",
+            "give NODE=TARGET, for example xu4-node1=/dev/sdb; `nodecard devices` lists the cards",
+        )),
+        Error::NoKeys(_) => Some(Hint::Instead(
+            "run `nodecard build` or `nodecard flash` first, which create the keys; if cards exist \
+             already, restore the keys from a backup",
         )),
         Error::KeysLost { .. } => {
             Some(Hint::Or("add --new-keys to make new ones; then write every card again"))
@@ -61,6 +65,7 @@ fn for_image(error: &ImageError) -> Option<Hint> {
         ImageError::Root(error) => for_root(error),
         ImageError::Output(
             OutputError::Unusable { .. }
+            | OutputError::NotADirectory { .. }
             | OutputError::IsBase { .. }
             | OutputError::Occupied { .. },
         ) => Some(Hint::Instead("choose another directory with --out")),
@@ -77,6 +82,9 @@ pub fn for_audit(error: &AuditError) -> Option<Hint> {
         AuditError::NotOurs { .. } => {
             Some(Hint::Instead("if it is meant for a node, name it with --node"))
         }
+        AuditError::NotFound { target } if target.starts_with("/dev/") => {
+            Some(Hint::Or("list the devices with `nodecard devices`"))
+        }
         AuditError::Root { source, .. } => for_root(source),
         AuditError::Read { target, .. } if rights::is_denied(error) => {
             rights::fix(Path::new(target)).map(Hint::Command)
@@ -88,8 +96,10 @@ pub fn for_audit(error: &AuditError) -> Option<Hint> {
 
 fn for_root(error: &ChooseError) -> Option<Hint> {
     match error {
-        // No partition would do.
-        ChooseError::NoExt { .. } => None,
+        // No partition would do, or one was chosen already.
+        ChooseError::NoExt { .. }
+        | ChooseError::NoSuchPartition { .. }
+        | ChooseError::NotExt { .. } => None,
         _ => Some(Hint::Or("choose the partition with --root")),
     }
 }

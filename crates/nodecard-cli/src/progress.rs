@@ -65,7 +65,7 @@ impl BuildProgress for StageBar {
             // 60 columns with the longest speed.
             let template = match total {
                 0 => "{msg} {spinner}",
-                _ => "{msg:16} [{bar:12}] {percent:>3}% {bytes_per_sec:>12} {eta:>4} left",
+                _ => "{msg:21} [{bar:8}] {percent:>3}% {decimal_bytes_per_sec:>12} {eta:>4} left",
             };
             let bar = ProgressBar::new(total).with_style(style(template));
             Some(bar.with_message(stage.to_string()))
@@ -105,7 +105,8 @@ impl CardBars {
         let titles: Vec<String> = titles.iter().map(|title| terminal::shown(title)).collect();
         let mut bars = Vec::new();
         if terminal::is_interactive() && verbosity() > Verbosity::Quiet {
-            let style = style("{prefix} {msg:9} {percent:>3}% {bytes_per_sec:>12} {eta:>4} left");
+            let style =
+                style("{prefix} {msg:9} {percent:>3}% {decimal_bytes_per_sec:>12} {eta:>4} left");
             let short = |title: &String| {
                 title.replace(" on /dev/", " ").chars().take(TITLE).collect::<String>()
             };

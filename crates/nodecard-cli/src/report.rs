@@ -6,6 +6,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
+use nodecard::{BuildNote, NoteKind};
 use serde::Serialize;
 
 use crate::{
@@ -42,20 +43,53 @@ pub fn print_json(report: &impl Serialize) -> Result<(), CommandError> {
     Ok(terminal::print_json(&json)?)
 }
 
+/// Returns what was disarmed and removed as groups with a label, and every other note with
+/// what to do about it.
+pub fn notes(notes: &[BuildNote]) -> String {
+    let of_kind = |kind: NoteKind| -> Vec<String> {
+        notes.iter().filter(|note| note.kind() == kind).map(BuildNote::subject).collect()
+    };
+    let mut text = String::new();
+    for (label, kind) in [("Disarmed", NoteKind::Disarmed), ("Removed", NoteKind::Removed)] {
+        let items = of_kind(kind);
+        if !items.is_empty() {
+            text += &labelled(label, &items);
+        }
+    }
+    let is_grouped =
+        |note: &&BuildNote| matches!(note.kind(), NoteKind::Disarmed | NoteKind::Removed);
+    for note in notes.iter().filter(|note| !is_grouped(note)) {
+        text += &format!("note: {note}\n");
+        if let Some(fix) = note.fix() {
+            text += &format!("  fix: {fix}\n");
+        }
+    }
+    text
+}
+
+/// Returns notes as JSON has them: a sentence each, with what to do about it.
+pub fn sentences(notes: &[BuildNote]) -> Vec<String> {
+    let sentence = |note: &BuildNote| match note.fix() {
+        Some(fix) => format!("{note}; {fix}"),
+        None => note.to_string(),
+    };
+    notes.iter().map(sentence).collect()
+}
+
 /// Returns lines that start with a label, and the text beside it, wrapped to 79 columns. Every
-/// item of `texts` starts on a line of its own.
-pub fn labelled(label: &str, texts: &[&str]) -> String {
+/// item of `texts` starts on a line of its own, and is indented where it continues.
+pub fn labelled(label: &str, texts: &[impl AsRef<str>]) -> String {
     const INDENT: usize = 13;
     const WIDTH: usize = 79 - INDENT;
     let mut lines: Vec<String> = Vec::new();
     for text in texts {
         let mut line = String::new();
-        for word in text.split_whitespace() {
+        for word in text.as_ref().split_whitespace() {
             let length = line.chars().count() + 1 + word.chars().count();
-            if !line.is_empty() && length > WIDTH {
-                lines.push(std::mem::take(&mut line));
+            if !line.trim().is_empty() && length > WIDTH {
+                lines.push(std::mem::replace(&mut line, "  ".to_owned()));
             }
-            if !line.is_empty() {
+            if !line.trim().is_empty() {
                 line.push(' ');
             }
             line += word;
@@ -94,7 +128,7 @@ mod tests {
         let expected = "\
 Root         partition 2
              its own /etc/fstab names it as / and it holds /sbin/init and
-             /etc/os-release
+               /etc/os-release
 ";
         assert_eq!(text, expected);
     }

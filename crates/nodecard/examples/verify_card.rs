@@ -17,12 +17,13 @@ pub fn verify_card(project: &Project, card: &Path) -> Result<bool, Box<dyn Error
                 println!("{} is the card of {}", card.target, card.node);
                 for finding in &card.findings {
                     println!("  {} ({})", finding.what, finding.place());
+                    println!("    fix: {}", finding.fix);
                 }
             }
             CardOutcome::Refused { target, error } => println!("{target}: {error}"),
         }
     }
-    Ok(verification.report.is_right())
+    Ok(verification.report.matches_profile())
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -1,6 +1,8 @@
 //! Correcting a card in place: show the changes, have them confirmed, commit them.
 
 use std::{
+    fs,
+    io::ErrorKind,
     path::Path,
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
@@ -73,6 +75,9 @@ impl Project {
         request: ApplyRequest,
     ) -> Result<ApplySession<'_>, Error> {
         let (node, path) = (self.node(node)?, target.as_ref());
+        if fs::symlink_metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+            return Err(AuditError::NotFound { target: path.display().to_string() }.into());
+        }
         let target = self.inspect_target(path, &request.limits).map_err(|error| {
             let node = Some(node.name.clone());
             Error::Refused { targets: vec![RefusedTarget { node, error }] }

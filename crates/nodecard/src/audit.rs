@@ -2,11 +2,12 @@
 
 use std::{
     fmt, fs,
+    os::unix::fs::{FileTypeExt as _, MetadataExt as _},
     path::{Path, PathBuf},
 };
 
 use card_audit::{
-    AuditError, BaseReference, Card, ChangePlan, Inspection, PlanOptions, VerifyOptions,
+    AuditError, BaseReference, Card, ChangePlan, Inspection, PlanNote, PlanOptions, VerifyOptions,
     VerifyReport,
 };
 use card_image::{BaseError, BaseImage, CardBuilder};
@@ -25,7 +26,9 @@ pub struct Verification {
 }
 
 /// Why cards are not compared with the base image. Without it, the boot area is not checked,
-/// and identities that were copied from the base are not noticed.
+/// and identities that were copied from the base image are not detected.
+///
+/// Its text is a clause: `the base image xu4.img.xz is not decoded`.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BaseAbsence {
@@ -49,14 +52,14 @@ pub enum BaseAbsence {
 impl fmt::Display for BaseAbsence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            BaseAbsence::NotDecoded { .. } => {
-                f.write_str("as the base image would have to be decoded first")
+            BaseAbsence::NotDecoded { path } => {
+                write!(f, "the base image {} is not decoded", path.display())
             }
             BaseAbsence::Missing { path } => {
-                write!(f, "as the base image {} does not exist", path.display())
+                write!(f, "the base image {} does not exist", path.display())
             }
             BaseAbsence::Unusable { source } => {
-                write!(f, "as the base image cannot be used: {}", plain_text::with_causes(source))
+                write!(f, "the base image cannot be used: {}", plain_text::with_causes(source))
             }
         }
     }
@@ -207,24 +210,26 @@ pub fn inspect(
 /// Adds a note to a plan if some of its keys exist in memory only.
 fn with_keys_note(mut plan: ChangePlan, keys: &ClusterKeys) -> ChangePlan {
     if !keys.is_kept() {
-        plan.notes.push(format!(
-            "keys that are not in {} yet were made for this plan only; the first build or flash \
-             makes others and keeps them",
-            keys.directory().display()
-        ));
+        plan.notes.push(PlanNote::KeysInMemory { directory: keys.directory().to_owned() });
     }
     plan
 }
 
-/// Refuses a card that was given twice, which would look like its own clone.
+/// Refuses a card that was given twice, under whatever names: it would look like its own
+/// clone.
 fn refuse_duplicates<P: AsRef<Path>>(targets: &[P]) -> Result<(), Error> {
     let mut seen = Vec::new();
     for target in targets {
-        let Ok(path) = fs::canonicalize(target) else { continue };
-        if seen.contains(&path) {
+        let Ok(found) = fs::metadata(target) else { continue };
+        // A device is the same by its number, a file by its inode.
+        let identity = match found.file_type().is_block_device() {
+            true => (None, found.rdev()),
+            false => (Some(found.dev()), found.ino()),
+        };
+        if seen.contains(&identity) {
             return Err(Error::TargetTwice { path: target.as_ref().to_owned() });
         }
-        seen.push(path);
+        seen.push(identity);
     }
     Ok(())
 }

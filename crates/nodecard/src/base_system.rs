@@ -1,7 +1,9 @@
 //! The system in a base image, in a few words.
 
+use std::sync::Arc;
+
+use block_io::FileStorage;
 use card_audit::Card;
-use card_image::BaseImage;
 use cluster_profile::{SystemFiles, network_back_end};
 
 use crate::Project;
@@ -20,13 +22,11 @@ pub struct BaseSystem {
 }
 
 impl BaseSystem {
-    /// Describes the project's base image, if that takes no decoding. What cannot be read is
-    /// left out: it is for reports only, and building has read all it needs.
-    pub(crate) fn read(project: &Project) -> Self {
-        let opened = BaseImage::open_if_ready(project.base(), project.context.base_options());
-        let Ok(Some(base)) = opened else { return Self::default() };
+    /// Describes the system in the root partition (from 1) of an open base image. What cannot
+    /// be read is left out: it is for reports only, and building has read all it needs.
+    pub(crate) fn read(project: &Project, base: Arc<FileStorage>, root: u32) -> Self {
         let name = project.base().display().to_string();
-        match Card::from_storage(name, base.storage(), project.root()) {
+        match Card::from_storage(name, base, Some(root)) {
             Ok(card) => Self::of(card.files(), &project.cluster.network.interface),
             Err(_) => Self::default(),
         }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use card_image::{BuildInputs, BuildOptions, BuildOutcome, ImageFormat, Manifest};
+use card_image::{BuildInputs, BuildNote, BuildOptions, BuildOutcome, ImageFormat, Manifest};
 
 use crate::{
     BaseSystem, Error, Project,
@@ -51,7 +51,7 @@ pub struct BuildReport {
     /// Why the root partition of the base image was chosen.
     pub root_reason: String,
     /// What the user should know about the keys, the base image or the profile.
-    pub notes: Vec<String>,
+    pub notes: Vec<BuildNote>,
     /// The names of the nodes whose images this run made.
     pub made: Vec<String>,
     /// The images of earlier runs that the manifest still lists.
@@ -83,10 +83,10 @@ impl Project {
             raw_sums: request.raw_sums,
         };
         let built = card_image::build(&options, &*self.context.progress, &self.context.cancel)?;
-        let BuildOutcome { manifest, out, root_reason, .. } = built;
-        let notes = self.key_note().into_iter().chain(built.notes).collect();
+        let BuildOutcome { manifest, out, root_reason, base, notes, .. } = built;
+        let notes = self.key_note().into_iter().chain(notes).collect();
         let left_over = left_over(&manifest, &made, &out, &self.cluster, keys);
-        let system = BaseSystem::read(self);
+        let system = BaseSystem::read(self, base, manifest.root.partition);
         Ok(BuildReport { manifest, out, root_reason, notes, made, left_over, system })
     }
 }

@@ -1,6 +1,6 @@
 //! Looking at what a profile names, without making anything.
 
-use card_image::{BaseError, BaseImage, CardBuilder, ErrorKind, ImageFile, SumCheck};
+use card_image::{BaseError, BaseImage, BuildNote, CardBuilder, ErrorKind, ImageFile, SumCheck};
 
 use crate::{Error, Project};
 
@@ -11,7 +11,7 @@ pub struct CheckReport {
     /// What keeps cards from being made.
     pub problems: Vec<Error>,
     /// What the user should know about the base image or the profile, if the cards can be made.
-    pub notes: Vec<String>,
+    pub notes: Vec<BuildNote>,
     /// What was not looked at, and why.
     pub not_checked: Vec<String>,
 }

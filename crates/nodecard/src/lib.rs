@@ -45,29 +45,35 @@
 //!
 //! let image = directory.join("cards/xu4-node1.img");
 //! let verification = project.verify(&[image], None)?;
-//! assert!(verification.report.is_right());
+//! assert!(verification.report.matches_profile());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # Writing to devices
 //!
-//! Nothing is overwritten before it was shown and confirmed, and the types see to that.
+//! Nothing is overwritten before it was shown and confirmed. The types enforce this:
 //! [`Project::flash`] inspects targets and returns a [`FlashSession`];
 //! [`FlashSession::confirm`] asks about each of its targets and returns a [`ConfirmedFlash`];
-//! only that can [`write`](ConfirmedFlash::write). [`Project::apply`] works the same way.
+//! only a [`ConfirmedFlash`] has [`write`](ConfirmedFlash::write). [`Project::apply`] works the
+//! same way.
 //!
 //! A target is refused if it is mounted, in use, part of the running system, write-protected,
 //! not a card, or too large to be one. What was inspected is compared with what is opened, so
-//! that a card swapped in between is noticed.
+//! that a card that was swapped in between is refused.
 //!
 //! # Progress, interruption, errors
 //!
 //! [`Context`] carries a [`BuildProgress`] and a [`Cancel`] token. The library never prints,
-//! never asks and never exits; all text is in what it returns.
+//! never asks and never exits; everything it has to say is in what it returns.
 //!
 //! Every step returns one [`Error`]: its text says what happened, its
 //! [`source`](std::error::Error::source) why, [`Error::fix`] what to do, and [`Error::kind`]
 //! what has to change before another run can succeed.
+
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod access;
 mod apply;
@@ -88,20 +94,20 @@ mod status;
 
 pub use card_audit::{
     Applied, ApplyError, AuditError, CardOutcome, CardReport, ChangePlan, FileChange, Finding,
-    Inspection, NodePlan, Severity, VerifyReport,
+    Inspection, NodePlan, PlanNote, Severity, VerifyReport,
 };
 pub use card_flash::{
     CardError, CardFault, FlashPhase, FlashProgress, FlashResult, WriteReport,
     device::{Device, DeviceKind, HostSystem, Refusal, Target, TargetError, TargetLimits},
 };
 pub use card_image::{
-    BaseError, BuildProgress, BuildStage, Cancel, Cancelled, ChooseError, Error as ImageError,
-    ErrorKind, ImageFormat, ImageRecord, Manifest, OutputError,
+    BaseError, BuildNote, BuildProgress, BuildStage, Cancel, Cancelled, ChooseError,
+    Error as ImageError, ErrorKind, ImageFormat, ImageRecord, Manifest, OutputError,
 };
 pub use cluster_keys::{ClusterKeys, KeyError};
 pub use cluster_profile::{
-    CardSize, Cluster, HashError, Network, Node, PROFILE_SCHEMA, PasswordHash, ProfileError,
-    Publish, SizeError,
+    CardSize, Cluster, HashError, Network, Node, Note, NoteKind, PROFILE_SCHEMA, PasswordHash,
+    ProfileError, Publish, SizeError,
 };
 
 pub use self::{
@@ -115,8 +121,8 @@ pub use self::{
     error::{Error, RefusalReason, RefusedTarget},
     export::ExportForm,
     flash::{
-        Attendant, ConfirmedFlash, ConfirmedImageFlash, Decision, FinishedCard, FlashReport,
-        FlashRequest, FlashSession, FlashTarget, FlashedCard, ImageFlash, OneReader, ReaderEvent,
+        ConfirmedFlash, ConfirmedImageFlash, Decision, FinishedCard, FlashReport, FlashRequest,
+        FlashSession, FlashTarget, FlashedCard, ImageFlash, OneReader, Operator, ReaderEvent,
         flash_image,
     },
     init::{

@@ -5,7 +5,7 @@ use std::{
     sync::OnceLock,
 };
 
-use card_image::BuildInputs;
+use card_image::{BuildInputs, BuildNote};
 use cluster_keys::{ClusterKeys, KeyError, NewKeys};
 use cluster_profile::{Cluster, Node};
 
@@ -244,17 +244,12 @@ impl Project {
     }
 
     /// Returns what the user should know about the keys: that some are new.
-    pub(crate) fn key_note(&self) -> Option<String> {
+    pub(crate) fn key_note(&self) -> Option<BuildNote> {
         let keys = self.keys.get()?;
-        let directory = keys.directory().display();
+        let directory = keys.directory().to_owned();
         match keys.new_keys() {
-            NewKeys::Cluster => Some(format!(
-                "new cluster keys in {directory}; keep them: a card built again with them is the \
-                 same node again"
-            )),
-            NewKeys::Hosts(nodes) => {
-                Some(format!("new host keys for {} in {directory}; keep them", nodes.join(", ")))
-            }
+            NewKeys::Cluster => Some(BuildNote::NewKeys { directory, nodes: Vec::new() }),
+            NewKeys::Hosts(nodes) => Some(BuildNote::NewKeys { directory, nodes: nodes.to_vec() }),
             _ => None,
         }
     }

@@ -12,6 +12,16 @@ pub fn decimal_size(bytes: u64) -> String {
     ByteSize::b(bytes).display().si().to_string()
 }
 
+/// Returns two sizes in decimal units that a reader compares. Where rounding makes them look
+/// the same, both have their bytes too: `7.9 GB (7948206080 bytes)`.
+pub fn two_sizes(one: u64, other: u64) -> [String; 2] {
+    let sizes = [one, other].map(decimal_size);
+    if one == other || sizes[0] != sizes[1] {
+        return sizes;
+    }
+    [one, other].map(|bytes| format!("{} ({bytes} bytes)", decimal_size(bytes)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -22,5 +32,13 @@ mod tests {
         assert_eq!(size(64 << 20), "64.0 MiB");
         assert_eq!(size((7 << 30) + (1 << 29)), "7.5 GiB");
         assert_eq!(decimal_size(7_948_206_080), "7.9 GB");
+    }
+
+    #[test]
+    fn two_sizes_that_differ_look_different() {
+        assert_eq!(two_sizes(20 << 20, 44 << 20), ["21.0 MB", "46.1 MB"]);
+        let alike = two_sizes(7_948_206_080, 7_948_206_592);
+        assert_eq!(alike, ["7.9 GB (7948206080 bytes)", "7.9 GB (7948206592 bytes)"]);
+        assert_eq!(two_sizes(512, 512), ["512 B", "512 B"]);
     }
 }

@@ -7,7 +7,7 @@ use card_image::{BootEdit, FsError, RootFs, RootFsEditor};
 use cluster_profile::{Attributes, Change, FileEdit, Purpose};
 
 use super::ApplyOptions;
-use crate::{AuditError, Card, verify};
+use crate::{AuditError, Card, PlanNote, verify};
 
 /// Edits depend on the system that earlier ones made. After so many rounds nothing new
 /// comes.
@@ -23,8 +23,8 @@ pub(super) struct Corrected {
     boot_paths: BTreeSet<String>,
     /// The whole card with the changes of boot partitions.
     pub whole: Arc<Layer>,
-    /// What was left as it is, in words.
-    pub notes: Vec<String>,
+    /// What was left as it is.
+    pub notes: Vec<PlanNote>,
 }
 
 impl Corrected {
@@ -68,11 +68,8 @@ pub(super) fn correct(
                     corrected.boot.extend(on_boot);
                 }
                 Err(error) if is_obstructed(&error) => {
-                    let note = format!(
-                        "{} was left as it is: {}",
-                        edit.path,
-                        plain_text::with_causes(&error)
-                    );
+                    let reason = plain_text::with_causes(&error);
+                    let note = PlanNote::Obstructed { path: edit.path.clone(), reason };
                     if !corrected.notes.contains(&note) {
                         corrected.notes.push(note);
                     }

@@ -11,13 +11,13 @@ mod error;
 use std::{ops::Range, sync::Arc};
 
 use block_io::{Layer, ReadAt, Window, WriteAt};
-use card_image::{END_RESERVE, FsError, Layout};
+use card_image::{BuildNote, END_RESERVE, FsError, Layout};
 use cluster_profile::Node;
 use ext4_offline::{Committed, Timestamp};
 
 use self::correct::correct;
 pub use self::error::ApplyError;
-use crate::{Card, ChangePlan, Finding, Severity, VerifyOptions, plan, verify};
+use crate::{Card, ChangePlan, Finding, PlanNote, Severity, VerifyOptions, plan, verify};
 
 /// What is applied, and to which card.
 #[derive(Debug, Clone, Copy)]
@@ -137,14 +137,13 @@ impl Target<'_> {
         let files = plan::compare(options.node, &before, &after, &corrected.edits)?;
         let info = ext4_offline::inspect(&layer).map_err(|error| self.filesystem(error))?;
         let grew = before.root().blocks != info.blocks;
-        corrected.notes.extend(growth_note);
+        corrected.notes.extend(growth_note.map(PlanNote::Build));
         let words = plan::describe_growth(before.layout(), range.end, before.root(), Some(&info));
         let mut notes = std::mem::take(&mut corrected.notes);
-        notes.extend(verify::other_identity(&options.verify, options.node, &before)?);
+        let other = verify::other_identity(&options.verify, options.node, &before)?;
+        notes.extend(other.map(|what| PlanNote::OtherIdentity { what }));
         if let verify::BaseReference::Absent(reason) = options.verify.base {
-            notes.push(format!(
-                "identities that came with the base image are not looked for, {reason}; they stay"
-            ));
+            notes.push(PlanNote::BaseNotCompared { reason: reason.to_owned() });
         }
         let mut committed = None;
         if grew || files.files.iter().any(|change| corrected.is_on_root(&change.path)) {
@@ -192,7 +191,7 @@ impl Target<'_> {
 
     /// Grows the root partition to fill the card, or as far as the next partition. Returns
     /// whether that was a change, and a note if another partition is in the way.
-    fn grow_table(&self, layout: &Layout) -> Result<(bool, Option<String>), ApplyError> {
+    fn grow_table(&self, layout: &Layout) -> Result<(bool, Option<BuildNote>), ApplyError> {
         let scratch = Layer::new(self.readable(), self.card.size());
         let grown = layout.table().grow(&scratch, layout.root, END_RESERVE);
         let grown = grown.map_err(|error| self.table(error))?;

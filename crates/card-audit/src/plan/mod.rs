@@ -2,6 +2,7 @@
 //! layers in memory, and nothing is written.
 
 mod change;
+mod note;
 mod show;
 
 use std::sync::Arc;
@@ -11,10 +12,10 @@ use card_image::{Cancel, CardBuilder, END_RESERVE, Layout, RootFs, RootFsEditor}
 use cluster_keys::ClusterKeys;
 use cluster_profile::{Change, Cluster, FileEdit, Node, render_node, render_shared};
 use ext4_offline::{FilesystemInfo, Timestamp};
-use plain_text::{size, with_causes};
+use plain_text::{decimal_size, size, with_causes};
 use serde::Serialize;
 
-pub use self::change::FileChange;
+pub use self::{change::FileChange, note::PlanNote};
 use crate::{AuditError, Card};
 
 /// The options of [`plan_against`].
@@ -39,8 +40,8 @@ pub struct ChangePlan {
     pub against: String,
     /// The changes to partitions and the root filesystem, as sentences.
     pub card: Vec<String>,
-    /// Notes for the user.
-    pub notes: Vec<String>,
+    /// What the user should know.
+    pub notes: Vec<PlanNote>,
     /// The changes that several nodes have in common.
     pub shared: Vec<FileChange>,
     /// The changes of each node alone.
@@ -84,10 +85,10 @@ pub fn plan(
         let edits: Vec<FileEdit> = set.edits.iter().chain(&card.edits).cloned().collect();
         plans.push(compare(node, &before, &after, &edits)?);
     }
-    let sizes = (size(card_size), size(builder.base_size()));
-    let mut card = vec![format!("cards of {}, built from an image of {}", sizes.0, sizes.1)];
+    let mut card = vec![format!("cards of {}", decimal_size(card_size))];
     card.extend(describe_growth(layout, range.end, before.root(), info.as_ref()));
-    Ok(finish(base, card, set.notes, plans))
+    let notes = set.notes.into_iter().map(PlanNote::Build).collect();
+    Ok(finish(base, card, notes, plans))
 }
 
 /// Plans the correction of an existing card.
@@ -106,7 +107,8 @@ pub fn plan_against(options: &PlanOptions<'_>, card: &Card) -> Result<ChangePlan
     let layer: Arc<dyn WriteAt> = Arc::new(window);
     let mut notes = Vec::new();
     if card.root().errors {
-        notes.push(clear_error_flag(card, &layer, time)?);
+        clear_error_flag(card, &layer, time)?;
+        notes.push(PlanNote::ErrorsFlagged { partition: layout.root });
     }
     let files = RootFsEditor::open(layer.clone(), time);
     let files = files.and_then(|files| files.with_boot(&whole, layout));
@@ -121,8 +123,8 @@ pub fn plan_against(options: &PlanOptions<'_>, card: &Card) -> Result<ChangePlan
     let own = rendered(render_node(cluster, node, keys, &*files, time))?;
     files.apply(&own.edits).map_err(card.files_error())?;
     files.close().map_err(card.files_error())?;
-    let all = shared.notes.iter().chain(&own.notes).chain(&passwords);
-    for note in all.map(ToString::to_string) {
+    let all = shared.notes.into_iter().chain(own.notes).chain(passwords);
+    for note in all.map(PlanNote::from) {
         if !notes.contains(&note) {
             notes.push(note);
         }
@@ -135,7 +137,7 @@ pub fn plan_against(options: &PlanOptions<'_>, card: &Card) -> Result<ChangePlan
     let whole = Layer::new(card.storage().clone(), length);
     let words = match layout.table().grow(&whole, layout.root, END_RESERVE) {
         Ok(grown) => {
-            notes.extend(card_image::growth_note(&grown, length));
+            notes.extend(card_image::growth_note(&grown, length).map(PlanNote::Build));
             describe_growth(layout, grown.after.bytes().end, card.root(), None)
         }
         Err(error) => vec![format!("the partition table does not change: {}", with_causes(&error))],
@@ -144,23 +146,13 @@ pub fn plan_against(options: &PlanOptions<'_>, card: &Card) -> Result<ChangePlan
 }
 
 /// Clears the error flag of a copy of the root filesystem, if a check finds no errors.
-/// Returns a note for the user.
-fn clear_error_flag(
-    card: &Card,
-    layer: &Arc<dyn WriteAt>,
-    time: u64,
-) -> Result<String, AuditError> {
+fn clear_error_flag(card: &Card, layer: &Arc<dyn WriteAt>, time: u64) -> Result<(), AuditError> {
     let check = || {
         ext4_offline::clear_errors(layer)?;
         ext4_offline::recover(layer, Timestamp::saturating(time))?;
         ext4_offline::check(layer).map(drop)
     };
-    check().map_err(|error| card.files_error()(error.into()))?;
-    Ok(format!(
-        "the kernel has flagged errors in the root filesystem, but a check finds none; run \
-         `e2fsck -f` on partition {} before any change",
-        card.layout().root
-    ))
+    check().map_err(|error| card.files_error()(error.into()))
 }
 
 /// Opens a filesystem with a layer's changes for reading.
@@ -199,7 +191,7 @@ pub(crate) fn compare(
 }
 
 /// Describes how the root partition grows to end at the byte `end`, and how its filesystem
-/// grows from `info` to `after`.
+/// grows from `info` to `after`; returns nothing if both stay as they are.
 pub(crate) fn describe_growth(
     before: &Layout,
     end: u64,
@@ -232,16 +224,17 @@ pub(crate) fn describe_growth(
         let verb = verb(info.size(), now);
         format!("its filesystem {verb} from {old} to {}{free}", size(now))
     };
+    if old == new && info.size() == now {
+        return Vec::new();
+    }
     let names = |info: &FilesystemInfo| info.features.names();
     let gained = after.map(|after| {
         let old = names(info);
         names(after).into_iter().filter(|name| !old.contains(name)).collect::<Vec<_>>()
     });
     let mut words = vec![partition, filesystem];
-    match gained.filter(|gained| !gained.is_empty()) {
-        Some(gained) => words.push(format!("it gains the features {}", gained.join(" "))),
-        None if after.is_some() => words.push("its features do not change".into()),
-        None => {}
+    if let Some(gained) = gained.filter(|gained| !gained.is_empty()) {
+        words.push(format!("its filesystem gains the features {}", gained.join(" ")));
     }
     words
 }
@@ -250,7 +243,7 @@ pub(crate) fn describe_growth(
 pub(crate) fn finish(
     against: &str,
     card: Vec<String>,
-    notes: Vec<String>,
+    notes: Vec<PlanNote>,
     mut nodes: Vec<NodePlan>,
 ) -> ChangePlan {
     let mut shared = Vec::new();

@@ -8,12 +8,20 @@ use super::{ChangePlan, FileChange};
 
 impl fmt::Display for ChangePlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "compared with {}:", printable(&self.against))?;
+        let against = printable(&self.against);
+        if self.card.is_empty() {
+            writeln!(f, "compared with {against}: partitions and filesystems stay as they are")?;
+        } else {
+            writeln!(f, "compared with {against}:")?;
+        }
         for line in &self.card {
             writeln!(f, "  {line}")?;
         }
         for note in &self.notes {
-            writeln!(f, "note: {note}")?;
+            writeln!(f, "{}: {}", note.label(), note.subject())?;
+            if let Some(fix) = note.fix() {
+                writeln!(f, "  fix: {fix}")?;
+            }
         }
         if !self.shared.is_empty() {
             writeln!(f, "\n=== all {}", count(self.nodes.len(), "node"))?;
@@ -24,7 +32,8 @@ impl fmt::Display for ChangePlan {
         for node in &self.nodes {
             writeln!(f, "\n=== {}", node.node)?;
             if node.files.is_empty() {
-                writeln!(f, "no other file would change")?;
+                let other = if self.shared.is_empty() { "" } else { "other " };
+                writeln!(f, "no {other}file changes")?;
             }
             for change in &node.files {
                 show(f, change, &node.node)?;

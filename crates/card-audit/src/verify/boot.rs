@@ -44,7 +44,8 @@ impl Boot {
             for change in cloud_init.changes() {
                 let what = format!("cloud-init, module {}: {}", change.module, change.text);
                 let code = FindingCode::CloudInit;
-                let finding = Finding::error(code, printable(&what), FixAction::Rewrite);
+                let fix = FixAction::RewriteBeforeBoot;
+                let finding = Finding::error(code, printable(&what), fix);
                 found.push(at(finding, &change.location));
             }
             for (location, why) in cloud_init.unreadable() {
@@ -65,7 +66,7 @@ impl Boot {
         });
         found.extend(self.server());
         for finding in &mut found {
-            if finding.fix.action == FixAction::Rewrite {
+            if matches!(finding.fix.action, FixAction::Rewrite | FixAction::RewriteBeforeBoot) {
                 finding.fix.apply = apply.map(str::to_owned);
             }
         }
@@ -119,10 +120,10 @@ fn known(program: &KnownProgram) -> Finding {
         [Effect::Console] => Severity::Warning,
         _ => Severity::Error,
     };
-    let what = format!("{} runs at the next boot and {}", program.name, program.what);
+    let what = format!("the next boot runs {}, which {}", program.name, program.what);
     let fix = match program.disarm.is_empty() {
         true => FixAction::CheckProgram { program: program.name.clone() },
-        false => FixAction::Rewrite,
+        false => FixAction::RewriteBeforeBoot,
     };
     let finding = Finding::new(severity, FindingCode::FirstBoot, printable(&what), fix);
     at(finding, &program.evidence)

@@ -167,7 +167,7 @@ impl<'a> Contents<'a> {
             Some(node) => format!("{}'s host key", node.name),
             None if is(keys.cluster()) => "the cluster's key".into(),
             None if self.actual.contains("PRIVATE KEY") => "another private key".into(),
-            None => "no private key".into(),
+            None => "contents that are not a private key".into(),
         };
         let (what, expected) = match key {
             Key::Host => ("the host key is not the node's", format!("{}'s host key", node.name)),
@@ -309,7 +309,7 @@ fn by_line(actual: &str, expected: &str) -> Vec<LineDiff> {
         return vec![LineDiff {
             line: None,
             found: Some(format!("{} bytes", actual.len())),
-            expected: Some(format!("other {} bytes", expected.len())),
+            expected: Some(format!("{} other bytes", expected.len())),
         }];
     }
     let (a, b): (Vec<&str>, Vec<&str>) = (actual.lines().collect(), expected.lines().collect());

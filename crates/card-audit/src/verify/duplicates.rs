@@ -24,29 +24,51 @@ struct Unique {
     fix: FixAction,
 }
 
-/// Adds to each report what its card has in common with another one.
+/// Adds to each report what its card has in common with another one. Two cards of one node
+/// are one finding, which lists what else they have in common.
 pub(super) fn find(cards: &[&Card], reports: &mut [&mut CardReport]) {
     // A card that cannot be read was refused before.
     let of = |(card, report): (&&Card, &&mut CardReport)| uniques(card, report).unwrap_or_default();
     let uniques: Vec<Vec<Unique>> = cards.iter().zip(reports.iter()).map(of).collect();
     for (index, own) in uniques.iter().enumerate() {
-        for unique in own {
+        let sharers = |unique: &Unique| -> Vec<usize> {
             let same = |other: &Unique| other.code == unique.code && other.value == unique.value;
-            let others: Vec<&str> = uniques
-                .iter()
-                .zip(cards)
-                .enumerate()
-                .filter(|(at, (theirs, _))| *at != index && theirs.iter().any(same))
-                .map(|(_, (_, card))| card.name())
-                .collect();
-            if others.is_empty() {
-                continue;
-            }
-            let what = format!("{} is the same as on {}", unique.name, others.join(", "));
+            let others = uniques.iter().enumerate();
+            let others = others.filter(|(at, theirs)| *at != index && theirs.iter().any(same));
+            others.map(|(at, _)| at).collect()
+        };
+        let shared: Vec<(&Unique, Vec<usize>)> = own
+            .iter()
+            .map(|unique| (unique, sharers(unique)))
+            .filter(|(_, others)| !others.is_empty())
+            .collect();
+        let twins = shared.iter().find(|(unique, _)| unique.code == FindingCode::DuplicateNode);
+        let twins: Vec<usize> = twins.map(|(_, others)| others.clone()).unwrap_or_default();
+        let is_implied = |(unique, others): &&(&Unique, Vec<usize>)| {
+            unique.fix == FixAction::RebuildOne && others.iter().all(|at| twins.contains(at))
+        };
+        let names = |others: &[usize]| -> String {
+            let names = others.iter().filter_map(|at| cards.get(*at)).map(|card| card.name());
+            names.collect::<Vec<_>>().join(", ")
+        };
+        let Some(report) = reports.get_mut(index) else { continue };
+        if !twins.is_empty() {
+            let implied = shared.iter().filter(is_implied).map(|(unique, _)| unique.name);
+            let implied: Vec<&str> = implied.map(|name| name.trim_start_matches("the ")).collect();
+            let what = format!("this card and {} are both {}'s", names(&twins), report.node);
+            let fix = FixAction::LeaveOutOrRebuildOne;
+            let finding = Finding::error(FindingCode::DuplicateNode, what, fix);
+            report.findings.push(match implied.is_empty() {
+                true => finding,
+                false => finding.found(format!("the same {}", implied.join(", "))),
+            });
+        }
+        let rest = shared.iter().filter(|one| !is_implied(one));
+        for (unique, others) in rest.filter(|(unique, _)| unique.code != FindingCode::DuplicateNode)
+        {
+            let what = format!("{} is the same as on {}", unique.name, names(others));
             let finding = Finding::error(unique.code, what, unique.fix.clone());
-            if let Some(report) = reports.get_mut(index) {
-                report.findings.push(finding.found(printable(&unique.shown)));
-            }
+            report.findings.push(finding.found(printable(&unique.shown)));
         }
     }
 }
@@ -79,7 +101,8 @@ fn uniques(card: &Card, report: &CardReport) -> FsResult<Vec<Unique>> {
     let again = || FixAction::RebuildOne;
     let given = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
     let node = &report.node;
-    add(FindingCode::DuplicateNode, "the node", node.clone(), node.clone(), again());
+    let twins = FixAction::LeaveOutOrRebuildOne;
+    add(FindingCode::DuplicateNode, "the node", node.clone(), node.clone(), twins);
     if let Some(name) = given(&facts.hostname) {
         let value = name.to_ascii_lowercase();
         add(FindingCode::DuplicateHostName, "the host name", value, name, again());

@@ -151,8 +151,7 @@ impl Item<'_> {
         let finding = match self.rule.comparison {
             Comparison::MaskedUnit => {
                 let what = "a program that would undo the card at the next boot is enabled";
-                let command = format!("systemctl mask {}", name_of(self.path));
-                return Ok(vec![self.finding(what, FixAction::OnNode(command))]);
+                return Ok(vec![self.finding(what, FixAction::RewriteBeforeBoot)]);
             }
             Comparison::EnabledUnit => {
                 let what = match self.purpose {
@@ -204,7 +203,9 @@ impl Item<'_> {
                         "this file would take precedence over the node's static address"
                     }
                     Intruder::FirstBootProgram => {
-                        "it runs at the next boot and undoes what the card was made with"
+                        let what =
+                            "it runs at the next boot and undoes what the card was made with";
+                        return Ok(vec![self.finding(what, FixAction::RewriteBeforeBoot)]);
                     }
                 };
                 let command = format!("rm {}", shell_word(self.path));

@@ -55,7 +55,7 @@ pub struct VerifyOptions<'a> {
 pub enum BaseReference<'a> {
     /// The opened base image.
     Card(&'a Card),
-    /// The reason why there is none, as a clause: `as the base is not decoded`.
+    /// The reason why there is none, as a clause: `the base image is not decoded`.
     Absent(&'a str),
 }
 

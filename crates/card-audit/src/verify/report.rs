@@ -5,7 +5,7 @@ use std::{fmt, net::Ipv4Addr};
 use plain_text::{count, printable, with_causes};
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
-use crate::{AuditError, Facts, Finding, Severity};
+use crate::{AuditError, Facts, Finding, FixAction, Severity};
 
 /// The report on several cards.
 #[derive(Debug, Serialize)]
@@ -64,13 +64,19 @@ pub struct Compared {
 }
 
 impl CardReport {
-    /// Returns whether the card is right; notes do not count.
-    pub fn is_right(&self) -> bool {
+    /// Returns whether the card matches the profile; notes do not count.
+    pub fn matches_profile(&self) -> bool {
         self.findings.iter().all(|finding| finding.severity == Severity::Note)
     }
 
     pub(super) fn sort(&mut self) {
-        self.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        // What has to be fixed before the card boots comes first.
+        let is_later = |finding: &Finding| match finding.fix.action {
+            FixAction::RewriteBeforeBoot | FixAction::CheckProgram { .. } => false,
+            _ => true,
+        };
+        self.findings
+            .sort_by_key(|finding| (std::cmp::Reverse(finding.severity), is_later(finding)));
         // A finding that two edits report is kept once.
         let mut seen: Vec<Finding> = Vec::new();
         self.findings.retain(|finding| {
@@ -82,9 +88,21 @@ impl CardReport {
 }
 
 impl VerifyReport {
-    /// Returns whether every card was compared, and is right.
-    pub fn is_right(&self) -> bool {
-        self.cards.iter().all(|card| matches!(card, CardOutcome::Audited(card) if card.is_right()))
+    /// Returns whether every card was compared and matches the profile.
+    pub fn matches_profile(&self) -> bool {
+        let matches = |card: &CardOutcome| match card {
+            CardOutcome::Audited(card) => card.matches_profile(),
+            CardOutcome::Refused { .. } => false,
+        };
+        self.cards.iter().all(matches)
+    }
+
+    /// Returns the reports on the cards that were compared.
+    pub fn audited(&self) -> impl Iterator<Item = &CardReport> {
+        self.cards.iter().filter_map(|card| match card {
+            CardOutcome::Audited(card) => Some(card),
+            CardOutcome::Refused { .. } => None,
+        })
     }
 
     /// Returns why cards could not be compared.
@@ -110,58 +128,108 @@ impl Serialize for CardOutcome {
     }
 }
 
+/// The cards that were compared, and a summary. Why others could not be compared is in
+/// [`errors`](VerifyReport::errors).
 impl fmt::Display for VerifyReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for card in &self.cards {
-            match card {
-                CardOutcome::Audited(card) => writeln!(f, "{card}")?,
-                CardOutcome::Refused { target, error } => {
-                    writeln!(f, "{}: refused\n  {}\n", printable(target), with_causes(error))?;
-                }
+        let cards: Vec<&CardReport> = self.audited().collect();
+        let shared = shared_notes(&cards);
+        for card in &cards {
+            let own =
+                |finding: &&Finding| !shared.iter().any(|(shared, _)| is_same(shared, finding));
+            writeln!(f, "{}", card.title())?;
+            write_findings(f, card.findings.iter().filter(own))?;
+            writeln!(f)?;
+        }
+        for notes in shared.chunk_by(|(_, targets), (_, others)| targets == others) {
+            let targets = notes.first().map(|(_, targets)| targets.as_slice()).unwrap_or_default();
+            match targets.len() == cards.len() {
+                true => writeln!(f, "every card:")?,
+                false => writeln!(f, "{}:", targets.join(", "))?,
+            }
+            write_findings(f, notes.iter().map(|(note, _)| *note))?;
+            writeln!(f)?;
+        }
+        let right = cards.iter().filter(|card| card.matches_profile()).count();
+        write!(f, "{}: {right} as expected", count(self.cards.len(), "card"))?;
+        for (number, what) in
+            [(cards.len() - right, "with differences"), (self.cards.len() - cards.len(), "refused")]
+        {
+            if number > 0 {
+                write!(f, ", {number} {what}")?;
             }
         }
-        let right =
-            |card: &&CardOutcome| matches!(card, CardOutcome::Audited(card) if card.is_right());
-        let refused = self.errors().count();
-        let right = self.cards.iter().filter(right).count();
-        let different = self.cards.len() - refused - right;
-        write!(f, "{}: {right} as expected", count(self.cards.len(), "card"))?;
-        if different > 0 {
-            write!(f, ", {different} with differences")?;
-        }
-        if refused > 0 {
-            write!(f, ", {refused} refused")?;
+        if let Some(base) = cards.iter().find_map(|card| card.compared.base.as_ref()) {
+            write!(f, "; compared with the profile and {}", printable(base))?;
         }
         writeln!(f)
     }
 }
 
-impl fmt::Display for CardReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// Returns the notes that several cards have in common, each with the cards.
+fn shared_notes<'a>(cards: &[&'a CardReport]) -> Vec<(&'a Finding, Vec<String>)> {
+    let mut shared: Vec<(&Finding, Vec<String>)> = Vec::new();
+    for card in cards {
+        for note in card.findings.iter().filter(|finding| finding.severity == Severity::Note) {
+            let target = printable(&card.target);
+            match shared.iter_mut().find(|(other, _)| is_same(other, note)) {
+                Some((_, targets)) => targets.push(target),
+                None => shared.push((note, vec![target])),
+            }
+        }
+    }
+    shared.retain(|(_, targets)| targets.len() > 1);
+    shared
+}
+
+/// Returns whether two findings say the same of their cards.
+fn is_same(one: &Finding, other: &Finding) -> bool {
+    let fix = other.fix.clone();
+    *one == Finding { fix: crate::Fix { action: fix.action, ..one.fix.clone() }, ..other.clone() }
+}
+
+impl CardReport {
+    /// Returns the first line of its text: the target, the node, and what identified it.
+    fn title(&self) -> String {
         let known_by = match self.known_by.as_slice() {
             [] => "nothing on the card identifies it".to_owned(),
             by => format!("by its {}", by.join(", ")),
         };
-        writeln!(f, "{}: {} ({}), {known_by}", printable(&self.target), self.node, self.address)?;
-        if self.findings.is_empty() {
-            writeln!(f, "  all as expected")?;
-        }
-        for finding in &self.findings {
-            write!(f, "  {:8} {:20}", finding.severity.name(), finding.code)?;
-            writeln!(f, " {}", printable(&finding.place()))?;
-            writeln!(f, "           {}", finding.what)?;
-            if let Some(found) = &finding.found {
-                writeln!(f, "           found:    {found}")?;
-            }
-            if let Some(expected) = &finding.expected {
-                writeln!(f, "           expected: {expected}")?;
-            }
-            writeln!(f, "           fix:      {}", finding.fix)?;
-        }
-        match (&self.compared.base, &self.compared.reason) {
-            (Some(base), _) => writeln!(f, "  boot area and clones: compared with {base}"),
-            (None, Some(reason)) => writeln!(f, "  boot area: not compared, {reason}"),
-            (None, None) => Ok(()),
-        }
+        format!("{}: {} ({}), {known_by}", printable(&self.target), self.node, self.address)
     }
+}
+
+impl fmt::Display for CardReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.title())?;
+        write_findings(f, self.findings.iter())
+    }
+}
+
+fn write_findings<'a>(
+    f: &mut fmt::Formatter<'_>,
+    findings: impl Iterator<Item = &'a Finding>,
+) -> fmt::Result {
+    let mut findings = findings.peekable();
+    if findings.peek().is_none() {
+        writeln!(f, "  all as expected")?;
+    }
+    for finding in findings {
+        let line = format!(
+            "  {:8} {:20} {}",
+            finding.severity.name(),
+            finding.code,
+            printable(&finding.place())
+        );
+        writeln!(f, "{}", line.trim_end())?;
+        writeln!(f, "           {}", finding.what)?;
+        if let Some(found) = &finding.found {
+            writeln!(f, "           found:    {found}")?;
+        }
+        if let Some(expected) = &finding.expected {
+            writeln!(f, "           expected: {expected}")?;
+        }
+        writeln!(f, "           fix:      {}", finding.fix)?;
+    }
+    Ok(())
 }

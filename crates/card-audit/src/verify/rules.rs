@@ -172,7 +172,9 @@ pub(super) fn rule(purpose: &Purpose) -> Rule {
         }
         Purpose::SshdConfig => Rule::new(Code::SshdConfig, Error, By::Settings).changed_by(Owner),
         // It only loses mentions of key pairs, which have findings of their own.
-        Purpose::SshConfig => Rule::new(Code::SshConfig, Warning, By::Elsewhere).changed_by(Owner),
+        Purpose::SshConfig => {
+            Rule::new(Code::ClonedUserKey, Warning, By::Elsewhere).changed_by(Owner)
+        }
         Purpose::SystemKnownHosts => {
             Rule::new(Code::KnownHosts, Error, By::KnownHosts).changed_by(Owner)
         }

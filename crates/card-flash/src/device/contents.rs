@@ -78,7 +78,7 @@ impl fmt::Display for DeviceContents {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self.table {
             Some(table) => write!(f, "{table} partition table")?,
-            None if self.found.is_empty() => return f.write_str("nothing known"),
+            None if self.found.is_empty() => return f.write_str("nothing recognized"),
             None => {}
         }
         for (place, found) in self.found.iter().enumerate() {
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn describes_a_card_with_and_without_a_table() {
-        assert_eq!(with(&[]).to_string(), "nothing known");
+        assert_eq!(with(&[]).to_string(), "nothing recognized");
         let ext = with(&[(1080, &[0x53, 0xef]), (1120, &[0x40]), (1144, b"rootfs")]);
         assert_eq!(ext.to_string(), "ext4 \"rootfs\", 1.0 MiB");
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use fs_signature::Signature;
-use plain_text::{decimal_size, shell_word};
+use plain_text::{decimal_size, shell_word, two_sizes};
 
 use super::{
     block_device::{Device, DeviceKind, RelatedDevice, Relation},
@@ -111,7 +111,7 @@ pub enum Refusal {
         limit: u64,
     },
     /// The contents of the base image do not fit.
-    #[error("it has {size} bytes, but the contents of the base image need {needed}")]
+    #[error("{}", too_small(*size, *needed))]
     TooSmall {
         /// Its size in bytes.
         size: u64,
@@ -210,6 +210,11 @@ impl Refusal {
         };
         Some(fix.to_owned())
     }
+}
+
+fn too_small(size: u64, needed: u64) -> String {
+    let [size, needed] = two_sizes(size, needed);
+    format!("it holds {size}, less than the contents of the base image need ({needed})")
 }
 
 fn part_of_file(number: Option<u32>) -> String {

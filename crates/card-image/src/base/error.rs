@@ -122,7 +122,7 @@ pub enum BaseError {
         command: Option<&'static str>,
     },
     /// It unpacks to more bytes than any card has.
-    #[error("{} unpacks to more than {limit} bytes, more than any card holds", path.display())]
+    #[error("{} unpacks to more than {}, more than any card holds", path.display(), size(*limit))]
     TooLarge {
         /// The path as given.
         path: PathBuf,
@@ -131,8 +131,8 @@ pub enum BaseError {
     },
     /// A checksum differs from the expected one.
     #[error(
-        "{} does not match its checksum: its {algorithm} sum is {actual}, but {from} says \
-         {expected}", path.display()
+        "{} is not the file that its checksum describes: {from} expects the {algorithm} sum \
+         {expected}, but the file has {actual}", path.display()
     )]
     ChecksumMismatch {
         /// The path as given.

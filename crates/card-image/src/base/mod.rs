@@ -76,7 +76,7 @@ impl BaseImage {
         ImageFile::open(path)?.into_private_base(options)
     }
 
-    /// Opens a base image if nothing has to be decoded for it, as
+    /// Opens a base image if it does not have to be decoded, as
     /// [`ImageFile::into_base_if_decoded`] does.
     ///
     /// # Errors

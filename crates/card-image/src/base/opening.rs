@@ -89,7 +89,8 @@ impl ImageFile {
     }
 
     /// Opens the image if it is raw or an earlier run has decoded it; otherwise returns
-    /// `None`. No checksums are asked for.
+    /// `None`. A file that the cache may know by another name or time is read once, to
+    /// recognize it by its contents. No checksums are asked for.
     ///
     /// # Errors
     /// As [`into_base`](Self::into_base).
@@ -100,9 +101,17 @@ impl ImageFile {
         if !self.is_compressed() {
             return BaseImage::new(self.file, None).map(Some);
         }
+        let settled = self.file.identity.is_settled();
         let opened = Cache::open_existing(options.cache_dir, options.cancel)?;
         let Some(cache) = opened else { return Ok(None) };
-        self.cached(&cache)?.map(CacheEntry::into_base).transpose()
+        let entry = match self.cached(&cache)? {
+            Some(entry) => Some(entry),
+            None => {
+                let opening = Opening { image: self, expected: ExpectedSums::default(), options };
+                opening.recognize(&cache, settled)?
+            }
+        };
+        entry.map(CacheEntry::into_base).transpose()
     }
 
     /// Checks the file as given against all checksums that are known for it. Decodes and
@@ -196,25 +205,33 @@ impl Opening<'_> {
         claim: &DecodeClaim,
         settled: bool,
     ) -> Result<CacheEntry, BaseError> {
-        let same_size = |record: &CacheRecord| record.compressed_size == self.file().size();
-        if cache.find(same_size)?.is_some() {
-            let digests = self.digests()?;
-            self.expected.check(SumSubject::File, &self.file().path, &digests)?;
-            let same = |record: &CacheRecord| {
-                record.compressed().is_some_and(|known| known.sha256 == digests.sha256)
-            };
-            if let Some(mut entry) = cache.find(same)? {
-                if digests.md5.is_some() {
-                    entry.record.set_compressed(&digests);
-                }
-                if settled {
-                    entry.record.add_source(&self.file().identity);
-                    cache.save(&entry.record, &self.file().identity)?;
-                }
-                return Ok(entry);
-            }
+        match self.recognize(cache, settled)? {
+            Some(entry) => Ok(entry),
+            None => self.decode(cache, claim, settled),
         }
-        self.decode(cache, claim, settled)
+    }
+
+    /// Returns the cache's entry for the contents of the file, if there is one. The file is
+    /// read only if the cache has an entry for a file of its size.
+    fn recognize(&self, cache: &Cache, settled: bool) -> Result<Option<CacheEntry>, BaseError> {
+        let same_size = |record: &CacheRecord| record.compressed_size == self.file().size();
+        if cache.find(same_size)?.is_none() {
+            return Ok(None);
+        }
+        let digests = self.digests()?;
+        self.expected.check(SumSubject::File, &self.file().path, &digests)?;
+        let same = |record: &CacheRecord| {
+            record.compressed().is_some_and(|known| known.sha256 == digests.sha256)
+        };
+        let Some(mut entry) = cache.find(same)? else { return Ok(None) };
+        if digests.md5.is_some() {
+            entry.record.set_compressed(&digests);
+        }
+        if settled {
+            entry.record.add_source(&self.file().identity);
+            cache.save(&entry.record, &self.file().identity)?;
+        }
+        Ok(Some(entry))
     }
 
     fn decode(

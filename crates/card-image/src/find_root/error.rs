@@ -66,12 +66,22 @@ impl ChooseError {
     /// Returns what the user can do about it.
     pub fn fix(&self) -> Option<String> {
         let fix = match self {
-            ChooseError::NoSuchPartition { .. } | ChooseError::NotExt { .. } => {
-                "set `root: NUMBER` in the profile to a partition of the list that is ext4"
+            ChooseError::NoSuchPartition { findings, .. }
+            | ChooseError::NotExt { findings, .. } => {
+                let ext = findings.iter().filter(|finding| finding.is_ext());
+                let ext: Vec<u32> = ext.map(|finding| finding.number).collect();
+                return Some(match ext.as_slice() {
+                    [] => "take an image whose root filesystem is ext4".to_owned(),
+                    [one] => format!("choose partition {one}, or leave it to be detected"),
+                    several => format!(
+                        "choose one of the partitions {}, or leave it to be detected",
+                        join(several, " and ")
+                    ),
+                });
             }
-            ChooseError::NoExt { .. } => "take a base image whose root filesystem is ext4",
+            ChooseError::NoExt { .. } => "take an image whose root filesystem is ext4",
             ChooseError::RootIsNotExt { .. } => {
-                "take a base image whose root filesystem is ext4, or set `root: NUMBER` in the \
+                "take an image whose root filesystem is ext4, or set `root: NUMBER` in the \
                  profile"
             }
             ChooseError::NoSystem { .. } => {

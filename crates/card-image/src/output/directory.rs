@@ -33,6 +33,9 @@ impl OutputDirectory {
     /// interrupted run.
     pub fn open(path: &Path) -> Result<Self, OutputError> {
         let unusable = |source| OutputError::Unusable { path: path.to_owned(), source };
+        if path.is_file() {
+            return Err(OutputError::NotADirectory { path: path.to_owned() });
+        }
         DirBuilder::new().recursive(true).mode(0o755).create(path).map_err(unusable)?;
         let lock = block_io::open_lock(&path.join(".nodecard.lock"));
         let lock = lock.map_err(|error| match error.kind() {

@@ -29,6 +29,12 @@ pub enum OutputError {
         /// The operating system's reason.
         source: io::Error,
     },
+    /// There is a file in the place of the output directory.
+    #[error("{} is a file, not a directory for images", path.display())]
+    NotADirectory {
+        /// The file.
+        path: PathBuf,
+    },
     /// An image would replace the base.
     #[error("an image would replace the base image {}", path.display())]
     IsBase {
@@ -87,7 +93,9 @@ impl OutputError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             OutputError::Cancelled(_) => ErrorKind::Interrupted,
-            OutputError::IsBase { .. } | OutputError::Occupied { .. } => ErrorKind::Profile,
+            OutputError::IsBase { .. }
+            | OutputError::Occupied { .. }
+            | OutputError::NotADirectory { .. } => ErrorKind::Profile,
             _ => ErrorKind::Io,
         }
     }
@@ -96,6 +104,7 @@ impl OutputError {
     pub fn fix(&self) -> Option<String> {
         let fix = match self {
             OutputError::Unusable { .. }
+            | OutputError::NotADirectory { .. }
             | OutputError::IsBase { .. }
             | OutputError::Occupied { .. } => "choose another output directory",
             OutputError::Full { .. } | OutputError::NoSpace { .. } => {

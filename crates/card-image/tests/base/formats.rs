@@ -88,6 +88,20 @@ fn a_file_is_opened_once() {
     assert!(contents(&base.unwrap()) == image);
 }
 
+/// However shortly before the decoding a file was written, nothing has to be decoded again.
+#[test]
+fn a_new_file_is_ready_once_it_was_decoded() {
+    let bench = Bench::new();
+    let image = image(1000, 5000);
+    let path = bench.write("base", &xz(&image));
+    let (cache, cancel) = (bench.cache(), Cancel::new());
+    let ready = || ImageFile::open(&path).unwrap().into_base_if_decoded(options(&cache, &cancel));
+    assert!(ready().unwrap().is_none());
+    bench.open(&path).unwrap();
+    let base = ready().unwrap().expect("the decoded image");
+    assert!(contents(&base) == image);
+}
+
 #[test]
 fn a_private_image_leaves_nothing_in_the_cache() {
     let bench = Bench::new();

@@ -86,6 +86,8 @@ pub(crate) struct Spanned<T> {
 pub(crate) struct Fields<'a> {
     entries: Vec<(Key, Value)>,
     known: Vec<&'static str>,
+    /// Required keys that are not there, each with an example.
+    missing: Vec<(&'static str, String)>,
     place: Place,
     /// What messages call the mapping: `the profile`, `a node`, …
     name: &'static str,
@@ -98,7 +100,8 @@ impl<'a> Fields<'a> {
         let Value { kind, place } = value;
         match kind {
             Kind::Map(entries) => {
-                Some(Fields { entries, known: Vec::new(), place, name, problems })
+                let (known, missing) = (Vec::new(), Vec::new());
+                Some(Fields { entries, known, missing, place, name, problems })
             }
             other => {
                 problems.add(
@@ -133,12 +136,12 @@ impl<'a> Fields<'a> {
         self.entries.iter().all(|(_, value)| matches!(value.kind, Kind::Null))
     }
 
-    /// Takes the value of a required key.
+    /// Takes the value of a required key. A missing one is reported at the end, unless an
+    /// unknown key is taken for it.
     pub fn require(&mut self, name: &'static str, example: &str) -> Option<Value> {
         let value = self.take(name);
         if value.is_none() {
-            let message = format!("{} has no `{name}`", self.name);
-            self.problems.add(&self.place(), message, format!("add it, for example: `{example}`"));
+            self.missing.push((name, example.to_owned()));
         }
         value
     }
@@ -195,7 +198,7 @@ impl<'a> Fields<'a> {
 
     /// Reports every key that was not taken. Keys that begin with `x-` are the user's own: they
     /// hold what other places refer to by YAML's anchors.
-    pub fn finish(self) {
+    pub fn finish(mut self) {
         for (key, value) in self.entries.iter().filter(|(key, _)| !key.name.starts_with("x-")) {
             if let Some((known, rest)) = self.without_colon(key, value) {
                 let message = format!("the colon after `{known}` is missing");
@@ -204,10 +207,23 @@ impl<'a> Fields<'a> {
             }
             let near = self.known.iter().map(|known| (distance(known, &key.name), *known)).min();
             let help = match near {
-                Some((steps, known)) if steps <= 2 => format!("did you mean `{known}`?"),
+                Some((steps, known)) if steps <= 2 => {
+                    self.missing.retain(|(name, _)| *name != known);
+                    format!("did you mean `{known}`?")
+                }
                 _ => format!("{} has these keys: {}", self.name, self.known.join(", ")),
             };
             self.problems.add(&key.place, format!("unknown key `{}`", key.name), help);
+        }
+    }
+}
+
+/// Reports the keys that are missing.
+impl Drop for Fields<'_> {
+    fn drop(&mut self) {
+        for (name, example) in &self.missing {
+            let message = format!("{} has no `{name}`", self.name);
+            self.problems.add(&self.place, message, format!("add it, for example: `{example}`"));
         }
     }
 }

@@ -53,8 +53,19 @@ impl Inputs {
         match read_bounded(&resolved, limit) {
             Ok(bytes) => Some(bytes),
             Err(error) => {
-                let message = format!("cannot read {}: {error}", resolved.display());
-                let help = "relative paths start at the directory of the profile";
+                let (shown, is_missing) = (resolved.display(), error.kind() == ErrorKind::NotFound);
+                let message = match is_missing {
+                    true => format!("there is no file {shown}"),
+                    false => format!("cannot read {shown}: {error}"),
+                };
+                let help = if is_missing && path.value.ends_with(".pub") {
+                    "give the path of your public key; `ssh-keygen -t ed25519` makes a key if you \
+                     have none"
+                } else if path.value.starts_with(['/', '~']) {
+                    "check the path"
+                } else {
+                    "check the path: it starts at the directory of the profile"
+                };
                 problems.add(&path.place, message, help);
                 None
             }

@@ -92,7 +92,7 @@ fn read_one(mut fields: Fields<'_>, inputs: &Inputs) -> Option<ReadNode> {
     fields.finish();
     let name = name?;
     if let Err(reason) = names::node_name(&name.value) {
-        let help = "use at most 63 letters, digits and inner hyphens (RFC 1123)";
+        let help = "use letters, digits and hyphens, at most 63, with no hyphen at either end";
         problems.add(&name.place, reason, help);
         return None;
     }

@@ -3,7 +3,7 @@
 use system_model::{CommandLineFormat, CommandLines, edit_command_line};
 
 use super::{RenderError, context::Context, text};
-use crate::{Attributes, BootPart, Change, Purpose};
+use crate::{Attributes, BootPart, Change, Note, Purpose};
 
 const COMMAND_LINE: Purpose = Purpose::Boot(BootPart::CommandLine);
 const CONFIG: Purpose = Purpose::Boot(BootPart::Config);
@@ -86,10 +86,8 @@ fn command_line(to: &mut Context<'_>) -> Result<(), RenderError> {
                 remove.iter().any(|one| argument.text == *one || argument.key == *one)
             };
             if let Some(argument) = line.arguments.iter().find(goes) {
-                to.hindrance(format!(
-                    "`boot.cmdline` cannot remove {} from {}: boot.scr is made of that file",
-                    argument.text, line.path
-                ));
+                let (argument, path) = (argument.text.clone(), line.path.clone());
+                to.note(Note::ArgumentStays { argument, path });
             }
         } else if !paths.contains(&line.path) {
             paths.push(line.path.clone());
@@ -109,9 +107,7 @@ fn command_line(to: &mut Context<'_>) -> Result<(), RenderError> {
         let added = if is_secondary { &[] } else { add.as_slice() };
         match edit_command_line(&path, &old, added, &remove) {
             Some(new) => write_if_changed(to, COMMAND_LINE, path, &old, new),
-            None => to.hindrance(format!(
-                "`boot.cmdline` has no effect in {path}, where nodecard finds no place for it"
-            )),
+            None => to.note(Note::NoPlaceForArguments { path }),
         }
     }
     Ok(())

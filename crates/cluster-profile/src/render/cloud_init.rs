@@ -10,12 +10,8 @@ use std::collections::BTreeSet;
 
 use system_model::{BootModel, CloudInit, Disarm, Effect};
 
-use super::{
-    RenderError, cloud_seed,
-    context::Context,
-    first_boot::{Steps, list},
-};
-use crate::{Attributes, CloudInitChoice, FirstBootPart, Purpose};
+use super::{RenderError, cloud_seed, context::Context, first_boot::Steps};
+use crate::{Attributes, CloudInitChoice, FirstBootPart, Note, Purpose};
 
 const SETTINGS: &str = "/etc/cloud/cloud.cfg.d/99-nodecard.cfg";
 
@@ -48,10 +44,8 @@ pub(super) fn disarm(to: &mut Context<'_>, boot: &BootModel) -> Result<(), Rende
         turn_off(to, cloud_init)?;
     } else {
         for (location, why) in cloud_init.unreadable() {
-            to.boot_note(format!(
-                "cloud-init reads {location}, which nodecard cannot ({why}), so it may change more \
-                 when a card boots"
-            ));
+            let (at, why) = (location.to_string(), why.to_string());
+            to.note(Note::CloudInitUnread { at, why });
         }
     }
     Ok(())
@@ -79,17 +73,10 @@ fn turn_off(to: &mut Context<'_>, cloud_init: &CloudInit) -> Result<(), RenderEr
     }
     steps.finish(to);
     let effects: BTreeSet<Effect> = changes.iter().map(|change| change.effect).collect();
-    to.note(format!(
-        "turned cloud-init off (/etc/cloud/cloud-init.disabled): it would have changed {}; its \
-         user-data and commands have no effect on the cards",
-        list(effects)
-    ));
+    to.note(Note::CloudInitOff { effects: effects.into_iter().collect() });
     let users = changes.iter().filter_map(|change| change.text.strip_prefix("makes the user "));
     for user in users.collect::<BTreeSet<_>>() {
-        to.note(format!(
-            "the user {user} does not exist on the cards: cloud-init would have made it at the \
-             first boot"
-        ));
+        to.note(Note::UserOfCloudInit { user: user.to_owned() });
     }
     Ok(())
 }

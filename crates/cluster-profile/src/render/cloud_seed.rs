@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use system_model::{CloudInit, CloudValue};
 
 use super::{RenderError, context::Context, edited::Edited, first_boot};
-use crate::{Attributes, CloudInitChoice, Node, Purpose};
+use crate::{Attributes, CloudInitChoice, Node, Note, Purpose};
 
 /// Where NoCloud looks first if nothing says otherwise.
 const DEFAULT_SEED: &str = "/var/lib/cloud/seed/nocloud/";
@@ -127,14 +127,13 @@ fn note_changes(to: &mut Context<'_>) -> Result<(), RenderError> {
     let Some(cloud_init) = model.cloud_init() else { return Ok(()) };
     let mut notes = BTreeSet::new();
     for change in cloud_init.changes() {
-        notes.insert(format!(
-            "cloud-init (module {}) {}, as {} says",
-            change.module, change.text, change.location
-        ));
+        let at = change.location.to_string();
+        notes.insert((change.module.to_string(), change.text.to_string(), at));
     }
-    if let Some(off) = cloud_init.off() {
-        notes.insert(format!("`cloud_init: keep` has no effect: {off} turns cloud-init off"));
-    }
+    let off = cloud_init.off().map(|off| Note::CloudInitStaysOff { why: off.to_string() });
+    let changes =
+        notes.into_iter().map(|(module, what, at)| Note::CloudInitChanges { module, what, at });
+    let notes: Vec<Note> = off.into_iter().chain(changes).collect();
     for note in notes {
         to.note(note);
     }

@@ -4,8 +4,8 @@ use std::ops::Deref;
 
 use cluster_keys::ClusterKeys;
 
-use super::{Note, NoteKind, RenderError, Rendered, edited::Edited, extra_files, text};
-use crate::{Attributes, Change, Cluster, FileEdit, Purpose, SystemError, SystemFiles};
+use super::{RenderError, Rendered, edited::Edited, extra_files, text};
+use crate::{Attributes, Change, Cluster, FileEdit, Note, Purpose, SystemError, SystemFiles};
 
 /// What rendering looks at: the system in an image, and the profile's interface.
 pub(super) struct View<'a> {
@@ -69,22 +69,8 @@ impl<'a> Context<'a> {
         Ok(edited)
     }
 
-    pub fn note(&mut self, note: impl Into<String>) {
-        self.add_note(&note.into(), NoteKind::Plain);
-    }
-
-    /// Notes a setting that is left as it is, but may keep the profile from working.
-    pub fn hindrance(&mut self, note: impl Into<String>) {
-        self.add_note(&note.into(), NoteKind::Hindrance);
-    }
-
-    /// Notes a program that may change the card when it boots, and is left as it is.
-    pub fn boot_note(&mut self, note: impl Into<String>) {
-        self.add_note(&note.into(), NoteKind::Boot);
-    }
-
-    fn add_note(&mut self, note: &str, kind: NoteKind) {
-        let note = Note { text: plain_text::escaped(note), kind };
+    /// Adds a note, once.
+    pub fn note(&mut self, note: Note) {
         if !self.rendered.notes.contains(&note) {
             self.rendered.notes.push(note);
         }

@@ -1,7 +1,9 @@
 //! The profile's extra files.
 
 use super::{RenderError, accounts, context::Context};
-use crate::{Attributes, Change, ExtraFile, ExtraFileKind, FileEdit, Owner, OwnerId, Purpose};
+use crate::{
+    Attributes, Change, ExtraFile, ExtraFileKind, FileEdit, Note, Owner, OwnerId, Purpose,
+};
 
 /// Checks their owners, and notes what the user may not expect.
 pub(super) fn check(to: &mut Context<'_>, files: &[ExtraFile]) -> Result<(), RenderError> {
@@ -18,11 +20,7 @@ pub(super) fn check(to: &mut Context<'_>, files: &[ExtraFile]) -> Result<(), Ren
                 Some(_) => ("mode", "owner", "root:root"),
                 None => ("owner", "mode", "0644"),
             };
-            to.note(format!(
-                "{} exists in the image, and the profile gives its {given} but not its {other}, \
-                 which becomes {becomes}",
-                file.path
-            ));
+            to.note(Note::FileAttribute { path: file.path.clone(), given, other, becomes });
         }
     }
     Ok(())
@@ -36,11 +34,11 @@ fn note_surprises(to: &mut Context<'_>, file: &ExtraFile) -> Result<(), RenderEr
     for user in accounts::users(to)?.iter().filter(|user| listed(user)) {
         let ssh = format!("{}/.ssh/", user.home.trim_end_matches('/'));
         if path.starts_with(&ssh) {
-            to.note(format!("`files` writes {path}, instead of what nodecard writes there"));
+            to.note(Note::FileReplaces { path: path.clone() });
         }
     }
     if path == "/etc/shadow" && to.cluster.users.iter().any(|user| user.password.is_some()) {
-        to.note("`files` writes /etc/shadow, instead of the passwords that `users` sets there");
+        to.note(Note::FileReplacesPasswords);
     }
     let fstab = to.read("/etc/fstab")?.unwrap_or_default();
     let points = fstab
@@ -49,10 +47,7 @@ fn note_surprises(to: &mut Context<'_>, file: &ExtraFile) -> Result<(), RenderEr
         .filter_map(|line| line.split_ascii_whitespace().nth(1));
     for point in points.filter(|point| point.len() > 1 && point.starts_with('/')) {
         if path.strip_prefix(point).is_some_and(|rest| rest.starts_with('/')) {
-            to.note(format!(
-                "{path} will be hidden while the system runs: /etc/fstab mounts another \
-                 filesystem on {point}"
-            ));
+            to.note(Note::FileHidden { path: path.clone(), point: point.to_owned() });
         }
     }
     Ok(())
@@ -79,11 +74,7 @@ fn boot_path(from: &Context<'_>, path: &str) -> Result<Option<String>, RenderErr
 /// Notes owner and mode of a file whose boot partition, FAT, knows neither.
 fn note_lost_attributes(to: &mut Context<'_>, file: &ExtraFile) {
     if file.mode.is_some() || file.owner.is_some() {
-        to.note(format!(
-            "{} is on a FAT partition, which keeps no owner or mode of files: those that the \
-             profile gives have no effect",
-            file.path
-        ));
+        to.note(Note::FileOnFat { path: file.path.clone() });
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use system_model::{BootModel, Disarm, Effect, Family, KnownProgram, ReadOptions, Threat};
 
 use super::{RenderError, context::Context, text};
-use crate::{Attributes, Change, FirstBootPart, Purpose, SystemError, SystemFiles};
+use crate::{Attributes, Change, FirstBootPart, Note, Purpose, SystemError, SystemFiles};
 
 /// Returns what a card made from the image will do when it boots. Cards have a machine id, so
 /// their first boot does not count as one for systemd.
@@ -55,23 +55,15 @@ pub(super) fn disarm(to: &mut Context<'_>, boot: &BootModel) -> Result<(), Rende
         for step in &program.disarm {
             is_disarmed &= steps.carry_out(to, step, part)?;
         }
-        let name = name(program);
-        let effects = list(program.effects.iter().copied());
-        if is_disarmed {
-            let what = program.what;
-            let at = &program.evidence.path;
-            let at = match program.name.contains(at.as_str()) {
-                true => String::new(),
-                false => format!(" ({at})"),
-            };
-            to.note(format!("disarmed {name}{at}, which {what}; it would have changed {effects}"));
+        let (name, what) = (name(program), program.what.to_string());
+        let effects = program.effects.clone();
+        to.note(if is_disarmed {
+            let at = program.evidence.path.clone();
+            let at = Some(at).filter(|at| !program.name.contains(at.as_str()));
+            Note::Disarmed { program: name, at, what, effects }
         } else {
-            to.boot_note(format!(
-                "{name} ({}) {} when a card boots and changes {effects}; nodecard cannot disarm it \
-                 here",
-                program.evidence, program.what
-            ));
-        }
+            Note::NotDisarmed { program: name, at: program.evidence.to_string(), what, effects }
+        });
     }
     hardkernel(to, &mut steps)?;
     autologin(to, boot, &mut steps)?;
@@ -88,16 +80,6 @@ fn name(program: &KnownProgram) -> String {
     }
 }
 
-/// Returns effects as a list in words.
-pub(super) fn list(effects: impl IntoIterator<Item = Effect>) -> String {
-    let effects: Vec<String> = effects.into_iter().map(|effect| effect.to_string()).collect();
-    match effects.split_last() {
-        Some((last, [])) => last.clone(),
-        Some((last, others)) => format!("{} and {last}", others.join(", ")),
-        None => String::new(),
-    }
-}
-
 /// Removes Hardkernel's resizer even where nothing starts it: while `/.first_boot` exists, it
 /// makes partition 2 again, smaller than the filesystem in it.
 fn hardkernel(to: &mut Context<'_>, steps: &mut Steps) -> Result<(), RenderError> {
@@ -110,10 +92,12 @@ fn hardkernel(to: &mut Context<'_>, steps: &mut Steps) -> Result<(), RenderError
         }
     }
     if removed.len() == FILES.len() {
-        to.note(format!(
-            "disarmed Hardkernel's {}, which would resize the root partition",
-            removed.join(" and ")
-        ));
+        to.note(Note::Disarmed {
+            program: format!("Hardkernel's {}", removed.join(" and ")),
+            at: None,
+            what: "would resize the root partition".to_owned(),
+            effects: Vec::new(),
+        });
     }
     Ok(())
 }
@@ -130,7 +114,7 @@ fn autologin(to: &mut Context<'_>, boot: &BootModel, steps: &mut Steps) -> Resul
         let logs_in = to.read(&path)?.is_some_and(|text| text.contains("--autologin root"));
         if logs_in && !steps.done.contains(&path) {
             steps.remove(to, &path, FirstBootPart::Wizard)?;
-            to.note(format!("removed {path}, which logged root in without a password"));
+            to.note(Note::RemovedAutologin { path });
         }
     }
     Ok(())
@@ -147,20 +131,20 @@ fn note_unknown(to: &mut Context<'_>, boot: &BootModel) {
         }
         let same = threats.iter().filter(|other| !other.known && other.program == *program);
         let effects: BTreeSet<Effect> = same.map(|other| other.effect).collect();
-        to.boot_note(format!(
-            "{program} runs when a card boots and seems to change {} ({}{})",
-            list(effects),
-            threat.location,
-            quoted(threat)
-        ));
+        to.note(Note::MayChange {
+            program: program.clone(),
+            effects: effects.into_iter().collect(),
+            at: threat.location.to_string(),
+            line: quoted(threat),
+        });
     }
 }
 
 /// Returns the line, unless it may hold a password.
-fn quoted(threat: &Threat) -> String {
+fn quoted(threat: &Threat) -> Option<String> {
     match threat.effect {
-        Effect::Passwords | Effect::Users => String::new(),
-        _ => format!(": {}", threat.text),
+        Effect::Passwords | Effect::Users => None,
+        _ => Some(threat.text.clone()),
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     context::Context,
     text::{encode, end_last_line, lines, split_comment, without_words},
 };
-use crate::{Attributes, Cluster, Node, Purpose};
+use crate::{Attributes, Cluster, Node, Note, Purpose};
 
 const HOSTS: &str = "/etc/hosts";
 /// The address that Debian gives the host's own name.
@@ -35,11 +35,8 @@ pub(super) fn note_dropped(to: &mut Context<'_>) -> Result<(), RenderError> {
     let Some(node) = to.cluster.nodes.first() else { return Ok(()) };
     let (_, dropped) = of_node(to, node)?;
     for (address, aliases) in dropped {
-        to.note(format!(
-            "removed {address} {} from {HOSTS} of the image, since the address is a node's now; \
-             to keep the name, add it to `hosts` in the profile",
-            aliases.join(" ")
-        ));
+        let (address, names) = (address.to_string(), aliases);
+        to.note(Note::RemovedHosts { address, names });
     }
     Ok(())
 }

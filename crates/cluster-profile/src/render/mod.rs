@@ -19,11 +19,11 @@ mod text;
 mod units;
 mod users;
 
-use std::{fmt, path::PathBuf};
+use std::path::PathBuf;
 
 use cluster_keys::{ClusterKeys, KeyError};
 
-use crate::{Attributes, Cluster, FileEdit, Node, Purpose, SystemError, SystemFiles};
+use crate::{Attributes, Cluster, FileEdit, Node, Note, Purpose, SystemError, SystemFiles};
 use context::Context;
 pub use network::{RivalAddress, network_back_end, rival_addresses};
 pub use passwords::default_password_notes;
@@ -37,44 +37,6 @@ pub struct Rendered {
     pub edits: Vec<FileEdit>,
     /// What the user should know.
     pub notes: Vec<Note>,
-}
-
-/// Something about the image or the profile that the user should know, in one sentence.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
-    text: String,
-    kind: NoteKind,
-}
-
-/// What a note is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum NoteKind {
-    /// Something that was done, or is good to know.
-    Plain,
-    /// A setting that may keep the card from working.
-    Hindrance,
-    /// A program that may change the card when it boots.
-    Boot,
-}
-
-impl Note {
-    /// Returns whether it is about a setting that may keep the card from working as the
-    /// profile says. nodecard leaves such a setting as it is.
-    pub fn is_hindrance(&self) -> bool {
-        self.kind == NoteKind::Hindrance
-    }
-
-    /// Returns whether it is about a program that may change the card when it boots, and that
-    /// nodecard leaves as it is.
-    pub fn is_about_boot(&self) -> bool {
-        self.kind == NoteKind::Boot
-    }
-}
-
-impl fmt::Display for Note {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
 }
 
 /// The files of a node cannot be rendered for the system in an image.

@@ -11,7 +11,9 @@ use system_model::{
 };
 
 use super::{RenderError, context::Context, text};
-use crate::{Account, AccountPart, Attributes, Change, Cluster, Purpose, SystemError, SystemFiles};
+use crate::{
+    Account, AccountPart, Attributes, Change, Cluster, Note, Purpose, SystemError, SystemFiles,
+};
 
 /// The system with the files that the profile's users change.
 pub(super) struct Overlay<'a> {
@@ -138,17 +140,11 @@ fn skeleton(
 
 fn sudo(to: &mut Context<'_>, user: &str) -> Result<(), RenderError> {
     if !to.exists("/usr/bin/sudo")? {
-        to.hindrance(format!(
-            "`users` lets {user} use sudo, but the image has no /usr/bin/sudo: install it in the \
-             base image"
-        ));
+        to.note(Note::NoSudo { user: user.to_owned() });
     }
     let sudoers = to.read("/etc/sudoers")?;
     if sudoers.is_some_and(|text| !text.contains("includedir /etc/sudoers.d")) {
-        to.hindrance(format!(
-            "/etc/sudoers in the image does not read /etc/sudoers.d, so {user} cannot use sudo \
-             without a password"
-        ));
+        to.note(Note::SudoersNotRead { user: user.to_owned() });
     }
     // sudo ignores files with a dot in their names.
     let file: String = user.chars().map(|c| if matches!(c, '.' | '$') { '_' } else { c }).collect();

@@ -74,8 +74,13 @@ impl Fixture {
             assert_eq!(once.0.get(path), Some(item), "{path} changes in a second run");
         }
         assert_eq!(once.0.len(), twice.0.len());
-        (once, notes.iter().map(ToString::to_string).collect())
+        (once, notes.iter().map(sentence).collect())
     }
+}
+
+/// A note with what to do about it.
+fn sentence(note: &Note) -> String {
+    note.fix().map_or_else(|| note.to_string(), |fix| format!("{note}; {fix}"))
 }
 
 /// What every Debian-like system has.

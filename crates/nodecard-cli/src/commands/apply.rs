@@ -2,8 +2,8 @@
 
 use std::{io, process::ExitCode};
 
-use nodecard::{ApplyRequest, ApplySession, Finding, Severity};
-
+use nodecard::{ApplyReport, ApplyRequest, ApplySession, Finding, Severity};
+use plain_text::count;
 use serde_json::{Value, json};
 
 use super::open_project;
@@ -50,11 +50,7 @@ pub fn run(args: &ApplyArgs) -> Result<ExitCode, CommandError> {
     if json {
         return print_json(args, true, Some(changes), &report.applied.left);
     }
-    match report.applied.committed {
-        Some(_) => println(format_args!("{shown}: done"))?,
-        None if report.applied.boot => println(format_args!("{shown}: done"))?,
-        None => println(format_args!("{shown}: done; only the partition table was changed"))?,
-    }
+    println(format_args!("{shown}: {}", done(&report)))?;
     print_remaining(&report.applied.left, args.grow)
 }
 
@@ -75,6 +71,17 @@ fn print_json(
     Ok(ExitCode::SUCCESS)
 }
 
+/// Says what was changed.
+fn done(report: &ApplyReport) -> String {
+    let files: usize = report.applied.plan.nodes.iter().map(|node| node.files.len()).sum();
+    let sizes = !report.applied.plan.card.is_empty();
+    match (files, sizes) {
+        (0, _) => "fixed the sizes of the root partition and its filesystem".to_owned(),
+        (files, false) => format!("fixed {}", count(files, "file")),
+        (files, true) => format!("fixed {}, and grew the root filesystem", count(files, "file")),
+    }
+}
+
 fn println(line: std::fmt::Arguments) -> Result<(), CommandError> {
     report::print_text(&format!("{line}\n"))
 }
@@ -91,7 +98,7 @@ fn print_remaining(findings: &[Finding], grow: bool) -> Result<ExitCode, Command
     for finding in findings {
         let place = finding.place();
         let place = if place.is_empty() { place } else { format!("{place}: ") };
-        println(format_args!("not changed: {place}{}\n  fix: {}", finding.what, finding.fix))?;
+        println(format_args!("not fixed: {place}{}\n  fix: {}", finding.what, finding.fix))?;
     }
     let waits_for_grow = |finding: &Finding| !grow && finding.code.as_str().ends_with("-not-grown");
     let has_error = findings

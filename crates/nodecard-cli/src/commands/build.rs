@@ -30,7 +30,7 @@ pub fn run(args: &BuildArgs) -> Result<ExitCode, CommandError> {
         report::print_json(&json!({
             "out": built.out,
             "root_reason": built.root_reason,
-            "notes": built.notes,
+            "notes": report::sentences(&built.notes),
             "manifest": built.manifest,
             "made": built.made,
             "left_over": built.left_over,
@@ -61,12 +61,8 @@ fn to_text(built: &BuildReport, args: &BuildArgs, network: &Network) -> String {
         let how = if root.size_in_base < root.size { "grown" } else { "shrunk" };
         format!("partition {}, {how} from {before} to {after}", root.partition)
     };
-    // The reason starts with the partition too.
-    let reason = built.root_reason.strip_prefix(&format!("partition {}: ", root.partition));
-    text += &labelled("Root", &[&growth, reason.unwrap_or(&built.root_reason)]);
-    for note in &built.notes {
-        text += &format!("note: {note}\n");
-    }
+    text += &labelled("Root", &[growth]);
+    text += &report::notes(&built.notes);
     let out = |file: &str| args.out.join(file).display().to_string();
     let made: Vec<_> =
         manifest.images.iter().filter(|image| built.made.contains(&image.node)).collect();
@@ -85,6 +81,10 @@ fn to_text(built: &BuildReport, args: &BuildArgs, network: &Network) -> String {
     }
     text.push('\n');
     let profile = shell_word(&args.project.profile.display().to_string());
+    if made.iter().all(|image| image.sha256.is_some()) {
+        let directory = shell_word(&args.out.display().to_string());
+        text += &format!("Check the files with:  (cd {directory} && sha256sum -c SHA256SUMS)\n");
+    }
     if let Some(image) = made.first() {
         let more = if made.len() > 1 { " ..." } else { "" };
         let node = shell_word(&image.node);

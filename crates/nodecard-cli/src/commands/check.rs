@@ -24,10 +24,7 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode, CommandError> {
     if args.json.json {
         report::print_json(&to_json(cluster, &project, &found))?;
     } else {
-        let mut text = String::new();
-        for note in &found.notes {
-            text += &format!("note: {note}\n");
-        }
+        let mut text = report::notes(&found.notes);
         for what in &found.not_checked {
             text += &format!("not checked: {what}\n");
         }
@@ -64,7 +61,7 @@ fn to_json(cluster: &Cluster, project: &Project, found: &CheckReport) -> Value {
         "card_size": cluster.card.bytes(),
         "nodes": cluster.nodes.iter().map(node).collect::<Vec<_>>(),
         "findings": found.problems.iter().map(finding).collect::<Vec<_>>(),
-        "notes": found.notes,
+        "notes": report::sentences(&found.notes),
         "not_checked": found.not_checked,
     })
 }

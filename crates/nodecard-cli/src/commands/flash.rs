@@ -7,8 +7,8 @@ use std::{
 };
 
 use nodecard::{
-    Attendant, Decision, Error, FinishedCard, FlashProgress, FlashReport, FlashRequest,
-    FlashTarget, FlashedCard, Project, ReaderEvent, WriteReport,
+    Decision, Error, FinishedCard, FlashProgress, FlashReport, FlashRequest, FlashTarget,
+    FlashedCard, Operator, Project, ReaderEvent, WriteReport,
 };
 use plain_text::{decimal_size, printable, shell_word, size};
 use serde_json::{Value, json};
@@ -19,14 +19,15 @@ use crate::{
     error::{CommandError, print_error, print_line, print_refusals},
     progress::CardBars,
     prompt::{ask, print_how_to_continue, set_how_to_continue},
-    report::{self, labelled, table},
+    report::{self, table},
 };
 
 pub fn run(args: &FlashArgs) -> Result<ExitCode, CommandError> {
     if args.resume && args.one_reader.is_none() {
         return Err(CommandError::Usage {
-            message: "--resume continues a run with --one-reader".into(),
-            fix: "add --one-reader DEVICE",
+            message: "--resume needs --one-reader: it continues an earlier run with one reader"
+                .into(),
+            fix: "add --one-reader DEVICE, or leave out --resume",
         });
     }
     if let Some(image) = &args.image {
@@ -65,11 +66,12 @@ fn flash_image(image: &Path, args: &FlashArgs) -> Result<ExitCode, CommandError>
 /// Reports what was written.
 fn finish(report: FlashReport, args: &FlashArgs) -> Result<ExitCode, CommandError> {
     // What was written is reported whatever became of the rest.
-    print_report(&report, args)?;
+    let printed = print_report(&report, args);
     for error in report.cards.iter().filter_map(|card| card.outcome.as_ref().err()) {
         print_error(error, error.fix());
     }
     report.into_result()?;
+    printed?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -121,7 +123,7 @@ struct User {
     yes: bool,
 }
 
-impl Attendant for User {
+impl Operator for User {
     fn notify(&mut self, event: ReaderEvent<'_>) {
         let reader = &self.reader;
         match event {
@@ -153,8 +155,8 @@ impl Attendant for User {
         }
     }
 
-    fn is_unattended(&self) -> bool {
-        self.yes
+    fn is_present(&self) -> bool {
+        !self.yes
     }
 
     fn progress(&mut self, target: &FlashTarget) -> Box<dyn FlashProgress> {
@@ -212,14 +214,22 @@ fn is_confirmed(target: &FlashTarget) -> Option<bool> {
 fn print_report(report: &FlashReport, args: &FlashArgs) -> Result<(), CommandError> {
     if args.json.json {
         let cards: Vec<Value> = report.cards.iter().map(to_json).collect();
+        let mut notes = report::sentences(&report.notes);
+        notes.extend(card_notes(report));
         return report::print_json(&json!({
             "root_reason": report.root_reason,
-            "notes": report.notes,
+            "notes": notes,
             "cards": cards,
         }));
     }
     report::print_text(&to_text(report, args))?;
     Ok(())
+}
+
+/// Returns what is worth knowing about the cards that were written.
+fn card_notes(report: &FlashReport) -> Vec<String> {
+    let written = report.cards.iter().filter_map(|card| card.outcome.as_ref().ok());
+    written.flat_map(|written| written.notes.clone()).collect()
 }
 
 fn to_json(card: &FlashedCard) -> Value {
@@ -245,11 +255,8 @@ fn to_json(card: &FlashedCard) -> Value {
 }
 
 fn to_text(report: &FlashReport, args: &FlashArgs) -> String {
-    let mut text = String::new();
-    if args.image.is_none() {
-        text += &labelled("Root", &[&report.root_reason]);
-    }
-    for note in &report.notes {
+    let mut text = report::notes(&report.notes);
+    for note in card_notes(report) {
         text += &format!("note: {note}\n");
     }
     let titles = ["node", "device", "model", "serial", "written", "writing", "read back", "result"];

@@ -2,8 +2,7 @@
 
 use std::process::ExitCode;
 
-use nodecard::{AuditError, BaseAbsence, CardOutcome, VerifyReport};
-use plain_text::{count, printable};
+use nodecard::{AuditError, BaseAbsence, Verification, VerifyReport};
 
 use super::open_project;
 use crate::{
@@ -15,53 +14,38 @@ use crate::{
 pub fn run(args: &VerifyArgs) -> Result<ExitCode, CommandError> {
     let project = open_project(&args.project)?;
     let verification = project.verify(&args.targets, args.node.as_deref())?;
+    let code = report_refusals(&verification.report);
     if args.json.json {
         report::print_json(&verification.report)?;
-    } else {
-        report::print_text(&to_text(&verification.report))?;
+    } else if verification.report.audited().next().is_some() {
+        report::print_text(&verification.report.to_string())?;
+        print_absence(&verification);
     }
-    if let Some(BaseAbsence::NotDecoded { path }) = &verification.base_absence {
-        let path = plain_text::shell_word(&path.display().to_string());
-        print_line(format_args!("note: --base {path} decodes the base image and compares with it"));
-    }
-    Ok(report_code(&verification.report))
+    Ok(code)
 }
 
-/// Returns the cards and their findings. Why a card was refused is an error on stderr.
-fn to_text(report: &VerifyReport) -> String {
-    let mut text = String::new();
-    let (mut expected, mut different, mut refused) = (0, 0, 0);
-    for card in &report.cards {
-        match card {
-            CardOutcome::Audited(card) => {
-                text += &format!("{card}\n");
-                *if card.is_right() { &mut expected } else { &mut different } += 1;
-            }
-            CardOutcome::Refused { target, .. } => {
-                text += &format!("{}: refused\n\n", printable(target));
-                refused += 1;
-            }
-        }
+/// Prints why the cards were not compared with the base image, if they were not.
+fn print_absence(verification: &Verification) {
+    let Some(absence) = &verification.base_absence else { return };
+    print_line(format_args!(
+        "note: the boot loader, and files copied from the base image, were not checked: {absence}"
+    ));
+    if let BaseAbsence::NotDecoded { path } = absence {
+        let path = plain_text::shell_word(&path.display().to_string());
+        print_line(format_args!("  fix: add --base {path} to decode it"));
     }
-    text += &format!("{}: {expected} as expected", count(report.cards.len(), "card"));
-    for (number, what) in [(different, "with differences"), (refused, "refused")] {
-        if number > 0 {
-            text += &format!(", {number} {what}");
-        }
-    }
-    text + "\n"
 }
 
 /// Prints why cards were refused, and returns the exit code: the highest of the refusals,
 /// else 1 for differences.
-fn report_code(report: &VerifyReport) -> ExitCode {
+fn report_refusals(report: &VerifyReport) -> ExitCode {
     let codes = report.errors().map(|error: &AuditError| {
         print_error(error, hints::join(error.fix(), hints::for_audit(error)));
         exit_code(error.kind())
     });
     match codes.max() {
         Some(code) => ExitCode::from(code),
-        None if report.is_right() => ExitCode::SUCCESS,
+        None if report.matches_profile() => ExitCode::SUCCESS,
         None => ExitCode::from(1),
     }
 }

@@ -8,7 +8,7 @@ use card_flash::{
     device::{OpenedTarget, Refusal, TargetError},
     flash,
 };
-use card_image::{Cancel, CardBuilder, PreparedCard};
+use card_image::{BuildNote, Cancel, CardBuilder, PreparedCard};
 use cluster_profile::Node;
 
 use super::{FlashTarget, FlashedCard, named, refuse_any};
@@ -23,7 +23,7 @@ pub(super) fn prepare(
     project: &Project,
     builder: &CardBuilder,
     targets: &[FlashTarget],
-) -> Result<(Vec<CardSource>, Vec<String>), Error> {
+) -> Result<(Vec<CardSource>, Vec<BuildNote>), Error> {
     refuse_too_small(targets, builder)?;
     let mut sources: Vec<Option<CardSource>> = targets.iter().map(|_| None).collect();
     let mut notes = Vec::new();
@@ -53,7 +53,7 @@ pub(super) fn prepare_marked(
     project: &Project,
     builder: &CardBuilder,
     target: &FlashTarget,
-) -> Result<(CardSource, Vec<String>, CardMarks), Error> {
+) -> Result<(CardSource, Vec<BuildNote>, CardMarks), Error> {
     refuse_too_small(std::slice::from_ref(target), builder)?;
     let node = project.node(&target.node)?;
     let others = project.cluster.nodes.iter().filter(|other| other.name != node.name);

@@ -12,7 +12,7 @@ use card_flash::{
     device::{Refusal, Target, TargetError},
     flash,
 };
-use card_image::{BlockMap, ImageFile};
+use card_image::{BlockMap, BuildNote, ImageFile};
 
 use super::{FlashReport, FlashRequest, FlashTarget};
 use crate::{Context, Error, RefusedTarget};
@@ -25,7 +25,7 @@ pub struct ImageFlash<'a> {
     target: FlashTarget,
     image: Arc<FileStorage>,
     used: Extents,
-    notes: Vec<String>,
+    notes: Vec<BuildNote>,
 }
 
 /// An image whose target was confirmed.
@@ -56,10 +56,7 @@ pub fn flash_image<'a>(
     let used = match BlockMap::beside(image) {
         Some(path) => read_map(&path, &storage, context, &mut notes)?,
         None => {
-            notes.push(format!(
-                "{} has no block map: all of it is written, and no checksum is known",
-                image.display()
-            ));
+            notes.push(BuildNote::NoBlockMap { image: image.to_owned() });
             std::iter::once(0..storage.size()).collect()
         }
     };
@@ -69,10 +66,7 @@ pub fn flash_image<'a>(
         return Err(Error::Refused { targets: vec![target.refused(error)] });
     }
     if size > needed {
-        notes.push(format!(
-            "the card is {} larger than the image; its system does not use the rest",
-            plain_text::size(size - needed)
-        ));
+        notes.push(BuildNote::RestUnused { unused: size - needed });
     }
     Ok(ImageFlash { context, request, target, image: storage, used, notes })
 }
@@ -81,7 +75,7 @@ fn read_map(
     path: &PathBuf,
     image: &FileStorage,
     context: &Context,
-    notes: &mut Vec<String>,
+    notes: &mut Vec<BuildNote>,
 ) -> Result<Extents, Error> {
     let error = |source| Error::BlockMap { path: path.clone(), source };
     let bytes =
@@ -89,7 +83,7 @@ fn read_map(
     let map = BlockMap::parse(&String::from_utf8_lossy(&bytes)).map_err(error)?;
     map.check(image, &context.cancel).map_err(error)?;
     if !map.has_sums() {
-        notes.push(format!("{} has no SHA-256 sums to check the image with", path.display()));
+        notes.push(BuildNote::NoMapSums { map: path.clone() });
     }
     Ok(map.extents())
 }

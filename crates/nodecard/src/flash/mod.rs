@@ -12,11 +12,11 @@ use card_flash::{
     CardSource, FlashProgress,
     device::{OpenedTarget, Refusal, Target, TargetError, TargetLimits},
 };
-use card_image::{BaseError, BuildInputs, CardBuilder};
+use card_image::{BaseError, BuildInputs, BuildNote, CardBuilder};
 
 pub use self::{
     image::{ConfirmedImageFlash, ImageFlash, flash_image},
-    one_reader::{Attendant, Decision, OneReader, ReaderEvent},
+    one_reader::{Decision, OneReader, Operator, ReaderEvent},
     progress_file::FinishedCard,
     report::{FlashReport, FlashedCard},
 };
@@ -93,7 +93,7 @@ pub struct FlashSession<'a> {
     builder: CardBuilder<'a>,
     targets: Vec<FlashTarget>,
     cards: Vec<CardSource>,
-    notes: Vec<String>,
+    notes: Vec<BuildNote>,
 }
 
 /// Targets that were confirmed one by one and may be overwritten.
@@ -206,7 +206,7 @@ impl<'a> FlashSession<'a> {
     }
 
     /// Returns what the user should know about the base image and the profile.
-    pub fn notes(&self) -> &[String] {
+    pub fn notes(&self) -> &[BuildNote] {
         &self.notes
     }
 

@@ -40,7 +40,7 @@ pub enum ReaderEvent<'a> {
     /// The card in the reader is refused. It is inspected again until that changes.
     Refused(&'a TargetError),
     /// A card that may become this node's is in the reader. Unless it is finished already,
-    /// [`Attendant::decide`] follows.
+    /// [`Operator::decide`] follows.
     Found(&'a FlashTarget),
     /// The card in the reader is one that this session, or the one that it resumes, has
     /// finished.
@@ -60,18 +60,18 @@ pub enum Decision {
     Stop,
 }
 
-/// Whoever swaps the cards and decides about each of them.
-pub trait Attendant {
+/// Swaps the cards in the reader, and decides about each of them.
+pub trait Operator {
     /// Receives an event.
     fn notify(&mut self, event: ReaderEvent<'_>);
 
     /// Decides about the card that was found last.
     fn decide(&mut self, target: &FlashTarget) -> Decision;
 
-    /// Returns whether a card that cannot be opened ends the session, since nobody watches
-    /// who could do something about it.
-    fn is_unattended(&self) -> bool {
-        false
+    /// Returns whether somebody is there who can do something about a card that cannot be
+    /// opened, such as unmounting it. Otherwise such a card ends the session.
+    fn is_present(&self) -> bool {
+        true
     }
 
     /// Returns who is told about the progress of a card.
@@ -132,13 +132,13 @@ impl OneReader<'_> {
     /// # Errors
     /// [`Error`] if the session ends before any card was written. Else it is in
     /// [`FlashReport::stopped`].
-    pub fn run(mut self, attendant: &mut dyn Attendant) -> Result<FlashReport, Error> {
+    pub fn run(mut self, operator: &mut dyn Operator) -> Result<FlashReport, Error> {
         let mut report = FlashReport::new(&self.builder, Vec::new());
         let project = self.project;
         let is_waiting = |node: &&Node| !self.finished.has(&node.name);
         let waiting: Vec<&Node> = project.cluster.nodes.iter().filter(is_waiting).collect();
         for node in waiting {
-            match self.write_next(node, attendant, &mut report) {
+            match self.write_next(node, operator, &mut report) {
                 Ok(true) => {}
                 Ok(false) => return Ok(report),
                 Err(error) if report.cards.is_empty() => return Err(error),
@@ -157,12 +157,12 @@ impl OneReader<'_> {
     fn write_next(
         &mut self,
         node: &Node,
-        attendant: &mut dyn Attendant,
+        operator: &mut dyn Operator,
         report: &mut FlashReport,
     ) -> Result<bool, Error> {
-        let (target, opened) = self.wait_for_card(node, attendant)?;
+        let (target, opened) = self.wait_for_card(node, operator)?;
         self.previous = Some(target.target.identity().clone());
-        let progress = attendant.progress(&target);
+        let progress = operator.progress(&target);
         let cancel = &self.project.context.cancel;
         let (source, notes, marks) = cards::prepare_marked(self.project, &self.builder, &target)?;
         report.add_notes(notes);
@@ -188,42 +188,42 @@ impl OneReader<'_> {
     fn wait_for_card(
         &mut self,
         node: &Node,
-        attendant: &mut dyn Attendant,
+        operator: &mut dyn Operator,
     ) -> Result<(FlashTarget, OpenedTarget), Error> {
         let context = &self.project.context;
         loop {
             match &self.previous {
                 Some(previous) => {
-                    attendant.notify(ReaderEvent::Swap { node: &node.name });
+                    operator.notify(ReaderEvent::Swap { node: &node.name });
                     wait_for_swap(&context.system, &self.reader, previous, &context.cancel)?;
                 }
                 None if DeviceIdentity::of(&context.system, &self.reader).is_none() => {
-                    attendant.notify(ReaderEvent::Insert { node: &node.name });
+                    operator.notify(ReaderEvent::Insert { node: &node.name });
                 }
                 None => {}
             }
-            let Some(mut target) = self.wait_until_accepted(node, attendant)? else { continue };
+            let Some(mut target) = self.wait_until_accepted(node, operator)? else { continue };
             target.recognized = self.recognize(&target);
-            attendant.notify(ReaderEvent::Found(&target));
+            operator.notify(ReaderEvent::Found(&target));
             if let Some(finished) = target.recognized.as_ref().filter(|card| card.is_done) {
-                attendant.notify(ReaderEvent::AlreadyFinished(finished));
+                operator.notify(ReaderEvent::AlreadyFinished(finished));
                 self.previous = Some(target.target.identity().clone());
                 continue;
             }
-            match attendant.decide(&target) {
+            match operator.decide(&target) {
                 Decision::Stop => return Err(Error::NotConfirmed { path: self.reader.clone() }),
                 Decision::Keep => {
-                    attendant.notify(ReaderEvent::Kept);
+                    operator.notify(ReaderEvent::Kept);
                     self.previous = Some(target.target.identity().clone());
                 }
                 Decision::Overwrite => {
                     match target.target.open(&context.system, &self.request.limits) {
                         Ok(opened) => return Ok((target, opened)),
-                        Err(error) if attendant.is_unattended() => {
+                        Err(error) if !operator.is_present() => {
                             return Err(Error::Refused { targets: vec![target.refused(error)] });
                         }
                         // It was swapped meanwhile, or the desktop has mounted it.
-                        Err(error) => attendant.notify(ReaderEvent::Refused(&error)),
+                        Err(error) => operator.notify(ReaderEvent::Refused(&error)),
                     }
                 }
             }
@@ -235,7 +235,7 @@ impl OneReader<'_> {
     fn wait_until_accepted(
         &mut self,
         node: &Node,
-        attendant: &mut dyn Attendant,
+        operator: &mut dyn Operator,
     ) -> Result<Option<FlashTarget>, Error> {
         let mut reported = Vec::new();
         loop {
@@ -248,13 +248,13 @@ impl OneReader<'_> {
                     };
                     self.previous = Some(target.target.identity().clone());
                     let error = cards::too_small_error(&target, needed);
-                    attendant.notify(ReaderEvent::Refused(&error));
+                    operator.notify(ReaderEvent::Refused(&error));
                     return Ok(None);
                 }
                 Err(error) if error.refusals.iter().all(is_empty) => {}
                 Err(error) if error.refusals == reported => {}
                 Err(error) => {
-                    attendant.notify(ReaderEvent::Refused(&error));
+                    operator.notify(ReaderEvent::Refused(&error));
                     reported = error.refusals;
                 }
             }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use card_flash::FlashResult;
-use card_image::CardBuilder;
+use card_image::{BuildNote, CardBuilder};
 
 use super::FlashTarget;
 use crate::Error;
@@ -16,8 +16,9 @@ pub struct FlashReport {
     pub cards: Vec<FlashedCard>,
     /// Why the root partition of the base image was chosen.
     pub root_reason: String,
-    /// What the user should know about the base image, the profile and the cards.
-    pub notes: Vec<String>,
+    /// What the user should know about the base image and the profile. What is worth knowing
+    /// about a card is in its [`WriteReport`](card_flash::WriteReport).
+    pub notes: Vec<BuildNote>,
     /// What ended the session early, or makes all its cards doubtful, such as a base image
     /// that changed. A card's own failure is in [`cards`](Self::cards).
     pub stopped: Option<Error>,
@@ -63,7 +64,7 @@ impl FlashTarget {
 }
 
 impl FlashReport {
-    pub(super) fn new(builder: &CardBuilder, notes: Vec<String>) -> Self {
+    pub(super) fn new(builder: &CardBuilder, notes: Vec<BuildNote>) -> Self {
         let mut report = FlashReport {
             cards: Vec::new(),
             root_reason: builder.root_reason().to_owned(),
@@ -74,7 +75,7 @@ impl FlashReport {
         report
     }
 
-    pub(super) fn add_notes(&mut self, notes: impl IntoIterator<Item = String>) {
+    pub(super) fn add_notes(&mut self, notes: impl IntoIterator<Item = BuildNote>) {
         for note in notes {
             if !self.notes.contains(&note) {
                 self.notes.push(note);
@@ -83,8 +84,6 @@ impl FlashReport {
     }
 
     pub(super) fn add(&mut self, cards: Vec<FlashedCard>) {
-        let written = cards.iter().filter_map(|card| card.outcome.as_ref().ok());
-        self.add_notes(written.flat_map(|written| written.notes.clone()));
         self.cards.extend(cards);
     }
 

@@ -133,7 +133,8 @@ fn service_name(at: Spanned<String>, problems: &Problems) -> Option<Spanned<Stri
         && edge(name.chars().last());
     if !ok {
         let message = format!("{name:?} is not the name of a service");
-        let help = "use at most 63 letters, digits, and inner hyphens and underscores";
+        let help = "use letters, digits, hyphens and underscores, at most 63, with a letter or \
+                    digit at either end";
         problems.add(&at.place, message, help);
         return None;
     }

@@ -4,7 +4,7 @@ use system_model::network::Interfaces;
 
 use super::{Address, interfaces_file};
 use crate::{
-    Attributes, NetworkBackEnd, Purpose, SystemError,
+    Attributes, NetworkBackEnd, Note, Purpose, SystemError,
     render::{
         context::{Context, View},
         text::{end_last_line, glob},
@@ -123,29 +123,21 @@ pub(super) fn note_stanzas(to: &mut Context<'_>) -> Result<(), SystemError> {
         others.retain(|name| name != "lo");
         others.dedup();
         if !others.is_empty() {
-            to.note(format!(
-                "the image configures {}, but not {interface}: if the nodes have no {interface}, \
-                 correct `interface` in the profile",
-                others.join(", ")
-            ));
+            to.note(Note::OtherInterfaces { interface: interface.clone(), others });
         }
     }
     for (path, old) in files(to)? {
         let without = interfaces_file::without(&old, &interface);
         for stanza in without.involved {
-            to.note(format!("`{stanza}` in {path} also uses {interface}; it was left as it is"));
+            let (path, interface) = (path.clone(), interface.clone());
+            to.note(Note::StanzaLeft { stanza, path, interface });
         }
         for line in without.unmapped {
-            to.note(format!(
-                "removed `{line}` from {path}: it would give {interface} another address than the \
-                 profile's"
-            ));
+            let (path, interface) = (path.clone(), interface.clone());
+            to.note(Note::RemovedNetworkLine { line, path, interface });
         }
         if without.lost_ipv6 {
-            to.note(format!(
-                "removed the static IPv6 address of {interface} from {path}, since all nodes would \
-                 have it"
-            ));
+            to.note(Note::RemovedIpv6 { path, interface: interface.clone() });
         }
     }
     Ok(())

@@ -30,7 +30,7 @@ use super::{
     RenderError,
     context::{Context, View},
 };
-use crate::{Network, NetworkBackEnd, Node, SystemError, SystemFiles};
+use crate::{Network, NetworkBackEnd, Node, Note, SystemError, SystemFiles};
 
 impl NetworkBackEnd {
     fn is_active(self, from: &View<'_>) -> Result<bool, SystemError> {
@@ -143,12 +143,8 @@ pub(super) fn shared(to: &mut Context<'_>) -> Result<(), RenderError> {
         // networkd uses the first file that matches, and netplan's are among them.
         let outranked = (chosen, *other) == (NetworkBackEnd::Netplan, NetworkBackEnd::Networkd);
         if other.owns(to)? && !outranked {
-            to.note(format!(
-                "{interface} gets its address from {}; {}, which the image also configures for it, \
-                 was configured to leave it alone",
-                chosen.name(),
-                other.name()
-            ));
+            let (chosen, other) = (chosen.name(), other.name());
+            to.note(Note::RivalKeptOff { interface: interface.clone(), chosen, other });
         }
     }
     match chosen {

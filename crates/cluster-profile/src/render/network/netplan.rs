@@ -7,7 +7,7 @@
 
 use super::Address;
 use crate::{
-    Attributes, NetworkBackEnd, Purpose, SystemError,
+    Attributes, NetworkBackEnd, Note, Purpose, SystemError,
     render::{
         context::{Context, View},
         text::{self, glob},
@@ -114,11 +114,7 @@ pub(super) fn note_users(to: &mut Context<'_>) -> Result<(), SystemError> {
         }
     }
     if !names.is_empty() {
-        to.note(format!(
-            "netplan in the image builds {} on {interface}, which now has the node's address \
-             itself: they will not have one",
-            names.join(", ")
-        ));
+        to.note(Note::NetplanBuildsOn { interface, names });
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{Address, netplan};
 use crate::{
-    Attributes, NetworkBackEnd, Purpose, SystemError,
+    Attributes, NetworkBackEnd, Note, Purpose, SystemError,
     render::{
         context::{Context, View},
         text::{encode, glob},
@@ -105,10 +105,7 @@ pub(super) fn stand_back(to: &mut Context<'_>) {
 pub(super) fn note_kind(to: &mut Context<'_>) {
     let interface = to.cluster.network.interface.clone();
     if ["wl", "br", "bond", "virbr"].iter().any(|start| interface.starts_with(start)) {
-        to.note(format!(
-            "{interface} gets an Ethernet profile in NetworkManager, which has no effect if it is \
-             Wi-Fi or a bridge"
-        ));
+        to.note(Note::EthernetProfile { interface });
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Address;
 use crate::{
-    Attributes, NetworkBackEnd, Purpose, SystemError,
+    Attributes, NetworkBackEnd, Note, Purpose, SystemError,
     render::{
         context::{Context, View},
         text::{encode, glob},
@@ -107,10 +107,8 @@ fn earlier(from: &View<'_>, ours: &str) -> Result<Vec<String>, SystemError> {
 /// Notes which files are removed so that `ours` is the first that matches.
 pub(super) fn note_earlier(to: &mut Context<'_>, ours: &str) -> Result<(), SystemError> {
     for name in earlier(to, ours)? {
-        to.note(format!(
-            "removed {DIRECTORY}/{name}, which would take precedence over the static address of {}",
-            to.cluster.network.interface
-        ));
+        let interface = to.cluster.network.interface.clone();
+        to.note(Note::RemovedNetworkFile { path: format!("{DIRECTORY}/{name}"), interface });
     }
     Ok(())
 }

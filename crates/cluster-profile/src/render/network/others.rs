@@ -2,7 +2,7 @@
 
 use super::{network_manager, networkd};
 use crate::{
-    NetworkBackEnd, Purpose, SystemError,
+    NetworkBackEnd, Note, Purpose, SystemError,
     render::{context::Context, units},
 };
 
@@ -43,6 +43,6 @@ fn dhcpcd(to: &mut Context<'_>) -> Result<(), SystemError> {
     let mut new = format!("denyinterfaces {interface}\n");
     new.push_str(&old);
     to.rewrite(Purpose::RivalSettings, CONFIG, &old, &new);
-    to.note(format!("configured dhcpcd to leave {interface} alone ({CONFIG})"));
+    to.note(Note::DhcpcdKeptOff { interface: interface.to_owned(), path: CONFIG });
     Ok(())
 }

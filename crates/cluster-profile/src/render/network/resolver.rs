@@ -5,7 +5,7 @@
 //! alone. Where no program would write it, it becomes a plain file.
 
 use crate::{
-    Attributes, NetworkBackEnd, Purpose, SystemError,
+    Attributes, NetworkBackEnd, Note, Purpose, SystemError,
     render::{context::Context, units},
 };
 
@@ -22,10 +22,7 @@ const MANAGED: [&str; 4] = [
 pub(super) fn write(to: &mut Context<'_>, chosen: NetworkBackEnd) -> Result<(), SystemError> {
     let network = &to.cluster.network;
     if network.dns.is_empty() {
-        to.note(
-            "the profile names no name server (`dns` in `network`), and a static address brings \
-             none: names of other hosts are found in /etc/hosts only",
-        );
+        to.note(Note::NoNameServer);
     }
     let network = &to.cluster.network;
     if network.dns.is_empty() && network.search.is_empty() {

@@ -9,7 +9,7 @@ use system_model::{
 };
 
 use crate::{
-    Node, SystemError, SystemFiles,
+    Node, Note, SystemError, SystemFiles,
     render::{RenderError, context::Context},
 };
 
@@ -81,10 +81,7 @@ pub(super) fn note_unknown(to: &mut Context<'_>) -> Result<(), RenderError> {
     if network.knows(interface) || network.interfaces.as_ref().is_some_and(configured) {
         return Ok(());
     }
-    to.note(format!(
-        "no network configuration in the image names {interface}: if the nodes have no \
-         {interface}, correct `interface` in the profile"
-    ));
+    to.note(Note::UnknownInterface { interface: interface.to_owned() });
     Ok(())
 }
 
@@ -92,12 +89,9 @@ pub(super) fn note_unknown(to: &mut Context<'_>) -> Result<(), RenderError> {
 pub(super) fn note_others(to: &mut Context<'_>, node: &Node) -> Result<(), RenderError> {
     let interface = to.interface;
     for rival in rival_addresses(&to.edited()?, interface, node.address)? {
-        let place = rival.at.map(|at| format!(" ({}, line {})", at.path, at.line));
-        to.note(format!(
-            "{interface} also gets an address from {}{}; remove it from the base image",
-            rival.what,
-            place.unwrap_or_default()
-        ));
+        let at = rival.at.map(|at| (at.path, at.line));
+        let interface = interface.to_owned();
+        to.note(Note::OtherAddress { interface, what: rival.what.to_string(), at });
     }
     Ok(())
 }

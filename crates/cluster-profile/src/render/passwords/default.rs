@@ -2,16 +2,16 @@
 
 use super::{SHADOW, SHADOWED, set, shadow};
 use crate::{
-    Cluster, DefaultPassword, Password, SystemError, SystemFiles,
+    Cluster, DefaultPassword, Note, Password, SystemError, SystemFiles,
     passwords::default_password,
-    render::{Note, NoteKind, RenderError, accounts, text},
+    render::{RenderError, accounts, text},
 };
 
 /// More users are not looked at: trying passwords takes time.
 const MOST_USERS: usize = 100;
 
-/// Returns a note about default passwords on cards that are made from this system, with the
-/// lines that would set others; empty if all users have others.
+/// Returns a note about default passwords on cards that are made from this system; empty if
+/// all users have others.
 ///
 /// It takes some milliseconds for each user.
 ///
@@ -37,7 +37,7 @@ pub fn default_password_notes(
             .collect();
         shadow = set(&shadow, &wanted, "");
     }
-    let (mut known, mut lines) = (Vec::new(), Vec::new());
+    let mut known = Vec::new();
     let users: Vec<_> = accounts::parse(&read("/etc/passwd")?);
     for user in users.iter().filter(|user| user.can_log_in()).take(MOST_USERS) {
         let field = if user.password == SHADOWED {
@@ -48,20 +48,12 @@ pub fn default_password_notes(
         let Some(is) = field.and_then(|field| default_password(&user.name, field)) else {
             continue;
         };
-        known.push(match is {
-            DefaultPassword::Empty => format!("{} (no password)", user.name),
-            DefaultPassword::Word(word) => format!("{} (`{word}`)", user.name),
-        });
-        lines.push(format!("{}: {{password: 'HASH'}}", user.name));
+        let word = match is {
+            DefaultPassword::Empty => None,
+            DefaultPassword::Word(word) => Some(word.to_string()),
+        };
+        known.push((user.name.clone(), word));
     }
-    if known.is_empty() {
-        return Ok(Vec::new());
-    }
-    let note = format!(
-        "default passwords still set: {}; to set others, add `users: {{{}}}` to the profile, \
-         with hashes from `nodecard password`, or `{{locked: true}}` for users who log in by key",
-        known.join(", "),
-        lines.join(", ")
-    );
-    Ok(vec![Note { text: plain_text::escaped(&note), kind: NoteKind::Plain }])
+    let note = (!known.is_empty()).then_some(Note::DefaultPasswords { users: known });
+    Ok(note.into_iter().collect())
 }

@@ -7,7 +7,7 @@ mod shadow;
 pub use default::default_password_notes;
 
 use super::{RenderError, accounts, context::Context, text};
-use crate::{Attributes, Password, Purpose};
+use crate::{Attributes, Note, Password, Purpose};
 
 const SHADOW: &str = "/etc/shadow";
 /// A field that is not a hash (crypt(5)). `!` would lock the password as well, but without
@@ -31,10 +31,7 @@ pub(super) fn write(to: &mut Context<'_>) -> Result<(), RenderError> {
         wanted.push((account.name.as_str(), password));
     }
     if to.system.mode(SHADOW)?.is_some_and(|mode| mode & 0o004 != 0) {
-        to.note(
-            "every user can read the password hashes in /etc/shadow of the image: run chmod 640 \
-             /etc/shadow in the base image",
-        );
+        to.note(Note::ShadowReadable);
     }
     if wanted.is_empty() {
         return Ok(());
@@ -79,11 +76,8 @@ fn note_unknown_methods(
         let Password::Hash(hash) = password else { continue };
         let Some(method) = hash.method().filter(|method| !method.is_of_glibc()) else { continue };
         if libcrypt::is_of_glibc(to)? {
-            to.note(format!(
-                "the image's libcrypt is glibc's, which does not support {} hashes: {user} could \
-                 not log in with a password; make a hash with `nodecard password`",
-                method.prefix()
-            ));
+            let prefix = method.prefix().to_string();
+            to.note(Note::HashUnsupported { user: user.to_string(), prefix });
         }
     }
     Ok(())

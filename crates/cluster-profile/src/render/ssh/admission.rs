@@ -2,7 +2,7 @@
 
 use super::authorized_keys;
 use crate::{
-    Attributes, Change, Purpose,
+    Attributes, Change, Note, Purpose,
     render::{
         RenderError,
         accounts::User,
@@ -33,7 +33,7 @@ pub(in crate::render) fn admit<'a>(
     let name = || user.name.clone();
     if to.system.read_link(&ssh)?.is_none() && to.read(&ssh)?.is_some() {
         to.remove(Purpose::SshDirectory { user: name() }, ssh.clone());
-        to.note(format!("removed {ssh}, a file where sshd needs a directory"));
+        to.note(Note::RemovedObstacle { path: ssh.clone() });
     }
     to.edit(
         Purpose::SshDirectory { user: name() },
@@ -73,10 +73,7 @@ fn guard_home(to: &mut Context<'_>, user: &User) -> Result<(), RenderError> {
         {
             let attributes = owned(mode & !0o022, true);
             to.edit(purpose, user.home.clone(), Change::Directory { attributes });
-            to.note(format!(
-                "removed write access for others from {}, as sshd requires",
-                user.home
-            ));
+            to.note(Note::RemovedWriteAccess { path: user.home.clone() });
         }
         Some(_) => {}
     }

@@ -10,7 +10,7 @@ use system_model::{
 
 use super::authorized_keys;
 use crate::{
-    Attributes, ImageKeyPolicy, Purpose,
+    Attributes, ImageKeyPolicy, Note, Purpose,
     render::{
         RenderError,
         context::Context,
@@ -72,17 +72,13 @@ pub(super) fn remove_lines(
             continue;
         }
         let gone = || keys.iter().filter(|key| old.contains(&key.public));
-        let private: Vec<&str> = gone().filter_map(|key| key.private.as_deref()).collect();
-        if !private.is_empty() {
-            to.note(format!(
-                "removed the line of {} from {path}: everyone who has the image has that key, and \
-                 could log in as {}",
-                private.join(", "),
-                user.name
-            ));
+        let keys: Vec<String> = gone().filter_map(|key| key.private.clone()).collect();
+        if !keys.is_empty() {
+            let (user, path) = (user.name.clone(), path.clone());
+            to.note(Note::RemovedKeyLines { user, path, keys });
         }
         if gone().any(|key| key.private.is_none()) {
-            to.note(format!("removed keys of the image from {path}, as `ssh.image_keys` says"));
+            to.note(Note::RemovedImageKeys { path: path.clone() });
         }
         let purpose = Purpose::AuthorizedKeys { user: user.name.clone() };
         to.write(purpose, path, encode(&new), Attributes::root(0o600));

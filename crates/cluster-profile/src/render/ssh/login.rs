@@ -14,7 +14,7 @@ use system_model::{
 
 use super::repair;
 use crate::{
-    Cluster, Purpose, SystemError, SystemFiles,
+    Cluster, Note, Purpose, SystemError, SystemFiles,
     render::{RenderError, context::Context},
 };
 
@@ -140,7 +140,7 @@ pub(in crate::render) fn let_in(to: &mut Context<'_>) -> Result<(), RenderError>
         let (mut again, mut noted) = (false, Vec::new());
         let edited = to.edited()?;
         let Some(server) = server(&edited)? else {
-            to.hindrance("the image has no sshd (/usr/sbin/sshd), so nobody can log in by key");
+            to.note(Note::NoSshd);
             return Ok(());
         };
         let accounts = Accounts::read(&edited)?;
@@ -181,18 +181,13 @@ pub(in crate::render) fn let_in(to: &mut Context<'_>) -> Result<(), RenderError>
         if !again {
             for (user, hindrance) in noted {
                 let kind = &hindrance.kind;
-                let note = match &hindrance.at {
-                    Some(at) if is_of_sshd(at) => format!(
-                        "{}, which may reject logins by key of {user} ({kind})",
-                        says(to, &hindrance)?
-                    ),
-                    Some(at) => format!(
-                        "{user} may be kept from logging in: {kind} ({}, line {})",
-                        at.path, at.line
-                    ),
-                    None => format!("{user} may be kept from logging in: {kind}"),
+                let (what, at) = match &hindrance.at {
+                    Some(at) if is_of_sshd(at) => {
+                        (format!("{} ({kind})", says(to, &hindrance)?), None)
+                    }
+                    at => (kind.to_string(), at.as_ref().map(|at| (at.path.clone(), at.line))),
                 };
-                to.hindrance(note);
+                to.note(Note::MayKeepOut { user: user.to_string(), what, at });
             }
             return Ok(());
         }
@@ -241,25 +236,27 @@ fn repaired_note(
     user: &str,
     hindrance: &Hindrance,
     place: &str,
-) -> Result<String, RenderError> {
+) -> Result<Note, RenderError> {
+    let (user, corrected) = (user.to_owned(), format!("corrected in {place}"));
     Ok(match (&hindrance.kind, &hindrance.repair) {
-        (HindranceKind::PasswordExpired, _) => format!(
-            "the image asks for a new password of {user} at the first login, and rejects commands \
-             over ssh until then; that was removed from {place}, and the password stays as it is"
-        ),
+        (HindranceKind::PasswordExpired, _) => {
+            Note::PasswordChangeDropped { user, path: place.to_owned() }
+        }
         (HindranceKind::WritableByOthers { path, .. }, _) => {
-            format!("removed write access for others from {path}, as sshd requires")
+            Note::RemovedWriteAccess { path: path.clone() }
         }
-        (kind, Some(Repair::Attributes { path, mode, uid, gid })) => {
-            format!("{kind}, which keeps {user} out: {path} is now {uid}:{gid} {mode:04o}")
-        }
-        (kind, _) => match hindrance.at.as_ref().filter(|at| is_of_sshd(at)) {
-            Some(_) => format!(
-                "{}, which keeps {user} out ({kind}): corrected in {place}",
-                says(to, hindrance)?
-            ),
-            None => format!("{kind}, which keeps {user} out: corrected in {place}"),
+        (kind, Some(Repair::Attributes { path, mode, uid, gid })) => Note::LoginCorrected {
+            user,
+            what: kind.to_string(),
+            how: format!("{path} is now {uid}:{gid} {mode:04o}"),
         },
+        (kind, _) => {
+            let what = match hindrance.at.as_ref().filter(|at| is_of_sshd(at)) {
+                Some(_) => format!("{} ({kind})", says(to, hindrance)?),
+                None => kind.to_string(),
+            };
+            Note::LoginCorrected { user, what, how: corrected }
+        }
     })
 }
 

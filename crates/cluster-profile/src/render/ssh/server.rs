@@ -6,7 +6,7 @@ use system_model::{
 };
 
 use crate::{
-    Change, Purpose,
+    Change, Note, Purpose,
     render::{RenderError, context::Context},
 };
 
@@ -45,8 +45,8 @@ pub(super) fn start(to: &mut Context<'_>, boot: &BootModel) -> Result<(), Render
 }
 
 fn note(to: &mut Context<'_>, server: &ServerStart, unit: &str) {
-    let program = &server.program;
-    to.note(format!("{program} does not start at boot in the image: enabled {unit}"));
+    let (program, unit) = (server.program.clone(), unit.to_owned());
+    to.note(Note::SshServerEnabled { program, unit });
 }
 
 /// Makes the links that enable a server's unit. Returns the unit, if there is one.

@@ -6,7 +6,7 @@ use super::{
     known_hosts, pairs,
 };
 use crate::{
-    Attributes, ClonedState, KeyHalf, Purpose,
+    Attributes, ClonedState, KeyHalf, Note, Purpose,
     render::{
         RenderError,
         accounts::{self, User},
@@ -38,12 +38,8 @@ pub(super) fn write(to: &mut Context<'_>) -> Result<(), RenderError> {
     for user in logins.iter().filter(|user| user.has_home()) {
         let pairs = pairs::shipped(to, user)?;
         if !pairs.is_empty() && !cluster.ssh.users.contains(&user.name) {
-            to.note(format!(
-                "the image ships {}, a key that everybody with the image has; it was left, since \
-                 `ssh.users` does not name {}",
-                join(pairs.iter().map(|pair| pair.private.as_str())),
-                user.name
-            ));
+            let paths = pairs.iter().map(|pair| pair.private.clone()).collect();
+            to.note(Note::KeysLeft { user: user.name.clone(), paths });
         }
         for pair in pairs {
             let Some(public) = pair.key else { continue };
@@ -96,17 +92,10 @@ pub(super) fn write(to: &mut Context<'_>) -> Result<(), RenderError> {
                 && !line.contains("/etc/ssh/ssh_known_hosts")
         });
         if let Some(line) = elsewhere {
-            to.hindrance(format!(
-                "{path} in the image says `{line}`, so ssh will not know the other nodes; change \
-                 it in the base image, or with `files`"
-            ));
+            to.note(Note::KnownHostsElsewhere { path: path.clone(), line: line.to_owned() });
         }
     }
     Ok(())
-}
-
-fn join<'a>(words: impl Iterator<Item = &'a str>) -> String {
-    words.collect::<Vec<_>>().join(", ")
 }
 
 /// Gives a user the cluster's pair instead of those that the image ships.
@@ -122,11 +111,8 @@ fn give_pair(
     for pair in pairs::shipped(to, user)? {
         gone.push(pair.private.clone());
         if pair.key.is_none() {
-            to.note(format!(
-                "could not detect which line authorizes {}, since there is no .pub file beside it; \
-                 check {ssh}/authorized_keys for its line",
-                pair.private
-            ));
+            let authorized_keys = format!("{ssh}/authorized_keys");
+            to.note(Note::KeyLineUnknown { path: pair.private.clone(), authorized_keys });
         }
         if pair.private == key {
             continue;
@@ -138,12 +124,7 @@ fn give_pair(
         to.remove(Purpose::Cloned(ClonedState::UserKey(KeyHalf::Private)), pair.private);
     }
     if !gone.is_empty() {
-        to.note(format!(
-            "removed the image's own key {}, and its authorized_keys line; {} has the cluster's \
-             key instead",
-            join(gone.iter().map(String::as_str)),
-            user.name
-        ));
+        to.note(Note::RemovedKeys { user: user.name.clone(), paths: gone.clone() });
     }
     gone.retain(|private| *private != key);
     forget_identities(to, &format!("{ssh}/config"), &[&user.home], &gone)?;

@@ -2,7 +2,7 @@
 
 use super::{CONFIG, IMAGES, PROGRAMS, UNIT, UNIT_LINK};
 use crate::{
-    Purpose, SwarmPart,
+    Note, Purpose, SwarmPart,
     render::{RenderError, context::Context},
 };
 
@@ -11,7 +11,7 @@ const LEFTOVER: Purpose = Purpose::Swarm(SwarmPart::Leftover);
 /// Removes everything of the swarm of an earlier profile.
 pub(super) fn remove(to: &mut Context<'_>) -> Result<(), RenderError> {
     if to.remove_if_there(LEFTOVER, UNIT)? {
-        to.note("removed the swarm from the image, as the profile has no `swarm`");
+        to.note(Note::RemovedSwarm);
     }
     to.remove_if_there(LEFTOVER, UNIT_LINK)?;
     for path in ["swarm.conf", "swarm_key", "images", "services", "environments"] {

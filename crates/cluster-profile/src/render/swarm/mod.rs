@@ -13,7 +13,7 @@ mod status;
 
 use super::{RenderError, context::Context};
 use crate::{
-    Attributes, Change, Node, Purpose, Role, SwarmPart,
+    Attributes, Change, Node, Note, Purpose, Role, SwarmPart,
     swarm::{ImageArchive, Service, Swarm, full_name},
 };
 
@@ -87,21 +87,14 @@ fn image_list(swarm: &Swarm) -> String {
 fn note_managers(to: &mut Context<'_>) {
     let managers = to.cluster.nodes.iter().filter(|node| node.role == Role::Manager).count();
     if managers % 2 == 0 {
-        to.note(format!(
-            "the swarm has {managers} managers; it works while more than half of them do, so {} \
-             would be as reliable",
-            managers - 1
-        ));
+        to.note(Note::EvenManagers { managers });
     }
 }
 
 fn note_pulled(to: &mut Context<'_>, swarm: &Swarm) {
     for service in swarm.services.iter().filter(|service| !is_loaded(swarm, &service.image)) {
-        to.note(format!(
-            "the nodes pull {}, the image of the service {}, from its registry, since no archive \
-             under `swarm.images` holds it",
-            service.image, service.name
-        ));
+        let (image, service) = (service.image.to_string(), service.name.to_string());
+        to.note(Note::ImagePulled { image, service });
     }
 }
 

@@ -1,7 +1,10 @@
 //! Checks whether the image can run a swarm, and the images of its services.
 
 use super::Swarm;
-use crate::render::{RenderError, context::Context};
+use crate::{
+    Note,
+    render::{RenderError, context::Context},
+};
 
 /// Small programs, of which every system has at least one.
 const PROGRAMS: [&str; 3] = ["/bin/sh", "/usr/bin/env", "/sbin/init"];
@@ -25,10 +28,7 @@ pub(super) fn check(to: &mut Context<'_>, swarm: &Swarm) -> Result<(), RenderErr
     }
     let Some(system) = architecture(to)? else {
         if !swarm.images.is_empty() {
-            to.note(
-                "could not detect the processor of the base image, so `swarm.images` may be for \
-                 another one",
-            );
+            to.note(Note::UnknownProcessor);
         }
         return Ok(());
     };
@@ -38,7 +38,8 @@ pub(super) fn check(to: &mut Context<'_>, swarm: &Swarm) -> Result<(), RenderErr
             let architecture = image.architecture.clone();
             // Most of these processors also run the other's programs.
             if matches!((&*architecture, system), ("arm", "arm64") | ("386", "amd64")) {
-                to.note(format!("{name} is for {architecture}, and the base image for {system}"));
+                let system = system.to_owned();
+                to.note(Note::OtherProcessor { image: name, architecture, system });
                 continue;
             }
             let archive = archive.path.clone();
