@@ -63,7 +63,7 @@ fn a_gpt_card() {
         let (code, out, error) = apply_to(&bench, &card.device, more, "");
         // The boot area is not the base's, which apply cannot fix.
         assert_eq!(code, Some(1), "{out}{error}");
-        assert!(out.contains("not changed: the first partition does not begin where"), "{out}");
+        assert!(out.contains("not fixed: the first partition does not begin where"), "{out}");
         assert_eq!(out.contains("grows from"), more.len() == 2, "{out}");
         e2fsck(&image);
         assert_eq!(cat(&image, "/etc/hostname"), "xu4-node2\n");

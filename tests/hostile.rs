@@ -282,7 +282,7 @@ fn an_image_that_does_not_end_stops_at_four_times_the_size_of_the_card() {
     assert!(message.contains("bomb.zst unpacks to more than 268435456 bytes"), "{message}");
     assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     used_card(&bench.path("a.img"), 64 * MIB);
-    let parts = ["a.img", "67108864 bytes, but the contents of the base image need"];
+    let parts = ["a.img", "67108864 bytes), but the contents of the base image need"];
     bench.not_flashed(4, &["xu4-node1=a.img", "--base", "bomb.zst"], &parts);
 }
 
@@ -291,7 +291,7 @@ fn a_signal_ends_decoding() {
     let bench = Bench::new();
     bomb(&bench);
     let command = bench.command(&["--base", "bomb.zst", "--card", "100GiB"]);
-    let (code, took) = terminated(command, Some("decoding base"));
+    let (code, took) = terminated(command, Some("decoding the image"));
     assert_eq!(code, Some(130));
     assert!(took < Duration::from_secs(1), "{took:?}");
     let left: Vec<_> = fs::read_dir(bench.path("cache/nodecard")).unwrap().collect();

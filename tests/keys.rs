@@ -17,8 +17,11 @@ fn identities(bench: &Bench) -> Vec<(String, String)> {
 fn keys_from_a_directory_or_an_archive_are_only_read() {
     let bench = Bench::new();
     let report = bench.built(&[]);
-    assert!(report.contains("note: new cluster keys in profile.keys; keep them"), "{report}");
-    assert!(!bench.built(&[]).contains("new cluster keys"));
+    assert!(
+        report.contains("note: created the cluster's keys in profile.keys; keep them"),
+        "{report}"
+    );
+    assert!(!bench.built(&[]).contains("created the cluster's keys"));
     let expected = identities(&bench);
     fs::rename(bench.path("profile.keys"), bench.path("vault")).unwrap();
     let (directory, archive) = (bench.path(""), bench.path("keys.tar.gz"));

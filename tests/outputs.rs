@@ -93,7 +93,7 @@ fn images_of_earlier_runs_are_told_from_those_of_this_one() {
         .replace("192.168.1.81", "192.168.1.91");
     fs::write(bench.path("profile.yaml"), profile).unwrap();
     let report = bench.built(&["--node", "xu4-node3"]);
-    assert!(report.contains("new host keys for head in profile.keys; keep them"), "{report}");
+    assert!(report.contains("created host keys for head in profile.keys; keep them"), "{report}");
     let lines = |report: &str| {
         let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
         report.lines().map(words).collect::<Vec<_>>()

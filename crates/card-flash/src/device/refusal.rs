@@ -214,7 +214,7 @@ impl Refusal {
 
 fn too_small(size: u64, needed: u64) -> String {
     let [size, needed] = two_sizes(size, needed);
-    format!("it holds {size}, less than the contents of the base image need ({needed})")
+    format!("it holds {size}, but the contents of the base image need {needed}")
 }
 
 fn part_of_file(number: Option<u32>) -> String {
