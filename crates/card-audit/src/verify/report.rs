@@ -71,9 +71,11 @@ impl CardReport {
 
     pub(super) fn sort(&mut self) {
         // What has to be fixed before the card boots comes first.
-        let is_later = |finding: &Finding| match finding.fix.action {
-            FixAction::RewriteBeforeBoot | FixAction::CheckProgram { .. } => false,
-            _ => true,
+        let is_later = |finding: &Finding| {
+            !matches!(
+                finding.fix.action,
+                FixAction::RewriteBeforeBoot | FixAction::CheckProgram { .. }
+            )
         };
         self.findings
             .sort_by_key(|finding| (std::cmp::Reverse(finding.severity), is_later(finding)));

@@ -130,7 +130,7 @@ fn the_sum_in_the_profile_is_checked() {
         };
         let error = open([7; 32]).unwrap_err();
         assert!(matches!(error, BaseError::ChecksumMismatch { .. }), "{error:?}");
-        assert!(error.to_string().contains("the profile says 0707"), "{error}");
+        assert!(error.to_string().contains("the profile expects the SHA-256 sum 0707"), "{error}");
         assert!(bench.cached("").is_empty());
         open(Sha256::digest(bytes).into()).unwrap();
     }

@@ -68,7 +68,7 @@ fn print_json(
         "changes": changes,
         "remaining": remaining,
     }))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(exit_code(remaining, args.grow))
 }
 
 /// Says what was changed.
@@ -100,9 +100,14 @@ fn print_remaining(findings: &[Finding], grow: bool) -> Result<ExitCode, Command
         let place = if place.is_empty() { place } else { format!("{place}: ") };
         println(format_args!("not fixed: {place}{}\n  fix: {}", finding.what, finding.fix))?;
     }
+    Ok(exit_code(findings, grow))
+}
+
+/// Returns whether an error remains that was not left on purpose.
+fn exit_code(findings: &[Finding], grow: bool) -> ExitCode {
     let waits_for_grow = |finding: &Finding| !grow && finding.code.as_str().ends_with("-not-grown");
     let has_error = findings
         .iter()
         .any(|finding| finding.severity == Severity::Error && !waits_for_grow(finding));
-    Ok(if has_error { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    if has_error { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
