@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 /// How to fix what a finding reports.
 ///
-/// Its [`Display`](fmt::Display) says it in words; in JSON it is that text.
+/// Its [`Display`](std::fmt::Display) says it in words; in JSON it is that text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fix {

@@ -40,7 +40,7 @@ pub struct Problem {
 
 /// All problems in a profile.
 ///
-/// Its [`Display`](fmt::Display) form shows each problem with the lines of the profile that
+/// Its [`Display`](std::fmt::Display) form shows each problem with the lines of the profile that
 /// it is about, without colors. Passwords in these lines are masked, and characters that act
 /// on a terminal are replaced.
 ///

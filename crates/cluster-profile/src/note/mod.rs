@@ -6,7 +6,7 @@ use system_model::Effect;
 
 /// Something about the image or the profile that the user should know.
 ///
-/// Its [`Display`](fmt::Display) says it in one sentence, [`fix`](Self::fix) what to do about
+/// Its [`Display`](std::fmt::Display) says it in one sentence, [`fix`](Self::fix) what to do about
 /// it, and [`kind`](Self::kind) groups notes in reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
