@@ -11,6 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use block_io::rights;
 use rustix::fs::OFlags;
 
 use super::{
@@ -84,7 +85,8 @@ impl HostSystem {
         let path = self.rooted(&device.path());
         let flags = OFlags::EXCL | OFlags::NONBLOCK;
         let mut options = OpenOptions::new();
-        match options.read(true).custom_flags(flags.bits().cast_signed()).open(path) {
+        options.read(true).custom_flags(flags.bits().cast_signed());
+        match rights::open(&path, &options) {
             Err(error) if error.kind() == io::ErrorKind::ResourceBusy => Err(error),
             other => Ok(other.ok()),
         }
@@ -176,7 +178,7 @@ impl HostSystem {
         let path = self.root.join("dev").join(name);
         let mut options = OpenOptions::new();
         options.read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed());
-        let file = options.open(path).ok()?;
+        let file = rights::open(&path, &options).ok()?;
         let metadata = file.metadata().ok()?;
         if !metadata.file_type().is_block_device() || split(metadata.rdev()) != number {
             return None;
