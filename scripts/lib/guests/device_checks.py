@@ -15,7 +15,6 @@ from .report import Failed
 SIZE = 64 << 20
 NODES = ["xu4-master", "xu4-node1", "xu4-node2", "xu4-node3", "xu4-node4"]
 PLACES = ["reader1", "reader2", "reader3", "reader4", "slot"]
-DEVICES = dict(zip(PLACES, ["/dev/sda", "/dev/sdb", "/dev/sdc", "/dev/sdd", "/dev/mmcblk0"]))
 UNFINISHED = b"nodecard"  # the first bytes of a card that is being written
 SLOW = 2  # MB/s, of cards that something happens to while they are written
 PROFILE = """cluster: devices
@@ -131,7 +130,7 @@ def unfinished(path):
 def lists_readers(guest):
     said, code = guest.run("nodecard devices --json 2>&1")
     expect(code == 0, said)
-    for device in DEVICES.values():
+    for device in guest.devices.values():
         expect(device in said, f"{device} is not in: {said}")
     table, _ = guest.run("nodecard devices 2>&1")
     cards = table.split("Cards:")[-1].split("Rejected:")[0]
@@ -149,13 +148,13 @@ def system_disk_refused(guest):
 
 
 def write_protected(guest):
-    said, code = flash(guest, "xu4-master=/dev/sdd")
+    said, code = flash(guest, f"xu4-master={guest.devices['reader4']}")
     expect(code != 0 and "write-protected" in said, said)
     return re.search(r"error: (.*)", said)[1].strip()
 
 
 def all_at_once(guest, bench, cards):
-    targets = [f"{node}={DEVICES[place]}" for node, place in zip(NODES, PLACES)]
+    targets = [f"{node}={guest.devices[place]}" for node, place in zip(NODES, PLACES)]
     said, code = flash(guest, *targets)
     expect(code == 0, said)
     parts, _ = guest.run("cat /proc/partitions")
@@ -167,9 +166,10 @@ def all_at_once(guest, bench, cards):
 
 
 def as_member_of_disk(guest, bench, cards):
-    guest.run("chgrp disk /dev/sda; chmod 660 /dev/sda; rm -rf /tmp/c; cp -r /cluster /tmp/c; chown -R maker /tmp/c")
+    disk = guest.devices["reader1"]
+    guest.run(f"chgrp disk {disk}; chmod 660 {disk}; rm -rf /tmp/c; cp -r /cluster /tmp/c; chown -R maker /tmp/c")
     said, code = guest.run("cd /tmp/c; HOME=/tmp setpriv --reuid 1000 --regid 1000 --groups 6 "
-                           "nodecard flash c.yaml xu4-node1=/dev/sda --yes 2>&1; code=$?; cd /cluster; (exit $code)", 300)
+                           f"nodecard flash c.yaml xu4-node1={disk} --yes 2>&1; code=$?; cd /cluster; (exit $code)", 300)
     expect(code == 0, said)
     judge(bench, cards["reader1"].path, "xu4-node1")
     return "a user of group disk wrote a card"
@@ -200,15 +200,15 @@ def pulled_reader(guest, bench, cards):
     time.sleep(2)
     cards = cards | {"reader2": bench.card("sound")}
     guest.plug("reader2", cards["reader2"], nodes_as="sound")
-    guest.run("until [ -b /dev/sdb ]; do sleep 1; done", 60)
-    targets = [f"{node}={DEVICES[place]}" for node, place in zip(NODES[:3], PLACES)]
+    guest.find_devices()
+    targets = [f"{node}={guest.devices[place]}" for node, place in zip(NODES[:3], PLACES)]
     start_slow(guest, targets)
     wait_unfinished(cards["reader3"])
     time.sleep(1)
     guest.unplug("reader3")
     said, code = end_of_slow(guest)
     expect(code not in (0, 101), f"exit code {code}:\n{said}")
-    expect(re.search(r"xu4-node2|/dev/sdc", said), f"the card is not named:\n{said}")
+    expect(re.search(r"xu4-node2", said), f"the card is not named:\n{said}")
     for node, place in zip(NODES[:2], PLACES):
         judge(bench, cards[place].path, node)
     expect(unfinished(cards["reader3"].path), "the pulled card is not marked as unfinished")
@@ -224,12 +224,13 @@ def last_error(said):
 def swapped_at_prompt(guest, bench, cards):
     """The card is swapped after nodecard showed it and before the answer."""
     contents = bench.card("swapped", "xu4-node3")
-    guest.console.send("nodecard flash c.yaml xu4-master=/dev/sdb; echo \"<code:$?>\"")
+    disk = guest.devices["reader2"]
+    guest.console.send(f"nodecard flash c.yaml xu4-master={disk}; echo \"<code:$?>\"")
     guest.console.wait_for(r"[Tt]ype ", "nodecard's question", 120)
     guest.unplug("reader2")
     time.sleep(2)
     guest.plug("reader2", contents, nodes_as="reader2b")
-    guest.console.send("sdb")
+    guest.console.send(os.path.basename(disk))
     seen = guest.console.wait_for(r"(.*)<code:(\d+)>", "nodecard's end", 120)
     expect(seen[2] != "0", f"the other card was accepted:\n{seen[1]}")
     with open(contents.path, "rb") as card, open(os.path.join(bench.old, "xu4-node3.img"), "rb") as old:
@@ -238,10 +239,10 @@ def swapped_at_prompt(guest, bench, cards):
 
 
 def faulty_card(guest, bench, cards, place, what):
-    targets = [f"xu4-master={DEVICES['reader1']}", f"xu4-node1={DEVICES[place]}"]
+    targets = [f"xu4-master={guest.devices['reader1']}", f"xu4-node1={guest.devices[place]}"]
     said, code = flash(guest, *targets)
     expect(code not in (0, 101), f"exit code {code}:\n{said}")
-    expect(re.search(rf"xu4-node1|{DEVICES[place]}", said), said)
+    expect(re.search(rf"xu4-node1|{guest.devices[place]}", said), said)
     judge(bench, cards["reader1"].path, "xu4-master")
     expect(unfinished(cards[place].path), f"the card with a {what} error is not marked as unfinished")
     return f"the other card is right; exit code {code}: " + last_error(said)

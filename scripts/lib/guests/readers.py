@@ -166,7 +166,8 @@ class ReadersGuest:
     """A running guest. `cards` maps reader1 to reader4 and slot to their cards, if they have one."""
 
     def __init__(self, work, kernel, initramfs, accel, cards, *, deadline, disk=None, state=None, memory=512):
-        self.work = work
+        self.work, self.places = work, list(cards)
+        self.devices = {}
         self.socket = os.path.join(work, "qmp")
         if os.path.exists(self.socket):
             os.remove(self.socket)
@@ -211,6 +212,25 @@ class ReadersGuest:
         self.console.wait_for(r"# ", "the guest's shell")
         self.console.send("stty -echo; PS1=")
         self.console.run("true")
+        self.find_devices()
+
+    def find_devices(self, seconds=120):
+        """Waits until the kernel has all readers, which it finds in any order, and notes their names."""
+        serials = ("for disk in /sys/block/sd?; do [ -e $disk ] && echo ${disk##*/} "
+                   "$(cat $(readlink -f $disk/device)/../../../../serial); done; ls /dev/mmcblk0 2>/dev/null")
+        until = time.time() + seconds
+        while True:
+            said, _ = self.run(serials)
+            found = {words[1].lower(): f"/dev/{words[0]}" for words in map(str.split, said.splitlines())
+                     if len(words) == 2}
+            if "/dev/mmcblk0" in said:
+                found["slot"] = "/dev/mmcblk0"
+            if all(place in found for place in self.places):
+                self.devices = found
+                return
+            if time.time() > until:
+                raise machine.Unusable(f"the guest finds only these readers: {found}")
+            time.sleep(0.5)
 
     def run(self, command, seconds=120):
         return self.console.run(command, seconds)
