@@ -172,6 +172,11 @@ pub enum Note {
         /// The authorized_keys file that may have the line.
         authorized_keys: String,
     },
+    /// dropbear is too old for the nodes' host keys and keeps those of the image.
+    DropbearKeepsHostKeys {
+        /// dropbear's program.
+        program: String,
+    },
     /// Other users can read the password hashes of the image.
     ShadowReadable,
     /// The image does not support the hashes of a password.
@@ -382,6 +387,7 @@ impl Note {
             | Note::RemovedHosts { .. }
             | Note::RemovedSwarm => NoteKind::Removed,
             Note::NoSshd
+            | Note::DropbearKeepsHostKeys { .. }
             | Note::MayKeepOut { .. }
             | Note::KnownHostsElsewhere { .. }
             | Note::ArgumentStays { .. }

@@ -53,6 +53,9 @@ impl Note {
             Note::KeyLineUnknown { authorized_keys, .. } => {
                 format!("check {authorized_keys} of the base image for the line of that key")
             }
+            Note::DropbearKeepsHostKeys { .. } => {
+                "install openssh-server, or dropbear 2020.79 or later, in the base image".to_owned()
+            }
             Note::ShadowReadable => "run chmod 640 /etc/shadow in the base image".to_owned(),
             Note::HashUnsupported { .. } => "make a hash with `nodecard password`".to_owned(),
             Note::OtherInterfaces { .. } | Note::UnknownInterface { .. } => {
@@ -167,6 +170,10 @@ impl Note {
                 "the image ships {}, a key that everybody with the image has; it was left, since \
                  `ssh.users` does not name {user}",
                 paths.join(", ")
+            ),
+            Note::DropbearKeepsHostKeys { program } => format!(
+                "{program} is too old for ed25519 host keys: it keeps those of the image, which are \
+                 the same on every card and not in the known hosts"
             ),
             Note::KeyLineUnknown { path, .. } => format!(
                 "could not detect which line authorizes {path}, since there is no .pub file beside \
