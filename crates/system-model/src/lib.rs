@@ -15,6 +15,7 @@ mod family;
 mod files;
 mod first_boot;
 mod glob;
+mod hooks;
 mod memory;
 mod systemd;
 mod unsuitable;

@@ -133,7 +133,8 @@ fn known(program: &KnownProgram) -> Finding {
 fn unknown(threats: &[Threat]) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     for threat in threats.iter().filter(|threat| !threat.known) {
-        let what = format!("{} runs at boot and seems to change {}", threat.program, threat.effect);
+        let when = if threat.at_login { "when somebody logs in" } else { "at boot" };
+        let what = format!("{} runs {when} and seems to change {}", threat.program, threat.effect);
         let fix = FixAction::CheckProgram { program: threat.program.clone() };
         let mut finding = Finding::warning(FindingCode::FirstBoot, printable(&what), fix);
         finding = at(finding, &threat.location);

@@ -89,6 +89,13 @@ pub enum Note {
         /// The interface.
         interface: String,
     },
+    /// A package's file that takes precedence over the node's address was masked.
+    MaskedNetworkFile {
+        /// The file.
+        path: String,
+        /// The interface.
+        interface: String,
+    },
     /// A line that would give the interface another address was removed.
     RemovedNetworkLine {
         /// The line.
@@ -338,6 +345,8 @@ pub enum Note {
     MayChange {
         /// The program.
         program: String,
+        /// Whether it runs when somebody logs in, and not at boot.
+        at_login: bool,
         /// What it seems to change.
         effects: Vec<Effect>,
         /// The file and its line.
@@ -382,6 +391,7 @@ impl Note {
             | Note::RemovedObstacle { .. }
             | Note::RemovedWriteAccess { .. }
             | Note::RemovedNetworkFile { .. }
+            | Note::MaskedNetworkFile { .. }
             | Note::RemovedNetworkLine { .. }
             | Note::RemovedIpv6 { .. }
             | Note::RemovedHosts { .. }

@@ -125,6 +125,9 @@ impl Note {
             Note::RemovedNetworkFile { path, interface } => format!(
                 "removed {path}, which would take precedence over the static address of {interface}"
             ),
+            Note::MaskedNetworkFile { path, interface } => format!(
+                "masked {path}, which would take precedence over the static address of {interface}"
+            ),
             Note::RemovedNetworkLine { line, path, interface } => format!(
                 "removed `{line}` from {path}: it would give {interface} another address than the \
                  profile's"
@@ -275,10 +278,11 @@ impl Note {
                  it here",
                 effects_in_words(effects)
             ),
-            Note::MayChange { program, effects, at, line } => {
+            Note::MayChange { program, at_login, effects, at, line } => {
                 let line = line.as_ref().map(|line| format!(": {line}")).unwrap_or_default();
+                let when = if *at_login { "somebody logs in" } else { "a card boots" };
                 format!(
-                    "{program} runs when a card boots and seems to change {} ({at}{line})",
+                    "{program} runs when {when} and seems to change {} ({at}{line})",
                     effects_in_words(effects)
                 )
             }
