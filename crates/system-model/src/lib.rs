@@ -22,7 +22,7 @@ mod unsuitable;
 
 pub use boot_model::{BootModel, Origin, Program, ReadOptions, Threat};
 pub use cloud_init::{
-    CloudChange, CloudInit, Module as CloudModule, Script as CloudScript, Seed as CloudSeed,
+    CloudChange, CloudInit, CloudPassword, GivenPassword, Module as CloudModule, Script as CloudScript, Seed as CloudSeed,
     Stage as CloudStage, Value as CloudValue,
 };
 pub use command_line::{
