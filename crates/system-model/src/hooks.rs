@@ -137,7 +137,8 @@ fn udev(
 
 /// Returns the programs that a rule runs.
 fn commands_of_rule(line: &str) -> Vec<String> {
-    const KEYS: [&str; 5] = ["RUN", "RUN{program}", "PROGRAM", "IMPORT{program}", "IMPORT{PROGRAM}"];
+    const KEYS: [&str; 5] =
+        ["RUN", "RUN{program}", "PROGRAM", "IMPORT{program}", "IMPORT{PROGRAM}"];
     let mut commands = Vec::new();
     let mut rest = line.trim_start();
     while !rest.is_empty() && !rest.starts_with('#') {
@@ -192,9 +193,8 @@ fn ifupdown(
                 scan.script(&path)?;
                 let (mut touches, scripts) = scan.finish();
                 // What is done to the interface that ifup brings up, whichever that is.
-                touches.retain(|touch| {
-                    touch.effect != Effect::Address || !touch.text.contains("$")
-                });
+                touches
+                    .retain(|touch| touch.effect != Effect::Address || !touch.text.contains("$"));
                 found.push(program(&path, Origin::Ifup, (touches, scripts)));
             }
         }
@@ -329,7 +329,10 @@ mod tests {
         let mut files = MemoryFiles::new();
         files
             .write("/etc/passwd", "root:x:0:0::/root:/bin/bash\n")
-            .write("/etc/profile.d/first.sh", format!("if [ -f {mark} ]; then\n  /opt/wizard\nfi\n"))
+            .write(
+                "/etc/profile.d/first.sh",
+                format!("if [ -f {mark} ]; then\n  /opt/wizard\nfi\n"),
+            )
             .write("/opt/wizard", "#!/bin/sh\npasswd root\n")
             .write("/root/.bash_login", "hostnamectl set-hostname pi\n");
         let of_root = ("/root/.bash_login, line 1".to_owned(), Effect::HostName);

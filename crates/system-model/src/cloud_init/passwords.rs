@@ -65,9 +65,7 @@ impl CloudInit {
                     Some(user) => (user.get("name").and_then(Value::text), user),
                     None => continue,
                 },
-                (name, _) if name.as_deref().is_some_and(is_default) => {
-                    (self.default_user(), user)
-                }
+                (name, _) if name.as_deref().is_some_and(is_default) => (self.default_user(), user),
                 (name, _) => (name, user),
             };
             let Some(name) = name else { continue };
@@ -99,9 +97,7 @@ impl CloudInit {
         let list = chpasswd.and_then(|one| one.get("list"));
         let lines: Vec<String> = match list {
             Some(Value::List(lines)) => lines.iter().filter_map(Value::text).collect(),
-            Some(other) => {
-                other.text().unwrap_or_default().lines().map(str::to_owned).collect()
-            }
+            Some(other) => other.text().unwrap_or_default().lines().map(str::to_owned).collect(),
             None => Vec::new(),
         };
         for line in &lines {

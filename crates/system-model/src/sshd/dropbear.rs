@@ -220,10 +220,7 @@ fn substitute(line: &str, environment: &std::collections::BTreeMap<String, Strin
 ///
 /// # Errors
 /// [`SystemError`] if the program cannot be read.
-pub fn dropbear_knows_ed25519(
-    files: &dyn SystemFiles,
-    program: &str,
-) -> Result<bool, SystemError> {
+pub fn dropbear_knows_ed25519(files: &dyn SystemFiles, program: &str) -> Result<bool, SystemError> {
     const NAME: &[u8] = b"ssh-ed25519";
     let program = files.read(program)?.unwrap_or_default();
     let is_binary = program.starts_with(b"\x7fELF");

@@ -44,8 +44,7 @@ fn of_image(from: &Context<'_>, config: &DropbearConfig) -> Result<Vec<String>, 
         name.starts_with("dropbear_") && name.trim_end_matches(".pub").ends_with("_host_key")
     };
     let names = from.list(DROPBEAR_HOST_KEYS)?.into_iter().filter(is_key);
-    let mut paths: Vec<String> =
-        names.map(|name| format!("{DROPBEAR_HOST_KEYS}/{name}")).collect();
+    let mut paths: Vec<String> = names.map(|name| format!("{DROPBEAR_HOST_KEYS}/{name}")).collect();
     for path in &config.host_keys {
         if path.starts_with('/') && !path.starts_with("/etc/ssh/") && !paths.contains(path) {
             paths.push(path.clone());
