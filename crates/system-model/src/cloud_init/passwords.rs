@@ -134,7 +134,7 @@ impl CloudInit {
     }
 }
 
-/// Returns whether cloud-init takes a password for a hash (`re.compile(r"\$(1|2a|2y|5|6)(\$.+){2}")`).
+/// Returns whether cloud-init takes a password for a hash: `\$(1|2a|2y|5|6)(\$.+){2}`.
 fn is_hash(password: &str) -> bool {
     let mut parts = password.split('$');
     parts.next() == Some("")
