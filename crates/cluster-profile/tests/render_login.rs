@@ -58,6 +58,7 @@ fn a_block_against_a_user_comes_after_one_for_the_user() {
     let (card, notes) = fixture.settled(&base, 0);
     let ours = "Match User odroid\n    PubkeyAuthentication yes\n";
     assert_eq!(card.text(SSHD_CONFIG), format!("Port 22\n{ours}{block}"), "{notes:?}");
+    assert!(has_note(&notes, "says `pubkeyauthentication no`"), "{notes:?}");
 }
 
 #[test]

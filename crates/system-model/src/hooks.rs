@@ -336,7 +336,7 @@ mod tests {
             .write("/opt/wizard", "#!/bin/sh\npasswd root\n")
             .write("/root/.bash_login", "hostnamectl set-hostname pi\n");
         let of_root = ("/root/.bash_login, line 1".to_owned(), Effect::HostName);
-        assert_eq!(threats(&files), [of_root.clone()]);
+        assert_eq!(threats(&files), std::slice::from_ref(&of_root));
         files.write(mark, "");
         assert_eq!(
             threats(&files),

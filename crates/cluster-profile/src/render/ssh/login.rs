@@ -161,13 +161,14 @@ pub(in crate::render) fn let_in(to: &mut Context<'_>) -> Result<(), RenderError>
                 }
                 let before = repaired.contains(&hindrance);
                 let last = round + 1 == MOST_ROUNDS;
+                // The repair may move or change the line.
+                let said = says(to, &hindrance)?;
                 let place = match before || last {
                     true => None,
                     false => repair::apply(to, user, &hindrance, now)?,
                 };
                 let Some(place) = place else { return Err(refusal(to, user, &hindrance)?) };
-                let note = repaired_note(to, user, &hindrance, &place)?;
-                to.note(note);
+                to.note(repaired_note(user, &hindrance, &said, &place));
                 repaired.push(hindrance);
                 again = true;
                 // Other hindrances may have the same cause.
@@ -231,14 +232,10 @@ fn is_of_sshd(at: &FileLine) -> bool {
     at.path == SSHD_CONFIG || at.path.starts_with("/etc/ssh/")
 }
 
-fn repaired_note(
-    to: &Context<'_>,
-    user: &str,
-    hindrance: &Hindrance,
-    place: &str,
-) -> Result<Note, RenderError> {
+/// Returns the note about a repair. `said` is the line that it was about, in words.
+fn repaired_note(user: &str, hindrance: &Hindrance, said: &str, place: &str) -> Note {
     let (user, corrected) = (user.to_owned(), format!("corrected in {place}"));
-    Ok(match (&hindrance.kind, &hindrance.repair) {
+    match (&hindrance.kind, &hindrance.repair) {
         (HindranceKind::PasswordExpired, _) => {
             Note::PasswordChangeDropped { user, path: place.to_owned() }
         }
@@ -252,12 +249,12 @@ fn repaired_note(
         },
         (kind, _) => {
             let what = match hindrance.at.as_ref().filter(|at| is_of_sshd(at)) {
-                Some(_) => format!("{} ({kind})", says(to, hindrance)?),
+                Some(_) => format!("{said} ({kind})"),
                 None => kind.to_string(),
             };
             Note::LoginCorrected { user, what, how: corrected }
         }
-    })
+    }
 }
 
 fn refusal(
