@@ -265,7 +265,7 @@ fn invalid_yaml_is_reported_with_its_place() {
     );
     let tab = problems("nodes:", "\tnodes:");
     assert_eq!((tab.problems[0].place.line, tab.problems[0].place.column), (5, 1));
-    assert!(tab.to_string().contains("\n5 |     nodes:\n  | ^"), "{tab}");
+    assert!(tab.to_string().contains("\n5 |  nodes:\n  | ^"), "{tab}");
     let empty = parse("").unwrap_err().to_string();
     assert!(empty.contains("the profile is empty"), "{empty}");
     assert!(parse("- a\n").is_err());
@@ -453,7 +453,7 @@ fn common_spellings_are_understood_or_answered() {
         ("card: 8GB", "card 8GB", "the colon after `card` is missing"),
         ("{interface: eth0", "{{interface: eth0", "is never closed"),
         ("gateway: 192.168.1.1}", "gateway: 192.168.1.1", "this `{` is never closed"),
-        ("nodes:", "\tnodes:", "indented with a tab"),
+        ("nodes:", "\tnodes:", "tabs are not allowed"),
     ] {
         let shown = problems(from, to).to_string();
         assert!(shown.contains(message), "{message}: {shown}");

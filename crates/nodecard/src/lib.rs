@@ -94,7 +94,7 @@ mod status;
 
 pub use card_audit::{
     Applied, ApplyError, AuditError, CardOutcome, CardReport, ChangePlan, FileChange, Finding,
-    Inspection, NodePlan, PlanNote, Severity, VerifyReport,
+    FindingCode, Inspection, NodePlan, PlanNote, Severity, VerifyReport,
 };
 pub use card_flash::{
     CardError, CardFault, FlashPhase, FlashProgress, FlashResult, WriteReport,

@@ -45,6 +45,6 @@ mod pattern;
 pub mod sshd;
 mod units;
 mod walk;
-mod yaml;
+pub mod yaml;
 
 pub use file_line::FileLine;
