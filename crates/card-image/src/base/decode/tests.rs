@@ -29,7 +29,7 @@ fn stops_at_the_limit() {
         decoder.start().unwrap();
         let to = tempfile::tempfile().unwrap();
         match write_sparse(&to, |buffer| decoder.fill_image(buffer)) {
-            Ok(size) => assert!(fits && size == 3 << 20),
+            Ok((size, _)) => assert!(fits && size == 3 << 20),
             Err(SparseError::Produce(error)) => {
                 assert!(!fits && matches!(error, BaseError::TooLarge { .. }), "{error:?}");
             }
