@@ -14,6 +14,7 @@ use super::{
     sparse::SparseError,
     storage::DecodedPieces,
 };
+use crate::Cancel;
 
 /// What became of checking a file's checksums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,11 +138,11 @@ impl ImageFile {
     ///
     /// # Errors
     /// [`BaseError`] if the file states too large a size, or holds no image.
-    pub fn stated_size(&self) -> Result<Option<u64>, BaseError> {
+    pub fn stated_size(&self, cancel: &Cancel) -> Result<Option<u64>, BaseError> {
         if !self.is_compressed() {
             return Ok(Some(self.file.size()));
         }
-        Ok(DecodeJob::new(&self.file, self.format, &self.head, None)?.at_least())
+        Ok(DecodeJob::new(&self.file, self.format, &self.head, None, cancel)?.at_least())
     }
 
     /// Finds the cache's entry for this very file, without reading the file.
@@ -243,7 +244,7 @@ impl Opening<'_> {
         settled: bool,
     ) -> Result<CacheEntry, BaseError> {
         let BaseOptions { progress, cancel, limit, .. } = self.options;
-        let job = DecodeJob::new(self.file(), self.image.format, &self.image.head, limit)?;
+        let job = DecodeJob::new(self.file(), self.image.format, &self.image.head, limit, cancel)?;
         let partial = claim.begin()?;
         // Where the file does not state it, the image is at least as large as the file.
         let (needed, free) = (job.at_least().unwrap_or(self.file().size()), cache.free()?);

@@ -59,8 +59,12 @@ impl<'a> DecodeJob<'a> {
         format: BaseFormat,
         head: &[u8],
         largest_card: Option<u64>,
+        cancel: &Cancel,
     ) -> Result<Self, BaseError> {
-        let member = if format == BaseFormat::Zip { Some(zip::find_image(source)?) } else { None };
+        let member = match format {
+            BaseFormat::Zip => Some(zip::find_image(source, cancel)?),
+            _ => None,
+        };
         let at_least = match member {
             Some(member) => Some(member.size),
             None => size::at_least(source, format, head),
@@ -126,6 +130,7 @@ impl<'a> DecodeJob<'a> {
                 if decoder.produced >= checked {
                     self.check_room(to, room)?;
                     checked = decoder.produced + CHECK_ROOM_EVERY;
+                    progress.decoded(decoder.produced);
                 }
                 decoder.fill_image(buffer)
             })?;
