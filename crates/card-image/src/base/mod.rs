@@ -23,8 +23,9 @@ use plain_text::to_hex;
 
 use self::file::{FileIdentity, SourceFile};
 pub use self::{
+    cache::cache_directory,
     download::{download, download_path},
-    error::{BaseError, NotAnImage},
+    error::{BaseError, CertificateFault, NotAnImage},
     format::BaseFormat,
     opening::{ImageFile, SumCheck},
 };
