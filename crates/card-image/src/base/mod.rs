@@ -24,8 +24,9 @@ use block_io::ReadAt as _;
 use plain_text::to_hex;
 
 pub use self::{
+    cache::cache_directory,
     download::{download, download_path},
-    error::{BaseError, NotAnImage},
+    error::{BaseError, CertificateFault, NotAnImage},
     format::BaseFormat,
     opening::{ImageFile, SumCheck},
     storage::BaseStorage,

@@ -55,6 +55,12 @@ pub(super) fn cache_dir(dir: Option<&Path>) -> Result<PathBuf, BaseError> {
     }
 }
 
+/// Returns the directory for what can be made again: the given one, or the user's. `None` if the
+/// user has none.
+pub fn cache_directory(dir: Option<&Path>) -> Option<PathBuf> {
+    cache_dir(dir).ok()
+}
+
 /// For `map_err`: adds the operation and the file of the cache.
 pub(super) fn cache_error(operation: &'static str, path: &Path) -> impl Fn(io::Error) -> BaseError {
     move |source| BaseError::Cache { operation, path: path.to_owned(), source }
