@@ -16,6 +16,7 @@ mod files;
 mod first_boot;
 mod glob;
 mod memory;
+mod secrets;
 mod systemd;
 mod unsuitable;
 
@@ -34,6 +35,7 @@ pub use family::{Family, Recognized};
 pub use files::{BootPartition, FileKind, FileMetadata, SystemError, SystemFiles};
 pub use first_boot::KnownProgram;
 pub use memory::MemoryFiles;
+pub use secrets::{Secret, SecretKind, secrets};
 pub use systemd::{Assignment, ConditionState, Exec, Reason, StartedUnit, Systemd, UnitState};
 pub use unsuitable::{Unsuitable, unsuitable};
 
