@@ -40,6 +40,11 @@ fn files(from: &View<'_>) -> Result<Vec<Value>, SystemError> {
     Ok(values)
 }
 
+/// Returns the paths of nodecard's own file.
+pub(super) fn own_files(from: &View<'_>) -> Result<Vec<String>, SystemError> {
+    Ok(if from.exists(FILE)? { vec![FILE.to_owned()] } else { Vec::new() })
+}
+
 fn installed(from: &View<'_>) -> Result<bool, SystemError> {
     for program in ["/usr/sbin/netplan", "/usr/libexec/netplan/generate", "/lib/netplan/generate"] {
         if from.exists(program)? {
