@@ -3,11 +3,12 @@
 use std::{
     fs::{self, OpenOptions},
     io,
+    ops::Range,
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
-use block_io::{FileStorage, rights};
+use block_io::{FileStorage, ReadAt, rights};
 use rustix::fs::OFlags;
 
 use super::{
@@ -44,8 +45,13 @@ pub enum ReadError {
         refusals: Vec<Refusal>,
     },
     /// It cannot be opened.
-    #[error(transparent)]
-    Storage(#[from] block_io::Error),
+    #[error("cannot open {}", path.display())]
+    Open {
+        /// The path that the user gave.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
 }
 
 fn list(refusals: &[Refusal]) -> String {
@@ -108,9 +114,11 @@ impl ReadOnlyTarget {
         options.read(true).custom_flags(flags.bits().cast_signed());
         let file = rights::open(path, &options).map_err(|source| match source.kind() {
             io::ErrorKind::ResourceBusy => refused(vec![Refusal::Busy]),
-            _ => ReadError::Storage(block_io::Error::Open { path: path.to_owned(), source }),
+            _ => ReadError::Open { path: path.to_owned(), source },
         })?;
-        let storage = FileStorage::from_file(file, path.to_owned())?;
+        let storage = FileStorage::from_file(file, path.to_owned()).map_err(|error| {
+            ReadError::Open { path: path.to_owned(), source: io::Error::other(error) }
+        })?;
         let identity = found.identity().clone();
         if look(system, path).is_ok_and(|now| *now.identity() != identity) {
             return Err(refused(vec![Refusal::Changed]));
@@ -118,11 +126,6 @@ impl ReadOnlyTarget {
         let device = found.device().cloned();
         let (path, system) = (path.to_owned(), system.clone());
         Ok(ReadOnlyTarget { storage, path, identity, device, system, _claims: claims })
-    }
-
-    /// Returns its bytes.
-    pub fn storage(&self) -> &FileStorage {
-        &self.storage
     }
 
     /// Returns the device, or `None` for a file.
@@ -137,6 +140,20 @@ impl ReadOnlyTarget {
             Some(now) if now == self.identity => Presence::Same,
             Some(_) => Presence::Other,
         }
+    }
+}
+
+impl ReadAt for ReadOnlyTarget {
+    fn size(&self) -> u64 {
+        self.storage.size()
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> block_io::Result<()> {
+        self.storage.read_at(offset, buf)
+    }
+
+    fn next_data(&self, from: u64) -> block_io::Result<Option<Range<u64>>> {
+        self.storage.next_data(from)
     }
 }
 

@@ -17,8 +17,8 @@ use crate::{Cancel, prepare::PreparedCard, progress::BuildProgress};
 /// Everything that images are made from.
 #[derive(Debug)]
 pub(crate) struct EmitJob {
-    /// The decoded base, whose blocks some filesystems can share.
-    pub base: Arc<FileStorage>,
+    /// The decoded base, whose blocks some filesystems can share, if there is one.
+    pub base: Option<Arc<FileStorage>>,
     /// What all cards share, grown to the size of the card.
     pub shared: Arc<Layer>,
     /// The bytes of that which must be on a card.
@@ -58,7 +58,7 @@ pub(super) struct WrittenImage {
 
 /// What the writer of a format needs.
 pub(super) struct EmitPlan {
-    pub base: Arc<FileStorage>,
+    pub base: Option<Arc<FileStorage>>,
     pub shared: Arc<Layer>,
     pub shared_used: Extents,
     pub cards: Vec<CardBytes>,
