@@ -79,7 +79,7 @@ fn build_from(
 ) -> Result<BuildOutcome, Error> {
     let cards = builder.cards(options.card_size, &options.nodes, cancel)?;
     let job = EmitJob {
-        base: builder.storage(),
+        base: Some(builder.storage()),
         shared: cards.shared,
         shared_used: cards.shared_used,
         cards: cards.cards,

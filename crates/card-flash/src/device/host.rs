@@ -112,6 +112,9 @@ impl HostState {
             });
             for mount in mounts {
                 let parts = mounted_parts(device, mount, &self.btrfs);
+                if mount.read_only && !parts.is_empty() {
+                    device.read_only_mounts.push(mount.point.clone());
+                }
                 device.mounted.extend(parts.into_iter().map(|part| (part, mount.point.clone())));
             }
             let part = |swap: &SwapSpace| match swap.place {

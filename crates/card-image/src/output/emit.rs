@@ -17,8 +17,8 @@ use crate::{BaseStorage, Cancel, prepare::PreparedCard, progress::BuildProgress}
 /// Everything that images are made from.
 #[derive(Debug)]
 pub(crate) struct EmitJob {
-    /// The decoded base, whose blocks some filesystems can share.
-    pub base: Arc<BaseStorage>,
+    /// The decoded base, whose blocks some filesystems can share, if there is one.
+    pub base: Option<Arc<BaseStorage>>,
     /// What all cards share, grown to the size of the card.
     pub shared: Arc<Layer>,
     /// The bytes of that which must be on a card.
@@ -58,7 +58,7 @@ pub(super) struct WrittenImage {
 
 /// What the writer of a format needs.
 pub(super) struct EmitPlan {
-    pub base: Arc<BaseStorage>,
+    pub base: Option<Arc<BaseStorage>>,
     pub shared: Arc<Layer>,
     pub shared_used: Extents,
     pub cards: Vec<CardBytes>,

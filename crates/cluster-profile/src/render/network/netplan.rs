@@ -29,6 +29,11 @@ fn read(from: &View<'_>) -> Result<Netplan, SystemError> {
     Ok(netplan)
 }
 
+/// Returns the paths of nodecard's own file.
+pub(super) fn own_files(from: &View<'_>) -> Result<Vec<String>, SystemError> {
+    Ok(if from.exists(FILE)? { vec![FILE.to_owned()] } else { Vec::new() })
+}
+
 pub(super) fn is_active(from: &View<'_>) -> Result<bool, SystemError> {
     let netplan = read(from)?;
     Ok(netplan.is_active() && !netplan.uses_network_manager(from.interface))
