@@ -97,7 +97,7 @@ pub use card_audit::{
     Inspection, NodePlan, PlanNote, Severity, VerifyReport,
 };
 pub use card_flash::{
-    CardError, CardFault, FlashPhase, FlashProgress, FlashResult, WriteReport,
+    CardError, CardFault, FlashPhase, FlashProgress, FlashResult, OldContents, WriteReport,
     device::{Device, DeviceKind, HostSystem, Refusal, Target, TargetError, TargetLimits},
 };
 pub use card_image::{
