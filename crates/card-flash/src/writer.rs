@@ -180,7 +180,12 @@ impl CardWriter<'_> {
         self.read_back(&head, buffer.bytes())?;
         self.advance(head.length());
         let wrong = wrong_blocks(&head, buffer.as_slice(), marker().as_slice());
-        if wrong.is_empty() { Ok(()) } else { Err(sums.diagnose(plan.pieces(), &wrong)) }
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        // What replaced it may look like a partition table.
+        let _ = self.mark(plan);
+        Err(sums.diagnose(plan.pieces(), &wrong))
     }
 
     /// Replaces the patterns of the probes by their real contents, and verifies these.
