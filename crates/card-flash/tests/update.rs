@@ -195,7 +195,7 @@ fn everything_is_written_if_asked_for() {
     assert!(log[..first_read].iter().filter(is_write).count() > 25, "nothing is read before");
 }
 
-/// A sector that cannot be read is written, which often mends it.
+/// A sector that cannot be read is written, which often fixes it.
 #[test]
 fn what_cannot_be_read_is_written() {
     for at in [6 * MIB, 9 * MIB + 4096, 29 * MIB] {

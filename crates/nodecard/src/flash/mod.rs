@@ -234,8 +234,8 @@ impl ConfirmedFlash<'_> {
 
     /// Opens all targets, or none; writes all cards at once, from one reading of the base
     /// image; verifies each of them. Only what differs is written to a card that already
-    /// holds mostly the same, unless the request says otherwise. A card's partition table and boot loader come last,
-    /// so that a card that was interrupted does not start.
+    /// holds mostly the same, unless the request says otherwise. A card's partition table and
+    /// boot loader come last, so that a card that was interrupted does not start.
     ///
     /// A card that fails leaves the others alone, and is in the report.
     ///
