@@ -314,8 +314,13 @@ pub struct FlashArgs {
     #[arg(long)]
     pub resume: bool,
 
-    /// Discard (TRIM) the cards before writing. This can make them faster; many
-    /// readers do not support it
+    /// Write everything, even if a card already holds mostly the same. Normally
+    /// such a card is read, and only what differs is written
+    #[arg(long)]
+    pub full: bool,
+
+    /// Discard (TRIM) the cards before writing everything. This can make them
+    /// faster; many readers do not support it
     #[arg(long)]
     pub discard: bool,
 

@@ -99,7 +99,7 @@ pub use card_audit::{
     FindingCode, Inspection, NodePlan, PlanNote, Severity, VerifyReport,
 };
 pub use card_flash::{
-    CardError, CardFault, FlashPhase, FlashProgress, FlashResult, WriteReport,
+    CardError, CardFault, FlashPhase, FlashProgress, FlashResult, OldContents, WriteReport,
     device::{
         Device, DeviceKind, HostSystem, ReadError, Refusal, Target, TargetError, TargetLimits,
     },

@@ -77,8 +77,8 @@ class Bench:
                             deadline=self.deadline, **options)
 
 
-def flash(guest, *targets, arguments="--yes", before="", seconds=300):
-    """Runs `nodecard flash` in the guest: (output, exit code)."""
+def flash(guest, *targets, arguments="--yes --full", before="", seconds=300):
+    """Runs `nodecard flash` in the guest: (output, exit code). --full also writes the zeros of a new card."""
     return guest.run(f"{before}nodecard flash c.yaml {' '.join(targets)} {arguments} 2>&1", seconds)
 
 
@@ -177,7 +177,7 @@ def as_member_of_disk(guest, bench, cards):
 
 def start_slow(guest, targets):
     """Starts writing in the background and waits until the cards are being written."""
-    guest.run(f"(nodecard flash c.yaml {' '.join(targets)} --yes > /tmp/out 2>&1; echo $? > /tmp/code) "
+    guest.run(f"(nodecard flash c.yaml {' '.join(targets)} --yes --full > /tmp/out 2>&1; echo $? > /tmp/code) "
               "< /dev/null & true")
 
 
@@ -326,10 +326,11 @@ def replay(bench, state, card):
 
 
 def cuts(bench, report, kind, times):
-    """Cuts the power `times` times while a card is flashed or corrected."""
-    command = {"flash": "nodecard flash c.yaml xu4-master=/dev/sda --yes > /tmp/out 2>&1",
+    """Cuts the power `times` times while a card is flashed, updated or corrected."""
+    command = {"flash": "nodecard flash c.yaml xu4-master=/dev/sda --yes --full > /tmp/out 2>&1",
+               "update": "nodecard flash c.yaml xu4-master=/dev/sda --yes > /tmp/out 2>&1",
                "apply": "nodecard apply c.yaml xu4-master=/dev/sda --yes > /tmp/out 2>&1"}[kind]
-    old = "xu4-node3" if kind == "flash" else "xu4-master"
+    old = "xu4-master" if kind == "apply" else "xu4-node3"
     card = bench.card("cut", old)
     state = os.path.join(bench.work, f"{kind}.state")
     guest = bench.guest({"reader1": card})
@@ -355,7 +356,7 @@ def state_of(bench, state, card, old, kind, when):
         if file.read() == before.read():
             return "old"
     if unfinished(card.path):
-        expect(kind == "flash", f"apply left an unfinished card, cut after {when:.2f} s")
+        expect(kind != "apply", f"apply left an unfinished card, cut after {when:.2f} s")
         return "unfinished"
     if kind == "apply":
         replay(bench, state, card)

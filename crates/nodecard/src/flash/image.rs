@@ -124,8 +124,11 @@ impl ConfirmedImageFlash<'_> {
         let layer = Arc::new(Layer::new(image.clone(), target.target.size()));
         let source = CardSource { node: target.node.clone(), layer, used, changed: Extents::new() };
         let medium: &dyn Medium = &opened;
-        let job =
-            FlashJob { shared: image, cards: vec![(source, medium)], discard: request.discard };
+        let job = FlashJob {
+            shared: image,
+            cards: vec![(source, medium)],
+            old_contents: request.old_contents,
+        };
         let outcomes = flash(&job, progress, &context.cancel);
         let mut report = FlashReport {
             cards: Vec::new(),
