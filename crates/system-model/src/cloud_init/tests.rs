@@ -172,17 +172,17 @@ fn passwords_are_given_in_every_way_that_a_seed_has() {
     assert_eq!(
         given(
             "chpasswd:\n  users:\n  - {name: a, password: x}\n  \
-             - {name: b, password: y, type: text}\n  - {name: c, type: RANDOM}"
+             - {name: b, password: yy, type: text}\n  - {name: c, type: RANDOM}"
         ),
-        [hash("a", "x"), plain("b", "y")]
+        [hash("a", "x"), plain("b", "yy")]
     );
     assert_eq!(
         given(
             "users:\n- {name: a, plain_text_passwd: x, lock_passwd: false}\n\
-             - {name: b, passwd: y, lock_passwd: false}\n- {name: c, plain_text_passwd: x}\n\
+             - {name: b, passwd: yy, lock_passwd: false}\n- {name: c, plain_text_passwd: x}\n\
              - {name: default, hashed_passwd: z, lock_passwd: false}"
         ),
-        [plain("a", "x"), hash("b", "y"), hash("debian", "z")]
+        [plain("a", "x"), hash("b", "yy"), hash("debian", "z")]
     );
     let debug = format!("{:?}", given("password: secret"));
     assert!(!debug.contains("secret"), "{debug}");
