@@ -179,10 +179,12 @@ impl Project {
     /// they cannot be used.
     pub fn keys(&self) -> Result<&ClusterKeys, Error> {
         self.keys_from(|names| {
-            ClusterKeys::open(self.key_path(), names).map_err(|error| match error {
-                KeyError::Missing { .. } => Error::NoKeys(error),
-                other => Error::Keys(other),
-            })
+            ClusterKeys::open_unless(&self.context.cancel, self.key_path(), names).map_err(
+                |error| match error {
+                    KeyError::Missing { .. } => Error::NoKeys(error),
+                    other => keys_error(other),
+                },
+            )
         })
     }
 
@@ -193,26 +195,25 @@ impl Project {
     /// [`Error::Keys`]; [`Error::KeysLost`] if all are missing, but there are images of the
     /// cluster in `out` or beside the profile.
     pub fn create_keys(&self, out: Option<&Path>) -> Result<&ClusterKeys, Error> {
-        self.keys_from(|names| match ClusterKeys::open(self.key_path(), names) {
-            Err(KeyError::Missing { .. }) if self.given_keys.is_none() => {
-                if !self.new_keys {
-                    lost_keys::check(&self.cluster, out)?;
+        self.keys_from(|names| {
+            match ClusterKeys::open_unless(&self.context.cancel, self.key_path(), names) {
+                Err(KeyError::Missing { .. }) if self.given_keys.is_none() => {
+                    if !self.new_keys {
+                        lost_keys::check(&self.cluster, out)?;
+                    }
+                    let Cluster { keys, name, .. } = &self.cluster;
+                    let opened =
+                        ClusterKeys::open_or_create_unless(&self.context.cancel, keys, name, names);
+                    opened.map_err(keys_error)
                 }
-                let Cluster { keys, name, .. } = &self.cluster;
-                let opened =
-                    ClusterKeys::open_or_create_unless(&self.context.cancel, keys, name, names);
-                opened.map_err(|error| match error {
-                    KeyError::Cancelled(_) => Error::Interrupted,
-                    other => Error::Keys(other),
-                })
-            }
-            Err(KeyError::Missing { path, .. }) => Err(KeyError::Missing {
-                path,
-                fix: "give a directory or an archive with all of the cluster's keys; new ones \
+                Err(KeyError::Missing { path, .. }) => Err(KeyError::Missing {
+                    path,
+                    fix: "give a directory or an archive with all of the cluster's keys; new ones \
                       are made only where the profile keeps them",
+                }
+                .into()),
+                opened => opened.map_err(keys_error),
             }
-            .into()),
-            opened => Ok(opened?),
         })
     }
 
@@ -223,7 +224,8 @@ impl Project {
     /// [`Error::Keys`].
     pub(crate) fn preview_keys(&self) -> Result<ClusterKeys, Error> {
         if let Some(path) = &self.given_keys {
-            return Ok(ClusterKeys::open(path, &self.node_names())?);
+            return Ok(ClusterKeys::open_unless(&self.context.cancel, path, &self.node_names())
+                .map_err(keys_error)?);
         }
         Ok(ClusterKeys::open_or_generate(
             &self.cluster.keys,
@@ -296,5 +298,12 @@ impl Project {
             cache: self.context.cache.as_deref(),
             largest_card: None,
         }
+    }
+}
+
+fn keys_error(error: KeyError) -> Error {
+    match error {
+        KeyError::Cancelled(_) => Error::Interrupted,
+        other => Error::Keys(other),
     }
 }
