@@ -13,13 +13,14 @@ use nodecard::{
     SwarmServices, find_bases, find_public_keys, numbered_nodes,
 };
 use plain_text::{printable, shell_word};
+use serde_json::json;
 
 use super::{context, password};
 use crate::{
     args::{InitArgs, PasswordsArg, SwarmArg},
     ask::Asker,
-    error::{CommandError, print_line},
-    terminal,
+    error::{CommandError, print_note},
+    report,
 };
 
 /// The sizes of cards that are sold, in GB.
@@ -37,7 +38,7 @@ pub fn run(args: &InitArgs) -> Result<ExitCode, CommandError> {
     let facts = BaseFacts::read(&base, &context())?;
     let words = facts.words().map(|words| printable(&words));
     if let Some(words) = &words {
-        print_line(format_args!("Base image   {}: {words}", base.display()));
+        print_note(format_args!("Base image   {}: {words}", base.display()));
     }
     let cluster = cluster(args, asker)?;
     let profile_path =
@@ -65,6 +66,17 @@ pub fn run(args: &InitArgs) -> Result<ExitCode, CommandError> {
         swarm,
     };
     let written = profile.write(&profile_path)?;
+    if args.json.json {
+        let node = |node: &nodecard::Node| json!({"name": node.name, "address": node.address});
+        report::print_json(&json!({
+            "profile": profile_path,
+            "cluster": written.name,
+            "base": base,
+            "card_size": written.card.bytes(),
+            "nodes": written.nodes.iter().map(node).collect::<Vec<_>>(),
+        }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let file = shell_word(&profile_path.display().to_string());
     let mut out = Vec::new();
     writeln!(out, "{}: a profile of {} nodes", profile_path.display(), written.nodes.len())?;
@@ -76,7 +88,7 @@ pub fn run(args: &InitArgs) -> Result<ExitCode, CommandError> {
     writeln!(out, "  nodecard devices")?;
     let first = written.nodes.first().map_or("NODE", |node| &node.name);
     writeln!(out, "  nodecard flash {file} {first}=/dev/sdX ...")?;
-    terminal::print(format_args!("{}", String::from_utf8_lossy(&out)))?;
+    report::print_text(&String::from_utf8_lossy(&out))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -315,7 +327,7 @@ fn users(args: &InitArgs, asker: Asker, facts: &BaseFacts) -> Result<Vec<NewUser
         .collect();
     if !known.is_empty() && args.passwords.is_none() && args.password_hash.is_none() {
         let users = printable(&known.join(", "));
-        print_line(format_args!("note: everybody knows the image's passwords of {users}"));
+        print_note(format_args!("note: everybody knows the image's passwords of {users}"));
     }
     let given = match &args.password_hash {
         Some(hash) => Some(PasswordHash::new(hash).map_err(nodecard::Error::from)?),
@@ -365,7 +377,7 @@ fn keys(
     let found = find_public_keys(&directory);
     if found.is_empty() {
         if asker == Asker::Proposals {
-            print_line(format_args!(
+            print_note(format_args!(
                 "note: there is no public key in {}; only the cluster's own key leads to the nodes",
                 directory.display()
             ));
@@ -409,7 +421,7 @@ fn swarm(
         }
     };
     if chosen != SwarmArg::No && !facts.has_docker {
-        print_line(format_args!(
+        print_note(format_args!(
             "warning: the base image has no Docker, which a swarm needs; build will refuse it"
         ));
     }
