@@ -13,6 +13,7 @@ mod flash;
 mod flash_image;
 mod flash_loop;
 mod flash_terminal;
+mod flash_update;
 mod formats;
 mod hostile;
 mod init;

@@ -69,16 +69,18 @@ pub use cluster::{
 };
 pub use edit::{Attributes, Change, FileEdit};
 pub use note::{Note, NoteKind};
-pub use passwords::{DefaultPassword, HashError, PasswordHash, default_password};
+pub use passwords::{
+    DefaultPassword, HashError, PasswordHash, cloud_default_password, default_password,
+};
 pub use problem::{Diagnostics, Place, Problem, ProfileError, RelatedPlace};
 pub use purpose::{
     AccountPart, BootPart, ClonedState, ExtraFileKind, FirstBootPart, KeyHalf, NetworkBackEnd,
     Purpose, SwarmPart,
 };
 pub use render::{
-    LoginHindrance, RenderError, Rendered, RivalAddress, SWARM_STATUS, SwarmState, SwarmStatus,
-    SwarmStep, default_password_notes, login_hindrances, network_back_end, render_node,
-    render_shared, rival_addresses,
+    IdentityPart, LoginHindrance, Neutral, RemovedPart, RenderError, Rendered, RivalAddress,
+    SWARM_STATUS, SwarmState, SwarmStatus, SwarmStep, default_password_notes, login_hindrances,
+    network_back_end, part_of, render_neutral, render_node, render_shared, rival_addresses,
 };
 pub use size::SizeError;
 pub use swarm::{

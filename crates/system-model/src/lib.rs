@@ -15,14 +15,16 @@ mod family;
 mod files;
 mod first_boot;
 mod glob;
+mod hooks;
 mod memory;
+mod secrets;
 mod systemd;
 mod unsuitable;
 
 pub use boot_model::{BootModel, Origin, Program, ReadOptions, Threat};
 pub use cloud_init::{
-    CloudChange, CloudInit, Module as CloudModule, Script as CloudScript, Seed as CloudSeed,
-    Stage as CloudStage, Value as CloudValue,
+    CloudChange, CloudInit, CloudPassword, GivenPassword, Module as CloudModule,
+    Script as CloudScript, Seed as CloudSeed, Stage as CloudStage, Value as CloudValue,
 };
 pub use command_line::{
     Argument, CommandLine, CommandLineFormat, CommandLines, edit as edit_command_line,
@@ -34,6 +36,7 @@ pub use family::{Family, Recognized};
 pub use files::{BootPartition, FileKind, FileMetadata, SystemError, SystemFiles};
 pub use first_boot::KnownProgram;
 pub use memory::MemoryFiles;
+pub use secrets::{Secret, SecretKind, secrets};
 pub use systemd::{Assignment, ConditionState, Exec, Reason, StartedUnit, Systemd, UnitState};
 pub use unsuitable::{Unsuitable, unsuitable};
 
@@ -45,6 +48,6 @@ mod pattern;
 pub mod sshd;
 mod units;
 mod walk;
-mod yaml;
+pub mod yaml;
 
 pub use file_line::FileLine;

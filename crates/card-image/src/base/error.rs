@@ -198,6 +198,17 @@ pub enum BaseError {
         /// The file that changed.
         path: PathBuf,
     },
+    /// A decoded image in the cache has other contents than when it was decoded.
+    #[error(
+        "the decoded image {} was changed after it was decoded, at byte {offset} or later",
+        path.display()
+    )]
+    CachedImage {
+        /// The decoded image.
+        path: PathBuf,
+        /// Where the first difference was seen, in bytes.
+        offset: u64,
+    },
     /// The cache belongs to somebody else, who could have put anything into it.
     #[error(
         "the cache of decoded images, {}, belongs to another user (number {owner})", dir.display()
@@ -339,6 +350,7 @@ impl BaseError {
             | BaseError::WritableCache { .. }
             | BaseError::NoSpace { .. }
             | BaseError::Cache { .. }
+            | BaseError::CachedImage { .. }
             | BaseError::NoCacheDir => ErrorKind::Io,
             _ => ErrorKind::Base,
         }
@@ -389,6 +401,7 @@ impl BaseError {
             BaseError::Changed { .. } => {
                 "wait until it is complete (it may still be downloading), then run again"
             }
+            BaseError::CachedImage { .. } => "run again: it will be decoded again",
             BaseError::ForeignCache { .. } => "set XDG_CACHE_HOME to a directory of your own",
             BaseError::WritableCache { dir, .. } => {
                 let dir = shell_word(&dir.to_string_lossy());

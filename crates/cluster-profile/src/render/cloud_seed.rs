@@ -10,10 +10,15 @@ use std::collections::BTreeSet;
 use system_model::{CloudInit, CloudValue};
 
 use super::{RenderError, context::Context, edited::Edited, first_boot};
-use crate::{Attributes, CloudInitChoice, Node, Note, Purpose};
+use crate::{
+    Attributes, CloudInitChoice, DefaultPassword, Node, Note, Purpose, cloud_default_password,
+};
 
 /// Where NoCloud looks first if nothing says otherwise.
 const DEFAULT_SEED: &str = "/var/lib/cloud/seed/nocloud/";
+
+/// The files of a seed.
+pub(super) const FILES: [&str; 3] = ["user-data", "meta-data", "network-config"];
 
 /// What keeps cloud-init from looking for other sources than the seed. The rest of the settings
 /// is that of a card whose cloud-init is off.
@@ -41,9 +46,7 @@ pub(super) fn write(to: &mut Context<'_>, node: &Node) -> Result<(), RenderError
     );
     // nodecard's own files set the address.
     let network = "# Written by nodecard.\nconfig: disabled\n";
-    let files: [(&str, &str); 3] =
-        [("user-data", &text), ("meta-data", &meta), ("network-config", network)];
-    for (name, contents) in files {
+    for (name, contents) in FILES.into_iter().zip([text.as_str(), &meta, network]) {
         let path = format!("{directory}{name}");
         to.write(Purpose::CloudSeed, path, contents, Attributes::root(0o600));
     }
@@ -51,7 +54,7 @@ pub(super) fn write(to: &mut Context<'_>, node: &Node) -> Result<(), RenderError
 }
 
 /// Returns the directory of the seed whose user-data counts, with a slash at its end.
-fn directory(cloud_init: &CloudInit) -> String {
+pub(super) fn directory(cloud_init: &CloudInit) -> String {
     let found = cloud_init.seed().map(|seed| seed.found.as_slice()).unwrap_or_default();
     let last = found.iter().rev().find(|place| place.ends_with('/'));
     last.cloned().unwrap_or_else(|| DEFAULT_SEED.to_owned())
@@ -133,7 +136,16 @@ fn note_changes(to: &mut Context<'_>) -> Result<(), RenderError> {
     let off = cloud_init.off().map(|off| Note::CloudInitStaysOff { why: off.to_string() });
     let changes =
         notes.into_iter().map(|(module, what, at)| Note::CloudInitChanges { module, what, at });
-    let notes: Vec<Note> = off.into_iter().chain(changes).collect();
+    let mut notes: Vec<Note> = off.into_iter().chain(changes).collect();
+    let given = cloud_init.passwords();
+    let users = given.iter().filter_map(|one| match cloud_default_password(one)? {
+        DefaultPassword::Empty => Some((one.user.clone(), None)),
+        DefaultPassword::Word(word) => Some((one.user.clone(), Some(word.to_owned()))),
+    });
+    let users: Vec<_> = users.collect();
+    if !users.is_empty() {
+        notes.push(Note::DefaultPasswords { users });
+    }
     for note in notes {
         to.note(note);
     }

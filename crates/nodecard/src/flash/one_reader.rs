@@ -167,13 +167,13 @@ impl OneReader<'_> {
         let cancel = &self.project.context.cancel;
         let (source, notes, marks) = cards::prepare_marked(self.project, &self.builder, &target)?;
         report.add_notes(notes);
-        let discard = self.request.discard;
+        let old_contents = self.request.old_contents;
         let flashed = cards::write(
             &self.builder,
             &[target],
             vec![source],
             &[opened],
-            discard,
+            old_contents,
             &*progress,
             cancel,
         );

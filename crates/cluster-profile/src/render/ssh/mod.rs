@@ -2,6 +2,7 @@
 
 mod admission;
 mod authorized_keys;
+mod dropbear;
 mod host_keys;
 mod image_keys;
 mod known_hosts;
@@ -12,6 +13,9 @@ mod server;
 mod sshd_config;
 mod users;
 
+pub(in crate::render) use authorized_keys::without_keys;
+pub(in crate::render) use image_keys::key_files;
+pub(in crate::render) use known_hosts::{KnownNodes, SYSTEM_KNOWN_HOSTS};
 pub(in crate::render) use login::let_in;
 pub use login::{LoginHindrance, login_hindrances};
 use system_model::BootModel;
@@ -29,5 +33,6 @@ pub(super) fn shared(to: &mut Context<'_>, boot: &BootModel) -> Result<(), Rende
 
 /// Writes the node's host key.
 pub(super) fn node(to: &mut Context<'_>, node: &Node) -> Result<(), RenderError> {
-    host_keys::give(to, node)
+    host_keys::give(to, node)?;
+    dropbear::give(to, node)
 }
