@@ -50,6 +50,7 @@ fn build(bench: &Bench) -> Command {
     for name in ["https_proxy", "http_proxy", "all_proxy", "no_proxy"] {
         command.env_remove(name).env_remove(name.to_ascii_uppercase());
     }
+    command.env_remove("SSL_CERT_FILE").env_remove("SSL_CERT_DIR");
     command
 }
 

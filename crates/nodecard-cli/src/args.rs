@@ -51,7 +51,8 @@ pub struct Args {
 /// How much is printed.
 #[derive(Debug, clap::Args)]
 pub struct OutputArgs {
-    /// Print errors and questions only, besides JSON
+    /// Print errors and questions only, besides JSON and what other programs
+    /// read
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
 
@@ -175,6 +176,9 @@ pub struct InitArgs {
     /// Take the proposals for everything that no option answers
     #[arg(long)]
     pub yes: bool,
+
+    #[command(flatten)]
+    pub json: JsonArg,
 }
 
 /// What becomes of the users' passwords.
@@ -566,7 +570,10 @@ Examples:
 
 In the profile, with the hash in single quotes:
   users: {odroid: {password: '$6$rounds=100000$...'}}")]
-pub struct PasswordArgs {}
+pub struct PasswordArgs {
+    #[command(flatten)]
+    pub json: JsonArg,
+}
 
 /// Ask the running nodes whether they are as the profile says
 ///
@@ -635,6 +642,9 @@ pub struct ExportArgs {
     /// Include the private keys of the cluster and of the nodes; only with json
     #[arg(long)]
     pub private: bool,
+
+    #[command(flatten)]
+    pub json: JsonArg,
 }
 
 /// The form of an export.
@@ -665,7 +675,10 @@ Example:
 
 In a profile, for editors with the YAML language server:
   # yaml-language-server: $schema=profile.schema.json")]
-pub struct SchemaArgs {}
+pub struct SchemaArgs {
+    #[command(flatten)]
+    pub json: JsonArg,
+}
 
 /// Print a script that completes commands in a shell
 ///
@@ -681,6 +694,9 @@ pub struct CompletionsArgs {
     /// The shell
     #[arg(value_enum)]
     pub shell: Shell,
+
+    #[command(flatten)]
+    pub json: JsonArg,
 }
 
 /// Write the manual, one page a command
@@ -691,6 +707,9 @@ Example:
 pub struct ManArgs {
     /// Write the pages to this directory, which is made if it is missing
     pub dir: PathBuf,
+
+    #[command(flatten)]
+    pub json: JsonArg,
 }
 
 /// The cluster that a command works on.

@@ -1,6 +1,6 @@
 //! How an address on the web is reached: through which proxy, and whom to trust there.
 
-use std::{io, time::Duration};
+use std::{fs::File, io, path::PathBuf, time::Duration};
 
 use rustls::CertificateError;
 use ureq::{
@@ -33,6 +33,13 @@ pub(super) fn agent(url: &str, has_checksum: bool) -> Result<Agent, BaseError> {
 /// $SSL_CERT_DIR name, or else the system's. Networks whose proxy opens connections have
 /// theirs there. Mozilla's on a system that has none.
 fn trusted() -> Result<RootCerts, BaseError> {
+    // A file that is missing would silently be replaced by the system's.
+    if let Some(file) = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from)
+        && let Err(error) = File::open(&file)
+    {
+        let source = io::Error::new(error.kind(), format!("{}: {error}", file.display()));
+        return Err(BaseError::TrustedCertificates { source });
+    }
     let found = rustls_native_certs::load_native_certs();
     if !found.certs.is_empty() {
         let certificate = |der: &_| Certificate::from_der(AsRef::<[u8]>::as_ref(der)).to_owned();
