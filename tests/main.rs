@@ -24,6 +24,7 @@ mod outputs;
 mod passwords;
 mod plan;
 mod refusals;
+mod save;
 mod snapshots;
 mod status;
 mod sudo;
