@@ -47,6 +47,9 @@ fn every_command_prints_what_the_schema_says() {
     let report = document(&bench, "apply", 0, &apply);
     assert_eq!(report["changed"], false);
     document(&bench, "inspect", 0, &["inspect", "a.card"]);
+    let report =
+        document(&bench, "save", 0, &["save", "a.card", "a.img", "--profile", "profile.yaml"]);
+    assert_eq!(report["base"], true);
     document(&bench, "devices", 0, &["devices"]);
 
     // Another node's address: differences, and a card to correct.

@@ -26,6 +26,7 @@ mod outputs;
 mod passwords;
 mod plan;
 mod refusals;
+mod save;
 mod snapshots;
 mod status;
 mod sudo;

@@ -211,7 +211,7 @@ pub(super) fn without(file: &str, interface: &str) -> Without {
     out
 }
 
-/// Returns the file with DHCP in place of static IPv4 addresses: those of one interface, or of
+/// Returns the file with DHCP instead of static IPv4 addresses: those of one interface, or of
 /// all. Options that have nothing to do with the address stay.
 pub(in crate::render) fn to_dhcp(file: &str, interface: Option<&str>) -> String {
     const ADDRESS: [&str; 9] = [
