@@ -5,12 +5,11 @@ use std::{
     sync::Arc,
 };
 
-use block_io::FileStorage;
 use cluster_profile::Node;
 use plain_text::to_hex;
 
 use crate::{
-    BuildInputs, BuildNote, BuildProgress, Cancel, CardBuilder, Error, ImageFormat,
+    BaseStorage, BuildInputs, BuildNote, BuildProgress, Cancel, CardBuilder, Error, ImageFormat,
     manifest::{ImageRecord, Manifest},
     output::{EmitJob, EmittedImage, OutputDirectory, emit},
     publish::{self, EarlierRun},
@@ -45,7 +44,7 @@ pub struct BuildOutcome {
     /// Why the root partition was chosen.
     pub root_reason: String,
     /// The decoded base image, for reading only.
-    pub base: Arc<FileStorage>,
+    pub base: Arc<BaseStorage>,
     /// What the user should know about the image or the profile.
     pub notes: Vec<BuildNote>,
 }
@@ -80,7 +79,7 @@ fn build_from(
 ) -> Result<BuildOutcome, Error> {
     let cards = builder.cards(options.card_size, &options.nodes, cancel)?;
     let job = EmitJob {
-        base: builder.storage(),
+        base: Some(builder.storage()),
         shared: cards.shared,
         shared_used: cards.shared_used,
         cards: cards.cards,

@@ -58,6 +58,17 @@ impl Layout {
         Ok(Layout { table, partitions, root: choice.number, root_reason, boot })
     }
 
+    /// Reads the partition table of a card without looking for a root partition, whose number is
+    /// then 0.
+    ///
+    /// # Errors
+    /// [`Error::Table`].
+    pub(crate) fn without_root(card: &Arc<dyn ReadAt>) -> Result<Self, Error> {
+        let table = PartitionTable::read(card)?;
+        let partitions = partitions(&table, card)?;
+        Ok(Layout { table, partitions, root: 0, root_reason: String::new(), boot: Vec::new() })
+    }
+
     /// Grows the root partition to fill `card`, except for `reserve` bytes at the end, or as
     /// far as the next partition. Returns the new layout, and a note if another partition is
     /// in the way.

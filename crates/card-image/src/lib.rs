@@ -2,6 +2,7 @@
 //! writes each node's files into it, and writes one image for every node.
 //!
 //! - [`build`] does all of that,
+//! - [`save()`] makes an image of a card,
 //! - [`CardBuilder`] stops before the image files, for programs that write cards or only report
 //!   what would be written,
 //! - [`BaseImage`] and [`ImageFile`] open images, raw or compressed,
@@ -49,14 +50,15 @@ mod prepare;
 mod progress;
 mod publish;
 mod rootfs;
+mod save;
 mod shrunk;
 mod storage_error;
 mod used;
 mod xz_number;
 
 pub use base::{
-    BaseError, BaseFormat, BaseImage, BaseOptions, ImageFile, NotAnImage, SumCheck, download,
-    download_path,
+    BaseError, BaseFormat, BaseImage, BaseOptions, BaseStorage, CertificateFault, ImageFile,
+    NotAnImage, SumCheck, cache_directory, download, download_path,
 };
 pub use block_io::{Cancel, Cancelled};
 pub use block_map::{BlockMap, BlockMapError};
@@ -74,4 +76,7 @@ pub use prepare::{BuildInputs, CardBuilder, LARGEST_BASE, PreparedCard, Prepared
 pub use progress::{BuildProgress, BuildStage};
 pub use rootfs::{
     BootEdit, FsError, FsResult, Metadata, RootFs, RootFsEditor, SourceError, edit_boot_in_place,
+};
+pub use save::{
+    LostBytes, LostOwner, SaveContents, SaveError, SaveOptions, SaveOutcome, SaveSize, save,
 };

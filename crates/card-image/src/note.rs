@@ -39,6 +39,11 @@ pub enum BuildNote {
         /// Its size on the card, in bytes.
         after: u64,
     },
+    /// The root filesystem of a card stays as large as it is in the image.
+    NotShrunk {
+        /// Why it cannot be smaller; `None` if nobody wants it to be.
+        reason: Option<String>,
+    },
     /// A journal was added to the root filesystem, as the image's first boot would.
     JournalAdded {
         /// The size of the journal in bytes.
@@ -107,6 +112,7 @@ impl BuildNote {
             BuildNote::CopiedWhole { .. }
             | BuildNote::RootLimited { .. }
             | BuildNote::RootShrunk { .. }
+            | BuildNote::NotShrunk { .. }
             | BuildNote::JournalAdded { .. }
             | BuildNote::LateTimes { .. }
             | BuildNote::NoBlockMap { .. }
@@ -149,6 +155,10 @@ impl fmt::Display for BuildNote {
                 size(*before),
                 size(*after)
             ),
+            BuildNote::NotShrunk { reason } => {
+                f.write_str("the root filesystem was not shrunk")?;
+                reason.iter().try_for_each(|reason| write!(f, ": {}", escaped(reason)))
+            }
             BuildNote::JournalAdded { size: journal } => write!(
                 f,
                 "added a journal of {} to the root filesystem, as DietPi's first boot would",

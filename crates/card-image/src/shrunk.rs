@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use block_io::{FileStorage, Layer, ReadAt, Window, WriteAt};
+use block_io::{Layer, ReadAt, Window, WriteAt};
 use ext4_offline::{ShrinkPlan, Timestamp};
 use part_table::{ALIGNMENT, SECTOR_SIZE};
 
-use crate::{Error, grown::END_RESERVE, layout::Layout, rootfs::RootFsEditor};
+use crate::{BaseStorage, Error, grown::END_RESERVE, layout::Layout, rootfs::RootFsEditor};
 
 /// Returns the base shrunk to a card of `card` bytes, as a layer of that size, and the layout on
 /// it.
@@ -17,7 +17,7 @@ use crate::{Error, grown::END_RESERVE, layout::Layout, rootfs::RootFsEditor};
 /// # Errors
 /// [`Error::DoesNotFit`]; otherwise those of the partition table and the filesystem.
 pub(crate) fn shrink(
-    base: &Arc<FileStorage>,
+    base: &Arc<BaseStorage>,
     layout: &Layout,
     card: u64,
     now: u64,
@@ -40,16 +40,29 @@ pub(crate) fn shrink(
         plan.apply(&root)?;
     }
     layout.table().shrink(&whole, layout.root, card, END_RESERVE)?;
-    let shrunk = Arc::new(Layer::new(base.clone(), card));
-    for range in whole.changed().within(0..card) {
+    let shrunk = cut_off(base.clone(), &whole, card)?;
+    let layout = layout.reread(&shrunk)?;
+    Ok((shrunk, layout))
+}
+
+/// Returns the first `size` bytes of `whole`, a layer over `below`, as a layer of its own.
+///
+/// # Errors
+/// Those of the storage.
+pub(crate) fn cut_off(
+    below: Arc<dyn ReadAt>,
+    whole: &Layer,
+    size: u64,
+) -> block_io::Result<Arc<Layer>> {
+    let first = Arc::new(Layer::new(below, size));
+    for range in whole.changed().within(0..size) {
         // In pieces, because moved contents are already in memory once.
         for start in range.clone().step_by(ALIGNMENT as usize) {
             let length = (range.end - start).min(ALIGNMENT);
-            shrunk.write_at(start, &whole.read_vec(start, length as usize)?)?;
+            first.write_at(start, &whole.read_vec(start, length as usize)?)?;
         }
     }
-    let layout = layout.reread(&shrunk)?;
-    Ok((shrunk, layout))
+    Ok(first)
 }
 
 /// Returns the size in bytes of the smallest card that the contents of the base fit on.
@@ -57,7 +70,7 @@ pub(crate) fn shrink(
 /// # Errors
 /// Those of the filesystem.
 pub(crate) fn smallest_card(
-    base: &Arc<FileStorage>,
+    base: &Arc<BaseStorage>,
     layout: &Layout,
     now: u64,
 ) -> Result<u64, Error> {
@@ -68,7 +81,7 @@ pub(crate) fn smallest_card(
 }
 
 /// Returns the size of a card with a root filesystem of this size, both in bytes.
-fn smallest_card_for(layout: &Layout, filesystem: u64) -> u64 {
+pub(crate) fn smallest_card_for(layout: &Layout, filesystem: u64) -> u64 {
     (layout.root_range().start + filesystem).next_multiple_of(ALIGNMENT) + END_RESERVE
 }
 

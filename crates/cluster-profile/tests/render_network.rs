@@ -38,7 +38,7 @@ fn a_networkd_node() {
 
 /// Armbian's minimal images.
 fn netplan() -> Memory {
-    debian_bare().file("/usr/sbin/netplan", "").file(
+    debian_bare().file("/usr/libexec/netplan/generate", "").file(
         "/etc/netplan/10-dhcp-all-interfaces.yaml",
         "network:\n  version: 2\n  renderer: networkd\n  ethernets:\n    all-eth-interfaces:\n      \
          match:\n        name: \"e*\"\n      dhcp4: yes\n",
@@ -82,7 +82,7 @@ fn a_network_manager_node() {
     assert_eq!(card.text(path), expected);
     assert_eq!(card.mode(path), (0o600, (0, 0)));
     // netplan with this renderer is the same.
-    let both = network_manager().file("/usr/sbin/netplan", "").file(
+    let both = network_manager().file("/usr/libexec/netplan/generate", "").file(
         "/etc/netplan/armbian-default.yaml",
         "network: {version: 2, renderer: NetworkManager}\n",
     );

@@ -39,7 +39,9 @@
 //! - [`grow`] enlarges a filesystem to fill its partition; [`ShrinkPlan`] and [`shrink`] make one
 //!   smaller.
 //! - [`recount`] corrects the counts of free blocks and inodes.
-//! - [`used_extents`] returns the bytes that a copy of the filesystem needs.
+//! - [`used_extents`] returns the bytes that a copy of the filesystem needs; [`owners`] says which
+//!   files bytes belong to.
+//! - [`scrub`] zeroes what deleted files left in blocks that are in use.
 //! - [`commit`] writes the changes in a layer to a filesystem atomically, through its journal.
 //!
 //! The storage must begin where the filesystem begins; use a [`block_io::Window`] on a partition.
@@ -69,11 +71,11 @@
 //!
 //! ```text
 //! paths                     Reader, Editor
-//! recover  shrink
+//! recover  shrink           owners, scrub
 //! check                     orphans, recount, used, grow, journal
 //! files                     names, directories, contents by inode (dir: blocks of one directory)
 //! attributes                extended attributes of one inode, and values in inodes of their own
-//! contents                  reading what a file holds
+//! contents                  reading what a file holds; census: all inodes with their blocks
 //! map                       blocks of one file: extents or indirect blocks, as one list of runs
 //! xattr                     the format of extended attributes
 //! volume                    staged blocks, undo, bitmaps, allocation, the inode table
@@ -86,6 +88,7 @@
 
 mod attributes;
 mod bitmap;
+mod census;
 mod check;
 mod checksum;
 mod contents;
@@ -105,9 +108,11 @@ mod kind;
 mod map;
 mod metadata;
 mod orphans;
+mod owners;
 mod paths;
 mod recount;
 mod recover;
+mod scrub;
 mod shrink;
 mod source;
 mod superblock;
@@ -126,9 +131,11 @@ pub use inspect::{ExtVersion, FilesystemInfo, inspect};
 pub use journal::{Committed, Replayed, add_journal, commit, replay_journal};
 pub use kind::FileKind;
 pub use metadata::{FileTimes, Metadata};
+pub use owners::{BlockOwner, OwnedBytes, owners};
 pub use paths::{Editor, File, Reader};
 pub use recount::recount;
 pub use recover::{clear_errors, recover};
+pub use scrub::scrub;
 pub use shrink::{ShrinkPlan, Shrunk, shrink};
 pub use time::{Timestamp, TimestampOutOfRange};
 pub use used::used_extents;

@@ -16,12 +16,12 @@ const LAYERS: &[&[&str]] = &[
     &["source"],
     &["volume", "xattr"],
     &["map"],
-    &["contents"],
+    &["contents", "census"],
     &["attributes"],
     &["files"],
     &["journal", "orphans", "recount", "used", "grow"],
     &["check"],
-    &["recover", "shrink"],
+    &["recover", "shrink", "owners", "scrub"],
     &["paths"],
 ];
 

@@ -29,6 +29,7 @@ Examples:
   nodecard flash mc1.yaml xu4-master=/dev/sdb xu4-node1=/dev/sdc
   nodecard verify mc1.yaml /dev/sdb
   nodecard apply mc1.yaml xu4-node1=/dev/sdb
+  nodecard save /dev/sdb base.img.xz --profile mc1.yaml
 
 Exit codes:
   0    success; with verify: all cards match the profile
@@ -50,7 +51,8 @@ pub struct Args {
 /// How much is printed.
 #[derive(Debug, clap::Args)]
 pub struct OutputArgs {
-    /// Print errors and questions only, besides JSON
+    /// Print errors and questions only, besides JSON and what other programs
+    /// read
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
 
@@ -80,6 +82,7 @@ pub enum Command {
     Verify(VerifyArgs),
     Plan(PlanArgs),
     Inspect(InspectArgs),
+    Save(SaveArgs),
     Password(PasswordArgs),
     Status(StatusArgs),
     Export(ExportArgs),
@@ -173,6 +176,9 @@ pub struct InitArgs {
     /// Take the proposals for everything that no option answers
     #[arg(long)]
     pub yes: bool,
+
+    #[command(flatten)]
+    pub json: JsonArg,
 }
 
 /// What becomes of the users' passwords.
@@ -312,8 +318,13 @@ pub struct FlashArgs {
     #[arg(long)]
     pub resume: bool,
 
-    /// Discard (TRIM) the cards before writing. This can make them faster; many
-    /// readers do not support it
+    /// Write everything, even if a card already holds mostly the same. Normally
+    /// such a card is read, and only what differs is written
+    #[arg(long)]
+    pub full: bool,
+
+    /// Discard (TRIM) the cards before writing everything. This can make them
+    /// faster; many readers do not support it
     #[arg(long)]
     pub discard: bool,
 
@@ -481,6 +492,71 @@ pub struct InspectArgs {
     pub json: JsonArg,
 }
 
+/// Save a card as a base image or as a backup
+///
+/// Writes an image of the card, as small as its contents, with a block map
+/// (.bmap) and a checksum (.sha256) beside it. Only what is used is read, free
+/// space is zero in the image, and nothing is written to the card. The name of
+/// the image says its format: .img, .img.xz, .img.zst or .img.gz.
+///
+/// With --profile, the image is a base image for build: what makes the card a
+/// node of the cluster is left out and listed (host keys, machine id, the
+/// cluster's keys, Docker's identity, static address, host name). Without it,
+/// the image is a backup with all files. Other secrets stay in both, and are
+/// listed.
+///
+/// A card that is mounted is refused, unless it is mounted read-only.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  nodecard save /dev/sdb base.img.xz --profile mc1.yaml
+  nodecard save /dev/sdb backup.img.zst
+  nodecard save /dev/sdb base.img --base --size 8GB")]
+pub struct SaveArgs {
+    /// The card: a device, an image, or a compressed image
+    pub card: PathBuf,
+
+    /// Write the image to this file
+    pub out: PathBuf,
+
+    /// Make a base image for this cluster
+    #[arg(long, value_name = "PROFILE")]
+    pub profile: Option<PathBuf>,
+
+    /// Leave out what identifies the node. This is the default with --profile;
+    /// without it, keys of the cluster in users' homes stay
+    #[arg(long, conflicts_with = "exact")]
+    pub base: bool,
+
+    /// Keep all files, as a backup. This is the default without --profile
+    #[arg(long)]
+    pub exact: bool,
+
+    /// Make an image for cards of this size: 8GB, 7400MiB or bytes [default: that
+    /// of the contents, and a tenth more]
+    #[arg(long, value_name = "SIZE", value_parser = card_size, conflicts_with = "no_shrink")]
+    pub size: Option<CardSize>,
+
+    /// Make an image of the card's size
+    #[arg(long)]
+    pub no_shrink: bool,
+
+    /// Save the rest if parts of the card cannot be read, and list what is lost
+    #[arg(long)]
+    pub keep_going: bool,
+
+    #[command(flatten)]
+    pub root: RootArg,
+
+    /// Use the keys in this directory, or in a tar archive of it, instead of the
+    /// profile's
+    #[arg(long, value_name = "DIR|ARCHIVE", requires = "profile")]
+    pub keys: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub json: JsonArg,
+}
+
 /// Make the hash of a password for a profile
 ///
 /// Asks for the password twice, without showing it, and prints its hash (SHA-512, as
@@ -494,7 +570,10 @@ Examples:
 
 In the profile, with the hash in single quotes:
   users: {odroid: {password: '$6$rounds=100000$...'}}")]
-pub struct PasswordArgs {}
+pub struct PasswordArgs {
+    #[command(flatten)]
+    pub json: JsonArg,
+}
 
 /// Ask the running nodes whether they are as the profile says
 ///
@@ -563,6 +642,9 @@ pub struct ExportArgs {
     /// Include the private keys of the cluster and of the nodes; only with json
     #[arg(long)]
     pub private: bool,
+
+    #[command(flatten)]
+    pub json: JsonArg,
 }
 
 /// The form of an export.
@@ -593,7 +675,10 @@ Example:
 
 In a profile, for editors with the YAML language server:
   # yaml-language-server: $schema=profile.schema.json")]
-pub struct SchemaArgs {}
+pub struct SchemaArgs {
+    #[command(flatten)]
+    pub json: JsonArg,
+}
 
 /// Print a script that completes commands in a shell
 ///
@@ -609,6 +694,9 @@ pub struct CompletionsArgs {
     /// The shell
     #[arg(value_enum)]
     pub shell: Shell,
+
+    #[command(flatten)]
+    pub json: JsonArg,
 }
 
 /// Write the manual, one page a command
@@ -619,6 +707,9 @@ Example:
 pub struct ManArgs {
     /// Write the pages to this directory, which is made if it is missing
     pub dir: PathBuf,
+
+    #[command(flatten)]
+    pub json: JsonArg,
 }
 
 /// The cluster that a command works on.

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use nodecard::{AuditError, BaseError, ChooseError, Error, ImageError, OutputError, Refusal};
+use nodecard::{
+    AuditError, BaseError, ChooseError, Error, ImageError, OutputError, ReadError, Refusal,
+    SaveError,
+};
 
 use crate::rights;
 
@@ -48,10 +51,42 @@ pub fn for_error(error: &Error) -> Option<Hint> {
         }
         Error::Image(error) | Error::CardsFor { source: error, .. } => for_image(error),
         Error::Audit(error) => for_audit(error),
+        Error::Save(error) => for_save(error),
+        Error::Read(read) => match &**read {
+            ReadError::Refused { path, refusals, .. } => {
+                refusals.first().and_then(|refusal| for_refusal(path, refusal))
+            }
+            ReadError::Open { path, .. } if rights::is_denied(error) => {
+                rights::fix(path).map(Hint::Command)
+            }
+            _ => None,
+        },
         Error::Apply(error) => match &**error {
             nodecard::ApplyError::Audit(error) => for_audit(error),
             _ => None,
         },
+        _ => None,
+    }
+}
+
+fn for_save(error: &SaveError) -> Option<Hint> {
+    match error {
+        SaveError::Filesystem { .. } => {
+            Some(Hint::Or("save the card as it is, with --exact --no-shrink"))
+        }
+        SaveError::Unreadable { .. } => {
+            Some(Hint::Instead("try another reader, or save the rest with --keep-going"))
+        }
+        SaveError::TooSmall { .. } => Some(Hint::Or("leave out --size")),
+        SaveError::Root { source, .. } => match for_root(source) {
+            Some(Hint::Or(_)) => Some(Hint::Instead("choose the partition with --root")),
+            hint => hint,
+        },
+        SaveError::Output(
+            OutputError::Unusable { .. }
+            | OutputError::Occupied { .. }
+            | OutputError::IsBase { .. },
+        ) => Some(Hint::Instead("choose another file for the image")),
         _ => None,
     }
 }

@@ -43,6 +43,7 @@ fn main() -> ExitCode {
         Command::Verify(args) => commands::verify::run(&args),
         Command::Plan(args) => commands::plan::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args),
+        Command::Save(args) => commands::save::run(&args),
         Command::Password(args) => commands::password::run(&args),
         Command::Status(args) => commands::status::run(&args),
         Command::Export(args) => commands::export::run(&args),

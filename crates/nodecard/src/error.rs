@@ -3,8 +3,8 @@
 use std::{io, path::PathBuf};
 
 use card_audit::{ApplyError, AuditError};
-use card_flash::device::{Refusal, TargetError};
-use card_image::{Cancelled, ErrorKind};
+use card_flash::device::{ReadError, Refusal, TargetError};
+use card_image::{Cancelled, ErrorKind, SaveError};
 use cluster_keys::KeyError;
 use cluster_profile::{HashError, ProfileError};
 
@@ -152,6 +152,12 @@ pub enum Error {
     /// A card cannot be corrected.
     #[error(transparent)]
     Apply(Box<ApplyError>),
+    /// A card cannot be opened for saving, or may change meanwhile.
+    #[error(transparent)]
+    Read(Box<ReadError>),
+    /// A card cannot be saved.
+    #[error(transparent)]
+    Save(Box<SaveError>),
     /// The machine's devices cannot be listed.
     #[error("cannot list the devices of this machine")]
     Devices {
@@ -283,6 +289,11 @@ impl Error {
             Error::CardsFor { source, .. } => source.kind(),
             Error::Audit(error) => error.kind(),
             Error::Apply(error) => error.kind(),
+            Error::Save(error) => error.kind(),
+            Error::Read(error) => match **error {
+                ReadError::Open { .. } => ErrorKind::Io,
+                _ => ErrorKind::Target,
+            },
             Error::Interrupted => ErrorKind::Interrupted,
         }
     }
@@ -314,6 +325,8 @@ impl Error {
             Error::Image(error) | Error::CardsFor { source: error, .. } => error.fix(),
             Error::Audit(error) => error.fix(),
             Error::Apply(error) => error.fix(),
+            Error::Read(error) => error.fix(),
+            Error::Save(error) => error.fix(),
             Error::Profile(error) => error.fix(),
             // What a profile needs is a hash; here it is the password that is empty.
             Error::Password(HashError::Empty) => {

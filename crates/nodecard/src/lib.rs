@@ -18,6 +18,7 @@
 //! | [`Project::verify`] | compares cards with the profile |
 //! | [`Project::plan`], [`Project::plan_against`] | show what building or correcting would change |
 //! | [`Project::apply`] | corrects a card in place |
+//! | [`Project::save`], [`save_card`] | saves a card as a base image, or as a backup |
 //! | [`Project::status`] | asks the running nodes whether they are what the profile says |
 //! | [`Project::export`] | describes the nodes for ssh, Ansible and other tools |
 //! | [`inspect`] | describes what is on a card or image |
@@ -90,24 +91,28 @@ mod init;
 mod left_over;
 mod lost_keys;
 mod project;
+mod save;
 mod status;
 
 pub use card_audit::{
     Applied, ApplyError, AuditError, CardOutcome, CardReport, ChangePlan, FileChange, Finding,
-    Inspection, NodePlan, PlanNote, Severity, VerifyReport,
+    FindingCode, Inspection, NodePlan, PlanNote, Severity, VerifyReport,
 };
 pub use card_flash::{
-    CardError, CardFault, FlashPhase, FlashProgress, FlashResult, WriteReport,
-    device::{Device, DeviceKind, HostSystem, Refusal, Target, TargetError, TargetLimits},
+    CardError, CardFault, FlashPhase, FlashProgress, FlashResult, OldContents, WriteReport,
+    device::{
+        Device, DeviceKind, HostSystem, ReadError, Refusal, Target, TargetError, TargetLimits,
+    },
 };
 pub use card_image::{
     BaseError, BuildNote, BuildProgress, BuildStage, Cancel, Cancelled, ChooseError,
-    Error as ImageError, ErrorKind, ImageFormat, ImageRecord, Manifest, OutputError,
+    Error as ImageError, ErrorKind, ImageFormat, ImageRecord, LostBytes, LostOwner, Manifest,
+    OutputError, SaveError, SaveOutcome, SaveSize,
 };
 pub use cluster_keys::{ClusterKeys, KeyError};
 pub use cluster_profile::{
-    CardSize, Cluster, HashError, Network, Node, Note, NoteKind, PROFILE_SCHEMA, PasswordHash,
-    ProfileError, Publish, SizeError,
+    CardSize, Cluster, HashError, IdentityPart, Network, Node, Note, NoteKind, PROFILE_SCHEMA,
+    PasswordHash, ProfileError, Publish, RemovedPart, SizeError,
 };
 
 pub use self::{
@@ -127,10 +132,11 @@ pub use self::{
     },
     init::{
         BaseFacts, BaseUser, LocalNetwork, NewPassword, NewProfile, NewUser, SwarmServices,
-        find_bases, find_public_keys, numbered_nodes,
+        check_base, find_bases, find_public_keys, numbered_nodes,
     },
     left_over::{LeftOver, LeftOverState},
     project::Project,
+    save::{SaveReport, SaveRequest, save_card},
     status::{
         Disk, HostKeyState, Login, NodeStatus, ServiceStatus, StatusCode, StatusProblem,
         StatusReport, StatusRequest, SwarmMember, SwarmOverview,

@@ -17,6 +17,7 @@ mod first_boot;
 mod glob;
 mod hooks;
 mod memory;
+mod secrets;
 mod systemd;
 mod unsuitable;
 
@@ -35,6 +36,7 @@ pub use family::{Family, Recognized};
 pub use files::{BootPartition, FileKind, FileMetadata, SystemError, SystemFiles};
 pub use first_boot::KnownProgram;
 pub use memory::MemoryFiles;
+pub use secrets::{Secret, SecretKind, secrets};
 pub use systemd::{Assignment, ConditionState, Exec, Reason, StartedUnit, Systemd, UnitState};
 pub use unsuitable::{Unsuitable, unsuitable};
 
@@ -46,6 +48,6 @@ mod pattern;
 pub mod sshd;
 mod units;
 mod walk;
-mod yaml;
+pub mod yaml;
 
 pub use file_line::FileLine;

@@ -32,6 +32,8 @@ pub struct Device {
     pub backing_file: Option<PathBuf>,
     /// The mounted filesystems: the name of the device or partition, and the mount point.
     pub mounted: Vec<(String, PathBuf)>,
+    /// Those of the mount points whose filesystem is read-only.
+    pub read_only_mounts: Vec<PathBuf>,
     /// The device and partitions that are in use as swap space.
     pub swap: Vec<String>,
     /// Devices that are made of it, such as those of LVM, RAID or dm-crypt.

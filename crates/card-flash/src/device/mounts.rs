@@ -16,6 +16,10 @@ pub(super) struct Mount {
     pub place: Option<Place>,
     /// Where it is mounted.
     pub point: PathBuf,
+    /// Whether its files are those of other directories: of the layers of an overlay.
+    pub is_overlay: bool,
+    /// Whether the filesystem itself is read-only, not only this mount of it.
+    pub read_only: bool,
 }
 
 /// Reads the lines of `/proc/self/mountinfo`; see proc_pid_mountinfo(5).
@@ -25,7 +29,12 @@ pub(super) fn mounts(mountinfo: &str) -> Vec<Mount> {
         let mut fields = front.split(' ').skip(2);
         let number = number(fields.next()?)?;
         let point = unescape(fields.nth(1)?);
-        Some(Mount { number, source: unescape(back.split(' ').nth(1)?), place: None, point })
+        let (kind, rest) = back.split_once(' ')?;
+        let mut rest = rest.split(' ');
+        let source = unescape(rest.next()?);
+        let read_only = rest.next().is_some_and(|options| options.split(',').any(|o| o == "ro"));
+        let is_overlay = kind == "overlay";
+        Some(Mount { number, source, place: None, point, is_overlay, read_only })
     };
     mountinfo.lines().filter_map(mount).collect()
 }
@@ -77,7 +86,8 @@ mod tests {
 22 27 0:20 / /proc rw,relatime - proc proc rw\n\
 27 1 254:0 / / rw,relatime shared:1 master:2 - ext4 /dev/vda rw,discard\n\
 30 27 8:17 / /media/My\\040Card\\134x rw - vfat /dev/sdb1 rw\n\
-31 27 0:44 /@ /data rw - btrfs /dev/sdc2 rw\n\
+31 27 0:44 /@ /data ro - btrfs /dev/sdc2 rw\n\
+32 27 8:33 / /old ro - ext4 /dev/sdd1 ro,errors=remount-ro\n\
 garbage\n";
         let mounts = mounts(text);
         let brief: Vec<_> = mounts
@@ -91,8 +101,12 @@ garbage\n";
                 ((254, 0), "/dev/vda", "/"),
                 ((8, 17), "/dev/sdb1", "/media/My Card\\x"),
                 ((0, 44), "/dev/sdc2", "/data"),
+                ((8, 33), "/dev/sdd1", "/old"),
             ]
         );
+        // A read-only mount of a filesystem that is written to elsewhere is none.
+        let read_only: Vec<bool> = mounts.iter().map(|mount| mount.read_only).collect();
+        assert_eq!(read_only, [false, false, false, false, true]);
     }
 
     #[test]

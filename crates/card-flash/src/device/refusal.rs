@@ -142,6 +142,12 @@ pub enum Refusal {
     /// The base image is stored on it.
     #[error("the base image is stored on it")]
     HoldsBase,
+    /// It is saved, and is the file that the image would be written to.
+    #[error("the image would replace it")]
+    IsOutput,
+    /// It is saved, and the image would be written to it.
+    #[error("the image would be written to it")]
+    HoldsOutput,
     /// Another node's card is to be written to it too.
     #[error("it is also given for {0}")]
     GivenTwice(String),
@@ -199,6 +205,8 @@ impl Refusal {
                 ));
             }
             Refusal::HoldsBase => "copy the base image to another disk first",
+            Refusal::IsOutput => "choose another file for the image",
+            Refusal::HoldsOutput => "write the image to another disk",
             Refusal::GivenTwice(_) => "give each node a card of its own",
             Refusal::Changed => "run the command again",
             Refusal::RunningSystem { .. }
@@ -277,6 +285,16 @@ impl Device {
         }
         reasons.extend(self.uses());
         reasons
+    }
+
+    /// Returns who may change it while it is read.
+    pub(super) fn writers(&self) -> Vec<Refusal> {
+        let mut writers = self.uses();
+        writers.retain(|reason| match reason {
+            Refusal::Mounted { point, .. } => !self.read_only_mounts.contains(point),
+            _ => true,
+        });
+        writers
     }
 
     /// Returns who uses it.

@@ -149,6 +149,7 @@ impl HostSystem {
             diskseq: text(&dir, "diskseq").and_then(|text| text.parse().ok()),
             backing_file: backing.as_ref().map(|backing| backing.path.clone()),
             mounted: Vec::new(),
+            read_only_mounts: Vec::new(),
             swap: Vec::new(),
             holders,
             related: Vec::new(),

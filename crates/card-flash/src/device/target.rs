@@ -32,9 +32,9 @@ pub struct Target {
     identity: DeviceIdentity,
     device: Option<Device>,
     /// Loop devices over a file. A device has its own list.
-    over_file: Vec<RelatedDevice>,
+    pub(super) over_file: Vec<RelatedDevice>,
     /// Why a file is in use.
-    file_uses: Vec<Refusal>,
+    pub(super) file_uses: Vec<Refusal>,
     contents: DeviceContents,
 }
 
@@ -196,7 +196,7 @@ impl Target {
 
     /// Opens all other devices with the same contents exclusively: a mount that this process
     /// cannot see refuses that, and none can be made as long as they are open.
-    fn claim_related(&self, system: &HostSystem) -> Result<Vec<File>, Refusal> {
+    pub(super) fn claim_related(&self, system: &HostSystem) -> Result<Vec<File>, Refusal> {
         let related = self.device.as_ref().map_or(&self.over_file, |device| &device.related);
         let mut claims = Vec::new();
         for RelatedDevice { relation, device } in related {
@@ -214,7 +214,7 @@ impl Target {
     }
 
     /// Returns everything that changes when it is written.
-    fn places(&self) -> Vec<Place> {
+    pub(super) fn places(&self) -> Vec<Place> {
         match &self.device {
             Some(device) => device.places(),
             None => {
@@ -276,7 +276,7 @@ impl DeviceIdentity {
 }
 
 /// Inspects what a path leads to, except for its contents.
-fn look(system: &HostSystem, path: &Path) -> Result<Target, Refusal> {
+pub(super) fn look(system: &HostSystem, path: &Path) -> Result<Target, Refusal> {
     let metadata = fs::metadata(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Refusal::NotFound(path.to_owned()),
         _ => refusal(&error),
@@ -339,7 +339,7 @@ fn place(metadata: &fs::Metadata) -> (u64, u64) {
     }
 }
 
-fn place_of(metadata: &fs::Metadata) -> Place {
+pub(super) fn place_of(metadata: &fs::Metadata) -> Place {
     if metadata.file_type().is_block_device() {
         Place::Device(split(metadata.rdev()))
     } else {

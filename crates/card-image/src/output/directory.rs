@@ -137,6 +137,13 @@ impl OutputDirectory {
                 _ => {}
             }
         }
+        self.publish_beside(&files)
+    }
+
+    /// Gives the files their final names, in this order, and waits until the names are on the
+    /// disk. Other files stay. If a file cannot get its name, those that were named before it are
+    /// removed.
+    pub fn publish_beside(&self, files: &[TemporaryFile]) -> Result<(), OutputError> {
         for (number, file) in files.iter().enumerate() {
             if let Err(error) = file.publish() {
                 for published in &files[..number] {

@@ -49,6 +49,12 @@ pub enum OutputError {
         /// What it is, as a clause that follows the path.
         what: &'static str,
     },
+    /// The name of an image says nothing about its format.
+    #[error("{} is not a name for an image", path.display())]
+    Name {
+        /// The path of the image.
+        path: PathBuf,
+    },
     /// The disk became full.
     #[error("cannot write {}: the disk is full", path.display())]
     Full {
@@ -95,6 +101,7 @@ impl OutputError {
             OutputError::Cancelled(_) => ErrorKind::Interrupted,
             OutputError::IsBase { .. }
             | OutputError::Occupied { .. }
+            | OutputError::Name { .. }
             | OutputError::NotADirectory { .. } => ErrorKind::Profile,
             _ => ErrorKind::Io,
         }
@@ -107,6 +114,9 @@ impl OutputError {
             | OutputError::NotADirectory { .. }
             | OutputError::IsBase { .. }
             | OutputError::Occupied { .. } => "choose another output directory",
+            OutputError::Name { .. } => {
+                "let the name end in .img, .img.xz, .img.zst or .img.gz, which is its format"
+            }
             OutputError::Full { .. } | OutputError::NoSpace { .. } => {
                 "free some space, or choose another output directory"
             }

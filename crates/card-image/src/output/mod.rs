@@ -34,6 +34,19 @@ pub enum ImageFormat {
 }
 
 impl ImageFormat {
+    /// All formats, the compressed ones first.
+    const ALL: [ImageFormat; 4] =
+        [ImageFormat::Xz, ImageFormat::Zst, ImageFormat::Gz, ImageFormat::Raw];
+
+    /// Returns the format that a file name says, and the name without its extension.
+    pub fn of_name(name: &str) -> Option<(&str, ImageFormat)> {
+        let stem = |format: ImageFormat| {
+            let stem = name.strip_suffix(format.extension())?.strip_suffix('.')?;
+            (!stem.is_empty()).then_some((stem, format))
+        };
+        Self::ALL.into_iter().find_map(stem)
+    }
+
     /// Returns the file name extension of this format.
     pub fn extension(self) -> &'static str {
         match self {

@@ -150,8 +150,11 @@ fn prepare(plan: &EmitPlan, directory: &OutputDirectory) -> Result<Vec<ImageTarg
     let mut targets = Vec::new();
     let mut needed = 0;
     for (card, image) in plan.cards.iter().zip(plan.begin(directory)?) {
-        let cloned = reflink::clone_base(&plan.base, &image.file, card.used(), plan.size())
-            .map_err(OutputError::io("write", image.path()))?;
+        let cloned = match &plan.base {
+            Some(base) => reflink::clone_base(base, &image.file, card.used(), plan.size())
+                .map_err(OutputError::io("write", image.path()))?,
+            None => false,
+        };
         let differs = cloned.then(|| {
             let mut differs = plan.shared.changed();
             differs.extend(card.changed());

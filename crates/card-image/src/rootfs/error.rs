@@ -62,6 +62,21 @@ impl FsError {
         }
     }
 
+    /// Takes out the error of the storage underneath, if that is the reason.
+    ///
+    /// # Errors
+    /// The error itself, if there is another reason.
+    pub(crate) fn into_storage_error(self) -> Result<block_io::Error, FsError> {
+        match self {
+            FsError::Filesystem(Error::Storage(error)) => Ok(error),
+            FsError::Path(PathError {
+                kind: PathErrorKind::Filesystem(Error::Storage(error)),
+                ..
+            }) => Ok(error),
+            other => Err(other),
+        }
+    }
+
     /// Returns the error of the storage underneath, if that is the reason.
     pub fn storage_error(&self) -> Option<&block_io::Error> {
         match self {

@@ -17,6 +17,9 @@ use crate::{
 /// Where NoCloud looks first if nothing says otherwise.
 const DEFAULT_SEED: &str = "/var/lib/cloud/seed/nocloud/";
 
+/// The files of a seed.
+pub(super) const FILES: [&str; 3] = ["user-data", "meta-data", "network-config"];
+
 /// What keeps cloud-init from looking for other sources than the seed. The rest of the settings
 /// is that of a card whose cloud-init is off.
 pub(super) const SOURCES: &str = "datasource_list: [NoCloud, None]\n";
@@ -43,9 +46,7 @@ pub(super) fn write(to: &mut Context<'_>, node: &Node) -> Result<(), RenderError
     );
     // nodecard's own files set the address.
     let network = "# Written by nodecard.\nconfig: disabled\n";
-    let files: [(&str, &str); 3] =
-        [("user-data", &text), ("meta-data", &meta), ("network-config", network)];
-    for (name, contents) in files {
+    for (name, contents) in FILES.into_iter().zip([text.as_str(), &meta, network]) {
         let path = format!("{directory}{name}");
         to.write(Purpose::CloudSeed, path, contents, Attributes::root(0o600));
     }
@@ -53,7 +54,7 @@ pub(super) fn write(to: &mut Context<'_>, node: &Node) -> Result<(), RenderError
 }
 
 /// Returns the directory of the seed whose user-data counts, with a slash at its end.
-fn directory(cloud_init: &CloudInit) -> String {
+pub(super) fn directory(cloud_init: &CloudInit) -> String {
     let found = cloud_init.seed().map(|seed| seed.found.as_slice()).unwrap_or_default();
     let last = found.iter().rev().find(|place| place.ends_with('/'));
     last.cloned().unwrap_or_else(|| DEFAULT_SEED.to_owned())

@@ -106,15 +106,6 @@ impl<'a> Context<'a> {
         Ok(there)
     }
 
-    /// Empties a directory. Returns whether it held anything.
-    pub fn clear_if_full(&mut self, purpose: Purpose, path: &str) -> Result<bool, SystemError> {
-        let full = !self.list(path)?.is_empty();
-        if full {
-            self.edit(purpose, path, Change::Clear);
-        }
-        Ok(full)
-    }
-
     pub fn edit(&mut self, purpose: Purpose, path: impl Into<String>, change: Change) {
         self.rendered.edits.push(FileEdit { path: path.into(), change, purpose });
     }

@@ -195,3 +195,59 @@ fn render(old: &str, old_name: Option<&str>, cluster: &Cluster, node: &Node) -> 
     place(kept.len(), &mut out);
     (out, dropped)
 }
+
+/// Returns the file without the lines of a cluster and without the host's own name, which is in
+/// the text of /etc/hostname. Other names and comments stay.
+pub(super) fn without_cluster(old: &str, hostname: &str, cluster: Option<&Cluster>) -> String {
+    let own = hostname.lines().map(str::trim).find(|l| !l.is_empty() && !l.starts_with('#'));
+    let own = own.filter(|name| !name.to_ascii_lowercase().starts_with("localhost"));
+    let entries = cluster.map(entries).unwrap_or_default();
+    let is_own = |name: &str| {
+        let short = name.split('.').next().unwrap_or_default();
+        own.is_some_and(|own| short.eq_ignore_ascii_case(own) || name.eq_ignore_ascii_case(own))
+    };
+    let mut out = String::with_capacity(old.len());
+    for line in lines(old) {
+        let (body, comment) = split_comment(line);
+        let mut words = body.split_ascii_whitespace();
+        let address: Option<IpAddr> = words.next().and_then(|word| word.parse().ok());
+        let Some(address) = address else {
+            out.push_str(line);
+            continue;
+        };
+        let entry = entries.iter().find(|entry| address == entry.address);
+        let of_entry = |name: &str| {
+            entry.is_some_and(|entry| entry.names.iter().any(|n| n.eq_ignore_ascii_case(name)))
+        };
+        let is_ours = |name: &str| is_own(name) || of_entry(name);
+        if !words.clone().any(is_ours) {
+            out.push_str(line);
+        } else if words.any(|name| !is_ours(name)) {
+            out.push_str(&(without_words(body, is_ours) + comment));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_cluster;
+
+    #[test]
+    fn only_the_cluster_and_the_own_name_go() {
+        let profile = "cluster: c\nbase: b\ncard: 8GB\n\
+                       network: {interface: eth0, prefix: 24}\n\
+                       nodes:\n  - {name: n1, address: 10.0.0.1}\n  - {name: n2, address: 10.0.0.2}\n\
+                       hosts: {nas: 10.0.0.9}\n";
+        let cluster = crate::Cluster::parse(profile, "c.yaml".as_ref()).unwrap();
+        let old = "127.0.0.1\tlocalhost\n127.0.1.1\tn1.lan n1\n# n1\n10.0.0.1\tn1\n\
+                   10.0.0.2\tn2 printer # both\n10.0.0.9 nas\n10.0.0.7 n2\n::1 localhost N1\n";
+        assert_eq!(
+            without_cluster(old, "n1\n", Some(&cluster)),
+            "127.0.0.1\tlocalhost\n# n1\n10.0.0.2 printer # both\n10.0.0.7 n2\n::1 localhost\n"
+        );
+        assert_eq!(without_cluster("127.0.1.1 pi\n10.0.0.1 n1\n", "pi\n", None), "10.0.0.1 n1\n");
+        let plain = "127.0.0.1 localhost\n";
+        assert_eq!(without_cluster(plain, "localhost\n", Some(&cluster)), plain);
+    }
+}

@@ -3,7 +3,7 @@
 use system_model::docker::{self, DockerData};
 
 use super::{RenderError, context::Context, swarm};
-use crate::{Attributes, Change, ClonedState, Node, Purpose};
+use crate::{Attributes, Change, ClonedState, Node, Purpose, SystemError, SystemFiles};
 
 /// Files that must not be the same on two machines, and that their owners make again.
 const FILES: [(&str, ClonedState); 8] = [
@@ -35,31 +35,57 @@ const LEASES: &str = "/var/lib/NetworkManager";
 /// The key that systemd seals credentials with.
 const CREDENTIAL_SECRET: &str = "/var/lib/systemd/credential.secret";
 
-const MACHINE_ID: &str = "/etc/machine-id";
+pub(super) const MACHINE_ID: &str = "/etc/machine-id";
 
-/// Removes what every card made from this image would have in common.
-pub(super) fn forget(to: &mut Context<'_>) -> Result<(), RenderError> {
-    for data in docker::data_roots(to.system)? {
-        let DockerData { path, .. } = data;
-        to.remove_if_there(
-            Purpose::Cloned(ClonedState::DockerIdentity),
-            &format!("{path}/engine-id"),
-        )?;
-        to.clear_if_full(Purpose::Cloned(ClonedState::DockerSwarm), &format!("{path}/swarm"))?;
+/// State of a system that identifies its installation.
+pub(super) struct Cloned {
+    pub path: String,
+    pub state: ClonedState,
+    /// How it is removed.
+    pub change: Change,
+}
+
+/// Returns the state that identifies an installation, as far as a system has any.
+pub(super) fn cloned(system: &dyn SystemFiles) -> Result<Vec<Cloned>, SystemError> {
+    let names = |path: &str| system.list(path).map(Option::unwrap_or_default);
+    let mut found = Vec::new();
+    let add = |found: &mut Vec<Cloned>, path: &str, state, change: Change| {
+        let there = match change {
+            Change::Clear => !names(path)?.is_empty(),
+            _ => system.exists(path)?,
+        };
+        if there {
+            found.push(Cloned { path: path.to_owned(), state, change });
+        }
+        Ok::<(), SystemError>(())
+    };
+    for DockerData { path, .. } in docker::data_roots(system)? {
+        let (id, swarm) = (format!("{path}/engine-id"), format!("{path}/swarm"));
+        add(&mut found, &id, ClonedState::DockerIdentity, Change::Remove)?;
+        add(&mut found, &swarm, ClonedState::DockerSwarm, Change::Clear)?;
     }
     for (path, state) in FILES {
-        to.remove_if_there(Purpose::Cloned(state), path)?;
+        add(&mut found, path, state, Change::Remove)?;
     }
     for (path, state) in DIRECTORIES {
-        to.clear_if_full(Purpose::Cloned(state), path)?;
+        add(&mut found, path, state, Change::Clear)?;
     }
-    for name in to.list(LEASES)?.into_iter().filter(|name| name.ends_with(".lease")) {
-        to.remove(Purpose::Cloned(ClonedState::Dhcp), format!("{LEASES}/{name}"));
+    for name in names(LEASES)?.into_iter().filter(|name| name.ends_with(".lease")) {
+        let (path, state) = (format!("{LEASES}/{name}"), ClonedState::Dhcp);
+        found.push(Cloned { path, state, change: Change::Remove });
     }
     // Everybody who has the image has this key, so it protects nothing; but credentials
     // that the image holds could not be opened without it.
-    if to.list("/etc/credstore.encrypted")?.is_empty() {
-        to.remove_if_there(Purpose::Cloned(ClonedState::CredentialSecret), CREDENTIAL_SECRET)?;
+    if names("/etc/credstore.encrypted")?.is_empty() {
+        add(&mut found, CREDENTIAL_SECRET, ClonedState::CredentialSecret, Change::Remove)?;
+    }
+    Ok(found)
+}
+
+/// Removes what every card made from this image would have in common.
+pub(super) fn forget(to: &mut Context<'_>) -> Result<(), RenderError> {
+    for Cloned { path, state, change } in cloned(to.system)? {
+        to.edit(Purpose::Cloned(state), path, change);
     }
     if to.system.list("/var/lib/dbus")?.is_some() {
         // Either of the two may be a symlink to the other. With both removed first there

@@ -73,6 +73,12 @@ impl<'a> Journal<'a> {
         self.fs.read_block(self.storage, self.physical(block)?)
     }
 
+    /// Its blocks after its superblock, in the order of the filesystem.
+    pub fn after_superblock(&self) -> Vec<Run> {
+        let first = u64::from(self.superblock.first().max(1));
+        self.runs.iter().filter_map(|run| run.after(first)).collect()
+    }
+
     /// Returns whether a block of the filesystem belongs to the journal.
     pub fn contains(&self, physical: u64) -> bool {
         let index = self.sorted.partition_point(|run| run.blocks().end <= physical);

@@ -5,6 +5,7 @@
 
 mod add;
 mod blocks;
+mod clear;
 mod commit;
 mod fast_commit;
 mod location;
@@ -15,6 +16,7 @@ mod scan;
 mod superblock;
 
 pub use add::add_journal;
+pub(crate) use clear::clear_log;
 pub use commit::{Committed, commit};
 pub(crate) use replay::verify_empty;
 pub use replay::{Replayed, replay_journal};

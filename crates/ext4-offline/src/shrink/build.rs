@@ -5,7 +5,6 @@ use std::{collections::BTreeMap, ops::Range, sync::Arc};
 use block_io::{ReadAt, WriteAt};
 
 use super::{
-    census::Census,
     inodes,
     places::{Places, Units},
     plan::Move,
@@ -15,6 +14,7 @@ use super::{
 use crate::{
     Backups, Result, Timestamp,
     bitmap::{self, Bitmap},
+    census::Census,
     filesystem::Filesystem,
     group_desc::{BLOCK_UNINIT, DescriptorTable, INODE_UNINIT},
     source::{Source, Stored},

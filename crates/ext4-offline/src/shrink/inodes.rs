@@ -1,11 +1,9 @@
 //! Inodes that move or whose blocks move, and everything that refers to them.
 
-use super::{
-    census::{Census, Owner},
-    places::Places,
-};
+use super::places::Places;
 use crate::{
     Result,
+    census::{Census, Owner},
     features::flag,
     files::renumber_directory,
     inode::Inode,

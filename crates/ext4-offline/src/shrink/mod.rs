@@ -4,7 +4,6 @@
 //! only reads, and finds all reasons to refuse. Then the plan is carried out.
 
 mod build;
-mod census;
 mod clusters;
 mod inodes;
 mod layout;

@@ -8,12 +8,12 @@ use std::{
 };
 
 use super::{
-    census::{Census, Owner},
     clusters::{Clusters, Room},
     tables,
 };
 use crate::{
     Geometry,
+    census::{Census, Owner},
     error::ShrinkLimit,
     filesystem::Filesystem,
     inode::BAD_BLOCKS,

@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use block_io::ReadAt;
 
-use super::{build, census::Census, layout, places::Places};
+use super::{build, layout, places::Places};
 use crate::{
-    Error, Geometry, Operation, Result, Timestamp, check::check, error::ShrinkLimit,
-    filesystem::Filesystem,
+    Error, Geometry, Operation, Result, Timestamp, census::Census, check::check,
+    error::ShrinkLimit, filesystem::Filesystem,
 };
 
 /// Contents of files that move. The old and the new blocks never overlap.

@@ -3,11 +3,12 @@
 use std::ops::Range;
 
 use super::{
-    census::Census,
     clusters::Clusters,
     places::{Tables, Units},
 };
-use crate::{Geometry, bitmap, error::ShrinkLimit, filesystem::Filesystem, inode::BAD_BLOCKS};
+use crate::{
+    Geometry, bitmap, census::Census, error::ShrinkLimit, filesystem::Filesystem, inode::BAD_BLOCKS,
+};
 
 /// The metadata whose places do not depend on files.
 #[derive(Debug)]

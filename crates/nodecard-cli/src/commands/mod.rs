@@ -11,6 +11,7 @@ pub mod inspect;
 pub mod manual;
 pub mod password;
 pub mod plan;
+pub mod save;
 pub mod status;
 pub mod verify;
 

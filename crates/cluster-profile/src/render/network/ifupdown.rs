@@ -57,7 +57,7 @@ pub(super) fn owns(from: &View<'_>) -> Result<bool, SystemError> {
 }
 
 /// Returns /etc/network/interfaces and the files that it includes: paths and texts.
-fn files(from: &View<'_>) -> Result<Vec<(String, String)>, SystemError> {
+pub(super) fn files(from: &View<'_>) -> Result<Vec<(String, String)>, SystemError> {
     let mut files: Vec<(String, String)> = Vec::new();
     let mut next = vec![(INTERFACES.to_owned(), 0)];
     while let Some((path, depth)) = next.pop() {

@@ -211,6 +211,44 @@ pub(super) fn without(file: &str, interface: &str) -> Without {
     out
 }
 
+/// Returns the file with DHCP instead of static IPv4 addresses: those of one interface, or of
+/// all. Options that have nothing to do with the address stay.
+pub(in crate::render) fn to_dhcp(file: &str, interface: Option<&str>) -> String {
+    const ADDRESS: [&str; 9] = [
+        "address",
+        "netmask",
+        "network",
+        "broadcast",
+        "gateway",
+        "pointopoint",
+        "dns-nameservers",
+        "dns-nameserver",
+        "dns-search",
+    ];
+    let mut out = String::with_capacity(file.len());
+    let mut inside = false;
+    for line in logical_lines(file) {
+        let words: Vec<&str> = line.words.iter().map(String::as_str).collect();
+        match words.as_slice() {
+            ["iface", name, rest @ ..] => {
+                let is_wanted = interface.is_none_or(|interface| interface == *name);
+                inside = is_wanted && *name != "lo" && matches!(rest, ["inet", "static", ..]);
+                match inside {
+                    true => out.push_str(&line.raw.replacen("static", "dhcp", 1)),
+                    false => out.push_str(line.raw),
+                }
+            }
+            [keyword, _, ..] if begins_stanza(keyword) => {
+                inside = false;
+                out.push_str(line.raw);
+            }
+            [keyword, ..] if inside && ADDRESS.contains(keyword) => {}
+            _ => out.push_str(line.raw),
+        }
+    }
+    out
+}
+
 /// Returns whether a file has a stanza for an interface.
 pub(super) fn configures(file: &str, interface: &str) -> bool {
     logical_lines(file).iter().any(|line| {
@@ -236,4 +274,25 @@ pub(super) fn includes(file: &str) -> Vec<(String, String)> {
         Some((keyword, words.next()?))
     };
     logical_lines(file).into_iter().filter_map(include).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::to_dhcp;
+
+    #[test]
+    fn static_addresses_become_dhcp_and_other_options_stay() {
+        let file = "# eth0\nauto lo eth0\niface lo inet loopback\niface eth0 inet static\n    \
+                    address 10.0.0.1\n    netmask 255.0.0.0\n    # kept\n    up ethtool -s eth0\n    \
+                    gateway 10.0.0.9\niface eth1 inet static\n    address 10.1.0.1/24\n\
+                    iface eth0 inet6 static\n    address fd00::1\n";
+        let all = "# eth0\nauto lo eth0\niface lo inet loopback\niface eth0 inet dhcp\n    # kept\n    \
+                   up ethtool -s eth0\niface eth1 inet dhcp\niface eth0 inet6 static\n    \
+                   address fd00::1\n";
+        assert_eq!(to_dhcp(file, None), all);
+        let one = all
+            .replace("iface eth1 inet dhcp\n", "iface eth1 inet static\n    address 10.1.0.1/24\n");
+        assert_eq!(to_dhcp(file, Some("eth0")), one);
+        assert_eq!(to_dhcp(all, None), all);
+    }
 }

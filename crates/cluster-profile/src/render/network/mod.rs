@@ -22,6 +22,7 @@ mod others;
 mod resolver;
 mod rivals;
 
+pub(in crate::render) use interfaces_file::to_dhcp as interfaces_to_dhcp;
 pub use rivals::{RivalAddress, rival_addresses};
 
 use std::net::Ipv4Addr;
@@ -129,6 +130,34 @@ pub fn network_back_end(
 struct Address<'a> {
     network: &'a Network,
     address: Ipv4Addr,
+}
+
+/// A file that may set a static address.
+pub(super) struct StaticFile {
+    /// What reads it.
+    pub end: NetworkBackEnd,
+    pub path: String,
+    pub text: String,
+}
+
+/// Returns the files in which nodecard sets static addresses: those of its own, and ifupdown's.
+pub(super) fn static_files(from: &View<'_>) -> Result<Vec<StaticFile>, SystemError> {
+    let mut found = Vec::new();
+    for (path, text) in ifupdown::files(from)? {
+        found.push(StaticFile { end: NetworkBackEnd::Ifupdown, path, text });
+    }
+    let own = [
+        (NetworkBackEnd::Netplan, netplan::own_files(from)?),
+        (NetworkBackEnd::Networkd, networkd::own_files(from)?),
+        (NetworkBackEnd::NetworkManager, network_manager::own_files(from)?),
+    ];
+    for (end, paths) in own {
+        for path in paths {
+            let Some(text) = from.read(&path)? else { continue };
+            found.push(StaticFile { end, path, text });
+        }
+    }
+    Ok(found)
 }
 
 /// Keeps the other back ends off the interface, and makes all notes.

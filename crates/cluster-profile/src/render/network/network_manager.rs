@@ -18,6 +18,13 @@ use crate::{
 const PROFILES: &str = "/etc/NetworkManager/system-connections";
 const OWN_RULE: &str = "99-nodecard.conf";
 
+/// Returns the paths of nodecard's own profiles.
+pub(super) fn own_files(from: &View<'_>) -> Result<Vec<String>, SystemError> {
+    let is_own = |name: &String| name.starts_with("nodecard-") && name.ends_with(".nmconnection");
+    let names = from.list(PROFILES)?.into_iter().filter(is_own);
+    Ok(names.map(|name| format!("{PROFILES}/{name}")).collect())
+}
+
 /// Returns whether it starts at boot and manages the interface.
 pub(super) fn is_active(from: &View<'_>) -> Result<bool, SystemError> {
     if !units::enabled(from, "NetworkManager.service")? {

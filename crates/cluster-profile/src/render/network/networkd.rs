@@ -19,6 +19,13 @@ pub(super) fn file_name(interface: &str) -> String {
     format!("05-nodecard-{interface}.network")
 }
 
+/// Returns the paths of nodecard's own files.
+pub(super) fn own_files(from: &View<'_>) -> Result<Vec<String>, SystemError> {
+    let is_own = |name: &String| name.starts_with("05-nodecard-") && name.ends_with(".network");
+    let names = from.list(DIRECTORY)?.into_iter().filter(is_own);
+    Ok(names.map(|name| format!("{DIRECTORY}/{name}")).collect())
+}
+
 fn path(interface: &str) -> String {
     format!("{DIRECTORY}/{}", file_name(interface))
 }

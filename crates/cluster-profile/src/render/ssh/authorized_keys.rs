@@ -25,6 +25,11 @@ pub(super) fn render(old: &str, barred: &[String], wanted: &[String]) -> String 
     out
 }
 
+/// Returns the file without lines that hold a word of `barred`.
+pub(in crate::render) fn without_keys(old: &str, barred: &[String]) -> String {
+    render(old, barred, &[])
+}
+
 #[cfg(test)]
 mod tests {
     use super::render;

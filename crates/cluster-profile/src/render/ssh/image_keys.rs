@@ -10,7 +10,7 @@ use system_model::{
 
 use super::authorized_keys;
 use crate::{
-    Attributes, ImageKeyPolicy, Note, Purpose,
+    Attributes, ImageKeyPolicy, Note, Purpose, SystemFiles,
     render::{
         RenderError,
         context::Context,
@@ -56,7 +56,7 @@ pub(super) fn remove_lines(
     let barred: Vec<String> = keys.iter().map(|key| key.public.clone()).collect();
     let accounts = Accounts::read(to.system)?;
     let mut seen = BTreeSet::new();
-    for (index, user, path) in key_files(to, &accounts)? {
+    for (index, user, path) in key_files(to.system, &accounts)? {
         // The usual files of these users were written before.
         if index < DEFAULT_KEY_FILES.len() && done.contains(&user.name.as_str()) {
             continue;
@@ -100,7 +100,7 @@ pub(super) fn named(from: &Context<'_>) -> Result<Vec<ImageKey>, RenderError> {
             own.push(from.keys.cluster().public());
             let accounts = Accounts::read(from.system)?;
             let mut keys = BTreeSet::new();
-            for (_, _, path) in key_files(from, &accounts)? {
+            for (_, _, path) in key_files(from.system, &accounts)? {
                 let Ok(Some(text)) = from.system.read_text(&path) else { continue };
                 keys.extend(parse_authorized_keys(&text).into_iter().map(|line| line.key));
             }
@@ -112,8 +112,8 @@ pub(super) fn named(from: &Context<'_>) -> Result<Vec<ImageKey>, RenderError> {
 
 /// Returns the files in which sshd may look for the keys of each user, with the place of each
 /// in the list of patterns; the usual ones come first.
-fn key_files<'a>(
-    from: &Context<'_>,
+pub(in crate::render) fn key_files<'a>(
+    system: &dyn SystemFiles,
     accounts: &'a Accounts,
 ) -> Result<Vec<(usize, &'a User, String)>, RenderError> {
     let anybody = Login {
@@ -123,7 +123,7 @@ fn key_files<'a>(
         port: 22,
         today: 0,
     };
-    let config = SshdConfig::read(from.system, accounts, &anybody)?;
+    let config = SshdConfig::read(system, accounts, &anybody)?;
     let patterns: Vec<String> = DEFAULT_KEY_FILES
         .iter()
         .map(|pattern| (*pattern).to_owned())

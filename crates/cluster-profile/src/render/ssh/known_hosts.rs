@@ -5,8 +5,10 @@ use std::{
     net::{IpAddr, Ipv4Addr},
 };
 
+use cluster_keys::ClusterKeys;
+
 use crate::{
-    Attributes, Purpose,
+    Attributes, Cluster, Purpose,
     cluster::mask,
     render::{
         RenderError,
@@ -16,11 +18,13 @@ use crate::{
     },
 };
 
+/// The known hosts of all users.
+pub(in crate::render) const SYSTEM_KNOWN_HOSTS: &str = "/etc/ssh/ssh_known_hosts";
+
 /// Writes the keys of all nodes for every user. Lines about other hosts survive.
 pub(super) fn write_global(to: &mut Context<'_>) -> Result<(), RenderError> {
-    const GLOBAL: &str = "/etc/ssh/ssh_known_hosts";
-    let old = to.read(GLOBAL)?.unwrap_or_default();
-    let mut new = without(&old, &Nodes::of(to, |_| true)?);
+    let old = to.read(SYSTEM_KNOWN_HOSTS)?.unwrap_or_default();
+    let mut new = without(&old, &Nodes::of(to.cluster, to.keys, |_| true)?);
     end_last_line(&mut new);
     for node in &to.cluster.nodes {
         let key = to.keys.host(&node.name)?.public_without_comment();
@@ -29,7 +33,8 @@ pub(super) fn write_global(to: &mut Context<'_>) -> Result<(), RenderError> {
         new.push_str(&format!("{}{aliases},{} {key}\n", node.name, node.address));
     }
     // Every user's ssh reads it.
-    to.write(Purpose::SystemKnownHosts, GLOBAL, encode(&new), Attributes::exactly(0o644, 0, 0));
+    let attributes = Attributes::exactly(0o644, 0, 0);
+    to.write(Purpose::SystemKnownHosts, SYSTEM_KNOWN_HOSTS, encode(&new), attributes);
     Ok(())
 }
 
@@ -40,15 +45,30 @@ pub(super) fn write_global(to: &mut Context<'_>) -> Result<(), RenderError> {
 pub(super) fn clean_own(to: &mut Context<'_>, user: &User) -> Result<(), RenderError> {
     let path = format!("{}/.ssh/known_hosts", user.home.trim_end_matches('/'));
     if let Some(old) = to.read(&path)? {
-        let network = &to.cluster.network;
-        let gateway = network.gateway.or(to.cluster.nodes.first().map(|node| node.address));
-        let bits = |address: Ipv4Addr| address.to_bits() & mask(network.prefix);
-        // Elsewhere, a node may have further addresses, on other networks.
-        let is_near = |address| gateway.is_some_and(|gateway| bits(gateway) == bits(address));
-        let new = without(&old, &Nodes::of(to, is_near)?);
+        let new = KnownNodes::of(to.cluster, to.keys)?.remove_from(&old);
         to.rewrite(Purpose::UserKnownHosts { user: user.name.clone() }, &path, &old, &new);
     }
     Ok(())
+}
+
+/// What tells lines about the nodes from others in a user's own file.
+pub(in crate::render) struct KnownNodes<'a>(Nodes<Box<dyn Fn(Ipv4Addr) -> bool + 'a>>);
+
+impl<'a> KnownNodes<'a> {
+    pub fn of(cluster: &'a Cluster, keys: &ClusterKeys) -> Result<Self, RenderError> {
+        let network = &cluster.network;
+        let gateway = network.gateway.or(cluster.nodes.first().map(|node| node.address));
+        let bits = |address: Ipv4Addr| address.to_bits() & mask(network.prefix);
+        // Elsewhere, a node may have further addresses, on other networks.
+        let is_near = move |address| gateway.is_some_and(|gateway| bits(gateway) == bits(address));
+        let is_near: Box<dyn Fn(Ipv4Addr) -> bool + 'a> = Box::new(is_near);
+        Ok(KnownNodes(Nodes::of(cluster, keys, is_near)?))
+    }
+
+    /// Returns the file without what it says about the nodes.
+    pub fn remove_from(&self, text: &str) -> String {
+        without(text, &self.0)
+    }
 }
 
 /// What tells lines about nodes from others.
@@ -62,20 +82,20 @@ struct Nodes<F> {
 }
 
 impl<F: Fn(Ipv4Addr) -> bool> Nodes<F> {
-    fn of(from: &Context<'_>, may_be_old: F) -> Result<Self, RenderError> {
-        let nodes = &from.cluster.nodes;
+    fn of(cluster: &Cluster, keys: &ClusterKeys, may_be_old: F) -> Result<Self, RenderError> {
+        let nodes = &cluster.nodes;
         let is_node = |address| nodes.iter().any(|node| node.address == address);
-        let aliases = from.cluster.hosts.iter().filter(|(_, address)| is_node(*address));
+        let aliases = cluster.hosts.iter().filter(|(_, address)| is_node(*address));
         let hosts = nodes
             .iter()
             .flat_map(|node| [node.name.clone(), node.address.to_string()])
             .chain(aliases.map(|(name, _)| name.clone()))
             .collect();
-        let mut keys = BTreeSet::new();
+        let mut public = BTreeSet::new();
         for node in nodes {
-            keys.insert(from.keys.host(&node.name)?.public_without_comment());
+            public.insert(keys.host(&node.name)?.public_without_comment());
         }
-        Ok(Nodes { hosts, keys, may_be_old })
+        Ok(Nodes { hosts, keys: public, may_be_old })
     }
 
     /// Returns whether a name of a line with this key is a node's, or an address that a node

@@ -13,6 +13,9 @@ mod server;
 mod sshd_config;
 mod users;
 
+pub(in crate::render) use authorized_keys::without_keys;
+pub(in crate::render) use image_keys::key_files;
+pub(in crate::render) use known_hosts::{KnownNodes, SYSTEM_KNOWN_HOSTS};
 pub(in crate::render) use login::let_in;
 pub use login::{LoginHindrance, login_hindrances};
 use system_model::BootModel;

@@ -1,6 +1,6 @@
 //! The keys with which nodes ask managers for tokens.
 
-use cluster_keys::KeyPair;
+use cluster_keys::{ClusterKeys, KeyError, KeyPair};
 
 use super::PROGRAMS;
 use crate::{
@@ -10,9 +10,21 @@ use crate::{
 
 /// Returns the key of the nodes of a role.
 pub(super) fn of(from: &Context<'_>, role: Role) -> Result<KeyPair, RenderError> {
-    let comment = format!("{} swarm {role} key", from.cluster.name);
-    Ok(from.keys.pair(&format!("swarm-{role}"), &comment)?)
+    Ok(role_key(&from.cluster.name, from.keys, role)?)
 }
+
+/// Returns the key of the nodes of a role, in the cluster of this name.
+pub(in crate::render) fn role_key(
+    cluster: &str,
+    keys: &ClusterKeys,
+    role: Role,
+) -> Result<KeyPair, KeyError> {
+    keys.pair(&format!("swarm-{role}"), &format!("{cluster} swarm {role} key"))
+}
+
+/// The beginning of what lines of root's authorized_keys allow.
+pub(in crate::render) const TOKEN_COMMAND: &str =
+    "restrict,command=\"/usr/local/lib/nodecard/swarm-token";
 
 const ROLES: [Role; 2] = [Role::Worker, Role::Manager];
 
@@ -40,6 +52,5 @@ pub(in crate::render) fn barred(from: &Context<'_>) -> Result<Vec<String>, Rende
         let key = of(from, role)?;
         Ok(key.public().split(' ').nth(1).unwrap_or_default().to_owned())
     };
-    let command = Ok(format!("restrict,command=\"{PROGRAMS}/swarm-token"));
-    ROLES.into_iter().map(key).chain([command]).collect()
+    ROLES.into_iter().map(key).chain([Ok(TOKEN_COMMAND.to_owned())]).collect()
 }

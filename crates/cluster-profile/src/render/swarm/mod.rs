@@ -17,7 +17,7 @@ use crate::{
     swarm::{ImageArchive, Service, Swarm, full_name},
 };
 
-pub(super) use self::keys::{admitted, barred};
+pub(super) use self::keys::{TOKEN_COMMAND, admitted, barred, role_key};
 pub use self::status::{SWARM_STATUS, SwarmState, SwarmStatus, SwarmStep};
 
 /// The configuration that nodes read.
@@ -30,6 +30,9 @@ const IMAGES: &str = "/var/lib/nodecard/images";
 pub(super) const STATE: &str = "/var/lib/nodecard/swarm";
 const UNIT: &str = "/etc/systemd/system/nodecard-swarm.service";
 const UNIT_LINK: &str = "/etc/systemd/system/multi-user.target.wants/nodecard-swarm.service";
+
+/// Everything that nodecard puts on a card for its swarm, and that the node writes.
+pub(super) const PATHS: [&str; 5] = [UNIT_LINK, UNIT, CONFIG, PROGRAMS, "/var/lib/nodecard"];
 
 /// Writes what is the same on every card.
 pub(super) fn shared(to: &mut Context<'_>) -> Result<(), RenderError> {

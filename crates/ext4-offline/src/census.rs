@@ -1,4 +1,6 @@
 //! All inodes in use, and the blocks that they own.
+//!
+//! For shrinking, and for saying whom a block belongs to.
 
 use block_io::ReadAt;
 
@@ -15,7 +17,7 @@ const CHUNK: u64 = 1 << 20;
 
 /// An inode in use.
 #[derive(Debug)]
-pub(super) struct Owner {
+pub(crate) struct Owner {
     pub number: u32,
     pub is_dir: bool,
     /// Its mapping is an extent tree.
@@ -30,7 +32,7 @@ pub(super) struct Owner {
 
 /// All inodes in use, in the order of their numbers, without the resize inode.
 #[derive(Debug)]
-pub(super) struct Census {
+pub(crate) struct Census {
     pub owners: Vec<Owner>,
     /// The double-indirect block of the resize inode.
     pub resize_block: Option<u64>,

@@ -1,0 +1,162 @@
+//! The root filesystem of a card that is saved: its journal, its identity and its size.
+
+use std::sync::Arc;
+
+use block_io::{Layer, ReadAt, Window, WriteAt};
+use cluster_profile::RemovedPart;
+use ext4_offline::{ShrinkPlan, Timestamp};
+use part_table::ALIGNMENT;
+use system_model::Secret;
+
+use super::{SaveContents, SaveSize, moved::Moved};
+use crate::{
+    BuildNote, Error,
+    grown::END_RESERVE,
+    layout::Layout,
+    rootfs::{RootFs, RootFsEditor},
+    shrunk::{cut_off, smallest_card_for},
+};
+
+/// The room that a shrunk filesystem has beside its contents: this part of them, and at least
+/// this number of bytes.
+const MARGIN_PART: u64 = 10;
+const LEAST_MARGIN: u64 = 16 << 20;
+
+/// What was taken out of a system, and what secrets are left in it.
+#[derive(Debug, Default)]
+pub(super) struct Stripped {
+    pub removed: Vec<RemovedPart>,
+    pub secrets: Vec<Secret>,
+}
+
+/// The root filesystem on a layer over the card.
+pub(super) struct Root<'a> {
+    pub whole: Arc<Layer>,
+    pub layout: &'a Layout,
+    pub time: u64,
+}
+
+impl Root<'_> {
+    fn window(&self) -> Result<Arc<dyn WriteAt>, Error> {
+        let range = self.layout.root_range();
+        Ok(Arc::new(Window::new(self.whole.clone(), range.start, range.end - range.start)?))
+    }
+
+    fn timestamp(&self) -> Timestamp {
+        Timestamp::saturating(self.time)
+    }
+
+    /// Does what mounting would do first, and makes sure that the filesystem is consistent.
+    pub fn recover(&self) -> Result<(), Error> {
+        let window = self.window()?;
+        ext4_offline::recover(&window, self.timestamp())?;
+        ext4_offline::check(&window)?;
+        ext4_offline::recount(&window)?;
+        Ok(())
+    }
+
+    /// Takes the identity out, if that is wanted, and lists the secrets that stay.
+    pub fn strip(&self, contents: SaveContents<'_>) -> Result<Stripped, Error> {
+        let whole: Arc<dyn WriteAt> = self.whole.clone();
+        let SaveContents::Base(owner) = contents else {
+            let readable: Arc<dyn ReadAt> = self.whole.clone();
+            let window: Arc<dyn ReadAt> = Arc::new(self.window()?);
+            let files = RootFs::open(window)?.with_boot(&readable, self.layout)?;
+            return Ok(Stripped { removed: Vec::new(), secrets: secrets(&files)? });
+        };
+        let window = self.window()?;
+        let files = RootFsEditor::open(window.clone(), self.time)?;
+        let mut files = files.with_boot(&whole, self.layout)?;
+        let neutral = cluster_profile::render_neutral(owner, &*files)?;
+        files.apply(&neutral.edits)?;
+        let secrets = secrets(&files)?;
+        files.close()?;
+        // The journal may hold copies of what was just removed.
+        ext4_offline::scrub(&window)?;
+        ext4_offline::check(&window)?;
+        Ok(Stripped { removed: neutral.removed, secrets })
+    }
+
+    /// Returns the card with the filesystem and its partition shrunk, and its layout; or why it
+    /// stays as large as it is.
+    pub fn shrink(
+        &self,
+        size: SaveSize,
+    ) -> Result<Result<(Arc<Layer>, Layout), BuildNote>, Shrink> {
+        let card = self.whole.size();
+        let range = self.layout.root_range();
+        let behind = self.layout.partitions.iter().find(|part| part.range.start >= range.end);
+        let source: Arc<dyn ReadAt> = Arc::new(self.window()?);
+        let smallest = || -> Result<u64, Error> {
+            Ok(ShrinkPlan::to_minimum(&source, self.timestamp())?.size())
+        };
+        let wanted = match size {
+            SaveSize::Unchanged => return Ok(Err(BuildNote::NotShrunk { reason: None })),
+            SaveSize::Card(wanted) => wanted,
+            SaveSize::Contents if behind.is_some() => card,
+            SaveSize::Contents => match smallest() {
+                Ok(minimum) => {
+                    let margin = (minimum / MARGIN_PART).max(LEAST_MARGIN);
+                    smallest_card_for(self.layout, minimum + margin)
+                }
+                // It can be saved, but not made smaller.
+                Err(Error::Ext4(error)) if !error.is_damage() && !is_storage(&error) => {
+                    let reason = Some(error.to_string());
+                    return Ok(Err(BuildNote::NotShrunk { reason }));
+                }
+                Err(error) => return Err(error.into()),
+            },
+        };
+        if wanted >= card {
+            let reason = behind.map(|part| format!("partition {} lies behind it", part.number));
+            return Ok(Err(BuildNote::NotShrunk { reason }));
+        }
+        let end = self.layout.table().end_on_smaller_card(self.layout.root, wanted, END_RESERVE);
+        let end = match end {
+            Ok(end) => end * part_table::SECTOR_SIZE,
+            Err(error) if behind.is_some() => return Err(Error::from(error).into()),
+            Err(_) => return Err(Shrink::TooSmall(smallest_card_for(self.layout, smallest()?))),
+        };
+        let room = end.saturating_sub(range.start) / ALIGNMENT * ALIGNMENT;
+        let plan = match ShrinkPlan::to_size(&source, room, self.timestamp()) {
+            Ok(plan) => plan,
+            Err(ext4_offline::Error::DoesNotFit { minimum, .. }) => {
+                return Err(Shrink::TooSmall(smallest_card_for(self.layout, minimum)));
+            }
+            Err(error) => return Err(Error::from(error).into()),
+        };
+        // Contents are read at their old places later on: they need not fit into memory.
+        let moved: Arc<dyn ReadAt> =
+            Arc::new(Moved::new(self.whole.clone(), range.start, plan.moves()));
+        let layer = Arc::new(Layer::new(moved.clone(), card));
+        let window = Window::new(layer.clone(), range.start, range.end - range.start);
+        plan.apply_metadata(&window.map_err(Error::from)?).map_err(Error::from)?;
+        let table = self.layout.table();
+        table.shrink(&layer, self.layout.root, wanted, END_RESERVE).map_err(Error::from)?;
+        let shrunk = cut_off(moved, &layer, wanted).map_err(Error::from)?;
+        let layout = self.layout.reread(&shrunk)?;
+        Ok(Ok((shrunk, layout)))
+    }
+}
+
+/// Why a card cannot be shrunk.
+pub(super) enum Shrink {
+    /// The image would be too small; the smallest possible size in bytes.
+    TooSmall(u64),
+    Failed(Error),
+}
+
+impl From<Error> for Shrink {
+    fn from(error: Error) -> Self {
+        Shrink::Failed(error)
+    }
+}
+
+fn is_storage(error: &ext4_offline::Error) -> bool {
+    matches!(error, ext4_offline::Error::Storage(_))
+}
+
+fn secrets(files: &RootFs) -> Result<Vec<Secret>, Error> {
+    let found = system_model::secrets(files);
+    found.map_err(|error| Error::Render(cluster_profile::RenderError::from(error)))
+}

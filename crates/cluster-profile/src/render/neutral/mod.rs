@@ -1,0 +1,219 @@
+//! The way back from a card to a base image: what makes a system one node of one cluster is
+//! removed, so that cards of other nodes can be made from it, and others can have it.
+//!
+//! What rendering puts on a card states its purpose, and [`part_of`] says for each purpose
+//! which part of the identity takes it away again. So the two cannot drift apart.
+
+mod accounts;
+mod network;
+mod part;
+
+use cluster_keys::ClusterKeys;
+
+pub use part::{IdentityPart, RemovedPart, part_of};
+
+use super::{
+    RenderError, cloud_seed,
+    context::View,
+    first_boot, hosts, identity, swarm,
+    text::{self, encode},
+};
+use crate::{
+    Attributes, Change, ClonedState, Cluster, FileEdit, KeyHalf, Purpose, SystemError, SystemFiles,
+};
+
+/// The host name of an image that is nobody's: it resolves everywhere.
+const NEUTRAL_NAME: &str = "localhost";
+
+/// The edits that turn a node's system back into one that is nobody's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Neutral {
+    /// The edits, to be made in this order.
+    pub edits: Vec<FileEdit>,
+    /// What they remove or reset.
+    pub removed: Vec<RemovedPart>,
+}
+
+/// Returns the edits that take the identity of a node out of a system.
+///
+/// Without the profile of its cluster, what only the profile tells from an owner's own settings
+/// stays: keys in authorized_keys, known hosts, and lines of other hosts in /etc/hosts.
+///
+/// # Errors
+/// [`RenderError`] if the system cannot be read.
+pub fn render_neutral(
+    owner: Option<(&Cluster, &ClusterKeys)>,
+    system: &dyn SystemFiles,
+) -> Result<Neutral, RenderError> {
+    let mut to = Strip { system, owner, part: IdentityPart::HostName, neutral: Neutral::default() };
+    for part in IdentityPart::ALL {
+        to.part = part;
+        remove(&mut to, part)?;
+    }
+    Ok(to.neutral)
+}
+
+fn remove(to: &mut Strip<'_>, part: IdentityPart) -> Result<(), RenderError> {
+    match part {
+        // Before the host name, which it looks for.
+        IdentityPart::Hosts => forget_hosts(to)?,
+        IdentityPart::HostName => reset_host_name(to)?,
+        IdentityPart::Address => network::to_dhcp(to)?,
+        IdentityPart::MachineId => reset_machine_id(to)?,
+        IdentityPart::HostKeys => remove_host_keys(to)?,
+        IdentityPart::ClusterKeys => accounts::remove_cluster_keys(to)?,
+        IdentityPart::AuthorizedKeys => accounts::remove_authorized_keys(to)?,
+        IdentityPart::KnownHosts => accounts::remove_known_hosts(to)?,
+        IdentityPart::Swarm => {
+            for path in swarm::PATHS {
+                to.remove_if_there(Purpose::Swarm(crate::SwarmPart::Leftover), path)?;
+            }
+        }
+        IdentityPart::CloudSeed => remove_cloud_seed(to)?,
+        IdentityPart::Docker => {
+            to.forget(&[ClonedState::DockerIdentity, ClonedState::DockerSwarm])?;
+        }
+        IdentityPart::Leases => to.forget(&[ClonedState::Dhcp])?,
+        IdentityPart::Seeds => to.forget(&[
+            ClonedState::RandomSeed,
+            ClonedState::NetworkManagerSecret,
+            ClonedState::CredentialSecret,
+        ])?,
+    }
+    Ok(())
+}
+
+/// The edits so far, and what they are made for.
+struct Strip<'a> {
+    system: &'a dyn SystemFiles,
+    owner: Option<(&'a Cluster, &'a ClusterKeys)>,
+    /// The part that is being removed.
+    part: IdentityPart,
+    neutral: Neutral,
+}
+
+impl<'a> Strip<'a> {
+    fn view(&self, interface: &'a str) -> View<'a> {
+        View { system: self.system, interface }
+    }
+
+    fn read(&self, path: &str) -> Result<Option<String>, SystemError> {
+        self.view("").read(path)
+    }
+
+    fn list(&self, path: &str) -> Result<Vec<String>, SystemError> {
+        self.view("").list(path)
+    }
+
+    fn edit(&mut self, purpose: Purpose, path: &str, change: Change) {
+        let part = self.part;
+        match self.neutral.removed.iter_mut().find(|removed| removed.part == part) {
+            Some(removed) => removed.paths.push(path.to_owned()),
+            None => self.neutral.removed.push(RemovedPart { part, paths: vec![path.to_owned()] }),
+        }
+        self.neutral.edits.push(FileEdit { path: path.to_owned(), change, purpose });
+    }
+
+    fn remove_if_there(&mut self, purpose: Purpose, path: &str) -> Result<(), SystemError> {
+        if self.system.exists(path)? {
+            self.edit(purpose, path, Change::Remove);
+        }
+        Ok(())
+    }
+
+    /// Writes text back if it has changed, with the attributes that the file has.
+    fn rewrite(&mut self, purpose: Purpose, path: &str, old: &str, new: &str) {
+        if old != new {
+            let (contents, attributes) = (encode(new), Attributes::root(0o644));
+            self.edit(purpose, path, Change::Write { contents, attributes });
+        }
+    }
+
+    /// Writes text back if it has changed. A file of which only blank lines are left is removed.
+    fn rewrite_or_remove(&mut self, purpose: Purpose, path: &str, old: &str, new: &str) {
+        if old != new && new.trim_ascii().is_empty() {
+            self.edit(purpose, path, Change::Remove);
+        } else {
+            self.rewrite(purpose, path, old, new);
+        }
+    }
+
+    /// Removes state that identifies an installation.
+    fn forget(&mut self, states: &[ClonedState]) -> Result<(), RenderError> {
+        for found in identity::cloned(self.system)? {
+            if states.contains(&found.state) {
+                self.edit(Purpose::Cloned(found.state), &found.path, found.change);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn reset_host_name(to: &mut Strip<'_>) -> Result<(), SystemError> {
+    const PATH: &str = "/etc/hostname";
+    if let Some(old) = to.read(PATH)? {
+        to.rewrite(Purpose::HostName, PATH, &old, &format!("{NEUTRAL_NAME}\n"));
+    }
+    Ok(())
+}
+
+fn forget_hosts(to: &mut Strip<'_>) -> Result<(), SystemError> {
+    const PATH: &str = "/etc/hosts";
+    let Some(old) = to.read(PATH)? else { return Ok(()) };
+    let name = to.read("/etc/hostname")?.unwrap_or_default();
+    let new = hosts::without_cluster(&old, &name, to.owner.map(|(cluster, _)| cluster));
+    to.rewrite(Purpose::Hosts, PATH, &old, &new);
+    Ok(())
+}
+
+/// Leaves an empty machine id, in whose place systemd puts a new one at the next boot.
+fn reset_machine_id(to: &mut Strip<'_>) -> Result<(), SystemError> {
+    const DBUS: &str = "/var/lib/dbus/machine-id";
+    let is_empty = to.system.read(identity::MACHINE_ID)?.is_some_and(|id| id.is_empty());
+    if to.system.exists(identity::MACHINE_ID)? && !is_empty {
+        // It may be a symlink to D-Bus's.
+        to.edit(Purpose::MachineId, identity::MACHINE_ID, Change::Remove);
+        let (contents, attributes) = (Vec::new(), Attributes::exactly(0o444, 0, 0));
+        let write = Change::Write { contents, attributes };
+        to.neutral.edits.push(FileEdit {
+            path: identity::MACHINE_ID.to_owned(),
+            change: write,
+            purpose: Purpose::MachineId,
+        });
+    }
+    if to.system.exists(DBUS)? && to.system.read_link(DBUS)?.is_none() {
+        let target = identity::MACHINE_ID.to_owned();
+        to.edit(Purpose::DbusMachineId, DBUS, Change::Symlink { target });
+    }
+    Ok(())
+}
+
+/// Removes the host keys of all ssh servers. Those of the profile's `files` are among them.
+fn remove_host_keys(to: &mut Strip<'_>) -> Result<(), SystemError> {
+    let is_openssh = |name: &str| name.starts_with("ssh_host_");
+    let is_dropbear = |name: &str| name.starts_with("dropbear_") && name.contains("host_key");
+    for name in to.list("/etc/ssh")?.into_iter().filter(|name| is_openssh(name)) {
+        let purpose = Purpose::Cloned(ClonedState::HostKey(KeyHalf::of_file(&name)));
+        to.edit(purpose, &format!("/etc/ssh/{name}"), Change::Remove);
+    }
+    for name in to.list("/etc/dropbear")?.into_iter().filter(|name| is_dropbear(name)) {
+        let purpose = Purpose::Cloned(ClonedState::HostKey(KeyHalf::of_file(&name)));
+        to.edit(purpose, &format!("/etc/dropbear/{name}"), Change::Remove);
+    }
+    Ok(())
+}
+
+/// Removes the seed that nodecard wrote for cloud-init: it names the node.
+fn remove_cloud_seed(to: &mut Strip<'_>) -> Result<(), RenderError> {
+    let model = first_boot::model(to.system)?;
+    let Some(cloud_init) = model.cloud_init() else { return Ok(()) };
+    let directory = cloud_seed::directory(cloud_init);
+    for name in cloud_seed::FILES {
+        let path = format!("{directory}{name}");
+        let text = to.read(&path)?.unwrap_or_default();
+        if text::lines(&text).iter().take(2).any(|line| line.starts_with("# Written by nodecard")) {
+            to.edit(Purpose::CloudSeed, &path, Change::Remove);
+        }
+    }
+    Ok(())
+}

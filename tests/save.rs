@@ -1,0 +1,158 @@
+//! From a card to a base image or a backup, and back.
+
+use std::{fs, path::Path};
+
+use crate::support::*;
+
+/// Runs `nodecard save`, and returns its exit code, report and messages.
+fn save(bench: &Bench, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = bench.nodecard(&[&["save"], arguments].concat()).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let error = text(output.stderr);
+    assert!(!error.contains("panicked"), "{error}");
+    (output.status.code(), text(output.stdout), error)
+}
+
+#[track_caller]
+fn saved(bench: &Bench, arguments: &[&str]) -> String {
+    let (code, report, error) = save(bench, arguments);
+    assert_eq!(code, Some(0), "{error}");
+    report
+}
+
+/// Runs a save that must fail, and leave no image.
+#[track_caller]
+fn not_saved(bench: &Bench, code: i32, arguments: &[&str], parts: &[&str]) {
+    let (found, _, error) = save(bench, arguments);
+    assert_eq!(found, Some(code), "{error}");
+    for part in parts {
+        assert!(error.contains(part), "{part:?} is missing from: {error}");
+    }
+    for name in ["new.img", "new.img.bmap", "new.img.sha256", ".new.img.nodecard-partial"] {
+        assert!(!bench.path(name).exists(), "{name} was left");
+    }
+}
+
+const CARD: &str = "out/xu4-node1.img";
+
+fn built() -> Bench {
+    let bench = Bench::new();
+    bench.built(&["--node", "xu4-node1"]);
+    bench
+}
+
+fn sum_is_right(bench: &Bench, name: &str) {
+    let directory = bench.path("");
+    let script = format!("cd {} && sha256sum -c {name}.sha256", directory.display());
+    assert!(run("bash", "bash", &["-c", &script]).contains(": OK"));
+}
+
+#[test]
+fn a_saved_base_makes_cards_that_match_the_profile() {
+    let bench = built();
+    write(&bench, CARD, "/home/odroid/diary", "dear diary\n");
+    let before = fs::read(bench.path(CARD)).unwrap();
+    let report = saved(&bench, &[CARD, "new.img", "--profile", "profile.yaml"]);
+    assert!(report.contains("shrunk from"), "{report}");
+    assert!(report.contains("password hash of") || report.contains("host keys"), "{report}");
+    assert!(fs::read(bench.path(CARD)).unwrap() == before, "the card was changed");
+    let image = bench.path("new.img");
+    e2fsck(&image);
+    sum_is_right(&bench, "new.img");
+    assert!(fs::metadata(&image).unwrap().len() < before.len() as u64);
+    assert_eq!(cat(&image, "/etc/hostname"), "localhost\n");
+    assert_eq!(cat(&image, "/home/odroid/diary"), "dear diary\n");
+    assert!(cat(&image, "/etc/network/interfaces").contains("iface eth0 inet dhcp"));
+    // Nothing of the keys is in any byte of the image.
+    let bytes = fs::read(&image).unwrap();
+    let secret = cat(&bench.path(CARD), "/etc/ssh/ssh_host_ed25519_key");
+    let secret = secret.lines().nth(2).unwrap().as_bytes().to_vec();
+    assert!(!bytes.windows(secret.len()).any(|window| window == secret));
+
+    bench.built(&["--base", "new.img"]);
+    let images: Vec<String> = NODES.iter().map(|node| format!("out/{node}.img")).collect();
+    let images: Vec<&str> = images.iter().map(String::as_str).collect();
+    for image in &images {
+        e2fsck(&bench.path(image));
+        assert_eq!(cat(&bench.path(image), "/home/odroid/diary"), "dear diary\n");
+    }
+    let (code, out, error) = verify(&bench, &images);
+    assert_eq!(code, Some(0), "{out}{error}");
+}
+
+#[test]
+fn a_backup_has_all_files_and_is_the_same_every_time() {
+    let bench = built();
+    let first = saved(&bench, &[CARD, "new.img"]);
+    let bytes = fs::read(bench.path("new.img")).unwrap();
+    assert!(first.contains("private key in /etc/ssh/ssh_host_ed25519_key"), "{first}");
+    saved(&bench, &[CARD, "new.img"]);
+    assert!(fs::read(bench.path("new.img")).unwrap() == bytes);
+    e2fsck(&bench.path("new.img"));
+    for path in ["/etc/hostname", "/etc/ssh/ssh_host_ed25519_key", "/etc/hosts", "/etc/machine-id"]
+    {
+        assert_eq!(cat(&bench.path("new.img"), path), cat(&bench.path(CARD), path));
+    }
+    for (name, unpack) in [("c.img.xz", "xz"), ("c.img.zst", "zstd"), ("c.img.gz", "gzip")] {
+        saved(&bench, &[CARD, name]);
+        sum_is_right(&bench, name);
+        let script = format!(
+            "{unpack} -dc {0} | cmp - {1}",
+            bench.path(name).display(),
+            bench.path("new.img").display()
+        );
+        run("bash", "bash", &["-c", &script]);
+    }
+    // As large as the card, and used in the same places.
+    saved(&bench, &[CARD, "whole.img", "--no-shrink"]);
+    let whole = fs::metadata(bench.path("whole.img")).unwrap().len();
+    assert_eq!(whole, fs::metadata(bench.path(CARD)).unwrap().len());
+    e2fsck(&bench.path("whole.img"));
+}
+
+#[test]
+fn a_damaged_filesystem_is_saved_as_it_is_or_not_at_all() {
+    let bench = built();
+    // The block bitmap says that a file's block is free.
+    debugfs(&bench.path(CARD), "set_super_value free_blocks_count 7");
+    let card = bench.path(CARD);
+    let mut bytes = fs::read(&card).unwrap();
+    let start = bytes.windows(2).position(|pair| pair == [0x53, 0xef]).unwrap() - 56;
+    // The root directory's block count.
+    bytes[start + 40] ^= 0xff;
+    fs::write(&card, &bytes).unwrap();
+    let parts = ["--exact --no-shrink"];
+    not_saved(&bench, 4, &[CARD, "new.img"], &parts);
+    not_saved(&bench, 4, &[CARD, "new.img", "--profile", "profile.yaml", "--no-shrink"], &parts);
+    saved(&bench, &[CARD, "new.img", "--exact", "--no-shrink"]);
+    assert!(fs::read(bench.path("new.img")).unwrap() == fs::read(&card).unwrap());
+}
+
+#[test]
+fn bad_input_is_refused_and_leaves_nothing() {
+    let bench = built();
+    not_saved(
+        &bench,
+        4,
+        &["missing.img", "new.img"],
+        &["no such device or file", "check the path"],
+    );
+    not_saved(&bench, 2, &[CARD, "new.raw"], &["not a name for an image", ".img.xz"]);
+    not_saved(&bench, 4, &[CARD, CARD], &["the image would replace it"]);
+    fs::write(bench.path("mine.img"), "mine").unwrap();
+    not_saved(&bench, 2, &[CARD, "mine.img"], &["nodecard did not make it"]);
+    assert_eq!(fs::read(bench.path("mine.img")).unwrap(), b"mine");
+    not_saved(&bench, 2, &[CARD, "new.img", "--size", "24MiB"], &["too small", "leave out --size"]);
+    not_saved(&bench, 2, &[CARD, "new.img", "--base", "--exact"], &["cannot be used with"]);
+    fs::write(bench.path("text.img"), vec![b'x'; 1 << 20]).unwrap();
+    not_saved(&bench, 4, &["text.img", "new.img"], &[]);
+}
+
+#[test]
+fn a_compressed_image_is_saved_too() {
+    let bench = built();
+    let base = sample_base();
+    let report = saved(&bench, &[Path::new(&base).to_str().unwrap(), "new.img", "--base"]);
+    assert!(report.contains("as a base image"), "{report}");
+    e2fsck(&bench.path("new.img"));
+}
