@@ -224,8 +224,8 @@ impl Project {
     /// [`Error::Keys`].
     pub(crate) fn preview_keys(&self) -> Result<ClusterKeys, Error> {
         if let Some(path) = &self.given_keys {
-            return Ok(ClusterKeys::open_unless(&self.context.cancel, path, &self.node_names())
-                .map_err(keys_error)?);
+            return ClusterKeys::open_unless(&self.context.cancel, path, &self.node_names())
+                .map_err(keys_error);
         }
         Ok(ClusterKeys::open_or_generate(
             &self.cluster.keys,

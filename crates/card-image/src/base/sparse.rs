@@ -15,7 +15,7 @@ const BLOCK: usize = 4096;
 
 /// The size of the buffers that the producer fills, a multiple of [`BLOCK`] and [`PIECE`].
 const BUFFER: usize = 1 << 20;
-const _: () = assert!(BUFFER % PIECE == 0);
+const _: () = assert!(BUFFER.is_multiple_of(PIECE));
 
 /// The number of buffers: enough to bridge a slow moment of either side.
 const BUFFERS: usize = 6;
