@@ -16,7 +16,7 @@ fn bars_fit_60_columns_and_interrupted_ones_end_their_line() {
     let card = bench.path("card.img");
     used_card(&card, 64 * MIB);
     fs::OpenOptions::new().write(true).open(&card).unwrap().set_len(32 << 30).unwrap();
-    let arguments = ["flash", "profile.yaml", "xu4-node1=card.img", "--yes"];
+    let arguments = ["flash", "profile.yaml", "xu4-node1=card.img", "--yes", "--full"];
     let shown = on_terminal(&bench, 130, &[["writing ", "", "\x03"]], &arguments);
     let without_escapes = |line: &str| {
         let mut text = String::new();
@@ -47,7 +47,8 @@ fn interrupted_while_it_writes() {
     let card = bench.path("card.img");
     used_card(&card, 64 * MIB);
     fs::OpenOptions::new().write(true).open(&card).unwrap().set_len(32 << 30).unwrap();
-    let mut command = bench.nodecard(&["flash", "profile.yaml", "xu4-node1=card.img", "--yes"]);
+    let arguments = ["flash", "profile.yaml", "xu4-node1=card.img", "--yes", "--full"];
+    let mut command = bench.nodecard(&arguments);
     let mut child = command.spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let writing = |line: &std::io::Result<String>| {

@@ -226,6 +226,23 @@ fn a_signal_ends_a_wait_for_a_lock() {
     }
 }
 
+/// Keys may come from a pipe. One whose other end never comes, or says nothing, is waited for
+/// until the user asks to stop.
+#[test]
+fn a_signal_ends_a_wait_for_keys_from_a_pipe() {
+    for is_silent in [false, true] {
+        let bench = Bench::new();
+        let pipe = bench.path("keys.tar");
+        run("coreutils", "mkfifo", &["-m600", pipe.to_str().unwrap()]);
+        // Open for both directions, it has a writer, who says nothing.
+        let silent = || fs::OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
+        let _writer = is_silent.then(silent);
+        let (code, took) = terminated(bench.command(&["--keys", "keys.tar"]), None);
+        assert_eq!(code, Some(130), "silent: {is_silent}");
+        assert!(took < Duration::from_secs(1), "silent: {is_silent}: {took:?}");
+    }
+}
+
 #[test]
 fn a_named_pipe_as_a_lock_ends_the_run() {
     for lock in ["out/.nodecard.lock", "profile.keys/.lock", "cache/nodecard/index.lock"] {
@@ -291,7 +308,8 @@ fn a_signal_ends_decoding() {
     let bench = Bench::new();
     bomb(&bench);
     let command = bench.command(&["--base", "bomb.zst", "--card", "100GiB"]);
-    let (code, took) = terminated(command, Some("decoding the image"));
+    // It grows visibly: its 700 KiB are read at once.
+    let (code, took) = terminated(command, Some("decoding the image: 4.0 GiB so far"));
     assert_eq!(code, Some(130));
     assert!(took < Duration::from_secs(1), "{took:?}");
     let left: Vec<_> = fs::read_dir(bench.path("cache/nodecard")).unwrap().collect();

@@ -229,6 +229,100 @@ fn a_dialogue_asks_for_what_no_flag_says() {
     check(&bench, "mc1.yaml");
 }
 
+/// Nobody wants to answer ten questions and then hear that the first answer was wrong.
+#[test]
+fn wrong_answers_are_asked_for_again() {
+    let bench = bench();
+    fs::rename(bench.path("xu4.img.xz"), bench.path("home/xu4.bin")).unwrap();
+    fs::write(bench.path("text.img"), "not an image").unwrap();
+    fs::write(bench.path("lab.yaml"), "mine").unwrap();
+    let clear = "\x08".repeat(12);
+    let answer = |text: &str| format!("{clear}{text}\r");
+    let answers = [
+        ("Path of the base image", answer("missing.img")),
+        ("there is no image", answer("text.img")),
+        ("is not a disk image", answer("~/xu4.bin")),
+        ("Name of the cluster", answer("-x")),
+        ("must not start", answer("lab")),
+        ("lab.yaml exists already", answer("mc1")),
+        ("Network interface", answer("a b")),
+        ("is not an interface name", answer("eth0")),
+        ("Number of nodes", answer("0")),
+        ("from 1 to 1000", answer("2")),
+        ("Name of the nodes", answer("a_b")),
+        ("must not contain", answer("n")),
+        ("Size printed on the cards", answer("8G")),
+        ("8GB for the size printed", answer("8GB")),
+        ("Users who log in", answer("a:b")),
+        ("is not a user name", answer("root")),
+        ("Passwords", "\r".to_owned()),
+        ("Your public key", "\r".to_owned()),
+        ("Docker Swarm", "\x1b[A\r".to_owned()),
+    ];
+    let steps: Vec<[&str; 3]> =
+        answers.iter().map(|(question, answer)| [*question, "true", answer]).collect();
+    let arguments = [
+        "init",
+        "--gateway",
+        "192.168.1.1",
+        "--prefix",
+        "24",
+        "--dns",
+        "192.168.1.1",
+        "--first-address",
+        "192.168.1.80",
+    ];
+    on_terminal(&bench, 0, &steps, &arguments);
+    check(&bench, "mc1.yaml");
+    let build = ["build", "mc1.yaml", "--card", "64MiB", "--out", "out"];
+    let (code, out, error) = nodecard(&bench, &build);
+    assert_eq!(code, Some(0), "{out}{error}");
+    assert_eq!(fs::read_to_string(bench.path("lab.yaml")).unwrap(), "mine");
+}
+
+/// The terminal has to show the cursor again, which is hidden while one chooses.
+#[test]
+fn an_interrupted_choice_leaves_the_terminal_as_it_was() {
+    let bench = bench();
+    for (steps, arguments) in [
+        (vec![["Base image", "true", "\x03"]], vec!["init", "mc1.yaml"]),
+        (
+            vec![["Passwords", "true", "\x03"]],
+            vec![
+                "init",
+                "mc1.yaml",
+                "--base",
+                "xu4.img.xz",
+                "--cluster",
+                "mc1",
+                "--gateway",
+                "192.168.1.1",
+                "--prefix",
+                "24",
+                "--dns",
+                "9.9.9.9",
+                "--interface",
+                "eth0",
+                "--nodes",
+                "2",
+                "--name",
+                "n",
+                "--first-address",
+                "192.168.1.80",
+                "--card",
+                "8GB",
+                "--user",
+                "root",
+            ],
+        ),
+    ] {
+        let shown = on_terminal(&bench, 130, &steps, &arguments);
+        let (hidden, visible) = (shown.rfind("\x1b[?25l"), shown.rfind("\x1b[?25h"));
+        assert!(hidden.is_some() && visible > hidden, "{shown:?}");
+        assert!(!bench.path("mc1.yaml").exists());
+    }
+}
+
 #[test]
 fn an_interrupted_dialogue_writes_nothing() {
     let bench = bench();

@@ -6,7 +6,7 @@ use crate::support::*;
 
 /// Checks that a document is valid for a definition of the schema.
 #[track_caller]
-fn assert_valid(name: &str, document: &str) {
+pub fn assert_valid(name: &str, document: &str) {
     let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reports.schema.json");
     let script = "import json, sys, jsonschema\n\
         schema = json.load(open(sys.argv[1]))\n\
@@ -59,6 +59,106 @@ fn every_command_prints_what_the_schema_says() {
     let report = document(&bench, "apply", 0, &apply);
     assert_eq!(report["changed"], true);
     document(&bench, "verify", 4, &["verify", "profile.yaml", "missing.card"]);
+}
+
+/// Returns the commands that the help lists.
+fn commands(bench: &Bench) -> Vec<String> {
+    let help = String::from_utf8(bench.nodecard(&["--help"]).output().unwrap().stdout).unwrap();
+    let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let names = lines.take_while(|line| !line.is_empty()).filter_map(|line| line.split(' ').nth(2));
+    names.filter(|name| *name != "help").map(str::to_owned).collect()
+}
+
+#[test]
+fn every_command_has_a_report_and_an_error_as_json() {
+    let bench = Bench::new();
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reports.schema.json");
+    let schema: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(schema).unwrap()).unwrap();
+    let listed: Vec<&str> = schema["anyOf"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["$ref"].as_str().unwrap())
+        .collect();
+    let commands = commands(&bench);
+    assert!(commands.len() >= 15, "{commands:?}");
+    let expected: Vec<String> = std::iter::once("error".to_owned())
+        .chain(commands.iter().cloned())
+        .map(|name| format!("#/$defs/{name}"))
+        .collect();
+    assert_eq!(sorted(listed), sorted(expected.iter().map(String::as_str).collect()));
+    for command in &commands {
+        let error = document(&bench, "error", 2, &[command, "--frobnicate"]);
+        assert_eq!(error["error"]["exit_code"], 2, "{command}");
+    }
+}
+
+fn sorted(mut names: Vec<&str>) -> Vec<&str> {
+    names.sort_unstable();
+    names
+}
+
+#[test]
+fn what_other_programs_read_comes_as_json_too() {
+    let bench = Bench::new();
+    bench.built(&["--node", "xu4-node1"]);
+    let init = ["init", "p.yaml", "--base", "out/xu4-node1.img", "--first-address", "10.0.0.2"];
+    let report = document(&bench, "init", 0, &[&init[..], &["--yes", "--nodes", "2"]].concat());
+    assert_eq!(report["nodes"][1]["address"], "10.0.0.3");
+    document(&bench, "error", 2, &[&init[..], &["--yes"]].concat());
+    let full = document(&bench, "export", 0, &["export", "profile.yaml", "json"]);
+    assert_eq!(full["nodes"][1]["name"], "xu4-node1");
+    let private = document(&bench, "export", 0, &["export", "profile.yaml", "json", "--private"]);
+    assert!(private["cluster_key"]["private"].as_str().unwrap().contains("PRIVATE KEY"));
+    for form in ["ssh-config", "known-hosts", "hosts", "ansible", "pssh"] {
+        let report = document(&bench, "export", 0, &["export", "profile.yaml", form]);
+        let plain = bench.nodecard(&["export", "profile.yaml", form]).output().unwrap();
+        assert_eq!(report["text"], String::from_utf8(plain.stdout).unwrap());
+        assert_eq!(report["form"], form);
+    }
+    document(&bench, "error", 2, &["export", "profile.yaml", "hosts", "--private"]);
+    document(&bench, "schema", 0, &["schema"]);
+    let report = document(&bench, "completions", 0, &["completions", "bash"]);
+    assert!(report["script"].as_str().unwrap().contains("complete "));
+    let report = document(&bench, "man", 0, &["man", "pages"]);
+    assert!(report["pages"].as_array().unwrap().len() >= 15, "{report}");
+    fs::write(bench.path("a-file"), "").unwrap();
+    document(&bench, "error", 5, &["man", "a-file"]);
+
+    let mut password = bench.nodecard(&["password", "--json"]);
+    fs::write(bench.path("secret"), "correct horse battery\n").unwrap();
+    let output = password.stdin(fs::File::open(bench.path("secret")).unwrap()).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_valid("password", &text);
+    assert!(text.contains("$6$rounds=100000$") && !text.contains("horse"), "{text}");
+    document(&bench, "error", 2, &["password"]);
+
+    // Nodes that nobody answers for.
+    let profile = fs::read_to_string(bench.path("profile.yaml")).unwrap();
+    fs::write(bench.path("profile.yaml"), profile.replace("192.168.1.", "127.99.1.")).unwrap();
+    document(&bench, "error", 2, &["status", "profile.yaml", "--node", "xu4-node9"]);
+}
+
+/// A quiet run leaves out what is for people, but not what was asked for.
+#[test]
+fn quiet_commands_print_only_what_other_programs_read() {
+    let bench = Bench::new();
+    bench.built(&["--node", "xu4-node1"]);
+    let said = |arguments: &[&str]| {
+        let output = bench.nodecard(&[arguments, &["-q"]].concat()).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (text(output.stdout), text(output.stderr))
+    };
+    let init = ["init", "p.yaml", "--base", "out/xu4-node1.img", "--first-address", "10.0.0.2"];
+    assert_eq!(said(&[&init[..], &["--yes"]].concat()), (String::new(), String::new()));
+    for arguments in
+        [&["export", "profile.yaml", "hosts"][..], &["schema"], &["completions", "bash"]]
+    {
+        let (out, error) = said(arguments);
+        assert!(!out.is_empty() && error.is_empty(), "{arguments:?}: {error}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::{fs, process::Output, thread::sleep, time::Duration};
 
 use serde_json::Value;
 
-use crate::support::*;
+use crate::{json::assert_valid, support::*};
 
 /// A bench with keys for eight nodes of 10.77.0.0/24, and more lines of the profile.
 fn bench(more: &str) -> Bench {
@@ -40,6 +40,7 @@ fn status(lan: &Lan, bench: &Bench, code: i32, more: &[&str]) -> (Value, String)
     let (out, error) =
         (String::from_utf8_lossy(&stdout).into_owned(), String::from_utf8(stderr).unwrap());
     assert_eq!(status.code(), Some(code), "{out}{error}");
+    assert_valid("status", &out);
     (serde_json::from_str(&out).unwrap(), error)
 }
 
@@ -186,6 +187,14 @@ fn waiting_ends_when_the_nodes_are_there() {
     let error = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(0), "{error}");
     assert_eq!(error, "waiting for n1\n");
+    let quiet = ["status", "profile.yaml", "--wait", "2s", "--node", "n0", "--node", "n2", "-q"];
+    let output = lan.nodecard(&bench, &quiet).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!((output.stdout.as_slice(), output.stderr.as_slice()), (&b""[..], &b""[..]));
+    let verbose = ["status", "profile.yaml", "--node", "n0", "-v"];
+    let output = lan.nodecard(&bench, &verbose).output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.starts_with("asking 1 node: ") && error.ends_with(" s\n"), "{error}");
 }
 
 /// A docker that answers as a manager's would.

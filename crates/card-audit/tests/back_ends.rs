@@ -32,7 +32,7 @@ fn enable(files: &mut Editor, unit: &str) {
 }
 
 fn netplan(files: &mut Editor) {
-    files.write("/usr/sbin/netplan", "x");
+    files.write("/usr/libexec/netplan/generate", "x");
     files.write("/etc/netplan/01-image.yaml", "network:\n  ethernets:\n    eth0: {dhcp4: true}\n");
     enable(files, "systemd-networkd.service");
 }

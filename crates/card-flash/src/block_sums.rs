@@ -1,6 +1,10 @@
-//! Checksums of what was written, for comparing it with what is read back.
+//! Checksums of what a card is to hold, for comparing it with what is read back.
 
-use std::sync::OnceLock;
+use std::{
+    collections::HashSet,
+    ops::Range,
+    sync::{Mutex, OnceLock, PoisonError},
+};
 
 use crate::{
     error::CardFault,
@@ -16,6 +20,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct BlockSums {
     pieces: Vec<OnceLock<Vec<u32>>>,
+    /// Checksums of what blocks held before they were replaced.
+    replaced: Mutex<HashSet<u32>>,
 }
 
 /// A block that reads back wrong.
@@ -29,23 +35,53 @@ pub(crate) struct WrongBlock {
 
 impl BlockSums {
     pub fn new(pieces: usize) -> Self {
-        BlockSums { pieces: std::iter::repeat_with(OnceLock::new).take(pieces).collect() }
+        let pieces = std::iter::repeat_with(OnceLock::new).take(pieces).collect();
+        BlockSums { pieces, replaced: Mutex::default() }
     }
 
-    /// Records what is about to be written as piece number `index`.
+    /// Records what the card is to hold as piece number `index`.
     pub fn record(&self, index: usize, piece: &Piece, buffer: &[u8]) {
         let sums = blocks(piece, buffer).map(|(_, bytes)| crc32c::crc32c(bytes)).collect();
         self.pieces[index].get_or_init(|| sums);
     }
 
-    /// Returns the blocks of piece number `index` that read back wrong.
-    pub fn wrong(&self, index: usize, piece: &Piece, buffer: &[u8]) -> Vec<WrongBlock> {
-        let expected = self.pieces[index].get().map_or(&[][..], Vec::as_slice);
-        let compare = |(number, (offset, bytes)): (usize, (u64, &[u8]))| {
-            let found = crc32c::crc32c(bytes);
-            (expected.get(number) != Some(&found)).then(|| WrongBlock::new(offset, bytes))
+    /// Records what the blocks of a piece hold that are about to be replaced. Blocks that
+    /// hold one value only are like too many others to be recorded.
+    pub fn record_replaced(&self, piece: &Piece, found: &[u8]) {
+        let is_distinct = |bytes: &&[u8]| bytes.iter().any(|byte| Some(byte) != bytes.first());
+        let distinct = blocks(piece, found).map(|(_, bytes)| bytes).filter(is_distinct);
+        let sums: Vec<u32> = distinct.map(crc32c::crc32c).collect();
+        self.replaced.lock().unwrap_or_else(PoisonError::into_inner).extend(sums);
+    }
+
+    /// Returns the blocks of piece number `index` that hold what another block held before it
+    /// was replaced.
+    ///
+    /// On a card that is smaller than it claims, two places share their contents. If one of
+    /// them was found equal, and the other one replaced later, then the other one held
+    /// the contents of the first, which is among the returned ones.
+    pub fn suspects(&self, index: usize, piece: &Piece) -> Vec<Range<u64>> {
+        let replaced = self.replaced.lock().unwrap_or_else(PoisonError::into_inner);
+        let sums = self.pieces[index].get().map_or(&[][..], Vec::as_slice);
+        let suspects = block_ranges(piece).zip(sums).filter(|(_, sum)| replaced.contains(sum));
+        suspects.map(|(block, _)| block).collect()
+    }
+
+    /// Returns the blocks of a `part` of piece number `index` that read back wrong.
+    pub fn wrong(
+        &self,
+        index: usize,
+        piece: &Piece,
+        part: &Piece,
+        found: &[u8],
+    ) -> Vec<WrongBlock> {
+        let sums = self.pieces[index].get().map_or(&[][..], Vec::as_slice);
+        let mut expected = block_ranges(piece).zip(sums);
+        let compare = |(offset, bytes): (u64, &[u8])| {
+            let expected = expected.find(|(block, _)| block.start == offset).map(|(_, sum)| *sum);
+            (expected != Some(crc32c::crc32c(bytes))).then(|| WrongBlock::new(offset, bytes))
         };
-        blocks(piece, buffer).enumerate().filter_map(compare).collect()
+        blocks(part, found).filter_map(compare).collect()
     }
 
     /// Returns the fault of a card with these wrong blocks, which are all up to the last.
@@ -53,8 +89,8 @@ impl BlockSums {
         for block in wrong.iter().filter(|block| block.reads == OTHER_DATA).take(64) {
             let mut places = pieces.iter().zip(&self.pieces).flat_map(|(piece, sums)| {
                 let sums = sums.get().map_or(&[][..], Vec::as_slice);
-                let offsets = offsets(piece).zip(sums);
-                offsets.filter(|(_, sum)| **sum == block.found).map(|(offset, _)| offset)
+                let blocks = block_ranges(piece).zip(sums);
+                blocks.filter(|(_, sum)| **sum == block.found).map(|(place, _)| place.start)
             });
             // Contents that occur twice do not show where they came from.
             if let (Some(holds), None) = (places.next(), places.next())
@@ -105,6 +141,11 @@ pub(crate) fn wrong_blocks(piece: &Piece, found: &[u8], expected: &[u8]) -> Vec<
         .collect()
 }
 
-fn offsets(piece: &Piece) -> impl Iterator<Item = u64> {
-    piece.runs.iter().flat_map(|run| run.clone().step_by(BLOCK as usize))
+/// Returns the ranges of the blocks of a piece; the last block of a card may be shorter.
+fn block_ranges(piece: &Piece) -> impl Iterator<Item = Range<u64>> {
+    let blocks = |run: &Range<u64>| {
+        let Range { start, end } = *run;
+        (start..end).step_by(BLOCK as usize).map(move |at| at..end.min(at + BLOCK))
+    };
+    piece.runs.iter().flat_map(blocks)
 }

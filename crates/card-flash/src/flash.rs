@@ -22,8 +22,21 @@ pub struct FlashJob<'a> {
     pub shared: Arc<dyn ReadAt>,
     /// The cards, each with the medium that it is written to.
     pub cards: Vec<(CardSource, &'a dyn Medium)>,
-    /// Whether the media are discarded (TRIM) before they are written.
-    pub discard: bool,
+    /// What becomes of the old contents of the media.
+    pub old_contents: OldContents,
+}
+
+/// What becomes of the old contents of a medium.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OldContents {
+    /// They are compared with the new ones, and what differs is replaced, wherever samples
+    /// show that this takes less time than replacing everything.
+    #[default]
+    Compared,
+    /// They are overwritten without being read.
+    Overwritten,
+    /// They are discarded (TRIM), then overwritten.
+    Discarded,
 }
 
 /// The outcome of writing one card.
@@ -42,9 +55,17 @@ pub fn flash(job: &FlashJob, progress: &dyn FlashProgress, cancel: &Cancel) -> V
     thread::scope(|scope| {
         let reader = &reader;
         let write = |number: usize, card: &CardSource, medium: &dyn Medium| {
-            let discard = job.discard;
-            let writer =
-                CardWriter { number, card, medium, reader, shared_size, discard, progress, cancel };
+            let old_contents = job.old_contents;
+            let writer = CardWriter {
+                number,
+                card,
+                medium,
+                reader,
+                shared_size,
+                old_contents,
+                progress,
+                cancel,
+            };
             let outcome = contain(|| writer.run()).map_err(|fault| CardError {
                 node: card.node.clone(),
                 device: medium.name(),

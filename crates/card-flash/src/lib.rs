@@ -1,5 +1,5 @@
-//! Writing cards: many at a time from one reading of the base, with everything read back,
-//! and never to a disk that is not a card.
+//! Writing cards: many at a time from one reading of the base, only what differs, with
+//! everything verified, and never to a disk that is not a card.
 //!
 //! - [`device`] inspects devices, refuses those that are not cards, and opens the others as a
 //!   [`Medium`].
@@ -13,7 +13,7 @@
 //!
 //! use block_io::{Cancel, Extents, Layer, Memory, ReadAt, WriteAt};
 //! use card_flash::{
-//!     CardSource, FlashJob, Medium, flash,
+//!     CardSource, FlashJob, Medium, OldContents, flash,
 //!     device::{HostSystem, Target, TargetLimits},
 //! };
 //!
@@ -42,9 +42,10 @@
 //! let medium = target.open(&system, &limits)?;
 //!
 //! let cards = vec![(card, &medium as &dyn Medium)];
-//! let job = FlashJob { shared: base, cards, discard: false };
+//! let job = FlashJob { shared: base, cards, old_contents: OldContents::Compared };
 //! for outcome in flash(&job, &(), &Cancel::new()) {
-//!     println!("{} bytes written and verified", outcome?.bytes);
+//!     let report = outcome?;
+//!     println!("{} bytes verified, {} of them written", report.bytes, report.written);
 //! }
 //! assert_eq!(&std::fs::read(&path)?[1 << 20..][..5], b"node1");
 //! # Ok(())
@@ -59,15 +60,18 @@ mod flash;
 mod in_flight;
 mod marks;
 mod medium;
+mod passes;
 mod probes;
 mod progress;
+mod sample;
 mod shared_reader;
 mod source;
+mod steps;
 mod write_plan;
 mod writer;
 
 pub use error::{CardError, CardFault};
-pub use flash::{FlashJob, FlashResult, flash};
+pub use flash::{FlashJob, FlashResult, OldContents, flash};
 pub use marks::CardMarks;
 pub use medium::{Medium, Presence};
 pub use progress::{FlashPhase, FlashProgress};

@@ -10,6 +10,8 @@ use crate::FlashResult;
 pub enum FlashPhase {
     /// All but the first MiB is being written.
     Writing,
+    /// All but the first MiB is being compared, and what differs is being written.
+    Updating,
     /// What was written is being read back and compared.
     Verifying,
 }
@@ -18,6 +20,7 @@ impl fmt::Display for FlashPhase {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(match self {
             FlashPhase::Writing => "writing",
+            FlashPhase::Updating => "updating",
             FlashPhase::Verifying => "verifying",
         })
     }

@@ -114,6 +114,33 @@ impl Piece {
         self.runs.iter().map(|run| run.end - run.start).sum()
     }
 
+    /// Returns a part of the piece with other runs, all of them inside its own.
+    pub fn part(&self, runs: impl IntoIterator<Item = Range<u64>>) -> Self {
+        let runs = runs.into_iter().collect::<Extents>();
+        Piece { start: self.start, runs: runs.iter().collect() }
+    }
+
+    /// Returns the part of the piece where two buffers for its window differ. Parts with gaps
+    /// that are not worth another write are joined.
+    pub fn differing(&self, found: &[u8], expected: &[u8]) -> Self {
+        let mut runs: Vec<Range<u64>> = Vec::new();
+        for run in &self.runs {
+            let joined = runs.len();
+            for at in run.clone().step_by(BLOCK as usize) {
+                let block = at..run.end.min(at + BLOCK);
+                let place = self.place(&block);
+                if found[place.clone()] == expected[place] {
+                    continue;
+                }
+                match runs.get_mut(joined..).and_then(<[_]>::last_mut) {
+                    Some(last) if at < last.end + SMALL_GAP => last.end = block.end,
+                    _ => runs.push(block),
+                }
+            }
+        }
+        Piece { start: self.start, runs }
+    }
+
     /// Returns the place of a range of the card in a buffer that holds the window.
     pub fn place(&self, range: &Range<u64>) -> Range<usize> {
         (range.start - self.start) as usize..(range.end - self.start) as usize
@@ -156,6 +183,23 @@ mod tests {
         );
         assert!(plan.pieces().windows(2).all(|pair| pair[0].start < pair[1].start));
         assert_eq!(plan.total(), MIB + runs.iter().map(|run| run.end - run.start).sum::<u64>());
+    }
+
+    #[test]
+    fn what_differs_is_joined_within_a_run() {
+        let runs = vec![MIB..MIB + 400_000 / BLOCK * BLOCK, 2 * MIB - 8192..2 * MIB - 700];
+        let piece = Piece { start: MIB, runs };
+        let found = vec![0; PIECE as usize];
+        let mut expected = found.clone();
+        assert_eq!(piece.differing(&found, &expected).runs, []);
+        for at in [5, 8192, 80_000, 200_000, 500_000, PIECE as usize - 5000, PIECE as usize - 701] {
+            expected[at] = 1;
+        }
+        let block = |number: u64| MIB + number * BLOCK..MIB + (number + 1) * BLOCK;
+        assert_eq!(
+            piece.differing(&found, &expected).runs,
+            [block(0).start..block(2).end, block(19), block(48), 2 * MIB - 8192..2 * MIB - 700]
+        );
     }
 
     #[test]

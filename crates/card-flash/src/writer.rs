@@ -3,7 +3,6 @@
 use std::{
     io,
     ops::Range,
-    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -11,14 +10,16 @@ use block_io::Cancel;
 use fs_signature::UNFINISHED_CARD;
 
 use crate::{
-    CardSource, FlashPhase, FlashProgress, Medium, Presence,
+    CardSource, FlashPhase, FlashProgress, Medium, OldContents, Presence,
     block_sums::{BlockSums, wrong_blocks},
     buffer::Buffer,
     error::CardFault,
-    in_flight, probes,
     shared_reader::SharedReader,
     write_plan::{BLOCK, PIECE, Piece, WritePlan},
 };
+
+/// The unit that a card writes as a whole or not at all, in bytes.
+const SECTOR: usize = 512;
 
 /// Writes one card.
 pub(crate) struct CardWriter<'a> {
@@ -29,7 +30,7 @@ pub(crate) struct CardWriter<'a> {
     pub reader: &'a SharedReader,
     /// The size of the storage that all cards share, in bytes.
     pub shared_size: u64,
-    pub discard: bool,
+    pub old_contents: OldContents,
     pub progress: &'a dyn FlashProgress,
     pub cancel: &'a Cancel,
 }
@@ -38,44 +39,62 @@ pub(crate) struct CardWriter<'a> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WriteReport {
-    /// The number of bytes that were written and read back.
+    /// The number of bytes that the card has to hold. All of them were verified.
     pub bytes: u64,
-    /// How long writing took, until everything was on the card.
+    /// How many of them were written. The others were there already.
+    pub written: u64,
+    /// How long writing took, until everything was on the card. If the card was compared, this
+    /// includes reading it.
     pub write_time: Duration,
     /// How long reading back took.
     pub verify_time: Duration,
+    /// Whether the card, or a part of it, was compared instead of being overwritten.
+    pub is_compared: bool,
     /// Steps that did not work, without harm to the card.
     pub notes: Vec<String>,
 }
 
 impl CardWriter<'_> {
-    /// Writes the card and reads it back.
+    /// Writes the card and verifies it.
     ///
     /// The order keeps an interrupted card from looking finished. First its head is
     /// overwritten with a marker; then everything else, including the probes, is written and
-    /// verified; only then does the head get its contents, its first block last.
+    /// verified; only then does the head get its contents, its first block last. What is
+    /// there already need not be written, and is verified by the reading that showed it.
     pub fn run(&self) -> Result<WriteReport, CardFault> {
         let plan = WritePlan::new(self.medium.size(), &self.card.used);
         let sums = BlockSums::new(plan.pieces().len());
         let mut notes = Vec::new();
         let start = Instant::now();
-        self.begin(FlashPhase::Writing, plan.total());
         self.check_presence()?;
-        if self.discard
+        let compared = match self.old_contents {
+            OldContents::Compared => self.compare_samples(&plan)?,
+            OldContents::Overwritten | OldContents::Discarded => vec![false; plan.pieces().len()],
+        };
+        let is_compared = compared.contains(&true);
+        let phase = if is_compared { FlashPhase::Updating } else { FlashPhase::Writing };
+        self.begin(phase, plan.total());
+        if self.old_contents == OldContents::Discarded
             && let Err(error) = self.medium.discard()
         {
             notes.push(format!("{} cannot be discarded (TRIM): {error}", self.medium.name()));
         }
-        self.write(&plan.head(), marker().as_slice())?;
-        self.flush()?;
-        self.write_pieces(&plan, &sums)?;
+        self.mark(&plan)?;
+        self.advance(plan.head().length());
+        if is_compared {
+            self.write_probes(&plan)?;
+        }
+        let written = self.write_pieces(&plan, &compared, &sums)?;
         self.flush()?;
         let mut write_time = start.elapsed();
 
         let start = Instant::now();
-        self.begin(FlashPhase::Verifying, plan.total());
+        let unread = written.to_read_back(&plan, &sums);
+        let total =
+            plan.head().length() + unread.iter().map(|(_, part)| part.length()).sum::<u64>();
+        self.begin(FlashPhase::Verifying, total);
         self.check_marker(&plan, &sums)?;
-        self.verify_pieces(&plan, &sums)?;
+        self.verify_parts(&plan, &unread, &sums)?;
         self.replace_probes(&plan)?;
         let mut verify_time = start.elapsed();
 
@@ -86,7 +105,7 @@ impl CardWriter<'_> {
         let start = Instant::now();
         if let Err(fault) = self.verify_head(&plan, &head) {
             // It must not look finished now. If that fails too, it has the same cause.
-            let _ = self.write(&plan.head(), marker().as_slice()).and_then(|()| self.flush());
+            let _ = self.mark(&plan);
             return Err(fault);
         }
         verify_time += start.elapsed();
@@ -98,62 +117,59 @@ impl CardWriter<'_> {
                 self.medium.name()
             ));
         }
-        Ok(WriteReport { bytes: plan.total(), write_time, verify_time, notes })
+        let written = plan.head().length() + written.length();
+        let bytes = plan.total();
+        Ok(WriteReport { bytes, written, write_time, verify_time, is_compared, notes })
     }
 
     fn begin(&self, phase: FlashPhase, total: u64) {
         self.progress.begin(self.number, phase, total);
     }
 
-    fn advance(&self, bytes: u64) {
+    pub(crate) fn advance(&self, bytes: u64) {
         self.progress.advance(self.number, bytes);
     }
 
-    fn write_pieces(&self, plan: &WritePlan, sums: &BlockSums) -> Result<(), CardFault> {
-        let wants = self.card.wants(self.shared_size);
-        let take = |piece: &Piece| {
-            wants.within(piece.window()).next()?;
-            self.reader.take(self.number, piece.start, self.cancel)
-        };
-        let result = in_flight::for_each(plan.pieces(), take, |index, piece, shared, buffer| {
-            self.cancel.check().map_err(|_| CardFault::Cancelled)?;
-            self.card.fill(piece, shared.as_deref(), self.shared_size, buffer)?;
-            drop(shared);
-            probes::overlay(plan.probes(), piece, buffer);
-            sums.record(index, piece, buffer);
-            self.write(piece, buffer)
-        });
-        self.reader.close(self.number);
-        result
-    }
-
     /// Writes the runs of a piece from a buffer for its window.
-    fn write(&self, piece: &Piece, buffer: &[u8]) -> Result<(), CardFault> {
+    pub(crate) fn write(&self, piece: &Piece, buffer: &[u8]) -> Result<(), CardFault> {
         for run in &piece.runs {
             self.medium
                 .write_at(run.start, &buffer[piece.place(run)])
                 .map_err(|source| self.write_fault(run.start, source))?;
-            self.advance(run.end - run.start);
         }
         Ok(())
     }
 
-    fn read_back(&self, piece: &Piece, buffer: &mut [u8]) -> Result<(), CardFault> {
+    pub(crate) fn read_back(&self, piece: &Piece, buffer: &mut [u8]) -> Result<(), CardFault> {
         for run in &piece.runs {
             let place = piece.place(run);
             self.medium.read_back(run.start, &mut buffer[place]).map_err(|source| {
                 self.presence_fault(run.start, &source)
                     .unwrap_or(CardFault::ReadBack { offset: run.start, source })
             })?;
-            self.advance(run.end - run.start);
         }
         Ok(())
     }
 
-    fn flush(&self) -> Result<(), CardFault> {
+    pub(crate) fn flush(&self) -> Result<(), CardFault> {
         self.medium.flush().map_err(|source| {
             self.presence_fault(0, &source).unwrap_or(CardFault::Flush { source })
         })
+    }
+
+    /// Marks the card as unfinished: first its first sector, so that nothing of an old head is
+    /// used once any of it is gone, then the whole head.
+    fn mark(&self, plan: &WritePlan) -> Result<(), CardFault> {
+        let head = plan.head();
+        let first = first_block(&head);
+        let (marker, mut buffer) = (marker(), Buffer::new());
+        if self.read_back(&first, buffer.bytes()).is_ok() {
+            buffer.bytes()[..SECTOR].copy_from_slice(&marker.as_slice()[..SECTOR]);
+            self.write(&first, buffer.as_slice())?;
+            self.flush()?;
+        }
+        self.write(&head, marker.as_slice())?;
+        self.flush()
     }
 
     /// Makes sure that the marker is still there: on a card that is smaller than it claims,
@@ -162,27 +178,14 @@ impl CardWriter<'_> {
         let head = plan.head();
         let mut buffer = Buffer::new();
         self.read_back(&head, buffer.bytes())?;
+        self.advance(head.length());
         let wrong = wrong_blocks(&head, buffer.as_slice(), marker().as_slice());
-        if wrong.is_empty() { Ok(()) } else { Err(sums.diagnose(plan.pieces(), &wrong)) }
-    }
-
-    fn verify_pieces(&self, plan: &WritePlan, sums: &BlockSums) -> Result<(), CardFault> {
-        let wrong = Mutex::new(Vec::new());
-        in_flight::for_each(
-            plan.pieces(),
-            |_| (),
-            |index, piece, (), buffer| {
-                self.cancel.check().map_err(|_| CardFault::Cancelled)?;
-                self.read_back(piece, buffer)?;
-                let found = sums.wrong(index, piece, buffer);
-                if found.is_empty() {
-                    return Ok(());
-                }
-                let mut wrong = wrong.lock().unwrap_or_else(PoisonError::into_inner);
-                wrong.extend(found);
-                Err(sums.diagnose(plan.pieces(), &wrong))
-            },
-        )
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        // What replaced it may look like a partition table.
+        let _ = self.mark(plan);
+        Err(sums.diagnose(plan.pieces(), &wrong))
     }
 
     /// Replaces the patterns of the probes by their real contents, and verifies these.
@@ -208,15 +211,20 @@ impl CardWriter<'_> {
         Ok(())
     }
 
+    /// Writes the head. Its first sector, which makes the card a finished one, stays a marker
+    /// until all others are on the card.
     fn write_head(&self, plan: &WritePlan) -> Result<Buffer, CardFault> {
         let head = plan.head();
         let mut buffer = Buffer::new();
         self.card.fill(&head, None, self.shared_size, buffer.bytes())?;
-        let (first, rest) = split_head(&head);
-        for part in [rest, first] {
-            self.write(&part, buffer.bytes())?;
-            self.flush()?;
-        }
+        let mut sector = [0; SECTOR];
+        sector.copy_from_slice(&buffer.as_slice()[..SECTOR]);
+        buffer.bytes()[..SECTOR].copy_from_slice(&marker().as_slice()[..SECTOR]);
+        self.write(&head, buffer.as_slice())?;
+        self.flush()?;
+        buffer.bytes()[..SECTOR].copy_from_slice(&sector);
+        self.write(&first_block(&head), buffer.as_slice())?;
+        self.flush()?;
         Ok(buffer)
     }
 
@@ -252,7 +260,7 @@ impl CardWriter<'_> {
     }
 
     /// Returns the fault if the card is gone or another one: many drivers report EIO then.
-    fn presence_fault(&self, offset: u64, source: &io::Error) -> Option<CardFault> {
+    pub(crate) fn presence_fault(&self, offset: u64, source: &io::Error) -> Option<CardFault> {
         use rustix::io::Errno;
         let gone = [Errno::NODEV, Errno::NXIO, Errno::NOMEDIUM].map(Errno::raw_os_error);
         if source.raw_os_error().is_some_and(|errno| gone.contains(&errno)) {
@@ -266,16 +274,15 @@ impl CardWriter<'_> {
     }
 }
 
-/// Splits the head into its first block and the rest.
-fn split_head(head: &Piece) -> (Piece, Piece) {
+/// Returns the first block of the head.
+fn first_block(head: &Piece) -> Piece {
     let end = head.runs.last().map_or(0, |run| run.end);
-    (Piece::new(0, 0..end.min(BLOCK)), Piece::new(0, end.min(BLOCK)..end))
+    Piece::new(0, 0..end.min(BLOCK))
 }
 
 /// Returns what the head holds while a card is not finished: no partition table and no boot
 /// loader. Every sector is different, so that it can be recognized in another place.
 fn marker() -> Buffer {
-    const SECTOR: usize = 512;
     let mut buffer = Buffer::new();
     for (number, sector) in buffer.bytes().chunks_mut(SECTOR).enumerate() {
         let text = format!("{UNFINISHED_CARD}; write it again. {number}\n");

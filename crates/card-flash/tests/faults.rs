@@ -10,7 +10,8 @@ use std::{
 
 use block_io::{Cancel, Extents, Layer, Memory, ReadAt, WriteAt};
 use card_flash::{
-    CardFault, CardSource, FlashJob, FlashPhase, FlashProgress, FlashResult, Medium, flash,
+    CardFault, CardSource, FlashJob, FlashPhase, FlashProgress, FlashResult, Medium, OldContents,
+    flash,
 };
 use fake::{Event, Fake, Flaws};
 use rustix::io::Errno;
@@ -58,7 +59,7 @@ fn run(media: &[Fake]) -> Vec<FlashResult> {
     let base = base();
     let cards = (1..).map(|number| card(&base, number)).zip(media);
     let cards = cards.map(|(card, fake)| (card, fake as &dyn Medium)).collect();
-    let job = FlashJob { shared: base, cards, discard: false };
+    let job = FlashJob { shared: base, cards, old_contents: OldContents::Compared };
     flash(&job, &(), &Cancel::new())
 }
 
@@ -96,14 +97,20 @@ fn writes_the_head_last_and_after_verifying_all_else() {
     let written = run(&media).pop().unwrap().unwrap();
     assert_right(&card(&base(), 1), &media[0]);
     let log = media[0].log();
-    // First the marker replaces what made the card look finished.
-    assert_eq!(log[..2], [Event::Write(0..MIB), Event::Flush]);
+    // First two samples, which differ.
+    let is_sample = |event: &Event| matches!(event, Event::Read(range) if range.start >= MIB);
+    assert!(log[..2].iter().all(is_sample), "{log:?}");
+    let log = &log[2..];
+    // Then the marker replaces what made the card look finished.
+    let first = [Event::Read(0..4096), Event::Write(0..4096), Event::Flush];
+    assert_eq!(log[..3], first);
+    assert_eq!(log[3..5], [Event::Write(0..MIB), Event::Flush]);
     let is_head = |event: &&Event| matches!(event, Event::Write(range) if range.start < MIB);
-    assert_eq!(log.iter().filter(is_head).count(), 3);
+    assert_eq!(log.iter().filter(is_head).count(), 4);
     assert_eq!(
         log[log.len() - 5..],
         [
-            Event::Write(4096..MIB),
+            Event::Write(0..MIB),
             Event::Flush,
             Event::Write(0..4096),
             Event::Flush,
@@ -112,7 +119,7 @@ fn writes_the_head_last_and_after_verifying_all_else() {
     );
     // In between: all writes, a flush, all reads, of the same ranges; then the same of
     // the probes.
-    let middle = &log[2..log.len() - 5];
+    let middle = &log[5..log.len() - 5];
     let replaced = middle.len() - 1 - middle.iter().rev().take_while(|e| is_probe(e)).count();
     assert_eq!(middle[replaced], Event::Flush);
     let begun = replaced - middle[..replaced].iter().rev().take_while(|e| is_probe(e)).count();
@@ -138,7 +145,8 @@ fn writes_the_head_last_and_after_verifying_all_else() {
     assert_eq!(read.remove(0), (0, MIB), "the marker is read back too");
     assert_eq!(wrote, read);
     let bytes: u64 = wrote.iter().map(|(start, end)| end - start).sum();
-    assert_eq!(written.bytes, bytes + MIB);
+    assert_eq!((written.bytes, written.written), (bytes + MIB, bytes + MIB));
+    assert!(!written.is_compared);
 }
 
 /// Returns whether the event is a write or a read of a single block.
@@ -233,7 +241,7 @@ fn a_card_wraps_into_free_space() {
         let base = base();
         let fake = Fake::new(SIZE, Flaws { wraps: Some(real), ..Flaws::default() });
         let cards = vec![(card_using(&base, 1, [0..MIB, 2 * MIB..3 * MIB]), &fake as &dyn Medium)];
-        let job = FlashJob { shared: base, cards, discard: false };
+        let job = FlashJob { shared: base, cards, old_contents: OldContents::Compared };
         let error = flash(&job, &(), &Cancel::new()).pop().unwrap().unwrap_err();
         let CardFault::Wraps { offset, holds, .. } = error.fault else { panic!("{error}") };
         assert!([offset, holds].contains(&(SIZE - 4096)), "{error}");
@@ -265,7 +273,7 @@ fn a_card_wraps_into_the_head() {
     let fake = Fake::new(SIZE, Flaws { wraps: Some(16 * MIB), ..Flaws::default() });
     let card = card_using(&base, 1, [0..MIB, 16 * MIB..16 * MIB + 8192]);
     let cards = vec![(card, &fake as &dyn Medium)];
-    let job = FlashJob { shared: base, cards, discard: false };
+    let job = FlashJob { shared: base, cards, old_contents: OldContents::Compared };
     let error = flash(&job, &(), &Cancel::new()).pop().unwrap().unwrap_err();
     assert!(
         matches!(error.fault, CardFault::Wraps { offset: 0..=4096, real, .. } if real == 16 * MIB),
@@ -317,7 +325,7 @@ fn a_slow_card_delays_no_other_and_four_take_the_time_of_one() {
     let timed = |media: &[Fake]| {
         let cards = (1..).map(|number| card(&base, number)).zip(media);
         let cards = cards.map(|(card, fake)| (card, fake as &dyn Medium)).collect();
-        let job = FlashJob { shared: base.clone(), cards, discard: false };
+        let job = FlashJob { shared: base.clone(), cards, old_contents: OldContents::Compared };
         let (ends, start) = (Ends::default(), Instant::now());
         for outcome in flash(&job, &ends, &Cancel::new()) {
             outcome.unwrap();
@@ -352,7 +360,7 @@ fn an_interrupted_card_does_not_look_finished() {
     let fakes = [Fake::new(SIZE, Flaws::default()), Fake::new(SIZE, Flaws::default())];
     let cards = (1..).map(|number| card(&base, number)).zip(&fakes);
     let cards = cards.map(|(card, fake)| (card, fake as &dyn Medium)).collect();
-    let job = FlashJob { shared: base, cards, discard: false };
+    let job = FlashJob { shared: base, cards, old_contents: OldContents::Compared };
     let cancel = Cancel::new();
     for outcome in flash(&job, &Interrupt(cancel.clone()), &cancel) {
         assert!(outcome.unwrap_err().fault.is_cancelled());
@@ -367,8 +375,11 @@ fn a_base_that_cannot_be_read() {
     let mut card = card(&base, 1);
     card.layer = Arc::new(Layer::new(failing.clone(), SIZE));
     let fake = Fake::new(SIZE, Flaws::default());
-    let job =
-        FlashJob { shared: failing, cards: vec![(card, &fake as &dyn Medium)], discard: true };
+    let job = FlashJob {
+        shared: failing,
+        cards: vec![(card, &fake as &dyn Medium)],
+        old_contents: OldContents::Discarded,
+    };
     let error = flash(&job, &(), &Cancel::new()).pop().unwrap().unwrap_err();
     assert!(matches!(error.fault, CardFault::Source(_)), "{error}");
     assert!(fake.is_marked());
@@ -378,12 +389,14 @@ fn a_base_that_cannot_be_read() {
 #[test]
 fn a_panic_fails_its_card_only() {
     let writes = [0, 1, 3].map(|number| Flaws { write_panic: Some(number), ..Flaws::default() });
-    let reads = [0, 2].map(|number| Flaws { read_panic: Some(number), ..Flaws::default() });
+    let reads = [0, 4].map(|number| Flaws { read_panic: Some(number), ..Flaws::default() });
     for flaws in writes.into_iter().chain(reads) {
         let (fake, fault) = broken(flaws);
         assert!(matches!(&fault, CardFault::Panicked { message } if message.contains("a defect")));
         assert!(fault.fix().unwrap().contains("please report this"), "{fault}");
-        assert!(flaws.write_panic == Some(0) || fake.is_marked(), "{flaws:?}");
+        let is_untouched = fake.bytes(0..SIZE).iter().all(|&byte| byte == 0xbb);
+        let is_early = flaws.write_panic == Some(0) || flaws.read_panic == Some(0);
+        assert!(if is_early { is_untouched } else { fake.is_marked() }, "{flaws:?}");
     }
 }
 
@@ -408,7 +421,11 @@ fn a_panic_in_the_shared_reading_leaves_nobody_waiting() {
     let fakes = [Fake::new(SIZE, Flaws::default()), Fake::new(SIZE, Flaws::default())];
     let cards = (1..).map(|number| card(&base, number)).zip(&fakes);
     let cards = cards.map(|(card, fake)| (card, fake as &dyn Medium)).collect();
-    let job = FlashJob { shared: Arc::new(Defective(base.size())), cards, discard: false };
+    let job = FlashJob {
+        shared: Arc::new(Defective(base.size())),
+        cards,
+        old_contents: OldContents::Compared,
+    };
     for (number, outcome) in (1..).zip(flash(&job, &(), &Cancel::new())) {
         outcome.unwrap();
         assert_right(&card(&base, number), &fakes[usize::from(number) - 1]);
@@ -431,7 +448,7 @@ fn a_panic_in_the_display_of_the_end_changes_no_outcome() {
     let base = base();
     let fake = Fake::new(SIZE, Flaws::default());
     let cards = vec![(card(&base, 1), &fake as &dyn Medium)];
-    let job = FlashJob { shared: base.clone(), cards, discard: false };
+    let job = FlashJob { shared: base.clone(), cards, old_contents: OldContents::Compared };
     flash(&job, &BrokenDisplay, &Cancel::new()).pop().unwrap().unwrap();
     assert_right(&card(&base, 1), &fake);
 }

@@ -28,8 +28,8 @@ pub enum KeyError {
         /// The number of its owner.
         owner: u32,
     },
-    /// Somebody called [`Cancel::cancel`](block_io::Cancel::cancel) while another run was
-    /// using the keys.
+    /// Somebody called [`Cancel::cancel`](block_io::Cancel::cancel) while another run or a pipe
+    /// was using the keys.
     #[error(transparent)]
     Cancelled(#[from] block_io::Cancelled),
     /// Users other than the owner can access the directory or a private file.
@@ -96,7 +96,7 @@ pub enum KeyError {
         /// The reason.
         source: io::Error,
     },
-    /// A key cannot be written in OpenSSH's format.
+    /// A key cannot be converted from or to OpenSSH's format.
     #[error("cannot encode a key")]
     Encode {
         /// The reason of the library.

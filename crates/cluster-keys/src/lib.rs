@@ -36,6 +36,7 @@
 mod derive;
 mod error;
 mod pair;
+mod pipe;
 mod source;
 mod store;
 
@@ -205,8 +206,20 @@ impl ClusterKeys {
     /// The errors of [`ClusterKeys::open_or_create`], and [`KeyError::Missing`] if a key is
     /// missing.
     pub fn open(directory: &Path, nodes: &[String]) -> Result<Self, KeyError> {
+        Self::open_unless(&Cancel::new(), directory, nodes)
+    }
+
+    /// Like [`open`](Self::open), and stops waiting for a pipe if `cancel` asks for that.
+    ///
+    /// # Errors
+    /// Also [`KeyError::Cancelled`].
+    pub fn open_unless(
+        cancel: &Cancel,
+        directory: &Path,
+        nodes: &[String],
+    ) -> Result<Self, KeyError> {
         check_names(nodes)?;
-        let source = Source::open(directory)?;
+        let source = Source::open(directory, cancel)?;
         let seed = read_seed(&source)?;
         let cluster = pair::read(&source, "id_ed25519")?;
         let mut hosts = BTreeMap::new();

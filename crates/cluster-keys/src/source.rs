@@ -2,14 +2,17 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
+    fs::{self, OpenOptions},
     io::{self, BufRead as _, BufReader, ErrorKind, Read},
     os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _},
     path::{Component, Path, PathBuf},
 };
 
+use block_io::{Cancel, open_regular};
+
 use crate::{
     error::KeyError,
+    pipe::Pipe,
     store::{self, LARGEST_FILE, Privacy},
 };
 
@@ -28,8 +31,8 @@ pub(crate) enum Source {
 
 impl Source {
     /// Opens a directory, or reads an archive (tar, or tar compressed with gzip). An archive may
-    /// be a pipe.
-    pub fn open(path: &Path) -> Result<Self, KeyError> {
+    /// be a pipe, which is waited for until `cancel` asks to stop.
+    pub fn open(path: &Path, cancel: &Cancel) -> Result<Self, KeyError> {
         let metadata = match fs::metadata(path) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -44,14 +47,21 @@ impl Source {
             store::check_directory(path)?;
             return Ok(Source::Directory(path.to_owned()));
         }
+        let is_pipe = metadata.file_type().is_fifo();
         if metadata.is_file() {
             store::check_owner(path, metadata.uid())?;
             store::check_mode(path, metadata.permissions().mode(), 0o600)?;
-        } else if !metadata.file_type().is_fifo() {
+        } else if !is_pipe {
             return Err(KeyError::WrongKind { path: path.to_owned(), wanted: "directory" });
         }
-        let file = File::open(path).map_err(store::io("open", path))?;
-        let files = unpack(file).map_err(|source| KeyError::Damaged {
+        let unpacked = if is_pipe {
+            unpack(Pipe::open(path, cancel))
+        } else {
+            let file = open_regular(path, OpenOptions::new().read(true));
+            unpack(file.map_err(store::io("open", path))?)
+        };
+        cancel.check()?;
+        let files = unpacked.map_err(|source| KeyError::Damaged {
             path: path.to_owned(),
             reason: "not a tar archive of a directory of keys",
             fix: "give the directory of the cluster's keys, or an archive of it: tar -cf \

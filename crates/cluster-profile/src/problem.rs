@@ -4,17 +4,7 @@ use std::{fmt, io, ops::Range, path::PathBuf};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use plain_text::{escaped, is_unsafe};
-
-/// A place in a profile's text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// The bytes of the text.
-    pub span: Range<usize>,
-    /// The line of the first byte, from 1.
-    pub line: usize,
-    /// The column of the first byte in characters, from 1.
-    pub column: usize,
-}
+pub use system_model::yaml::Place;
 
 /// A second place that belongs to a problem, such as the first of two nodes with one name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,9 +154,11 @@ fn first_line(text: &str, place: &Place) -> Option<Range<usize>> {
 
 /// Returns the text with every character replaced that would act on a terminal and that the
 /// renderer does not replace. Replacements are as long as what they stand for, so that all
-/// places stay where they are. The renderer shows ASCII control characters as pictures.
+/// places stay where they are. The renderer shows ASCII control characters as pictures, and
+/// would show a tab as four columns: here it is one, like the mark below it.
 fn printable_source(text: &str) -> String {
     let replace = |character: char| match character.len_utf8() {
+        _ if character == '\t' => ' ',
         1 => character,
         _ if !is_unsafe(character) => character,
         2 => '\u{bf}',
@@ -212,8 +204,8 @@ mod tests {
             "error: wrong\n \
              --> mc1.yaml:2:4\n  \
                |\n\
-             2 |     - b\n  \
-               |       ^"
+             2 |  - b\n  \
+               |    ^"
         );
     }
 

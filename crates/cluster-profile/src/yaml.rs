@@ -1,249 +1,40 @@
-//! YAML as a tree that keeps the place of every key and value.
+//! The profile as YAML, and what is wrong with it if it is not.
 //!
-//! A profile is read into this tree first and into a cluster afterwards, so that all its
+//! A profile is read into a tree first and into a cluster afterwards, so that all its
 //! problems can be reported at once.
 
-use std::fmt;
-
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::{Location, Spanned, UserMessageFormatter, options::DuplicateKeyPolicy};
+use system_model::yaml::SyntaxError;
+pub(crate) use system_model::yaml::{Key, Kind, Value};
 
 use crate::{
     problem::{Place, Problem},
     yaml_cause::{self, Cause},
 };
 
-/// A value and its place.
-#[derive(Debug, Clone)]
-pub(crate) struct Value {
-    pub kind: Kind,
-    pub place: Place,
-}
-
-/// A key and its place.
-#[derive(Debug, Clone)]
-pub(crate) struct Key {
-    pub name: String,
-    pub place: Place,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) enum Kind {
-    Null,
-    /// A scalar as it is written: each key of the profile has its own type.
-    Scalar(String),
-    List(Vec<Value>),
-    Map(Vec<(Key, Value)>),
-}
-
-impl Kind {
-    /// Returns what messages call it.
-    pub fn describe(&self) -> &'static str {
-        match self {
-            Kind::Null => "nothing",
-            Kind::Scalar(_) => "a single value",
-            Kind::List(_) => "a list",
-            Kind::Map(_) => "a mapping",
-        }
-    }
-}
-
 /// Reads one YAML document. Keys that appear more than once in a mapping are kept.
 pub(crate) fn parse(text: &str) -> Result<Value, Box<Problem>> {
-    let options = serde_saphyr::options! { duplicate_keys: DuplicateKeyPolicy::PassThrough };
-    let raw: Spanned<Raw> = serde_saphyr::from_str_with_options(text, options)
-        .map_err(|error| syntax_problem(text, &error))?;
-    Ok(convert(text, raw))
+    Value::parse(text).map_err(|error| Box::new(syntax_problem(text, error)))
 }
 
-fn syntax_problem(text: &str, error: &serde_saphyr::Error) -> Box<Problem> {
-    let error = error.without_snippet();
-    let location = error.location().unwrap_or(Location::UNKNOWN);
-    let mut message = error.render_with_formatter(&UserMessageFormatter);
-    // The place is shown with the message, not in it.
-    if let Some((_, rest)) = message.split_once(": ").filter(|(head, _)| head.contains("line ")) {
-        message = rest.to_owned();
-    }
-    if let Some(end) = message.rfind(" at line ") {
-        message.truncate(end);
-    }
-    let message = message.lines().next().unwrap_or_default().to_owned();
-    let place = place(text, &location);
-    match yaml_cause::find(text, place.span.start) {
+fn syntax_problem(text: &str, SyntaxError { message, place }: SyntaxError) -> Problem {
+    let found = yaml_cause::find(text, place.span.start).or_else(|| {
+        // The parser names the start of the value that the tab ends.
+        let rest = text.get(place.span.start..).unwrap_or_default();
+        let tab = rest.find('\t').filter(|_| message.contains("found a tab"))?;
+        Some(yaml_cause::tab_at(place.span.start + tab))
+    });
+    match found {
         Some(Cause { at, message, help }) => {
-            let help = Some(help);
-            Box::new(Problem { message, place: place_at(text, at), related: Vec::new(), help })
+            let place = Place::of_character(text, at);
+            Problem { message, place, related: Vec::new(), help: Some(help) }
         }
-        None => {
-            // The parser names the start of the value that the tab ends.
-            let rest = text.get(place.span.start..).unwrap_or_default();
-            let tab = rest.find('\t').filter(|_| message.contains("found a tab"));
-            let (message, place, help) = match tab {
-                Some(at) => (
-                    "this is a tab".to_owned(),
-                    place_at(text, place.span.start + at),
-                    Some("indent with spaces: YAML does not allow tabs here".to_owned()),
-                ),
-                None => (message, place, None),
-            };
-            Box::new(Problem { message, place, related: Vec::new(), help })
-        }
-    }
-}
-
-/// Returns the place of the character that begins at a byte of the text.
-fn place_at(text: &str, at: usize) -> Place {
-    let before = text.get(..at).unwrap_or_default();
-    let length = text.get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
-    let line_start = before.rfind('\n').map_or(0, |end| end + 1);
-    Place {
-        span: at..at + length,
-        line: before.matches('\n').count() + 1,
-        column: before[line_start..].chars().count() + 1,
-    }
-}
-
-/// Returns a location of the parser as a place. Where the parser does not know the bytes,
-/// they follow from line and column.
-fn place(text: &str, location: &Location) -> Place {
-    let line = usize::try_from(location.line()).unwrap_or(1).max(1);
-    let column = usize::try_from(location.column()).unwrap_or(1).max(1);
-    let span = location.span();
-    let known = span.byte_offset().zip(span.byte_len()).and_then(|(offset, length)| {
-        let start = usize::try_from(offset).ok()?;
-        let end = start.checked_add(usize::try_from(length).ok()?)?;
-        text.get(start..end).map(|_| start..end)
-    });
-    let span = known.unwrap_or_else(|| {
-        let line_start =
-            text.split_inclusive('\n').take(line - 1).map(str::len).sum::<usize>().min(text.len());
-        let rest = text.get(line_start..).unwrap_or_default();
-        let inside = rest.char_indices().nth(column - 1).map_or(rest.len(), |(at, _)| at);
-        let length = rest.get(inside..).and_then(|r| r.chars().next()).map_or(0, char::len_utf8);
-        line_start + inside..line_start + inside + length
-    });
-    Place { span, line, column }
-}
-
-fn convert(text: &str, raw: Spanned<Raw>) -> Value {
-    let place = place(text, &raw.defined);
-    let kind = match raw.value {
-        Raw::Null => Kind::Null,
-        Raw::Text(text) => Kind::Scalar(text),
-        // What 0644, 8e3 and yes mean depends on the key, so they stay as they are written.
-        Raw::Typed(shown) => {
-            let written = text.get(place.span.clone()).filter(|written| !written.is_empty());
-            Kind::Scalar(written.map_or(shown, str::to_owned))
-        }
-        Raw::List(items) => Kind::List(items.into_iter().map(|i| convert(text, i)).collect()),
-        Raw::Map(entries) => Kind::Map(
-            entries
-                .into_iter()
-                .map(|(key, value)| {
-                    let place = self::place(text, &key.defined);
-                    (Key { name: key.value, place }, convert(text, value))
-                })
-                .collect(),
-        ),
-    };
-    Value { kind, place }
-}
-
-/// A value as the deserializer returns it, before its place is known in bytes.
-enum Raw {
-    Null,
-    Text(String),
-    Typed(String),
-    List(Vec<Spanned<Raw>>),
-    Map(Vec<(Spanned<String>, Spanned<Raw>)>),
-}
-
-impl<'de> Deserialize<'de> for Raw {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(RawVisitor)
-    }
-}
-
-struct RawVisitor;
-
-impl<'de> Visitor<'de> for RawVisitor {
-    type Value = Raw;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value, a list or a mapping")
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Raw, E> {
-        Ok(Raw::Typed(value.to_string()))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Raw, E> {
-        Ok(Raw::Typed(value.to_string()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Raw, E> {
-        Ok(Raw::Typed(value.to_string()))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Raw, E> {
-        Ok(Raw::Typed(value.to_string()))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Raw, E> {
-        Ok(Raw::Text(value.to_owned()))
-    }
-
-    fn visit_unit<E>(self) -> Result<Raw, E> {
-        Ok(Raw::Null)
-    }
-
-    fn visit_none<E>(self) -> Result<Raw, E> {
-        Ok(Raw::Null)
-    }
-
-    fn visit_bytes<E: serde::de::Error>(self, _: &[u8]) -> Result<Raw, E> {
-        Err(E::custom("binary values are not supported"))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Raw, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = access.next_element()? {
-            items.push(item);
-        }
-        Ok(Raw::List(items))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Raw, A::Error> {
-        let mut entries: Vec<(Spanned<String>, Spanned<Raw>)> = Vec::new();
-        while let Some(entry) = access.next_entry()? {
-            entries.push(entry);
-        }
-        Ok(Raw::Map(entries))
+        None => Problem { message, place, related: Vec::new(), help: None },
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn scalars_are_kept_as_written_and_places_point_at_them() {
-        let text = "# é\nmode: 0644\nq: \"0o644\"\né: {y: no, v: 1.50}\n";
-        let Kind::Map(entries) = parse(text).expect("it parses").kind else {
-            panic!("not a mapping")
-        };
-        let scalar = |i: usize| match &entries[i].1.kind {
-            Kind::Scalar(text) => text.clone(),
-            other => panic!("{other:?}"),
-        };
-        assert_eq!((scalar(0), scalar(1)), ("0644".into(), "0o644".into()));
-        assert_eq!(&text[entries[0].1.place.span.clone()], "0644");
-        assert_eq!((entries[0].1.place.line, entries[0].1.place.column), (2, 7));
-        let Kind::Map(inner) = &entries[2].1.kind else { panic!("not a mapping") };
-        assert!(matches!(&inner[0].1.kind, Kind::Scalar(s) if s == "no"));
-        assert!(matches!(&inner[1].1.kind, Kind::Scalar(s) if s == "1.50"));
-        assert_eq!(&text[inner[0].0.place.span.clone()], "y");
-    }
 
     #[test]
     fn syntax_errors_have_a_place() {
@@ -264,35 +55,9 @@ mod tests {
     fn a_tab_is_called_a_tab() {
         for text in ["a:\n\tb: 1\n", "a:\n\t- b\n", "a:\n  - b: 1\n\tc: 2\n"] {
             let problem = parse(text).expect_err(text);
-            assert!(
-                ["this is a tab", "this line is indented with a tab"].contains(&&*problem.message),
-                "{problem:?}"
-            );
-            assert!(problem.help.is_some_and(|help| help.contains("spaces")));
+            assert_eq!(problem.message, "tabs are not allowed in YAML here");
+            assert_eq!(&text[problem.place.span], "\t");
+            assert_eq!(problem.help.as_deref(), Some("replace the tab with spaces"));
         }
-    }
-
-    #[test]
-    fn repeated_keys_are_kept_and_explicit_ones_win_over_merged_ones() {
-        let keys = |text: &str| {
-            let Kind::Map(entries) = parse(text).expect(text).kind else { panic!("not a mapping") };
-            let entries = entries.into_iter().map(|(key, value)| match value.kind {
-                Kind::Scalar(value) => format!("{}={value}", key.name),
-                _ => key.name,
-            });
-            entries.collect::<Vec<_>>().join(" ")
-        };
-        assert_eq!(keys("é: 1\né: 2\n"), "é=1 é=2");
-        assert_eq!(keys("{<<: {a: 1, b: 2}, a: 3}"), "a=3 b=2");
-    }
-
-    #[test]
-    fn exponential_aliases_and_deep_nesting_are_rejected() {
-        let mut bomb = String::from("a: &a [x,x,x,x,x,x,x,x,x]\n");
-        for (from, to) in ('a'..'k').zip('b'..'l') {
-            bomb += &format!("{to}: &{to} [*{from},*{from},*{from},*{from},*{from},*{from}]\n");
-        }
-        assert!(parse(&bomb).is_err());
-        assert!(parse(&"[".repeat(100_000)).is_err());
     }
 }

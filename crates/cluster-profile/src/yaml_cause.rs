@@ -40,11 +40,16 @@ fn lines_up_to(text: &str, end: usize) -> Vec<(usize, &str)> {
 fn tab(start: usize, line: &str) -> Option<Cause> {
     let indent = line.len() - line.trim_start().len();
     let tab = line.get(..indent)?.find('\t')?;
-    (indent < line.len()).then(|| Cause {
-        at: start + tab,
-        message: "this line is indented with a tab".into(),
-        help: "indent with spaces: YAML allows no tabs there".into(),
-    })
+    (indent < line.len()).then(|| tab_at(start + tab))
+}
+
+/// Returns the cause that a tab is, at its byte of the text.
+pub(crate) fn tab_at(at: usize) -> Cause {
+    Cause {
+        at,
+        message: "tabs are not allowed in YAML here".into(),
+        help: "replace the tab with spaces".into(),
+    }
 }
 
 /// Finds `{count: 60, name: n{:02}}`: inside of braces, a value with braces needs quotes.
@@ -193,7 +198,7 @@ mod tests {
 
     #[test]
     fn tabs_and_colons_are_found() {
-        assert_eq!(cause("a:\n\tb: 1\n", 3).unwrap().0, "this line is indented with a tab");
+        assert_eq!(cause("a:\n\tb: 1\n", 3).unwrap().0, "tabs are not allowed in YAML here");
         let text = "cluster mc1\ncard: 8GB\n";
         assert_eq!(cause(text, 12), Some(("the colon after `cluster` is missing".into(), text)));
         let (message, _) = cause("a: 1\ncard:8GB\nb: 1\n", 14).unwrap();

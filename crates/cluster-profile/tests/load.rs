@@ -265,7 +265,7 @@ fn invalid_yaml_is_reported_with_its_place() {
     );
     let tab = problems("nodes:", "\tnodes:");
     assert_eq!((tab.problems[0].place.line, tab.problems[0].place.column), (5, 1));
-    assert!(tab.to_string().contains("\n5 |     nodes:\n  | ^"), "{tab}");
+    assert!(tab.to_string().contains("\n5 |  nodes:\n  | ^"), "{tab}");
     let empty = parse("").unwrap_err().to_string();
     assert!(empty.contains("the profile is empty"), "{empty}");
     assert!(parse("- a\n").is_err());
@@ -375,7 +375,25 @@ fn unreadable_profiles_are_reported_with_the_cause_apart() {
         std::error::Error::source(&error).unwrap().to_string()
     };
     assert_eq!(cause(&path), "No such file or directory (os error 2)");
-    assert_eq!(cause(directory.path()), "not a regular file");
+    // Neither waits for the other end of a pipe, nor reads from a device.
+    let pipe = directory.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for odd in [directory.path(), &pipe, Path::new("/dev/zero")] {
+        assert_eq!(cause(odd), "not a regular file", "{}", odd.display());
+    }
+    let inputs = [
+        "ssh: {users: [root], authorized_keys: [PATH]}",
+        "files: [{path: /etc/x, source: PATH}]",
+        "swarm: {images: [PATH]}",
+    ];
+    for input in inputs {
+        for odd in [".", "pipe", "/dev/zero"] {
+            let text = format!("{}{}\n", good(), input.replace("PATH", odd));
+            let shown = Cluster::parse(&text, &path).unwrap_err().to_string();
+            let odd_name = shown.contains("cannot be the name of a file");
+            assert!(shown.contains("not a regular file") || odd_name, "{input}, {odd}: {shown}");
+        }
+    }
     fs::write(&path, [0xff, 0xfe]).unwrap();
     assert!(cause(&path).contains("utf-8"));
     fs::write(&path, vec![b'#'; (1 << 20) + 1]).unwrap();
@@ -453,7 +471,7 @@ fn common_spellings_are_understood_or_answered() {
         ("card: 8GB", "card 8GB", "the colon after `card` is missing"),
         ("{interface: eth0", "{{interface: eth0", "is never closed"),
         ("gateway: 192.168.1.1}", "gateway: 192.168.1.1", "this `{` is never closed"),
-        ("nodes:", "\tnodes:", "indented with a tab"),
+        ("nodes:", "\tnodes:", "tabs are not allowed"),
     ] {
         let shown = problems(from, to).to_string();
         assert!(shown.contains(message), "{message}: {shown}");

@@ -81,7 +81,7 @@ fn netplan_without_a_file_yet_and_bridges_over_the_interface() {
     let none = debian_networkd();
     let mut bare = none.clone();
     bare.0.retain(|path, _| !path.ends_with("wants/systemd-networkd.service"));
-    let bare = bare.file("/usr/sbin/netplan", "");
+    let bare = bare.file("/usr/libexec/netplan/generate", "");
     let (card_, _) = card(&bare);
     assert!(card_.text("/etc/netplan/99-nodecard.yaml").contains("192.168.1.81/24"));
 

@@ -199,7 +199,7 @@ proptest! {
         ];
         FIXTURE.with(|fixture| {
             let base = debian_networkd()
-                .file("/usr/sbin/netplan", "")
+                .file("/usr/libexec/netplan/generate", "")
                 .file("/root/.ssh/id_rsa", "")
                 .file("/usr/lib/systemd/system/NetworkManager.service", "[Unit]\n")
                 .link(

@@ -51,7 +51,8 @@ pub struct Args {
 /// How much is printed.
 #[derive(Debug, clap::Args)]
 pub struct OutputArgs {
-    /// Print errors and questions only, besides JSON
+    /// Print errors and questions only, besides JSON and what other programs
+    /// read
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
 
@@ -175,6 +176,9 @@ pub struct InitArgs {
     /// Take the proposals for everything that no option answers
     #[arg(long)]
     pub yes: bool,
+
+    #[command(flatten)]
+    pub json: JsonArg,
 }
 
 /// What becomes of the users' passwords.
@@ -314,8 +318,13 @@ pub struct FlashArgs {
     #[arg(long)]
     pub resume: bool,
 
-    /// Discard (TRIM) the cards before writing. This can make them faster; many
-    /// readers do not support it
+    /// Write everything, even if a card already holds mostly the same. Normally
+    /// such a card is read, and only what differs is written
+    #[arg(long)]
+    pub full: bool,
+
+    /// Discard (TRIM) the cards before writing everything. This can make them
+    /// faster; many readers do not support it
     #[arg(long)]
     pub discard: bool,
 
@@ -561,7 +570,10 @@ Examples:
 
 In the profile, with the hash in single quotes:
   users: {odroid: {password: '$6$rounds=100000$...'}}")]
-pub struct PasswordArgs {}
+pub struct PasswordArgs {
+    #[command(flatten)]
+    pub json: JsonArg,
+}
 
 /// Ask the running nodes whether they are as the profile says
 ///
@@ -630,6 +642,9 @@ pub struct ExportArgs {
     /// Include the private keys of the cluster and of the nodes; only with json
     #[arg(long)]
     pub private: bool,
+
+    #[command(flatten)]
+    pub json: JsonArg,
 }
 
 /// The form of an export.
@@ -660,7 +675,10 @@ Example:
 
 In a profile, for editors with the YAML language server:
   # yaml-language-server: $schema=profile.schema.json")]
-pub struct SchemaArgs {}
+pub struct SchemaArgs {
+    #[command(flatten)]
+    pub json: JsonArg,
+}
 
 /// Print a script that completes commands in a shell
 ///
@@ -676,6 +694,9 @@ pub struct CompletionsArgs {
     /// The shell
     #[arg(value_enum)]
     pub shell: Shell,
+
+    #[command(flatten)]
+    pub json: JsonArg,
 }
 
 /// Write the manual, one page a command
@@ -686,6 +707,9 @@ Example:
 pub struct ManArgs {
     /// Write the pages to this directory, which is made if it is missing
     pub dir: PathBuf,
+
+    #[command(flatten)]
+    pub json: JsonArg,
 }
 
 /// The cluster that a command works on.

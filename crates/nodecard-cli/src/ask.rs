@@ -8,7 +8,7 @@ use std::{
 
 use dialoguer::{Confirm, Input, Select};
 
-use crate::{error::CommandError, prompt::while_asking};
+use crate::{error::CommandError, prompt::while_asking, terminal};
 
 /// Who answers questions: a person on a terminal, or the proposals themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,12 +68,8 @@ impl Asker {
         if self == Asker::Proposals {
             return Ok(proposal);
         }
-        Select::new()
-            .with_prompt(question)
-            .items(items)
-            .default(proposal)
-            .interact()
-            .map_err(failed)
+        let question = Select::new().with_prompt(question).items(items).default(proposal);
+        while_asking(|| question.interact()).map_err(failed)
     }
 
     /// Asks whether.
@@ -81,14 +77,14 @@ impl Asker {
         if self == Asker::Proposals {
             return Ok(proposal);
         }
-        Confirm::new().with_prompt(question).default(proposal).interact().map_err(failed)
+        let question = Confirm::new().with_prompt(question).default(proposal);
+        while_asking(|| question.interact()).map_err(failed)
     }
 }
 
 fn failed(error: dialoguer::Error) -> CommandError {
     let dialoguer::Error::IO(error) = error;
-    // A hidden cursor, as while choosing, must not stay hidden.
-    let _ = dialoguer::console::Term::stderr().show_cursor();
+    terminal::show_cursor();
     match error.kind() {
         io::ErrorKind::Interrupted | io::ErrorKind::UnexpectedEof => CommandError::Interrupted,
         _ => CommandError::Output(error),

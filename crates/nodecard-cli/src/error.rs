@@ -43,6 +43,13 @@ pub fn print_line(line: fmt::Arguments) {
     terminal::print_error_line(&line.to_string());
 }
 
+/// Prints a line on stderr that a quiet run leaves out.
+pub fn print_note(line: fmt::Arguments) {
+    if output::verbosity() > output::Verbosity::Quiet {
+        print_line(line);
+    }
+}
+
 /// Prints an error with its causes and what to do about it. A cause that the lines before it
 /// contain already is left out.
 pub fn print_error(error: &dyn StdError, fix: Option<String>) {

@@ -40,8 +40,9 @@ static BEFORE_HIDING: Mutex<Option<Termios>> = Mutex::new(None);
 /// are read from standard input, a terminal or not: a script may answer, but has to know the
 /// answer.
 pub fn ask(question: fmt::Arguments) -> Option<String> {
-    terminal::print_error(format_args!("{question} "));
+    // Whoever sees the question may press Ctrl-C.
     IS_ASKING.store(true, Ordering::Relaxed);
+    terminal::print_error(format_args!("{question} "));
     let mut answer = String::new();
     let read = stdin().lock().read_line(&mut answer);
     IS_ASKING.store(false, Ordering::Relaxed);
@@ -75,8 +76,9 @@ pub fn ask_hidden(question: fmt::Arguments) -> io::Result<Option<String>> {
     hiding.local_modes.insert(LocalModes::ECHONL);
     *BEFORE_HIDING.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
     tcsetattr(stdin(), OptionalActions::Flush, &hiding)?;
-    terminal::print_error(format_args!("{question} "));
+    // Whoever sees the question may press Ctrl-C.
     IS_ASKING.store(true, Ordering::Relaxed);
+    terminal::print_error(format_args!("{question} "));
     let mut answer = String::new();
     let read = stdin().lock().read_line(&mut answer);
     IS_ASKING.store(false, Ordering::Relaxed);
@@ -100,6 +102,7 @@ pub fn cancel_on_interrupt() -> Cancel {
     let handler = move || {
         if token.check().is_err() || IS_ASKING.load(Ordering::Relaxed) {
             show_typing();
+            terminal::show_cursor();
             // Whatever follows starts on a line of its own.
             print_line(format_args!(""));
             print_how_to_continue();

@@ -96,10 +96,10 @@ mod status;
 
 pub use card_audit::{
     Applied, ApplyError, AuditError, CardOutcome, CardReport, ChangePlan, FileChange, Finding,
-    Inspection, NodePlan, PlanNote, Severity, VerifyReport,
+    FindingCode, Inspection, NodePlan, PlanNote, Severity, VerifyReport,
 };
 pub use card_flash::{
-    CardError, CardFault, FlashPhase, FlashProgress, FlashResult, WriteReport,
+    CardError, CardFault, FlashPhase, FlashProgress, FlashResult, OldContents, WriteReport,
     device::{
         Device, DeviceKind, HostSystem, ReadError, Refusal, Target, TargetError, TargetLimits,
     },
@@ -132,7 +132,7 @@ pub use self::{
     },
     init::{
         BaseFacts, BaseUser, LocalNetwork, NewPassword, NewProfile, NewUser, SwarmServices,
-        find_bases, find_public_keys, numbered_nodes,
+        check_base, find_bases, find_public_keys, numbered_nodes,
     },
     left_over::{LeftOver, LeftOverState},
     project::Project,

@@ -5,9 +5,10 @@ use std::{
     sync::OnceLock,
 };
 
-use card_image::{BuildInputs, BuildNote};
+use card_image::{BuildInputs, BuildNote, ImageFile};
 use cluster_keys::{ClusterKeys, KeyError, NewKeys};
 use cluster_profile::{Cluster, Node};
+use rustix::fs::Access;
 
 use crate::{Context, Error, lost_keys};
 
@@ -58,7 +59,8 @@ impl Project {
         self
     }
 
-    /// Downloads the base image if it is on the web, and no earlier run has.
+    /// Downloads the base image if it is on the web, and no earlier run has. Makes sure that there
+    /// is an image: nobody needs keys without one.
     pub(crate) fn fetch_base(&self) -> Result<(), Error> {
         let spec = &self.cluster.base;
         if let (None, Some(url)) = (&self.base, &spec.url) {
@@ -66,6 +68,7 @@ impl Project {
             options.sha256 = spec.sha256;
             card_image::download(url, options).map_err(card_image::Error::from)?;
         }
+        ImageFile::open(self.base()).map_err(card_image::Error::from)?;
         Ok(())
     }
 
@@ -176,10 +179,12 @@ impl Project {
     /// they cannot be used.
     pub fn keys(&self) -> Result<&ClusterKeys, Error> {
         self.keys_from(|names| {
-            ClusterKeys::open(self.key_path(), names).map_err(|error| match error {
-                KeyError::Missing { .. } => Error::NoKeys(error),
-                other => Error::Keys(other),
-            })
+            ClusterKeys::open_unless(&self.context.cancel, self.key_path(), names).map_err(
+                |error| match error {
+                    KeyError::Missing { .. } => Error::NoKeys(error),
+                    other => keys_error(other),
+                },
+            )
         })
     }
 
@@ -190,26 +195,25 @@ impl Project {
     /// [`Error::Keys`]; [`Error::KeysLost`] if all are missing, but there are images of the
     /// cluster in `out` or beside the profile.
     pub fn create_keys(&self, out: Option<&Path>) -> Result<&ClusterKeys, Error> {
-        self.keys_from(|names| match ClusterKeys::open(self.key_path(), names) {
-            Err(KeyError::Missing { .. }) if self.given_keys.is_none() => {
-                if !self.new_keys {
-                    lost_keys::check(&self.cluster, out)?;
+        self.keys_from(|names| {
+            match ClusterKeys::open_unless(&self.context.cancel, self.key_path(), names) {
+                Err(KeyError::Missing { .. }) if self.given_keys.is_none() => {
+                    if !self.new_keys {
+                        lost_keys::check(&self.cluster, out)?;
+                    }
+                    let Cluster { keys, name, .. } = &self.cluster;
+                    let opened =
+                        ClusterKeys::open_or_create_unless(&self.context.cancel, keys, name, names);
+                    opened.map_err(keys_error)
                 }
-                let Cluster { keys, name, .. } = &self.cluster;
-                let opened =
-                    ClusterKeys::open_or_create_unless(&self.context.cancel, keys, name, names);
-                opened.map_err(|error| match error {
-                    KeyError::Cancelled(_) => Error::Interrupted,
-                    other => Error::Keys(other),
-                })
-            }
-            Err(KeyError::Missing { path, .. }) => Err(KeyError::Missing {
-                path,
-                fix: "give a directory or an archive with all of the cluster's keys; new ones \
+                Err(KeyError::Missing { path, .. }) => Err(KeyError::Missing {
+                    path,
+                    fix: "give a directory or an archive with all of the cluster's keys; new ones \
                       are made only where the profile keeps them",
+                }
+                .into()),
+                opened => opened.map_err(keys_error),
             }
-            .into()),
-            opened => Ok(opened?),
         })
     }
 
@@ -220,7 +224,8 @@ impl Project {
     /// [`Error::Keys`].
     pub(crate) fn preview_keys(&self) -> Result<ClusterKeys, Error> {
         if let Some(path) = &self.given_keys {
-            return Ok(ClusterKeys::open(path, &self.node_names())?);
+            return Ok(ClusterKeys::open_unless(&self.context.cancel, path, &self.node_names())
+                .map_err(keys_error)?);
         }
         Ok(ClusterKeys::open_or_generate(
             &self.cluster.keys,
@@ -231,6 +236,22 @@ impl Project {
 
     fn node_names(&self) -> Vec<String> {
         self.cluster.nodes.iter().map(|node| node.name.clone()).collect()
+    }
+
+    /// Returns the path of the file that notes which cards are finished: beside the keys if their
+    /// directory may be changed, or else in the cache, named by what the keys make unique.
+    pub(crate) fn progress_path(&self, keys: &ClusterKeys) -> PathBuf {
+        let directory = &self.cluster.keys;
+        let beside_keys = directory.join("one-reader.json");
+        let is_writable = || rustix::fs::access(directory, Access::WRITE_OK).is_ok();
+        if self.given_keys.is_none() && directory.is_dir() && is_writable() {
+            return beside_keys;
+        }
+        match card_image::cache_directory(self.context.cache.as_deref()) {
+            // No node has this name, so nothing else has this id.
+            Some(cache) => cache.join(format!("one-reader-{}.json", keys.machine_id(""))),
+            None => beside_keys,
+        }
     }
 
     fn key_path(&self) -> &Path {
@@ -277,5 +298,12 @@ impl Project {
             cache: self.context.cache.as_deref(),
             largest_card: None,
         }
+    }
+}
+
+fn keys_error(error: KeyError) -> Error {
+    match error {
+        KeyError::Cancelled(_) => Error::Interrupted,
+        other => Error::Keys(other),
     }
 }

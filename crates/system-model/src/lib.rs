@@ -15,6 +15,7 @@ mod family;
 mod files;
 mod first_boot;
 mod glob;
+mod hooks;
 mod memory;
 mod secrets;
 mod systemd;
@@ -22,8 +23,8 @@ mod unsuitable;
 
 pub use boot_model::{BootModel, Origin, Program, ReadOptions, Threat};
 pub use cloud_init::{
-    CloudChange, CloudInit, Module as CloudModule, Script as CloudScript, Seed as CloudSeed,
-    Stage as CloudStage, Value as CloudValue,
+    CloudChange, CloudInit, CloudPassword, GivenPassword, Module as CloudModule,
+    Script as CloudScript, Seed as CloudSeed, Stage as CloudStage, Value as CloudValue,
 };
 pub use command_line::{
     Argument, CommandLine, CommandLineFormat, CommandLines, edit as edit_command_line,
@@ -47,6 +48,6 @@ mod pattern;
 pub mod sshd;
 mod units;
 mod walk;
-mod yaml;
+pub mod yaml;
 
 pub use file_line::FileLine;

@@ -16,6 +16,8 @@ pub(super) struct Mount {
     pub place: Option<Place>,
     /// Where it is mounted.
     pub point: PathBuf,
+    /// Whether its files are those of other directories: of the layers of an overlay.
+    pub is_overlay: bool,
     /// Whether the filesystem itself is read-only, not only this mount of it.
     pub read_only: bool,
 }
@@ -27,10 +29,12 @@ pub(super) fn mounts(mountinfo: &str) -> Vec<Mount> {
         let mut fields = front.split(' ').skip(2);
         let number = number(fields.next()?)?;
         let point = unescape(fields.nth(1)?);
-        let mut back = back.split(' ').skip(1);
-        let source = unescape(back.next()?);
-        let read_only = back.next().is_some_and(|options| options.split(',').any(|o| o == "ro"));
-        Some(Mount { number, source, place: None, point, read_only })
+        let (kind, rest) = back.split_once(' ')?;
+        let mut rest = rest.split(' ');
+        let source = unescape(rest.next()?);
+        let read_only = rest.next().is_some_and(|options| options.split(',').any(|o| o == "ro"));
+        let is_overlay = kind == "overlay";
+        Some(Mount { number, source, place: None, point, is_overlay, read_only })
     };
     mountinfo.lines().filter_map(mount).collect()
 }

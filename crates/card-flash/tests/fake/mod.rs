@@ -1,6 +1,9 @@
 //! A card in memory that breaks as cards do.
 
+#![allow(dead_code, reason = "each test file uses its own part of this")]
+
 use std::{
+    collections::VecDeque,
     io,
     ops::Range,
     sync::{
@@ -11,8 +14,12 @@ use std::{
     time::Duration,
 };
 
+use block_io::Extents;
 use card_flash::{Medium, Presence};
 use rustix::io::Errno;
+
+/// A real size and all places where writes are lost are multiples of this.
+const BLOCK: usize = 4096;
 
 /// An operation on a card.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +49,10 @@ pub struct Flaws {
     pub rotten: Option<u64>,
     /// The real size; what is written behind it is lost, and reads as zeros.
     pub drops: Option<u64>,
+    /// How many blocks that were written last are kept in a buffer, and read from there.
+    pub buffer: usize,
+    /// A range that cannot be read before it has been written.
+    pub unreadable: Option<(u64, u64)>,
     /// A range where writes are lost.
     pub deaf: Option<(u64, u64)>,
     /// The number of the write that panics, counted from 0.
@@ -57,6 +68,9 @@ pub struct Fake {
     size: u64,
     flaws: Flaws,
     bytes: Mutex<Vec<u8>>,
+    /// The blocks that were written last.
+    buffer: Mutex<VecDeque<(u64, Vec<u8>)>>,
+    written: Mutex<Extents>,
     log: Mutex<Vec<Event>>,
     writes: AtomicUsize,
     reads: AtomicUsize,
@@ -65,11 +79,19 @@ pub struct Fake {
 impl Fake {
     /// A card that claims to have `size` bytes, full of what was on it before.
     pub fn new(size: u64, flaws: Flaws) -> Self {
-        let real = flaws.wraps.unwrap_or(size);
+        Fake::holding(vec![0xbb; size as usize], flaws)
+    }
+
+    /// A card that holds this already. If it is smaller than it claims, it holds the beginning.
+    pub fn holding(mut bytes: Vec<u8>, flaws: Flaws) -> Self {
+        let size = bytes.len() as u64;
+        bytes.truncate(flaws.wraps.unwrap_or(size) as usize);
         Fake {
             size,
             flaws,
-            bytes: Mutex::new(vec![0xbb; real as usize]),
+            bytes: Mutex::new(bytes),
+            buffer: Mutex::default(),
+            written: Mutex::default(),
             log: Mutex::default(),
             writes: AtomicUsize::new(0),
             reads: AtomicUsize::new(0),
@@ -131,11 +153,17 @@ impl Medium for Fake {
         self.log.lock().unwrap().push(Event::Write(range(offset, data.len())));
         let mut bytes = self.bytes.lock().unwrap();
         let real = bytes.len() as u64;
-        for (place, &byte) in range(offset, data.len()).zip(data) {
+        self.written.lock().unwrap().insert(range(offset, data.len()));
+        for (place, data) in (offset..).step_by(BLOCK).zip(data.chunks(BLOCK)) {
             if self.flaws.drops.is_none_or(|end| place < end)
                 && !self.flaws.deaf.is_some_and(|(from, to)| (from..to).contains(&place))
             {
-                bytes[(place % real) as usize] = byte;
+                bytes[(place % real) as usize..][..data.len()].copy_from_slice(data);
+            }
+            if self.flaws.buffer > 0 {
+                let mut buffer = self.buffer.lock().unwrap();
+                buffer.push_front((place, data.to_vec()));
+                buffer.truncate(self.flaws.buffer);
             }
         }
         if let Some(rotten) = self.flaws.rotten
@@ -152,13 +180,22 @@ impl Medium for Fake {
         assert_ne!(Some(number), self.flaws.read_panic, "a defect in a read");
         self.fails(number, self.flaws.read_error)?;
         self.log.lock().unwrap().push(Event::Read(range(offset, buf.len())));
+        if let Some((from, to)) = self.flaws.unreadable {
+            let unreadable: Extents = self.written.lock().unwrap().gaps(from..to).collect();
+            if unreadable.within(range(offset, buf.len())).next().is_some() {
+                return Err(Errno::IO.into());
+            }
+        }
         let bytes = self.bytes.lock().unwrap();
+        let buffer = self.buffer.lock().unwrap();
         let real = bytes.len() as u64;
-        for (place, byte) in range(offset, buf.len()).zip(buf) {
-            *byte = match self.flaws.drops {
-                Some(end) if place >= end => 0,
-                _ => bytes[(place % real) as usize],
-            };
+        for (place, buf) in (offset..).step_by(BLOCK).zip(buf.chunks_mut(BLOCK)) {
+            let buffered = buffer.iter().find(|(at, data)| *at == place && data.len() == buf.len());
+            match (buffered, self.flaws.drops) {
+                (Some((_, data)), _) => buf.copy_from_slice(data),
+                (None, Some(end)) if place >= end => buf.fill(0),
+                _ => buf.copy_from_slice(&bytes[(place % real) as usize..][..buf.len()]),
+            }
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::{io, process::ExitCode};
 
-use nodecard::{ApplyReport, ApplyRequest, ApplySession, Finding, Severity};
+use nodecard::{ApplyReport, ApplyRequest, ApplySession, Finding, FindingCode, Severity};
 use plain_text::count;
 use serde_json::{Value, json};
 
@@ -92,8 +92,8 @@ fn is_confirmed(session: &ApplySession, shown: &str) -> bool {
     answer.is_some_and(|answer| session.is_confirmed_by(&answer))
 }
 
-/// Prints the findings that applying does not fix. Returns the exit code, which tells whether
-/// there is an error among them. A card that was not to `grow` is none.
+/// Prints the findings that applying does not fix. Returns the exit code: failure if there is
+/// an error among them.
 fn print_remaining(findings: &[Finding], grow: bool) -> Result<ExitCode, CommandError> {
     for finding in findings {
         let place = finding.place();
@@ -103,11 +103,14 @@ fn print_remaining(findings: &[Finding], grow: bool) -> Result<ExitCode, Command
     Ok(exit_code(findings, grow))
 }
 
-/// Returns whether an error remains that was not left on purpose.
+/// Returns failure if an error remains that was not left on purpose: without `grow`, a card
+/// that is not grown is not an error.
 fn exit_code(findings: &[Finding], grow: bool) -> ExitCode {
-    let waits_for_grow = |finding: &Finding| !grow && finding.code.as_str().ends_with("-not-grown");
+    let is_left = |code| {
+        !grow && matches!(code, FindingCode::PartitionNotGrown | FindingCode::FilesystemNotGrown)
+    };
     let has_error = findings
         .iter()
-        .any(|finding| finding.severity == Severity::Error && !waits_for_grow(finding));
+        .any(|finding| finding.severity == Severity::Error && !is_left(finding.code));
     if has_error { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

@@ -81,10 +81,6 @@ fn to_text(built: &BuildReport, args: &BuildArgs, network: &Network) -> String {
     }
     text.push('\n');
     let profile = shell_word(&args.project.profile.display().to_string());
-    if made.iter().all(|image| image.sha256.is_some()) {
-        let directory = shell_word(&args.out.display().to_string());
-        text += &format!("Check the files with:  (cd {directory} && sha256sum -c SHA256SUMS)\n");
-    }
     if let Some(image) = made.first() {
         let more = if made.len() > 1 { " ..." } else { "" };
         let node = shell_word(&image.node);

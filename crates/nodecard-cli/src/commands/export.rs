@@ -2,12 +2,14 @@
 
 use std::process::ExitCode;
 
+use clap::ValueEnum as _;
 use nodecard::{ExportForm, Project};
+use serde_json::json;
 
 use crate::{
     args::{ExportArgs, ExportFormArg},
     error::CommandError,
-    terminal,
+    report, terminal,
 };
 
 pub fn run(args: &ExportArgs) -> Result<ExitCode, CommandError> {
@@ -28,6 +30,11 @@ pub fn run(args: &ExportArgs) -> Result<ExitCode, CommandError> {
     };
     let project = Project::open(&args.profile)?;
     let text = project.export(form, args.user.as_deref())?;
-    terminal::print(format_args!("{text}"))?;
+    if args.json.json && args.form != ExportFormArg::Json {
+        let form = args.form.to_possible_value().map(|value| value.get_name().to_owned());
+        report::print_json(&json!({ "form": form, "text": text }))?;
+    } else {
+        terminal::print(format_args!("{text}"))?;
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -8,7 +8,7 @@ use std::{
 
 use nodecard::{
     Decision, Error, FinishedCard, FlashProgress, FlashReport, FlashRequest, FlashTarget,
-    FlashedCard, Operator, Project, ReaderEvent, WriteReport,
+    FlashedCard, OldContents, Operator, Project, ReaderEvent, WriteReport,
 };
 use plain_text::{decimal_size, printable, shell_word, size};
 use serde_json::{Value, json};
@@ -37,9 +37,7 @@ pub fn run(args: &FlashArgs) -> Result<ExitCode, CommandError> {
     if args.new_keys.new_keys {
         project = project.with_new_keys();
     }
-    let mut request = FlashRequest::default();
-    request.limits = args.limits.limits();
-    request.discard = args.discard;
+    let request = request(args);
     let written = match &args.one_reader {
         Some(reader) => flash_one_reader(&project, reader, request, args),
         None => flash_targets(&project, request, args),
@@ -47,12 +45,21 @@ pub fn run(args: &FlashArgs) -> Result<ExitCode, CommandError> {
     finish(written.map_err(CommandError::Writing)?, args)
 }
 
+fn request(args: &FlashArgs) -> FlashRequest {
+    let mut request = FlashRequest::default();
+    request.limits = args.limits.limits();
+    request.old_contents = match (args.discard, args.full) {
+        (true, _) => OldContents::Discarded,
+        (false, true) => OldContents::Overwritten,
+        (false, false) => OldContents::Compared,
+    };
+    request
+}
+
 /// Writes a built image. The first argument is the device then.
 fn flash_image(image: &Path, args: &FlashArgs) -> Result<ExitCode, CommandError> {
     let context = super::context();
-    let mut request = FlashRequest::default();
-    request.limits = args.limits.limits();
-    request.discard = args.discard;
+    let request = request(args);
     let write = || {
         let session = nodecard::flash_image(image, &args.project.profile, request, &context)?;
         describe(session.target());
@@ -234,7 +241,9 @@ fn card_notes(report: &FlashReport) -> Vec<String> {
 
 fn to_json(card: &FlashedCard) -> Value {
     let written = card.outcome.as_ref().ok();
+    // Comparing says nothing about how fast a card is written or read back.
     let speed = |time: fn(&WriteReport) -> Duration| {
+        let written = written.filter(|written| !written.is_compared);
         written.map(|written| written.bytes as f64 / time(written).as_secs_f64())
     };
     json!({
@@ -246,6 +255,7 @@ fn to_json(card: &FlashedCard) -> Value {
         "result": if card.is_verified() { "verified" } else { "failed" },
         "error": card.outcome.as_ref().err().map(|error| plain_text::with_causes(&error.fault)),
         "bytes": written.map(|written| written.bytes),
+        "bytes_written": written.map(|written| written.written),
         "write_seconds": written.map(|written| written.write_time.as_secs_f64()),
         "verify_seconds": written.map(|written| written.verify_time.as_secs_f64()),
         "write_bytes_per_second": speed(|written| written.write_time),
@@ -263,6 +273,10 @@ fn to_text(report: &FlashReport, args: &FlashArgs) -> String {
     let mut rows = vec![titles.map(str::to_owned)];
     rows.extend(report.cards.iter().map(columns));
     text += &format!("\n{}\n", table(&rows));
+    for (node, written) in report.cards.iter().filter_map(compared) {
+        let (part, all) = (size(written.written), size(written.bytes));
+        text += &format!("{node}: wrote {part} of {all}, the rest was already there\n");
+    }
     let devices = |is_verified: bool| {
         report.cards.iter().filter(move |card| card.is_verified() == is_verified)
     };
@@ -282,6 +296,12 @@ fn to_text(report: &FlashReport, args: &FlashArgs) -> String {
     text
 }
 
+/// Returns the node of a card that was compared, and what was written to it.
+fn compared(card: &FlashedCard) -> Option<(&str, &WriteReport)> {
+    let written = card.outcome.as_ref().ok().filter(|written| written.is_compared)?;
+    Some((&card.node, written))
+}
+
 fn columns(card: &FlashedCard) -> [String; 8] {
     let unknown = || "-".to_owned();
     let speed = |bytes: u64, time: Duration| {
@@ -289,6 +309,7 @@ fn columns(card: &FlashedCard) -> [String; 8] {
     };
     let [bytes, write, verify] = match &card.outcome {
         Err(_) => [unknown(), unknown(), unknown()],
+        Ok(written) if written.is_compared => [size(written.written), unknown(), unknown()],
         Ok(written) => [
             size(written.bytes),
             speed(written.bytes, written.write_time),

@@ -9,17 +9,18 @@ use std::{
 };
 
 use nodecard::{
-    BaseFacts, CardSize, LocalNetwork, NewPassword, NewProfile, NewUser, PasswordHash,
-    SwarmServices, find_bases, find_public_keys, numbered_nodes,
+    BaseFacts, CardSize, ErrorKind, LocalNetwork, NewPassword, NewProfile, NewUser, PasswordHash,
+    SwarmServices, check_base, find_bases, find_public_keys, numbered_nodes,
 };
 use plain_text::{printable, shell_word};
+use serde_json::json;
 
 use super::{context, password};
 use crate::{
     args::{InitArgs, PasswordsArg, SwarmArg},
     ask::Asker,
-    error::{CommandError, print_line},
-    terminal,
+    error::{CommandError, print_error, print_note},
+    report,
 };
 
 /// The sizes of cards that are sold, in GB.
@@ -33,11 +34,22 @@ pub fn run(args: &InitArgs) -> Result<ExitCode, CommandError> {
     let home = env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
     // Nobody should answer ten questions for nothing.
     refuse_existing(args.profile.as_deref())?;
-    let base = base(args, asker, home.as_deref())?;
-    let facts = BaseFacts::read(&base, &context())?;
+    // From here on, Ctrl-C leaves the terminal as it was.
+    let context = context();
+    let (base, facts) = loop {
+        let base = base(args, asker, home.as_deref())?;
+        match BaseFacts::read(&base, &context) {
+            Ok(facts) => break (base, facts),
+            // Another image may do.
+            Err(error) if is_asked(args, asker) && error.kind() != ErrorKind::Interrupted => {
+                print_error(&error, error.fix());
+            }
+            Err(error) => return Err(error.into()),
+        }
+    };
     let words = facts.words().map(|words| printable(&words));
     if let Some(words) = &words {
-        print_line(format_args!("Base image   {}: {words}", base.display()));
+        print_note(format_args!("Base image   {}: {words}", base.display()));
     }
     let cluster = cluster(args, asker)?;
     let profile_path =
@@ -65,6 +77,17 @@ pub fn run(args: &InitArgs) -> Result<ExitCode, CommandError> {
         swarm,
     };
     let written = profile.write(&profile_path)?;
+    if args.json.json {
+        let node = |node: &nodecard::Node| json!({"name": node.name, "address": node.address});
+        report::print_json(&json!({
+            "profile": profile_path,
+            "cluster": written.name,
+            "base": base,
+            "card_size": written.card.bytes(),
+            "nodes": written.nodes.iter().map(node).collect::<Vec<_>>(),
+        }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let file = shell_word(&profile_path.display().to_string());
     let mut out = Vec::new();
     writeln!(out, "{}: a profile of {} nodes", profile_path.display(), written.nodes.len())?;
@@ -76,7 +99,7 @@ pub fn run(args: &InitArgs) -> Result<ExitCode, CommandError> {
     writeln!(out, "  nodecard devices")?;
     let first = written.nodes.first().map_or("NODE", |node| &node.name);
     writeln!(out, "  nodecard flash {file} {first}=/dev/sdX ...")?;
-    terminal::print(format_args!("{}", String::from_utf8_lossy(&out)))?;
+    report::print_text(&String::from_utf8_lossy(&out))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -89,6 +112,19 @@ fn refuse_existing(path: Option<&Path>) -> Result<(), CommandError> {
 
 fn usage(message: impl Into<String>, fix: &'static str) -> CommandError {
     CommandError::Usage { message: message.into(), fix }
+}
+
+/// Returns whether the user is asked for the base image.
+fn is_asked(args: &InitArgs, asker: Asker) -> bool {
+    args.base.is_none() && asker == Asker::Terminal
+}
+
+/// Returns a path that was typed, with `~/` as shells read it.
+fn typed_path(text: &str, home: Option<&Path>) -> PathBuf {
+    match (text.trim().strip_prefix("~/"), home) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => PathBuf::from(text.trim()),
+    }
 }
 
 /// Chooses the base image.
@@ -115,12 +151,11 @@ fn base(args: &InitArgs, asker: Asker, home: Option<&Path>) -> Result<PathBuf, C
     if let Some(path) = found.get(chosen) {
         return Ok(path.clone());
     }
-    let is_file = |path: &String| match Path::new(path).is_file() {
-        true => Ok(()),
-        false => Err(format!("there is no file {path}")),
+    let is_image = |path: &String| {
+        check_base(&typed_path(path, home)).map_err(|error| printable(&error.to_string()))
     };
-    let path = asker.value::<String>("Path of the base image", None, is_file)?;
-    path.map(PathBuf::from).ok_or(CommandError::Interrupted)
+    let path = asker.value::<String>("Path of the base image", None, is_image)?;
+    path.map(|path| typed_path(&path, home)).ok_or(CommandError::Interrupted)
 }
 
 /// Names the cluster.
@@ -136,11 +171,14 @@ fn cluster(args: &InitArgs, asker: Asker) -> Result<String, CommandError> {
     });
     let proposal = of_file.or(of_nodes).filter(|name| !name.is_empty());
     let proposal = proposal.unwrap_or_else(|| "cluster".to_owned());
-    let is_name =
-        |name: &String| match name.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c)) {
-            true if !name.is_empty() => Ok(()),
-            _ => Err("use letters, digits, hyphens and dots".to_owned()),
-        };
+    let is_name = |name: &String| {
+        NewProfile::try_answer(|profile| profile.cluster.clone_from(name))?;
+        let path = PathBuf::from(format!("{name}.yaml"));
+        match args.profile.is_none() && path.symlink_metadata().is_ok() {
+            true => Err(format!("{} exists already; choose another name", path.display())),
+            false => Ok(()),
+        }
+    };
     let name = asker.value("Name of the cluster", Some(proposal), is_name)?;
     name.ok_or(CommandError::Interrupted)
 }
@@ -209,8 +247,13 @@ fn network(args: &InitArgs, asker: Asker, facts: &BaseFacts) -> Result<Network, 
         Some(interface) => interface.clone(),
         None => {
             let proposal = facts.interface.clone().unwrap_or_else(|| "eth0".to_owned());
-            let answer =
-                asker.value("Network interface of the nodes", Some(proposal), |_| Ok(()))?;
+            let answer = asker.value(
+                "Network interface of the nodes",
+                Some(proposal),
+                |name: &String| {
+                    NewProfile::try_answer(|profile| profile.interface.clone_from(name))
+                },
+            )?;
             answer.ok_or(CommandError::Interrupted)?
         }
     };
@@ -239,7 +282,13 @@ fn nodes(
             asker.value(
                 "Name of the nodes, before their numbers",
                 Some(format!("{stem}-node")),
-                |_| Ok(()),
+                |name: &String| {
+                    // The last name is the longest.
+                    let last = format!("{name}{count}");
+                    NewProfile::try_answer(|profile| {
+                        profile.nodes.iter_mut().for_each(|node| node.0.clone_from(&last));
+                    })
+                },
             )?
         }
     };
@@ -290,7 +339,10 @@ fn card(args: &InitArgs, asker: Asker, facts: &BaseFacts) -> Result<String, Comm
             Err(format!("the base image is larger: {}", plain_text::size(facts.size)))
         }
         Ok(_) => Ok(()),
-        Err(error) => Err(error.to_string()),
+        Err(error) => {
+            let fix = error.fix().map(|fix| format!("; {fix}")).unwrap_or_default();
+            Err(format!("{error}{fix}"))
+        }
     };
     let proposal = CARDS.iter().map(|size| format!("{size}GB")).find(|text| fits(text).is_ok());
     let answer = asker.value("Size printed on the cards", proposal, fits)?;
@@ -303,9 +355,17 @@ fn users(args: &InitArgs, asker: Asker, facts: &BaseFacts) -> Result<Vec<NewUser
         args.users.clone()
     } else {
         let proposal = facts.usual_users().join(" ");
-        let answer = asker.value("Users who log in by key", Some(proposal), |_: &String| Ok(()))?;
-        let answer = answer.unwrap_or_default();
-        answer.split([' ', ',']).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+        let split = |names: &str| -> Vec<String> {
+            names.split([' ', ',']).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+        };
+        let are_names = |names: &String| {
+            let user = |name| NewUser { name, create: false, password: NewPassword::Locked };
+            NewProfile::try_answer(|profile| {
+                profile.users = split(names).into_iter().map(user).collect();
+            })
+        };
+        let answer = asker.value("Users who log in by key", Some(proposal), are_names)?;
+        split(&answer.unwrap_or_default())
     };
     let known: Vec<&str> = facts
         .users
@@ -315,7 +375,7 @@ fn users(args: &InitArgs, asker: Asker, facts: &BaseFacts) -> Result<Vec<NewUser
         .collect();
     if !known.is_empty() && args.passwords.is_none() && args.password_hash.is_none() {
         let users = printable(&known.join(", "));
-        print_line(format_args!("note: everybody knows the image's passwords of {users}"));
+        print_note(format_args!("note: everybody knows the image's passwords of {users}"));
     }
     let given = match &args.password_hash {
         Some(hash) => Some(PasswordHash::new(hash).map_err(nodecard::Error::from)?),
@@ -365,7 +425,7 @@ fn keys(
     let found = find_public_keys(&directory);
     if found.is_empty() {
         if asker == Asker::Proposals {
-            print_line(format_args!(
+            print_note(format_args!(
                 "note: there is no public key in {}; only the cluster's own key leads to the nodes",
                 directory.display()
             ));
@@ -409,7 +469,7 @@ fn swarm(
         }
     };
     if chosen != SwarmArg::No && !facts.has_docker {
-        print_line(format_args!(
+        print_note(format_args!(
             "warning: the base image has no Docker, which a swarm needs; build will refuse it"
         ));
     }

@@ -5,11 +5,12 @@ use std::{fs, process::ExitCode};
 
 use clap::CommandFactory as _;
 use clap_complete::env::Shells;
+use serde_json::json;
 
 use crate::{
     args::{Args, CompletionsArgs, ManArgs, SchemaArgs},
     error::CommandError,
-    terminal,
+    report, terminal,
 };
 
 pub fn schema(_: &SchemaArgs) -> Result<ExitCode, CommandError> {
@@ -27,7 +28,12 @@ pub fn completions(args: &CompletionsArgs) -> Result<ExitCode, CommandError> {
     // The script runs `nodecard` itself, as found in $PATH, with this variable set.
     let mut script = Vec::new();
     completer.write_registration("COMPLETE", "nodecard", "nodecard", "nodecard", &mut script)?;
-    terminal::print_own(&script)?;
+    if args.json.json {
+        let script = String::from_utf8_lossy(&script);
+        report::print_json(&json!({ "shell": shell, "script": script }))?;
+    } else {
+        terminal::print_own(&script)?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -35,5 +41,13 @@ pub fn man(args: &ManArgs) -> Result<ExitCode, CommandError> {
     let failed = |source| nodecard::Error::Write { path: args.dir.clone(), source };
     fs::create_dir_all(&args.dir).map_err(failed)?;
     clap_mangen::generate_to(Args::command(), &args.dir).map_err(failed)?;
+    if args.json.json {
+        let entries = fs::read_dir(&args.dir).map_err(failed)?.flatten();
+        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let mut pages: Vec<String> =
+            names.filter(|name| name.starts_with("nodecard") && name.ends_with(".1")).collect();
+        pages.sort();
+        report::print_json(&json!({ "dir": args.dir, "pages": pages }))?;
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,23 +6,28 @@ use std::{
 };
 
 use nodecard::PasswordHash;
+use serde_json::json;
 
 use crate::{
     args::PasswordArgs,
     error::CommandError,
     prompt::{ask_hidden, cancel_on_interrupt},
-    terminal,
+    report, terminal,
 };
 
 /// The most bytes of standard input that are read; no password is longer.
 const LONGEST_INPUT: u64 = 4096;
 
-pub fn run(_: &PasswordArgs) -> Result<ExitCode, CommandError> {
+pub fn run(args: &PasswordArgs) -> Result<ExitCode, CommandError> {
     // Ctrl-C has to leave a terminal that shows what is typed.
     let _cancel = cancel_on_interrupt();
     let password = if stdin().is_terminal() { asked("Password")? } else { piped()? };
     let hash = PasswordHash::of(&password).map_err(nodecard::Error::from)?;
-    terminal::print(format_args!("{}\n", hash.as_str()))?;
+    if args.json.json {
+        report::print_json(&json!({ "hash": hash.as_str() }))?;
+    } else {
+        terminal::print(format_args!("{}\n", hash.as_str()))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

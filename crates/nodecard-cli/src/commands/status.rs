@@ -1,13 +1,19 @@
 //! `nodecard status`.
 
-use std::{cell::RefCell, process::ExitCode, time::Duration};
+use std::{
+    cell::RefCell,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use nodecard::{Project, StatusReport, StatusRequest};
+use plain_text::count;
 
 use super::context;
 use crate::{
     args::StatusArgs,
-    error::{CommandError, print_line},
+    error::{CommandError, print_line, print_note},
+    output::{Verbosity, verbosity},
     report,
 };
 
@@ -22,11 +28,16 @@ pub fn run(args: &StatusArgs) -> Result<ExitCode, CommandError> {
     let on_round = |report: &StatusReport| {
         let line = waiting_for(report);
         if *printed.borrow() != line {
-            print_line(format_args!("{line}"));
+            print_note(format_args!("{line}"));
             *printed.borrow_mut() = line;
         }
     };
+    let begun = Instant::now();
     let report = project.status(&request, &on_round)?;
+    if verbosity() == Verbosity::Verbose {
+        let seconds = begun.elapsed().as_secs_f64();
+        print_line(format_args!("asking {}: {seconds:.1} s", count(report.nodes.len(), "node")));
+    }
     report::print(&report, args.json.json)?;
     Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

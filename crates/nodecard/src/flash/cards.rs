@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use block_io::{Extents, FileStorage};
+use block_io::Extents;
 use card_flash::{
-    CardMarks, CardSource, FlashJob, FlashProgress, Medium,
+    CardMarks, CardSource, FlashJob, FlashProgress, Medium, OldContents,
     device::{OpenedTarget, Refusal, TargetError},
     flash,
 };
-use card_image::{BuildNote, Cancel, CardBuilder, PreparedCard};
+use card_image::{BaseStorage, BuildNote, Cancel, CardBuilder, PreparedCard};
 use cluster_profile::Node;
 
 use super::{FlashTarget, FlashedCard, named, refuse_any};
@@ -106,13 +106,13 @@ pub(super) fn write(
     targets: &[FlashTarget],
     cards: Vec<CardSource>,
     opened: &[OpenedTarget],
-    discard: bool,
+    old_contents: OldContents,
     progress: &dyn FlashProgress,
     cancel: &Cancel,
 ) -> Vec<FlashedCard> {
-    let shared: Arc<FileStorage> = builder.storage();
+    let shared: Arc<BaseStorage> = builder.storage();
     let media = opened.iter().map(|medium| medium as &dyn Medium);
-    let job = FlashJob { shared, cards: cards.into_iter().zip(media).collect(), discard };
+    let job = FlashJob { shared, cards: cards.into_iter().zip(media).collect(), old_contents };
     let outcomes = flash(&job, progress, cancel);
     targets.iter().zip(outcomes).map(|(target, outcome)| target.flashed(outcome)).collect()
 }

@@ -9,7 +9,7 @@ mod report;
 use std::path::{Path, PathBuf};
 
 use card_flash::{
-    CardSource, FlashProgress,
+    CardSource, FlashProgress, OldContents,
     device::{OpenedTarget, Refusal, Target, TargetError, TargetLimits},
 };
 use card_image::{BaseError, BuildInputs, BuildNote, CardBuilder};
@@ -28,8 +28,8 @@ use crate::{Error, Project, RefusedTarget};
 pub struct FlashRequest {
     /// Which devices are accepted as cards.
     pub limits: TargetLimits,
-    /// Whether the cards are discarded (TRIM) before they are written.
-    pub discard: bool,
+    /// Whether what a card holds already is kept, overwritten or discarded.
+    pub old_contents: OldContents,
 }
 
 /// A node and the device or file that is to become its card.
@@ -233,8 +233,9 @@ impl ConfirmedFlash<'_> {
     }
 
     /// Opens all targets, or none; writes all cards at once, from one reading of the base
-    /// image; reads each of them back. A card's partition table and boot loader come last,
-    /// so that a card that was interrupted does not start.
+    /// image; verifies each of them. Only what differs is written to a card that already
+    /// holds mostly the same, unless the request says otherwise. A card's partition table and
+    /// boot loader come last, so that a card that was interrupted does not start.
     ///
     /// A card that fails leaves the others alone, and is in the report.
     ///
@@ -245,8 +246,8 @@ impl ConfirmedFlash<'_> {
         let FlashSession { request, project, builder, targets, cards, notes } = self.0;
         let opened = open_all(project, &targets, &request.limits)?;
         let mut report = FlashReport::new(&builder, notes);
-        let (cancel, discard) = (&project.context.cancel, request.discard);
-        report.add(cards::write(&builder, &targets, cards, &opened, discard, progress, cancel));
+        let (cancel, old) = (&project.context.cancel, request.old_contents);
+        report.add(cards::write(&builder, &targets, cards, &opened, old, progress, cancel));
         report.stopped = builder.check_unchanged().err().map(Error::from);
         Ok(report)
     }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     FileLine, SystemError, SystemFiles,
     pattern::fnmatch,
-    yaml::{self, Yaml},
+    yaml::{Kind, Value},
 };
 
 /// Where netplan's files are. A file outranks those of the same name before it; all are
@@ -106,8 +106,8 @@ pub struct Netplan {
     /// The line that netplan cannot read: it then writes nothing at all.
     pub error: Option<FileLine>,
     renderer: Option<Renderer>,
-    /// Names that other definitions use: members of bridges, bonds and VLANs.
-    members: Vec<String>,
+    /// Bridges, bonds, VLANs and VRFs, each with the name of a member.
+    members: Vec<(String, String)>,
 }
 
 impl Netplan {
@@ -134,9 +134,9 @@ impl Netplan {
             netplan.files.push(path.clone());
             let line = match std::str::from_utf8(&bytes) {
                 Ok(text) if text.trim().is_empty() => continue,
-                Ok(text) => match yaml::parse(text) {
+                Ok(text) => match Value::parse(text) {
                     Ok(tree) => netplan.merge(&tree, &path).err(),
-                    Err(line) => Some(line),
+                    Err(error) => Some(error.place.line),
                 },
                 Err(_) => Some(1),
             };
@@ -148,26 +148,30 @@ impl Netplan {
     }
 
     /// Merges a file; the line of what netplan does not accept otherwise.
-    fn merge(&mut self, tree: &Yaml, path: &str) -> Result<(), usize> {
-        if *tree == Yaml::Null {
+    fn merge(&mut self, tree: &Value, path: &str) -> Result<(), usize> {
+        if matches!(tree.kind, Kind::Null) {
             return Ok(());
         }
-        if !matches!(tree, Yaml::Map(_)) {
+        if !matches!(tree.kind, Kind::Map(_)) {
             return Err(1);
         }
+        if let Some(key) = tree.repeated_key() {
+            return Err(key.place.line);
+        }
         // Any other key of the outermost mapping is an error.
-        if let Some((_, line, _)) = tree.entries().iter().find(|(key, ..)| key != "network") {
-            return Err(*line);
+        if let Some((key, _)) = tree.entries().iter().find(|(key, _)| key.name != "network") {
+            return Err(key.place.line);
         }
-        let Some((network, line)) = tree.get("network") else { return Ok(()) };
-        if !matches!(network, Yaml::Map(_) | Yaml::Null) {
-            return Err(line);
+        let Some((key, network)) = tree.entries().first() else { return Ok(()) };
+        if !matches!(network.kind, Kind::Map(_) | Kind::Null) {
+            return Err(key.place.line);
         }
-        for (key, line, value) in network.entries() {
-            match key.as_str() {
-                "version" if value.scalar() != Some("2") => return Err(*line),
-                "renderer" => self.renderer = Some(renderer(value.scalar()).ok_or(*line)?),
-                "ethernets" => self.ethernets(value, *line, path)?,
+        for (key, value) in network.entries() {
+            let line = key.place.line;
+            match key.name.as_str() {
+                "version" if value.scalar() != Some("2") => return Err(line),
+                "renderer" => self.renderer = Some(renderer(value.scalar()).ok_or(line)?),
+                "ethernets" => self.ethernets(value, line, path)?,
                 "bridges" | "bonds" | "vlans" | "vrfs" => self.others(value),
                 _ => {}
             }
@@ -175,48 +179,63 @@ impl Netplan {
         Ok(())
     }
 
-    fn others(&mut self, value: &Yaml) {
-        for (_, _, definition) in value.entries() {
-            let link = definition.get("link").and_then(|(link, _)| link.scalar());
-            let listed = definition.get("interfaces").map(|(list, _)| list.items());
-            let listed = listed.unwrap_or_default().iter().filter_map(|(item, _)| item.scalar());
-            self.members.extend(link.into_iter().chain(listed).map(str::to_owned));
+    fn others(&mut self, value: &Value) {
+        for (id, definition) in value.entries() {
+            let link = definition.get("link").and_then(Value::scalar);
+            let listed = definition.get("interfaces").map(Value::items).unwrap_or_default();
+            for member in link.into_iter().chain(listed.iter().filter_map(Value::scalar)) {
+                self.members.push((id.name.clone(), member.to_owned()));
+            }
         }
     }
 
-    fn ethernets(&mut self, value: &Yaml, line: usize, path: &str) -> Result<(), usize> {
-        if !matches!(value, Yaml::Map(_) | Yaml::Null) {
+    fn ethernets(&mut self, value: &Value, line: usize, path: &str) -> Result<(), usize> {
+        if !matches!(value.kind, Kind::Map(_) | Kind::Null) {
             return Err(line);
         }
-        for (id, line, body) in value.entries() {
-            match (id.as_str(), body) {
+        for (id, body) in value.entries() {
+            let line = id.place.line;
+            match (id.name.as_str(), &body.kind) {
                 ("renderer", _) => continue,
-                (_, Yaml::Map(_)) => {}
-                _ => return Err(*line),
+                (_, Kind::Map(_)) => {}
+                _ => return Err(line),
             }
-            let at = FileLine::new(path, *line);
-            let index = match self.definitions.iter().position(|known| known.id == *id) {
+            let index = match self.definitions.iter().position(|known| known.id == id.name) {
                 Some(index) => index,
                 None => {
                     self.definitions.push(Definition {
-                        id: id.clone(),
+                        id: id.name.clone(),
                         renderer: None,
                         matches: None,
                         set_name: None,
                         dhcp: [None, None],
                         addresses: Vec::new(),
                         manual: false,
-                        at,
+                        at: FileLine::new(path, line),
                     });
                     self.definitions.len() - 1
                 }
             };
             let Some(definition) = self.definitions.get_mut(index) else { continue };
-            for (key, line, value) in body.entries() {
-                merge_key(definition, key, value, &FileLine::new(path, *line))?;
+            for (key, value) in body.entries() {
+                let at = FileLine::new(path, key.place.line);
+                merge_key(definition, &key.name, value, &at)?;
             }
         }
         Ok(())
+    }
+
+    /// Returns whether netplan hands an interface to NetworkManager when the system boots.
+    pub fn uses_network_manager(&self, interface: &str) -> bool {
+        let mut renderers: Vec<Renderer> = self
+            .definitions_of(interface)
+            .into_iter()
+            .map(|(definition, _)| self.renderer(definition))
+            .collect();
+        if renderers.is_empty() {
+            renderers.extend(self.renderer);
+        }
+        self.is_active() && renderers.contains(&Renderer::NetworkManager)
     }
 
     /// Returns what carries a definition out.
@@ -295,8 +314,14 @@ impl Netplan {
 
     /// Returns whether a definition may be about an interface, or uses it.
     pub fn knows(&self, interface: &str) -> bool {
-        !self.definitions_of(interface).is_empty()
-            || self.members.iter().any(|member| member == interface)
+        !self.definitions_of(interface).is_empty() || !self.built_on(interface).is_empty()
+    }
+
+    /// Returns the names of the bridges, bonds, VLANs and VRFs that have an interface as a
+    /// member.
+    pub fn built_on(&self, interface: &str) -> Vec<&str> {
+        let members = self.members.iter().filter(|(_, member)| member == interface);
+        members.map(|(name, _)| name.as_str()).collect()
     }
 }
 
@@ -312,7 +337,7 @@ fn renderer(name: Option<&str>) -> Option<Renderer> {
 fn merge_key(
     definition: &mut Definition,
     key: &str,
-    value: &Yaml,
+    value: &Value,
     at: &FileLine,
 ) -> Result<(), usize> {
     match key {
@@ -325,36 +350,31 @@ fn merge_key(
         }
         "match" => {
             let known = definition.matches.get_or_insert_with(BTreeMap::new);
-            for (key, _, value) in value.entries() {
-                let value = match value {
-                    // Several drivers: any of them.
-                    Yaml::List(items) => {
-                        let all: Vec<&str> = items.iter().filter_map(|(i, _)| i.scalar()).collect();
-                        all.join(" ")
-                    }
-                    other => other.scalar().unwrap_or_default().to_owned(),
-                };
-                known.insert(key.clone(), value);
+            for (key, value) in value.entries() {
+                // Several drivers: any of them.
+                let all = value.items().iter().chain([value]).filter_map(Value::scalar);
+                known.insert(key.name.clone(), all.collect::<Vec<_>>().join(" "));
             }
         }
         "activation-mode" => {
             definition.manual = matches!(value.scalar(), Some("manual" | "off"));
         }
         "addresses" => {
-            if !matches!(value, Yaml::List(_)) {
+            if !matches!(value.kind, Kind::List(_)) {
                 return Err(at.line);
             }
-            for (item, line) in value.items() {
-                let address = match item {
-                    Yaml::Scalar(text) => text.as_str(),
-                    Yaml::Map(entries) => entries.first().map_or("", |(key, ..)| key.as_str()),
-                    _ => return Err(*line),
+            for item in value.items() {
+                let line = item.place.line;
+                let address = match &item.kind {
+                    Kind::Scalar(text) => text.as_str(),
+                    Kind::Map(entries) => entries.first().map_or("", |(key, _)| &key.name),
+                    _ => return Err(line),
                 };
                 if !is_address(address) {
-                    return Err(*line);
+                    return Err(line);
                 }
                 if definition.addresses.iter().all(|(known, _)| known != address) {
-                    let at = FileLine::new(at.path.clone(), *line);
+                    let at = FileLine::new(at.path.clone(), line);
                     definition.addresses.push((address.to_owned(), at));
                 }
             }
@@ -364,7 +384,7 @@ fn merge_key(
     Ok(())
 }
 
-fn boolean(value: &Yaml) -> Option<bool> {
+fn boolean(value: &Value) -> Option<bool> {
     match value.scalar()?.to_ascii_lowercase().as_str() {
         "true" | "on" | "yes" | "y" => Some(true),
         "false" | "off" | "no" | "n" => Some(false),

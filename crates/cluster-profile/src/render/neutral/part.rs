@@ -111,7 +111,7 @@ pub fn part_of(purpose: &Purpose) -> Option<IdentityPart> {
         Purpose::Hosts => Some(IdentityPart::Hosts),
         Purpose::Address(_) => Some(IdentityPart::Address),
         Purpose::MachineId | Purpose::DbusMachineId => Some(IdentityPart::MachineId),
-        Purpose::HostKey(_) => Some(IdentityPart::HostKeys),
+        Purpose::HostKey(_) | Purpose::DropbearHostKey => Some(IdentityPart::HostKeys),
         Purpose::SystemKnownHosts | Purpose::UserKnownHosts { .. } => {
             Some(IdentityPart::KnownHosts)
         }
