@@ -5,12 +5,14 @@ use std::{
     fs,
     io::Write,
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use super::*;
 
-/// A mount that ends with the test.
-pub struct Mounted(pub PathBuf);
+/// A mount that ends with the test: its mount point, and the image.
+pub struct Mounted(pub PathBuf, PathBuf);
 
 impl Drop for Mounted {
     fn drop(&mut self) {
@@ -18,6 +20,15 @@ impl Drop for Mounted {
         if !run("umount", &[point]).status.success() {
             // Something still uses it: it is unmounted as soon as that ends.
             run("umount", &["-l", point]);
+        }
+        // A mount namespace that began meanwhile has a copy of the mount, and the kernel writes
+        // its last blocks when the last copy goes. The loop device goes with it.
+        let image = self.1.to_str().unwrap();
+        for _ in 0..600 {
+            if run("losetup", &["-j", image]).stdout.is_empty() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(50));
         }
     }
 }
@@ -29,7 +40,7 @@ pub fn try_mount(image: &Path, options: &str) -> Result<Mounted, String> {
     let options = format!("loop,{options}");
     let mounted = run("mount", &["-o", &options, image.to_str().unwrap(), point.to_str().unwrap()]);
     if mounted.status.success() {
-        Ok(Mounted(point))
+        Ok(Mounted(point, image.to_owned()))
     } else {
         Err(String::from_utf8_lossy(&mounted.stderr).into_owned())
     }
