@@ -142,7 +142,7 @@ fn bad_input_is_refused_and_leaves_nothing() {
     fs::write(bench.path("mine.img"), "mine").unwrap();
     not_saved(&bench, 2, &[CARD, "mine.img"], &["nodecard did not make it"]);
     assert_eq!(fs::read(bench.path("mine.img")).unwrap(), b"mine");
-    not_saved(&bench, 2, &[CARD, "new.img", "--size", "24MiB"], &["too small", "leave out --size"]);
+    not_saved(&bench, 2, &[CARD, "new.img", "--size", "20MiB"], &["too small", "leave out --size"]);
     not_saved(&bench, 2, &[CARD, "new.img", "--base", "--exact"], &["cannot be used with"]);
     fs::write(bench.path("text.img"), vec![b'x'; 1 << 20]).unwrap();
     not_saved(&bench, 4, &["text.img", "new.img"], &[]);

@@ -196,6 +196,7 @@ fn helps() {
         "verify",
         "plan",
         "inspect",
+        "save",
         "password",
         "status",
         "export",

@@ -143,7 +143,7 @@ fn an_unreadable_sector_is_named_with_its_file() {
 fn a_card_that_is_pulled_leaves_no_image_whenever_it_is() {
     let bench = Bench::new();
     let mut saved = false;
-    for after in (0..4000).step_by(37) {
+    for after in (0..400).map(|step: usize| 5 * step * step) {
         for keep_going in [false, true] {
             match bench.save(Extents::new(), after, keep_going) {
                 Ok(_) => saved = true,
