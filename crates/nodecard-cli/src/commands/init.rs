@@ -115,9 +115,8 @@ fn base(args: &InitArgs, asker: Asker, home: Option<&Path>) -> Result<PathBuf, C
     if let Some(path) = found.get(chosen) {
         return Ok(path.clone());
     }
-    let is_file = |path: &String| match Path::new(path).is_file() {
-        true => Ok(()),
-        false => Err(format!("there is no file {path}")),
+    let is_file = |path: &String| {
+        if Path::new(path).is_file() { Ok(()) } else { Err(format!("there is no file {path}")) }
     };
     let path = asker.value::<String>("Path of the base image", None, is_file)?;
     path.map(PathBuf::from).ok_or(CommandError::Interrupted)

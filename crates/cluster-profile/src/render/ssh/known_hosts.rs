@@ -51,7 +51,7 @@ pub(super) fn clean_own(to: &mut Context<'_>, user: &User) -> Result<(), RenderE
     Ok(())
 }
 
-/// What tells lines about nodes from others.
+/// What distinguishes lines about nodes from others.
 struct Nodes<F> {
     /// Names and addresses of the nodes.
     hosts: BTreeSet<String>,

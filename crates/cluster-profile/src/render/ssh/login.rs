@@ -32,7 +32,7 @@ pub struct LoginHindrance {
     pub user: String,
     /// What it is.
     pub hindrance: Hindrance,
-    /// Whether it surely keeps the user out; otherwise only the running system can tell.
+    /// Whether it surely keeps the user out; otherwise only the running system knows.
     pub is_certain: bool,
 }
 
@@ -161,10 +161,8 @@ pub(in crate::render) fn let_in(to: &mut Context<'_>) -> Result<(), RenderError>
                 }
                 let before = repaired.contains(&hindrance);
                 let last = round + 1 == MOST_ROUNDS;
-                let place = match before || last {
-                    true => None,
-                    false => repair::apply(to, user, &hindrance, now)?,
-                };
+                let place =
+                    if before || last { None } else { repair::apply(to, user, &hindrance, now)? };
                 let Some(place) = place else { return Err(refusal(to, user, &hindrance)?) };
                 let note = repaired_note(to, user, &hindrance, &place)?;
                 to.note(note);
