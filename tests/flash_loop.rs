@@ -167,6 +167,42 @@ fn refuses_everything_that_shows_a_mounted_filesystem() {
     assert_like_built(&bench, "xu4-master", &bench.path("b.img"), 64 * MIB);
 }
 
+/// A file that is mounted through an overlay has another device number there than in its layer.
+#[test]
+fn refuses_files_that_are_mounted_through_an_overlay() {
+    if !loops("flash_loop::refuses_files_that_are_mounted_through_an_overlay") {
+        return;
+    }
+    let bench = Bench::new();
+    for directory in ["lower", "upper", "work"] {
+        fs::create_dir(bench.path(directory)).unwrap();
+    }
+    let card = |layer: &str| {
+        let path = bench.path(&format!("{layer}/{layer}.img"));
+        fs::File::create(&path).unwrap().set_len(64 * MIB).unwrap();
+        run("e2fsprogs", "mke2fs", &["-q", "-F", path.to_str().unwrap()]);
+    };
+    card("lower");
+    card("upper");
+    let at = |directory: &str| bench.path(directory).display().to_string();
+    let options =
+        format!("lowerdir={},upperdir={},workdir={}", at("lower"), at("upper"), at("work"));
+    let overlay = Mounted::new(&["-t", "overlay", "-o", &options, "none"], bench.path("merged"));
+    // Read-only: otherwise the file of the lower layer would be copied to the upper one.
+    for layer in ["lower", "upper"] {
+        let device = Loop::attach(&overlay.0.join(format!("{layer}.img")), &["--read-only"]);
+        let _mounted = Mounted::new(&["-o", "ro", &device.device], bench.path("mnt"));
+        let path = format!("{layer}/{layer}.img");
+        let target = format!("xu4-master={path}");
+        bench.not_flashed(4, &[&target], &[&path, device.name(), "is mounted at"]);
+        // The other way round, a mounted file is given by its path in the overlay.
+        let below = Loop::attach(&bench.path(&path), &["--read-only"]);
+        let _below = Mounted::new(&["-o", "ro", &below.device], bench.path("below"));
+        let target = format!("xu4-master=merged/{layer}.img");
+        bench.not_flashed(4, &[&target], &["merged/", "is mounted at"]);
+    }
+}
+
 #[test]
 fn refuses_read_only_devices_and_the_base() {
     if !loops("flash_loop::refuses_read_only_devices_and_the_base") {

@@ -73,6 +73,68 @@ fn keys_on_a_read_only_filesystem_are_enough() {
     drop(mounted);
 }
 
+/// Finished cards are noted in the cache then, and the next run continues after them.
+#[test]
+fn one_reader_continues_with_keys_that_are_only_read() {
+    let bench = Bench::new();
+    bench.built(&["--node", "xu4-node1"]);
+    fs::rename(bench.path("profile.keys"), bench.path("vault")).unwrap();
+    fs::set_permissions(bench.path("vault"), fs::Permissions::from_mode(0o500)).unwrap();
+    let before = fs::read_dir(bench.path("vault")).unwrap().count();
+    used_card(&bench.path("reader.img"), 64 * MIB);
+    let arguments = ["--one-reader", "reader.img", "--yes", "--keys", "vault"];
+    // The same card twice is not accepted, so the run waits; Ctrl-C ends it.
+    let run = |more: &[&str]| {
+        let arguments = [&["flash", "profile.yaml"], &arguments[..], more].concat();
+        let mut child = bench.nodecard(&arguments).spawn().unwrap();
+        let notes = || {
+            let files = fs::read_dir(bench.path("cache/nodecard")).unwrap().flatten();
+            let mut names = files.map(|file| file.file_name().into_string().unwrap());
+            names.find(|name| name.starts_with("one-reader-"))
+        };
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while notes().is_none() && std::time::Instant::now() < until {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        let notes = notes().expect("finished cards are noted");
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        run_kill(&mut child);
+        let output = child.wait_with_output().unwrap();
+        (notes, String::from_utf8(output.stderr).unwrap())
+    };
+    let (notes, said) = run(&[]);
+    assert!(said.contains("xu4-master on reader.img"), "{said}");
+    let text = fs::read_to_string(bench.path("cache/nodecard").join(&notes)).unwrap();
+    assert!(text.contains("xu4-master"), "{text}");
+    let (_, said) = run(&["--resume"]);
+    assert!(said.contains("This is the finished card of xu4-master"), "{said}");
+    assert_eq!(fs::read_dir(bench.path("vault")).unwrap().count(), before);
+    assert!(!bench.path("profile.keys").exists());
+}
+
+/// Interrupts a program.
+fn run_kill(child: &mut std::process::Child) {
+    run("procps", "kill", &["-INT", &child.id().to_string()]);
+}
+
+/// Without an image, nobody needs keys.
+#[test]
+fn no_keys_are_made_without_a_base_image() {
+    let bench = Bench::new();
+    used_card(&bench.path("a.card"), 64 * MIB);
+    fs::write(bench.path("text.img"), "not an image").unwrap();
+    for base in ["missing.img", "text.img"] {
+        bench.refused(3, &["--base", base]);
+        let flash = ["flash", "profile.yaml", "xu4-node1=a.card", "--base", base, "--yes"];
+        let output = bench.nodecard(&flash).output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+        let one = ["flash", "profile.yaml", "--one-reader", "a.card", "--base", base, "--yes"];
+        let output = bench.nodecard(&one).output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+        assert!(!bench.path("profile.keys").exists(), "keys were made");
+    }
+}
+
 #[test]
 fn lost_keys_are_pointed_out_before_new_ones_are_made() {
     let bench = Bench::new();

@@ -7,6 +7,7 @@ mod apply;
 mod apply_loop;
 mod build;
 mod check;
+mod download;
 mod export;
 mod flash;
 mod flash_image;

@@ -32,8 +32,43 @@ nodes:
 ssh: {users: [root]}
 ";
 
-/// Changes to the profile after which it is still right.
-const RIGHT: [(&str, &str); 27] = [
+/// What the profile says of its nodes.
+const NODES_OF_PROFILE: &str = "\
+nodes:
+  - {name: a, address: 192.168.1.80, role: manager}
+  - {name: b, address: 192.168.1.81}
+";
+
+/// Changes to the profile after which it is still right. SUM stands for a checksum.
+const RIGHT: [(&str, &str); 43] = [
+    ("cluster: mc1", "x-worker: &worker {role: worker}\ncluster: mc1\nx-list: [1]\nx-none:"),
+    ("{name: b, address: 192.168.1.81}", "{name: b, address: 192.168.1.81, x-place: shelf 2}"),
+    (
+        "  - {name: a, address: 192.168.1.80, role: manager}\n  - {name: b, address: 192.168.1.81}\n",
+        "  - &a {name: a, address: 192.168.1.80, role: manager}\n  - {<<: *a, name: b, address: 192.168.1.81}\n",
+    ),
+    (NODES_OF_PROFILE, "nodes: {count: 60, name: 'n{:02}', first_address: 192.168.1.101}\n"),
+    (
+        NODES_OF_PROFILE,
+        "nodes:\n  - {count: 2, name: 'n{}', first_address: 192.168.1.101, first_number: 0, role: worker}\n  - {name: b, address: 192.168.1.81}\n",
+    ),
+    (
+        NODES_OF_PROFILE,
+        "nodes:\n  count: \"3\"\n  name: rack{:}-a\n  first_address: 192.168.1.101\n  first_number:\n  files: [{path: /etc/motd, content: x}]\n",
+    ),
+    ("base: base.img.xz", "base: https://example.org/base.img.xz"),
+    ("base: base.img.xz", "base: {path: https://example.org/base.img.xz, sha256: SUM}"),
+    ("base: base.img.xz", "base: {path: http://example.org/base.img.xz, sha256: SUM}"),
+    ("card: 64MiB", "card: 64mib"),
+    ("card: 64MiB", "card: 8gb"),
+    ("card: 64MiB", "card: \" 65536 kib \""),
+    ("ssh: {users: [root]}", "users: {root: {locked: yes}}"),
+    ("ssh: {users: [root]}", "users: {root: {locked: \"yes\"}, anna: {create: \"On\"}}"),
+    (
+        "ssh: {users: [root]}",
+        "swarm: {services: [{name: x, image: x, mounts: [{target: /t, read_only: \"no\"}]}]}",
+    ),
+    ("ssh: {users: [root]}", "ssh: {users: [root], x-why: because}"),
     ("ssh: {users: [root]}", "ssh: {users: [root], image_keys: remove}\ncloud_init: keep"),
     ("ssh: {users: [root]}", "cloud_init: off"),
     ("ssh: {users: [root]}", "cloud_init: \"off\""),
@@ -82,7 +117,26 @@ const RIGHT: [(&str, &str); 27] = [
 ];
 
 /// Changes that break the profile's form: the schema has to see them.
-const WRONG_FORM: [(&str, &str); 34] = [
+const WRONG_FORM: [(&str, &str); 50] = [
+    ("cluster: mc1", "x_list: 1\ncluster: mc1"),
+    ("address: 192.168.1.81}", "address: 192.168.1.81, count: 2}"),
+    (NODES_OF_PROFILE, "nodes: {name: n, address: 192.168.1.101}\n"),
+    (NODES_OF_PROFILE, "nodes: {count: , name: 'n{}', first_address: 192.168.1.101}\n"),
+    (NODES_OF_PROFILE, "nodes: {count: 0, name: 'n{}', first_address: 192.168.1.101}\n"),
+    (NODES_OF_PROFILE, "nodes: {count: 1001, name: 'n{}', first_address: 192.168.1.101}\n"),
+    (NODES_OF_PROFILE, "nodes: {count: 2, name: n, first_address: 192.168.1.101}\n"),
+    (NODES_OF_PROFILE, "nodes: {count: 2, name: 'n{:2}', first_address: 192.168.1.101}\n"),
+    (NODES_OF_PROFILE, "nodes: {count: 2, name: 'n{}'}\n"),
+    (
+        NODES_OF_PROFILE,
+        "nodes: {count: 2, name: 'n{}', first_address: 192.168.1.101, first_number: one}\n",
+    ),
+    (NODES_OF_PROFILE, "nodes: []\n"),
+    ("base: base.img.xz", "base: http://example.org/base.img.xz"),
+    ("base: base.img.xz", "base: {path: http://example.org/base.img.xz}"),
+    ("base: base.img.xz", "base: ftp://example.org/base.img.xz"),
+    ("base: base.img.xz", "base: {path: file:///base.img.xz, sha256: SUM}"),
+    ("ssh: {users: [root]}", "users: {root: {locked: \"no\"}}"),
     ("cluster: mc1", "cluster: mc_1"),
     ("cluster: mc1\n", ""),
     ("cluster: mc1", "clusterr: mc1"),
@@ -148,7 +202,8 @@ fn schema_and_loader_agree() {
         for (from, to) in changes {
             assert!(PROFILE.contains(from), "{from}");
             let name = bench.path(&format!("{}.yaml", corpus.len()));
-            fs::write(&name, PROFILE.replacen(from, to, 1)).unwrap();
+            let to = to.replace("SUM", &"9f".repeat(32));
+            fs::write(&name, PROFILE.replacen(from, &to, 1)).unwrap();
             corpus.push((name.to_str().unwrap().to_owned(), loader, schema));
         }
     }
@@ -181,6 +236,175 @@ fn schema_and_loader_agree() {
         }
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+/// A profile that uses every key.
+fn full_profile() -> Value {
+    let files = serde_json::json!([
+        {"path": "/etc/motd", "content": "x", "mode": "0644", "owner": "root"},
+        {"path": "/etc/issue", "source": "issue"},
+    ]);
+    serde_json::json!({
+        "cluster": "mc1",
+        "base": {"path": "base.img.xz", "sha256": "9f".repeat(32)},
+        "card": "64MiB",
+        "network": {
+            "interface": "eth0", "prefix": 24, "gateway": "192.168.1.1", "dns": ["192.168.1.1"],
+            "search": ["lan"],
+        },
+        "nodes": [
+            {"name": "a", "address": "192.168.1.80", "role": "manager", "files": files},
+            {
+                "count": 2, "name": "n{}", "first_address": "192.168.1.90", "first_number": 0,
+                "role": "worker", "files": files,
+            },
+        ],
+        "ssh": {"users": ["root"], "authorized_keys": ["key.pub"], "image_keys": "keep"},
+        "users": {
+            "anna": {
+                "create": true, "groups": ["adm"], "shell": "/bin/sh", "sudo": "nopasswd",
+                "uid": 1001, "password": format!("$6$salt$${}", "a".repeat(86)).replace("$$", "$"),
+                "authorized_keys": ["key.pub"],
+            },
+            "root": {"locked": true},
+        },
+        "hosts": {"nas.lan": "192.168.1.10"},
+        "boot": {"cmdline": {"add": ["a"], "remove": ["b"]}, "config": {"enable_uart": 1}},
+        "files": files,
+        "swarm": {
+            "wait": "10m", "images": [], "port": 2378, "data_path": "eth1", "data_path_port": 4790,
+            "services": [{
+                "name": "x", "image": "x", "replicas": 2, "mode": "replicated",
+                "publish": [{"published": 53, "target": 53, "protocol": "udp", "mode": "host"}],
+                "constraints": ["node.role==manager"],
+                "mounts": [{"source": "/a", "target": "/t", "read_only": true, "type": "bind"}],
+                "env": {"A": "1"}, "command": ["a"],
+            }],
+        },
+        "root": 2,
+        "keys": "mine.keys",
+        "cloud_init": "keep",
+        "user_data": "user-data.yaml",
+    })
+}
+
+/// Follows the references and alternatives of a schema to the mapping that has these keys.
+fn mapping_schema<'a>(root: &'a Value, schema: &'a Value, keys: &[&str]) -> Option<&'a Value> {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let at = root.pointer(reference.trim_start_matches('#')).unwrap();
+        return mapping_schema(root, at, keys);
+    }
+    let of = schema["properties"].as_object();
+    if of.is_some_and(|of| keys.iter().all(|key| of.contains_key(*key))) {
+        return Some(schema);
+    }
+    let alternatives = schema["anyOf"].as_array().into_iter().flatten();
+    let alternatives =
+        alternatives.chain(["then", "else"].iter().filter_map(|key| schema.get(key)));
+    alternatives.into_iter().find_map(|schema| mapping_schema(root, schema, keys))
+}
+
+/// Follows the references and alternatives of a schema to what it says of items or of any value.
+fn inner_schema<'a>(root: &'a Value, schema: &'a Value, key: &str) -> Option<&'a Value> {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let at = root.pointer(reference.trim_start_matches('#')).unwrap();
+        return inner_schema(root, at, key);
+    }
+    if let Some(inner) = schema.get(key).filter(|inner| inner.is_object()) {
+        return Some(inner);
+    }
+    let alternatives = schema["anyOf"].as_array().into_iter().flatten();
+    let alternatives =
+        alternatives.chain(["then", "else"].iter().filter_map(|key| schema.get(key)));
+    alternatives.into_iter().find_map(|schema| inner_schema(root, schema, key))
+}
+
+/// Collects each mapping of a profile that has a fixed set of keys: its place in the profile, and
+/// the keys that the schema lists for it.
+fn mappings(
+    root: &Value,
+    schema: &Value,
+    value: &Value,
+    at: &str,
+    found: &mut Vec<(String, Vec<String>)>,
+) {
+    if let Some(entries) = value.as_object() {
+        let keys: Vec<&str> = entries.keys().map(String::as_str).collect();
+        let known = mapping_schema(root, schema, &keys);
+        if let Some(known) = known {
+            let listed = known["properties"].as_object().unwrap().keys().cloned().collect();
+            found.push((at.to_owned(), listed));
+        }
+        for (key, value) in entries {
+            let inner = known.map(|known| &known["properties"][key]);
+            let inner = inner.or_else(|| inner_schema(root, schema, "additionalProperties"));
+            let inner = inner.unwrap_or_else(|| panic!("the schema knows nothing of {at}/{key}"));
+            mappings(root, inner, value, &format!("{at}/{key}"), found);
+        }
+    }
+    for (number, item) in value.as_array().into_iter().flatten().enumerate() {
+        let inner = inner_schema(root, schema, "items").unwrap_or_else(|| panic!("{at} is a list"));
+        mappings(root, inner, item, &format!("{at}/{number}"), found);
+    }
+}
+
+/// Counts the mappings with a fixed set of keys in a schema.
+fn count_mappings(schema: &Value) -> usize {
+    let here = usize::from(schema["additionalProperties"] == Value::Bool(false));
+    let below = schema.as_object().into_iter().flat_map(|of| of.values());
+    let below = below.chain(schema.as_array().into_iter().flatten());
+    here + below.map(count_mappings).sum::<usize>()
+}
+
+/// The loader lists the keys of a mapping in its message about an unknown one.
+#[test]
+fn schema_and_loader_know_the_same_keys() {
+    let bench = Bench::new();
+    let key = bench.path("key");
+    let arguments = ["-q", "-t", "ed25519", "-N", "", "-f", key.to_str().unwrap()];
+    run("openssh-client", "ssh-keygen", &arguments);
+    fs::write(bench.path("issue"), "x").unwrap();
+    fs::write(bench.path("user-data.yaml"), "#cloud-config\n").unwrap();
+    let schema = bench.nodecard(&["schema"]).output().unwrap().stdout;
+    let schema: Value = serde_json::from_slice(&schema).unwrap();
+    let profile = full_profile();
+    let check = |profile: &Value| {
+        // JSON is YAML.
+        fs::write(bench.path("full.yaml"), profile.to_string()).unwrap();
+        let output = bench.nodecard(&["check", "full.yaml"]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
+    };
+    let said = check(&profile);
+    assert!(said.contains("profile OK"), "{said}");
+    let mut found = Vec::new();
+    mappings(&schema, &schema, &profile, "", &mut found);
+    for (at, listed) in &found {
+        let mut changed = profile.clone();
+        let mapping = changed.pointer_mut(at).unwrap().as_object_mut().unwrap();
+        mapping.insert("qqqqqqqqqqqqqqqqqq".into(), Value::Null);
+        let said = check(&changed);
+        let help = said.lines().find_map(|line| line.split_once("has these keys: "));
+        let (_, keys) = help.unwrap_or_else(|| panic!("{at}: {said}"));
+        let mut known: Vec<&str> = keys.split(", ").collect();
+        known.sort_unstable();
+        let mut listed: Vec<&str> = listed.iter().map(String::as_str).collect();
+        listed.sort_unstable();
+        assert_eq!(known, listed, "{at}");
+    }
+    // No mapping of the schema, and no key of one, was left out.
+    let mut used: Vec<&Vec<String>> = found.iter().map(|(_, listed)| listed).collect();
+    used.sort();
+    used.dedup();
+    assert_eq!(used.len(), count_mappings(&schema), "{found:?}");
+    for (at, listed) in &found {
+        let is_same = |(_, other): &&(String, Vec<String>)| other == listed;
+        let has = |key: &str| {
+            let places = found.iter().filter(is_same);
+            places.filter_map(|(at, _)| profile.pointer(at)).any(|of| of.get(key).is_some())
+        };
+        let unused: Vec<&String> = listed.iter().filter(|key| !has(key)).collect();
+        assert!(unused.is_empty(), "{at}: the profile of this test does not use {unused:?}");
+    }
 }
 
 /// An editor finds the schema by the first line of a profile.

@@ -59,10 +59,15 @@ fn tree(directory: &Path) -> Vec<PathBuf> {
 
 #[track_caller]
 fn assert_all_of_nobody(bench: &Bench) {
+    assert_all_of(NOBODY, bench);
+}
+
+#[track_caller]
+fn assert_all_of(user: u32, bench: &Bench) {
     let all = tree(&bench.path(""));
     for path in all.iter().filter(|path| !path.ends_with("card.img")) {
         let found = fs::symlink_metadata(path).unwrap();
-        assert_eq!((found.uid(), found.gid()), (NOBODY, NOBODY), "{}", path.display());
+        assert_eq!((found.uid(), found.gid()), (user, user), "{}", path.display());
     }
     let has = |name: &str| all.iter().any(|path| path.ends_with(name));
     assert!(has("profile.keys/seed") && has("home/.cache/nodecard"), "{all:?}");
@@ -86,6 +91,90 @@ fn with_sudo_everything_belongs_to_the_user() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(bench.path("out/xu4-master.img").exists());
     assert_all_of_nobody(&bench);
+}
+
+/// An ordinary user on a system of their own, who may use the real sudo and the real doas.
+struct User {
+    /// The system's /etc.
+    etc: tempfile::TempDir,
+    bench: Bench,
+}
+
+const ANA: u32 = 54321;
+
+impl User {
+    fn new() -> Self {
+        let bench = bench_of_nobody();
+        for path in tree(&bench.path("")) {
+            chown(path, Some(ANA), Some(ANA)).unwrap();
+        }
+        let etc = tempfile::tempdir().unwrap();
+        run("coreutils", "cp", &["-a", "/etc/.", etc.path().to_str().unwrap()]);
+        let append = |name: &str, line: &str| {
+            let path = etc.path().join(name);
+            let text = fs::read_to_string(&path).unwrap_or_default();
+            fs::write(path, text + line).unwrap();
+        };
+        let home = bench.path("home");
+        append("passwd", &format!("ana:x:{ANA}:{ANA}::{}:/bin/sh\n", home.display()));
+        append("group", &format!("ana:x:{ANA}:\n"));
+        append("shadow", "ana:*:19000:0:99999:7:::\n");
+        append("sudoers", "ana ALL=(ALL:ALL) NOPASSWD: ALL\n");
+        append("doas.conf", "permit nopass ana\n");
+        User { etc, bench }
+    }
+
+    /// Runs a command as the user, in a mount namespace with the user's /etc.
+    fn run(&self, words: &[&str]) -> Output {
+        let script = "mount --bind \"$1\" /etc && shift && exec setpriv --reuid=54321 \
+                      --regid=54321 --clear-groups \"$@\"";
+        let mut command = Command::new("unshare");
+        command.args(["-m", "sh", "-c", script, "sh"]).arg(self.etc.path()).args(words);
+        command.current_dir(self.bench.path("")).stdin(Stdio::null());
+        command.env("HOME", self.bench.path("home")).env_remove("XDG_CACHE_HOME");
+        command.output().expect("unshare is needed: install util-linux")
+    }
+
+    #[track_caller]
+    fn succeeds(&self, words: &[&str]) -> String {
+        let output = self.run(words);
+        assert!(output.status.success(), "{words:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+/// Which variables they set, and what they do with `$HOME`, only the programs themselves know.
+#[test]
+fn with_the_real_sudo_and_doas_nothing_belongs_to_root() {
+    let test = "sudo::with_the_real_sudo_and_doas_nothing_belongs_to_root";
+    if !is_root(test) || !namespaces(test) {
+        return;
+    }
+    let program = env!("CARGO_BIN_EXE_nodecard");
+    for rights in [&["sudo", "-n", program][..], &["sudo", "-nH", program], &["doas", program]] {
+        let user = User::new();
+        let card = Loop::of_size(&user.bench, "card.img", 64 * MIB);
+        let nodecard = |arguments: &[&str]| user.succeeds(&[rights, arguments].concat());
+        let target = format!("xu4-master={}", card.device);
+        nodecard(&["check", "profile.yaml"]);
+        nodecard(&["build", "profile.yaml", "--out", "out"]);
+        nodecard(&["flash", "profile.yaml", &target, "--yes"]);
+        let report = nodecard(&["verify", "profile.yaml", &card.device]);
+        assert!(report.contains("1 as expected"), "{report}");
+        nodecard(&["inspect", &card.device]);
+        nodecard(&["apply", "profile.yaml", &target, "--yes"]);
+        nodecard(&["flash", "profile.yaml", "--one-reader", &card.device, "--yes"]);
+        nodecard(&["flash", "--image", "out/xu4-master.img", &card.device, "--yes"]);
+        let init = ["init", "new.yaml", "--base", "home/base.img.xz", "--first-address"];
+        nodecard(&[&init[..], &["10.0.0.2", "--yes"]].concat());
+        nodecard(&["man", "pages"]);
+        assert_all_of(ANA, &user.bench);
+        // The user, who may not open the device without these rights, owns all that is needed.
+        let out = user.succeeds(&[program, "build", "profile.yaml", "--out", "out"]);
+        assert!(!out.contains("created the cluster's keys"), "{out}");
+        let output = user.run(&[program, "inspect", &card.device]);
+        assert_eq!(output.status.code(), Some(5), "{output:?}");
+    }
 }
 
 /// Root's rights are for devices only: a file that the user may not read stays closed.

@@ -60,3 +60,39 @@ impl Cancel {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_clone_sees_the_request() {
+        let cancel = Cancel::new();
+        let clone = cancel.clone();
+        assert_eq!(clone.check(), Ok(()));
+        cancel.cancel();
+        assert_eq!(clone.check(), Err(Cancelled));
+        assert_eq!(Cancel::new().check(), Ok(()));
+    }
+
+    #[test]
+    fn a_lock_is_exclusive_and_waiting_for_it_ends_on_request() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = || crate::open_lock(&directory.path().join("lock")).unwrap();
+        let (held, other) = (open(), open());
+        let cancel = Cancel::new();
+        cancel.lock(&held).unwrap();
+        assert!(matches!(other.try_lock(), Err(TryLockError::WouldBlock)));
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| cancel.lock(&other));
+            thread::sleep(POLL * 3);
+            assert!(!waiting.is_finished(), "it waits");
+            cancel.cancel();
+            let error = waiting.join().unwrap().unwrap_err();
+            assert_eq!(error.to_string(), "interrupted");
+        });
+        // A free lock is taken even then.
+        drop(held);
+        cancel.lock(&other).unwrap();
+    }
+}

@@ -122,3 +122,65 @@ impl WriteAt for FileStorage {
         self.file.sync_all().map_err(|source| self.error("flush", 0, source))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file of 64 KiB with one block of data at 16 KiB, if the filesystem has holes.
+    fn sparse() -> (tempfile::NamedTempFile, FileStorage) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(64 << 10).unwrap();
+        file.as_file().write_all_at(&[7; 4096], 16 << 10).unwrap();
+        let storage = FileStorage::open_writable(file.path()).unwrap();
+        (file, storage)
+    }
+
+    #[test]
+    fn reads_and_writes_within_its_bounds() {
+        let (file, storage) = sparse();
+        assert_eq!((storage.size(), storage.path()), (64 << 10, file.path()));
+        assert_eq!(storage.read_vec((16 << 10) - 1, 3).unwrap(), [0, 7, 7]);
+        storage.write_at((64 << 10) - 2, b"ab").unwrap();
+        storage.flush().unwrap();
+        assert_eq!(storage.read_vec((64 << 10) - 2, 2).unwrap(), b"ab");
+        for offset in [(64 << 10) - 1, 64 << 10, u64::MAX] {
+            let error = storage.write_at(offset, b"cd").unwrap_err();
+            assert!(matches!(error, Error::OutOfBounds { size: 0x1_0000, .. }), "{error:?}");
+            assert!(storage.read_at(offset, &mut [0; 2]).is_err());
+        }
+        assert_eq!(file.as_file().metadata().unwrap().len(), 64 << 10);
+        let read_only = FileStorage::open(file.path()).unwrap();
+        assert!(matches!(read_only.write_at(0, b"x"), Err(Error::ReadOnly)));
+        assert_eq!(read_only.read_vec(0, 1).unwrap(), [0]);
+    }
+
+    #[test]
+    fn finds_its_data() {
+        let (file, storage) = sparse();
+        let data = storage.next_data(0).unwrap().unwrap();
+        let all_zero = |range: Range<u64>| {
+            let bytes = storage.read_vec(range.start, (range.end - range.start) as usize).unwrap();
+            bytes.iter().all(|byte| *byte == 0)
+        };
+        assert!(data.start <= 16 << 10 && data.end >= 20 << 10 && data.end <= 64 << 10);
+        // From within the data, the rest of it.
+        let rest = storage.next_data((16 << 10) + 5).unwrap().unwrap();
+        assert_eq!(rest, (16 << 10) + 5..data.end);
+        if let Some(after) = storage.next_data(data.end).unwrap() {
+            assert!(after.start >= data.end && all_zero(data.end..after.start));
+        } else {
+            assert!(all_zero(data.end..64 << 10));
+        }
+        for end in [64 << 10, u64::MAX] {
+            assert_eq!(storage.next_data(end).unwrap(), None);
+        }
+        // What a file has got behind its first size is not part of the storage.
+        file.as_file().write_all_at(&[7; 4096], 64 << 10).unwrap();
+        let mut at = 0;
+        while let Some(data) = storage.next_data(at).unwrap() {
+            assert!(data.end <= 64 << 10 && data.start >= at);
+            at = data.end;
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! Opening files that other users may have put there.
 
 use std::{
-    fs::{File, Metadata, OpenOptions},
+    fs::{self, File, Metadata, OpenOptions},
     io,
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::Path,
@@ -10,7 +10,7 @@ use std::{
 use rustix::fs::OFlags;
 
 /// Opens a regular file. Unlike [`OpenOptions::open`], it does not wait for the other end of a
-/// named pipe.
+/// named pipe, and does not open a device, which can already do something.
 ///
 /// # Errors
 /// Those of the operating system, and [`io::ErrorKind::InvalidInput`] for anything but a
@@ -32,6 +32,10 @@ pub fn open_lock(path: &Path) -> io::Result<File> {
 
 fn open_with(path: &Path, options: &mut OpenOptions, flags: OFlags) -> io::Result<File> {
     let not_regular = || io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
+    // What is put there between this look and the opening is seen below.
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(not_regular());
+    }
     options.custom_flags((flags | OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed());
     match options.open(path) {
         Ok(file) if file.metadata()?.is_file() => Ok(file),
@@ -64,7 +68,42 @@ pub fn is_trusted_file(metadata: &Metadata) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::{fs::symlink, net::UnixListener};
+
     use super::*;
+
+    #[test]
+    fn opens_nothing_but_regular_files() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        fs::write(at("file"), b"x").unwrap();
+        symlink("file", at("link")).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            at("pipe"),
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RWXU,
+            0,
+        )
+        .unwrap();
+        let _socket = UnixListener::bind(at("socket")).unwrap();
+        symlink("/dev/tty", at("tty")).unwrap();
+        for good in ["file", "link"] {
+            open_regular(&at(good), OpenOptions::new().read(true)).unwrap();
+        }
+        open_lock(&at("file")).unwrap();
+        open_lock(&at("new")).unwrap();
+        assert!(open_lock(&at("link")).is_err(), "a symlink to a lock is not followed");
+        let odd = [at("pipe"), at("socket"), at("tty"), at("."), "/dev/null".into()];
+        for odd in odd {
+            for writable in [false, true] {
+                let mut options = OpenOptions::new();
+                let error = open_regular(&odd, options.read(true).write(writable)).unwrap_err();
+                assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{odd:?}: {error}");
+            }
+            assert!(open_lock(&odd).is_err(), "{odd:?}");
+        }
+    }
 
     #[test]
     fn root_trusts_the_user_behind_sudo_and_nobody_trusts_others() {

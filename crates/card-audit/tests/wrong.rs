@@ -353,3 +353,40 @@ fn many_different_lines_are_counted() {
     assert_eq!(findings.len(), 11);
     assert!(findings[10].what.contains("40 lines more differ"), "{:?}", findings[10]);
 }
+
+/// A card on which dropbear is installed, with this as its host key.
+fn with_dropbear(node: &str, key: Option<&[u8]>) -> Changed {
+    bench().card(node).edit(|files| {
+        files.write("/usr/sbin/dropbear", "");
+        files.mode("/usr/sbin/dropbear", 0o755);
+        files.write("/etc/init.d/dropbear", "#!/bin/sh\n");
+        if let Some(key) = key {
+            files.0.create(DROPBEAR_KEY, 0o600).unwrap();
+            files.0.editor().write(DROPBEAR_KEY, key).unwrap();
+        }
+    })
+}
+
+const DROPBEAR_KEY: &str = "/etc/dropbear/dropbear_ed25519_host_key";
+
+#[test]
+fn dropbears_host_key_has_to_be_the_nodes() {
+    let key = |node: &str| bench().keys.host(node).unwrap().dropbear().unwrap();
+    assert_finds(&with_dropbear(NODE, Some(&key(NODE))), &[]);
+    let findings = assert_finds(&with_dropbear(NODE, None), &[(ERROR, "host-key", DROPBEAR_KEY)]);
+    assert_eq!(findings[0].what, "the file is missing");
+    let other = with_dropbear(NODE, Some(&key("xu4-node1")));
+    let findings = assert_finds(&other, &[(ERROR, "host-key", DROPBEAR_KEY)]);
+    assert_eq!(findings[0].found.as_deref(), Some("xu4-node1's host key"));
+    let secret = with_dropbear(NODE, Some(b"\0\0\0\x0bssh-ed25519\0\0\0@image"));
+    let findings = assert_finds(&secret, &[(ERROR, "host-key", DROPBEAR_KEY)]);
+    assert!(!format!("{findings:?}").contains("image\""), "{findings:?}");
+    // The same one on two cards.
+    let second = with_dropbear("xu4-node1", Some(b"\0\0\0\x0bssh-ed25519\0\0\0@image"));
+    let report = bench().verify(vec![&secret, &second]);
+    for outcome in report.cards {
+        let card_audit::CardOutcome::Audited(card) = outcome else { panic!("refused") };
+        let codes: Vec<&str> = card.findings.iter().map(|one| one.code.as_str()).collect();
+        assert!(codes.contains(&"duplicate-host-key"), "{:#?}", card.findings);
+    }
+}

@@ -5,12 +5,11 @@ use std::{
     sync::Arc,
 };
 
-use block_io::FileStorage;
 use cluster_profile::Node;
 use plain_text::to_hex;
 
 use crate::{
-    BuildInputs, BuildNote, BuildProgress, Cancel, CardBuilder, Error, ImageFormat,
+    BaseStorage, BuildInputs, BuildNote, BuildProgress, Cancel, CardBuilder, Error, ImageFormat,
     manifest::{ImageRecord, Manifest},
     output::{EmitJob, EmittedImage, OutputDirectory, emit},
     publish::{self, EarlierRun},
@@ -45,7 +44,7 @@ pub struct BuildOutcome {
     /// Why the root partition was chosen.
     pub root_reason: String,
     /// The decoded base image, for reading only.
-    pub base: Arc<FileStorage>,
+    pub base: Arc<BaseStorage>,
     /// What the user should know about the image or the profile.
     pub notes: Vec<BuildNote>,
 }

@@ -2,13 +2,13 @@
 
 use std::{ops::Range, sync::Arc};
 
-use block_io::{Extents, FileStorage, Layer, ReadAt, Window, WriteAt};
+use block_io::{Extents, Layer, ReadAt, Window, WriteAt};
 use cluster_profile::FileEdit;
 use ext4_offline::{CheckReport, Timestamp};
 use system_model::{BootModel, Family};
 
 use crate::{
-    BuildNote, Error,
+    BaseStorage, BuildNote, Error,
     layout::Layout,
     rootfs::{RootFs, RootFsEditor},
     shrunk,
@@ -44,7 +44,7 @@ impl GrownBase {
     /// [`Error::DoesNotFit`]; otherwise those of the partition table, the filesystem and
     /// `edits`.
     pub fn new(
-        base: Arc<FileStorage>,
+        base: Arc<BaseStorage>,
         layout: &Layout,
         size: u64,
         now: u64,

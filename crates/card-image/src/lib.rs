@@ -55,8 +55,8 @@ mod used;
 mod xz_number;
 
 pub use base::{
-    BaseError, BaseFormat, BaseImage, BaseOptions, ImageFile, NotAnImage, SumCheck, download,
-    download_path,
+    BaseError, BaseFormat, BaseImage, BaseOptions, BaseStorage, CertificateFault, ImageFile,
+    NotAnImage, SumCheck, cache_directory, download, download_path,
 };
 pub use block_io::{Cancel, Cancelled};
 pub use block_map::{BlockMap, BlockMapError};

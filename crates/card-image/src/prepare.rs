@@ -6,14 +6,14 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use block_io::{Extents, FileStorage, Layer, ReadAt};
+use block_io::{Extents, Layer, ReadAt};
 use cluster_keys::ClusterKeys;
 use cluster_profile::{Cluster, FileEdit, Node, Note};
 use plain_text::to_hex;
 
 use crate::{
-    BaseImage, BaseOptions, BaseRecord, BuildNote, BuildProgress, Cancel, Error, ErrorKind,
-    RootRecord, grown::GrownBase, layout::Layout, rootfs::RootFs, shrunk::smallest_card,
+    BaseImage, BaseOptions, BaseRecord, BaseStorage, BuildNote, BuildProgress, Cancel, Error,
+    ErrorKind, RootRecord, grown::GrownBase, layout::Layout, rootfs::RootFs, shrunk::smallest_card,
 };
 
 /// How many times as large as the largest card a base can be: its root filesystem is shrunk, but
@@ -209,7 +209,7 @@ impl<'a> CardBuilder<'a> {
     }
 
     /// Returns the decoded base, for reading only.
-    pub fn storage(&self) -> Arc<FileStorage> {
+    pub fn storage(&self) -> Arc<BaseStorage> {
         self.base.storage()
     }
 

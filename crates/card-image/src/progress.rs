@@ -42,6 +42,10 @@ pub trait BuildProgress: Send + Sync {
     /// `bytes` more bytes of the stage are done. Called from any thread.
     fn advance(&self, bytes: u64);
 
+    /// So many bytes have been decoded in this stage, which can be far more than are done: a
+    /// small file can unpack to a large one. Called now and then.
+    fn decoded(&self, _bytes: u64) {}
+
     /// The stage ended: it is complete, or it failed.
     fn end(&self);
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use block_io::{FileStorage, Layer, ReadAt, Window, WriteAt};
+use block_io::{Layer, ReadAt, Window, WriteAt};
 use ext4_offline::{ShrinkPlan, Timestamp};
 use part_table::{ALIGNMENT, SECTOR_SIZE};
 
-use crate::{Error, grown::END_RESERVE, layout::Layout, rootfs::RootFsEditor};
+use crate::{BaseStorage, Error, grown::END_RESERVE, layout::Layout, rootfs::RootFsEditor};
 
 /// Returns the base shrunk to a card of `card` bytes, as a layer of that size, and the layout on
 /// it.
@@ -17,7 +17,7 @@ use crate::{Error, grown::END_RESERVE, layout::Layout, rootfs::RootFsEditor};
 /// # Errors
 /// [`Error::DoesNotFit`]; otherwise those of the partition table and the filesystem.
 pub(crate) fn shrink(
-    base: &Arc<FileStorage>,
+    base: &Arc<BaseStorage>,
     layout: &Layout,
     card: u64,
     now: u64,
@@ -57,7 +57,7 @@ pub(crate) fn shrink(
 /// # Errors
 /// Those of the filesystem.
 pub(crate) fn smallest_card(
-    base: &Arc<FileStorage>,
+    base: &Arc<BaseStorage>,
     layout: &Layout,
     now: u64,
 ) -> Result<u64, Error> {

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use card_image::{BaseError, BaseOptions, Cancel, download};
@@ -48,7 +48,7 @@ fn files(directory: &Path) -> Vec<String> {
             names.push(entry.file_name().into_string().unwrap());
         }
     }
-    names.retain(|name| name != "lock");
+    names.retain(|name| name != "lock" && name != "last-use");
     names.sort();
     names
 }
@@ -68,6 +68,32 @@ fn a_file_is_downloaded_once() {
     }
     assert_eq!(server.requests().len(), 2, "the redirect and the file, once");
     assert_eq!(files(temp.path()), ["b.img.xz"]);
+}
+
+/// The cache would only ever grow otherwise.
+#[test]
+fn images_that_were_not_used_for_long_are_removed_by_the_next_download() {
+    let (temp, bytes) = (tempfile::tempdir().unwrap(), sample());
+    let served = bytes.clone();
+    let server = Server::start(move |_, _| file(&served, "\"a\"", usize::MAX));
+    let get = |name: &str| {
+        let url = server.url(&format!("/{name}.img.xz"));
+        get(temp.path(), &url, Some(sum(&bytes)), &Cancel::new()).unwrap()
+    };
+    let age = |path: &Path, days: u64| {
+        let file = fs::File::options().write(true).open(path.with_file_name("last-use")).unwrap();
+        let time = SystemTime::now() - Duration::from_secs(days * 86_400);
+        file.set_modified(time).unwrap();
+    };
+    let (old, recent, used) = (get("old"), get("recent"), get("used"));
+    age(&old, 91);
+    age(&recent, 89);
+    age(&used, 91);
+    get("used");
+    get("new");
+    assert_eq!(files(temp.path()), ["new.img.xz", "recent.img.xz", "used.img.xz"]);
+    assert!(!old.parent().unwrap().exists());
+    assert!(recent.exists() && used.exists());
 }
 
 #[test]

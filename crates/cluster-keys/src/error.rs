@@ -96,7 +96,7 @@ pub enum KeyError {
         /// The reason.
         source: io::Error,
     },
-    /// A key cannot be written in OpenSSH's format.
+    /// A key cannot be converted from or to OpenSSH's format.
     #[error("cannot encode a key")]
     Encode {
         /// The reason of the library.

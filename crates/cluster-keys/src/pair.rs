@@ -28,6 +28,24 @@ impl KeyPair {
         &self.private
     }
 
+    /// Returns the private key as dropbear keeps it (dropbear's ed25519.c,
+    /// `buf_put_ed25519_priv_key`): the algorithm, then the secret and the public key of 32 bytes
+    /// each as one string; each string with its length in front (RFC 4251, section 5).
+    ///
+    /// # Errors
+    /// [`KeyError::Encode`] if it cannot be read from OpenSSH's format.
+    pub fn dropbear(&self) -> Result<Vec<u8>, KeyError> {
+        const ALGORITHM: &[u8] = b"ssh-ed25519";
+        let key = encode(PrivateKey::from_openssh(&self.private))?;
+        let pair = encode(key.key_data().ed25519().ok_or(ssh_key::Error::AlgorithmUnknown))?;
+        let mut file = Vec::with_capacity(83);
+        for string in [ALGORITHM, &pair.to_bytes()] {
+            file.extend((string.len() as u32).to_be_bytes());
+            file.extend(string);
+        }
+        Ok(file)
+    }
+
     /// Returns the file of the public key: `ssh-ed25519 AAAA… COMMENT` and a line end.
     pub fn public(&self) -> &str {
         &self.public

@@ -55,6 +55,25 @@ fn openssh_reads_every_key_and_derives_the_same_public_half() -> Outcome {
     Ok(())
 }
 
+/// dropbear's own program reads the converted key and derives the same public half.
+#[test]
+fn dropbear_reads_a_converted_key() -> Outcome {
+    let root = tempfile::tempdir()?;
+    let keys = create(root.path())?;
+    for pair in [keys.cluster(), keys.host("xu4-master")?, keys.host("xu4-node1")?] {
+        let file = root.path().join("dropbear_ed25519_host_key");
+        fs::write(&file, pair.dropbear()?)?;
+        let output = Command::new("dropbearkey").arg("-y").arg("-f").arg(&file).output();
+        let output = output.expect("dropbearkey is needed: run scripts/test, which unpacks it");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{output:?}");
+        let public = said.lines().find(|line| line.starts_with("ssh-ed25519 "));
+        let public = public.expect("a public key").split(' ').take(2).collect::<Vec<_>>().join(" ");
+        assert_eq!(public, pair.public_without_comment());
+    }
+    Ok(())
+}
+
 #[test]
 fn a_second_run_reads_the_keys_of_the_first() -> Outcome {
     let root = tempfile::tempdir()?;

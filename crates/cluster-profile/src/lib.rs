@@ -69,7 +69,9 @@ pub use cluster::{
 };
 pub use edit::{Attributes, Change, FileEdit};
 pub use note::{Note, NoteKind};
-pub use passwords::{DefaultPassword, HashError, PasswordHash, default_password};
+pub use passwords::{
+    DefaultPassword, HashError, PasswordHash, cloud_default_password, default_password,
+};
 pub use problem::{Diagnostics, Place, Problem, ProfileError, RelatedPlace};
 pub use purpose::{
     AccountPart, BootPart, ClonedState, ExtraFileKind, FirstBootPart, KeyHalf, NetworkBackEnd,

@@ -27,6 +27,8 @@ pub enum Purpose {
     DbusMachineId,
     /// The node's ed25519 host key.
     HostKey(KeyHalf),
+    /// The same key for dropbear, in its own format.
+    DropbearHostKey,
     /// sshd's configuration: host keys that are gone become comments.
     SshdConfig,
     /// ssh's configuration, the system's or a user's: identity files that are gone become
@@ -257,7 +259,8 @@ impl Purpose {
                 ClonedState::HostKey(KeyHalf::Public) | ClonedState::UserKey(KeyHalf::Public)
             ),
             // User-data may hold passwords.
-            Purpose::Passwords
+            Purpose::DropbearHostKey
+            | Purpose::Passwords
             | Purpose::Login
             | Purpose::Account(AccountPart::GroupPasswords)
             | Purpose::CloudSeed => true,
@@ -309,6 +312,7 @@ mod tests {
         let user = || "root".to_owned();
         for purpose in [
             Purpose::HostKey(KeyHalf::Private),
+            Purpose::DropbearHostKey,
             Purpose::ClusterKey { user: user(), half: KeyHalf::Private },
             Purpose::Passwords,
             Purpose::Login,

@@ -204,3 +204,13 @@ fn image_keys_go_as_the_profile_says() {
     assert_eq!(listed.text(odroid), format!("# a comment\n{other}"));
     assert!(listed.text(root).contains(other));
 }
+
+#[test]
+fn default_passwords_of_the_owners_user_data_are_noted() {
+    let text = "#cloud-config\nusers:\n- {name: ada, plain_text_passwd: ada, lock_passwd: false}\n\
+                - {name: bob, plain_text_passwd: his own, lock_passwd: false}\n";
+    let (fixture, _directory) = fixture(Some(text));
+    let (_, notes) = fixture.settled(&base(), 0);
+    let note = notes.iter().find(|note| note.contains("default passwords")).expect("a note");
+    assert!(note.starts_with("default passwords still set: ada (`ada`);"), "{note}");
+}

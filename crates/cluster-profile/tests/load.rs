@@ -375,7 +375,25 @@ fn unreadable_profiles_are_reported_with_the_cause_apart() {
         std::error::Error::source(&error).unwrap().to_string()
     };
     assert_eq!(cause(&path), "No such file or directory (os error 2)");
-    assert_eq!(cause(directory.path()), "not a regular file");
+    // Neither waits for the other end of a pipe, nor reads from a device.
+    let pipe = directory.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for odd in [directory.path(), &pipe, Path::new("/dev/zero")] {
+        assert_eq!(cause(odd), "not a regular file", "{}", odd.display());
+    }
+    let inputs = [
+        "ssh: {users: [root], authorized_keys: [PATH]}",
+        "files: [{path: /etc/x, source: PATH}]",
+        "swarm: {images: [PATH]}",
+    ];
+    for input in inputs {
+        for odd in [".", "pipe", "/dev/zero"] {
+            let text = format!("{}{}\n", good(), input.replace("PATH", odd));
+            let shown = Cluster::parse(&text, &path).unwrap_err().to_string();
+            let odd_name = shown.contains("cannot be the name of a file");
+            assert!(shown.contains("not a regular file") || odd_name, "{input}, {odd}: {shown}");
+        }
+    }
     fs::write(&path, [0xff, 0xfe]).unwrap();
     assert!(cause(&path).contains("utf-8"));
     fs::write(&path, vec![b'#'; (1 << 20) + 1]).unwrap();

@@ -34,15 +34,30 @@ fn settings_that_keep_a_user_out_are_overruled_for_that_user() {
         let (card, notes) = fixture.settled(&base(settings), 0);
         assert_eq!(card.text(DROP_IN), wanted, "{settings}");
         assert!(has_note(&notes, DROP_IN), "{settings}: {notes:?}");
-        // A release without Include gets the blocks at the end.
+        // A release without Include gets the blocks at the end, the last one first.
         let old = ubuntu_1604().file(SSHD_CONFIG, settings);
         let (card, _) = fixture.settled(&old, 0);
-        assert_eq!(card.text(SSHD_CONFIG), format!("{settings}\n{wanted}"));
+        let blocks = wanted.split_inclusive("Match").filter(|block| *block != "Match");
+        let mut blocks: Vec<&str> = blocks.map(|block| block.trim_end_matches("Match")).collect();
+        blocks.reverse();
+        let blocks: String = blocks.iter().map(|block| format!("Match{block}")).collect();
+        assert_eq!(card.text(SSHD_CONFIG), format!("{settings}\n{blocks}"));
     }
     for settings in ["PermitRootLogin yes", "AllowUsers root odroid@192.168.1.*", "Port 22"] {
         let (card, notes) = fixture.settled(&base(settings), 0);
         assert!(!card.has(DROP_IN), "{settings}: {notes:?}");
     }
+}
+
+/// Of two blocks that match, sshd takes the first.
+#[test]
+fn a_block_against_a_user_comes_after_one_for_the_user() {
+    let fixture = Fixture::new(PROFILE);
+    let block = "Match User odroid\n    PubkeyAuthentication no\n";
+    let base = ubuntu_1604().file(SSHD_CONFIG, format!("Port 22\n{block}"));
+    let (card, notes) = fixture.settled(&base, 0);
+    let ours = "Match User odroid\n    PubkeyAuthentication yes\n";
+    assert_eq!(card.text(SSHD_CONFIG), format!("Port 22\n{ours}{block}"), "{notes:?}");
 }
 
 #[test]

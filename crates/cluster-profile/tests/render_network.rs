@@ -265,3 +265,26 @@ fn ifupdown_that_does_not_start_is_an_error_of_its_own() {
     let (card, _) = fixture.settled(&script, 0);
     assert!(card.text("/etc/network/interfaces").contains("address 192.168.1.80"));
 }
+
+/// A package's file comes back with its next release, so a link masks it.
+#[test]
+fn a_packages_file_that_sorts_first_is_masked() {
+    let fixture = Fixture::new(PROFILE);
+    for directory in ["/usr/lib/systemd/network", "/usr/local/lib/systemd/network"] {
+        let file = format!("{directory}/00-wired.network");
+        let text = "[Match]\nName=e*\n[Network]\nDHCP=yes\n";
+        let base = debian_networkd().file(&file, text);
+        let masks = Item::Symlink("/dev/null".to_owned());
+        let in_etc = "/etc/systemd/network/00-wired.network";
+        let (card, notes) = fixture.settled(&base, 0);
+        assert_eq!((card.text(&file).as_str(), &card.0[in_etc]), (text, &masks));
+        assert!(notes.iter().any(|note| note.contains(&format!("masked {file}"))), "{notes:?}");
+        assert!(!notes.iter().any(|note| note.contains("also gets an address")), "{notes:?}");
+        // One in /etc that stands before it is replaced by the link.
+        let (card, _) = fixture.settled(&base.file(in_etc, "[Match]\nType=ether\n"), 0);
+        assert_eq!(card.0[in_etc], masks);
+    }
+    let negated = "[Match]\nName=!eth*\n[Network]\nDHCP=yes\n";
+    let base = debian_networkd().file("/usr/lib/systemd/network/00-others.network", negated);
+    assert!(!fixture.settled(&base, 0).0.has("/etc/systemd/network/00-others.network"));
+}

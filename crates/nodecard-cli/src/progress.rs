@@ -18,6 +18,10 @@ use crate::{
 /// The longest title of a card that is shown. With it, a line has 60 columns.
 const TITLE: usize = 20;
 
+/// Without a bar, a line says how large a decoded image is by now: first at this size in bytes,
+/// and whenever it has doubled.
+const FIRST_LINE: u64 = 4 << 30;
+
 /// One bar for each stage of building, one after another.
 #[derive(Debug, Default)]
 pub struct StageBar {
@@ -31,6 +35,8 @@ struct Running {
     /// `None` if stderr is not a terminal.
     bar: Option<ProgressBar>,
     begun: Instant,
+    /// The decoded size in bytes at which the next line is due.
+    next_line: u64,
 }
 
 impl StageBar {
@@ -73,7 +79,8 @@ impl BuildProgress for StageBar {
             print_line(format_args!("{stage}"));
             None
         };
-        *self.running() = Some(Running { stage, bar, begun: Instant::now() });
+        *self.running() =
+            Some(Running { stage, bar, begun: Instant::now(), next_line: FIRST_LINE });
     }
 
     fn advance(&self, bytes: u64) {
@@ -82,8 +89,21 @@ impl BuildProgress for StageBar {
         }
     }
 
+    fn decoded(&self, bytes: u64) {
+        let mut running = self.running();
+        let Some(running) = &mut *running else { return };
+        match &running.bar {
+            Some(bar) if bytes > 0 => bar.set_message(format!("decoded {}", size(bytes))),
+            None if bytes >= running.next_line && verbosity() > Verbosity::Quiet => {
+                print_line(format_args!("{}: {} so far", running.stage, size(bytes)));
+                running.next_line = bytes.saturating_mul(2);
+            }
+            _ => {}
+        }
+    }
+
     fn end(&self) {
-        let Some(Running { stage, bar, begun }) = self.running().take() else { return };
+        let Some(Running { stage, bar, begun, .. }) = self.running().take() else { return };
         if let Some(bar) = bar {
             leave(&bar);
         }

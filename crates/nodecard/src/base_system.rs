@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use block_io::FileStorage;
 use card_audit::Card;
 use cluster_profile::{SystemFiles, network_back_end};
+
+use card_image::BaseStorage;
 
 use crate::Project;
 
@@ -24,7 +25,7 @@ pub struct BaseSystem {
 impl BaseSystem {
     /// Describes the system in the root partition (from 1) of an open base image. What cannot
     /// be read is left out: it is for reports only, and building has read all it needs.
-    pub(crate) fn read(project: &Project, base: Arc<FileStorage>, root: u32) -> Self {
+    pub(crate) fn read(project: &Project, base: Arc<BaseStorage>, root: u32) -> Self {
         let name = project.base().display().to_string();
         match Card::from_storage(name, base, Some(root)) {
             Ok(card) => Self::of(card.files(), &project.cluster.network.interface),

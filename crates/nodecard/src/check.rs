@@ -42,7 +42,8 @@ impl Project {
             return Ok(());
         }
         let file = ImageFile::open(path).map_err(image)?;
-        let (card, base) = (self.cluster.card.bytes(), file.stated_size().map_err(image)?);
+        let (card, base) =
+            (self.cluster.card.bytes(), file.stated_size(&self.context.cancel).map_err(image)?);
         let options = || self.context.base_options();
         let ready = BaseImage::open_if_ready(path, options()).map_err(image)?;
         if ready.is_none() {

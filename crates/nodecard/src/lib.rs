@@ -127,7 +127,7 @@ pub use self::{
     },
     init::{
         BaseFacts, BaseUser, LocalNetwork, NewPassword, NewProfile, NewUser, SwarmServices,
-        find_bases, find_public_keys, numbered_nodes,
+        check_base, find_bases, find_public_keys, numbered_nodes,
     },
     left_over::{LeftOver, LeftOverState},
     project::Project,

@@ -5,9 +5,10 @@ use std::{
     sync::OnceLock,
 };
 
-use card_image::{BuildInputs, BuildNote};
+use card_image::{BuildInputs, BuildNote, ImageFile};
 use cluster_keys::{ClusterKeys, KeyError, NewKeys};
 use cluster_profile::{Cluster, Node};
+use rustix::fs::Access;
 
 use crate::{Context, Error, lost_keys};
 
@@ -58,7 +59,8 @@ impl Project {
         self
     }
 
-    /// Downloads the base image if it is on the web, and no earlier run has.
+    /// Downloads the base image if it is on the web, and no earlier run has. Makes sure that there
+    /// is an image: nobody needs keys without one.
     pub(crate) fn fetch_base(&self) -> Result<(), Error> {
         let spec = &self.cluster.base;
         if let (None, Some(url)) = (&self.base, &spec.url) {
@@ -66,6 +68,7 @@ impl Project {
             options.sha256 = spec.sha256;
             card_image::download(url, options).map_err(card_image::Error::from)?;
         }
+        ImageFile::open(self.base()).map_err(card_image::Error::from)?;
         Ok(())
     }
 
@@ -231,6 +234,22 @@ impl Project {
 
     fn node_names(&self) -> Vec<String> {
         self.cluster.nodes.iter().map(|node| node.name.clone()).collect()
+    }
+
+    /// Returns the path of the file that notes which cards are finished: beside the keys if their
+    /// directory may be changed, or else in the cache, named by what the keys make unique.
+    pub(crate) fn progress_path(&self, keys: &ClusterKeys) -> PathBuf {
+        let directory = &self.cluster.keys;
+        let beside_keys = directory.join("one-reader.json");
+        let is_writable = || rustix::fs::access(directory, Access::WRITE_OK).is_ok();
+        if self.given_keys.is_none() && directory.is_dir() && is_writable() {
+            return beside_keys;
+        }
+        match card_image::cache_directory(self.context.cache.as_deref()) {
+            // No node has this name, so nothing else has this id.
+            Some(cache) => cache.join(format!("one-reader-{}.json", keys.machine_id(""))),
+            None => beside_keys,
+        }
     }
 
     fn key_path(&self) -> &Path {

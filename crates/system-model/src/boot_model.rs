@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     CloudInit, CommandLines, Disarm, Effect, Family, KnownProgram, Location, Recognized,
-    SystemError, SystemFiles, Systemd, Touch, effects::Scan, family, first_boot,
+    SystemError, SystemFiles, Systemd, Touch, effects::Scan, family, first_boot, hooks,
 };
 
 /// How a model is read.
@@ -24,6 +24,14 @@ pub enum Origin {
     Argument(String),
     /// cron, by an `@reboot` line.
     Cron,
+    /// systemd, before it reads any unit.
+    Generator,
+    /// udev, by a rule.
+    Udev,
+    /// ifup, by an option of a stanza, or as one of the scripts that it runs.
+    Ifup,
+    /// A shell, when somebody logs in.
+    Login,
     /// cloud-init, which a unit starts.
     CloudInit,
     /// Marks in the filesystem that a program acts on, or a login on the console.
@@ -56,6 +64,8 @@ pub struct Threat {
     pub location: Location,
     /// The line, or what a known program does.
     pub text: String,
+    /// Whether it runs when somebody logs in, and not at boot.
+    pub at_login: bool,
     /// Whether the program is known by name, so that disarming it is known to be right.
     pub known: bool,
     /// The family that a known program belongs to.
@@ -108,6 +118,7 @@ impl BootModel {
         units(files, &systemd, &mut programs)?;
         arguments(files, &command_lines, &mut programs)?;
         cron(files, &systemd, &mut programs)?;
+        hooks::find(files, &systemd, &mut programs)?;
         Ok(BootModel { command_lines, systemd, cloud_init, family, known, programs, settled })
     }
 
@@ -152,6 +163,7 @@ impl BootModel {
                     program: program.name.clone(),
                     location: program.evidence.clone(),
                     text: program.what.to_owned(),
+                    at_login: false,
                     known: true,
                     family: program.family,
                     disarm: program.disarm.clone(),
@@ -165,6 +177,7 @@ impl BootModel {
                     program: format!("cloud-init, module {}", change.module),
                     location: change.location.clone(),
                     text: change.text.clone(),
+                    at_login: false,
                     known: true,
                     family: None,
                     disarm: cloud_init.disarm(),
@@ -181,6 +194,7 @@ impl BootModel {
                     program: program.name.clone(),
                     location: touch.location.clone(),
                     text: touch.text.clone(),
+                    at_login: program.origin == Origin::Login,
                     known: false,
                     family: None,
                     disarm: program.disarm.clone(),

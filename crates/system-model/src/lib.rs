@@ -15,14 +15,15 @@ mod family;
 mod files;
 mod first_boot;
 mod glob;
+mod hooks;
 mod memory;
 mod systemd;
 mod unsuitable;
 
 pub use boot_model::{BootModel, Origin, Program, ReadOptions, Threat};
 pub use cloud_init::{
-    CloudChange, CloudInit, Module as CloudModule, Script as CloudScript, Seed as CloudSeed,
-    Stage as CloudStage, Value as CloudValue,
+    CloudChange, CloudInit, CloudPassword, GivenPassword, Module as CloudModule,
+    Script as CloudScript, Seed as CloudSeed, Stage as CloudStage, Value as CloudValue,
 };
 pub use command_line::{
     Argument, CommandLine, CommandLineFormat, CommandLines, edit as edit_command_line,

@@ -27,9 +27,11 @@ mod e2fsck;
 mod fault;
 mod image;
 mod program;
+pub mod proxy;
 mod random;
 mod recorder;
 pub mod server;
+pub mod tls;
 
 pub use e2fsck::{assert_e2fsck_clean, e2fsck_complaint};
 pub use fault::{FaultInjector, injected_fault, is_injected};

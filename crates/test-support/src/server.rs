@@ -1,12 +1,14 @@
-//! An HTTP server on loopback that drops connections and changes contents.
+//! An HTTP or HTTPS server on loopback that drops connections and changes contents.
 
 use std::{
-    io::{BufRead as _, BufReader, Write as _},
-    net::{SocketAddr, TcpListener, TcpStream},
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpListener},
     sync::{Arc, Mutex},
     thread,
     time::Duration,
 };
+
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// How a server answers a request.
 #[derive(Debug, Clone)]
@@ -24,7 +26,7 @@ pub enum Answer {
     AnyRange(Arc<Vec<u8>>),
     /// An answer without a body.
     Status(u16),
-    /// A redirect to another path of this server.
+    /// A redirect to another path of this server, or to another address.
     Redirect(&'static str),
     /// Nothing, for a minute.
     Silence,
@@ -34,12 +36,29 @@ pub enum Answer {
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+    scheme: &'static str,
     requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
     /// Starts a server that asks `answer` about each request: its number from 0, and its path.
     pub fn start(answer: impl Fn(usize, &str) -> Answer + Send + 'static) -> Self {
+        Self::start_with(None, answer)
+    }
+
+    /// Starts a server that speaks TLS, like [`start`](Self::start).
+    pub fn start_tls(
+        settings: Arc<ServerConfig>,
+        answer: impl Fn(usize, &str) -> Answer + Send + 'static,
+    ) -> Self {
+        Self::start_with(Some(settings), answer)
+    }
+
+    fn start_with(
+        settings: Option<Arc<ServerConfig>>,
+        answer: impl Fn(usize, &str) -> Answer + Send + 'static,
+    ) -> Self {
+        let scheme = if settings.is_some() { "https" } else { "http" };
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port on loopback");
         let address = listener.local_addr().expect("its address");
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -47,15 +66,25 @@ impl Server {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 // A client that goes away is what some tests are about.
-                let _ = serve(stream, &log, &answer);
+                let _ = match &settings {
+                    None => serve(stream, &log, &answer),
+                    Some(settings) => ServerConnection::new(settings.clone())
+                        .map_err(std::io::Error::other)
+                        .and_then(|tls| serve(StreamOwned::new(tls, stream), &log, &answer)),
+                };
             }
         });
-        Server { address, requests }
+        Server { address, scheme, requests }
+    }
+
+    /// Returns where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Returns the address of a path.
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}://{}{path}", self.scheme, self.address)
     }
 
     /// Returns the heads of all requests so far, in lower case.
@@ -65,19 +94,13 @@ impl Server {
 }
 
 fn serve(
-    stream: TcpStream,
+    stream: impl Read + Write,
     log: &Mutex<Vec<String>>,
     answer: &impl Fn(usize, &str) -> Answer,
 ) -> std::io::Result<()> {
-    let mut reader = BufReader::new(stream.try_clone()?);
-    let mut head = read_head(&mut reader)?;
-    let mut stream = stream;
-    if head.starts_with("connect ") {
-        // As a proxy: whatever host is asked for, this server answers.
-        log.lock().expect("no thread panicked").push(head);
-        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
-        head = read_head(&mut reader)?;
-    }
+    let mut reader = BufReader::new(stream);
+    let head = read_head(&mut reader)?;
+    let stream = reader.get_mut();
     let number = {
         let mut log = log.lock().expect("no thread panicked");
         log.push(head.clone());
@@ -92,7 +115,8 @@ fn serve(
         .and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse::<usize>().ok());
     let mut send = |head: String, body: &[u8]| {
         stream.write_all(head.as_bytes())?;
-        stream.write_all(body)
+        stream.write_all(body)?;
+        stream.flush()
     };
     let close = "connection: close\r\n\r\n";
     let partial = |bytes: &[u8], start: usize, tag: &str| {
@@ -133,7 +157,7 @@ fn serve(
     }
 }
 
-fn read_head(reader: &mut BufReader<TcpStream>) -> std::io::Result<String> {
+fn read_head(reader: &mut impl BufRead) -> std::io::Result<String> {
     let mut head = String::new();
     loop {
         let mut line = String::new();

@@ -221,21 +221,69 @@ def last_error(said):
     return " / ".join(line.strip() for line in found[-3:]) or said.strip().splitlines()[-1]
 
 
+def swap_card(guest, reader, card, nodes_as):
+    """Replaces a reader's card, and waits until the kernel has the new one under the same name."""
+    disk = guest.devices[reader]
+    guest.unplug(reader)
+    guest.run(f"until [ ! -e {disk} ]; do sleep 0.2; done", 60)
+    guest.plug(reader, card, nodes_as=nodes_as)
+    guest.find_devices()
+    expect(guest.devices[reader] == disk, f"{reader} was {disk} and is {guest.devices[reader]}: nothing is shown")
+
+
+def diskseq(guest, reader):
+    said, _ = guest.run(f"cat /sys/block/{os.path.basename(guest.devices[reader])}/diskseq")
+    return int(said)
+
+
 def swapped_at_prompt(guest, bench, cards):
-    """The card is swapped after nodecard showed it and before the answer."""
+    """The card is swapped after nodecard showed it and before the answer. The kernel calls the new one by
+    the same name, and it has the same size and serial number."""
     contents = bench.card("swapped", "xu4-node3")
     disk = guest.devices["reader2"]
-    guest.console.send(f"nodecard flash c.yaml xu4-master={disk}; echo \"<code:$?>\"")
-    guest.console.wait_for(r"[Tt]ype ", "nodecard's question", 120)
-    guest.unplug("reader2")
-    time.sleep(2)
-    guest.plug("reader2", contents, nodes_as="reader2b")
-    guest.console.send(os.path.basename(disk))
-    seen = guest.console.wait_for(r"(.*)<code:(\d+)>", "nodecard's end", 120)
-    expect(seen[2] != "0", f"the other card was accepted:\n{seen[1]}")
+    first = diskseq(guest, "reader2")
+    # The answers come from a pipe, so that the shell is free meanwhile.
+    guest.run("rm -f /tmp/answer /tmp/code; mkfifo /tmp/answer; (nodecard flash c.yaml "
+              f"xu4-master={disk} < /tmp/answer > /tmp/out 2>&1; echo $? > /tmp/code) & exec 9> /tmp/answer")
+    guest.run("until grep -qi 'type ' /tmp/out; do sleep 0.2; done", 120)
+    swap_card(guest, "reader2", contents, "reader2b")
+    second = diskseq(guest, "reader2")
+    expect(second > first, f"the kernel has not counted the new card: {first}, {second}")
+    guest.run(f"echo {os.path.basename(disk)} >&9; exec 9>&-")
+    said, code = end_of_slow(guest, 120)
+    expect(code != 0, f"the other card was accepted:\n{said}")
+    expect("it is not the device or card that it was a moment ago" in said, f"refused for another reason:\n{said}")
     with open(contents.path, "rb") as card, open(os.path.join(bench.old, "xu4-node3.img"), "rb") as old:
         expect(card.read() == old.read(), "the other card was written to")
-    return last_error(seen[1])
+    return f"diskseq {first}, then {second}: " + last_error(said)
+
+
+def one_reader(guest, bench):
+    """One reader, whose card is swapped twice; a finished card is inserted again; then nodecard is ended."""
+    nodes = NODES[:3]
+    made = [bench.card(f"one-{node}") for node in nodes]
+    swap_card(guest, "reader4", made[0], "one0")
+    guest.run("rm -f /tmp/code; (nodecard flash c.yaml --one-reader "
+              f"{guest.devices['reader4']} --yes > /tmp/out 2>&1; echo $? > /tmp/code) < /dev/null & true")
+
+    def wait_for(words):
+        said, code = guest.run(f"until grep -q '{words}' /tmp/out || [ -s /tmp/code ]; do sleep 0.2; done; "
+                               f"cat /tmp/out; grep -q '{words}' /tmp/out", 180)
+        expect(code == 0, f"nodecard did not say {words!r}:\n{said}")
+
+    wait_for("insert the card for xu4-node1")
+    swap_card(guest, "reader4", made[1], "one1")
+    wait_for("insert the card for xu4-node2")
+    swap_card(guest, "reader4", Card(made[0].path), "one2")
+    wait_for("This is the finished card of xu4-master")
+    swap_card(guest, "reader4", made[2], "one3")
+    wait_for("insert the card for xu4-node3")
+    guest.run("kill -TERM $(pidof nodecard)")
+    said, code = end_of_slow(guest, 60)
+    expect(code == 130 and "--resume" in said, f"exit code {code}:\n{said}")
+    for node, card in zip(nodes, made):
+        judge(bench, card.path, node)
+    return "three cards right, a finished one not overwritten, and how to continue is said"
 
 
 def faulty_card(guest, bench, cards, place, what):

@@ -143,7 +143,8 @@ class Card:
             node["node-name"] = f"{name}-{len(nodes)}"
             nodes.append(node)
 
-        add({"driver": "file", "filename": self.path, "read-only": self.read_only,
+        # A card that was taken out stays open, and may be put in again.
+        add({"driver": "file", "filename": self.path, "read-only": self.read_only, "locking": "off",
              "cache": {"direct": False, "no-flush": True}})
         if self.fault:
             nodes[-1]["node-name"] = f"{name}-0"

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use cluster_profile::SystemError;
+use cluster_profile::{DefaultPassword, SystemError, cloud_default_password};
 use plain_text::printable;
 use system_model::{
     BootModel, Disarm, Effect, KnownProgram, Location, Threat,
@@ -35,7 +35,7 @@ impl Boot {
     /// `apply` is the command that corrects the card in place.
     pub fn judge(&self, findings: &mut Vec<Finding>, apply: Option<&str>) {
         let mut found = Vec::new();
-        let mut covered = BTreeSet::new();
+        let (mut covered, mut passwords) = (BTreeSet::new(), Vec::new());
         for program in self.model.known_programs() {
             covered.extend(program.disarm.iter().flat_map(paths));
             found.push(known(program));
@@ -47,6 +47,18 @@ impl Boot {
                 let fix = FixAction::RewriteBeforeBoot;
                 let finding = Finding::error(code, printable(&what), fix);
                 found.push(at(finding, &change.location));
+            }
+            for given in cloud_init.passwords() {
+                let Some(DefaultPassword::Word(word)) = cloud_default_password(&given) else {
+                    continue;
+                };
+                let what = format!(
+                    "cloud-init gives {} the default password `{word}` at the next boot",
+                    given.user
+                );
+                let fix = FixAction::SetPassword { user: printable(&given.user) };
+                let code = FindingCode::DefaultPassword;
+                passwords.push(at(Finding::note(code, printable(&what), fix), &given.location));
             }
             for (location, why) in cloud_init.unreadable() {
                 let what = format!("cloud-init reads it, and it cannot be judged: {why}");
@@ -72,6 +84,7 @@ impl Boot {
         }
         found.extend(unknown(&self.model.threats(&Effect::ALL)));
         findings.append(&mut found);
+        findings.append(&mut passwords);
     }
 
     /// Returns a finding if logins need an ssh server and none starts.
@@ -134,7 +147,8 @@ fn known(program: &KnownProgram) -> Finding {
 fn unknown(threats: &[Threat]) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     for threat in threats.iter().filter(|threat| !threat.known) {
-        let what = format!("{} runs at boot and seems to change {}", threat.program, threat.effect);
+        let when = if threat.at_login { "when somebody logs in" } else { "at boot" };
+        let what = format!("{} runs {when} and seems to change {}", threat.program, threat.effect);
         let fix = FixAction::CheckProgram { program: threat.program.clone() };
         let mut finding = Finding::warning(FindingCode::FirstBoot, printable(&what), fix);
         finding = at(finding, &threat.location);

@@ -26,6 +26,8 @@ pub(super) struct Contents<'a> {
     pub actual: Cow<'a, str>,
     /// What should be there.
     pub expected: Cow<'a, str>,
+    /// The bytes on the card.
+    bytes: &'a [u8],
     /// Whether the two are the same bytes.
     same: bool,
 }
@@ -45,6 +47,7 @@ impl<'a> Contents<'a> {
             rule,
             actual: String::from_utf8_lossy(actual),
             expected: String::from_utf8_lossy(expected),
+            bytes: actual,
             same: actual == expected,
         }
     }
@@ -62,6 +65,7 @@ impl<'a> Contents<'a> {
         match self.rule.comparison {
             Comparison::Exact => self.exact(),
             Comparison::PrivateKey(key) => self.private_key(key).into_iter().collect(),
+            Comparison::DropbearKey => vec![self.dropbear_key()],
             Comparison::PublicKey => self.public_key().into_iter().collect(),
             Comparison::HostName => self.host_name().into_iter().collect(),
             Comparison::MachineId => self.machine_id().into_iter().collect(),
@@ -177,6 +181,21 @@ impl<'a> Contents<'a> {
             Key::Cluster => ("the user's key is not the cluster's", "the cluster's key".into()),
         };
         Some(self.finding(what, FixAction::Rewrite).expected(expected).found(found))
+    }
+
+    /// Reports another host key of dropbear's by whose it is, and never shows it.
+    fn dropbear_key(&self) -> Finding {
+        let Subject { cluster, keys, node, .. } = self.subject;
+        let is = |node: &&Node| {
+            let key = keys.host(&node.name).ok().and_then(|pair| pair.dropbear().ok());
+            key.is_some_and(|key| key == self.bytes)
+        };
+        let found = match cluster.nodes.iter().find(is) {
+            Some(other) => format!("{}'s host key", other.name),
+            None => "another key, which no known_hosts of the cluster has".to_owned(),
+        };
+        let finding = self.finding("dropbear's host key is not the node's", FixAction::Rewrite);
+        finding.expected(format!("{}'s host key", node.name)).found(found)
     }
 
     fn host_name(&self) -> Option<Finding> {

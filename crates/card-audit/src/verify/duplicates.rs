@@ -5,8 +5,9 @@ use std::{collections::BTreeSet, net::Ipv4Addr};
 use card_image::FsResult;
 use plain_text::printable;
 use system_model::{
-    CommandLines, SystemError, Systemd, docker,
+    CommandLines, SystemError, SystemFiles, Systemd, docker,
     network::{AddressKind, Network},
+    sshd::DropbearConfig,
 };
 
 use super::{CardReport, clones::SWARM_CERTIFICATE};
@@ -151,6 +152,13 @@ fn uniques(card: &Card, report: &CardReport) -> FsResult<Vec<Unique>> {
             let fix = FixAction::OnOneNode(command);
             add(FindingCode::DuplicateHostKey, "a host key", key, shown, fix);
         }
+    }
+    for path in DropbearConfig::read(card.files()).unwrap_or_default().host_keys {
+        // The key is private: it is compared, and its path is shown.
+        let Ok(Some(key)) = SystemFiles::read(card.files(), &path) else { continue };
+        let fix = FixAction::OnOneNode(format!("rm {path}, then dropbearkey -t ed25519 -f {path}"));
+        let value = format!("dropbear {}", plain_text::to_hex(&key));
+        add(FindingCode::DuplicateHostKey, "dropbear's host key", value, path, fix);
     }
     Ok(uniques)
 }

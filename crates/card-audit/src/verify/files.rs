@@ -161,6 +161,11 @@ impl Item<'_> {
                 let command = format!("systemctl enable {}", name_of(self.path));
                 self.finding(what, FixAction::OnNode(command))
             }
+            Comparison::Absent(Intruder::NetworkFile) => {
+                let what = "a package's file of this name, which takes precedence over the node's \
+                            static address, is not masked";
+                self.finding(what, FixAction::Rewrite)
+            }
             Comparison::MachineIdLink => {
                 // A copy of the right id, or a link that leads to it another way, is as good.
                 let expected = self.subject.keys.machine_id(&self.subject.node.name);

@@ -235,10 +235,17 @@ fn unreadable(card: &Card, path: &str, error: FsError) -> Result<Finding, AuditE
 fn rivals(subject: &Subject<'_>, others: &[Finding]) -> Result<Vec<Finding>, SystemError> {
     let interface = &subject.cluster.network.interface;
     let found = rival_addresses(subject.files, interface, subject.node.address)?;
+    // Of networkd's files with one name, one in /etc stands for all.
+    let name = |path: &str| {
+        let (directory, name) = path.rsplit_once('/')?;
+        directory.ends_with("/systemd/network").then(|| name.to_owned())
+    };
     let is_known = |path: &str| {
         others.iter().any(|other| {
             matches!(other.code, FindingCode::Address | FindingCode::NetworkRival)
-                && other.path.as_deref() == Some(path)
+                && other.path.as_deref().is_some_and(|known| {
+                    known == path || name(known).is_some_and(|known| name(path) == Some(known))
+                })
         })
     };
     // Without the node's own address, or a setting that keeps another program off, what is

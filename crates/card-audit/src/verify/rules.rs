@@ -30,6 +30,8 @@ pub(super) enum Comparison {
     Exact,
     /// A private key: byte for byte, reported by whose it is.
     PrivateKey(Key),
+    /// A private host key in dropbear's format: byte for byte, reported by whose it is.
+    DropbearKey,
     /// Algorithm and key.
     PublicKey,
     /// The first line with a name.
@@ -170,6 +172,8 @@ pub(super) fn rule(purpose: &Purpose) -> Rule {
         Purpose::HostKey(KeyHalf::Public) => {
             Rule::new(Code::HostKey, Warning, By::PublicKey).guarded_by(Guard::Ssh)
         }
+        // dropbear does not look at the mode.
+        Purpose::DropbearHostKey => Rule::new(Code::HostKey, Error, By::DropbearKey),
         Purpose::SshdConfig => Rule::new(Code::SshdConfig, Error, By::Settings).changed_by(Owner),
         // It only loses mentions of key pairs, which have findings of their own.
         Purpose::SshConfig => {
@@ -322,6 +326,7 @@ mod tests {
             Purpose::DbusMachineId,
             Purpose::HostKey(Private),
             Purpose::HostKey(Public),
+            Purpose::DropbearHostKey,
             Purpose::SshdConfig,
             Purpose::SshConfig,
             Purpose::SystemKnownHosts,
@@ -438,6 +443,7 @@ mod tests {
             Purpose::CloudSeed => 28,
             Purpose::SshServer => 29,
             Purpose::Login => 30,
+            Purpose::DropbearHostKey => 31,
         }
     }
 
@@ -445,7 +451,7 @@ mod tests {
     fn the_table_of_rules() {
         let all = purposes();
         let numbers: BTreeSet<usize> = all.iter().map(number).collect();
-        assert_eq!(numbers, (0..31).collect(), "a purpose is missing");
+        assert_eq!(numbers, (0..32).collect(), "a purpose is missing");
         let name = |purpose: &Purpose| format!("{purpose:?}").replace("user: \"root\"", "user");
         let table: String = all
             .iter()

@@ -87,7 +87,8 @@ impl HostState {
         if self.swaps.iter().any(|swap| swap.place == place) {
             refusals.push(Refusal::SwapFile { file: name });
         }
-        let backing = Backing { path: path.to_owned(), place };
+        let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let backing = Backing { path: full, place };
         let related = self.over(Vec::new(), vec![(backing, Relation::Over)]);
         (refusals, related)
     }
@@ -196,7 +197,9 @@ impl HostState {
                 }
                 let backing = device.backing.as_ref()?;
                 let device_below = known.iter().find(|(lower, _)| backing.is(lower));
-                let file_below = files.iter().find(|(file, _)| backing.is_same(file));
+                let file_below = files
+                    .iter()
+                    .find(|(file, _)| backing.is_same(file) || self.is_layer(backing, file));
                 let relation =
                     device_below.map(|below| below.1).or(file_below.map(|below| below.1))?;
                 Some((device, relation))
@@ -205,6 +208,23 @@ impl HostState {
             known.push((device, relation));
             found.push(RelatedDevice { relation, device: device.clone() });
         }
+    }
+
+    /// Returns whether one of these is probably the other in a layer of an overlay: an overlay
+    /// gives its files the inode numbers that they have in their layers, but not the device
+    /// numbers.
+    fn is_layer(&self, a: &Backing, b: &Backing) -> bool {
+        let (Some(Place::File(one)), Some(Place::File(other))) = (a.place, b.place) else {
+            return false;
+        };
+        one.inode == other.inode && (self.is_on_overlay(&a.path) || self.is_on_overlay(&b.path))
+    }
+
+    fn is_on_overlay(&self, path: &Path) -> bool {
+        let above = self.mounts.iter().filter(|mount| path.starts_with(&mount.point));
+        // The last one of several on the same directory is the one that is seen.
+        let mount = above.max_by_key(|mount| mount.point.as_os_str().len());
+        mount.is_some_and(|mount| mount.is_overlay)
     }
 }
 

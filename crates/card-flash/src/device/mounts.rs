@@ -16,6 +16,8 @@ pub(super) struct Mount {
     pub place: Option<Place>,
     /// Where it is mounted.
     pub point: PathBuf,
+    /// Whether its files are those of other directories: of the layers of an overlay.
+    pub is_overlay: bool,
 }
 
 /// Reads the lines of `/proc/self/mountinfo`; see proc_pid_mountinfo(5).
@@ -25,7 +27,9 @@ pub(super) fn mounts(mountinfo: &str) -> Vec<Mount> {
         let mut fields = front.split(' ').skip(2);
         let number = number(fields.next()?)?;
         let point = unescape(fields.nth(1)?);
-        Some(Mount { number, source: unescape(back.split(' ').nth(1)?), place: None, point })
+        let (kind, rest) = back.split_once(' ')?;
+        let source = unescape(rest.split(' ').next()?);
+        Some(Mount { number, source, place: None, point, is_overlay: kind == "overlay" })
     };
     mountinfo.lines().filter_map(mount).collect()
 }

@@ -1,6 +1,6 @@
 //! Errors of opening a base image.
 
-use std::{io, path::PathBuf};
+use std::{fmt, io, path::PathBuf};
 
 use block_io::Cancelled;
 use plain_text::{shell_word, size};
@@ -25,6 +25,34 @@ pub enum BaseError {
         url: String,
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The server of a download cannot be trusted.
+    #[error("cannot trust the server of {url}: {fault}")]
+    Certificate {
+        /// The address, without a password.
+        url: String,
+        /// What is wrong with its certificate.
+        fault: CertificateFault,
+        /// The same in the words of the library.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// An https address leads to a plain http one.
+    #[error("{url} redirects to plain http, and anybody on the way can change what that returns")]
+    InsecureRedirect {
+        /// The address, without a password.
+        url: String,
+    },
+    /// The certificates that the environment says to trust cannot be read.
+    #[error("cannot read the certificates that SSL_CERT_FILE or SSL_CERT_DIR name")]
+    TrustedCertificates {
+        /// Why.
+        source: io::Error,
+    },
+    /// The proxy in the environment is not the address of one.
+    #[error("the environment variable {variable} does not hold the address of a proxy")]
+    Proxy {
+        /// The name of the variable. Its value may hold a password.
+        variable: String,
     },
     /// There is no checksum to check a download with.
     #[error("there is no checksum for {url}: neither in the profile nor beside it on the server")]
@@ -170,6 +198,17 @@ pub enum BaseError {
         /// The file that changed.
         path: PathBuf,
     },
+    /// A decoded image in the cache has other contents than when it was decoded.
+    #[error(
+        "the decoded image {} was changed after it was decoded, at byte {offset} or later",
+        path.display()
+    )]
+    CachedImage {
+        /// The decoded image.
+        path: PathBuf,
+        /// Where the first difference was seen, in bytes.
+        offset: u64,
+    },
     /// The cache belongs to somebody else, who could have put anything into it.
     #[error(
         "the cache of decoded images, {}, belongs to another user (number {owner})", dir.display()
@@ -245,6 +284,52 @@ fn size_or(stated: Option<u64>, limit: u64) -> String {
     }
 }
 
+/// What is wrong with the certificate of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CertificateFault {
+    /// Nobody whom this computer trusts has signed it.
+    UnknownIssuer,
+    /// It is not valid any more.
+    Expired,
+    /// It is not valid yet.
+    NotValidYet,
+    /// It is for another host.
+    OtherHost,
+    /// Something else.
+    Other,
+}
+
+impl fmt::Display for CertificateFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CertificateFault::UnknownIssuer => {
+                "its certificate is signed by nobody whom this computer trusts"
+            }
+            CertificateFault::Expired => "its certificate has expired",
+            CertificateFault::NotValidYet => "its certificate is not valid yet",
+            CertificateFault::OtherHost => "its certificate is for another host name",
+            CertificateFault::Other => "its certificate is not valid",
+        })
+    }
+}
+
+impl CertificateFault {
+    fn fix(self) -> &'static str {
+        match self {
+            CertificateFault::UnknownIssuer => {
+                "if a proxy of your network opens https connections, add its certificate to the \
+                 system's, or set SSL_CERT_FILE to a file that has it in PEM format"
+            }
+            CertificateFault::Expired | CertificateFault::NotValidYet => {
+                "check the date of this computer; if it is right, download the image from \
+                 another server"
+            }
+            _ => "check the address, or download the image from another server",
+        }
+    }
+}
+
 /// What a file holds instead of a disk image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -265,6 +350,7 @@ impl BaseError {
             | BaseError::WritableCache { .. }
             | BaseError::NoSpace { .. }
             | BaseError::Cache { .. }
+            | BaseError::CachedImage { .. }
             | BaseError::NoCacheDir => ErrorKind::Io,
             _ => ErrorKind::Base,
         }
@@ -276,6 +362,17 @@ impl BaseError {
             BaseError::NotFound { .. } => "check the path",
             BaseError::Download { .. } => {
                 "check the address and the proxy, and run again: what was received is kept"
+            }
+            BaseError::Certificate { fault, .. } => fault.fix(),
+            BaseError::InsecureRedirect { .. } => {
+                "write `base: {path: URL, sha256: SUM}`, with which the way does not matter, or \
+                 the address of another server"
+            }
+            BaseError::TrustedCertificates { .. } => {
+                "set SSL_CERT_FILE to a file of certificates in PEM format, or unset it"
+            }
+            BaseError::Proxy { .. } => {
+                "set it to an address such as http://proxy.lan:3128, or unset it"
             }
             BaseError::NoChecksum { .. } => "write `base: {path: URL, sha256: SUM}` in the profile",
             BaseError::NotAFile { .. } => "give the path of an image file",
@@ -304,6 +401,7 @@ impl BaseError {
             BaseError::Changed { .. } => {
                 "wait until it is complete (it may still be downloading), then run again"
             }
+            BaseError::CachedImage { .. } => "run again: it will be decoded again",
             BaseError::ForeignCache { .. } => "set XDG_CACHE_HOME to a directory of your own",
             BaseError::WritableCache { dir, .. } => {
                 let dir = shell_word(&dir.to_string_lossy());

@@ -14,19 +14,26 @@ mod error;
 mod file;
 mod format;
 mod opening;
+mod piece_sums;
 mod sparse;
+mod storage;
 
 use std::{fmt, path::Path, sync::Arc};
 
-use block_io::{FileStorage, ReadAt as _};
+use block_io::ReadAt as _;
 use plain_text::to_hex;
 
-use self::file::{FileIdentity, SourceFile};
 pub use self::{
+    cache::cache_directory,
     download::{download, download_path},
-    error::{BaseError, NotAnImage},
+    error::{BaseError, CertificateFault, NotAnImage},
     format::BaseFormat,
     opening::{ImageFile, SumCheck},
+    storage::BaseStorage,
+};
+use self::{
+    file::{FileIdentity, SourceFile},
+    storage::DecodedPieces,
 };
 use crate::{Cancel, progress::BuildProgress};
 
@@ -49,7 +56,7 @@ pub struct BaseOptions<'a> {
 /// A base image, open for reading.
 pub struct BaseImage {
     /// The base itself, or the decoded image.
-    storage: Arc<FileStorage>,
+    storage: Arc<BaseStorage>,
     /// The storage's file as it was when it was opened.
     identity: FileIdentity,
     sha256: Option<[u8; 32]>,
@@ -94,7 +101,7 @@ impl BaseImage {
     }
 
     /// Returns the decoded image, for reading only.
-    pub fn storage(&self) -> Arc<FileStorage> {
+    pub fn storage(&self) -> Arc<BaseStorage> {
         Arc::clone(&self.storage)
     }
 
@@ -104,19 +111,27 @@ impl BaseImage {
         self.sha256
     }
 
-    /// Makes sure that the storage's file has not been written to since it was opened.
+    /// Makes sure that the storage's file has not been written to since it was opened, and that
+    /// what was read of a decoded image is what was decoded.
     ///
     /// # Errors
-    /// [`BaseError::Changed`] if it has.
+    /// [`BaseError::Changed`] or [`BaseError::CachedImage`] if not.
     pub fn check_unchanged(&self) -> Result<(), BaseError> {
+        self.storage.check_pieces()?;
         self.identity.check_unchanged(self.storage.file(), self.storage.path())
     }
 
-    fn new(file: SourceFile, sha256: Option<[u8; 32]>) -> Result<Self, BaseError> {
+    /// Makes a base of a file as given, or of a decoded image with what is known about it.
+    fn new(
+        file: SourceFile,
+        sha256: Option<[u8; 32]>,
+        decoded: Option<DecodedPieces>,
+    ) -> Result<Self, BaseError> {
         let (storage, identity) = file.into_storage()?;
         if storage.size() != identity.size {
             return Err(BaseError::Changed { path: storage.path().to_owned() });
         }
+        let storage = BaseStorage::new(storage, decoded);
         Ok(BaseImage { storage: Arc::new(storage), identity, sha256 })
     }
 }

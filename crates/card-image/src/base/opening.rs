@@ -12,7 +12,9 @@ use super::{
     file::{Digests, SourceFile},
     format,
     sparse::SparseError,
+    storage::DecodedPieces,
 };
+use crate::Cancel;
 
 /// What became of checking a file's checksums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +80,7 @@ impl ImageFile {
     /// As [`into_base`](Self::into_base).
     pub fn into_private_base(self, options: BaseOptions) -> Result<BaseImage, BaseError> {
         if !self.is_compressed() {
-            return BaseImage::new(self.file, None);
+            return BaseImage::new(self.file, None, None);
         }
         let cache = Cache::open(options.cache_dir, options.cancel)?;
         if let Some(entry) = self.cached(&cache)? {
@@ -99,7 +101,7 @@ impl ImageFile {
         options: BaseOptions,
     ) -> Result<Option<BaseImage>, BaseError> {
         if !self.is_compressed() {
-            return BaseImage::new(self.file, None).map(Some);
+            return BaseImage::new(self.file, None, None).map(Some);
         }
         let settled = self.file.identity.is_settled();
         let opened = Cache::open_existing(options.cache_dir, options.cancel)?;
@@ -136,11 +138,11 @@ impl ImageFile {
     ///
     /// # Errors
     /// [`BaseError`] if the file states too large a size, or holds no image.
-    pub fn stated_size(&self) -> Result<Option<u64>, BaseError> {
+    pub fn stated_size(&self, cancel: &Cancel) -> Result<Option<u64>, BaseError> {
         if !self.is_compressed() {
             return Ok(Some(self.file.size()));
         }
-        Ok(DecodeJob::new(&self.file, self.format, &self.head, None)?.at_least())
+        Ok(DecodeJob::new(&self.file, self.format, &self.head, None, cancel)?.at_least())
     }
 
     /// Finds the cache's entry for this very file, without reading the file.
@@ -152,7 +154,8 @@ impl ImageFile {
 impl CacheEntry {
     fn into_base(self) -> Result<BaseImage, BaseError> {
         let sha256 = self.record.compressed().map(|digests| digests.sha256);
-        BaseImage::new(self.image, sha256)
+        let decoded = DecodedPieces::new(self.sums, self.record_path);
+        BaseImage::new(self.image, sha256, Some(decoded))
     }
 }
 
@@ -174,7 +177,7 @@ impl Opening<'_> {
         if let Some(digests) = &digests {
             self.expected.check(SumSubject::File, &self.file().path, digests)?;
         }
-        BaseImage::new(self.image.file, digests.map(|digests| digests.sha256))
+        BaseImage::new(self.image.file, digests.map(|digests| digests.sha256), None)
     }
 
     fn compressed(self) -> Result<BaseImage, BaseError> {
@@ -241,7 +244,7 @@ impl Opening<'_> {
         settled: bool,
     ) -> Result<CacheEntry, BaseError> {
         let BaseOptions { progress, cancel, limit, .. } = self.options;
-        let job = DecodeJob::new(self.file(), self.image.format, &self.image.head, limit)?;
+        let job = DecodeJob::new(self.file(), self.image.format, &self.image.head, limit, cancel)?;
         let partial = claim.begin()?;
         // Where the file does not state it, the image is at least as large as the file.
         let (needed, free) = (job.at_least().unwrap_or(self.file().size()), cache.free()?);
@@ -250,8 +253,9 @@ impl Opening<'_> {
             return Err(BaseError::NoSpace { dir, needed: Some(needed), free });
         }
         let md5 = self.expected.md5(SumSubject::File);
-        let digests = match job.run(&partial.file, cache.dir(), md5, progress, cancel) {
-            Ok(digests) => digests,
+        let done = job.run(&partial.file, cache.dir(), md5, progress, cancel);
+        let (digests, sums) = match done {
+            Ok(done) => done,
             Err(SparseError::Produce(error)) => return Err(error),
             Err(SparseError::Write(error)) => {
                 let path = partial.path().to_owned();
@@ -275,8 +279,8 @@ impl Opening<'_> {
             self.expected.check(SumSubject::Image, &self.file().path, image)?;
         }
         let size = self.file().size();
-        partial.publish(&to_hex(&digests.sha256), &self.file().identity, |file| {
-            let mut record = CacheRecord::new(&digests, size, image.as_ref(), file);
+        partial.publish(&to_hex(&digests.sha256), &self.file().identity, sums, |file, pieces| {
+            let mut record = CacheRecord::new(&digests, size, image.as_ref(), file, pieces);
             if settled {
                 record.add_source(&self.file().identity);
             }
@@ -287,7 +291,7 @@ impl Opening<'_> {
     /// Checks an entry against all expected sums, computing those that no earlier run
     /// needed.
     fn verify(&self, cache: &Cache, mut entry: CacheEntry) -> Result<CacheEntry, BaseError> {
-        let CacheEntry { record, image } = &mut entry;
+        let CacheEntry { record, image, .. } = &mut entry;
         let mut fresh = false;
         let file = match record.compressed() {
             Some(known) if self.expected.can_check(SumSubject::File, &known) => known,

@@ -8,11 +8,14 @@ use std::{
     thread,
 };
 
+use super::piece_sums::{PIECE, PieceSums};
+
 /// Zeros are left out in units of this many bytes, the usual block size.
 const BLOCK: usize = 4096;
 
-/// The size of the buffers that the producer fills, a multiple of [`BLOCK`].
+/// The size of the buffers that the producer fills, a multiple of [`BLOCK`] and [`PIECE`].
 const BUFFER: usize = 1 << 20;
+const _: () = assert!(BUFFER % PIECE == 0);
 
 /// The number of buffers: enough to bridge a slow moment of either side.
 const BUFFERS: usize = 6;
@@ -33,14 +36,15 @@ pub(super) enum SparseError<E> {
 type Filled = (u64, Vec<u8>, usize);
 
 /// Writes the bytes that `produce` puts into its buffers to an empty file, skips blocks of
-/// zeros, and waits until the file is on stable storage. Returns its size.
+/// zeros, and waits until the file is on stable storage. Returns its size, and the checksums of
+/// its pieces.
 ///
 /// `produce` fills buffers completely; a partly filled one is the last. It runs in the
 /// calling thread, the writing in others.
 pub(super) fn write_sparse<E>(
     file: &File,
     mut produce: impl FnMut(&mut [u8]) -> Result<usize, E>,
-) -> Result<u64, SparseError<E>> {
+) -> Result<(u64, PieceSums), SparseError<E>> {
     let (filled_tx, filled_rx) = sync_channel::<Filled>(BUFFERS);
     let (empty_tx, empty_rx) = sync_channel::<Vec<u8>>(BUFFERS);
     let (flush_tx, flush_rx) = sync_channel::<()>(1);
@@ -77,13 +81,10 @@ pub(super) fn write_sparse<E>(
     let written = written.map_err(thread_died).flatten();
     let flushed = flushed.map_err(thread_died).flatten();
     let size = produced.map_err(SparseError::Produce)?;
-    written
-        .and(flushed)
-        // Zeros at the end were not written.
-        .and_then(|()| file.set_len(size))
-        .and_then(|()| file.sync_all())
-        .map_err(SparseError::Write)?;
-    Ok(size)
+    let sums = flushed.and(written).map_err(SparseError::Write)?;
+    // Zeros at the end were not written.
+    file.set_len(size).and_then(|()| file.sync_all()).map_err(SparseError::Write)?;
+    Ok((size, sums))
 }
 
 fn write_all(
@@ -91,21 +92,24 @@ fn write_all(
     filled: &Receiver<Filled>,
     empty: &SyncSender<Vec<u8>>,
     flush: &SyncSender<()>,
-) -> io::Result<()> {
+) -> io::Result<PieceSums> {
+    let mut sums = PieceSums::default();
     let mut unflushed = 0;
     for (offset, buffer, n) in filled {
-        unflushed += write_data(file, offset, buffer.get(..n).unwrap_or(&buffer))?;
+        let bytes = buffer.get(..n).unwrap_or(&buffer);
+        sums.add(bytes);
+        unflushed += write_data(file, offset, bytes)?;
         if unflushed >= FLUSH_EVERY {
             match flush.try_send(()) {
                 // Still busy with the last one: the disk cannot do more.
                 Ok(()) | Err(TrySendError::Full(())) => unflushed = 0,
-                Err(TrySendError::Disconnected(())) => return Ok(()),
+                Err(TrySendError::Disconnected(())) => return Ok(sums),
             }
         }
         // The producer may be gone already.
         let _ = empty.send(buffer);
     }
-    Ok(())
+    Ok(sums)
 }
 
 /// Writes the runs of blocks that are not zero. Returns the number of bytes written.
@@ -158,7 +162,10 @@ mod tests {
                 let n = rest.read(buffer).unwrap();
                 Ok::<_, ()>(n)
             });
-            assert!(matches!(written, Ok(n) if n == size as u64));
+            let Ok((n, sums)) = written else { panic!("not written") };
+            assert_eq!((n, sums.len()), (size as u64, size.div_ceil(PIECE)));
+            let pieces = bytes.chunks(PIECE).enumerate();
+            assert!(pieces.into_iter().all(|(number, piece)| sums.agrees(number, piece)));
             let mut back = Vec::new();
             file.read_to_end(&mut back).unwrap();
             assert!(back == bytes, "{size} bytes came back different");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use block_io::{Extents, FileStorage, Layer, ReadAt};
+use block_io::{Extents, Layer, ReadAt};
 
 use super::{
     ImageFormat, OutputError, bmap, compressed,
@@ -12,13 +12,13 @@ use super::{
     pieces::{CardBytes, RangeSum},
     raw,
 };
-use crate::{Cancel, prepare::PreparedCard, progress::BuildProgress};
+use crate::{BaseStorage, Cancel, prepare::PreparedCard, progress::BuildProgress};
 
 /// Everything that images are made from.
 #[derive(Debug)]
 pub(crate) struct EmitJob {
     /// The decoded base, whose blocks some filesystems can share.
-    pub base: Arc<FileStorage>,
+    pub base: Arc<BaseStorage>,
     /// What all cards share, grown to the size of the card.
     pub shared: Arc<Layer>,
     /// The bytes of that which must be on a card.
@@ -58,7 +58,7 @@ pub(super) struct WrittenImage {
 
 /// What the writer of a format needs.
 pub(super) struct EmitPlan {
-    pub base: Arc<FileStorage>,
+    pub base: Arc<BaseStorage>,
     pub shared: Arc<Layer>,
     pub shared_used: Extents,
     pub cards: Vec<CardBytes>,

@@ -2,13 +2,15 @@
 
 use std::{fs::File, io};
 
-use block_io::{Extents, FileStorage, ReadAt as _};
+use block_io::{Extents, ReadAt as _};
 use rustix::fs::FallocateFlags;
+
+use crate::BaseStorage;
 
 /// Makes `target` a file of `size` bytes that shares the base's blocks, except for those that
 /// are not in `used`. Returns whether that worked; if not, `target` is empty.
 pub(super) fn clone_base(
-    base: &FileStorage,
+    base: &BaseStorage,
     target: &File,
     used: &Extents,
     size: u64,

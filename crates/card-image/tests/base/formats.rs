@@ -56,7 +56,7 @@ fn every_format_gives_the_image() {
         }
         let mode = fs::metadata(bench.cache()).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
-        assert_eq!(bench.cached("").len(), 2, "{what}: {:?}", bench.cached(""));
+        assert_eq!(bench.cached("").len(), 3, "{what}: {:?}", bench.cached(""));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    os::unix::fs::{PermissionsExt as _, chown, symlink},
+    os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _, chown, symlink},
     path::Path,
     process::Command,
     thread,
@@ -10,6 +10,8 @@ use std::{
 };
 
 use card_image::{BaseError, BaseImage, BaseOptions, BuildStage, Cancel};
+
+use block_io::ReadAt as _;
 
 use crate::support::{Bench, Stages, contents, image, xz};
 
@@ -95,7 +97,7 @@ fn files_of_others_in_the_cache_are_not_used() {
         true
     }];
     for spoil in spoil {
-        for ending in ["img", "json"] {
+        for ending in ["img", "json", "sums"] {
             let bench = Bench::new();
             let path = bench.write("base", &xz(&right));
             thread::sleep(Duration::from_millis(2100));
@@ -128,6 +130,161 @@ fn a_replaced_image_is_not_used() {
     let file = File::options().write(true).open(&cached).unwrap();
     file.set_times(fs::FileTimes::new().set_modified(modified)).unwrap();
     assert!(contents(&bench.open(&path).unwrap()) == right);
+}
+
+/// Gives a cached image the times in its record, as if it had never been written to.
+fn adapt_record(bench: &Bench) {
+    let record = bench.cached("json").remove(0);
+    let text = fs::read_to_string(&record).unwrap();
+    let found = fs::metadata(bench.cached("img").remove(0)).unwrap();
+    let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    json["image"]["modified"] = [found.mtime(), found.mtime_nsec()].into();
+    json["image"]["changed"] = [found.ctime(), found.ctime_nsec()].into();
+    fs::write(&record, serde_json::to_vec(&json).unwrap()).unwrap();
+}
+
+/// Makes sure that an entry of the cache that looks untouched is not used for a card, and that
+/// the image is decoded again then.
+fn assert_found_out(bench: &Bench, path: &Path, right: &[u8], what: &str) {
+    let (base, stages) = bench.stages(path);
+    assert_eq!(stages, [], "{what}: the entry looks untouched");
+    let storage = base.storage();
+    // As the writers do: data only.
+    let mut at = 0;
+    let failed = loop {
+        match storage.next_data(at) {
+            Ok(Some(data)) => {
+                at = data.end;
+                let read = storage.read_vec(data.start, (data.end - data.start) as usize);
+                if let Err(error) = read {
+                    break error;
+                }
+            }
+            Ok(None) => panic!("{what}: not found out"),
+            Err(error) => break error,
+        }
+    };
+    let cause = std::error::Error::source(&failed).unwrap().to_string();
+    assert_eq!(cause, "it is not what was decoded", "{what}");
+    let error = base.check_unchanged().unwrap_err();
+    assert!(matches!(error, BaseError::CachedImage { .. }), "{what}: {error:?}");
+    assert!(error.fix().unwrap().contains("decoded again"), "{error}");
+    let (base, stages) = bench.stages(path);
+    assert!(stages.contains(&BuildStage::DecodeBase), "{what}: {stages:?}");
+    assert!(contents(&base) == right, "{what}");
+    base.check_unchanged().unwrap();
+}
+
+/// The contents of a cached image are bound to what was decoded, whatever its owner, mode, inode
+/// and times are: what differs is found when it is read.
+#[test]
+fn a_changed_image_that_looks_untouched_is_found_out() {
+    let right = image(300_000, 200_000);
+    let write = |file: &File, at: u64, bytes: &[u8]| file.write_all_at(bytes, at).unwrap();
+    let changes: [(&str, &dyn Fn(&File)); 5] = [
+        ("one bit", &|file| write(file, 100_000, &[right[100_000] ^ 1])),
+        ("the last byte", &|file| write(file, right.len() as u64 - 1, b"?")),
+        ("two pieces swapped", &|file| {
+            write(file, 16 << 10, &right[32 << 10..48 << 10]);
+            write(file, 32 << 10, &right[16 << 10..32 << 10]);
+        }),
+        ("data instead of zeros", &|file| write(file, 400_000, b"evil")),
+        ("a hole instead of data", &|file| {
+            // Everything but the first block and the size.
+            file.set_len(4096).unwrap();
+            file.set_len(right.len() as u64).unwrap();
+        }),
+    ];
+    for (what, change) in changes {
+        let bench = Bench::new();
+        let path = bench.write("base", &xz(&right));
+        thread::sleep(Duration::from_millis(2100));
+        bench.open(&path).unwrap();
+        change(&File::options().write(true).open(&bench.cached("img")[0]).unwrap());
+        adapt_record(&bench);
+        assert_found_out(&bench, &path, &right, what);
+    }
+}
+
+/// Checksums that are not those of the record make no entry.
+#[test]
+fn changed_checksums_are_not_used() {
+    let right = image(300_000, 200_000);
+    let bench = Bench::new();
+    let path = bench.write("base", &xz(&right));
+    thread::sleep(Duration::from_millis(2100));
+    bench.open(&path).unwrap();
+    let sums = bench.cached("sums").remove(0);
+    let bytes = fs::read(&sums).unwrap();
+    let mut altered = bytes.clone();
+    altered[40] ^= 1;
+    let longer = [&bytes[..], &[0; 32]].concat();
+    for spoilt in [&altered[..], &bytes[32..], &bytes[1..], &longer, b""] {
+        fs::write(&sums, spoilt).unwrap();
+        let (base, stages) = bench.stages(&path);
+        assert_eq!(stages, [BuildStage::DecodeBase]);
+        assert!(contents(&base) == right);
+        assert_eq!(fs::read(&sums).unwrap(), bytes);
+    }
+    fs::remove_file(&sums).unwrap();
+    assert_eq!(bench.stages(&path).1, [BuildStage::DecodeBase]);
+}
+
+/// Root can write to the disk below the cache, which changes neither inode nor times.
+#[test]
+fn an_image_that_was_changed_on_the_disk_below_is_found_out() {
+    let tool = |program: &str, arguments: &[&Path]| {
+        let output = Command::new(program).args(arguments).output().expect(program);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{program}: {text}{errors}");
+        text
+    };
+    let bench = Bench::new();
+    let disk = bench.write("disk", b"");
+    File::options().write(true).open(&disk).unwrap().set_len(16 << 20).unwrap();
+    tool("mke2fs", &[Path::new("-q"), Path::new("-t"), Path::new("ext4"), &disk]);
+    fs::create_dir(bench.path("mounted")).unwrap();
+    let option = Path::new("-oloop");
+    let mount = || Command::new("mount").args([option, &disk, &bench.path("mounted")]).output();
+    if !mount().unwrap().status.success() {
+        eprintln!("base::trust: the disk below the cache was NOT TESTED: that needs root");
+        return;
+    }
+    /// Unmounts when the test is over.
+    struct Mounted(std::path::PathBuf);
+    impl Drop for Mounted {
+        fn drop(&mut self) {
+            let _ = Command::new("umount").arg(&self.0).output();
+        }
+    }
+    let mounted = Mounted(bench.path("mounted"));
+    symlink("mounted/cache", bench.cache()).unwrap();
+    fs::create_dir(bench.path("mounted/cache")).unwrap();
+    let right = image(300_000, 200_000);
+    let path = bench.write("base", &xz(&right));
+    thread::sleep(Duration::from_millis(2100));
+    bench.open(&path).unwrap();
+    let cached = bench.cached("img").remove(0);
+    let before = fs::metadata(&cached).unwrap();
+    drop(mounted);
+    let name = cached.file_name().unwrap().to_str().unwrap();
+    let blocks = format!("blocks /cache/{name}");
+    let blocks = tool("debugfs", &[Path::new("-R"), Path::new(&blocks), &disk]);
+    // The fourth block: with holes left out, still one of random bytes.
+    let block: u64 = blocks.split_whitespace().nth(3).unwrap().parse().unwrap();
+    let file = File::options().read(true).write(true).open(&disk).unwrap();
+    let mut superblock = [0; 1024];
+    file.read_exact_at(&mut superblock, 1024).unwrap();
+    let size = 1024 << u32::from_le_bytes(superblock[24..28].try_into().unwrap());
+    file.write_all_at(b"evil", block * size + 17).unwrap();
+    drop(file);
+    assert!(mount().unwrap().status.success());
+    let _mounted = Mounted(bench.path("mounted"));
+    let after = fs::metadata(&cached).unwrap();
+    assert_eq!((before.ino(), before.ctime_nsec()), (after.ino(), after.ctime_nsec()));
+    assert!(fs::read(&cached).unwrap() != right);
+    assert_found_out(&bench, &path, &right, "the disk below");
 }
 
 /// A named pipe instead of any file ends the run at once, instead of waiting for its other

@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    fs::File,
+    fs::{File, OpenOptions},
     io::{self, ErrorKind, Read},
     path::{Path, PathBuf},
 };
@@ -76,12 +76,9 @@ impl Inputs {
 
 /// Opens a regular file and returns it with its size in bytes.
 pub(super) fn open_regular(path: &Path) -> io::Result<(File, u64)> {
-    // Opening a pipe would wait for its other end, so the kind is checked first.
-    let metadata = std::fs::metadata(path)?;
-    if !metadata.is_file() {
-        return Err(io::Error::new(ErrorKind::InvalidInput, "not a regular file"));
-    }
-    Ok((File::open(path)?, metadata.len()))
+    let file = block_io::open_regular(path, OpenOptions::new().read(true))?;
+    let size = file.metadata()?.len();
+    Ok((file, size))
 }
 
 /// Reads a regular file of at most `limit` bytes.

@@ -29,7 +29,8 @@ pub(super) fn read(mut fields: Fields<'_>, inputs: &Inputs) -> Option<Vec<ReadNo
         }
         number
     };
-    let count = fields.scalar("count").map(|at| number(&at, 1, "a number of nodes"));
+    let count =
+        fields.require_scalar("count", "count: 60").map(|at| number(&at, 1, "a number of nodes"));
     let first_number = fields.scalar("first_number").map(|at| number(&at, 0, "a first number"));
     let name = fields.require_scalar("name", "name: 'n{:02}'");
     let pattern = name.as_ref().map(|name| {

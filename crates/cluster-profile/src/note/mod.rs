@@ -89,6 +89,13 @@ pub enum Note {
         /// The interface.
         interface: String,
     },
+    /// A package's file that takes precedence over the node's address was masked.
+    MaskedNetworkFile {
+        /// The file.
+        path: String,
+        /// The interface.
+        interface: String,
+    },
     /// A line that would give the interface another address was removed.
     RemovedNetworkLine {
         /// The line.
@@ -171,6 +178,11 @@ pub enum Note {
         path: String,
         /// The authorized_keys file that may have the line.
         authorized_keys: String,
+    },
+    /// dropbear is too old for the nodes' host keys and keeps those of the image.
+    DropbearKeepsHostKeys {
+        /// dropbear's program.
+        program: String,
     },
     /// Other users can read the password hashes of the image.
     ShadowReadable,
@@ -333,6 +345,8 @@ pub enum Note {
     MayChange {
         /// The program.
         program: String,
+        /// Whether it runs when somebody logs in, and not at boot.
+        at_login: bool,
         /// What it seems to change.
         effects: Vec<Effect>,
         /// The file and its line.
@@ -377,11 +391,13 @@ impl Note {
             | Note::RemovedObstacle { .. }
             | Note::RemovedWriteAccess { .. }
             | Note::RemovedNetworkFile { .. }
+            | Note::MaskedNetworkFile { .. }
             | Note::RemovedNetworkLine { .. }
             | Note::RemovedIpv6 { .. }
             | Note::RemovedHosts { .. }
             | Note::RemovedSwarm => NoteKind::Removed,
             Note::NoSshd
+            | Note::DropbearKeepsHostKeys { .. }
             | Note::MayKeepOut { .. }
             | Note::KnownHostsElsewhere { .. }
             | Note::ArgumentStays { .. }

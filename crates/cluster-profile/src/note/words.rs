@@ -53,6 +53,9 @@ impl Note {
             Note::KeyLineUnknown { authorized_keys, .. } => {
                 format!("check {authorized_keys} of the base image for the line of that key")
             }
+            Note::DropbearKeepsHostKeys { .. } => {
+                "install openssh-server, or dropbear 2020.79 or later, in the base image".to_owned()
+            }
             Note::ShadowReadable => "run chmod 640 /etc/shadow in the base image".to_owned(),
             Note::HashUnsupported { .. } => "make a hash with `nodecard password`".to_owned(),
             Note::OtherInterfaces { .. } | Note::UnknownInterface { .. } => {
@@ -122,6 +125,9 @@ impl Note {
             Note::RemovedNetworkFile { path, interface } => format!(
                 "removed {path}, which would take precedence over the static address of {interface}"
             ),
+            Note::MaskedNetworkFile { path, interface } => format!(
+                "masked {path}, which would take precedence over the static address of {interface}"
+            ),
             Note::RemovedNetworkLine { line, path, interface } => format!(
                 "removed `{line}` from {path}: it would give {interface} another address than the \
                  profile's"
@@ -167,6 +173,10 @@ impl Note {
                 "the image ships {}, a key that everybody with the image has; it was left, since \
                  `ssh.users` does not name {user}",
                 paths.join(", ")
+            ),
+            Note::DropbearKeepsHostKeys { program } => format!(
+                "{program} is too old for ed25519 host keys: it keeps those of the image, which are \
+                 the same on every card and not in the known hosts"
             ),
             Note::KeyLineUnknown { path, .. } => format!(
                 "could not detect which line authorizes {path}, since there is no .pub file beside \
@@ -268,10 +278,11 @@ impl Note {
                  it here",
                 effects_in_words(effects)
             ),
-            Note::MayChange { program, effects, at, line } => {
+            Note::MayChange { program, at_login, effects, at, line } => {
                 let line = line.as_ref().map(|line| format!(": {line}")).unwrap_or_default();
+                let when = if *at_login { "somebody logs in" } else { "a card boots" };
                 format!(
-                    "{program} runs when a card boots and seems to change {} ({at}{line})",
+                    "{program} runs when {when} and seems to change {} ({at}{line})",
                     effects_in_words(effects)
                 )
             }

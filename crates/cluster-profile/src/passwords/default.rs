@@ -1,6 +1,7 @@
 //! Default passwords: everybody who has the image knows them.
 
 use sha_crypt::{PasswordVerifier as _, ShaCrypt};
+use system_model::{CloudPassword, GivenPassword};
 use yescrypt::Yescrypt;
 
 use super::Method;
@@ -50,11 +51,26 @@ pub fn default_password<'a>(user: &'a str, field: &str) -> Option<DefaultPasswor
         return Some(DefaultPassword::Empty);
     }
     let method = tried(field)?;
-    let of_images = DEFAULTS.iter().filter(|(name, _)| *name == user).map(|(_, word)| *word);
+    words(user).find(|word| fits(method, field, word)).map(DefaultPassword::Word)
+}
+
+/// Returns the passwords that images have for a user.
+fn words(user: &str) -> impl Iterator<Item = &str> {
+    let of_images = DEFAULTS.iter().filter(move |(name, _)| *name == user).map(|(_, word)| *word);
     // A longer name is not a user's, and would only cost time.
-    let own = Some(user).filter(|user| user.len() <= 64);
-    let mut words = of_images.chain(own);
-    words.find(|word| fits(method, field, word)).map(DefaultPassword::Word)
+    of_images.chain(Some(user).filter(|user| user.len() <= 64))
+}
+
+/// Returns the default password that one which cloud-init gives a user is: the user's own name, or
+/// one that images have.
+pub fn cloud_default_password(given: &CloudPassword) -> Option<DefaultPassword<'_>> {
+    let user = given.user.as_str();
+    match &given.password {
+        GivenPassword::Hash(hash) => default_password(user, hash),
+        GivenPassword::Plain(password) => {
+            words(user).find(|word| word == password).map(DefaultPassword::Word)
+        }
+    }
 }
 
 /// Returns whether images have this password for one of their users.

@@ -5,7 +5,7 @@ mod hash;
 mod method;
 
 pub(crate) use default::is_default_word;
-pub use default::{DefaultPassword, default_password};
+pub use default::{DefaultPassword, cloud_default_password, default_password};
 pub use hash::{HashError, PasswordHash};
 pub(crate) use method::Method;
 

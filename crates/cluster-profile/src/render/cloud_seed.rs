@@ -10,7 +10,9 @@ use std::collections::BTreeSet;
 use system_model::{CloudInit, CloudValue};
 
 use super::{RenderError, context::Context, edited::Edited, first_boot};
-use crate::{Attributes, CloudInitChoice, Node, Note, Purpose};
+use crate::{
+    Attributes, CloudInitChoice, DefaultPassword, Node, Note, Purpose, cloud_default_password,
+};
 
 /// Where NoCloud looks first if nothing says otherwise.
 const DEFAULT_SEED: &str = "/var/lib/cloud/seed/nocloud/";
@@ -133,7 +135,16 @@ fn note_changes(to: &mut Context<'_>) -> Result<(), RenderError> {
     let off = cloud_init.off().map(|off| Note::CloudInitStaysOff { why: off.to_string() });
     let changes =
         notes.into_iter().map(|(module, what, at)| Note::CloudInitChanges { module, what, at });
-    let notes: Vec<Note> = off.into_iter().chain(changes).collect();
+    let mut notes: Vec<Note> = off.into_iter().chain(changes).collect();
+    let given = cloud_init.passwords();
+    let users = given.iter().filter_map(|one| match cloud_default_password(one)? {
+        DefaultPassword::Empty => Some((one.user.clone(), None)),
+        DefaultPassword::Word(word) => Some((one.user.clone(), Some(word.to_owned()))),
+    });
+    let users: Vec<_> = users.collect();
+    if !users.is_empty() {
+        notes.push(Note::DefaultPasswords { users });
+    }
     for note in notes {
         to.note(note);
     }

@@ -1,6 +1,7 @@
 //! A system as it will be: its files, with edits made to them in memory.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use system_model::{BootPartition, FileKind, FileMetadata};
 
@@ -24,18 +25,27 @@ pub(super) struct Edited<'a> {
     changed: BTreeMap<String, Item>,
     /// What is at these paths, and below them, in the system is gone.
     gone: BTreeSet<String>,
+    /// The symlinks of the system itself that were read: each path leads through the same
+    /// few directories, and every directory on the way could be a symlink.
+    links: RefCell<HashMap<String, Option<String>>>,
 }
 
-/// What is at a path, symlinks not followed.
+/// What the edits did to a path, symlinks not followed.
 enum Found {
     Changed(Item),
+    /// The edits left it as it is, or as it is not, in the system.
     Same,
-    Nothing,
+    Removed,
 }
 
 impl<'a> Edited<'a> {
     pub fn new(system: &'a dyn SystemFiles) -> Self {
-        Edited { system, changed: BTreeMap::new(), gone: BTreeSet::new() }
+        Edited {
+            system,
+            changed: BTreeMap::new(),
+            gone: BTreeSet::new(),
+            links: RefCell::default(),
+        }
     }
 
     /// Makes edits, in their order.
@@ -86,7 +96,7 @@ impl<'a> Edited<'a> {
         };
         for (end, _) in at.match_indices('/').skip(1) {
             let parent = at.get(..end).unwrap_or_default();
-            if matches!(self.found(parent)?, Found::Nothing) {
+            if !self.is_there(parent)? {
                 let metadata = metadata(FileKind::Directory, &Attributes::root(0o755));
                 self.changed.insert(parent.to_owned(), Item::Directory(metadata));
             }
@@ -116,10 +126,10 @@ impl<'a> Edited<'a> {
         })
     }
 
-    /// Returns what is at a path without symlinks in it.
-    fn found(&self, real: &str) -> Result<Found, SystemError> {
+    /// Returns what the edits did to a path without symlinks in it.
+    fn found(&self, real: &str) -> Found {
         if let Some(item) = self.changed.get(real) {
-            return Ok(Found::Changed(item.clone()));
+            return Found::Changed(item.clone());
         }
         let ends = real.match_indices('/').map(|(at, _)| at).skip(1).chain([real.len()]);
         let hidden = |end| {
@@ -128,11 +138,16 @@ impl<'a> Edited<'a> {
                 || end < real.len()
                     && matches!(self.changed.get(part), Some(Item::File(..) | Item::Symlink(_)))
         };
-        let root = real == "/";
-        if ends.into_iter().any(hidden) || !root && !self.system.exists(real)? {
-            return Ok(Found::Nothing);
-        }
-        Ok(Found::Same)
+        if ends.into_iter().any(hidden) { Found::Removed } else { Found::Same }
+    }
+
+    /// Returns whether there is anything at a path without symlinks in it.
+    fn is_there(&self, real: &str) -> Result<bool, SystemError> {
+        Ok(match self.found(real) {
+            Found::Changed(_) => true,
+            Found::Same => real == "/" || self.system.exists(real)?,
+            Found::Removed => false,
+        })
     }
 
     /// Returns a path without symlinks; `None` for a loop. What comes after a name that
@@ -171,10 +186,17 @@ impl<'a> Edited<'a> {
     }
 
     fn link_at(&self, real: &str) -> Result<Option<String>, SystemError> {
-        match self.found(real)? {
+        match self.found(real) {
             Found::Changed(Item::Symlink(target)) => Ok(Some(target)),
-            Found::Changed(_) | Found::Nothing => Ok(None),
-            Found::Same => self.system.read_link(real),
+            Found::Changed(_) | Found::Removed => Ok(None),
+            Found::Same => {
+                if let Some(known) = self.links.borrow().get(real) {
+                    return Ok(known.clone());
+                }
+                let target = self.system.read_link(real)?;
+                self.links.borrow_mut().insert(real.to_owned(), target.clone());
+                Ok(target)
+            }
         }
     }
 }
@@ -186,20 +208,20 @@ fn metadata(kind: FileKind, attributes: &Attributes) -> FileMetadata {
 impl SystemFiles for Edited<'_> {
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>, SystemError> {
         let Some(at) = self.resolve(path, true)? else { return self.system.read(path) };
-        match self.found(&at)? {
+        match self.found(&at) {
             Found::Changed(Item::File(Some(contents), _)) => Ok(Some(contents)),
             Found::Changed(Item::File(None, _)) | Found::Same => self.system.read(&at),
-            Found::Changed(_) | Found::Nothing => Ok(None),
+            Found::Changed(_) | Found::Removed => Ok(None),
         }
     }
 
     fn list(&self, path: &str) -> Result<Option<Vec<String>>, SystemError> {
         let Some(at) = self.resolve(path, true)? else { return Ok(None) };
-        let old = match self.found(&at)? {
+        let old = match self.found(&at) {
             Found::Same => self.system.list(&at)?,
             Found::Changed(Item::Directory(_)) if self.gone.contains(&at) => Some(Vec::new()),
             Found::Changed(Item::Directory(_)) => Some(self.system.list(&at)?.unwrap_or_default()),
-            Found::Changed(_) | Found::Nothing => None,
+            Found::Changed(_) | Found::Removed => None,
         };
         let Some(old) = old else { return Ok(None) };
         let below = if at == "/" { "/".to_owned() } else { format!("{at}/") };
@@ -216,16 +238,17 @@ impl SystemFiles for Edited<'_> {
             let root = metadata(FileKind::Directory, &Attributes::root(0o755));
             return Ok(Some(self.system.metadata("/")?.unwrap_or(root)));
         }
-        Ok(match self.found(&at)? {
+        let found = match self.found(&at) {
             Found::Changed(Item::File(_, metadata) | Item::Directory(metadata)) => Some(metadata),
             // The target of a symlink was resolved already: there is nothing.
-            Found::Changed(Item::Symlink(_)) => None,
+            Found::Changed(Item::Symlink(_)) => return Ok(None),
             Found::Same => self.system.metadata(&at)?,
-            Found::Nothing if self.link_exists(path)? => {
-                Some(metadata(FileKind::Symlink, &Attributes::root(0o777)))
-            }
-            Found::Nothing => None,
-        })
+            Found::Removed => None,
+        };
+        if found.is_none() && self.link_exists(path)? {
+            return Ok(Some(metadata(FileKind::Symlink, &Attributes::root(0o777))));
+        }
+        Ok(found)
     }
 
     fn read_link(&self, path: &str) -> Result<Option<String>, SystemError> {
@@ -241,7 +264,7 @@ impl SystemFiles for Edited<'_> {
 
     fn exists(&self, path: &str) -> Result<bool, SystemError> {
         match self.resolve(path, false)? {
-            Some(at) => Ok(!matches!(self.found(&at)?, Found::Nothing)),
+            Some(at) => self.is_there(&at),
             None => Ok(false),
         }
     }

@@ -134,6 +134,7 @@ fn note_unknown(to: &mut Context<'_>, boot: &BootModel) {
         let effects: BTreeSet<Effect> = same.map(|other| other.effect).collect();
         to.note(Note::MayChange {
             program: program.clone(),
+            at_login: threat.at_login,
             effects: effects.into_iter().collect(),
             at: threat.location.to_string(),
             line: quoted(threat),

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use block_io::{Extents, FileStorage};
+use block_io::Extents;
 use card_flash::{
     CardMarks, CardSource, FlashJob, FlashProgress, Medium,
     device::{OpenedTarget, Refusal, TargetError},
     flash,
 };
-use card_image::{BuildNote, Cancel, CardBuilder, PreparedCard};
+use card_image::{BaseStorage, BuildNote, Cancel, CardBuilder, PreparedCard};
 use cluster_profile::Node;
 
 use super::{FlashTarget, FlashedCard, named, refuse_any};
@@ -110,7 +110,7 @@ pub(super) fn write(
     progress: &dyn FlashProgress,
     cancel: &Cancel,
 ) -> Vec<FlashedCard> {
-    let shared: Arc<FileStorage> = builder.storage();
+    let shared: Arc<BaseStorage> = builder.storage();
     let media = opened.iter().map(|medium| medium as &dyn Medium);
     let job = FlashJob { shared, cards: cards.into_iter().zip(media).collect(), discard };
     let outcomes = flash(&job, progress, cancel);

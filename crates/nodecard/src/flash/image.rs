@@ -6,13 +6,13 @@ use std::{
     sync::Arc,
 };
 
-use block_io::{Extents, FileStorage, Layer, ReadAt as _};
+use block_io::{Extents, Layer, ReadAt as _};
 use card_flash::{
     CardSource, FlashJob, FlashProgress, Medium,
     device::{Refusal, Target, TargetError},
     flash,
 };
-use card_image::{BlockMap, BuildNote, ImageFile};
+use card_image::{BaseStorage, BlockMap, BuildNote, ImageFile};
 
 use super::{FlashReport, FlashRequest, FlashTarget};
 use crate::{Context, Error, RefusedTarget};
@@ -23,7 +23,7 @@ pub struct ImageFlash<'a> {
     context: &'a Context,
     request: FlashRequest,
     target: FlashTarget,
-    image: Arc<FileStorage>,
+    image: Arc<BaseStorage>,
     used: Extents,
     notes: Vec<BuildNote>,
 }
@@ -73,7 +73,7 @@ pub fn flash_image<'a>(
 
 fn read_map(
     path: &PathBuf,
-    image: &FileStorage,
+    image: &BaseStorage,
     context: &Context,
     notes: &mut Vec<BuildNote>,
 ) -> Result<Extents, Error> {

@@ -111,9 +111,10 @@ impl Project {
             return Err(Error::Refused { targets: vec![RefusedTarget { node: None, error }] });
         }
         self.fetch_base()?;
-        let inputs = self.inputs(self.create_keys(None)?);
+        let keys = self.create_keys(None)?;
+        let inputs = self.inputs(keys);
         let inputs = BuildInputs { largest_card: Some(request.limits.max_size), ..inputs };
-        let finished = ProgressFile::open(&self.cluster.keys, inputs.base, resume)?;
+        let finished = ProgressFile::open(self.progress_path(keys), inputs.base, resume)?;
         let builder = CardBuilder::open(inputs, &*self.context.progress, &self.context.cancel)?;
         Ok(OneReader { project: self, request, reader, builder, finished, previous: None })
     }

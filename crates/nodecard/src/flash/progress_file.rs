@@ -1,8 +1,9 @@
 //! The file in which a session with one reader notes the cards that are finished.
 
 use std::{
-    fs::{self, OpenOptions},
+    fs::{self, DirBuilder, OpenOptions},
     io::{self, Read as _},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -15,8 +16,8 @@ use crate::Error;
 
 /// The nodes whose cards are finished, and how to recognize these cards.
 ///
-/// They are kept in a file in the directory of the cluster's keys: it exists by then, is
-/// writable, and belongs to the cluster.
+/// They are kept in a file in the directory of the cluster's keys, which belongs to the cluster,
+/// or in the cache if the keys are only read.
 #[derive(Debug)]
 pub(super) struct ProgressFile {
     path: PathBuf,
@@ -67,13 +68,10 @@ pub struct FinishedCard {
     pub is_done: bool,
 }
 
-const FILE: &str = "one-reader.json";
-
 impl ProgressFile {
     /// Reads what an earlier session finished with this base image. Without `resume`, nothing
     /// counts as finished, but those cards are recognized.
-    pub(super) fn open(keys: &Path, base: &Path, resume: bool) -> Result<Self, Error> {
-        let path = keys.join(FILE);
+    pub(super) fn open(path: PathBuf, base: &Path, resume: bool) -> Result<Self, Error> {
         let base = fs::canonicalize(base).unwrap_or_else(|_| base.to_owned());
         let fresh = State { version: 1, base, done: Vec::new(), earlier: Vec::new() };
         let unusable = |source: io::Error| Error::ProgressFile { path: path.clone(), source };
@@ -142,6 +140,9 @@ impl ProgressFile {
 
     fn write(&self) -> io::Result<()> {
         let temporary = self.path.with_extension("json.partial");
+        if let Some(directory) = self.path.parent() {
+            DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        }
         let json = serde_json::to_string_pretty(&self.state)?;
         fs::write(&temporary, json + "\n")?;
         fs::rename(&temporary, &self.path)

@@ -1,13 +1,14 @@
 //! Base images: where people have them, and what a profile has to know about one.
 
 use std::{
+    collections::HashSet,
     fs,
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
 use card_audit::Card;
-use card_image::BaseImage;
+use card_image::{BaseImage, ImageFile};
 use cluster_profile::SystemFiles as _;
 
 use crate::{Context, Error};
@@ -89,6 +90,15 @@ impl BaseFacts {
     }
 }
 
+/// Checks by its first bytes that a file holds an image, or may hold a compressed one.
+///
+/// # Errors
+/// [`Error::Image`] if it does not, or cannot be read.
+pub fn check_base(path: &Path) -> Result<(), Error> {
+    ImageFile::open(path).map_err(card_image::Error::from)?;
+    Ok(())
+}
+
 /// Returns the files in these directories that look like images, the newest first. What
 /// nodecard built itself is left out.
 pub fn find_bases(directories: &[PathBuf]) -> Vec<PathBuf> {
@@ -112,5 +122,8 @@ pub fn find_bases(directories: &[PathBuf]) -> Vec<PathBuf> {
         }
     }
     found.sort_by(|a, b| b.cmp(a));
+    // The home directory may be the current one, and Downloads a link.
+    let mut seen = HashSet::new();
+    found.retain(|(_, path)| fs::canonicalize(path).is_ok_and(|path| seen.insert(path)));
     found.into_iter().map(|(_, path)| path).collect()
 }

@@ -11,10 +11,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use cluster_profile::{Cluster, PasswordHash};
+use cluster_profile::{Cluster, PasswordHash, ProfileError};
 
 pub use self::{
-    base::{BaseFacts, BaseUser, find_bases},
+    base::{BaseFacts, BaseUser, check_base, find_bases},
     network::LocalNetwork,
 };
 use crate::Error;
@@ -95,6 +95,37 @@ impl NewProfile {
     /// Returns the text of the profile, with comments.
     pub fn text(&self) -> String {
         profile::text(self)
+    }
+
+    /// Tries an answer in a small profile. Returns what is wrong with it, and what to write.
+    ///
+    /// # Errors
+    /// The first problem of the profile, in words.
+    pub fn try_answer(answer: impl FnOnce(&mut NewProfile)) -> Result<(), String> {
+        let mut profile = NewProfile {
+            cluster: "cluster".to_owned(),
+            base: "base.img".to_owned(),
+            base_words: None,
+            card: "8GB".to_owned(),
+            interface: "eth0".to_owned(),
+            prefix: 24,
+            gateway: None,
+            dns: Vec::new(),
+            nodes: vec![("node1".to_owned(), Ipv4Addr::new(192, 168, 1, 80))],
+            keys: Vec::new(),
+            users: Vec::new(),
+            swarm: None,
+        };
+        answer(&mut profile);
+        match Cluster::parse(&profile.text(), Path::new("profile.yaml")) {
+            Ok(_) => Ok(()),
+            Err(ProfileError::Invalid(found)) => {
+                let Some(first) = found.problems.first() else { return Ok(()) };
+                let help = first.help.as_ref().map(|help| format!("; {help}"));
+                Err(first.message.clone() + &help.unwrap_or_default())
+            }
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     /// Writes the profile to a file that must not exist, after checking it.

@@ -7,11 +7,13 @@
 
 mod changes;
 mod merge;
+mod passwords;
 mod seed;
 mod value;
 
 pub use changes::CloudChange;
 use merge::merge_many;
+pub use passwords::{CloudPassword, GivenPassword};
 pub use seed::{Script, Seed};
 pub use value::Value;
 

@@ -149,3 +149,41 @@ fn a_seed_without_a_network_is_answered_with_dhcp() {
     assert_eq!(network("{distro: raspberry-pi-os, disable_fallback_netcfg: false}"), dhcp);
     assert_eq!(network("{distro: photon, disable_fallback_netcfg: 0}"), dhcp);
 }
+
+#[test]
+fn passwords_are_given_in_every_way_that_a_seed_has() {
+    let given = |user_data: &str| -> Vec<(String, GivenPassword)> {
+        let mut files = base();
+        files.write("/boot/firmware/meta-data", "instance-id: x\n");
+        files.write("/boot/firmware/user-data", format!("#cloud-config\n{user_data}\n"));
+        let model = BootModel::read(&files).unwrap();
+        let passwords = model.cloud_init().unwrap().passwords().into_iter();
+        passwords.map(|one| (one.user, one.password)).collect()
+    };
+    let plain = |user: &str, word: &str| (user.to_owned(), GivenPassword::Plain(word.to_owned()));
+    let hash = |user: &str, word: &str| (user.to_owned(), GivenPassword::Hash(word.to_owned()));
+    assert_eq!(given("password: debian"), [plain("debian", "debian")]);
+    assert_eq!(given("password: $6$a$b"), [hash("debian", "$6$a$b")]);
+    assert_eq!(
+        given("password: x\nchpasswd:\n  list: |\n    root:1234\n    pi:RANDOM\n    a:$6$a$b"),
+        [plain("root", "1234"), hash("a", "$6$a$b")]
+    );
+    assert_eq!(given("chpasswd: {list: ['root:a:b']}"), [plain("root", "a:b")]);
+    assert_eq!(
+        given(
+            "chpasswd:\n  users:\n  - {name: a, password: x}\n  \
+             - {name: b, password: y, type: text}\n  - {name: c, type: RANDOM}"
+        ),
+        [hash("a", "x"), plain("b", "y")]
+    );
+    assert_eq!(
+        given(
+            "users:\n- {name: a, plain_text_passwd: x, lock_passwd: false}\n\
+             - {name: b, passwd: y, lock_passwd: false}\n- {name: c, plain_text_passwd: x}\n\
+             - {name: default, hashed_passwd: z, lock_passwd: false}"
+        ),
+        [plain("a", "x"), hash("b", "y"), hash("debian", "z")]
+    );
+    let debug = format!("{:?}", given("password: secret"));
+    assert!(!debug.contains("secret"), "{debug}");
+}

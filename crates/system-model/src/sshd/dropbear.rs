@@ -21,6 +21,8 @@ use crate::{
 
 /// Debian's file with dropbear's arguments.
 pub const DEFAULTS: &str = "/etc/default/dropbear";
+/// Where dropbear looks for host keys that no argument names.
+pub const HOST_KEYS: &str = "/etc/dropbear";
 
 /// How dropbear is started.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub struct DropbearConfig {
     pub listen: Vec<(Option<String>, u16)>,
     /// The files with host keys that it loads.
     pub host_keys: Vec<String>,
+    /// Whether arguments name them. Otherwise they are those below [`HOST_KEYS`].
+    pub names_host_keys: bool,
     /// `-w`: root may not log in.
     pub no_root: bool,
     /// `-s`: no logins by password.
@@ -98,7 +102,8 @@ impl DropbearConfig {
         if config.listen.is_empty() {
             config.listen.push((None, 22));
         }
-        if config.host_keys.is_empty() {
+        config.names_host_keys = !config.host_keys.is_empty();
+        if !config.names_host_keys {
             for kind in ["rsa", "dss", "ecdsa", "ed25519"] {
                 let path = format!("/etc/dropbear/dropbear_{kind}_host_key");
                 if files.exists(&path)? {
@@ -107,6 +112,16 @@ impl DropbearConfig {
             }
         }
         Ok(config)
+    }
+
+    /// Returns the file in which dropbear looks for an ed25519 host key. Of the files that
+    /// arguments name any can hold one: it is the contents that tell the kind
+    /// (svr-runopts.c, `loadhostkey`).
+    pub fn ed25519_host_key(&self) -> String {
+        let mut named = self.host_keys.iter().filter(|_| self.names_host_keys);
+        let ed25519 = named.clone().find(|path| path.contains("ed25519"));
+        let one = ed25519.or_else(|| named.next());
+        one.cloned().unwrap_or_else(|| format!("{HOST_KEYS}/dropbear_ed25519_host_key"))
     }
 
     /// getopt(3): options may be joined, `-swp 22`.
@@ -198,6 +213,18 @@ fn substitute(line: &str, environment: &std::collections::BTreeMap<String, Strin
         }
     }
     words
+}
+
+/// Returns whether a dropbear program can have ed25519 host keys, as it can since 2020.79. One
+/// whose text cannot be looked at is taken for newer.
+///
+/// # Errors
+/// [`SystemError`] if the program cannot be read.
+pub fn dropbear_knows_ed25519(files: &dyn SystemFiles, program: &str) -> Result<bool, SystemError> {
+    const NAME: &[u8] = b"ssh-ed25519";
+    let program = files.read(program)?.unwrap_or_default();
+    let is_binary = program.starts_with(b"\x7fELF");
+    Ok(!is_binary || program.windows(NAME.len()).any(|text| text == NAME))
 }
 
 /// Judges a login by key into dropbear, as [`admission`](super::admission()) does for sshd.

@@ -28,7 +28,10 @@ pub use admission::{Admission, HOST_KEY, admission};
 pub use algorithms::{ED25519, assemble as assemble_algorithms};
 pub use authorized_keys::{AuthorizedKey, parse as parse_authorized_keys};
 pub use config::{ConfigProblem, ConfigProblemKind, SSHD_CONFIG, SshdConfig};
-pub use dropbear::{DEFAULTS as DROPBEAR_DEFAULTS, DropbearConfig, dropbear_admission};
+pub use dropbear::{
+    DEFAULTS as DROPBEAR_DEFAULTS, DropbearConfig, HOST_KEYS as DROPBEAR_HOST_KEYS,
+    dropbear_admission, dropbear_knows_ed25519,
+};
 pub use hindrance::{Hindrance, HindranceKind, Repair};
 pub use image_keys::{ImageKey, ImageKeys, OpenedLine};
 pub use key_files::DEFAULT_KEY_FILES;

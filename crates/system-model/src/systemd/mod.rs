@@ -342,7 +342,7 @@ impl<'a> Start<'a> {
                 Found::File(path) if self.units.contains_key(&name) => UnitState::Started(path),
                 Found::File(path) => UnitState::Installed(path),
             };
-            known.insert(name.clone(), (state, self.search.links_to(&name)?));
+            known.insert(name.clone(), (state, self.search.links_to(&name)));
         }
         for unit in self.units.values() {
             let stays = |reason: &Reason| match reason {
@@ -423,7 +423,7 @@ impl<'a> Start<'a> {
                 }
             }
         }
-        for (path, unit) in self.search.links(name)? {
+        for (path, unit) in self.search.links(name) {
             // A link to a template in a directory of instances takes the instance.
             let unit = match (unit.contains("@."), search::template_of(name)) {
                 (true, Some((_, instance))) => unit.replace("@.", &format!("@{instance}.")),

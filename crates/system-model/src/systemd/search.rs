@@ -57,6 +57,19 @@ pub(crate) struct Search<'a> {
     extra: BTreeMap<String, Vec<String>>,
     /// Alias to the name that it stands for.
     aliases: BTreeMap<String, String>,
+    /// The symlinks in directories like `multi-user.target.wants`, by directory.
+    enablements: BTreeMap<String, Vec<Link>>,
+    /// The paths of these symlinks by their names, numbered in the order of `extra`.
+    enabled: BTreeMap<String, Vec<(usize, String)>>,
+    /// The aliases of a name.
+    other_names: BTreeMap<String, Vec<String>>,
+}
+
+/// A symlink that has a unit's name.
+struct Link {
+    name: String,
+    path: String,
+    target: String,
 }
 
 impl<'a> Search<'a> {
@@ -88,7 +101,39 @@ impl<'a> Search<'a> {
                 }
             }
         }
-        Ok(Search { files, directories, entries, extra, aliases })
+        let mut enablements = BTreeMap::new();
+        let mut enabled: BTreeMap<String, Vec<(usize, String)>> = BTreeMap::new();
+        let mut count = 0;
+        for (key, paths) in &extra {
+            if key.ends_with(".d") {
+                continue;
+            }
+            for directory in paths {
+                let links = read_links(files, directory)?;
+                for link in &links {
+                    enabled.entry(link.name.clone()).or_default().push((count, link.path.clone()));
+                    count += 1;
+                }
+                enablements.insert(directory.clone(), links);
+            }
+        }
+        let mut search = Search {
+            files,
+            directories,
+            entries,
+            extra,
+            aliases,
+            enablements,
+            enabled,
+            other_names: BTreeMap::new(),
+        };
+        for alias in search.aliases.keys() {
+            let canonical = search.canonical(alias);
+            if canonical != *alias {
+                search.other_names.entry(canonical).or_default().push(alias.clone());
+            }
+        }
+        Ok(search)
     }
 
     /// Returns the name that an alias stands for; other names as they are.
@@ -114,11 +159,7 @@ impl<'a> Search<'a> {
     /// Returns all names that stand for a unit, its own first.
     fn names(&self, canonical: &str) -> Vec<String> {
         let mut names = vec![canonical.to_owned()];
-        for alias in self.aliases.keys() {
-            if self.canonical(alias) == canonical && !names.contains(alias) {
-                names.push(alias.clone());
-            }
-        }
+        names.extend(self.other_names.get(canonical).into_iter().flatten().cloned());
         names
     }
 
@@ -225,7 +266,7 @@ impl<'a> Search<'a> {
     /// Returns the links in `NAME.wants`, `NAME.requires` and `NAME.upholds`: the path of
     /// the link and the name of the unit that it pulls in. A link to /dev/null hides those of
     /// its name in later directories.
-    pub(crate) fn links(&self, name: &str) -> Result<Vec<(String, String)>, SystemError> {
+    pub(crate) fn links(&self, name: &str) -> Vec<(String, String)> {
         let mut found = Vec::new();
         for kind in ["wants", "requires", "upholds"] {
             let mut keys: Vec<String> = Vec::new();
@@ -237,41 +278,42 @@ impl<'a> Search<'a> {
             }
             let mut seen = Vec::new();
             for directory in self.in_order(&keys) {
-                for unit in self.files.list(&directory)?.unwrap_or_default() {
-                    if seen.contains(&unit) || !is_unit_name(&unit) {
+                for link in self.enablements.get(&directory).into_iter().flatten() {
+                    if seen.contains(&&link.name) {
                         continue;
                     }
-                    let path = format!("{directory}/{unit}");
-                    let Some(target) = self.files.read_link(&path)? else { continue };
-                    seen.push(unit.clone());
-                    if target != "/dev/null" {
-                        found.push((path, unit));
+                    seen.push(&link.name);
+                    if link.target != "/dev/null" {
+                        found.push((link.path.clone(), link.name.clone()));
                     }
                 }
             }
         }
-        Ok(found)
+        found
     }
 
     /// Returns every enablement link of a unit, under any of its names, in any directory.
-    pub(crate) fn links_to(&self, canonical: &str) -> Result<Vec<String>, SystemError> {
+    pub(crate) fn links_to(&self, canonical: &str) -> Vec<String> {
         let names = self.names(canonical);
-        let mut found = Vec::new();
-        for (key, directories) in &self.extra {
-            if key.ends_with(".d") {
-                continue;
-            }
-            for directory in directories {
-                for name in &names {
-                    let path = format!("{directory}/{name}");
-                    if self.files.read_link(&path)?.is_some() {
-                        found.push(path);
-                    }
-                }
-            }
-        }
-        Ok(found)
+        let mut found: Vec<_> =
+            names.iter().filter_map(|name| self.enabled.get(name)).flatten().collect();
+        found.sort();
+        found.into_iter().map(|(_, path)| path.clone()).collect()
     }
+}
+
+/// Returns the symlinks with names of units in a directory.
+fn read_links(files: &dyn SystemFiles, directory: &str) -> Result<Vec<Link>, SystemError> {
+    let mut links = Vec::new();
+    for name in files.list(directory)?.unwrap_or_default() {
+        let path = format!("{directory}/{name}");
+        if is_unit_name(&name)
+            && let Some(target) = files.read_link(&path)?
+        {
+            links.push(Link { name, path, target });
+        }
+    }
+    Ok(links)
 }
 
 /// Returns whether a name could be a unit's.

@@ -246,3 +246,49 @@ fn a_system_v_script_without_links_is_a_unit_that_others_can_want() {
     files.remove(&format!("{WANTS}/a.service"));
     assert!(!running(&files, "old.service"));
 }
+
+/// A system that counts how often it is asked something.
+struct Counting(MemoryFiles, std::cell::Cell<usize>);
+
+impl Counting {
+    fn one(&self) -> &MemoryFiles {
+        self.1.set(self.1.get() + 1);
+        &self.0
+    }
+}
+
+impl SystemFiles for Counting {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, SystemError> {
+        self.one().read(path)
+    }
+    fn list(&self, path: &str) -> Result<Option<Vec<String>>, SystemError> {
+        self.one().list(path)
+    }
+    fn metadata(&self, path: &str) -> Result<Option<crate::FileMetadata>, SystemError> {
+        self.one().metadata(path)
+    }
+    fn read_link(&self, path: &str) -> Result<Option<String>, SystemError> {
+        self.one().read_link(path)
+    }
+    fn boot_partitions(&self) -> Vec<crate::BootPartition> {
+        self.one().boot_partitions()
+    }
+}
+
+#[test]
+fn the_files_read_grow_with_the_units_not_with_their_square() {
+    let asked = |units: usize| {
+        let mut files = base();
+        for unit in 0..units {
+            let path = format!("/usr/lib/systemd/system/u{unit}.service");
+            let link = format!("/etc/systemd/system/u{unit}.target.wants/u{unit}.service");
+            files.write(&path, "[Service]\nExecStart=/a\n").symlink(&link, &path);
+        }
+        let files = Counting(files, 0.into());
+        let lines = CommandLines::read(&files.0).unwrap();
+        Systemd::read(&files, &lines, Some(false)).unwrap();
+        files.1.get()
+    };
+    let (few, many) = (asked(20), asked(80));
+    assert!(few > 20 && many < 4 * few + 50, "{few} and {many}");
+}

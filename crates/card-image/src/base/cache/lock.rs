@@ -31,7 +31,7 @@ pub(in crate::base) struct LockFile {
 
 impl LockFile {
     /// Takes the lock, or returns `None` if another run has it.
-    pub(super) fn try_take(path: &Path) -> Result<Option<Self>, BaseError> {
+    pub(in crate::base) fn try_take(path: &Path) -> Result<Option<Self>, BaseError> {
         loop {
             let file = open_lock(path).map_err(cache_error("open the lock file", path))?;
             match file.try_lock() {

@@ -3,8 +3,10 @@
 //! For a compressed file whose SHA-256 sum is SUM, the cache holds
 //!
 //! - `SUM.img`, the decoded image, a sparse file,
+//! - `SUM.sums`, the checksums of its pieces,
 //! - `SUM.json`, its [`CacheRecord`], written last: without it, or if the image is
-//!   no longer the file that it describes, there is no entry.
+//!   no longer the file that it describes, there is no entry. What is read of the image is
+//!   compared with the checksums.
 //!
 //! While a file is being decoded there are `KEY.lock` and `KEY.partial`, where KEY is
 //! derived from the file's path and times. `index.lock` is held while entries are put in
@@ -32,6 +34,7 @@ use self::user_dir::user_dir;
 use super::{
     BaseError,
     file::{FileIdentity, SourceFile},
+    piece_sums::{PIECE, PieceSums, SUM},
 };
 use crate::{Cancel, progress::BuildProgress};
 
@@ -39,6 +42,7 @@ const PARTIAL: &str = "partial";
 const LOCK: &str = "lock";
 const IMAGE: &str = "img";
 const RECORD: &str = "json";
+const SUMS: &str = "sums";
 
 /// No record is larger, in bytes.
 const LARGEST_RECORD: u64 = 16 << 20;
@@ -49,6 +53,12 @@ pub(super) fn cache_dir(dir: Option<&Path>) -> Result<PathBuf, BaseError> {
         Some(dir) => Ok(dir.to_owned()),
         None => user_dir(env::var_os).ok_or(BaseError::NoCacheDir),
     }
+}
+
+/// Returns the directory for what can be made again: the given one, or the user's. `None` if the
+/// user has none.
+pub fn cache_directory(dir: Option<&Path>) -> Option<PathBuf> {
+    cache_dir(dir).ok()
 }
 
 /// For `map_err`: adds the operation and the file of the cache.
@@ -69,6 +79,10 @@ pub(super) struct CacheEntry {
     pub(super) record: CacheRecord,
     /// The image, open.
     pub(super) image: SourceFile,
+    /// The checksums of its pieces.
+    pub(super) sums: PieceSums,
+    /// The file without which there is no entry.
+    pub(super) record_path: PathBuf,
 }
 
 impl Cache {
@@ -136,7 +150,14 @@ impl Cache {
         let image = SourceFile::open(&self.path(record.name(), IMAGE)).ok()?;
         // Whoever else could write it could have written anything.
         let is_trusted = image.file.metadata().is_ok_and(|found| is_trusted_file(&found));
-        (is_trusted && image.identity == record.image).then_some(CacheEntry { record, image })
+        if !is_trusted || image.identity != record.image {
+            return None;
+        }
+        let size = (image.size().div_ceil(PIECE as u64)).saturating_mul(SUM);
+        let sums = read_trusted(&self.path(record.name(), SUMS), size).ok()?;
+        let sums = PieceSums::from_bytes(&sums).filter(|sums| record.has_pieces(sums))?;
+        let record_path = self.path(record.name(), RECORD);
+        Some(CacheEntry { record, image, sums, record_path })
     }
 
     /// Returns all records that can be read. The others are ignored, and are written again
@@ -145,8 +166,9 @@ impl Cache {
         let mut records = Vec::new();
         for path in self.files(RECORD)? {
             let name = path.file_stem().unwrap_or_default().to_string_lossy();
-            let record: Option<CacheRecord> =
-                read_trusted(&path).ok().and_then(|json| serde_json::from_slice(&json).ok());
+            let record: Option<CacheRecord> = read_trusted(&path, LARGEST_RECORD)
+                .ok()
+                .and_then(|json| serde_json::from_slice(&json).ok());
             records.extend(record.filter(|record| record.is_valid(&name)));
         }
         Ok(records)
@@ -201,15 +223,21 @@ impl Cache {
     /// Like [`save`](Self::save), with the index locked already.
     fn write_record(&self, record: &CacheRecord) -> Result<(), BaseError> {
         let path = self.path(record.name(), RECORD);
-        let fail = cache_error("write", &path);
-        let json = serde_json::to_vec_pretty(record).map_err(|error| fail(error.into()))?;
+        let json = serde_json::to_vec_pretty(record)
+            .map_err(|error| cache_error("write", &path)(error.into()))?;
+        self.write_whole(&path, &json)
+    }
+
+    /// Replaces a file, with the index locked already.
+    fn write_whole(&self, path: &Path, contents: &[u8]) -> Result<(), BaseError> {
+        let fail = cache_error("write", path);
         let partial = self.path("index", PARTIAL);
         remove(&partial)?;
         let write = create(&partial).and_then(|mut file| {
-            file.write_all(&json)?;
+            file.write_all(contents)?;
             file.sync_all()
         });
-        let renamed = write.and_then(|()| fs::rename(&partial, &path)).inspect_err(|_| {
+        let renamed = write.and_then(|()| fs::rename(&partial, path)).inspect_err(|_| {
             let _ = fs::remove_file(&partial);
         });
         renamed.map_err(&fail)?;
@@ -226,8 +254,9 @@ impl Cache {
         for mut record in self.records().unwrap_or_default() {
             if record.name() != but && record.forget_sources(source) {
                 if record.sources.is_empty() {
-                    let _ = fs::remove_file(self.path(record.name(), RECORD));
-                    let _ = fs::remove_file(self.path(record.name(), IMAGE));
+                    for ending in [RECORD, IMAGE, SUMS] {
+                        let _ = fs::remove_file(self.path(record.name(), ending));
+                    }
                 } else {
                     let _ = self.write_record(&record);
                 }
@@ -284,12 +313,13 @@ impl PartialImage<'_> {
     }
 
     /// Turns the image, which is complete and on the disk, into an entry. `note` makes its
-    /// record.
+    /// record, given the checksum of `sums`.
     pub(super) fn publish(
         self,
         name: &str,
         source: &FileIdentity,
-        note: impl FnOnce(FileIdentity) -> CacheRecord,
+        sums: PieceSums,
+        note: impl FnOnce(FileIdentity, [u8; 32]) -> CacheRecord,
     ) -> Result<CacheEntry, BaseError> {
         let _index = self.cache.lock_index()?;
         // Another run, given a copy of the file, may have been faster.
@@ -301,9 +331,11 @@ impl PartialImage<'_> {
         let path = self.cache.path(name, IMAGE);
         fs::rename(&self.path, &path).map_err(cache_error("rename", &self.path))?;
         let image = SourceFile::open(&path)?;
-        let record = note(image.identity.clone());
+        self.cache.write_whole(&self.cache.path(name, SUMS), sums.as_bytes())?;
+        let record = note(image.identity.clone(), sums.total());
         self.cache.save_locked(&record, source)?;
-        Ok(CacheEntry { record, image })
+        let record_path = self.cache.path(name, RECORD);
+        Ok(CacheEntry { record, image, sums, record_path })
     }
 }
 
@@ -332,14 +364,15 @@ fn check_directory(dir: &Path) -> Result<(), BaseError> {
     Ok(())
 }
 
-/// Reads a file that only trusted users could have written.
-fn read_trusted(path: &Path) -> io::Result<Vec<u8>> {
+/// Reads a file that only trusted users could have written, up to one byte more than `most`:
+/// what is longer is nothing that this program wrote.
+fn read_trusted(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let file = open_regular(path, OpenOptions::new().read(true))?;
     if !is_trusted_file(&file.metadata()?) {
         return Err(io::ErrorKind::PermissionDenied.into());
     }
     let mut bytes = Vec::new();
-    file.take(LARGEST_RECORD).read_to_end(&mut bytes)?;
+    file.take(most + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

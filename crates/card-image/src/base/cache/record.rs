@@ -4,10 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use plain_text::{from_hex, to_hex};
 
-use crate::base::file::{Digests, FileIdentity};
+use crate::base::{
+    file::{Digests, FileIdentity},
+    piece_sums::PieceSums,
+};
 
 /// The version of the format; records of any other version are ignored.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// The contents of an entry's JSON file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +24,8 @@ pub(in crate::base) struct CacheRecord {
     decoded: Option<RecordedSums>,
     /// The decoded image's file, as it was when it was complete.
     pub(super) image: FileIdentity,
+    /// The checksum of the checksums of the decoded image's pieces.
+    pieces: String,
     /// The files that are known to have these contents.
     pub(super) sources: Vec<FileIdentity>,
 }
@@ -37,6 +42,7 @@ impl CacheRecord {
         compressed_size: u64,
         decoded: Option<&Digests>,
         image: FileIdentity,
+        pieces: [u8; 32],
     ) -> Self {
         CacheRecord {
             version: VERSION,
@@ -44,6 +50,7 @@ impl CacheRecord {
             compressed_size,
             decoded: decoded.map(RecordedSums::from),
             image,
+            pieces: to_hex(&pieces),
             sources: Vec::new(),
         }
     }
@@ -56,6 +63,11 @@ impl CacheRecord {
     /// Returns whether the record has this version and belongs to this name.
     pub(super) fn is_valid(&self, name: &str) -> bool {
         self.version == VERSION && self.name() == name && self.compressed().is_some()
+    }
+
+    /// Returns whether these are the checksums of the decoded image's pieces.
+    pub(super) fn has_pieces(&self, sums: &PieceSums) -> bool {
+        self.pieces == to_hex(&sums.total())
     }
 
     /// Returns the compressed file's sums.

@@ -21,6 +21,7 @@ use super::{
     BaseError, BaseFormat, NotAnImage,
     file::{Digests, HashingReader, SourceFile},
     format,
+    piece_sums::PieceSums,
     sparse::{SparseError, write_sparse},
 };
 use crate::{
@@ -58,8 +59,12 @@ impl<'a> DecodeJob<'a> {
         format: BaseFormat,
         head: &[u8],
         largest_card: Option<u64>,
+        cancel: &Cancel,
     ) -> Result<Self, BaseError> {
-        let member = if format == BaseFormat::Zip { Some(zip::find_image(source)?) } else { None };
+        let member = match format {
+            BaseFormat::Zip => Some(zip::find_image(source, cancel)?),
+            _ => None,
+        };
         let at_least = match member {
             Some(member) => Some(member.size),
             None => size::at_least(source, format, head),
@@ -104,7 +109,7 @@ impl<'a> DecodeJob<'a> {
     }
 
     /// Decodes to the empty file `to` in the directory `room`, and waits until it is on the
-    /// disk. Returns the checksums of the compressed file.
+    /// disk. Returns the checksums of the compressed file, and of the pieces of the image.
     ///
     /// # Errors
     /// [`BaseError::Changed`] takes precedence over all other errors, because it explains
@@ -116,25 +121,27 @@ impl<'a> DecodeJob<'a> {
         md5: bool,
         progress: &dyn BuildProgress,
         cancel: &Cancel,
-    ) -> Result<Digests, SparseError<BaseError>> {
+    ) -> Result<(Digests, PieceSums), SparseError<BaseError>> {
         let running = RunningStage::begin(progress, BuildStage::DecodeBase, self.source.size());
         let mut decoder = ImageDecoder::new(self, md5, Some(&running), cancel);
         let decoded = decoder.start().map_err(SparseError::Produce).and_then(|()| {
             let mut checked = 0;
-            write_sparse(to, |buffer| {
+            let (_, sums) = write_sparse(to, |buffer| {
                 if decoder.produced >= checked {
                     self.check_room(to, room)?;
                     checked = decoder.produced + CHECK_ROOM_EVERY;
+                    progress.decoded(decoder.produced);
                 }
                 decoder.fill_image(buffer)
             })?;
-            decoder.drain().map_err(SparseError::Produce)
+            decoder.drain().map_err(SparseError::Produce)?;
+            Ok(sums)
         });
         if !matches!(&decoded, Err(SparseError::Produce(BaseError::Cancelled(_)))) {
             self.source.check_unchanged().map_err(SparseError::Produce)?;
         }
-        decoded?;
-        Ok(decoder.reader.finish())
+        let sums = decoded?;
+        Ok((decoder.reader.finish(), sums))
     }
 }
 

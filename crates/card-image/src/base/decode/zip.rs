@@ -1,14 +1,18 @@
 //! Zip files: finding the image among the members, and decoding it.
 
 use std::{
-    io::{self, BufReader},
+    fs::File,
+    io::{self, BufReader, Read, Seek, SeekFrom},
     os::unix::fs::FileExt as _,
 };
 
 use zip::{CompressionMethod, ZipArchive, result::ZipError};
 
 use super::codec::{DecodeFault, DecodeStep, Inflate, StreamDecoder};
-use crate::base::{BaseError, BaseFormat, file::SourceFile};
+use crate::{
+    Cancel,
+    base::{BaseError, BaseFormat, file::SourceFile},
+};
 
 /// The endings of disk images' names.
 const IMAGE_NAMES: [&str; 6] = [".img", ".raw", ".wic", ".sdimg", ".sdcard", ".bin"];
@@ -31,11 +35,15 @@ pub(super) struct ZipMember {
 
 /// Finds the image: the only file, or else the only one that is named like an image. (Some
 /// archives also hold a readme or a checksum.)
-pub(super) fn find_image(source: &SourceFile) -> Result<ZipMember, BaseError> {
-    let archive =
-        ZipArchive::new(BufReader::new(&source.file)).map_err(|error| zip_error(source, error))?;
+pub(super) fn find_image(source: &SourceFile, cancel: &Cancel) -> Result<ZipMember, BaseError> {
+    // A directory can have millions of members.
+    let file = BufReader::new(Interruptible { file: &source.file, cancel });
+    let archive = ZipArchive::new(file);
+    cancel.check()?;
+    let archive = archive.map_err(|error| zip_error(source, error))?;
     let mut files = Vec::new();
     for index in 0..archive.len() {
+        cancel.check()?;
         let file = archive.by_index_data(index).map_err(|error| zip_error(source, error))?;
         let name = String::from_utf8_lossy(file.name_raw()).into_owned();
         if !file.is_dir() && !name.starts_with("__MACOSX/") {
@@ -55,9 +63,30 @@ pub(super) fn find_image(source: &SourceFile) -> Result<ZipMember, BaseError> {
     locate(source, &archive, index)
 }
 
+type Archive<'a> = ZipArchive<BufReader<Interruptible<'a>>>;
+
+/// Reads a file until the user asks to stop.
+struct Interruptible<'a> {
+    file: &'a File,
+    cancel: &'a Cancel,
+}
+
+impl Read for Interruptible<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.cancel.check().map_err(io::Error::other)?;
+        self.file.read(buf)
+    }
+}
+
+impl Seek for Interruptible<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
+
 fn locate(
     source: &SourceFile,
-    archive: &ZipArchive<BufReader<&std::fs::File>>,
+    archive: &Archive<'_>,
     index: usize,
 ) -> Result<ZipMember, BaseError> {
     let unsupported = |reason: &str| BaseError::Unsupported {

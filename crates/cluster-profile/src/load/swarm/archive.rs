@@ -8,8 +8,7 @@
 use std::{
     collections::BTreeMap,
     fs::File,
-    io::{BufReader, Read},
-    path::Path,
+    io::{BufReader, Read, Seek as _},
 };
 
 use flate2::read::MultiGzDecoder;
@@ -57,14 +56,17 @@ struct Config {
 ///
 /// # Errors
 /// The reason why it is not an archive of images, as a message.
-pub(super) fn images(path: &Path, compression: Compression) -> Result<Vec<ArchivedImage>, String> {
-    let manifest = files(path, compression, |name| name == "manifest.json")?;
+pub(super) fn images(
+    file: &mut File,
+    compression: Compression,
+) -> Result<Vec<ArchivedImage>, String> {
+    let manifest = files(file, compression, |name| name == "manifest.json")?;
     let manifest =
         manifest.get("manifest.json").ok_or("it has no manifest.json, which lists images")?;
     let entries: Vec<Entry> = serde_json::from_slice(manifest)
         .map_err(|error| format!("its manifest.json cannot be read: {error}"))?;
     let wanted: Vec<&str> = entries.iter().map(|entry| entry.config.as_str()).collect();
-    let configs = files(path, compression, |name| wanted.contains(&name))?;
+    let configs = files(file, compression, |name| wanted.contains(&name))?;
     if entries.is_empty() {
         return Err("it contains no image".into());
     }
@@ -89,13 +91,14 @@ pub(super) fn images(path: &Path, compression: Compression) -> Result<Vec<Archiv
 
 /// Reads the files of an archive whose names are wanted.
 fn files(
-    path: &Path,
+    file: &mut File,
     compression: Compression,
     wanted: impl Fn(&str) -> bool,
 ) -> Result<BTreeMap<String, Vec<u8>>, String> {
     let damaged = |error: std::io::Error| format!("it cannot be read as a tar archive: {error}");
-    let file = BufReader::with_capacity(1 << 18, File::open(path).map_err(damaged)?);
-    let reader: Box<dyn Read> = match compression {
+    file.rewind().map_err(damaged)?;
+    let file = BufReader::with_capacity(1 << 18, file);
+    let reader: Box<dyn Read + '_> = match compression {
         Compression::None => Box::new(file),
         Compression::Gzip => Box::new(MultiGzDecoder::new(file)),
     };

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read},
+    io::{self, Read, Seek as _},
     path::Path,
 };
 
@@ -79,24 +79,25 @@ fn inspect(path: &Path) -> Result<ImageArchive, Rejection> {
     const CREATE: &str = "create it with `docker save -o FILE.tar IMAGE:TAG` on a computer that \
                           has the image; relative paths start at the directory of the profile";
     let reject = |error: io::Error| (error.to_string(), CREATE);
-    let (file, size) = open_regular(path).map_err(reject)?;
+    // One opened file for all three readings: the path may lead elsewhere the next moment.
+    let (mut file, size) = open_regular(path).map_err(reject)?;
     if size > LARGEST_ARCHIVE {
         let message = too_large(LARGEST_ARCHIVE).to_string();
         return Err((message, "let the nodes pull large images from a registry"));
     }
     let mut head = Vec::new();
-    file.take(512).read_to_end(&mut head).map_err(reject)?;
+    (&file).take(512).read_to_end(&mut head).map_err(reject)?;
     let Some(compression) = Compression::detect(&head) else {
         let message = "it is not a tar archive, nor one compressed by gzip".to_owned();
         return Err((message, CREATE));
     };
-    let images = archive::images(path, compression).map_err(|message| (message, CREATE))?;
-    let (size, sha256) = sum(path).map_err(reject)?;
+    let images = archive::images(&mut file, compression).map_err(|message| (message, CREATE))?;
+    let (size, sha256) = sum(&mut file).map_err(reject)?;
     Ok(ImageArchive { path: path.to_owned(), size, sha256, images })
 }
 
-fn sum(path: &Path) -> io::Result<(u64, [u8; 32])> {
-    let mut file = File::open(path)?;
+fn sum(file: &mut File) -> io::Result<(u64, [u8; 32])> {
+    file.rewind()?;
     let mut sum = Sha256::new();
     let mut buffer = vec![0; 1 << 18];
     let mut size = 0;

@@ -1,11 +1,13 @@
 //! systemd-networkd: a .network file, of which it uses the first that matches.
 
+use system_model::network::{Fit, NETWORK_DIRECTORIES, NetworkFile, Networkd};
+
 use super::Address;
 use crate::{
-    Attributes, NetworkBackEnd, Note, Purpose, SystemError,
+    Attributes, Change, NetworkBackEnd, Note, Purpose, SystemError,
     render::{
         context::{Context, View},
-        text::{encode, glob},
+        text::encode,
         units,
     },
 };
@@ -25,98 +27,68 @@ pub(super) fn is_active(from: &View<'_>) -> Result<bool, SystemError> {
     units::enabled(from, "systemd-networkd.service")
 }
 
-/// Returns the .network files in a directory that match the interface, and how certain
-/// that is.
-fn fitting(from: &View<'_>, directory: &str) -> Result<Vec<(String, Fit)>, SystemError> {
-    let interface = from.interface;
-    let mut names = Vec::new();
-    for name in from.list(directory)? {
-        if !name.ends_with(".network") || name == file_name(interface) {
-            continue;
-        }
-        let text = from.read(&format!("{directory}/{name}"))?;
-        let fit = text.map_or(Fit::No, |text| matches(&text, interface));
-        if fit != Fit::No {
-            names.push((name, fit));
-        }
-    }
-    Ok(names)
+/// Returns the .network files that may be the interface's, without nodecard's own.
+fn fitting(from: &View<'_>) -> Result<Vec<(NetworkFile, Fit)>, SystemError> {
+    let ours = file_name(from.interface);
+    let files = Networkd::read(from.system)?.files.into_iter();
+    let fits = files.filter(|file| file.name != ours).map(|file| {
+        let fit = file.fits(from.interface);
+        (file, fit)
+    });
+    Ok(fits.filter(|(_, fit)| *fit != Fit::No).collect())
 }
 
 pub(super) fn owns(from: &View<'_>) -> Result<bool, SystemError> {
     let ours = from.read(&path(from.interface))?;
     let set_before = ours.is_some_and(|text| text.contains("\nAddress="));
-    let mut owns = set_before;
-    for directory in [DIRECTORY, "/usr/lib/systemd/network"] {
-        owns |= fitting(from, directory)?.iter().any(|(_, fit)| *fit == Fit::Yes);
-    }
-    Ok(owns)
+    Ok(set_before || fitting(from)?.iter().any(|(_, fit)| *fit == Fit::Yes))
 }
 
-/// Whether a file matches an interface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fit {
-    Yes,
-    /// It matches by what only the board shows, such as a driver.
-    Perhaps,
-    No,
+/// A file that matches the interface and sorts before nodecard's.
+struct Earlier {
+    name: String,
+    path: String,
+    /// Whether a package's file of this name has to be masked, since it is used where there is
+    /// none in /etc.
+    masked: bool,
 }
 
-/// Returns whether the `[Match]` section matches a wired interface of this name, as far as
-/// an image shows.
-fn matches(text: &str, interface: &str) -> Fit {
-    let mut section = "";
-    let (mut fits, mut undecided) = (None, false);
-    for line in text.lines().map(str::trim_ascii) {
-        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            section = name;
-        }
-        let Some((key, value)) = line.split_once('=').filter(|_| section == "Match") else {
+fn earlier(from: &View<'_>, ours: &str) -> Result<Vec<Earlier>, SystemError> {
+    let mut found = Vec::new();
+    for (NetworkFile { name, path, .. }, _) in fitting(from)? {
+        if name.as_str() >= ours {
             continue;
-        };
-        // A list that begins with an exclamation mark means all others.
-        let (negated, value) = match value.trim_ascii().strip_prefix('!') {
-            Some(rest) => (true, rest),
-            None => (false, value),
-        };
-        let mut values = value.split_ascii_whitespace();
-        let fit = match key.trim_ascii() {
-            "Name" => values.any(|pattern| glob(pattern, interface)),
-            "Type" => values.any(|kind| kind == "ether"),
-            // Drivers, paths and hardware addresses are the board's.
-            _ => {
-                undecided = true;
-                continue;
-            }
-        };
-        fits = Some(fits.unwrap_or(true) && fit != negated);
+        }
+        let mut masked = false;
+        for directory in NETWORK_DIRECTORIES.iter().filter(|directory| **directory != DIRECTORY) {
+            masked |= from.exists(&format!("{directory}/{name}"))?;
+        }
+        found.push(Earlier { name, path, masked });
     }
-    match (fits, undecided) {
-        (Some(false), _) | (None, false) => Fit::No,
-        (Some(true), false) => Fit::Yes,
-        (_, true) => Fit::Perhaps,
-    }
-}
-
-/// Returns the owner's files that match the interface and sort before `ours`.
-fn earlier(from: &View<'_>, ours: &str) -> Result<Vec<String>, SystemError> {
-    let names = fitting(from, DIRECTORY)?.into_iter().map(|(name, _)| name);
-    Ok(names.filter(|name| name.as_str() < ours).collect())
+    Ok(found)
 }
 
 /// Notes which files are removed so that `ours` is the first that matches.
 pub(super) fn note_earlier(to: &mut Context<'_>, ours: &str) -> Result<(), SystemError> {
-    for name in earlier(to, ours)? {
+    for Earlier { path, masked, .. } in earlier(to, ours)? {
         let interface = to.cluster.network.interface.clone();
-        to.note(Note::RemovedNetworkFile { path: format!("{DIRECTORY}/{name}"), interface });
+        to.note(match masked {
+            true => Note::MaskedNetworkFile { path, interface },
+            false => Note::RemovedNetworkFile { path, interface },
+        });
     }
     Ok(())
 }
 
-/// Removes what [`note_earlier`] notes.
+/// Removes what [`note_earlier`] notes; a link to /dev/null masks a package's file.
 pub(super) fn remove_earlier(to: &mut Context<'_>, ours: &str) -> Result<(), SystemError> {
-    for name in earlier(to, ours)? {
-        to.remove(Purpose::RivalFile, format!("{DIRECTORY}/{name}"));
+    for Earlier { name, masked, .. } in earlier(to, ours)? {
+        let path = format!("{DIRECTORY}/{name}");
+        let change = match masked {
+            true => Change::Symlink { target: "/dev/null".to_owned() },
+            false => Change::Remove,
+        };
+        to.edit(Purpose::RivalFile, path, change);
     }
     Ok(())
 }
@@ -158,28 +130,4 @@ pub(super) fn node(
     let purpose = Purpose::Address(NetworkBackEnd::Networkd);
     to.write(purpose, path(interface), text, Attributes::root(0o644));
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Fit, matches};
-
-    #[test]
-    fn match_sections_are_read() {
-        for (text, fits) in [
-            ("[Match]\nName=eth0\n", Fit::Yes),
-            ("[Match]\nName=en* eth*\n[Network]\nDHCP=yes\n", Fit::Yes),
-            ("[Match]\nType=ether\n", Fit::Yes),
-            ("[Match]\nName=!lo wlan*\n", Fit::Yes),
-            ("[Match]\nName=!eth*\n", Fit::No),
-            ("[Match]\nDriver=r8152\n", Fit::Perhaps),
-            ("[Match]\nDriver=r8152\nName=wl*\n", Fit::No),
-            ("[Match]\nType=ether\nName=wl*\n", Fit::No),
-            ("[Match]\n#Name=eth0\nName=eth1\n", Fit::No),
-            ("[Network]\nName=eth0\n", Fit::No),
-            ("", Fit::No),
-        ] {
-            assert_eq!(matches(text, "eth0"), fits, "{text}");
-        }
-    }
 }

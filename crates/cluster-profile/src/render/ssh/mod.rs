@@ -2,6 +2,7 @@
 
 mod admission;
 mod authorized_keys;
+mod dropbear;
 mod host_keys;
 mod image_keys;
 mod known_hosts;
@@ -29,5 +30,6 @@ pub(super) fn shared(to: &mut Context<'_>, boot: &BootModel) -> Result<(), Rende
 
 /// Writes the node's host key.
 pub(super) fn node(to: &mut Context<'_>, node: &Node) -> Result<(), RenderError> {
-    host_keys::give(to, node)
+    host_keys::give(to, node)?;
+    dropbear::give(to, node)
 }

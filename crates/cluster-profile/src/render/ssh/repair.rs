@@ -222,7 +222,8 @@ fn comment_out(to: &mut Context<'_>, at: &FileLine) -> Result<Option<String>, Re
 /// block. Of two settings the first one counts, and blocks come before what is global.
 ///
 /// The block is in a file of its own where sshd includes such files, since lines behind a
-/// block belong to it; sshd before 8.2 knows no Include, and gets it at the end.
+/// block belong to it; sshd before 8.2 knows no Include, and gets it before the first block, or
+/// at the end.
 fn setting(
     to: &mut Context<'_>,
     keyword: &str,
@@ -253,8 +254,18 @@ fn setting(
             .collect();
         text = all.join("\n") + "\n";
     } else {
-        end_last_line(&mut text);
-        text.push_str(&format!("{header}\n{line}\n"));
+        // Of two blocks that match, the first one counts.
+        let is_block = |line: &&str| {
+            let keyword = line.split(['=', ' ', '\t']).find(|word| !word.is_empty());
+            keyword.is_some_and(|word| word.trim_end().eq_ignore_ascii_case("match"))
+        };
+        let all = lines(&text);
+        // The drop-in file has nothing but such blocks.
+        let foreign = if path == DROP_IN { None } else { all.iter().position(is_block) };
+        let first = foreign.unwrap_or(all.len());
+        let (mut before, after) = (all[..first].concat(), all[first..].concat());
+        end_last_line(&mut before);
+        text = format!("{before}{header}\n{line}\n{after}");
     }
     replace(to, Purpose::SshdConfig, path, &text, 0o644);
     Ok(Some(path.to_owned()))

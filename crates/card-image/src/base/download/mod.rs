@@ -5,6 +5,9 @@
 //! the file is still the same (RFC 9110, If-Range); a server on which it changed answers with
 //! the whole of it. The file gets its name once its length and its checksum are right.
 
+mod unused;
+mod web;
+
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read, Write as _},
@@ -20,6 +23,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use ureq::{Agent, Body, RequestBuilder, http::Response, typestate::WithoutBody};
 
+use self::{
+    unused::{note_use, remove_unused},
+    web::{STALLED, agent, distrust},
+};
 use super::{
     BaseError, BaseOptions, ImageFile,
     cache::{LockFile, cache_dir, cache_error},
@@ -32,8 +39,6 @@ use crate::{
 
 /// How often an interrupted download is continued in one run, if something came each time.
 const ATTEMPTS: u32 = 6;
-/// A server from which nothing comes for so long is gone.
-const STALLED: Duration = Duration::from_secs(60);
 /// How often a request to stop is looked for.
 const POLL: Duration = Duration::from_millis(200);
 /// How many bytes are read at a time.
@@ -82,8 +87,11 @@ pub fn download_path(cache_dir: Option<&Path>, url: &str) -> Option<PathBuf> {
 /// the checksum that it must have; without it, a checksum file must be beside it on the
 /// server, `URL.sha256` or SHA256SUMS.
 ///
-/// Proxies are taken from the environment (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`). Redirects
-/// are followed, but from https to https only.
+/// Proxies are taken from the environment (`https_proxy`, `http_proxy`, `all_proxy`, `no_proxy`),
+/// and trusted certificates from the system, or from `SSL_CERT_FILE` and `SSL_CERT_DIR`. Redirects
+/// are followed, but from https to plain http only with `options.sha256`.
+///
+/// Images that no run has used for 90 days are removed when another one is downloaded.
 ///
 /// # Errors
 /// [`BaseError`]. What was received stays for the next run, unless it is wrong.
@@ -91,6 +99,7 @@ pub fn download(url: &str, options: BaseOptions) -> Result<PathBuf, BaseError> {
     let place = Place::of(options.cache_dir, url)?;
     let path = place.path();
     if path.is_file() {
+        note_use(&place.directory);
         return Ok(path);
     }
     let made = DirBuilder::new().recursive(true).mode(0o700).create(&place.directory);
@@ -100,7 +109,7 @@ pub fn download(url: &str, options: BaseOptions) -> Result<PathBuf, BaseError> {
     if path.is_file() {
         return Ok(path);
     }
-    let agent = agent(url);
+    let agent = agent(url, options.sha256.is_some())?;
     if options.sha256.is_none() {
         place.fetch_sums(&agent, url)?;
     }
@@ -111,7 +120,11 @@ pub fn download(url: &str, options: BaseOptions) -> Result<PathBuf, BaseError> {
     let _ = fs::remove_file(place.record());
     let checked = ImageFile::open(&path).and_then(|image| image.check_sums(options));
     match checked {
-        Ok(SumCheck::Right | SumCheck::OfImageOnly) => Ok(path),
+        Ok(SumCheck::Right | SumCheck::OfImageOnly) => {
+            note_use(&place.directory);
+            remove_unused(&place.directory);
+            Ok(path)
+        }
         Ok(SumCheck::NoneKnown) => {
             let _ = fs::remove_file(&path);
             Err(BaseError::NoChecksum { url: shown(url) })
@@ -126,17 +139,6 @@ pub fn download(url: &str, options: BaseOptions) -> Result<PathBuf, BaseError> {
             Err(error)
         }
     }
-}
-
-fn agent(url: &str) -> Agent {
-    Agent::config_builder()
-        .https_only(url.starts_with("https://"))
-        .http_status_as_error(false)
-        .timeout_connect(Some(Duration::from_secs(30)))
-        .timeout_recv_response(Some(STALLED))
-        .user_agent(concat!("nodecard/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .into()
 }
 
 /// Returns an address without the user name and the password that it may contain.
@@ -245,7 +247,7 @@ impl Place {
             request = request.header("Range", format!("bytes={received}-"));
             request = request.header("If-Range", validator);
         }
-        let response = call(request, options.cancel)?;
+        let response = call(url, request, options.cancel)?;
         let start = match response.status().as_u16() {
             200 => 0,
             206 if range_start(&response) == Some(received) => received,
@@ -340,7 +342,11 @@ impl Place {
 }
 
 /// Sends a request. The answer may take long, and a request to stop is noticed meanwhile.
-fn call(request: RequestBuilder<WithoutBody>, cancel: &Cancel) -> Result<Response<Body>, Attempt> {
+fn call(
+    url: &str,
+    request: RequestBuilder<WithoutBody>,
+    cancel: &Cancel,
+) -> Result<Response<Body>, Attempt> {
     let (sender, answer) = sync_channel(1);
     thread::spawn(move || {
         // Nobody waits for it after a request to stop.
@@ -349,7 +355,13 @@ fn call(request: RequestBuilder<WithoutBody>, cancel: &Cancel) -> Result<Respons
     loop {
         cancel.check().map_err(BaseError::from)?;
         match answer.recv_timeout(POLL) {
-            Ok(answer) => return answer.map_err(Attempt::Interrupted),
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => {
+                return Err(match distrust(&shown(url), &error) {
+                    Some(error) => Attempt::Failed(error),
+                    None => Attempt::Interrupted(error),
+                });
+            }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
                 let error = io::Error::other("the request ended without an answer");
@@ -369,7 +381,8 @@ fn write_error(directory: &Path, part: &Path, error: io::Error) -> BaseError {
 }
 
 fn failed(url: &str, source: ureq::Error) -> BaseError {
-    BaseError::Download { url: shown(url), source: Box::new(source) }
+    let url = shown(url);
+    distrust(&url, &source).unwrap_or(BaseError::Download { url, source: Box::new(source) })
 }
 
 fn header<'a>(response: &'a Response<Body>, name: &str) -> Option<&'a str> {

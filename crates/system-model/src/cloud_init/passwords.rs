@@ -1,0 +1,143 @@
+//! Passwords that cloud-init gives users.
+//!
+//! Sources: cloudinit/config/cc_set_passwords.py (`handle`), cc_users_groups.py,
+//! distros/__init__.py (`create_user`).
+
+use super::{CloudInit, Value};
+use crate::Location;
+
+/// A password that cloud-init gives a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CloudPassword {
+    /// The user.
+    pub user: String,
+    /// The password.
+    pub password: GivenPassword,
+    /// Where the configuration says so.
+    pub location: Location,
+}
+
+/// A password as a configuration gives it.
+#[derive(Clone, PartialEq, Eq)]
+pub enum GivenPassword {
+    /// The password itself.
+    Plain(String),
+    /// A hash for /etc/shadow.
+    Hash(String),
+}
+
+// Neither belongs in a log.
+impl std::fmt::Debug for GivenPassword {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        to.write_str(match self {
+            GivenPassword::Plain(_) => "Plain",
+            GivenPassword::Hash(_) => "Hash",
+        })
+    }
+}
+
+impl CloudInit {
+    /// Returns the passwords that cloud-init gives users at the next boot; none while it is off.
+    /// Random ones are left out.
+    pub fn passwords(&self) -> Vec<CloudPassword> {
+        let mut found = Vec::new();
+        if self.is_enabled() && self.modules.iter().any(|one| one.name == "users_groups") {
+            self.of_users(&mut found);
+        }
+        if self.is_enabled() && self.modules.iter().any(|one| one.name == "set_passwords") {
+            self.of_chpasswd(&mut found);
+        }
+        found
+    }
+
+    fn of_users(&self, found: &mut Vec<CloudPassword>) {
+        let at = self.location("users");
+        let default = self.config.at(&["system_info", "default_user"]);
+        let users = self.config.get("users");
+        let named = users.map(Value::entries).unwrap_or_default();
+        let named = named.iter().map(|(name, user)| (Some(name.clone()), user));
+        let listed = users.map(Value::list).unwrap_or_default().iter();
+        let listed = listed.map(|user| (user.get("name").and_then(Value::text), user));
+        for (name, user) in named.chain(listed) {
+            let is_default = |name: &str| name == "default";
+            let (name, user) = match (name, user.text().as_deref().map(is_default)) {
+                (_, Some(true)) => match default {
+                    Some(user) => (user.get("name").and_then(Value::text), user),
+                    None => continue,
+                },
+                (name, _) if name.as_deref().is_some_and(is_default) => (self.default_user(), user),
+                (name, _) => (name, user),
+            };
+            let Some(name) = name else { continue };
+            let text = |key: &str| user.get(key).and_then(Value::text).filter(|t| !t.is_empty());
+            // A password that is locked lets nobody in; cloud-init locks it unless told.
+            if user.get("lock_passwd").is_none_or(Value::is_truthy) {
+                continue;
+            }
+            let password = match text("plain_text_passwd") {
+                Some(plain) => Some(GivenPassword::Plain(plain)),
+                None => text("hashed_passwd").or_else(|| text("passwd")).map(GivenPassword::Hash),
+            };
+            if let Some(password) = password {
+                found.push(CloudPassword { user: name, password, location: at.clone() });
+            }
+        }
+    }
+
+    fn of_chpasswd(&self, found: &mut Vec<CloudPassword>) {
+        let mut given: Vec<(String, String, bool)> = Vec::new();
+        let chpasswd = self.config.get("chpasswd");
+        for user in chpasswd.and_then(|one| one.get("users")).map(Value::list).unwrap_or_default() {
+            let text = |key: &str| user.get(key).and_then(Value::text);
+            let kind = text("type").unwrap_or_else(|| "hash".to_owned());
+            if let (Some(name), Some(password)) = (text("name"), text("password")) {
+                given.push((name, password, kind == "hash"));
+            }
+        }
+        let list = chpasswd.and_then(|one| one.get("list"));
+        let lines: Vec<String> = match list {
+            Some(Value::List(lines)) => lines.iter().filter_map(Value::text).collect(),
+            Some(other) => other.text().unwrap_or_default().lines().map(str::to_owned).collect(),
+            None => Vec::new(),
+        };
+        for line in &lines {
+            if let Some((user, password)) = line.trim().split_once(':') {
+                given.push((user.to_owned(), password.to_owned(), is_hash(password)));
+            }
+        }
+        let mut at = self.location("chpasswd");
+        if given.is_empty()
+            && let (Some(user), Some(password)) =
+                (self.default_user(), self.config.get("password").and_then(Value::text))
+        {
+            at = self.location("password");
+            let hash = is_hash(&password);
+            given.push((user, password, hash));
+        }
+        for (user, password, hash) in given {
+            if matches!(password.as_str(), "R" | "RANDOM" | "") {
+                continue;
+            }
+            // The first of two that set it counts last.
+            found.retain(|other| other.user != user);
+            let password = match hash {
+                true => GivenPassword::Hash(password),
+                false => GivenPassword::Plain(password),
+            };
+            found.push(CloudPassword { user, password, location: at.clone() });
+        }
+    }
+
+    /// The user that `password` is for.
+    fn default_user(&self) -> Option<String> {
+        self.config.at(&["system_info", "default_user", "name"]).and_then(Value::text)
+    }
+}
+
+/// Returns whether cloud-init takes a password for a hash: `\$(1|2a|2y|5|6)(\$.+){2}`.
+fn is_hash(password: &str) -> bool {
+    let mut parts = password.split('$');
+    parts.next() == Some("")
+        && matches!(parts.next(), Some("1" | "2a" | "2y" | "5" | "6"))
+        && parts.filter(|part| !part.is_empty()).count() >= 2
+}
