@@ -160,7 +160,7 @@ fn assert_found_out(bench: &Bench, path: &Path, right: &[u8], what: &str) {
                     break error;
                 }
             }
-            Ok(None) => panic!("{what}: not found out"),
+            Ok(None) => panic!("{what}: not detected"),
             Err(error) => break error,
         }
     };
