@@ -118,9 +118,10 @@ mod tests {
             (0, 1001, true, false),
             (1001, 1000, true, false),
         ] {
-            let trusted = match by_sudo {
-                true => is_trusted_by(caller, user, sudo),
-                false => is_trusted_by(caller, user, none),
+            let trusted = if by_sudo {
+                is_trusted_by(caller, user, sudo)
+            } else {
+                is_trusted_by(caller, user, none)
             };
             assert_eq!(trusted, expected, "{caller} {user} {by_sudo}");
         }

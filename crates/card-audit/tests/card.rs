@@ -119,7 +119,7 @@ fn the_boot_area_is_compared_with_the_bases() {
         let findings = bench.findings(&card);
         assert_eq!(codes(&findings), [("boot-area", None)]);
         assert_eq!(findings[0].found.as_deref(), Some(&*format!("other bytes in {found}")));
-        // Without the base nobody can tell, which the report says.
+        // Without the base this cannot be detected, and the report says so.
         assert_eq!(bench.findings_without_base(&card), []);
     }
     // The disk id and the partition table are the card's own.

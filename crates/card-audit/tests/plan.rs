@@ -139,7 +139,7 @@ fn a_card_that_is_no_system_is_refused() {
     assert!(error.contains("/etc/passwd"), "{error}");
 }
 
-/// The kernel's mark alone is no reason not to tell; damage that is there is one.
+/// The kernel's mark alone does not prevent a report; real damage does.
 #[test]
 fn a_filesystem_that_is_marked_as_having_errors() {
     let bench = bench();

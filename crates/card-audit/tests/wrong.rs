@@ -278,7 +278,7 @@ fn what_came_with_the_base_is_a_clone() {
         let text = base.read(path);
         let card = bench.card(NODE).edit(|files| files.write(path, &text));
         assert_finds(&card, &[(ERROR, code, path)]);
-        // Without the base its age tells: nothing of the card is older than its machine id.
+        // Without the base, its age shows it: nothing on the card is older than its machine id.
         assert_eq!(bench.findings_without_base(&card), [], "{path} is young");
         let card = card.edit(|files| files.mtime(path, 1_500_000_000));
         let findings = bench.findings_without_base(&card);

@@ -126,7 +126,7 @@ fn the_back_end_that_owns_the_interface_is_taken() {
     );
     assert!(notes.iter().any(|note| note.contains("systemd-networkd")), "{notes:?}");
 
-    // A masked service is none.
+    // A masked service does not start.
     let masked = named.link("/etc/systemd/system/networking.service", "/dev/null");
     let (card, _) = fixture.settled(&masked, 0);
     assert!(card.text("/etc/systemd/network/05-nodecard-eth0.network").contains("Address="));

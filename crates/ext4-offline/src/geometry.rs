@@ -320,6 +320,12 @@ impl Geometry {
         }
     }
 
+    /// Returns how many blocks a group's metadata takes that has its bitmaps and inode table
+    /// inside.
+    pub(crate) fn metadata_blocks(&self, group: u32) -> u64 {
+        u64::from(self.base_metadata(group).blocks()) + 2 + u64::from(self.inode_table_blocks())
+    }
+
     /// What a group begins with.
     pub fn base_metadata(&self, group: u32) -> BaseMetadata {
         let superblock = self.has_superblock(group);

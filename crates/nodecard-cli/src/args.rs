@@ -346,8 +346,9 @@ pub struct FlashArgs {
 ///
 /// Shows what would change, and asks you to type the target's name. Only what
 /// verify reports as an error or a warning is changed; everything else on the
-/// card stays as it is. A card that is pulled during the change holds its old
-/// configuration or the new one, complete.
+/// card stays as it is. If the card is pulled during the change, its root
+/// filesystem is wholly old or wholly new. Files of a FAT boot partition are
+/// changed after it, one by one: each is old or new. Run apply again then.
 ///
 /// A target is a device, or an image file that is not compressed. Devices are
 /// refused for the same reasons as with flash.

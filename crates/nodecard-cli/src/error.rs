@@ -193,7 +193,8 @@ impl CommandError {
                     print_message("nothing was written");
                 } else if matches!(error, Error::Apply(_)) {
                     print_line(format_args!(
-                        "note: the card holds its old configuration or the new one, complete\n  \
+                        "note: the root filesystem is wholly old or wholly new, and so is each \
+                         file of a FAT boot partition\n  \
                          fix: run the command again"
                     ));
                 }

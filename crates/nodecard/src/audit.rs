@@ -222,9 +222,10 @@ fn refuse_duplicates<P: AsRef<Path>>(targets: &[P]) -> Result<(), Error> {
     for target in targets {
         let Ok(found) = fs::metadata(target) else { continue };
         // A device is the same by its number, a file by its inode.
-        let identity = match found.file_type().is_block_device() {
-            true => (None, found.rdev()),
-            false => (Some(found.dev()), found.ino()),
+        let identity = if found.file_type().is_block_device() {
+            (None, found.rdev())
+        } else {
+            (Some(found.dev()), found.ino())
         };
         if seen.contains(&identity) {
             return Err(Error::TargetTwice { path: target.as_ref().to_owned() });

@@ -70,7 +70,7 @@ pub struct Threat {
     pub known: bool,
     /// The family that a known program belongs to.
     pub family: Option<Family>,
-    /// How it is kept from doing so; empty where only the owner can tell.
+    /// How it is kept from doing so; empty where only the owner knows.
     pub disarm: Vec<Disarm>,
 }
 
@@ -334,9 +334,10 @@ fn cron(
         for (index, line) in text.lines().enumerate() {
             let Some(rest) = line.trim_start().strip_prefix("@reboot") else { continue };
             let rest = rest.trim_start();
-            let command = match has_user {
-                true => rest.split_once(char::is_whitespace).map_or("", |(_, command)| command),
-                false => rest,
+            let command = if has_user {
+                rest.split_once(char::is_whitespace).map_or("", |(_, command)| command)
+            } else {
+                rest
             };
             let at = Location::new(&path, index + 1);
             let mut scan = Scan::new(files);

@@ -78,9 +78,10 @@ pub fn data_roots(files: &dyn SystemFiles) -> Result<Vec<DockerData>, SystemErro
 fn normal(path: &str) -> String {
     let parts: Vec<&str> =
         path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
-    match path.starts_with('/') && !parts.contains(&"..") {
-        true => format!("/{}", parts.join("/")),
-        false => path.to_owned(),
+    if path.starts_with('/') && !parts.contains(&"..") {
+        format!("/{}", parts.join("/"))
+    } else {
+        path.to_owned()
     }
 }
 

@@ -141,7 +141,7 @@ fn logins_end_as_the_model_says() {
         let accounts = Accounts::read(&files).expect("readable");
         let base64 = key.split(' ').nth(1);
         let judged = dropbear_admission(&files, &accounts, &login, base64).expect("readable");
-        // Which of dropbear's versions read the keys as root, the image does not tell.
+        // The image does not show whether its version of dropbear reads the keys as root.
         if judged.is_open() && !judged.uncertain.is_empty() {
             continue;
         }

@@ -163,9 +163,10 @@ fn drawn_keyfiles_configure_interfaces_as_network_manager_does() {
         for number in 1..=2 + draw.number(4) {
             let id = format!("c{number}");
             let text = keyfile(&mut draw, &id, number);
-            let (beside, path) = match draw.one_in(4) {
-                true => (&runtime, "/run/NetworkManager/system-connections"),
-                false => (&connections, "/etc/NetworkManager/system-connections"),
+            let (beside, path) = if draw.one_in(4) {
+                (&runtime, "/run/NetworkManager/system-connections")
+            } else {
+                (&connections, "/etc/NetworkManager/system-connections")
             };
             let name = format!("{}.nmconnection", draw.of(&[id.as_str(), id.as_str(), "same"]));
             let mode = if draw.one_in(6) { 0o644 } else { 0o600 };

@@ -132,9 +132,10 @@ impl Tree<'_> {
             "FirstBoot={}false",
         ]);
         let kind = if draw.one_in(6) { "Assert" } else { "Condition" };
-        match draw.one_in(12) {
-            true => format!("{kind}PathExists=\n"),
-            false => format!("{kind}{}\n", one.replace("{}", negated)),
+        if draw.one_in(12) {
+            format!("{kind}PathExists=\n")
+        } else {
+            format!("{kind}{}\n", one.replace("{}", negated))
         }
     }
 
@@ -155,9 +156,10 @@ impl Tree<'_> {
             } else {
                 ""
             };
-            match self.draw.one_in(10) {
-                true => text.push_str(&format!("{key}=\n")),
-                false => text.push_str(&format!("{key}={unit}{more}\n")),
+            if self.draw.one_in(10) {
+                text.push_str(&format!("{key}=\n"))
+            } else {
+                text.push_str(&format!("{key}={unit}{more}\n"))
             }
         }
         if self.draw.one_in(3) {
@@ -167,9 +169,10 @@ impl Tree<'_> {
     }
 
     fn unit(&mut self, name: &str) -> String {
-        let mut text = match ACTIVATED.contains(&name) {
-            true => String::from("[Unit]\nDefaultDependencies=no\n"),
-            false => self.unit_section(name.ends_with(".target")),
+        let mut text = if ACTIVATED.contains(&name) {
+            String::from("[Unit]\nDefaultDependencies=no\n")
+        } else {
+            self.unit_section(name.ends_with(".target"))
         };
         let suffix = name.rsplit('.').next().unwrap_or_default();
         match suffix {
@@ -244,19 +247,18 @@ impl Tree<'_> {
         for _ in 0..2 + self.draw.number(6) {
             let kind = self.draw.of(&["wants", "wants", "wants", "requires"]);
             let unit = if kind == "requires" { self.sound() } else { self.any() };
-            let by = match self.draw.one_in(4) {
-                true => self.draw.of(&["aa.service", "ee.target", "bb.service"]),
-                false => self.draw.of(&TARGETS),
+            let by = if self.draw.one_in(4) {
+                self.draw.of(&["aa.service", "ee.target", "bb.service"])
+            } else {
+                self.draw.of(&TARGETS)
             };
             let directory = self.draw.of(&DIRECTORIES);
             let file = match unit.split_once('@') {
                 Some(_) => "tt@.service",
                 None => unit,
             };
-            let target = match self.draw.one_in(6) {
-                true => "/dev/null".to_owned(),
-                false => format!("../{file}"),
-            };
+            let target =
+                if self.draw.one_in(6) { "/dev/null".to_owned() } else { format!("../{file}") };
             self.link(&format!("{directory}/{by}.{kind}/{unit}"), &target);
         }
         if self.draw.one_in(3) {

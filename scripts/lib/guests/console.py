@@ -81,7 +81,7 @@ class Console:
                   "kill -55 1 2>/dev/null")
 
     def power_off(self, seconds=90):
-        """Tells the guest to power off, and kills QEMU if it does not. Returns whether the guest
+        """Powers the guest off, and kills QEMU if it does not. Returns whether the guest
         powered itself off."""
         went = self.process.poll() is not None
         try:

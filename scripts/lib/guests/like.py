@@ -31,7 +31,7 @@ FAMILIES = {
     "armbian": {"users": ["root"], "logins": [("root", "1234")]},
 }
 # QEMU's own: the serial console, and the name of the network interface. On the boards it is eth0
-# because nothing tells the kernel the slot of the interface.
+# because nothing gives the kernel the slot of the interface.
 # Drivers that no card needs, and which take an emulated machine minutes to load, are left out.
 QEMU_ARGUMENTS = ("net.ifnames=0 console=ttyS0 systemd.debug_shell=ttyS1 modprobe.blacklist=ahci,sr_mod,"
                   "kvm_amd,kvm_intel,powernow_k8,aesni_intel,ghash_clmulni_intel,sha1_ssse3,sha256_ssse3,"

@@ -134,9 +134,10 @@ fn known(program: &KnownProgram) -> Finding {
         _ => Severity::Error,
     };
     let what = format!("the next boot runs {}, which {}", program.name, program.what);
-    let fix = match program.disarm.is_empty() {
-        true => FixAction::CheckProgram { program: program.name.clone() },
-        false => FixAction::RewriteBeforeBoot,
+    let fix = if program.disarm.is_empty() {
+        FixAction::CheckProgram { program: program.name.clone() }
+    } else {
+        FixAction::RewriteBeforeBoot
     };
     let finding = Finding::new(severity, FindingCode::FirstBoot, printable(&what), fix);
     at(finding, &program.evidence)

@@ -22,7 +22,7 @@ pub(super) enum Clone {
     AsOldAsCard,
 }
 
-/// What tells clones from what the card's system made itself.
+/// What distinguishes clones from what the card's system made itself.
 pub(super) struct Clones<'a> {
     pub files: &'a RootFs,
     pub base: Option<&'a RootFs>,

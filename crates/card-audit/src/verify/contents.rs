@@ -207,7 +207,7 @@ impl<'a> Contents<'a> {
         self.word("machine id", |node, word| keys.machine_id(&node.name) == word)
     }
 
-    /// Compares the first line that is not a comment. `is_of` tells whether a word is a
+    /// Compares the first line that is not a comment. `is_of` says whether a word is a
     /// node's.
     fn word(&self, name: &str, is_of: impl Fn(&Node, &str) -> bool) -> Option<Finding> {
         let first = |text: &str| {

@@ -59,9 +59,10 @@ pub(super) fn find(cards: &[&Card], reports: &mut [&mut CardReport]) {
             let what = format!("this card and {} are both {}'s", names(&twins), report.node);
             let fix = FixAction::LeaveOutOrRebuildOne;
             let finding = Finding::error(FindingCode::DuplicateNode, what, fix);
-            report.findings.push(match implied.is_empty() {
-                true => finding,
-                false => finding.found(format!("the same {}", implied.join(", "))),
+            report.findings.push(if implied.is_empty() {
+                finding
+            } else {
+                finding.found(format!("the same {}", implied.join(", ")))
             });
         }
         let rest = shared.iter().filter(|one| !is_implied(one));

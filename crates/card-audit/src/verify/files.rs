@@ -88,7 +88,7 @@ impl Item<'_> {
         self.finding(what, FixAction::Rewrite).found(found.describe())
     }
 
-    /// Large files are not read whole: their size and both ends tell two apart.
+    /// Large files are not read whole: two are different if their sizes or ends are.
     fn copied(&self, source: &Path, size: u64, attributes: &Attributes) -> FsResult<Vec<Finding>> {
         const END: usize = 1 << 20;
         let files = self.subject.files;

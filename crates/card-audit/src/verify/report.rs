@@ -145,9 +145,10 @@ impl fmt::Display for VerifyReport {
         }
         for notes in shared.chunk_by(|(_, targets), (_, others)| targets == others) {
             let targets = notes.first().map(|(_, targets)| targets.as_slice()).unwrap_or_default();
-            match targets.len() == cards.len() {
-                true => writeln!(f, "every card:")?,
-                false => writeln!(f, "{}:", targets.join(", "))?,
+            if targets.len() == cards.len() {
+                writeln!(f, "every card:")?
+            } else {
+                writeln!(f, "{}:", targets.join(", "))?
             }
             write_findings(f, notes.iter().map(|(note, _)| *note))?;
             writeln!(f)?;

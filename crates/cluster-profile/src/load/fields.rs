@@ -12,7 +12,7 @@ use crate::{
 pub(crate) struct Problems(RefCell<Vec<Problem>>);
 
 impl Problems {
-    /// Adds a problem with one place. An empty `help` is none.
+    /// Adds a problem with one place. An empty `help` stands for no help.
     pub fn add(&self, place: &Place, message: impl Into<String>, help: impl Into<String>) {
         self.push(place, message.into(), help.into(), Vec::new());
     }

@@ -54,9 +54,10 @@ impl Inputs {
             Ok(bytes) => Some(bytes),
             Err(error) => {
                 let (shown, is_missing) = (resolved.display(), error.kind() == ErrorKind::NotFound);
-                let message = match is_missing {
-                    true => format!("there is no file {shown}"),
-                    false => format!("cannot read {shown}: {error}"),
+                let message = if is_missing {
+                    format!("there is no file {shown}")
+                } else {
+                    format!("cannot read {shown}: {error}")
                 };
                 let help = if is_missing && path.value.ends_with(".pub") {
                     "give the path of your public key; `ssh-keygen -t ed25519` makes a key if you \

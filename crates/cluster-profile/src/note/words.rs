@@ -10,7 +10,7 @@ impl Note {
     /// Returns what was disarmed or removed, to follow that word, in short; or the whole note.
     pub fn subject(&self) -> String {
         let text = match self {
-            // What it does tells what it would have changed.
+            // What it does implies what it would have changed.
             Note::Disarmed { program, at, what, .. } => Note::Disarmed {
                 program: program.clone(),
                 at: at.clone(),

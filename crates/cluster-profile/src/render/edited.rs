@@ -168,10 +168,7 @@ impl<'a> Edited<'a> {
                 continue;
             }
             let next = format!("{here}/{name}");
-            let target = match ahead.is_empty() && !follow_last {
-                true => None,
-                false => self.link_at(&next)?,
-            };
+            let target = if ahead.is_empty() && !follow_last { None } else { self.link_at(&next)? };
             let Some(target) = target else {
                 here = next;
                 continue;

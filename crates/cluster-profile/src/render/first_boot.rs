@@ -47,9 +47,10 @@ pub(super) fn maker_of(
 pub(super) fn disarm(to: &mut Context<'_>, boot: &BootModel) -> Result<(), RenderError> {
     let mut steps = Steps::default();
     for program in boot.known_programs() {
-        let part = match program.effects.contains(&Effect::Console) {
-            true => FirstBootPart::Wizard,
-            false => FirstBootPart::Program,
+        let part = if program.effects.contains(&Effect::Console) {
+            FirstBootPart::Wizard
+        } else {
+            FirstBootPart::Program
         };
         let mut is_disarmed = !program.disarm.is_empty();
         for step in &program.disarm {

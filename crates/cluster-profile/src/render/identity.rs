@@ -1,4 +1,4 @@
-//! What tells one installation from its clones.
+//! What distinguishes one installation from its clones.
 
 use system_model::docker::{self, DockerData};
 

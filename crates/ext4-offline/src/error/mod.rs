@@ -388,7 +388,8 @@ pub enum Error {
     },
     /// The storage is smaller than the target.
     #[error(
-        "cannot grow the filesystem to {target} bytes: its partition or image has only {storage}"
+        "cannot grow the filesystem to {target} bytes: its partition or image has only {storage} \
+         bytes"
     )]
     NoSpace {
         /// The requested size in bytes.

@@ -28,7 +28,7 @@ pub(super) fn grown(old: &Geometry, features: &Features, blocks: u64) -> Result<
         return Ok(old.clone());
     }
     for group in old.groups..new.groups {
-        let blocks = metadata_blocks(&new, group);
+        let blocks = new.metadata_blocks(group);
         if blocks > new.group_blocks(group).into() {
             return Err(Error::NoRoomForTables { group, blocks });
         }
@@ -50,7 +50,7 @@ fn worth_having(old: &Geometry, new: &Geometry) -> u64 {
     let backup =
         if backup { 1 + u64::from(new.descriptor_blocks()) + u64::from(reserved) } else { 0 };
     let tables = 2 + u64::from(new.inode_table_blocks());
-    (backup + tables + LEAST_USEFUL_BLOCKS).max(metadata_blocks(new, new.groups - 1))
+    (backup + tables + LEAST_USEFUL_BLOCKS).max(new.metadata_blocks(new.groups - 1))
 }
 
 /// With `sparse_super2`, the second backup is in the last group, where resize2fs expects it: it
@@ -97,10 +97,6 @@ fn with_blocks(old: &Geometry, blocks: u64) -> Result<Geometry> {
         }
     }
     Ok(new)
-}
-
-fn metadata_blocks(geometry: &Geometry, group: u32) -> u64 {
-    u64::from(geometry.base_metadata(group).blocks()) + 2 + u64::from(geometry.inode_table_blocks())
 }
 
 #[cfg(test)]

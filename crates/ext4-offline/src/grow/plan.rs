@@ -6,7 +6,7 @@ use block_io::ReadAt;
 
 use super::{layout, resize_inode};
 use crate::{
-    Backups, Error, Geometry, Operation, Result, Timestamp,
+    Error, Geometry, Operation, Result, Timestamp,
     bitmap::{self, Bitmap},
     features::flag,
     filesystem::Filesystem,
@@ -311,28 +311,13 @@ impl Planner {
     }
 
     fn finish_superblock(&mut self, now: Timestamp) {
-        let old_blocks = self.plan.old.blocks;
         self.plan.new.count_free();
         let Filesystem { superblock, geometry, .. } = &mut self.plan.new;
-        // The same share of the blocks stays reserved for root, with the rounding of resize2fs, so
-        // that both agree to the block.
-        let percent = superblock.s_r_blocks_count() as f64 * 100.0 / old_blocks as f64;
-        let reserved = (percent * geometry.blocks as f64 / 100.0) as u64;
-        superblock.set_s_blocks_count(geometry.blocks);
-        superblock.set_s_r_blocks_count(reserved.min(geometry.blocks / 2));
-        superblock.set_s_inodes_count(geometry.groups.saturating_mul(geometry.inodes_per_group));
-        // This is not more than s_reserved_gdt_blocks was.
-        superblock.set_s_reserved_gdt_blocks(geometry.reserved_gdt_blocks as u16);
-        if let Backups::Two(groups) = geometry.backups {
-            superblock.set_s_backup_bgs(groups);
-        }
-        if let Some(first) = geometry.first_meta_bg {
+        superblock.set_geometry(geometry);
+        if geometry.first_meta_bg.is_some() {
             superblock.set_feature(flag::RESIZE_INODE, false);
             superblock.set_feature(flag::META_BG, true);
-            superblock.set_s_first_meta_bg(first);
         }
-        // Zero makes every version of the kernel compute it.
-        superblock.set_s_overhead_clusters(0);
         superblock.set_write_time(now);
         superblock.update_checksum();
     }

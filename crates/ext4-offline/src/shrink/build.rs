@@ -12,7 +12,7 @@ use super::{
     staging::Staging,
 };
 use crate::{
-    Backups, Result, Timestamp,
+    Result, Timestamp,
     bitmap::{self, Bitmap},
     census::Census,
     filesystem::Filesystem,
@@ -89,21 +89,8 @@ fn drop_unchanged(
 
 /// The superblock, without its counts of free blocks and inodes.
 fn superblock(old: &Filesystem, places: &Places) -> crate::Superblock {
-    let geometry = &places.geometry;
     let mut superblock = old.superblock.clone();
-    // The same share of the blocks stays reserved for root, as when growing.
-    let percent = superblock.s_r_blocks_count() as f64 * 100.0 / old.geometry.blocks as f64;
-    let reserved = (percent * geometry.blocks as f64 / 100.0) as u64;
-    superblock.set_s_blocks_count(geometry.blocks);
-    superblock.set_s_r_blocks_count(reserved.min(geometry.blocks / 2));
-    superblock.set_s_inodes_count(geometry.groups.saturating_mul(geometry.inodes_per_group));
-    superblock.set_s_reserved_gdt_blocks(geometry.reserved_gdt_blocks as u16);
-    if let Backups::Two(groups) = geometry.backups {
-        superblock.set_s_backup_bgs(groups);
-    }
-    if let Some(first) = geometry.first_meta_bg {
-        superblock.set_s_first_meta_bg(first);
-    }
+    superblock.set_geometry(&places.geometry);
     let moved = |number: u32| places.inodes.get(&number).copied();
     if let Some(number) = moved(superblock.s_journal_inum()) {
         superblock.set_s_journal_inum(number);
@@ -111,8 +98,6 @@ fn superblock(old: &Filesystem, places: &Places) -> crate::Superblock {
     if let Some(number) = moved(superblock.s_orphan_file_inum()) {
         superblock.set_s_orphan_file_inum(number);
     }
-    // Zero makes every version of the kernel compute it.
-    superblock.set_s_overhead_clusters(0);
     superblock
 }
 

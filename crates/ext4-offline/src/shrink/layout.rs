@@ -62,8 +62,7 @@ fn backups(old: Backups, groups: u32) -> Backups {
 }
 
 fn worth_having(new: &Geometry) -> u64 {
-    let base = u64::from(new.base_metadata(new.groups - 1).blocks());
-    base + 2 + u64::from(new.inode_table_blocks()) + LEAST_USEFUL_BLOCKS
+    new.metadata_blocks(new.groups - 1) + LEAST_USEFUL_BLOCKS
 }
 
 #[cfg(test)]

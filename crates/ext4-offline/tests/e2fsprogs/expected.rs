@@ -37,7 +37,7 @@ pub fn is_recovery(line: &str) -> bool {
     line.trim() == "Fix? yes" || RECOVERY.iter().any(|part| line.contains(part))
 }
 
-/// Cases in which e2fsck cannot tell, because their journal is on a device that does not exist.
+/// Cases that e2fsck cannot judge, because their journal is on a device that does not exist.
 pub fn cannot_be_judged(name: &str) -> bool {
     name.starts_with("f_ext_journal")
 }

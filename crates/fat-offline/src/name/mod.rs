@@ -34,7 +34,7 @@ fn checksum(short: &[u8; 11]) -> u8 {
     short.iter().fold(0u8, |sum, &byte| sum.rotate_right(1).wrapping_add(byte))
 }
 
-/// Returns a name as it is compared: FAT does not tell upper from lower case.
+/// Returns a name as it is compared: FAT ignores case.
 pub(crate) fn folded(name: &str) -> String {
     name.to_uppercase()
 }

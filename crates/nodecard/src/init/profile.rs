@@ -90,9 +90,10 @@ fn users(text: &mut String, profile: &NewProfile) {
         );
         let keys: Vec<String> = profile.keys.iter().map(|key| scalar(key)).collect();
         *text += "  # Who can log in from outside as each of them: files of public keys.\n";
-        let _ = match keys.is_empty() {
-            true => writeln!(text, "  # authorized_keys: [~/.ssh/id_ed25519.pub]"),
-            false => writeln!(text, "  authorized_keys: [{}]", keys.join(", ")),
+        let _ = if keys.is_empty() {
+            writeln!(text, "  # authorized_keys: [~/.ssh/id_ed25519.pub]")
+        } else {
+            writeln!(text, "  authorized_keys: [{}]", keys.join(", "))
         };
     }
     let settings: Vec<String> = profile.users.iter().filter_map(account).collect();

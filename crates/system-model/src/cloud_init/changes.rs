@@ -308,9 +308,10 @@ impl Finder<'_> {
         let chpasswd = self.get("chpasswd").cloned().unwrap_or(Value::Null);
         if ["list", "users"].iter().any(|key| chpasswd.get(key).is_some_and(Value::is_truthy)) {
             let expires = chpasswd.get("expire").is_none_or(|value| !value.is_false());
-            let text = match expires {
-                true => "sets these passwords, which expire at the first login",
-                false => "sets these passwords",
+            let text = if expires {
+                "sets these passwords, which expire at the first login"
+            } else {
+                "sets these passwords"
             };
             self.by_key(Effect::Passwords, MODULE, "chpasswd", text);
         } else if self.get("password").is_some_and(Value::is_truthy) {

@@ -181,9 +181,10 @@ pub(super) fn set_environment(path: &str, bytes: &[u8], script: bool) -> Vec<Com
     held.map(|(line, variable, span)| CommandLine {
         path: path.to_owned(),
         line,
-        format: match script {
-            true => CommandLineFormat::BootScript { variable },
-            false => CommandLineFormat::BootIni { variable },
+        format: if script {
+            CommandLineFormat::BootScript { variable }
+        } else {
+            CommandLineFormat::BootIni { variable }
         },
         arguments: arguments(bytes, span.clone()),
         counts: true,

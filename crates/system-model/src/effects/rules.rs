@@ -121,10 +121,8 @@ fn program(name: &str, arguments: &[String]) -> Vec<Effect> {
     let first = arguments.iter().find(|word| !word.starts_with('-')).map_or("", String::as_str);
     let named = || arguments.iter().filter_map(|word| protected(word)).collect::<Vec<_>>();
     let mentions = |text: &str| arguments.iter().any(|word| word.contains(text));
-    let if_any = |condition: bool, effect: Effect| match condition {
-        true => vec![effect],
-        false => Vec::new(),
-    };
+    let if_any =
+        |condition: bool, effect: Effect| if condition { vec![effect] } else { Vec::new() };
     match name {
         "ssh-keygen" => {
             let reads = has_any(&["-l", "-lf", "-y", "-F", "-R", "-e", "-B"]);

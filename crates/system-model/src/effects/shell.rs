@@ -148,9 +148,10 @@ fn split(line: &str) -> Vec<Command> {
         |word: &mut String, in_word: &mut bool, redirect: &mut bool, to: &mut Command| {
             if *in_word {
                 let text = std::mem::take(word);
-                match *redirect {
-                    true => to.writes.push(text),
-                    false => to.words.push(text),
+                if *redirect {
+                    to.writes.push(text)
+                } else {
+                    to.words.push(text)
                 }
                 *redirect = false;
             }

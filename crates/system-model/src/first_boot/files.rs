@@ -191,9 +191,10 @@ pub(super) fn consoles(look: &Look<'_>, found: &mut Vec<KnownProgram>) -> Result
                 continue;
             }
             let path = &exec.location.path;
-            let disarm = match Some(path) == unit.file.as_ref() {
-                true => look.systemd.disarm(&unit.name),
-                false => vec![Disarm::RemoveFile { path: path.clone() }],
+            let disarm = if Some(path) == unit.file.as_ref() {
+                look.systemd.disarm(&unit.name)
+            } else {
+                vec![Disarm::RemoveFile { path: path.clone() }]
             };
             // Two consoles may share a drop-in.
             if found.iter().any(|program| program.evidence == exec.location) {

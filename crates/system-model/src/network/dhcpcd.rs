@@ -72,10 +72,7 @@ impl Dhcpcd {
         let keyword = |line: &Line, name: &str| line.words.first().is_some_and(|word| word == name);
         let denied = self.lines.iter().find(|line| keyword(line, "denyinterfaces") && fits(line));
         let mut allowed = self.lines.iter().filter(|line| keyword(line, "allowinterfaces"));
-        let not_allowed = match allowed.clone().any(fits) {
-            true => None,
-            false => allowed.next(),
-        };
+        let not_allowed = if allowed.clone().any(fits) { None } else { allowed.next() };
         denied.or(not_allowed).map(|line| &line.at)
     }
 

@@ -174,7 +174,7 @@ impl NetworkManager {
     }
 
     /// Returns the connections that fit an interface, the one that is picked first. Two of
-    /// one priority: only the running system can tell.
+    /// one priority: only the running system decides.
     pub fn candidates(&self, interface: &str) -> Vec<&Connection> {
         let kind = if interface.starts_with("wl") { "wifi" } else { "ethernet" };
         let mut found: Vec<&Connection> = self

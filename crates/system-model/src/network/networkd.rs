@@ -101,8 +101,8 @@ impl NetworkFile {
         NetworkFile { name, path, matches, sources, unmanaged }
     }
 
-    /// Returns whether the file is about an interface of this name, as far as an image can
-    /// tell. A name that begins with `wl` stands for Wi-Fi, all others for Ethernet.
+    /// Returns whether the file is about an interface of this name, as far as an image
+    /// shows it. A name that begins with `wl` stands for Wi-Fi, all others for Ethernet.
     pub fn fits(&self, interface: &str) -> Fit {
         if self.matches.is_empty() {
             // networkd ignores a file without anything in [Match].

@@ -24,7 +24,7 @@ pub const HOST_KEY: &str = "/etc/ssh/ssh_host_ed25519_key";
 pub struct Admission {
     /// What surely keeps the user out.
     pub certain: Vec<Hindrance>,
-    /// What may keep the user out: only the running system can tell.
+    /// What may keep the user out: only the running system knows.
     pub uncertain: Vec<Hindrance>,
     /// The files in which the server looks for the user's keys.
     pub key_files: Vec<String>,
@@ -317,9 +317,10 @@ fn keys(
 ) -> Result<(), SystemError> {
     if let Some((path, at)) = config.word("revokedkeys").filter(|(path, _)| *path != "none") {
         let missing = !matches!(walk(files, path)?.end, End::Found(..));
-        let kind = match missing {
-            true => HindranceKind::RevokedKeysMissing(path.into()),
-            false => HindranceKind::RevokedKeys(path.into()),
+        let kind = if missing {
+            HindranceKind::RevokedKeysMissing(path.into())
+        } else {
+            HindranceKind::RevokedKeys(path.into())
         };
         let added = to.add(missing, kind);
         added.at = Some(at.clone());
@@ -332,10 +333,7 @@ fn keys(
     }
     home(files, user, to)?;
     let usual = user.in_home(".ssh/authorized_keys");
-    let rules = match config.flag("strictmodes", true).0 {
-        true => Rules::Strict,
-        false => Rules::Lax,
-    };
+    let rules = if config.flag("strictmodes", true).0 { Rules::Strict } else { Rules::Lax };
     if !to.key_files.contains(&usual) {
         let elsewhere = HindranceKind::KeyFilesElsewhere(to.key_files.clone());
         let added = to.add(true, elsewhere);

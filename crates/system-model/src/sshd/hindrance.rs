@@ -84,9 +84,9 @@ pub enum HindranceKind {
     NotListening(u16),
     /// A Match line that only the running system can decide.
     UndecidedMatch,
-    /// The user may not pass a directory on the way to the keys.
+    /// The user has no permission to pass a directory on the way to the keys.
     NotSearchable(String),
-    /// The user may not read the key file.
+    /// The user has no permission to read the key file.
     NotReadable(String),
     /// Somebody else owns a file or directory on the way to the keys.
     WrongOwner {

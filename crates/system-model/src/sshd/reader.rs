@@ -175,9 +175,10 @@ impl<'a> Reader<'a> {
             (_, false) => Restriction::NeverMatch,
         };
         for pattern in patterns {
-            let whole = match pattern.starts_with(['/', '~']) {
-                true => pattern.clone(),
-                false => format!("{DIRECTORY}/{pattern}"),
+            let whole = if pattern.starts_with(['/', '~']) {
+                pattern.clone()
+            } else {
+                format!("{DIRECTORY}/{pattern}")
             };
             for path in pattern::glob(self.files, &whole)? {
                 if depth + 1 > MAX_DEPTH {

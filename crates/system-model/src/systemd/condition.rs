@@ -43,10 +43,7 @@ fn judge_kind(
     let mut list = Vec::new();
     for one in unit.assignments.iter().filter(|a| a.section == "Unit") {
         if let Some(kind) = one.key.strip_prefix(prefix) {
-            match one.value.is_empty() {
-                true => list.clear(),
-                false => list.push((kind, one)),
-            }
+            if one.value.is_empty() { list.clear() } else { list.push((kind, one)) }
         }
     }
     let mut open = None;

@@ -70,10 +70,7 @@ impl UnitText {
     pub(crate) fn list(&self, section: &str, key: &str) -> Vec<&Assignment> {
         let mut found = Vec::new();
         for one in self.assignments.iter().filter(|a| a.section == section && a.key == key) {
-            match one.value.is_empty() {
-                true => found.clear(),
-                false => found.push(one),
-            }
+            if one.value.is_empty() { found.clear() } else { found.push(one) }
         }
         found
     }

@@ -64,7 +64,7 @@ pub(super) fn remove_lines(
         if !seen.insert(path.clone()) || to.rendered.edits.iter().any(|e| e.path == path) {
             continue;
         }
-        // A loop of symlinks, or a file that is too large, is none that sshd reads.
+        // sshd does not read a loop of symlinks, or a file that is too large.
         let Ok(Some(old)) = to.system.read(&path) else { continue };
         let old = decode(&old);
         let new = authorized_keys::render(&old, &barred, &[]);

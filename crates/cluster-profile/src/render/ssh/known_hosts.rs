@@ -51,7 +51,7 @@ pub(super) fn clean_own(to: &mut Context<'_>, user: &User) -> Result<(), RenderE
     Ok(())
 }
 
-/// What tells lines about the nodes from others in a user's own file.
+/// What distinguishes lines about the nodes from others in a user's own file.
 pub(in crate::render) struct KnownNodes<'a>(Nodes<Box<dyn Fn(Ipv4Addr) -> bool + 'a>>);
 
 impl<'a> KnownNodes<'a> {
@@ -71,7 +71,7 @@ impl<'a> KnownNodes<'a> {
     }
 }
 
-/// What tells lines about nodes from others.
+/// What distinguishes lines about nodes from others.
 struct Nodes<F> {
     /// Names and addresses of the nodes.
     hosts: BTreeSet<String>,

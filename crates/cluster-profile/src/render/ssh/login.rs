@@ -32,7 +32,7 @@ pub struct LoginHindrance {
     pub user: String,
     /// What it is.
     pub hindrance: Hindrance,
-    /// Whether it surely keeps the user out; otherwise only the running system can tell.
+    /// Whether it surely keeps the user out; otherwise only the running system knows.
     pub is_certain: bool,
 }
 
@@ -163,10 +163,8 @@ pub(in crate::render) fn let_in(to: &mut Context<'_>) -> Result<(), RenderError>
                 let last = round + 1 == MOST_ROUNDS;
                 // The repair may move or change the line.
                 let said = says(to, &hindrance)?;
-                let place = match before || last {
-                    true => None,
-                    false => repair::apply(to, user, &hindrance, now)?,
-                };
+                let place =
+                    if before || last { None } else { repair::apply(to, user, &hindrance, now)? };
                 let Some(place) = place else { return Err(refusal(to, user, &hindrance)?) };
                 to.note(repaired_note(user, &hindrance, &said, &place));
                 repaired.push(hindrance);

@@ -194,9 +194,10 @@ fn own(
             to.edit(purpose, path, Change::Directory { attributes });
         }
         Some(contents) => {
-            let purpose = match path.starts_with("/etc/ssh/ssh_host_") {
-                true => return Ok(None),
-                false => Purpose::AuthorizedKeys { user },
+            let purpose = if path.starts_with("/etc/ssh/ssh_host_") {
+                return Ok(None);
+            } else {
+                Purpose::AuthorizedKeys { user }
             };
             to.write(purpose, path, contents, attributes);
         }
@@ -237,18 +238,18 @@ fn setting(
     };
     let header = format!("Match User {user}");
     let line = format!("    {keyword} {value}");
-    let (path, mut text) = match includes_directory(&main) {
-        true => (DROP_IN, text_of(to, DROP_IN)?.unwrap_or_default()),
-        false => (SSHD_CONFIG, main),
+    let (path, mut text) = if includes_directory(&main) {
+        (DROP_IN, text_of(to, DROP_IN)?.unwrap_or_default())
+    } else {
+        (SSHD_CONFIG, main)
     };
     // A second setting for the same user goes into the block that is there.
     let ours = |line: &&str| line.trim_end() == header;
     if path == DROP_IN && text.lines().any(|line| ours(&line)) {
         let all: Vec<String> = text
             .lines()
-            .flat_map(|old| match ours(&old) {
-                true => vec![old.to_owned(), line.clone()],
-                false => vec![old.to_owned()],
+            .flat_map(|old| {
+                if ours(&old) { vec![old.to_owned(), line.clone()] } else { vec![old.to_owned()] }
             })
             .collect();
         text = all.join("\n") + "\n";

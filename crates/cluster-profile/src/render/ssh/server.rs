@@ -81,9 +81,10 @@ fn enable(
     }
     match file {
         Some(target) => {
-            let directory = match unit.ends_with(".socket") {
-                true => "/etc/systemd/system/sockets.target.wants",
-                false => WANTS,
+            let directory = if unit.ends_with(".socket") {
+                "/etc/systemd/system/sockets.target.wants"
+            } else {
+                WANTS
             };
             let path = format!("{directory}/{unit}");
             to.edit(Purpose::SshServer, path, Change::Symlink { target });

@@ -6,19 +6,19 @@ use super::*;
 fn try_all(format: &Format, blocks: &Blocks, indexed: bool, names: &[Vec<u8>]) -> bool {
     let mut blocks = Blocks { limit: Some(blocks.blocks.len() + 4), ..blocks.clone() };
     blocks.reads.set(0);
-    let mut sound = true;
+    let mut intact = true;
     let reader = Reader::new(format, &blocks, indexed);
-    sound &= reader.entries().is_ok();
-    sound &= reader.is_empty().is_ok();
+    intact &= reader.entries().is_ok();
+    intact &= reader.is_empty().is_ok();
     for name in names {
-        sound &= reader.lookup(name).is_ok();
+        intact &= reader.lookup(name).is_ok();
     }
     // A leaf is read at most once for each of its names.
     let most = (names.len() + 2) * (blocks.blocks.len() * 3 + 4);
     assert!(blocks.reads.get() <= most);
     let mut directory = Directory::new(format, &mut blocks, indexed);
     for (number, name) in names.iter().enumerate() {
-        sound &= match number % 3 {
+        intact &= match number % 3 {
             0 => directory.remove(name).is_ok(),
             1 => directory.replace(name, 99, FileType::FIFO).is_ok(),
             _ => true,
@@ -27,11 +27,11 @@ fn try_all(format: &Format, blocks: &Blocks, indexed: bool, names: &[Vec<u8>]) -
         long.resize(250, b'+');
         match directory.insert(&long, 98, FileType::SYMLINK) {
             Err(Error::NoSpace { .. }) => {}
-            result => sound &= result.is_ok(),
+            result => intact &= result.is_ok(),
         }
     }
     let _ = directory.replace(b"..", 7, FileType::DIRECTORY);
-    sound
+    intact
 }
 
 /// A directory of many names, and some of these.
