@@ -232,6 +232,28 @@ impl Geometry {
         Ok(geometry)
     }
 
+    /// Sets the superblock's fields to this geometry, for a new size. The same share of the
+    /// blocks stays reserved for root, with the rounding of resize2fs, so that both agree to
+    /// the block.
+    pub(crate) fn store_in(&self, superblock: &mut Superblock) {
+        let old = (superblock.s_r_blocks_count(), superblock.s_blocks_count());
+        let percent = old.0 as f64 * 100.0 / old.1 as f64;
+        let reserved = (percent * self.blocks as f64 / 100.0) as u64;
+        superblock.set_s_blocks_count(self.blocks);
+        superblock.set_s_r_blocks_count(reserved.min(self.blocks / 2));
+        superblock.set_s_inodes_count(self.groups.saturating_mul(self.inodes_per_group));
+        // The number was read from this field, or is smaller.
+        superblock.set_s_reserved_gdt_blocks(self.reserved_gdt_blocks as u16);
+        if let Backups::Two(groups) = self.backups {
+            superblock.set_s_backup_bgs(groups);
+        }
+        if let Some(first) = self.first_meta_bg {
+            superblock.set_s_first_meta_bg(first);
+        }
+        // Zero makes every version of the kernel compute it.
+        superblock.set_s_overhead_clusters(0);
+    }
+
     /// Returns how many descriptors a block holds.
     pub fn descriptors_per_block(&self) -> u32 {
         self.block_size / self.descriptor_size

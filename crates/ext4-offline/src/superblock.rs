@@ -6,7 +6,7 @@
 use block_io::ReadAt;
 
 use crate::{
-    Backups, Error, Features, Geometry, Result, Timestamp,
+    Error, Features, Result, Timestamp,
     digest::crc32c,
     features::{FeatureSet, Flag, flag},
 };
@@ -278,26 +278,6 @@ impl Superblock {
                 ro_compat: self.s_feature_ro_compat(),
             },
         }
-    }
-
-    /// Sets the fields for a new size. The same share of the blocks stays reserved for root,
-    /// with the rounding of resize2fs, so that both agree to the block.
-    pub(crate) fn set_geometry(&mut self, new: &Geometry) {
-        let percent = self.s_r_blocks_count() as f64 * 100.0 / self.s_blocks_count() as f64;
-        let reserved = (percent * new.blocks as f64 / 100.0) as u64;
-        self.set_s_blocks_count(new.blocks);
-        self.set_s_r_blocks_count(reserved.min(new.blocks / 2));
-        self.set_s_inodes_count(new.groups.saturating_mul(new.inodes_per_group));
-        // The number was read from this field, or is smaller.
-        self.set_s_reserved_gdt_blocks(new.reserved_gdt_blocks as u16);
-        if let Backups::Two(groups) = new.backups {
-            self.set_s_backup_bgs(groups);
-        }
-        if let Some(first) = new.first_meta_bg {
-            self.set_s_first_meta_bg(first);
-        }
-        // Zero makes every version of the kernel compute it.
-        self.set_s_overhead_clusters(0);
     }
 
     /// Sets or clears the bit of a feature.

@@ -313,7 +313,7 @@ impl Planner {
     fn finish_superblock(&mut self, now: Timestamp) {
         self.plan.new.count_free();
         let Filesystem { superblock, geometry, .. } = &mut self.plan.new;
-        superblock.set_geometry(geometry);
+        geometry.store_in(superblock);
         if geometry.first_meta_bg.is_some() {
             superblock.set_feature(flag::RESIZE_INODE, false);
             superblock.set_feature(flag::META_BG, true);

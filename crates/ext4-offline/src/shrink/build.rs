@@ -90,7 +90,7 @@ fn drop_unchanged(
 /// The superblock, without its counts of free blocks and inodes.
 fn superblock(old: &Filesystem, places: &Places) -> crate::Superblock {
     let mut superblock = old.superblock.clone();
-    superblock.set_geometry(&places.geometry);
+    places.geometry.store_in(&mut superblock);
     let moved = |number: u32| places.inodes.get(&number).copied();
     if let Some(number) = moved(superblock.s_journal_inum()) {
         superblock.set_s_journal_inum(number);
