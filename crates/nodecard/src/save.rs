@@ -102,14 +102,15 @@ fn save(
         let target = card.display().to_string();
         Error::from(card_audit::AuditError::Image { target, source: Box::new(source) })
     };
-    let storage: Arc<dyn ReadAt> = match is_device {
-        true => target.clone(),
-        false => match ImageFile::open(card).map_err(image)? {
+    let storage: Arc<dyn ReadAt> = if is_device {
+        target.clone()
+    } else {
+        match ImageFile::open(card).map_err(image)? {
             file if file.is_compressed() => {
                 file.into_private_base(context.base_options()).map_err(image)?.storage()
             }
             _ => target.clone(),
-        },
+        }
     };
     let options = SaveOptions {
         card: storage,

@@ -122,9 +122,10 @@ fn udev(
             let mut scan = Scan::new(files);
             for command in commands_of_rule(&line) {
                 // A name without a directory is one of udev's own programs.
-                let command = match command.starts_with('/') {
-                    true => command,
-                    false => format!("/usr/lib/udev/{command}"),
+                let command = if command.starts_with('/') {
+                    command
+                } else {
+                    format!("/usr/lib/udev/{command}")
                 };
                 scan.command(&command, &at)?;
             }

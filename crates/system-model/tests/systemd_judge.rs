@@ -222,12 +222,11 @@ impl Tree<'_> {
             }
             if self.masked.contains(name) {
                 let path = format!("etc/systemd/system/{name}");
-                match self.draw.one_in(3) {
-                    true => {
-                        let _ = fs::remove_file(self.root.join(&path));
-                        self.write(&path, "");
-                    }
-                    false => self.link(&path, "/dev/null"),
+                if self.draw.one_in(3) {
+                    let _ = fs::remove_file(self.root.join(&path));
+                    self.write(&path, "");
+                } else {
+                    self.link(&path, "/dev/null");
                 }
             }
             if self.draw.one_in(5) && !ACTIVATED.contains(name) {

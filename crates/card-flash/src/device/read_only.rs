@@ -102,9 +102,10 @@ impl ReadOnlyTarget {
         }
         let mounted = found.device().is_some_and(|device| !device.mounted.is_empty());
         let related_mounted = related(&found).iter().any(|other| !other.device.mounted.is_empty());
-        let claims = match related_mounted {
-            true => Vec::new(),
-            false => found.claim_related(system).map_err(|refusal| refused(vec![refusal]))?,
+        let claims = if related_mounted {
+            Vec::new()
+        } else {
+            found.claim_related(system).map_err(|refusal| refused(vec![refusal]))?
         };
         let mut flags = OFlags::NONBLOCK;
         if found.device().is_some() && !mounted {

@@ -426,10 +426,7 @@ impl Output {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        match self.parent.as_os_str() == "." {
-            true => PathBuf::from(name),
-            false => self.parent.join(name),
-        }
+        if self.parent.as_os_str() == "." { PathBuf::from(name) } else { self.parent.join(name) }
     }
 
     fn image_name(&self) -> String {

@@ -174,9 +174,10 @@ fn cluster(args: &InitArgs, asker: Asker) -> Result<String, CommandError> {
     let is_name = |name: &String| {
         NewProfile::try_answer(|profile| profile.cluster.clone_from(name))?;
         let path = PathBuf::from(format!("{name}.yaml"));
-        match args.profile.is_none() && path.symlink_metadata().is_ok() {
-            true => Err(format!("{} exists already; choose another name", path.display())),
-            false => Ok(()),
+        if args.profile.is_none() && path.symlink_metadata().is_ok() {
+            Err(format!("{} exists already; choose another name", path.display()))
+        } else {
+            Ok(())
         }
     };
     let name = asker.value("Name of the cluster", Some(proposal), is_name)?;

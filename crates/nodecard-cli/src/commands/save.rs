@@ -133,9 +133,10 @@ fn to_text(saved: &SaveReport, args: &SaveArgs) -> String {
         let (before, after) = (size(root.size_in_base), size(root.size));
         text += &labelled(
             "Root",
-            &[match root.size == root.size_in_base {
-                true => format!("partition {}, {after} as on the card", root.partition),
-                false => format!("partition {}, shrunk from {before} to {after}", root.partition),
+            &[if root.size == root.size_in_base {
+                format!("partition {}, {after} as on the card", root.partition)
+            } else {
+                format!("partition {}, shrunk from {before} to {after}", root.partition)
             }],
         );
     }
@@ -152,9 +153,10 @@ fn to_text(saved: &SaveReport, args: &SaveArgs) -> String {
         .iter()
         .map(|secret| {
             let path = printable(&secret.path);
-            match secret.users.is_empty() {
-                true => format!("{} in {path}", secret.kind),
-                false => format!("{} of {} in {path}", secret.kind, secret.users.join(", ")),
+            if secret.users.is_empty() {
+                format!("{} in {path}", secret.kind)
+            } else {
+                format!("{} of {} in {path}", secret.kind, secret.users.join(", "))
             }
         })
         .collect();

@@ -120,10 +120,8 @@ impl CloudInit {
             }
             // The first of two that set it counts last.
             found.retain(|other| other.user != user);
-            let password = match hash {
-                true => GivenPassword::Hash(password),
-                false => GivenPassword::Plain(password),
-            };
+            let password =
+                if hash { GivenPassword::Hash(password) } else { GivenPassword::Plain(password) };
             found.push(CloudPassword { user, password, location: at.clone() });
         }
     }

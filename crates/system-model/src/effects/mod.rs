@@ -220,12 +220,11 @@ impl<'a> Scan<'a> {
         };
         self.scripts.push(path.to_owned());
         let at = |line| Location::new(path, line);
-        match shell {
-            true => self.shell(&text, &at, depth),
-            false => {
-                self.other(&text, &at);
-                Ok(())
-            }
+        if shell {
+            self.shell(&text, &at, depth)
+        } else {
+            self.other(&text, &at);
+            Ok(())
         }
     }
 

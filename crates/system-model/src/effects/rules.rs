@@ -141,14 +141,15 @@ fn program(name: &str, arguments: &[String]) -> Vec<Effect> {
             }
             effects
         }
-        "find" => match has("-delete") || has("rm") {
-            true => {
+        "find" => {
+            if has("-delete") || has("rm") {
                 let mut effects = named();
                 effects.extend(if_any(mentions("ssh_host"), Effect::HostKeys));
                 effects
+            } else {
+                Vec::new()
             }
-            false => Vec::new(),
-        },
+        }
         "cp" | "install" | "ln" => {
             arguments.iter().rev().take(1).filter_map(|word| protected(word)).collect()
         }
@@ -162,14 +163,15 @@ fn program(name: &str, arguments: &[String]) -> Vec<Effect> {
                         && word.contains('i'))
             });
             // The last words are the files; the script may mention others.
-            match in_place {
-                true => arguments
+            if in_place {
+                arguments
                     .iter()
                     .rev()
                     .take_while(|word| word.starts_with('/'))
                     .filter_map(|word| protected(word))
-                    .collect(),
-                false => Vec::new(),
+                    .collect()
+            } else {
+                Vec::new()
             }
         }
         "dd" => {

@@ -107,10 +107,11 @@ fn server(
         to.add(false, HindranceKind::UndecidedMatch).at = Some(line.clone());
     }
     if !config.listens_at(login.to, login.port) {
-        let repair = match config.ports().contains(&login.port) {
+        let repair = if config.ports().contains(&login.port) {
             // Another ListenAddress is the owner's decision.
-            true => None,
-            false => for_all("Port", &login.port.to_string()),
+            None
+        } else {
+            for_all("Port", &login.port.to_string())
         };
         let line = ["port", "listenaddress", "addressfamily"]
             .iter()

@@ -89,13 +89,14 @@ impl DropbearConfig {
         if !words.is_empty() {
             words.remove(0);
         }
-        let source = match defaults.contains("DROPBEAR_EXTRA_ARGS") {
-            true => defaults
+        let source = if defaults.contains("DROPBEAR_EXTRA_ARGS") {
+            defaults
                 .lines()
                 .position(|line| line.trim_start().starts_with("DROPBEAR_EXTRA_ARGS"))
                 .map(|at| FileLine::new(DEFAULTS, at + 1))
-                .or(source),
-            false => source,
+                .or(source)
+        } else {
+            source
         };
         let mut config = DropbearConfig { arguments: words.clone(), source, ..Default::default() };
         config.options(&words);

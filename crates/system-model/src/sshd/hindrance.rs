@@ -237,8 +237,8 @@ impl fmt::Display for HindranceKind {
                 write!(f, "sshd does not listen on port {port} of the node's address")
             }
             H::UndecidedMatch => f.write_str("only the running system can decide a Match line"),
-            H::NotSearchable(path) => write!(f, "the user may not pass {path}"),
-            H::NotReadable(path) => write!(f, "the user may not read {path}"),
+            H::NotSearchable(path) => write!(f, "the user has no permission to search {path}"),
+            H::NotReadable(path) => write!(f, "the user has no permission to read {path}"),
             H::WrongOwner { path, uid } => write!(f, "{path} belongs to another user ({uid})"),
             H::WritableByOthers { path, mode } => {
                 write!(f, "others may write to {path} (mode {mode:04o})")

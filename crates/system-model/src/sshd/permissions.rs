@@ -153,11 +153,13 @@ impl Checked<'_> {
         let own = self.home.is_some_and(|home| {
             home != "/" && (path == home || path.starts_with(&format!("{home}/")))
         });
-        let (uid, gid) = match own {
-            true if file.uid == self.user.uid => (file.uid, file.gid),
-            true => (self.user.uid, self.user.gid),
+        let (uid, gid) = if own && file.uid == self.user.uid {
+            (file.uid, file.gid)
+        } else if own {
+            (self.user.uid, self.user.gid)
+        } else {
             // A directory of a third user would stay that user's.
-            false => (0, if file.uid == 0 { file.gid } else { 0 }),
+            (0, if file.uid == 0 { file.gid } else { 0 })
         };
         let needed = match (own, permission) {
             (true, SEARCH) => 0o700,

@@ -233,9 +233,10 @@ pub(in crate::render) fn to_dhcp(file: &str, interface: Option<&str>) -> String 
             ["iface", name, rest @ ..] => {
                 let is_wanted = interface.is_none_or(|interface| interface == *name);
                 inside = is_wanted && *name != "lo" && matches!(rest, ["inet", "static", ..]);
-                match inside {
-                    true => out.push_str(&line.raw.replacen("static", "dhcp", 1)),
-                    false => out.push_str(line.raw),
+                if inside {
+                    out.push_str(&line.raw.replacen("static", "dhcp", 1));
+                } else {
+                    out.push_str(line.raw);
                 }
             }
             [keyword, _, ..] if begins_stanza(keyword) => {

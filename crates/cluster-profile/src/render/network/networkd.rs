@@ -79,9 +79,10 @@ fn earlier(from: &View<'_>, ours: &str) -> Result<Vec<Earlier>, SystemError> {
 pub(super) fn note_earlier(to: &mut Context<'_>, ours: &str) -> Result<(), SystemError> {
     for Earlier { path, masked, .. } in earlier(to, ours)? {
         let interface = to.cluster.network.interface.clone();
-        to.note(match masked {
-            true => Note::MaskedNetworkFile { path, interface },
-            false => Note::RemovedNetworkFile { path, interface },
+        to.note(if masked {
+            Note::MaskedNetworkFile { path, interface }
+        } else {
+            Note::RemovedNetworkFile { path, interface }
         });
     }
     Ok(())
@@ -91,9 +92,10 @@ pub(super) fn note_earlier(to: &mut Context<'_>, ours: &str) -> Result<(), Syste
 pub(super) fn remove_earlier(to: &mut Context<'_>, ours: &str) -> Result<(), SystemError> {
     for Earlier { name, masked, .. } in earlier(to, ours)? {
         let path = format!("{DIRECTORY}/{name}");
-        let change = match masked {
-            true => Change::Symlink { target: "/dev/null".to_owned() },
-            false => Change::Remove,
+        let change = if masked {
+            Change::Symlink { target: "/dev/null".to_owned() }
+        } else {
+            Change::Remove
         };
         to.edit(Purpose::RivalFile, path, change);
     }

@@ -1,0 +1,120 @@
+//! The arguments of `init`.
+
+use std::{net::Ipv4Addr, path::PathBuf};
+
+use clap::ValueEnum;
+
+use super::shared::{JsonArg, card_size_text};
+
+/// Write the first profile of a cluster
+///
+/// Asks a few questions and proposes the answers: it looks for base images here, in
+/// ~/Downloads and in your home directory, opens the chosen one, and takes network,
+/// gateway and name servers from this computer. The result is a profile with
+/// comments, which check accepts. A file that exists is never overwritten.
+///
+/// An option answers its question; --yes takes the proposals for all others.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  nodecard init
+  nodecard init mc1.yaml --base mrdreambot-xu4.img.xz
+  nodecard init --base xu4.img.xz --nodes 4 --name xu4-node \\
+    --first-address 192.168.1.80 --yes")]
+pub struct InitArgs {
+    /// Write the profile to this file [default: the cluster's name with .yaml]
+    pub profile: Option<PathBuf>,
+
+    /// Build the cards from this image
+    #[arg(long, value_name = "FILE")]
+    pub base: Option<PathBuf>,
+
+    /// Name the cluster
+    #[arg(long, value_name = "NAME")]
+    pub cluster: Option<String>,
+
+    /// Set the number of nodes [default: 4]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub nodes: Option<u32>,
+
+    /// Name the nodes so, with numbers from 1: xu4-node becomes xu4-node1 ...
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+
+    /// Give the first node this address, and the others those after it
+    #[arg(long, value_name = "ADDRESS")]
+    pub first_address: Option<Ipv4Addr>,
+
+    /// Set the interface of the nodes [default: the image's]
+    #[arg(long, value_name = "NAME")]
+    pub interface: Option<String>,
+
+    /// Set the length of the network prefix in bits [default: this computer's]
+    #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u8).range(1..=30))]
+    pub prefix: Option<u8>,
+
+    /// Set the default gateway [default: this computer's]
+    #[arg(long, value_name = "ADDRESS")]
+    pub gateway: Option<Ipv4Addr>,
+
+    /// Set a name server; may be given several times [default: this computer's]
+    #[arg(long, value_name = "ADDRESS")]
+    pub dns: Vec<Ipv4Addr>,
+
+    /// Set the size printed on the cards [default: the smallest that fits the
+    /// image, from 8GB]
+    #[arg(long, value_name = "SIZE", value_parser = card_size_text)]
+    pub card: Option<String>,
+
+    /// Let this user log in by key; may be given several times [default: root and
+    /// the image's user]
+    #[arg(long = "user", value_name = "NAME")]
+    pub users: Vec<String>,
+
+    /// Let the owner of this public key log in; may be given several times
+    /// [default: the first in ~/.ssh]
+    #[arg(long = "key", value_name = "FILE")]
+    pub keys: Vec<PathBuf>,
+
+    /// Set what becomes of the passwords of these users
+    #[arg(long, value_enum, conflicts_with = "password_hash")]
+    pub passwords: Option<PasswordsArg>,
+
+    /// Give these users, except root, the password with this hash, and lock root
+    #[arg(long, value_name = "HASH")]
+    pub password_hash: Option<String>,
+
+    /// Have the nodes form a Docker Swarm
+    #[arg(long, value_enum)]
+    pub swarm: Option<SwarmArg>,
+
+    /// Take the proposals for everything that no option answers
+    #[arg(long)]
+    pub yes: bool,
+
+    #[command(flatten)]
+    pub json: JsonArg,
+}
+
+/// What becomes of the users' passwords.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PasswordsArg {
+    /// Accept keys only
+    Locked,
+    /// Ask for new ones
+    Ask,
+    /// Leave those of the image
+    Keep,
+}
+
+/// The swarm of a new profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SwarmArg {
+    /// No swarm
+    No,
+    /// A swarm without services
+    Empty,
+    /// A swarm with the services of the article: a visualizer and a web server,
+    /// for 32-bit ARM
+    Article,
+}
