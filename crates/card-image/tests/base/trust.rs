@@ -181,7 +181,8 @@ fn assert_found_out(bench: &Bench, path: &Path, right: &[u8], what: &str) {
 fn a_changed_image_that_looks_untouched_is_found_out() {
     let right = image(300_000, 200_000);
     let write = |file: &File, at: u64, bytes: &[u8]| file.write_all_at(bytes, at).unwrap();
-    let changes: [(&str, &dyn Fn(&File)); 5] = [
+    type Change<'a> = &'a dyn Fn(&File);
+    let changes: [(&str, Change<'_>); 5] = [
         ("one bit", &|file| write(file, 100_000, &[right[100_000] ^ 1])),
         ("the last byte", &|file| write(file, right.len() as u64 - 1, b"?")),
         ("two pieces swapped", &|file| {
