@@ -4,13 +4,12 @@
 //! Sources: systemd.generator(7); udev(7), `RUN` and `PROGRAM`; interfaces(5), `up` and the others;
 //! run-parts(8); bash(1), "INVOCATION".
 
-use std::collections::BTreeMap;
-
 use crate::{
     Effect, FileKind, Location, Origin, Program, SystemError, SystemFiles, Systemd,
     accounts::Accounts,
     effects::{Scan, Touch},
     network::Interfaces,
+    search_path::unmasked,
 };
 
 /// Where generators are; of those with one name that of the first directory counts.
@@ -54,35 +53,13 @@ fn program(name: &str, origin: Origin, (touches, scripts): (Vec<Touch>, Vec<Stri
     Program { name: name.to_owned(), origin, scripts, touches, disarm: Vec::new() }
 }
 
-/// Returns the files of a search path by name, without those that a link to /dev/null masks.
-fn by_name(
-    files: &dyn SystemFiles,
-    directories: &[&str],
-) -> Result<BTreeMap<String, String>, SystemError> {
-    let mut names = BTreeMap::new();
-    for directory in directories {
-        for name in files.list(directory)?.unwrap_or_default() {
-            let path = format!("{directory}/{name}");
-            names.entry(name).or_insert(path);
-        }
-    }
-    let mut masked = Vec::new();
-    for (name, path) in &names {
-        if files.read_link(path)?.as_deref() == Some("/dev/null") {
-            masked.push(name.clone());
-        }
-    }
-    names.retain(|name, _| !masked.contains(name));
-    Ok(names)
-}
-
 fn is_executable(files: &dyn SystemFiles, path: &str) -> Result<bool, SystemError> {
     let found = files.metadata(path)?;
     Ok(found.is_some_and(|found| found.kind == FileKind::Regular && found.mode & 0o111 != 0))
 }
 
 fn generators(files: &dyn SystemFiles, found: &mut Vec<Program>) -> Result<(), SystemError> {
-    for path in by_name(files, &GENERATORS)?.into_values() {
+    for path in unmasked(files, &GENERATORS, "")?.into_values() {
         if is_executable(files, &path)? {
             let mut scan = Scan::new(files);
             scan.script(&path)?;
@@ -103,10 +80,7 @@ fn udev(
     {
         return Ok(());
     }
-    for (name, path) in by_name(files, &RULES)? {
-        if !name.ends_with(".rules") {
-            continue;
-        }
+    for path in unmasked(files, &RULES, ".rules")?.into_values() {
         let text = files.read_text(&path)?.unwrap_or_default();
         let (mut line, mut begins) = (String::new(), 0);
         for (index, part) in text.lines().enumerate() {

@@ -17,6 +17,7 @@ mod first_boot;
 mod glob;
 mod hooks;
 mod memory;
+mod search_path;
 mod secrets;
 mod systemd;
 mod unsuitable;

@@ -1,6 +1,6 @@
 //! The texts of systemd's units, as far as programs' arguments need them.
 
-use crate::{FileLine, SystemError, SystemFiles};
+use crate::{FileLine, SystemError, SystemFiles, search_path};
 
 /// Where units are, the first that has one counts (systemd.unit(5)).
 const DIRECTORIES: [&str; 5] = [
@@ -58,22 +58,7 @@ pub(crate) fn drop_ins(
     files: &dyn SystemFiles,
     directories: &[String],
 ) -> Result<Vec<String>, SystemError> {
-    let mut names: std::collections::BTreeMap<String, String> = std::collections::BTreeMap::new();
-    for directory in directories {
-        for name in files.list(directory)?.unwrap_or_default() {
-            if name.ends_with(".conf") {
-                let path = format!("{directory}/{name}");
-                names.entry(name).or_insert(path);
-            }
-        }
-    }
-    let mut paths = Vec::new();
-    for path in names.into_values() {
-        if files.read_link(&path)?.as_deref() != Some("/dev/null") {
-            paths.push(path);
-        }
-    }
-    Ok(paths)
+    Ok(search_path::unmasked(files, directories, ".conf")?.into_values().collect())
 }
 
 /// An assignment in a file of systemd's syntax (systemd.syntax(7)).

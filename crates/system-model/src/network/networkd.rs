@@ -9,6 +9,7 @@ use super::source::{AddressKind, AddressSource, Backend};
 use crate::{
     FileLine, SystemError, SystemFiles,
     pattern::fnmatch,
+    search_path,
     units::{Entry, drop_ins, entries},
 };
 
@@ -174,20 +175,8 @@ impl Networkd {
     /// # Errors
     /// [`SystemError`] if a file cannot be read.
     pub fn read(files: &dyn SystemFiles) -> Result<Self, SystemError> {
-        let mut names: BTreeMap<String, String> = BTreeMap::new();
-        for directory in NETWORK_DIRECTORIES {
-            for name in files.list(directory)?.unwrap_or_default() {
-                if name.ends_with(".network") {
-                    let path = format!("{directory}/{name}");
-                    names.entry(name).or_insert(path);
-                }
-            }
-        }
         let mut found = Vec::new();
-        for (name, path) in names {
-            if files.read_link(&path)?.as_deref() == Some("/dev/null") {
-                continue;
-            }
+        for (name, path) in search_path::unmasked(files, &NETWORK_DIRECTORIES, ".network")? {
             let Some(text) = files.read_text(&path)?.filter(|text| !text.is_empty()) else {
                 continue;
             };

@@ -2,10 +2,8 @@
 //! machine id: units that no preset disables are enabled, and none is disabled
 //! (`unit_file_preset_all` with `UNIT_FILE_PRESET_ENABLE_ONLY` in systemd's core/main.c).
 
-use std::collections::BTreeMap;
-
 use super::search::template_of;
-use crate::{Location, SystemError, SystemFiles, glob};
+use crate::{Location, SystemError, SystemFiles, glob, search_path};
 
 const DIRECTORIES: [&str; 4] = [
     "/etc/systemd/system-preset",
@@ -25,17 +23,8 @@ pub(crate) struct Presets(Vec<Rule>);
 
 impl Presets {
     pub(crate) fn read(files: &dyn SystemFiles) -> Result<Self, SystemError> {
-        let mut by_name: BTreeMap<String, String> = BTreeMap::new();
-        for directory in DIRECTORIES {
-            for name in files.list(directory)?.unwrap_or_default() {
-                if name.ends_with(".preset") {
-                    let path = format!("{directory}/{name}");
-                    by_name.entry(name).or_insert(path);
-                }
-            }
-        }
         let mut rules = Vec::new();
-        for path in by_name.into_values() {
+        for path in search_path::by_name(files, &DIRECTORIES, ".preset")?.into_values() {
             let text = files.read_text(&path)?.unwrap_or_default();
             for (index, line) in text.lines().enumerate() {
                 let mut words = line.split_whitespace();

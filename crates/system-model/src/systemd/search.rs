@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::unit_file::{self, UnitText};
-use crate::{FileKind, SystemError, SystemFiles};
+use crate::{FileKind, SystemError, SystemFiles, search_path};
 
 /// The directories of the image that are searched, the first wins. Those below /run are
 /// left out: /run is empty when a system starts.
@@ -200,15 +200,8 @@ impl<'a> Search<'a> {
         }
         // Drop-ins of one name: the directory for the most specific unit name does not matter,
         // the search path's order does; then they apply in the order of their names.
-        let mut drop_ins: BTreeMap<String, String> = BTreeMap::new();
-        for directory in self.drop_in_directories(name) {
-            for entry in self.files.list(&directory)?.unwrap_or_default() {
-                if entry.ends_with(".conf") {
-                    let path = format!("{directory}/{entry}");
-                    drop_ins.entry(entry).or_insert(path);
-                }
-            }
-        }
+        let directories = self.drop_in_directories(name);
+        let drop_ins = search_path::by_name(self.files, &directories, ".conf")?;
         let mut paths = Vec::new();
         for path in drop_ins.into_values() {
             let more = self.parse(&path)?;
