@@ -60,6 +60,11 @@ fn an_interface_that_the_image_does_not_know_is_noted() {
         ubuntu_1604().file("/etc/network/interfaces", "allow-hotplug end0\niface end0 inet dhcp\n");
     let (_, notes) = card(&base);
     assert!(has_note(&notes, "the image configures end0, but not eth0"), "{notes:?}");
+
+    // By another name of the stanza, it does.
+    let logical = "auto eth0=home\niface home inet dhcp\n";
+    let (_, notes) = card(&ubuntu_1604().file("/etc/network/interfaces", logical));
+    assert!(!has_note(&notes, "but not eth0"), "{notes:?}");
 }
 
 #[test]

@@ -400,8 +400,11 @@ fn is_near(subject: &Subject<'_>, address: Ipv4Addr) -> bool {
 fn is_of_address(line: &str) -> bool {
     const OURS: [&str; 7] =
         ["iface", "address", "netmask", "gateway", "dns-nameservers", "dns-search", "mapping"];
-    let keyword = line.split_whitespace().next().unwrap_or_default();
-    OURS.contains(&keyword)
+    let mut words = line.split_whitespace();
+    let keyword = words.next().unwrap_or_default();
+    // `auto eth0=home` applies another stanza than the node's.
+    let selects = keyword == "auto" || keyword.starts_with("allow-");
+    OURS.contains(&keyword) || selects && words.any(|name| name.contains('='))
 }
 
 /// Returns whether a line of authorized_keys is for the swarm: it forces its command.
