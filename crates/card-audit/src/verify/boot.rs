@@ -23,9 +23,9 @@ pub(super) struct Boot {
 
 impl Boot {
     pub fn read(subject: &Subject<'_>) -> Result<Self, SystemError> {
-        let model = BootModel::read(subject.files)?;
+        let model = BootModel::read(subject.system)?;
         let runs = |unit: &str| model.systemd().running(unit).is_some();
-        let servers = ssh_servers(subject.files, &runs)?;
+        let servers = ssh_servers(subject.system, &runs)?;
         let cluster = subject.cluster;
         let needs_server = !cluster.key_users().is_empty() || cluster.swarm.is_some();
         Ok(Boot { model, servers, needs_server })

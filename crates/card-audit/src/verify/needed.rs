@@ -2,6 +2,7 @@
 
 use card_image::RootFs;
 use cluster_profile::{Change, FileEdit, KeyHalf, Node};
+use system_model::CachedFiles;
 
 use super::{Subject, VerifyOptions, clones, edits, files, fold::fold, identify, unreadable};
 use crate::{AuditError, Card, Facts, Finding, FindingCode, Severity};
@@ -20,7 +21,9 @@ pub(crate) fn needed_edits(
     card: &Card,
     files: &RootFs,
 ) -> Result<Vec<FileEdit>, AuditError> {
-    let subject = Subject { cluster: options.cluster, keys: options.keys, node, files };
+    let system = &CachedFiles::new(files);
+    let VerifyOptions { cluster, keys, .. } = *options;
+    let subject = Subject { cluster, keys, node, files, system };
     let facts = Facts::read(files).map_err(card.files_error())?;
     let clones = clones(options, &subject, &facts).map_err(card.files_error())?;
     let folded = fold(edits(&subject, card, &mut Vec::new())?);

@@ -359,7 +359,7 @@ fn shared_edits(
     boot::write(&mut to)?;
     identity::forget(&mut to)?;
     hosts::note_dropped(&mut to)?;
-    network::shared(&mut to)?;
+    network::shared(&mut to, &model)?;
     ssh::shared(&mut to, &model)?;
     passwords::write(&mut to)?;
     swarm::shared(&mut to)?;
