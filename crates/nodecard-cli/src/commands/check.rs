@@ -11,6 +11,7 @@ use crate::{
     error::{CommandError, exit_code, print_error},
     hints,
     report::{self, table},
+    terminal,
 };
 
 pub fn run(args: &CheckArgs) -> Result<ExitCode, CommandError> {
@@ -26,7 +27,8 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode, CommandError> {
     } else {
         let mut text = report::notes(&found.notes);
         for what in &found.not_checked {
-            text += &format!("not checked: {what}\n");
+            let line = format!("not checked: {what}");
+            text += &format!("{}\n", plain_text::wrap(&line, terminal::width(), 2));
         }
         report::print_text(&text)?;
     }

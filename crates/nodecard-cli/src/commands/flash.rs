@@ -106,7 +106,7 @@ fn flash_one_reader(
     let mut user = User { reader: reader.display().to_string(), yes: args.yes };
     let command =
         how_to_continue(std::env::args_os().map(|word| word.to_string_lossy().into_owned()));
-    set_how_to_continue(format!("note: finished cards are recorded; continue with: {command}"));
+    set_how_to_continue(format!("note: finished cards are remembered; continue with: {command}"));
     let report = session.run(&mut user).inspect_err(|_| print_how_to_continue())?;
     if report.stopped.is_some() || report.cards.iter().any(|card| !card.is_verified()) {
         print_how_to_continue();
@@ -267,7 +267,7 @@ fn to_json(card: &FlashedCard) -> Value {
 fn to_text(report: &FlashReport, args: &FlashArgs) -> String {
     let mut text = report::notes(&report.notes);
     for note in card_notes(report) {
-        text += &format!("note: {note}\n");
+        text += &report::note(&note);
     }
     let titles = ["node", "device", "model", "serial", "written", "writing", "read back", "result"];
     let mut rows = vec![titles.map(str::to_owned)];
