@@ -30,7 +30,10 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode, CommandError> {
             let line = format!("not checked: {what}");
             text += &format!("{}\n", plain_text::wrap(&line, terminal::width(), 2));
         }
-        report::print_text(&text)?;
+        if !text.is_empty() {
+            // Apart from the table of the nodes.
+            report::print_text(&format!("\n{text}"))?;
+        }
     }
     for error in &found.problems {
         print_error(error, hints::join(error.fix(), hints::for_error(error)));
