@@ -42,6 +42,7 @@ fn a_profile_without_a_card_size_needs_the_option() {
     let text = String::from_utf8_lossy(&plan.stdout);
     assert!(plan.status.success() && text.contains("cards of 75.5 MB"), "{text}");
     // A profile with the key keeps its mistakes.
+    fs::remove_dir_all(bench.path("out")).unwrap();
     fs::write(bench.path("profile.yaml"), profile.replace("64MiB", "64")).unwrap();
     assert!(bench.refused(2, &["--card", "72MiB"]).contains("64"), "the profile is wrong");
 }

@@ -91,9 +91,11 @@ pub(crate) fn other_identity(
     let facts = Facts::read(card.files()).map_err(card.files_error())?;
     Ok(match identify::identify(options.cluster, options.keys, &facts) {
         Some((found, _)) if found.name == node.name => None,
-        Some((found, by)) => Some(format!("the card is {}'s by its {}", found.name, by.join(", "))),
+        Some((found, by)) => {
+            Some(format!("the {1} identifies the card as {0}'s", found.name, by.join(", ")))
+        }
         None => {
-            Some(format!("the card is not one of the cluster's: {}", identify::describe(&facts)))
+            Some(format!("the card does not belong to the cluster: {}", identify::describe(&facts)))
         }
     })
 }
