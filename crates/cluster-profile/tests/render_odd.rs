@@ -214,7 +214,7 @@ fn further_files_in_surprising_places_are_noted() {
     let (_, notes) = Fixture::new(&profile).card(&base, 0).unwrap();
     let notes: Vec<_> = notes.iter().map(ToString::to_string).collect();
     assert!(has_note(&notes, "/etc/fstab mounts another filesystem on /boot"), "{notes:?}");
-    assert!(has_note(&notes, "instead of what nodecard writes there"), "{notes:?}");
+    assert!(has_note(&notes, "which nodecard would write itself"), "{notes:?}");
 }
 
 /// What an image says is shown, not carried out by the terminal.
