@@ -174,10 +174,6 @@ fn dhcp_beside_the_static_address() {
     let interfaces = "auto lo\niface lo inet loopback\nsource sub/main\n";
     let dhcp = "auto eth0=home\niface home inet dhcp\n";
     let bench = bench(|bench, base| {
-        let unit = "[Service]\nType=oneshot\nExecStart=/sbin/ifup -a\n";
-        add(bench, base, "/lib/systemd/system/networking.service", unit);
-        let unit = "networking.service";
-        change(bench, base, &format!("symlink {WANTS}/{unit} /lib/systemd/system/{unit}\n"));
         add(bench, base, "/etc/network/interfaces", interfaces);
         add(bench, base, "/etc/network/sub/main", "source eth0.cfg\n");
         add(bench, base, "/etc/network/sub/eth0.cfg", dhcp);

@@ -81,7 +81,7 @@ fn brought_up(card: &Card, configured: &BTreeSet<Ipv4Addr>) -> BTreeSet<Ipv4Addr
     let files = card.files();
     let read = || -> Result<Network, SystemError> {
         let systemd = Systemd::read(files, &CommandLines::read(files)?, Some(false))?;
-        Network::read(files, &|unit| systemd.running(unit).is_some())
+        Network::read(files, &systemd)
     };
     let Some(network) = read().ok().filter(|network| !network.started.is_empty()) else {
         return configured.clone();
