@@ -64,7 +64,8 @@ fn flash_image(image: &Path, args: &FlashArgs) -> Result<ExitCode, CommandError>
         let session = nodecard::flash_image(image, &args.project.profile, request, &context)?;
         describe(session.target());
         let title = title(session.target());
-        let confirmed = session.confirm(|target| args.yes || is_confirmed(target) == Some(true))?;
+        let confirmed =
+            session.confirm(|target| args.yes || is_confirmed(target) == Some(true))?;
         confirmed.write(&CardBars::new(vec![title]))
     };
     finish(write().map_err(CommandError::Writing)?, args)
@@ -92,7 +93,8 @@ fn flash_targets(
         describe(target);
     }
     let titles = session.targets().iter().map(title).collect();
-    let confirmed = session.confirm(|target| args.yes || is_confirmed(target) == Some(true))?;
+    let confirmed =
+        session.confirm(|target| args.yes || is_confirmed(target) == Some(true))?;
     confirmed.write(&CardBars::new(titles))
 }
 
@@ -272,28 +274,30 @@ fn to_text(report: &FlashReport, args: &FlashArgs) -> String {
     let titles = ["node", "device", "model", "serial", "written", "writing", "read back", "result"];
     let mut rows = vec![titles.map(str::to_owned)];
     rows.extend(report.cards.iter().map(columns));
-    text += &format!("\n{}\n", table(&rows));
+    text += &format!("\n{}", table(&rows));
+    let mut after = String::new();
     for (node, written) in report.cards.iter().filter_map(compared) {
         let (part, all) = (size(written.written), size(written.bytes));
-        text += &format!("{node}: wrote {part} of {all}, the rest was already there\n");
+        after += &format!("{node}: wrote {part} of {all}, the rest was already there\n");
     }
-    let devices = |is_verified: bool| {
+    let cards = |is_verified: bool| {
         report.cards.iter().filter(move |card| card.is_verified() == is_verified)
     };
     let is_profile = args.image.is_none() && args.one_reader.is_none();
-    if devices(false).next().is_some() && is_profile {
+    if cards(false).next().is_some() && is_profile {
         let profile = shell_word(&args.project.profile.display().to_string());
         let target =
             |card: &FlashedCard| shell_word(&format!("{}={}", card.node, card.path.display()));
-        let targets: Vec<String> = devices(false).map(target).collect();
+        let targets: Vec<String> = cards(false).map(target).collect();
         let targets = targets.join(" ");
-        text += &format!("Write again with: nodecard flash {profile} {targets}\n");
+        after += &format!("Write again with: nodecard flash {profile} {targets}\n");
     }
-    let done: Vec<String> = devices(true).map(|card| card.path.display().to_string()).collect();
+    let done = cards(true).filter(|card| card.is_device);
+    let done: Vec<String> = done.map(|card| card.path.display().to_string()).collect();
     if !done.is_empty() {
-        text += &format!("Safe to remove: {}\n", done.join(" "));
+        after += &format!("Safe to remove: {}\n", done.join(" "));
     }
-    text
+    if after.is_empty() { text } else { format!("{text}\n{after}") }
 }
 
 /// Returns the node of a card that was compared, and what was written to it.
