@@ -47,7 +47,7 @@ pub fn run(args: &FlashArgs) -> Result<ExitCode, CommandError> {
 
 fn request(args: &FlashArgs) -> FlashRequest {
     let mut request = FlashRequest::default();
-    request.limits = args.limits.limits();
+    request.limits = args.writing.limits.limits();
     request.old_contents = match (args.discard, args.full) {
         (true, _) => OldContents::Discarded,
         (false, true) => OldContents::Overwritten,
@@ -65,7 +65,7 @@ fn flash_image(image: &Path, args: &FlashArgs) -> Result<ExitCode, CommandError>
         describe(session.target());
         let title = title(session.target());
         let confirmed =
-            session.confirm(|target| args.yes || is_confirmed(target) == Some(true))?;
+            session.confirm(|target| args.writing.yes || is_confirmed(target) == Some(true))?;
         confirmed.write(&CardBars::new(vec![title]))
     };
     finish(write().map_err(CommandError::Writing)?, args)
@@ -94,7 +94,7 @@ fn flash_targets(
     }
     let titles = session.targets().iter().map(title).collect();
     let confirmed =
-        session.confirm(|target| args.yes || is_confirmed(target) == Some(true))?;
+        session.confirm(|target| args.writing.yes || is_confirmed(target) == Some(true))?;
     confirmed.write(&CardBars::new(titles))
 }
 
@@ -105,7 +105,7 @@ fn flash_one_reader(
     args: &FlashArgs,
 ) -> Result<FlashReport, Error> {
     let session = project.flash_one_reader(reader, args.resume, request)?;
-    let mut user = User { reader: reader.display().to_string(), yes: args.yes };
+    let mut user = User { reader: reader.display().to_string(), yes: args.writing.yes };
     let command =
         how_to_continue(std::env::args_os().map(|word| word.to_string_lossy().into_owned()));
     set_how_to_continue(format!("note: finished cards are recorded; continue with: {command}"));
@@ -221,7 +221,7 @@ fn is_confirmed(target: &FlashTarget) -> Option<bool> {
 }
 
 fn print_report(report: &FlashReport, args: &FlashArgs) -> Result<(), CommandError> {
-    if args.json.json {
+    if args.writing.json.json {
         let cards: Vec<Value> = report.cards.iter().map(to_json).collect();
         let mut notes = report::sentences(&report.notes);
         notes.extend(card_notes(report));
