@@ -250,7 +250,7 @@ fn print_failure(error: &Error) {
     }
 }
 
-/// Prints every reason not to overwrite a target.
+/// Prints every reason not to write to a target.
 pub fn print_refusals(error: &TargetError) {
     for reason in RefusalReason::of(error) {
         print_message(&reason.message);

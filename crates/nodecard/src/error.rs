@@ -206,7 +206,7 @@ pub enum Error {
     Interrupted,
 }
 
-/// A target that must not be overwritten.
+/// A target that must not be written to.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct RefusedTarget {
@@ -216,7 +216,7 @@ pub struct RefusedTarget {
     pub error: TargetError,
 }
 
-/// One reason not to overwrite a target.
+/// One reason not to write to a target.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct RefusalReason<'a> {
@@ -236,11 +236,12 @@ impl RefusedTarget {
 }
 
 impl<'a> RefusalReason<'a> {
-    /// Returns the reasons not to overwrite a target, the most important first.
+    /// Returns the reasons not to write to a target, the most important first.
     pub fn of(error: &'a TargetError) -> impl Iterator<Item = Self> {
-        error.refusals.iter().map(|refusal| {
-            let error = TargetError::new(&error.path, refusal.clone());
-            RefusalReason { refusal, message: error.to_string(), fix: error.fix() }
+        error.refusals.iter().zip(error.split()).map(|(refusal, error)| RefusalReason {
+            refusal,
+            message: error.to_string(),
+            fix: error.fix(),
         })
     }
 }

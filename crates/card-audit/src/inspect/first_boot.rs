@@ -77,8 +77,7 @@ fn report(files: &RootFs) -> Result<FirstBootReport, SystemError> {
 /// Adds a change to the program that makes it. All of cloud-init counts as one program, since it
 /// is turned off as a whole.
 fn add(programs: &mut Vec<BootProgram>, threat: &Threat) {
-    let is_cloud_init = threat.program.starts_with("cloud-init, module ");
-    let (name, what) = match (is_cloud_init, threat.effect) {
+    let (name, what) = match (threat.is_cloud_init, threat.effect) {
         (true, _) => ("cloud-init", "configures a new system".to_owned()),
         (false, _) if threat.known => (threat.program.as_str(), threat.text.clone()),
         // The line may hold a password.

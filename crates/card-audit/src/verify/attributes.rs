@@ -4,7 +4,7 @@ use card_image::{FileKind, Metadata};
 use cluster_profile::Attributes;
 use plain_text::shell_word;
 
-use super::rules::Guard;
+use super::judgement::Guard;
 use crate::{Finding, FindingCode, FixAction, Severity};
 
 impl Guard {

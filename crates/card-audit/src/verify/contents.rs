@@ -8,8 +8,8 @@ use plain_text::{count, printable};
 use super::{
     Subject,
     atoms::{self, Atom, LineDiff},
+    judgement::{ChangedBy, Comparison, Key, Rule},
     passwords,
-    rules::{ChangedBy, Comparison, Key, Rule},
 };
 use crate::{Finding, FixAction, facts::without_comment, secrecy};
 

@@ -15,7 +15,8 @@ use super::{
     Subject, attributes,
     clones::{Clone, Clones},
     contents::Contents,
-    rules::{ChangedBy, Comparison, Intruder, Rule, rule},
+    judgement::{ChangedBy, Comparison, Intruder, Rule},
+    rules::rule,
 };
 use crate::{Finding, FixAction, Severity, state::State};
 

@@ -16,6 +16,7 @@ mod files;
 mod fold;
 mod identify;
 mod image_keys;
+mod judgement;
 mod login;
 mod needed;
 mod partitions;

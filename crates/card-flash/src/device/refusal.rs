@@ -10,7 +10,8 @@ use super::{
     contents::DeviceContents,
 };
 
-/// A reason not to write to a device. Its text completes "it cannot be overwritten: …".
+/// A reason not to write to a device. Its text completes "it cannot be overwritten: …"
+/// and "it cannot be changed: …".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {

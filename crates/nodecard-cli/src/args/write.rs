@@ -73,14 +73,7 @@ pub struct FlashArgs {
     pub new_keys: NewKeysArg,
 
     #[command(flatten)]
-    pub limits: LimitArgs,
-
-    /// Skip the confirmation; devices that are not cards are still refused
-    #[arg(long)]
-    pub yes: bool,
-
-    #[command(flatten)]
-    pub json: JsonArg,
+    pub writing: WritingArgs,
 }
 
 /// Fix a card in place, so that it matches the profile
@@ -119,6 +112,13 @@ pub struct ApplyArgs {
     #[arg(long)]
     pub grow: bool,
 
+    #[command(flatten)]
+    pub writing: WritingArgs,
+}
+
+/// How targets are chosen, confirmed and reported by the commands that write to them.
+#[derive(Debug, clap::Args)]
+pub struct WritingArgs {
     #[command(flatten)]
     pub limits: LimitArgs,
 
