@@ -84,7 +84,7 @@ fn an_init_program_on_the_kernel_command_line() {
         fs::write(bench.path("cmdline.txt"), &armed).unwrap();
         fat(bench, "mcopy", base, &[bench.path("cmdline.txt").to_str().unwrap(), "::"]);
     });
-    let report = bench.built(&[]);
+    let report = one_line(&bench.built(&[]));
     assert!(report.contains(&format!("init={PROGRAM}")), "{report}");
     let line = fat(&bench, "mtype", CARD, &["::cmdline.txt"]);
     assert_eq!(line, "console=tty1 root=LABEL=rootfs rootwait\n");
@@ -115,7 +115,7 @@ fn a_service_that_resets_the_identity() {
         add(bench, base, "/boot/dietpi/.install_stage", "-1\n");
         change(bench, base, &arm);
     });
-    let report = bench.built(&[]);
+    let report = one_line(&bench.built(&[]));
     assert!(report.contains("DietPi's dietpi-firstboot.service"), "{report}");
     assert!(!names(&bench, WANTS).contains("dietpi"));
     is_right(&bench);
@@ -135,7 +135,7 @@ fn an_unknown_program_that_renews_host_keys() {
         let link = format!("symlink {WANTS}/vendor.service /lib/systemd/system/vendor.service\n");
         change(bench, base, &link);
     });
-    let notes = bench.built(&[]);
+    let notes = one_line(&bench.built(&[]));
     let line = "(/opt/vendor/setup, line 3: rm -f /etc/ssh/ssh_host_*)";
     for part in ["vendor.service runs when a card boots", line] {
         assert!(notes.contains(part), "{notes}");
@@ -178,7 +178,7 @@ fn dhcp_beside_the_static_address() {
         add(bench, base, "/etc/network/sub/main", "source eth0.cfg\n");
         add(bench, base, "/etc/network/sub/eth0.cfg", dhcp);
     });
-    let notes = bench.built(&[]);
+    let notes = one_line(&bench.built(&[]));
     assert!(!notes.contains("but not eth0"), "{notes}");
     is_right(&bench);
 

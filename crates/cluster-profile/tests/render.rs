@@ -206,8 +206,8 @@ fn users_come_from_the_image() {
     );
     assert_eq!(
         error.fix().expect("a fix"),
-        "name one of these users in `ssh.users`: root, odroid; or have the user made on the \
-         cards: `users: {pi: {create: true}}`"
+        "name one of these users in `ssh.users`: root, odroid; or create the user on the cards \
+         with `users: {pi: {create: true}}`"
     );
     let fixture = Fixture::new(&PROFILE.replace("[root, odroid]", "[]"));
     let (card, _) = fixture.settled(&ubuntu_1604(), 0);

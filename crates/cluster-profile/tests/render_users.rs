@@ -133,7 +133,7 @@ fn keys_of_one_user_alone() {
     assert_eq!(card.mode("/home/odroid"), (0o755, (1000, 1001)));
     assert!(!card.has("/home/odroid/.ssh/id_ed25519"), "the cluster's key is not for all");
     assert!(card.has("/home/odroid/.ssh/id_rsa"));
-    assert!(has_note(&notes, "it was left, since `ssh.users` does not name odroid"), "{notes:?}");
+    assert!(has_note(&notes, "it was kept, because `ssh.users` does not name odroid"), "{notes:?}");
     let cluster = fixture.keys.cluster().public();
     assert_eq!(
         card.text("/root/.ssh/authorized_keys"),

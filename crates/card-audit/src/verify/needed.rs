@@ -95,7 +95,7 @@ pub(crate) fn other_identity(
     Ok(match identify::identify(options.cluster, options.keys, &facts) {
         Some((found, _)) if found.name == node.name => None,
         Some((found, by)) => {
-            Some(format!("the {1} identifies the card as {0}'s", found.name, by.join(", ")))
+            Some(format!("the card belongs to {}, by its {}", found.name, by.join(", ")))
         }
         None => {
             Some(format!("the card does not belong to the cluster: {}", identify::describe(&facts)))
