@@ -64,7 +64,8 @@ fn name(backend: Backend) -> &'static str {
     }
 }
 
-fn read(system: &dyn SystemFiles) -> Result<Network, SystemError> {
+/// Reads which programs of a system bring interfaces up.
+pub(in crate::render) fn read(system: &dyn SystemFiles) -> Result<Network, SystemError> {
     let systemd = Systemd::read(system, &CommandLines::read(system)?, Some(false))?;
     Network::read(system, &|unit| systemd.running(unit).is_some())
 }
