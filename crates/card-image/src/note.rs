@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
-use cluster_profile::{Note, NoteKind};
+use cluster_profile::{KeptAddress, Note, NoteKind};
 use plain_text::{escaped, size};
 
 use crate::output::{MANIFEST, SUMS};
@@ -44,6 +44,8 @@ pub enum BuildNote {
         /// Why it cannot be smaller; `None` if nobody wants it to be.
         reason: Option<String>,
     },
+    /// A fixed address stays in an image that is saved as a base image.
+    AddressKept(KeptAddress),
     /// A journal was added to the root filesystem, as the image's first boot would.
     JournalAdded {
         /// The size of the journal in bytes.
@@ -109,6 +111,9 @@ impl BuildNote {
             BuildNote::UnlistedImages { .. } => {
                 Some("delete those images, or build them again".to_owned())
             }
+            BuildNote::AddressKept(_) => {
+                Some("remove it from the card before saving, or from each new card".to_owned())
+            }
             BuildNote::CopiedWhole { .. }
             | BuildNote::RootLimited { .. }
             | BuildNote::RootShrunk { .. }
@@ -159,6 +164,13 @@ impl fmt::Display for BuildNote {
             BuildNote::NotShrunk { reason } => {
                 f.write_str("the root filesystem was not shrunk")?;
                 reason.iter().try_for_each(|reason| write!(f, ": {}", escaped(reason)))
+            }
+            BuildNote::AddressKept(KeptAddress { address, interface, at }) => {
+                write!(f, "the address {} of {} stays", escaped(address), escaped(interface))?;
+                if let Some(at) = at {
+                    write!(f, ", in {}, line {}", escaped(&at.path), at.line)?;
+                }
+                f.write_str(": every card made from the image has it")
             }
             BuildNote::JournalAdded { size: journal } => write!(
                 f,

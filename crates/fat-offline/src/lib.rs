@@ -7,6 +7,7 @@
 //!
 //! - [`read_file`] reads a small file by its path,
 //! - [`used_extents`] returns the bytes that are in use,
+//! - [`owners`] names the files that bytes belong to,
 //! - [`check`] walks the whole filesystem and rejects damage,
 //! - [`Reader`] reads files and directories by path,
 //! - [`Editor`] creates, replaces and removes files and directories, also on a card in use
@@ -51,6 +52,7 @@ mod error;
 mod fsinfo;
 mod geometry;
 mod name;
+mod owners;
 mod read;
 mod reader;
 mod staged;
@@ -62,6 +64,7 @@ pub use check::{CheckReport, check};
 pub use editor::Editor;
 pub use entry::Entry;
 pub use error::FatError;
+pub use owners::{ClusterOwner, owners};
 pub use read::{MAX_FILE_SIZE, read_file};
 pub use reader::Reader;
 pub use used::{free_bytes, used_extents};

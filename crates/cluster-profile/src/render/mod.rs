@@ -27,7 +27,7 @@ use crate::{Attributes, Cluster, FileEdit, Node, Note, Purpose, SystemFiles};
 use context::Context;
 pub use error::RenderError;
 pub use network::{RivalAddress, network_back_end, rival_addresses};
-pub use neutral::{IdentityPart, Neutral, RemovedPart, part_of, render_neutral};
+pub use neutral::{IdentityPart, KeptAddress, Neutral, RemovedPart, part_of, render_neutral};
 pub use passwords::default_password_notes;
 pub use ssh::{LoginHindrance, login_hindrances};
 pub use swarm::{SWARM_STATUS, SwarmState, SwarmStatus, SwarmStep};
