@@ -36,9 +36,7 @@ mod extents;
 mod file;
 mod layer;
 mod memory;
-pub mod rights;
 mod storage;
-mod trusted;
 mod window;
 
 pub use cancel::{Cancel, Cancelled};
@@ -48,5 +46,4 @@ pub use file::FileStorage;
 pub use layer::{BLOCK_SIZE, Layer};
 pub use memory::Memory;
 pub use storage::{ReadAt, WriteAt};
-pub use trusted::{is_trusted_file, is_trusted_owner, open_lock, open_regular};
 pub use window::Window;

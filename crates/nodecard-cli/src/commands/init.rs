@@ -1,7 +1,6 @@
 //! `nodecard init`: a dialogue that ends in a profile.
 
 use std::{
-    env,
     io::Write as _,
     net::Ipv4Addr,
     path::{Path, PathBuf},
@@ -31,7 +30,7 @@ const MOST_BASES: usize = 9;
 
 pub fn run(args: &InitArgs) -> Result<ExitCode, CommandError> {
     let asker = Asker::new(args.yes)?;
-    let home = env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    let home = platform::directories::home();
     // Nobody should answer ten questions for nothing.
     refuse_existing(args.profile.as_deref())?;
     // From here on, Ctrl-C leaves the terminal as it was.
