@@ -117,7 +117,7 @@ fn refuses_targets_that_are_not_cards() {
     symlink("a.img", bench.path("link.img")).unwrap();
     fs::hard_link(bench.path("a.img"), bench.path("hard.img")).unwrap();
     for name in ["a.img", "./a.img", "link.img", "hard.img"] {
-        refused(&[&format!("xu4-node1={name}")], &["it is also given for xu4-master"]);
+        refused(&[&format!("xu4-node1={name}")], &["it was also given for xu4-master"]);
     }
     // Everything that is wrong is reported at once.
     refused(&["xu4-node1=none.img", "xu4-node2=empty.img"], &["none.img", "empty.img"]);

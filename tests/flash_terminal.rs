@@ -89,6 +89,7 @@ fn progress_bars() {
             .filter(|line| line.contains(bar) && line.contains("% "))
             .collect();
         assert!(drawn.iter().any(|line| line.contains(" left")), "{bar}: {shown:?}");
+        assert!(drawn[0].contains("  0% "), "the first frame is {:?}", drawn[0]);
         let last = drawn.last().unwrap_or_else(|| panic!("{bar}: {shown:?}"));
         assert!(last.contains("done") && last.contains("100%"), "{last:?}");
     }

@@ -240,7 +240,7 @@ fn grows_as_far_as_there_is_room() {
     let applied = corrected(&card, true);
     assert!(applied.table && applied.committed.is_some(), "{applied:?}");
     let text = applied.plan.to_string();
-    assert!(text.contains("grows by 15.0 MiB only, as far as partition 3 behind it"), "{text}");
+    assert!(text.contains("grows by only 15.0 MiB, up to partition 3"), "{text}");
     assert_eq!(root_of(&card).end, 95 * MIB);
     check(&card, "between.img");
     assert!(corrected(&card, true).is_nothing());

@@ -197,7 +197,7 @@ fn files_below_a_mount_point_go_to_its_partition() {
         let bed = Bed::new(&mkfs, &fstab, &NODES.replace("MOUNT", mount));
         let notes = bed.build("out", ImageFormat::Raw);
         assert!(!notes.iter().any(|note| note.contains("hidden")), "{notes:?}");
-        assert!(!notes.iter().any(|note| note.contains("copied whole")), "{notes:?}");
+        assert!(!notes.iter().any(|note| note.contains("including free blocks")), "{notes:?}");
         bed.build("again", ImageFormat::Raw);
         for (node, text) in [("n1", "one\n"), ("n2", "two\n")] {
             let image = bed.image("out", node);
@@ -312,7 +312,7 @@ fn a_damaged_boot_partition_is_refused_or_copied_whole() {
         };
         let bed = make("");
         let notes = bed.build("out", ImageFormat::Raw);
-        let note = notes.iter().find(|note| note.contains("partition 1 is copied whole"));
+        let note = notes.iter().find(|note| note.contains("all of partition 1 is copied"));
         assert!(note.is_some_and(|note| note.contains(word)), "{word}: {notes:?}");
         let map = bed.image("out", "n1").with_extension("img.bmap");
         let copy = bed.temp.path().join("copied.img");
@@ -370,7 +370,7 @@ fn a_dirty_ext2_partition_is_copied_whole() {
     put(&whole, &path);
     let bed = Bed::in_directory(temp, "nodes:\n  - {name: n1, address: 192.168.1.81}\n");
     let notes = bed.build("clean", ImageFormat::Raw);
-    assert!(!notes.iter().any(|note| note.contains("copied whole")), "{notes:?}");
+    assert!(!notes.iter().any(|note| note.contains("including free blocks")), "{notes:?}");
     let used = || {
         let cancel = Cancel::new();
         let builder = card_image::CardBuilder::open(bed.inputs(), &(), &cancel).unwrap();
@@ -408,7 +408,7 @@ fn a_dirty_ext2_partition_is_copied_whole() {
         put(&contents, &bed.cluster.base.path);
         let (inside, notes) = used();
         assert_eq!(inside, FAT.end - FAT.start, "{word}: {notes}");
-        assert!(notes.contains("partition 1 is copied whole") && notes.contains(word), "{notes}");
+        assert!(notes.contains("all of partition 1 is copied") && notes.contains(word), "{notes}");
     }
 }
 

@@ -254,7 +254,7 @@ fn targets_that_are_no_cards() {
     for (path, says) in [
         (bench.path("nowhere.img"), "does not exist"),
         (bench.path(""), "neither a file nor a block device"),
-        (file("text.img", b"hello, this is text"), "this is text"),
+        (file("text.img", b"hello, it is text"), "it is text"),
         (file("empty.img", b""), "is empty"),
         (file("zero.img", &[0; 4096]), "all zero"),
         (file("bare.img", &bare), "no partition"),

@@ -6,6 +6,7 @@
 //! up in memory ([`MemoryFiles`]).
 
 mod boot_model;
+mod cached;
 mod cloud_init;
 mod command_line;
 mod disarm;
@@ -23,6 +24,7 @@ mod systemd;
 mod unsuitable;
 
 pub use boot_model::{BootModel, Origin, Program, ReadOptions, Threat};
+pub use cached::CachedFiles;
 pub use cloud_init::{
     CloudChange, CloudInit, CloudPassword, GivenPassword, Module as CloudModule,
     Script as CloudScript, Seed as CloudSeed, Stage as CloudStage, Value as CloudValue,

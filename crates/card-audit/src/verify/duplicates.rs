@@ -56,7 +56,7 @@ pub(super) fn find(cards: &[&Card], reports: &mut [&mut CardReport]) {
         if !twins.is_empty() {
             let implied = shared.iter().filter(is_implied).map(|(unique, _)| unique.name);
             let implied: Vec<&str> = implied.map(|name| name.trim_start_matches("the ")).collect();
-            let what = format!("this card and {} are both {}'s", names(&twins), report.node);
+            let what = format!("this card and {} are both {}", names(&twins), report.node);
             let fix = FixAction::LeaveOutOrRebuildOne;
             let finding = Finding::error(FindingCode::DuplicateNode, what, fix);
             report.findings.push(if implied.is_empty() {

@@ -146,16 +146,16 @@ pub enum Refusal {
     #[error("the base image is stored on it")]
     HoldsBase,
     /// It is saved, and is the file that the image would be written to.
-    #[error("the image would replace it")]
+    #[error("the image would overwrite it")]
     IsOutput,
     /// It is saved, and the image would be written to it.
     #[error("the image would be written to it")]
     HoldsOutput,
     /// Another node's card is to be written to it too.
-    #[error("it is also given for {0}")]
+    #[error("it was also given for {0}")]
     GivenTwice(String),
     /// It is not what it was when the user was asked.
-    #[error("it is not the device or card that it was a moment ago")]
+    #[error("the device or card has been exchanged since it was checked")]
     Changed,
     /// Its sectors are larger than those of any card.
     #[error("it has sectors of {0} bytes; cards have 512 or 4096")]
@@ -174,7 +174,7 @@ impl Refusal {
                 let path = shell_word(&path.to_string_lossy());
                 return Some(format!("make a file of the card's size: truncate -s 7600M {path}"));
             }
-            Refusal::NoPermission => "run the command as a user who may write to it",
+            Refusal::NoPermission => "run the command as a user with write permission",
             Refusal::UnsupportedDevice => {
                 return Some(format!(
                     "write an image of the card with another program: {}",

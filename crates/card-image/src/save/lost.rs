@@ -48,7 +48,7 @@ impl std::fmt::Display for LostOwner {
             LostOwner::File { path } => f.write_str(&escaped(path)),
             LostOwner::Filesystem => f.write_str("the filesystem's own tables"),
             LostOwner::Free => f.write_str("free space"),
-            LostOwner::OutsidePartitions => f.write_str("the area outside of all partitions"),
+            LostOwner::OutsidePartitions => f.write_str("the area outside all partitions"),
             LostOwner::Unknown { .. } => f.write_str("unknown contents"),
         }
     }
@@ -108,7 +108,7 @@ fn of_partition(
     lost: &Extents,
 ) -> Result<Vec<(LostOwner, Extents)>, String> {
     let FsKind::Ext { .. } = kind else {
-        return Err(format!("files of {kind} are not looked for"));
+        return Err(format!("files are not looked up in {kind}"));
     };
     let text = |error: &dyn std::error::Error| with_causes(error);
     let window = Window::new(card.clone(), range.start, range.end - range.start)

@@ -68,7 +68,7 @@ pub enum RenderError {
         reason: &'static str,
     },
     /// The image does not have a user whom the profile names.
-    #[error("the image has no user {user}, whom the profile's `{key}` names")]
+    #[error("`{key}` in the profile names {user}, but the image has no such user")]
     UnknownUser {
         /// The profile's key: `ssh.users`, `users` or `swarm`.
         key: &'static str,
@@ -80,7 +80,7 @@ pub enum RenderError {
         maker: Option<String>,
     },
     /// A user's number in the image is not the profile's.
-    #[error("{user} has the number {found} in the image, and {uid} in the profile's `users`")]
+    #[error("{user} has the user ID {found} in the image, but {uid} in the profile's `users`")]
     OtherUid {
         /// The user.
         user: String,
@@ -90,7 +90,7 @@ pub enum RenderError {
         found: u32,
     },
     /// The number for a new user is another's.
-    #[error("the number {uid} that the profile gives {user} is that of {owner} in the image")]
+    #[error("the profile gives {user} the user ID {uid}, which belongs to {owner} in the image")]
     TakenUid {
         /// The user to make.
         user: String,
@@ -100,13 +100,16 @@ pub enum RenderError {
         owner: String,
     },
     /// No number is free for a new user.
-    #[error("the image has no free number for {user}, whom the profile's `users` makes")]
+    #[error("the image has no free user ID for {user}, which `users` in the profile creates")]
     NoFreeUid {
         /// The user to make.
         user: String,
     },
     /// The image does not have a group that a user joins.
-    #[error("the image has no group {group}, which the profile's `users` gives {user}")]
+    #[error(
+        "`users` in the profile puts {user} in the group {group}, which the image does not \
+             have"
+    )]
     UnknownGroup {
         /// The user.
         user: String,
@@ -114,7 +117,7 @@ pub enum RenderError {
         group: String,
     },
     /// The image does not have a user's shell.
-    #[error("the image has no {shell}, which the profile's `users` makes the shell of {user}")]
+    #[error("`users` in the profile gives {user} the shell {shell}, which the image does not have")]
     NoShell {
         /// The user.
         user: String,
@@ -155,7 +158,10 @@ pub enum RenderError {
         user: String,
     },
     /// The image does not have the owner of an extra file.
-    #[error("the image has no {kind} {name}, to whom the profile's `files` gives {path}")]
+    #[error(
+        "`files` in the profile gives {path} to the {kind} {name}, which the image does not \
+             have"
+    )]
     UnknownOwner {
         /// The path of the extra file.
         path: String,
@@ -167,13 +173,13 @@ pub enum RenderError {
         table: &'static str,
     },
     /// An extra file is for a boot partition that the image does not have.
-    #[error("the image has no FAT partition for {path}, which the profile's `files` names")]
+    #[error("`files` in the profile names {path}, but the image has no FAT partition for it")]
     NoBootPartition {
         /// The path of the extra file, such as `p1:/config.txt`.
         path: String,
     },
     /// Nothing in the image holds a kernel command line.
-    #[error("the image has no kernel command line that the profile's `boot.cmdline` could change")]
+    #[error("the image has no kernel command line for the profile's `boot.cmdline` to change")]
     NoCommandLine,
     /// The image has no config.txt.
     #[error("the image has no config.txt, which the profile's `boot.config` changes")]
@@ -183,12 +189,13 @@ pub enum RenderError {
     NoDocker,
     /// Docker in the image has a setting with which it refuses to make a swarm.
     #[error(
-        "/etc/docker/daemon.json in the image sets live-restore, with which Docker makes no swarm"
+        "/etc/docker/daemon.json in the image sets live-restore, which Docker does not allow in a \
+         swarm"
     )]
     LiveRestore,
     /// An archive of images is for another processor than the image.
     #[error(
-        "the image {image} in {} is for {architecture}, and the base image for {system}",
+        "the image {image} in {} is for {architecture}, but the base image is for {system}",
         archive.display()
     )]
     ImageArchitecture {
@@ -239,20 +246,20 @@ impl RenderError {
             RenderError::System(error) => error.fix(),
             RenderError::Keys(_) => None,
             RenderError::NoLinux { .. } => {
-                Some("check that the right partition is taken for the root partition".to_owned())
+                Some("check that the right partition is used as the root partition".to_owned())
             }
             RenderError::Unsuitable { .. } => Some(
-                "take a base image with Debian, Ubuntu or a system made from them, such as \
+                "use a base image with Debian, Ubuntu or a system based on them, such as \
                  Raspberry Pi OS, Armbian or DietPi"
                     .to_owned(),
             ),
             RenderError::UnknownUser { user, maker: Some(maker), .. } => Some(format!(
-                "have the user made on the cards: `users: {{{user}: {{create: true}}}}`; in the \
-                 image, {maker} would only do so at the first boot"
+                "create the user on the cards with `users: {{{user}: {{create: true}}}}`; in the \
+                 image, only {maker} would create it, at the first boot"
             )),
             RenderError::UnknownUser { key, user, known, maker: None } => Some(format!(
-                "name one of these users in `{key}`: {known}; or have the user made on the cards: \
-                 `users: {{{user}: {{create: true}}}}`"
+                "name one of these users in `{key}`: {known}; or create the user on the cards \
+                 with `users: {{{user}: {{create: true}}}}`"
             )),
             RenderError::OtherUid { .. } | RenderError::TakenUid { .. } => {
                 Some("remove `uid` from the profile, or change it".to_owned())
@@ -359,7 +366,7 @@ fn shared_edits(
     boot::write(&mut to)?;
     identity::forget(&mut to)?;
     hosts::note_dropped(&mut to)?;
-    network::shared(&mut to)?;
+    network::shared(&mut to, &model)?;
     ssh::shared(&mut to, &model)?;
     passwords::write(&mut to)?;
     swarm::shared(&mut to)?;

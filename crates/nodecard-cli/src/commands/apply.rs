@@ -44,7 +44,7 @@ pub fn run(args: &ApplyArgs) -> Result<ExitCode, CommandError> {
     let report = confirmed.apply().map_err(CommandError::Writing)?;
     if report.reinsert {
         print_line(format_args!(
-            "note: take the card out and insert it again before using it here"
+            "note: remove the card and insert it again before you use it here"
         ));
     }
     if json {

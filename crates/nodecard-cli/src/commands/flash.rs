@@ -64,8 +64,9 @@ fn flash_image(image: &Path, args: &FlashArgs) -> Result<ExitCode, CommandError>
         let session = nodecard::flash_image(image, &args.project.profile, request, &context)?;
         describe(session.target());
         let title = title(session.target());
-        let confirmed = session.confirm(|target| args.yes || is_confirmed(target) == Some(true))?;
-        confirmed.write(&CardBars::new(vec![title]))
+        let image = session.target().node().to_owned();
+        let agrees = |target: &FlashTarget| args.yes || is_confirmed(target, &image) == Some(true);
+        session.confirm(agrees)?.write(&CardBars::new(vec![title]))
     };
     finish(write().map_err(CommandError::Writing)?, args)
 }
@@ -92,8 +93,9 @@ fn flash_targets(
         describe(target);
     }
     let titles = session.targets().iter().map(title).collect();
-    let confirmed = session.confirm(|target| args.yes || is_confirmed(target) == Some(true))?;
-    confirmed.write(&CardBars::new(titles))
+    let agrees =
+        |target: &FlashTarget| args.yes || is_confirmed(target, &card_of(target)) == Some(true);
+    session.confirm(agrees)?.write(&CardBars::new(titles))
 }
 
 fn flash_one_reader(
@@ -106,7 +108,7 @@ fn flash_one_reader(
     let mut user = User { reader: reader.display().to_string(), yes: args.yes };
     let command =
         how_to_continue(std::env::args_os().map(|word| word.to_string_lossy().into_owned()));
-    set_how_to_continue(format!("note: finished cards are recorded; continue with: {command}"));
+    set_how_to_continue(format!("note: finished cards are remembered; continue with: {command}"));
     let report = session.run(&mut user).inspect_err(|_| print_how_to_continue())?;
     if report.stopped.is_some() || report.cards.iter().any(|card| !card.is_verified()) {
         print_how_to_continue();
@@ -155,7 +157,7 @@ impl Operator for User {
         if self.yes {
             return Decision::Overwrite;
         }
-        match is_confirmed(target) {
+        match is_confirmed(target, &card_of(target)) {
             Some(true) => Decision::Overwrite,
             Some(false) => Decision::Keep,
             None => Decision::Stop,
@@ -211,10 +213,14 @@ fn ago(age: Duration) -> String {
     }
 }
 
-/// Asks for the name of a target. `None` if nobody answers.
-fn is_confirmed(target: &FlashTarget) -> Option<bool> {
-    let (name, path, node) = (target.confirmation(), target.path().display(), target.node());
-    let answer = ask(format_args!("Type {name} to overwrite {path} with the card for {node}:"));
+fn card_of(target: &FlashTarget) -> String {
+    format!("the card for {}", target.node())
+}
+
+/// Asks for the name of a target, which `what` would overwrite. `None` if nobody answers.
+fn is_confirmed(target: &FlashTarget, what: &str) -> Option<bool> {
+    let (name, path) = (target.confirmation(), target.path().display());
+    let answer = ask(format_args!("Type {name} to overwrite {path} with {what}:"));
     answer.map(|answer| target.is_confirmed_by(&answer))
 }
 
@@ -267,7 +273,7 @@ fn to_json(card: &FlashedCard) -> Value {
 fn to_text(report: &FlashReport, args: &FlashArgs) -> String {
     let mut text = report::notes(&report.notes);
     for note in card_notes(report) {
-        text += &format!("note: {note}\n");
+        text += &report::note(&note);
     }
     let titles = ["node", "device", "model", "serial", "written", "writing", "read back", "result"];
     let mut rows = vec![titles.map(str::to_owned)];

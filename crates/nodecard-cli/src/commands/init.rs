@@ -18,8 +18,9 @@ use super::{context, password};
 use crate::{
     args::{InitArgs, PasswordsArg, SwarmArg},
     ask::Asker,
-    error::{CommandError, print_error, print_note},
-    report,
+    error::{CommandError, print_error, print_line, print_note},
+    output::{Verbosity, verbosity},
+    report::{self, labelled},
 };
 
 /// The sizes of cards that are sold, in GB.
@@ -48,7 +49,15 @@ pub fn run(args: &InitArgs) -> Result<ExitCode, CommandError> {
     };
     let words = facts.words().map(|words| printable(&words));
     if let Some(words) = &words {
-        print_note(format_args!("Base image   {}: {words}", base.display()));
+        let line = labelled("Base image", &[format!("{}: {words}", base.display())]);
+        if verbosity() > Verbosity::Quiet {
+            print_line(format_args!("{}", line.trim_end()));
+        }
+    }
+    if facts.interface.is_none() && args.interface.is_none() {
+        print_note(format_args!(
+            "note: the image does not name its network interface; `ip link` on a node shows it"
+        ));
     }
     let cluster = cluster(args, asker)?;
     let profile_path =
@@ -89,11 +98,11 @@ pub fn run(args: &InitArgs) -> Result<ExitCode, CommandError> {
     }
     let file = shell_word(&profile_path.display().to_string());
     let mut out = Vec::new();
-    writeln!(out, "{}: a profile of {} nodes", profile_path.display(), written.nodes.len())?;
+    writeln!(out, "{}: a profile for {} nodes", profile_path.display(), written.nodes.len())?;
     for node in &written.nodes {
         writeln!(out, "  {}  {}", node.name, node.address)?;
     }
-    writeln!(out, "\nLook at it, then write the cards:")?;
+    writeln!(out, "\nRead it, then check it and write the cards:")?;
     writeln!(out, "  nodecard check {file}")?;
     writeln!(out, "  nodecard devices")?;
     let first = written.nodes.first().map_or("NODE", |node| &node.name);
@@ -139,8 +148,8 @@ fn base(args: &InitArgs, asker: Asker, home: Option<&Path>) -> Result<PathBuf, C
         // Which of several images is meant, nobody can guess.
         return match found.as_slice() {
             [one] => Ok(one.clone()),
-            [] => Err(usage("no base image was found", "name one with --base")),
-            _ => Err(usage("several base images were found", "name one with --base")),
+            [] => Err(usage("no base image was found", "choose one with --base")),
+            _ => Err(usage("several base images were found", "choose one with --base")),
         };
     }
     let mut items: Vec<String> =
@@ -174,7 +183,7 @@ fn cluster(args: &InitArgs, asker: Asker) -> Result<String, CommandError> {
         NewProfile::try_answer(|profile| profile.cluster.clone_from(name))?;
         let path = PathBuf::from(format!("{name}.yaml"));
         if args.profile.is_none() && path.symlink_metadata().is_ok() {
-            Err(format!("{} exists already; choose another name", path.display()))
+            Err(format!("{} already exists; choose another name", path.display()))
         } else {
             Ok(())
         }
@@ -222,7 +231,7 @@ fn network(args: &InitArgs, asker: Asker, facts: &BaseFacts) -> Result<Network, 
                 1..=30 => Ok(()),
                 _ => Err("write a number from 1 to 30; 24 is 255.255.255.0".to_owned()),
             };
-            asker.value("Length of the network prefix in bits", Some(proposal), fits)?
+            asker.value("Network prefix length in bits", Some(proposal), fits)?
         }
     };
     let dns = if !args.dns.is_empty() {
@@ -280,7 +289,7 @@ fn nodes(
         None => {
             let stem = cluster.split('.').next().unwrap_or(cluster);
             asker.value(
-                "Name of the nodes, before their numbers",
+                "Node names, without the number",
                 Some(format!("{stem}-node")),
                 |name: &String| {
                     // The last name is the longest.
@@ -323,7 +332,7 @@ fn nodes(
         }
     };
     let first = first.ok_or_else(|| {
-        usage("there is no network to take addresses from", "give --first-address")
+        usage("there is no network to derive addresses from", "give --first-address")
     })?;
     numbered_nodes(&name, first, count).ok_or_else(|| {
         usage("there are not enough addresses for the nodes", "give another --first-address")
@@ -375,7 +384,7 @@ fn users(args: &InitArgs, asker: Asker, facts: &BaseFacts) -> Result<Vec<NewUser
         .collect();
     if !known.is_empty() && args.passwords.is_none() && args.password_hash.is_none() {
         let users = printable(&known.join(", "));
-        print_note(format_args!("note: everybody knows the image's passwords of {users}"));
+        print_note(format_args!("note: {users} have well-known default passwords in the image"));
     }
     let given = match &args.password_hash {
         Some(hash) => Some(PasswordHash::new(hash).map_err(nodecard::Error::from)?),
@@ -385,7 +394,7 @@ fn users(args: &InitArgs, asker: Asker, facts: &BaseFacts) -> Result<Vec<NewUser
         Some(passwords) => passwords,
         None if given.is_some() || names.is_empty() => PasswordsArg::Locked,
         None => {
-            let items = ["lock them: keys only", "set new ones", "leave those of the image"];
+            let items = ["lock them: accept keys only", "set new ones", "keep those of the image"];
             let items = items.map(str::to_owned);
             match asker.choice("Passwords", &items, 0)? {
                 0 => PasswordsArg::Locked,
@@ -426,19 +435,23 @@ fn keys(
     if found.is_empty() {
         if asker == Asker::Proposals {
             print_note(format_args!(
-                "note: there is no public key in {}; only the cluster's own key leads to the nodes",
-                directory.display()
+                "note: there is no public key in ~/.ssh, so only the cluster's own key can be used \
+                 to log in to the nodes"
             ));
             return Ok(Vec::new());
         }
-        if !asker.is_wanted("You have no ssh key. Make one (ssh-keygen -t ed25519)?", true)? {
+        if !asker.is_wanted("You have no ssh key. Create one with ssh-keygen -t ed25519?", true)? {
             return Ok(Vec::new());
         }
         let file = directory.join("id_ed25519");
         let status = Command::new("ssh-keygen").args(["-t", "ed25519", "-f"]).arg(&file).status();
         return match status {
             Ok(status) if status.success() => Ok(vec![file.with_extension("pub")]),
-            _ => Err(usage("ssh-keygen made no key", "make one by hand, and run init again")),
+            _ => Err(usage(
+                "ssh-keygen did not create a key",
+                "create a key yourself, then run \
+                            init again",
+            )),
         };
     }
     let mut items: Vec<String> =
@@ -470,7 +483,7 @@ fn swarm(
     };
     if chosen != SwarmArg::No && !facts.has_docker {
         print_note(format_args!(
-            "warning: the base image has no Docker, which a swarm needs; build will refuse it"
+            "warning: the base image has no Docker, which a swarm needs; build will reject it"
         ));
     }
     Ok(match chosen {

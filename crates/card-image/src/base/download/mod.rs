@@ -316,7 +316,11 @@ impl Place {
                     continue;
                 }
                 Err(_) => {
-                    let error = io::Error::new(io::ErrorKind::TimedOut, "nothing came any more");
+                    let error = io::Error::new(
+                        io::ErrorKind::TimedOut,
+                        "the server stopped \
+                    sending data",
+                    );
                     return Err(Attempt::Interrupted(error.into()));
                 }
             };

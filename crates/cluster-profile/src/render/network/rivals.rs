@@ -31,7 +31,8 @@ pub fn rival_addresses(
     interface: &str,
     own: Ipv4Addr,
 ) -> Result<Vec<RivalAddress>, SystemError> {
-    let network = read(system)?;
+    let systemd = Systemd::read(system, &CommandLines::read(system)?, Some(false))?;
+    let network = read(system, &systemd)?;
     let mut found: Vec<RivalAddress> = Vec::new();
     for source in network.sources(interface).iter().filter(|source| source.certain) {
         let rival = rival(source, own);
@@ -64,16 +65,15 @@ fn name(backend: Backend) -> &'static str {
     }
 }
 
-fn read(system: &dyn SystemFiles) -> Result<Network, SystemError> {
-    let systemd = Systemd::read(system, &CommandLines::read(system)?, Some(false))?;
+fn read(system: &dyn SystemFiles, systemd: &Systemd) -> Result<Network, SystemError> {
     Network::read(system, &|unit| systemd.running(unit).is_some())
 }
 
 /// Notes an interface that no program of the image names: the profile may have another name
 /// for it than the kernel.
-pub(super) fn note_unknown(to: &mut Context<'_>) -> Result<(), RenderError> {
+pub(super) fn note_unknown(to: &mut Context<'_>, systemd: &Systemd) -> Result<(), RenderError> {
     let interface = to.interface;
-    let network = read(to.system)?;
+    let network = read(to.system, systemd)?;
     // ifupdown's own note lists the interfaces that it configures.
     let configured = |interfaces: &system_model::network::Interfaces| {
         interfaces.stanzas.iter().any(|stanza| stanza.name != "lo")
