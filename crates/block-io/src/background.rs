@@ -94,7 +94,7 @@ mod tests {
     fn pieces_come_until_an_empty_one() {
         let cancel = Cancel::new();
         let pieces = Background::read(|| Ok(&b"abcde"[..]), 2);
-        let mut next = || pieces.next(&cancel, None).map(Result::unwrap);
+        let next = || pieces.next(&cancel, None).map(Result::unwrap);
         let read: Vec<_> = (0..4).map(|_| next().unwrap()).collect();
         assert_eq!(read, [&b"ab"[..], b"cd", b"e", b""]);
         assert_eq!(next(), Err(WaitError::Stalled), "the thread has ended");

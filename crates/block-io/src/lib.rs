@@ -37,9 +37,7 @@ mod extents;
 mod file;
 mod layer;
 mod memory;
-pub mod rights;
 mod storage;
-mod trusted;
 mod window;
 
 pub use background::{Background, WaitError};
@@ -50,5 +48,4 @@ pub use file::FileStorage;
 pub use layer::{BLOCK_SIZE, Layer};
 pub use memory::Memory;
 pub use storage::{ReadAt, WriteAt};
-pub use trusted::{is_trusted_file, is_trusted_owner, open_lock, open_regular};
 pub use window::Window;

@@ -43,6 +43,17 @@ pub fn print_line(line: fmt::Arguments) {
     terminal::print_error_line(&line.to_string());
 }
 
+/// Prints a warning with its causes on one line.
+pub fn print_warning(error: &dyn std::error::Error) {
+    let mut text = format!("warning: {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    print_line(format_args!("{text}"));
+}
+
 /// Prints a note on stderr that a quiet run leaves out.
 pub fn print_note(note: fmt::Arguments) {
     if output::verbosity() > output::Verbosity::Quiet {

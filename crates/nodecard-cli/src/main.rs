@@ -8,7 +8,6 @@ mod commands;
 mod complete;
 mod error;
 mod hints;
-mod invoker;
 mod output;
 mod progress;
 mod prompt;
@@ -30,7 +29,9 @@ fn main() -> ExitCode {
     // A shell that completes a line runs the program with $COMPLETE set.
     CompleteEnv::with_factory(Args::command).complete();
     ask_for_reports();
-    invoker::become_invoker();
+    for error in platform::invoker::become_invoker() {
+        error::print_warning(&error);
+    }
     let args = Args::try_parse().unwrap_or_else(|error| error::report_usage(&error));
     output::set_verbosity(args.output.verbosity());
     let result = match args.command {

@@ -341,13 +341,16 @@ impl Error {
             Error::ProfileExists { path } => {
                 Some(format!("choose another file, or edit {}", path.display()))
             }
+            Error::Devices { source } => (source.kind() == io::ErrorKind::Unsupported).then(|| {
+                let programs = platform::devices::other_programs();
+                format!("build images, and write them with another program: {programs}")
+            }),
             Error::SshFiles { .. } => Some("check $TMPDIR, or /tmp".into()),
             Error::NoTargets
             | Error::NotConfirmed { .. }
             | Error::OpenTarget { .. }
             | Error::Write { .. }
             | Error::CardsFailed { .. }
-            | Error::Devices { .. }
             | Error::WriteProgress { .. }
             | Error::Interrupted => None,
         }

@@ -8,7 +8,6 @@ use std::{
 use card_image::{BuildInputs, BuildNote, ImageFile};
 use cluster_keys::{ClusterKeys, KeyError, NewKeys};
 use cluster_profile::{CardSize, Cluster, Node};
-use rustix::fs::Access;
 
 use crate::{Context, Error, lost_keys};
 
@@ -252,8 +251,7 @@ impl Project {
     pub(crate) fn progress_path(&self, keys: &ClusterKeys) -> PathBuf {
         let directory = &self.cluster.keys;
         let beside_keys = directory.join("one-reader.json");
-        let is_writable = || rustix::fs::access(directory, Access::WRITE_OK).is_ok();
-        if self.given_keys.is_none() && directory.is_dir() && is_writable() {
+        if self.given_keys.is_none() && directory.is_dir() && platform::is_writable(directory) {
             return beside_keys;
         }
         match card_image::cache_directory(self.context.cache.as_deref()) {

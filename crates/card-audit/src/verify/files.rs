@@ -290,7 +290,7 @@ impl Item<'_> {
 
 /// Returns the first and the last bytes of a file of this machine.
 fn ends(path: &Path, length: usize) -> io::Result<(Vec<u8>, Vec<u8>)> {
-    let mut file = block_io::open_regular(path, OpenOptions::new().read(true))?;
+    let mut file = platform::open_regular(path, OpenOptions::new().read(true))?;
     let size = file.metadata()?.len();
     let length = size.min(length as u64);
     let mut read = |offset| {

@@ -7,7 +7,6 @@
 mod block_device;
 mod contents;
 mod host;
-mod ioctl;
 mod mounts;
 mod opened;
 mod read_only;

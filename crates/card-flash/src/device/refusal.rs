@@ -24,6 +24,9 @@ pub enum Refusal {
     /// The path leads to something that cannot hold a card.
     #[error("it is {0}")]
     NotATarget(&'static str),
+    /// It is a device, and this system does not show which of its devices are cards.
+    #[error("nodecard writes devices on Linux only")]
+    UnsupportedDevice,
     /// It is a part of a device.
     #[error("it is only a partition")]
     Partition {
@@ -173,6 +176,12 @@ impl Refusal {
                 return Some(format!("make a file of the card's size: truncate -s 7600M {path}"));
             }
             Refusal::NoPermission => "run the command as a user with write permission",
+            Refusal::UnsupportedDevice => {
+                return Some(format!(
+                    "write an image of the card with another program: {}",
+                    platform::devices::other_programs()
+                ));
+            }
             Refusal::NotATarget(_) => "give a whole device such as /dev/sdb, or a file",
             Refusal::Partition { disk } => {
                 return Some(format!("give the whole device, {}", disk.display()));

@@ -4,6 +4,7 @@ use std::{fmt, io, path::PathBuf};
 
 use block_io::Cancelled;
 use plain_text::{shell_word, size};
+use platform::{Owner, Permissions};
 
 use super::BaseFormat;
 use crate::ErrorKind;
@@ -215,24 +216,24 @@ pub enum BaseError {
     },
     /// The cache belongs to somebody else, who could have put anything into it.
     #[error(
-        "the cache of decoded images, {}, belongs to another user (number {owner})", dir.display()
+        "the cache of decoded images, {}, belongs to another user ({owner})", dir.display()
     )]
     ForeignCache {
         /// The cache directory.
         dir: PathBuf,
-        /// The number of its owner.
-        owner: u32,
+        /// Its owner.
+        owner: Owner,
     },
     /// Others can write to the cache, and could have put anything into it.
     #[error(
-        "other users can write to the cache of decoded images, {} (mode {mode:04o})",
+        "other users can write to the cache of decoded images, {} ({permissions})",
         dir.display()
     )]
     WritableCache {
         /// The cache directory.
         dir: PathBuf,
-        /// Its permission bits.
-        mode: u32,
+        /// What lets them write.
+        permissions: Permissions,
     },
     /// It unpacks to far more bytes than the cards hold.
     #[error(
@@ -414,7 +415,8 @@ impl BaseError {
             BaseError::ForeignCache { .. } => "set XDG_CACHE_HOME to a directory of your own",
             BaseError::WritableCache { dir, .. } => {
                 let dir = shell_word(&dir.to_string_lossy());
-                return Some(format!("run `chmod 700 {dir}`, and delete what is in it"));
+                let command = platform::access::command_to_restrict(&dir, true);
+                return Some(format!("run `{command}`, and delete what is in it"));
             }
             BaseError::LargerThanCards { .. } => {
                 "check that it is the image of a card of this size, or use larger cards"

@@ -14,10 +14,7 @@ mod snapshot;
 use std::{
     collections::BTreeMap,
     path::Path,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 

@@ -3,9 +3,9 @@
 use std::{
     fs::File,
     io::{self, BufReader, Read, Seek, SeekFrom},
-    os::unix::fs::FileExt as _,
 };
 
+use platform::PositionedFile as _;
 use zip::{CompressionMethod, ZipArchive, result::ZipError};
 
 use super::codec::{DecodeFault, DecodeStep, Inflate, StreamDecoder};

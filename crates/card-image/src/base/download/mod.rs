@@ -9,9 +9,8 @@ mod unused;
 mod web;
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs,
     io::{self, Read, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     thread,
     time::Duration,
@@ -19,6 +18,7 @@ use std::{
 
 use block_io::{Background, WaitError};
 use plain_text::to_hex;
+use platform::{Privacy, access::create_directories, opening::open_or_create};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use ureq::{Agent, Body, RequestBuilder, http::Response, typestate::WithoutBody};
@@ -102,7 +102,7 @@ pub fn download(url: &str, options: BaseOptions) -> Result<PathBuf, BaseError> {
         note_use(&place.directory);
         return Ok(path);
     }
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(&place.directory);
+    let made = create_directories(&place.directory, Privacy::Private);
     made.map_err(cache_error("create the directory", &place.directory))?;
     let lock = place.directory.join("lock");
     let _lock = LockFile::take(&lock, options.progress, options.cancel)?;
@@ -276,9 +276,7 @@ impl Place {
         options: &BaseOptions,
     ) -> Result<(), Attempt> {
         let part = self.part();
-        let mut options_of_file = OpenOptions::new();
-        options_of_file.write(true).create(true).truncate(false).mode(0o600);
-        let mut file: File = options_of_file.open(&part).map_err(cache_error("create", &part))?;
+        let mut file = open_or_create(&part).map_err(cache_error("create", &part))?;
         file.set_len(start).map_err(cache_error("write", &part))?;
         io::Seek::seek(&mut file, io::SeekFrom::Start(start))
             .map_err(cache_error("write", &part))?;

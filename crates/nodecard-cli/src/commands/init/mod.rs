@@ -5,7 +5,6 @@ mod network;
 mod users;
 
 use std::{
-    env,
     io::Write as _,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -34,7 +33,7 @@ const CARDS: [u64; 7] = [8, 16, 32, 64, 128, 256, 512];
 
 pub fn run(args: &InitArgs) -> Result<ExitCode, CommandError> {
     let asker = Asker::new(args.yes)?;
-    let home = env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    let home = platform::directories::home();
     // Nobody should answer ten questions for nothing.
     refuse_existing(args.profile.as_deref())?;
     // From here on, Ctrl-C leaves the terminal as it was.
