@@ -9,6 +9,7 @@ mod build;
 mod check;
 mod download;
 mod export;
+mod first_boot;
 mod flash;
 mod flash_image;
 mod flash_loop;

@@ -138,9 +138,9 @@ fn bad_input_is_refused_and_leaves_nothing() {
         &["no such device or file", "check the path"],
     );
     not_saved(&bench, 2, &[CARD, "new.raw"], &["not a name for an image", ".img.xz"]);
-    not_saved(&bench, 4, &[CARD, CARD], &["the image would replace it"]);
+    not_saved(&bench, 4, &[CARD, CARD], &["the image would overwrite it"]);
     fs::write(bench.path("mine.img"), "mine").unwrap();
-    not_saved(&bench, 2, &[CARD, "mine.img"], &["nodecard did not make it"]);
+    not_saved(&bench, 2, &[CARD, "mine.img"], &["was not made by nodecard"]);
     assert_eq!(fs::read(bench.path("mine.img")).unwrap(), b"mine");
     not_saved(&bench, 2, &[CARD, "new.img", "--size", "20MiB"], &["too small", "leave out --size"]);
     not_saved(&bench, 2, &[CARD, "new.img", "--base", "--exact"], &["cannot be used with"]);

@@ -119,6 +119,12 @@ impl Bench {
     }
 }
 
+/// Returns text without its line breaks: notes are wrapped, wherever a path of this run puts the
+/// end of a line.
+pub fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// Runs a program, which must be installed and succeed, and returns what it printed.
 pub fn run(package: &str, program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program)

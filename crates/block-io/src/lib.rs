@@ -7,7 +7,7 @@
 //! - [`Layer`] keeps changes over a storage that stays unchanged,
 //! - [`Window`] is a part of a storage, such as one partition,
 //! - [`Extents`] is a set of byte ranges, such as the used parts of a card,
-//! - [`Cancel`] stops long work.
+//! - [`Cancel`] stops long work, and [`Background`] makes work that blocks one that stops.
 //!
 //! Offsets and lengths are in bytes.
 //!
@@ -30,6 +30,7 @@
 //! # }
 //! ```
 
+mod background;
 mod cancel;
 mod error;
 mod extents;
@@ -41,6 +42,7 @@ mod storage;
 mod trusted;
 mod window;
 
+pub use background::{Background, WaitError};
 pub use cancel::{Cancel, Cancelled};
 pub use error::{Error, Result};
 pub use extents::Extents;

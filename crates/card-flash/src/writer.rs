@@ -112,8 +112,8 @@ impl CardWriter<'_> {
         self.check_presence()?;
         if let Err(error) = self.medium.reread_table() {
             notes.push(format!(
-                "the system has not read the new partition table of {} ({error}): take the card \
-                 out and put it in again before you use it here",
+                "the system has not read the new partition table of {} ({error}): remove the card \
+                 and insert it again before you use it here",
                 self.medium.name()
             ));
         }

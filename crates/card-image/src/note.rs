@@ -140,22 +140,23 @@ impl fmt::Display for BuildNote {
             BuildNote::Card(note) => note.fmt(f),
             BuildNote::CopiedWhole { partition, reason } => write!(
                 f,
-                "partition {partition} is copied whole, with its free blocks: {}",
+                "all of partition {partition} is copied, including free blocks: {}",
                 escaped(reason)
             ),
             BuildNote::RootLimited { partition, growth, obstacle, unused } => {
                 write!(f, "partition {partition} (root) ")?;
                 match growth {
-                    0 => write!(f, "does not grow, because {obstacle} lies behind it")?,
+                    0 => write!(f, "does not grow, because {obstacle} follows it")?,
                     more => {
-                        write!(f, "grows by {} only, as far as {obstacle} behind it", size(*more))?;
+                        write!(f, "grows by only {}, up to {obstacle}", size(*more))?;
                     }
                 }
                 write!(f, "; {} at the end of the card stay unused", size(*unused))
             }
             BuildNote::RootShrunk { before, after } => write!(
                 f,
-                "the root filesystem was shrunk from {} to {}, because the card is smaller than the \
+                "the root filesystem was shrunk from {} to {}, because the card is smaller than \
+                 the \
                  base image",
                 size(*before),
                 size(*after)
@@ -191,7 +192,7 @@ impl fmt::Display for BuildNote {
             }
             BuildNote::NoBlockMap { image } => write!(
                 f,
-                "{} has no block map: all of it is written, and no checksum is known",
+                "{} has no block map, so all of it is written and nothing is checked",
                 escaped(&image.display().to_string())
             ),
             BuildNote::NoMapSums { map } => write!(
@@ -212,7 +213,7 @@ impl fmt::Display for BuildNote {
                         write!(f, "created host keys for {} in {directory}", nodes.join(", "))?
                     }
                 }
-                f.write_str("; keep them: a card built again with them is the same node again")
+                f.write_str(". Keep them: a card rebuilt with these keys is the same node")
             }
             BuildNote::UnlistedImages { directory } => write!(
                 f,

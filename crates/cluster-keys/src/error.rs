@@ -133,7 +133,7 @@ impl KeyError {
                 format!("run nodecard as the owner of {}", shown(path))
             }
             KeyError::Io { source, .. } if source.kind() == ErrorKind::ReadOnlyFilesystem => {
-                "make the keys on a computer where their directory can be written to".into()
+                "create the keys on a computer where their directory is writable".into()
             }
             KeyError::Io { .. }
             | KeyError::Cancelled(_)

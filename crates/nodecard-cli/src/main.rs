@@ -64,7 +64,7 @@ fn ask_for_reports() {
         let message = message.unwrap_or("no message");
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         terminal::print_error(format_args!(
-            "error: a defect in nodecard ({place}): {message}\n  fix: please report this, with \
+            "error: a bug in nodecard ({place}): {message}\n  fix: please report this, with \
              the whole output, at {ISSUES}\n"
         ));
         if std::env::var_os("RUST_BACKTRACE").is_some() {

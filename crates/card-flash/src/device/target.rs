@@ -49,14 +49,36 @@ pub struct DeviceIdentity {
     pub(super) serial: Option<String>,
 }
 
-/// A target that must not be overwritten, and why.
+/// A target that must not be written to, and why.
 #[derive(Debug, thiserror::Error)]
-#[error("{} cannot be overwritten: {}", .path.display(), list(.refusals))]
+#[error("{} cannot be {}: {}", .path.display(), .access.participle(), list(.refusals))]
 pub struct TargetError {
     /// The path that the user gave.
     pub path: PathBuf,
+    /// What was to be done to it.
+    pub access: TargetAccess,
     /// All reasons, the most important first.
     pub refusals: Vec<Refusal>,
+}
+
+/// What is done to a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TargetAccess {
+    /// It is replaced by a new card.
+    #[default]
+    Overwrite,
+    /// The card that it holds is changed in place.
+    Change,
+}
+
+impl TargetAccess {
+    /// Returns the word that completes "it cannot be …".
+    fn participle(self) -> &'static str {
+        match self {
+            TargetAccess::Overwrite => "overwritten",
+            TargetAccess::Change => "changed",
+        }
+    }
 }
 
 fn list(refusals: &[Refusal]) -> String {
@@ -65,9 +87,22 @@ fn list(refusals: &[Refusal]) -> String {
 }
 
 impl TargetError {
-    /// Makes an error with one reason.
+    /// Makes an error with one reason not to overwrite a target.
     pub fn new(path: &Path, refusal: Refusal) -> Self {
-        TargetError { path: path.to_owned(), refusals: vec![refusal] }
+        let access = TargetAccess::Overwrite;
+        TargetError { path: path.to_owned(), access, refusals: vec![refusal] }
+    }
+
+    /// Returns the error for another access: what refuses one refuses the other.
+    pub fn for_access(self, access: TargetAccess) -> Self {
+        TargetError { access, ..self }
+    }
+
+    /// Returns an error for each reason, the most important first.
+    pub fn split(&self) -> impl Iterator<Item = TargetError> {
+        self.refusals
+            .iter()
+            .map(|refusal| TargetError::new(&self.path, refusal.clone()).for_access(self.access))
     }
 
     /// Returns what the user can do about it.
@@ -94,7 +129,10 @@ impl Target {
         base: &Path,
         limits: &TargetLimits,
     ) -> Result<Self, TargetError> {
-        let refuse = |refusals| Err(TargetError { path: path.to_owned(), refusals });
+        let refuse = |refusals| {
+            let access = TargetAccess::Overwrite;
+            Err(TargetError { path: path.to_owned(), access, refusals })
+        };
         let found = look(system, path).map_err(|refusal| TargetError::new(path, refusal))?;
         let mut refusals = Vec::new();
         if is_same_file(path, base) {

@@ -13,7 +13,7 @@ use crate::ErrorKind;
 #[non_exhaustive]
 pub enum BaseError {
     /// There is no such file.
-    #[error("there is no image {}", path.display())]
+    #[error("there is no image file {}", path.display())]
     NotFound {
         /// The path as given.
         path: PathBuf,
@@ -37,7 +37,10 @@ pub enum BaseError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// An https address leads to a plain http one.
-    #[error("{url} redirects to plain http, and anybody on the way can change what that returns")]
+    #[error(
+        "{url} redirects to plain http, where anyone between here and the server can change \
+             the contents"
+    )]
     InsecureRedirect {
         /// The address, without a password.
         url: String,
@@ -49,7 +52,7 @@ pub enum BaseError {
         source: io::Error,
     },
     /// The proxy in the environment is not the address of one.
-    #[error("the environment variable {variable} does not hold the address of a proxy")]
+    #[error("the environment variable {variable} is not the address of a proxy")]
     Proxy {
         /// The name of the variable. Its value may hold a password.
         variable: String,
@@ -150,7 +153,8 @@ pub enum BaseError {
         command: Option<&'static str>,
     },
     /// It unpacks to more bytes than any card has.
-    #[error("{} unpacks to more than {}, more than any card holds", path.display(), size(*limit))]
+    #[error("{} unpacks to more than {}, which is more than any card holds", path.display(),
+             size(*limit))]
     TooLarge {
         /// The path as given.
         path: PathBuf,
@@ -304,7 +308,7 @@ impl fmt::Display for CertificateFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             CertificateFault::UnknownIssuer => {
-                "its certificate is signed by nobody whom this computer trusts"
+                "its certificate is not signed by anyone this computer trusts"
             }
             CertificateFault::Expired => "its certificate has expired",
             CertificateFault::NotValidYet => "its certificate is not valid yet",
@@ -318,8 +322,8 @@ impl CertificateFault {
     fn fix(self) -> &'static str {
         match self {
             CertificateFault::UnknownIssuer => {
-                "if a proxy of your network opens https connections, add its certificate to the \
-                 system's, or set SSL_CERT_FILE to a file that has it in PEM format"
+                "if a proxy in your network intercepts https, add its certificate to the \
+                 system's, or set SSL_CERT_FILE to a PEM file that contains it"
             }
             CertificateFault::Expired | CertificateFault::NotValidYet => {
                 "check the date of this computer; if it is right, download the image from \
@@ -361,12 +365,13 @@ impl BaseError {
         let fix = match self {
             BaseError::NotFound { .. } => "check the path",
             BaseError::Download { .. } => {
-                "check the address and the proxy, and run again: what was received is kept"
+                "check the address and the proxy, then run the command again: what was downloaded \
+                 is kept"
             }
             BaseError::Certificate { fault, .. } => fault.fix(),
             BaseError::InsecureRedirect { .. } => {
-                "write `base: {path: URL, sha256: SUM}`, with which the way does not matter, or \
-                 the address of another server"
+                "write `base: {path: URL, sha256: SUM}`, which makes http safe, or use another \
+                 server"
             }
             BaseError::TrustedCertificates { .. } => {
                 "set SSL_CERT_FILE to a file of certificates in PEM format, or unset it"
@@ -399,9 +404,13 @@ impl BaseError {
                 "download the checksum file again, or delete it"
             }
             BaseError::Changed { .. } => {
-                "wait until it is complete (it may still be downloading), then run again"
+                "wait until it is complete (it may still be downloading), then run the command \
+                 again"
             }
-            BaseError::CachedImage { .. } => "run again: it will be decoded again",
+            BaseError::CachedImage { .. } => {
+                "run the command again: the image will be decoded \
+                                              again"
+            }
             BaseError::ForeignCache { .. } => "set XDG_CACHE_HOME to a directory of your own",
             BaseError::WritableCache { dir, .. } => {
                 let dir = shell_word(&dir.to_string_lossy());

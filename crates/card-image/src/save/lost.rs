@@ -49,7 +49,7 @@ impl std::fmt::Display for LostOwner {
             LostOwner::File { path } => f.write_str(&escaped(path)),
             LostOwner::Filesystem => f.write_str("the filesystem's own tables"),
             LostOwner::Free => f.write_str("free space"),
-            LostOwner::OutsidePartitions => f.write_str("the area outside of all partitions"),
+            LostOwner::OutsidePartitions => f.write_str("the area outside all partitions"),
             LostOwner::Unknown { .. } => f.write_str("unknown contents"),
         }
     }
@@ -128,7 +128,7 @@ fn of_partition(
             };
             return Ok(owned.iter().map(|(of, bytes)| (owner(of), on_card(bytes))).collect());
         }
-        _ => return Err(format!("files of {kind} are not looked for")),
+        _ => return Err(format!("files are not looked up in {kind}")),
     }
     let owned = ext4_offline::owners(Arc::new(window), &inside).map_err(|error| text(&error))?;
     let owner = |owner: &BlockOwner| match owner {

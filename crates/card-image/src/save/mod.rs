@@ -420,7 +420,7 @@ impl Output {
         if !output.directory.has_file(&output.bmap_name())
             && let Some(name) = names.iter().find(|name| output.directory.has_file(name))
         {
-            let what = "exists already, and nodecard did not make it";
+            let what = "already exists, and was not made by nodecard";
             return Err(OutputError::Occupied { path: output.path(name), what }.into());
         }
         Ok(output)

@@ -109,7 +109,7 @@ impl Root<'_> {
             },
         };
         if wanted >= card {
-            let reason = behind.map(|part| format!("partition {} lies behind it", part.number));
+            let reason = behind.map(|part| format!("partition {} follows it", part.number));
             return Ok(Err(BuildNote::NotShrunk { reason }));
         }
         let end = self.layout.table().end_on_smaller_card(self.layout.root, wanted, END_RESERVE);

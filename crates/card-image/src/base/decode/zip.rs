@@ -119,7 +119,7 @@ fn locate(
         return Err(corrupt(
             source,
             at.min(source.size()),
-            "a member's header is not where the directory puts it",
+            "a member's header is not where the directory says",
         ));
     }
     let name = u64::from(u16::from_le_bytes([name_low, name_high]));

@@ -262,15 +262,6 @@ pub(super) fn configures(file: &str, interface: &str) -> bool {
     })
 }
 
-/// Returns the interfaces that a file has stanzas for.
-pub(super) fn configured(file: &str) -> Vec<String> {
-    let name = |line: Line<'_>| match line.words.split_first() {
-        Some((keyword, arguments)) if keyword == "iface" => arguments.first().cloned(),
-        _ => None,
-    };
-    logical_lines(file).into_iter().filter_map(name).collect()
-}
-
 /// Returns what a file includes, in its order: keyword and path.
 pub(super) fn includes(file: &str) -> Vec<(String, String)> {
     let include = |line: Line<'_>| {

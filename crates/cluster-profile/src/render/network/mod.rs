@@ -28,6 +28,8 @@ pub use rivals::{RivalAddress, rival_addresses};
 
 use std::net::Ipv4Addr;
 
+use system_model::BootModel;
+
 use super::{
     RenderError,
     context::{Context, View},
@@ -165,8 +167,8 @@ pub(super) fn static_files(from: &View<'_>) -> Result<Vec<StaticFile>, SystemErr
 ///
 /// The files in which the image's own back end names the interface stay until [`node`],
 /// which has to choose the same one.
-pub(super) fn shared(to: &mut Context<'_>) -> Result<(), RenderError> {
-    rivals::note_unknown(to)?;
+pub(super) fn shared(to: &mut Context<'_>, boot: &BootModel) -> Result<(), RenderError> {
+    rivals::note_unknown(to, boot.systemd())?;
     let Choice { chosen, others } = choose(to)?;
     let interface = to.cluster.network.interface.clone();
     for other in &others {
