@@ -185,7 +185,7 @@ fn a_root_that_is_not_the_last_partition_stays_as_large_as_it_is() {
     let contents: [(u64, &[u8]); 2] = [(MIB, &root), (33 * MIB, &swap)];
     let card = image(&bench, 60 * MIB, "gdisk", &sgdisk, &contents);
     let report = saved(&bench, &["base.img", "new.img"]);
-    note(&report, "the root filesystem was not shrunk: partition 2 lies behind it");
+    note(&report, "the root filesystem was not shrunk: partition 2 follows it");
     let new = bench.path("new.img");
     let size = fs::metadata(&new).unwrap().len();
     assert_eq!(size, fs::metadata(&card).unwrap().len());
@@ -211,7 +211,7 @@ fn of_two_roots_the_user_chooses_one_and_the_other_is_saved_too() {
     e2fsck_at(&new, 33 * MIB);
     assert_eq!(tree(&bench, &new, MIB), tree(&bench, &card, MIB), "partition 1 differs");
     let first = saved(&bench, &["base.img", "new.img", "--root", "1", "--base"]);
-    note(&first, "partition 2 lies behind it");
+    note(&first, "partition 2 follows it");
     // A copy of everything needs no root.
     saved(&bench, &["base.img", "copy.img", "--exact", "--no-shrink"]);
     e2fsck_at(&bench.path("copy.img"), 33 * MIB);

@@ -61,10 +61,10 @@ fn an_image_never_replaces_the_card() {
     let before = fs::read(bench.path(CARD)).unwrap();
     symlink(&card.device, bench.path("link.img")).unwrap();
     let advice = "choose another file for the image";
-    not_saved(&bench, 4, &[&card.device, "link.img"], &["the image would replace it", advice]);
+    not_saved(&bench, 4, &[&card.device, "link.img"], &["the image would overwrite it", advice]);
     // The file behind the device has the same bytes.
-    not_saved(&bench, 4, &[&card.device, CARD], &["the image would replace it"]);
-    not_saved(&bench, 4, &[&card.device, &card.device], &["the image would replace it"]);
+    not_saved(&bench, 4, &[&card.device, CARD], &["the image would overwrite it"]);
+    not_saved(&bench, 4, &[&card.device, &card.device], &["the image would overwrite it"]);
     // A link is replaced, and nothing is written through it.
     saved(&bench, &[CARD, "link.img"]);
     assert!(fs::symlink_metadata(bench.path("link.img")).unwrap().is_file());
