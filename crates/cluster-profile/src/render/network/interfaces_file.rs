@@ -211,8 +211,9 @@ pub(super) fn without(file: &str, interface: &str) -> Without {
     out
 }
 
-/// Returns the file with DHCP instead of static IPv4 addresses, in the stanzas whose names are wanted.
-/// Options that have nothing to do with the address stay, and so do second addresses (`eth0:1`).
+/// Returns the file with DHCP instead of static IPv4 addresses, in the stanzas whose names are
+/// wanted. Options that have nothing to do with the address stay, and so do second addresses
+/// (`eth0:1`).
 pub(in crate::render) fn to_dhcp(file: &str, is_wanted: &dyn Fn(&str) -> bool) -> String {
     const ADDRESS: [&str; 9] = [
         "address",

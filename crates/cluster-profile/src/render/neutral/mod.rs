@@ -33,8 +33,8 @@ pub struct Neutral {
     pub edits: Vec<FileEdit>,
     /// What they remove or reset.
     pub removed: Vec<RemovedPart>,
-    /// The fixed addresses that stay: IPv6 addresses, those of other interfaces than the profile's, and
-    /// those in files that are too unusual to be changed.
+    /// The fixed addresses that stay: IPv6 addresses, those of other interfaces than the profile's,
+    /// and those in files that are too unusual to be changed.
     pub kept: Vec<KeptAddress>,
 }
 
