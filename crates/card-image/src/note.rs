@@ -156,8 +156,7 @@ impl fmt::Display for BuildNote {
             BuildNote::RootShrunk { before, after } => write!(
                 f,
                 "the root filesystem was shrunk from {} to {}, because the card is smaller than \
-                 the \
-                 base image",
+                 the base image",
                 size(*before),
                 size(*after)
             ),

@@ -26,8 +26,7 @@ impl Asker {
             (true, _) => Ok(Asker::Proposals),
             (false, true) => Ok(Asker::Terminal),
             (false, false) => Err(CommandError::Usage {
-                message: "standard input is not a terminal, so no questions can be \
-                asked"
+                message: "standard input is not a terminal, so no questions can be asked"
                     .to_owned(),
                 fix: "add --yes to accept the suggestions, and options for whatever should differ",
             }),

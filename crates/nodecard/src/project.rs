@@ -217,7 +217,7 @@ impl Project {
                 Err(KeyError::Missing { path, .. }) => Err(KeyError::Missing {
                     path,
                     fix: "give a directory or an archive with all of the cluster's keys; new keys \
-                    are only created where the profile keeps them",
+                          are only created where the profile keeps them",
                 }
                 .into()),
                 opened => opened.map_err(keys_error),

@@ -61,10 +61,8 @@ impl Boot {
                 passwords.push(at(Finding::note(code, printable(&what), fix), &given.location));
             }
             for (location, why) in cloud_init.unreadable() {
-                let what = format!(
-                    "cloud-init reads this file, which nodecard cannot check: \
-                {why}"
-                );
+                let what =
+                    format!("cloud-init reads this file, which nodecard cannot check: {why}");
                 let fix = FixAction::CheckProgram { program: location.path.clone() };
                 let finding = Finding::warning(FindingCode::CloudInit, printable(&what), fix);
                 found.push(at(finding, location));

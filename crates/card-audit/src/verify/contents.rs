@@ -313,8 +313,8 @@ impl<'a> Contents<'a> {
         };
         let lines = self.actual.lines().enumerate();
         lines.filter(move |(_, line)| is_unrestricted(line)).map(|(index, line)| {
-            let what = "the swarm's key, which every node has, is allowed to do more here than \
-            ask for a token";
+            let what = "the swarm's key, which every node has, is allowed to do more here than ask \
+                        for a token";
             let finding = Finding::error(self.rule.code, what, FixAction::RemoveLine);
             finding.at(self.path).line(Some(index + 1)).found(printable(line))
         })

@@ -61,7 +61,7 @@ impl Item<'_> {
             && let link @ State::Symlink { .. } = State::read_link(files, self.path)?
         {
             let what = "it is a symlink to a file that no program writes, so no name server is \
-            used";
+                        used";
             return Ok(vec![self.finding(what, FixAction::Rewrite).found(link.describe())]);
         }
         match State::read(files, self.path)? {
@@ -257,13 +257,9 @@ impl Item<'_> {
             ClonedState::UserKey(_) => ("a user's key pair", ""),
         };
         let (severity, what) = match clone {
-            Clone::SameAsBase => (
-                self.rule.severity,
-                format!(
-                    "{name}, the same as in the base \
-                                                               image"
-                ),
-            ),
+            Clone::SameAsBase => {
+                (self.rule.severity, format!("{name}, the same as in the base image"))
+            }
             Clone::AsOldAsCard => (
                 Severity::Warning,
                 format!(
@@ -283,7 +279,7 @@ impl Item<'_> {
             return Ok(Vec::new());
         }
         let what = "a board without a clock starts at a time before the cluster's keys were \
-        created";
+                    created";
         Ok(vec![self.finding(what, FixAction::TimeServerSets)])
     }
 }

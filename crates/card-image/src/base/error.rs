@@ -39,8 +39,8 @@ pub enum BaseError {
     },
     /// An https address leads to a plain http one.
     #[error(
-        "{url} redirects to plain http, where anyone between here and the server can change \
-             the contents"
+        "{url} redirects to plain http, where anyone between here and the server can change the \
+         contents"
     )]
     InsecureRedirect {
         /// The address, without a password.
@@ -409,8 +409,7 @@ impl BaseError {
                  again"
             }
             BaseError::CachedImage { .. } => {
-                "run the command again: the image will be decoded \
-                                              again"
+                "run the command again: the image will be decoded again"
             }
             BaseError::ForeignCache { .. } => "set XDG_CACHE_HOME to a directory of your own",
             BaseError::WritableCache { dir, .. } => {

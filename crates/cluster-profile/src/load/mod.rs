@@ -180,8 +180,7 @@ fn base_at(
             let help = "use https, or write `base: {path: URL, sha256: SUM}`";
             problems.add(
                 &path.place,
-                "anyone between here and the server can change what http \
-            returns",
+                "anyone between here and the server can change what http returns",
                 help,
             );
         }

@@ -48,8 +48,7 @@ impl Note {
             }
             Note::KeysLeft { user, .. } => format!(
                 "add {user} to `ssh.users` to replace the key with the cluster's, or remove it \
-                 from \
-                 the base image"
+                 from the base image"
             ),
             Note::KeyLineUnknown { authorized_keys, .. } => {
                 format!("check {authorized_keys} of the base image for the line of that key")
@@ -89,8 +88,7 @@ impl Note {
             }
             Note::CloudInitOff { effects } => format!(
                 "disarmed cloud-init (/etc/cloud/cloud-init.disabled), which would have changed \
-                 {}; \
-                 its user-data and commands have no effect on the cards",
+                 {}; its user-data and commands have no effect on the cards",
                 effects_in_words(effects)
             ),
             Note::UserOfCloudInit { user } => format!(
@@ -178,8 +176,7 @@ impl Note {
             ),
             Note::DropbearKeepsHostKeys { program } => format!(
                 "{program} is too old for ed25519 host keys: it keeps those of the image, which \
-                 are \
-                 the same on every card and not in the known hosts"
+                 are the same on every card and not in the known hosts"
             ),
             Note::KeyLineUnknown { path, .. } => format!(
                 "could not detect which line authorizes {path}, because there is no .pub file \
@@ -292,8 +289,7 @@ impl Note {
             }
             Note::CloudInitUnread { at, why } => format!(
                 "cloud-init reads {at}, which nodecard cannot ({why}), so it may change more when \
-                 a \
-                 card boots"
+                 a card boots"
             ),
         }
     }

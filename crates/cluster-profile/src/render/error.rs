@@ -72,8 +72,7 @@ pub enum RenderError {
     },
     /// The image does not have a group that a user joins.
     #[error(
-        "`users` in the profile puts {user} in the group {group}, which the image does not \
-             have"
+        "`users` in the profile puts {user} in the group {group}, which the image does not have"
     )]
     UnknownGroup {
         /// The user.
@@ -124,8 +123,7 @@ pub enum RenderError {
     },
     /// The image does not have the owner of an extra file.
     #[error(
-        "`files` in the profile gives {path} to the {kind} {name}, which the image does not \
-             have"
+        "`files` in the profile gives {path} to the {kind} {name}, which the image does not have"
     )]
     UnknownOwner {
         /// The path of the extra file.

@@ -110,7 +110,7 @@ impl StreamDecoder for zstd::stream::raw::Decoder<'_> {
             if reason.contains("too much memory") {
                 DecodeFault::Unsupported {
                     reason: "it was compressed with --long, and needs more than 128 MiB of memory \
-                    to decompress"
+                             to decompress"
                         .to_owned(),
                     command: Some("zstd -d --long=31"),
                 }

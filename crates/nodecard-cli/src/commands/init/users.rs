@@ -111,8 +111,7 @@ pub(super) fn choose_keys(
             Ok(status) if status.success() => Ok(vec![file.with_extension("pub")]),
             _ => Err(usage(
                 "ssh-keygen did not create a key",
-                "create a key yourself, then run \
-                            init again",
+                "create a key yourself, then run init again",
             )),
         };
     }
