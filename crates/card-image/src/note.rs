@@ -41,7 +41,7 @@ pub enum BuildNote {
     },
     /// The root filesystem of a card stays as large as it is in the image.
     NotShrunk {
-        /// Why it cannot be smaller; `None` if nobody wants it to be.
+        /// Why it cannot be smaller; `None` if its contents need the space.
         reason: Option<String>,
     },
     /// A fixed address stays in an image that is saved as a base image.

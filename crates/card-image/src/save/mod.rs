@@ -27,7 +27,7 @@ pub use self::{
 };
 use self::{
     patient::PatientReader,
-    root::{Root, Shrink, Stripped},
+    root::{Root, Shrink, Shrunk, Stripped},
 };
 use crate::{
     BuildNote, BuildProgress, Cancel, Error, FsError, ImageFormat, OutputError, RootRecord,
@@ -302,9 +302,9 @@ impl Saving<'_> {
             Shrink::Failed(error) => self.failure(error, number),
         })?;
         let (layer, layout) = match shrunk {
-            Ok(shrunk) => shrunk,
-            Err(note) => {
-                notes.push(note);
+            Shrunk::Smaller(layer, layout) => (layer, layout),
+            Shrunk::AsLarge(note) => {
+                notes.extend(note);
                 (whole, layout)
             }
         };

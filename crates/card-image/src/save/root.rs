@@ -78,12 +78,8 @@ impl Root<'_> {
         Ok(Stripped { removed: neutral.removed, secrets, kept: neutral.kept })
     }
 
-    /// Returns the card with the filesystem and its partition shrunk, and its layout; or why it
-    /// stays as large as it is.
-    pub fn shrink(
-        &self,
-        size: SaveSize,
-    ) -> Result<Result<(Arc<Layer>, Layout), BuildNote>, Shrink> {
+    /// Shrinks the filesystem and its partition in a layer.
+    pub fn shrink(&self, size: SaveSize) -> Result<Shrunk, Shrink> {
         let card = self.whole.size();
         let range = self.layout.root_range();
         let behind = self.layout.partitions.iter().find(|part| part.range.start >= range.end);
@@ -92,7 +88,7 @@ impl Root<'_> {
             Ok(ShrinkPlan::to_minimum(&source, self.timestamp())?.size())
         };
         let wanted = match size {
-            SaveSize::Unchanged => return Ok(Err(BuildNote::NotShrunk { reason: None })),
+            SaveSize::Unchanged => return Ok(Shrunk::AsLarge(None)),
             SaveSize::Card(wanted) => wanted,
             SaveSize::Contents if behind.is_some() => card,
             SaveSize::Contents => match smallest() {
@@ -103,14 +99,14 @@ impl Root<'_> {
                 // It can be saved, but not made smaller.
                 Err(Error::Ext4(error)) if !error.is_damage() && !is_storage(&error) => {
                     let reason = Some(error.to_string());
-                    return Ok(Err(BuildNote::NotShrunk { reason }));
+                    return Ok(Shrunk::AsLarge(Some(BuildNote::NotShrunk { reason })));
                 }
                 Err(error) => return Err(error.into()),
             },
         };
         if wanted >= card {
             let reason = behind.map(|part| format!("partition {} follows it", part.number));
-            return Ok(Err(BuildNote::NotShrunk { reason }));
+            return Ok(Shrunk::AsLarge(Some(BuildNote::NotShrunk { reason })));
         }
         let end = self.layout.table().end_on_smaller_card(self.layout.root, wanted, END_RESERVE);
         let end = match end {
@@ -136,8 +132,16 @@ impl Root<'_> {
         table.shrink(&layer, self.layout.root, wanted, END_RESERVE).map_err(Error::from)?;
         let shrunk = cut_off(moved, &layer, wanted).map_err(Error::from)?;
         let layout = self.layout.reread(&shrunk)?;
-        Ok(Ok((shrunk, layout)))
+        Ok(Shrunk::Smaller(shrunk, layout))
     }
+}
+
+/// What became of a card that was to be shrunk.
+pub(super) enum Shrunk {
+    /// The smaller card and its layout.
+    Smaller(Arc<Layer>, Layout),
+    /// It is as large as before; why, if it was to be smaller.
+    AsLarge(Option<BuildNote>),
 }
 
 /// Why a card cannot be shrunk.
