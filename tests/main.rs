@@ -33,3 +33,4 @@ mod sudo;
 mod support;
 mod swarm;
 mod verify;
+mod version;

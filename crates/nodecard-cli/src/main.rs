@@ -15,6 +15,7 @@ mod prompt;
 mod report;
 mod rights;
 mod terminal;
+mod version;
 
 use std::process::ExitCode;
 
