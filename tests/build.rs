@@ -26,6 +26,27 @@ fn every_image_is_clean_and_belongs_to_its_node() {
     }
 }
 
+/// `--card` gives what the profile lacks.
+#[test]
+fn a_profile_without_a_card_size_needs_the_option() {
+    let bench = Bench::new();
+    let profile = fs::read_to_string(bench.path("profile.yaml")).unwrap();
+    fs::write(bench.path("profile.yaml"), profile.replace("card: 64MiB\n", "")).unwrap();
+    assert!(bench.refused(2, &[]).contains("the profile has no `card`"));
+    bench.built(&["--card", "72MiB", "--node", "xu4-node1"]);
+    let image = bench.path("out/xu4-node1.img");
+    assert_eq!(fs::metadata(&image).unwrap().len(), 72 << 20);
+    e2fsck(&image);
+    let plan = ["plan", "profile.yaml", "--card", "72MiB", "--node", "xu4-node1"];
+    let plan = bench.nodecard(&plan).output().unwrap();
+    let text = String::from_utf8_lossy(&plan.stdout);
+    assert!(plan.status.success() && text.contains("cards of 75.5 MB"), "{text}");
+    // A profile with the key keeps its mistakes.
+    fs::remove_dir_all(bench.path("out")).unwrap();
+    fs::write(bench.path("profile.yaml"), profile.replace("64MiB", "64")).unwrap();
+    assert!(bench.refused(2, &["--card", "72MiB"]).contains("64"), "the profile is wrong");
+}
+
 #[test]
 fn identities_differ_and_shared_files_do_not() {
     let bench = Bench::new();

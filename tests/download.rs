@@ -79,8 +79,8 @@ fn a_server_is_trusted_if_its_authority_is() {
     fs::write(bench.path("ca.pem"), authority.pem()).unwrap();
     let untrusted = [
         "error: cannot trust the server of https://localhost:",
-        "its certificate is signed by nobody whom this computer trusts",
-        "fix: if a proxy of your network opens https connections, ",
+        "its certificate is not signed by anyone this computer trusts",
+        "fix: if a proxy in your network intercepts https, ",
         "SSL_CERT_FILE",
     ];
     fails(&bench, &mut build(&bench), 3, &untrusted);
@@ -134,7 +134,7 @@ fn certificates_that_do_not_fit_are_refused() {
     let cases = [
         (authority.server(&["example.org"]), "its certificate is for another host name"),
         (authority.expired_server(&["localhost"]), "its certificate has expired"),
-        (self_signed_server(&["localhost"]), "signed by nobody whom this computer trusts"),
+        (self_signed_server(&["localhost"]), "not signed by anyone this computer trusts"),
     ];
     for (settings, message) in cases {
         let server = Server::start_tls(settings, answer(&image));
@@ -180,7 +180,7 @@ fn proxies_are_taken_from_the_environment() {
     }
     assert_eq!(proxy.targets().len(), before);
     let (bench, mut command) = with(&[("HTTPS_PROXY", "gopher://me:secret@proxy.lan")]);
-    fails(&bench, &mut command, 3, &["HTTPS_PROXY does not hold the address of a proxy", "fix: "]);
+    fails(&bench, &mut command, 3, &["HTTPS_PROXY is not the address of a proxy", "fix: "]);
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn cards_of_several_sizes_beside_one_that_fails() {
     assert_eq!(output.status.code(), Some(5), "{report}");
     let failed = format!("cannot write xu4-node1's card to {}", broken.device);
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(errors.contains(&failed) && errors.contains("there is no room at byte"), "{errors}");
+    assert!(errors.contains(&failed) && errors.contains("there is no space at byte"), "{errors}");
     assert!(report.contains(&format!("profile.yaml xu4-node1={}", broken.device)), "{report}");
     let safe = format!("Safe to remove: {} {}", cards[0].device, cards[1].device);
     assert!(report.contains(&safe), "{report}");

@@ -28,7 +28,7 @@ fn assert_harmless(arguments: &[&str], output: &Output) -> String {
         }
         all += text;
     }
-    assert!(!all.contains("panicked") && !all.contains("a defect in nodecard"), "{all}");
+    assert!(!all.contains("panicked") && !all.contains("a bug in nodecard"), "{all}");
     all
 }
 

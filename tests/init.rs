@@ -50,7 +50,7 @@ fn flags_and_yes_make_a_profile_that_builds() {
     let (code, out, error) = nodecard(&bench, &arguments);
     assert_eq!(code, Some(0), "{error}");
     assert!(out.contains("nodecard check xu4.yaml"), "{out}");
-    assert!(error.contains("everybody knows the image's passwords of root, odroid"), "{error}");
+    assert!(error.contains("root, odroid have well-known default passwords"), "{error}");
     let text = fs::read_to_string(bench.path("xu4.yaml")).unwrap();
     for part in [
         "cluster: xu4\n",
@@ -75,7 +75,7 @@ fn flags_and_yes_make_a_profile_that_builds() {
     // It is never overwritten, and neither is anything else.
     let (code, _, error) = nodecard(&bench, &arguments);
     assert_eq!(code, Some(2), "{error}");
-    assert!(error.contains("xu4.yaml exists already"), "{error}");
+    assert!(error.contains("xu4.yaml already exists"), "{error}");
     assert_eq!(fs::read_to_string(bench.path("xu4.yaml")).unwrap(), text);
     std::os::unix::fs::symlink("nowhere", bench.path("link.yaml")).unwrap();
     let (code, ..) = nodecard(&bench, &[&arguments[..], &["link.yaml"]].concat());
@@ -165,7 +165,7 @@ fn what_does_not_fit_is_refused_and_nothing_is_written() {
     }
     let (code, _, error) = nodecard(&bench, &["init", "p.yaml"]);
     assert_eq!(code, Some(2));
-    assert!(error.contains("questions need a terminal"), "{error}");
+    assert!(error.contains("standard input is not a terminal"), "{error}");
     let (code, ..) = nodecard(&bench, &["init", "p.yaml", "--base", "missing.img", "--yes"]);
     assert_eq!(code, Some(3));
 }
@@ -192,11 +192,11 @@ fn a_dialogue_asks_for_what_no_flag_says() {
         ["Base image", "true", "\r"],
         ["Name of the cluster [mc1]", "true", "\r"],
         ["Gateway", "true", "\r"],
-        ["Length of the network prefix", "true", "\r"],
+        ["Network prefix length", "true", "\r"],
         ["Name servers", "true", "\r"],
         ["Network interface of the nodes [eth0]", "true", "\r"],
         ["Number of nodes [4]", "true", "3\r"],
-        ["Name of the nodes, before their numbers [mc1-node]", "true", "xu4-\r"],
+        ["Node names, without the number [mc1-node]", "true", "xu4-\r"],
         ["Address of the first node", "true", "192.168.1.1\r"],
         // The gateway's own address is not accepted.
         [
@@ -244,12 +244,12 @@ fn wrong_answers_are_asked_for_again() {
         ("is not a disk image", answer("~/xu4.bin")),
         ("Name of the cluster", answer("-x")),
         ("must not start", answer("lab")),
-        ("lab.yaml exists already", answer("mc1")),
+        ("lab.yaml already exists", answer("mc1")),
         ("Network interface", answer("a b")),
         ("is not an interface name", answer("eth0")),
         ("Number of nodes", answer("0")),
         ("from 1 to 1000", answer("2")),
-        ("Name of the nodes", answer("a_b")),
+        ("Node names", answer("a_b")),
         ("must not contain", answer("n")),
         ("Size printed on the cards", answer("8G")),
         ("8GB for the size printed", answer("8GB")),
@@ -323,10 +323,127 @@ fn an_interrupted_choice_leaves_the_terminal_as_it_was() {
     }
 }
 
+/// Ctrl-C at each question: the exit code is 130, nothing is written, and the terminal shows its
+/// cursor and what is typed.
 #[test]
 fn an_interrupted_dialogue_writes_nothing() {
     let bench = bench();
-    let steps = [["Base image", "true", "\r"], ["Name of the cluster", "true", "\x03"]];
-    on_terminal(&bench, 130, &steps, &["init", "mc1.yaml"]);
-    assert!(!bench.path("mc1.yaml").exists());
+    let questions = [
+        ("Base image", "\r"),
+        ("Name of the cluster", "\r"),
+        ("Gateway", "192.168.1.1\r"),
+        ("Network prefix length", "\r"),
+        ("Name servers", "\r"),
+        ("Network interface", "\r"),
+        ("Number of nodes", "\r"),
+        ("Node names", "\r"),
+        ("Address of the first node", "\r"),
+        ("Size printed on the cards", "\r"),
+        ("Users who log in", "root\r"),
+        ("Passwords", "\x1b[B\r"),
+        ("New password of root:", "a secret of ours\n"),
+        ("again:", "a secret of ours\n"),
+        ("Your public key", "\r"),
+        ("Docker Swarm", "\r"),
+    ];
+    for last in 0..questions.len() {
+        let clear = "\x08".repeat(15);
+        let steps: Vec<[String; 3]> = questions[..=last]
+            .iter()
+            .enumerate()
+            .map(|(number, (question, answer))| {
+                let answer = match *question {
+                    _ if number == last => "\x03".to_owned(),
+                    "Gateway" | "Users who log in" => format!("{clear}{clear}{answer}"),
+                    _ => (*answer).to_owned(),
+                };
+                [(*question).to_owned(), "true".to_owned(), answer]
+            })
+            .collect();
+        let steps: Vec<[&str; 3]> =
+            steps.iter().map(|step| step.each_ref().map(String::as_str)).collect();
+        // The settings of the terminal are compared by a shell around the program.
+        let shown = on_checked_terminal(&bench, 130, &steps, &["init"]);
+        let (hidden, visible) = (shown.rfind("\x1b[?25l"), shown.rfind("\x1b[?25h"));
+        assert!(visible >= hidden, "{}: {shown:?}", questions[last].0);
+        let made = fs::read_dir(bench.path("")).unwrap().map(|entry| entry.unwrap().file_name());
+        let profiles: Vec<_> =
+            made.filter(|name| name.to_string_lossy().ends_with(".yaml")).collect();
+        assert!(profiles.is_empty(), "{}: {profiles:?}", questions[last].0);
+    }
+}
+
+/// Runs `nodecard` on a terminal, and checks that it leaves the terminal's settings as they were.
+#[track_caller]
+fn on_checked_terminal(
+    bench: &Bench,
+    code: i32,
+    steps: &[[&str; 3]],
+    arguments: &[&str],
+) -> String {
+    let script = "before=$(stty -g)\n\"$NODECARD\" \"$@\"\ncode=$?\n\
+                  [ \"$(stty -g)\" = \"$before\" ] || { echo CHANGED; stty -a; exit 99; }\nexit $code\n";
+    let program = bench.nodecard(&[]).get_program().to_str().unwrap().to_owned();
+    let script = script.replace("$NODECARD", &program);
+    let wrapper = bench.path("checked");
+    fs::write(&wrapper, format!("#!/bin/sh\ntrap : INT\n{script}")).unwrap();
+    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).unwrap();
+    on_terminal_of(wrapper.to_str().unwrap(), bench, code, steps, arguments)
+}
+
+/// A base in which cloud-init makes the user, and whose netplan file matches interfaces by a
+/// pattern: the user is proposed and made, and no interface is claimed to be known.
+#[test]
+fn a_base_with_cloud_init_and_an_unknown_interface() {
+    let bench = bench();
+    let base = decoded_base(&bench);
+    let files = [
+        (
+            "/etc/cloud/cloud.cfg",
+            "users: [default]\nsystem_info: {default_user: {name: ubuntu}}\n\
+                                  cloud_init_modules: [users_groups]\n",
+        ),
+        (
+            "/etc/netplan/50-cloud-init.yaml",
+            "network:\n  version: 2\n  ethernets:\n    all:\n      \
+                                             match: {name: \"e*\"}\n      dhcp4: true\n",
+        ),
+    ];
+    let target = format!("{}?offset={ROOT_OFFSET}", base.display());
+    let debugfs = |request: &str| run("e2fsprogs", "debugfs", &["-w", "-R", request, &target]);
+    for directory in ["/etc/cloud", "/etc/netplan"] {
+        debugfs(&format!("mkdir {directory}"));
+    }
+    for (path, text) in files {
+        fs::write(bench.path("new"), text).unwrap();
+        debugfs(&format!("write {} {path}", bench.path("new").display()));
+    }
+    // Nobody but root is left, and ifupdown names no interface.
+    let passwd = cat(&base, "/etc/passwd");
+    let passwd: String = passwd
+        .lines()
+        .filter(|line| !line.starts_with("odroid:"))
+        .map(|l| format!("{l}\n"))
+        .collect();
+    for (path, text) in [("/etc/passwd", passwd.as_str()), ("/etc/network/interfaces", "auto lo\n")]
+    {
+        fs::write(bench.path("new"), text).unwrap();
+        debugfs(&format!("rm {path}"));
+        debugfs(&format!("write {} {path}", bench.path("new").display()));
+    }
+    let arguments =
+        ["init", "p.yaml", "--base", "base.img", "--first-address", "192.168.1.80", "--yes"];
+    let (code, _, error) = nodecard(&bench, &arguments);
+    assert_eq!(code, Some(0), "{error}");
+    assert!(error.contains("does not name its network interface"), "{error}");
+    let text = fs::read_to_string(bench.path("p.yaml")).unwrap();
+    for part in [
+        "users: [root, ubuntu]\n",
+        "  ubuntu: {create: true, groups: [sudo], sudo: nopasswd, locked: true}\n",
+        "  interface: eth0\n",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains(" on eth0"), "{text}");
+    check(&bench, "p.yaml");
 }

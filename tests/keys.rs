@@ -18,7 +18,7 @@ fn keys_from_a_directory_or_an_archive_are_only_read() {
     let bench = Bench::new();
     let report = bench.built(&[]);
     assert!(
-        report.contains("note: created the cluster's keys in profile.keys; keep them"),
+        report.contains("note: created the cluster's keys in profile.keys. Keep them"),
         "{report}"
     );
     assert!(!bench.built(&[]).contains("created the cluster's keys"));
@@ -142,7 +142,7 @@ fn lost_keys_are_pointed_out_before_new_ones_are_made() {
     let before = identities(&bench);
     fs::remove_dir_all(bench.path("profile.keys")).unwrap();
     used_card(&bench.path("a.card"), 64 * MIB);
-    let parts = ["profile.keys is missing", "out holds images", "--new-keys"];
+    let parts = ["profile.keys is missing", "out contains images", "--new-keys"];
     let message = bench.not_flashed(2, &["xu4-node1=a.card"], &parts);
     assert!(message.contains("from a backup"), "{message}");
     let arguments = ["build", "profile.yaml", "--out", "elsewhere"];

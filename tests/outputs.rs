@@ -93,13 +93,13 @@ fn images_of_earlier_runs_are_told_from_those_of_this_one() {
         .replace("192.168.1.81", "192.168.1.91");
     fs::write(bench.path("profile.yaml"), profile).unwrap();
     let report = bench.built(&["--node", "xu4-node3"]);
-    assert!(report.contains("created host keys for head in profile.keys; keep them"), "{report}");
+    assert!(report.contains("created host keys for head in profile.keys. Keep them"), "{report}");
     let lines = |report: &str| {
         let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
         report.lines().map(words).collect::<Vec<_>>()
     };
     for line in [
-        "xu4-master 192.168.1.80 out/xu4-master.img stale: not in the profile any more",
+        "xu4-master 192.168.1.80 out/xu4-master.img stale: no longer in the profile",
         "xu4-node1 192.168.1.81 out/xu4-node1.img stale: the profile has another address",
         "xu4-node2 192.168.1.82 out/xu4-node2.img stale: older than the profile",
     ] {

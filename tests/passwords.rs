@@ -49,7 +49,7 @@ fn default_passwords_are_reported_until_the_profile_sets_others() {
     let (code, out, _) = verify(&bench, &[IMAGE]);
     assert_eq!(code, Some(0), "{out}");
     let out = bench.built(&NODE);
-    assert!(!out.contains("everybody knows") && !out.contains("$6$"), "{out}");
+    assert!(!out.contains("default passwords") && !out.contains("$6$"), "{out}");
 
     // pwck(8) accepts the files, and they have the same mode as before.
     let image = bench.path(IMAGE);
@@ -132,7 +132,7 @@ fn what_is_not_a_password_to_use_is_refused() {
         ("\n", "empty password"),
         ("one\ntwo\n", "more than one line"),
         ("a\tb\n", "control character"),
-        ("raspberry\n", "everybody knows this password"),
+        ("raspberry\n", "well-known default password"),
         (long.as_str(), "longer than 511 bytes"),
     ] {
         let (code, out, error) = hashed(&bench, input);

@@ -48,7 +48,7 @@ fn a_plan_before_the_first_build_writes_nothing() {
     let before = names(&bench);
     let (code, out, error) = plan(&bench, &[]);
     assert_eq!(code, Some(0), "{error}");
-    let note = "profile.keys yet and were made for this plan only";
+    let note = "profile.keys yet and were made only for this plan";
     assert!(out.contains("=== xu4-node3\n") && out.contains(note), "{out}");
     let mut after = names(&bench);
     after.retain(|name| name != "cache");

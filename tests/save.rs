@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use crate::support::*;
 
 /// Runs `nodecard save`, and returns its exit code, report and messages.
-fn save(bench: &Bench, arguments: &[&str]) -> (Option<i32>, String, String) {
+pub fn save(bench: &Bench, arguments: &[&str]) -> (Option<i32>, String, String) {
     let output = bench.nodecard(&[&["save"], arguments].concat()).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     let error = text(output.stderr);
@@ -14,7 +14,7 @@ fn save(bench: &Bench, arguments: &[&str]) -> (Option<i32>, String, String) {
 }
 
 #[track_caller]
-fn saved(bench: &Bench, arguments: &[&str]) -> String {
+pub fn saved(bench: &Bench, arguments: &[&str]) -> String {
     let (code, report, error) = save(bench, arguments);
     assert_eq!(code, Some(0), "{error}");
     report
@@ -22,7 +22,7 @@ fn saved(bench: &Bench, arguments: &[&str]) -> String {
 
 /// Runs a save that must fail, and leave no image.
 #[track_caller]
-fn not_saved(bench: &Bench, code: i32, arguments: &[&str], parts: &[&str]) {
+pub fn not_saved(bench: &Bench, code: i32, arguments: &[&str], parts: &[&str]) {
     let (found, _, error) = save(bench, arguments);
     assert_eq!(found, Some(code), "{error}");
     for part in parts {
@@ -33,9 +33,9 @@ fn not_saved(bench: &Bench, code: i32, arguments: &[&str], parts: &[&str]) {
     }
 }
 
-const CARD: &str = "out/xu4-node1.img";
+pub const CARD: &str = "out/xu4-node1.img";
 
-fn built() -> Bench {
+pub fn built() -> Bench {
     let bench = Bench::new();
     bench.built(&["--node", "xu4-node1"]);
     bench
@@ -138,9 +138,9 @@ fn bad_input_is_refused_and_leaves_nothing() {
         &["no such device or file", "check the path"],
     );
     not_saved(&bench, 2, &[CARD, "new.raw"], &["not a name for an image", ".img.xz"]);
-    not_saved(&bench, 4, &[CARD, CARD], &["the image would replace it"]);
+    not_saved(&bench, 4, &[CARD, CARD], &["the image would overwrite it"]);
     fs::write(bench.path("mine.img"), "mine").unwrap();
-    not_saved(&bench, 2, &[CARD, "mine.img"], &["nodecard did not make it"]);
+    not_saved(&bench, 2, &[CARD, "mine.img"], &["was not made by nodecard"]);
     assert_eq!(fs::read(bench.path("mine.img")).unwrap(), b"mine");
     not_saved(&bench, 2, &[CARD, "new.img", "--size", "20MiB"], &["too small", "leave out --size"]);
     not_saved(&bench, 2, &[CARD, "new.img", "--base", "--exact"], &["cannot be used with"]);

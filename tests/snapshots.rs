@@ -98,6 +98,20 @@ impl Transcript {
         }
     }
 
+    /// Runs `nodecard` with these arguments, and keeps the first lines of what it prints.
+    fn run_in_part(&mut self, arguments: &[&str], lines: usize) {
+        let start = self.text.len();
+        self.run(arguments);
+        let text = self.text.split_off(start);
+        // The command is a line too.
+        for line in text.lines().take(lines + 1) {
+            self.text += &format!("{line}\n");
+        }
+        let more = text.lines().count().saturating_sub(lines + 1);
+        assert!(more > 0, "{text}");
+        self.text += "...\n";
+    }
+
     /// Adds a case: a title and a command.
     fn case(&mut self, title: &str, arguments: &[&str]) {
         self.title(title);
@@ -169,6 +183,8 @@ fn redacted(line: &str) -> String {
             text += "[SPEED]";
         } else if bare.starts_with("AAAA") && bare.len() > 40 {
             text += "[KEY]";
+        } else if word.starts_with("$6$") {
+            text += "[HASH]";
         } else if word.starts_with("SHA256:") {
             text += "[FINGERPRINT]";
         } else if bare.len() >= 32 && bare.chars().all(is_hex) {
@@ -358,6 +374,78 @@ fn reports_of_export() {
     t.case("private keys in a form for ssh", &["export", "profile.yaml", "hosts", "--private"]);
     t.case("a user without keys", &["export", "profile.yaml", "pssh", "--user", "nobody"]);
     t.assert("report-export");
+}
+
+#[test]
+fn reports_of_save() {
+    let mut t = Transcript::with_images();
+    let image = "out/xu4-node1.img";
+    let arguments = ["save", image, "new.img.xz", "--profile", "profile.yaml"];
+    t.case("a base image", &arguments);
+    t.case("a backup", &["save", image, "backup.img", "--no-shrink"]);
+    t.assert("report-save");
+}
+
+/// Two nodes that do not answer in different ways, and one that does.
+#[test]
+fn report_of_status() {
+    if !namespaces("snapshots::report_of_status") {
+        return;
+    }
+    let mut t = Transcript::new();
+    let nodes = "  - {name: n0, address: 10.77.0.80}\n  - {name: n1, address: 10.77.0.81}\n  \
+                 - {name: n2, address: 10.77.0.82}\n";
+    let profile: String = PROFILE
+        .replace("192.168.1.1", "10.77.0.1")
+        .lines()
+        .filter(|line| !line.starts_with("  - "))
+        .map(|line| format!("{line}\n{}", if line == "nodes:" { nodes } else { "" }))
+        .collect();
+    fs::write(t.path("profile.yaml"), profile).unwrap();
+    t.bench.built(&["--node", "n0"]);
+    let mut lan = Lan::new("10.77.0.2/24");
+    let node = FakeNode::new(&t.bench, "node0", "n0");
+    let namespace = lan.connect("n0", "10.77.0.80/24");
+    lan.start(&namespace, &node);
+    lan.connect("n1", "10.77.0.81/24");
+    let output = lan.nodecard(&t.bench, &["status", "profile.yaml"]).output().unwrap();
+    t.text += "$ nodecard status profile.yaml\n";
+    for line in String::from_utf8(output.stdout).unwrap().lines() {
+        // What depends on this computer: how long it runs, and its disk.
+        let words: Vec<&str> = line.split_whitespace().collect();
+        t.text += &match words.as_slice() {
+            ["n0", address, state, ..] => format!("  n0 {address} {state} [UP] [DISK]\n"),
+            ["NODE", ..] | ["n1" | "n2", ..] => format!("  {}\n", words.join(" ")),
+            _ => format!("{line}\n"),
+        };
+    }
+    t.text += &String::from_utf8(output.stderr).unwrap();
+    t.text += &format!("exit code {}\n", output.status.code().unwrap());
+    t.assert("report-status");
+}
+
+/// What the commands print that need no cluster. Of scripts and schemas, the beginning shows that
+/// they are printed.
+#[test]
+fn reports_of_tools() {
+    let mut t = Transcript::new();
+    t.title("password");
+    t.answer(&["password"], "a secret of ours\n");
+    t.title("schema");
+    t.run_in_part(&["schema"], 6);
+    for shell in ["bash", "zsh"] {
+        t.title(&format!("completions for {shell}"));
+        t.run_in_part(&["completions", shell], 4);
+    }
+    t.case("completions for fish", &["completions", "fish"]);
+    t.case("man", &["man", "man1"]);
+    let mut pages: Vec<String> = fs::read_dir(t.path("man1"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    pages.sort();
+    t.text += &pages.iter().map(|page| format!("man1/{page}\n")).collect::<String>();
+    t.assert("report-tools");
 }
 
 /// A machine in a directory: a card in a USB reader, an empty slot, an eMMC, a mounted stick,
@@ -557,4 +645,42 @@ fn errors_of_plan_apply_and_inspect() {
     let apply = ["apply", "profile.yaml", "xu4-node1=out/xu4-node1.img", "--yes"];
     t.case("apply: no journal", &apply);
     t.assert("errors-plan-apply-inspect");
+}
+
+#[test]
+fn errors_of_save() {
+    let mut t = Transcript::new();
+    t.bench.built(&["--node", "xu4-node1"]);
+    let image = "out/xu4-node1.img";
+    t.case("no such card", &["save", "missing.img", "new.img"]);
+    t.case("an unknown format", &["save", image, "new.raw"]);
+    t.case("the card itself", &["save", image, image]);
+    fs::write(t.path("mine.img"), "mine").unwrap();
+    t.case("a file of somebody else", &["save", image, "mine.img"]);
+    t.case("too small", &["save", image, "new.img", "--size", "20MiB"]);
+    t.case("a base and a backup", &["save", image, "new.img", "--base", "--exact"]);
+    fs::write(t.path("text.img"), "not an image").unwrap();
+    t.case("not an image", &["save", "text.img", "new.img"]);
+    t.assert("errors-save");
+}
+
+#[test]
+fn errors_around_the_cards() {
+    let mut t = Transcript::new();
+    t.case("status without keys", &["status", "profile.yaml"]);
+    t.case("status of an unknown node", &["status", "profile.yaml", "--node", "xu5"]);
+    t.case("status: not a time", &["status", "profile.yaml", "--wait", "soon"]);
+    t.case("export without keys", &["export", "profile.yaml", "ssh-config"]);
+    t.case("export: an unknown format", &["export", "profile.yaml", "csv"]);
+    t.case("an empty password", &["password"]);
+    t.title("a default password");
+    t.answer(&["password"], "odroid\n");
+    t.title("two lines");
+    t.answer(&["password"], "one\ntwo\n");
+    t.case("completions for an unknown shell", &["completions", "tcsh"]);
+    fs::write(t.path("file"), "").unwrap();
+    t.case("man: not a directory", &["man", "file"]);
+    t.case("init: the base image is missing", &["init", "p.yaml", "--base", "x.img", "--yes"]);
+    t.case("an unknown command", &["burn"]);
+    t.assert("errors-other");
 }

@@ -220,7 +220,10 @@ fn an_unrestricted_swarm_key_is_found_and_restricted() {
     write(&bench, IMAGE, "/root/.ssh/authorized_keys", &format!("{key}\n{fewer}"));
     let (code, out, _) = verify(&bench, &[IMAGE]);
     assert_eq!(code, Some(1));
-    assert!(out.contains("authorized_keys:1") && out.contains("may do more here"), "{out}");
+    assert!(
+        out.contains("authorized_keys:1") && out.contains("is allowed to do more here"),
+        "{out}"
+    );
     let target = format!("xu4-master={IMAGE}");
     let applied = bench.nodecard(&["apply", "profile.yaml", "--yes", &target]).output().unwrap();
     assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));

@@ -54,8 +54,8 @@ impl Bench {
     }
 }
 
-/// Returns the ranges of an image that `build` writes, from its block map.
-fn mapped(bmap: &Path) -> Vec<Range<u64>> {
+/// Returns the ranges of an image that are written, from its block map.
+pub fn mapped(bmap: &Path) -> Vec<Range<u64>> {
     let text = fs::read_to_string(bmap).unwrap();
     let range = |line: &str| {
         let text = line.trim().strip_prefix("<Range")?.split_once('>')?.1.split('<').next()?;

@@ -3,6 +3,7 @@
 
 mod apply;
 mod flash;
+mod layouts;
 mod loops;
 mod network;
 mod terminal;
@@ -15,7 +16,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-pub use self::{apply::*, flash::*, loops::*, network::*, terminal::*, verify::*};
+pub use self::{apply::*, flash::*, layouts::*, loops::*, network::*, terminal::*, verify::*};
 
 /// Where the root filesystem begins in the sample base, in bytes: sector 19456.
 pub const ROOT_OFFSET: u64 = 19456 * 512;
@@ -116,6 +117,12 @@ impl Bench {
         names.sort();
         names
     }
+}
+
+/// Returns text without its line breaks: notes are wrapped, wherever a path of this run puts the
+/// end of a line.
+pub fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Runs a program, which must be installed and succeed, and returns what it printed.

@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn a_lock_is_exclusive_and_waiting_for_it_ends_on_request() {
         let directory = tempfile::tempdir().unwrap();
-        let open = || crate::open_lock(&directory.path().join("lock")).unwrap();
+        let open = || platform::open_lock(&directory.path().join("lock")).unwrap();
         let (held, other) = (open(), open());
         let cancel = Cancel::new();
         cancel.lock(&held).unwrap();

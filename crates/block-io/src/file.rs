@@ -4,11 +4,12 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, Seek, SeekFrom},
     ops::Range,
-    os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
-use crate::{Error, ReadAt, Result, WriteAt, rights, storage::check_bounds};
+use platform::{PositionedFile as _, rights, sparse};
+
+use crate::{Error, ReadAt, Result, WriteAt, storage::check_bounds};
 
 /// A file or block device. Its size is determined once, when it is opened.
 #[derive(Debug)]
@@ -72,15 +73,6 @@ impl FileStorage {
     fn error(&self, operation: &'static str, offset: u64, source: io::Error) -> Error {
         Error::Io { operation, path: self.path.clone(), offset, source }
     }
-
-    /// Seeks the next data or hole; returns `None` if there is no more.
-    fn seek(&self, whence: rustix::fs::SeekFrom, from: u64) -> Result<Option<u64>> {
-        match rustix::fs::seek(&self.file, whence) {
-            Ok(offset) => Ok(Some(offset)),
-            Err(rustix::io::Errno::NXIO) => Ok(None),
-            Err(errno) => Err(self.error("read", from, errno.into())),
-        }
-    }
 }
 
 impl ReadAt for FileStorage {
@@ -94,18 +86,8 @@ impl ReadAt for FileStorage {
     }
 
     fn next_data(&self, from: u64) -> Result<Option<Range<u64>>> {
-        use rustix::fs::SeekFrom::{Data, Hole};
-        if from >= self.size {
-            return Ok(None);
-        }
-        let start = match self.seek(Data(from), from) {
-            Ok(Some(start)) if start < self.size => start,
-            Ok(_) => return Ok(None),
-            // Block devices and some filesystems have no holes.
-            Err(_) => return Ok(Some(from..self.size)),
-        };
-        let end = self.seek(Hole(start), start)?.unwrap_or(self.size).min(self.size);
-        Ok(Some(start..end))
+        sparse::next_data(&self.file, from, self.size)
+            .map_err(|source| self.error("read", from, source))
     }
 }
 

@@ -7,7 +7,7 @@
 //! - [`Layer`] keeps changes over a storage that stays unchanged,
 //! - [`Window`] is a part of a storage, such as one partition,
 //! - [`Extents`] is a set of byte ranges, such as the used parts of a card,
-//! - [`Cancel`] stops long work.
+//! - [`Cancel`] stops long work, and [`Background`] makes work that blocks one that stops.
 //!
 //! Offsets and lengths are in bytes.
 //!
@@ -30,17 +30,17 @@
 //! # }
 //! ```
 
+mod background;
 mod cancel;
 mod error;
 mod extents;
 mod file;
 mod layer;
 mod memory;
-pub mod rights;
 mod storage;
-mod trusted;
 mod window;
 
+pub use background::{Background, WaitError};
 pub use cancel::{Cancel, Cancelled};
 pub use error::{Error, Result};
 pub use extents::Extents;
@@ -48,5 +48,4 @@ pub use file::FileStorage;
 pub use layer::{BLOCK_SIZE, Layer};
 pub use memory::Memory;
 pub use storage::{ReadAt, WriteAt};
-pub use trusted::{is_trusted_file, is_trusted_owner, open_lock, open_regular};
 pub use window::Window;

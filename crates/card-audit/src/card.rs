@@ -1,10 +1,11 @@
 //! A card, an image of one, or a compressed image, open for reading only.
 
-use std::{fs, io::ErrorKind, os::unix::fs::FileTypeExt as _, path::Path, sync::Arc};
+use std::{io::ErrorKind, path::Path, sync::Arc};
 
 use block_io::{FileStorage, Layer, ReadAt, Window};
 use card_image::{BaseError, BaseOptions, FsError, ImageFile, Layout, RootFs};
 use ext4_offline::FilesystemInfo;
+use platform::FileInfo;
 
 use crate::{AuditError, cached::Cached};
 
@@ -39,8 +40,8 @@ impl Card {
         options: BaseOptions<'_>,
     ) -> Result<Self, AuditError> {
         let target = path.display().to_string();
-        let kind = match fs::metadata(path) {
-            Ok(metadata) => metadata.file_type(),
+        let found = match FileInfo::at(path) {
+            Ok(found) => found,
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Err(AuditError::NotFound { target });
             }
@@ -49,13 +50,13 @@ impl Card {
                 return Err(AuditError::Read { target, source });
             }
         };
-        let (storage, in_place): (Arc<dyn ReadAt>, bool) = if kind.is_file() {
+        let (storage, in_place): (Arc<dyn ReadAt>, bool) = if found.is_file() {
             let image = open_image(path, options);
             image.map_err(|source| AuditError::Image {
                 target: target.clone(),
                 source: Box::new(source),
             })?
-        } else if kind.is_block_device() {
+        } else if found.is_block_device() {
             let device = FileStorage::open(path);
             let device =
                 device.map_err(|source| AuditError::Read { target: target.clone(), source })?;

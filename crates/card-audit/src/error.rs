@@ -28,7 +28,7 @@ pub enum AuditError {
         source: block_io::Error,
     },
     /// The file is not a disk image, or a compressed one that cannot be decoded.
-    #[error("cannot open {} as the image of a card", escaped(target))]
+    #[error("cannot open {} as a card image", escaped(target))]
     Image {
         /// The target as given.
         target: String,

@@ -149,8 +149,8 @@ impl fmt::Display for Fix {
                 None => f.write_str(&self.rebuild_words()),
             },
             FixAction::RewriteBeforeBoot => match &self.apply {
-                Some(apply) => write!(f, "before booting this card, run: {apply}"),
-                None => write!(f, "before booting this card, {}", self.rebuild_words()),
+                Some(apply) => write!(f, "before you boot this card, run: {apply}"),
+                None => write!(f, "before you boot this card, {}", self.rebuild_words()),
             },
             FixAction::CorrectLine => write!(f, "correct the line, or {}", self.alternative()),
             FixAction::AddLine => write!(f, "add the line, or {}", self.alternative()),
@@ -179,14 +179,14 @@ impl fmt::Display for Fix {
             ),
             FixAction::RestorePassword => write!(
                 f,
-                "{}; or if the change is intended, change `users` in the profile",
+                "{}; or, if the change was intended, change `users` in the profile",
                 self.apply.clone().unwrap_or_else(|| self.rebuild_words())
             ),
-            FixAction::ChangeSetting => f.write_str("change the setting if logins by key fail"),
+            FixAction::ChangeSetting => f.write_str("change the setting if logins with a key fail"),
             FixAction::CheckProgram { program } => write!(
                 f,
-                "before booting this card, read the line; if it changes the node, remove {} from \
-                 the base image, and build the card again",
+                "before you boot this card, read the line; if it would change the node, remove {} \
+                 from the base image and build the card again",
                 plain_text::printable(program)
             ),
             FixAction::InstallSshServer => f.write_str(
@@ -216,17 +216,18 @@ impl fmt::Display for Fix {
             }
             FixAction::RestoreSource { path } => {
                 let path = plain_text::printable(&path.display().to_string());
-                write!(f, "make {path} readable, and verify again")
+                write!(f, "make {path} readable, then verify again")
             }
             FixAction::FollowStatus => f.write_str(
-                "run the commands in the message if the node is to join the profile's swarm",
+                "run the commands in the message if the node should join the profile's swarm",
             ),
             FixAction::BootNearManager => {
-                f.write_str("boot the node while a manager is running, and verify again")
+                f.write_str("boot the node while a manager is running, then verify again")
             }
-            FixAction::BootAllNodes => f.write_str("boot all nodes, and verify again"),
+            FixAction::BootAllNodes => f.write_str("boot all nodes, then verify again"),
             FixAction::CorrectService => f.write_str(
-                "correct the service in the profile, or on the manager: docker service create",
+                "correct the service in the profile, or create it on the manager with `docker \
+                 service create`",
             ),
             FixAction::SettleRole { verb, node } => write!(
                 f,
@@ -239,7 +240,7 @@ impl fmt::Display for Fix {
             ),
             FixAction::NextBootRemoves => f.write_str("none needed: the next boot removes them"),
             FixAction::TimeServerSets => {
-                f.write_str("none needed once the node has reached a time server")
+                f.write_str("none needed once the node reaches a time server")
             }
         }
     }

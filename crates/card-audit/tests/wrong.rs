@@ -385,7 +385,7 @@ fn dropbears_host_key_has_to_be_the_nodes() {
     for (card, says) in [
         (&with_dropbear(NODE, None), None),
         (&with_dropbear(NODE, Some(&key("xu4-node1"))), Some("xu4-node1's host key")),
-        (&secret, Some("another key, which no known_hosts of the cluster has")),
+        (&secret, Some("another key, which is not in the cluster's known hosts")),
     ] {
         let findings = found(card);
         let places: Vec<_> = findings.iter().map(brief).collect();

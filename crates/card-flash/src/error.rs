@@ -49,7 +49,7 @@ pub enum CardFault {
         source: io::Error,
     },
     /// The card or its reader was taken away.
-    #[error("the card was taken out, or its reader lost power, at byte {offset}")]
+    #[error("the card was removed, or its reader lost power, at byte {offset}")]
     Removed {
         /// The byte that was being read or written.
         offset: u64,
@@ -61,7 +61,7 @@ pub enum CardFault {
     #[error("the card is write-protected")]
     WriteProtected,
     /// The card ends before the size that it claims, or the disk of a file is full.
-    #[error("there is no room at byte {offset} of {size}")]
+    #[error("there is no space at byte {offset} of {size}")]
     EndsEarly {
         /// Where writing was no longer possible.
         offset: u64,
@@ -94,7 +94,7 @@ pub enum CardFault {
     #[error("cannot read the data for the card")]
     Source(#[from] block_io::Error),
     /// A defect of this program stopped the work on the card.
-    #[error("a defect in nodecard stopped the work on this card: {message}")]
+    #[error("a bug in nodecard stopped the work on this card: {message}")]
     Panicked {
         /// The message of the panic.
         message: String,

@@ -112,8 +112,8 @@ impl CardWriter<'_> {
         self.check_presence()?;
         if let Err(error) = self.medium.reread_table() {
             notes.push(format!(
-                "the system has not read the new partition table of {} ({error}): take the card \
-                 out and put it in again before you use it here",
+                "the system has not read the new partition table of {} ({error}): remove the card \
+                 and insert it again before you use it here",
                 self.medium.name()
             ));
         }
@@ -261,9 +261,7 @@ impl CardWriter<'_> {
 
     /// Returns the fault if the card is gone or another one: many drivers report EIO then.
     pub(crate) fn presence_fault(&self, offset: u64, source: &io::Error) -> Option<CardFault> {
-        use rustix::io::Errno;
-        let gone = [Errno::NODEV, Errno::NXIO, Errno::NOMEDIUM].map(Errno::raw_os_error);
-        if source.raw_os_error().is_some_and(|errno| gone.contains(&errno)) {
+        if platform::devices::is_gone(source) {
             return Some(CardFault::Removed { offset });
         }
         match self.medium.presence() {

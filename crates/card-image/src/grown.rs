@@ -95,20 +95,26 @@ impl GrownBase {
         Ok(GrownBase { layer, layout, root, base_size, outside_root, notes, root_before })
     }
 
-    /// Makes a layer over it with the edits of one node, which `edits` returns.
+    /// Returns the files that all nodes share.
     ///
     /// # Errors
-    /// Those of the filesystem and `edits`.
-    pub fn node(
-        &self,
-        now: u64,
-        edits: impl FnOnce(&RootFs) -> Result<Vec<FileEdit>, Error>,
-    ) -> Result<Arc<Layer>, Error> {
+    /// Those of the filesystem.
+    pub fn files(&self) -> Result<RootFs, Error> {
+        let root = window(&self.layer, &self.root)?;
+        let whole: Arc<dyn ReadAt> = self.layer.clone();
+        Ok(RootFs::open(Arc::new(root))?.with_boot(&whole, &self.layout)?)
+    }
+
+    /// Makes a layer over it with the edits of one node.
+    ///
+    /// # Errors
+    /// Those of the filesystem.
+    pub fn node(&self, now: u64, edits: &[FileEdit]) -> Result<Arc<Layer>, Error> {
         let layer = Arc::new(Layer::new(self.layer.clone(), self.layer.size()));
         let whole: Arc<dyn WriteAt> = layer.clone();
         let files = RootFsEditor::open(window(&layer, &self.root)?, now)?;
         let mut files = files.with_boot(&whole, &self.layout)?;
-        files.apply(&edits(&files)?)?;
+        files.apply(edits)?;
         files.close()?;
         layer.forget_unchanged()?;
         Ok(layer)

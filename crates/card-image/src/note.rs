@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
-use cluster_profile::{Note, NoteKind};
+use cluster_profile::{KeptAddress, Note, NoteKind};
 use plain_text::{escaped, size};
 
 use crate::output::{MANIFEST, SUMS};
@@ -44,6 +44,8 @@ pub enum BuildNote {
         /// Why it cannot be smaller; `None` if nobody wants it to be.
         reason: Option<String>,
     },
+    /// A fixed address stays in an image that is saved as a base image.
+    AddressKept(KeptAddress),
     /// A journal was added to the root filesystem, as the image's first boot would.
     JournalAdded {
         /// The size of the journal in bytes.
@@ -109,6 +111,9 @@ impl BuildNote {
             BuildNote::UnlistedImages { .. } => {
                 Some("delete those images, or build them again".to_owned())
             }
+            BuildNote::AddressKept(_) => {
+                Some("remove it from the card before saving, or from each new card".to_owned())
+            }
             BuildNote::CopiedWhole { .. }
             | BuildNote::RootLimited { .. }
             | BuildNote::RootShrunk { .. }
@@ -135,22 +140,23 @@ impl fmt::Display for BuildNote {
             BuildNote::Card(note) => note.fmt(f),
             BuildNote::CopiedWhole { partition, reason } => write!(
                 f,
-                "partition {partition} is copied whole, with its free blocks: {}",
+                "all of partition {partition} is copied, including free blocks: {}",
                 escaped(reason)
             ),
             BuildNote::RootLimited { partition, growth, obstacle, unused } => {
                 write!(f, "partition {partition} (root) ")?;
                 match growth {
-                    0 => write!(f, "does not grow, because {obstacle} lies behind it")?,
+                    0 => write!(f, "does not grow, because {obstacle} follows it")?,
                     more => {
-                        write!(f, "grows by {} only, as far as {obstacle} behind it", size(*more))?;
+                        write!(f, "grows by only {}, up to {obstacle}", size(*more))?;
                     }
                 }
                 write!(f, "; {} at the end of the card stay unused", size(*unused))
             }
             BuildNote::RootShrunk { before, after } => write!(
                 f,
-                "the root filesystem was shrunk from {} to {}, because the card is smaller than the \
+                "the root filesystem was shrunk from {} to {}, because the card is smaller than \
+                 the \
                  base image",
                 size(*before),
                 size(*after)
@@ -158,6 +164,13 @@ impl fmt::Display for BuildNote {
             BuildNote::NotShrunk { reason } => {
                 f.write_str("the root filesystem was not shrunk")?;
                 reason.iter().try_for_each(|reason| write!(f, ": {}", escaped(reason)))
+            }
+            BuildNote::AddressKept(KeptAddress { address, interface, at }) => {
+                write!(f, "the address {} of {} stays", escaped(address), escaped(interface))?;
+                if let Some(at) = at {
+                    write!(f, ", in {}, line {}", escaped(&at.path), at.line)?;
+                }
+                f.write_str(": every card made from the image has it")
             }
             BuildNote::JournalAdded { size: journal } => write!(
                 f,
@@ -179,7 +192,7 @@ impl fmt::Display for BuildNote {
             }
             BuildNote::NoBlockMap { image } => write!(
                 f,
-                "{} has no block map: all of it is written, and no checksum is known",
+                "{} has no block map, so all of it is written and nothing is checked",
                 escaped(&image.display().to_string())
             ),
             BuildNote::NoMapSums { map } => write!(
@@ -200,7 +213,7 @@ impl fmt::Display for BuildNote {
                         write!(f, "created host keys for {} in {directory}", nodes.join(", "))?
                     }
                 }
-                f.write_str("; keep them: a card built again with them is the same node again")
+                f.write_str(". Keep them: a card rebuilt with these keys is the same node")
             }
             BuildNote::UnlistedImages { directory } => write!(
                 f,

@@ -10,6 +10,7 @@ use block_io::{Extents, Layer, ReadAt};
 use cluster_keys::ClusterKeys;
 use cluster_profile::{Cluster, FileEdit, Node, Note};
 use plain_text::to_hex;
+use system_model::{CachedFiles, SystemFiles};
 
 use crate::{
     BaseImage, BaseOptions, BaseRecord, BaseStorage, BuildNote, BuildProgress, Cancel, Error,
@@ -150,26 +151,25 @@ impl<'a> CardBuilder<'a> {
         let time = self.time;
         let (mut notes, mut shared_edits) = (Vec::new(), Vec::new());
         let render_shared = |files: &RootFs| {
-            let rendered = cluster_profile::render_shared(cluster, keys, files, time)?;
+            let files = CachedFiles::new(files);
+            let rendered = cluster_profile::render_shared(cluster, keys, &files, time)?;
             notes.extend(rendered.notes);
-            notes.extend(self.password_notes(files)?);
+            notes.extend(self.password_notes(&files)?);
             shared_edits.clone_from(&rendered.edits);
             Ok(rendered.edits)
         };
         let grown = GrownBase::new(self.base.storage(), &self.layout, size, time, render_shared)?;
         let mut shared_changed = grown.layer().changed();
         shared_changed.insert(self.base_size()..size);
+        let files = grown.files()?;
+        let files = CachedFiles::new(&files);
         let mut cards = Vec::new();
         for node in nodes {
             cancel.check()?;
-            let mut edits = Vec::new();
-            let render_node = |files: &RootFs| {
-                let rendered = cluster_profile::render_node(cluster, node, keys, files, time)?;
-                notes.extend(rendered.notes);
-                edits.clone_from(&rendered.edits);
-                Ok(rendered.edits)
-            };
-            let layer = grown.node(time, render_node)?;
+            let rendered = cluster_profile::render_node(cluster, node, keys, &files, time)?;
+            notes.extend(rendered.notes);
+            let edits = rendered.edits;
+            let layer = grown.node(time, &edits)?;
             let used = grown.used(&layer)?;
             let mut changed = shared_changed.clone();
             let own = layer.changed();
@@ -200,7 +200,7 @@ impl<'a> CardBuilder<'a> {
 
     /// Returns the notes about passwords, which are the same for cards of all sizes and slow
     /// to compute.
-    fn password_notes(&self, files: &RootFs) -> Result<Vec<Note>, Error> {
+    fn password_notes(&self, files: &dyn SystemFiles) -> Result<Vec<Note>, Error> {
         if let Some(notes) = self.password_notes.get() {
             return Ok(notes.clone());
         }

@@ -21,7 +21,7 @@ pub(crate) fn names<'a>(nodes: impl Iterator<Item = &'a str>, format: ImageForma
 
 fn foreign(directory: &OutputDirectory, name: &str) -> OutputError {
     let path = directory.path().join(name);
-    OutputError::Occupied { path, what: "exists already, and nodecard did not make it" }
+    OutputError::Occupied { path, what: "already exists, and was not made by nodecard" }
 }
 
 /// The records of an earlier run in the directory.

@@ -16,6 +16,7 @@ use card_image::{
     SaveOutcome, SaveSize, save,
 };
 use ext4_offline::BlockOwner;
+use fat_offline::ClusterOwner;
 use test_support::injected_fault;
 
 /// A card with bad sectors, which can be pulled.
@@ -137,6 +138,34 @@ fn an_unreadable_sector_is_named_with_its_file() {
     );
     assert_eq!(outcome.lost[0].ranges, bad.iter().collect::<Vec<_>>());
     assert_eq!(bench.files(), ["saved.img", "saved.img.bmap", "saved.img.sha256"]);
+}
+
+/// The boot partition is FAT, and so is its file's name known.
+#[test]
+fn an_unreadable_sector_of_the_boot_partition_is_named_with_its_file() {
+    let bench = Bench::new();
+    let layout = Layout::find(&bench.card, None).unwrap();
+    let boot = layout.partitions.first().unwrap().range.clone();
+    let window = Window::new(bench.card.clone(), boot.start, boot.end - boot.start).unwrap();
+    let all = Extents::from(0..boot.end - boot.start);
+    let owners = fat_offline::owners(&window, &all).unwrap();
+    let wanted = ClusterOwner::File { path: "/zImage".to_owned() };
+    let found = owners.iter().find(|(owner, _)| *owner == wanted).expect("the file has clusters");
+    let first = boot.start + found.1.iter().next().unwrap().start;
+    let bad = Extents::from(first..first + 512);
+    let error = bench.save(bad.clone(), usize::MAX, false).unwrap_err();
+    let text = error.to_string();
+    assert_eq!(text, "cannot read /dev/sdz: 512 bytes of /zImage of partition 1");
+    assert_eq!(bench.files(), [""; 0]);
+
+    let outcome = bench.save(bad.clone(), usize::MAX, true).unwrap();
+    assert_eq!(outcome.lost.len(), 1);
+    assert_eq!(outcome.lost[0].owner, LostOwner::File { path: "/zImage".to_owned() });
+    assert_eq!(outcome.lost[0].ranges, bad.iter().collect::<Vec<_>>());
+    // The table itself: whatever it says, the partition cannot be told from one in use.
+    let bad = Extents::from(boot.start + 512..boot.start + 4096);
+    let outcome = bench.save(bad, usize::MAX, true).unwrap();
+    assert!(outcome.lost.iter().any(|lost| lost.owner == LostOwner::Filesystem), "{outcome:?}");
 }
 
 #[test]

@@ -3,6 +3,10 @@
 use std::{error::Error, io, io::ErrorKind, path::PathBuf};
 
 use plain_text::{escaped, shell_word};
+use platform::{
+    Owner, Permissions,
+    access::{command_to_own, command_to_restrict},
+};
 
 /// An error that keeps a cluster's keys from being read or created.
 ///
@@ -21,25 +25,25 @@ pub enum KeyError {
         source: io::Error,
     },
     /// Another user owns the directory or a file, and so can read and replace it.
-    #[error("{} belongs to another user (number {owner})", shown(path))]
+    #[error("{} belongs to another user ({owner})", shown(path))]
     Foreign {
         /// The file or directory.
         path: PathBuf,
-        /// The number of its owner.
-        owner: u32,
+        /// Its owner.
+        owner: Owner,
     },
     /// Somebody called [`Cancel::cancel`](block_io::Cancel::cancel) while another run or a pipe
     /// was using the keys.
     #[error(transparent)]
     Cancelled(#[from] block_io::Cancelled),
     /// Users other than the owner can access the directory or a private file.
-    #[error("other users can access {}, which holds private keys (mode {mode:04o})", shown(path))]
+    #[error("other users can access {}, which holds private keys ({permissions})", shown(path))]
     Exposed {
         /// The file or directory.
         path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-        /// The permission bits it must have.
+        /// What lets them in.
+        permissions: Permissions,
+        /// The permission bits it must have on Unix.
         wanted: u32,
     },
     /// A file is in the place of the directory, or the other way round.
@@ -109,13 +113,12 @@ impl KeyError {
     pub fn fix(&self) -> Option<String> {
         Some(match self {
             KeyError::Exposed { path, wanted, .. } => format!(
-                "run `chmod {wanted:o} {}`, and create new keys if others had access",
-                shell_word(&shown(path))
+                "run `{}`, and create new keys if others had access",
+                command_to_restrict(&shell_word(&shown(path)), wanted & 0o100 != 0)
             ),
             KeyError::Foreign { path, .. } => format!(
-                "run nodecard as that user, or, if the keys are yours, run `chown -R $(id -u) {}` \
-                 as root",
-                shell_word(&shown(path))
+                "run nodecard as that user, or, if the keys are yours, run `{}` as root",
+                command_to_own(&shell_word(&shown(path)))
             ),
             KeyError::WrongKind { .. } => {
                 "move it away, or set another directory with `keys:` in the profile".into()
@@ -133,7 +136,7 @@ impl KeyError {
                 format!("run nodecard as the owner of {}", shown(path))
             }
             KeyError::Io { source, .. } if source.kind() == ErrorKind::ReadOnlyFilesystem => {
-                "make the keys on a computer where their directory can be written to".into()
+                "create the keys on a computer where their directory is writable".into()
             }
             KeyError::Io { .. }
             | KeyError::Cancelled(_)

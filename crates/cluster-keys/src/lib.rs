@@ -54,6 +54,7 @@ use store::Keep;
 pub use error::KeyError;
 pub use pair::KeyPair;
 use plain_text::{from_hex, to_hex};
+use platform::Privacy;
 
 /// The keys of one cluster and of its nodes.
 pub struct ClusterKeys {
@@ -155,10 +156,14 @@ impl ClusterKeys {
             }
             let new_seed = pair::random()?;
             let line = to_hex(&new_seed) + "\n";
-            keep.file(&seed_path, line.as_bytes(), 0o600)?;
+            keep.file(&seed_path, line.as_bytes(), Privacy::Private)?;
             let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
             let seconds = now.map_or(0, |now| now.as_secs());
-            keep.file(&directory.join(CREATED), format!("{seconds}\n").as_bytes(), 0o644)?;
+            keep.file(
+                &directory.join(CREATED),
+                format!("{seconds}\n").as_bytes(),
+                Privacy::Public,
+            )?;
             (new_seed, seconds)
         } else {
             (read_seed(&source)?, read_created(&source)?)
@@ -313,7 +318,7 @@ impl ClusterKeys {
 const CREATED: &str = "created";
 
 fn read_created(source: &Source) -> Result<u64, KeyError> {
-    let text = source.read(CREATED, store::Privacy::Public)?;
+    let text = source.read(CREATED, Privacy::Public)?;
     // Older directories lack this file. Only the first setting of clocks depends on it.
     Ok(text.and_then(|text| text.trim().parse().ok()).unwrap_or(0))
 }
@@ -330,7 +335,7 @@ impl fmt::Debug for ClusterKeys {
 
 fn read_seed(source: &Source) -> Result<[u8; 32], KeyError> {
     let path = source.path_of("seed");
-    let text = source.read("seed", store::Privacy::Private)?.ok_or_else(|| KeyError::Missing {
+    let text = source.read("seed", Privacy::Private)?.ok_or_else(|| KeyError::Missing {
         path: path.clone(),
         fix: "restore it from a backup, or build the cards to have it created",
     })?;

@@ -2,6 +2,7 @@
 
 use std::{fmt, io, path::Path};
 
+use platform::Privacy;
 use ssh_key::{
     HashAlg, LineEnding, PrivateKey, PublicKey,
     private::{Ed25519Keypair, KeypairData},
@@ -11,7 +12,7 @@ use ssh_key::{
 use crate::{
     error::KeyError,
     source::Source,
-    store::{self, Keep, Privacy},
+    store::{self, Keep},
 };
 
 /// An ed25519 key pair, with both halves as OpenSSH writes them.
@@ -134,7 +135,7 @@ pub(crate) fn read_or_create(
             let pair = Ed25519Keypair::from_seed(&random()?);
             let key = encode(PrivateKey::new(KeypairData::Ed25519(pair), comment))?;
             let text = encode(key.to_openssh(LineEnding::LF))?;
-            keep.file(path, text.as_bytes(), 0o600)?;
+            keep.file(path, text.as_bytes(), Privacy::Private)?;
             (key, text.to_string())
         }
     };
@@ -143,7 +144,7 @@ pub(crate) fn read_or_create(
     let lacks_public = public.is_none();
     let pair = join(path, &key, private, public)?;
     if lacks_public {
-        keep.file(&public_path, pair.public.as_bytes(), 0o644)?;
+        keep.file(&public_path, pair.public.as_bytes(), Privacy::Public)?;
     }
     Ok((pair, is_new))
 }

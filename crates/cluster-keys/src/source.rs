@@ -2,18 +2,18 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, OpenOptions},
+    fs::OpenOptions,
     io::{self, BufRead as _, BufReader, ErrorKind, Read},
-    os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _},
     path::{Component, Path, PathBuf},
 };
 
-use block_io::{Cancel, open_regular};
+use block_io::Cancel;
+use platform::{Access, FileInfo, FileKind, Privacy, open_regular};
 
 use crate::{
     error::KeyError,
     pipe::Pipe,
-    store::{self, LARGEST_FILE, Privacy},
+    store::{self, LARGEST_FILE},
 };
 
 /// An archive of the keys of a thousand nodes has two MiB. A larger one is something else.
@@ -33,8 +33,8 @@ impl Source {
     /// Opens a directory, or reads an archive (tar, or tar compressed with gzip). An archive may
     /// be a pipe, which is waited for until `cancel` asks to stop.
     pub fn open(path: &Path, cancel: &Cancel) -> Result<Self, KeyError> {
-        let metadata = match fs::metadata(path) {
-            Ok(metadata) => metadata,
+        let found = match FileInfo::at(path) {
+            Ok(found) => found,
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Err(KeyError::Missing {
                     path: path.to_owned(),
@@ -43,14 +43,15 @@ impl Source {
             }
             Err(error) => return Err(store::io("read", path)(error)),
         };
-        if metadata.is_dir() {
+        if found.kind == FileKind::Directory {
             store::check_directory(path)?;
             return Ok(Source::Directory(path.to_owned()));
         }
-        let is_pipe = metadata.file_type().is_fifo();
-        if metadata.is_file() {
-            store::check_owner(path, metadata.uid())?;
-            store::check_mode(path, metadata.permissions().mode(), 0o600)?;
+        let is_pipe = found.kind == FileKind::Pipe;
+        if found.is_file() {
+            let access = Access::at(path).map_err(store::io("read", path))?;
+            store::check_owner(path, &access)?;
+            store::check_private(path, &access, 0o600)?;
         } else if !is_pipe {
             return Err(KeyError::WrongKind { path: path.to_owned(), wanted: "directory" });
         }

@@ -1,25 +1,18 @@
 //! The directory that holds the keys, and its files.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{ErrorKind, Read, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt as _, OpenOptionsExt, PermissionsExt},
     path::Path,
 };
 
-use block_io::{Cancel, open_lock, open_regular};
+use block_io::Cancel;
+use platform::{Access, Privacy, access, open_lock, open_regular};
 
 use crate::error::KeyError;
 
 /// No key is larger.
 pub(crate) const LARGEST_FILE: u64 = 64 * 1024;
-
-/// Whether other users can be allowed to read a file.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Privacy {
-    Private,
-    Public,
-}
 
 /// Where new keys are kept.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,9 +33,9 @@ impl Keep {
     }
 
     /// Creates a file as [`create`] does, unless nothing is to be written.
-    pub fn file(self, path: &Path, contents: &[u8], mode: u32) -> Result<(), KeyError> {
+    pub fn file(self, path: &Path, contents: &[u8], privacy: Privacy) -> Result<(), KeyError> {
         match self {
-            Keep::OnDisk => create(path, contents, mode),
+            Keep::OnDisk => create(path, contents, privacy),
             Keep::InMemory => Ok(()),
         }
     }
@@ -61,9 +54,9 @@ fn open_error(path: &Path, operation: &'static str) -> impl FnOnce(std::io::Erro
     }
 }
 
-/// Creates a directory if there is none, with the mode 0700 from the beginning.
+/// Creates a directory if there is none, private to the user from the beginning.
 fn create_directory(path: &Path) -> Result<(), KeyError> {
-    match DirBuilder::new().mode(0o700).create(path) {
+    match access::create_directory(path, Privacy::Private) {
         Ok(()) => sync_parent(path),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(io("create", path)(error)),
@@ -76,23 +69,27 @@ pub(crate) fn check_directory(path: &Path) -> Result<(), KeyError> {
     if !metadata.is_dir() {
         return Err(KeyError::WrongKind { path: path.to_owned(), wanted: "directory" });
     }
-    check_owner(path, metadata.uid())?;
-    check_mode(path, metadata.permissions().mode(), 0o700)
+    let access = Access::at(path).map_err(io("read", path))?;
+    check_owner(path, &access)?;
+    check_private(path, &access, 0o700)
 }
 
 /// Whoever owns a file can read it and replace it.
-pub(crate) fn check_owner(path: &Path, owner: u32) -> Result<(), KeyError> {
-    if block_io::is_trusted_owner(owner) {
+pub(crate) fn check_owner(path: &Path, access: &Access) -> Result<(), KeyError> {
+    if access.is_owner_trusted() {
         return Ok(());
     }
-    Err(KeyError::Foreign { path: path.to_owned(), owner })
+    Err(KeyError::Foreign { path: path.to_owned(), owner: access.owner.clone() })
 }
 
-pub(crate) fn check_mode(path: &Path, mode: u32, wanted: u32) -> Result<(), KeyError> {
-    if mode & 0o077 == 0 {
+/// Checks that only its owner can get at a file or directory. On Unix, `wanted` are the permission
+/// bits that it should have.
+pub(crate) fn check_private(path: &Path, access: &Access, wanted: u32) -> Result<(), KeyError> {
+    if !access.is_exposed() {
         return Ok(());
     }
-    Err(KeyError::Exposed { path: path.to_owned(), mode: mode & 0o7777, wanted })
+    let path = path.to_owned();
+    Err(KeyError::Exposed { path, permissions: access.permissions, wanted })
 }
 
 /// Waits until no other run uses the directory. Others wait until the returned file is
@@ -114,10 +111,10 @@ pub(crate) fn read(path: &Path, privacy: Privacy) -> Result<Option<String>, KeyE
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(open_error(path, "open")(error)),
     };
-    let metadata = file.metadata().map_err(io("read", path))?;
-    check_owner(path, metadata.uid())?;
+    let access = Access::of(&file).map_err(io("read", path))?;
+    check_owner(path, &access)?;
     if privacy == Privacy::Private {
-        check_mode(path, metadata.permissions().mode(), 0o600)?;
+        check_private(path, &access, 0o600)?;
     }
     let mut bytes = Vec::new();
     file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(io("read", path))?;
@@ -149,7 +146,7 @@ pub(crate) fn exists(path: &Path) -> Result<bool, KeyError> {
 
 /// Creates a file that is either complete or absent. The caller holds the lock and has
 /// checked that there is none.
-fn create(path: &Path, contents: &[u8], mode: u32) -> Result<(), KeyError> {
+fn create(path: &Path, contents: &[u8], privacy: Privacy) -> Result<(), KeyError> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".partial");
     let partial = path.with_file_name(name);
@@ -159,12 +156,7 @@ fn create(path: &Path, contents: &[u8], mode: u32) -> Result<(), KeyError> {
     {
         return Err(io("remove", &partial)(error));
     }
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(&partial)
-        .map_err(io("create", &partial))?;
+    let mut file = access::create_new(&partial, privacy).map_err(io("create", &partial))?;
     file.write_all(contents).map_err(io("write", &partial))?;
     file.sync_all().map_err(io("write", &partial))?;
     drop(file);
@@ -183,5 +175,5 @@ fn sync_parent(path: &Path) -> Result<(), KeyError> {
         Some(parent) => parent,
         None => return Ok(()),
     };
-    File::open(parent).and_then(|file| file.sync_all()).map_err(io("sync", parent))
+    platform::sync_directory(parent).map_err(io("sync", parent))
 }

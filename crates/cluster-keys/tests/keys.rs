@@ -8,6 +8,7 @@ use std::{
 };
 
 use cluster_keys::{ClusterKeys, KeyError, NewKeys};
+use platform::{Owner, Permissions};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -122,7 +123,10 @@ fn keys_that_others_can_access_are_rejected() -> Outcome {
     }
     fs::set_permissions(&directory, fs::Permissions::from_mode(0o750))?;
     let error = create(root.path()).unwrap_err();
-    assert!(matches!(error, KeyError::Exposed { mode: 0o750, .. }), "{error}");
+    assert!(
+        matches!(error, KeyError::Exposed { permissions: Permissions::Mode(0o750), .. }),
+        "{error}"
+    );
     assert!(error.fix().is_some_and(|fix| fix.contains("chmod 700")), "{error}");
     fs::set_permissions(&directory, fs::Permissions::from_mode(0o700))?;
     fs::set_permissions(directory.join("seed"), fs::Permissions::from_mode(0o644))?;
@@ -345,7 +349,10 @@ fn keys_of_another_user_are_refused() {
             }
             for opened in [reopen(directory), ClusterKeys::open(directory, &["n1".to_owned()])] {
                 let error = opened.unwrap_err();
-                assert!(matches!(error, KeyError::Foreign { owner: 54321, .. }), "{name}: {error}");
+                assert!(
+                    matches!(error, KeyError::Foreign { owner: Owner::User(54321), .. }),
+                    "{name}: {error}"
+                );
                 let text = error.to_string();
                 assert!(text.ends_with("belongs to another user (number 54321)"), "{text}");
                 assert!(error.fix().unwrap().contains("chown -R"), "{error}");

@@ -78,9 +78,10 @@ pub use purpose::{
     Purpose, SwarmPart,
 };
 pub use render::{
-    IdentityPart, LoginHindrance, Neutral, RemovedPart, RenderError, Rendered, RivalAddress,
-    SWARM_STATUS, SwarmState, SwarmStatus, SwarmStep, default_password_notes, login_hindrances,
-    network_back_end, part_of, render_neutral, render_node, render_shared, rival_addresses,
+    IdentityPart, KeptAddress, LoginHindrance, Neutral, RemovedPart, RenderError, Rendered,
+    RivalAddress, SWARM_STATUS, SwarmState, SwarmStatus, SwarmStep, default_password_notes,
+    login_hindrances, network_back_end, part_of, render_neutral, render_node, render_shared,
+    rival_addresses,
 };
 pub use size::SizeError;
 pub use swarm::{

@@ -44,10 +44,10 @@ pub enum SizeError {
     #[error("{0} is larger than any card")]
     TooLarge(String),
     /// The size is smaller than 16 MiB.
-    #[error("{0} is too small for a card, which has at least 16 MiB")]
+    #[error("{0} is too small: a card has at least 16 MiB")]
     TooSmall(String),
     /// The size in bytes is not a multiple of 512.
-    #[error("{0} bytes are not a whole number of sectors")]
+    #[error("{0} bytes is not a whole number of sectors")]
     PartialSector(u64),
 }
 
@@ -58,7 +58,8 @@ impl SizeError {
             SizeError::PartialSector(_) => "use a multiple of 512 bytes",
             SizeError::Ambiguous(text) => {
                 return Some(format!(
-                    "write {text}B for the size printed on a card, or {text}iB for exactly that size"
+                    "write {text}B for the size printed on a card, or {text}iB for exactly that \
+                     size"
                 ));
             }
             _ => {

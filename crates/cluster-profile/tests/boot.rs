@@ -190,8 +190,8 @@ fn cloud_init_is_turned_off_with_its_user_data() {
     assert!(user_data.starts_with("#cloud-config\n# Emptied by nodecard"), "{user_data}");
     assert!(
         notes.contains(
-            "the user lab does not exist on the cards: cloud-init would have made it at the first \
-             boot\n"
+            "the user lab does not exist on the cards: only cloud-init would have created it, at \
+             the first boot\n"
         ),
         "{notes}"
     );

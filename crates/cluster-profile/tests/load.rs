@@ -170,8 +170,8 @@ fn addresses_that_no_node_can_have_are_reported() {
         ("192.168.1.1", "xu4-node2 has the address of the gateway, 192.168.1.1"),
         ("192.168.1.0", "192.168.1.0 is the address of the network 192.168.1.0/24"),
         ("192.168.1.255", "192.168.1.255 is the broadcast address of its /24 network"),
-        ("127.0.0.1", "127.0.0.1 cannot be the address of a host"),
-        ("224.0.0.1", "224.0.0.1 cannot be the address of a host"),
+        ("127.0.0.1", "127.0.0.1 cannot be a host's address"),
+        ("224.0.0.1", "224.0.0.1 cannot be a host's address"),
         ("192.168.1.82/24", "192.168.1.82/24 is not an address"),
         ("192.168.1.256", "192.168.1.256 is not an IPv4 address"),
         ("\"fe80::1\"", "fe80::1 is an IPv6 address"),
@@ -205,7 +205,7 @@ fn invalid_networks_are_reported() {
     }
     let netmask = problems("prefix: 24", "prefix: 255.255.255.0");
     let help = netmask.problems[0].help.as_deref();
-    assert_eq!(help, Some("write 24 for the netmask 255.255.255.0"));
+    assert_eq!(help, Some("write 24 instead of the netmask 255.255.255.0"));
 }
 
 #[test]
@@ -442,7 +442,7 @@ fn a_group_of_nodes_is_counted_out() {
 
     for (wrong, message) in [
         (nodes.replace("1.101", "1.250"), "192.168.1.255 is the broadcast address"),
-        (nodes.replace("'n{:02}'", "node"), "no place for the number"),
+        (nodes.replace("'n{:02}'", "node"), "no place for the node's number"),
         (nodes.replace("count: 60", "count: 0"), "not a number of nodes"),
         (nodes.replace("count: 60", "count: 100000"), "not a number of nodes"),
         (nodes.replace("'n{:02}'", "n{:02}"), "needs quotes"),

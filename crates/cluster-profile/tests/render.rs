@@ -200,11 +200,14 @@ fn the_sample_base() {
 fn users_come_from_the_image() {
     let fixture = Fixture::new(&PROFILE.replace("[root, odroid]", "[pi]"));
     let error = fixture.shared(&ubuntu_1604()).unwrap_err();
-    assert_eq!(error.to_string(), "the image has no user pi, whom the profile's `ssh.users` names");
+    assert_eq!(
+        error.to_string(),
+        "`ssh.users` in the profile names pi, but the image has no such user"
+    );
     assert_eq!(
         error.fix().expect("a fix"),
-        "name one of these users in `ssh.users`: root, odroid; or have the user made on the \
-         cards: `users: {pi: {create: true}}`"
+        "name one of these users in `ssh.users`: root, odroid; or create the user on the cards \
+         with `users: {pi: {create: true}}`"
     );
     let fixture = Fixture::new(&PROFILE.replace("[root, odroid]", "[]"));
     let (card, _) = fixture.settled(&ubuntu_1604(), 0);
@@ -229,8 +232,8 @@ fn what_keeps_keys_out_is_noted() {
     let (_, notes) = fixture.settled(&base, 0);
     assert!(notes.iter().any(|note| note.contains("`permitrootlogin no`")), "{notes:?}");
     assert!(!notes.iter().any(|note| note.contains("pubkeyauthentication")), "{notes:?}");
-    assert!(notes.iter().any(|note| note.contains("new password of root")), "{notes:?}");
-    assert!(!notes.iter().any(|note| note.contains("new password of odroid")), "{notes:?}");
+    assert!(notes.iter().any(|note| note.contains("new password for root")), "{notes:?}");
+    assert!(!notes.iter().any(|note| note.contains("new password for odroid")), "{notes:?}");
 }
 
 #[test]

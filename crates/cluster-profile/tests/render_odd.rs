@@ -60,6 +60,11 @@ fn an_interface_that_the_image_does_not_know_is_noted() {
         ubuntu_1604().file("/etc/network/interfaces", "allow-hotplug end0\niface end0 inet dhcp\n");
     let (_, notes) = card(&base);
     assert!(has_note(&notes, "the image configures end0, but not eth0"), "{notes:?}");
+
+    // By another name of the stanza, it does.
+    let logical = "auto eth0=home\niface home inet dhcp\n";
+    let (_, notes) = card(&ubuntu_1604().file("/etc/network/interfaces", logical));
+    assert!(!has_note(&notes, "but not eth0"), "{notes:?}");
 }
 
 #[test]
@@ -209,7 +214,7 @@ fn further_files_in_surprising_places_are_noted() {
     let (_, notes) = Fixture::new(&profile).card(&base, 0).unwrap();
     let notes: Vec<_> = notes.iter().map(ToString::to_string).collect();
     assert!(has_note(&notes, "/etc/fstab mounts another filesystem on /boot"), "{notes:?}");
-    assert!(has_note(&notes, "instead of what nodecard writes there"), "{notes:?}");
+    assert!(has_note(&notes, "which nodecard would write itself"), "{notes:?}");
 }
 
 /// What an image says is shown, not carried out by the terminal.

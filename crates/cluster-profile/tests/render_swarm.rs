@@ -200,14 +200,14 @@ fn archives_come_with_the_card() {
     arm64[18] = 183;
     let (_, notes) = fixture.settled(&base(ARM).file("/bin/sh", arm64), 0);
     assert!(
-        notes.iter().any(|note| note.contains("is for arm, and the base image for arm64")),
+        notes.iter().any(|note| note.contains("is for arm, but the base image is for arm64")),
         "{notes:?}"
     );
     let error = fixture.card(&base(AMD64), 0).expect_err("another processor");
     assert!(matches!(error, RenderError::ImageArchitecture { .. }));
     let words = error.to_string();
     assert!(words.contains("the image agent:latest in "), "{words}");
-    assert!(words.contains("is for arm, and the base image for amd64"), "{words}");
+    assert!(words.contains("is for arm, but the base image is for amd64"), "{words}");
     let fix = error.fix().expect("a fix");
     assert!(fix.contains("docker pull --platform linux/amd64"), "{fix}");
 }

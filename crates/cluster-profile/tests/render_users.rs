@@ -36,7 +36,7 @@ fn passwords_are_set_and_accounts_locked() {
     );
     assert_eq!(card.mode("/etc/shadow"), (0o640, (0, 0)));
     // The change at the first login that the image asked for is done.
-    assert!(!has_note(&notes, "new password of"), "{notes:?}");
+    assert!(!has_note(&notes, "new password for"), "{notes:?}");
     assert!(!has_note(&notes, "/etc/shadow"), "{notes:?}");
     // On another day nothing changes.
     let later =
@@ -96,7 +96,7 @@ fn users_whose_password_cannot_be_set_are_refused_by_name() {
     let refused = |fixture: &Fixture, base: &Memory| fixture.shared(base).unwrap_err().to_string();
     assert_eq!(
         refused(&locked("pi"), &ubuntu_1604()),
-        "the image has no user pi, whom the profile's `users` names"
+        "`users` in the profile names pi, but the image has no such user"
     );
     let passwd = ubuntu_1604().text("/etc/passwd").replace("odroid:x:", "odroid:$6$x$y:");
     let base = ubuntu_1604().file("/etc/passwd", passwd);
@@ -133,7 +133,7 @@ fn keys_of_one_user_alone() {
     assert_eq!(card.mode("/home/odroid"), (0o755, (1000, 1001)));
     assert!(!card.has("/home/odroid/.ssh/id_ed25519"), "the cluster's key is not for all");
     assert!(card.has("/home/odroid/.ssh/id_rsa"));
-    assert!(has_note(&notes, "it was left, since `ssh.users` does not name odroid"), "{notes:?}");
+    assert!(has_note(&notes, "it was kept, because `ssh.users` does not name odroid"), "{notes:?}");
     let cluster = fixture.keys.cluster().public();
     assert_eq!(
         card.text("/root/.ssh/authorized_keys"),
@@ -253,7 +253,8 @@ fn the_makers_of_a_first_boot_are_named() {
     let fix = |base: &Memory, user: &str| {
         let profile = PROFILE.replace("users: [root, odroid]", &format!("users: [{user}]"));
         let error = Fixture::new(&profile).card(base, 0).unwrap_err();
-        assert!(error.to_string().starts_with(&format!("the image has no user {user}")), "{error}");
+        let expected = format!("names {user}, but the image has no such user");
+        assert!(error.to_string().ends_with(&expected), "{error}");
         let fix = error.fix().unwrap();
         assert!(fix.contains(&format!("`users: {{{user}: {{create: true}}}}`")), "{fix}");
         fix

@@ -23,12 +23,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let shrunk = plan.apply(&storage)?;
     println!(
-        "{} blocks of {} bytes, were {}; {} bytes of contents and {} inodes moved",
+        "{} blocks of {} bytes, were {}; {} bytes of contents and {} inodes moved, {} bytes written",
         shrunk.blocks,
         shrunk.block_size,
         shrunk.old_blocks,
         shrunk.bytes_moved,
-        shrunk.inodes_moved
+        shrunk.inodes_moved,
+        shrunk.bytes_written
     );
     if let Some(limit) = plan.limit() {
         println!("not smaller: {limit}");

@@ -53,14 +53,15 @@ fn damage_and_unfinished_work_are_refused() {
 }
 
 #[test]
-fn the_error_says_by_how_much_the_contents_do_not_fit() {
+fn the_error_says_how_large_a_target_has_to_be() {
     let image = Image::make("-t ext4 -b 1024", 24 * MIB);
     let layer = layer(&image);
     let storage: Arc<dyn WriteAt> = layer.clone();
     let error = shrink(&storage, MIB, NOW.into()).unwrap_err();
     let Error::DoesNotFit { target: MIB, minimum, limit } = error else { panic!("{error}") };
     assert_eq!(limit, ShrinkLimit::Blocks);
-    let text = format!("{} bytes larger", minimum - MIB);
+    assert!(error.to_string().starts_with("cannot shrink the filesystem to 1.0 MB: it needs"));
+    let text = format!("at least {} MiB", minimum.div_ceil(MIB));
     assert!(error.fix().unwrap().contains(&text), "{error:?}");
     assert_eq!(shrink(&storage, minimum, NOW.into()).unwrap().blocks * 1024, minimum);
 }

@@ -26,8 +26,10 @@ impl Asker {
             (true, _) => Ok(Asker::Proposals),
             (false, true) => Ok(Asker::Terminal),
             (false, false) => Err(CommandError::Usage {
-                message: "questions need a terminal, and standard input is none".to_owned(),
-                fix: "add --yes to take the proposals, and options where they do not fit",
+                message: "standard input is not a terminal, so no questions can be \
+                asked"
+                    .to_owned(),
+                fix: "add --yes to accept the suggestions, and options for whatever should differ",
             }),
         }
     }

@@ -43,11 +43,27 @@ pub fn print_line(line: fmt::Arguments) {
     terminal::print_error_line(&line.to_string());
 }
 
-/// Prints a line on stderr that a quiet run leaves out.
-pub fn print_note(line: fmt::Arguments) {
-    if output::verbosity() > output::Verbosity::Quiet {
-        print_line(line);
+/// Prints a warning with its causes on one line.
+pub fn print_warning(error: &dyn std::error::Error) {
+    let mut text = format!("warning: {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
     }
+    print_line(format_args!("{text}"));
+}
+
+/// Prints a note on stderr that a quiet run leaves out.
+pub fn print_note(note: fmt::Arguments) {
+    if output::verbosity() > output::Verbosity::Quiet {
+        print_wrapped(&note.to_string(), 2);
+    }
+}
+
+/// Prints text on stderr, with lines that fit the terminal. All but the first are indented.
+pub fn print_wrapped(text: &str, indent: usize) {
+    print_line(format_args!("{}", plain_text::wrap(text, terminal::width(), indent)));
 }
 
 /// Prints an error with its causes and what to do about it. A cause that the lines before it
@@ -192,11 +208,12 @@ impl CommandError {
                 } else if !error.may_have_written() {
                     print_message("nothing was written");
                 } else if matches!(error, Error::Apply(_)) {
-                    print_line(format_args!(
-                        "note: the root filesystem is wholly old or wholly new, and so is each \
-                         file of a FAT boot partition\n  \
-                         fix: run the command again"
-                    ));
+                    print_wrapped(
+                        "note: the root filesystem is entirely old or entirely new, and so is each \
+                         file of a FAT boot partition",
+                        2,
+                    );
+                    print_fix(Some("run the command again".to_owned()));
                 }
                 exit_code(error.kind())
             }
@@ -244,7 +261,7 @@ fn print_failure(error: &Error) {
     }
 }
 
-/// Prints every reason not to overwrite a target.
+/// Prints every reason not to write to a target.
 pub fn print_refusals(error: &TargetError) {
     for reason in RefusalReason::of(error) {
         print_message(&reason.message);

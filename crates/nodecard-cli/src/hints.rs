@@ -37,8 +37,8 @@ pub fn for_error(error: &Error) -> Option<Hint> {
             "give NODE=TARGET, for example xu4-node1=/dev/sdb; `nodecard devices` lists the cards",
         )),
         Error::NoKeys(_) => Some(Hint::Instead(
-            "run `nodecard build` or `nodecard flash` first, which create the keys; if cards exist \
-             already, restore the keys from a backup",
+            "run `nodecard build` or `nodecard flash` first to create the keys; if there are \
+             cards already, restore their keys from a backup",
         )),
         Error::KeysLost { .. } => {
             Some(Hint::Or("add --new-keys to make new ones; then write every card again"))

@@ -8,7 +8,6 @@ mod commands;
 mod complete;
 mod error;
 mod hints;
-mod invoker;
 mod output;
 mod progress;
 mod prompt;
@@ -31,7 +30,9 @@ fn main() -> ExitCode {
     // A shell that completes a line runs the program with $COMPLETE set.
     CompleteEnv::with_factory(Args::command).complete();
     ask_for_reports();
-    invoker::become_invoker();
+    for error in platform::invoker::become_invoker() {
+        error::print_warning(&error);
+    }
     let args = Args::try_parse().unwrap_or_else(|error| error::report_usage(&error));
     output::set_verbosity(args.output.verbosity());
     let result = match args.command {
@@ -65,7 +66,7 @@ fn ask_for_reports() {
         let message = message.unwrap_or("no message");
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         terminal::print_error(format_args!(
-            "error: a defect in nodecard ({place}): {message}\n  fix: please report this, with \
+            "error: a bug in nodecard ({place}): {message}\n  fix: please report this, with \
              the whole output, at {ISSUES}\n"
         ));
         if std::env::var_os("RUST_BACKTRACE").is_some() {

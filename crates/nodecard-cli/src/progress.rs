@@ -133,7 +133,9 @@ impl CardBars {
             let width = titles.iter().map(|title| short(title).chars().count()).max().unwrap_or(0);
             let all = MultiProgress::new();
             for title in &titles {
-                let bar = all.add(ProgressBar::new(0)).with_style(style.clone());
+                // The length comes with the first phase. Of a length of zero, nothing is already
+                // 100 %.
+                let bar = all.add(ProgressBar::new(1)).with_style(style.clone());
                 bars.push(bar.with_prefix(format!("{:width$}", short(title))));
             }
         }

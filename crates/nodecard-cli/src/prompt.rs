@@ -10,7 +10,7 @@ use std::{
 };
 
 use nodecard::Cancel;
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use platform::terminal::{SHOWS_LINE_END, TypingMode, hide_typing};
 
 use crate::{error::print_line, terminal};
 
@@ -34,7 +34,7 @@ pub fn print_how_to_continue() {
     }
 }
 /// The settings of the terminal before it was told not to show what is typed.
-static BEFORE_HIDING: Mutex<Option<Termios>> = Mutex::new(None);
+static BEFORE_HIDING: Mutex<Option<TypingMode>> = Mutex::new(None);
 
 /// Prints a question on stderr and returns the answer, or `None` if there is none. Answers
 /// are read from standard input, a terminal or not: a script may answer, but has to know the
@@ -70,19 +70,19 @@ pub fn while_asking<T>(question: impl FnOnce() -> T) -> T {
 /// # Errors
 /// Standard input is not a terminal, or cannot be read.
 pub fn ask_hidden(question: fmt::Arguments) -> io::Result<Option<String>> {
-    let before = tcgetattr(stdin())?;
-    let mut hiding = before.clone();
-    hiding.local_modes.remove(LocalModes::ECHO);
-    hiding.local_modes.insert(LocalModes::ECHONL);
-    *BEFORE_HIDING.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
-    tcsetattr(stdin(), OptionalActions::Flush, &hiding)?;
     // Whoever sees the question may press Ctrl-C.
     IS_ASKING.store(true, Ordering::Relaxed);
+    let before = hide_typing();
+    IS_ASKING.store(before.is_ok(), Ordering::Relaxed);
+    *BEFORE_HIDING.lock().unwrap_or_else(PoisonError::into_inner) = Some(before?);
     terminal::print_error(format_args!("{question} "));
     let mut answer = String::new();
     let read = stdin().lock().read_line(&mut answer);
     IS_ASKING.store(false, Ordering::Relaxed);
     show_typing();
+    if !SHOWS_LINE_END {
+        print_line(format_args!(""));
+    }
     Ok((read? > 0).then(|| answer.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
@@ -90,7 +90,7 @@ pub fn ask_hidden(question: fmt::Arguments) -> io::Result<Option<String>> {
 fn show_typing() {
     let before = BEFORE_HIDING.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(before) = before {
-        let _ = tcsetattr(stdin(), OptionalActions::Flush, &before);
+        before.restore();
     }
 }
 

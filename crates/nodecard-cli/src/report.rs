@@ -7,6 +7,7 @@ use std::{
 };
 
 use nodecard::{BuildNote, NoteKind};
+use plain_text::wrap;
 use serde::Serialize;
 
 use crate::{
@@ -59,12 +60,17 @@ pub fn notes(notes: &[BuildNote]) -> String {
     let is_grouped =
         |note: &&BuildNote| matches!(note.kind(), NoteKind::Disarmed | NoteKind::Removed);
     for note in notes.iter().filter(|note| !is_grouped(note)) {
-        text += &format!("note: {note}\n");
+        text += &self::note(&note.to_string());
         if let Some(fix) = note.fix() {
-            text += &format!("  fix: {fix}\n");
+            text += &format!("{}\n", wrap(&format!("  fix: {fix}"), terminal::width(), 4));
         }
     }
     text
+}
+
+/// Returns the lines of a note.
+pub fn note(text: &str) -> String {
+    format!("{}\n", wrap(&format!("note: {text}"), terminal::width(), 2))
 }
 
 /// Returns notes as JSON has them: a sentence each, with what to do about it.

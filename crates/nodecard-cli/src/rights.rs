@@ -4,11 +4,11 @@ use std::{
     env,
     error::Error,
     fs, io,
-    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
 use plain_text::shell_word;
+use platform::FileInfo;
 
 /// The directories in which sudo looks for programs on common systems (`secure_path`).
 const SECURE_PATH: [&str; 6] =
@@ -30,15 +30,15 @@ pub fn is_denied(error: &(dyn Error + 'static)) -> bool {
 /// Returns how to use a device without having the rights for it now: this command with sudo,
 /// and what makes sudo unnecessary. `None` if it is not a device.
 pub fn fix(device: &Path) -> Option<String> {
-    let found = fs::metadata(device).ok()?;
+    let group = FileInfo::at(device).ok()?.group?;
     if !device.starts_with("/dev") {
         return None;
     }
     let groups = fs::read_to_string("/etc/group").unwrap_or_default();
     let mut text = sudo_command();
-    if let Some(group) = group_name(&groups, found.gid()).filter(|_| found.gid() != 0) {
+    if let Some(name) = group_name(&groups, group).filter(|_| group != 0) {
         text += &format!(
-            "\n  or, without sudo from now on: join the group {group} (sudo usermod -aG {group} \
+            "\n  or, without sudo from now on: join the group {name} (sudo usermod -aG {name} \
              $USER, then log in again), or use the udev rule in docs/guide.md"
         );
     } else {

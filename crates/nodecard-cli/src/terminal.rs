@@ -61,6 +61,17 @@ pub fn is_interactive() -> bool {
     stderr().is_terminal()
 }
 
+/// Returns the width of lines of text in characters: that of the terminal, but at most 79, which
+/// is easy to read.
+pub fn width() -> usize {
+    const WIDEST: usize = 79;
+    const NARROWEST: usize = 40;
+    let of_terminal = dialoguer::console::Term::stderr().size_checked();
+    of_terminal
+        .map_or(WIDEST, |(_, columns)| usize::from(columns).saturating_sub(1))
+        .clamp(NARROWEST, WIDEST)
+}
+
 /// Shows the cursor again, which is hidden while the user chooses.
 pub fn show_cursor() {
     let terminal = dialoguer::console::Term::stderr();

@@ -1,7 +1,7 @@
 //! How the owner's computer gets into the nodes: their names, their users and the keys.
 
 use std::{
-    env, fs,
+    fs,
     io::Read as _,
     path::{Path, PathBuf},
 };
@@ -33,8 +33,8 @@ pub(crate) fn identity_files(project: &Project, user: &str) -> Result<Vec<PathBu
     let cluster = project.cluster();
     let accepted = cluster.authorized_keys(user);
     let accepted: Vec<&str> = accepted.into_iter().filter_map(key_of).collect();
-    let mut files = match env::var_os("HOME").filter(|home| !home.is_empty()) {
-        Some(home) => owned_keys(&Path::new(&home).join(".ssh"), &accepted),
+    let mut files = match platform::directories::home() {
+        Some(home) => owned_keys(&home.join(".ssh"), &accepted),
         None => Vec::new(),
     };
     if cluster.ssh.users.iter().any(|name| name == user) {

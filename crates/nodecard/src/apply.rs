@@ -14,7 +14,7 @@ use card_audit::{
 };
 use card_flash::{
     Medium as _,
-    device::{Target, TargetLimits},
+    device::{Target, TargetAccess, TargetError, TargetLimits},
 };
 use card_image::BaseImage;
 use cluster_keys::ClusterKeys;
@@ -78,10 +78,8 @@ impl Project {
         if fs::symlink_metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
             return Err(AuditError::NotFound { target: path.display().to_string() }.into());
         }
-        let target = self.inspect_target(path, &request.limits).map_err(|error| {
-            let node = Some(node.name.clone());
-            Error::Refused { targets: vec![RefusedTarget { node, error }] }
-        })?;
+        let target = self.inspect_target(path, &request.limits);
+        let target = target.map_err(|error| refused(node, error))?;
         let name = path.display().to_string();
         if target.device().is_none() && is_compressed(path, &name)? {
             return Err(Error::CompressedTarget { path: path.to_owned() });
@@ -96,6 +94,11 @@ impl Project {
         let rehearsed = card_audit::rehearse(&options, &name, Arc::new(storage))?;
         Ok(ApplySession { project: self, request, node, keys, base, target, time, rehearsed })
     }
+}
+
+fn refused(node: &Node, error: TargetError) -> Error {
+    let (node, error) = (Some(node.name.clone()), error.for_access(TargetAccess::Change));
+    Error::Refused { targets: vec![RefusedTarget { node, error }] }
 }
 
 fn is_compressed(path: &Path, name: &str) -> Result<bool, AuditError> {
@@ -177,11 +180,8 @@ impl ConfirmedApply<'_> {
     pub fn apply(self) -> Result<ApplyReport, Error> {
         let ApplySession { project, request, node, keys, base, target, time, rehearsed } = self.0;
         let path = target.path();
-        let refused = |error| {
-            let node = Some(node.name.clone());
-            Error::Refused { targets: vec![RefusedTarget { node, error }] }
-        };
-        let opened = target.open(&project.context.system, &request.limits).map_err(refused)?;
+        let opened = target.open(&project.context.system, &request.limits);
+        let opened = opened.map_err(|error| refused(node, error))?;
         let storage = opened
             .into_storage()
             .map_err(|source| Error::OpenTarget { path: path.to_owned(), source })?;

@@ -1,8 +1,7 @@
 //! Looking at cards: verifying, planning and inspecting. Nothing here writes.
 
 use std::{
-    fmt, fs,
-    os::unix::fs::{FileTypeExt as _, MetadataExt as _},
+    fmt,
     path::{Path, PathBuf},
 };
 
@@ -12,6 +11,7 @@ use card_audit::{
 };
 use card_image::{BaseError, BaseImage, CardBuilder};
 use cluster_keys::ClusterKeys;
+use platform::FileInfo;
 
 use crate::{Context, Error, Project};
 
@@ -220,13 +220,9 @@ fn with_keys_note(mut plan: ChangePlan, keys: &ClusterKeys) -> ChangePlan {
 fn refuse_duplicates<P: AsRef<Path>>(targets: &[P]) -> Result<(), Error> {
     let mut seen = Vec::new();
     for target in targets {
-        let Ok(found) = fs::metadata(target) else { continue };
+        let Ok(found) = FileInfo::at(target.as_ref()) else { continue };
         // A device is the same by its number, a file by its inode.
-        let identity = if found.file_type().is_block_device() {
-            (None, found.rdev())
-        } else {
-            (Some(found.dev()), found.ino())
-        };
+        let identity = found.device.ok_or(found.id);
         if seen.contains(&identity) {
             return Err(Error::TargetTwice { path: target.as_ref().to_owned() });
         }

@@ -38,7 +38,7 @@ impl Project {
         let image = |error: BaseError| Error::from(card_image::Error::from(error));
         let path = self.base();
         if self.lacks_download() {
-            report.not_checked.push("the base image: it was not downloaded yet".to_owned());
+            report.not_checked.push("the base image, which has not been downloaded yet".to_owned());
             return Ok(());
         }
         let file = ImageFile::open(path).map_err(image)?;
@@ -49,8 +49,8 @@ impl Project {
         if ready.is_none() {
             if base.is_some_and(|base| base > card) {
                 report.not_checked.push(
-                    "whether the contents of the base image fit: it is larger than the card, and \
-                     would have to be decoded first"
+                    "whether the contents of the base image fit the cards: it is larger than they \
+                     are, and must be decoded first"
                         .to_owned(),
                 );
             }
@@ -61,14 +61,13 @@ impl Project {
                 SumCheck::Right => {}
                 SumCheck::NoneKnown => report
                     .not_checked
-                    .push("the contents of the base image: no checksum is known for it".to_owned()),
+                    .push("the contents of the base image, which has no known checksum".to_owned()),
                 SumCheck::OfImageOnly => report.not_checked.push(
-                    "the checksum of the base image: it is that of the decoded image".to_owned(),
+                    "the checksum of the base image, which applies to the decoded image".to_owned(),
                 ),
             }
             report.not_checked.push(
-                "users, network and filesystems of the base image: it would have to be decoded \
-                 first"
+                "users, network and filesystems of the base image, which must be decoded first"
                     .to_owned(),
             );
             return Ok(());

@@ -19,7 +19,7 @@ pub enum Error {
     #[error(transparent)]
     Profile(#[from] Box<ProfileError>),
     /// A profile is not written over another file.
-    #[error("{} exists already", path.display())]
+    #[error("{} already exists", path.display())]
     ProfileExists {
         /// The file.
         path: PathBuf,
@@ -71,7 +71,7 @@ pub enum Error {
     #[error("no target was given")]
     NoTargets,
     /// One node was named for several cards.
-    #[error("one node was named for {targets} cards")]
+    #[error("one node was named, but {targets} cards were given")]
     OneNodeForSeveralTargets {
         /// The number of targets.
         targets: usize,
@@ -80,12 +80,12 @@ pub enum Error {
     #[error(transparent)]
     Keys(#[from] KeyError),
     /// The cluster's keys are needed, but not all of them exist.
-    #[error("the cluster's keys are needed, but not all of them exist")]
+    #[error("some of the cluster's keys are missing")]
     NoKeys(#[source] KeyError),
     /// The cluster's keys are missing, but there are images of the cluster.
     #[error(
-        "{} is missing, but {} holds images of this cluster: new keys would make every node \
-         another one", keys.display(), images.display()
+        "{} is missing, but {} contains images of this cluster: new keys would change the \
+         identity of every node", keys.display(), images.display()
     )]
     KeysLost {
         /// The directory of the keys.
@@ -165,7 +165,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The record of finished cards cannot be read.
-    #[error("cannot read {}, which lists the finished cards", path.display())]
+    #[error("cannot read {}, the list of finished cards", path.display())]
     ProgressFile {
         /// The file.
         path: PathBuf,
@@ -173,7 +173,8 @@ pub enum Error {
         source: io::Error,
     },
     /// The record of finished cards is about another base image.
-    #[error("{} lists cards made from another base image, {}", path.display(), base.display())]
+    #[error("{} lists cards that were made from another base image, {}", path.display(),
+             base.display())]
     OtherBase {
         /// The file.
         path: PathBuf,
@@ -181,7 +182,7 @@ pub enum Error {
         base: PathBuf,
     },
     /// The record of finished cards cannot be written.
-    #[error("cannot write {}, which lists the finished cards", path.display())]
+    #[error("cannot write {}, the list of finished cards", path.display())]
     WriteProgress {
         /// The file.
         path: PathBuf,
@@ -205,7 +206,7 @@ pub enum Error {
     Interrupted,
 }
 
-/// A target that must not be overwritten.
+/// A target that must not be written to.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct RefusedTarget {
@@ -215,7 +216,7 @@ pub struct RefusedTarget {
     pub error: TargetError,
 }
 
-/// One reason not to overwrite a target.
+/// One reason not to write to a target.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct RefusalReason<'a> {
@@ -235,11 +236,12 @@ impl RefusedTarget {
 }
 
 impl<'a> RefusalReason<'a> {
-    /// Returns the reasons not to overwrite a target, the most important first.
+    /// Returns the reasons not to write to a target, the most important first.
     pub fn of(error: &'a TargetError) -> impl Iterator<Item = Self> {
-        error.refusals.iter().map(|refusal| {
-            let error = TargetError::new(&error.path, refusal.clone());
-            RefusalReason { refusal, message: error.to_string(), fix: error.fix() }
+        error.refusals.iter().zip(error.split()).map(|(refusal, error)| RefusalReason {
+            refusal,
+            message: error.to_string(),
+            fix: error.fix(),
         })
     }
 }
@@ -330,7 +332,7 @@ impl Error {
             Error::Profile(error) => error.fix(),
             // What a profile needs is a hash; here it is the password that is empty.
             Error::Password(HashError::Empty) => {
-                Some("type a password; `locked: true` is for users without one".into())
+                Some("type a password, or use `locked: true` for a user without one".into())
             }
             Error::Password(error) => error.fix(),
             Error::NoSsh { .. } => {
@@ -339,13 +341,16 @@ impl Error {
             Error::ProfileExists { path } => {
                 Some(format!("choose another file, or edit {}", path.display()))
             }
+            Error::Devices { source } => (source.kind() == io::ErrorKind::Unsupported).then(|| {
+                let programs = platform::devices::other_programs();
+                format!("build images, and write them with another program: {programs}")
+            }),
             Error::SshFiles { .. } => Some("check $TMPDIR, or /tmp".into()),
             Error::NoTargets
             | Error::NotConfirmed { .. }
             | Error::OpenTarget { .. }
             | Error::Write { .. }
             | Error::CardsFailed { .. }
-            | Error::Devices { .. }
             | Error::WriteProgress { .. }
             | Error::Interrupted => None,
         }

@@ -101,7 +101,8 @@ pub use card_audit::{
 pub use card_flash::{
     CardError, CardFault, FlashPhase, FlashProgress, FlashResult, OldContents, WriteReport,
     device::{
-        Device, DeviceKind, HostSystem, ReadError, Refusal, Target, TargetError, TargetLimits,
+        Device, DeviceKind, HostSystem, ReadError, Refusal, Target, TargetAccess, TargetError,
+        TargetLimits,
     },
 };
 pub use card_image::{

@@ -7,8 +7,7 @@ use std::{
 
 use card_image::{BuildInputs, BuildNote, ImageFile};
 use cluster_keys::{ClusterKeys, KeyError, NewKeys};
-use cluster_profile::{Cluster, Node};
-use rustix::fs::Access;
+use cluster_profile::{CardSize, Cluster, Node};
 
 use crate::{Context, Error, lost_keys};
 
@@ -36,8 +35,17 @@ impl Project {
     /// # Errors
     /// [`Error::Profile`] with everything that is wrong with it.
     pub fn open(profile: impl AsRef<Path>) -> Result<Self, Error> {
+        Project::open_for(profile, None)
+    }
+
+    /// Reads and checks a profile like [`open`](Project::open). `card` is the size of the cards
+    /// if the profile has no `card`, which it otherwise needs.
+    ///
+    /// # Errors
+    /// [`Error::Profile`] with everything that is wrong with it.
+    pub fn open_for(profile: impl AsRef<Path>, card: Option<CardSize>) -> Result<Self, Error> {
         let project = Project {
-            cluster: Cluster::load(profile.as_ref())?,
+            cluster: Cluster::load_for(profile.as_ref(), card)?,
             context: Context::default(),
             base: None,
             root: None,
@@ -208,8 +216,8 @@ impl Project {
                 }
                 Err(KeyError::Missing { path, .. }) => Err(KeyError::Missing {
                     path,
-                    fix: "give a directory or an archive with all of the cluster's keys; new ones \
-                      are made only where the profile keeps them",
+                    fix: "give a directory or an archive with all of the cluster's keys; new keys \
+                    are only created where the profile keeps them",
                 }
                 .into()),
                 opened => opened.map_err(keys_error),
@@ -243,8 +251,7 @@ impl Project {
     pub(crate) fn progress_path(&self, keys: &ClusterKeys) -> PathBuf {
         let directory = &self.cluster.keys;
         let beside_keys = directory.join("one-reader.json");
-        let is_writable = || rustix::fs::access(directory, Access::WRITE_OK).is_ok();
-        if self.given_keys.is_none() && directory.is_dir() && is_writable() {
+        if self.given_keys.is_none() && directory.is_dir() && platform::is_writable(directory) {
             return beside_keys;
         }
         match card_image::cache_directory(self.context.cache.as_deref()) {

@@ -1,6 +1,6 @@
 //! Saving a card as an image: as a backup, or as a base image for other nodes.
 
-use std::{fs, os::unix::fs::FileTypeExt as _, path::Path, path::PathBuf, sync::Arc};
+use std::{path::Path, path::PathBuf, sync::Arc};
 
 use block_io::ReadAt;
 use card_flash::{
@@ -8,6 +8,7 @@ use card_flash::{
     device::{ReadError, ReadOnlyTarget},
 };
 use card_image::{ImageFile, SaveContents, SaveError, SaveOptions, SaveOutcome, SaveSize};
+use platform::FileInfo;
 
 use crate::{Context, Error, Project};
 
@@ -97,7 +98,7 @@ fn save(
     context: &Context,
 ) -> Result<SaveReport, Error> {
     let target = Arc::new(ReadOnlyTarget::open(&context.system, card, &request.out)?);
-    let is_device = fs::metadata(card).is_ok_and(|found| found.file_type().is_block_device());
+    let is_device = FileInfo::at(card).is_ok_and(|found| found.is_block_device());
     let image = |source| {
         let target = card.display().to_string();
         Error::from(card_audit::AuditError::Image { target, source: Box::new(source) })

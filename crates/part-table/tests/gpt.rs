@@ -4,9 +4,21 @@ mod common;
 
 use common::{Image, MIB, SECTOR, differences};
 use part_table::{DiskId, Error, GptBackup, GrowthLimit, PartitionType};
+use serde_json::Value;
 use test_support::Random;
 
 const SIZE: u64 = 64 * MIB;
+
+/// What sfdisk reports must be the same disk and partitions, on a card of this size.
+fn assert_same_identity(now: &Value, before: &Value, card: u64) {
+    assert_eq!(now["id"], before["id"]);
+    assert_eq!(now["lastlba"], card / SECTOR - 34);
+    for field in ["uuid", "name", "type", "attrs", "start"] {
+        for i in 0..2 {
+            assert_eq!(now["partitions"][i][field], before["partitions"][i][field], "{field}");
+        }
+    }
+}
 
 /// Makes two unaligned partitions, with names, attributes, and bytes between the table and the
 /// first one.
@@ -69,13 +81,7 @@ fn grows_and_moves_the_backup() {
 
         // Everything that names or describes the disk and its partitions stays.
         let now = image.json();
-        assert_eq!(now["id"], json["id"]);
-        assert_eq!(now["lastlba"], card / SECTOR - 34);
-        for field in ["uuid", "name", "type", "attrs", "start"] {
-            for i in 0..2 {
-                assert_eq!(now["partitions"][i][field], json["partitions"][i][field], "{field}");
-            }
-        }
+        assert_same_identity(&now, &json, card);
         assert_eq!(now["partitions"][1]["size"], end - 20003);
         let lines = |text: &str| -> Vec<String> {
             let sizes =
@@ -194,13 +200,7 @@ fn shrinks_to_a_smaller_card_with_the_backup_at_its_end() {
         image.assert_sgdisk_content();
         image.assert_sfdisk_content();
         let now = image.json();
-        assert_eq!(now["id"], json["id"]);
-        assert_eq!(now["lastlba"], card / SECTOR - 34);
-        for field in ["uuid", "name", "type", "attrs", "start"] {
-            for i in 0..2 {
-                assert_eq!(now["partitions"][i][field], json["partitions"][i][field], "{field}");
-            }
-        }
+        assert_same_identity(&now, &json, card);
         let after = image.read(0, 11 * MIB);
         let entry = 1024 + 3 * 128;
         for place in differences(&before, &after) {

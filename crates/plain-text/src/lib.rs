@@ -1,5 +1,5 @@
-//! Formatting that every crate shares: sizes in bytes, hexadecimal, plurals, shell words,
-//! errors with their causes, and foreign strings that are safe to print.
+//! Formatting that every crate shares: sizes in bytes, hexadecimal, plurals, shell words, lines
+//! of limited width, errors with their causes, and foreign strings that are safe to print.
 //!
 //! A foreign string is one that this program did not write: a name from an image, a label,
 //! a device's model, a line of a profile. It may hold anything, so it goes through
@@ -19,12 +19,14 @@ mod hexadecimal;
 mod printable;
 mod shell;
 mod size;
+mod wrap;
 
 pub use causes::with_causes;
 pub use hexadecimal::{from_hex, to_hex};
 pub use printable::{escaped, escaped_json, escaped_lines, is_unsafe, printable};
 pub use shell::shell_word;
-pub use size::{decimal_size, size, two_sizes};
+pub use size::{decimal_size, short_size, size, two_sizes};
+pub use wrap::wrap;
 
 /// Returns a number with its noun: `1 error`, `2 errors`.
 pub fn count(number: usize, noun: &str) -> String {

@@ -7,6 +7,11 @@ pub fn size(bytes: u64) -> String {
     ByteSize::b(bytes).display().iec().to_string()
 }
 
+/// Returns a size in binary units in as few columns as possible: `64M`, `1.2G`.
+pub fn short_size(bytes: u64) -> String {
+    ByteSize::b(bytes).display().iec_short().to_string().replace(".0", "")
+}
+
 /// Returns a size in decimal units, as cards and disks are labelled: `7.9 GB`.
 pub fn decimal_size(bytes: u64) -> String {
     ByteSize::b(bytes).display().si().to_string()
@@ -32,6 +37,12 @@ mod tests {
         assert_eq!(size(64 << 20), "64.0 MiB");
         assert_eq!(size((7 << 30) + (1 << 29)), "7.5 GiB");
         assert_eq!(decimal_size(7_948_206_080), "7.9 GB");
+    }
+
+    #[test]
+    fn short_sizes_have_no_zero_after_the_point() {
+        let sizes = [512, 720 << 10, 3 << 19, 64 << 20, 7065 << 20, 10 << 30];
+        assert_eq!(sizes.map(short_size), ["512B", "720K", "1.5M", "64M", "6.9G", "10G"]);
     }
 
     #[test]

@@ -68,6 +68,8 @@ pub struct Threat {
     pub at_login: bool,
     /// Whether the program is known by name, so that disarming it is known to be right.
     pub known: bool,
+    /// Whether the program is a module of cloud-init, which is turned off as a whole.
+    pub is_cloud_init: bool,
     /// The family that a known program belongs to.
     pub family: Option<Family>,
     /// How it is kept from doing so; empty where only the owner knows.
@@ -165,6 +167,7 @@ impl BootModel {
                     text: program.what.to_owned(),
                     at_login: false,
                     known: true,
+                    is_cloud_init: false,
                     family: program.family,
                     disarm: program.disarm.clone(),
                 });
@@ -179,6 +182,7 @@ impl BootModel {
                     text: change.text.clone(),
                     at_login: false,
                     known: true,
+                    is_cloud_init: true,
                     family: None,
                     disarm: cloud_init.disarm(),
                 });
@@ -196,6 +200,7 @@ impl BootModel {
                     text: touch.text.clone(),
                     at_login: program.origin == Origin::Login,
                     known: false,
+                    is_cloud_init: false,
                     family: None,
                     disarm: program.disarm.clone(),
                 });

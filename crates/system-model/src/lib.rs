@@ -4,8 +4,23 @@
 //! Nothing here runs or writes anything. The files come through [`SystemFiles`], so the
 //! same questions can be asked of a base image, of a card in a reader, and of a system made
 //! up in memory ([`MemoryFiles`]).
+//!
+//! ```
+//! use system_model::{BootModel, MemoryFiles};
+//!
+//! let mut files = MemoryFiles::new();
+//! let unit = "/lib/systemd/system/ssh.service";
+//! files.write(unit, "[Service]\nExecStart=/usr/sbin/sshd -D\n");
+//! files.symlink("/etc/systemd/system/multi-user.target.wants/ssh.service", unit);
+//!
+//! let model = BootModel::read(&files)?;
+//! let server = model.systemd().running("ssh.service").expect("it is enabled");
+//! assert_eq!(server.execs[0].command, "/usr/sbin/sshd -D");
+//! # Ok::<(), system_model::SystemError>(())
+//! ```
 
 mod boot_model;
+mod cached;
 mod cloud_init;
 mod command_line;
 mod disarm;
@@ -23,6 +38,7 @@ mod systemd;
 mod unsuitable;
 
 pub use boot_model::{BootModel, Origin, Program, ReadOptions, Threat};
+pub use cached::CachedFiles;
 pub use cloud_init::{
     CloudChange, CloudInit, CloudPassword, GivenPassword, Module as CloudModule,
     Script as CloudScript, Seed as CloudSeed, Stage as CloudStage, Value as CloudValue,

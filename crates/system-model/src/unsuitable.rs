@@ -19,7 +19,7 @@ const SYSTEMS: [(&str, &[&str], &str); 4] = [
     (
         "NixOS",
         &["/nix/var/nix/profiles/system", "/etc/NIXOS"],
-        "it makes /etc anew from its own configuration whenever it boots",
+        "it regenerates /etc from its own configuration at every boot",
     ),
     (
         "an ostree system",
@@ -34,7 +34,7 @@ const SYSTEMS: [(&str, &[&str], &str); 4] = [
     (
         "a system with OpenRC, such as Alpine Linux",
         &["/sbin/openrc", "/usr/sbin/openrc", "/sbin/openrc-run"],
-        "it does not start with systemd, so nothing is known of what it starts at boot",
+        "it does not use systemd, so what it starts at boot is unknown",
     ),
 ];
 

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use system_model::{
-    MemoryFiles,
+    CommandLines, MemoryFiles, Systemd,
     accounts::Accounts,
     docker,
     network::Network,
@@ -24,7 +24,9 @@ fn ask_everything(files: &MemoryFiles) {
     let config = SshdConfig::read(files, &accounts, &login).expect("readable");
     let _ = ImageKeys::read(files, &accounts, config.all_key_files()).expect("readable");
     let _ = ssh_servers(files, &|_| true).expect("readable");
-    let network = Network::read(files, &|_| true).expect("readable");
+    let systemd =
+        CommandLines::read(files).and_then(|lines| Systemd::read(files, &lines, Some(true)));
+    let network = Network::read(files, &systemd.expect("readable")).expect("readable");
     let _ = (network.sources("eth0"), network.fixed_addresses(), network.knows("eth0"));
     let _ = docker::data_roots(files).expect("readable");
 }

@@ -3,14 +3,13 @@
 
 mod common;
 
-use std::{fs, os::unix::fs::PermissionsExt, process::Command};
+use std::path::Path;
 
-use common::{load_tree, program, run};
-use system_model::{
-    MemoryFiles,
-    accounts::Accounts,
-    sshd::{Login, admission},
+use common::{
+    login::{Score, Server, Trees},
+    program,
 };
+use system_model::sshd::admission;
 
 /// What is changed in the tree, as a shell script that runs at its root.
 const CASES: [(&str, &str); 40] = [
@@ -77,96 +76,41 @@ const CASES: [(&str, &str); 40] = [
     ("revoked keys missing", "echo 'RevokedKeys /etc/ssh/none' >> etc/ssh/sshd_config"),
 ];
 
-const SCRIPT: &str = r#"
-cd "$1" || exit 9
-ip link set lo up
-for n in $(seq 0 $(($2 - 1))); do
-  t=$1/$n; cd $t || exit 9
-  for d in usr dev proc; do mkdir -p $t/$d; mount --rbind /$d $t/$d || exit 9; done
-  for d in bin sbin lib lib32 lib64 libx32; do [ -e /$d ] || continue
-    if [ -L /$d ]; then ln -sfn "$(readlink /$d)" $t/$d; else mkdir -p $t/$d; mount --bind /$d $t/$d; fi; done
-  mkdir -p $t/run/sshd $t/tmp; chmod 755 $t/run/sshd
-  chroot $t /usr/sbin/sshd -D -e -o PidFile=none > $1/$n.sshd 2>&1 & p=$!
-  for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-    grep -q 'Server listening' $1/$n.sshd && break; sleep 0.1; done
-  ssh -F /dev/null -i $1/key -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=no \
-    -o UserKnownHostsFile=/dev/null -o ConnectTimeout=5 -p 22 pi@127.0.0.1 true > $1/$n.ssh 2>&1 < /dev/null
-  echo $? > $1/$n.rc
-  kill $p; wait $p
-done
-exit 0
+/// What every tree begins with.
+const TREE: &str = r#"
+mkdir -p etc/ssh home/pi/.ssh
+printf 'root:x:0:0::/root:/bin/bash\npi:x:1000:1000::/home/pi:/bin/bash\nsshd:x:105:65534::/run/sshd:/usr/sbin/nologin\n' > etc/passwd
+printf 'root:x:0:\nusers:x:100:\nsudo:x:27:\npi:x:1000:\n' > etc/group
+printf 'root:*:19000:0:99999:7:::\npi:*:19000:0:99999:7:::\n' > etc/shadow
+cp ../host etc/ssh/ssh_host_ed25519_key; echo 'UsePAM no' > etc/ssh/sshd_config
+cp ../key.pub home/pi/.ssh/authorized_keys; chmod 700 home/pi/.ssh; chmod 600 home/pi/.ssh/*
+chown -R 1000:1000 home/pi
 "#;
 
 #[test]
 fn logins_end_as_the_model_says() {
-    for (name, package) in [
-        ("sshd", "openssh-server"),
-        ("ssh", "openssh-client"),
-        ("ip", "iproute2"),
-        ("unshare", "util-linux"),
-        ("chroot", "coreutils"),
-    ] {
-        program(&[name], package);
+    program(&["sshd"], "openssh-server");
+    let server = Server {
+        name: "sshd",
+        make_host_key: "ssh-keygen -q -t ed25519 -N '' -f host",
+        start: "chroot $t /usr/sbin/sshd -D -e -o PidFile=none",
+        ready: "grep -q 'Server listening' $1/$n.server",
+        tools: Path::new("/"),
+    };
+    let Some(mut trees) = Trees::new(server) else { return };
+    for (label, change) in CASES {
+        trees.make(label, "pi", &format!("{TREE}{change}"));
     }
-    if !run(Command::new("unshare").args(["-n", "-m", "true"])).status.success() {
-        println!("not root: sshd was NOT asked");
-        return;
-    }
-    let work = tempfile::tempdir_in("/var/tmp").expect("a directory");
-    // sshd passes through the directories above the tree, which it sees as its root.
-    fs::set_permissions(work.path(), fs::Permissions::from_mode(0o755)).expect("changed");
-    let base = work.path().to_str().expect("UTF-8");
-    let make = format!(
-        "cd {base} && ssh-keygen -q -t ed25519 -N '' -f key && ssh-keygen -q -t ed25519 -N '' -f host"
-    );
-    assert!(run(Command::new("sh").args(["-c", &make])).status.success());
-    let key = fs::read_to_string(work.path().join("key.pub")).expect("readable");
-    for (number, (label, change)) in CASES.iter().enumerate() {
-        let script = format!(
-            "umask 022; mkdir -p {base}/{number} && cd {base}/{number} && mkdir -p etc/ssh home/pi/.ssh\n\
-             printf 'root:x:0:0::/root:/bin/bash\\npi:x:1000:1000::/home/pi:/bin/bash\\nsshd:x:105:65534::/run/sshd:/usr/sbin/nologin\\n' > etc/passwd\n\
-             printf 'root:x:0:\\nusers:x:100:\\nsudo:x:27:\\npi:x:1000:\\n' > etc/group\n\
-             printf 'root:*:19000:0:99999:7:::\\npi:*:19000:0:99999:7:::\\n' > etc/shadow\n\
-             cp ../host etc/ssh/ssh_host_ed25519_key; echo 'UsePAM no' > etc/ssh/sshd_config\n\
-             cp ../key.pub home/pi/.ssh/authorized_keys; chmod 700 home/pi/.ssh; chmod 600 home/pi/.ssh/*\n\
-             chown -R 1000:1000 home/pi\n{change}\n"
-        );
-        assert!(run(Command::new("sh").args(["-c", &script])).status.success(), "{label}");
-    }
-    let count = CASES.len().to_string();
-    let output =
-        run(Command::new("unshare").args(["-n", "-m", "bash", "-c", SCRIPT, "bash", base, &count]));
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let (mut open, mut closed, mut wrong) = (0, 0, Vec::new());
+    trees.log_in();
+    let mut score = Score::default();
     for (number, (label, _)) in CASES.iter().enumerate() {
-        let read =
-            |what: &str| fs::read_to_string(format!("{base}/{number}.{what}")).unwrap_or_default();
-        let lets_in = read("rc").trim() == "0";
-        let mut files = MemoryFiles::new();
-        for path in ["/etc", "/home", "/data", "/srv"] {
-            load_tree(&mut files, &work.path().join(number.to_string()), path);
-        }
-        for path in ["/bin/bash", "/bin/sh", "/usr/sbin/nologin"] {
-            files.write(path, "").own(path, 0o755, 0, 0);
-        }
+        let programs = ["/bin/bash", "/bin/sh", "/usr/sbin/nologin"];
+        let mut files = trees.files(number, &["/etc", "/home", "/data", "/srv"], &programs);
         files.directory("/usr/bin");
-        let login = Login {
-            user: "pi".into(),
-            from: [127, 0, 0, 1].into(),
-            to: [127, 0, 0, 1].into(),
-            port: 22,
-            today: 20_000,
-        };
-        let accounts = Accounts::read(&files).expect("readable");
-        let base64 = key.split(' ').nth(1);
-        let judged = admission(&files, &accounts, &login, base64).expect("readable");
-        if judged.is_open() == lets_in {
-            *(if lets_in { &mut open } else { &mut closed }) += 1;
-        } else {
-            wrong.push(format!("{label}: {judged:?}\n{}{}", read("sshd"), read("ssh")));
-        }
+        let judged = trees.judge(number, &files, |files, accounts, login, key| {
+            admission(files, accounts, login, key).expect("readable")
+        });
+        score.add(&trees, number, label, &judged);
     }
-    println!("{open} logins let in, {closed} refused, as the model says");
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(open > 8 && closed > 20);
+    score.check(9, 21);
 }

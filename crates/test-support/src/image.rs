@@ -2,9 +2,10 @@
 
 use std::{
     fs::{File, OpenOptions},
-    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
 };
+
+use platform::PositionedFile as _;
 
 use crate::{run, run_with_input};
 

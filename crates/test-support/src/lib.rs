@@ -7,6 +7,7 @@
 //! - [`run`], [`output`] and [`pipe`] run the programs that people use, so that these make
 //!   the images that tests begin with and judge the ones that tests end with,
 //! - [`TestImage`] is an image file in a directory of its own,
+//! - [`SharedDirectory`] is a directory for a whole test binary,
 //! - [`e2fsck_complaint`] and [`assert_e2fsck_clean`] ask e2fsck,
 //! - [`Random`] gives numbers that look random and are the same in every run.
 //!
@@ -31,6 +32,7 @@ pub mod proxy;
 mod random;
 mod recorder;
 pub mod server;
+mod shared_directory;
 pub mod tls;
 
 pub use e2fsck::{assert_e2fsck_clean, e2fsck_complaint};
@@ -39,3 +41,4 @@ pub use image::TestImage;
 pub use program::{output, pipe, run, run_with_input};
 pub use random::Random;
 pub use recorder::{Recorder, StorageEvent, replay_cut};
+pub use shared_directory::SharedDirectory;

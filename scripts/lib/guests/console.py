@@ -70,7 +70,8 @@ class Console:
             self.wait_for(r"[Pp]assword: ", "the password prompt", 180)
             self.send(password)
             # The line about the last login and the message of the day come first.
-            answer = self.wait_for(rf"{user}@\S+[#$] |incorrect|timed out|\S login: ",
+            # On a card that was in use, login also says when the last login was.
+            answer = self.wait_for(rf"{user}@\S+[#$] |incorrect|timed out|\S(?<!Last) login: ",
                                    f"{user}'s shell prompt", 240)
             if answer[0].startswith(f"{user}@"):
                 break

@@ -80,7 +80,7 @@ impl ApplyError {
     /// Returns what to do about it, if something helps.
     pub fn fix(&self) -> Option<String> {
         match self {
-            ApplyError::Changed { .. } => Some("look at the changes again".to_owned()),
+            ApplyError::Changed { .. } => Some("run apply again and review the changes".to_owned()),
             ApplyError::Cut(error) => error.fix(),
             ApplyError::Audit(error) => error.fix(),
             ApplyError::Table { source, .. } => source.fix(),

@@ -4,7 +4,7 @@ use card_image::{FsError, FsResult, RootFs};
 use cluster_profile::SystemError;
 use plain_text::printable;
 use serde::Serialize;
-use system_model::{BootModel, Effect, ReadOptions, Threat, unsuitable};
+use system_model::{BootModel, CloudInit, Effect, ReadOptions, Threat, unsuitable};
 
 /// What the system on a card or in a base image does when it boots.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -20,6 +20,9 @@ pub struct FirstBootReport {
     pub refused: Option<String>,
     /// The programs that change a card when it boots.
     pub programs: Vec<BootProgram>,
+    /// The users that cloud-init makes at the first boot.
+    #[serde(skip)]
+    pub new_users: Vec<String>,
 }
 
 /// A program that changes a card when it boots.
@@ -59,20 +62,22 @@ fn report(files: &RootFs) -> Result<FirstBootReport, SystemError> {
         add(&mut programs, &threat);
     }
     let family = model.family();
+    let changes = model.cloud_init().into_iter().flat_map(CloudInit::changes);
+    let new_users = changes.filter_map(|change| change.new_user.as_ref());
     Ok(FirstBootReport {
         family: family.map(|one| one.family.to_string()),
         release: family.map_or_else(String::new, |one| printable(&one.release)),
         evidence: family.map_or_else(Vec::new, |one| one.evidence.clone()),
         refused,
         programs,
+        new_users: new_users.cloned().collect(),
     })
 }
 
 /// Adds a change to the program that makes it. All of cloud-init counts as one program, since it
 /// is turned off as a whole.
 fn add(programs: &mut Vec<BootProgram>, threat: &Threat) {
-    let is_cloud_init = threat.program.starts_with("cloud-init, module ");
-    let (name, what) = match (is_cloud_init, threat.effect) {
+    let (name, what) = match (threat.is_cloud_init, threat.effect) {
         (true, _) => ("cloud-init", "configures a new system".to_owned()),
         (false, _) if threat.known => (threat.program.as_str(), threat.text.clone()),
         // The line may hold a password.

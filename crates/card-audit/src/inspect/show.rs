@@ -2,7 +2,7 @@
 
 use std::{cmp::Ordering, fmt};
 
-use plain_text::{count, printable, size};
+use plain_text::{count, printable, short_size, size};
 
 use super::Inspection;
 
@@ -73,18 +73,8 @@ fn map(f: &mut fmt::Formatter<'_>, inspection: &Inspection) -> fmt::Result {
     };
     writeln!(f, "  {border}+")?;
     writeln!(f, "  {}|", row(pieces.iter().map(|piece| piece.label.clone()).collect()))?;
-    writeln!(f, "  {}|", row(pieces.iter().map(|piece| short(piece.size)).collect()))?;
+    writeln!(f, "  {}|", row(pieces.iter().map(|piece| short_size(piece.size)).collect()))?;
     writeln!(f, "  {border}+")
-}
-
-/// Returns a size that fits the map: `64M`.
-fn short(bytes: u64) -> String {
-    match bytes {
-        _ if bytes >= 10 << 30 => format!("{}G", bytes >> 30),
-        _ if bytes >= 1 << 20 && bytes.is_multiple_of(1 << 20) => format!("{}M", bytes >> 20),
-        _ if bytes >= 1 << 20 => format!("{:.1}M", bytes as f64 / f64::from(1 << 20)),
-        _ => format!("{}K", bytes >> 10),
-    }
 }
 
 /// Writes words in lines of at most 78 columns, with a label and an indent.

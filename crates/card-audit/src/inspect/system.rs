@@ -27,8 +27,11 @@ pub struct SystemReport {
     /// The program that sets addresses at boot, if any: `ifupdown`, `netplan`,
     /// `NetworkManager` or `systemd-networkd`.
     pub back_end: Option<&'static str>,
-    /// The interface whose address it sets.
+    /// The interface whose address it sets; `eth0` if the configuration names none.
     pub interface: String,
+    /// Whether the configuration names that interface.
+    #[serde(skip)]
+    pub is_interface_known: bool,
     /// The files of its network configuration.
     pub network: Vec<ConfiguredInterface>,
     /// Its SSH host keys.
@@ -98,13 +101,19 @@ pub(super) fn detect(files: &RootFs) -> FsResult<Option<SystemReport>> {
         }
     }
     let network = network(files)?;
-    let interface = interface(&network).unwrap_or("eth0").to_owned();
+    let named = match interface(&network) {
+        Some(name) => Some(name.to_owned()),
+        None => netplan_interface(files)?,
+    };
+    let is_interface_known = named.is_some();
+    let interface = named.unwrap_or_else(|| "eth0".to_owned());
     Ok(Some(SystemReport {
         release: release(files)?,
         identity: Facts::read(files)?,
         users,
         back_end: back_end(files, &interface)?,
         interface,
+        is_interface_known,
         network,
         host_keys,
     }))
@@ -122,6 +131,25 @@ fn interface_in(line: &str) -> Option<&str> {
     let name = rest.split_whitespace().next()?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     (name != "lo" && name.chars().all(plain)).then_some(name)
+}
+
+/// Returns the Ethernet interface that netplan's files name first.
+fn netplan_interface(files: &RootFs) -> FsResult<Option<String>> {
+    let all = network_files(files)?;
+    let of_netplan = all.iter().filter(|(path, _)| path.starts_with("/etc/netplan/"));
+    Ok(of_netplan.into_iter().find_map(|(_, text)| ethernet_in(text)))
+}
+
+/// Returns the first key below `ethernets:`, unless it is a name for a pattern.
+fn ethernet_in(text: &str) -> Option<String> {
+    let mut lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+    lines.find(|line| line.trim() == "ethernets:")?;
+    let (name, settings) = lines.find(|line| !line.trim().is_empty())?.trim().split_once(':')?;
+    let name = name.trim_matches(['"', '\'']);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let next_matches = lines.next().is_some_and(|line| line.trim().starts_with("match:"));
+    let is_pattern = settings.contains("match:") || settings.trim().is_empty() && next_matches;
+    (!name.is_empty() && name.chars().all(plain) && !is_pattern).then(|| name.to_owned())
 }
 
 /// Returns the program that sets the interface's address at boot, by the rules for building
@@ -213,7 +241,17 @@ fn network(files: &RootFs) -> FsResult<Vec<ConfiguredInterface>> {
 
 #[cfg(test)]
 mod tests {
-    use super::password;
+    use super::{ethernet_in, password};
+
+    #[test]
+    fn netplan_names_an_interface_or_a_pattern() {
+        let name = |rest: &str| ethernet_in(&format!("network:\n  # eth9\n  ethernets:\n{rest}"));
+        assert_eq!(name("    end0:\n      dhcp4: true\n").as_deref(), Some("end0"));
+        assert_eq!(name("    \"eth0\": {dhcp4: true}\n").as_deref(), Some("eth0"));
+        assert_eq!(name("    all:\n      match: {name: e*}\n"), None);
+        assert_eq!(name("    all: {match: {name: e*}}\n"), None);
+        assert_eq!(ethernet_in("network: {version: 2}\n"), None);
+    }
 
     #[test]
     fn the_state_of_a_password_follows_from_shadow() {

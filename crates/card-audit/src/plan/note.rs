@@ -86,20 +86,21 @@ impl fmt::Display for PlanNote {
         let text = match self {
             PlanNote::Build(note) => return note.fmt(f),
             PlanNote::ErrorsFlagged { .. } => {
-                "the kernel has flagged errors in the root filesystem, but a check finds none"
+                "the kernel flagged errors in the root filesystem, but a check finds none"
                     .to_owned()
             }
             PlanNote::Obstructed { path, reason } => {
-                format!("{path} was left as it is: {reason}")
+                format!("{path} was not changed: {reason}")
             }
             PlanNote::KeysInMemory { directory } => format!(
-                "some keys are not in {} yet and were made for this plan only: the first build or \
+                "some keys are not in {} yet and were made only for this plan; the first build or \
                  flash creates others",
                 directory.display()
             ),
             PlanNote::OtherIdentity { what } => what.clone(),
             PlanNote::BaseNotCompared { reason } => format!(
-                "identities copied from the base image are not detected, and stay: {reason}"
+                "identities copied from the base image are not detected, and stay on the card: \
+                 {reason}"
             ),
         };
         f.write_str(&escaped(&text))

@@ -2,9 +2,12 @@
 
 use std::fmt;
 
-use plain_text::{count, escaped, printable};
+use plain_text::{count, escaped, printable, wrap};
 
 use super::{ChangePlan, FileChange};
+
+/// The width of sentences in characters.
+const WIDTH: usize = 79;
 
 impl fmt::Display for ChangePlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -18,9 +21,10 @@ impl fmt::Display for ChangePlan {
             writeln!(f, "  {line}")?;
         }
         for note in &self.notes {
-            writeln!(f, "{}: {}", note.label(), note.subject())?;
+            let text = format!("{}: {}", note.label(), note.subject());
+            writeln!(f, "{}", wrap(&text, WIDTH, 2))?;
             if let Some(fix) = note.fix() {
-                writeln!(f, "  fix: {fix}")?;
+                writeln!(f, "{}", wrap(&format!("  fix: {fix}"), WIDTH, 4))?;
             }
         }
         if !self.shared.is_empty() {

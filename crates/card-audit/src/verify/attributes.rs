@@ -4,7 +4,7 @@ use card_image::{FileKind, Metadata};
 use cluster_profile::Attributes;
 use plain_text::shell_word;
 
-use super::rules::Guard;
+use super::judgement::Guard;
 use crate::{Finding, FindingCode, FixAction, Severity};
 
 impl Guard {
@@ -63,16 +63,16 @@ fn mode(path: &str, guard: Guard, found: &Metadata, expected: &Attributes) -> Op
     let missing = needed & expected.mode & !found.mode;
     let (severity, what) = if guard.rejects(beyond) {
         let what = match guard {
-            Guard::NetworkManager => "others can read it, so NetworkManager ignores it",
+            Guard::NetworkManager => "other users can read it, so NetworkManager ignores it",
             Guard::PrivateKey | Guard::Ssh | Guard::Nobody => {
-                "others have more permissions than ssh accepts"
+                "other users have more permissions than ssh accepts"
             }
         };
         (Severity::Error, what)
     } else if missing != 0 {
-        (Severity::Error, "those who need it cannot read it")
+        (Severity::Error, "users who need it cannot read it")
     } else if beyond != 0 {
-        (Severity::Warning, "others have more permissions than they should")
+        (Severity::Warning, "other users have more permissions than they should")
     } else {
         return None;
     };

@@ -23,9 +23,9 @@ pub(super) struct Boot {
 
 impl Boot {
     pub fn read(subject: &Subject<'_>) -> Result<Self, SystemError> {
-        let model = BootModel::read(subject.files)?;
+        let model = BootModel::read(subject.system)?;
         let runs = |unit: &str| model.systemd().running(unit).is_some();
-        let servers = ssh_servers(subject.files, &runs)?;
+        let servers = ssh_servers(subject.system, &runs)?;
         let cluster = subject.cluster;
         let needs_server = !cluster.key_users().is_empty() || cluster.swarm.is_some();
         Ok(Boot { model, servers, needs_server })
@@ -61,7 +61,10 @@ impl Boot {
                 passwords.push(at(Finding::note(code, printable(&what), fix), &given.location));
             }
             for (location, why) in cloud_init.unreadable() {
-                let what = format!("cloud-init reads it, and it cannot be judged: {why}");
+                let what = format!(
+                    "cloud-init reads this file, which nodecard cannot check: \
+                {why}"
+                );
                 let fix = FixAction::CheckProgram { program: location.path.clone() };
                 let finding = Finding::warning(FindingCode::CloudInit, printable(&what), fix);
                 found.push(at(finding, location));

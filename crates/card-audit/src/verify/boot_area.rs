@@ -19,7 +19,7 @@ pub(super) fn compare(card: &Card, base: &Card) -> block_io::Result<Vec<Finding>
         return Ok(Vec::new());
     };
     if end != base_end {
-        let what = "the first partition does not begin where it does in the base";
+        let what = "the first partition does not begin where it does in the base image";
         let finding = Finding::error(FindingCode::BootArea, what, FixAction::Rebuild);
         let at = |end: u64| format!("sector {}", end / SECTOR_SIZE);
         return Ok(vec![finding.expected(at(base_end)).found(at(end))]);
@@ -50,7 +50,7 @@ pub(super) fn compare(card: &Card, base: &Card) -> block_io::Result<Vec<Finding>
             vec![Finding::note(FindingCode::BootEnvironment, what, FixAction::NothingIfSaved)]
         }
         sectors => {
-            let what = "the boot area is not the base's";
+            let what = "the boot area differs from the base image's";
             let finding = Finding::error(FindingCode::BootArea, what, FixAction::Rebuild);
             vec![finding.found(format!("other bytes in {}", ranges(sectors)))]
         }

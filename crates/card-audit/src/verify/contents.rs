@@ -8,8 +8,8 @@ use plain_text::{count, printable};
 use super::{
     Subject,
     atoms::{self, Atom, LineDiff},
+    judgement::{ChangedBy, Comparison, Key, Rule},
     passwords,
-    rules::{ChangedBy, Comparison, Key, Rule},
 };
 use crate::{Finding, FixAction, facts::without_comment, secrecy};
 
@@ -145,7 +145,7 @@ impl<'a> Contents<'a> {
         if secrecy::may_be_shown(self.purpose, [actual, expected]) {
             return self.lines(by_line(actual, expected));
         }
-        let what = "it is not what the profile says; it is not shown, as it may hold secrets";
+        let what = "it differs from the profile; it is not shown, because it may contain secrets";
         vec![self.finding(what, FixAction::Rewrite)]
     }
 
@@ -174,9 +174,9 @@ impl<'a> Contents<'a> {
             None => "contents that are not a private key".into(),
         };
         let (what, expected) = match key {
-            Key::Host => ("the host key is not the node's", format!("{}'s host key", node.name)),
+            Key::Host => ("the host key is not this node's", format!("{}'s host key", node.name)),
             Key::Swarm => {
-                ("the key is not that of the node's role in the swarm", "the role's key".into())
+                ("the key does not match the node's role in the swarm", "the role's key".into())
             }
             Key::Cluster => ("the user's key is not the cluster's", "the cluster's key".into()),
         };
@@ -192,9 +192,9 @@ impl<'a> Contents<'a> {
         };
         let found = match cluster.nodes.iter().find(is) {
             Some(other) => format!("{}'s host key", other.name),
-            None => "another key, which no known_hosts of the cluster has".to_owned(),
+            None => "another key, which is not in the cluster's known hosts".to_owned(),
         };
-        let finding = self.finding("dropbear's host key is not the node's", FixAction::Rewrite);
+        let finding = self.finding("dropbear's host key is not this node's", FixAction::Rewrite);
         finding.expected(format!("{}'s host key", node.name)).found(found)
     }
 
@@ -223,8 +223,8 @@ impl<'a> Contents<'a> {
         let (line, word) = found.map_or((None, String::new()), |(line, word)| (Some(line), word));
         let owner = self.subject.cluster.nodes.iter().find(|node| is_of(node, &word));
         let what = match owner {
-            Some(node) => format!("the {name} is that of another node, {}", node.name),
-            None => format!("the {name} is not the node's"),
+            Some(node) => format!("the {name} belongs to another node, {}", node.name),
+            None => format!("the {name} is not this node's"),
         };
         let finding = self.finding(what, FixAction::CorrectLine).line(line);
         Some(finding.expected(expected).found(printable(&word)))
@@ -313,8 +313,8 @@ impl<'a> Contents<'a> {
         };
         let lines = self.actual.lines().enumerate();
         lines.filter(move |(_, line)| is_unrestricted(line)).map(|(index, line)| {
-            let what = "the swarm's key, which every node has, may do more here than ask for a \
-                        token";
+            let what = "the swarm's key, which every node has, is allowed to do more here than \
+            ask for a token";
             let finding = Finding::error(self.rule.code, what, FixAction::RemoveLine);
             finding.at(self.path).line(Some(index + 1)).found(printable(line))
         })
@@ -400,8 +400,11 @@ fn is_near(subject: &Subject<'_>, address: Ipv4Addr) -> bool {
 fn is_of_address(line: &str) -> bool {
     const OURS: [&str; 7] =
         ["iface", "address", "netmask", "gateway", "dns-nameservers", "dns-search", "mapping"];
-    let keyword = line.split_whitespace().next().unwrap_or_default();
-    OURS.contains(&keyword)
+    let mut words = line.split_whitespace();
+    let keyword = words.next().unwrap_or_default();
+    // `auto eth0=home` applies another stanza than the node's.
+    let selects = keyword == "auto" || keyword.starts_with("allow-");
+    OURS.contains(&keyword) || selects && words.any(|name| name.contains('='))
 }
 
 /// Returns whether a line of authorized_keys is for the swarm: it forces its command.

@@ -56,7 +56,7 @@ pub(super) fn find(cards: &[&Card], reports: &mut [&mut CardReport]) {
         if !twins.is_empty() {
             let implied = shared.iter().filter(is_implied).map(|(unique, _)| unique.name);
             let implied: Vec<&str> = implied.map(|name| name.trim_start_matches("the ")).collect();
-            let what = format!("this card and {} are both {}'s", names(&twins), report.node);
+            let what = format!("this card and {} are both {}", names(&twins), report.node);
             let fix = FixAction::LeaveOutOrRebuildOne;
             let finding = Finding::error(FindingCode::DuplicateNode, what, fix);
             report.findings.push(if implied.is_empty() {
@@ -81,7 +81,7 @@ fn brought_up(card: &Card, configured: &BTreeSet<Ipv4Addr>) -> BTreeSet<Ipv4Addr
     let files = card.files();
     let read = || -> Result<Network, SystemError> {
         let systemd = Systemd::read(files, &CommandLines::read(files)?, Some(false))?;
-        Network::read(files, &|unit| systemd.running(unit).is_some())
+        Network::read(files, &systemd)
     };
     let Some(network) = read().ok().filter(|network| !network.started.is_empty()) else {
         return configured.clone();

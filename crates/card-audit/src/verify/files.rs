@@ -15,7 +15,8 @@ use super::{
     Subject, attributes,
     clones::{Clone, Clones},
     contents::Contents,
-    rules::{ChangedBy, Comparison, Intruder, Rule, rule},
+    judgement::{ChangedBy, Comparison, Intruder, Rule},
+    rules::rule,
 };
 use crate::{Finding, FixAction, Severity, state::State};
 
@@ -59,7 +60,8 @@ impl Item<'_> {
         if self.rule.comparison == Comparison::Resolver
             && let link @ State::Symlink { .. } = State::read_link(files, self.path)?
         {
-            let what = "it is a symlink whose target no program fills, so no name server is used";
+            let what = "it is a symlink to a file that no program writes, so no name server is \
+            used";
             return Ok(vec![self.finding(what, FixAction::Rewrite).found(link.describe())]);
         }
         match State::read(files, self.path)? {
@@ -173,7 +175,7 @@ impl Item<'_> {
                 if id.unwrap_or_default().trim() == expected || state == State::Missing {
                     return Ok(Vec::new());
                 }
-                let what = "D-Bus knows the machine by another id";
+                let what = "D-Bus has another machine id";
                 let command = format!("ln -sf {target} {}", self.path);
                 self.finding(what, FixAction::OnNode(command))
             }
@@ -255,11 +257,18 @@ impl Item<'_> {
             ClonedState::UserKey(_) => ("a user's key pair", ""),
         };
         let (severity, what) = match clone {
-            Clone::SameAsBase => (self.rule.severity, format!("{name}, the same as in the base")),
+            Clone::SameAsBase => (
+                self.rule.severity,
+                format!(
+                    "{name}, the same as in the base \
+                                                               image"
+                ),
+            ),
             Clone::AsOldAsCard => (
                 Severity::Warning,
                 format!(
-                    "{name}, as old as the card itself, so it may be the base's and on every card"
+                    "{name}, as old as the card itself, so it may have come with the base image \
+                     and be on every card"
                 ),
             ),
         };
@@ -273,14 +282,15 @@ impl Item<'_> {
         if metadata.is_none_or(|metadata| metadata.modified.seconds() >= mtime as i64) {
             return Ok(Vec::new());
         }
-        let what = "a board without a clock begins at a time before the cluster's keys were made";
+        let what = "a board without a clock starts at a time before the cluster's keys were \
+        created";
         Ok(vec![self.finding(what, FixAction::TimeServerSets)])
     }
 }
 
 /// Returns the first and the last bytes of a file of this machine.
 fn ends(path: &Path, length: usize) -> io::Result<(Vec<u8>, Vec<u8>)> {
-    let mut file = block_io::open_regular(path, OpenOptions::new().read(true))?;
+    let mut file = platform::open_regular(path, OpenOptions::new().read(true))?;
     let size = file.metadata()?.len();
     let length = size.min(length as u64);
     let mut read = |offset| {

@@ -22,7 +22,7 @@ pub(super) fn check(
     subject: &Subject<'_>,
     clones: &Clones<'_>,
 ) -> Result<Vec<Finding>, SystemError> {
-    let files: &dyn SystemFiles = subject.files;
+    let files = subject.system;
     let accounts = Accounts::read(files)?;
     let own = own_keys(subject);
     let mut known: BTreeMap<String, (String, Clone)> = BTreeMap::new();

@@ -16,6 +16,7 @@ mod files;
 mod fold;
 mod identify;
 mod image_keys;
+mod judgement;
 mod login;
 mod needed;
 mod partitions;
@@ -31,6 +32,7 @@ use cluster_profile::{
     rival_addresses,
 };
 use plain_text::{printable, shell_word, with_causes};
+use system_model::{CachedFiles, SystemFiles};
 
 pub(crate) use self::needed::{needed_edits, other_identity};
 pub use self::report::{CardOutcome, CardReport, Compared, VerifyReport};
@@ -65,6 +67,8 @@ struct Subject<'a> {
     keys: &'a ClusterKeys,
     node: &'a Node,
     files: &'a RootFs,
+    /// The same files, each of which is read once.
+    system: &'a dyn SystemFiles,
 }
 
 /// Returns the command that corrects the card in place, if that is possible.
@@ -139,7 +143,8 @@ pub(crate) fn one(options: &VerifyOptions<'_>, card: &Card) -> Result<CardReport
     };
     let apply = apply_command(options, node, card);
     let mut findings = partitions::check(card, cluster, apply.as_deref());
-    let subject = Subject { cluster, keys, node, files };
+    let system = &CachedFiles::new(files);
+    let subject = Subject { cluster, keys, node, files, system };
     let compared = match options.base {
         BaseReference::Card(base) => {
             findings.extend(boot_area::compare(card, base).map_err(card.read_error())?);
@@ -234,7 +239,7 @@ fn unreadable(card: &Card, path: &str, error: FsError) -> Result<Finding, AuditE
 /// Returns what gives the node's interface another address, if no edit has found it.
 fn rivals(subject: &Subject<'_>, others: &[Finding]) -> Result<Vec<Finding>, SystemError> {
     let interface = &subject.cluster.network.interface;
-    let found = rival_addresses(subject.files, interface, subject.node.address)?;
+    let found = rival_addresses(subject.system, interface, subject.node.address)?;
     // Of networkd's files with one name, one in /etc stands for all.
     let name = |path: &str| {
         let (directory, name) = path.rsplit_once('/')?;
@@ -294,11 +299,11 @@ fn edits(
     card: &Card,
     findings: &mut Vec<Finding>,
 ) -> Result<Vec<FileEdit>, AuditError> {
-    let Subject { cluster, keys, node, files } = subject;
+    let Subject { cluster, keys, node, system, .. } = subject;
     let mut edits = Vec::new();
     // A time of 0 lets the age of the keys decide on the clock's stamp.
     for rendered in
-        [render_shared(cluster, keys, *files, 0), render_node(cluster, node, keys, *files, 0)]
+        [render_shared(cluster, keys, *system, 0), render_node(cluster, node, keys, *system, 0)]
     {
         match rendered {
             Ok(rendered) => {

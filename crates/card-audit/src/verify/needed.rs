@@ -2,6 +2,7 @@
 
 use card_image::RootFs;
 use cluster_profile::{Change, FileEdit, KeyHalf, Node};
+use system_model::CachedFiles;
 
 use super::{Subject, VerifyOptions, clones, edits, files, fold::fold, identify, unreadable};
 use crate::{AuditError, Card, Facts, Finding, FindingCode, Severity};
@@ -20,7 +21,9 @@ pub(crate) fn needed_edits(
     card: &Card,
     files: &RootFs,
 ) -> Result<Vec<FileEdit>, AuditError> {
-    let subject = Subject { cluster: options.cluster, keys: options.keys, node, files };
+    let system = &CachedFiles::new(files);
+    let VerifyOptions { cluster, keys, .. } = *options;
+    let subject = Subject { cluster, keys, node, files, system };
     let facts = Facts::read(files).map_err(card.files_error())?;
     let clones = clones(options, &subject, &facts).map_err(card.files_error())?;
     let folded = fold(edits(&subject, card, &mut Vec::new())?);
@@ -91,9 +94,11 @@ pub(crate) fn other_identity(
     let facts = Facts::read(card.files()).map_err(card.files_error())?;
     Ok(match identify::identify(options.cluster, options.keys, &facts) {
         Some((found, _)) if found.name == node.name => None,
-        Some((found, by)) => Some(format!("the card is {}'s by its {}", found.name, by.join(", "))),
+        Some((found, by)) => {
+            Some(format!("the card belongs to {}, by its {}", found.name, by.join(", ")))
+        }
         None => {
-            Some(format!("the card is not one of the cluster's: {}", identify::describe(&facts)))
+            Some(format!("the card does not belong to the cluster: {}", identify::describe(&facts)))
         }
     })
 }

@@ -41,7 +41,7 @@ fn partition(card: &Card, cluster: &Cluster) -> Option<Finding> {
     if end >= expected {
         return None;
     }
-    let what = format!("the root partition leaves {} of the card unused", size(expected - end));
+    let what = format!("{} of the card are not used by the root partition", size(expected - end));
     let fix = FixAction::GrowPartition { partition: layout.root };
     let finding = Finding::error(FindingCode::PartitionNotGrown, what, fix).on(layout.root);
     let ends = |end: u64| format!("ends at {} (sector {})", size(end), end / 512);
@@ -69,7 +69,7 @@ fn filesystem(card: &Card) -> Option<Finding> {
     if left <= root.group_overhead() {
         return None;
     }
-    let what = format!("the root filesystem leaves {} of its partition unused", size(left));
+    let what = format!("{} of the root partition are not used by its filesystem", size(left));
     let fix = FixAction::GrowFilesystem { partition: number };
     Some(sizes(Finding::error(FindingCode::FilesystemNotGrown, what, fix)))
 }

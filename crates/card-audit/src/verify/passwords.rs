@@ -33,7 +33,7 @@ pub(super) fn compare(contents: &Contents<'_>) -> Vec<Finding> {
         };
         let line = found.map(|found| found.line);
         if is_same && found.is_some_and(|found| found.is_expired()) {
-            let what = format!("{name} has to choose a new password at the next login");
+            let what = format!("{name} must change the password at the next login");
             let fix = FixAction::OnNode(format!("chage -d $(date +%F) {name}"));
             findings.push(contents.finding(what, fix).line(line));
         }
@@ -56,7 +56,7 @@ pub(super) fn compare(contents: &Contents<'_>) -> Vec<Finding> {
 fn describe(name: &str, found: Option<Entry<'_>>) -> String {
     let Some(found) = found else { return "no line for this user".into() };
     match default_password(name, found.password) {
-        Some(DefaultPassword::Empty) => "none: nobody is asked for one".into(),
+        Some(DefaultPassword::Empty) => "none: no password is asked for".into(),
         Some(DefaultPassword::Word(word)) => format!("the default password `{word}`"),
         None if found.is_locked() => "none, locked".into(),
         None => "another one".into(),
@@ -96,7 +96,7 @@ pub(super) fn check(subject: &Subject<'_>) -> FsResult<Vec<Finding>> {
     }
     let mode = subject.files.metadata_followed(SHADOW)?.map(|metadata| metadata.mode);
     if let Some(mode) = mode.filter(|mode| mode & 0o004 != 0) {
-        let what = "every user of the node can read all password hashes";
+        let what = "every user of the node can read the password hashes";
         let fix = FixAction::OnNode(format!("chmod 640 {SHADOW}"));
         let finding = Finding::warning(FindingCode::Mode, what, fix).at(SHADOW);
         findings.push(finding.expected("0640").found(format!("{mode:04o}")));

@@ -136,11 +136,22 @@ impl fmt::Display for VerifyReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let cards: Vec<&CardReport> = self.audited().collect();
         let shared = shared_notes(&cards);
+        let mut is_after_line = false;
         for card in &cards {
             let own =
                 |finding: &&Finding| !shared.iter().any(|(shared, _)| is_same(shared, finding));
-            writeln!(f, "{}", card.title())?;
-            write_findings(f, card.findings.iter().filter(own))?;
+            let findings: Vec<&Finding> = card.findings.iter().filter(own).collect();
+            // Cards without findings are lines below each other; others stand apart.
+            if !findings.is_empty() && is_after_line {
+                writeln!(f)?;
+            }
+            card.write(f, &findings)?;
+            is_after_line = findings.is_empty();
+            if !is_after_line {
+                writeln!(f)?;
+            }
+        }
+        if is_after_line {
             writeln!(f)?;
         }
         for notes in shared.chunk_by(|(_, targets), (_, others)| targets == others) {
@@ -150,7 +161,7 @@ impl fmt::Display for VerifyReport {
             } else {
                 writeln!(f, "{}:", targets.join(", "))?
             }
-            write_findings(f, notes.iter().map(|(note, _)| *note))?;
+            write_findings(f, &notes.iter().map(|(note, _)| *note).collect::<Vec<_>>())?;
             writeln!(f)?;
         }
         let right = cards.iter().filter(|card| card.matches_profile()).count();
@@ -192,31 +203,28 @@ fn is_same(one: &Finding, other: &Finding) -> bool {
 }
 
 impl CardReport {
-    /// Returns the first line of its text: the target, the node, and what identified it.
-    fn title(&self) -> String {
-        let known_by = match self.known_by.as_slice() {
-            [] => "nothing on the card identifies it".to_owned(),
-            by => format!("by its {}", by.join(", ")),
-        };
-        format!("{}: {} ({}), {known_by}", printable(&self.target), self.node, self.address)
+    /// Writes the target, the node, what identified the node, and these findings. Without findings
+    /// it is one line.
+    fn write(&self, f: &mut fmt::Formatter<'_>, findings: &[&Finding]) -> fmt::Result {
+        write!(f, "{}: {} ({}), ", printable(&self.target), self.node, self.address)?;
+        if findings.is_empty() {
+            return writeln!(f, "as expected");
+        }
+        match self.known_by.as_slice() {
+            [] => writeln!(f, "nothing on the card identifies it")?,
+            by => writeln!(f, "by its {}", by.join(", "))?,
+        }
+        write_findings(f, findings)
     }
 }
 
 impl fmt::Display for CardReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.title())?;
-        write_findings(f, self.findings.iter())
+        self.write(f, &self.findings.iter().collect::<Vec<_>>())
     }
 }
 
-fn write_findings<'a>(
-    f: &mut fmt::Formatter<'_>,
-    findings: impl Iterator<Item = &'a Finding>,
-) -> fmt::Result {
-    let mut findings = findings.peekable();
-    if findings.peek().is_none() {
-        writeln!(f, "  all as expected")?;
-    }
+fn write_findings(f: &mut fmt::Formatter<'_>, findings: &[&Finding]) -> fmt::Result {
     for finding in findings {
         let line = format!(
             "  {:8} {:20} {}",

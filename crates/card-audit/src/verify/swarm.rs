@@ -20,7 +20,7 @@ pub(super) fn check(subject: &Subject<'_>) -> FsResult<Vec<Finding>> {
     findings.extend(role(subject, &status));
     if let SwarmStep::Failed(reason) = &status.images {
         let what = "the node could not load an archive of images";
-        let command = "docker load -i the archive, to see why; the next boot tries again";
+        let command = "run `docker load -i` with the archive to see why; the next boot tries again";
         findings.push(failed(what, FixAction::OnNode(command.into()), reason));
     }
     if let SwarmStep::Failed(reason) = &status.services {

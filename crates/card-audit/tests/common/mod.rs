@@ -16,6 +16,7 @@ use card_image::{
 use cluster_keys::ClusterKeys;
 use cluster_profile::Cluster;
 use ext4_offline::{FileTimes, Timestamp};
+use test_support::SharedDirectory;
 
 /// When the cards are built.
 pub const BUILT: u64 = 1_600_000_000;
@@ -49,7 +50,7 @@ files:
 
 /// The cards of one cluster, built once for all tests of a binary.
 pub struct Bench {
-    temp: tempfile::TempDir,
+    directory: SharedDirectory,
     pub cluster: Cluster,
     pub keys: ClusterKeys,
     pub base: BaseImage,
@@ -62,14 +63,14 @@ pub fn bench() -> &'static Bench {
 
 impl Bench {
     fn new() -> Self {
-        let temp = tempfile::tempdir().unwrap();
+        let directory = SharedDirectory::new();
         let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../profiles/sample-base.img.xz");
-        let profile = temp.path().join("profile.yaml");
+        let profile = directory.path().join("profile.yaml");
         std::fs::write(&profile, PROFILE.replace("BASE", base.to_str().unwrap())).unwrap();
         let cluster = Cluster::load(&profile).unwrap();
         let names: Vec<String> = NODES.map(str::to_owned).into();
         let keys = ClusterKeys::open_or_create(&cluster.keys, &cluster.name, &names).unwrap();
-        let cache = temp.path().join("cache");
+        let cache = directory.path().join("cache");
         let base = BaseImage::open(
             &base,
             BaseOptions {
@@ -81,13 +82,13 @@ impl Bench {
             },
         )
         .unwrap();
-        let bench = Bench { temp, cluster, keys, base };
+        let bench = Bench { directory, cluster, keys, base };
         bench.build("out", bench.cluster.card.bytes(), &NODES);
         bench
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.temp.path().join(name)
+        self.directory.path().join(name)
     }
 
     /// What cards are made from.

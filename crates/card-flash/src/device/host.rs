@@ -5,6 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
+use platform::{FileId, devices::split_number};
+
 use super::{
     block_device::{Device, RelatedDevice, Relation},
     mounts::Mount,
@@ -13,14 +15,6 @@ use super::{
 
 /// The major and minor number of a device.
 pub(super) type DeviceNumber = (u32, u32);
-
-/// A file, whatever its names: its filesystem's device number as stat(2) reports it, and its
-/// inode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct FileId {
-    pub device: u64,
-    pub inode: u64,
-}
 
 /// A device or file that a path leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -288,7 +282,7 @@ fn is_system(mount: &Mount) -> bool {
 
 /// Returns the major and minor number of a device number as stat(2) reports it.
 pub(super) fn split(device: u64) -> DeviceNumber {
-    (rustix::fs::major(device), rustix::fs::minor(device))
+    split_number(device)
 }
 
 /// Returns a key that sorts `loop2` before `loop10`, and `sdz` before `sdaa`.

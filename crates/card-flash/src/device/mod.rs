@@ -7,7 +7,6 @@
 mod block_device;
 mod contents;
 mod host;
-mod ioctl;
 mod mounts;
 mod opened;
 mod read_only;
@@ -24,5 +23,5 @@ pub use read_only::{ReadError, ReadOnlyTarget};
 pub use refusal::{Refusal, TargetLimits};
 pub use storage::OpenedStorage;
 pub use system::HostSystem;
-pub use target::{DeviceIdentity, Target, TargetError};
+pub use target::{DeviceIdentity, Target, TargetAccess, TargetError};
 pub use watch::wait_for_swap;

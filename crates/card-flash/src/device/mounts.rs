@@ -1,6 +1,8 @@
 //! The devices that are mounted or used as swap space.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+use platform::devices;
 
 use super::host::{DeviceNumber, Place};
 
@@ -52,7 +54,6 @@ pub(super) fn number(text: &str) -> Option<DeviceNumber> {
 
 /// Resolves the kernel's `\040` for a space and similar escapes.
 fn unescape(text: &str) -> PathBuf {
-    use std::os::unix::ffi::OsStringExt as _;
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {
@@ -73,11 +74,13 @@ fn unescape(text: &str) -> PathBuf {
             }
         }
     }
-    Path::new(&std::ffi::OsString::from_vec(bytes)).to_owned()
+    devices::path_of(bytes)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]

@@ -3,19 +3,13 @@
 use std::{
     fs::File,
     io,
-    num::NonZeroU64,
-    os::unix::fs::{FileExt as _, FileTypeExt as _},
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use block_io::rights;
-use rustix::{
-    fs::{Advice, FallocateFlags, OFlags},
-    io::Errno,
-};
+use platform::{FileInfo, PositionedFile as _, devices, rights, sparse};
 
-use super::{ioctl, storage::OpenedStorage, system::HostSystem, target::DeviceIdentity};
+use super::{storage::OpenedStorage, system::HostSystem, target::DeviceIdentity};
 use crate::{Medium, Presence};
 
 /// A device or file that is open for writing, exclusively.
@@ -64,11 +58,11 @@ impl OpenedTarget {
     /// Makes all further reads and writes use the page cache.
     pub(super) fn use_page_cache(&self) -> io::Result<()> {
         self.direct.store(false, Ordering::Relaxed);
-        Ok(rustix::fs::fcntl_setfl(&self.file, OFlags::empty())?)
+        devices::use_page_cache(&self.file)
     }
 
     fn is_device(&self) -> io::Result<bool> {
-        Ok(self.file.metadata()?.file_type().is_block_device())
+        Ok(FileInfo::of(&self.file)?.is_block_device())
     }
 
     /// Does an operation, and does it again through the page cache if O_DIRECT refuses it:
@@ -77,9 +71,7 @@ impl OpenedTarget {
     fn direct_or_not(&self, mut operation: impl FnMut() -> io::Result<()>) -> io::Result<()> {
         let was_direct = self.direct.load(Ordering::Relaxed);
         match operation() {
-            Err(error)
-                if was_direct && error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) =>
-            {
+            Err(error) if was_direct && error.kind() == io::ErrorKind::InvalidInput => {
                 self.use_page_cache()?;
                 operation()
             }
@@ -102,11 +94,10 @@ impl Medium for OpenedTarget {
     }
 
     fn read_back(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
-        let length = NonZeroU64::new(buf.len() as u64);
         self.direct_or_not(|| {
             if !self.direct.load(Ordering::Relaxed) {
                 // What was flushed before is clean, and is dropped from the cache here.
-                rustix::fs::fadvise(&self.file, offset, length, Advice::DontNeed)?;
+                sparse::drop_cached(&self.file, offset, buf.len() as u64)?;
             }
             self.file.read_exact_at(buf, offset)
         })
@@ -118,20 +109,19 @@ impl Medium for OpenedTarget {
 
     fn discard(&self) -> io::Result<()> {
         if self.is_device()? {
-            return ioctl::discard(&self.file, self.identity.size);
+            return devices::discard(&self.file, self.identity.size);
         }
-        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        Ok(rustix::fs::fallocate(&self.file, flags, 0, self.identity.size)?)
+        sparse::punch_hole(&self.file, 0..self.identity.size)
     }
 
     fn reread_table(&self) -> io::Result<()> {
         if !self.is_device()? {
             return Ok(());
         }
-        let reread = || ioctl::reread_partition_table(&self.file);
+        let reread = || devices::reread_partition_table(&self.file);
         match rights::with_root(reread).unwrap_or_else(reread) {
             // The kernel does not look for partitions on this device.
-            Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
             other => other,
         }
     }

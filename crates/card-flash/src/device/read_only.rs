@@ -1,15 +1,13 @@
 //! A device or file that is only read, as when a card is saved.
 
 use std::{
-    fs::{self, OpenOptions},
-    io,
+    fs, io,
     ops::Range,
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
-use block_io::{FileStorage, ReadAt, rights};
-use rustix::fs::OFlags;
+use block_io::{FileStorage, ReadAt};
+use platform::{FileInfo, devices::Opening};
 
 use super::{
     block_device::{Device, RelatedDevice, Relation},
@@ -107,13 +105,9 @@ impl ReadOnlyTarget {
         } else {
             found.claim_related(system).map_err(|refusal| refused(vec![refusal]))?
         };
-        let mut flags = OFlags::NONBLOCK;
-        if found.device().is_some() && !mounted {
-            flags |= OFlags::EXCL;
-        }
-        let mut options = OpenOptions::new();
-        options.read(true).custom_flags(flags.bits().cast_signed());
-        let file = rights::open(path, &options).map_err(|source| match source.kind() {
+        let exclusive = found.device().is_some() && !mounted;
+        let opening = Opening { exclusive, at_once: true, ..Opening::default() };
+        let file = opening.open(path).map_err(|source| match source.kind() {
             io::ErrorKind::ResourceBusy => refused(vec![Refusal::Busy]),
             _ => ReadError::Open { path: path.to_owned(), source },
         })?;
@@ -173,16 +167,16 @@ fn writers(found: &Target) -> Vec<Refusal> {
 
 /// Returns the reason if the output would be on the card, or is the card itself.
 fn output_on(found: &Target, output: &Path) -> Option<Refusal> {
-    if let Ok(metadata) = fs::metadata(output)
-        && found.places().contains(&place_of(&metadata))
+    if let Ok(output) = FileInfo::at(output)
+        && found.places().contains(&place_of(&output))
     {
         return Some(Refusal::IsOutput);
     }
     let directory = output.parent().filter(|parent| !parent.as_os_str().is_empty());
     let directory = directory.unwrap_or(Path::new("."));
     // A directory that does not exist yet is made in the nearest one that does.
-    let metadata = directory.ancestors().find_map(|above| fs::metadata(above).ok())?;
-    let filesystem = split(metadata.dev());
+    let above = directory.ancestors().find_map(|above| FileInfo::at(above).ok())?;
+    let filesystem = split(above.id.device);
     // The disk behind a loop device may well hold both.
     let others = related(found).iter().filter(|other| other.relation != Relation::Behind);
     let mut devices = found.device().into_iter().chain(others.map(|other| &other.device));

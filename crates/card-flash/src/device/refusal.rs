@@ -10,7 +10,8 @@ use super::{
     contents::DeviceContents,
 };
 
-/// A reason not to write to a device. Its text completes "it cannot be overwritten: …".
+/// A reason not to write to a device. Its text completes "it cannot be overwritten: …"
+/// and "it cannot be changed: …".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
@@ -23,6 +24,9 @@ pub enum Refusal {
     /// The path leads to something that cannot hold a card.
     #[error("it is {0}")]
     NotATarget(&'static str),
+    /// It is a device, and this system does not show which of its devices are cards.
+    #[error("nodecard writes devices on Linux only")]
+    UnsupportedDevice,
     /// It is a part of a device.
     #[error("it is only a partition")]
     Partition {
@@ -143,16 +147,16 @@ pub enum Refusal {
     #[error("the base image is stored on it")]
     HoldsBase,
     /// It is saved, and is the file that the image would be written to.
-    #[error("the image would replace it")]
+    #[error("the image would overwrite it")]
     IsOutput,
     /// It is saved, and the image would be written to it.
     #[error("the image would be written to it")]
     HoldsOutput,
     /// Another node's card is to be written to it too.
-    #[error("it is also given for {0}")]
+    #[error("it was also given for {0}")]
     GivenTwice(String),
     /// It is not what it was when the user was asked.
-    #[error("it is not the device or card that it was a moment ago")]
+    #[error("the device or card has been exchanged since it was checked")]
     Changed,
     /// Its sectors are larger than those of any card.
     #[error("it has sectors of {0} bytes; cards have 512 or 4096")]
@@ -171,7 +175,13 @@ impl Refusal {
                 let path = shell_word(&path.to_string_lossy());
                 return Some(format!("make a file of the card's size: truncate -s 7600M {path}"));
             }
-            Refusal::NoPermission => "run the command as a user who may write to it",
+            Refusal::NoPermission => "run the command as a user with write permission",
+            Refusal::UnsupportedDevice => {
+                return Some(format!(
+                    "write an image of the card with another program: {}",
+                    platform::devices::other_programs()
+                ));
+            }
             Refusal::NotATarget(_) => "give a whole device such as /dev/sdb, or a file",
             Refusal::Partition { disk } => {
                 return Some(format!("give the whole device, {}", disk.display()));

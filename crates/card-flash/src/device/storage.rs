@@ -1,8 +1,9 @@
 //! An opened device or file as a storage for small changes.
 
-use std::{io, os::unix::fs::FileExt as _};
+use std::io;
 
 use block_io::{Error, ReadAt, Result, WriteAt};
+use platform::PositionedFile as _;
 
 use super::OpenedTarget;
 

@@ -1,23 +1,19 @@
 //! Reading the block devices of this computer from sysfs and procfs.
 
 use std::{
-    ffi::OsString,
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io,
-    os::unix::{
-        ffi::OsStringExt as _,
-        fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _},
-    },
     path::{Path, PathBuf},
 };
 
-use block_io::rights;
-use rustix::fs::OFlags;
+use platform::{
+    FileId, FileInfo,
+    devices::{self, Opening},
+};
 
 use super::{
     block_device::{Device, DeviceKind, RelatedDevice},
-    host::{Backing, DeviceNumber, FileId, HostState, Place, SwapSpace, split},
-    ioctl,
+    host::{Backing, DeviceNumber, HostState, Place, SwapSpace, split},
     mounts::{Mount, mounts, number, swaps},
     refusal::Refusal,
 };
@@ -43,8 +39,12 @@ impl HostSystem {
     ///
     /// # Errors
     /// Those of reading `/sys/block`, and `/proc/self/mountinfo`, without which no device is
-    /// safe.
+    /// safe. [`Unsupported`](io::ErrorKind::Unsupported) on a system other than Linux.
     pub fn devices(&self) -> io::Result<Vec<Device>> {
+        if !devices::ARE_LISTED {
+            let text = "nodecard knows the devices of Linux only";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, text));
+        }
         Ok(self.state(fs::read_dir(self.root.join("sys/block"))?)?.into_devices())
     }
 
@@ -66,6 +66,7 @@ impl HostSystem {
         id: FileId,
     ) -> io::Result<(Vec<Refusal>, Vec<RelatedDevice>)> {
         let state = match fs::read_dir(self.root.join("sys/block")) {
+            _ if !devices::ARE_LISTED => HostState::default(),
             Ok(entries) => self.state(entries)?,
             // In many containers there are no devices at all.
             Err(error) if error.kind() == io::ErrorKind::NotFound => self.state([])?,
@@ -83,10 +84,8 @@ impl HostSystem {
     /// Returns an error if it is in use, as by a mount that this process does not see.
     pub(super) fn claim(&self, device: &Device) -> io::Result<Option<File>> {
         let path = self.rooted(&device.path());
-        let flags = OFlags::EXCL | OFlags::NONBLOCK;
-        let mut options = OpenOptions::new();
-        options.read(true).custom_flags(flags.bits().cast_signed());
-        match rights::open(&path, &options) {
+        let opening = Opening { exclusive: true, at_once: true, ..Opening::default() };
+        match opening.open(&path) {
             Err(error) if error.kind() == io::ErrorKind::ResourceBusy => Err(error),
             other => Ok(other.ok()),
         }
@@ -168,7 +167,7 @@ impl HostSystem {
         if bytes.ends_with(b"\n") {
             bytes.pop();
         }
-        let path = PathBuf::from(OsString::from_vec(bytes));
+        let path = devices::path_of(bytes);
         // The path may be hidden, or deleted, or in another namespace: the kernel knows the
         // file itself.
         let place = self.backing_place(name, number).or_else(|| self.place(&path));
@@ -177,14 +176,11 @@ impl HostSystem {
 
     fn backing_place(&self, name: &str, number: DeviceNumber) -> Option<Place> {
         let path = self.root.join("dev").join(name);
-        let mut options = OpenOptions::new();
-        options.read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed());
-        let file = rights::open(&path, &options).ok()?;
-        let metadata = file.metadata().ok()?;
-        if !metadata.file_type().is_block_device() || split(metadata.rdev()) != number {
+        let file = Opening { at_once: true, ..Opening::default() }.open(&path).ok()?;
+        if FileInfo::of(&file).ok()?.device.map(split) != Some(number) {
             return None;
         }
-        let status = ioctl::loop_status(&file).ok()?;
+        let status = devices::loop_status(&file).ok()?;
         Some(match status.rdevice {
             0 => Place::File(FileId { device: status.device, inode: status.inode }),
             rdevice => Place::Device(split(rdevice)),
@@ -193,13 +189,10 @@ impl HostSystem {
 
     /// Returns what a path leads to now.
     fn place(&self, path: &Path) -> Option<Place> {
-        let metadata = fs::metadata(self.rooted(path)).ok()?;
-        if metadata.file_type().is_block_device() {
-            Some(Place::Device(split(metadata.rdev())))
-        } else if metadata.is_file() {
-            Some(Place::File(FileId { device: metadata.dev(), inode: metadata.ino() }))
-        } else {
-            None
+        let found = FileInfo::at(&self.rooted(path)).ok()?;
+        match found.device {
+            Some(number) => Some(Place::Device(split(number))),
+            None => found.is_file().then_some(Place::File(found.id)),
         }
     }
 

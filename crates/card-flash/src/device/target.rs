@@ -1,22 +1,21 @@
 //! A device or file that the user named as a target.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::File,
     io,
-    os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
-use block_io::{FileStorage, rights};
-use rustix::{
-    fs::{FlockOperation, OFlags},
-    io::Errno,
+use block_io::FileStorage;
+use platform::{
+    FileId, FileInfo, FileKind,
+    devices::{self, Opening},
 };
 
 use super::{
     block_device::{Device, RelatedDevice},
     contents::DeviceContents,
-    host::{FileId, Place, split},
+    host::{Place, split},
     opened::OpenedTarget,
     refusal::{Refusal, TargetLimits, refusals_of_contents, shared},
     system::HostSystem,
@@ -49,14 +48,36 @@ pub struct DeviceIdentity {
     pub(super) serial: Option<String>,
 }
 
-/// A target that must not be overwritten, and why.
+/// A target that must not be written to, and why.
 #[derive(Debug, thiserror::Error)]
-#[error("{} cannot be overwritten: {}", .path.display(), list(.refusals))]
+#[error("{} cannot be {}: {}", .path.display(), .access.participle(), list(.refusals))]
 pub struct TargetError {
     /// The path that the user gave.
     pub path: PathBuf,
+    /// What was to be done to it.
+    pub access: TargetAccess,
     /// All reasons, the most important first.
     pub refusals: Vec<Refusal>,
+}
+
+/// What is done to a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TargetAccess {
+    /// It is replaced by a new card.
+    #[default]
+    Overwrite,
+    /// The card that it holds is changed in place.
+    Change,
+}
+
+impl TargetAccess {
+    /// Returns the word that completes "it cannot be …".
+    fn participle(self) -> &'static str {
+        match self {
+            TargetAccess::Overwrite => "overwritten",
+            TargetAccess::Change => "changed",
+        }
+    }
 }
 
 fn list(refusals: &[Refusal]) -> String {
@@ -65,9 +86,22 @@ fn list(refusals: &[Refusal]) -> String {
 }
 
 impl TargetError {
-    /// Makes an error with one reason.
+    /// Makes an error with one reason not to overwrite a target.
     pub fn new(path: &Path, refusal: Refusal) -> Self {
-        TargetError { path: path.to_owned(), refusals: vec![refusal] }
+        let access = TargetAccess::Overwrite;
+        TargetError { path: path.to_owned(), access, refusals: vec![refusal] }
+    }
+
+    /// Returns the error for another access: what refuses one refuses the other.
+    pub fn for_access(self, access: TargetAccess) -> Self {
+        TargetError { access, ..self }
+    }
+
+    /// Returns an error for each reason, the most important first.
+    pub fn split(&self) -> impl Iterator<Item = TargetError> {
+        self.refusals
+            .iter()
+            .map(|refusal| TargetError::new(&self.path, refusal.clone()).for_access(self.access))
     }
 
     /// Returns what the user can do about it.
@@ -94,18 +128,21 @@ impl Target {
         base: &Path,
         limits: &TargetLimits,
     ) -> Result<Self, TargetError> {
-        let refuse = |refusals| Err(TargetError { path: path.to_owned(), refusals });
+        let refuse = |refusals| {
+            let access = TargetAccess::Overwrite;
+            Err(TargetError { path: path.to_owned(), access, refusals })
+        };
         let found = look(system, path).map_err(|refusal| TargetError::new(path, refusal))?;
         let mut refusals = Vec::new();
         if is_same_file(path, base) {
             refusals.push(Refusal::IsBase);
         }
         if let Some(device) = &found.device {
-            if let Ok(base) = fs::metadata(base) {
+            if let Ok(base) = FileInfo::at(base) {
                 if found.places().contains(&place_of(&base)) && refusals.is_empty() {
                     refusals.push(Refusal::IsBase);
                 }
-                if device.has(split(base.dev())) {
+                if device.has(split(base.id.device)) {
                     refusals.push(Refusal::HoldsBase);
                 }
             }
@@ -152,24 +189,21 @@ impl Target {
         limits: &TargetLimits,
     ) -> Result<OpenedTarget, Refusal> {
         // O_EXCL keeps away mounts and other programs that ask for it.
-        let excl = if self.device.is_some() { OFlags::EXCL } else { OFlags::empty() };
-        let open = |flags: OFlags| {
-            let mut options = OpenOptions::new();
-            options.read(true).write(true).custom_flags(flags.bits() as i32);
-            rights::open(&self.path, &options)
-        };
-        let (file, direct) = match open(excl | OFlags::DIRECT) {
+        let exclusive = self.device.is_some();
+        let opening = Opening { writable: true, exclusive, direct: true, at_once: false };
+        let (file, direct) = match opening.open(&self.path) {
             // The tmpfs of older kernels and some network filesystems have no O_DIRECT.
-            Err(error) if is(&error, Errno::INVAL) => (open(excl), false),
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                (Opening { direct: false, ..opening }.open(&self.path), false)
+            }
             other => (other, true),
         };
         let file = file.map_err(|error| refusal(&error))?;
         // udev leaves locked devices alone, and so does a second run of this program.
-        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)
-            .map_err(|_| Refusal::Busy)?;
+        file.try_lock().map_err(|_| Refusal::Busy)?;
         let now = look(system, &self.path)?;
-        let metadata = file.metadata().map_err(|error| refusal(&error))?;
-        if now.identity != self.identity || place(&metadata) != self.identity.place {
+        let opened = FileInfo::of(&file).map_err(|error| refusal(&error))?;
+        if now.identity != self.identity || place(&opened) != self.identity.place {
             return Err(Refusal::Changed);
         }
         if let Some(refusal) = now.uses(limits).into_iter().next() {
@@ -277,31 +311,27 @@ impl DeviceIdentity {
 
 /// Inspects what a path leads to, except for its contents.
 pub(super) fn look(system: &HostSystem, path: &Path) -> Result<Target, Refusal> {
-    let metadata = fs::metadata(path).map_err(|error| match error.kind() {
+    if devices::is_foreign_path(path) {
+        return Err(Refusal::UnsupportedDevice);
+    }
+    let found = FileInfo::at(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Refusal::NotFound(path.to_owned()),
         _ => refusal(&error),
     })?;
-    let kind = metadata.file_type();
-    let mut identity = DeviceIdentity {
-        place: place(&metadata),
-        size: metadata.len(),
-        diskseq: None,
-        serial: None,
-    };
-    if kind.is_dir() {
+    let mut identity =
+        DeviceIdentity { place: place(&found), size: found.size, diskseq: None, serial: None };
+    if found.kind == FileKind::Directory {
         return Err(Refusal::NotATarget("a directory"));
     }
-    if kind.is_file() {
-        let id = FileId { device: metadata.dev(), inode: metadata.ino() };
-        let uses = system.file_uses(path, id);
+    if found.is_file() {
+        let uses = system.file_uses(path, found.id);
         let (file_uses, over_file) = uses.map_err(|error| Refusal::Io(error.to_string()))?;
         let (path, contents) = (path.to_owned(), DeviceContents::default());
         return Ok(Target { path, identity, device: None, over_file, file_uses, contents });
     }
-    if !kind.is_block_device() {
+    let Some(number) = found.device.map(split) else {
         return Err(Refusal::NotATarget("neither a block device nor a file"));
-    }
-    let number = split(metadata.rdev());
+    };
     let device = system.find(number).map_err(|error| Refusal::Io(error.to_string()))?;
     let device = device.ok_or(Refusal::NotATarget("a device that this system does not list"))?;
     if device.has_partition(number) {
@@ -327,44 +357,32 @@ fn check_device(file: &File, size: u64) -> Result<(), Refusal> {
     if end != size {
         return Err(Refusal::Changed);
     }
-    let sector = rustix::fs::ioctl_blksszget(file).map_err(|errno| refusal(&errno.into()))?;
+    let sector = devices::sector_size(file).map_err(|error| refusal(&error))?;
     if sector > 4096 { Err(Refusal::SectorSize(sector)) } else { Ok(()) }
 }
 
-fn place(metadata: &fs::Metadata) -> (u64, u64) {
-    if metadata.file_type().is_block_device() {
-        (metadata.rdev(), 0)
-    } else {
-        (metadata.dev(), metadata.ino())
-    }
+fn place(found: &FileInfo) -> (u64, u64) {
+    found.device.map_or((found.id.device, found.id.inode), |number| (number, 0))
 }
 
-pub(super) fn place_of(metadata: &fs::Metadata) -> Place {
-    if metadata.file_type().is_block_device() {
-        Place::Device(split(metadata.rdev()))
-    } else {
-        Place::File(FileId { device: metadata.dev(), inode: metadata.ino() })
-    }
+pub(super) fn place_of(found: &FileInfo) -> Place {
+    found.device.map_or(Place::File(found.id), |number| Place::Device(split(number)))
 }
 
 fn is_same_file(a: &Path, b: &Path) -> bool {
-    match (fs::metadata(a), fs::metadata(b)) {
+    match (FileInfo::at(a), FileInfo::at(b)) {
         (Ok(a), Ok(b)) => place(&a) == place(&b),
         _ => false,
     }
 }
 
-fn is(error: &io::Error, errno: Errno) -> bool {
-    error.raw_os_error() == Some(errno.raw_os_error())
-}
-
 /// Returns the refusal for an error of opening.
 fn refusal(error: &io::Error) -> Refusal {
-    match error {
-        _ if is(error, Errno::BUSY) => Refusal::Busy,
-        _ if is(error, Errno::ROFS) => Refusal::ReadOnly,
-        _ if is(error, Errno::NOMEDIUM) || is(error, Errno::NXIO) => Refusal::NoMedium,
-        _ if is(error, Errno::ACCESS) || is(error, Errno::PERM) => Refusal::NoPermission,
+    match error.kind() {
+        _ if devices::has_no_medium(error) => Refusal::NoMedium,
+        io::ErrorKind::ResourceBusy => Refusal::Busy,
+        io::ErrorKind::ReadOnlyFilesystem => Refusal::ReadOnly,
+        io::ErrorKind::PermissionDenied => Refusal::NoPermission,
         _ => Refusal::Io(error.to_string()),
     }
 }

@@ -2,7 +2,8 @@
 
 use std::{fs::OpenOptions, path::Path, thread::sleep, time::Duration};
 
-use block_io::{Cancel, Cancelled, rights};
+use block_io::{Cancel, Cancelled};
+use platform::rights;
 
 use super::{system::HostSystem, target::DeviceIdentity};
 

@@ -4,6 +4,7 @@ use std::{fmt, io, path::PathBuf};
 
 use block_io::Cancelled;
 use plain_text::{shell_word, size};
+use platform::{Owner, Permissions};
 
 use super::BaseFormat;
 use crate::ErrorKind;
@@ -13,7 +14,7 @@ use crate::ErrorKind;
 #[non_exhaustive]
 pub enum BaseError {
     /// There is no such file.
-    #[error("there is no image {}", path.display())]
+    #[error("there is no image file {}", path.display())]
     NotFound {
         /// The path as given.
         path: PathBuf,
@@ -37,7 +38,10 @@ pub enum BaseError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// An https address leads to a plain http one.
-    #[error("{url} redirects to plain http, and anybody on the way can change what that returns")]
+    #[error(
+        "{url} redirects to plain http, where anyone between here and the server can change \
+             the contents"
+    )]
     InsecureRedirect {
         /// The address, without a password.
         url: String,
@@ -49,7 +53,7 @@ pub enum BaseError {
         source: io::Error,
     },
     /// The proxy in the environment is not the address of one.
-    #[error("the environment variable {variable} does not hold the address of a proxy")]
+    #[error("the environment variable {variable} is not the address of a proxy")]
     Proxy {
         /// The name of the variable. Its value may hold a password.
         variable: String,
@@ -150,7 +154,8 @@ pub enum BaseError {
         command: Option<&'static str>,
     },
     /// It unpacks to more bytes than any card has.
-    #[error("{} unpacks to more than {}, more than any card holds", path.display(), size(*limit))]
+    #[error("{} unpacks to more than {}, which is more than any card holds", path.display(),
+             size(*limit))]
     TooLarge {
         /// The path as given.
         path: PathBuf,
@@ -211,24 +216,24 @@ pub enum BaseError {
     },
     /// The cache belongs to somebody else, who could have put anything into it.
     #[error(
-        "the cache of decoded images, {}, belongs to another user (number {owner})", dir.display()
+        "the cache of decoded images, {}, belongs to another user ({owner})", dir.display()
     )]
     ForeignCache {
         /// The cache directory.
         dir: PathBuf,
-        /// The number of its owner.
-        owner: u32,
+        /// Its owner.
+        owner: Owner,
     },
     /// Others can write to the cache, and could have put anything into it.
     #[error(
-        "other users can write to the cache of decoded images, {} (mode {mode:04o})",
+        "other users can write to the cache of decoded images, {} ({permissions})",
         dir.display()
     )]
     WritableCache {
         /// The cache directory.
         dir: PathBuf,
-        /// Its permission bits.
-        mode: u32,
+        /// What lets them write.
+        permissions: Permissions,
     },
     /// It unpacks to far more bytes than the cards hold.
     #[error(
@@ -304,7 +309,7 @@ impl fmt::Display for CertificateFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             CertificateFault::UnknownIssuer => {
-                "its certificate is signed by nobody whom this computer trusts"
+                "its certificate is not signed by anyone this computer trusts"
             }
             CertificateFault::Expired => "its certificate has expired",
             CertificateFault::NotValidYet => "its certificate is not valid yet",
@@ -318,8 +323,8 @@ impl CertificateFault {
     fn fix(self) -> &'static str {
         match self {
             CertificateFault::UnknownIssuer => {
-                "if a proxy of your network opens https connections, add its certificate to the \
-                 system's, or set SSL_CERT_FILE to a file that has it in PEM format"
+                "if a proxy in your network intercepts https, add its certificate to the \
+                 system's, or set SSL_CERT_FILE to a PEM file that contains it"
             }
             CertificateFault::Expired | CertificateFault::NotValidYet => {
                 "check the date of this computer; if it is right, download the image from \
@@ -361,12 +366,13 @@ impl BaseError {
         let fix = match self {
             BaseError::NotFound { .. } => "check the path",
             BaseError::Download { .. } => {
-                "check the address and the proxy, and run again: what was received is kept"
+                "check the address and the proxy, then run the command again: what was downloaded \
+                 is kept"
             }
             BaseError::Certificate { fault, .. } => fault.fix(),
             BaseError::InsecureRedirect { .. } => {
-                "write `base: {path: URL, sha256: SUM}`, with which the way does not matter, or \
-                 the address of another server"
+                "write `base: {path: URL, sha256: SUM}`, which makes http safe, or use another \
+                 server"
             }
             BaseError::TrustedCertificates { .. } => {
                 "set SSL_CERT_FILE to a file of certificates in PEM format, or unset it"
@@ -399,13 +405,18 @@ impl BaseError {
                 "download the checksum file again, or delete it"
             }
             BaseError::Changed { .. } => {
-                "wait until it is complete (it may still be downloading), then run again"
+                "wait until it is complete (it may still be downloading), then run the command \
+                 again"
             }
-            BaseError::CachedImage { .. } => "run again: it will be decoded again",
+            BaseError::CachedImage { .. } => {
+                "run the command again: the image will be decoded \
+                                              again"
+            }
             BaseError::ForeignCache { .. } => "set XDG_CACHE_HOME to a directory of your own",
             BaseError::WritableCache { dir, .. } => {
                 let dir = shell_word(&dir.to_string_lossy());
-                return Some(format!("run `chmod 700 {dir}`, and delete what is in it"));
+                let command = platform::access::command_to_restrict(&dir, true);
+                return Some(format!("run `{command}`, and delete what is in it"));
             }
             BaseError::LargerThanCards { .. } => {
                 "check that it is the image of a card of this size, or use larger cards"

@@ -1,9 +1,8 @@
 //! The file as given: opened read-only, identified, and hashed while it is read.
 
 use std::{
-    fs::{File, Metadata, OpenOptions},
+    fs::File,
     io::{self, BufRead, Read},
-    os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -11,6 +10,11 @@ use std::{
 use block_io::FileStorage;
 use md5::Md5;
 use plain_text::to_hex;
+use platform::{
+    FileInfo, FileKind, FileStamp, PositionedFile as _,
+    opening::open_at_once,
+    sparse::{Advice, advise},
+};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -38,14 +42,14 @@ pub(super) struct FileIdentity {
 }
 
 impl FileIdentity {
-    pub(super) fn new(path: &Path, metadata: &Metadata) -> Self {
+    pub(super) fn new(path: &Path, stamp: FileStamp) -> Self {
         let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         FileIdentity {
             path: path.to_string_lossy().into_owned(),
-            inode: metadata.ino(),
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
+            inode: stamp.inode,
+            size: stamp.size,
+            modified: stamp.modified,
+            changed: stamp.changed,
         }
     }
 
@@ -78,15 +82,15 @@ impl FileIdentity {
     /// # Errors
     /// [`BaseError::Changed`]; [`BaseError::Read`] if the file's metadata cannot be read.
     pub(super) fn check_unchanged(&self, file: &File, path: &Path) -> Result<(), BaseError> {
-        let metadata = file.metadata().map_err(|source| BaseError::Read {
+        let stamp = FileStamp::of(file).map_err(|source| BaseError::Read {
             path: path.to_owned(),
             offset: 0,
             source,
         })?;
-        let same = metadata.size() == self.size
-            && (metadata.mtime(), metadata.mtime_nsec()) == self.modified
+        let same = stamp.size == self.size
+            && stamp.modified == self.modified
             // Unlike the modification time, no program can set this one back.
-            && (metadata.ctime(), metadata.ctime_nsec()) == self.changed;
+            && stamp.changed == self.changed;
         if same { Ok(()) } else { Err(BaseError::Changed { path: path.to_owned() }) }
     }
 
@@ -119,27 +123,25 @@ impl SourceFile {
             io::ErrorKind::NotFound => BaseError::NotFound { path: path.to_owned() },
             _ => BaseError::Read { path: path.to_owned(), offset: 0, source },
         };
-        // Without this, opening a named pipe would wait forever for a writer.
-        let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-        let file = OpenOptions::new().read(true).custom_flags(nonblock).open(path).map_err(fail)?;
-        let metadata = file.metadata().map_err(fail)?;
-        let kind = metadata.file_type();
-        if !kind.is_file() {
-            let what = if kind.is_dir() {
-                "a directory"
-            } else if kind.is_block_device() {
-                "a block device"
-            } else if kind.is_fifo() {
-                "a named pipe"
-            } else {
-                "not a regular file"
-            };
-            return Err(BaseError::NotAFile { path: path.to_owned(), what });
+        let not_a_file = |what| BaseError::NotAFile { path: path.to_owned(), what };
+        // Windows does not open directories.
+        if path.is_dir() {
+            return Err(not_a_file("a directory"));
         }
-        if metadata.len() == 0 {
+        // Opening a named pipe as usual would wait forever for a writer.
+        let file = open_at_once(path).map_err(fail)?;
+        let found = FileInfo::of(&file).map_err(fail)?;
+        match found.kind {
+            FileKind::Regular => {}
+            FileKind::Directory => return Err(not_a_file("a directory")),
+            FileKind::BlockDevice => return Err(not_a_file("a block device")),
+            FileKind::Pipe => return Err(not_a_file("a named pipe")),
+            _ => return Err(not_a_file("not a regular file")),
+        }
+        if found.size == 0 {
             return Err(BaseError::Empty { path: path.to_owned() });
         }
-        let identity = FileIdentity::new(path, &metadata);
+        let identity = FileIdentity::new(path, FileStamp::of(&file).map_err(fail)?);
         Ok(SourceFile { path: path.to_owned(), file, identity })
     }
 
@@ -179,7 +181,7 @@ impl SourceFile {
     /// Turns the open file into a storage.
     pub(super) fn into_storage(self) -> Result<(FileStorage, FileIdentity), BaseError> {
         // Computing checksums asked for sequential reading; a storage is read anywhere.
-        let _ = rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::Normal);
+        advise(&self.file, Advice::Normal);
         Ok((FileStorage::from_file(self.file, self.path)?, self.identity))
     }
 
@@ -222,7 +224,7 @@ impl<'a> HashingReader<'a> {
         progress: Option<&'a RunningStage<'a>>,
         cancel: &'a Cancel,
     ) -> Self {
-        let _ = rustix::fs::fadvise(&source.file, 0, None, rustix::fs::Advice::Sequential);
+        advise(&source.file, Advice::Sequential);
         HashingReader {
             file: &source.file,
             buffer: vec![0; CHUNK],

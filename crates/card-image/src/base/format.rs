@@ -79,7 +79,7 @@ pub(super) fn detect(head: &[u8]) -> Result<BaseFormat, NotAnImage> {
 pub(super) fn check_image(head: &[u8]) -> Result<(), NotAnImage> {
     match compression(head) {
         Some(format) => Err(NotAnImage {
-            what: format!("inside is {format} data again"),
+            what: format!("it contains {format} data in turn"),
             fix: Some("unpack it once and give the result"),
         }),
         None => check_raw(head),
@@ -121,12 +121,12 @@ const STRANGERS: &[(usize, &[u8], &str, Option<&str>)] = &[
 fn check_raw(head: &[u8]) -> Result<(), NotAnImage> {
     // The table of what was on the card before may still be behind the mark.
     if has(head, 0, UNFINISHED_CARD.as_bytes()) {
-        let what = "the writing of this card was interrupted, so it does not boot";
+        let what = "writing this card was interrupted, so it does not boot";
         return Err(NotAnImage::new(what, "write the card again"));
     }
     // A bootable ISO has a boot signature too, so it is looked for first.
     if has(head, 0x8001, b"CD001") {
-        let what = "this is a CD or DVD image (ISO 9660), not the image of an SD card";
+        let what = "it is a CD or DVD image (ISO 9660), not the image of an SD card";
         return Err(NotAnImage::new(what, None));
     }
     if has(head, 510, b"\x55\xaa") || has(head, 512, b"EFI PART") {
@@ -140,17 +140,17 @@ fn check_raw(head: &[u8]) -> Result<(), NotAnImage> {
     let begins = |tag: &[u8]| text.get(..tag.len()).is_some_and(|t| t.eq_ignore_ascii_case(tag));
     if begins(b"<!doctype") || begins(b"<html") || begins(b"<head") || begins(b"<?xml") {
         let fix = "download it again: the server sent a page instead of the image";
-        return Err(NotAnImage::new("this looks like a web page", fix));
+        return Err(NotAnImage::new("it looks like a web page", fix));
     }
     if head.iter().all(|byte| *byte == 0) {
-        let what = "its first bytes are all zero, and there is no partition table";
+        let what = "its first bytes are all zero, so there is no partition table";
         return Err(NotAnImage::new(what, None));
     }
     let start = head.get(..256).unwrap_or(head);
     if start.iter().all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace()) {
         let line: String = text.iter().take(60).map(|b| char::from(*b)).collect();
         let line = line.lines().next().unwrap_or_default();
-        return Err(NotAnImage::new(format!("this is text, beginning with \"{line}\""), None));
+        return Err(NotAnImage::new(format!("it is text that begins with \"{line}\""), None));
     }
     let bytes: Vec<String> = head.iter().take(8).map(|b| format!("{b:02x}")).collect();
     let what = format!("it begins with the bytes {} and has no boot signature", bytes.join(" "));

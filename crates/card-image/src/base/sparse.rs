@@ -3,10 +3,11 @@
 use std::{
     fs::File,
     io,
-    os::unix::fs::FileExt,
     sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     thread,
 };
+
+use platform::PositionedFile as _;
 
 use super::piece_sums::{PIECE, PieceSums};
 
@@ -45,6 +46,7 @@ pub(super) fn write_sparse<E>(
     file: &File,
     mut produce: impl FnMut(&mut [u8]) -> Result<usize, E>,
 ) -> Result<(u64, PieceSums), SparseError<E>> {
+    platform::sparse::prepare(file);
     let (filled_tx, filled_rx) = sync_channel::<Filled>(BUFFERS);
     let (empty_tx, empty_rx) = sync_channel::<Vec<u8>>(BUFFERS);
     let (flush_tx, flush_rx) = sync_channel::<()>(1);

@@ -9,7 +9,7 @@ use super::RootCandidate;
 #[non_exhaustive]
 pub enum ChooseError {
     /// The requested partition does not exist.
-    #[error("there is no partition {wanted} for the root filesystem{}", list(findings))]
+    #[error("there is no partition {wanted} to use as the root filesystem{}", list(findings))]
     NoSuchPartition {
         /// The requested partition.
         wanted: u32,
@@ -50,7 +50,7 @@ pub enum ChooseError {
     },
     /// Several partitions may be the root filesystem.
     #[error(
-        "partitions {} may each be the root filesystem{}",
+        "any of the partitions {} may be the root filesystem{}",
         join(remaining, " and "),
         list(findings)
     )]
@@ -71,18 +71,17 @@ impl ChooseError {
                 let ext = findings.iter().filter(|finding| finding.is_ext());
                 let ext: Vec<u32> = ext.map(|finding| finding.number).collect();
                 return Some(match ext.as_slice() {
-                    [] => "take an image whose root filesystem is ext4".to_owned(),
-                    [one] => format!("choose partition {one}, or leave it to be detected"),
+                    [] => "use an image whose root filesystem is ext4".to_owned(),
+                    [one] => format!("choose partition {one}, or let it be detected"),
                     several => format!(
-                        "choose one of the partitions {}, or leave it to be detected",
+                        "choose one of the partitions {}, or let it be detected",
                         join(several, " and ")
                     ),
                 });
             }
-            ChooseError::NoExt { .. } => "take an image whose root filesystem is ext4",
+            ChooseError::NoExt { .. } => "use an image whose root filesystem is ext4",
             ChooseError::RootIsNotExt { .. } => {
-                "take an image whose root filesystem is ext4, or set `root: NUMBER` in the \
-                 profile"
+                "use an image whose root filesystem is ext4, or set `root: NUMBER` in the profile"
             }
             ChooseError::NoSystem { .. } => {
                 "if one of them is the root filesystem, set `root: NUMBER` in the profile"

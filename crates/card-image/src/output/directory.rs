@@ -1,11 +1,12 @@
 //! The output directory.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read as _},
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
     path::{Path, PathBuf},
 };
+
+use platform::{FileInfo, FileKind, access};
 
 use super::{
     OutputError,
@@ -36,8 +37,8 @@ impl OutputDirectory {
         if path.is_file() {
             return Err(OutputError::NotADirectory { path: path.to_owned() });
         }
-        DirBuilder::new().recursive(true).mode(0o755).create(path).map_err(unusable)?;
-        let lock = block_io::open_lock(&path.join(".nodecard.lock"));
+        access::create_directories(path, Privacy::Public).map_err(unusable)?;
+        let lock = platform::open_lock(&path.join(".nodecard.lock"));
         let lock = lock.map_err(|error| match error.kind() {
             io::ErrorKind::InvalidInput => {
                 let text = "its .nodecard.lock is not a regular file";
@@ -75,14 +76,14 @@ impl OutputDirectory {
     /// # Errors
     /// [`OutputError::IsBase`], [`OutputError::Occupied`].
     pub fn check_targets(&self, names: &[String], base: &Path) -> Result<(), OutputError> {
-        let base_file = fs::metadata(base).ok().map(|found| (found.dev(), found.ino()));
+        let base_file = FileInfo::at(base).ok().map(|found| found.id);
         for name in names {
             let path = self.path.join(name);
-            let Ok(found) = fs::symlink_metadata(&path) else { continue };
-            if Some((found.dev(), found.ino())) == base_file {
+            let Ok(found) = FileInfo::at_link(&path) else { continue };
+            if Some(found.id) == base_file {
                 return Err(OutputError::IsBase { path });
             }
-            if found.is_dir() {
+            if found.kind == FileKind::Directory {
                 return Err(OutputError::Occupied { path, what: "is a directory" });
             }
         }
@@ -96,7 +97,7 @@ impl OutputDirectory {
     /// Returns the contents of an existing file.
     pub fn read(&self, name: &str) -> Option<String> {
         let mut options = OpenOptions::new();
-        let file = block_io::open_regular(&self.path.join(name), options.read(true)).ok()?;
+        let file = platform::open_regular(&self.path.join(name), options.read(true)).ok()?;
         let mut text = String::new();
         file.take(LARGEST_TEXT).read_to_string(&mut text).ok()?;
         Some(text)
@@ -152,9 +153,7 @@ impl OutputDirectory {
                 return Err(error);
             }
         }
-        File::open(&self.path)
-            .and_then(|dir| dir.sync_all())
-            .map_err(OutputError::io("write", &self.path))
+        platform::sync_directory(&self.path).map_err(OutputError::io("write", &self.path))
     }
 }
 
@@ -228,10 +227,9 @@ mod tests {
     fn a_lock_that_is_a_named_pipe_is_refused_at_once() {
         for name in [".nodecard.lock", SUMS] {
             let temp = tempfile::tempdir().unwrap();
-            let mode = rustix::fs::Mode::from_raw_mode(0o600);
             let path = temp.path().join(name);
-            rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0)
-                .unwrap();
+            let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+            assert!(made.success());
             match OutputDirectory::open(temp.path()) {
                 Ok(directory) => assert_eq!(directory.read(name), None),
                 Err(error) => assert!(matches!(error, OutputError::Unusable { .. }), "{error}"),

@@ -180,9 +180,8 @@ fn emit_batch(
 /// Makes sure that the directory's filesystem has room for `needed` more bytes.
 pub(super) fn require_space(directory: &OutputDirectory, needed: u64) -> Result<(), OutputError> {
     let path = directory.path();
-    let space = rustix::fs::statvfs(path)
-        .map_err(|errno| OutputError::io("get the free space of", path)(errno.into()))?;
-    let available = space.f_bavail.saturating_mul(space.f_frsize);
+    let available =
+        platform::free_space(path).map_err(OutputError::io("get the free space of", path))?;
     if available < needed {
         return Err(OutputError::NoSpace { path: path.to_owned(), needed, available });
     }

@@ -115,7 +115,7 @@ impl OutputError {
             | OutputError::IsBase { .. }
             | OutputError::Occupied { .. } => "choose another output directory",
             OutputError::Name { .. } => {
-                "let the name end in .img, .img.xz, .img.zst or .img.gz, which is its format"
+                "use a name that ends in .img, .img.xz, .img.zst or .img.gz, which sets its format"
             }
             OutputError::Full { .. } | OutputError::NoSpace { .. } => {
                 "free some space, or choose another output directory"

@@ -1,22 +1,16 @@
 //! Files that are not complete yet.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::Write as _,
-    os::unix::fs::OpenOptionsExt as _,
+    fs::{self, File},
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
-use super::OutputError;
+use platform::{access, sparse};
 
-/// Who may read a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Privacy {
-    /// Only the owner, because the file holds private keys.
-    Private,
-    /// Everybody, as far as the user's umask allows, and only for reading.
-    Public,
-}
+pub(crate) use platform::Privacy;
+
+use super::OutputError;
 
 /// The ending of temporary names.
 const SUFFIX: &str = ".nodecard-partial";
@@ -49,17 +43,12 @@ impl PartialFile {
         privacy: Privacy,
     ) -> Result<Self, OutputError> {
         let path = directory.join(format!(".{name}{SUFFIX}"));
-        let mode = match privacy {
-            Privacy::Private => 0o600,
-            Privacy::Public => 0o644,
-        };
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(mode)
-            .open(&path)
-            .map_err(OutputError::io("create", &path))?;
+        let file = access::create_new(&path, privacy);
+        let file = file.map_err(OutputError::io("create", &path))?;
+        if privacy == Privacy::Private {
+            // The images are private, and have holes.
+            sparse::prepare(&file);
+        }
         let name = TemporaryFile { path, target: directory.join(name), name: name.to_owned() };
         Ok(PartialFile { file, name })
     }
@@ -69,6 +58,11 @@ impl PartialFile {
         let write = self.file.write_all(contents).and_then(|()| self.file.sync_all());
         write.map_err(OutputError::io("write", self.path()))?;
         Ok(self.close())
+    }
+
+    /// Lets the file, which is empty, share the blocks of another one.
+    pub(super) fn share_blocks(&mut self, of: &File) -> io::Result<()> {
+        sparse::share_blocks(of, &mut self.file, &self.name.path)
     }
 
     /// Returns the temporary path, for messages.

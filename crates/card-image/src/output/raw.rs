@@ -1,7 +1,6 @@
 //! Raw images: sparse files that are written side by side in one pass over the base.
 
 use std::{
-    os::unix::fs::FileExt as _,
     panic::resume_unwind,
     sync::{
         Arc, Mutex, PoisonError,
@@ -11,7 +10,10 @@ use std::{
 };
 
 use block_io::Extents;
-use rustix::fs::Advice;
+use platform::{
+    PositionedFile as _,
+    sparse::{Advice, advise},
+};
 
 use super::{
     OutputError,
@@ -149,9 +151,9 @@ impl<'a> StopSignal<'a> {
 fn prepare(plan: &EmitPlan, directory: &OutputDirectory) -> Result<Vec<ImageTarget>, OutputError> {
     let mut targets = Vec::new();
     let mut needed = 0;
-    for (card, image) in plan.cards.iter().zip(plan.begin(directory)?) {
+    for (card, mut image) in plan.cards.iter().zip(plan.begin(directory)?) {
         let cloned = match &plan.base {
-            Some(base) => reflink::clone_base(base, &image.file, card.used(), plan.size())
+            Some(base) => reflink::clone_base(base, &mut image, card.used(), plan.size())
                 .map_err(OutputError::io("write", image.path()))?,
             None => false,
         };
@@ -227,7 +229,7 @@ fn write_file(
         if pending >= WRITE_OUT {
             pending = 0;
             // Only advice: the sync below does the rest.
-            let _ = rustix::fs::fadvise(&image.file, 0, None, Advice::DontNeed);
+            advise(&image.file, Advice::DontNeed);
         }
     }
     stop.check()?;

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use block_io::open_regular;
+use platform::open_regular;
 use sha2::{Digest, Sha256};
 
 use super::{FsResult, RootFsEditor};

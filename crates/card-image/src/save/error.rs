@@ -68,7 +68,7 @@ pub enum SaveError {
         card: PathBuf,
     },
     /// The identity cannot be taken out of the system.
-    #[error("cannot take the node's identity out of the system on {}", card.display())]
+    #[error("cannot remove the node's identity from the system on {}", card.display())]
     Render {
         /// The card.
         card: PathBuf,
@@ -134,7 +134,7 @@ impl SaveError {
                 Some(format!("ask for at least {}MiB", needed.div_ceil(1 << 20)))
             }
             SaveError::Removed { .. } => {
-                Some("put the card in again and run the command again".to_owned())
+                Some("insert the card again and repeat the command".to_owned())
             }
             SaveError::Unreadable { .. } => {
                 Some("try another reader, or save the rest without it".to_owned())

@@ -4,6 +4,7 @@ use std::{ops::Range, sync::Arc};
 
 use block_io::{Extents, ReadAt, Window};
 use ext4_offline::BlockOwner;
+use fat_offline::ClusterOwner;
 use plain_text::{escaped, with_causes};
 
 use crate::{find_root::FsKind, layout::Layout};
@@ -48,7 +49,7 @@ impl std::fmt::Display for LostOwner {
             LostOwner::File { path } => f.write_str(&escaped(path)),
             LostOwner::Filesystem => f.write_str("the filesystem's own tables"),
             LostOwner::Free => f.write_str("free space"),
-            LostOwner::OutsidePartitions => f.write_str("the area outside of all partitions"),
+            LostOwner::OutsidePartitions => f.write_str("the area outside all partitions"),
             LostOwner::Unknown { .. } => f.write_str("unknown contents"),
         }
     }
@@ -107,9 +108,6 @@ fn of_partition(
     range: &Range<u64>,
     lost: &Extents,
 ) -> Result<Vec<(LostOwner, Extents)>, String> {
-    let FsKind::Ext { .. } = kind else {
-        return Err(format!("files of {kind} are not looked for"));
-    };
     let text = |error: &dyn std::error::Error| with_causes(error);
     let window = Window::new(card.clone(), range.start, range.end - range.start)
         .map_err(|error| text(&error))?;
@@ -117,6 +115,21 @@ fn of_partition(
         bytes.iter().map(|part| by(part.start)..by(part.end)).collect()
     };
     let inside = shift(lost, &|at| at - range.start);
+    let on_card = |bytes: &Extents| shift(bytes, &|at| at + range.start);
+    match kind {
+        FsKind::Ext { .. } => {}
+        FsKind::Fat { .. } => {
+            let owned = fat_offline::owners(&window, &inside).map_err(|error| text(&error))?;
+            let owner = |owner: &ClusterOwner| match owner {
+                ClusterOwner::Free => LostOwner::Free,
+                ClusterOwner::Filesystem => LostOwner::Filesystem,
+                ClusterOwner::File { path } => LostOwner::File { path: path.clone() },
+                _ => LostOwner::Unknown { reason: "no file has these clusters".to_owned() },
+            };
+            return Ok(owned.iter().map(|(of, bytes)| (owner(of), on_card(bytes))).collect());
+        }
+        _ => return Err(format!("files are not looked up in {kind}")),
+    }
     let owned = ext4_offline::owners(Arc::new(window), &inside).map_err(|error| text(&error))?;
     let owner = |owner: &BlockOwner| match owner {
         BlockOwner::Free => LostOwner::Free,
@@ -129,5 +142,5 @@ fn of_partition(
         _ => LostOwner::Filesystem,
     };
     let owned = owned.iter();
-    Ok(owned.map(|o| (owner(&o.owner), shift(&o.bytes, &|at| at + range.start))).collect())
+    Ok(owned.map(|o| (owner(&o.owner), on_card(&o.bytes))).collect())
 }

@@ -289,7 +289,8 @@ impl Saving<'_> {
         let root = Root { whole: whole.clone(), layout: &layout, time };
         let stripped = root.strip(self.contents).map_err(|error| self.failure(error, number))?;
         self.cancel.check().map_err(SaveError::from)?;
-        let mut notes = Vec::new();
+        let kept = stripped.kept.iter().cloned();
+        let mut notes: Vec<BuildNote> = kept.map(BuildNote::AddressKept).collect();
         let shrunk = root.shrink(self.size).map_err(|error| match error {
             Shrink::TooSmall(needed) => {
                 let wanted = match self.size {
@@ -419,7 +420,7 @@ impl Output {
         if !output.directory.has_file(&output.bmap_name())
             && let Some(name) = names.iter().find(|name| output.directory.has_file(name))
         {
-            let what = "exists already, and nodecard did not make it";
+            let what = "already exists, and was not made by nodecard";
             return Err(OutputError::Occupied { path: output.path(name), what }.into());
         }
         Ok(output)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use block_io::{Layer, ReadAt, Window, WriteAt};
-use cluster_profile::RemovedPart;
+use cluster_profile::{KeptAddress, RemovedPart};
 use ext4_offline::{ShrinkPlan, Timestamp};
 use part_table::ALIGNMENT;
 use system_model::Secret;
@@ -27,6 +27,7 @@ const LEAST_MARGIN: u64 = 16 << 20;
 pub(super) struct Stripped {
     pub removed: Vec<RemovedPart>,
     pub secrets: Vec<Secret>,
+    pub kept: Vec<KeptAddress>,
 }
 
 /// The root filesystem on a layer over the card.
@@ -62,7 +63,7 @@ impl Root<'_> {
             let readable: Arc<dyn ReadAt> = self.whole.clone();
             let window: Arc<dyn ReadAt> = Arc::new(self.window()?);
             let files = RootFs::open(window)?.with_boot(&readable, self.layout)?;
-            return Ok(Stripped { removed: Vec::new(), secrets: secrets(&files)? });
+            return Ok(Stripped { secrets: secrets(&files)?, ..Stripped::default() });
         };
         let window = self.window()?;
         let files = RootFsEditor::open(window.clone(), self.time)?;
@@ -74,7 +75,7 @@ impl Root<'_> {
         // The journal may hold copies of what was just removed.
         ext4_offline::scrub(&window)?;
         ext4_offline::check(&window)?;
-        Ok(Stripped { removed: neutral.removed, secrets })
+        Ok(Stripped { removed: neutral.removed, secrets, kept: neutral.kept })
     }
 
     /// Returns the card with the filesystem and its partition shrunk, and its layout; or why it
@@ -108,7 +109,7 @@ impl Root<'_> {
             },
         };
         if wanted >= card {
-            let reason = behind.map(|part| format!("partition {} lies behind it", part.number));
+            let reason = behind.map(|part| format!("partition {} follows it", part.number));
             return Ok(Err(BuildNote::NotShrunk { reason }));
         }
         let end = self.layout.table().end_on_smaller_card(self.layout.root, wanted, END_RESERVE);

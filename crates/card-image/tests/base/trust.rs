@@ -44,7 +44,8 @@ fn a_cache_that_others_can_write_to_is_refused() {
     for mode in [0o777, 0o1777, 0o770, 0o702] {
         set_mode(&bench.cache(), mode);
         let error = bench.open(&path).unwrap_err();
-        let right = matches!(error, BaseError::WritableCache { mode: found, .. } if found == mode);
+        let right = matches!(&error, BaseError::WritableCache { permissions, .. }
+            if *permissions == platform::Permissions::Mode(mode));
         assert!(right, "{error:?}");
         assert!(error.fix().unwrap().contains("chmod 700 "), "{error}");
         assert!(bench.cached("").is_empty());
@@ -62,7 +63,10 @@ fn a_cache_of_another_user_is_refused() {
         return;
     }
     let error = bench.open(&path).unwrap_err();
-    assert!(matches!(error, BaseError::ForeignCache { owner: OTHER, .. }), "{error:?}");
+    assert!(
+        matches!(error, BaseError::ForeignCache { owner: platform::Owner::User(OTHER), .. }),
+        "{error:?}"
+    );
     assert!(error.fix().unwrap().contains("XDG_CACHE_HOME"), "{error}");
     // Nor does a symlink of another user lead anywhere.
     fs::rename(bench.cache(), bench.path("elsewhere")).unwrap();
@@ -71,7 +75,10 @@ fn a_cache_of_another_user_is_refused() {
     bench.open(&path).unwrap();
     std::os::unix::fs::lchown(bench.cache(), Some(OTHER), None).unwrap();
     let error = bench.open(&path).unwrap_err();
-    assert!(matches!(error, BaseError::ForeignCache { owner: OTHER, .. }), "{error:?}");
+    assert!(
+        matches!(error, BaseError::ForeignCache { owner: platform::Owner::User(OTHER), .. }),
+        "{error:?}"
+    );
 }
 
 /// An image or a record that another user owns, or can write, is not used, also if the

@@ -76,7 +76,7 @@ impl Inputs {
 
 /// Opens a regular file and returns it with its size in bytes.
 pub(super) fn open_regular(path: &Path) -> io::Result<(File, u64)> {
-    let file = block_io::open_regular(path, OpenOptions::new().read(true))?;
+    let file = platform::open_regular(path, OpenOptions::new().read(true))?;
     let size = file.metadata()?.len();
     Ok((file, size))
 }

@@ -78,7 +78,7 @@ fn prefix(at: &Spanned<String>, problems: &Problems) -> Option<u8> {
     let netmask = text.parse::<Ipv4Addr>().ok().map(Ipv4Addr::to_bits);
     let help = match netmask {
         Some(bits) if bits == mask(bits.leading_ones() as u8) => {
-            format!("write {} for the netmask {text}", bits.leading_ones())
+            format!("write {} instead of the netmask {text}", bits.leading_ones())
         }
         _ => "write the number of bits, such as 24 for 255.255.255.0".to_owned(),
     };
@@ -100,7 +100,7 @@ pub(super) fn host_address(
     let bits = address.to_bits();
     let help = "use another address of the same network";
     if address.is_loopback() || address.is_multicast() || address.octets()[0] == 0 {
-        problems.add(&at.place, format!("{address} cannot be the address of a host"), help);
+        problems.add(&at.place, format!("{address} cannot be a host's address"), help);
     } else if bits & !mask(prefix) == 0 {
         let message = format!("{address} is the address of the network {address}/{prefix}");
         problems.add(&at.place, message, help);

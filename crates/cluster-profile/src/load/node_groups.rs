@@ -36,7 +36,7 @@ pub(super) fn read(mut fields: Fields<'_>, inputs: &Inputs) -> Option<Vec<ReadNo
     let pattern = name.as_ref().map(|name| {
         let pattern = NamePattern::parse(&name.value);
         if pattern.is_none() {
-            let message = format!("{:?} has no place for the number of the node", name.value);
+            let message = format!("{:?} has no place for the node's number", name.value);
             let help = "write `node{}` for node1, node2, …, or `'n{:02}'` for n01, n02, …";
             problems.add(&name.place, message, help);
         }
@@ -61,7 +61,7 @@ pub(super) fn read(mut fields: Fields<'_>, inputs: &Inputs) -> Option<Vec<ReadNo
         let Some(bits) =
             u32::try_from(index).ok().and_then(|n| first.value.to_bits().checked_add(n))
         else {
-            let message = format!("there are no {count} addresses from {} on", first.value);
+            let message = format!("there are fewer than {count} addresses from {} on", first.value);
             problems.add(&first.place, message, "begin with a lower address");
             return None;
         };

@@ -52,7 +52,7 @@ fn account(key: Key, value: Value, inputs: &Inputs, problems: &Problems) -> Opti
         problems.conflict(
             &locked.place,
             "a user cannot have both `password` and `locked`",
-            "keep `locked: true` for a user who cannot log in by password",
+            "keep `locked: true` for a user who must not log in with a password",
             (&hash.place, "the password is set here"),
         );
     }

@@ -41,13 +41,14 @@ impl Note {
                 )
             }
             Note::UserOfCloudInit { user } => {
-                format!("have the user made: set `users: {{{user}: {{create: true}}}}`")
+                format!("to create it on the cards, set `users: {{{user}: {{create: true}}}}`")
             }
             Note::RemovedHosts { .. } => {
                 "to keep the name, add it to `hosts` in the profile".to_owned()
             }
             Note::KeysLeft { user, .. } => format!(
-                "add {user} to `ssh.users` to replace the key with the cluster's, or remove it from \
+                "add {user} to `ssh.users` to replace the key with the cluster's, or remove it \
+                 from \
                  the base image"
             ),
             Note::KeyLineUnknown { authorized_keys, .. } => {
@@ -87,13 +88,14 @@ impl Note {
                 format!("disarmed {program}{at}, which {what}{effects}")
             }
             Note::CloudInitOff { effects } => format!(
-                "disarmed cloud-init (/etc/cloud/cloud-init.disabled), which would have changed {}; \
+                "disarmed cloud-init (/etc/cloud/cloud-init.disabled), which would have changed \
+                 {}; \
                  its user-data and commands have no effect on the cards",
                 effects_in_words(effects)
             ),
             Note::UserOfCloudInit { user } => format!(
-                "the user {user} does not exist on the cards: cloud-init would have made it at the \
-                 first boot"
+                "the user {user} does not exist on the cards: only cloud-init would have created \
+                 it, at the first boot"
             ),
             Note::CloudInitChanges { module, what, at } => {
                 format!("cloud-init (module {module}) {what}, as {at} says")
@@ -133,20 +135,20 @@ impl Note {
                  profile's"
             ),
             Note::RemovedIpv6 { path, interface } => format!(
-                "removed the static IPv6 address of {interface} from {path}, since all nodes would \
-                 have it"
+                "removed the static IPv6 address of {interface} from {path}, because all nodes \
+                 would have it"
             ),
             Note::RemovedHosts { address, names } => format!(
-                "removed {address} {} from /etc/hosts of the image: the address is a node's now",
+                "removed {address} {} from /etc/hosts of the image: the address now belongs to a \
+                 node",
                 names.join(" ")
             ),
             Note::RemovedSwarm => {
-                "removed the swarm from the image, as the profile has no `swarm`".to_owned()
+                "removed the swarm from the image, because the profile has no `swarm`".to_owned()
             }
             Note::PasswordChangeDropped { user, path } => format!(
-                "the image asks for a new password of {user} at the first login, and rejects \
-                 commands over ssh until then; that was removed from {path}, and the password stays \
-                 as it is"
+                "the image demands a new password for {user} at the first login, and rejects \
+                 commands over ssh until then; this was removed from {path}, and the password stays as it is"
             ),
             Note::LoginCorrected { user, what, how } => {
                 format!("{what}, which keeps {user} out: {how}")
@@ -156,7 +158,7 @@ impl Note {
             }
             Note::RivalKeptOff { interface, chosen, other } => format!(
                 "{interface} gets its address from {chosen}; {other}, which the image also \
-                 configures for it, was configured to leave it alone"
+                 configures for {interface}, now leaves it alone"
             ),
             Note::DhcpcdKeptOff { interface, path } => {
                 format!("configured dhcpcd to leave {interface} alone ({path})")
@@ -170,17 +172,18 @@ impl Note {
                 format!("default passwords still set: {}", users.join(", "))
             }
             Note::KeysLeft { user, paths } => format!(
-                "the image ships {}, a key that everybody with the image has; it was left, since \
-                 `ssh.users` does not name {user}",
+                "the image contains {}, a key that everyone with the image has; it was kept, \
+                 because `ssh.users` does not name {user}",
                 paths.join(", ")
             ),
             Note::DropbearKeepsHostKeys { program } => format!(
-                "{program} is too old for ed25519 host keys: it keeps those of the image, which are \
+                "{program} is too old for ed25519 host keys: it keeps those of the image, which \
+                 are \
                  the same on every card and not in the known hosts"
             ),
             Note::KeyLineUnknown { path, .. } => format!(
-                "could not detect which line authorizes {path}, since there is no .pub file beside \
-                 it"
+                "could not detect which line authorizes {path}, because there is no .pub file \
+                 beside it"
             ),
             Note::ShadowReadable => {
                 "every user can read the password hashes in /etc/shadow of the image".to_owned()
@@ -190,19 +193,19 @@ impl Note {
                  could not log in with a password"
             ),
             Note::FileReplaces { path } => {
-                format!("`files` writes {path}, instead of what nodecard writes there")
+                format!("`files` replaces {path}, which nodecard would write itself")
             }
             Note::FileReplacesPasswords => {
-                "`files` writes /etc/shadow, instead of the passwords that `users` sets there"
+                "`files` replaces /etc/shadow, so the passwords under `users` have no effect"
                     .to_owned()
             }
             Note::FileAttribute { path, given, other, becomes } => format!(
-                "{path} exists in the image, and the profile gives its {given} but not its {other}, \
+                "{path} exists in the image; the profile sets its {given} but not its {other}, \
                  which becomes {becomes}"
             ),
             Note::FileOnFat { path } => format!(
-                "{path} is on a FAT partition, which keeps no owner or mode of files: those that \
-                 the profile gives have no effect"
+                "{path} is on a FAT partition, which does not store owners and modes: those in \
+                 the profile have no effect"
             ),
             Note::FileHidden { path, point } => format!(
                 "{path} will be hidden while the system runs: /etc/fstab mounts another filesystem \
@@ -230,8 +233,8 @@ impl Note {
                 format!("{interface} also gets an address from {what}{}", place(at.as_ref()))
             }
             Note::NoNameServer => {
-                "the profile names no name server (`dns` in `network`), and a static address brings \
-                 none: names of other hosts are found in /etc/hosts only"
+                "the profile names no name server (`dns` in `network`), and static addresses come \
+                 without one: only names in /etc/hosts can be resolved"
                     .to_owned()
             }
             Note::EvenManagers { managers } => format!(
@@ -241,7 +244,7 @@ impl Note {
             ),
             Note::ImagePulled { image, service } => format!(
                 "the nodes pull {image}, the image of the service {service}, from its registry, \
-                 since no archive under `swarm.images` holds it"
+                 because no archive in `swarm.images` contains it"
             ),
             Note::UnknownProcessor => {
                 "could not detect the processor of the base image, so `swarm.images` may be for \
@@ -249,7 +252,7 @@ impl Note {
                     .to_owned()
             }
             Note::OtherProcessor { image, architecture, system } => {
-                format!("{image} is for {architecture}, and the base image for {system}")
+                format!("{image} is for {architecture}, but the base image is for {system}")
             }
             Note::NoSshd => {
                 "the image has no sshd (/usr/sbin/sshd), so nobody can log in by key".to_owned()
@@ -257,15 +260,16 @@ impl Note {
             Note::MayKeepOut { user, what, at } => {
                 format!("{user} may be kept from logging in by key: {what}{}", place(at.as_ref()))
             }
-            Note::KnownHostsElsewhere { path, line } => format!(
-                "{path} in the image says `{line}`, so ssh will not know the other nodes"
-            ),
+            Note::KnownHostsElsewhere { path, line } => {
+                format!("{path} in the image sets `{line}`, so ssh will not know the other nodes")
+            }
             Note::ArgumentStays { argument, path } => format!(
-                "`boot.cmdline` cannot remove {argument} from {path}: boot.scr is made of that file"
+                "`boot.cmdline` cannot remove {argument} from {path}: boot.scr is compiled from \
+                 that file"
             ),
-            Note::NoPlaceForArguments { path } => format!(
-                "`boot.cmdline` has no effect in {path}, where nodecard finds no place for it"
-            ),
+            Note::NoPlaceForArguments { path } => {
+                format!("`boot.cmdline` has no effect in {path}: nodecard found no place for it")
+            }
             Note::NoSudo { user } => {
                 format!("`users` lets {user} use sudo, but the image has no /usr/bin/sudo")
             }
@@ -287,7 +291,8 @@ impl Note {
                 )
             }
             Note::CloudInitUnread { at, why } => format!(
-                "cloud-init reads {at}, which nodecard cannot ({why}), so it may change more when a \
+                "cloud-init reads {at}, which nodecard cannot ({why}), so it may change more when \
+                 a \
                  card boots"
             ),
         }

@@ -28,13 +28,13 @@ pub struct PasswordHash(String);
 #[non_exhaustive]
 pub enum HashError {
     /// An empty field of /etc/shadow lets anybody log in.
-    #[error("an empty password would let anybody log in")]
+    #[error("an empty password would let anyone log in")]
     Empty,
     /// The text does not start with the prefix of a method.
     #[error("this is not the hash of a password")]
     NoHash,
     /// The method no longer protects passwords. The second field says why.
-    #[error("hashes of the method {0} are not accepted: {1}")]
+    #[error("{0} hashes are not accepted: {1}")]
     Method(&'static str, &'static str),
     /// Parts of the hash are missing or malformed.
     #[error("this {0} hash is incomplete or malformed")]
@@ -46,7 +46,7 @@ pub enum HashError {
     #[error("the password contains a control character")]
     ControlCharacter,
     /// Images come with this password, so it is among the first that are tried.
-    #[error("everybody knows this password: images come with it")]
+    #[error("this is a well-known default password of images")]
     DefaultPassword,
     /// The operating system returned no random numbers.
     #[error("the operating system returned no random numbers")]
@@ -86,8 +86,8 @@ impl PasswordHash {
         }
         let Some(method) = Method::of(text) else {
             return Err(match text.get(..3) {
-                Some("$1$") => HashError::Method("$1$", "MD5 hashes can be guessed too fast"),
-                Some("$3$") => HashError::Method("$3$", "NT hashes can be guessed too fast"),
+                Some("$1$") => HashError::Method("$1$", "they can be cracked too fast"),
+                Some("$3$") => HashError::Method("$3$", "they can be cracked too fast"),
                 _ => HashError::NoHash,
             });
         };

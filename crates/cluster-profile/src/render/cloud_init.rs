@@ -74,9 +74,9 @@ fn turn_off(to: &mut Context<'_>, cloud_init: &CloudInit) -> Result<(), RenderEr
     steps.finish(to);
     let effects: BTreeSet<Effect> = changes.iter().map(|change| change.effect).collect();
     to.note(Note::CloudInitOff { effects: effects.into_iter().collect() });
-    let users = changes.iter().filter_map(|change| change.text.strip_prefix("makes the user "));
-    for user in users.collect::<BTreeSet<_>>() {
-        to.note(Note::UserOfCloudInit { user: user.to_owned() });
+    let users: BTreeSet<&String> = changes.iter().filter_map(|it| it.new_user.as_ref()).collect();
+    for user in users {
+        to.note(Note::UserOfCloudInit { user: user.clone() });
     }
     Ok(())
 }

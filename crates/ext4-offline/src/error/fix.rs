@@ -57,10 +57,10 @@ impl Error {
             }
             Error::MarkedErroneous { .. } => "repair the filesystem with e2fsck",
             Error::NotClean { .. } => "check the filesystem with e2fsck",
-            Error::DoesNotFit { target, minimum, .. } => {
+            Error::DoesNotFit { minimum, .. } => {
+                let mebibytes = minimum.div_ceil(1 << 20);
                 return Some(format!(
-                    "remove files, or choose a target that is {} bytes larger",
-                    minimum.saturating_sub(*target)
+                    "remove files, or choose a target of at least {mebibytes} MiB"
                 ));
             }
             Error::Shrink { .. } => "choose a card or partition that is at least as large",

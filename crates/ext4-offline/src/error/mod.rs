@@ -8,6 +8,7 @@ mod path;
 pub use limit::ShrinkLimit;
 pub use operation::Operation;
 pub use path::{PathError, PathErrorKind, PathOperation, PathResult};
+use plain_text::two_sizes;
 
 /// The result of an operation on a filesystem.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -288,7 +289,9 @@ pub enum Error {
     },
     /// The filesystem is larger than the storage that it is on.
     #[error(
-        "the filesystem is cut short: it has {filesystem} bytes, but the storage has only {storage}"
+        "the filesystem is cut short: it has {}, but the storage has only {}",
+        two_sizes(*filesystem, *storage)[0],
+        two_sizes(*filesystem, *storage)[1]
     )]
     CutShort {
         /// The filesystem's size in bytes.
@@ -366,7 +369,11 @@ pub enum Error {
         operation: Operation,
     },
     /// The target is smaller than the filesystem.
-    #[error("cannot shrink the filesystem from {current} to {target} bytes")]
+    #[error(
+        "cannot shrink the filesystem from {} to {}",
+        two_sizes(*current, *target)[0],
+        two_sizes(*current, *target)[1]
+    )]
     Shrink {
         /// The filesystem's size in bytes.
         current: u64,
@@ -375,8 +382,9 @@ pub enum Error {
     },
     /// The contents of the filesystem do not fit into the target.
     #[error(
-        "cannot shrink the filesystem to {target} bytes: it needs at least {minimum} bytes, because \
-         {limit}"
+        "cannot shrink the filesystem to {}: it needs at least {}, because {limit}",
+        two_sizes(*target, *minimum)[0],
+        two_sizes(*target, *minimum)[1]
     )]
     DoesNotFit {
         /// The requested size in bytes.
@@ -388,8 +396,9 @@ pub enum Error {
     },
     /// The storage is smaller than the target.
     #[error(
-        "cannot grow the filesystem to {target} bytes: its partition or image has only {storage} \
-         bytes"
+        "cannot grow the filesystem to {}: its partition or image has only {}",
+        two_sizes(*target, *storage)[0],
+        two_sizes(*target, *storage)[1]
     )]
     NoSpace {
         /// The requested size in bytes.

@@ -2,6 +2,8 @@
 #![allow(dead_code, missing_docs)]
 
 pub mod anatomy;
+pub mod cases;
+pub mod drawing;
 pub mod journal;
 pub mod mount;
 pub mod tools;

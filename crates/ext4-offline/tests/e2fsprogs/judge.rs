@@ -10,7 +10,7 @@ use block_io::{Layer, ReadAt};
 use ext4_offline::Error;
 
 use crate::{
-    common::{MIB, e2fsck_complaint, output_of, run},
+    common::{MIB, e2fsck_complaint, output_of, run, tools::complaint_lines},
     expected,
     treat::{self, Refused},
     watchdog,
@@ -151,22 +151,11 @@ fn write(layer: &Layer, path: &Path) {
 
 fn silent(path: &Path, step: &str, options: &[&str]) -> Result<(), String> {
     match e2fsck_complaint(path, options) {
-        Some(text) if !lines(&text).all(expected::is_harmless) => {
+        Some(text) if !complaint_lines(&text).all(expected::is_harmless) => {
             Err(format!("{step}, e2fsck:\n{text}"))
         }
         _ => Ok(()),
     }
-}
-
-/// The output of e2fsck without the lines of a clean run.
-fn lines(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().filter(|line| {
-        !(line.is_empty()
-            || line.starts_with("e2fsck 1.")
-            || line.starts_with("Pass ")
-            || line.contains(" files (")
-            || line.contains("WARNING: Filesystem still has errors"))
-    })
 }
 
 fn judge_refusal(image: &Path, scratch: &Path, (step, error): &Refused) -> Outcome {
@@ -194,7 +183,8 @@ fn is_clean_for_e2fsck(image: &Path, scratch: &Path) -> bool {
         String::from_utf8_lossy(&output.stdout)
     );
     text.contains("Pass 5")
-        && lines(&text).all(|line| expected::is_harmless(line) || expected::is_recovery(line))
+        && complaint_lines(&text)
+            .all(|line| expected::is_harmless(line) || expected::is_recovery(line))
 }
 
 /// The step, and the kind of error: the name of its variant.

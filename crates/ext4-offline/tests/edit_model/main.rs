@@ -19,17 +19,17 @@ mod tree;
 
 use std::{
     collections::BTreeMap,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Mutex, OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::{Mutex, OnceLock},
     time::{Duration, Instant},
 };
 
 use base::Base;
 use case::LEVELS;
-use common::thorough;
+use common::{
+    cases::{Ran, run_cases, seed_from},
+    thorough,
+};
 use features::SETS;
 
 /// How many sequences each kind of filesystem gets at each level.
@@ -38,8 +38,6 @@ const THOROUGH_ROUNDS: u64 = 1000;
 const THOROUGH_TIME: Duration = Duration::from_secs(420);
 /// Operations in each of a sequence's two sessions, in turn.
 const OPERATIONS: [usize; 2] = [100, 400];
-/// The number of threads that run sequences.
-const THREADS: usize = 2;
 
 /// Counts of what happened.
 static TALLY: Mutex<BTreeMap<String, u64>> = Mutex::new(BTreeMap::new());
@@ -50,8 +48,7 @@ fn count(what: &str) {
 
 #[test]
 fn the_tree_equals_the_model() {
-    let only: Option<u64> =
-        std::env::var("NODECARD_SEED").ok().map(|seed| seed.parse().expect("a seed"));
+    let only = seed_from("NODECARD_SEED");
     let kinds = (SETS.len() * LEVELS.len()) as u64;
     let last = match (only, thorough()) {
         (Some(seed), _) => seed + 1,
@@ -60,41 +57,23 @@ fn the_tree_equals_the_model() {
     };
     let bases: Vec<OnceLock<Base>> = SETS.iter().map(|_| OnceLock::new()).collect();
     let begun = Instant::now();
-    let next = AtomicU64::new(only.unwrap_or(0));
-    let ran = AtomicU64::new(0);
-    let failures = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..THREADS {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    let late = thorough() && begun.elapsed() > THOROUGH_TIME;
-                    if seed >= last || late || failures.lock().unwrap().len() >= 10 {
-                        return;
-                    }
-                    let which = seed as usize % SETS.len();
-                    let level = LEVELS[seed as usize / SETS.len() % LEVELS.len()];
-                    let operations = OPERATIONS[(seed / kinds) as usize % OPERATIONS.len()];
-                    let set = &SETS[which];
-                    let run = || {
-                        let base = bases[which].get_or_init(|| Base::make(set));
-                        case::run(seed, base, level, operations);
-                    };
-                    match catch_unwind(AssertUnwindSafe(run)) {
-                        Ok(()) => ran.fetch_add(1, Ordering::Relaxed),
-                        Err(_) => {
-                            eprintln!("NODECARD_SEED={seed}: {}, {level:?}", set.name);
-                            failures.lock().unwrap().push(seed);
-                            0
-                        }
-                    };
-                }
-            });
+    let is_late = |_| thorough() && begun.elapsed() > THOROUGH_TIME;
+    let Ran { passed, failures } = run_cases(only.unwrap_or(0)..last, is_late, |seed| {
+        let which = seed as usize % SETS.len();
+        let level = LEVELS[seed as usize / SETS.len() % LEVELS.len()];
+        let operations = OPERATIONS[(seed / kinds) as usize % OPERATIONS.len()];
+        let set = &SETS[which];
+        let run = || {
+            let base = bases[which].get_or_init(|| Base::make(set));
+            case::run(seed, base, level, operations);
+        };
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
+            eprintln!("NODECARD_SEED={seed}: {}, {level:?}", set.name);
+            resume_unwind(panic);
         }
     });
     let tally = TALLY.lock().unwrap();
-    println!("{} sequences in {:?}:", ran.into_inner(), begun.elapsed());
+    println!("{passed} sequences in {:?}:", begun.elapsed());
     tally.iter().for_each(|(what, times)| println!("  {what}: {times}"));
-    let failures = failures.into_inner().unwrap();
     assert!(failures.is_empty(), "run again with NODECARD_SEED= one of {failures:?}");
 }

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use ext4_offline::internals::Geometry;
 
-use crate::common::*;
+use crate::common::{drawing::Options, *};
 
 /// A filesystem that was made, and the size that it grows to.
 pub struct Case {
@@ -43,10 +43,8 @@ impl Case {
         let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let mut redrawn = Vec::new();
         loop {
-            let (options, block_size, old_blocks) = draw_options(&mut random);
-            // Everything is deterministic.
-            let uuid = format!("00000000-0000-4000-8000-{seed:012x}");
-            let options = format!("{options},hash_seed={uuid} -U {uuid}");
+            let (options, old_blocks) = draw_options(&mut random);
+            let (block_size, options) = (options.block_size, options.arguments("ext4", seed));
             match make(&options, block_size, old_blocks, tree) {
                 Err(reason) => redrawn.push(reason),
                 Ok(image) => {
@@ -71,88 +69,20 @@ impl Case {
     }
 }
 
-fn draw_options(random: &mut Random) -> (String, u64, u64) {
-    let block_size = *random.pick(&[1024, 1024, 1024, 2048, 2048, 4096, 4096, 65536]);
-    let mut features = Vec::new();
-    let mut options = vec![format!("-b {block_size}")];
-    let mut extended = Vec::new();
-
-    features.push(*random.pick(&[
-        "^metadata_csum,^uninit_bg",
-        "^metadata_csum,uninit_bg",
-        "metadata_csum",
-        "metadata_csum,metadata_csum_seed",
-    ]));
-    features.push(*random.pick(&["64bit", "^64bit"]));
-    let journal = random.below(2) == 0;
-    features.push(match (journal, random.below(2)) {
-        (false, _) => "^has_journal",
-        (true, 0) => "has_journal",
-        (true, _) => "has_journal,orphan_file",
-    });
-    let resize_inode = random.below(3) > 0;
-    let backups = *random.pick(&["sparse_super", "sparse_super", "^sparse_super", "two"]);
-    if backups == "two" {
-        features.push("sparse_super2");
-        extended.push(format!("num_backup_sb={}", random.below(3)));
-    } else {
-        features.push(backups);
-    }
-    match (resize_inode && backups != "two", random.below(4)) {
-        (true, _) => features.push("resize_inode"),
-        (false, 0) => features.push("^resize_inode,meta_bg"),
-        (false, _) => features.push("^resize_inode"),
-    }
-    if random.below(4) == 0 {
-        features.push("^flex_bg");
-    } else {
-        features.push("flex_bg");
-        options.push(format!("-G {}", random.pick(&[1, 2, 4, 16, 64])));
-        if random.below(6) == 0 {
-            extended.push("packed_meta_blocks=1".to_owned());
-        }
-    }
+/// Draws options of mke2fs and a number of blocks.
+fn draw_options(random: &mut Random) -> (Options, u64) {
+    let mut options = Options::draw(random);
+    options.draw_checksums(random);
+    options.draw_journal(random);
+    options.draw_places(random, true);
     if random.below(8) == 0 {
-        features.push(*random.pick(&["inline_data", "quota", "stable_inodes", "^extent,^64bit"]));
+        let more = ["inline_data", "quota", "stable_inodes", "^extent,^64bit"];
+        options.features.push(*random.pick(&more));
     }
-    // Blocks per group are given in clusters then.
-    let cluster = match random.below(6) {
-        0 => *random.pick(&[2, 4, 16]),
-        _ => 1,
-    };
-    if cluster > 1 {
-        features.push("bigalloc");
-        options.push(format!("-C {}", block_size * cluster));
-    }
-    let clusters = *random.pick(&[256, 256, 512, 1024, 2048, 2056]);
-    options.push(format!("-g {clusters}"));
-    let per_group = clusters * cluster;
-    options.push(format!("-I {}", random.pick(&[128, 256, 256])));
-    // From one block of inodes in a group to a quarter of the group.
-    let ratio = block_size * random.pick(&[1, 2, 4, 8, 32, 64]);
-    options.push(format!("-i {}", ratio.clamp(1024, 4 << 20)));
-    options.push(format!("-m {}", random.pick(&[0, 1, 5, 13, 50])));
-    extended.push(format!("lazy_itable_init={}", random.below(2)));
-
+    options.draw_groups(random, true, &[128, 256, 256]);
     let groups = random.below(10) + u64::from(random.below(3) == 0) * random.below(60);
-    let ragged = match random.below(4) {
-        0 => 0,
-        1 => per_group - 1 - random.below(per_group / 8),
-        _ => random.below(per_group),
-    };
-    let least = if journal { 2048 + 1200 } else { 800 };
-    let old_blocks = (groups * per_group + ragged).max(least + random.below(300));
-    if resize_inode && random.below(2) == 0 {
-        // A small or a large reserve.
-        extended.push(format!("resize={}", old_blocks * (2 + random.below(40))));
-    }
-    let joined = format!(
-        "-t ext4 -O {} {} -E {}",
-        features.join(","),
-        options.join(" "),
-        extended.join(",")
-    );
-    (joined, block_size, old_blocks)
+    let blocks = options.draw_blocks(random, groups, u64::MAX);
+    (options, blocks)
 }
 
 fn make(options: &str, block_size: u64, blocks: u64, tree: &Path) -> Result<Image, Redrawn> {

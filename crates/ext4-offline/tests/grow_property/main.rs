@@ -13,7 +13,6 @@ mod same;
 use std::{
     collections::BTreeMap,
     fs,
-    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::{
         Mutex,
@@ -25,7 +24,10 @@ use std::{
 use account::Account;
 use block_io::FileStorage;
 use case::Case;
-use common::*;
+use common::{
+    cases::{Ran, run_cases, seed_from},
+    *,
+};
 use ext4_offline::{grow, grow_lazily, internals::Superblock};
 use oracle::Defect;
 
@@ -33,8 +35,6 @@ use oracle::Defect;
 const CASES: u64 = 400;
 const THOROUGH_CASES: u64 = 10_000;
 const THOROUGH_TIME: Duration = Duration::from_secs(420);
-/// The number of threads that run cases.
-const THREADS: usize = 2;
 
 /// Counts of what happened.
 type Tally = Mutex<BTreeMap<String, u64>>;
@@ -47,47 +47,27 @@ fn count(tally: &Tally, what: impl Into<String>) {
 fn growing_equals_resize2fs() {
     let tree = scratch();
     small_tree(tree.path());
-    let only: Option<u64> =
-        std::env::var("NODECARD_CASE").ok().map(|seed| seed.parse().expect("a case's number"));
+    let only = seed_from("NODECARD_CASE");
     let wanted = match (only, thorough()) {
         (Some(_), _) => 1,
         (None, false) => CASES,
         (None, true) => THOROUGH_CASES,
     };
     let begun = Instant::now();
-    let next = AtomicU64::new(only.unwrap_or(1));
-    let (ran, compared) = (AtomicU64::new(0), AtomicU64::new(0));
-    let last = next.load(Ordering::Relaxed) + wanted;
+    let first = only.unwrap_or(1);
+    let compared = AtomicU64::new(0);
     let tally = Tally::default();
-    let failures = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..THREADS {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    let late = thorough() && begun.elapsed() > THOROUGH_TIME;
-                    if seed >= last || late || failures.lock().unwrap().len() >= 10 {
-                        return;
-                    }
-                    let run = || one(seed, tree.path(), &tally);
-                    match catch_unwind(AssertUnwindSafe(run)) {
-                        Ok(all) => {
-                            ran.fetch_add(1, Ordering::Relaxed);
-                            compared.fetch_add(u64::from(all), Ordering::Relaxed);
-                        }
-                        Err(_) => failures.lock().unwrap().push(seed),
-                    }
-                }
-            });
-        }
+    let is_late = |_| thorough() && begun.elapsed() > THOROUGH_TIME;
+    let Ran { passed: ran, failures } = run_cases(first..first + wanted, is_late, |seed| {
+        let is_complete = one(seed, tree.path(), &tally);
+        compared.fetch_add(u64::from(is_complete), Ordering::Relaxed);
     });
-    let (ran, compared) = (ran.into_inner(), compared.into_inner());
+    let compared = compared.into_inner();
     let seconds = begun.elapsed().as_secs();
     eprintln!(
         "{ran} cases in {seconds} s, {compared} compared in full:\n{:#?}",
         tally.into_inner().unwrap()
     );
-    let failures = failures.into_inner().unwrap();
     assert!(failures.is_empty(), "cases {failures:?} failed, see above");
     let least = if only.is_some() { 1 } else { CASES };
     assert!(ran >= least, "only {ran} of {least} cases were run");

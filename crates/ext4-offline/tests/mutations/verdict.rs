@@ -5,7 +5,7 @@ use std::{fs, path::Path, sync::Arc};
 use block_io::{Layer, ReadAt};
 use ext4_offline::Error;
 
-use crate::common::e2fsck_complaint;
+use crate::common::{e2fsck_complaint, tools::complaint_lines};
 
 pub enum Verdict {
     /// Refused, at which step and for what kind of reason.
@@ -56,7 +56,7 @@ pub fn judge(
     fs::write(&path, input).unwrap();
     let before = e2fsck_complaint(&path, &[]).unwrap_or_default();
     let mut why = "";
-    for line in lines(&after) {
+    for line in complaint_lines(&after) {
         // The answer to the question of the line before.
         if line.trim() == "Fix? no" {
             continue;
@@ -67,17 +67,6 @@ pub fn judge(
         why = reason;
     }
     Verdict::Tolerated(why)
-}
-
-/// The output of e2fsck without the lines of a clean run.
-fn lines(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().filter(|line| {
-        !(line.is_empty()
-            || line.starts_with("e2fsck 1.")
-            || line.starts_with("Pass ")
-            || line.contains(" files (")
-            || line.contains("WARNING: Filesystem still has errors"))
-    })
 }
 
 /// The kind of an error, which must name a place.

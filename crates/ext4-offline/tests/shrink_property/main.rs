@@ -13,18 +13,17 @@ mod snapshot;
 
 use std::{
     collections::BTreeMap,
-    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
 use block_io::{FileStorage, Layer, ReadAt, WriteAt};
 use case::Case;
-use common::*;
+use common::{
+    cases::{Ran, run_cases, seed_from},
+    *,
+};
 use ext4_offline::{Error, ShrinkLimit, ShrinkPlan, Shrunk, grow, internals::Superblock, shrink};
 use snapshot::Snapshot;
 
@@ -35,8 +34,6 @@ const THOROUGH_CASES: u64 = 10_000;
 const THOROUGH_TIME: Duration = Duration::from_secs(900);
 /// The number of cases that must have been run even if they take longer.
 const LEAST_CASES: u64 = 60;
-/// The number of threads that run cases.
-const THREADS: usize = 2;
 
 /// Counts of what happened.
 type Tally = Mutex<BTreeMap<String, u64>>;
@@ -47,42 +44,20 @@ fn count(tally: &Tally, what: impl Into<String>) {
 
 #[test]
 fn shrinking_keeps_everything_and_gets_as_small_as_resize2fs() {
-    let only: Option<u64> =
-        std::env::var("NODECARD_CASE").ok().map(|seed| seed.parse().expect("a case's number"));
+    let only = seed_from("NODECARD_CASE");
     let (wanted, time) = match (only, thorough()) {
         (Some(_), _) => (1, TIME),
         (None, false) => (CASES, TIME),
         (None, true) => (THOROUGH_CASES, THOROUGH_TIME),
     };
     let begun = Instant::now();
-    let next = AtomicU64::new(only.unwrap_or(1));
-    let ran = AtomicU64::new(0);
-    let last = next.load(Ordering::Relaxed) + wanted;
+    let first = only.unwrap_or(1);
     let tally = Tally::default();
-    let failures = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..THREADS {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    let late = begun.elapsed() > time && ran.load(Ordering::Relaxed) > LEAST_CASES;
-                    if seed >= last || late || failures.lock().unwrap().len() >= 10 {
-                        return;
-                    }
-                    match catch_unwind(AssertUnwindSafe(|| one(seed, &tally))) {
-                        Ok(()) => {
-                            ran.fetch_add(1, Ordering::Relaxed);
-                        }
-                        Err(_) => failures.lock().unwrap().push(seed),
-                    }
-                }
-            });
-        }
-    });
-    let ran = ran.into_inner();
+    let is_late = |passed| begun.elapsed() > time && passed > LEAST_CASES;
+    let Ran { passed: ran, failures } =
+        run_cases(first..first + wanted, is_late, |seed| one(seed, &tally));
     let seconds = begun.elapsed().as_secs();
     eprintln!("{ran} cases in {seconds} s:\n{:#?}", tally.into_inner().unwrap());
-    let failures = failures.into_inner().unwrap();
     assert!(failures.is_empty(), "cases {failures:?} failed, see above");
     let least = if only.is_some() { 1 } else { LEAST_CASES };
     assert!(ran >= least, "only {ran} of {least} cases were run");

@@ -35,9 +35,9 @@ pub struct BuildArgs {
     #[arg(long, value_enum, default_value = "raw")]
     pub format: FormatArg,
 
-    /// List raw images in SHA256SUMS too. This hashes all their zeros, which takes
-    /// much longer than writing them; block maps have checksums of everything
-    /// that is written in any case
+    /// Also list raw images in SHA256SUMS. Hashing all their zeros takes much
+    /// longer than writing them, and block maps already have checksums of
+    /// everything that is written
     #[arg(long, overrides_with = "no_sums")]
     pub sums: bool,
 
@@ -79,9 +79,9 @@ impl From<FormatArg> for ImageFormat {
 /// Check a profile without building anything
 ///
 /// Shows every mistake in the profile with its line, or a summary of the cluster.
-/// Then looks at the base image: is it there and readable, does it have its
-/// checksums, does it fit the cards, and, if it does not have to be decoded, can
-/// the cards be made. Makes no keys and no files, and says what it did not look at.
+/// Then checks the base image: that it exists and can be read, has the right
+/// checksum and fits the cards, and, if it need not be decoded first, that the
+/// cards can be made. Creates no keys and no files, and lists what was not checked.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:

@@ -8,12 +8,13 @@ use super::shared::{JsonArg, card_size_text};
 
 /// Write the first profile of a cluster
 ///
-/// Asks a few questions and proposes the answers: it looks for base images here, in
-/// ~/Downloads and in your home directory, opens the chosen one, and takes network,
-/// gateway and name servers from this computer. The result is a profile with
-/// comments, which check accepts. A file that exists is never overwritten.
+/// Asks a few questions and suggests answers. Looks for base images in the current
+/// directory, ~/Downloads and your home directory, opens the one you choose, and
+/// takes network, gateway and name servers from this computer. The result is a
+/// profile with comments, which check accepts. Existing files are never
+/// overwritten.
 ///
-/// An option answers its question; --yes takes the proposals for all others.
+/// Each option answers a question; --yes accepts the suggestions for the others.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -37,15 +38,15 @@ pub struct InitArgs {
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub nodes: Option<u32>,
 
-    /// Name the nodes so, with numbers from 1: xu4-node becomes xu4-node1 ...
+    /// Name the nodes this, followed by a number: xu4-node gives xu4-node1 ...
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
 
-    /// Give the first node this address, and the others those after it
+    /// Give the first node this address, and the others the addresses after it
     #[arg(long, value_name = "ADDRESS")]
     pub first_address: Option<Ipv4Addr>,
 
-    /// Set the interface of the nodes [default: the image's]
+    /// Set the network interface of the nodes [default: the image's]
     #[arg(long, value_name = "NAME")]
     pub interface: Option<String>,
 
@@ -76,7 +77,7 @@ pub struct InitArgs {
     #[arg(long = "key", value_name = "FILE")]
     pub keys: Vec<PathBuf>,
 
-    /// Set what becomes of the passwords of these users
+    /// Choose what happens to the passwords of these users
     #[arg(long, value_enum, conflicts_with = "password_hash")]
     pub passwords: Option<PasswordsArg>,
 
@@ -88,7 +89,7 @@ pub struct InitArgs {
     #[arg(long, value_enum)]
     pub swarm: Option<SwarmArg>,
 
-    /// Take the proposals for everything that no option answers
+    /// Accept the suggestions for everything that no option answers
     #[arg(long)]
     pub yes: bool,
 
@@ -99,11 +100,11 @@ pub struct InitArgs {
 /// What becomes of the users' passwords.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum PasswordsArg {
-    /// Accept keys only
+    /// Lock them: only keys are accepted
     Locked,
     /// Ask for new ones
     Ask,
-    /// Leave those of the image
+    /// Keep those of the image
     Keep,
 }
 
@@ -114,7 +115,7 @@ pub enum SwarmArg {
     No,
     /// A swarm without services
     Empty,
-    /// A swarm with the services of the article: a visualizer and a web server,
-    /// for 32-bit ARM
+    /// A swarm with the services of the article "ODROID-MC1 Docker Swarm": a
+    /// visualizer and a web server, for 32-bit ARM
     Article,
 }

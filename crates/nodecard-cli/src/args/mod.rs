@@ -45,7 +45,7 @@ Examples:
 
 Exit codes:
   0    success; with verify: all cards match the profile
-  1    verify found differences, or apply left an error that it cannot fix
+  1    verify or status found problems, or apply left an error
   2    the arguments or the profile are wrong
   3    the base image cannot be used
   4    a card, device or image was refused, or not confirmed
@@ -63,12 +63,11 @@ pub struct Args {
 /// How much is printed.
 #[derive(Debug, clap::Args)]
 pub struct OutputArgs {
-    /// Print errors and questions only, besides JSON and what other programs
-    /// read
+    /// Print only errors, questions, and output for other programs
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
 
-    /// Print how long each stage took too
+    /// Also print how long each stage took
     #[arg(short, long, global = true)]
     pub verbose: bool,
 }

@@ -8,16 +8,16 @@ use clap_complete::engine::ArgValueCompleter;
 use super::shared::JsonArg;
 use crate::complete;
 
-/// Ask the running nodes whether they are as the profile says
+/// Check over ssh whether the running nodes match the profile
 ///
-/// Checks over ssh, on all nodes at once, whether each answers at its address,
-/// has its own host key, lets the users of the profile log in with the cluster's
-/// key or yours, and has its own host name and machine id; how long it has been
-/// running, and whether its root filesystem fills the card. With a swarm, also
-/// how far each node has come, which nodes are ready, dead members of the same
-/// name, and the containers of the services. Nothing is changed on the nodes.
+/// Asks all nodes at once. Each must answer at its address, have its own host key,
+/// host name and machine id, let the profile's users log in with the cluster's
+/// key or yours, and have a root filesystem that fills the card. With a swarm,
+/// each node must also be a ready member, without dead members of the same name,
+/// and every service must have all its containers. Nothing is changed on the
+/// nodes.
 ///
-/// ssh uses the cluster's keys, and no settings or known hosts of your own.
+/// Your own ssh settings and known hosts are not used.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -36,11 +36,11 @@ pub struct StatusArgs {
     #[arg(long = "node", value_name = "NODE", add = ArgValueCompleter::new(complete::nodes))]
     pub nodes: Vec<String>,
 
-    /// Ask again until all nodes are as expected, for at most this time: 90s, 10m
+    /// Ask again until all nodes are as expected, for at most this long: 90s, 10m
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub wait: Option<Duration>,
 
-    /// Ask at most this number of nodes at the same time
+    /// Ask at most this many nodes at the same time
     #[arg(long, value_name = "NUMBER", default_value = "16")]
     pub jobs: usize,
 
@@ -50,9 +50,9 @@ pub struct StatusArgs {
 
 /// Print what other tools need to know about the nodes
 ///
-/// The output goes to standard output and contains no private key, unless
-/// --private asks for them. All forms but hosts and pssh need the cluster's keys,
-/// which the first build or flash makes.
+/// Prints to standard output, without private keys unless --private is given. All
+/// formats except hosts and pssh need the cluster's keys, which the first build
+/// or flash creates.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -63,12 +63,12 @@ pub struct ExportArgs {
     /// The profile of the cluster
     pub profile: PathBuf,
 
-    /// The form
-    #[arg(value_enum)]
+    /// The format
+    #[arg(value_enum, value_name = "FORMAT")]
     pub form: ExportFormArg,
 
-    /// Have tools log in as this user [default: the first one with keys who is not
-    /// root]
+    /// Have tools log in as this user [default: the first user with keys, other
+    /// than root]
     #[arg(long, value_name = "USER")]
     pub user: Option<String>,
 
@@ -85,13 +85,13 @@ pub struct ExportArgs {
 pub enum ExportFormArg {
     /// For ssh: `Include` it in ~/.ssh/config, or use it with `ssh -F`
     SshConfig,
-    /// Lines of known_hosts with the host keys of all nodes
+    /// known_hosts lines with the host keys of all nodes
     KnownHosts,
-    /// Lines of /etc/hosts
+    /// /etc/hosts lines
     Hosts,
     /// An inventory for Ansible, in YAML
     Ansible,
-    /// A file of hosts for pssh, parallel-ssh and the like: USER@ADDRESS lines
+    /// A host file for pssh, parallel-ssh and the like: USER@ADDRESS lines
     Pssh,
     /// Everything, for programs
     Json,

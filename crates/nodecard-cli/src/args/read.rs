@@ -11,9 +11,9 @@ use crate::complete;
 /// Compare cards or images with the profile
 ///
 /// Detects which node each card belongs to, and reports every difference from
-/// the profile with how to fix it. Only a few MiB of a card are read, and
-/// nothing is written to it. What its owner changed later (packages, logs, more
-/// lines) is not reported. docs/verify.md lists the rules.
+/// the profile and how to fix it. Only a few MiB of a card are read, and nothing
+/// is written to it. Later changes that do not contradict the profile (packages,
+/// logs, additional lines) are not reported. docs/verify.md lists the rules.
 ///
 /// The boot loader, and files that were copied from the base image, are checked
 /// only if the base image is available: raw, already decoded by an earlier
@@ -29,7 +29,7 @@ Exit codes:
   0  all cards match the profile
   1  differences found
   4  a target is not a card of this cluster, or cannot be read as a card
-Others are those of every command: see nodecard --help")]
+nodecard --help lists the others, which all commands have in common")]
 pub struct VerifyArgs {
     #[command(flatten)]
     pub project: ProjectArgs,
@@ -38,7 +38,7 @@ pub struct VerifyArgs {
     #[arg(required = true, value_name = "TARGET")]
     pub targets: Vec<PathBuf>,
 
-    /// Compare the card with this node instead of detecting its node
+    /// Compare the card with this node instead of detecting the node
     #[arg(long, value_name = "NODE", add = ArgValueCompleter::new(complete::nodes))]
     pub node: Option<String>,
 
@@ -69,16 +69,16 @@ pub struct InspectArgs {
 
 /// Save a card as a base image or as a backup
 ///
-/// Writes an image of the card, as small as its contents, with a block map
-/// (.bmap) and a checksum (.sha256) beside it. Only what is used is read, free
-/// space is zero in the image, and nothing is written to the card. The name of
-/// the image says its format: .img, .img.xz, .img.zst or .img.gz.
+/// Writes an image of the card, as small as its contents allow, with a block map
+/// (.bmap) and a checksum (.sha256) beside it. Only blocks in use are read; free
+/// space is zero in the image. Nothing is written to the card. The name of the
+/// image sets its format: .img, .img.xz, .img.zst or .img.gz.
 ///
 /// With --profile, the image is a base image for build: what makes the card a
-/// node of the cluster is left out and listed (host keys, machine id, the
+/// node of the cluster is removed and listed (host keys, machine id, the
 /// cluster's keys, Docker's identity, static address, host name). Without it,
-/// the image is a backup with all files. Other secrets stay in both, and are
-/// listed.
+/// the image is a backup with all files. Other secrets stay in either image, and
+/// are listed.
 ///
 /// A card that is mounted is refused, unless it is mounted read-only.
 #[derive(Debug, clap::Args)]
@@ -98,8 +98,8 @@ pub struct SaveArgs {
     #[arg(long, value_name = "PROFILE")]
     pub profile: Option<PathBuf>,
 
-    /// Leave out what identifies the node. This is the default with --profile;
-    /// without it, keys of the cluster in users' homes stay
+    /// Remove what identifies the node. This is the default with --profile;
+    /// without a profile, the cluster's keys in home directories stay
     #[arg(long, conflicts_with = "exact")]
     pub base: bool,
 
@@ -107,12 +107,12 @@ pub struct SaveArgs {
     #[arg(long)]
     pub exact: bool,
 
-    /// Make an image for cards of this size: 8GB, 7400MiB or bytes [default: that
-    /// of the contents, and a tenth more]
+    /// Make an image for cards of this size: 8GB, 7400MiB or bytes [default: the
+    /// size of the contents and a tenth more]
     #[arg(long, value_name = "SIZE", value_parser = card_size, conflicts_with = "no_shrink")]
     pub size: Option<CardSize>,
 
-    /// Make an image of the card's size
+    /// Make the image as large as the card
     #[arg(long)]
     pub no_shrink: bool,
 

@@ -21,7 +21,7 @@ pub struct ProjectArgs {
     pub root: RootArg,
 
     /// Use the keys in this directory, or in a tar archive of it, instead of the
-    /// profile's. They are only read, and none are made
+    /// profile's. They are only read, and no new ones are created
     #[arg(long, value_name = "DIR|ARCHIVE")]
     pub keys: Option<PathBuf>,
 }
@@ -29,7 +29,7 @@ pub struct ProjectArgs {
 /// Keys that are made.
 #[derive(Debug, clap::Args)]
 pub struct NewKeysArg {
-    /// Make new keys although there are images of the cluster, whose keys are
+    /// Create new keys even if there are images of the cluster whose keys are
     /// lost. Every node gets a new identity
     #[arg(long, conflicts_with = "keys")]
     pub new_keys: bool,
@@ -46,7 +46,7 @@ pub struct RootArg {
 /// The form of a report.
 #[derive(Debug, clap::Args)]
 pub struct JsonArg {
-    /// Print the report as JSON, and errors too
+    /// Print the report as JSON, and errors as well
     #[arg(long)]
     pub json: bool,
 }
@@ -94,7 +94,7 @@ pub(super) fn card_size_text(text: &str) -> Result<String, String> {
 
 pub(super) fn partition_number(text: &str) -> Result<u32, String> {
     let number = text.parse().ok().filter(|number| *number > 0);
-    number.ok_or_else(|| "expected the number of a partition, such as 2".to_owned())
+    number.ok_or_else(|| "expected a partition number, such as 2".to_owned())
 }
 
 /// The largest size of a card in bytes. Cards may be a little larger than the nominal size

@@ -9,8 +9,8 @@ use super::shared::JsonArg;
 /// Make the hash of a password for a profile
 ///
 /// Asks for the password twice, without showing it, and prints its hash (SHA-512, as
-/// /etc/shadow has it) for `password` below `users` in a profile. If the standard
-/// input is not a terminal, it is one line with the password.
+/// in /etc/shadow) for `password` under `users` in a profile. If standard input is
+/// not a terminal, the password is read from it as one line.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -26,8 +26,8 @@ pub struct PasswordArgs {
 
 /// Print the JSON schema of profiles, for editors
 ///
-/// With it, editors complete and check a profile while you type. It finds less
-/// than nodecard check. Profiles made by init name it in their first line.
+/// With it, editors complete and check a profile while you type. nodecard check
+/// finds more. The first line of profiles that init writes refers to the schema.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:
@@ -42,8 +42,7 @@ pub struct SchemaArgs {
 
 /// Print a script that completes commands in a shell
 ///
-/// The shell then also completes the names of the nodes of the profile on the
-/// line.
+/// Node names are completed too, from the profile on the command line.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -51,7 +50,7 @@ Examples:
   source <(nodecard completions zsh)        # in ~/.zshrc, after compinit
   nodecard completions fish > ~/.config/fish/completions/nodecard.fish")]
 pub struct CompletionsArgs {
-    /// The shell
+    /// Print the script for this shell
     #[arg(value_enum)]
     pub shell: Shell,
 
@@ -59,13 +58,13 @@ pub struct CompletionsArgs {
     pub json: JsonArg,
 }
 
-/// Write the manual, one page a command
+/// Write the manual pages, one for each command
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:
   nodecard man ~/.local/share/man/man1 && man nodecard-flash")]
 pub struct ManArgs {
-    /// Write the pages to this directory, which is made if it is missing
+    /// Write the pages to this directory, which is created if necessary
     pub dir: PathBuf,
 
     #[command(flatten)]

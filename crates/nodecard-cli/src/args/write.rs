@@ -12,12 +12,12 @@ use crate::complete;
 /// Shows what is on each target, and asks you to type its name before it is
 /// overwritten. Only blocks that hold data are written; then they are read back
 /// and compared. The partition table and the boot loader are written last, so a
-/// card that was interrupted does not boot.
+/// card does not boot if writing it was interrupted.
 ///
 /// A target is a device, or a file that already has the size of a card. A device
-/// is refused if it is mounted, used as swap or by another program, part of the
-/// running system, read-only, a built-in eMMC, a fixed disk, or larger than
-/// --max-size.
+/// is refused if it is mounted, in use as swap space or by another program, part
+/// of the running system, read-only, a built-in eMMC, a fixed disk, or larger
+/// than --max-size.
 #[derive(Debug, clap::Args)]
 #[command(
     override_usage = "nodecard flash [OPTIONS] <PROFILE> [NODE=TARGET]...\n       \
@@ -34,7 +34,7 @@ pub struct FlashArgs {
     #[command(flatten)]
     pub project: ProjectArgs,
 
-    /// Write this built image to DEVICE, with its block map if there is one
+    /// Write this image to DEVICE, with its block map if there is one
     #[arg(
         long,
         value_name = "FILE",
@@ -59,12 +59,12 @@ pub struct FlashArgs {
     #[arg(long)]
     pub resume: bool,
 
-    /// Write everything, even if a card already holds mostly the same. Normally
-    /// such a card is read, and only what differs is written
+    /// Write everything. By default, a card that already holds mostly the same
+    /// data is read, and only what differs is written
     #[arg(long)]
     pub full: bool,
 
-    /// Discard (TRIM) the cards before writing everything. This can make them
+    /// Discard (TRIM) the cards, then write everything. This can make them
     /// faster; many readers do not support it
     #[arg(long)]
     pub discard: bool,
@@ -73,14 +73,7 @@ pub struct FlashArgs {
     pub new_keys: NewKeysArg,
 
     #[command(flatten)]
-    pub limits: LimitArgs,
-
-    /// Skip the confirmation; devices that are not cards are still refused
-    #[arg(long)]
-    pub yes: bool,
-
-    #[command(flatten)]
-    pub json: JsonArg,
+    pub writing: WritingArgs,
 }
 
 /// Fix a card in place, so that it matches the profile
@@ -88,8 +81,8 @@ pub struct FlashArgs {
 /// Shows what would change, and asks you to type the target's name. Only what
 /// verify reports as an error or a warning is changed; everything else on the
 /// card stays as it is. If the card is pulled during the change, its root
-/// filesystem is wholly old or wholly new. Files of a FAT boot partition are
-/// changed after it, one by one: each is old or new. Run apply again then.
+/// filesystem is entirely old or entirely new. Files of a FAT boot partition are
+/// changed after it, and each of them is old or new. Run apply again to finish.
 ///
 /// A target is a device, or an image file that is not compressed. Devices are
 /// refused for the same reasons as with flash.
@@ -107,7 +100,7 @@ pub struct ApplyArgs {
     #[command(flatten)]
     pub project: ProjectArgs,
 
-    /// Correct the card of this node on this device or file
+    /// Fix this node's card on this device or in this file
     #[arg(
         value_name = "NODE=TARGET",
         value_parser = node_and_target,
@@ -119,6 +112,13 @@ pub struct ApplyArgs {
     #[arg(long)]
     pub grow: bool,
 
+    #[command(flatten)]
+    pub writing: WritingArgs,
+}
+
+/// How targets are chosen, confirmed and reported by the commands that write to them.
+#[derive(Debug, clap::Args)]
+pub struct WritingArgs {
     #[command(flatten)]
     pub limits: LimitArgs,
 

@@ -18,11 +18,11 @@ pub fn run(args: &ApplyArgs) -> Result<ExitCode, CommandError> {
     let project = open_project(&args.project)?;
     let (node, path) = &args.target;
     let mut request = ApplyRequest::default();
-    request.limits = args.limits.limits();
+    request.limits = args.writing.limits.limits();
     request.grow = args.grow;
     let session = project.apply(node, path, request).map_err(CommandError::Writing)?;
     let shown = path.display().to_string();
-    let json = args.json.json;
+    let json = args.writing.json.json;
     if session.is_nothing() {
         if json {
             return print_json(args, false, None, session.remaining());
@@ -32,19 +32,19 @@ pub fn run(args: &ApplyArgs) -> Result<ExitCode, CommandError> {
     }
     if json {
         // The report follows; people are still asked about these changes.
-        if !args.yes {
+        if !args.writing.yes {
             print_line(format_args!("{}", session.changes()));
         }
     } else {
         report::print_text(&session.changes().to_string())?;
     }
     let changes = serde_json::to_value(session.changes()).map_err(io::Error::from)?;
-    let agrees = |session: &ApplySession| args.yes || is_confirmed(session, &shown);
+    let agrees = |session: &ApplySession| args.writing.yes || is_confirmed(session, &shown);
     let confirmed = session.confirm(agrees).map_err(CommandError::Writing)?;
     let report = confirmed.apply().map_err(CommandError::Writing)?;
     if report.reinsert {
         print_line(format_args!(
-            "note: take the card out and insert it again before using it here"
+            "note: remove the card and insert it again before you use it here"
         ));
     }
     if json {

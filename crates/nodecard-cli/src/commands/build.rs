@@ -8,7 +8,7 @@ use nodecard::{
 use plain_text::{printable, shell_word, size};
 use serde_json::json;
 
-use super::open_project;
+use super::open_project_for;
 use crate::{
     args::BuildArgs,
     error::CommandError,
@@ -16,7 +16,7 @@ use crate::{
 };
 
 pub fn run(args: &BuildArgs) -> Result<ExitCode, CommandError> {
-    let mut project = open_project(&args.project)?;
+    let mut project = open_project_for(&args.project, args.cards.card)?;
     if args.new_keys.new_keys {
         project = project.with_new_keys();
     }
@@ -100,7 +100,7 @@ fn to_text(built: &BuildReport, args: &BuildArgs, network: &Network) -> String {
 fn describe_state(state: LeftOverState) -> &'static str {
     match state {
         LeftOverState::Current => "still current",
-        LeftOverState::NotInProfile => "stale: not in the profile any more",
+        LeftOverState::NotInProfile => "stale: no longer in the profile",
         LeftOverState::OtherAddress => "stale: the profile has another address",
         LeftOverState::OtherKeys => "stale: made with other keys",
         _ => "stale: older than the profile",

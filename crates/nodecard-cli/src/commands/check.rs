@@ -11,6 +11,7 @@ use crate::{
     error::{CommandError, exit_code, print_error},
     hints,
     report::{self, table},
+    terminal,
 };
 
 pub fn run(args: &CheckArgs) -> Result<ExitCode, CommandError> {
@@ -26,9 +27,13 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode, CommandError> {
     } else {
         let mut text = report::notes(&found.notes);
         for what in &found.not_checked {
-            text += &format!("not checked: {what}\n");
+            let line = format!("not checked: {what}");
+            text += &format!("{}\n", plain_text::wrap(&line, terminal::width(), 2));
         }
-        report::print_text(&text)?;
+        if !text.is_empty() {
+            // Apart from the table of the nodes.
+            report::print_text(&format!("\n{text}"))?;
+        }
     }
     for error in &found.problems {
         print_error(error, hints::join(error.fix(), hints::for_error(error)));

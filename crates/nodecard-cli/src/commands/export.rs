@@ -15,9 +15,8 @@ use crate::{
 pub fn run(args: &ExportArgs) -> Result<ExitCode, CommandError> {
     if args.private && args.form != ExportFormArg::Json {
         return Err(CommandError::Usage {
-            message: "--private needs the form json: no other form has room for private keys"
-                .to_owned(),
-            fix: "leave out --private; ssh-config and ansible name the files of the keys",
+            message: "--private works only with the format json".to_owned(),
+            fix: "leave out --private: ssh-config and ansible name the key files",
         });
     }
     let form = match args.form {

@@ -47,7 +47,7 @@ pub fn run(args: &FlashArgs) -> Result<ExitCode, CommandError> {
 
 fn request(args: &FlashArgs) -> FlashRequest {
     let mut request = FlashRequest::default();
-    request.limits = args.limits.limits();
+    request.limits = args.writing.limits.limits();
     request.old_contents = match (args.discard, args.full) {
         (true, _) => OldContents::Discarded,
         (false, true) => OldContents::Overwritten,
@@ -64,8 +64,10 @@ fn flash_image(image: &Path, args: &FlashArgs) -> Result<ExitCode, CommandError>
         let session = nodecard::flash_image(image, &args.project.profile, request, &context)?;
         describe(session.target());
         let title = title(session.target());
-        let confirmed = session.confirm(|target| args.yes || is_confirmed(target) == Some(true))?;
-        confirmed.write(&CardBars::new(vec![title]))
+        let image = session.target().node().to_owned();
+        let agrees =
+            |target: &FlashTarget| args.writing.yes || is_confirmed(target, &image) == Some(true);
+        session.confirm(agrees)?.write(&CardBars::new(vec![title]))
     };
     finish(write().map_err(CommandError::Writing)?, args)
 }
@@ -92,8 +94,10 @@ fn flash_targets(
         describe(target);
     }
     let titles = session.targets().iter().map(title).collect();
-    let confirmed = session.confirm(|target| args.yes || is_confirmed(target) == Some(true))?;
-    confirmed.write(&CardBars::new(titles))
+    let agrees = |target: &FlashTarget| {
+        args.writing.yes || is_confirmed(target, &card_of(target)) == Some(true)
+    };
+    session.confirm(agrees)?.write(&CardBars::new(titles))
 }
 
 fn flash_one_reader(
@@ -103,10 +107,10 @@ fn flash_one_reader(
     args: &FlashArgs,
 ) -> Result<FlashReport, Error> {
     let session = project.flash_one_reader(reader, args.resume, request)?;
-    let mut user = User { reader: reader.display().to_string(), yes: args.yes };
+    let mut user = User { reader: reader.display().to_string(), yes: args.writing.yes };
     let command =
         how_to_continue(std::env::args_os().map(|word| word.to_string_lossy().into_owned()));
-    set_how_to_continue(format!("note: finished cards are recorded; continue with: {command}"));
+    set_how_to_continue(format!("note: finished cards are remembered; continue with: {command}"));
     let report = session.run(&mut user).inspect_err(|_| print_how_to_continue())?;
     if report.stopped.is_some() || report.cards.iter().any(|card| !card.is_verified()) {
         print_how_to_continue();
@@ -155,7 +159,7 @@ impl Operator for User {
         if self.yes {
             return Decision::Overwrite;
         }
-        match is_confirmed(target) {
+        match is_confirmed(target, &card_of(target)) {
             Some(true) => Decision::Overwrite,
             Some(false) => Decision::Keep,
             None => Decision::Stop,
@@ -211,15 +215,19 @@ fn ago(age: Duration) -> String {
     }
 }
 
-/// Asks for the name of a target. `None` if nobody answers.
-fn is_confirmed(target: &FlashTarget) -> Option<bool> {
-    let (name, path, node) = (target.confirmation(), target.path().display(), target.node());
-    let answer = ask(format_args!("Type {name} to overwrite {path} with the card for {node}:"));
+fn card_of(target: &FlashTarget) -> String {
+    format!("the card for {}", target.node())
+}
+
+/// Asks for the name of a target, which `what` would overwrite. `None` if nobody answers.
+fn is_confirmed(target: &FlashTarget, what: &str) -> Option<bool> {
+    let (name, path) = (target.confirmation(), target.path().display());
+    let answer = ask(format_args!("Type {name} to overwrite {path} with {what}:"));
     answer.map(|answer| target.is_confirmed_by(&answer))
 }
 
 fn print_report(report: &FlashReport, args: &FlashArgs) -> Result<(), CommandError> {
-    if args.json.json {
+    if args.writing.json.json {
         let cards: Vec<Value> = report.cards.iter().map(to_json).collect();
         let mut notes = report::sentences(&report.notes);
         notes.extend(card_notes(report));
@@ -267,33 +275,35 @@ fn to_json(card: &FlashedCard) -> Value {
 fn to_text(report: &FlashReport, args: &FlashArgs) -> String {
     let mut text = report::notes(&report.notes);
     for note in card_notes(report) {
-        text += &format!("note: {note}\n");
+        text += &report::note(&note);
     }
     let titles = ["node", "device", "model", "serial", "written", "writing", "read back", "result"];
     let mut rows = vec![titles.map(str::to_owned)];
     rows.extend(report.cards.iter().map(columns));
-    text += &format!("\n{}\n", table(&rows));
+    text += &format!("\n{}", table(&rows));
+    let mut after = String::new();
     for (node, written) in report.cards.iter().filter_map(compared) {
         let (part, all) = (size(written.written), size(written.bytes));
-        text += &format!("{node}: wrote {part} of {all}, the rest was already there\n");
+        after += &format!("{node}: wrote {part} of {all}, the rest was already there\n");
     }
-    let devices = |is_verified: bool| {
+    let cards = |is_verified: bool| {
         report.cards.iter().filter(move |card| card.is_verified() == is_verified)
     };
     let is_profile = args.image.is_none() && args.one_reader.is_none();
-    if devices(false).next().is_some() && is_profile {
+    if cards(false).next().is_some() && is_profile {
         let profile = shell_word(&args.project.profile.display().to_string());
         let target =
             |card: &FlashedCard| shell_word(&format!("{}={}", card.node, card.path.display()));
-        let targets: Vec<String> = devices(false).map(target).collect();
+        let targets: Vec<String> = cards(false).map(target).collect();
         let targets = targets.join(" ");
-        text += &format!("Write again with: nodecard flash {profile} {targets}\n");
+        after += &format!("Write again with: nodecard flash {profile} {targets}\n");
     }
-    let done: Vec<String> = devices(true).map(|card| card.path.display().to_string()).collect();
+    let done = cards(true).filter(|card| card.is_device);
+    let done: Vec<String> = done.map(|card| card.path.display().to_string()).collect();
     if !done.is_empty() {
-        text += &format!("Safe to remove: {}\n", done.join(" "));
+        after += &format!("Safe to remove: {}\n", done.join(" "));
     }
-    text
+    if after.is_empty() { text } else { format!("{text}\n{after}") }
 }
 
 /// Returns the node of a card that was compared, and what was written to it.

@@ -17,7 +17,7 @@ pub mod verify;
 
 use std::sync::Arc;
 
-use nodecard::{Context, Project};
+use nodecard::{CardSize, Context, Project};
 
 use crate::{
     args::ProjectArgs, error::CommandError, progress::StageBar, prompt::cancel_on_interrupt,
@@ -30,7 +30,12 @@ fn context() -> Context {
 
 /// Opens the project that the arguments name.
 fn open_project(args: &ProjectArgs) -> Result<Project, CommandError> {
-    let mut project = Project::open(&args.profile)?.with_context(context());
+    open_project_for(args, None)
+}
+
+/// Opens the project that the arguments name, for cards of this size if its profile has none.
+fn open_project_for(args: &ProjectArgs, card: Option<CardSize>) -> Result<Project, CommandError> {
+    let mut project = Project::open_for(&args.profile, card)?.with_context(context());
     if let Some(base) = &args.base {
         project = project.with_base(base);
     }
@@ -54,8 +59,11 @@ fn source_date_epoch() -> Result<Option<u64>, CommandError> {
     match time {
         Some(time) => Ok(Some(time.into())),
         None => Err(CommandError::Usage {
-            message: format!("the environment variable SOURCE_DATE_EPOCH is {value:?}"),
-            fix: "set it to seconds since 1970, below 2^32, or unset it",
+            message: format!(
+                "the environment variable SOURCE_DATE_EPOCH has an invalid value: \
+            {value:?}"
+            ),
+            fix: "set it to the seconds since 1970, below 2^32, or unset it",
         }),
     }
 }

@@ -35,7 +35,7 @@ pub fn run(args: &PasswordArgs) -> Result<ExitCode, CommandError> {
 pub fn asked(what: &str) -> Result<String, CommandError> {
     let usage = |message: &str| CommandError::Usage {
         message: message.to_owned(),
-        fix: "type the password, then once more",
+        fix: "type the same password twice",
     };
     let ask = |question: std::fmt::Arguments| {
         let answer = ask_hidden(question).map_err(|_| usage("the password cannot be read"))?;

@@ -4,19 +4,19 @@ use std::process::ExitCode;
 
 use nodecard::PlanRequest;
 
-use super::open_project;
+use super::open_project_for;
 use crate::{args::PlanArgs, error::CommandError, report};
 
 pub fn run(args: &PlanArgs) -> Result<ExitCode, CommandError> {
-    let project = open_project(&args.project)?;
+    let project = open_project_for(&args.project, args.cards.card)?;
     let nodes = &args.cards.nodes;
     let plan = match &args.against {
         Some(target) => match project.nodes(nodes)?.as_slice() {
             [node] => project.plan_against(target, &node.name)?,
             _ => {
                 return Err(CommandError::Usage {
-                    message: "--against compares with one card, which is one node's".into(),
-                    fix: "name that node with --node",
+                    message: "--against compares one card, so it needs one node".into(),
+                    fix: "name the node with --node",
                 });
             }
         },

@@ -39,7 +39,10 @@ pub fn run(args: &SaveArgs) -> Result<ExitCode, CommandError> {
         None => save_card(&args.card, &request, &context())?,
     };
     for lost in saved.outcome.lost.iter().filter(|lost| lost.owner != LostOwner::Free) {
-        print_line(format_args!("warning: {} could not be read, and is zero", describe(lost)));
+        print_line(format_args!(
+            "warning: {} could not be read, and was filled with zeros",
+            describe(lost)
+        ));
     }
     if args.json.json {
         report::print_json(&to_json(&saved))?;
@@ -168,7 +171,9 @@ fn to_text(saved: &SaveReport, args: &SaveArgs) -> String {
     text += &format!("{image}\n");
     let word = shell_word(&image);
     if saved.is_base {
-        text += &format!("\nBuild cards from it with:  nodecard build PROFILE --base {word}\n");
+        let profile = args.profile.as_ref().map(|profile| profile.display().to_string());
+        let profile = profile.map_or("PROFILE".to_owned(), |profile| shell_word(&profile));
+        text += &format!("\nBuild cards from it with:  nodecard build {profile} --base {word}\n");
     } else {
         text += &format!("\nWrite it back with:  nodecard flash --image {word} /dev/sdX\n");
     }

@@ -7,7 +7,7 @@ use nodecard::{AuditError, BaseAbsence, Verification, VerifyReport};
 use super::open_project;
 use crate::{
     args::VerifyArgs,
-    error::{CommandError, exit_code, print_error, print_line},
+    error::{CommandError, exit_code, print_error, print_line, print_wrapped},
     hints, report,
 };
 
@@ -27,9 +27,10 @@ pub fn run(args: &VerifyArgs) -> Result<ExitCode, CommandError> {
 /// Prints why the cards were not compared with the base image, if they were not.
 fn print_absence(verification: &Verification) {
     let Some(absence) = &verification.base_absence else { return };
-    print_line(format_args!(
+    let note = format!(
         "note: the boot loader, and files copied from the base image, were not checked: {absence}"
-    ));
+    );
+    print_wrapped(&note, 2);
     if let BaseAbsence::NotDecoded { path } = absence {
         let path = plain_text::shell_word(&path.display().to_string());
         print_line(format_args!("  fix: add --base {path} to decode it"));

@@ -1,15 +1,15 @@
 //! The file in which a session with one reader notes the cards that are finished.
 
 use std::{
-    fs::{self, DirBuilder, OpenOptions},
+    fs::{self, OpenOptions},
     io::{self, Read as _},
-    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
-use block_io::{ReadAt, open_regular};
+use block_io::ReadAt;
 use card_flash::CardMarks;
+use platform::{Privacy, access::create_directories, open_regular};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -141,7 +141,7 @@ impl ProgressFile {
     fn write(&self) -> io::Result<()> {
         let temporary = self.path.with_extension("json.partial");
         if let Some(directory) = self.path.parent() {
-            DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+            create_directories(directory, Privacy::Private)?;
         }
         let json = serde_json::to_string_pretty(&self.state)?;
         fs::write(&temporary, json + "\n")?;

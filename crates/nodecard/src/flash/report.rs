@@ -32,6 +32,8 @@ pub struct FlashedCard {
     pub node: String,
     /// The device or file, as it was given.
     pub path: PathBuf,
+    /// Whether it is a device, which can be removed when it has been written.
+    pub is_device: bool,
     /// The device's model, if it is known.
     pub model: Option<String>,
     /// The device's serial number, if it is known.
@@ -55,6 +57,7 @@ impl FlashTarget {
         FlashedCard {
             node: self.node.clone(),
             path: self.path().to_owned(),
+            is_device: device.is_some(),
             model: device.and_then(|device| device.model.clone()),
             serial: device.and_then(|device| device.serial.clone()),
             size: self.target.size(),

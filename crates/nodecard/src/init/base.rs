@@ -29,10 +29,12 @@ pub struct BaseFacts {
     pub release: Option<String>,
     /// What sets addresses at boot.
     pub back_end: Option<&'static str>,
-    /// The interface whose address it sets.
+    /// The interface that the network configuration names, if it names one.
     pub interface: Option<String>,
     /// Root, and the users with ids from 1000.
     pub users: Vec<BaseUser>,
+    /// The users whom cloud-init would make at the first boot.
+    pub new_users: Vec<String>,
     /// Whether Docker is installed.
     pub has_docker: bool,
 }
@@ -56,7 +58,8 @@ impl BaseFacts {
         let base =
             BaseImage::open(path, context.base_options()).map_err(card_image::Error::from)?;
         let card = Card::from_storage(path.display().to_string(), base.storage(), None)?;
-        let system = card_audit::inspect(&card)?.system;
+        let inspection = card_audit::inspect(&card)?;
+        let system = inspection.system;
         let users = system.iter().flat_map(|system| &system.users);
         let users = users.map(|user| BaseUser {
             name: user.name.clone(),
@@ -66,26 +69,34 @@ impl BaseFacts {
             size: card.storage().size(),
             release: system.as_ref().and_then(|system| system.release.clone()),
             back_end: system.as_ref().and_then(|system| system.back_end),
-            interface: system.as_ref().map(|system| system.interface.clone()),
+            interface: system
+                .as_ref()
+                .filter(|system| system.is_interface_known)
+                .map(|system| system.interface.clone()),
             users: users.collect(),
+            new_users: inspection.first_boot.map(|boot| boot.new_users).unwrap_or_default(),
             has_docker: card.files().exists("/usr/bin/dockerd").unwrap_or(false),
         })
     }
 
     /// Returns it in words: `Debian GNU/Linux 12 (bookworm), ifupdown on eth0`.
     pub fn words(&self) -> Option<String> {
-        let network = self.back_end.zip(self.interface.as_deref());
-        let network = network.map(|(back_end, interface)| format!("{back_end} on {interface}"));
+        let network = self.back_end.map(|back_end| match &self.interface {
+            Some(interface) => format!("{back_end} on {interface}"),
+            None => back_end.to_owned(),
+        });
         let docker = self.has_docker.then(|| "Docker".to_owned());
         let words: Vec<String> =
             self.release.iter().cloned().chain(network).chain(docker).collect();
         (!words.is_empty()).then(|| words.join(", "))
     }
 
-    /// Returns the users that a profile lists by default: root, and the first other one.
+    /// Returns the users that a profile lists by default: root, and the first other one, whom the
+    /// profile has to make if only cloud-init would.
     pub fn usual_users(&self) -> Vec<&str> {
         let names = || self.users.iter().map(|user| user.name.as_str());
-        let other = names().find(|name| *name != "root");
+        let new = self.new_users.iter().map(String::as_str);
+        let other = names().chain(new).find(|name| *name != "root");
         names().find(|name| *name == "root").into_iter().chain(other).collect()
     }
 }

@@ -5,13 +5,13 @@ mod network;
 mod profile;
 
 use std::{
-    fs::OpenOptions,
     io::Write as _,
     net::Ipv4Addr,
     path::{Path, PathBuf},
 };
 
 use cluster_profile::{Cluster, PasswordHash, ProfileError};
+use platform::{Privacy, access::create_new};
 
 pub use self::{
     base::{BaseFacts, BaseUser, check_base, find_bases},
@@ -142,10 +142,7 @@ impl NewProfile {
         let cluster = Cluster::parse(&text, path)?;
         let failed = |source| Error::Write { path: path.to_owned(), source };
         // It may have hashes of passwords.
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, self.mode());
-        let mut file = match options.open(path) {
+        let mut file = match create_new(path, self.privacy()) {
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Err(exists()),
             opened => opened.map_err(failed)?,
         };
@@ -153,10 +150,10 @@ impl NewProfile {
         Ok(cluster)
     }
 
-    /// Returns the permission bits of the file.
-    fn mode(&self) -> u32 {
+    /// Returns who may read the file.
+    fn privacy(&self) -> Privacy {
         let has_hash = |user: &NewUser| matches!(user.password, NewPassword::Hash(_));
-        if self.users.iter().any(has_hash) { 0o600 } else { 0o644 }
+        if self.users.iter().any(has_hash) { Privacy::Private } else { Privacy::Public }
     }
 }
 

@@ -26,11 +26,11 @@ pub(super) fn text(profile: &NewProfile) -> String {
     let mut text = String::from(SCHEMA);
     let _ = write!(
         text,
-        "# The cluster {name}. Check it, look for the card reader, and write the cards:\n#\n\
+        "# The cluster {name}. Check the profile, find the card reader, and write the cards:\n#\n\
          #     nodecard check {name}.yaml\n#     nodecard devices\n\
          #     nodecard flash {name}.yaml NODE=DEVICE ...\n#\n\
          # docs/profile.md explains every key.\n\n\
-         # The name of the cluster, for the comments of keys and for reports.\n\
+         # The cluster's name, used in the comments of keys and in reports.\n\
          cluster: {cluster}\n\n\
          # The base image of every card{base_words}. It is never changed.\nbase: {base}\n\n\
          # The size printed on the cards. Images are 5 % smaller, so that they fit every card sold\n\
@@ -62,8 +62,8 @@ fn network(text: &mut String, profile: &NewProfile) {
     };
     let _ = write!(
         text,
-        "\n# The network of the nodes. The gateway is the router; what sets the addresses on the\n\
-         # nodes is detected in the image.\nnetwork:\n  interface: {}\n  prefix: {}\n{}{dns}",
+        "\n# The network of the nodes; the gateway is your router. What sets the addresses (ifupdown,\n\
+         # netplan ...) is detected from the image.\nnetwork:\n  interface: {}\n  prefix: {}\n{}{dns}",
         scalar(&profile.interface),
         profile.prefix,
         gateway.unwrap_or_default(),
@@ -71,8 +71,7 @@ fn network(text: &mut String, profile: &NewProfile) {
 }
 
 fn nodes(text: &mut String, profile: &NewProfile) {
-    *text += "\n# The boards, each with its name and its address, which must be outside the range that\n\
-              # the router assigns by DHCP.\nnodes:\n";
+    *text += "\n# The boards. Their addresses must be outside the range that the router assigns by DHCP.\nnodes:\n";
     for (number, (name, address)) in profile.nodes.iter().enumerate() {
         let role = if profile.swarm.is_some() && number == 0 { ", role: manager" } else { "" };
         let _ = writeln!(text, "  - {{name: {}, address: {address}{role}}}", scalar(name));
@@ -89,7 +88,7 @@ fn users(text: &mut String, profile: &NewProfile) {
             names.join(", ")
         );
         let keys: Vec<String> = profile.keys.iter().map(|key| scalar(key)).collect();
-        *text += "  # Who can log in from outside as each of them: files of public keys.\n";
+        *text += "  # Who can log in from outside as any of them: paths of public keys.\n";
         let _ = if keys.is_empty() {
             writeln!(text, "  # authorized_keys: [~/.ssh/id_ed25519.pub]")
         } else {
@@ -97,8 +96,8 @@ fn users(text: &mut String, profile: &NewProfile) {
         };
     }
     let settings: Vec<String> = profile.users.iter().filter_map(account).collect();
-    let title = "\n# `locked` accepts keys only. `nodecard password` makes a hash for `password`, which \
-                 goes in\n# single quotes.\n";
+    let title = "\n# `locked` means that only keys are accepted. For `password`, put a hash from \
+                 `nodecard\n# password` in single quotes.\n";
     if settings.is_empty() {
         *text += title;
         *text += "# users:\n#   root: {locked: true}\n";
@@ -125,12 +124,12 @@ fn account(user: &NewUser) -> Option<String> {
 fn swarm(text: &mut String, profile: &NewProfile) {
     match profile.swarm {
         None => {
-            *text += "\n# With this key, the nodes form a Docker Swarm at first boot; docs/swarm.md.\n\
+            *text += "\n# With this, the nodes form a Docker Swarm at first boot: see docs/swarm.md.\n\
                       # swarm: {}\n";
         }
         Some(services) => {
-            *text += "\n# The nodes form a Docker Swarm at first boot; docs/swarm.md explains it. The \
-                      services are\n# created once all nodes are in it, or after this time.\n\
+            *text += "\n# The nodes form a Docker Swarm at first boot: see docs/swarm.md. The services are \
+                      created\n# once all nodes have joined, or after this time.\n\
                       swarm:\n  wait: 10m\n";
             if services == SwarmServices::OfArticle {
                 *text += SERVICES;

@@ -101,8 +101,8 @@ fn connection(
         ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
             let fix = match from {
                 Some(from) if is_inside(from) => format!(
-                    "check the power and the cable of {name}, and the switch; if it runs, look at \
-                     its card with: nodecard verify {card} DEVICE"
+                    "check the power and the cable of {name}, and the switch; if it is running, \
+                     check its card with: nodecard verify {card} DEVICE"
                 ),
                 Some(from) => format!(
                     "this computer is {from}, outside the cluster's network {address}/{}: check \
@@ -141,8 +141,8 @@ fn login(
         Outcome::LoggedIn => return Ok(None),
         Outcome::Denied if !has_users => StatusProblem::note(
             StatusCode::NoUsers,
-            "the profile has no user with keys, so nothing but the host key was checked".into(),
-            "list users with `ssh: {users: [...]}` in the profile, and apply it",
+            "the profile has no user with keys, so only the host key was checked".into(),
+            "list users with `ssh: {users: [...]}` in the profile, and run nodecard apply",
         ),
         Outcome::Denied => StatusProblem::error(
             StatusCode::Login,
@@ -188,10 +188,10 @@ fn wrong_host_key(
     let presented = fingerprint.map(|text| format!(" ({})", printable(text))).unwrap_or_default();
     Ok(StatusProblem::error(
         StatusCode::WrongHostKey,
-        format!("whoever answers at {address} has another host key than {name}{presented}"),
+        format!("the host at {address} does not have the host key of {name}{presented}"),
         format!(
-            "another device has this address, or the card was made with other keys: find the \
-             device, or write the card of {name} again"
+            "either another device has this address: find it; or the card was made with other \
+             keys: write the card of {name} again"
         ),
     ))
 }
@@ -206,7 +206,7 @@ fn identity(
     let card = format!("write its card again, or run nodecard apply on the card of {}", node.name);
     let Some(hostname) = &answer.hostname else {
         let what = "the login works, but the node does not answer commands";
-        let fix = "log in by hand: the shell of the user, or its first login, may be in the way";
+        let fix = "log in by hand: the user's shell or a first-login program may be in the way";
         problems.push(StatusProblem::error(StatusCode::NoAnswer, what.into(), fix));
         return Ok(());
     };
@@ -252,7 +252,7 @@ fn grown(project: &Project, node: &Node, disk: Disk) -> Option<StatusProblem> {
         format!("the root partition ends {free} before the end of the card")
     } else if disk.filesystem < partition / 10 * 8 {
         let (filesystem, partition) = (size(disk.filesystem), size(partition));
-        format!("the root filesystem has {filesystem} of a partition of {partition}")
+        format!("the root filesystem uses {filesystem} of its partition's {partition}")
     } else {
         return None;
     };

@@ -79,7 +79,7 @@ fn state(answer: &Answer) -> Option<StatusProblem> {
         SwarmState::Locked => "on the node: docker swarm unlock",
         SwarmState::Left | SwarmState::Foreign => "follow the commands in its message",
         SwarmState::Error => "on the node: journalctl -u nodecard-swarm -u docker",
-        _ => "wait: it goes on when the managers and the network are there",
+        _ => "wait: it continues when the managers and the network are available",
     };
     Some(StatusProblem::error(StatusCode::SwarmState, printable(&what), fix))
 }
@@ -92,7 +92,7 @@ fn membership(node: &Node, members: &[SwarmMember], manager: &Node) -> Vec<Statu
     if same.is_empty() {
         return vec![StatusProblem::error(
             StatusCode::SwarmMissing,
-            format!("{} does not know it as a member of the swarm", manager.name),
+            format!("{} does not list it as a member of the swarm", manager.name),
             "on the node: cat /var/lib/nodecard/swarm/status",
         )];
     }
@@ -112,8 +112,8 @@ fn membership(node: &Node, members: &[SwarmMember], manager: &Node) -> Vec<Statu
         StatusProblem::warning(
             StatusCode::DeadTwin,
             format!(
-                "the swarm has a dead member of the same name, {id}, which was an earlier card of \
-                 it"
+                "the swarm has a dead member of the same name, {id}, from an earlier card of this \
+                 node"
             ),
             format!("on {}: {demote}docker node rm {id}", manager.name),
         )
@@ -143,13 +143,15 @@ fn unknown(answers: &[(&Node, Option<&Answer>)]) -> Option<StatusProblem> {
     if is_denied {
         return Some(StatusProblem::note(
             StatusCode::SwarmUnknown,
-            "no user of the profile may ask docker, so nodes and services were not compared".into(),
+            "no user of the profile is allowed to use docker, so nodes and services were not \
+             compared"
+                .into(),
             "list root in `ssh.users`, or give a user `groups: [docker]`",
         ));
     }
     Some(StatusProblem::error(
         StatusCode::SwarmUnknown,
-        "no manager could be asked about the swarm".into(),
+        "no manager answered questions about the swarm".into(),
         "fix the managers first",
     ))
 }

@@ -17,6 +17,8 @@ pub struct CloudChange {
     pub location: Location,
     /// What it does.
     pub text: String,
+    /// The user that it makes, if it makes one.
+    pub new_user: Option<String>,
 }
 
 struct Finder<'a> {
@@ -66,8 +68,10 @@ impl Finder<'_> {
 
     fn add(&mut self, effect: Effect, module: &str, location: Location, text: impl Into<String>) {
         let module = module.to_owned();
-        let change = CloudChange { effect, module, location, text: text.into() };
-        if !self.found.contains(&change) {
+        let change = CloudChange { effect, module, location, text: text.into(), new_user: None };
+        let is_same =
+            |other: &CloudChange| CloudChange { new_user: None, ..other.clone() } == change;
+        if !self.found.iter().any(is_same) {
             self.found.push(change);
         }
     }
@@ -277,7 +281,11 @@ impl Finder<'_> {
             let field = shadow.lines().find_map(|line| line.strip_prefix(&begins));
             let locked = field.is_some_and(|rest| rest.starts_with('!'));
             if !exists && !user.get("system").is_some_and(Value::is_true) {
-                self.by_key(Effect::Users, MODULE, "users", format!("makes the user {name}"));
+                let text = format!("makes the user {name}");
+                self.by_key(Effect::Users, MODULE, "users", text.as_str());
+                for change in self.found.iter_mut().filter(|change| change.text == text) {
+                    change.new_user = Some(name.to_owned());
+                }
             }
             let given = ["passwd", "hashed_passwd", "plain_text_passwd"]
                 .iter()

@@ -77,7 +77,7 @@ pub(super) fn markers(
         found.push(KnownProgram {
             family: Some(family),
             name: LOGIN.to_owned(),
-            what: "makes a wizard ask for passwords and users at root's first login",
+            what: "runs a wizard that asks for passwords and users at root's first login",
             effects: vec![Console, Passwords, Users],
             evidence: Location::new(LOGIN, 0),
             disarm: remove(LOGIN),
@@ -123,7 +123,7 @@ pub(super) fn markers(
         found.push(KnownProgram {
             family: Some(Family::DietPi),
             name: STAGE.to_owned(),
-            what: "makes dietpi-login update and install at the first login",
+            what: "makes dietpi-login run updates and installations at the first login",
             effects: vec![Console],
             evidence: Location::new(STAGE, 1),
             disarm: vec![Disarm::WriteFile { path: STAGE.to_owned(), contents: "2\n".to_owned() }],
@@ -172,7 +172,7 @@ fn hardkernel(
     found.push(KnownProgram {
         family: Some(Family::Hardkernel),
         name: SCRIPT.to_owned(),
-        what: "deletes the root partition and makes it again at the size of the device",
+        what: "deletes the root partition and recreates it at the size of the device",
         effects: vec![Sizes, HostKeys],
         evidence,
         disarm,

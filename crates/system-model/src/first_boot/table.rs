@@ -42,7 +42,7 @@ const ENTRIES: &[Entry] = &[
         Family::RaspberryPiOs,
         "userconfig.service",
         &[],
-        "renames the user with uid 1000, or asks for a name on the console",
+        "renames the user with the ID 1000, or asks for a name on the console",
         &[Users, Passwords, Console],
     ),
     entry(
@@ -106,7 +106,7 @@ const ENTRIES: &[Entry] = &[
         Family::OrangePi,
         "orangepi-resize-filesystem.service",
         &[],
-        "deletes the last partition and makes it again, smaller where a boot partition comes first",
+        "deletes the last partition and recreates it, smaller where a boot partition comes first",
         &[Sizes],
     ),
     entry(

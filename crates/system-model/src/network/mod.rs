@@ -20,7 +20,7 @@ pub use network_manager::{CONNECTION_DIRECTORIES, Connection, NetworkManager, Un
 pub use networkd::{Fit, NETWORK_DIRECTORIES, NetworkFile, Networkd};
 pub use source::{AddressKind, AddressSource, Backend};
 
-use crate::{SystemError, SystemFiles};
+use crate::{SystemError, SystemFiles, Systemd, UnitState};
 
 /// The networks of an image.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,23 +40,22 @@ pub struct Network {
 }
 
 impl Network {
-    /// Reads the files of all programs. `starts_at_boot` answers whether a unit will be
-    /// started at boot: only it decides whether ifupdown runs `ifup -a`, so that a link in
-    /// /etc/rcS.d that a native unit makes void does not count.
+    /// Reads the files of all programs. Whether ifupdown runs `ifup -a` is decided by its unit
+    /// alone, so that a link in /etc/rcS.d that a native unit makes void does not count. Where
+    /// ifup has no unit at all, it is taken to be started by something else.
     ///
     /// # Errors
     /// [`SystemError`] if a file cannot be read.
-    pub fn read(
-        files: &dyn SystemFiles,
-        starts_at_boot: &dyn Fn(&str) -> bool,
-    ) -> Result<Self, SystemError> {
+    pub fn read(files: &dyn SystemFiles, systemd: &Systemd) -> Result<Self, SystemError> {
+        let starts_at_boot = |unit| systemd.running(unit).is_some();
         let interfaces = Interfaces::read(files)?;
         let netplan = Netplan::read(files)?;
         let mut networkd = Networkd::read(files)?;
         networkd.add(netplan.networkd_files());
         let mut started = Vec::new();
         let ifup = files.exists("/sbin/ifup")? || files.exists("/usr/sbin/ifup")?;
-        if ifup && starts_at_boot("networking.service") {
+        let networking = systemd.state("networking.service");
+        if ifup && (starts_at_boot("networking.service") || networking == UnitState::Missing) {
             started.push(Backend::Ifupdown);
         }
         for (unit, backend) in [

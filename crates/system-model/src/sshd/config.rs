@@ -54,7 +54,7 @@ pub enum ConfigProblemKind {
     BadMatch,
     /// Files include each other more than 16 deep.
     IncludeTooDeep,
-    /// An included file cannot be opened.
+    /// An an included file cannot be opened.
     IncludeUnreadable,
     /// The files have more lines than this crate reads.
     TooLong,

@@ -204,7 +204,7 @@ impl fmt::Display for HindranceKind {
             }
             H::Shell(shell, _) => write!(f, "the shell {shell} ends every login"),
             H::ShellNotListed(shell) => write!(f, "/etc/shells does not list the shell {shell}"),
-            H::NoHome(home) => write!(f, "the home directory `{home}` cannot hold keys"),
+            H::NoHome(home) => write!(f, "the home directory `{home}` cannot contain keys"),
             H::HomeMissing(home) => write!(f, "the home directory {home} is missing"),
             H::NologinFile => f.write_str("/etc/nologin keeps everyone but root out"),
             H::PubkeyAuthenticationOff => f.write_str("logins by key are switched off"),
@@ -213,12 +213,12 @@ impl fmt::Display for HindranceKind {
             H::Denied(keyword) => write!(f, "{keyword} names the user"),
             H::RefuseConnection => f.write_str("connections are refused"),
             H::AuthenticationMethods(value) => {
-                write!(f, "`AuthenticationMethods {value}` wants more than a key")
+                write!(f, "`AuthenticationMethods {value}` requires more than a key")
             }
             H::KeyAlgorithm => f.write_str("PubkeyAcceptedAlgorithms leaves out ssh-ed25519"),
             H::HostKeyAlgorithm => f.write_str("HostKeyAlgorithms leaves out ssh-ed25519"),
             H::HostKeyNotNamed(key) => write!(f, "the HostKey lines leave out {key}"),
-            H::HostKeyMode(key) => write!(f, "the host key {key} can be read by others"),
+            H::HostKeyMode(key) => write!(f, "other users can read the host key {key}"),
             H::KeyFilesElsewhere(files) if files.is_empty() => {
                 f.write_str("AuthorizedKeysFile names no file")
             }
@@ -236,12 +236,12 @@ impl fmt::Display for HindranceKind {
             H::NotListening(port) => {
                 write!(f, "sshd does not listen on port {port} of the node's address")
             }
-            H::UndecidedMatch => f.write_str("only the running system can decide a Match line"),
+            H::UndecidedMatch => f.write_str("a Match line depends on the running system"),
             H::NotSearchable(path) => write!(f, "the user has no permission to search {path}"),
             H::NotReadable(path) => write!(f, "the user has no permission to read {path}"),
             H::WrongOwner { path, uid } => write!(f, "{path} belongs to another user ({uid})"),
             H::WritableByOthers { path, mode } => {
-                write!(f, "others may write to {path} (mode {mode:04o})")
+                write!(f, "other users can write to {path} (mode {mode:04o})")
             }
             H::WrongKind(path) => write!(f, "{path} is not of the right kind"),
             H::SymlinkLoop(path) => write!(f, "{path} is a loop of symlinks"),
@@ -263,7 +263,7 @@ impl fmt::Display for ConfigProblemKind {
             ConfigProblemKind::NotInMatch => "keyword not allowed in a Match block",
             ConfigProblemKind::BadMatch => "bad Match condition",
             ConfigProblemKind::IncludeTooDeep => "files include each other too deep",
-            ConfigProblemKind::IncludeUnreadable => "included file cannot be opened",
+            ConfigProblemKind::IncludeUnreadable => "an included file cannot be opened",
             ConfigProblemKind::TooLong => "too many lines",
         })
     }

@@ -1,6 +1,8 @@
 //! What tests with outside judges share.
 #![allow(dead_code)]
 
+pub mod login;
+
 use std::{
     fs,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},

@@ -3,13 +3,12 @@
 use std::{
     fs::{self, File, TryLockError},
     io,
-    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     thread,
     time::Duration,
 };
 
-use block_io::open_lock;
+use platform::{FileInfo, open_lock};
 
 use super::cache_error;
 use crate::{
@@ -78,9 +77,9 @@ impl Drop for LockFile {
 }
 
 fn is_at(file: &File, path: &Path) -> io::Result<bool> {
-    let ours = file.metadata()?;
-    match fs::symlink_metadata(path) {
-        Ok(there) => Ok((there.dev(), there.ino()) == (ours.dev(), ours.ino())),
+    let ours = FileInfo::of(file)?;
+    match FileInfo::at_link(path) {
+        Ok(there) => Ok(there.id == ours.id),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }

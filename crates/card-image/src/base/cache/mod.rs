@@ -16,21 +16,18 @@
 mod lock;
 mod private;
 mod record;
-mod user_dir;
 
 use std::{
     env,
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Read as _, Write as _},
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
-use block_io::{is_trusted_file, is_trusted_owner, open_lock, open_regular};
+use platform::{Access, Privacy, access, directories, open_lock, open_regular};
 
 pub(in crate::base) use self::lock::LockFile;
 pub(super) use self::record::CacheRecord;
-use self::user_dir::user_dir;
 use super::{
     BaseError,
     file::{FileIdentity, SourceFile},
@@ -51,8 +48,13 @@ const LARGEST_RECORD: u64 = 16 << 20;
 pub(super) fn cache_dir(dir: Option<&Path>) -> Result<PathBuf, BaseError> {
     match dir {
         Some(dir) => Ok(dir.to_owned()),
-        None => user_dir(env::var_os).ok_or(BaseError::NoCacheDir),
+        None => user_dir().ok_or(BaseError::NoCacheDir),
     }
+}
+
+/// Returns this program's directory among the user's caches.
+fn user_dir() -> Option<PathBuf> {
+    directories::caches(env::var_os).map(|caches| caches.join("nodecard"))
 }
 
 /// Returns the directory for what can be made again: the given one, or the user's. `None` if the
@@ -89,7 +91,7 @@ impl Cache {
     /// Opens the given directory, or else the user's, and creates it if it is missing.
     pub(super) fn open(dir: Option<&Path>, cancel: &Cancel) -> Result<Self, BaseError> {
         let dir = cache_dir(dir)?;
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(&dir);
+        let made = access::create_directories(&dir, Privacy::Private);
         made.map_err(cache_error("create the directory", &dir))?;
         check_directory(&dir)?;
         let cache = Cache { dir, cancel: cancel.clone() };
@@ -105,7 +107,7 @@ impl Cache {
     ) -> Result<Option<Self>, BaseError> {
         let dir = match dir {
             Some(dir) => Some(dir.to_owned()),
-            None => user_dir(env::var_os),
+            None => user_dir(),
         };
         match dir.filter(|dir| dir.is_dir()) {
             Some(dir) => Self::open(Some(&dir), cancel).map(Some),
@@ -119,9 +121,7 @@ impl Cache {
 
     /// Returns the number of bytes that a user can still write here.
     pub(super) fn free(&self) -> Result<u64, BaseError> {
-        let space = rustix::fs::statvfs(&self.dir)
-            .map_err(|e| cache_error("get the free space of", &self.dir)(e.into()))?;
-        Ok(space.f_bavail.saturating_mul(space.f_frsize))
+        platform::free_space(&self.dir).map_err(cache_error("get the free space of", &self.dir))
     }
 
     /// Claims the right to decode the file, and waits for another run that has it.
@@ -149,7 +149,7 @@ impl Cache {
     fn entry(&self, record: CacheRecord) -> Option<CacheEntry> {
         let image = SourceFile::open(&self.path(record.name(), IMAGE)).ok()?;
         // Whoever else could write it could have written anything.
-        let is_trusted = image.file.metadata().is_ok_and(|found| is_trusted_file(&found));
+        let is_trusted = Access::of(&image.file).is_ok_and(|found| found.is_trusted());
         if !is_trusted || image.identity != record.image {
             return None;
         }
@@ -241,9 +241,7 @@ impl Cache {
             let _ = fs::remove_file(&partial);
         });
         renamed.map_err(&fail)?;
-        File::open(&self.dir)
-            .and_then(|dir| dir.sync_all())
-            .map_err(cache_error("write", &self.dir))
+        platform::sync_directory(&self.dir).map_err(cache_error("write", &self.dir))
     }
 
     /// Removes the source's path, and all paths where there is no file any more, from the
@@ -350,16 +348,17 @@ impl Drop for PartialImage<'_> {
 fn check_directory(dir: &Path) -> Result<(), BaseError> {
     let fail = cache_error("inspect", dir);
     // Neither may somebody else have made the symlink that leads there.
-    let [link, found] = [fs::symlink_metadata(dir), fs::metadata(dir)];
-    let (link, found) = (link.map_err(&fail)?, found.map_err(&fail)?);
-    for owner in [link.uid(), found.uid()] {
-        if !is_trusted_owner(owner) {
+    let link = Access::at_link(dir).map_err(&fail)?;
+    let found = Access::at(dir).map_err(&fail)?;
+    for access in [&link, &found] {
+        if !access.is_owner_trusted() {
+            let owner = access.owner.clone();
             return Err(BaseError::ForeignCache { dir: dir.to_owned(), owner });
         }
     }
-    let mode = found.mode() & 0o7777;
-    if mode & 0o022 != 0 {
-        return Err(BaseError::WritableCache { dir: dir.to_owned(), mode });
+    if found.others_write() {
+        let permissions = found.permissions;
+        return Err(BaseError::WritableCache { dir: dir.to_owned(), permissions });
     }
     Ok(())
 }
@@ -368,7 +367,7 @@ fn check_directory(dir: &Path) -> Result<(), BaseError> {
 /// what is longer is nothing that this program wrote.
 fn read_trusted(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let file = open_regular(path, OpenOptions::new().read(true))?;
-    if !is_trusted_file(&file.metadata()?) {
+    if !Access::of(&file)?.is_trusted() {
         return Err(io::ErrorKind::PermissionDenied.into());
     }
     let mut bytes = Vec::new();
@@ -378,7 +377,7 @@ fn read_trusted(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 
 /// Creates a file that only its owner can read.
 fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
+    access::create_new(path, Privacy::Private)
 }
 
 fn remove(path: &Path) -> Result<(), BaseError> {

@@ -1,22 +1,26 @@
 //! Directories for decoded images that must not stay: those of cards hold private keys.
 
 use std::{
-    fs::{self, DirBuilder, File},
-    os::unix::fs::DirBuilderExt as _,
+    fs::{self, File},
     path::{Path, PathBuf},
     process,
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use platform::{Privacy, access, open_lock};
+
 use super::{BaseError, Cache, cache_error};
 
 const PRIVATE: &str = "private";
+
+/// The name of the file in it that is locked.
+const LOCK: &str = "lock";
 
 /// A directory that only its owner can read, and that is removed when this is dropped.
 pub(in super::super) struct PrivateDir {
     path: PathBuf,
     /// Locked as long as the directory is in use.
-    _lock: File,
+    lock: Option<File>,
 }
 
 impl PrivateDir {
@@ -27,6 +31,8 @@ impl PrivateDir {
 
 impl Drop for PrivateDir {
     fn drop(&mut self) {
+        // Windows keeps the names of open files.
+        self.lock = None;
         // The next run removes what stays.
         let _ = fs::remove_dir_all(&self.path);
     }
@@ -40,11 +46,12 @@ impl Cache {
         let _index = self.lock_index()?;
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = self.path(&format!("{}-{number}", process::id()), PRIVATE);
-        let made = DirBuilder::new().mode(0o700).create(&path);
+        let made = access::create_directory(&path, Privacy::Private);
         made.map_err(cache_error("create the directory", &path))?;
-        let lock = File::open(&path).map_err(cache_error("open", &path))?;
-        self.lock_file(&lock, &path)?;
-        Ok(PrivateDir { path, _lock: lock })
+        let lock_path = path.join(LOCK);
+        let lock = open_lock(&lock_path).map_err(cache_error("open the lock file", &lock_path))?;
+        self.lock_file(&lock, &lock_path)?;
+        Ok(PrivateDir { path, lock: Some(lock) })
     }
 
     /// Removes the directories of runs that were killed.
@@ -55,7 +62,8 @@ impl Cache {
         }
         let _index = self.lock_index()?;
         for path in left {
-            if File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+            let lock = open_lock(&path.join(LOCK));
+            if lock.is_ok_and(|file| file.try_lock().is_ok()) {
                 fs::remove_dir_all(&path).map_err(cache_error("remove", &path))?;
             }
         }

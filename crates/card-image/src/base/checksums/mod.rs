@@ -17,8 +17,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use block_io::open_regular;
 use plain_text::to_hex;
+use platform::open_regular;
 
 pub(super) use self::lines::SumSubject;
 use self::lines::{Checksum, SumKind, find};

@@ -92,7 +92,7 @@ impl StreamDecoder for bzip2::Decompress {
         let before = (self.total_in(), self.total_out());
         let status = self.decompress(input, output).map_err(|error| match error {
             bzip2::Error::DataMagic => DecodeFault::corrupt("not bzip2 data"),
-            _ => DecodeFault::corrupt("a checksum or a code is wrong"),
+            _ => DecodeFault::corrupt("invalid data or a wrong checksum"),
         })?;
         Ok(DecodeStep {
             consumed: (self.total_in() - before.0) as usize,
@@ -109,7 +109,8 @@ impl StreamDecoder for zstd::stream::raw::Decoder<'_> {
             // The window of `zstd --long=28` and above; errors have no other mark.
             if reason.contains("too much memory") {
                 DecodeFault::Unsupported {
-                    reason: "it was compressed with --long and needs more than 128 MiB of memory"
+                    reason: "it was compressed with --long, and needs more than 128 MiB of memory \
+                    to decompress"
                         .to_owned(),
                     command: Some("zstd -d --long=31"),
                 }

@@ -77,10 +77,9 @@ impl<'a> DecodeJob<'a> {
     }
 
     /// Makes sure that other programs still have some space, while the file grows.
-    fn check_room(&self, to: &File, room: &Path) -> Result<(), BaseError> {
+    fn check_room(&self, room: &Path) -> Result<(), BaseError> {
         // What cannot be asked for does not stop the decoding.
-        let Ok(space) = rustix::fs::fstatvfs(to) else { return Ok(()) };
-        let free = space.f_bavail.saturating_mul(space.f_frsize);
+        let Ok(free) = platform::free_space(room) else { return Ok(()) };
         if free >= LEFT_FREE {
             return Ok(());
         }
@@ -128,7 +127,7 @@ impl<'a> DecodeJob<'a> {
             let mut checked = 0;
             let (_, sums) = write_sparse(to, |buffer| {
                 if decoder.produced >= checked {
-                    self.check_room(to, room)?;
+                    self.check_room(room)?;
                     checked = decoder.produced + CHECK_ROOM_EVERY;
                     progress.decoded(decoder.produced);
                 }

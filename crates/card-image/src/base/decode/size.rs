@@ -1,6 +1,8 @@
 //! The size of the decoded image, where the compressed file states it.
 
-use std::{io, os::unix::fs::FileExt as _};
+use std::io;
+
+use platform::PositionedFile as _;
 
 use crate::{
     base::{BaseFormat, file::SourceFile},

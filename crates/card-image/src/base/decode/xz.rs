@@ -51,7 +51,7 @@ impl StreamDecoder for Xz {
 
 fn fault(error: Error) -> DecodeFault {
     match error {
-        Error::Data => DecodeFault::corrupt("a checksum or a code is wrong"),
+        Error::Data => DecodeFault::corrupt("invalid data or a wrong checksum"),
         Error::Format => DecodeFault::corrupt("not .xz data"),
         Error::Options | Error::UnsupportedCheck | Error::NoCheck => DecodeFault::Unsupported {
             reason: "it uses a filter or a check that liblzma does not support".to_owned(),

@@ -3,9 +3,9 @@
 use std::{
     fs::File,
     io::{self, BufReader, Read, Seek, SeekFrom},
-    os::unix::fs::FileExt as _,
 };
 
+use platform::PositionedFile as _;
 use zip::{CompressionMethod, ZipArchive, result::ZipError};
 
 use super::codec::{DecodeFault, DecodeStep, Inflate, StreamDecoder};
@@ -119,7 +119,7 @@ fn locate(
         return Err(corrupt(
             source,
             at.min(source.size()),
-            "a member's header is not where the directory puts it",
+            "a member's header is not where the directory says",
         ));
     }
     let name = u64::from(u16::from_le_bytes([name_low, name_high]));

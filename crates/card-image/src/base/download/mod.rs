@@ -9,16 +9,16 @@ mod unused;
 mod web;
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs,
     io::{self, Read, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
-    sync::mpsc::{RecvTimeoutError, sync_channel},
     thread,
     time::Duration,
 };
 
+use block_io::{Background, WaitError};
 use plain_text::to_hex;
+use platform::{Privacy, access::create_directories, opening::open_or_create};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use ureq::{Agent, Body, RequestBuilder, http::Response, typestate::WithoutBody};
@@ -39,8 +39,8 @@ use crate::{
 
 /// How often an interrupted download is continued in one run, if something came each time.
 const ATTEMPTS: u32 = 6;
-/// How often a request to stop is looked for.
-const POLL: Duration = Duration::from_millis(200);
+/// How long to sleep at a time before an interrupted download is continued.
+const PAUSE: Duration = Duration::from_millis(200);
 /// How many bytes are read at a time.
 const CHUNK: usize = 64 << 10;
 /// No checksum file is larger.
@@ -102,7 +102,7 @@ pub fn download(url: &str, options: BaseOptions) -> Result<PathBuf, BaseError> {
         note_use(&place.directory);
         return Ok(path);
     }
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(&place.directory);
+    let made = create_directories(&place.directory, Privacy::Private);
     made.map_err(cache_error("create the directory", &place.directory))?;
     let lock = place.directory.join("lock");
     let _lock = LockFile::take(&lock, options.progress, options.cancel)?;
@@ -218,7 +218,7 @@ impl Place {
                     }
                     for _ in 0..5 {
                         options.cancel.check()?;
-                        thread::sleep(POLL);
+                        thread::sleep(PAUSE);
                     }
                 }
             }
@@ -276,9 +276,7 @@ impl Place {
         options: &BaseOptions,
     ) -> Result<(), Attempt> {
         let part = self.part();
-        let mut options_of_file = OpenOptions::new();
-        options_of_file.write(true).create(true).truncate(false).mode(0o600);
-        let mut file: File = options_of_file.open(&part).map_err(cache_error("create", &part))?;
+        let mut file = open_or_create(&part).map_err(cache_error("create", &part))?;
         file.set_len(start).map_err(cache_error("write", &part))?;
         io::Seek::seek(&mut file, io::SeekFrom::Start(start))
             .map_err(cache_error("write", &part))?;
@@ -290,39 +288,21 @@ impl Place {
             record.size.unwrap_or(0),
         );
         running.advance(start);
-        // Reading can block for long, and this thread has to notice a request to stop.
-        let (sender, chunks) = sync_channel::<io::Result<Vec<u8>>>(4);
-        let mut body = response.into_body().into_reader();
-        thread::spawn(move || {
-            loop {
-                let mut chunk = vec![0; CHUNK];
-                let read = body.read(&mut chunk).map(|length| {
-                    chunk.truncate(length);
-                    chunk
-                });
-                let is_last = !matches!(&read, Ok(chunk) if !chunk.is_empty());
-                if sender.send(read).is_err() || is_last {
-                    return;
-                }
-            }
-        });
+        let body = response.into_body().into_reader();
+        let chunks = Background::read(move || Ok(body), CHUNK);
         let mut at = start;
-        let mut waited = Duration::ZERO;
         loop {
-            options.cancel.check().map_err(BaseError::from)?;
-            let chunk = match chunks.recv_timeout(POLL) {
-                Ok(Ok(chunk)) => chunk,
-                Ok(Err(error)) => return Err(Attempt::Interrupted(error.into())),
-                Err(RecvTimeoutError::Timeout) if waited < STALLED => {
-                    waited += POLL;
-                    continue;
+            let chunk = match chunks.next(options.cancel, Some(STALLED)) {
+                Ok(chunk) => chunk.map_err(|error| Attempt::Interrupted(error.into()))?,
+                Err(WaitError::Cancelled(cancelled)) => {
+                    return Err(BaseError::from(cancelled).into());
                 }
-                Err(_) => {
-                    let error = io::Error::new(io::ErrorKind::TimedOut, "nothing came any more");
+                Err(WaitError::Stalled) => {
+                    let error =
+                        io::Error::new(io::ErrorKind::TimedOut, "the server stopped sending data");
                     return Err(Attempt::Interrupted(error.into()));
                 }
             };
-            waited = Duration::ZERO;
             if chunk.is_empty() {
                 break;
             }
@@ -347,26 +327,18 @@ fn call(
     request: RequestBuilder<WithoutBody>,
     cancel: &Cancel,
 ) -> Result<Response<Body>, Attempt> {
-    let (sender, answer) = sync_channel(1);
-    thread::spawn(move || {
-        // Nobody waits for it after a request to stop.
-        let _ = sender.send(request.call());
-    });
-    loop {
-        cancel.check().map_err(BaseError::from)?;
-        match answer.recv_timeout(POLL) {
-            Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(error)) => {
-                return Err(match distrust(&shown(url), &error) {
-                    Some(error) => Attempt::Failed(error),
-                    None => Attempt::Interrupted(error),
-                });
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => {
-                let error = io::Error::other("the request ended without an answer");
-                return Err(Attempt::Interrupted(error.into()));
-            }
+    // Nobody waits for the answer after a request to stop.
+    let answer = Background::start(move |sender| drop(sender.send(request.call())));
+    match answer.next(cancel, None) {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(match distrust(&shown(url), &error) {
+            Some(error) => Attempt::Failed(error),
+            None => Attempt::Interrupted(error),
+        }),
+        Err(WaitError::Cancelled(cancelled)) => Err(BaseError::from(cancelled).into()),
+        Err(WaitError::Stalled) => {
+            let error = io::Error::other("the request ended without an answer");
+            Err(Attempt::Interrupted(error.into()))
         }
     }
 }

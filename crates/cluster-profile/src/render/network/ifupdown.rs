@@ -116,10 +116,9 @@ fn included(
 /// Notes what becomes of the image's own stanzas.
 pub(super) fn note_stanzas(to: &mut Context<'_>) -> Result<(), SystemError> {
     let interface = to.cluster.network.interface.clone();
-    if !owns(to)? {
-        let files = files(to)?;
-        let mut others: Vec<_> =
-            files.iter().flat_map(|(_, file)| interfaces_file::configured(file)).collect();
+    let read = Interfaces::read(to.system)?.unwrap_or_default();
+    if !read.knows(&interface) {
+        let mut others: Vec<_> = read.stanzas.into_iter().map(|stanza| stanza.name).collect();
         others.retain(|name| name != "lo");
         others.dedup();
         if !others.is_empty() {

@@ -211,9 +211,10 @@ pub(super) fn without(file: &str, interface: &str) -> Without {
     out
 }
 
-/// Returns the file with DHCP instead of static IPv4 addresses: those of one interface, or of
-/// all. Options that have nothing to do with the address stay.
-pub(in crate::render) fn to_dhcp(file: &str, interface: Option<&str>) -> String {
+/// Returns the file with DHCP instead of static IPv4 addresses, in the stanzas whose names are
+/// wanted. Options that have nothing to do with the address stay, and so do second addresses
+/// (`eth0:1`).
+pub(in crate::render) fn to_dhcp(file: &str, is_wanted: &dyn Fn(&str) -> bool) -> String {
     const ADDRESS: [&str; 9] = [
         "address",
         "netmask",
@@ -231,8 +232,11 @@ pub(in crate::render) fn to_dhcp(file: &str, interface: Option<&str>) -> String 
         let words: Vec<&str> = line.words.iter().map(String::as_str).collect();
         match words.as_slice() {
             ["iface", name, rest @ ..] => {
-                let is_wanted = interface.is_none_or(|interface| interface == *name);
-                inside = is_wanted && *name != "lo" && matches!(rest, ["inet", "static", ..]);
+                let is_alias = name.contains(':');
+                inside = is_wanted(name)
+                    && *name != "lo"
+                    && !is_alias
+                    && matches!(rest, ["inet", "static", ..]);
                 if inside {
                     out.push_str(&line.raw.replacen("static", "dhcp", 1));
                 } else {
@@ -258,15 +262,6 @@ pub(super) fn configures(file: &str, interface: &str) -> bool {
     })
 }
 
-/// Returns the interfaces that a file has stanzas for.
-pub(super) fn configured(file: &str) -> Vec<String> {
-    let name = |line: Line<'_>| match line.words.split_first() {
-        Some((keyword, arguments)) if keyword == "iface" => arguments.first().cloned(),
-        _ => None,
-    };
-    logical_lines(file).into_iter().filter_map(name).collect()
-}
-
 /// Returns what a file includes, in its order: keyword and path.
 pub(super) fn includes(file: &str) -> Vec<(String, String)> {
     let include = |line: Line<'_>| {
@@ -290,10 +285,10 @@ mod tests {
         let all = "# eth0\nauto lo eth0\niface lo inet loopback\niface eth0 inet dhcp\n    # kept\n    \
                    up ethtool -s eth0\niface eth1 inet dhcp\niface eth0 inet6 static\n    \
                    address fd00::1\n";
-        assert_eq!(to_dhcp(file, None), all);
+        assert_eq!(to_dhcp(file, &|_| true), all);
         let one = all
             .replace("iface eth1 inet dhcp\n", "iface eth1 inet static\n    address 10.1.0.1/24\n");
-        assert_eq!(to_dhcp(file, Some("eth0")), one);
-        assert_eq!(to_dhcp(all, None), all);
+        assert_eq!(to_dhcp(file, &|name| name == "eth0"), one);
+        assert_eq!(to_dhcp(all, &|_| true), all);
     }
 }

@@ -23,9 +23,12 @@ mod resolver;
 mod rivals;
 
 pub(in crate::render) use interfaces_file::to_dhcp as interfaces_to_dhcp;
+pub(super) use rivals::read;
 pub use rivals::{RivalAddress, rival_addresses};
 
 use std::net::Ipv4Addr;
+
+use system_model::BootModel;
 
 use super::{
     RenderError,
@@ -164,8 +167,8 @@ pub(super) fn static_files(from: &View<'_>) -> Result<Vec<StaticFile>, SystemErr
 ///
 /// The files in which the image's own back end names the interface stay until [`node`],
 /// which has to choose the same one.
-pub(super) fn shared(to: &mut Context<'_>) -> Result<(), RenderError> {
-    rivals::note_unknown(to)?;
+pub(super) fn shared(to: &mut Context<'_>, boot: &BootModel) -> Result<(), RenderError> {
+    rivals::note_unknown(to, boot.systemd())?;
     let Choice { chosen, others } = choose(to)?;
     let interface = to.cluster.network.interface.clone();
     for other in &others {

@@ -64,16 +64,17 @@ fn name(backend: Backend) -> &'static str {
     }
 }
 
-fn read(system: &dyn SystemFiles) -> Result<Network, SystemError> {
+/// Reads which programs of a system bring interfaces up.
+pub(in crate::render) fn read(system: &dyn SystemFiles) -> Result<Network, SystemError> {
     let systemd = Systemd::read(system, &CommandLines::read(system)?, Some(false))?;
-    Network::read(system, &|unit| systemd.running(unit).is_some())
+    Network::read(system, &systemd)
 }
 
 /// Notes an interface that no program of the image names: the profile may have another name
 /// for it than the kernel.
-pub(super) fn note_unknown(to: &mut Context<'_>) -> Result<(), RenderError> {
+pub(super) fn note_unknown(to: &mut Context<'_>, systemd: &Systemd) -> Result<(), RenderError> {
     let interface = to.interface;
-    let network = read(to.system)?;
+    let network = Network::read(to.system, systemd)?;
     // ifupdown's own note lists the interfaces that it configures.
     let configured = |interfaces: &system_model::network::Interfaces| {
         interfaces.stanzas.iter().any(|stanza| stanza.name != "lo")

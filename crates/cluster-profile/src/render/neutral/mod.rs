@@ -10,6 +10,7 @@ mod part;
 
 use cluster_keys::ClusterKeys;
 
+pub use network::KeptAddress;
 pub use part::{IdentityPart, RemovedPart, part_of};
 
 use super::{
@@ -32,6 +33,9 @@ pub struct Neutral {
     pub edits: Vec<FileEdit>,
     /// What they remove or reset.
     pub removed: Vec<RemovedPart>,
+    /// The fixed addresses that stay: IPv6 addresses, those of other interfaces than the profile's,
+    /// and those in files that are too unusual to be changed.
+    pub kept: Vec<KeptAddress>,
 }
 
 /// Returns the edits that take the identity of a node out of a system.
@@ -50,6 +54,7 @@ pub fn render_neutral(
         to.part = part;
         remove(&mut to, part)?;
     }
+    to.neutral.kept = network::kept(&to)?;
     Ok(to.neutral)
 }
 

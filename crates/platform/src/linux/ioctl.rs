@@ -1,12 +1,14 @@
 //! The three requests to block devices that have no safe wrapper.
 //!
-//! This is the crate's only unsafe code. Everything else about a device is in sysfs, or has
-//! a wrapper in rustix.
+//! This is all unsafe code on Linux. Everything else about a device is in sysfs, or has a wrapper
+//! in rustix.
 #![allow(unsafe_code)]
 
 use std::{fs::File, io};
 
 use rustix::ioctl::{Getter, NoArg, Opcode, Setter, ioctl, opcode};
+
+use crate::devices::LoopStatus;
 
 /// The request to read the partition table again.
 const BLKRRPART: Opcode = opcode::none(0x12, 95);
@@ -17,32 +19,22 @@ const LOOP_GET_STATUS64: Opcode = 0x4c05;
 
 /// The beginning of `struct loop_info64` of `linux/loop.h`, and the size of the rest.
 #[repr(C)]
-pub(super) struct LoopStatus {
-    /// The number of the device of the file's filesystem.
-    pub device: u64,
-    /// The file's inode.
-    pub inode: u64,
-    /// The device's number, if the file is one; else 0.
-    pub rdevice: u64,
+struct LoopInfo {
+    device: u64,
+    inode: u64,
+    rdevice: u64,
     rest: [u64; 26],
 }
 
 /// Lets the kernel read the partition table again.
-///
-/// # Errors
-/// Those of the kernel: `EBUSY` while a partition is in use, `EINVAL` if it does not look for
-/// partitions on such devices.
-pub(super) fn reread_partition_table(device: &File) -> io::Result<()> {
+pub(crate) fn reread_partition_table(device: &File) -> io::Result<()> {
     // SAFETY: BLKRRPART takes no argument and touches no memory of ours.
     unsafe { ioctl(device, NoArg::<BLKRRPART>::new())? };
     Ok(())
 }
 
 /// Discards the first `length` bytes of the device.
-///
-/// # Errors
-/// Those of the kernel: `EOPNOTSUPP` if the device or its reader does not support it.
-pub(super) fn discard(device: &File, length: u64) -> io::Result<()> {
+pub(crate) fn discard(device: &File, length: u64) -> io::Result<()> {
     let range: [u64; 2] = [0, length];
     // SAFETY: BLKDISCARD reads two 64-bit integers from its argument, which is
     // `range`, and writes nothing.
@@ -51,12 +43,10 @@ pub(super) fn discard(device: &File, length: u64) -> io::Result<()> {
 }
 
 /// Returns what is behind a loop device.
-///
-/// # Errors
-/// Those of the kernel: `ENXIO` if it has no file, `ENOTTY` if it is no loop device.
-pub(super) fn loop_status(device: &File) -> io::Result<LoopStatus> {
-    const { assert!(size_of::<LoopStatus>() == 232) };
+pub(crate) fn loop_status(device: &File) -> io::Result<LoopStatus> {
+    const { assert!(size_of::<LoopInfo>() == 232) };
     // SAFETY: LOOP_GET_STATUS64 fills its argument, a `struct loop_info64` of 232 bytes, for
-    // which every bit pattern of `LoopStatus` is valid.
-    Ok(unsafe { ioctl(device, Getter::<LOOP_GET_STATUS64, LoopStatus>::new())? })
+    // which every bit pattern of `LoopInfo` is valid.
+    let info = unsafe { ioctl(device, Getter::<LOOP_GET_STATUS64, LoopInfo>::new())? };
+    Ok(LoopStatus { device: info.device, inode: info.inode, rdevice: info.rdevice })
 }

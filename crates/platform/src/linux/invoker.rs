@@ -1,8 +1,4 @@
-//! The user who called nodecard through sudo, doas or pkexec.
-//!
-//! Only devices need root. Everything else is done as the user: `~` is the user's home, and
-//! profiles, keys, the cache and images belong to the user as if there had been no sudo. The
-//! process keeps root as its saved user id, with which [`block_io::rights`] opens devices.
+//! Finding and becoming the user who called sudo, doas or pkexec.
 
 use std::{
     env,
@@ -18,18 +14,14 @@ use rustix::{
     thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid},
 };
 
-use crate::error::print_line;
+use crate::invoker::InvokerError;
 
-/// Takes on the identity of the user who called sudo, doas or pkexec, if one did. Must be
-/// called before there are other threads: they take over the identity of the thread that
-/// starts them.
-///
-/// A shell that was started as root stays root's.
-pub fn become_invoker() {
+pub(crate) fn become_invoker() -> Vec<InvokerError> {
+    let mut failed = Vec::new();
     if !geteuid().is_root() || !getuid().is_root() {
-        return;
+        return failed;
     }
-    let Some(user) = Invoker::find(env::var_os) else { return };
+    let Some(user) = Invoker::find(env::var_os) else { return failed };
     if let Some(home) = &user.home
         && env::var_os("HOME").as_deref() != Some(home.as_os_str())
     {
@@ -39,15 +31,13 @@ pub fn become_invoker() {
         if let Some(name) = env::args_os().next() {
             again.arg0(name);
         }
-        let error = again.exec();
-        print_line(format_args!("warning: cannot use the home of {}: {error}", user.name));
+        let source = again.exec();
+        failed.push(InvokerError::Home { name: user.name.clone(), source });
     }
-    if let Err(error) = user.impersonate() {
-        print_line(format_args!(
-            "warning: new files will belong to root: cannot act as {}: {error}",
-            user.name
-        ));
+    if let Err(source) = user.impersonate() {
+        failed.push(InvokerError::Identity { name: user.name.clone(), source });
     }
+    failed
 }
 
 /// A user who called sudo, doas or pkexec.

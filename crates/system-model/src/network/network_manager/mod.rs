@@ -5,10 +5,17 @@
 //! (`nm_match_spec_device`), src/core/settings/plugins/keyfile/nms-keyfile-utils.c
 //! (`nms_keyfile_utils_check_file_permissions`).
 
-use std::collections::{BTreeMap, BTreeSet};
+mod configuration;
+mod connection;
+mod devices;
+mod keyfile;
+
+use std::collections::BTreeSet;
 
 use super::source::{AddressKind, AddressSource, Backend};
-use crate::{FileKind, FileLine, SystemError, SystemFiles, pattern::fnmatch};
+use crate::{FileKind, FileLine, SystemError, SystemFiles};
+pub use connection::Connection;
+use devices::spec_matches;
 
 /// Where connections are. Of connections with one UUID that of the first directory counts; a file
 /// without a UUID has one that follows from its name.
@@ -17,30 +24,6 @@ pub const CONNECTION_DIRECTORIES: [&str; 3] = [
     "/etc/NetworkManager/system-connections",
     "/usr/lib/NetworkManager/system-connections",
 ];
-
-const MAIN: &str = "/etc/NetworkManager/NetworkManager.conf";
-const CONF_DIRECTORIES: [&str; 3] =
-    ["/usr/lib/NetworkManager/conf.d", "/run/NetworkManager/conf.d", "/etc/NetworkManager/conf.d"];
-
-/// A connection of a keyfile.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Connection {
-    /// The file.
-    pub path: String,
-    /// The name.
-    pub id: String,
-    /// `ethernet`, `wifi` …
-    pub kind: String,
-    /// The interface that it is for; `None` for any.
-    pub interface: Option<String>,
-    /// Whether NetworkManager may pick it.
-    pub autoconnect: bool,
-    /// Of several that fit, the highest is picked.
-    pub priority: i32,
-    /// Whether a hardware address or another condition of the board decides.
-    pub conditional: bool,
-    sources: Vec<(AddressKind, FileLine)>,
-}
 
 /// A line that has NetworkManager leave devices alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +56,7 @@ impl NetworkManager {
     /// [`SystemError`] if a file cannot be read.
     pub fn read(files: &dyn SystemFiles) -> Result<Self, SystemError> {
         let mut manager = NetworkManager::default();
-        manager.configuration(files)?;
+        manager.read_configuration(files)?;
         let mut seen = BTreeSet::new();
         for directory in CONNECTION_DIRECTORIES {
             for name in files.list(directory)?.unwrap_or_default() {
@@ -88,83 +71,16 @@ impl NetworkManager {
                     continue;
                 }
                 let text = files.read_text(&path)?.unwrap_or_default();
-                let uuid = keyfile(&text)
+                let uuid = keyfile::assignments(&text)
                     .filter(|(section, key, ..)| (*section, *key) == ("connection", "uuid"))
                     .map(|(_, _, value, _)| value.to_ascii_lowercase())
                     .last();
                 if seen.insert(uuid.unwrap_or(name)) {
-                    manager.connections.extend(connection(&text, &path));
+                    manager.connections.extend(Connection::parse(&text, &path));
                 }
             }
         }
         Ok(manager)
-    }
-
-    fn configuration(&mut self, files: &dyn SystemFiles) -> Result<(), SystemError> {
-        let mut names: BTreeMap<String, String> = BTreeMap::new();
-        for directory in CONF_DIRECTORIES {
-            for name in files.list(directory)?.unwrap_or_default() {
-                if name.ends_with(".conf") {
-                    names.insert(name.clone(), format!("{directory}/{name}"));
-                }
-            }
-        }
-        let mut listed: Vec<Unmanaged> = Vec::new();
-        let mut devices: BTreeMap<String, (Option<String>, Option<bool>, FileLine)> =
-            BTreeMap::new();
-        let (mut plugin, mut managed) = (false, None);
-        // Packages' files come before the main one, those of the administrator after it.
-        let (package, own): (Vec<String>, Vec<String>) =
-            names.into_values().partition(|path| path.starts_with("/usr/lib/"));
-        for path in package.into_iter().chain([MAIN.to_owned()]).chain(own) {
-            let text = files.read_text(&path)?.unwrap_or_default();
-            for (section, key, value, line) in keyfile(&text) {
-                let at = FileLine::new(path.clone(), line);
-                let (key, change) = match key.strip_suffix(['+', '-']) {
-                    Some(name) => (name, key.chars().last()),
-                    None => (key, None),
-                };
-                match (section, key) {
-                    ("keyfile", "unmanaged-devices") => {
-                        if change.is_none() {
-                            listed.clear();
-                        }
-                        if change == Some('-') {
-                            listed.retain(|known| known.devices != value);
-                        } else if !value.is_empty() {
-                            listed.push(Unmanaged { devices: value.to_owned(), at });
-                        }
-                    }
-                    ("main", "no-auto-default") => self.no_auto_default = value.to_owned(),
-                    ("main", "plugins") => plugin = value.contains("ifupdown"),
-                    ("ifupdown", "managed") => managed = Some((is_true(value), at)),
-                    (section, key) if section.starts_with("device") => {
-                        let entry = devices
-                            .entry(section.to_owned())
-                            .or_insert_with(|| (None, None, at.clone()));
-                        match key {
-                            "match-device" => entry.0 = Some(value.to_owned()),
-                            "managed" => (entry.1, entry.2) = (Some(is_true(value)), at),
-                            _ => {}
-                        }
-                    }
-                    _ => {}
-                }
-            }
-        }
-        self.unmanaged = listed;
-        for (devices, managed, at) in devices.into_values() {
-            if managed == Some(false) {
-                let devices = devices.unwrap_or_else(|| "*".into());
-                self.unmanaged.push(Unmanaged { devices, at });
-            }
-        }
-        self.leaves_ifupdown = match (plugin, managed) {
-            (true, Some((false, at))) => Some(at),
-            (true, None) => Some(FileLine::new(MAIN, 1)),
-            _ => None,
-        };
-        Ok(())
     }
 
     /// Returns the line that has NetworkManager leave an interface alone.
@@ -251,131 +167,6 @@ impl NetworkManager {
     }
 }
 
-/// Returns whether a list of devices has an interface; `None` if a property of the board
-/// decides.
-fn spec_matches(specs: &str, interface: &str) -> Option<bool> {
-    let kind = if interface.starts_with("wl") { "wifi" } else { "ethernet" };
-    let (mut fits, mut unknown) = (false, false);
-    for spec in specs.split([',', ';', ' ', '\t']).filter(|spec| !spec.is_empty()) {
-        let (except, spec) = match spec.strip_prefix("except:") {
-            Some(rest) => (true, rest),
-            None => (false, spec),
-        };
-        let fit = match spec.split_once(':') {
-            _ if spec == "*" => Some(true),
-            None => Some(spec == interface),
-            Some(("type", value)) => Some(value == kind),
-            Some(("interface-name", value)) => Some(match value.split_at_checked(1) {
-                Some(("=", exact)) => exact == interface,
-                Some(("~", pattern)) => fnmatch(pattern, interface),
-                _ => fnmatch(value, interface),
-            }),
-            // A hardware address without a prefix has colons too.
-            Some(_) => None,
-        };
-        match (fit, except) {
-            (Some(true), true) => return Some(false),
-            (Some(true), false) => fits = true,
-            (None, _) => unknown = true,
-            (Some(false), _) => {}
-        }
-    }
-    match (fits, unknown) {
-        (true, _) => Some(true),
-        (false, true) => None,
-        (false, false) => Some(false),
-    }
-}
-
-fn is_true(value: &str) -> bool {
-    matches!(value.to_ascii_lowercase().as_str(), "yes" | "true" | "on" | "1")
-}
-
-/// Returns the assignments of a keyfile: section, key, value and line.
-fn keyfile(text: &str) -> impl Iterator<Item = (&str, &str, &str, usize)> {
-    let mut section = "";
-    text.lines().enumerate().filter_map(move |(number, line)| {
-        let line = line.trim_ascii();
-        if line.starts_with(['#', ';']) {
-            return None;
-        }
-        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            section = name;
-            return None;
-        }
-        let (key, value) = line.split_once('=')?;
-        Some((section, key.trim_ascii(), value.trim_ascii(), number + 1))
-    })
-}
-
-fn connection(text: &str, path: &str) -> Option<Connection> {
-    let mut one = Connection {
-        path: path.to_owned(),
-        id: String::new(),
-        kind: String::new(),
-        interface: None,
-        autoconnect: true,
-        priority: 0,
-        conditional: false,
-        sources: Vec::new(),
-    };
-    let mut methods: [Option<(String, FileLine)>; 2] = [None, None];
-    let mut addresses: [Vec<(AddressKind, FileLine)>; 2] = [Vec::new(), Vec::new()];
-    for (section, key, value, line) in keyfile(text) {
-        let at = FileLine::new(path, line);
-        let [v4, v6] = &mut methods;
-        let [addresses4, addresses6] = &mut addresses;
-        match (section, key) {
-            ("connection", "id") => one.id = value.to_owned(),
-            ("connection", "type") => {
-                one.kind = match value {
-                    "802-3-ethernet" => "ethernet".to_owned(),
-                    "802-11-wireless" => "wifi".to_owned(),
-                    other => other.to_owned(),
-                };
-            }
-            ("connection", "interface-name") if !value.is_empty() => {
-                one.interface = Some(value.to_owned());
-            }
-            ("connection", "autoconnect") => one.autoconnect = is_true(value),
-            ("connection", "autoconnect-priority") => one.priority = value.parse().unwrap_or(0),
-            ("connection", "permissions") if !value.is_empty() => one.autoconnect = false,
-            ("ethernet" | "802-3-ethernet", "mac-address" | "mac-address-blacklist")
-            | ("match", _) => one.conditional = true,
-            ("ipv4", "method") => *v4 = Some((value.to_owned(), at)),
-            ("ipv6", "method") => *v6 = Some((value.to_owned(), at)),
-            ("ipv4" | "ipv6", key) => {
-                let number = key.strip_prefix("addresses").or(key.strip_prefix("address"));
-                if number.is_some_and(|n| n.chars().all(|c| c.is_ascii_digit())) {
-                    // `ADDRESS/PREFIX,GATEWAY`
-                    let address = value.split([',', ';']).next().unwrap_or_default().trim_ascii();
-                    let list = if section == "ipv4" { addresses4 } else { addresses6 };
-                    list.push((AddressKind::Static(address.to_owned()), at));
-                }
-            }
-            _ => {}
-        }
-    }
-    if one.kind.is_empty() {
-        return None;
-    }
-    let dhcp = [AddressKind::Dhcp4, AddressKind::Dhcp6];
-    for ((method, addresses), dhcp) in methods.into_iter().zip(addresses).zip(dhcp) {
-        let Some((method, at)) = method else { continue };
-        match method.as_str() {
-            "auto" if dhcp == AddressKind::Dhcp4 => {
-                one.sources.push((dhcp, at));
-                one.sources.extend(addresses);
-            }
-            "auto" | "manual" => one.sources.extend(addresses),
-            "dhcp" => one.sources.push((dhcp, at)),
-            "shared" | "link-local" => one.sources.push((AddressKind::Other(method), at)),
-            _ => {}
-        }
-    }
-    Some(one)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -450,8 +241,11 @@ mod tests {
             "[keyfile]\nunmanaged-devices=interface-name:eth*;except:interface-name:eth0",
         );
         assert_eq!(by(&files), None);
-        files.write(MAIN, "[main]\nplugins=ifupdown,keyfile\n[ifupdown]\nmanaged=false\n");
+        files.write(
+            configuration::MAIN,
+            "[main]\nplugins=ifupdown,keyfile\n[ifupdown]\nmanaged=false\n",
+        );
         let manager = NetworkManager::read(&files).expect("readable");
-        assert_eq!(manager.leaves_ifupdown, Some(FileLine::new(MAIN, 4)));
+        assert_eq!(manager.leaves_ifupdown, Some(FileLine::new(configuration::MAIN, 4)));
     }
 }

@@ -1,0 +1,65 @@
+//! NetworkManager's connections.
+
+use system_model::network::{CONNECTION_DIRECTORIES, NetworkManager};
+
+use super::{super::Strip, is_ipv4};
+use crate::{NetworkBackEnd, Purpose, SystemError, render::text::lines};
+
+pub(super) fn to_dhcp(to: &mut Strip<'_>, interface: Option<&str>) -> Result<(), SystemError> {
+    let [_, directory, _] = CONNECTION_DIRECTORIES;
+    for connection in NetworkManager::read(to.system)?.connections {
+        let name = connection.path.strip_prefix(directory).unwrap_or_default();
+        if name.is_empty() || name.starts_with("/nodecard-") {
+            continue;
+        }
+        let of = connection.interface.as_deref();
+        if interface.is_some_and(|interface| of.is_some_and(|of| of != interface)) {
+            continue;
+        }
+        let Some(old) = to.read(&connection.path)? else { continue };
+        let purpose = Purpose::Address(NetworkBackEnd::NetworkManager);
+        to.rewrite(purpose, &connection.path, &old, &changed(&old));
+    }
+    Ok(())
+}
+
+/// Returns a connection that asks DHCP instead of setting IPv4 addresses.
+fn changed(text: &str) -> String {
+    let mut section = String::new();
+    let mut parts: Vec<(bool, &str)> = Vec::new();
+    for line in lines(text) {
+        let trimmed = line.trim_ascii();
+        if trimmed.starts_with('[') {
+            section = trimmed.to_owned();
+        }
+        parts.push((section == "[ipv4]", line));
+    }
+    let value = |line: &str| {
+        let line = line.trim_ascii();
+        let (key, value) = line.split_once('=').filter(|_| !line.starts_with(['#', ';']))?;
+        Some((key.trim_ascii_end().to_owned(), value.trim_ascii_start().to_owned()))
+    };
+    let is_numbered = |key: &str, name: &str| {
+        let number = key.strip_prefix(name);
+        number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let is_address = |key: &str| is_numbered(key, "address") || is_numbered(key, "addresses");
+    let first = |value: &str| value.split([',', ';']).next().unwrap_or_default().to_owned();
+    let ours = || parts.iter().filter(|(is_ours, _)| *is_ours).filter_map(|(_, line)| value(line));
+    if !ours().any(|(key, value)| is_address(&key) && is_ipv4(&first(&value))) {
+        return text.to_owned();
+    }
+    let mut new = String::new();
+    for (is_ours, line) in &parts {
+        match value(line).filter(|_| *is_ours) {
+            Some((key, _)) if is_address(&key) => {}
+            Some((key, _)) if matches!(key.as_str(), "gateway" | "dns" | "dns-search") => {}
+            Some((key, value)) if is_numbered(&key, "route") && first(&value) == "0.0.0.0/0" => {}
+            Some((key, value)) if key == "method" && value == "manual" => {
+                new.push_str("method=auto\n");
+            }
+            _ => new.push_str(line),
+        }
+    }
+    new
+}

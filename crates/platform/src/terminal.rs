@@ -1,0 +1,28 @@
+//! Terminals that do not show what is typed.
+
+use std::io;
+
+use crate::system;
+
+/// Whether a terminal that does not show what is typed still shows the end of the line.
+pub const SHOWS_LINE_END: bool = system::SHOWS_LINE_END;
+
+/// How a terminal was set before [`hide_typing`].
+#[derive(Debug, Clone)]
+pub struct TypingMode(system::TypingMode);
+
+/// Lets the terminal at standard input not show what is typed, until the returned mode is
+/// restored.
+///
+/// # Errors
+/// Standard input is not a terminal.
+pub fn hide_typing() -> io::Result<TypingMode> {
+    system::hide_typing().map(TypingMode)
+}
+
+impl TypingMode {
+    /// Lets the terminal show again what is typed. Failures are ignored: nothing can be done.
+    pub fn restore(&self) {
+        system::restore_typing(&self.0);
+    }
+}

@@ -1,0 +1,10 @@
+//! What Linux and macOS have in common.
+
+mod access;
+mod files;
+mod terminal;
+
+pub(crate) use self::{access::*, files::*, terminal::*};
+
+/// The variable that holds the user's home.
+pub(crate) const HOME: &str = "HOME";

@@ -1,0 +1,31 @@
+//! The settings of a console.
+#![allow(unsafe_code)]
+
+use std::io;
+
+use windows_sys::Win32::System::Console::{
+    ENABLE_ECHO_INPUT, GetConsoleMode, GetStdHandle, STD_INPUT_HANDLE, SetConsoleMode,
+};
+
+pub(crate) const SHOWS_LINE_END: bool = false;
+
+pub(crate) type TypingMode = u32;
+
+pub(crate) fn hide_typing() -> io::Result<TypingMode> {
+    let mut mode = 0;
+    // SAFETY: a handle that is not a console's is refused.
+    let done = unsafe { GetConsoleMode(GetStdHandle(STD_INPUT_HANDLE), &raw mut mode) };
+    if done == 0 || !set(mode & !ENABLE_ECHO_INPUT) {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(mode)
+}
+
+pub(crate) fn restore_typing(mode: &TypingMode) {
+    set(*mode);
+}
+
+fn set(mode: u32) -> bool {
+    // SAFETY: a handle that is not a console's is refused.
+    unsafe { SetConsoleMode(GetStdHandle(STD_INPUT_HANDLE), mode) != 0 }
+}
