@@ -37,3 +37,4 @@ mod sudo;
 mod support;
 mod swarm;
 mod verify;
+mod version;

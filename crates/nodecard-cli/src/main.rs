@@ -14,6 +14,7 @@ mod prompt;
 mod report;
 mod rights;
 mod terminal;
+mod version;
 
 use std::process::ExitCode;
 

@@ -10,7 +10,7 @@ mod write;
 
 use clap::{Parser, Subcommand};
 
-use crate::output::Verbosity;
+use crate::{output::Verbosity, version};
 
 pub use build::{BuildArgs, CheckArgs, PlanArgs};
 pub use init::{InitArgs, PasswordsArg, SwarmArg};
@@ -29,7 +29,8 @@ pub use write::{ApplyArgs, DevicesArgs, FlashArgs};
 #[derive(Debug, Parser)]
 #[command(
     name = "nodecard",
-    version,
+    version = version::SHORT,
+    long_version = version::LONG,
     max_term_width = 79,
     after_help = "\
 Examples:

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::{
     args::{Args, CompletionsArgs, ManArgs, SchemaArgs},
     error::CommandError,
-    report, terminal,
+    report, terminal, version,
 };
 
 pub fn schema(_: &SchemaArgs) -> Result<ExitCode, CommandError> {
@@ -40,7 +40,9 @@ pub fn completions(args: &CompletionsArgs) -> Result<ExitCode, CommandError> {
 pub fn man(args: &ManArgs) -> Result<ExitCode, CommandError> {
     let failed = |source| nodecard::Error::Write { path: args.dir.clone(), source };
     fs::create_dir_all(&args.dir).map_err(failed)?;
-    clap_mangen::generate_to(Args::command(), &args.dir).map_err(failed)?;
+    // The manual is the same for every build of a version.
+    let command = Args::command().version(version::NUMBER).long_version(None::<&str>);
+    clap_mangen::generate_to(command, &args.dir).map_err(failed)?;
     if args.json.json {
         let entries = fs::read_dir(&args.dir).map_err(failed)?.flatten();
         let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
