@@ -4,6 +4,8 @@ use std::{fmt, path::PathBuf};
 
 use serde::{Serialize, Serializer};
 
+use crate::{ApplyCommand, BuildCommand};
+
 /// How to fix what a finding reports.
 ///
 /// Its [`Display`](std::fmt::Display) says it in words; in JSON it is that text.
@@ -12,10 +14,10 @@ use serde::{Serialize, Serializer};
 pub struct Fix {
     /// What to do.
     pub action: FixAction,
-    /// The `nodecard apply` command that does it with the card in a reader, if it does.
-    pub apply: Option<String>,
-    /// The command that builds the node's card again.
-    pub rebuild: Option<String>,
+    /// How to do it with the card in a reader, if that is possible.
+    pub apply: Option<ApplyCommand>,
+    /// How to build the node's card again.
+    pub rebuild: Option<BuildCommand>,
 }
 
 /// What to do about a finding.
@@ -140,12 +142,12 @@ impl Fix {
     }
 }
 
-/// The one place where fixes are put in words, and where `nodecard apply` is named.
+/// The one place where fixes are put in words.
 impl fmt::Display for Fix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.action {
             FixAction::Rewrite => match &self.apply {
-                Some(apply) => f.write_str(apply),
+                Some(apply) => apply.fmt(f),
                 None => f.write_str(&self.rebuild_words()),
             },
             FixAction::RewriteBeforeBoot => match &self.apply {
@@ -180,7 +182,7 @@ impl fmt::Display for Fix {
             FixAction::RestorePassword => write!(
                 f,
                 "{}; or, if the change was intended, change `users` in the profile",
-                self.apply.clone().unwrap_or_else(|| self.rebuild_words())
+                self.apply.as_ref().map_or_else(|| self.rebuild_words(), ToString::to_string)
             ),
             FixAction::ChangeSetting => f.write_str("change the setting if logins with a key fail"),
             FixAction::CheckProgram { program } => write!(
@@ -192,12 +194,17 @@ impl fmt::Display for Fix {
             FixAction::InstallSshServer => f.write_str(
                 "in the base image: install openssh-server, or a unit that starts the ssh server",
             ),
-            FixAction::GrowPartition { partition } => write!(
-                f,
-                "{}, or on the node: growpart /dev/mmcblk0 {partition}, then resize2fs \
-                 /dev/mmcblk0p{partition}",
-                self.apply.as_deref().unwrap_or("build the card again"),
-            ),
+            FixAction::GrowPartition { partition } => {
+                match &self.apply {
+                    Some(apply) => apply.fmt(f)?,
+                    None => f.write_str("build the card again")?,
+                }
+                write!(
+                    f,
+                    ", or on the node: growpart /dev/mmcblk0 {partition}, then resize2fs \
+                     /dev/mmcblk0p{partition}"
+                )
+            }
             FixAction::GrowFilesystem { partition } => {
                 write!(f, "on the node: resize2fs /dev/mmcblk0p{partition}")?;
                 match &self.apply {
@@ -301,9 +308,11 @@ mod tests {
             let name = format!("{action:?}");
             let mut fix = Fix::from(action);
             text += &format!("{name}\n    {fix}\n");
-            fix.rebuild = Some("nodecard build mc1.yaml --node n1".into());
+            let (profile, node) = (PathBuf::from("mc1.yaml"), "n1".to_owned());
+            fix.rebuild = Some(BuildCommand { profile: profile.clone(), node: node.clone() });
             let rebuilt = fix.to_string();
-            fix.apply = Some("nodecard apply mc1.yaml n1=/dev/sdb".into());
+            let target = "/dev/sdb".to_owned();
+            fix.apply = Some(ApplyCommand { profile, node, target, base: None, grow: false });
             let applied = fix.to_string();
             for words in [rebuilt, applied] {
                 if !text.ends_with(&format!("    {words}\n")) {

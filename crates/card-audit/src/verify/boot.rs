@@ -12,7 +12,7 @@ use system_model::{
 };
 
 use super::Subject;
-use crate::{Finding, FindingCode, FixAction, Severity};
+use crate::{ApplyCommand, Finding, FindingCode, FixAction, Severity};
 
 /// What the card will do, and the ssh servers on it.
 pub(super) struct Boot {
@@ -33,7 +33,7 @@ impl Boot {
 
     /// Adds the findings. They replace those of single files that disarm the same program.
     /// `apply` is the command that corrects the card in place.
-    pub fn judge(&self, findings: &mut Vec<Finding>, apply: Option<&str>) {
+    pub fn judge(&self, findings: &mut Vec<Finding>, apply: Option<&ApplyCommand>) {
         let mut found = Vec::new();
         let (mut covered, mut passwords) = (BTreeSet::new(), Vec::new());
         for program in self.model.known_programs() {
@@ -80,7 +80,7 @@ impl Boot {
         found.extend(self.server());
         for finding in &mut found {
             if matches!(finding.fix.action, FixAction::Rewrite | FixAction::RewriteBeforeBoot) {
-                finding.fix.apply = apply.map(str::to_owned);
+                finding.fix.apply = apply.cloned();
             }
         }
         found.extend(unknown(&self.model.threats(&Effect::ALL)));

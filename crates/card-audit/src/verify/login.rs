@@ -5,14 +5,14 @@ use plain_text::printable;
 use system_model::sshd::{HindranceKind, Repair};
 
 use super::Subject;
-use crate::{Finding, FindingCode, FixAction, Severity};
+use crate::{ApplyCommand, Finding, FindingCode, FixAction, Severity};
 
 /// Returns what surely keeps a user of the profile out. What may keep one out is a note of
 /// rendering, and so is a system without an ssh server.
 pub(super) fn check(
     subject: &Subject<'_>,
     others: &[Finding],
-    apply: Option<&str>,
+    apply: Option<&ApplyCommand>,
 ) -> Result<Vec<Finding>, SystemError> {
     let Subject { cluster, keys, system, .. } = subject;
     let key = keys.cluster().public().split(' ').nth(1).unwrap_or_default();
@@ -29,7 +29,11 @@ pub(super) fn check(
     Ok(findings)
 }
 
-fn finding(found: &LoginHindrance, others: &[Finding], apply: Option<&str>) -> Option<Finding> {
+fn finding(
+    found: &LoginHindrance,
+    others: &[Finding],
+    apply: Option<&ApplyCommand>,
+) -> Option<Finding> {
     let LoginHindrance { user, hindrance, .. } = found;
     let path = match (&hindrance.at, &hindrance.kind, &hindrance.repair) {
         // Key files are compared with what they should hold, and a user who is gone is the
@@ -89,6 +93,6 @@ fn finding(found: &LoginHindrance, others: &[Finding], apply: Option<&str>) -> O
         hindrance.repair,
         None | Some(Repair::CommentOut(_) | Repair::KeyFile(_) | Repair::DropbearOption(_))
     );
-    finding.fix.apply = apply.filter(|_| is_edited).map(str::to_owned);
+    finding.fix.apply = apply.filter(|_| is_edited).cloned();
     Some(finding)
 }

@@ -31,13 +31,15 @@ use cluster_profile::{
     Cluster, FileEdit, Node, Purpose, RenderError, SystemError, render_node, render_shared,
     rival_addresses,
 };
-use plain_text::{printable, shell_word, with_causes};
+use plain_text::{printable, with_causes};
 use system_model::{CachedFiles, SystemFiles};
 
 pub(crate) use self::needed::{needed_edits, other_identity};
 pub use self::report::{CardOutcome, CardReport, Compared, VerifyReport};
 use self::{clones::Clones, fold::fold};
-use crate::{AuditError, Card, ErrorKind, Facts, Finding, FindingCode, FixAction};
+use crate::{
+    ApplyCommand, AuditError, BuildCommand, Card, ErrorKind, Facts, Finding, FindingCode, FixAction,
+};
 
 /// What cards are compared with.
 #[derive(Debug, Clone, Copy)]
@@ -71,28 +73,20 @@ struct Subject<'a> {
     system: &'a dyn SystemFiles,
 }
 
-/// Returns the command that corrects the card in place, if that is possible.
-fn apply_command(options: &VerifyOptions<'_>, node: &Node, card: &Card) -> Option<String> {
-    if !card.can_be_corrected() {
-        return None;
-    }
-    let profile = shell_word(&options.cluster.path.display().to_string());
-    let target = shell_word(&format!("{}={}", node.name, card.name()));
+/// Returns how the card can be corrected in place, if that is possible.
+fn apply_command(options: &VerifyOptions<'_>, node: &Node, card: &Card) -> Option<ApplyCommand> {
     let base = match options.base {
-        BaseReference::Card(base)
-            if base.name() != options.cluster.base.path.display().to_string() =>
-        {
-            format!(" --base {}", shell_word(base.name()))
-        }
-        _ => String::new(),
+        BaseReference::Card(base) => Some(base.name().to_owned()),
+        BaseReference::Absent(_) => None,
     };
-    Some(format!("nodecard apply {profile} {target}{base}"))
-}
-
-/// Returns the command that builds a node's card again.
-fn build_command(cluster: &Cluster, node: &Node) -> String {
-    let profile = shell_word(&cluster.path.display().to_string());
-    format!("nodecard build {profile} --node {}", node.name)
+    let of_profile = options.cluster.base.path.display().to_string();
+    card.can_be_corrected().then(|| ApplyCommand {
+        profile: options.cluster.path.clone(),
+        node: node.name.clone(),
+        target: card.name().to_owned(),
+        base: base.filter(|base| *base != of_profile),
+        grow: false,
+    })
 }
 
 /// A card and its report, or why there is none.
@@ -142,7 +136,7 @@ pub(crate) fn one(options: &VerifyOptions<'_>, card: &Card) -> Result<CardReport
         })?,
     };
     let apply = apply_command(options, node, card);
-    let mut findings = partitions::check(card, cluster, apply.as_deref());
+    let mut findings = partitions::check(card, cluster, apply.as_ref());
     let system = &CachedFiles::new(files);
     let subject = Subject { cluster, keys, node, files, system };
     let compared = match options.base {
@@ -169,10 +163,10 @@ pub(crate) fn one(options: &VerifyOptions<'_>, card: &Card) -> Result<CardReport
         }
     }
     match boot::Boot::read(&subject) {
-        Ok(boot) => boot.judge(&mut findings, apply.as_deref()),
+        Ok(boot) => boot.judge(&mut findings, apply.as_ref()),
         Err(error) => system_error(error, card, &mut findings)?,
     }
-    match login::check(&subject, &findings, apply.as_deref()) {
+    match login::check(&subject, &findings, apply.as_ref()) {
         Ok(found) => findings.extend(found),
         Err(error) => system_error(error, card, &mut findings)?,
     }
@@ -187,7 +181,8 @@ pub(crate) fn one(options: &VerifyOptions<'_>, card: &Card) -> Result<CardReport
     findings.extend(passwords::check(&subject).map_err(card.files_error())?);
     findings.extend(swarm::check(&subject).map_err(card.files_error())?);
     for finding in &mut findings {
-        finding.fix.rebuild = Some(build_command(cluster, node));
+        let (profile, node) = (cluster.path.clone(), node.name.clone());
+        finding.fix.rebuild = Some(BuildCommand { profile, node });
     }
     Ok(CardReport {
         target: card.name().to_owned(),

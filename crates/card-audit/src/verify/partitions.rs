@@ -5,10 +5,10 @@ use cluster_profile::Cluster;
 use part_table::{GptBackup, SECTOR_SIZE};
 use plain_text::size;
 
-use crate::{Card, Finding, FindingCode, FixAction};
+use crate::{ApplyCommand, Card, Finding, FindingCode, FixAction};
 
-/// Returns what is wrong with them. `apply` is the command that corrects the card in place.
-pub(super) fn check(card: &Card, cluster: &Cluster, apply: Option<&str>) -> Vec<Finding> {
+/// Returns what is wrong with them. `apply` corrects the card in place.
+pub(super) fn check(card: &Card, cluster: &Cluster, apply: Option<&ApplyCommand>) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(partition(card, cluster));
     findings.extend(filesystem(card));
@@ -16,7 +16,7 @@ pub(super) fn check(card: &Card, cluster: &Cluster, apply: Option<&str>) -> Vec<
         if let FixAction::GrowPartition { .. } | FixAction::GrowFilesystem { .. } =
             finding.fix.action
         {
-            finding.fix.apply = apply.map(|apply| format!("{apply} --grow"));
+            finding.fix.apply = apply.map(|apply| ApplyCommand { grow: true, ..apply.clone() });
         }
     }
     findings.extend(state(card));
