@@ -289,6 +289,6 @@ mod tests {
         let one = all
             .replace("iface eth1 inet dhcp\n", "iface eth1 inet static\n    address 10.1.0.1/24\n");
         assert_eq!(to_dhcp(file, &|name| name == "eth0"), one);
-        assert_eq!(to_dhcp(&all, &|_| true), all);
+        assert_eq!(to_dhcp(all, &|_| true), all);
     }
 }
