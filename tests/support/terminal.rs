@@ -15,7 +15,7 @@ if child == 0:
 seen, all_of = b"", b""
 while True:
     if not select.select([terminal], [], [], 60)[0]:
-        sys.exit(f"the server stopped sending data; waiting for {steps}: {all_of}")
+        sys.exit(f"nothing came for 60 s; waiting for {steps}: {all_of}")
     try:
         some = os.read(terminal, 65536)
     except OSError:

@@ -114,7 +114,7 @@ fn a_change_that_is_asked_for_at_the_next_login_is_reported() {
     });
     let findings = bench().findings(&card);
     assert_eq!(findings.len(), 1, "{findings:#?}");
-    assert!(findings[0].what.starts_with("odroid has to choose a new password"), "{findings:#?}");
+    assert!(findings[0].what.starts_with("odroid must change the password"), "{findings:#?}");
 }
 
 #[test]

@@ -33,8 +33,8 @@ pub fn print_how_to_continue() {
         print_line(format_args!("{line}"));
     }
 }
-/// The settings of the terminal before it was told not to show what is typed.
-static BEFORE_HIDING: Mutex<Option<TypingMode>> = Mutex::new(None);
+/// The settings of the terminal before a question that changes them.
+static BEFORE_ASKING: Mutex<Option<TypingMode>> = Mutex::new(None);
 
 /// Prints a question on stderr and returns the answer, or `None` if there is none. Answers
 /// are read from standard input, a terminal or not: a script may answer, but has to know the
@@ -56,11 +56,14 @@ pub fn ask(question: fmt::Arguments) -> Option<String> {
     }
 }
 
-/// Runs a question of another kind, during which Ctrl-C ends the program.
+/// Runs a question of another kind, during which Ctrl-C ends the program. Such a question takes
+/// the terminal out of its line mode once it is printed, and back when it is answered.
 pub fn while_asking<T>(question: impl FnOnce() -> T) -> T {
+    *BEFORE_ASKING.lock().unwrap_or_else(PoisonError::into_inner) = TypingMode::current().ok();
     IS_ASKING.store(true, Ordering::Relaxed);
     let answer = question();
     IS_ASKING.store(false, Ordering::Relaxed);
+    *BEFORE_ASKING.lock().unwrap_or_else(PoisonError::into_inner) = None;
     answer
 }
 
@@ -74,21 +77,21 @@ pub fn ask_hidden(question: fmt::Arguments) -> io::Result<Option<String>> {
     IS_ASKING.store(true, Ordering::Relaxed);
     let before = hide_typing();
     IS_ASKING.store(before.is_ok(), Ordering::Relaxed);
-    *BEFORE_HIDING.lock().unwrap_or_else(PoisonError::into_inner) = Some(before?);
+    *BEFORE_ASKING.lock().unwrap_or_else(PoisonError::into_inner) = Some(before?);
     terminal::print_error(format_args!("{question} "));
     let mut answer = String::new();
     let read = stdin().lock().read_line(&mut answer);
     IS_ASKING.store(false, Ordering::Relaxed);
-    show_typing();
+    restore_typing();
     if !SHOWS_LINE_END {
         print_line(format_args!(""));
     }
     Ok((read? > 0).then(|| answer.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
-/// Lets the terminal show again what is typed.
-fn show_typing() {
-    let before = BEFORE_HIDING.lock().unwrap_or_else(PoisonError::into_inner).take();
+/// Sets the terminal as it was before the question.
+fn restore_typing() {
+    let before = BEFORE_ASKING.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(before) = before {
         before.restore();
     }
@@ -101,11 +104,12 @@ pub fn cancel_on_interrupt() -> Cancel {
     let token = cancel.clone();
     let handler = move || {
         if token.check().is_err() || IS_ASKING.load(Ordering::Relaxed) {
-            show_typing();
             terminal::show_cursor();
             // Whatever follows starts on a line of its own.
             print_line(format_args!(""));
             print_how_to_continue();
+            // Last, because the question may change the settings meanwhile.
+            restore_typing();
             std::process::exit(130);
         }
         token.cancel();

@@ -7,7 +7,7 @@ use crate::system;
 /// Whether a terminal that does not show what is typed still shows the end of the line.
 pub const SHOWS_LINE_END: bool = system::SHOWS_LINE_END;
 
-/// How a terminal was set before [`hide_typing`].
+/// How a terminal is set, or was before [`hide_typing`].
 #[derive(Debug, Clone)]
 pub struct TypingMode(system::TypingMode);
 
@@ -21,7 +21,15 @@ pub fn hide_typing() -> io::Result<TypingMode> {
 }
 
 impl TypingMode {
-    /// Lets the terminal show again what is typed. Failures are ignored: nothing can be done.
+    /// Returns how the terminal at standard input is set.
+    ///
+    /// # Errors
+    /// Standard input is not a terminal.
+    pub fn current() -> io::Result<Self> {
+        system::typing_mode().map(TypingMode)
+    }
+
+    /// Sets the terminal at standard input like this again. Failures are ignored: nothing can be done.
     pub fn restore(&self) {
         system::restore_typing(&self.0);
     }

@@ -182,7 +182,7 @@ mod tests {
             (b"PK\x03\x04\x14\0", BaseFormat::Zip),
         ] {
             assert_eq!(detect(bytes), Ok(format));
-            assert!(check_image(bytes).is_err_and(|found| found.what.contains("again")));
+            assert!(check_image(bytes).is_err_and(|found| found.what.contains("in turn")));
         }
         assert_eq!(detect(&sector_with(510, b"\x55\xaa")), Ok(BaseFormat::Raw));
         assert_eq!(detect(&sector_with(512, b"EFI PART")), Ok(BaseFormat::Raw));

@@ -8,8 +8,12 @@ pub(crate) const SHOWS_LINE_END: bool = true;
 
 pub(crate) type TypingMode = Termios;
 
+pub(crate) fn typing_mode() -> io::Result<TypingMode> {
+    Ok(tcgetattr(stdin())?)
+}
+
 pub(crate) fn hide_typing() -> io::Result<TypingMode> {
-    let before = tcgetattr(stdin())?;
+    let before = typing_mode()?;
     let mut hiding = before.clone();
     hiding.local_modes.remove(LocalModes::ECHO);
     hiding.local_modes.insert(LocalModes::ECHONL);

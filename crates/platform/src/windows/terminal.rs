@@ -11,14 +11,16 @@ pub(crate) const SHOWS_LINE_END: bool = false;
 
 pub(crate) type TypingMode = u32;
 
-pub(crate) fn hide_typing() -> io::Result<TypingMode> {
+pub(crate) fn typing_mode() -> io::Result<TypingMode> {
     let mut mode = 0;
     // SAFETY: a handle that is not a console's is refused.
     let done = unsafe { GetConsoleMode(GetStdHandle(STD_INPUT_HANDLE), &raw mut mode) };
-    if done == 0 || !set(mode & !ENABLE_ECHO_INPUT) {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(mode)
+    if done == 0 { Err(io::Error::last_os_error()) } else { Ok(mode) }
+}
+
+pub(crate) fn hide_typing() -> io::Result<TypingMode> {
+    let mode = typing_mode()?;
+    if set(mode & !ENABLE_ECHO_INPUT) { Ok(mode) } else { Err(io::Error::last_os_error()) }
 }
 
 pub(crate) fn restore_typing(mode: &TypingMode) {
