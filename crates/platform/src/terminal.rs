@@ -29,7 +29,8 @@ impl TypingMode {
         system::typing_mode().map(TypingMode)
     }
 
-    /// Sets the terminal at standard input like this again. Failures are ignored: nothing can be done.
+    /// Sets the terminal at standard input like this again. Failures are ignored: nothing can be
+    /// done about them.
     pub fn restore(&self) {
         system::restore_typing(&self.0);
     }
