@@ -101,7 +101,9 @@ impl CardWriter<'_> {
         let written: Vec<Piece> = plan.pieces().iter().map(nothing).collect();
         let written = Mutex::new(written);
         let steps = steps(plan.pieces(), is_compared);
-        let result = in_flight::for_each(&steps, take, |step, shared, buffers| {
+        let refreshed = steps.partition_point(|step| step.method != Method::Refresh);
+        let (steps, refreshed) = steps.split_at(refreshed);
+        let work = |step: &Step, shared: Option<_>, buffers: &mut Buffers| {
             self.cancel.check().map_err(|_| CardFault::Cancelled)?;
             let Step { index, piece, method } = step;
             let expected = &mut buffers.expected;
@@ -117,7 +119,10 @@ impl CardWriter<'_> {
             let part = piece.part(part.runs.into_iter().chain(probes.cloned()));
             written.lock().unwrap_or_else(PoisonError::into_inner)[*index] = part;
             Ok(())
-        });
+        };
+        // What is refreshed is written when everything else has been, not beside it.
+        let result = in_flight::for_each(steps, take, work)
+            .and_then(|()| in_flight::for_each(refreshed, take, work));
         self.reader.close(self.number);
         result.map(|()| Written(written.into_inner().unwrap_or_else(PoisonError::into_inner)))
     }
