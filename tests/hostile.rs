@@ -315,3 +315,31 @@ fn a_signal_ends_decoding() {
     let left: Vec<_> = fs::read_dir(bench.path("cache/nodecard")).unwrap().collect();
     assert!(left.len() <= 1, "{left:?}");
 }
+
+/// A user can make a symlink to one of root's files where the cluster's key goes.
+#[test]
+fn links_of_users_do_not_lead_to_files_of_root() {
+    let bench = Bench::new();
+    bench.built(&["--node", "xu4-node1"]);
+    let card = bench.path("out/xu4-node1.img");
+    let shadow = || (cat(&card, "/etc/shadow"), debugfs(&card, "stat /etc/shadow"));
+    let (text, _) = shadow();
+    for file in ["id_ed25519", "authorized_keys"] {
+        let commands = format!("cd /home/odroid/.ssh\nrm {file}\nsymlink {file} /etc/shadow\n");
+        fs::write(bench.path("commands"), commands).unwrap();
+        let target = format!("{}?offset={ROOT_OFFSET}", card.display());
+        let list = bench.path("commands");
+        run("e2fsprogs", "debugfs", &["-w", "-f", list.to_str().unwrap(), &target]);
+        let (code, out, _) = verify(&bench, &["out/xu4-node1.img"]);
+        assert_eq!(code, Some(1), "{file}: {out}");
+        let target = "xu4-node1=out/xu4-node1.img";
+        let output = bench.nodecard(&["apply", "profile.yaml", target, "--yes"]).output().unwrap();
+        assert!(output.status.success(), "{file}: {}", String::from_utf8_lossy(&output.stderr));
+        let (after, stat) = shadow();
+        assert_eq!(after, text, "{file}");
+        assert!(stat.contains("User:     0"), "{file}: {stat}");
+        let (code, out, _) = verify(&bench, &["out/xu4-node1.img"]);
+        assert_eq!(code, Some(0), "{file}: {out}");
+        e2fsck(&card);
+    }
+}

@@ -50,7 +50,7 @@ pub enum OutputError {
         what: &'static str,
     },
     /// The name of an image says nothing about its format.
-    #[error("{} is not a name for an image", path.display())]
+    #[error("the name of {} does not end like that of an image", path.display())]
     Name {
         /// The path of the image.
         path: PathBuf,

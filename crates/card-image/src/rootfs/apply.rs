@@ -21,6 +21,7 @@ impl RootFsEditor {
         }
         match change {
             Change::Write { contents, attributes } => {
+                self.cut_link_of_user(path, attributes)?;
                 let created = self.create(path, attributes.mode)?;
                 // Writing the same contents again would only move them to other blocks.
                 if created || !self.holds(path, contents)? {
@@ -29,6 +30,7 @@ impl RootFsEditor {
                 self.own(path, attributes, created)
             }
             Change::Copy { source, size, sha256, attributes } => {
+                self.cut_link_of_user(path, attributes)?;
                 let source = Source { path: source, size: *size, sha256 };
                 let created = self.create(path, attributes.mode)?;
                 if created || !self.holds_copy(path, &source)? {
@@ -53,6 +55,7 @@ impl RootFsEditor {
             Change::Remove => self.remove(path).map(drop),
             Change::Clear => self.clear(path),
             Change::Touch { mtime, attributes } => {
+                self.cut_link_of_user(path, attributes)?;
                 let created = self.create(path, attributes.mode)?;
                 self.own(path, attributes, created)?;
                 let times = FileTimes::new().set_modified(Timestamp::saturating(*mtime));
@@ -124,6 +127,15 @@ impl RootFsEditor {
             Err(error) if error.is_too_large() => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// Removes a symlink that an ordinary user may have put in place of a file. Contents, owner
+    /// and mode would go to what it points to, which can be one of root's files.
+    fn cut_link_of_user(&mut self, path: &str, attributes: &Attributes) -> FsResult<()> {
+        if attributes.uid != 0 && self.read_link(path)?.is_some() {
+            self.editor().remove_file(path)?;
+        }
+        Ok(())
     }
 
     /// Gives a file its mode and owner if it is new, or if the attributes are enforced.

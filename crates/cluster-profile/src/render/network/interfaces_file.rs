@@ -211,6 +211,11 @@ pub(super) fn without(file: &str, interface: &str) -> Without {
     out
 }
 
+/// Returns the place behind these words, which stand one after the other.
+fn behind(line: &str, words: &[&str]) -> Option<usize> {
+    words.iter().try_fold(0, |at, word| Some(at + line[at..].find(word)? + word.len()))
+}
+
 /// Returns the file with DHCP instead of static IPv4 addresses, in the stanzas whose names are
 /// wanted. Options that have nothing to do with the address stay, and so do second addresses
 /// (`eth0:1`).
@@ -237,11 +242,11 @@ pub(in crate::render) fn to_dhcp(file: &str, is_wanted: &dyn Fn(&str) -> bool) -
                     && *name != "lo"
                     && !is_alias
                     && matches!(rest, ["inet", "static", ..]);
-                if inside {
-                    out.push_str(&line.raw.replacen("static", "dhcp", 1));
-                } else {
-                    out.push_str(line.raw);
-                }
+                // The name may contain the words too.
+                let method = inside.then(|| behind(line.raw, &["iface", name, "inet"])).flatten();
+                let (before, rest) = line.raw.split_at(method.unwrap_or(line.raw.len()));
+                out.push_str(before);
+                out.push_str(&rest.replacen("static", "dhcp", 1));
             }
             [keyword, _, ..] if begins_stanza(keyword) => {
                 inside = false;
@@ -290,5 +295,8 @@ mod tests {
             .replace("iface eth1 inet dhcp\n", "iface eth1 inet static\n    address 10.1.0.1/24\n");
         assert_eq!(to_dhcp(file, &|name| name == "eth0"), one);
         assert_eq!(to_dhcp(all, &|_| true), all);
+        let named = "auto eth0=static\niface static inet static\n";
+        let dhcp = "auto eth0=static\niface static inet dhcp\n";
+        assert_eq!(to_dhcp(named, &|_| true), dhcp);
     }
 }
