@@ -33,7 +33,7 @@ fn update(bench: &Bench, target: &str, file: &Path) {
     assert!(is_compared && same < all / 2, "{same} of {all}");
     assert_like_built(bench, "xu4-node1", file, 64 * MIB);
     let report = bench.flashed(&[&node1]);
-    assert!(report.contains("MiB, the rest was already there"), "{report}");
+    assert!(report.contains("MiB; the rest was already there"), "{report}");
 
     // A card that was used: files changed, and its end was written to.
     for offset in [ROOT_OFFSET + 1024 + 48, ROOT_OFFSET + 2 * MIB, 64 * MIB - 100] {

@@ -50,7 +50,7 @@ fn a_card_is_described() {
 #[test]
 fn the_bases_passwords_are_reported() {
     let text = inspect(&bench().base_card()).unwrap().to_string();
-    for user in ["root (0): password default", "odroid (1000): password default"] {
+    for user in ["root (0): default password", "odroid (1000): default password"] {
         assert!(text.contains(user), "{user} is missing: {text}");
     }
 }

@@ -46,7 +46,7 @@ fn a_node_against_the_base() {
         "/aafirstboot: removed",
         "/etc/motd: new, 12 bytes, mode 0644, owner 0:0",
         "/root/.ssh/id_ed25519: new, 411 bytes, mode 0600, owner 0:0",
-        "/var/lib/docker/swarm: emptied, had 3 names",
+        "/var/lib/docker/swarm: emptied (had 3 names)",
         "disarmed: Hardkernel",
     ] {
         assert!(text.contains(part), "{part} is missing: {text}");

@@ -178,7 +178,11 @@ impl Inspection {
         }
         for user in &system.users {
             let keys = count(user.authorized_keys, "authorized key");
-            let says = format!("{} ({}): password {}, {keys}", user.name, user.uid, user.password);
+            let password = match user.password {
+                "default" => "default password".to_owned(),
+                state => format!("password {state}"),
+            };
+            let says = format!("{} ({}): {password}, {keys}", user.name, user.uid);
             field(f, "user", &says)?;
         }
         let sets = match system.back_end {

@@ -68,7 +68,7 @@ fn describe(old: &State, new: &State) -> Option<String> {
         ) => {
             let mut changes = attribute_changes(m, n);
             if *after == 0 && *before > 0 {
-                changes.push(format!("emptied, had {}", count(*before, "name")));
+                changes.push(format!("emptied (had {})", count(*before, "name")));
             }
             joined(&changes)
         }
@@ -113,7 +113,7 @@ fn file_change(before: &Metadata, after: &Metadata, old: &[u8], new: &[u8]) -> O
     if old != new {
         changes.insert(0, format!("changed, {} to {}", old.len(), count(new.len(), "byte")));
     } else if before.modified.seconds() != after.modified.seconds() && old.is_empty() {
-        changes.push("time stamp".into());
+        changes.push("new modification time".into());
     }
     joined(&changes)
 }

@@ -94,7 +94,7 @@ impl fmt::Display for PlanNote {
             }
             PlanNote::KeysInMemory { directory } => format!(
                 "some keys are not in {} yet and were made only for this plan; the first build or \
-                 flash creates others",
+                 flash will create different ones",
                 directory.display()
             ),
             PlanNote::OtherIdentity { what } => what.clone(),

@@ -35,9 +35,8 @@ pub struct BuildArgs {
     #[arg(long, value_enum, default_value = "raw")]
     pub format: FormatArg,
 
-    /// Also list raw images in SHA256SUMS. Hashing all their zeros takes much
-    /// longer than writing them, and block maps already have checksums of
-    /// everything that is written
+    /// Also list raw images in SHA256SUMS. This is slow, because
+    /// empty space is hashed too; block maps already have checksums of all data
     #[arg(long, overrides_with = "no_sums")]
     pub sums: bool,
 
@@ -80,8 +79,9 @@ impl From<FormatArg> for ImageFormat {
 ///
 /// Shows every mistake in the profile with its line, or a summary of the cluster.
 /// Then checks the base image: that it exists and can be read, has the right
-/// checksum and fits the cards, and, if it need not be decoded first, that the
-/// cards can be made. Creates no keys and no files, and lists what was not checked.
+/// checksum and fits the cards. If the image is already decoded, also checks that
+/// the cards can be made. Creates no keys and no files, and lists what was not
+/// checked.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 
 use super::shared::{JsonArg, card_size_text};
 
-/// Write the first profile of a cluster
+/// Create a profile for a new cluster
 ///
 /// Asks a few questions and suggests answers. Looks for base images in the current
 /// directory, ~/Downloads and your home directory, opens the one you choose, and
@@ -38,7 +38,7 @@ pub struct InitArgs {
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub nodes: Option<u32>,
 
-    /// Name the nodes this, followed by a number: xu4-node gives xu4-node1 ...
+    /// Start node names with this: xu4-node gives xu4-node1, xu4-node2 ...
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
 
@@ -77,11 +77,11 @@ pub struct InitArgs {
     #[arg(long = "key", value_name = "FILE")]
     pub keys: Vec<PathBuf>,
 
-    /// Choose what happens to the passwords of these users
+    /// Choose what happens to the passwords of the users who log in by key
     #[arg(long, value_enum, conflicts_with = "password_hash")]
     pub passwords: Option<PasswordsArg>,
 
-    /// Give these users, except root, the password with this hash, and lock root
+    /// Set this password hash for all users except root, and lock root
     #[arg(long, value_name = "HASH")]
     pub password_hash: Option<String>,
 

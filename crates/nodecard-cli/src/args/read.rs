@@ -29,7 +29,7 @@ Exit codes:
   0  all cards match the profile
   1  differences found
   4  a target is not a card of this cluster, or cannot be read as a card
-nodecard --help lists the others, which all commands have in common")]
+nodecard --help lists the others, which are common to all commands")]
 pub struct VerifyArgs {
     #[command(flatten)]
     pub project: ProjectArgs,
@@ -98,8 +98,8 @@ pub struct SaveArgs {
     #[arg(long, value_name = "PROFILE")]
     pub profile: Option<PathBuf>,
 
-    /// Remove what identifies the node. This is the default with --profile;
-    /// without a profile, the cluster's keys in home directories stay
+    /// Remove what identifies the node. This is the default with --profile.
+    /// Without --profile, the cluster's keys in home directories are not removed
     #[arg(long, conflicts_with = "exact")]
     pub base: bool,
 

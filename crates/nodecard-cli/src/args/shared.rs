@@ -29,8 +29,8 @@ pub struct ProjectArgs {
 /// Keys that are made.
 #[derive(Debug, clap::Args)]
 pub struct NewKeysArg {
-    /// Create new keys even if there are images of the cluster whose keys are
-    /// lost. Every node gets a new identity
+    /// Create new keys even though images made with the lost keys exist. Every
+    /// node gets a new identity
     #[arg(long, conflicts_with = "keys")]
     pub new_keys: bool,
 }

@@ -81,8 +81,9 @@ pub struct FlashArgs {
 /// Shows what would change, and asks you to type the target's name. Only what
 /// verify reports as an error or a warning is changed; everything else on the
 /// card stays as it is. If the card is pulled during the change, its root
-/// filesystem is entirely old or entirely new. Files of a FAT boot partition are
-/// changed after it, and each of them is old or new. Run apply again to finish.
+/// filesystem is entirely old or entirely new. The files of a FAT boot partition
+/// are changed afterwards, one by one; each is entirely old or entirely new. Run
+/// apply again to finish.
 ///
 /// A target is a device, or an image file that is not compressed. Devices are
 /// refused for the same reasons as with flash.

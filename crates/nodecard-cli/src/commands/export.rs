@@ -15,8 +15,8 @@ use crate::{
 pub fn run(args: &ExportArgs) -> Result<ExitCode, CommandError> {
     if args.private && args.form != ExportFormArg::Json {
         return Err(CommandError::Usage {
-            message: "--private works only with the format json".to_owned(),
-            fix: "leave out --private: ssh-config and ansible name the key files",
+            message: "--private works only with the json format".to_owned(),
+            fix: "leave out --private; ssh-config and ansible refer to the key files by path",
         });
     }
     let form = match args.form {

@@ -33,7 +33,7 @@ pub(super) fn text(profile: &NewProfile) -> String {
          # The cluster's name, used in the comments of keys and in reports.\n\
          cluster: {cluster}\n\n\
          # The base image of every card{base_words}. It is never changed.\nbase: {base}\n\n\
-         # The size printed on the cards. Images are 5 % smaller, so that they fit every card sold\n\
+         # The size printed on the cards. Images are 5% smaller, so that they fit every card sold\n\
          # as this size; `nodecard flash` grows each card to its real size.\ncard: {card}\n",
         name = profile.cluster,
         cluster = scalar(&profile.cluster),
