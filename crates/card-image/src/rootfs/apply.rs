@@ -129,8 +129,8 @@ impl RootFsEditor {
         }
     }
 
-    /// Removes a symlink that an ordinary user may have put in place of a file. Contents, owner
-    /// and mode would go to what it points to, which can be one of root's files.
+    /// Removes a symlink where an ordinary user's file is to be. The user may have made it, and
+    /// contents, owner and mode would go to what it points to, perhaps one of root's files.
     fn cut_link_of_user(&mut self, path: &str, attributes: &Attributes) -> FsResult<()> {
         if attributes.uid != 0 && self.read_link(path)?.is_some() {
             self.editor().remove_file(path)?;
