@@ -252,7 +252,7 @@ def swapped_at_prompt(guest, bench, cards):
     guest.run(f"echo {os.path.basename(disk)} >&9; exec 9>&-")
     said, code = end_of_slow(guest, 120)
     expect(code != 0, f"the other card was accepted:\n{said}")
-    expect("it is not the device or card that it was a moment ago" in said, f"refused for another reason:\n{said}")
+    expect("the device or card has been exchanged since it was checked" in said, f"refused for another reason:\n{said}")
     with open(contents.path, "rb") as card, open(os.path.join(bench.old, "xu4-node3.img"), "rb") as old:
         expect(card.read() == old.read(), "the other card was written to")
     return f"diskseq {first}, then {second}: " + last_error(said)
