@@ -137,7 +137,7 @@ fn bad_input_is_refused_and_leaves_nothing() {
         &["missing.img", "new.img"],
         &["no such device or file", "check the path"],
     );
-    not_saved(&bench, 2, &[CARD, "new.raw"], &["not a name for an image", ".img.xz"]);
+    not_saved(&bench, 2, &[CARD, "new.raw"], &["does not end like that of an image", ".img.xz"]);
     not_saved(&bench, 4, &[CARD, CARD], &["the image would overwrite it"]);
     fs::write(bench.path("mine.img"), "mine").unwrap();
     not_saved(&bench, 2, &[CARD, "mine.img"], &["was not made by nodecard"]);
