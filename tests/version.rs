@@ -46,10 +46,10 @@ impl Script {
         assert!(rustc.status().expect("rustc").success());
         fs::create_dir_all(temp.path().join("top/crates/cli")).unwrap();
         let script = Script { temp };
-        for file in ["build.rs", "commit.txt"] {
-            let from = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
-            fs::copy(from, script.package().join(file)).unwrap();
-        }
+        let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("build.rs");
+        fs::copy(build, script.package().join("build.rs")).unwrap();
+        // In a source archive, the project's own has the commit already.
+        fs::write(script.package().join("commit.txt"), "$Format:%H$\n").unwrap();
         script
     }
 
