@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, net::Ipv4Addr};
 use card_image::FsResult;
 use plain_text::printable;
 use system_model::{
-    CommandLines, SystemError, SystemFiles, Systemd, docker,
+    SystemFiles, Systemd, docker,
     network::{AddressKind, Network},
     sshd::DropbearConfig,
 };
@@ -79,11 +79,8 @@ pub(super) fn find(cards: &[&Card], reports: &mut [&mut CardReport]) {
 /// sets addresses starts, all that are configured count.
 fn brought_up(card: &Card, configured: &BTreeSet<Ipv4Addr>) -> BTreeSet<Ipv4Addr> {
     let files = card.files();
-    let read = || -> Result<Network, SystemError> {
-        let systemd = Systemd::read(files, &CommandLines::read(files)?, Some(false))?;
-        Network::read(files, &systemd)
-    };
-    let Some(network) = read().ok().filter(|network| !network.started.is_empty()) else {
+    let network = Systemd::read_later_boots(files).and_then(|units| Network::read(files, &units));
+    let Some(network) = network.ok().filter(|network| !network.started.is_empty()) else {
         return configured.clone();
     };
     let fixed = network.fixed_addresses().into_iter().filter_map(|source| match source.kind {

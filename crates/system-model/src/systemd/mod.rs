@@ -134,6 +134,15 @@ impl Systemd {
         self.first_boot
     }
 
+    /// Reads what starts at the boots after the first, with the kernel command line of the
+    /// image.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_later_boots(files: &dyn SystemFiles) -> Result<Self, SystemError> {
+        Systemd::read(files, &CommandLines::read(files)?, Some(false))
+    }
+
     /// Returns the target that systemd starts.
     pub fn default_target(&self) -> &str {
         &self.default_target

@@ -23,7 +23,6 @@ mod resolver;
 mod rivals;
 
 pub(in crate::render) use interfaces_file::to_dhcp as interfaces_to_dhcp;
-pub(super) use rivals::read;
 pub use rivals::{RivalAddress, rival_addresses};
 
 use std::net::Ipv4Addr;

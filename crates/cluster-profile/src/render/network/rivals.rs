@@ -4,7 +4,7 @@
 use std::net::Ipv4Addr;
 
 use system_model::{
-    CommandLines, FileLine, Systemd,
+    FileLine, Systemd,
     network::{AddressKind, AddressSource, Backend, Network},
 };
 
@@ -31,7 +31,7 @@ pub fn rival_addresses(
     interface: &str,
     own: Ipv4Addr,
 ) -> Result<Vec<RivalAddress>, SystemError> {
-    let network = read(system)?;
+    let network = Network::read(system, &Systemd::read_later_boots(system)?)?;
     let mut found: Vec<RivalAddress> = Vec::new();
     for source in network.sources(interface).iter().filter(|source| source.certain) {
         let rival = rival(source, own);
@@ -62,12 +62,6 @@ fn name(backend: Backend) -> &'static str {
         Backend::NetworkManager => "NetworkManager",
         Backend::Dhcpcd => "dhcpcd",
     }
-}
-
-/// Reads which programs of a system bring interfaces up.
-pub(in crate::render) fn read(system: &dyn SystemFiles) -> Result<Network, SystemError> {
-    let systemd = Systemd::read(system, &CommandLines::read(system)?, Some(false))?;
-    Network::read(system, &systemd)
 }
 
 /// Notes an interface that no program of the image names: the profile may have another name

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use system_model::{
-    CommandLines, FileLine, Systemd,
+    FileLine, Systemd,
     accounts::Accounts,
     sshd::{
         Admission, Hindrance, HindranceKind, Login, Repair, SSHD_CONFIG, SshServer, admission,
@@ -78,7 +78,7 @@ fn users(cluster: &Cluster) -> Vec<String> {
 /// Returns the server that answers: the one that starts at boot, sshd of two. Without any
 /// that starts it is the one that is there.
 fn server(system: &dyn SystemFiles) -> Result<Option<SshServer>, SystemError> {
-    let systemd = Systemd::read(system, &CommandLines::read(system)?, Some(false))?;
+    let systemd = Systemd::read_later_boots(system)?;
     let servers = ssh_servers(system, &|unit| systemd.running(unit).is_some())?;
     let starting = servers.iter().find(|server| server.starts());
     let server = starting.or(servers.first()).map(|server| server.server);

@@ -12,8 +12,8 @@ mod networkd;
 use std::net::IpAddr;
 
 use system_model::{
-    FileLine,
-    network::{AddressKind, AddressSource, Interfaces},
+    FileLine, Systemd,
+    network::{AddressKind, AddressSource, Interfaces, Network},
 };
 
 use super::Strip;
@@ -94,7 +94,7 @@ fn replace(text: &str, dropped: &[&str], fixed: &str, dhcp: &str) -> String {
 pub(super) fn kept(to: &Strip<'_>) -> Result<Vec<KeptAddress>, RenderError> {
     let mut edited = Edited::new(to.system);
     edited.apply(&to.neutral.edits)?;
-    let sources = network::read(&edited)?.fixed_addresses();
+    let sources = Network::read(&edited, &Systemd::read_later_boots(&edited)?)?.fixed_addresses();
     let mut kept: Vec<KeptAddress> = Vec::new();
     for AddressSource { interface, kind, at, .. } in sources {
         let AddressKind::Static(address) = kind else { continue };
