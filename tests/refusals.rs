@@ -160,18 +160,8 @@ fn a_write_that_fails_leaves_nothing_that_looks_finished() {
         for limit in [0, 1, 8, 600, 5000, 14_000, 40_000, 60_000] {
             fs::remove_dir_all(bench.path("out")).unwrap();
             fs::create_dir(bench.path("out")).unwrap();
-            // Without the trap, the signal would end the program.
-            let script = format!(
-                "trap '' XFSZ; ulimit -f {limit}; exec {} build profile.yaml --out out \
-                 --format {format}",
-                env!("CARGO_BIN_EXE_nodecard")
-            );
-            let output = std::process::Command::new("bash")
-                .args(["-c", &script])
-                .current_dir(bench.path(""))
-                .env("XDG_CACHE_HOME", bench.path("cache"))
-                .output()
-                .unwrap();
+            let arguments = format!("build profile.yaml --out out --format {format}");
+            let output = bench.with_file_limit(limit, &arguments);
             let message = String::from_utf8_lossy(&output.stderr);
             if format == "zst" && output.status.success() {
                 assert!(limit >= 600, "{limit} KiB were enough");

@@ -73,17 +73,7 @@ fn a_disk_without_room_is_an_error_and_leaves_nothing() {
         for limit in [0, 1, 8, 100, 600] {
             let out = bench.path("limited");
             fs::create_dir(&out).unwrap();
-            // Without the trap, the signal would end the program.
-            let program = env!("CARGO_BIN_EXE_nodecard");
-            let script = format!(
-                "trap '' XFSZ; ulimit -f {limit}; exec {program} save {CARD} limited/{name}"
-            );
-            let output = std::process::Command::new("bash")
-                .args(["-c", &script])
-                .current_dir(bench.path(""))
-                .env("XDG_CACHE_HOME", bench.path("cache"))
-                .output()
-                .unwrap();
+            let output = bench.with_file_limit(limit, &format!("save {CARD} limited/{name}"));
             let message = String::from_utf8_lossy(&output.stderr);
             if name == "new.img.xz" && output.status.success() {
                 assert!(limit >= 100, "{limit} KiB were enough");

@@ -90,6 +90,17 @@ impl Bench {
         command
     }
 
+    /// Runs `nodecard` so that no file can grow beyond this many KiB: writing more fails, as on a
+    /// full disk.
+    pub fn with_file_limit(&self, kib: u64, arguments: &str) -> Output {
+        let program = env!("CARGO_BIN_EXE_nodecard");
+        // Without the trap, the signal would end the program.
+        let script = format!("trap '' XFSZ; ulimit -f {kib}; exec {program} {arguments}");
+        let mut bash = Command::new("bash");
+        bash.args(["-c", &script]).current_dir(self.path(""));
+        bash.env("XDG_CACHE_HOME", self.path("cache")).output().expect("bash runs")
+    }
+
     /// Runs a build that must succeed, and returns its report.
     pub fn built(&self, more: &[&str]) -> String {
         let output = self.build(more);

@@ -3,7 +3,7 @@
 use std::{fs, sync::Arc};
 
 use block_io::{FileStorage, Layer, ReadAt as _, Window, WriteAt};
-use card_audit::{BaseReference, PlanOptions, VerifyOptions, plan_against};
+use card_audit::{PlanOptions, plan_against};
 use card_image::{Cancel, ImageFormat, RootFs, RootFsEditor};
 use test_support::{Recorder, replay_cut};
 
@@ -48,19 +48,7 @@ fn plan_verify_and_apply() {
     let plan = plan_against(&options, &bed.card(&image)).unwrap().to_string();
     assert!(plan.contains("-three\n+one\n") && plan.contains("-arm_64bit=1\n"), "{plan}");
 
-    let verify = VerifyOptions {
-        cluster: &bed.cluster,
-        keys: &bed.keys,
-        base: BaseReference::Absent("for a test"),
-        node: Some(node),
-    };
-    let options = card_audit::ApplyOptions {
-        verify,
-        node,
-        root: None,
-        grow: false,
-        time: crate::common::BUILT,
-    };
+    let options = bed.apply_options(node);
     let card = Arc::new(FileStorage::open(&image).unwrap());
     let rehearsed = card_audit::rehearse(&options, "card", card).unwrap();
     let plan = rehearsed.plan.to_string();
@@ -92,15 +80,7 @@ fn applying_to_a_boot_partition_can_be_cut_off() {
     let at = format!("{}@@{}", image.display(), FAT.start);
     run("mtools", "mdeltree", &["-i", &at, "::overlays"]);
     let node = &bed.cluster.nodes[0];
-    let base = BaseReference::Absent("for a test");
-    let verify = VerifyOptions { cluster: &bed.cluster, keys: &bed.keys, base, node: Some(node) };
-    let options = card_audit::ApplyOptions {
-        verify,
-        node,
-        root: None,
-        grow: false,
-        time: crate::common::BUILT,
-    };
+    let options = bed.apply_options(node);
     let before: Arc<dyn block_io::ReadAt> = Arc::new(FileStorage::open(&image).unwrap());
     let plan = card_audit::rehearse(&options, "card", before.clone()).unwrap().plan;
     let size = before.size();

@@ -7,12 +7,12 @@ use std::{
 };
 
 use block_io::{FileStorage, Layer, ReadAt as _, Window, WriteAt};
-use card_audit::{BaseReference, Card, CardOutcome, VerifyOptions};
+use card_audit::{ApplyOptions, BaseReference, Card, CardOutcome, VerifyOptions};
 use card_image::{BuildInputs, BuildOptions, Cancel, ImageFormat, RootFsEditor, build};
 use cluster_keys::ClusterKeys;
-use cluster_profile::Cluster;
+use cluster_profile::{Cluster, Node};
 
-use crate::common::{ROOT, bench, run};
+use crate::common::{BUILT, ROOT, bench, build_inputs, run};
 
 /// Where partition 1, FAT, begins and ends on the sample base.
 pub const FAT: std::ops::Range<u64> = 3072 * 512..ROOT;
@@ -116,16 +116,15 @@ impl Bed {
     }
 
     pub fn inputs(&self) -> BuildInputs<'_> {
-        BuildInputs {
-            cluster: &self.cluster,
-            keys: &self.keys,
-            base: &self.cluster.base.path,
-            base_sha256: None,
-            root: None,
-            time: Some(crate::common::BUILT),
-            cache: Some(self.temp.path()),
-            largest_card: None,
-        }
+        build_inputs(&self.cluster, &self.keys, self.temp.path())
+    }
+
+    /// How a node's card is corrected, without its base image.
+    pub fn apply_options<'a>(&'a self, node: &'a Node) -> ApplyOptions<'a> {
+        let (cluster, keys) = (&self.cluster, &self.keys);
+        let base = BaseReference::Absent("for a test");
+        let verify = VerifyOptions { cluster, keys, base, node: Some(node) };
+        ApplyOptions { verify, node, root: None, grow: false, time: BUILT }
     }
 
     pub fn try_build(&self, out: &str, format: ImageFormat) -> Result<Vec<String>, String> {

@@ -61,6 +61,24 @@ pub fn bench() -> &'static Bench {
     BENCH.get_or_init(Bench::new)
 }
 
+/// What the cards of a cluster are made from.
+pub fn build_inputs<'a>(
+    cluster: &'a Cluster,
+    keys: &'a ClusterKeys,
+    cache: &'a Path,
+) -> BuildInputs<'a> {
+    BuildInputs {
+        cluster,
+        keys,
+        base: &cluster.base.path,
+        base_sha256: None,
+        root: None,
+        time: Some(BUILT),
+        cache: Some(cache),
+        largest_card: None,
+    }
+}
+
 impl Bench {
     fn new() -> Self {
         let directory = SharedDirectory::new();
@@ -93,16 +111,7 @@ impl Bench {
 
     /// What cards are made from.
     pub fn sources<'a>(&'a self, cache: &'a Path) -> BuildInputs<'a> {
-        BuildInputs {
-            cluster: &self.cluster,
-            keys: &self.keys,
-            base: &self.cluster.base.path,
-            base_sha256: None,
-            root: None,
-            time: Some(BUILT),
-            cache: Some(cache),
-            largest_card: None,
-        }
+        build_inputs(&self.cluster, &self.keys, cache)
     }
 
     /// Builds the nodes' images of this size.
