@@ -3,6 +3,9 @@
 # ifupdown, netplan or NetworkManager would take over this machine's network, and dropbear its ssh;
 # and Python's come from PyPI in the versions that were tried. Sourced; wants `set -euo pipefail` and scripts/lib/need.sh.
 
+# shellcheck source=scripts/lib/pypi.sh
+. "$(dirname "${BASH_SOURCE[0]}")/pypi.sh"
+
 # unpack DIRECTORY PACKAGE...: unpacks packages below a directory.
 unpack() {
     local into=$1 package downloads
@@ -57,22 +60,7 @@ unpack_judges() {
 # install_python_judges: installs them into a virtual environment in the user's cache, unless they
 # are there, and puts it on PATH.
 install_python_judges() {
-    local packages=(ansible-core==2.18.6 jsonschema==4.25.1)
     local tools=${XDG_CACHE_HOME:-$HOME/.cache}/nodecard-test-python
-    if [[ ! -e $tools/complete || $(<"$tools/complete") != "${packages[*]}" ]]; then
-        echo "${0##*/}: installing ${packages[*]} into $tools"
-        # Debian's python3 makes no virtual environments without a further package.
-        if ! python3 -c 'import ensurepip, venv' 2>/dev/null && ((EUID == 0)); then
-            DEBIAN_FRONTEND=noninteractive \
-                apt-get install -y -qq --no-install-recommends python3-venv >/dev/null || true
-        fi
-        rm -rf "$tools"
-        { python3 -m venv "$tools" &&
-            "$tools/bin/pip" install --quiet --disable-pip-version-check "${packages[@]}"; } || {
-            echo "${0##*/}: cannot install ${packages[*]} from PyPI (Debian package python3-venv)" >&2
-            exit 1
-        }
-        echo "${packages[*]}" >"$tools/complete"
-    fi
+    install_from_pypi "$tools" ansible-core==2.18.6 jsonschema==4.25.1
     export PATH=$PATH:$tools/bin
 }

@@ -1,21 +1,14 @@
 # shellcheck shell=bash disable=SC2034
 # What building for other targets needs. To be sourced, after `set -euo pipefail`.
 
+# shellcheck source=scripts/lib/pypi.sh
+. "$(dirname "${BASH_SOURCE[0]}")/pypi.sh"
+
 # install_zig: puts `cargo-zigbuild` and zig on PATH: a C compiler and linker for every target, with
 # musl and an unwinder, in versions that were tried. From PyPI, into the user's cache.
 install_zig() {
-    local packages=(cargo-zigbuild==0.24.1 ziglang==0.17.1)
     local tools=${XDG_CACHE_HOME:-$HOME/.cache}/nodecard-release-tools
-    if [[ ! -e $tools/complete || $(<"$tools/complete") != "${packages[*]}" ]]; then
-        echo "${0##*/}: installing ${packages[*]} into $tools" >&2
-        rm -rf "$tools"
-        { python3 -m venv "$tools" &&
-            "$tools/bin/pip" install --quiet --disable-pip-version-check "${packages[@]}"; } || {
-            echo "${0##*/}: cannot install ${packages[*]} from PyPI (Debian package python3-venv)" >&2
-            exit 1
-        }
-        echo "${packages[*]}" >"$tools/complete"
-    fi
+    install_from_pypi "$tools" cargo-zigbuild==0.24.1 ziglang==0.17.1
     export PATH=$tools/bin:$PATH
 }
 
