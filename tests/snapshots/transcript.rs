@@ -168,7 +168,10 @@ fn redacted(line: &str) -> String {
         text += before;
         let bare = word.trim_start_matches(['+', '-']);
         let number = word.parse::<f64>().is_ok();
-        if number && words.get(position + 1) == Some(&"MB/s") {
+        let follows = |before: &[&str]| words[..position].ends_with(before);
+        if number && follows(&["damaged", "near", "byte"]) {
+            text += "[BYTE]";
+        } else if number && words.get(position + 1) == Some(&"MB/s") {
             has_speed = true;
             text += "[SPEED]";
         } else if bare.starts_with("AAAA") && bare.len() > 40 {
