@@ -6,6 +6,7 @@
 mod apply;
 mod apply_loop;
 mod build;
+mod build_update;
 mod check;
 mod download;
 mod export;

@@ -41,6 +41,7 @@ fn users_are_made_and_verified() {
         out: &out,
         format: ImageFormat::Raw,
         raw_sums: false,
+        update: false,
     };
     build(&options, &(), &Cancel::new()).unwrap();
     let card = || {

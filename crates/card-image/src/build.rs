@@ -31,6 +31,9 @@ pub struct BuildOptions<'a> {
     /// Whether SHA256SUMS lists raw images too. Computing the checksum of a card full of zeros
     /// takes longer than writing its contents.
     pub raw_sums: bool,
+    /// Whether raw images of an earlier run are changed, where most of them stays the same, instead
+    /// of being replaced.
+    pub update: bool,
 }
 
 /// What was built.
@@ -52,7 +55,8 @@ pub struct BuildOutcome {
 /// Builds an image for each node.
 ///
 /// # Errors
-/// [`Error`]. No file with a final name has been made or changed then.
+/// [`Error`]. No file with a final name has been made or changed then. With
+/// [`update`](BuildOptions::update), images that were being changed have been removed.
 pub fn build(
     options: &BuildOptions,
     progress: &dyn BuildProgress,
@@ -83,6 +87,7 @@ fn build_from(
         shared: cards.shared,
         shared_used: cards.shared_used,
         cards: cards.cards,
+        earlier: if options.update { earlier.image_names() } else { Vec::new() },
         raw_sums: options.raw_sums,
     };
     let emitted = emit(&job, directory, options.format, progress, cancel)?;

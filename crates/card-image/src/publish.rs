@@ -51,6 +51,12 @@ impl EarlierRun {
         Ok(EarlierRun { manifest: Some(manifest), sums })
     }
 
+    /// Returns the names of the images.
+    pub fn image_names(&self) -> Vec<String> {
+        let images = self.manifest.iter().flat_map(|earlier| &earlier.images);
+        images.map(|image| image.file.clone()).collect()
+    }
+
     /// Makes sure that no file in an image's place is somebody else's. An image counts as
     /// nodecard's if the manifest lists it, or if its block map is beside it: a run that was
     /// interrupted while it named its files leaves no manifest.

@@ -25,6 +25,10 @@ pub struct BuildRequest {
     /// take longer to compute than the images take to write; block maps have checksums of
     /// everything that is written. Compressed images are always listed.
     pub raw_sums: bool,
+    /// Whether raw images of an earlier run are changed, where most of them stays the same, instead
+    /// of being replaced: only blocks that differ are written, and no space for second copies is
+    /// needed. An image that was being changed when the build failed is gone.
+    pub update: bool,
 }
 
 impl BuildRequest {
@@ -36,6 +40,7 @@ impl BuildRequest {
             card_size: None,
             format: ImageFormat::Raw,
             raw_sums: false,
+            update: false,
         }
     }
 }
@@ -67,7 +72,8 @@ impl Project {
     /// Files have temporary names until all of them are complete.
     ///
     /// # Errors
-    /// [`Error`]; then no file has been made or changed under its final name.
+    /// [`Error`]; then no file has been made or changed under its final name, unless
+    /// [`update`](BuildRequest::update) allows it.
     pub fn build(&self, request: &BuildRequest) -> Result<BuildReport, Error> {
         let nodes = self.nodes(&request.nodes)?;
         let made = nodes.iter().map(|node| node.name.clone()).collect::<Vec<_>>();
@@ -81,6 +87,7 @@ impl Project {
             out: &request.out,
             format: request.format,
             raw_sums: request.raw_sums,
+            update: request.update,
         };
         let built = card_image::build(&options, &*self.context.progress, &self.context.cancel)?;
         let BuildOutcome { manifest, out, root_reason, base, notes, .. } = built;

@@ -125,6 +125,7 @@ impl Bench {
             out: &self.path(out),
             format: ImageFormat::Raw,
             raw_sums: false,
+            update: false,
         };
         card_image::build(&options, &(), &Cancel::new()).unwrap();
     }

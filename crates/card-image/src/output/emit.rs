@@ -25,6 +25,8 @@ pub(crate) struct EmitJob {
     pub shared_used: Extents,
     /// The cards.
     pub cards: Vec<PreparedCard>,
+    /// The images of an earlier run that may be changed instead of being replaced.
+    pub earlier: Vec<String>,
     /// Whether checksums of whole raw images are computed, including their holes.
     pub raw_sums: bool,
 }
@@ -64,6 +66,8 @@ pub(super) struct EmitPlan {
     pub cards: Vec<CardBytes>,
     /// The names of the image files, in the order of the cards.
     pub names: Vec<String>,
+    /// The images of an earlier run that may be changed.
+    earlier: Vec<String>,
     /// Whether checksums of whole raw images are computed.
     pub raw_sums: bool,
     /// The number of cards that will be written after these.
@@ -85,6 +89,7 @@ impl EmitPlan {
                 .iter()
                 .map(|card| format!("{}.{}", card.name, format.extension()))
                 .collect(),
+            earlier: job.earlier.clone(),
             raw_sums: job.raw_sums,
             later,
         }
@@ -108,6 +113,11 @@ impl EmitPlan {
     /// keys.
     pub fn begin(&self, directory: &OutputDirectory) -> Result<Vec<PartialFile>, OutputError> {
         self.names.iter().map(|name| directory.begin(name, Privacy::Private)).collect()
+    }
+
+    /// Returns whether the image of an earlier run with the name of this one may be changed.
+    pub fn may_update(&self, image: &PartialFile) -> bool {
+        self.earlier.iter().any(|name| name == image.name())
     }
 
     /// Returns the number of used bytes of the shared storage that may not be zeros.

@@ -4,6 +4,7 @@ mod bmap;
 mod compressed;
 mod digest;
 mod directory;
+mod earlier;
 mod emit;
 mod error;
 mod partial;

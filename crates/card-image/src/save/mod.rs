@@ -347,8 +347,14 @@ impl Saving<'_> {
             own: Extents::new(),
             edits: Vec::new(),
         };
-        let job =
-            EmitJob { base: None, shared, shared_used: used, cards: vec![card], raw_sums: true };
+        let job = EmitJob {
+            base: None,
+            shared,
+            shared_used: used,
+            cards: vec![card],
+            earlier: Vec::new(),
+            raw_sums: true,
+        };
         let emitted = emit(&job, &output.directory, output.format, self.progress, self.cancel);
         let mut emitted = emitted.map_err(|error| self.failure(error.into(), 0))?;
         let missing = || OutputError::Compress { reason: "no image was made".to_owned() };

@@ -25,6 +25,7 @@ pub fn run(args: &BuildArgs) -> Result<ExitCode, CommandError> {
     request.card_size = args.cards.card.map(|card| card.bytes());
     request.format = args.format.into();
     request.raw_sums = args.sums;
+    request.update = args.update;
     let built = project.build(&request)?;
     if args.json.json {
         report::print_json(&json!({
