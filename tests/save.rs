@@ -110,6 +110,45 @@ fn a_backup_has_all_files_and_is_the_same_every_time() {
     e2fsck(&bench.path("whole.img"));
 }
 
+/// Keys that are listed as removed are in no byte of the image, whatever names they have.
+#[test]
+fn keys_with_other_names_are_gone_from_every_byte() {
+    let bench = built();
+    let card = bench.path(CARD);
+    let key = |path: &str| {
+        let text = cat(&card, path);
+        assert!(text.starts_with("-----BEGIN"), "{text}");
+        text.lines().nth(2).unwrap().as_bytes().to_vec()
+    };
+    let keys = [key("/etc/ssh/ssh_host_ed25519_key"), key("/root/.ssh/id_ed25519")];
+    edit(
+        &bench,
+        CARD,
+        "mkdir /keys\n\
+         ln /etc/ssh/ssh_host_ed25519_key /keys/host\n\
+         unlink /etc/ssh/ssh_host_ed25519_key\n\
+         symlink /etc/ssh/ssh_host_ed25519_key ../../keys/host\n\
+         ln /root/.ssh/id_ed25519 /keys/spare\n\
+         sif /keys/spare links_count 2\n",
+    );
+    e2fsck(&card);
+    let holds = |image: &Path, key: &[u8]| {
+        fs::read(image).unwrap().windows(key.len()).any(|window| window == key)
+    };
+    let report = saved(&bench, &[CARD, "new.img", "--profile", "profile.yaml", "--no-shrink"]);
+    let image = bench.path("new.img");
+    e2fsck(&image);
+    for key in &keys {
+        assert!(holds(&card, key), "the card has the key");
+        assert!(!holds(&image, key), "the image has the key");
+    }
+    for path in ["/etc/ssh/ssh_host_ed25519_key", "/keys/host", "/root/.ssh/id_ed25519"] {
+        assert!(report.contains(path), "{path} is missing from {report}");
+    }
+    assert!(report.contains("/keys/spare"), "{report}");
+    assert_eq!(debugfs(&image, "ls -p /keys").matches("/host/").count(), 0);
+}
+
 #[test]
 fn a_damaged_filesystem_is_saved_as_it_is_or_not_at_all() {
     let bench = built();

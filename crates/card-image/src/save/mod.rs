@@ -4,6 +4,7 @@
 //! The card is only read. What is changed is changed in layers over it, as for built cards.
 
 mod error;
+mod linked_keys;
 mod lost;
 mod moved;
 mod patient;
