@@ -118,12 +118,11 @@ impl Bench {
         message
     }
 
-    /// Returns the names of the files in the output directory, without the lock.
+    /// Returns the names of the files in the output directory.
     pub fn finished(&self) -> Vec<String> {
         let Ok(list) = fs::read_dir(self.path("out")) else { return Vec::new() };
         let mut names: Vec<String> = list
             .map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"))
-            .filter(|name| name != ".nodecard.lock")
             .collect();
         names.sort();
         names

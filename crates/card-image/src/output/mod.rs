@@ -6,6 +6,7 @@ mod digest;
 mod directory;
 mod emit;
 mod error;
+mod lock;
 mod partial;
 mod pieces;
 mod raw;
