@@ -22,6 +22,7 @@ mod inspect;
 mod json;
 mod keys;
 mod layouts;
+mod links;
 mod manual;
 mod outputs;
 mod passwords;

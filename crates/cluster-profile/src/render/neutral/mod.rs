@@ -227,9 +227,13 @@ impl<'a> Strip<'a> {
 
 fn reset_host_name(to: &mut Strip<'_>) -> Result<(), SystemError> {
     const PATH: &str = "/etc/hostname";
-    if let Some(old) = to.read(PATH)? {
-        to.rewrite(Purpose::HostName, PATH, &old, &format!("{NEUTRAL_NAME}\n"));
+    let Some(old) = to.read(PATH)? else { return Ok(()) };
+    let new = format!("{NEUTRAL_NAME}\n");
+    // Unlike in other files nothing of the old text stays, so it has to be a host name's file.
+    if old != new && to.system.read_link(PATH)?.is_some() {
+        to.remove(Purpose::HostName, PATH)?;
     }
+    to.rewrite(Purpose::HostName, PATH, &old, &new);
     Ok(())
 }
 
