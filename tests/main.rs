@@ -7,6 +7,7 @@ mod apply;
 mod apply_loop;
 mod build;
 mod check;
+mod directories;
 mod download;
 mod export;
 mod first_boot;

@@ -88,6 +88,9 @@ fn for_save(error: &SaveError) -> Option<Hint> {
         SaveError::Output(OutputError::Lock { .. }) => Some(Hint::Instead(
             "remove it if no other nodecard is running, or choose another directory",
         )),
+        SaveError::Output(error @ OutputError::Io { .. }) if error.fix().is_some() => {
+            Some(Hint::Instead("choose another file for the image"))
+        }
         SaveError::Output(
             OutputError::NotADirectory { .. }
             | OutputError::Unusable { .. }
@@ -111,6 +114,9 @@ fn for_image(error: &ImageError) -> Option<Hint> {
             | OutputError::IsBase { .. }
             | OutputError::OtherCluster { .. },
         ) => Some(Hint::Instead("choose another directory with --out")),
+        ImageError::Output(error @ OutputError::Io { .. }) if error.fix().is_some() => {
+            Some(Hint::Instead("choose another directory with --out"))
+        }
         ImageError::Output(OutputError::Occupied { .. }) => {
             Some(Hint::Instead("move it away, or choose another directory with --out"))
         }

@@ -163,6 +163,15 @@ impl OutputError {
                 "free some space, or choose another output directory"
             }
             OutputError::Busy { .. } => "wait for it, or choose another output directory",
+            // Such as a file of another user in a directory that everybody can write to.
+            OutputError::Io { source, .. }
+                if matches!(
+                    source.kind(),
+                    io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+                ) =>
+            {
+                "choose another output directory"
+            }
             OutputError::Io { .. }
             | OutputError::Read(_)
             | OutputError::Cancelled(_)

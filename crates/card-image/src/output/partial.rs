@@ -94,8 +94,7 @@ impl TemporaryFile {
 
     /// Gives the file its final name.
     pub(super) fn publish(&self) -> Result<(), OutputError> {
-        fs::rename(&self.path, &self.target)
-            .map_err(OutputError::io("rename to its final name", &self.path))
+        fs::rename(&self.path, &self.target).map_err(OutputError::io("create", &self.target))
     }
 }
 
