@@ -139,7 +139,7 @@ fn an_image_is_replaced_only_if_that_is_said() {
         rest.split('<').next().unwrap().trim().parse::<u64>().unwrap()
     };
     assert!(size("two.img.zst.bmap") < size("two.img.gz.bmap"));
-    // bmaptool finds the right one by itself.
+    // bmaptool finds the right one automatically.
     fs::write(bench.path("target"), vec![0xa5; 64 << 20]).unwrap();
     let (image, target) = (bench.path("two.img.zst"), bench.path("target"));
     run("bmap-tools", "bmaptool", &["copy", image.to_str().unwrap(), target.to_str().unwrap()]);

@@ -72,8 +72,9 @@ impl EarlierRun {
     }
 
     /// Makes sure that no file in the place of an image or a block map is somebody else's, or
-    /// another cluster's. It counts as this cluster's if a manifest lists the node's image. A block map beside it proves
-    /// nothing: it stays when somebody puts another image in the place of its own.
+    /// another cluster's. It counts as this cluster's if a manifest lists the node's image. A
+    /// block map beside it proves nothing: it stays when somebody puts another image in the place
+    /// of its own.
     ///
     /// # Errors
     /// [`OutputError::Occupied`], [`OutputError::OtherCluster`].
