@@ -67,7 +67,8 @@ pub fn build(
     let names = options.nodes.iter().map(|node| node.name.as_str());
     directory.check_targets(&publish::names(names.clone(), options.format), options.inputs.base)?;
     let earlier = EarlierRun::read(&directory)?;
-    earlier.check_images(&directory, names, options.format)?;
+    let cluster = &options.inputs.cluster.name;
+    earlier.check_images(&directory, cluster, names, options.format)?;
     let builder = CardBuilder::open(options.inputs, progress, cancel)?;
     build_from(&builder, options, &directory, &earlier, progress, cancel)
         .map_err(|error| builder.blame_change(error))
@@ -88,6 +89,7 @@ fn build_from(
         shared_used: cards.shared_used,
         cards: cards.cards,
         earlier: if options.update { earlier.image_names() } else { Vec::new() },
+        map_ending: publish::MAP_ENDING.to_owned(),
         raw_sums: options.raw_sums,
     };
     let emitted = emit(&job, directory, options.format, progress, cancel)?;
@@ -102,6 +104,7 @@ fn build_from(
         root: cards.root,
         time: builder.time(),
         images: image_records(options, &emitted)?,
+        earlier: Vec::new(),
     };
     let nodes: Vec<_> = cluster.nodes.iter().map(|node| node.name.clone()).collect();
     let (manifest, note) = publish::publish(directory, earlier, emitted, manifest, &nodes)?;

@@ -82,8 +82,18 @@ fn for_save(error: &SaveError) -> Option<Hint> {
             Some(Hint::Or(_)) => Some(Hint::Instead("choose the partition with --root")),
             hint => hint,
         },
+        SaveError::Output(OutputError::Exists { .. }) => {
+            Some(Hint::Instead("choose another name, or replace it with --overwrite"))
+        }
+        SaveError::Output(OutputError::Lock { .. }) => Some(Hint::Instead(
+            "remove it if no other nodecard is running, or choose another directory",
+        )),
+        SaveError::Output(error @ OutputError::Io { .. }) if error.fix().is_some() => {
+            Some(Hint::Instead("choose another file for the image"))
+        }
         SaveError::Output(
-            OutputError::Unusable { .. }
+            OutputError::NotADirectory { .. }
+            | OutputError::Unusable { .. }
             | OutputError::Occupied { .. }
             | OutputError::IsBase { .. },
         ) => Some(Hint::Instead("choose another file for the image")),
@@ -102,8 +112,17 @@ fn for_image(error: &ImageError) -> Option<Hint> {
             OutputError::Unusable { .. }
             | OutputError::NotADirectory { .. }
             | OutputError::IsBase { .. }
-            | OutputError::Occupied { .. },
+            | OutputError::OtherCluster { .. },
         ) => Some(Hint::Instead("choose another directory with --out")),
+        ImageError::Output(error @ OutputError::Io { .. }) if error.fix().is_some() => {
+            Some(Hint::Instead("choose another directory with --out"))
+        }
+        ImageError::Output(OutputError::Occupied { .. }) => {
+            Some(Hint::Instead("move it away, or choose another directory with --out"))
+        }
+        ImageError::Output(OutputError::Lock { .. }) => Some(Hint::Instead(
+            "remove it if no other nodecard is running, or choose another directory with --out",
+        )),
         ImageError::Output(
             OutputError::Full { .. } | OutputError::NoSpace { .. } | OutputError::Busy { .. },
         ) => Some(Hint::Or("choose another directory with --out")),

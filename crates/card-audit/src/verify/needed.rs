@@ -4,7 +4,11 @@ use card_image::RootFs;
 use cluster_profile::{Change, FileEdit, KeyHalf, Node};
 use system_model::CachedFiles;
 
-use super::{Subject, VerifyOptions, clones, edits, files, fold::fold, identify, unreadable};
+use super::{
+    Subject, VerifyOptions, clones, edits, files,
+    fold::{fold, replaced_links},
+    identify, unreadable,
+};
 use crate::{AuditError, Card, Facts, Finding, FindingCode, Severity};
 
 /// The largest file whose contents are kept while its owner or mode is corrected.
@@ -26,7 +30,9 @@ pub(crate) fn needed_edits(
     let subject = Subject { cluster, keys, node, files, system };
     let facts = Facts::read(files).map_err(card.files_error())?;
     let clones = clones(options, &subject, &facts).map_err(card.files_error())?;
-    let folded = fold(edits(&subject, card, &mut Vec::new())?);
+    let all = edits(&subject, card, &mut Vec::new())?;
+    let links = replaced_links(files, &all);
+    let folded = fold(all);
     let mut found = Vec::new();
     for edit in &folded {
         let findings = match files::compare(&subject, &clones, edit) {
@@ -46,6 +52,9 @@ pub(crate) fn needed_edits(
     let mut needed = Vec::new();
     for (edit, findings) in folded.iter().zip(&found) {
         if asks(findings) || private_half_asks(edit) {
+            if links.contains(&edit.path) {
+                needed.push(FileEdit { change: Change::Remove, ..edit.clone() });
+            }
             needed.push(edit.clone());
         } else if !findings.is_empty() {
             needed.push(keep_contents(edit, files).map_err(card.files_error())?);

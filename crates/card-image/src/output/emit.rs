@@ -27,6 +27,8 @@ pub(crate) struct EmitJob {
     pub cards: Vec<PreparedCard>,
     /// The images of an earlier run that may be changed instead of being replaced.
     pub earlier: Vec<String>,
+    /// What is added to the name of a card for that of its block map.
+    pub map_ending: String,
     /// Whether checksums of whole raw images are computed, including their holes.
     pub raw_sums: bool,
 }
@@ -156,35 +158,44 @@ pub(crate) fn emit(
     for cards in job.cards.chunks(BATCH) {
         later -= cards.len();
         let plan = EmitPlan::new(job, cards, later, format);
-        emitted.extend(emit_batch(&plan, cards, directory, format, progress, cancel)?);
+        let written = write_batch(&plan, directory, format, progress, cancel)?;
+        let finish = |(card, written)| finish(&plan, card, &job.map_ending, written, directory);
+        let finished: Result<Vec<_>, OutputError> = cards.iter().zip(written).map(finish).collect();
+        emitted.extend(finished?);
     }
     Ok(emitted)
 }
 
-fn emit_batch(
+fn write_batch(
     plan: &EmitPlan,
-    cards: &[PreparedCard],
     directory: &OutputDirectory,
     format: ImageFormat,
     progress: &dyn BuildProgress,
     cancel: &Cancel,
-) -> Result<Vec<EmittedImage>, OutputError> {
-    let written = match format {
-        ImageFormat::Raw => raw::write(plan, directory, progress, cancel)?,
-        packed => compressed::write(plan, packed, directory, progress, cancel)?,
-    };
-    let finish = |(card, written): (&PreparedCard, WrittenImage)| {
-        let map = bmap::render(plan.size(), &written.ranges);
-        let bmap = directory.begin_with(&format!("{}.img.bmap", card.name), map.as_bytes())?;
-        Ok(EmittedImage {
-            image: written.image,
-            sum: written.sum,
-            bmap_sum: super::digest::sum(map.as_bytes()),
-            bmap,
-            used_bytes: written.ranges.iter().map(|(range, _)| range.end - range.start).sum(),
-        })
-    };
-    cards.iter().zip(written).map(finish).collect()
+) -> Result<Vec<WrittenImage>, OutputError> {
+    match format {
+        ImageFormat::Raw => raw::write(plan, directory, progress, cancel),
+        packed => compressed::write(plan, packed, directory, progress, cancel),
+    }
+}
+
+/// Makes the block map of an image.
+fn finish(
+    plan: &EmitPlan,
+    card: &PreparedCard,
+    map_ending: &str,
+    written: WrittenImage,
+    directory: &OutputDirectory,
+) -> Result<EmittedImage, OutputError> {
+    let map = bmap::render(plan.size(), &written.ranges);
+    let bmap = directory.begin_with(&format!("{}{map_ending}", card.name), map.as_bytes())?;
+    Ok(EmittedImage {
+        image: written.image,
+        sum: written.sum,
+        bmap_sum: super::digest::sum(map.as_bytes()),
+        bmap,
+        used_bytes: written.ranges.iter().map(|(range, _)| range.end - range.start).sum(),
+    })
 }
 
 /// Makes sure that the directory's filesystem has room for `needed` more bytes.

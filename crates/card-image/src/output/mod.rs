@@ -7,6 +7,7 @@ mod directory;
 mod earlier;
 mod emit;
 mod error;
+mod lock;
 mod partial;
 mod pieces;
 mod raw;

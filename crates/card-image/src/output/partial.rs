@@ -16,6 +16,11 @@ use super::OutputError;
 /// The ending of temporary names.
 const SUFFIX: &str = ".nodecard-partial";
 
+/// Returns the name of a file before it is complete.
+pub(super) fn temporary(name: &str) -> String {
+    format!(".{name}{SUFFIX}")
+}
+
 /// Returns whether a file name is a temporary one.
 pub(super) fn is_temporary(name: &str) -> bool {
     name.starts_with('.') && name.ends_with(SUFFIX)
@@ -43,7 +48,7 @@ impl PartialFile {
         name: &str,
         privacy: Privacy,
     ) -> Result<Self, OutputError> {
-        let path = directory.join(format!(".{name}{SUFFIX}"));
+        let path = directory.join(temporary(name));
         let file = access::create_new(&path, privacy);
         let file = file.map_err(OutputError::io("create", &path))?;
         if privacy == Privacy::Private {
@@ -123,8 +128,7 @@ impl TemporaryFile {
 
     /// Gives the file its final name.
     pub(super) fn publish(&self) -> Result<(), OutputError> {
-        fs::rename(&self.path, &self.target)
-            .map_err(OutputError::io("rename to its final name", &self.path))
+        fs::rename(&self.path, &self.target).map_err(OutputError::io("create", &self.target))
     }
 }
 

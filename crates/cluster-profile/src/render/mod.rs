@@ -12,6 +12,7 @@ mod extra_files;
 mod first_boot;
 mod hosts;
 mod identity;
+mod links;
 mod network;
 mod neutral;
 mod passwords;
@@ -57,7 +58,8 @@ pub fn render_shared(
         let system_model::Unsuitable { name, evidence, reason } = one;
         return Err(RenderError::Unsuitable { name, evidence, reason });
     }
-    let rendered = shared_edits(cluster, keys, system, now);
+    let rendered =
+        links::without_foreign_links(system, |system| shared_edits(cluster, keys, system, now));
     rendered.map_err(|error| with_maker(error, system))
 }
 
@@ -100,6 +102,16 @@ fn shared_edits(
 /// # Errors
 /// [`RenderError`].
 pub fn render_node(
+    cluster: &Cluster,
+    node: &Node,
+    keys: &ClusterKeys,
+    system: &dyn SystemFiles,
+    now: u64,
+) -> Result<Rendered, RenderError> {
+    links::without_foreign_links(system, |system| node_edits(cluster, node, keys, system, now))
+}
+
+fn node_edits(
     cluster: &Cluster,
     node: &Node,
     keys: &ClusterKeys,
