@@ -14,8 +14,9 @@ pub struct Cluster {
     pub name: String,
     /// The image that every node's card is built from.
     pub base: BaseSpec,
-    /// The size of the cards.
-    pub card: CardSize,
+    /// The size of the cards, if the profile sets it. Only images need it: a card has a size of its
+    /// own.
+    pub card: Option<CardSize>,
     /// The network settings that all nodes share.
     pub network: Network,
     /// The number of the root partition, from 1, if the profile sets it.

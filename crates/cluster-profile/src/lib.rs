@@ -24,7 +24,7 @@
 //! ";
 //! let cluster = Cluster::parse(profile, Path::new("mc1.yaml"))?;
 //! assert_eq!(cluster.nodes[1].name, "xu4-node1");
-//! assert_eq!(cluster.card.bytes(), 1811 * (4 << 20));
+//! assert_eq!(cluster.card.map(|card| card.bytes()), Some(1811 * (4 << 20)));
 //!
 //! // A problem is shown with its lines of the profile.
 //! let wrong = profile.replace("1.81", "1.80");

@@ -36,6 +36,7 @@ pub fn for_error(error: &Error) -> Option<Hint> {
         Error::NoTargets => Some(Hint::Instead(
             "give NODE=TARGET, for example xu4-node1=/dev/sdb; `nodecard devices` lists the cards",
         )),
+        Error::NoCardSize { .. } => Some(Hint::Or("give it with --card")),
         Error::NoKeys(_) => Some(Hint::Instead(
             "run `nodecard build` or `nodecard flash` first to create the keys; if there are \
              cards already, restore their keys from a backup",

@@ -45,6 +45,12 @@ pub enum Error {
         /// The names of the profile's nodes.
         known: Vec<String>,
     },
+    /// Images need a size, and neither the profile nor the request has one.
+    #[error("the profile {} has no `card`, the size of the cards", profile.display())]
+    NoCardSize {
+        /// The profile.
+        profile: PathBuf,
+    },
     /// The profile gives no user of this name a key.
     #[error("{name} is not a user with keys in {}", profile.display())]
     NoSuchUser {
@@ -264,6 +270,7 @@ impl Error {
             | Error::ProfileExists { .. }
             | Error::NoSuchNode { .. }
             | Error::NoSuchUser { .. }
+            | Error::NoCardSize { .. }
             | Error::NodeTwice { .. }
             | Error::TargetTwice { .. }
             | Error::NoTargets
@@ -306,6 +313,9 @@ impl Error {
         match self {
             Error::NoSuchNode { known, .. } => {
                 Some(format!("use one of its nodes: {}", known.join(", ")))
+            }
+            Error::NoCardSize { .. } => {
+                Some("add the size printed on the cards to the profile, such as `card: 8GB`".into())
             }
             Error::NoSuchUser { known, .. } if known.is_empty() => {
                 Some("list users with `ssh: {users: [...]}` in the profile".into())

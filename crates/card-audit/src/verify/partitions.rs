@@ -34,7 +34,8 @@ pub(super) fn check(card: &Card, cluster: &Cluster, apply: Option<&ApplyCommand>
 fn partition(card: &Card, cluster: &Cluster) -> Option<Finding> {
     let layout = card.layout();
     let end = layout.root_range().end;
-    let whole = card.storage().size().min(cluster.card.bytes());
+    let whole = card.storage().size();
+    let whole = cluster.card.map_or(whole, |card| whole.min(card.bytes()));
     // A card that has no room for its partitions cannot grow either.
     let growth = layout.table().growth(layout.root, whole, END_RESERVE).ok()?;
     let expected = growth.end.saturating_mul(SECTOR_SIZE);

@@ -39,20 +39,11 @@ impl Cluster {
     /// # Errors
     /// [`ProfileError`] with every problem of the profile.
     pub fn load(path: &Path) -> Result<Self, ProfileError> {
-        Cluster::load_for(path, None)
-    }
-
-    /// Reads and checks a profile like [`load`](Cluster::load). `card` is the size of the cards if
-    /// the profile has no `card`, which it otherwise needs.
-    ///
-    /// # Errors
-    /// [`ProfileError`] with every problem of the profile.
-    pub fn load_for(path: &Path, card: Option<CardSize>) -> Result<Self, ProfileError> {
         let unreadable = |source| ProfileError::Unreadable { path: path.to_owned(), source };
         let bytes = inputs::read_bounded(path, LARGEST_PROFILE).map_err(unreadable)?;
         let text = String::from_utf8(bytes)
             .map_err(|error| unreadable(io::Error::new(ErrorKind::InvalidData, error)))?;
-        Cluster::read(&text, path, card)
+        Cluster::parse(&text, path)
     }
 
     /// Checks the text of a profile. Paths in it are relative to the directory of `path`,
@@ -61,10 +52,6 @@ impl Cluster {
     /// # Errors
     /// [`ProfileError::Invalid`] with every problem of the profile.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ProfileError> {
-        Cluster::read(text, path, None)
-    }
-
-    fn read(text: &str, path: &Path, card: Option<CardSize>) -> Result<Self, ProfileError> {
         let invalid = |text, problems| {
             ProfileError::Invalid(Diagnostics { path: path.to_owned(), text, problems })
         };
@@ -73,7 +60,7 @@ impl Cluster {
         let secrets = secrets::in_profile(text, &value);
         let problems = Problems::default();
         fields::remove_repeated_keys(&mut value, &problems);
-        let cluster = interpret(value, path, card, &problems);
+        let cluster = interpret(value, path, &problems);
         let problems = problems.into_sorted();
         match cluster {
             Some(cluster) if problems.is_empty() => Ok(cluster),
@@ -83,12 +70,7 @@ impl Cluster {
 }
 
 /// Returns the cluster if all it needs is present. Collects the problems.
-fn interpret(
-    value: Value,
-    path: &Path,
-    default_card: Option<CardSize>,
-    problems: &Problems,
-) -> Option<Cluster> {
+fn interpret(value: Value, path: &Path, problems: &Problems) -> Option<Cluster> {
     let inputs = Inputs::beside(path);
     if matches!(value.kind, Kind::Null) {
         problems.add(&value.place, "the profile is empty", "start with `cluster: NAME`");
@@ -97,7 +79,7 @@ fn interpret(
     let mut fields = Fields::of(value, "the profile", problems)?;
     let name = cluster_name(&mut fields);
     let base = base(&mut fields, &inputs);
-    let card = card(&mut fields, default_card);
+    let card = card(&mut fields);
     let network = network::read(&mut fields);
     let root = root(&mut fields);
     let nodes = nodes::read(&mut fields, network.as_ref(), &inputs);
@@ -117,7 +99,7 @@ fn interpret(
         path: path.to_owned(),
         name: name?,
         base: base?,
-        card: card?,
+        card,
         network: network?.network,
         root,
         nodes: nodes.into_iter().map(|node| node.node).collect(),
@@ -193,12 +175,8 @@ fn base_at(
     Some(BaseSpec { path: PathBuf::from(&path.value), url: Some(path.value), sha256 })
 }
 
-fn card(fields: &mut Fields<'_>, default: Option<CardSize>) -> Option<CardSize> {
-    let given = match default {
-        Some(_) => fields.scalar("card"),
-        None => fields.require_scalar("card", "card: 8GB"),
-    };
-    let Some(Spanned { value, place }) = given else { return default };
+fn card(fields: &mut Fields<'_>) -> Option<CardSize> {
+    let Spanned { value, place } = fields.scalar("card")?;
     match value.parse::<CardSize>() {
         Ok(card) => Some(card),
         Err(error) => {

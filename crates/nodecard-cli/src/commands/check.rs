@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use nodecard::{CheckReport, Cluster, Project};
+use nodecard::{CardSize, CheckReport, Cluster, Project};
 use serde_json::{Value, json};
 
 use super::open_project;
@@ -63,7 +63,7 @@ fn to_json(cluster: &Cluster, project: &Project, found: &CheckReport) -> Value {
         "profile": cluster.path,
         "cluster": cluster.name,
         "base": project.base_name(),
-        "card_size": cluster.card.bytes(),
+        "card_size": cluster.card.map(CardSize::bytes),
         "nodes": cluster.nodes.iter().map(node).collect::<Vec<_>>(),
         "findings": found.problems.iter().map(finding).collect::<Vec<_>>(),
         "notes": report::sentences(&found.notes),
@@ -76,7 +76,8 @@ fn to_text(project: &Project) -> String {
     let mut text = format!("{}: profile OK\n", cluster.path.display());
     text += &format!("Cluster      {}\n", cluster.name);
     text += &format!("Base image   {}\n", project.base_name());
-    text += &format!("Cards        {}\n", cluster.card);
+    let card = cluster.card.map_or("no size set: build needs --card".to_owned(), |c| c.to_string());
+    text += &format!("Cards        {card}\n");
     text += &format!("\n{}", nodes(cluster));
     let services = services(cluster);
     if !services.is_empty() {

@@ -291,12 +291,12 @@ fn to_text(report: &FlashReport, args: &FlashArgs) -> String {
     };
     let is_profile = args.image.is_none() && args.one_reader.is_none();
     if cards(false).next().is_some() && is_profile {
-        let profile = shell_word(&args.project.profile.display().to_string());
+        let project = args.project.words();
         let target =
             |card: &FlashedCard| shell_word(&format!("{}={}", card.node, card.path.display()));
         let targets: Vec<String> = cards(false).map(target).collect();
         let targets = targets.join(" ");
-        after += &format!("Write again with: nodecard flash {profile} {targets}\n");
+        after += &format!("Write again with: nodecard flash {project} {targets}\n");
     }
     let done = cards(true).filter(|card| card.is_device);
     let done: Vec<String> = done.map(|card| card.path.display().to_string()).collect();

@@ -93,7 +93,7 @@ pub fn run(args: &InitArgs) -> Result<ExitCode, CommandError> {
             "profile": profile_path,
             "cluster": written.name,
             "base": base,
-            "card_size": written.card.bytes(),
+            "card_size": written.card.map(CardSize::bytes),
             "nodes": written.nodes.iter().map(node).collect::<Vec<_>>(),
         }))?;
         return Ok(ExitCode::SUCCESS);
