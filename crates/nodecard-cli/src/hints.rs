@@ -47,6 +47,7 @@ pub fn for_error(error: &Error) -> Option<Hint> {
         Error::OneNodeForSeveralTargets { .. } => {
             Some(Hint::Or("leave out --node to detect the nodes"))
         }
+        Error::OtherCard { .. } => Some(Hint::Or("add --allow-other if the change is intended")),
         Error::ProgressFile { .. } | Error::OtherBase { .. } => {
             Some(Hint::Or("leave out --resume"))
         }

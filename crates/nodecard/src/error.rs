@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use card_audit::{ApplyError, AuditError};
+use card_audit::{ApplyError, AuditError, OtherIdentity};
 use card_flash::device::{ReadError, Refusal, TargetError};
 use card_image::{Cancelled, ErrorKind, SaveError};
 use cluster_keys::KeyError;
@@ -121,6 +121,16 @@ pub enum Error {
     CompressedTarget {
         /// The image.
         path: PathBuf,
+    },
+    /// A card that was to become a node's in place looks like another one.
+    #[error("{} was given as the card of {node}, but {identity}", target.display())]
+    OtherCard {
+        /// The card.
+        target: PathBuf,
+        /// The node.
+        node: String,
+        /// Whose card it looks like.
+        identity: OtherIdentity,
     },
     /// The block map of an image cannot be used, or the image is not the one it describes.
     #[error("{} does not fit the image", path.display())]
@@ -282,6 +292,7 @@ impl Error {
             | Error::WriteProgress { .. } => ErrorKind::Profile,
             Error::Refused { .. }
             | Error::CompressedTarget { .. }
+            | Error::OtherCard { .. }
             | Error::NotConfirmed { .. }
             | Error::OpenTarget { .. } => ErrorKind::Target,
             Error::BlockMap { source: card_image::BlockMapError::Cancelled(_), .. } => {
@@ -325,6 +336,12 @@ impl Error {
             Error::TargetTwice { .. } => Some("give each card once".into()),
             Error::OneNodeForSeveralTargets { .. } => Some("give one card at a time".into()),
             Error::CompressedTarget { .. } => Some("decompress it first".into()),
+            Error::OtherCard { target, identity: OtherIdentity::Node { node, .. }, .. } => {
+                Some(format!("give it as {node}={}", target.display()))
+            }
+            Error::OtherCard { node, .. } => {
+                Some(format!("insert the card of {node}, or write this one anew"))
+            }
             Error::OtherBase { path, .. } | Error::ProgressFile { path, .. } => {
                 Some(format!("delete {} to begin with the first card", path.display()))
             }

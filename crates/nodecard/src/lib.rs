@@ -96,7 +96,7 @@ mod status;
 
 pub use card_audit::{
     Applied, ApplyError, AuditError, CardOutcome, CardReport, ChangePlan, FileChange, Finding,
-    FindingCode, Inspection, NodePlan, PlanNote, Severity, VerifyReport,
+    FindingCode, Inspection, NodePlan, OtherIdentity, PlanNote, Severity, VerifyReport,
 };
 pub use card_flash::{
     CardError, CardFault, FlashPhase, FlashProgress, FlashResult, OldContents, WriteReport,

@@ -34,6 +34,7 @@ use cluster_profile::{
 use plain_text::{printable, with_causes};
 use system_model::{CachedFiles, SystemFiles};
 
+pub use self::identify::OtherIdentity;
 pub(crate) use self::needed::{needed_edits, other_identity};
 pub use self::report::{CardOutcome, CardReport, Compared, VerifyReport};
 use self::{clones::Clones, fold::fold};
