@@ -72,7 +72,7 @@ pub use note::{Note, NoteKind};
 pub use passwords::{
     DefaultPassword, HashError, PasswordHash, cloud_default_password, default_password,
 };
-pub use problem::{Diagnostics, Place, Problem, ProfileError, RelatedPlace};
+pub use problem::{Diagnostics, NotAProfile, Place, Problem, ProfileError, RelatedPlace};
 pub use purpose::{
     AccountPart, BootPart, ClonedState, ExtraFileKind, FirstBootPart, KeyHalf, NetworkBackEnd,
     Purpose, SwarmPart,

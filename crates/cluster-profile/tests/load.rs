@@ -306,7 +306,7 @@ fn all_problems_are_reported_at_once_in_order() {
     assert_eq!(problems.to_string().matches("\n\nerror: ").count(), 2);
     let none = parse("{}").unwrap_err();
     let messages: Vec<&str> = none.problems.iter().map(|p| p.message.as_str()).collect();
-    for key in ["cluster", "base", "card", "network", "nodes"] {
+    for key in ["cluster", "base", "network", "nodes"] {
         let message = format!("the profile has no `{key}`");
         assert!(messages.contains(&message.as_str()), "{messages:?}");
     }

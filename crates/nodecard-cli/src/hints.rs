@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use nodecard::{
-    AuditError, BaseError, ChooseError, Error, ImageError, OutputError, ReadError, Refusal,
-    SaveError,
+    AuditError, BaseError, ChooseError, Error, ImageError, OutputError, ProfileError, ReadError,
+    Refusal, SaveError,
 };
+use plain_text::shell_word;
 
 use crate::rights;
 
@@ -36,6 +37,16 @@ pub fn for_error(error: &Error) -> Option<Hint> {
         Error::NoTargets => Some(Hint::Instead(
             "give NODE=TARGET, for example xu4-node1=/dev/sdb; `nodecard devices` lists the cards",
         )),
+        Error::ImageAsProfile { path, .. } => {
+            let path = shell_word(&path.display().to_string());
+            Some(Hint::Command(format!(
+                "to write a profile for it, run: nodecard init --base {path}; to see what is on \
+                 it: nodecard inspect {path}"
+            )))
+        }
+        Error::Profile(error) if matches!(**error, ProfileError::NotAProfile { .. }) => {
+            Some(Hint::Or("run `nodecard init` to write one"))
+        }
         Error::NoCardSize { .. } => Some(Hint::Or("give it with --card")),
         Error::NoKeys(_) => Some(Hint::Instead(
             "run `nodecard build` or `nodecard flash` first to create the keys; if there are \

@@ -18,6 +18,14 @@ pub enum Error {
     /// The profile is wrong. Its text shows every problem with its line.
     #[error(transparent)]
     Profile(#[from] Box<ProfileError>),
+    /// An image was given where a profile belongs.
+    #[error("{} is {what}, not a profile", path.display())]
+    ImageAsProfile {
+        /// The image.
+        path: PathBuf,
+        /// What it is: `a disk image`, `a compressed disk image`, `compressed with xz`.
+        what: String,
+    },
     /// A profile is not written over another file.
     #[error("{} already exists", path.display())]
     ProfileExists {
@@ -276,6 +284,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Error::Profile(_)
+            | Error::ImageAsProfile { .. }
             | Error::Password(_)
             | Error::ProfileExists { .. }
             | Error::NoSuchNode { .. }
@@ -324,6 +333,9 @@ impl Error {
         match self {
             Error::NoSuchNode { known, .. } => {
                 Some(format!("use one of its nodes: {}", known.join(", ")))
+            }
+            Error::ImageAsProfile { path, .. } => {
+                Some(format!("write a profile that has it as `base: {}`", path.display()))
             }
             Error::NoCardSize { .. } => {
                 Some("add the size printed on the cards to the profile, such as `card: 8GB`".into())

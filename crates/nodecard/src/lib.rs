@@ -90,6 +90,7 @@ mod flash;
 mod init;
 mod left_over;
 mod lost_keys;
+mod not_a_profile;
 mod project;
 mod save;
 mod status;

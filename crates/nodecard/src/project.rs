@@ -9,7 +9,7 @@ use card_image::{BuildInputs, BuildNote, ImageFile};
 use cluster_keys::{ClusterKeys, KeyError, NewKeys};
 use cluster_profile::{CardSize, Cluster, Node};
 
-use crate::{Context, Error, lost_keys};
+use crate::{Context, Error, lost_keys, not_a_profile};
 
 /// A cluster: its profile, its base image and its keys.
 ///
@@ -36,7 +36,7 @@ impl Project {
     /// [`Error::Profile`] with everything that is wrong with it.
     pub fn open(profile: impl AsRef<Path>) -> Result<Self, Error> {
         let project = Project {
-            cluster: Cluster::load(profile.as_ref())?,
+            cluster: load(profile.as_ref())?,
             context: Context::default(),
             base: None,
             root: None,
@@ -307,6 +307,10 @@ impl Project {
             largest_card: None,
         }
     }
+}
+
+fn load(profile: &Path) -> Result<Cluster, Error> {
+    Cluster::load(profile).map_err(|error| not_a_profile::explain(profile, error))
 }
 
 fn keys_error(error: KeyError) -> Error {

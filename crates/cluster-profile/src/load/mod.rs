@@ -10,6 +10,7 @@ mod node_groups;
 mod nodes;
 mod secrets;
 mod ssh;
+mod stranger;
 mod swarm;
 mod users;
 
@@ -24,7 +25,7 @@ use inputs::Inputs;
 use crate::{
     cluster::{BaseSpec, Cluster},
     names,
-    problem::{Diagnostics, ProfileError},
+    problem::{Diagnostics, NotAProfile, ProfileError},
     size::CardSize,
     yaml::{self, Kind, Value},
 };
@@ -41,8 +42,15 @@ impl Cluster {
     pub fn load(path: &Path) -> Result<Self, ProfileError> {
         let unreadable = |source| ProfileError::Unreadable { path: path.to_owned(), source };
         let bytes = inputs::read_bounded(path, LARGEST_PROFILE).map_err(unreadable)?;
-        let text = String::from_utf8(bytes)
-            .map_err(|error| unreadable(io::Error::new(ErrorKind::InvalidData, error)))?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            // A few wrong bytes in a text have been typed; other files have zeros.
+            if error.as_bytes().contains(&0) {
+                let found = NotAProfile::Binary;
+                ProfileError::NotAProfile { path: path.to_owned(), found }
+            } else {
+                unreadable(io::Error::new(ErrorKind::InvalidData, error))
+            }
+        })?;
         Cluster::parse(&text, path)
     }
 
@@ -50,13 +58,19 @@ impl Cluster {
     /// which is where it was read from.
     ///
     /// # Errors
-    /// [`ProfileError::Invalid`] with every problem of the profile.
+    /// [`ProfileError::Invalid`] with every problem of the profile; [`ProfileError::NotAProfile`].
     pub fn parse(text: &str, path: &Path) -> Result<Self, ProfileError> {
         let invalid = |text, problems| {
             ProfileError::Invalid(Diagnostics { path: path.to_owned(), text, problems })
         };
-        let mut value = yaml::parse(text)
-            .map_err(|problem| invalid(secrets::in_lines(text).hidden_in(text), vec![*problem]))?;
+        let not_a_profile = |found| ProfileError::NotAProfile { path: path.to_owned(), found };
+        let mut value = yaml::parse(text).map_err(|problem| match stranger::of_text(text) {
+            Some(found) => not_a_profile(found),
+            None => invalid(secrets::in_lines(text).hidden_in(text), vec![*problem]),
+        })?;
+        if let Some(found) = stranger::of_value(text, &value) {
+            return Err(not_a_profile(found));
+        }
         let secrets = secrets::in_profile(text, &value);
         let problems = Problems::default();
         fields::remove_repeated_keys(&mut value, &problems);
