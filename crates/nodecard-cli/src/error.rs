@@ -17,6 +17,14 @@ pub enum CommandError {
     Writing(Error),
     /// The arguments do not go together.
     Usage { message: String, fix: &'static str },
+    /// The value of an option cannot be used.
+    Option {
+        option: &'static str,
+        /// The value, unless it is secret.
+        value: Option<String>,
+        /// What is wrong with it, and what to write.
+        reason: String,
+    },
     /// The user stopped it.
     Interrupted,
     /// The report cannot be printed.
@@ -143,6 +151,12 @@ impl CommandError {
             CommandError::Usage { message, fix } => {
                 return json!({ "message": message, "causes": [], "fix": fix, "exit_code": code });
             }
+            CommandError::Option { option, value, reason } => {
+                let message = option_message(option, value.as_deref(), reason);
+                return json!({
+                    "message": message, "causes": [], "fix": null, "exit_code": code,
+                });
+            }
             CommandError::Interrupted => {
                 return json!({
                     "message": "interrupted", "causes": [], "fix": null, "exit_code": code,
@@ -222,6 +236,10 @@ impl CommandError {
                 print_fix(Some((*fix).to_owned()));
                 2
             }
+            CommandError::Option { option, value, reason } => {
+                print_message(&option_message(option, value.as_deref(), reason));
+                2
+            }
             CommandError::Interrupted => {
                 print_message("interrupted");
                 130
@@ -235,6 +253,14 @@ impl CommandError {
                 5
             }
         }
+    }
+}
+
+/// Returns what is wrong with the value of an option, as clap puts it.
+fn option_message(option: &str, value: Option<&str>, reason: &str) -> String {
+    match value {
+        Some(value) => format!("invalid value '{value}' for '{option}': {reason}"),
+        None => format!("invalid value for '{option}': {reason}"),
     }
 }
 
