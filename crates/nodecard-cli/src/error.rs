@@ -220,7 +220,7 @@ impl CommandError {
                 if is_usage(error) {
                     // Nobody expects that anything was written.
                 } else if !error.may_have_written() {
-                    print_message("nothing was written");
+                    print_line(format_args!("note: nothing was written"));
                 } else if matches!(error, Error::Apply(_)) {
                     print_wrapped(
                         "note: the root filesystem is entirely old or entirely new, and so is each \

@@ -1,6 +1,9 @@
 //! Options of the command line that help against an error. The library knows none of them.
 
-use std::path::Path;
+use std::{
+    io::{IsTerminal as _, stdin},
+    path::Path,
+};
 
 use nodecard::{
     AuditError, BaseError, ChooseError, Error, ImageError, OutputError, ProfileError, ReadError,
@@ -62,6 +65,14 @@ pub fn for_error(error: &Error) -> Option<Hint> {
         Error::ProgressFile { .. } | Error::OtherBase { .. } => {
             Some(Hint::Or("leave out --resume"))
         }
+        Error::FlashedImage(error) => match **error {
+            BaseError::NotFound { .. } => Some(Hint::Or("name another image with --image")),
+            _ => None,
+        },
+        Error::NotConfirmed { .. } if !stdin().is_terminal() => Some(Hint::Instead(
+            "standard input is not a terminal: type the name on one, or add --yes to skip the \
+             confirmation",
+        )),
         Error::Image(error) | Error::CardsFor { source: error, .. } => for_image(error),
         Error::Audit(error) => for_audit(error),
         Error::Save(error) => for_save(error),

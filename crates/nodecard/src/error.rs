@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use card_audit::{ApplyError, AuditError, OtherIdentity};
 use card_flash::device::{ReadError, Refusal, TargetError};
-use card_image::{Cancelled, ErrorKind, SaveError};
+use card_image::{BaseError, Cancelled, ErrorKind, SaveError};
 use cluster_keys::KeyError;
 use cluster_profile::{HashError, ProfileError};
 
@@ -110,6 +110,9 @@ pub enum Error {
     /// The base image cannot be used, or images cannot be made.
     #[error(transparent)]
     Image(Box<card_image::Error>),
+    /// An image that is to be written as it is cannot be opened.
+    #[error(transparent)]
+    FlashedImage(Box<BaseError>),
     /// The cards for some targets cannot be made.
     #[error("cannot make {}", cards(targets))]
     CardsFor {
@@ -314,6 +317,7 @@ impl Error {
             | Error::NoSsh { .. }
             | Error::Write { .. }
             | Error::SshFiles { .. } => ErrorKind::Io,
+            Error::FlashedImage(error) => error.kind(),
             Error::Image(error) => error.kind(),
             Error::CardsFor { source, .. } => source.kind(),
             Error::Audit(error) => error.kind(),
@@ -363,6 +367,7 @@ impl Error {
             }
             Error::Refused { targets } => targets.iter().find_map(|target| target.error.fix()),
             Error::Keys(error) | Error::NoKeys(error) => error.fix(),
+            Error::FlashedImage(error) => error.fix(),
             Error::Image(error) | Error::CardsFor { source: error, .. } => error.fix(),
             Error::Audit(error) => error.fix(),
             Error::Apply(error) => error.fix(),

@@ -17,6 +17,7 @@ use super::open_project;
 use crate::{
     args::FlashArgs,
     error::{CommandError, print_error, print_line, print_refusals},
+    output::{Verbosity, verbosity},
     progress::CardBars,
     prompt::{ask, print_how_to_continue, set_how_to_continue},
     report::{self, table},
@@ -62,7 +63,7 @@ fn flash_image(image: &Path, args: &FlashArgs) -> Result<ExitCode, CommandError>
     let request = request(args);
     let write = || {
         let session = nodecard::flash_image(image, &args.project.profile, request, &context)?;
-        describe(session.target());
+        describe(session.target(), args.writing.yes);
         let title = title(session.target());
         let image = session.target().node().to_owned();
         let agrees =
@@ -91,7 +92,7 @@ fn flash_targets(
 ) -> Result<FlashReport, Error> {
     let session = project.flash(&args.targets, request)?;
     for target in session.targets() {
-        describe(target);
+        describe(target, args.writing.yes);
     }
     let titles = session.targets().iter().map(title).collect();
     let agrees = |target: &FlashTarget| {
@@ -145,7 +146,7 @@ impl Operator for User {
                 "Take the card out of {reader} and insert the card for {node}."
             )),
             ReaderEvent::Refused(refused) => print_refusals(refused),
-            ReaderEvent::Found(target) => describe(target),
+            ReaderEvent::Found(target) => describe(target, self.yes),
             ReaderEvent::AlreadyFinished(card) => print_line(format_args!(
                 "This is the finished card of {}; it is not overwritten.",
                 card.node
@@ -179,8 +180,11 @@ fn title(target: &FlashTarget) -> String {
     format!("{} on {}", target.node(), target.path().display())
 }
 
-/// Prints what a target is, and what is on it.
-fn describe(target: &FlashTarget) {
+/// Prints what a target is, and what is on it. Whoever is asked about it needs to know.
+fn describe(target: &FlashTarget, is_agreed: bool) {
+    if is_agreed && verbosity() == Verbosity::Quiet {
+        return;
+    }
     let name = match target.target().device() {
         None => "a file".to_owned(),
         Some(device) => {
@@ -315,7 +319,7 @@ fn compared(card: &FlashedCard) -> Option<(&str, &WriteReport)> {
 fn columns(card: &FlashedCard) -> [String; 8] {
     let unknown = || "-".to_owned();
     let speed = |bytes: u64, time: Duration| {
-        format!("{:.1} MB/s", bytes as f64 / 1e6 / time.as_secs_f64().max(1e-9))
+        format!("{:.1} MiB/s", bytes as f64 / f64::from(1 << 20) / time.as_secs_f64().max(1e-9))
     };
     let [bytes, write, verify] = match &card.outcome {
         Err(_) => [unknown(), unknown(), unknown()],
