@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The longest title of a card that is shown. With it, a line has 60 columns.
-const TITLE: usize = 20;
+const TITLE: usize = 19;
 
 /// Without a bar, a line says how large a decoded image is by now: first at this size in bytes,
 /// and whenever it has doubled.
@@ -71,7 +71,7 @@ impl BuildProgress for StageBar {
             // 60 columns with the longest speed.
             let template = match total {
                 0 => "{msg} {spinner}",
-                _ => "{msg:21} [{bar:8}] {percent:>3}% {decimal_bytes_per_sec:>12} {eta:>4} left",
+                _ => "{msg:21} [{bar:7}] {percent:>3}% {binary_bytes_per_sec:>13} {eta:>4} left",
             };
             let bar = ProgressBar::new(total).with_style(style(template));
             Some(bar.with_message(stage.to_string()))
@@ -126,7 +126,7 @@ impl CardBars {
         let mut bars = Vec::new();
         if terminal::is_interactive() && verbosity() > Verbosity::Quiet {
             let style =
-                style("{prefix} {msg:9} {percent:>3}% {decimal_bytes_per_sec:>12} {eta:>4} left");
+                style("{prefix} {msg:9} {percent:>3}% {binary_bytes_per_sec:>13} {eta:>4} left");
             let short = |title: &String| {
                 title.replace(" on /dev/", " ").chars().take(TITLE).collect::<String>()
             };
