@@ -2,7 +2,7 @@
 
 use std::{error::Error as StdError, fmt, io, process::ExitCode};
 
-use nodecard::{Error, ErrorKind, RefusalReason, TargetError};
+use nodecard::{Diagnostics, Error, ErrorKind, Problem, ProfileError, RefusalReason, TargetError};
 
 use serde_json::json;
 
@@ -110,7 +110,7 @@ fn print_fix(fix: Option<String>) {
     }
 }
 
-/// Prints what is wrong with the arguments, or the help that they ask for.
+/// Prints what is wrong with the arguments, or the help that they ask for, and ends the program.
 pub fn report_usage(error: &clap::Error) -> ! {
     if error.exit_code() != 0 && output::is_json() {
         let text = error.to_string();
@@ -120,7 +120,12 @@ pub fn report_usage(error: &clap::Error) -> ! {
             "error": { "message": message, "causes": [], "fix": null, "exit_code": 2 },
         }));
     }
-    terminal::exit_with_usage(error)
+    let code = match terminal::print_usage(error) {
+        // Help that nobody can read is a failure.
+        Err(failed) if error.exit_code() == 0 => i32::from(CommandError::Output(failed).print()),
+        _ => error.exit_code(),
+    };
+    std::process::exit(code)
 }
 
 /// Returns the exit code for a failure.
@@ -164,7 +169,7 @@ impl CommandError {
             }
             CommandError::Output(error) => {
                 return json!({
-                    "message": "cannot print the report",
+                    "message": "cannot write to standard output",
                     "causes": [error.to_string()],
                     "fix": null,
                     "exit_code": code,
@@ -194,6 +199,15 @@ impl CommandError {
                 .collect(),
             _ => Vec::new(),
         };
+        let problems: Vec<_> = match error {
+            Error::Profile(error) => match &**error {
+                ProfileError::Invalid(found) => {
+                    found.problems.iter().map(|problem| problem_to_json(found, problem)).collect()
+                }
+                _ => Vec::new(),
+            },
+            _ => Vec::new(),
+        };
         let nothing_written = match self {
             CommandError::Writing(error) => Some(!error.may_have_written()),
             _ => None,
@@ -204,6 +218,7 @@ impl CommandError {
             "fix": hints::join(error.fix(), hints::for_error(error)),
             "exit_code": code,
             "refusals": refusals,
+            "problems": problems,
             "nothing_written": nothing_written,
         })
     }
@@ -248,12 +263,31 @@ impl CommandError {
             // ended by SIGPIPE then.
             CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => BROKEN_PIPE,
             CommandError::Output(error) => {
-                print_message("cannot print the report");
+                print_message("cannot write to standard output");
                 print_causes(String::new(), Some(error));
                 5
             }
         }
     }
+}
+
+/// Returns a problem of a profile, for programs that show it at its place.
+fn problem_to_json(found: &Diagnostics, problem: &Problem) -> serde_json::Value {
+    let related = problem.related.iter().map(|related| {
+        json!({
+            "message": related.label,
+            "line": related.place.line,
+            "column": related.place.column,
+        })
+    });
+    json!({
+        "message": problem.message,
+        "file": found.path,
+        "line": problem.place.line,
+        "column": problem.place.column,
+        "help": problem.help,
+        "related": related.collect::<Vec<_>>(),
+    })
 }
 
 /// Returns what is wrong with the value of an option, as clap puts it.
@@ -277,7 +311,7 @@ fn print_failure(error: &Error) {
         // Whatever was interrupted, the user knows who did it.
         _ if error.kind() == ErrorKind::Interrupted => print_message("interrupted"),
         Error::Profile(problems) if output::is_coloured() => {
-            if let nodecard::ProfileError::Invalid(problems) = &**problems {
+            if let ProfileError::Invalid(problems) = &**problems {
                 terminal::print_styled(problems.to_styled_string());
             } else {
                 print_error(error, hints::join(error.fix(), hints::for_error(error)));
