@@ -154,6 +154,8 @@ pub enum ImageKeyPolicy {
 pub struct Ssh {
     /// Users that can log in from any node to any other without a password.
     pub users: Vec<String>,
+    /// The line of the profile, from 1, that names each of them.
+    pub user_lines: Vec<usize>,
     /// Lines of authorized_keys for logins from outside the cluster.
     pub authorized_keys: Vec<String>,
     /// What becomes of public keys that came with the image.
