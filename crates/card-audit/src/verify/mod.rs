@@ -155,7 +155,8 @@ pub(crate) fn one(options: &VerifyOptions<'_>, card: &Card) -> Result<CardReport
         }
         match files::compare(&subject, &clones, &edit) {
             Ok(found) => findings.extend(found.into_iter().map(|mut finding| {
-                if needed::is_fixed_by_edit(&finding) {
+                let by_hand = matches!(finding.fix.action, FixAction::RemoveObstacle { .. });
+                if needed::is_fixed_by_edit(&finding) && !by_hand {
                     finding.fix.apply.clone_from(&apply);
                 }
                 finding
