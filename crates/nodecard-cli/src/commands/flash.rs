@@ -108,7 +108,8 @@ fn flash_one_reader(
     args: &FlashArgs,
 ) -> Result<FlashReport, Error> {
     let session = project.flash_one_reader(reader, args.resume, request)?;
-    let mut user = User { reader: reader.display().to_string(), yes: args.writing.yes };
+    let is_file = reader.is_file();
+    let mut user = User { reader: reader.display().to_string(), is_file, yes: args.writing.yes };
     let command =
         how_to_continue(std::env::args_os().map(|word| word.to_string_lossy().into_owned()));
     set_how_to_continue(format!("note: finished cards are remembered; continue with: {command}"));
@@ -131,6 +132,8 @@ fn how_to_continue(arguments: impl Iterator<Item = String>) -> String {
 /// The user at the reader.
 struct User {
     reader: String,
+    /// Whether it is a file, which nobody takes out.
+    is_file: bool,
     /// Whether cards are overwritten without confirmation.
     yes: bool,
 }
@@ -142,6 +145,10 @@ impl Operator for User {
             ReaderEvent::Insert { node } => {
                 print_line(format_args!("Insert the card for {node} into {reader}."));
             }
+            ReaderEvent::Swap { node } if self.is_file => print_line(format_args!(
+                "Move {reader} away and put the file for {node} in its place. A file is not a \
+                 reader: to write all cards to files, give NODE=FILE for each."
+            )),
             ReaderEvent::Swap { node } => print_line(format_args!(
                 "Take the card out of {reader} and insert the card for {node}."
             )),
