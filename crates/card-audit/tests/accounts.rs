@@ -37,7 +37,7 @@ fn users_are_made_and_verified() {
             largest_card: None,
         },
         nodes: cluster.nodes.iter().collect(),
-        card_size: cluster.card.bytes(),
+        card_size: cluster.card.unwrap().bytes(),
         out: &out,
         format: ImageFormat::Raw,
         raw_sums: false,

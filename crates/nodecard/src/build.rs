@@ -17,7 +17,7 @@ pub struct BuildRequest {
     pub out: PathBuf,
     /// The nodes to build; all of them if this is empty.
     pub nodes: Vec<String>,
-    /// The size of a card in bytes, instead of the profile's.
+    /// The size of a card in bytes, instead of the profile's, or if that has none.
     pub card_size: Option<u64>,
     /// The format of the images.
     pub format: ImageFormat,
@@ -75,11 +75,11 @@ impl Project {
     /// [`Error`]; then no file has been made or changed under its final name, unless
     /// [`update`](BuildRequest::update) allows it.
     pub fn build(&self, request: &BuildRequest) -> Result<BuildReport, Error> {
+        let card_size = self.card_size(request.card_size)?;
         let nodes = self.nodes(&request.nodes)?;
         let made = nodes.iter().map(|node| node.name.clone()).collect::<Vec<_>>();
         self.fetch_base()?;
         let keys = self.create_keys(Some(&request.out))?;
-        let card_size = request.card_size.unwrap_or(self.cluster.card.bytes());
         let options = BuildOptions {
             inputs: BuildInputs { largest_card: Some(card_size), ..self.inputs(keys) },
             nodes,

@@ -96,7 +96,12 @@ impl Item<'_> {
 
     fn not_a_file(&self, found: &State) -> Finding {
         let what = "something else is there instead of the file";
-        self.finding(what, FixAction::Rewrite).found(found.describe())
+        // apply removes no directory, which may hold files of the owner.
+        let fix = match found {
+            State::Directory { .. } => FixAction::RemoveObstacle { path: self.path.to_owned() },
+            _ => FixAction::Rewrite,
+        };
+        self.finding(what, fix).found(found.describe())
     }
 
     /// Large files are not read whole: two are different if their sizes or ends are.

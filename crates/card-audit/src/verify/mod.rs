@@ -34,6 +34,7 @@ use cluster_profile::{
 use plain_text::{printable, with_causes};
 use system_model::{CachedFiles, SystemFiles};
 
+pub use self::identify::OtherIdentity;
 pub(crate) use self::needed::{needed_edits, other_identity};
 pub use self::report::{CardOutcome, CardReport, Compared, VerifyReport};
 use self::{
@@ -165,7 +166,8 @@ pub(crate) fn one(options: &VerifyOptions<'_>, card: &Card) -> Result<CardReport
                 findings.push(finding);
             }
             Ok(found) => findings.extend(found.into_iter().map(|mut finding| {
-                if needed::is_fixed_by_edit(&finding) {
+                let by_hand = matches!(finding.fix.action, FixAction::RemoveObstacle { .. });
+                if needed::is_fixed_by_edit(&finding) && !by_hand {
                     finding.fix.apply.clone_from(&apply);
                 }
                 finding

@@ -5,7 +5,7 @@ use cluster_profile::{Change, FileEdit, KeyHalf, Node};
 use system_model::CachedFiles;
 
 use super::{
-    Subject, VerifyOptions, clones, edits, files,
+    OtherIdentity, Subject, VerifyOptions, clones, edits, files,
     fold::{fold, replaced_links},
     identify, unreadable,
 };
@@ -91,7 +91,7 @@ fn keep_contents(edit: &FileEdit, files: &RootFs) -> card_image::FsResult<FileEd
     Ok(edit)
 }
 
-/// Returns whose card it looks like, in words, if it does not look like the node's.
+/// Returns whose card it looks like, if it does not look like the node's.
 ///
 /// # Errors
 /// [`AuditError`].
@@ -99,15 +99,11 @@ pub(crate) fn other_identity(
     options: &VerifyOptions<'_>,
     node: &Node,
     card: &Card,
-) -> Result<Option<String>, AuditError> {
+) -> Result<Option<OtherIdentity>, AuditError> {
     let facts = Facts::read(card.files()).map_err(card.files_error())?;
     Ok(match identify::identify(options.cluster, options.keys, &facts) {
         Some((found, _)) if found.name == node.name => None,
-        Some((found, by)) => {
-            Some(format!("the card belongs to {}, by its {}", found.name, by.join(", ")))
-        }
-        None => {
-            Some(format!("the card does not belong to the cluster: {}", identify::describe(&facts)))
-        }
+        Some((found, by)) => Some(OtherIdentity::Node { node: found.name.clone(), by }),
+        None => Some(OtherIdentity::Stranger { found: identify::describe(&facts) }),
     })
 }

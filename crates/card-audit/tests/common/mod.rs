@@ -101,7 +101,7 @@ impl Bench {
         )
         .unwrap();
         let bench = Bench { directory, cluster, keys, base };
-        bench.build("out", bench.cluster.card.bytes(), &NODES);
+        bench.build("out", bench.cluster.card.unwrap().bytes(), &NODES);
         bench
     }
 

@@ -66,6 +66,7 @@ pub(super) fn find<'a>(
             user: name.to_owned(),
             known: plain_text::escaped(&logins.join(", ")),
             maker: None,
+            place: None,
         }
     })
 }

@@ -60,12 +60,18 @@ pub fn render_shared(
     }
     let rendered =
         links::without_foreign_links(system, |system| shared_edits(cluster, keys, system, now));
-    rendered.map_err(|error| with_maker(error, system))
+    rendered.map_err(|error| with_maker(error, cluster, system))
 }
 
-/// Adds to the error of an unknown user who would make that user at the first boot.
-fn with_maker(mut error: RenderError, system: &dyn SystemFiles) -> RenderError {
-    if let RenderError::UnknownUser { user, maker, .. } = &mut error {
+/// Adds to the error of an unknown user who would make that user at the first boot, and which line
+/// of the profile names the user.
+fn with_maker(mut error: RenderError, cluster: &Cluster, system: &dyn SystemFiles) -> RenderError {
+    if let RenderError::UnknownUser { key, user, maker, place, .. } = &mut error {
+        if *key == "ssh.users" {
+            let lines = cluster.ssh.users.iter().zip(&cluster.ssh.user_lines);
+            let line = lines.into_iter().find(|(name, _)| *name == user).map(|(_, line)| *line);
+            *place = line.map(|line| (cluster.path.clone(), line));
+        }
         let found = first_boot::model(system);
         *maker = found.and_then(|model| first_boot::maker_of(&model, system, user)).ok().flatten();
     }
