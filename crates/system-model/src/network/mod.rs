@@ -12,8 +12,8 @@ mod source;
 
 pub use dhcpcd::{DHCPCD_CONF, Dhcpcd};
 pub use interfaces::{
-    BroughtUp, INTERFACES, Interfaces, InterfacesProblem, InterfacesProblemKind, Mapping,
-    Selection, Stanza, StanzaOption,
+    BroughtUp, INTERFACES, Interfaces, InterfacesLine, InterfacesProblem, InterfacesProblemKind,
+    Mapping, Selection, Stanza, StanzaOption, interfaces_lines,
 };
 pub use netplan::{Definition, NETPLAN_DIRECTORIES, Netplan, Renderer};
 pub use network_manager::{CONNECTION_DIRECTORIES, Connection, NetworkManager, Unmanaged};
