@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Interfaces, Selection, Stanza, selector::Selector};
+use super::{Interfaces, Selection, Stanza, command, selector::Selector};
 use crate::{
     FileLine,
     network::source::{AddressKind, AddressSource, Backend},
@@ -50,14 +50,48 @@ impl Interfaces {
         boot.found
     }
 
-    /// Returns how an interface gets addresses at boot.
+    /// Returns how an interface gets addresses at boot: by a method, or by a command of its
+    /// stanza that adds one.
     pub fn sources(&self, interface: &str) -> Vec<AddressSource> {
-        self.sources_of(&self.brought_up(interface))
+        let brought_up = self.brought_up(interface);
+        let mut found = self.sources_of(&brought_up);
+        let added = self.added_by_commands(&brought_up);
+        found.extend(added.into_iter().filter(|source| source.interface == interface));
+        found
     }
 
     /// Returns how all interfaces get addresses at boot.
     pub fn all_sources(&self) -> Vec<AddressSource> {
-        self.sources_of(&self.all_brought_up(None))
+        let brought_up = self.all_brought_up(None);
+        let mut found = self.sources_of(&brought_up);
+        found.extend(self.added_by_commands(&brought_up));
+        found
+    }
+
+    /// Returns the addresses that commands add, as in `up ip addr add 10.0.0.9/24 dev eth0`.
+    fn added_by_commands(&self, brought_up: &[BroughtUp<'_>]) -> Vec<AddressSource> {
+        let mut found = Vec::new();
+        let mut left = MAX_COMPARISONS;
+        for up in brought_up {
+            let options = self.options(up.stanza);
+            let Some(rest) = left.checked_sub(options.len()) else { break };
+            left = rest;
+            for option in options {
+                if !matches!(option.name.as_str(), "pre-up" | "up" | "post-up") {
+                    continue;
+                }
+                let own = up.interface.split(['=', ':']).next().unwrap_or_default();
+                let Some((address, device)) = command::added(&option.value, own) else { continue };
+                found.push(AddressSource {
+                    backend: Backend::Ifupdown,
+                    interface: device.to_owned(),
+                    kind: AddressKind::Static(address.to_owned()),
+                    at: Some(option.at.clone()),
+                    certain: up.certain,
+                });
+            }
+        }
+        found
     }
 
     fn sources_of(&self, brought_up: &[BroughtUp<'_>]) -> Vec<AddressSource> {
@@ -80,7 +114,7 @@ impl Interfaces {
                 let stanza = up.stanza;
                 let (kind, at) = match (stanza.family.as_str(), stanza.method.as_str()) {
                     (_, "loopback" | "manual") => return None,
-                    ("inet" | "inet6", "static") => {
+                    ("inet" | "inet6", "static" | "tunnel" | "v4tunnel") => {
                         let address = addresses.get(&std::ptr::from_ref(stanza))?;
                         (AddressKind::Static(address.value.clone()), &address.at)
                     }

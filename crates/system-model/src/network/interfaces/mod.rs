@@ -4,10 +4,13 @@
 //! main.c.
 
 mod bring_up;
+mod command;
 mod lines;
 mod reader;
 mod selector;
 mod wordexp;
+
+use std::collections::BTreeSet;
 
 pub use bring_up::BroughtUp;
 pub use lines::{InterfacesLine, interfaces_lines};
@@ -150,6 +153,17 @@ impl Interfaces {
             return Ok(None);
         }
         Ok(Some(Reader::read(files, path)?))
+    }
+
+    /// Returns what `allow-hotplug` names: udev brings these up, whatever starts at boot.
+    pub fn hotplug(&self) -> BTreeSet<&str> {
+        let hotplug = self.selections.iter().filter(|selection| selection.class == "hotplug");
+        hotplug.map(|selection| selection.interface.as_str()).collect()
+    }
+
+    /// Returns whether udev brings any interface up.
+    pub(super) fn has_hotplug(&self) -> bool {
+        self.selections.iter().any(|selection| selection.class == "hotplug")
     }
 
     /// Returns the line that keeps ifup from bringing anything up.
@@ -346,5 +360,29 @@ mod tests {
         assert_eq!(interfaces.beyond, ["/etc/network/b", "/etc/network/c", "/etc/network/d"]);
         assert_eq!(interfaces.fatal_problem().map(|problem| problem.at.line), Some(2));
         assert_eq!(interfaces.problems.len(), 2);
+    }
+
+    #[test]
+    fn tunnels_and_commands_set_addresses_too() {
+        let interfaces = read(
+            "auto eth0 tun0\niface eth0 inet static\naddress 10.0.0.1/24\n\
+             up ip addr add 10.0.0.9/24 dev $IFACE\nup ip addr add 10.0.0.8/24 dev eth1\n\
+             iface tun0 inet tunnel\nmode gre\naddress 10.9.0.1\nendpoint 10.0.0.2\n",
+        );
+        let said = |sources: Vec<crate::network::AddressSource>| {
+            let line = |source: crate::network::AddressSource| {
+                let AddressKind::Static(address) = source.kind else { panic!("not fixed") };
+                (source.interface, address, source.at.map_or(0, |at| at.line))
+            };
+            sources.into_iter().map(line).collect::<Vec<_>>()
+        };
+        let of =
+            |interface: &str, address: &str, line| (interface.to_owned(), address.to_owned(), line);
+        let own = [of("eth0", "10.0.0.1/24", 3), of("eth0", "10.0.0.9/24", 4)];
+        assert_eq!(said(interfaces.sources("eth0")), own);
+        let mut all = said(interfaces.all_sources());
+        all.sort();
+        let [first, second] = own;
+        assert_eq!(all, [first, second, of("eth1", "10.0.0.8/24", 5), of("tun0", "10.9.0.1", 8)]);
     }
 }
