@@ -80,8 +80,8 @@ pub use purpose::{
 pub use render::{
     IdentityPart, KeptAddress, LoginHindrance, Neutral, RemovedPart, RenderError, Rendered,
     RivalAddress, SWARM_STATUS, SwarmState, SwarmStatus, SwarmStep, default_password_notes,
-    login_hindrances, network_back_end, part_of, render_neutral, render_node, render_shared,
-    rival_addresses,
+    login_hindrances, network_back_end, part_of, render_neutral, render_node,
+    render_node_regardless, render_shared, rival_addresses,
 };
 pub use size::SizeError;
 pub use swarm::{

@@ -26,6 +26,7 @@ mod command_line;
 mod disarm;
 mod effect;
 mod effects;
+mod elf;
 mod family;
 mod files;
 mod first_boot;

@@ -150,6 +150,11 @@ pub(crate) fn is_pattern(word: &str) -> bool {
     word.contains(['*', '?', '['])
 }
 
+/// Returns whether a pattern has an operator that only `FNM_EXTMATCH` knows, `@(a|b)`.
+pub(crate) fn is_extended(pattern: &str) -> bool {
+    ["?(", "*(", "+(", "@(", "!("].iter().any(|operator| pattern.contains(operator))
+}
+
 /// Returns the paths that a pattern matches, sorted, as glob(3) without flags finds them:
 /// hidden names only where the pattern has the dot.
 ///

@@ -62,6 +62,12 @@ impl Note {
                 "if the nodes name their interface differently, correct `interface` in the profile"
                     .to_owned()
             }
+            Note::MayBeRenamed { .. } => {
+                "if the nodes' interface gets that name, correct `interface` in the profile; \
+                 otherwise remove the line from the base image"
+                    .to_owned()
+            }
+            Note::IfupReadsLess { .. } => "correct the line in the base image".to_owned(),
             Note::OtherAddress { .. } => "remove it from the base image".to_owned(),
             Note::NoNameServer => "add `dns` to `network` in the profile".to_owned(),
             Note::KnownHostsElsewhere { .. } => {
@@ -229,6 +235,11 @@ impl Note {
             Note::UnknownInterface { interface } => {
                 format!("no network configuration in the image names {interface}")
             }
+            Note::MayBeRenamed { interface, new, at } => {
+                let new = new.as_deref().unwrap_or("differently");
+                format!("{interface} may be named {new} at boot{}", place(Some(at)))
+            }
+            Note::IfupReadsLess { what, at } => format!("ifup {what}{}", place(Some(at))),
             Note::StanzaLeft { stanza, path, interface } => {
                 format!("`{stanza}` in {path} also uses {interface}; it was left as it is")
             }

@@ -188,6 +188,30 @@ pub enum RenderError {
         /// `disabled` or `masked`.
         state: &'static str,
     },
+    /// The interface gets another name at boot.
+    #[error("the interface {interface} will be named {new} by {file}, line {line}")]
+    InterfaceRenamed {
+        /// The interface of the profile.
+        interface: String,
+        /// The name that it gets.
+        new: String,
+        /// The file that says so.
+        file: String,
+        /// Its line, from 1.
+        line: usize,
+    },
+    /// ifup brings no interface up.
+    #[error("{interface} does not come up at boot: ifup {what} ({file}, line {line})")]
+    NotBroughtUp {
+        /// The interface of the profile.
+        interface: String,
+        /// What ifup does, as a clause without a subject.
+        what: &'static str,
+        /// The file.
+        file: String,
+        /// Its line, from 1.
+        line: usize,
+    },
     /// Nothing in the image would set a static address.
     #[error("nothing in the image can set the address of {interface}")]
     NoNetwork {
@@ -287,6 +311,12 @@ impl RenderError {
                 "run `systemctl {} {unit}` in the base image",
                 if *state == "masked" { "unmask" } else { "enable" }
             )),
+            RenderError::InterfaceRenamed { new, .. } => Some(format!(
+                "set `interface: {new}` in the profile, or remove the line from the base image"
+            )),
+            RenderError::NotBroughtUp { line, file, .. } => {
+                Some(format!("correct or remove line {line} of {file} in the base image"))
+            }
             RenderError::NoNetwork { .. } => Some(
                 "enable one of these in the base image: netplan (/etc/netplan/*.yaml), \
                  NetworkManager that manages Ethernet, ifupdown (/etc/network/interfaces and \

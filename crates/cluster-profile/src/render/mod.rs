@@ -114,16 +114,40 @@ pub fn render_node(
     system: &dyn SystemFiles,
     now: u64,
 ) -> Result<Rendered, RenderError> {
-    links::without_foreign_links(system, |system| node_edits(cluster, node, keys, system, now))
+    links::without_foreign_links(system, |system| {
+        let (rendered, obstacle) = node_edits(cluster, node, keys, system, now)?;
+        match obstacle {
+            Some(obstacle) => Err(obstacle),
+            None => Ok(rendered),
+        }
+    })
 }
 
-fn node_edits(
+/// The same, even if the system surely keeps the node's interface from its address: for whoever
+/// reports that, and everything else with it.
+///
+/// # Errors
+/// [`RenderError`].
+pub fn render_node_regardless(
     cluster: &Cluster,
     node: &Node,
     keys: &ClusterKeys,
     system: &dyn SystemFiles,
     now: u64,
 ) -> Result<Rendered, RenderError> {
+    links::without_foreign_links(system, |system| {
+        node_edits(cluster, node, keys, system, now).map(|(rendered, _)| rendered)
+    })
+}
+
+/// Returns a node's edits, and what surely keeps its interface from its address.
+fn node_edits(
+    cluster: &Cluster,
+    node: &Node,
+    keys: &ClusterKeys,
+    system: &dyn SystemFiles,
+    now: u64,
+) -> Result<(Rendered, Option<RenderError>), RenderError> {
     // On a card that lacks the profile's users, the edits that all nodes share make them.
     let overlay = users::Overlay::new(cluster, system)?;
     let mut to = Context::new(cluster, keys, &overlay, now);
@@ -136,7 +160,7 @@ fn node_edits(
         Attributes::root(0o644),
     );
     identity::give(&mut to, node);
-    network::node(&mut to, node)?;
+    let obstacle = network::node(&mut to, node)?;
     ssh::node(&mut to, node)?;
     swarm::node(&mut to, node)?;
     cloud_seed::write(&mut to, node)?;
@@ -145,5 +169,5 @@ fn node_edits(
     extra_files::write(&mut to, &cluster.files)?;
     extra_files::check(&mut to, &node.files)?;
     extra_files::write(&mut to, &node.files)?;
-    Ok(to.rendered)
+    Ok((to.rendered, obstacle))
 }

@@ -11,6 +11,7 @@ mod conditions;
 mod config;
 mod dropbear;
 mod hindrance;
+mod hosts_access;
 mod image_keys;
 mod key_files;
 mod keywords;
