@@ -94,7 +94,7 @@ pub enum NotAProfile {
         String,
     ),
     /// YAML without any key that profiles have.
-    #[error("it has none of the keys that profiles have, but `{0}`")]
+    #[error("it has none of the keys of a profile; its first key is `{0}`")]
     OtherKeys(
         /// Its first key.
         String,

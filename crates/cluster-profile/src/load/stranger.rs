@@ -95,7 +95,7 @@ mod tests {
         }
         let compose = "version: '3'\nservices: {web: {image: nginx}}\n";
         let said = found(compose).unwrap();
-        assert_eq!(said, "it has none of the keys that profiles have, but `version`");
+        assert_eq!(said, "it has none of the keys of a profile; its first key is `version`");
     }
 
     #[test]
