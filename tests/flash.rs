@@ -212,6 +212,7 @@ fn one_reader_writes_one_card_after_another_and_resumes() {
     insert(64 * MIB);
     let mut run = OneReader::start(&bench, &reader, &["--yes"]);
     run.expect("insert the card for xu4-node1");
+    run.expect("reader.img is a file, not a reader");
     eject("xu4-master");
     insert(72 * MIB);
     run.expect("insert the card for xu4-node2");

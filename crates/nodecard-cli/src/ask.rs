@@ -33,7 +33,8 @@ impl Asker {
         }
     }
 
-    /// Asks for a value. `expected` says what is accepted, and `check` what is wrong with an answer.
+    /// Asks for a value. `expected` says what is accepted, and `check` what is wrong with an
+    /// answer.
     pub fn value<T>(
         self,
         question: &str,

@@ -40,7 +40,13 @@ impl ProjectArgs {
             words += &format!(" --root {root}");
         }
         if let Some(keys) = &self.keys {
-            words += &format!(" --keys {}", word(keys));
+            // What a shell passes as a pipe cannot be named again.
+            let is_pipe = keys.starts_with("/dev/fd") || keys.starts_with("/proc");
+            words += &if is_pipe {
+                " --keys KEYS".to_owned()
+            } else {
+                format!(" --keys {}", word(keys))
+            };
         }
         words
     }

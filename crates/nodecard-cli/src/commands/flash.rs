@@ -132,7 +132,7 @@ fn how_to_continue(arguments: impl Iterator<Item = String>) -> String {
 /// The user at the reader.
 struct User {
     reader: String,
-    /// Whether it is a file, which nobody takes out.
+    /// Whether it is a file, which nobody takes out, and that was not said yet.
     is_file: bool,
     /// Whether cards are overwritten without confirmation.
     yes: bool,
@@ -145,13 +145,17 @@ impl Operator for User {
             ReaderEvent::Insert { node } => {
                 print_line(format_args!("Insert the card for {node} into {reader}."));
             }
-            ReaderEvent::Swap { node } if self.is_file => print_line(format_args!(
-                "Move {reader} away and put the file for {node} in its place. A file is not a \
-                 reader: to write all cards to files, give NODE=FILE for each."
-            )),
-            ReaderEvent::Swap { node } => print_line(format_args!(
-                "Take the card out of {reader} and insert the card for {node}."
-            )),
+            ReaderEvent::Swap { node } => {
+                print_line(format_args!(
+                    "Take the card out of {reader} and insert the card for {node}."
+                ));
+                if std::mem::take(&mut self.is_file) {
+                    print_line(format_args!(
+                        "note: {reader} is a file, not a reader: move it away and put the file for \
+                         {node} in its place, or stop and give NODE=FILE for each card"
+                    ));
+                }
+            }
             ReaderEvent::Refused(refused) => print_refusals(refused),
             ReaderEvent::Found(target) => describe(target, self.yes),
             ReaderEvent::AlreadyFinished(card) => print_line(format_args!(
