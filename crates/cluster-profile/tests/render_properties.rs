@@ -230,7 +230,7 @@ proptest! {
                     let twice = fixture.card(&once, 1).unwrap().0;
                     (once, twice)
                 }
-                // What is written settles all the same.
+                // What is written still settles.
                 Err(RenderError::NotBroughtUp { .. }) => {
                     let once = rendered(fixture, &base, 1);
                     let twice = rendered(fixture, &once, 1);

@@ -41,15 +41,14 @@ pub(super) fn is_right(subject: &Subject<'_>) -> Result<bool, SystemError> {
         _ => (first("address").unwrap_or_default(), None),
     };
     let is_address = address.parse::<Ipv4Addr>() == Ok(subject.node.address);
-    // A netmask of its own outranks the length of the prefix.
-    let mask = first("netmask").or(prefix).map_or_else(
-        || Some(class(subject.node.address)),
-        |text| match (text.parse::<u32>(), text.parse::<Ipv4Addr>()) {
+    // A netmask of its own outranks the length of the prefix; older versions want one of them.
+    let mask = first("netmask").or(prefix).and_then(|text| {
+        match (text.parse::<u32>(), text.parse::<Ipv4Addr>()) {
             (Ok(bits @ 0..=32), _) => Some(u32::MAX.checked_shl(32 - bits).unwrap_or(0)),
             (_, Ok(mask)) => Some(mask.to_bits()),
             _ => None,
-        },
-    );
+        }
+    });
     let is_mask = mask == Some(network.netmask().to_bits());
     let gateway = first("gateway").map(str::parse::<Ipv4Addr>);
     let is_gateway = match (gateway, network.gateway) {
@@ -61,15 +60,4 @@ pub(super) fn is_right(subject: &Subject<'_>) -> Result<bool, SystemError> {
     let has_servers = all("dns-nameservers") == servers;
     let searches = all("dns-search") == network.search;
     Ok(is_address && is_mask && is_gateway && has_servers && searches)
-}
-
-/// Returns the netmask that ifupdown takes for an address without one.
-fn class(address: Ipv4Addr) -> u32 {
-    let bits = match address.octets() {
-        [0..=127, ..] => 8,
-        [128..=191, ..] => 16,
-        [192..=223, ..] => 24,
-        _ => 32,
-    };
-    u32::MAX.checked_shl(32 - bits).unwrap_or(0)
 }

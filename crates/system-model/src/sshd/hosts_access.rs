@@ -362,7 +362,7 @@ mod tests {
         assert!(!refused(&files), "nothing says that it is linked");
         files.write(DPKG_STATUS, format!("Package: a\nDepends: libwrap0\n\n{LINKED}"));
         assert!(refused(&files));
-        // A program of its own, in place of the package's.
+        // A program of its own instead of the package's.
         let own = std::fs::read(std::env::current_exe().expect("a path")).expect("readable");
         files.write("/usr/sbin/sshd", own);
         assert!(!refused(&files) || cfg!(not(target_os = "linux")));

@@ -193,7 +193,7 @@ pub(super) fn shared(to: &mut Context<'_>, boot: &BootModel) -> Result<(), Rende
     Ok(())
 }
 
-/// Writes the node's address. Returns what surely keeps the interface from it all the same.
+/// Writes the node's address. Returns what still keeps the interface from it.
 pub(super) fn node(to: &mut Context<'_>, node: &Node) -> Result<Option<RenderError>, RenderError> {
     let Choice { chosen, .. } = choose(to)?;
     let address = Address { network: &to.cluster.network, address: node.address };
