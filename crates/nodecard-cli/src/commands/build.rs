@@ -6,6 +6,7 @@ use nodecard::{
     BaseSystem, BuildReport, BuildRequest, ImageRecord, LeftOver, LeftOverState, Network,
 };
 use plain_text::{printable, shell_word, size};
+use platform::devices;
 use serde_json::json;
 
 use super::open_project_for;
@@ -81,7 +82,12 @@ fn to_text(built: &BuildReport, args: &BuildArgs, network: &Network) -> String {
     }
     text.push('\n');
     let profile = shell_word(&args.project.profile.display().to_string());
-    if let Some(image) = made.first() {
+    if made.is_empty() {
+        // No image to write.
+    } else if !devices::ARE_LISTED {
+        let programs = devices::other_programs();
+        text += &format!("Write the images to cards with another program: {programs}\n");
+    } else if let Some(image) = made.first() {
         let more = if made.len() > 1 { " ..." } else { "" };
         let node = shell_word(&image.node);
         text += &format!("Write the cards with:  nodecard flash {profile} {node}=/dev/sdX{more}\n");
