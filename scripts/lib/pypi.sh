@@ -4,7 +4,7 @@
 # install_from_pypi DIRECTORY PACKAGE...: installs the packages, each with its version, into a virtual
 # environment, unless exactly these are there.
 install_from_pypi() {
-    local tools=$1
+    local tools=$1 bin=bin
     local packages=("${@:2}")
     if [[ -e $tools/complete && $(<"$tools/complete") == "${packages[*]}" ]]; then
         return
@@ -15,9 +15,10 @@ install_from_pypi() {
         DEBIAN_FRONTEND=noninteractive \
             apt-get install -y -qq --no-install-recommends python3-venv >/dev/null || true
     fi
+    if [[ ${OSTYPE-} == msys ]]; then bin=Scripts; fi
     rm -rf "$tools"
     { python3 -m venv "$tools" &&
-        "$tools/bin/pip" install --quiet --disable-pip-version-check "${packages[@]}"; } || {
+        "$tools/$bin/python" -m pip install --quiet --disable-pip-version-check "${packages[@]}"; } || {
         echo "${0##*/}: cannot install ${packages[*]} from PyPI (Debian package python3-venv)" >&2
         exit 1
     }

@@ -4,10 +4,16 @@ use std::{env, ffi::OsString, path::PathBuf};
 
 use crate::system;
 
-/// Returns the user's home: `HOME`, or `USERPROFILE` on Windows.
+/// The variable that holds the user's home: `HOME`, or `USERPROFILE` on Windows.
+pub const HOME_VARIABLE: &str = system::HOME;
+
+/// Returns the user's home, if [`HOME_VARIABLE`] is set.
 pub fn home() -> Option<PathBuf> {
-    env::var_os(system::HOME).filter(|home| !home.is_empty()).map(PathBuf::from)
+    env::var_os(HOME_VARIABLE).filter(|home| !home.is_empty()).map(PathBuf::from)
 }
+
+/// The variable that [`caches`] takes the directory from, if `XDG_CACHE_HOME` is not set.
+pub const CACHES_VARIABLE: &str = system::CACHES.0;
 
 /// Returns the directory for what can be made again, given the environment: on Linux as the XDG
 /// Base Directory Specification says, which also says that relative paths are ignored; on macOS

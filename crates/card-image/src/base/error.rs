@@ -420,7 +420,10 @@ impl BaseError {
             BaseError::LargerThanCards { .. } => {
                 "check that it is the image of a card of this size, or use larger cards"
             }
-            BaseError::NoCacheDir => "set HOME or XDG_CACHE_HOME to an absolute path",
+            BaseError::NoCacheDir => {
+                let variable = platform::directories::CACHES_VARIABLE;
+                return Some(format!("set {variable} or XDG_CACHE_HOME to an absolute path"));
+            }
             BaseError::NoSpace { .. } => {
                 "free some space, or set XDG_CACHE_HOME to a directory on a larger filesystem"
             }

@@ -1,11 +1,12 @@
 //! The files that a profile names.
 
 use std::{
-    env,
     fs::{File, OpenOptions},
     io::{self, ErrorKind, Read},
     path::{Path, PathBuf},
 };
+
+use platform::directories;
 
 use super::fields::{Problems, Spanned};
 
@@ -20,7 +21,7 @@ impl Inputs {
     pub fn beside(path: &Path) -> Self {
         Inputs {
             directory: path.parent().unwrap_or(Path::new("")).to_owned(),
-            home: env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from),
+            home: directories::home(),
         }
     }
 
@@ -33,8 +34,9 @@ impl Inputs {
         }
         if let Some(rest) = text.strip_prefix("~/") {
             if self.home.is_none() {
-                let help = "set HOME, or write the full path";
-                problems.add(&path.place, "`~/` needs $HOME, which is not set", help);
+                let message = "`~/` is unknown: this user has no home directory";
+                let help = format!("set {}, or write the full path", directories::HOME_VARIABLE);
+                problems.add(&path.place, message, help);
             }
             return self.home.as_ref().map(|home| home.join(rest));
         }

@@ -6,6 +6,7 @@ use nodecard::{
     BaseSystem, BuildReport, BuildRequest, ImageRecord, LeftOver, LeftOverState, Network,
 };
 use plain_text::{printable, shell_word, size};
+use platform::devices;
 use serde_json::json;
 
 use super::open_project;
@@ -82,7 +83,13 @@ fn to_text(built: &BuildReport, args: &BuildArgs, network: &Network) -> String {
     }
     text.push('\n');
     let project = args.project.words();
-    if let Some(image) = made.first() {
+    if made.is_empty() {
+        // No image to write.
+    } else if !devices::ARE_LISTED {
+        let programs = devices::other_programs();
+        text += &format!("Write the images to cards with another program: {programs}
+");
+    } else if let Some(image) = made.first() {
         let more = if made.len() > 1 { " ..." } else { "" };
         let node = shell_word(&image.node);
         text += &format!("Write the cards with:  nodecard flash {project} {node}=/dev/sdX{more}\n");

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use nodecard::{LostBytes, LostOwner, Project, SaveReport, SaveRequest, SaveSize, save_card};
 use plain_text::{count, printable, shell_word, size};
+use platform::devices;
 use serde_json::{Value, json};
 
 use super::{context, source_date_epoch};
@@ -175,6 +176,9 @@ fn to_text(saved: &SaveReport, args: &SaveArgs) -> String {
         let profile = args.profile.as_ref().map(|profile| profile.display().to_string());
         let profile = profile.map_or("PROFILE".to_owned(), |profile| shell_word(&profile));
         text += &format!("\nBuild cards from it with:  nodecard build {profile} --base {word}\n");
+    } else if !devices::ARE_LISTED {
+        let programs = devices::other_programs();
+        text += &format!("\nWrite it back with another program: {programs}\n");
     } else {
         text += &format!("\nWrite it back with:  nodecard flash --image {word} /dev/sdX\n");
     }

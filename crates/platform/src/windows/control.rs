@@ -13,7 +13,7 @@ use std::{
 };
 
 use windows_sys::Win32::{
-    Foundation::ERROR_MORE_DATA,
+    Foundation::{ERROR_INVALID_FUNCTION, ERROR_MORE_DATA, ERROR_NOT_SUPPORTED},
     Storage::FileSystem::{
         BY_HANDLE_FILE_INFORMATION, FILE_BASIC_INFO, FileBasicInfo, GetDiskFreeSpaceExW,
         GetFileInformationByHandle, GetFileInformationByHandleEx,
@@ -84,7 +84,12 @@ pub(crate) fn next_data(file: &File, from: u64, size: u64) -> io::Result<Option<
 pub(crate) fn punch_hole(file: &File, range: Range<u64>) -> io::Result<()> {
     const { assert!(size_of::<FILE_ZERO_DATA_INFORMATION>() == 16) };
     let asked = [signed(range.start)?, signed(range.end)?];
-    control(file, FSCTL_SET_ZERO_DATA, &asked, &mut []).map(drop)
+    let done = control(file, FSCTL_SET_ZERO_DATA, &asked, &mut []).map(drop);
+    done.map_err(|error| match error.raw_os_error().map(i32::cast_unsigned) {
+        // What filesystems answer that do not know the request.
+        Some(ERROR_NOT_SUPPORTED | ERROR_INVALID_FUNCTION) => io::ErrorKind::Unsupported.into(),
+        _ => error,
+    })
 }
 
 pub(crate) fn free_space(directory: &Path) -> io::Result<u64> {

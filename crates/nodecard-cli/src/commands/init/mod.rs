@@ -12,6 +12,7 @@ use std::{
 
 use nodecard::{BaseFacts, CardSize, ErrorKind, NewProfile, SwarmServices};
 use plain_text::{printable, shell_word};
+use platform::devices;
 use serde_json::json;
 
 use self::{
@@ -110,11 +111,18 @@ pub fn run(args: &InitArgs) -> Result<ExitCode, CommandError> {
     for node in &written.nodes {
         writeln!(out, "  {}  {}", node.name, node.address)?;
     }
-    writeln!(out, "\nRead it, then check it and write the cards:")?;
-    writeln!(out, "  nodecard check {file}")?;
-    writeln!(out, "  nodecard devices")?;
-    let first = written.nodes.first().map_or("NODE", |node| &node.name);
-    writeln!(out, "  nodecard flash {file} {first}=/dev/sdX ...")?;
+    if devices::ARE_LISTED {
+        let first = written.nodes.first().map_or("NODE", |node| &node.name);
+        writeln!(out, "\nRead it, then check it and write the cards:")?;
+        writeln!(out, "  nodecard check {file}")?;
+        writeln!(out, "  nodecard devices")?;
+        writeln!(out, "  nodecard flash {file} {first}=/dev/sdX ...")?;
+    } else {
+        // `build` says what to write the images with.
+        writeln!(out, "\nRead it, then check it and build the images of the cards:")?;
+        writeln!(out, "  nodecard check {file}")?;
+        writeln!(out, "  nodecard build {file}")?;
+    }
     report::print_text(&String::from_utf8_lossy(&out))?;
     Ok(ExitCode::SUCCESS)
 }
