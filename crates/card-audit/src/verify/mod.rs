@@ -36,9 +36,13 @@ use cluster_profile::{
 use plain_text::{printable, with_causes};
 use system_model::{CachedFiles, SystemFiles};
 
+pub use self::identify::OtherIdentity;
 pub(crate) use self::needed::{needed_edits, other_identity};
 pub use self::report::{CardOutcome, CardReport, Compared, VerifyReport};
-use self::{clones::Clones, fold::fold};
+use self::{
+    clones::Clones,
+    fold::{fold, replaced_links},
+};
 use crate::{
     ApplyCommand, AuditError, BuildCommand, Card, ErrorKind, Facts, Finding, FindingCode, FixAction,
 };
@@ -149,14 +153,23 @@ pub(crate) fn one(options: &VerifyOptions<'_>, card: &Card) -> Result<CardReport
         BaseReference::Absent(reason) => Compared { base: None, reason: Some(reason.to_owned()) },
     };
     let clones = clones(options, &subject, &facts).map_err(card.files_error())?;
-    for edit in fold(edits(&subject, card, &mut findings)?) {
+    let all = edits(&subject, card, &mut findings)?;
+    let links = replaced_links(files, &all);
+    for edit in fold(all) {
         // What keeps users out is reported by user below.
         if edit.purpose == Purpose::Login {
             continue;
         }
         match files::compare(&subject, &clones, &edit) {
+            Ok(found) if links.contains(&edit.path) && !found.is_empty() => {
+                let mut finding =
+                    files::foreign_link(&subject, &edit).map_err(card.files_error())?;
+                finding.fix.apply.clone_from(&apply);
+                findings.push(finding);
+            }
             Ok(found) => findings.extend(found.into_iter().map(|mut finding| {
-                if needed::is_fixed_by_edit(&finding) {
+                let by_hand = matches!(finding.fix.action, FixAction::RemoveObstacle { .. });
+                if needed::is_fixed_by_edit(&finding) && !by_hand {
                     finding.fix.apply.clone_from(&apply);
                 }
                 finding
@@ -234,6 +247,11 @@ fn made(subject: &Subject<'_>, facts: &Facts) -> FsResult<Option<i64>> {
 /// Returns a finding for a damaged file, or the error of a card that cannot be read.
 fn unreadable(card: &Card, path: &str, error: FsError) -> Result<Finding, AuditError> {
     let what = format!("it cannot be read: {}", with_causes(&error));
+    if error.is_symlink_loop() {
+        // No damage: e2fsck would find nothing.
+        let fix = FixAction::Adapt { advice: Some("remove the loop of symlinks".to_owned()) };
+        return Ok(Finding::error(FindingCode::UnreadableFile, printable(&what), fix).at(path));
+    }
     let error = card.files_error()(error);
     if error.kind() == ErrorKind::Io {
         return Err(error);

@@ -215,7 +215,7 @@ impl CardReport {
             return writeln!(f, "as expected");
         }
         match self.known_by.as_slice() {
-            [] => writeln!(f, "nothing on the card identifies it")?,
+            [] => writeln!(f, "as given; nothing on the card identifies it as this node")?,
             by => writeln!(f, "by its {}", by.join(", "))?,
         }
         write_findings(f, findings)

@@ -114,11 +114,17 @@ impl Note {
                 "removed {}, the image's own key of {user}, and its authorized_keys line",
                 paths.join(", ")
             ),
-            Note::RemovedKeyLines { user, path, keys } => format!(
-                "removed the line of {} from {path}: everyone who has the image has that key, and \
-                 could log in as {user}",
-                keys.join(", ")
-            ),
+            Note::RemovedKeyLines { user, path, keys } => {
+                let (lines, those) = match keys.len() {
+                    1 => ("line", "that key"),
+                    _ => ("lines", "those keys"),
+                };
+                format!(
+                    "removed the {lines} of {} from {path}: everyone who has the image has \
+                     {those}, and could log in as {user}",
+                    keys.join(", ")
+                )
+            }
             Note::RemovedImageKeys { path } => {
                 format!("removed keys of the image from {path}, as `ssh.image_keys` says")
             }

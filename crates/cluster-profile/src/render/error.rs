@@ -33,7 +33,7 @@ pub enum RenderError {
         reason: &'static str,
     },
     /// The image does not have a user whom the profile names.
-    #[error("`{key}` in the profile names {user}, but the image has no such user")]
+    #[error("`{key}` in the profile{} names {user}, but the image has no such user", at(place))]
     UnknownUser {
         /// The profile's key: `ssh.users`, `users` or `swarm`.
         key: &'static str,
@@ -43,6 +43,8 @@ pub enum RenderError {
         known: String,
         /// What in the image would only make the user at its first boot.
         maker: Option<String>,
+        /// The profile and its line, from 1, if one line names the user.
+        place: Option<(PathBuf, usize)>,
     },
     /// A user's number in the image is not the profile's.
     #[error("{user} has the user ID {found} in the image, but {uid} in the profile's `users`")]
@@ -226,6 +228,16 @@ fn in_file(file: Option<&str>, line: Option<usize>) -> String {
     }
 }
 
+/// Returns a place in the profile, to follow it.
+fn at(place: &Option<(PathBuf, usize)>) -> String {
+    place
+        .as_ref()
+        .map(|(path, line)| {
+            format!(" ({}:{line})", plain_text::escaped(&path.display().to_string()))
+        })
+        .unwrap_or_default()
+}
+
 impl RenderError {
     /// Returns what to do about it, if something helps.
     pub fn fix(&self) -> Option<String> {
@@ -244,7 +256,7 @@ impl RenderError {
                 "create the user on the cards with `users: {{{user}: {{create: true}}}}`; in the \
                  image, only {maker} would create it, at the first boot"
             )),
-            RenderError::UnknownUser { key, user, known, maker: None } => Some(format!(
+            RenderError::UnknownUser { key, user, known, maker: None, .. } => Some(format!(
                 "name one of these users in `{key}`: {known}; or create the user on the cards \
                  with `users: {{{user}: {{create: true}}}}`"
             )),

@@ -12,6 +12,7 @@ mod extra_files;
 mod first_boot;
 mod hosts;
 mod identity;
+mod links;
 mod network;
 mod neutral;
 mod passwords;
@@ -57,13 +58,20 @@ pub fn render_shared(
         let system_model::Unsuitable { name, evidence, reason } = one;
         return Err(RenderError::Unsuitable { name, evidence, reason });
     }
-    let rendered = shared_edits(cluster, keys, system, now);
-    rendered.map_err(|error| with_maker(error, system))
+    let rendered =
+        links::without_foreign_links(system, |system| shared_edits(cluster, keys, system, now));
+    rendered.map_err(|error| with_maker(error, cluster, system))
 }
 
-/// Adds to the error of an unknown user who would make that user at the first boot.
-fn with_maker(mut error: RenderError, system: &dyn SystemFiles) -> RenderError {
-    if let RenderError::UnknownUser { user, maker, .. } = &mut error {
+/// Adds to the error of an unknown user who would make that user at the first boot, and which line
+/// of the profile names the user.
+fn with_maker(mut error: RenderError, cluster: &Cluster, system: &dyn SystemFiles) -> RenderError {
+    if let RenderError::UnknownUser { key, user, maker, place, .. } = &mut error {
+        if *key == "ssh.users" {
+            let lines = cluster.ssh.users.iter().zip(&cluster.ssh.user_lines);
+            let line = lines.into_iter().find(|(name, _)| *name == user).map(|(_, line)| *line);
+            *place = line.map(|line| (cluster.path.clone(), line));
+        }
         let found = first_boot::model(system);
         *maker = found.and_then(|model| first_boot::maker_of(&model, system, user)).ok().flatten();
     }
@@ -106,11 +114,13 @@ pub fn render_node(
     system: &dyn SystemFiles,
     now: u64,
 ) -> Result<Rendered, RenderError> {
-    let (rendered, obstacle) = node_edits(cluster, node, keys, system, now)?;
-    match obstacle {
-        Some(obstacle) => Err(obstacle),
-        None => Ok(rendered),
-    }
+    links::without_foreign_links(system, |system| {
+        let (rendered, obstacle) = node_edits(cluster, node, keys, system, now)?;
+        match obstacle {
+            Some(obstacle) => Err(obstacle),
+            None => Ok(rendered),
+        }
+    })
 }
 
 /// The same, even if the system surely keeps the node's interface from its address: for whoever
@@ -125,7 +135,9 @@ pub fn render_node_regardless(
     system: &dyn SystemFiles,
     now: u64,
 ) -> Result<Rendered, RenderError> {
-    node_edits(cluster, node, keys, system, now).map(|(rendered, _)| rendered)
+    links::without_foreign_links(system, |system| {
+        node_edits(cluster, node, keys, system, now).map(|(rendered, _)| rendered)
+    })
 }
 
 /// Returns a node's edits, and what surely keeps its interface from its address.
