@@ -153,3 +153,16 @@ fn a_name_that_the_image_gives_is_known() {
     assert!(card.has("/etc/systemd/network/05-nodecard-lan0.network"));
     assert!(!notes.iter().any(|note| note.contains("lan0")), "{notes:?}");
 }
+
+/// ifup got an address from DHCP by this line, beside a static stanza that nothing used.
+#[test]
+fn extended_patterns_that_give_the_interface_another_stanza_are_removed() {
+    for word in ["/@(eth0|eth1)=home", "/!(lo)=home", "/eth+([0-9])=home"] {
+        let base = with_interfaces(&format!("auto wlan0 {word}\niface home inet dhcp\n"));
+        let (card, notes) = Fixture::new(PROFILE).settled(&base, 0);
+        let text = card.text(INTERFACES);
+        assert!(text.contains("\nauto wlan0\n") && !text.contains(word), "{text}");
+        assert!(text.contains("iface eth0 inet static"), "{text}");
+        assert!(notes.iter().any(|note| note.contains(word)), "{notes:?}");
+    }
+}

@@ -14,7 +14,7 @@ mod source;
 pub use dhcpcd::{DHCPCD_CONF, Dhcpcd};
 pub use interfaces::{
     BroughtUp, INTERFACES, Interfaces, InterfacesLine, InterfacesProblem, InterfacesProblemKind,
-    Mapping, Selection, Stanza, StanzaOption, interfaces_lines,
+    Mapping, Selection, Stanza, StanzaOption, interfaces_lines, selects_by_pattern,
 };
 pub use naming::{InterfaceNames, Renaming};
 pub use netplan::{Definition, NETPLAN_DIRECTORIES, Netplan, Renderer};

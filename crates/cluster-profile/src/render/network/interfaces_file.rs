@@ -1,6 +1,6 @@
 //! ifupdown's file format, interfaces(5): removing one interface from a file.
 
-use system_model::network::interfaces_lines;
+use system_model::network::{interfaces_lines, selects_by_pattern};
 
 use crate::render::text;
 
@@ -94,17 +94,9 @@ fn selects(interface: &str, word: &str) -> bool {
     match word.split_once('=') {
         None => is(interface, word),
         Some((name, logical)) => {
-            is(interface, name) || logical == interface || fits(interface, name)
+            is(interface, name) || logical == interface || selects_by_pattern(name, interface)
         }
     }
-}
-
-/// Returns whether a pattern of `auto`, `/eth*` or `/eth*/1`, may fit the interface; one with a
-/// variable before it (`mac/00:…`) may fit any.
-fn fits(interface: &str, pattern: &str) -> bool {
-    let Some((variable, rest)) = pattern.split_once('/') else { return false };
-    let value = rest.split('/').next().unwrap_or_default();
-    variable.is_empty() && text::glob(value, interface)
 }
 
 /// Removes an interface's stanzas from a file. Comments stay, also those inside of the
@@ -173,7 +165,7 @@ pub(super) fn without(file: &str, interface: &str) -> Without {
                     let only = arguments.iter().all(|name| selects(interface, name));
                     let itself = arguments.iter().any(|name| {
                         name.split('=').next().is_some_and(|name| {
-                            name == interface || name.starts_with('/') && fits(interface, name)
+                            name == interface || selects_by_pattern(name, interface)
                         })
                     });
                     let others = arguments.iter().filter(|name| {

@@ -7,7 +7,7 @@ use super::{Interfaces, Selection, Stanza, command, selector::Selector};
 use crate::{
     FileLine,
     network::source::{AddressKind, AddressSource, Backend},
-    pattern::{fnmatch, is_pattern},
+    pattern::{fnmatch, fnmatch_extended, is_pattern},
 };
 
 /// As many pairs of patterns and names are compared; more are no configuration.
@@ -240,10 +240,12 @@ impl<'a> Boot<'a> {
     /// Returns the names of stanzas that a pattern matches.
     fn matched(&mut self, pattern: &str, by_value: bool) -> Vec<(String, bool)> {
         let mut names: Vec<(String, bool)> = Vec::new();
+        // One with operators may take many steps.
+        let cost = if pattern.contains('(') { 1000 } else { 1 };
         for stanza in &self.all.stanzas {
-            let Some(left) = self.comparisons.checked_sub(1) else { break };
+            let Some(left) = self.comparisons.checked_sub(cost) else { break };
             self.comparisons = left;
-            let fits = by_value || fnmatch(pattern, &stanza.name);
+            let fits = by_value || fnmatch_extended(pattern, &stanza.name);
             if fits && names.last().is_none_or(|(last, _)| *last != stanza.name) {
                 names.push((stanza.name.clone(), false));
             }

@@ -16,8 +16,12 @@ pub use bring_up::BroughtUp;
 pub use lines::{InterfacesLine, interfaces_lines};
 use reader::Reader;
 use selector::Selector;
+pub use selector::selects_by_pattern;
 
-use crate::{FileLine, SystemError, SystemFiles, pattern::fnmatch};
+use crate::{
+    FileLine, SystemError, SystemFiles,
+    pattern::{fnmatch, fnmatch_extended},
+};
 
 /// The main file.
 pub const INTERFACES: &str = "/etc/network/interfaces";
@@ -195,7 +199,9 @@ impl Interfaces {
         let fits = |current: &str| {
             let selector = Selector::parse(current);
             match selector.pattern {
-                Some(pattern) => selector.variable.is_empty() && fnmatch(pattern, interface),
+                Some(pattern) => {
+                    selector.variable.is_empty() && fnmatch_extended(pattern, interface)
+                }
                 None => current == interface,
             }
         };

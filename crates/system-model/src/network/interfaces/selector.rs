@@ -1,6 +1,6 @@
 //! What a word of `auto`, `allow-…` or `rename` selects.
 
-use crate::pattern::{fnmatch, is_extended, is_pattern};
+use crate::pattern::{fnmatch_extended, is_pattern};
 
 /// `[VARIABLE]/VALUE[/[OPTIONS]][=LOGICAL]`, or a name with `=LOGICAL`.
 pub(super) struct Selector<'a> {
@@ -36,17 +36,25 @@ impl<'a> Selector<'a> {
         let Some(pattern) = self.pattern else {
             return (self.name.split(':').next() == Some(interface)).then_some(true);
         };
-        // A hardware address or another property decides, or a pattern of another kind.
-        if !self.variable.is_empty() || is_extended(pattern) {
+        // A hardware address or another property decides.
+        if !self.variable.is_empty() {
             return Some(false);
         }
-        let fits = fnmatch(pattern, interface);
+        let fits = fnmatch_extended(pattern, interface);
         match self.number {
             0 => fits.then_some(true),
             // Without wildcards there is only one.
-            1 if !is_pattern(pattern) => fits.then_some(true),
-            _ if !is_pattern(pattern) => None,
+            1 if !is_pattern(pattern) && !pattern.contains('(') => fits.then_some(true),
+            _ if !is_pattern(pattern) && !pattern.contains('(') => None,
             _ => fits.then_some(false),
         }
     }
+}
+
+/// Returns whether a word of `auto` or `rename` that begins with a slash, such as `/eth*` or
+/// `/@(eth0|eth1)=home`, means an interface of this name.
+pub fn selects_by_pattern(word: &str, interface: &str) -> bool {
+    let selector = Selector::parse(word);
+    let is_pattern = selector.pattern.is_some() && selector.variable.is_empty();
+    is_pattern && selector.selects(interface).is_some()
 }

@@ -51,7 +51,7 @@ fn changed(text: &str) -> String {
         return text.to_owned();
     }
     let says = |name: &str, values: &[&str]| {
-        let last = ours().filter(|(key, _)| key == name).last();
+        let last = ours().rfind(|(key, _)| key == name);
         last.is_some_and(|(_, value)| values.contains(&value.as_str()))
     };
     if says("method", &["shared"]) {
