@@ -70,6 +70,21 @@ fn a_loop_of_symlinks_is_replaced() {
     assert!(matches!(hosts[..], [Change::Remove, Change::Write { .. }]), "{hosts:?}");
 }
 
+/// Whether users can log in is decided on the card as it will be.
+#[test]
+fn a_loop_in_the_place_of_authorized_keys_keeps_nobody_out() {
+    let path = "/root/.ssh/authorized_keys";
+    for target in ["authorized_keys", "/etc/shadow"] {
+        let base = ubuntu_1604().file("/etc/shadow", SHADOW).with_mode("/etc/shadow", 0o640);
+        let base = base.link(path, target);
+        let fixture = Fixture::new(PROFILE);
+        let shared = render_shared(&fixture.cluster, &fixture.keys, &base, NOW);
+        let shared = shared.unwrap_or_else(|error| panic!("{target}: {error}"));
+        let at = shared.edits.iter().filter(|edit| edit.path == path).map(|edit| &edit.change);
+        assert!(matches!(at.collect::<Vec<_>>()[..], [Change::Remove, Change::Write { .. }]));
+    }
+}
+
 /// Two users' files are two files.
 #[test]
 fn a_symlink_to_a_file_that_another_edit_makes_is_replaced() {

@@ -49,6 +49,16 @@ pub(super) fn without_foreign_links(
     Ok(rendered)
 }
 
+/// Returns the edits that remove the symlinks which these edits do not follow.
+pub(super) fn removals(
+    system: &dyn SystemFiles,
+    edits: &[FileEdit],
+) -> Result<Vec<FileEdit>, SystemError> {
+    let (mut removed, replaced) = foreign(system, edits)?;
+    removed.extend(replaced);
+    Ok(removed)
+}
+
 /// Returns the edits that remove symlinks: those whose text is hidden, and the others.
 fn foreign(
     system: &dyn SystemFiles,
