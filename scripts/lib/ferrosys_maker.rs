@@ -1,5 +1,6 @@
 //! Makes ext2, ext3 and ext4 filesystems with ferrosys, which shares no code with e2fsprogs.
-//! `scripts/test-e2fsprogs --all` builds and runs it: DIRECTORY with the tree, directory for the images.
+//! `scripts/test-e2fsprogs --all` builds and runs it: directory of the tree, directory for the
+//! images.
 
 use std::{env, fs, path::Path};
 

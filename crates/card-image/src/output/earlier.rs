@@ -59,8 +59,8 @@ fn sample(image: &PartialFile, card: &CardBytes) -> Option<(u64, u64)> {
 }
 
 /// Lets `image`, which is new and empty, begin as the earlier image in its place, with holes where
-/// the card has nothing. Returns whether it does: not if a process uses the earlier image, or it has
-/// a second name.
+/// the card has nothing. Returns whether it does: not if a process uses the earlier image, or if it
+/// has a second name.
 ///
 /// The earlier image has no final name from then on, so it is lost if the run fails.
 pub(super) fn begin_as_earlier(image: &mut PartialFile, card: &CardBytes) -> io::Result<bool> {
