@@ -46,6 +46,32 @@ fn nothing_is_written_without_confirmation() {
     assert_fixed(&bench);
 }
 
+/// A mistyped node would turn one card into a copy of another. The question says so, and without
+/// a question it has to be asked for.
+#[test]
+fn a_card_of_another_node_is_changed_only_on_purpose() {
+    let bench = Bench::new();
+    bench.built(&["--node", "xu4-node2"]);
+    let before = fs::read(bench.path(IMAGE)).unwrap();
+    let apply = |more: &[&str], answer: &str| apply_as(&bench, "xu4-node1", IMAGE, more, answer);
+    let (code, _, error) = apply(&[], "no\n");
+    assert_eq!(code, Some(4), "{error}");
+    let asked = "belongs to xu4-node2, by its host key";
+    let question = "to change the card of xu4-node2 into that of xu4-node1:";
+    assert!(error.contains(asked) && error.contains(question), "{error}");
+    for more in [&["--yes"][..], &["--yes", "--json"]] {
+        let (code, _, error) = apply(more, "");
+        assert_eq!(code, Some(4), "{error}");
+        assert!(error.contains(asked) && error.contains("--allow-other"), "{error}");
+        assert!(error.contains(&format!("give it as xu4-node2={IMAGE}")), "{error}");
+    }
+    assert!(fs::read(bench.path(IMAGE)).unwrap() == before);
+    let (code, out, error) = apply(&["--yes", "--allow-other"], "");
+    assert_eq!(code, Some(0), "{out}{error}");
+    let (code, out, _) = verify(&bench, &[IMAGE]);
+    assert!(code == Some(0) && out.contains("xu4-node1 (192.168.1.81), as expected"), "{out}");
+}
+
 #[test]
 fn the_card_is_filled_with_grow() {
     let bench = damaged_card();

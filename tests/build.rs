@@ -26,17 +26,41 @@ fn every_image_is_clean_and_belongs_to_its_node() {
     }
 }
 
-/// `--card` gives what the profile lacks.
+/// Images need a size: `--card` gives what the profile lacks. Everything else works without.
 #[test]
-fn a_profile_without_a_card_size_needs_the_option() {
+fn only_images_need_the_size_of_the_cards() {
     let bench = Bench::new();
     let profile = fs::read_to_string(bench.path("profile.yaml")).unwrap();
     fs::write(bench.path("profile.yaml"), profile.replace("card: 64MiB\n", "")).unwrap();
-    assert!(bench.refused(2, &[]).contains("the profile has no `card`"));
-    bench.built(&["--card", "72MiB", "--node", "xu4-node1"]);
+    assert!(bench.refused(2, &[]).contains("the profile profile.yaml has no `card`"));
+    let base = decoded_base(&bench).display().to_string();
+    let said = bench.built(&["--card", "72MiB", "--node", "xu4-node1", "--base", &base]);
     let image = bench.path("out/xu4-node1.img");
     assert_eq!(fs::metadata(&image).unwrap().len(), 72 << 20);
     e2fsck(&image);
+    // The command that build prints works as it is printed, on a card of any size.
+    let next = said.lines().find_map(|line| line.split_once("nodecard flash ")).expect("a command");
+    used_card(&bench.path("a.card"), 96 << 20);
+    let next = next.1.replace("/dev/sdX", "a.card");
+    let next = [vec!["flash"], next.split(' ').collect(), vec!["--yes"]].concat();
+    let works = |arguments: &[&str]| {
+        let output = bench.nodecard(arguments).output().unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(output.status.success(), "{arguments:?}: {text}");
+        text
+    };
+    works(&next);
+    works(&["verify", "profile.yaml", "a.card"]);
+    works(&["apply", "profile.yaml", "xu4-node1=a.card"]);
+    works(&["export", "profile.yaml", "ssh-config"]);
+    works(&["export", "profile.yaml", "json"]);
+    let said = works(&["check", "profile.yaml", "--base", &base]);
+    assert!(said.contains("no size set") && said.contains("not checked: whether"), "{said}");
+    let json = works(&["check", "profile.yaml", "--base", &base, "--json"]);
+    assert!(json.contains("\"card_size\": null"), "{json}");
+    let status = bench.nodecard(&["status", "profile.yaml", "--node", "xu5"]).output().unwrap();
+    let error = String::from_utf8_lossy(&status.stderr);
+    assert!(error.starts_with("error: there is no node xu5"), "{error}");
     let plan = ["plan", "profile.yaml", "--card", "72MiB", "--node", "xu4-node1"];
     let plan = bench.nodecard(&plan).output().unwrap();
     let text = String::from_utf8_lossy(&plan.stdout);

@@ -90,8 +90,14 @@ fn asks_before_anything_is_overwritten() {
         }
         assert!(fs::read(&a).unwrap() == before && fs::read(&b).unwrap() == before);
     }
+    // Nobody is there: the answer is an option.
+    let message = String::from_utf8(bench.flash(&arguments, "").stderr).unwrap();
+    assert!(message.contains("fix: standard input is not a terminal"), "{message}");
+    assert!(message.contains("--yes") && message.matches("error:").count() == 1, "{message}");
     let output = bench.flash(&arguments, "a.img\nb.img\n");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let quiet = bench.flash(&["-q", "--yes", arguments[0]], "");
+    assert!(quiet.status.success() && quiet.stderr.is_empty() && quiet.stdout.is_empty());
     // The next run shows what is on the card now.
     let output = bench.flash(&arguments, "");
     let message = String::from_utf8(output.stderr).unwrap();
@@ -206,6 +212,7 @@ fn one_reader_writes_one_card_after_another_and_resumes() {
     insert(64 * MIB);
     let mut run = OneReader::start(&bench, &reader, &["--yes"]);
     run.expect("insert the card for xu4-node1");
+    run.expect("reader.img is a file, not a reader");
     eject("xu4-master");
     insert(72 * MIB);
     run.expect("insert the card for xu4-node2");

@@ -64,6 +64,17 @@ fn cards_that_are_too_small_and_the_image_itself_are_refused() {
         assert_eq!(code, Some(4), "{said}");
         assert!(said.contains("nothing was written"), "{said}");
     }
+    for (target, expected) in [
+        ("small.card", "it holds 33.6 MB, but the image has 67.1 MB"),
+        ("small.card", "enlarge the file: truncate -s 67108864 small.card"),
+        ("profile.yaml", "fix: give a device such as /dev/sdb"),
+        (image, "it is the image itself"),
+    ] {
+        let (_, said) = flash(&bench, &[image, target]);
+        assert!(said.contains(expected) && !said.contains("base image"), "{said}");
+    }
+    let (code, said) = flash(&bench, &["missing.img", "small.card"]);
+    assert!(code == Some(3) && said.contains("another image with --image"), "{said}");
     let arguments = ["flash", "--image", image, "profile.yaml", "xu4-node1=small.card"];
     let output = bench.nodecard(&arguments).output().unwrap();
     assert_eq!(output.status.code(), Some(2));

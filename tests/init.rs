@@ -154,13 +154,28 @@ fn what_does_not_fit_is_refused_and_nothing_is_written() {
             vec!["--first-address", "192.168.2.80", "--gateway", "192.168.1.1"],
             "outside the network",
         ),
-        (vec!["--first-address", "192.168.1.80", "--name", "a_b"], "must not contain"),
-        (vec!["--first-address", "192.168.1.80", "--password-hash", "hunter2"], "not the hash"),
+        (
+            vec!["--first-address", "192.168.1.80", "--name", "a_b"],
+            "invalid value 'a_b' for '--name': \"a_b4\" must not contain '_'",
+        ),
+        (vec!["--cluster", "a_b"], "invalid value 'a_b' for '--cluster': "),
+        (vec!["--first-address", "0.0.0.0"], "invalid value '0.0.0.0' for '--first-address': "),
+        (vec!["--gateway", "224.0.0.1"], "invalid value '224.0.0.1' for '--gateway': "),
+        (vec!["--interface", "a b"], "invalid value 'a b' for '--interface': "),
+        (vec!["--user", "a:b"], "invalid value 'a:b' for '--user': "),
+        (vec!["--key", "none.pub"], "invalid value 'none.pub' for '--key': there is no file"),
+        (vec!["--key", "xu4.img.xz"], "invalid value 'xu4.img.xz' for '--key': "),
+        (
+            vec!["--first-address", "192.168.1.80", "--password-hash", "hunter2"],
+            "for '--password-hash': ",
+        ),
+        (vec!["--passwords", "ask"], "--passwords ask needs a terminal"),
         (vec!["--first-address", "192.168.1.80", "--card", "8 elephants"], "not a size"),
     ] {
         let (code, _, error) = nodecard(&bench, &[&usual[..], &more].concat());
         assert_eq!(code, Some(2), "{more:?}: {error}");
-        assert!(error.contains(expected) && !error.contains("hunter2:"), "{more:?}: {error}");
+        assert!(error.contains(expected) && !error.contains("hunter2"), "{more:?}: {error}");
+        assert!(!error.contains("p.yaml:"), "a file that is not there: {error}");
         assert!(!bench.path("p.yaml").exists(), "{more:?}");
     }
     let (code, _, error) = nodecard(&bench, &["init", "p.yaml"]);
@@ -195,20 +210,28 @@ fn a_dialogue_asks_for_what_no_flag_says() {
         ["Network prefix length", "true", "\r"],
         ["Name servers", "true", "\r"],
         ["Network interface of the nodes [eth0]", "true", "\r"],
-        ["Number of nodes [4]", "true", "3\r"],
+        ["Number of nodes [4]", "true", "many\r"],
+        ["write a number from 1 to 1000", "true", "\x08\x08\x08\x083\r"],
         ["Node names, without the number [mc1-node]", "true", "xu4-\r"],
         ["Address of the first node", "true", "192.168.1.1\r"],
         // The gateway's own address is not accepted.
         [
-            "is not an address for a node",
+            "it is the gateway; choose another",
             "true",
             "\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08192.168.1.90\r",
         ],
         ["Size printed on the cards [8GB]", "true", "\r"],
         ["Users who log in by key [root odroid]", "true", "odroid\r"],
         ["Passwords", "true", "\x1b[B\r"],
+        // Neither ends the dialogue: an empty password, and two that differ.
+        ["New password of odroid:", "true", "\n"],
+        ["again:", "true", "\n"],
+        ["an empty password would let anyone log in", "true", ""],
+        ["New password of odroid:", "true", "a secret of ours\n"],
+        ["again:", "true", "a secret of yours\n"],
         ["New password of odroid:", "true", "a secret of ours\n"],
         ["again:", "true", "a secret of ours\n"],
+        ["default passwords of the image stay: root;", "true", ""],
         ["Your public key", "true", "\r"],
         ["Docker Swarm", "true", "\x1b[B\r"],
     ];

@@ -69,6 +69,28 @@ fn commands(bench: &Bench) -> Vec<String> {
     names.filter(|name| *name != "help").map(str::to_owned).collect()
 }
 
+/// Editors show a mistake at its place, without reading the text for people.
+#[test]
+fn mistakes_in_a_profile_have_their_places() {
+    let bench = Bench::new();
+    let profile = fs::read_to_string(bench.path("profile.yaml")).unwrap();
+    fs::write(bench.path("profile.yaml"), profile.replace("192.168.1.81", "192.168.1.80")).unwrap();
+    for command in ["check", "build"] {
+        let report = document(&bench, "error", 2, &[command, "profile.yaml"]);
+        let error = &report["error"];
+        let expected = serde_json::json!([{
+            "message": "two nodes have the address 192.168.1.80",
+            "file": "profile.yaml",
+            "line": 7,
+            "column": 32,
+            "help": "give each node its own address",
+            "related": [{"message": "first used here", "line": 6, "column": 33}],
+        }]);
+        assert_eq!(error["problems"], expected, "{report}");
+        assert!(error["message"].as_str().unwrap().starts_with("error: two nodes"), "{report}");
+    }
+}
+
 #[test]
 fn every_command_has_a_report_and_an_error_as_json() {
     let bench = Bench::new();

@@ -197,7 +197,7 @@ fn shrinks(bench: &Bench, base: &Path, root: u64) {
     let output = bench.build(&["--base", name, "--card", "16MiB", "--node", "xu4-node2"]);
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{text}");
-    assert!(text.contains("MiB too small for its contents"), "{text}");
+    assert!(text.contains("MB too small for its contents"), "{text}");
     assert!(text.contains("set `card:` to at least"), "{text}");
 }
 

@@ -6,7 +6,9 @@
 mod apply;
 mod apply_loop;
 mod build;
+mod build_update;
 mod check;
+mod directories;
 mod download;
 mod export;
 mod first_boot;
@@ -22,6 +24,7 @@ mod inspect;
 mod json;
 mod keys;
 mod layouts;
+mod links;
 mod manual;
 mod outputs;
 mod passwords;

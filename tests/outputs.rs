@@ -42,6 +42,53 @@ fn files_of_others_are_not_replaced() {
     }
 }
 
+/// A block map beside it does not make an image nodecard's, and images of another cluster are not
+/// this one's. What an interrupted run made is.
+#[test]
+fn only_images_of_this_cluster_are_replaced() {
+    let bench = Bench::new();
+    let refused = |parts: &[&str]| {
+        let output = bench.build(&["--node", "xu4-node1"]);
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        for part in parts {
+            assert!(message.contains(part), "{part} is missing from {message}");
+        }
+    };
+    fs::create_dir(bench.path("out")).unwrap();
+    for name in ["out/xu4-node1.img.bmap", "out/xu4-node1.img"] {
+        fs::write(bench.path(name), "mine").unwrap();
+        refused(&["was not made by nodecard", "move it away", "--out"]);
+        assert_eq!(fs::read(bench.path(name)).unwrap(), b"mine");
+    }
+    fs::remove_dir_all(bench.path("out")).unwrap();
+
+    // A run was killed while it named its files, and so was the next one while it decoded.
+    bench.built(&["--node", "xu4-node1"]);
+    let at = |name: &str| bench.path("out").join(name);
+    fs::rename(at("manifest.json"), at(".manifest.json.nodecard-partial")).unwrap();
+    fs::remove_file(at("SHA256SUMS")).unwrap();
+    assert!(!bench.build(&["--node", "xu4-node2", "--base", "none.img"]).status.success());
+    bench.built(&["--node", "xu4-node2"]);
+    let names = ["SHA256SUMS", "manifest.json", "xu4-node1.img", "xu4-node1.img.bmap"];
+    assert_eq!(bench.finished()[..4], names);
+    bench.built(&["--node", "xu4-node1"]);
+
+    // Cards of another size: the images of other nodes stay nodecard's.
+    bench.built(&["--node", "xu4-node3", "--card", "80MiB"]);
+    bench.built(&["--node", "xu4-node2", "--card", "80MiB"]);
+    let manifest = || fs::read_to_string(at("manifest.json")).unwrap();
+    assert!(manifest().contains("\"earlier\""), "{}", manifest());
+
+    let profile = fs::read_to_string(bench.path("profile.yaml")).unwrap();
+    fs::write(bench.path("profile.yaml"), profile.replace("cluster: test", "cluster: other"))
+        .unwrap();
+    refused(&["is an image of the cluster test", "--out"]);
+    fs::write(bench.path("profile.yaml"), profile).unwrap();
+    bench.built(&["--card", "80MiB"]);
+    assert!(!manifest().contains("\"earlier\""), "{}", manifest());
+}
+
 /// Building one node again leaves the records of the other nodes as they are.
 #[test]
 fn rebuilding_one_node_keeps_the_records_of_the_others() {

@@ -160,6 +160,19 @@ fn a_terminal_asks_twice_and_shows_nothing_that_is_typed() {
     assert!(!shown.contains("secret"), "{shown}");
 }
 
+/// The other key that ends programs leaves the terminal as it was too.
+#[test]
+fn a_question_that_is_quit_leaves_a_terminal_that_shows_what_is_typed() {
+    let bench = bench("");
+    let nodecard = bench.nodecard(&[]);
+    let script =
+        format!("trap : QUIT; {:?} password; echo code $?; stty -a", nodecard.get_program());
+    let steps = [["Password:", "true", "half a secret\x1c"], ["quit = ^\\; ", "true", ""]];
+    let shown = on_terminal_of("sh", &bench, 0, &steps, &["-c", &script]);
+    assert!(shown.contains("code 131") && !shown.contains("secret"), "{shown}");
+    assert!(shown.contains(" echo ") && !shown.contains("-echo "), "{shown}");
+}
+
 /// A shell whose terminal stayed silent after Ctrl-C would look dead.
 #[test]
 fn an_interrupted_question_leaves_a_terminal_that_shows_what_is_typed() {

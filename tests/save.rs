@@ -86,7 +86,7 @@ fn a_backup_has_all_files_and_is_the_same_every_time() {
     let first = saved(&bench, &[CARD, "new.img"]);
     let bytes = fs::read(bench.path("new.img")).unwrap();
     assert!(first.contains("private key in /etc/ssh/ssh_host_ed25519_key"), "{first}");
-    saved(&bench, &[CARD, "new.img"]);
+    saved(&bench, &[CARD, "new.img", "--overwrite"]);
     assert!(fs::read(bench.path("new.img")).unwrap() == bytes);
     e2fsck(&bench.path("new.img"));
     for path in ["/etc/hostname", "/etc/ssh/ssh_host_ed25519_key", "/etc/hosts", "/etc/machine-id"]
@@ -108,6 +108,81 @@ fn a_backup_has_all_files_and_is_the_same_every_time() {
     let whole = fs::metadata(bench.path("whole.img")).unwrap().len();
     assert_eq!(whole, fs::metadata(bench.path(CARD)).unwrap().len());
     e2fsck(&bench.path("whole.img"));
+}
+
+/// Nothing that is already there is replaced, and each image has files of its own beside it.
+#[test]
+fn an_image_is_replaced_only_if_that_is_said() {
+    let bench = built();
+    for name in ["new.img", "new.img.bmap", "new.img.sha256"] {
+        fs::write(bench.path(name), "mine").unwrap();
+        let (code, _, error) = save(&bench, &[CARD, "new.img"]);
+        assert_eq!(code, Some(2), "{error}");
+        assert!(error.contains(&format!("{name} already exists")), "{error}");
+        assert_eq!(fs::read(bench.path(name)).unwrap(), b"mine");
+        fs::remove_file(bench.path(name)).unwrap();
+    }
+    // An older backup, which has its block map beside it.
+    saved(&bench, &[CARD, "new.img"]);
+    let (code, _, error) = save(&bench, &[CARD, "new.img", "--base"]);
+    assert_eq!(code, Some(2), "{error}");
+    let backup = fs::read(bench.path("new.img")).unwrap();
+    saved(&bench, &[CARD, "new.img", "--base", "--overwrite"]);
+    assert!(fs::read(bench.path("new.img")).unwrap() != backup);
+    sum_is_right(&bench, "new.img");
+
+    saved(&bench, &[CARD, "two.img.zst"]);
+    saved(&bench, &[CARD, "two.img.gz", "--no-shrink"]);
+    let size = |name: &str| {
+        let text = fs::read_to_string(bench.path(name)).unwrap();
+        let (_, rest) = text.split_once("<ImageSize>").unwrap();
+        rest.split('<').next().unwrap().trim().parse::<u64>().unwrap()
+    };
+    assert!(size("two.img.zst.bmap") < size("two.img.gz.bmap"));
+    // bmaptool finds the right one automatically.
+    fs::write(bench.path("target"), vec![0xa5; 64 << 20]).unwrap();
+    let (image, target) = (bench.path("two.img.zst"), bench.path("target"));
+    run("bmap-tools", "bmaptool", &["copy", image.to_str().unwrap(), target.to_str().unwrap()]);
+    e2fsck(&target);
+}
+
+/// Keys that are listed as removed are in no byte of the image, whatever names they have.
+#[test]
+fn keys_with_other_names_are_gone_from_every_byte() {
+    let bench = built();
+    let card = bench.path(CARD);
+    let key = |path: &str| {
+        let text = cat(&card, path);
+        assert!(text.starts_with("-----BEGIN"), "{text}");
+        text.lines().nth(2).unwrap().as_bytes().to_vec()
+    };
+    let keys = [key("/etc/ssh/ssh_host_ed25519_key"), key("/root/.ssh/id_ed25519")];
+    edit(
+        &bench,
+        CARD,
+        "mkdir /keys\n\
+         ln /etc/ssh/ssh_host_ed25519_key /keys/host\n\
+         unlink /etc/ssh/ssh_host_ed25519_key\n\
+         symlink /etc/ssh/ssh_host_ed25519_key ../../keys/host\n\
+         ln /root/.ssh/id_ed25519 /keys/spare\n\
+         sif /keys/spare links_count 2\n",
+    );
+    e2fsck(&card);
+    let holds = |image: &Path, key: &[u8]| {
+        fs::read(image).unwrap().windows(key.len()).any(|window| window == key)
+    };
+    let report = saved(&bench, &[CARD, "new.img", "--profile", "profile.yaml", "--no-shrink"]);
+    let image = bench.path("new.img");
+    e2fsck(&image);
+    for key in &keys {
+        assert!(holds(&card, key), "the card has the key");
+        assert!(!holds(&image, key), "the image has the key");
+    }
+    for path in ["/etc/ssh/ssh_host_ed25519_key", "/keys/host", "/root/.ssh/id_ed25519"] {
+        assert!(report.contains(path), "{path} is missing from {report}");
+    }
+    assert!(report.contains("/keys/spare"), "{report}");
+    assert_eq!(debugfs(&image, "ls -p /keys").matches("/host/").count(), 0);
 }
 
 #[test]
@@ -140,8 +215,11 @@ fn bad_input_is_refused_and_leaves_nothing() {
     not_saved(&bench, 2, &[CARD, "new.raw"], &["does not end like that of an image", ".img.xz"]);
     not_saved(&bench, 4, &[CARD, CARD], &["the image would overwrite it"]);
     fs::write(bench.path("mine.img"), "mine").unwrap();
-    not_saved(&bench, 2, &[CARD, "mine.img"], &["was not made by nodecard"]);
+    not_saved(&bench, 2, &[CARD, "mine.img"], &["mine.img already exists", "--overwrite"]);
     assert_eq!(fs::read(bench.path("mine.img")).unwrap(), b"mine");
+    let missing = ["directory no/such does not exist", "fix: mkdir -p no/such"];
+    not_saved(&bench, 2, &[CARD, "no/such/new.img"], &missing);
+    assert!(!bench.path("no").exists());
     not_saved(&bench, 2, &[CARD, "new.img", "--size", "20MiB"], &["too small", "leave out --size"]);
     not_saved(&bench, 2, &[CARD, "new.img", "--base", "--exact"], &["cannot be used with"]);
     fs::write(bench.path("text.img"), vec![b'x'; 1 << 20]).unwrap();

@@ -210,7 +210,7 @@ fn of_two_roots_the_user_chooses_one_and_the_other_is_saved_too() {
     e2fsck_at(&new, MIB);
     e2fsck_at(&new, 33 * MIB);
     assert_eq!(tree(&bench, &new, MIB), tree(&bench, &card, MIB), "partition 1 differs");
-    let first = saved(&bench, &["base.img", "new.img", "--root", "1", "--base"]);
+    let first = saved(&bench, &["base.img", "new.img", "--root", "1", "--base", "--overwrite"]);
     note(&first, "partition 2 follows it");
     // A copy of everything needs no root.
     saved(&bench, &["base.img", "copy.img", "--exact", "--no-shrink"]);
@@ -240,7 +240,7 @@ fn a_journal_is_replayed_in_the_image_and_not_on_the_card() {
     assert!(!cat(&card, "/home/odroid/nodes.txt").starts_with("journalled"));
 
     for more in [&["--exact"][..], &["--base"], &["--exact", "--no-shrink"]] {
-        saved(&bench, &[&[CARD, "new.img"], more].concat());
+        saved(&bench, &[&[CARD, "new.img", "--overwrite"], more].concat());
         let image = bench.path("new.img");
         e2fsck(&image);
         assert!(!debugfs(&image, "show_super_stats -h").contains("needs_recovery"), "{more:?}");
@@ -278,7 +278,7 @@ fn free_blocks_are_zero_in_the_image() {
     let size: u64 = stated.trim().parse().unwrap();
     file.write_all_at(secret, ROOT_OFFSET + block * size).unwrap();
     for more in [&["--exact"][..], &["--base"], &["--exact", "--no-shrink"]] {
-        saved(&bench, &[&[CARD, "new.img"], more].concat());
+        saved(&bench, &[&[CARD, "new.img", "--overwrite"], more].concat());
         let image = fs::read(bench.path("new.img")).unwrap();
         assert!(!image.windows(secret.len()).any(|window| window == secret), "{more:?}");
     }

@@ -43,7 +43,7 @@ fn a_mounted_card_is_saved_only_if_it_is_read_only() {
     }
     let mounted = Mounted::new(&["-o", "ro", &root.device], point.clone());
     for target in [card.device.as_str(), CARD] {
-        saved(&bench, &[target, "read-only.img"]);
+        saved(&bench, &[target, "read-only.img", "--overwrite"]);
         e2fsck(&bench.path("read-only.img"));
         let inside = mounted.0.join("new.img");
         let inside = inside.to_str().unwrap();
@@ -66,7 +66,7 @@ fn an_image_never_replaces_the_card() {
     not_saved(&bench, 4, &[&card.device, CARD], &["the image would overwrite it"]);
     not_saved(&bench, 4, &[&card.device, &card.device], &["the image would overwrite it"]);
     // A link is replaced, and nothing is written through it.
-    saved(&bench, &[CARD, "link.img"]);
+    saved(&bench, &[CARD, "link.img", "--overwrite"]);
     assert!(fs::symlink_metadata(bench.path("link.img")).unwrap().is_file());
     assert!(fs::read(bench.path(CARD)).unwrap() == before, "the card was changed");
 }

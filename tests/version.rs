@@ -32,6 +32,20 @@ fn the_version_is_one_line_and_more_on_request() {
     assert_eq!(print("-V"), format!("{version}{short}\n"));
 }
 
+/// A script that keeps the version must not keep nothing.
+#[test]
+fn what_cannot_be_printed_is_an_error() {
+    let bench = Bench::new();
+    for argument in ["--version", "-V", "--help", "help"] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = bench.nodecard(&[argument]).stdout(full).output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(5), "{argument}: {error}");
+        assert!(error.contains("cannot write to standard output"), "{error}");
+        assert!(error.contains("No space left on device"), "{error}");
+    }
+}
+
 /// The build script, compiled once, and a directory to run it in.
 struct Script {
     temp: tempfile::TempDir,

@@ -9,6 +9,12 @@ use crate::support::*;
 fn errors_in_profiles() {
     let mut t = Transcript::new();
     t.case("no such profile", &["check", "missing.yaml"]);
+    fs::copy(sample_base(), t.path("s.img.xz")).unwrap();
+    t.case("an image", &["check", "s.img.xz"]);
+    fs::write(t.path("README.md"), "# The cluster\n\nFour boards: see mc1.yaml.\n").unwrap();
+    t.case("a document", &["check", "README.md"]);
+    fs::write(t.path("compose.yaml"), "services: {web: {image: nginx}}\n").unwrap();
+    t.case("YAML of another program", &["build", "compose.yaml"]);
     t.profile("an unknown key", "card:", "crad:");
     t.profile("a key that is missing", "base: base.img.xz\n", "");
     t.profile("a tab", "  - {name: xu4-master", "\t- {name: xu4-master");

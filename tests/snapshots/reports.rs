@@ -140,6 +140,9 @@ fn report_of_apply() {
     transcript.title("confirmed");
     transcript.answer(&["apply", "profile.yaml", &target], "xu4-node1.img\n");
     transcript.case("nothing to change", &["apply", "profile.yaml", &target]);
+    let target = format!("xu4-master={image}");
+    transcript.case("the card of another node", &["-q", "apply", "profile.yaml", &target]);
+    transcript.case("the same, unasked", &["apply", "profile.yaml", &target, "--yes"]);
     transcript.assert("report-apply");
 }
 

@@ -171,7 +171,7 @@ fn redacted(line: &str) -> String {
         let follows = |before: &[&str]| words[..position].ends_with(before);
         if number && follows(&["damaged", "near", "byte"]) {
             text += "[BYTE]";
-        } else if number && words.get(position + 1) == Some(&"MB/s") {
+        } else if number && words.get(position + 1) == Some(&"MiB/s") {
             has_speed = true;
             text += "[SPEED]";
         } else if bare.starts_with("AAAA") && bare.len() > 40 {

@@ -14,7 +14,18 @@ pub fn apply_to(
     more: &[&str],
     answer: &str,
 ) -> (Option<i32>, String, String) {
-    let target = format!("xu4-node2={target}");
+    apply_as(bench, "xu4-node2", target, more, answer)
+}
+
+/// Runs `nodecard apply` on the card of a node, with an answer on standard input.
+pub fn apply_as(
+    bench: &Bench,
+    node: &str,
+    target: &str,
+    more: &[&str],
+    answer: &str,
+) -> (Option<i32>, String, String) {
+    let target = format!("{node}={target}");
     let mut command = bench.nodecard(&[&["apply", "profile.yaml", target.as_str()], more].concat());
     let mut child = command.stdin(Stdio::piped()).spawn().expect("nodecard starts");
     // It may have ended without asking.

@@ -90,6 +90,22 @@ impl Bench {
         command
     }
 
+    /// Returns `nodecard` with these arguments as it runs for the ordinary user `nobody`, to whom
+    /// everything in the directory of the profile belongs from now on.
+    pub fn as_nobody(&self, arguments: &[&str]) -> Command {
+        let directory = self.path("");
+        run("coreutils", "chown", &["-R", "65534:65534", directory.to_str().unwrap()]);
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+            .arg(env!("CARGO_BIN_EXE_nodecard"))
+            .args(arguments)
+            .current_dir(directory)
+            .env("XDG_CACHE_HOME", self.path("cache"))
+            .env("HOME", self.path("home"));
+        command
+    }
+
     /// Runs `nodecard` so that no file can grow beyond this many KiB: writing more fails, as on a
     /// full disk.
     pub fn with_file_limit(&self, kib: u64, arguments: &str) -> Output {
@@ -118,12 +134,11 @@ impl Bench {
         message
     }
 
-    /// Returns the names of the files in the output directory, without the lock.
+    /// Returns the names of the files in the output directory.
     pub fn finished(&self) -> Vec<String> {
         let Ok(list) = fs::read_dir(self.path("out")) else { return Vec::new() };
         let mut names: Vec<String> = list
             .map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"))
-            .filter(|name| name != ".nodecard.lock")
             .collect();
         names.sort();
         names

@@ -17,9 +17,14 @@ pub fn verify(bench: &Bench, arguments: &[&str]) -> (Option<i32>, String, String
 pub fn write(bench: &Bench, image: &str, path: &str, text: &str) {
     let contents = bench.path("contents");
     fs::write(&contents, text).unwrap();
-    let commands = bench.path("commands");
     let (dir, name) = path.rsplit_once('/').unwrap();
     let lines = format!("cd {dir}/\nrm {name}\nwrite {} {name}\n", contents.display());
+    edit(bench, image, &lines);
+}
+
+/// Runs debugfs commands, one a line, that change the root filesystem of an image.
+pub fn edit(bench: &Bench, image: &str, lines: &str) {
+    let commands = bench.path("commands");
     fs::write(&commands, lines).unwrap();
     let target = format!("{}?offset={ROOT_OFFSET}", bench.path(image).display());
     run("e2fsprogs", "debugfs", &["-w", "-f", commands.to_str().unwrap(), &target]);

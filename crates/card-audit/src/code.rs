@@ -38,6 +38,8 @@ finding_codes! {
     Address = "address",
     /// Another network back end would take the interface.
     NetworkRival = "network-rival",
+    /// The node's interface gets another name at boot.
+    InterfaceName = "interface-name",
     /// The profile's name servers are not used.
     Resolver = "resolver",
     /// Another machine id.
@@ -187,7 +189,7 @@ mod tests {
         let names: Vec<&str> = FindingCode::ALL.iter().map(|code| code.as_str()).collect();
         assert_eq!(
             names.join(" "),
-            "host-name hosts address network-rival resolver machine-id host-key cluster-key \
+            "host-name hosts address network-rival interface-name resolver machine-id host-key cluster-key \
              authorized-keys known-hosts stale-known-host password default-password \
              account boot-settings ssh-directory home-directory owner mode sshd-config \
              ssh-hindrance ssh-server first-boot cloud-init clock swarm swarm-image swarm-state \

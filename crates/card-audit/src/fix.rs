@@ -44,6 +44,11 @@ pub enum FixAction {
     RebuildOne,
     /// Give only one of two copies, or build one of them again for another node.
     LeaveOutOrRebuildOne,
+    /// Remove what is in the place of a file, and verify again.
+    RemoveObstacle {
+        /// The path on the card.
+        path: String,
+    },
     /// Change the base image, or the profile, for the two to fit; then build again.
     Adapt {
         /// What to change, if it is known.
@@ -171,6 +176,10 @@ impl fmt::Display for Fix {
                 "if one is a copy of the other, give only one of them; otherwise build one of the \
                  cards again for its own node",
             ),
+            FixAction::RemoveObstacle { path } => {
+                let path = plain_text::shell_word(&plain_text::printable(path));
+                write!(f, "on the node, move it away: mv {path} {path}.old; then verify again")
+            }
             FixAction::Adapt { advice } => match advice {
                 Some(advice) => write!(f, "{advice}; then {}", self.rebuild_words()),
                 None => f.write_str(&self.rebuild_words()),
@@ -276,6 +285,7 @@ mod tests {
             FixAction::Rebuild,
             FixAction::RebuildOne,
             FixAction::LeaveOutOrRebuildOne,
+            FixAction::RemoveObstacle { path: "/etc/hostname".into() },
             FixAction::Adapt { advice: Some("install Docker in the base image".into()) },
             FixAction::Adapt { advice: None },
             FixAction::SetPassword { user: "odroid".into() },

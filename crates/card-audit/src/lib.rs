@@ -69,5 +69,6 @@ pub use inspect::{
 pub use plain_text::shell_word;
 pub use plan::{ChangePlan, FileChange, NodePlan, PlanNote, PlanOptions, plan, plan_against};
 pub use verify::{
-    BaseReference, CardOutcome, CardReport, Compared, VerifyOptions, VerifyReport, verify,
+    BaseReference, CardOutcome, CardReport, Compared, OtherIdentity, VerifyOptions, VerifyReport,
+    verify,
 };

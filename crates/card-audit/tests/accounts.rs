@@ -37,10 +37,11 @@ fn users_are_made_and_verified() {
             largest_card: None,
         },
         nodes: cluster.nodes.iter().collect(),
-        card_size: cluster.card.bytes(),
+        card_size: cluster.card.unwrap().bytes(),
         out: &out,
         format: ImageFormat::Raw,
         raw_sums: false,
+        update: false,
     };
     build(&options, &(), &Cancel::new()).unwrap();
     let card = || {

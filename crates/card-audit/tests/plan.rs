@@ -126,7 +126,10 @@ fn a_card_that_differs() {
             "/etc/network/interfaces changed, 532 to 533 bytes".into(),
             "/root/.ssh/authorized_keys mode 0666 becomes 0600".into(),
             "/root/.ssh/id_ed25519 owner 7:8 becomes 0:0".into(),
-            format!("/root/.ssh/id_ed25519.pub changed, 19 to {length} bytes"),
+            format!(
+                "/root/.ssh/id_ed25519.pub new, {length} bytes, mode 0644, owner 0:0, was a symlink \
+                 to ../pub"
+            ),
         ]
     );
 }

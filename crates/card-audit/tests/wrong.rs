@@ -71,6 +71,23 @@ fn every_line_of_the_address_counts() {
     assert_finds(&card, &[(ERROR, "address", "/etc/network/interfaces.d/old:1")]);
 }
 
+/// apply removes no directory, which may hold its owner's files, so no finding recommends it.
+#[test]
+fn a_directory_in_the_place_of_a_file_is_left_to_its_owner() {
+    let card = bench().card(NODE);
+    let commands = "rm /etc/hostname\nmkdir /etc/hostname\nmkdir /etc/hostname/mine\n";
+    let changed = common::cards::debugfs(&card.layer, "directory.img", commands);
+    let size = changed.size();
+    let findings = assert_finds(
+        &Changed::over("card", changed, size),
+        &[(ERROR, "host-name", "/etc/hostname")],
+    );
+    assert_eq!(
+        findings[0].fix.to_string(),
+        "on the node, move it away: mv /etc/hostname /etc/hostname.old; then verify again"
+    );
+}
+
 type Edit = Box<dyn Fn(&mut Editor)>;
 
 #[test]

@@ -31,6 +31,9 @@ pub struct BuildOptions<'a> {
     /// Whether SHA256SUMS lists raw images too. Computing the checksum of a card full of zeros
     /// takes longer than writing its contents.
     pub raw_sums: bool,
+    /// Whether raw images of an earlier run are changed, where most of them stays the same, instead
+    /// of being replaced.
+    pub update: bool,
 }
 
 /// What was built.
@@ -52,7 +55,8 @@ pub struct BuildOutcome {
 /// Builds an image for each node.
 ///
 /// # Errors
-/// [`Error`]. No file with a final name has been made or changed then.
+/// [`Error`]. No file with a final name has been made or changed then. With
+/// [`update`](BuildOptions::update), images that were being changed have been removed.
 pub fn build(
     options: &BuildOptions,
     progress: &dyn BuildProgress,
@@ -63,7 +67,8 @@ pub fn build(
     let names = options.nodes.iter().map(|node| node.name.as_str());
     directory.check_targets(&publish::names(names.clone(), options.format), options.inputs.base)?;
     let earlier = EarlierRun::read(&directory)?;
-    earlier.check_images(&directory, names, options.format)?;
+    let cluster = &options.inputs.cluster.name;
+    earlier.check_images(&directory, cluster, names, options.format)?;
     let builder = CardBuilder::open(options.inputs, progress, cancel)?;
     build_from(&builder, options, &directory, &earlier, progress, cancel)
         .map_err(|error| builder.blame_change(error))
@@ -83,6 +88,8 @@ fn build_from(
         shared: cards.shared,
         shared_used: cards.shared_used,
         cards: cards.cards,
+        earlier: if options.update { earlier.image_names() } else { Vec::new() },
+        map_ending: publish::MAP_ENDING.to_owned(),
         raw_sums: options.raw_sums,
     };
     let emitted = emit(&job, directory, options.format, progress, cancel)?;
@@ -97,6 +104,7 @@ fn build_from(
         root: cards.root,
         time: builder.time(),
         images: image_records(options, &emitted)?,
+        earlier: Vec::new(),
     };
     let nodes: Vec<_> = cluster.nodes.iter().map(|node| node.name.clone()).collect();
     let (manifest, note) = publish::publish(directory, earlier, emitted, manifest, &nodes)?;

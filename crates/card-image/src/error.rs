@@ -51,7 +51,7 @@ pub enum Error {
 }
 
 fn too_small(card: u64, base: u64, needed: u64) -> String {
-    let missing = plain_text::size(needed.saturating_sub(card));
+    let missing = plain_text::decimal_size(needed.saturating_sub(card));
     let [card, base] = plain_text::two_sizes(card, base);
     format!(
         "the card ({card}) is smaller than the base image ({base}), and {missing} too small for \
@@ -109,7 +109,10 @@ impl Error {
             Error::Output(error) => error.fix(),
             Error::DoesNotFit { needed, .. } => {
                 let mebibytes = needed.div_ceil(1 << 20);
-                Some(format!("set `card:` to at least {mebibytes}MiB in the profile"))
+                Some(format!(
+                    "set `card:` to at least {mebibytes}MiB in the profile (MiB are exact; MB and GB \
+                     mean the size printed on a card)"
+                ))
             }
             Error::Ext4(error) => error.fix(),
             Error::Files(error) => error.fix(),

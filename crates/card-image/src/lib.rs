@@ -69,7 +69,7 @@ pub use fat_offline::free_bytes as fat_free_bytes;
 pub use find_root::{ChooseError, Evidence, FsKind, RootCandidate};
 pub use grown::END_RESERVE;
 pub use layout::{Layout, LayoutPartition, growth_note};
-pub use manifest::{BaseRecord, ImageRecord, Manifest, RootRecord};
+pub use manifest::{BaseRecord, EarlierImage, ImageRecord, Manifest, RootRecord};
 pub use note::BuildNote;
 pub use output::{ImageFormat, OutputError};
 pub use prepare::{BuildInputs, CardBuilder, LARGEST_BASE, PreparedCard, PreparedCards};

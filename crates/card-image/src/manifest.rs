@@ -21,6 +21,20 @@ pub struct Manifest {
     /// One record for each image, in the order of the profile's nodes. Images of nodes that
     /// the profile no longer has come last.
     pub images: Vec<ImageRecord>,
+    /// Other images in the directory that earlier runs made, from other bases, for other cards or
+    /// other clusters. A run for their cluster may replace them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<EarlierImage>,
+}
+
+/// An image that an earlier run made, and that says nothing about this one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct EarlierImage {
+    /// The cluster's name.
+    pub cluster: String,
+    /// The image file's name.
+    pub file: String,
 }
 
 /// What identifies a base image.
@@ -70,10 +84,23 @@ pub struct ImageRecord {
 }
 
 impl Manifest {
+    /// Returns all images that it knows of.
+    pub(crate) fn known(&self) -> impl Iterator<Item = EarlierImage> {
+        let of = |image: &ImageRecord| EarlierImage {
+            cluster: self.cluster.clone(),
+            file: image.file.clone(),
+        };
+        self.images.iter().map(of).chain(self.earlier.iter().cloned())
+    }
+
     /// Returns whether both list images made from the same base, for the same cluster and the
     /// same cards.
     pub(crate) fn same_cards(&self, other: &Manifest) -> bool {
-        let of = |manifest: &Manifest| Manifest { images: Vec::new(), ..manifest.clone() };
+        let of = |manifest: &Manifest| Manifest {
+            images: Vec::new(),
+            earlier: Vec::new(),
+            ..manifest.clone()
+        };
         of(self) == of(other)
     }
 }

@@ -1,16 +1,21 @@
 //! Adding the files of a run to the output directory, beside those of an earlier one.
 
+use std::collections::BTreeSet;
+
 use plain_text::to_hex;
 
 use crate::{
-    BuildNote, Error, ImageFormat, Manifest, OutputError,
+    BuildNote, EarlierImage, Error, ImageFormat, Manifest, OutputError,
     manifest::ImageRecord,
     output::{EmittedImage, MANIFEST, OutputDirectory, SUMS, sum},
 };
 
+/// What is added to the name of a node for that of its block map, in whatever format the image is.
+pub(crate) const MAP_ENDING: &str = ".img.bmap";
+
 /// Returns the name of a node's block map.
 fn bmap_name(node: &str) -> String {
-    format!("{node}.img.bmap")
+    format!("{node}{MAP_ENDING}")
 }
 
 /// Returns the names of all files that a run makes.
@@ -19,62 +24,103 @@ pub(crate) fn names<'a>(nodes: impl Iterator<Item = &'a str>, format: ImageForma
     nodes.flat_map(of_node).chain([MANIFEST.to_owned(), SUMS.to_owned()]).collect()
 }
 
+/// Returns the name of the node whose image has this name.
+fn node_of(image: &str) -> &str {
+    ImageFormat::of_name(image).map_or(image, |(node, _)| node)
+}
+
 fn foreign(directory: &OutputDirectory, name: &str) -> OutputError {
     let path = directory.path().join(name);
     OutputError::Occupied { path, what: "already exists, and was not made by nodecard" }
 }
 
-/// The records of an earlier run in the directory.
+/// The records of earlier runs in the directory.
 #[derive(Debug, Default)]
 pub(crate) struct EarlierRun {
     manifest: Option<Manifest>,
     /// The lines of SHA256SUMS.
     sums: Vec<String>,
+    /// The images that nodecard made here, and for which clusters.
+    known: BTreeSet<EarlierImage>,
 }
 
 impl EarlierRun {
-    /// Reads the records of an earlier run, if there are any.
+    /// Reads the records of earlier runs, if there are any: the manifest, and that of a run which
+    /// was interrupted while it named its files.
     ///
     /// # Errors
     /// [`OutputError::Occupied`] if a record that is not nodecard's would be replaced.
     pub fn read(directory: &OutputDirectory) -> Result<Self, OutputError> {
         let foreign = |name| Err(foreign(directory, name));
+        let mut known = BTreeSet::new();
+        let interrupted: Option<Manifest> =
+            directory.interrupted().and_then(|json| serde_json::from_str(json).ok());
+        known.extend(interrupted.iter().flat_map(Manifest::known));
         let Some(json) = directory.read(MANIFEST) else {
             if directory.has_file(SUMS) {
                 return foreign(SUMS);
             }
-            return Ok(EarlierRun::default());
+            return Ok(EarlierRun { known, ..EarlierRun::default() });
         };
-        let Ok(manifest) = serde_json::from_str(&json) else { return foreign(MANIFEST) };
+        let Ok(manifest) = serde_json::from_str::<Manifest>(&json) else {
+            return foreign(MANIFEST);
+        };
+        known.extend(manifest.known());
         let sums = directory.read(SUMS).unwrap_or_default();
         let sums = sums.lines().map(|line| format!("{line}\n")).collect();
-        Ok(EarlierRun { manifest: Some(manifest), sums })
+        Ok(EarlierRun { manifest: Some(manifest), sums, known })
     }
 
-    /// Makes sure that no file in an image's place is somebody else's. An image counts as
-    /// nodecard's if the manifest lists it, or if its block map is beside it: a run that was
-    /// interrupted while it named its files leaves no manifest.
+    /// Returns the names of the images.
+    pub fn image_names(&self) -> Vec<String> {
+        let images = self.manifest.iter().flat_map(|earlier| &earlier.images);
+        images.map(|image| image.file.clone()).collect()
+    }
+
+    /// Makes sure that no file in the place of an image or a block map is somebody else's, or
+    /// another cluster's. It counts as this cluster's if a manifest lists the node's image. A
+    /// block map beside it proves nothing: it stays when somebody puts another image in the place
+    /// of its own.
     ///
     /// # Errors
-    /// [`OutputError::Occupied`].
+    /// [`OutputError::Occupied`], [`OutputError::OtherCluster`].
     pub fn check_images<'a>(
         &self,
         directory: &OutputDirectory,
+        cluster: &str,
         nodes: impl Iterator<Item = &'a str>,
         format: ImageFormat,
     ) -> Result<(), OutputError> {
-        let listed = |name: &str| {
-            let mut images = self.manifest.iter().flat_map(|earlier| &earlier.images);
-            images.any(|image| image.file == name)
-        };
         for node in nodes {
-            let image = format!("{node}.{}", format.extension());
-            let is_ours = listed(&image) || directory.has_file(&bmap_name(node));
-            if directory.has_file(&image) && !is_ours {
-                return Err(foreign(directory, &image));
+            let files = [format!("{node}.{}", format.extension()), bmap_name(node)];
+            let Some(taken) = directory.taken(&files) else { continue };
+            let clusters = || {
+                let of_node = self.known.iter().filter(|known| node_of(&known.file) == node);
+                of_node.map(|known| &known.cluster)
+            };
+            match clusters().next() {
+                None => return Err(foreign(directory, taken)),
+                Some(first) if clusters().all(|made_for| made_for != cluster) => {
+                    let (path, cluster) = (directory.path().join(taken), first.clone());
+                    return Err(OutputError::OtherCluster { path, cluster });
+                }
+                Some(_) => {}
             }
         }
         Ok(())
+    }
+
+    /// Returns the images of nodes that are not in a manifest of this run, but still there.
+    fn unlisted(&self, directory: &OutputDirectory, manifest: &Manifest) -> Vec<EarlierImage> {
+        let listed = |image: &EarlierImage| {
+            let mut new = manifest.images.iter();
+            image.cluster == manifest.cluster && new.any(|new| new.node == node_of(&image.file))
+        };
+        let is_there = |image: &EarlierImage| {
+            directory.has_file(&image.file) || directory.has_file(&bmap_name(node_of(&image.file)))
+        };
+        let left = self.known.iter().filter(|image| !listed(image));
+        left.filter(|image| is_there(image)).cloned().collect()
     }
 
     /// Returns the images of other nodes that were made from the same base for the same cards
@@ -93,7 +139,8 @@ impl EarlierRun {
 
     /// Returns the images of nodes in `manifest` that have other formats.
     fn outdated(&self, manifest: &Manifest) -> Vec<String> {
-        let images = self.manifest.iter().flat_map(|earlier| &earlier.images);
+        let of_cluster = self.manifest.iter().filter(|old| old.cluster == manifest.cluster);
+        let images = of_cluster.flat_map(|earlier| &earlier.images);
         let is_outdated = |image: &&ImageRecord| {
             manifest.images.iter().any(|new| new.node == image.node && new.file != image.file)
         };
@@ -134,12 +181,14 @@ pub(crate) fn publish(
     };
     manifest.images.sort_by_key(place);
 
+    manifest.earlier = earlier.unlisted(directory, &manifest);
+
     let json = serde_json::to_string_pretty(&manifest).map_err(|error| OutputError::Io {
         operation: "write",
         path: directory.path().join(MANIFEST),
         source: error.into(),
     })? + "\n";
-    let manifest_file = directory.begin_with(MANIFEST, json.as_bytes())?;
+    let manifest_file = directory.begin_manifest(json.as_bytes())?;
     sums += &format!("{}  {MANIFEST}\n", to_hex(&sum(json.as_bytes())));
     let sums = directory.begin_with(SUMS, sums.as_bytes())?;
     let images = emitted.into_iter().flat_map(|image| [image.image, image.bmap]);

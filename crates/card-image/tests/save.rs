@@ -104,6 +104,7 @@ impl Bench {
             out: &self.temp.path().join("saved.img"),
             contents: SaveContents::Exact,
             size: SaveSize::Contents,
+            overwrite: false,
             keep_going,
             time: Some(1_700_000_000),
         };
@@ -113,8 +114,7 @@ impl Bench {
     fn files(&self) -> Vec<String> {
         let names = fs::read_dir(self.temp.path()).unwrap();
         let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        let mut names: Vec<String> =
-            names.filter(|name| name != "cache" && name != ".nodecard.lock").collect();
+        let mut names: Vec<String> = names.filter(|name| name != "cache").collect();
         names.sort();
         names
     }

@@ -14,8 +14,9 @@ pub struct Cluster {
     pub name: String,
     /// The image that every node's card is built from.
     pub base: BaseSpec,
-    /// The size of the cards.
-    pub card: CardSize,
+    /// The size of the cards, if the profile sets it. Only images need it: a card has a size of its
+    /// own.
+    pub card: Option<CardSize>,
     /// The network settings that all nodes share.
     pub network: Network,
     /// The number of the root partition, from 1, if the profile sets it.
@@ -153,6 +154,8 @@ pub enum ImageKeyPolicy {
 pub struct Ssh {
     /// Users that can log in from any node to any other without a password.
     pub users: Vec<String>,
+    /// The line of the profile, from 1, that names each of them.
+    pub user_lines: Vec<usize>,
     /// Lines of authorized_keys for logins from outside the cluster.
     pub authorized_keys: Vec<String>,
     /// What becomes of public keys that came with the image.

@@ -9,7 +9,8 @@ use crate::Purpose;
 pub struct FileEdit {
     /// Absolute path inside the image. Symlinks on the way are followed inside the image
     /// only, and so is a symlink at its end, except for [`Change::Symlink`],
-    /// [`Change::Remove`] and [`Change::Clear`].
+    /// [`Change::Remove`] and [`Change::Clear`]. Rendering removes a symlink first that leads
+    /// to a file with another purpose.
     pub path: String,
     /// How the file changes.
     pub change: Change,

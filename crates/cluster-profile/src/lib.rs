@@ -24,7 +24,7 @@
 //! ";
 //! let cluster = Cluster::parse(profile, Path::new("mc1.yaml"))?;
 //! assert_eq!(cluster.nodes[1].name, "xu4-node1");
-//! assert_eq!(cluster.card.bytes(), 1811 * (4 << 20));
+//! assert_eq!(cluster.card.map(|card| card.bytes()), Some(1811 * (4 << 20)));
 //!
 //! // A problem is shown with its lines of the profile.
 //! let wrong = profile.replace("1.81", "1.80");
@@ -72,7 +72,7 @@ pub use note::{Note, NoteKind};
 pub use passwords::{
     DefaultPassword, HashError, PasswordHash, cloud_default_password, default_password,
 };
-pub use problem::{Diagnostics, Place, Problem, ProfileError, RelatedPlace};
+pub use problem::{Diagnostics, NotAProfile, Place, Problem, ProfileError, RelatedPlace};
 pub use purpose::{
     AccountPart, BootPart, ClonedState, ExtraFileKind, FirstBootPart, KeyHalf, NetworkBackEnd,
     Purpose, SwarmPart,
@@ -80,8 +80,8 @@ pub use purpose::{
 pub use render::{
     IdentityPart, KeptAddress, LoginHindrance, Neutral, RemovedPart, RenderError, Rendered,
     RivalAddress, SWARM_STATUS, SwarmState, SwarmStatus, SwarmStep, default_password_notes,
-    login_hindrances, network_back_end, part_of, render_neutral, render_node, render_shared,
-    rival_addresses,
+    login_hindrances, network_back_end, part_of, render_neutral, render_node,
+    render_node_regardless, render_shared, rival_addresses,
 };
 pub use size::SizeError;
 pub use swarm::{

@@ -67,9 +67,38 @@ pub enum ProfileError {
         /// The reason.
         source: io::Error,
     },
+    /// The file was read, but it is something else.
+    #[error("{} is not a profile: {found}", escaped(&path.display().to_string()))]
+    NotAProfile {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead.
+        found: NotAProfile,
+    },
     /// The file was read, but it has problems.
     #[error("{0}")]
     Invalid(Diagnostics),
+}
+
+/// What a file is that is not a profile. Its text is a clause.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotAProfile {
+    /// Its bytes are not text.
+    #[error("it is not text")]
+    Binary,
+    /// Text that is not YAML, or no mapping of keys to values.
+    #[error("it is text that begins with {0:?}")]
+    Text(
+        /// Its first line that is not a comment.
+        String,
+    ),
+    /// YAML without any key that profiles have.
+    #[error("it has none of the keys of a profile; its first key is `{0}`")]
+    OtherKeys(
+        /// Its first key.
+        String,
+    ),
 }
 
 impl ProfileError {
@@ -77,6 +106,9 @@ impl ProfileError {
     /// which is part of the message.
     pub fn fix(&self) -> Option<String> {
         match self {
+            ProfileError::NotAProfile { .. } => Some(
+                "give a YAML file with the keys `cluster`, `base`, `network` and `nodes`".into(),
+            ),
             ProfileError::Unreadable { .. } => {
                 Some("give the path of a profile: a YAML file in UTF-8".into())
             }

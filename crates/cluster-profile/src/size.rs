@@ -20,13 +20,10 @@ impl CardSize {
     }
 }
 
+/// In decimal units, as on cards.
 impl fmt::Display for CardSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_multiple_of(1 << 20) {
-            write!(f, "{} MiB", self.0 >> 20)
-        } else {
-            write!(f, "{} bytes", self.0)
-        }
+        f.write_str(&plain_text::decimal_size(self.0))
     }
 }
 

@@ -16,11 +16,11 @@ pub(crate) fn parse(text: &str) -> Result<Value, Box<Problem>> {
     Value::parse(text).map_err(|error| Box::new(syntax_problem(text, error)))
 }
 
-fn syntax_problem(text: &str, SyntaxError { message, place }: SyntaxError) -> Problem {
+fn syntax_problem(text: &str, SyntaxError { message, place, is_tab }: SyntaxError) -> Problem {
     let found = yaml_cause::find(text, place.span.start).or_else(|| {
         // The parser names the start of the value that the tab ends.
         let rest = text.get(place.span.start..).unwrap_or_default();
-        let tab = rest.find('\t').filter(|_| message.contains("found a tab"))?;
+        let tab = rest.find('\t').filter(|_| is_tab)?;
         Some(yaml_cause::tab_at(place.span.start + tab))
     });
     match found {

@@ -140,9 +140,11 @@ fn stanzas_that_leave_dhcp_beside_the_address_go() {
         let (card, notes) = fixture.settled(&base, 0);
         let all = card.text(main) + if card.has(sub) { "" } else { "\n" };
         assert_eq!(all.matches("iface eth0 inet static").count(), 1, "{text}: {all}");
-        let rivals =
-            cluster_profile::rival_addresses(&card, "eth0", fixture.cluster.nodes[0].address);
-        assert_eq!(rivals.unwrap(), [], "{text}");
+        let units = system_model::Systemd::read_later_boots(&card).unwrap();
+        let network = system_model::network::Network::read(&card, &units).unwrap();
+        let address = fixture.cluster.nodes[0].address;
+        let rivals = cluster_profile::rival_addresses(&network, "eth0", address);
+        assert_eq!(rivals, [], "{text}");
         assert!(!all.contains("eth0=home") && !all.contains("mapping"), "{text}: {all}");
         assert!(!has_note(&notes, "also gets an address"), "{text}: {notes:?}");
     }

@@ -210,6 +210,49 @@ fn the_owners_own_lines_and_keys_stay() {
     }
 }
 
+/// What is listed as removed is removed, also where a symlink has its name.
+#[test]
+fn what_symlinks_lead_to_goes_too() {
+    let fixture = Fixture::new(&profile());
+    let base = bases().remove(0).1;
+    let (card, _) = fixture.card(&base, 1).unwrap();
+    let moved = [
+        ("/etc/ssh/ssh_host_ed25519_key", "/data/host"),
+        ("/root/.ssh/id_ed25519", "/data/cluster"),
+        ("/etc/ssh/ssh_known_hosts", "/data/known"),
+        ("/etc/nodecard/swarm_key", "/data/nodecard/swarm_key"),
+        ("/etc/nodecard/swarm.conf", "/data/nodecard/swarm.conf"),
+    ];
+    let mut linked = card.clone();
+    for (path, target) in moved {
+        linked = linked.file(target, card.text(path));
+        if !path.starts_with("/etc/nodecard/") {
+            linked = linked.link(path, target);
+        }
+    }
+    linked.0.retain(|path, _| !path.starts_with("/etc/nodecard"));
+    let linked = linked
+        .link("/etc/nodecard", "/data/nodecard")
+        .file("/data/swarm/state.json", "{}")
+        .dir("/var/lib/docker")
+        .link("/var/lib/docker/swarm", "/data/swarm")
+        // A name says little about what a symlink leads to.
+        .link("/etc/ssh/ssh_host_rsa_key", "/etc/passwd");
+    let (after, neutral) = neutral(&fixture, &linked);
+    for gone in ["/data/host", "/data/cluster", "/data/nodecard/swarm_key", "/etc/nodecard"] {
+        assert!(!after.has(gone), "{gone}");
+    }
+    assert!(!after.has("/data/swarm/state.json") && after.has("/etc/passwd"));
+    assert!(!after.has("/etc/ssh/ssh_host_rsa_key"));
+    for mark in marks(&fixture, 1) {
+        for (path, text) in contents(&after).filter(|(path, _)| !path.ends_with("swarm.conf")) {
+            assert!(!text.contains(&mark), "{path} holds {mark}:\n{text}");
+        }
+    }
+    let removed = neutral.removed.iter().flat_map(|removed| &removed.paths);
+    assert_eq!(removed.filter(|path| *path == "/data/host").count(), 1);
+}
+
 #[test]
 fn without_a_profile_what_every_installation_has_is_removed() {
     let fixture = Fixture::new(PROFILE);

@@ -282,3 +282,75 @@ fn ifupdown_asks_dhcp_by_whatever_stanza() {
     assert!(after.contains("up: ethtool") && after.contains("address: fd00::81"), "{after}");
     assert!(!after.contains("192.168"), "{after}");
 }
+
+/// What has nothing to do with the profile's interface, or is no address of a node's.
+#[test]
+fn other_connections_of_network_manager_stay() {
+    let directory = "/etc/NetworkManager/system-connections";
+    let connection =
+        |head: &str, ipv4: &str| format!("[connection]\nid=x\n{head}\n\n[ipv4]\n{ipv4}");
+    let fixed = "address1=192.168.1.81/24,192.168.1.1\ndns=192.168.1.1;\nmethod=manual\n";
+    let texts = [
+        ("wifi", connection("type=wifi", fixed), "192.168.1.81/24 "),
+        ("other", connection("type=ethernet\ninterface-name=eth1", fixed), "192.168.1.81/24 "),
+        (
+            "shared",
+            connection(
+                "type=ethernet\ninterface-name=eth0",
+                "address1=10.42.0.1/24\nmethod=shared\n",
+            ),
+            "10.42.0.1/24 ",
+        ),
+    ];
+    let mut card = debian_networkd().unit("NetworkManager.service");
+    for (name, text, _) in &texts {
+        let path = format!("{directory}/{name}.nmconnection");
+        card = card.file(&path, text).with_mode(&path, 0o600);
+    }
+    let path = format!("{directory}/lan.nmconnection");
+    let own = connection(
+        "type=ethernet",
+        "address1=192.168.1.82/24,192.168.1.1\ndns=9.9.9.9;\nignore-auto-dns=true\nmethod=manual\n",
+    );
+    let card = card.file(&path, own).with_mode(&path, 0o600);
+    let (after, neutral_) = neutral(&card, true);
+    for (name, text, address) in &texts {
+        let path = format!("{directory}/{name}.nmconnection");
+        assert_eq!(after.text(&path), *text, "{name}");
+        let listed = kept(&neutral_);
+        assert!(
+            listed.iter().any(|line| line.contains(address) && line.contains(&path)),
+            "{name}: {listed:?}"
+        );
+    }
+    // Without its name servers, this one would have none.
+    assert_eq!(
+        after.text(&path),
+        connection("type=ethernet", "dns=9.9.9.9;\nignore-auto-dns=true\nmethod=auto\n")
+    );
+    // Without a profile every connection is this node's own.
+    let (after, _) = neutral(&card, false);
+    assert!(!after.text(&format!("{directory}/wifi.nmconnection")).contains("192.168.1.81"));
+}
+
+#[test]
+fn tunnels_and_commands_that_add_addresses_are_listed() {
+    let file = "auto lo eth0 tun0\niface lo inet loopback\niface eth0 inet static\n  \
+                address 192.168.1.81/24\n  up ip addr add 192.168.1.91/24 dev eth0\n  \
+                post-up ip addr add 192.168.2.91/24 dev $IFACE\niface tun0 inet tunnel\n  mode gre\n  \
+                address 10.9.0.1\n  endpoint 192.168.1.7\n";
+    let card = ubuntu_1604().unit("networking.service").file("/etc/network/interfaces", file);
+    let (after, neutral_) = neutral(&card, true);
+    assert!(!after.text("/etc/network/interfaces").contains("192.168.1.81"));
+    let mut listed = kept(&neutral_);
+    listed.sort();
+    let at = |line: usize| format!("/etc/network/interfaces:{line}");
+    assert_eq!(
+        listed,
+        [
+            format!("eth0 192.168.1.91/24 {}", at(4)),
+            format!("eth0 192.168.2.91/24 {}", at(5)),
+            format!("tun0 10.9.0.1 {}", at(8)),
+        ]
+    );
+}

@@ -230,3 +230,16 @@ fn control_characters_of_an_image_are_escaped() {
     let error = format!("{error}: {}", error.fix().unwrap_or_default());
     assert!(!error.contains('\u{1b}') && error.contains("nobody-here"), "{error:?}");
 }
+
+/// Names that are UTF-8 are shown as they are, and every byte of the file survives.
+#[test]
+fn notes_show_names_of_other_languages() {
+    let hosts =
+        b"127.0.0.1 localhost\n192.168.1.81 k\xc3\xbcche k\xfcche\n# \xc3\xa4\xe4 caf\xe9\n";
+    let base = ubuntu_1604().file("/etc/hosts", hosts);
+    let (card, notes) = card(&base);
+    assert!(has_note(&notes, "192.168.1.81 küche k\u{fffd}che"), "{notes:?}");
+    let common::Item::File { contents, .. } = &card.0["/etc/hosts"] else { panic!("no file") };
+    let line = b"# \xc3\xa4\xe4 caf\xe9\n";
+    assert!(contents.windows(line.len()).any(|bytes| bytes == line), "{}", card.text("/etc/hosts"));
+}

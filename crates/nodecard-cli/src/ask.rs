@@ -33,23 +33,24 @@ impl Asker {
         }
     }
 
-    /// Asks for a value. `check` says what is wrong with an answer.
+    /// Asks for a value. `expected` says what is accepted, and `check` what is wrong with an
+    /// answer.
     pub fn value<T>(
         self,
         question: &str,
         proposal: Option<T>,
+        expected: &str,
         check: impl Fn(&T) -> Result<(), String>,
     ) -> Result<Option<T>, CommandError>
     where
         T: Clone + Display + FromStr,
-        <T as FromStr>::Err: Display,
     {
         if self == Asker::Proposals {
             return Ok(proposal);
         }
         let mut input =
             Input::<String>::new().with_prompt(question).validate_with(|text: &String| {
-                let value = text.trim().parse::<T>().map_err(|error| error.to_string())?;
+                let value = text.trim().parse::<T>().map_err(|_| format!("write {expected}"))?;
                 check(&value)
             });
         if let Some(proposal) = &proposal {

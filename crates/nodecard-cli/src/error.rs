@@ -2,7 +2,7 @@
 
 use std::{error::Error as StdError, fmt, io, process::ExitCode};
 
-use nodecard::{Error, ErrorKind, RefusalReason, TargetError};
+use nodecard::{Diagnostics, Error, ErrorKind, Problem, ProfileError, RefusalReason, TargetError};
 
 use serde_json::json;
 
@@ -17,6 +17,14 @@ pub enum CommandError {
     Writing(Error),
     /// The arguments do not go together.
     Usage { message: String, fix: &'static str },
+    /// The value of an option cannot be used.
+    Option {
+        option: &'static str,
+        /// The value, unless it is secret.
+        value: Option<String>,
+        /// What is wrong with it, and what to write.
+        reason: String,
+    },
     /// The user stopped it.
     Interrupted,
     /// The report cannot be printed.
@@ -102,7 +110,7 @@ fn print_fix(fix: Option<String>) {
     }
 }
 
-/// Prints what is wrong with the arguments, or the help that they ask for.
+/// Prints what is wrong with the arguments, or the help that they ask for, and ends the program.
 pub fn report_usage(error: &clap::Error) -> ! {
     if error.exit_code() != 0 && output::is_json() {
         let text = error.to_string();
@@ -112,7 +120,12 @@ pub fn report_usage(error: &clap::Error) -> ! {
             "error": { "message": message, "causes": [], "fix": null, "exit_code": 2 },
         }));
     }
-    terminal::exit_with_usage(error)
+    let code = match terminal::print_usage(error) {
+        // Help that nobody can read is a failure.
+        Err(failed) if error.exit_code() == 0 => i32::from(CommandError::Output(failed).print()),
+        _ => error.exit_code(),
+    };
+    std::process::exit(code)
 }
 
 /// Returns the exit code for a failure.
@@ -143,6 +156,12 @@ impl CommandError {
             CommandError::Usage { message, fix } => {
                 return json!({ "message": message, "causes": [], "fix": fix, "exit_code": code });
             }
+            CommandError::Option { option, value, reason } => {
+                let message = option_message(option, value.as_deref(), reason);
+                return json!({
+                    "message": message, "causes": [], "fix": null, "exit_code": code,
+                });
+            }
             CommandError::Interrupted => {
                 return json!({
                     "message": "interrupted", "causes": [], "fix": null, "exit_code": code,
@@ -150,7 +169,7 @@ impl CommandError {
             }
             CommandError::Output(error) => {
                 return json!({
-                    "message": "cannot print the report",
+                    "message": "cannot write to standard output",
                     "causes": [error.to_string()],
                     "fix": null,
                     "exit_code": code,
@@ -180,6 +199,15 @@ impl CommandError {
                 .collect(),
             _ => Vec::new(),
         };
+        let problems: Vec<_> = match error {
+            Error::Profile(error) => match &**error {
+                ProfileError::Invalid(found) => {
+                    found.problems.iter().map(|problem| problem_to_json(found, problem)).collect()
+                }
+                _ => Vec::new(),
+            },
+            _ => Vec::new(),
+        };
         let nothing_written = match self {
             CommandError::Writing(error) => Some(!error.may_have_written()),
             _ => None,
@@ -190,6 +218,7 @@ impl CommandError {
             "fix": hints::join(error.fix(), hints::for_error(error)),
             "exit_code": code,
             "refusals": refusals,
+            "problems": problems,
             "nothing_written": nothing_written,
         })
     }
@@ -206,7 +235,7 @@ impl CommandError {
                 if is_usage(error) {
                     // Nobody expects that anything was written.
                 } else if !error.may_have_written() {
-                    print_message("nothing was written");
+                    print_line(format_args!("note: nothing was written"));
                 } else if matches!(error, Error::Apply(_)) {
                     print_wrapped(
                         "note: the root filesystem is entirely old or entirely new, and so is each \
@@ -222,6 +251,10 @@ impl CommandError {
                 print_fix(Some((*fix).to_owned()));
                 2
             }
+            CommandError::Option { option, value, reason } => {
+                print_message(&option_message(option, value.as_deref(), reason));
+                2
+            }
             CommandError::Interrupted => {
                 print_message("interrupted");
                 130
@@ -230,11 +263,38 @@ impl CommandError {
             // ended by SIGPIPE then.
             CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => BROKEN_PIPE,
             CommandError::Output(error) => {
-                print_message("cannot print the report");
+                print_message("cannot write to standard output");
                 print_causes(String::new(), Some(error));
                 5
             }
         }
+    }
+}
+
+/// Returns a problem of a profile, for programs that show it at its place.
+fn problem_to_json(found: &Diagnostics, problem: &Problem) -> serde_json::Value {
+    let related = problem.related.iter().map(|related| {
+        json!({
+            "message": related.label,
+            "line": related.place.line,
+            "column": related.place.column,
+        })
+    });
+    json!({
+        "message": problem.message,
+        "file": found.path,
+        "line": problem.place.line,
+        "column": problem.place.column,
+        "help": problem.help,
+        "related": related.collect::<Vec<_>>(),
+    })
+}
+
+/// Returns what is wrong with the value of an option, as clap puts it.
+fn option_message(option: &str, value: Option<&str>, reason: &str) -> String {
+    match value {
+        Some(value) => format!("invalid value '{value}' for '{option}': {reason}"),
+        None => format!("invalid value for '{option}': {reason}"),
     }
 }
 
@@ -251,7 +311,7 @@ fn print_failure(error: &Error) {
         // Whatever was interrupted, the user knows who did it.
         _ if error.kind() == ErrorKind::Interrupted => print_message("interrupted"),
         Error::Profile(problems) if output::is_coloured() => {
-            if let nodecard::ProfileError::Invalid(problems) = &**problems {
+            if let ProfileError::Invalid(problems) = &**problems {
                 terminal::print_styled(problems.to_styled_string());
             } else {
                 print_error(error, hints::join(error.fix(), hints::for_error(error)));

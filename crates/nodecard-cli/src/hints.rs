@@ -1,11 +1,15 @@
 //! Options of the command line that help against an error. The library knows none of them.
 
-use std::path::Path;
+use std::{
+    io::{IsTerminal as _, stdin},
+    path::Path,
+};
 
 use nodecard::{
-    AuditError, BaseError, ChooseError, Error, ImageError, OutputError, ReadError, Refusal,
-    SaveError,
+    AuditError, BaseError, ChooseError, Error, ImageError, OutputError, ProfileError, ReadError,
+    Refusal, SaveError,
 };
+use plain_text::shell_word;
 
 use crate::rights;
 
@@ -36,6 +40,17 @@ pub fn for_error(error: &Error) -> Option<Hint> {
         Error::NoTargets => Some(Hint::Instead(
             "give NODE=TARGET, for example xu4-node1=/dev/sdb; `nodecard devices` lists the cards",
         )),
+        Error::ImageAsProfile { path, .. } => {
+            let path = shell_word(&path.display().to_string());
+            Some(Hint::Command(format!(
+                "to write a profile for it, run: nodecard init --base {path}; to see what is on \
+                 it: nodecard inspect {path}"
+            )))
+        }
+        Error::Profile(error) if matches!(**error, ProfileError::NotAProfile { .. }) => {
+            Some(Hint::Or("run `nodecard init` to write one"))
+        }
+        Error::NoCardSize { .. } => Some(Hint::Or("give it with --card")),
         Error::NoKeys(_) => Some(Hint::Instead(
             "run `nodecard build` or `nodecard flash` first to create the keys; if there are \
              cards already, restore their keys from a backup",
@@ -46,9 +61,18 @@ pub fn for_error(error: &Error) -> Option<Hint> {
         Error::OneNodeForSeveralTargets { .. } => {
             Some(Hint::Or("leave out --node to detect the nodes"))
         }
+        Error::OtherCard { .. } => Some(Hint::Or("add --allow-other if the change is intended")),
         Error::ProgressFile { .. } | Error::OtherBase { .. } => {
             Some(Hint::Or("leave out --resume"))
         }
+        Error::FlashedImage(error) => match **error {
+            BaseError::NotFound { .. } => Some(Hint::Or("name another image with --image")),
+            _ => None,
+        },
+        Error::NotConfirmed { .. } if !stdin().is_terminal() => Some(Hint::Instead(
+            "standard input is not a terminal: type the name on one, or add --yes to skip the \
+             confirmation",
+        )),
         Error::Image(error) | Error::CardsFor { source: error, .. } => for_image(error),
         Error::Audit(error) => for_audit(error),
         Error::Save(error) => for_save(error),
@@ -82,8 +106,18 @@ fn for_save(error: &SaveError) -> Option<Hint> {
             Some(Hint::Or(_)) => Some(Hint::Instead("choose the partition with --root")),
             hint => hint,
         },
+        SaveError::Output(OutputError::Exists { .. }) => {
+            Some(Hint::Instead("choose another name, or replace it with --overwrite"))
+        }
+        SaveError::Output(OutputError::Lock { .. }) => Some(Hint::Instead(
+            "remove it if no other nodecard is running, or choose another directory",
+        )),
+        SaveError::Output(error @ OutputError::Io { .. }) if error.fix().is_some() => {
+            Some(Hint::Instead("choose another file for the image"))
+        }
         SaveError::Output(
-            OutputError::Unusable { .. }
+            OutputError::NotADirectory { .. }
+            | OutputError::Unusable { .. }
             | OutputError::Occupied { .. }
             | OutputError::IsBase { .. },
         ) => Some(Hint::Instead("choose another file for the image")),
@@ -102,8 +136,17 @@ fn for_image(error: &ImageError) -> Option<Hint> {
             OutputError::Unusable { .. }
             | OutputError::NotADirectory { .. }
             | OutputError::IsBase { .. }
-            | OutputError::Occupied { .. },
+            | OutputError::OtherCluster { .. },
         ) => Some(Hint::Instead("choose another directory with --out")),
+        ImageError::Output(error @ OutputError::Io { .. }) if error.fix().is_some() => {
+            Some(Hint::Instead("choose another directory with --out"))
+        }
+        ImageError::Output(OutputError::Occupied { .. }) => {
+            Some(Hint::Instead("move it away, or choose another directory with --out"))
+        }
+        ImageError::Output(OutputError::Lock { .. }) => Some(Hint::Instead(
+            "remove it if no other nodecard is running, or choose another directory with --out",
+        )),
         ImageError::Output(
             OutputError::Full { .. } | OutputError::NoSpace { .. } | OutputError::Busy { .. },
         ) => Some(Hint::Or("choose another directory with --out")),

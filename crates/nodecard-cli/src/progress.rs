@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The longest title of a card that is shown. With it, a line has 60 columns.
-const TITLE: usize = 20;
+const TITLE: usize = 19;
 
 /// Without a bar, a line says how large a decoded image is by now: first at this size in bytes,
 /// and whenever it has doubled.
@@ -26,6 +26,8 @@ const FIRST_LINE: u64 = 4 << 30;
 #[derive(Debug, Default)]
 pub struct StageBar {
     running: Mutex<Option<Running>>,
+    /// The stage that was printed last, where there are no bars.
+    announced: Mutex<Option<BuildStage>>,
 }
 
 /// The stage that is running.
@@ -71,12 +73,17 @@ impl BuildProgress for StageBar {
             // 60 columns with the longest speed.
             let template = match total {
                 0 => "{msg} {spinner}",
-                _ => "{msg:21} [{bar:8}] {percent:>3}% {decimal_bytes_per_sec:>12} {eta:>4} left",
+                _ => "{msg:21} [{bar:7}] {percent:>3}% {binary_bytes_per_sec:>13} {eta:>4} left",
             };
             let bar = ProgressBar::new(total).with_style(style(template));
             Some(bar.with_message(stage.to_string()))
         } else {
-            print_line(format_args!("{stage}"));
+            // An image with checksums is checked whenever it is opened.
+            let announced =
+                self.announced.lock().unwrap_or_else(PoisonError::into_inner).replace(stage);
+            if announced != Some(stage) {
+                print_line(format_args!("{stage}"));
+            }
             None
         };
         *self.running() =
@@ -113,6 +120,23 @@ impl BuildProgress for StageBar {
     }
 }
 
+/// Returns the title of a card for a bar. One that is too long has the name of the device or file
+/// without its directory, and is cut visibly if that is still too long.
+fn short(title: &str) -> String {
+    let title = title.replace(" on /dev/", " ");
+    if title.chars().count() <= TITLE {
+        return title;
+    }
+    let text = match title.split_once(" on ") {
+        Some((node, path)) => format!("{node} {}", path.rsplit('/').next().unwrap_or(path)),
+        None => title,
+    };
+    if text.chars().count() <= TITLE {
+        return text;
+    }
+    text.chars().take(TITLE - 1).chain(['\u{2026}']).collect()
+}
+
 /// A bar for each card.
 pub struct CardBars {
     titles: Vec<String>,
@@ -126,10 +150,7 @@ impl CardBars {
         let mut bars = Vec::new();
         if terminal::is_interactive() && verbosity() > Verbosity::Quiet {
             let style =
-                style("{prefix} {msg:9} {percent:>3}% {decimal_bytes_per_sec:>12} {eta:>4} left");
-            let short = |title: &String| {
-                title.replace(" on /dev/", " ").chars().take(TITLE).collect::<String>()
-            };
+                style("{prefix} {msg:9} {percent:>3}% {binary_bytes_per_sec:>13} {eta:>4} left");
             let width = titles.iter().map(|title| short(title).chars().count()).max().unwrap_or(0);
             let all = MultiProgress::new();
             for title in &titles {
@@ -187,6 +208,24 @@ impl FlashProgress for CardBars {
                 bar.abandon_with_message(result);
             }
             None => self.print(format_args!("{}: {result}", self.title(card))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_are_cut_where_it_is_seen() {
+        for (title, shown) in [
+            ("xu4-master on /dev/sdb", "xu4-master sdb"),
+            ("xu4-master on a.img", "xu4-master on a.img"),
+            ("xu4-node1 on /mnt/cards/a.img", "xu4-node1 a.img"),
+            ("xu4-node1.img.zst on /dev/mmcblk0", "xu4-node1.img.zst \u{2026}"),
+        ] {
+            assert_eq!(short(title), shown);
+            assert!(short(title).chars().count() <= TITLE);
         }
     }
 }

@@ -36,6 +36,9 @@ pub fn print_how_to_continue() {
 /// The settings of the terminal before a question that changes them.
 static BEFORE_ASKING: Mutex<Option<TypingMode>> = Mutex::new(None);
 
+/// The exit code of a program that SIGQUIT (3) has ended, as shells report it.
+const QUIT: i32 = 128 + 3;
+
 /// Prints a question on stderr and returns the answer, or `None` if there is none. Answers
 /// are read from standard input, a terminal or not: a script may answer, but has to know the
 /// answer.
@@ -77,16 +80,41 @@ pub fn ask_hidden(question: fmt::Arguments) -> io::Result<Option<String>> {
     IS_ASKING.store(true, Ordering::Relaxed);
     let before = hide_typing();
     IS_ASKING.store(before.is_ok(), Ordering::Relaxed);
-    *BEFORE_ASKING.lock().unwrap_or_else(PoisonError::into_inner) = Some(before?);
+    let before = before?;
+    let quit = before.quit_code();
+    *BEFORE_ASKING.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
     terminal::print_error(format_args!("{question} "));
-    let mut answer = String::new();
-    let read = stdin().lock().read_line(&mut answer);
+    let answer = read_line_or_quit(quit);
     IS_ASKING.store(false, Ordering::Relaxed);
     restore_typing();
+    let answer = answer?;
+    if quit.is_some() && answer.last().copied() == quit {
+        print_line(format_args!(""));
+        std::process::exit(QUIT);
+    }
     if !SHOWS_LINE_END {
         print_line(format_args!(""));
     }
-    Ok((read? > 0).then(|| answer.trim_end_matches(['\r', '\n']).to_owned()))
+    let answer = String::from_utf8(answer)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+    Ok((!answer.is_empty()).then(|| answer.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+/// Reads a line, which the key that quits programs may end too.
+fn read_line_or_quit(quit: Option<u8>) -> io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    let mut input = stdin().lock();
+    loop {
+        let bytes = input.fill_buf()?;
+        let is_end = |byte: &u8| *byte == b'\n' || Some(*byte) == quit;
+        let end = bytes.iter().position(is_end).map(|at| at + 1);
+        let length = end.unwrap_or(bytes.len());
+        line.extend(bytes.iter().take(length));
+        input.consume(length);
+        if end.is_some() || length == 0 {
+            return Ok(line);
+        }
+    }
 }
 
 /// Sets the terminal as it was before the question.

@@ -85,15 +85,20 @@ pub fn shown(text: &str) -> String {
     printable(text)
 }
 
-/// Prints what clap says about the arguments, and ends the program.
-pub fn exit_with_usage(error: &clap::Error) -> ! {
+/// Prints what clap says about the arguments: the help on standard output, mistakes on standard
+/// error.
+///
+/// # Errors
+/// Those of writing.
+pub fn print_usage(error: &clap::Error) -> io::Result<()> {
     let is_plain = |argument: String| !argument.chars().any(is_unsafe);
     if std::env::args_os().all(|argument| is_plain(argument.to_string_lossy().into_owned())) {
-        error.exit();
+        error.print()?;
+        return stdout().flush();
     }
     // Its colors are mixed with what the arguments contain.
     print_error(format_args!("{}", error.render()));
-    std::process::exit(error.exit_code());
+    Ok(())
 }
 
 #[cfg(test)]

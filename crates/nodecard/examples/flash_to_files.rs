@@ -15,7 +15,8 @@ pub fn flash_to_files(project: &Project, directory: &Path) -> Result<(), Box<dyn
     let mut targets = Vec::new();
     for node in &cluster.nodes {
         let path = directory.join(format!("{}.card", node.name));
-        fs::File::create_new(&path)?.set_len(cluster.card.bytes())?;
+        fs::File::create_new(&path)?
+            .set_len(cluster.card.ok_or("the profile has no card size")?.bytes())?;
         targets.push((node.name.as_str(), path));
     }
     let session = project.flash(&targets, FlashRequest::default())?;

@@ -10,7 +10,8 @@ use std::{
 
 use block_io::{FileStorage, WriteAt};
 use card_audit::{
-    Applied, ApplyError, ApplyOptions, AuditError, ChangePlan, Finding, VerifyOptions,
+    Applied, ApplyError, ApplyOptions, AuditError, ChangePlan, Finding, OtherIdentity, PlanNote,
+    VerifyOptions,
 };
 use card_flash::{
     Medium as _,
@@ -143,6 +144,29 @@ impl<'a> ApplySession<'a> {
     /// Returns whether the card needs no change.
     pub fn is_nothing(&self) -> bool {
         self.rehearsed.is_nothing()
+    }
+
+    /// Returns whose card it looks like, if it does not look like the node's.
+    pub fn other_identity(&self) -> Option<&OtherIdentity> {
+        self.changes().notes.iter().find_map(|note| match note {
+            PlanNote::OtherIdentity(identity) => Some(identity),
+            _ => None,
+        })
+    }
+
+    /// Returns an error if the card does not look like the node's: for callers that ask nobody.
+    ///
+    /// # Errors
+    /// [`Error::OtherCard`].
+    pub fn refuse_other_identity(&self) -> Result<(), Error> {
+        match self.other_identity() {
+            None => Ok(()),
+            Some(identity) => Err(Error::OtherCard {
+                target: self.target.path().to_owned(),
+                node: self.node.name.clone(),
+                identity: identity.clone(),
+            }),
+        }
     }
 
     /// Returns what a user types to confirm the changes: the kernel's name of a device

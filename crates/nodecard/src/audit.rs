@@ -121,7 +121,7 @@ fn open_ready_base(project: &Project) -> Result<Card, BaseAbsence> {
 pub struct PlanRequest {
     /// The nodes to plan; all of them if this is empty.
     pub nodes: Vec<String>,
-    /// The size of a card in bytes, instead of the profile's.
+    /// The size of a card in bytes, instead of the profile's, or if that has none.
     pub card_size: Option<u64>,
 }
 
@@ -168,12 +168,12 @@ impl Project {
     /// # Errors
     /// [`Error`]: all that keeps cards from being built.
     pub fn plan(&self, request: &PlanRequest) -> Result<ChangePlan, Error> {
+        let size = self.card_size(request.card_size)?;
         let nodes = self.nodes(&request.nodes)?;
         let keys = self.preview_keys()?;
         self.fetch_base()?;
         let inputs = self.inputs(&keys);
         let builder = CardBuilder::open(inputs, &*self.context.progress, &self.context.cancel)?;
-        let size = request.card_size.unwrap_or(self.cluster.card.bytes());
         let base = self.base().display().to_string();
         let plan = card_audit::plan(&builder, size, &nodes, &base, &self.context.cancel)?;
         Ok(with_keys_note(plan, &keys))

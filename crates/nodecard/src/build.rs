@@ -17,7 +17,7 @@ pub struct BuildRequest {
     pub out: PathBuf,
     /// The nodes to build; all of them if this is empty.
     pub nodes: Vec<String>,
-    /// The size of a card in bytes, instead of the profile's.
+    /// The size of a card in bytes, instead of the profile's, or if that has none.
     pub card_size: Option<u64>,
     /// The format of the images.
     pub format: ImageFormat,
@@ -25,6 +25,10 @@ pub struct BuildRequest {
     /// take longer to compute than the images take to write; block maps have checksums of
     /// everything that is written. Compressed images are always listed.
     pub raw_sums: bool,
+    /// Whether raw images of an earlier run are changed, where most of them stays the same, instead
+    /// of being replaced: only blocks that differ are written, and no space for second copies is
+    /// needed. An image that was being changed when the build failed is gone.
+    pub update: bool,
 }
 
 impl BuildRequest {
@@ -36,6 +40,7 @@ impl BuildRequest {
             card_size: None,
             format: ImageFormat::Raw,
             raw_sums: false,
+            update: false,
         }
     }
 }
@@ -67,13 +72,14 @@ impl Project {
     /// Files have temporary names until all of them are complete.
     ///
     /// # Errors
-    /// [`Error`]; then no file has been made or changed under its final name.
+    /// [`Error`]; then no file has been made or changed under its final name, unless
+    /// [`update`](BuildRequest::update) allows it.
     pub fn build(&self, request: &BuildRequest) -> Result<BuildReport, Error> {
+        let card_size = self.card_size(request.card_size)?;
         let nodes = self.nodes(&request.nodes)?;
         let made = nodes.iter().map(|node| node.name.clone()).collect::<Vec<_>>();
         self.fetch_base()?;
         let keys = self.create_keys(Some(&request.out))?;
-        let card_size = request.card_size.unwrap_or(self.cluster.card.bytes());
         let options = BuildOptions {
             inputs: BuildInputs { largest_card: Some(card_size), ..self.inputs(keys) },
             nodes,
@@ -81,6 +87,7 @@ impl Project {
             out: &request.out,
             format: request.format,
             raw_sums: request.raw_sums,
+            update: request.update,
         };
         let built = card_image::build(&options, &*self.context.progress, &self.context.cancel)?;
         let BuildOutcome { manifest, out, root_reason, base, notes, .. } = built;

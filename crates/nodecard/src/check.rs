@@ -1,6 +1,9 @@
 //! Looking at what a profile names, without making anything.
 
+use block_io::ReadAt as _;
 use card_image::{BaseError, BaseImage, BuildNote, CardBuilder, ErrorKind, ImageFile, SumCheck};
+
+use cluster_profile::CardSize;
 
 use crate::{Error, Project};
 
@@ -42,12 +45,17 @@ impl Project {
             return Ok(());
         }
         let file = ImageFile::open(path).map_err(image)?;
-        let (card, base) =
-            (self.cluster.card.bytes(), file.stated_size(&self.context.cancel).map_err(image)?);
+        let card = self.cluster.card.map(CardSize::bytes);
+        let base = file.stated_size(&self.context.cancel).map_err(image)?;
         let options = || self.context.base_options();
         let ready = BaseImage::open_if_ready(path, options()).map_err(image)?;
-        if ready.is_none() {
-            if base.is_some_and(|base| base > card) {
+        if card.is_none() {
+            report.not_checked.push(
+                "whether the base image fits the cards: the profile has no `card`".to_owned(),
+            );
+        }
+        let Some(ready) = ready else {
+            if base.zip(card).is_some_and(|(base, card)| base > card) {
                 report.not_checked.push(
                     "whether the contents of the base image fit the cards: it is larger than they \
                      are, and must be decoded first"
@@ -71,11 +79,13 @@ impl Project {
                     .to_owned(),
             );
             return Ok(());
-        }
+        };
         let keys = self.preview_keys()?;
         let (progress, cancel) = (&*self.context.progress, &self.context.cancel);
         let builder = CardBuilder::open(self.inputs(&keys), progress, cancel)?;
         let nodes: Vec<_> = self.cluster.nodes.iter().collect();
+        // Everything but the size can be looked at on a card as large as the base.
+        let card = card.unwrap_or(ready.storage().size());
         report.notes = builder.cards(card, &nodes, cancel)?.notes;
         Ok(())
     }

@@ -2,9 +2,9 @@
 
 use std::{io, path::PathBuf};
 
-use card_audit::{ApplyError, AuditError};
+use card_audit::{ApplyError, AuditError, OtherIdentity};
 use card_flash::device::{ReadError, Refusal, TargetError};
-use card_image::{Cancelled, ErrorKind, SaveError};
+use card_image::{BaseError, Cancelled, ErrorKind, SaveError};
 use cluster_keys::KeyError;
 use cluster_profile::{HashError, ProfileError};
 
@@ -18,6 +18,14 @@ pub enum Error {
     /// The profile is wrong. Its text shows every problem with its line.
     #[error(transparent)]
     Profile(#[from] Box<ProfileError>),
+    /// An image was given where a profile belongs.
+    #[error("{} is {what}, not a profile", path.display())]
+    ImageAsProfile {
+        /// The image.
+        path: PathBuf,
+        /// What it is: `a disk image`, `a compressed disk image`, `compressed with xz`.
+        what: String,
+    },
     /// A profile is not written over another file.
     #[error("{} already exists", path.display())]
     ProfileExists {
@@ -44,6 +52,12 @@ pub enum Error {
         profile: PathBuf,
         /// The names of the profile's nodes.
         known: Vec<String>,
+    },
+    /// Images need a size, and neither the profile nor the request has one.
+    #[error("the profile {} has no `card`, the size of the cards", profile.display())]
+    NoCardSize {
+        /// The profile.
+        profile: PathBuf,
     },
     /// The profile gives no user of this name a key.
     #[error("{name} is not a user with keys in {}", profile.display())]
@@ -96,6 +110,9 @@ pub enum Error {
     /// The base image cannot be used, or images cannot be made.
     #[error(transparent)]
     Image(Box<card_image::Error>),
+    /// An image that is to be written as it is cannot be opened.
+    #[error(transparent)]
+    FlashedImage(Box<BaseError>),
     /// The cards for some targets cannot be made.
     #[error("cannot make {}", cards(targets))]
     CardsFor {
@@ -115,6 +132,16 @@ pub enum Error {
     CompressedTarget {
         /// The image.
         path: PathBuf,
+    },
+    /// A card that was to become a node's in place looks like another one.
+    #[error("{} was given as the card of {node}, but {identity}", target.display())]
+    OtherCard {
+        /// The card.
+        target: PathBuf,
+        /// The node.
+        node: String,
+        /// Whose card it looks like.
+        identity: OtherIdentity,
     },
     /// The block map of an image cannot be used, or the image is not the one it describes.
     #[error("{} does not fit the image", path.display())]
@@ -260,10 +287,12 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Error::Profile(_)
+            | Error::ImageAsProfile { .. }
             | Error::Password(_)
             | Error::ProfileExists { .. }
             | Error::NoSuchNode { .. }
             | Error::NoSuchUser { .. }
+            | Error::NoCardSize { .. }
             | Error::NodeTwice { .. }
             | Error::TargetTwice { .. }
             | Error::NoTargets
@@ -275,6 +304,7 @@ impl Error {
             | Error::WriteProgress { .. } => ErrorKind::Profile,
             Error::Refused { .. }
             | Error::CompressedTarget { .. }
+            | Error::OtherCard { .. }
             | Error::NotConfirmed { .. }
             | Error::OpenTarget { .. } => ErrorKind::Target,
             Error::BlockMap { source: card_image::BlockMapError::Cancelled(_), .. } => {
@@ -287,6 +317,7 @@ impl Error {
             | Error::NoSsh { .. }
             | Error::Write { .. }
             | Error::SshFiles { .. } => ErrorKind::Io,
+            Error::FlashedImage(error) => error.kind(),
             Error::Image(error) => error.kind(),
             Error::CardsFor { source, .. } => source.kind(),
             Error::Audit(error) => error.kind(),
@@ -307,6 +338,12 @@ impl Error {
             Error::NoSuchNode { known, .. } => {
                 Some(format!("use one of its nodes: {}", known.join(", ")))
             }
+            Error::ImageAsProfile { path, .. } => {
+                Some(format!("write a profile that has it as `base: {}`", path.display()))
+            }
+            Error::NoCardSize { .. } => {
+                Some("add the size printed on the cards to the profile, such as `card: 8GB`".into())
+            }
             Error::NoSuchUser { known, .. } if known.is_empty() => {
                 Some("list users with `ssh: {users: [...]}` in the profile".into())
             }
@@ -315,6 +352,12 @@ impl Error {
             Error::TargetTwice { .. } => Some("give each card once".into()),
             Error::OneNodeForSeveralTargets { .. } => Some("give one card at a time".into()),
             Error::CompressedTarget { .. } => Some("decompress it first".into()),
+            Error::OtherCard { target, identity: OtherIdentity::Node { node, .. }, .. } => {
+                Some(format!("give it as {node}={}", target.display()))
+            }
+            Error::OtherCard { node, .. } => {
+                Some(format!("insert the card of {node}, or write this one anew"))
+            }
             Error::OtherBase { path, .. } | Error::ProgressFile { path, .. } => {
                 Some(format!("delete {} to begin with the first card", path.display()))
             }
@@ -324,6 +367,7 @@ impl Error {
             }
             Error::Refused { targets } => targets.iter().find_map(|target| target.error.fix()),
             Error::Keys(error) | Error::NoKeys(error) => error.fix(),
+            Error::FlashedImage(error) => error.fix(),
             Error::Image(error) | Error::CardsFor { source: error, .. } => error.fix(),
             Error::Audit(error) => error.fix(),
             Error::Apply(error) => error.fix(),

@@ -90,13 +90,14 @@ mod flash;
 mod init;
 mod left_over;
 mod lost_keys;
+mod not_a_profile;
 mod project;
 mod save;
 mod status;
 
 pub use card_audit::{
     Applied, ApplyError, AuditError, CardOutcome, CardReport, ChangePlan, FileChange, Finding,
-    FindingCode, Inspection, NodePlan, PlanNote, Severity, VerifyReport,
+    FindingCode, Inspection, NodePlan, OtherIdentity, PlanNote, Severity, VerifyReport,
 };
 pub use card_flash::{
     CardError, CardFault, FlashPhase, FlashProgress, FlashResult, OldContents, WriteReport,
@@ -112,8 +113,8 @@ pub use card_image::{
 };
 pub use cluster_keys::{ClusterKeys, KeyError};
 pub use cluster_profile::{
-    CardSize, Cluster, HashError, IdentityPart, Network, Node, Note, NoteKind, PROFILE_SCHEMA,
-    PasswordHash, ProfileError, Publish, RemovedPart, SizeError,
+    CardSize, Cluster, Diagnostics, HashError, IdentityPart, Network, Node, Note, NoteKind,
+    PROFILE_SCHEMA, PasswordHash, Problem, ProfileError, Publish, RemovedPart, SizeError,
 };
 
 pub use self::{

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use card_image::Manifest;
+use card_image::{EarlierImage, Manifest};
 use cluster_profile::Cluster;
 
 use crate::Error;
@@ -39,7 +39,9 @@ pub(crate) fn check(cluster: &Cluster, out: Option<&Path>) -> Result<(), Error> 
 fn has_images(directory: &Path, cluster: &Cluster) -> bool {
     let Some(manifest) = manifest(directory) else { return false };
     let exists = |file: &String| directory.join(file).is_file();
+    let of_cluster = |earlier: &&EarlierImage| earlier.cluster == cluster.name;
     manifest.cluster == cluster.name && manifest.images.iter().any(|image| exists(&image.file))
+        || manifest.earlier.iter().filter(of_cluster).any(|image| exists(&image.file))
 }
 
 /// Returns the manifest of the images in a directory.

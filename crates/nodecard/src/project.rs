@@ -9,7 +9,7 @@ use card_image::{BuildInputs, BuildNote, ImageFile};
 use cluster_keys::{ClusterKeys, KeyError, NewKeys};
 use cluster_profile::{CardSize, Cluster, Node};
 
-use crate::{Context, Error, lost_keys};
+use crate::{Context, Error, lost_keys, not_a_profile};
 
 /// A cluster: its profile, its base image and its keys.
 ///
@@ -35,17 +35,8 @@ impl Project {
     /// # Errors
     /// [`Error::Profile`] with everything that is wrong with it.
     pub fn open(profile: impl AsRef<Path>) -> Result<Self, Error> {
-        Project::open_for(profile, None)
-    }
-
-    /// Reads and checks a profile like [`open`](Project::open). `card` is the size of the cards
-    /// if the profile has no `card`, which it otherwise needs.
-    ///
-    /// # Errors
-    /// [`Error::Profile`] with everything that is wrong with it.
-    pub fn open_for(profile: impl AsRef<Path>, card: Option<CardSize>) -> Result<Self, Error> {
         let project = Project {
-            cluster: Cluster::load_for(profile.as_ref(), card)?,
+            cluster: load(profile.as_ref())?,
             context: Context::default(),
             base: None,
             root: None,
@@ -133,6 +124,16 @@ impl Project {
     /// Returns the cluster as the profile describes it.
     pub fn cluster(&self) -> &Cluster {
         &self.cluster
+    }
+
+    /// Returns the size of the cards in bytes: `given`, or the profile's.
+    ///
+    /// # Errors
+    /// [`Error::NoCardSize`] if there is neither.
+    pub(crate) fn card_size(&self, given: Option<u64>) -> Result<u64, Error> {
+        given
+            .or(self.cluster.card.map(CardSize::bytes))
+            .ok_or_else(|| Error::NoCardSize { profile: self.cluster.path.clone() })
     }
 
     /// Returns the path of the base image.
@@ -306,6 +307,10 @@ impl Project {
             largest_card: None,
         }
     }
+}
+
+fn load(profile: &Path) -> Result<Cluster, Error> {
+    Cluster::load(profile).map_err(|error| not_a_profile::explain(profile, error))
 }
 
 fn keys_error(error: KeyError) -> Error {

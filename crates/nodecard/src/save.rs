@@ -24,6 +24,8 @@ pub struct SaveRequest {
     pub as_base: Option<bool>,
     /// The size of the image.
     pub size: SaveSize,
+    /// Whether an image that exists is replaced.
+    pub overwrite: bool,
     /// Whether zeros take the place of what cannot be read.
     pub keep_going: bool,
     /// The number of the root partition; `None` detects it, or takes the profile's.
@@ -40,6 +42,7 @@ impl SaveRequest {
             out: out.into(),
             as_base: None,
             size: SaveSize::Contents,
+            overwrite: false,
             keep_going: false,
             root: None,
             time: None,
@@ -121,6 +124,7 @@ fn save(
         out: &request.out,
         contents,
         size: request.size,
+        overwrite: request.overwrite,
         keep_going: request.keep_going,
         time: request.time,
     };

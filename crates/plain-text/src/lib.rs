@@ -23,7 +23,7 @@ mod wrap;
 
 pub use causes::with_causes;
 pub use hexadecimal::{from_hex, to_hex};
-pub use printable::{escaped, escaped_json, escaped_lines, is_unsafe, printable};
+pub use printable::{NOT_TEXT, escaped, escaped_json, escaped_lines, is_unsafe, printable};
 pub use shell::shell_word;
 pub use size::{decimal_size, short_size, size, two_sizes};
 pub use wrap::wrap;

@@ -1,9 +1,13 @@
 //! Foreign strings on a terminal.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::RangeInclusive};
 
 /// The longest string that is shown whole, in characters.
 const LONGEST: usize = 160;
+
+/// Characters that stand for the bytes 0x80 to 0xff where text is to keep bytes that are not UTF-8.
+/// They are for private use. On a terminal each is shown as U+FFFD.
+pub const NOT_TEXT: RangeInclusive<char> = '\u{f780}'..='\u{f7ff}';
 
 /// Returns `text` with control characters and bidirectional controls escaped as
 /// `\u{1b}`, so that it can neither move the cursor nor reorder what stands around it.
@@ -30,7 +34,9 @@ pub fn escaped(text: &str) -> String {
 /// Returns text of several lines escaped as by [`escaped`], with its ends of lines kept. This
 /// is the last step of everything that goes to a terminal.
 pub fn escaped_lines(text: &str) -> Cow<'_, str> {
-    let is_fine = |character: char| character == '\n' || !is_unsafe(character);
+    let is_fine = |character: char| {
+        character == '\n' || !is_unsafe(character) && !NOT_TEXT.contains(&character)
+    };
     if text.chars().all(is_fine) {
         return Cow::Borrowed(text);
     }
@@ -48,7 +54,9 @@ pub fn escaped_lines(text: &str) -> Cow<'_, str> {
 /// Returns a JSON document in which every character that acts on a terminal is escaped. The
 /// standard asks for that only below U+0020.
 pub fn escaped_json(json: &str) -> Cow<'_, str> {
-    let is_fine = |character: char| character == '\n' || !is_unsafe(character);
+    let is_fine = |character: char| {
+        character == '\n' || !is_unsafe(character) && !NOT_TEXT.contains(&character)
+    };
     if json.chars().all(is_fine) {
         return Cow::Borrowed(json);
     }
@@ -56,6 +64,8 @@ pub fn escaped_json(json: &str) -> Cow<'_, str> {
     for character in json.chars() {
         if is_fine(character) {
             shown.push(character);
+        } else if NOT_TEXT.contains(&character) {
+            shown.push(char::REPLACEMENT_CHARACTER);
         } else {
             // All of them are in the basic plane, and so one unit of UTF-16.
             shown += &format!("\\u{:04x}", u32::from(character));
@@ -65,7 +75,9 @@ pub fn escaped_json(json: &str) -> Cow<'_, str> {
 }
 
 fn push_escaped(shown: &mut String, character: char) {
-    if is_unsafe(character) {
+    if NOT_TEXT.contains(&character) {
+        shown.push(char::REPLACEMENT_CHARACTER);
+    } else if is_unsafe(character) {
         shown.extend(character.escape_unicode());
     } else {
         shown.push(character);

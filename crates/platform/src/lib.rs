@@ -6,14 +6,15 @@
 //! | [`devices`] | Block devices, which only Linux lists |
 //! | [`directories`] | The user's home and caches |
 //! | [`invoker`] | The user who called sudo (Linux) |
-//! | [`opening`] | Opening only regular files |
+//! | [`opening`] | Opening only regular files, and those that nobody else has open |
 //! | [`rights`] | The rights of root for a single call (Linux) |
 //! | [`sparse`] | Holes in files, and files that share blocks |
 //! | [`terminal`] | Typing that is not shown |
 //!
 //! All code that depends on the operating system is here: in `linux/`, `macos/`, `windows/`, and in
 //! `unix/` what the first two have in common. So is all unsafe code, in the files
-//! `linux/ioctl.rs`, `macos/punch.rs` and `windows/*.rs`, for requests that no crate wraps.
+//! `linux/ioctl.rs`, `linux/lease.rs`, `macos/punch.rs` and `windows/*.rs`, for requests that no
+//! crate wraps.
 //!
 //! ```
 //! use std::fs::File;

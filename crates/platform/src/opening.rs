@@ -44,6 +44,36 @@ pub fn open_or_create(path: &Path) -> io::Result<File> {
     system::open_or_create(path)
 }
 
+/// A file that only this process has open, and that nobody can open unnoticed.
+#[derive(Debug)]
+pub struct UnsharedFile {
+    file: File,
+}
+
+impl UnsharedFile {
+    /// Opens a regular file for reading and writing whose changes nobody else can notice: the
+    /// user owns it, it has no second name, and no other process has it open. Only Linux can
+    /// make sure of that.
+    ///
+    /// # Errors
+    /// Those of the operating system; [`io::ErrorKind::ResourceBusy`] or
+    /// [`io::ErrorKind::WouldBlock`] if it is shared, and [`io::ErrorKind::Unsupported`].
+    pub fn open(path: &Path) -> io::Result<Self> {
+        system::open_unshared(path).map(|file| UnsharedFile { file })
+    }
+
+    /// Returns the file, which is private from now on: a process that opens it by a name that it
+    /// still has is not noticed any more.
+    ///
+    /// # Errors
+    /// Those of the operating system, and [`io::ErrorKind::ResourceBusy`] if a process has asked
+    /// to open it since.
+    pub fn into_file(self) -> io::Result<File> {
+        system::end_lease(&self.file)?;
+        Ok(self.file)
+    }
+}
+
 fn only_regular(path: &Path, open: impl FnOnce(&Path) -> io::Result<File>) -> io::Result<File> {
     let not_regular = || io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
     // What is put there between this look and the opening is seen below.

@@ -29,6 +29,12 @@ impl TypingMode {
         system::typing_mode().map(TypingMode)
     }
 
+    /// Returns the byte of the key that quits programs, usually Ctrl-\\. While typing is hidden, it
+    /// ends a line with this byte instead.
+    pub fn quit_code(&self) -> Option<u8> {
+        system::quit_code(&self.0)
+    }
+
     /// Sets the terminal at standard input like this again. Failures are ignored: nothing can be
     /// done about them.
     pub fn restore(&self) {

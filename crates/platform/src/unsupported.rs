@@ -1,6 +1,10 @@
 //! What only Linux has.
 
-use std::{fs::File, io, path::PathBuf};
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+};
 
 use crate::{devices::LoopStatus, invoker::InvokerError};
 
@@ -42,5 +46,13 @@ pub(crate) fn discard(_: &File, _: u64) -> io::Result<()> {
 }
 
 pub(crate) fn loop_status(_: &File) -> io::Result<LoopStatus> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(crate) fn open_unshared(_: &Path) -> io::Result<File> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(crate) fn end_lease(_: &File) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }

@@ -216,7 +216,8 @@ impl BootModel {
         let known = self.known.iter().map(|one| (&one.name, &one.effects));
         let settled = self.settled.iter().map(|(name, effects)| (name, effects));
         known.chain(settled).any(|(name, effects)| {
-            (name == program || name == script) && effects.contains(&touch.effect)
+            let is_accounted = effects.contains(&touch.effect) || touch.effect == Effect::SshServer;
+            (name == program || name == script) && is_accounted
         })
     }
 }
@@ -286,6 +287,11 @@ fn arguments(
             match argument.key.as_str() {
                 "init" if !INITS.contains(&value) => scan.script(value)?,
                 "systemd.run" => {
+                    // systemd-run-generator(8) boots to this command, instead of to the units
+                    // that would start an ssh server.
+                    if lines.last("systemd.unit").is_none() {
+                        says(Effect::SshServer);
+                    }
                     scan.command(value, &at)?;
                     // The Imager's path is that of the boot partition when it was written.
                     if let Some(name) = value.strip_prefix("/boot/")

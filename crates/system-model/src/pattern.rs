@@ -150,6 +150,86 @@ pub(crate) fn is_pattern(word: &str) -> bool {
     word.contains(['*', '?', '['])
 }
 
+/// Returns whether a shell pattern matches a whole string, operators like `@(a|b)` included
+/// (fnmatch(3) with `FNM_EXTMATCH`). One that takes too long to decide matches nothing.
+pub(crate) fn fnmatch_extended(pattern: &str, string: &str) -> bool {
+    if !["?(", "*(", "+(", "@(", "!("].iter().any(|operator| pattern.contains(operator)) {
+        return fnmatch(pattern, string);
+    }
+    let pattern: Vec<char> = pattern.chars().collect();
+    let string: Vec<char> = string.chars().collect();
+    let mut left = MAX_STEPS;
+    extended(&pattern, &string, &mut left).unwrap_or(false)
+}
+
+/// As many steps are made, for patterns that would take a time exponential in their length.
+const MAX_STEPS: usize = 2_000;
+
+/// Returns whether a pattern matches a string; `None` if there are too many steps.
+fn extended(pattern: &[char], string: &[char], left: &mut usize) -> Option<bool> {
+    *left = left.checked_sub(1)?;
+    let Some(first) = pattern.first() else { return Some(string.is_empty()) };
+    if let Some((alternatives, rest)) = group(pattern) {
+        if matches!(first, '?' | '*') && extended(rest, string, left)? {
+            return Some(true);
+        }
+        for at in 0..=string.len() {
+            let (head, tail) = string.split_at(at);
+            let mut any = false;
+            for alternative in &alternatives {
+                any = any || extended(alternative, head, left)?;
+            }
+            if any == (*first == '!') {
+                continue;
+            }
+            // Another repetition has to be of something.
+            let again = matches!(first, '*' | '+') && at > 0;
+            if extended(rest, tail, left)? || again && extended(pattern, tail, left)? {
+                return Some(true);
+            }
+        }
+        return Some(false);
+    }
+    let Some((token, rest)) = token(pattern) else { return Some(false) };
+    if let Token::Many = token {
+        for at in 0..=string.len() {
+            if extended(rest, string.split_at(at).1, left)? {
+                return Some(true);
+            }
+        }
+        return Some(false);
+    }
+    let Some((c, beyond)) = string.split_first() else { return Some(false) };
+    let fits = match token {
+        Token::Literal(literal) => literal == *c,
+        Token::Class(class, negated) => in_class(class, *c) != negated,
+        Token::Any | Token::Many => true,
+    };
+    if fits { extended(rest, beyond, left) } else { Some(false) }
+}
+
+/// Splits `@(a|b)c` into the alternatives and what follows; `None` without a whole group.
+fn group(pattern: &[char]) -> Option<(Vec<&[char]>, &[char])> {
+    let ['?' | '*' | '+' | '@' | '!', '(', inside @ ..] = pattern else { return None };
+    let (mut depth, mut start, mut alternatives) = (0_usize, 0, Vec::new());
+    for (at, c) in inside.iter().enumerate() {
+        match c {
+            '(' => depth += 1,
+            ')' if depth > 0 => depth -= 1,
+            ')' => {
+                alternatives.push(inside.get(start..at)?);
+                return Some((alternatives, inside.get(at + 1..)?));
+            }
+            '|' if depth == 0 => {
+                alternatives.push(inside.get(start..at)?);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
 /// Returns the paths that a pattern matches, sorted, as glob(3) without flags finds them:
 /// hidden names only where the pattern has the dot.
 ///
@@ -233,6 +313,27 @@ mod tests {
         }
         let (pattern, string) = ("*a".repeat(2000), "a".repeat(1999) + "b");
         assert!(!fnmatch(&pattern, &string));
+    }
+
+    #[test]
+    fn extended_patterns_match_as_fnmatch_does() {
+        for (pattern, string, expected) in [
+            ("@(eth0|eth1)", "eth0", true),
+            ("@(eth0|eth1)", "eth2", false),
+            ("!(eth1|lo)", "eth0", true),
+            ("!(eth1|lo)", "lo", false),
+            ("eth+([0-9])", "eth12", true),
+            ("eth+([0-9])", "eth", false),
+            ("eth*([0-9])", "eth", true),
+            ("e?(t)h0", "eh0", true),
+            ("@(e@(th|n)0)", "en0", true),
+            ("@(eth0", "@(eth0", true),
+            ("eth*", "eth0", true),
+        ] {
+            assert_eq!(fnmatch_extended(pattern, string), expected, "{pattern} {string}");
+        }
+        let long = "+(+(+(a)))".repeat(20) + "b";
+        assert!(!fnmatch_extended(&long, &"a".repeat(200)));
     }
 
     #[test]

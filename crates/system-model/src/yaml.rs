@@ -3,7 +3,10 @@
 use std::{collections::HashSet, fmt, ops::Range};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::{Location, Spanned, UserMessageFormatter, options::DuplicateKeyPolicy};
+use serde_saphyr::{
+    Location, Spanned, UserMessageFormatter, granit_parser::ErrorKind,
+    localizer::ExternalMessageSource, options::DuplicateKeyPolicy,
+};
 
 /// A place in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +71,8 @@ pub struct SyntaxError {
     pub message: String,
     /// Where the parser could not go on.
     pub place: Place,
+    /// Whether a tab ended the value that begins there.
+    pub is_tab: bool,
 }
 
 impl Kind {
@@ -145,7 +150,14 @@ fn syntax_error(text: &str, error: &serde_saphyr::Error) -> SyntaxError {
         message.truncate(end);
     }
     let message = message.lines().next().unwrap_or_default().to_owned();
-    SyntaxError { message, place: place(text, &location) }
+    let is_tab = match error {
+        serde_saphyr::Error::ExternalMessage { source, .. } => match &**source {
+            ExternalMessageSource::Parser(error) => *error.kind() == ErrorKind::TabInPlainScalar,
+            _ => false,
+        },
+        _ => false,
+    };
+    SyntaxError { message, place: place(text, &location), is_tab }
 }
 
 /// Returns a location of the parser as a place. Where the parser does not know the bytes,

@@ -17,12 +17,24 @@ fn word(draw: &mut Draw) -> &'static str {
 
 fn interfaces_line(draw: &mut Draw, number: usize) -> String {
     let name = word(draw);
-    match draw.number(22) {
+    match draw.number(30) {
         0 | 1 => format!("auto {name}\n"),
         2 => format!("auto {name}={}\n", word(draw)),
         3 => format!("auto {} {name}\n", word(draw)),
         4 => format!("allow-hotplug {name}\n"),
-        5 => format!("allow-auto {}\n", draw.of(&["/e*", "/eth?", "/eth[0]", "/e*=home", "/x*"])),
+        5 => format!(
+            "allow-auto {}\n",
+            draw.of(&[
+                "/e*",
+                "/eth?",
+                "/eth[0]",
+                "/e*=home",
+                "/x*",
+                "/eth0/1",
+                "/eth0/2",
+                "/eth1/0=work"
+            ])
+        ),
         6 => format!("allow-hotplug {}=work\n", draw.of(&["eth0", "/eth1", "eth1"])),
         7 | 8 => format!("iface {name} inet dhcp\n"),
         9..=11 => format!(
@@ -56,6 +68,16 @@ fn interfaces_line(draw: &mut Draw, number: usize) -> String {
                 "'sub/with space'"
             ])
         ),
+        21 => format!("iface {name} inherits {}\n address 10.3.{number}.1/24\n", word(draw)),
+        22 => format!(
+            "iface {name} inet static\n address 10.4.{number}.1/24\n address 10.5.{number}.1/24\n"
+        ),
+        23 => format!("rename {}\n", draw.of(&["eth1=lan0", "eth9=eth0", "eth1=eth1", "/x*=y"])),
+        24 => format!("auto lan0\niface lan0 inet static\n address 10.6.{number}.1/24\n"),
+        25 => format!("allow-hotplug {name} \\\n {}\n", word(draw)),
+        26 => format!("iface {name} inet static\n addr\\\ness 10.7.{number}.1/24\nauto\n"),
+        27 => "\\\n auto eth0\n".to_owned(),
+        28 if draw.one_in(4) => "rename eth1\n".to_owned(),
         _ => draw
             .of(&[
                 "iface eth0 inet\n",
@@ -163,20 +185,27 @@ fn drawn_interfaces_files_are_brought_up_as_ifup_does() {
         let (auto, hotplug, main) = (read("auto.log"), read("hotplug.log"), read("interfaces"));
         let interfaces = Interfaces::read_file(&files, &format!("{at}/interfaces"));
         let interfaces = interfaces.expect("readable").expect("there");
-        let failed = auto.contains("couldn't read interfaces file");
+        let failed = auto.contains("couldn't read interfaces file")
+            || auto.contains("missing target name for interface");
         assert_eq!(interfaces.readable, !failed, "{main}\n{auto}\n{:?}", interfaces.problems);
         if failed {
             refused += 1;
             continue;
         }
-        for interface in ["eth0", "eth1"] {
+        let subs: String = ["a", "b.cfg", "c", "loop", "with space"]
+            .map(|name| format!("--- {name}\n{}", read(&format!("sub/{name}"))))
+            .concat();
+        // ifup 0.8.41 ends here by mistake; and where it only shows what it would do, the old
+        // name is still there for patterns to match.
+        let renames = auto.contains("ip link set eth1 name");
+        if auto.contains("asprintf") || renames && (main.clone() + &subs).contains(" /") {
+            continue;
+        }
+        for interface in ["eth0", "eth1", "lan0"] {
             let (mut stanzas, mut addresses) = of_ifup(&auto, interface);
             let (more, more_addresses) = of_ifup(&hotplug, interface);
             stanzas.extend(more);
             addresses.extend(more_addresses);
-            let subs: String = ["a", "b.cfg", "c", "loop", "with space"]
-                .map(|name| format!("--- {name}\n{}", read(&format!("sub/{name}"))))
-                .concat();
             assert_eq!(
                 of_model(&interfaces, interface),
                 (stanzas, addresses),

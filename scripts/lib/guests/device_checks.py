@@ -147,6 +147,24 @@ def system_disk_refused(guest):
     return re.search(r"error: (.*)", said)[1].strip()
 
 
+def network_disk_refused(guest):
+    """The system's /boot is on an NBD disk, whose server is the guest itself."""
+    guest.run("ip link set lo up; dd if=/dev/zero of=/tmp/nbd.img bs=1M count=16 2> /dev/null; mke2fs -F /tmp/nbd.img > /dev/null")
+    guest.run("nbd-server 127.0.0.1:10809 /tmp/nbd.img > /tmp/nbd.log 2>&1; sleep 1")
+    said, code = guest.run("nbd-client -N '' 127.0.0.1 10809 /dev/nbd0 2>&1 && mkdir -p /tmp/nbd && mount -t ext4 /dev/nbd0 /tmp/nbd 2>&1")
+    expect(code == 0, f"the guest has no NBD disk: {said}")
+    before, _ = guest.run("md5sum < /tmp/nbd.img")
+    table, _ = guest.run("nodecard devices 2>&1")
+    cards = table.split("Cards:")[-1].split("Rejected:")[0]
+    said, code = flash(guest, "xu4-master=/dev/nbd0", arguments="--yes --allow-fixed")
+    after, _ = guest.run("md5sum < /tmp/nbd.img")
+    guest.run("umount /tmp/nbd; nbd-client -d /dev/nbd0; kill $(pidof nbd-server)")
+    expect("nbd0" not in cards, f"the network disk is listed as a card:\n{table}")
+    expect(code != 0 and "mounted" in said, said)
+    expect(before == after, "the disk has changed")
+    return re.search(r"error: (.*)", said)[1].strip()
+
+
 def write_protected(guest):
     said, code = flash(guest, f"xu4-master={guest.devices['reader4']}")
     expect(code != 0 and "write-protected" in said, said)
@@ -213,6 +231,29 @@ def pulled_reader(guest, bench, cards):
         judge(bench, cards[place].path, node)
     expect(unfinished(cards["reader3"].path), "the pulled card is not marked as unfinished")
     return f"the two others are right; exit code {code}: " + last_error(said)
+
+
+def pulled_while_saved(guest, bench):
+    """Reader 3 comes back with a card that is slow to read, and is pulled while it is saved."""
+    card = bench.card("saved", "xu4-node2", read_mbps=SLOW)
+    guest.plug("reader3", card, nodes_as="saved")
+    guest.find_devices()
+    before = open(card.path, "rb").read()
+    guest.run("rm -rf /tmp/saved /tmp/code; mkdir /tmp/saved; "
+              f"(nodecard save {guest.devices['reader3']} /tmp/saved/new.img.zst > /tmp/out 2>&1; echo $? > /tmp/code) "
+              "< /dev/null & true")
+    # Its temporary file is there, so the contents are being read.
+    said, code = guest.run("until ls -A /tmp/saved | grep -q partial || [ -s /tmp/code ]; do sleep 0.1; done; "
+                           "cat /tmp/out; ls -A /tmp/saved | grep -q partial", 120)
+    expect(code == 0, f"saving never began to write:\n{said}")
+    guest.unplug("reader3")
+    said, code = end_of_slow(guest, 120)
+    expect(code not in (0, 101), f"exit code {code}:\n{said}")
+    expect("was removed while it was being read" in said, said)
+    left, _ = guest.run("ls -A /tmp/saved")
+    expect(not left.strip(), f"this was left: {left}")
+    expect(open(card.path, "rb").read() == before, "the card was changed")
+    return f"nothing is left; exit code {code}: " + last_error(said)
 
 
 def last_error(said):

@@ -15,7 +15,7 @@ from .initramfs import Initramfs, Modules
 READERS = 4
 MODULES = ["crc32c_generic", "ext4", "vfat", "nls_cp437", "nls_ascii", "virtio_pci", "virtio_blk", "xhci_pci",
            "usb_storage", "uas", "sd_mod", "sdhci_pci", "mmc_block", "nbd"]
-PROGRAMS = ["dmsetup", "e2fsck", "blockdev", "setpriv"]
+PROGRAMS = ["dmsetup", "e2fsck", "blockdev", "setpriv", "nbd-client", "nbd-server"]
 INIT = """#!/bin/busybox sh
 /bin/busybox mkdir -p /proc /sys /dev /tmp /root /run /mnt /boot
 /bin/busybox mount -t proc proc /proc
@@ -129,8 +129,8 @@ class Qmp:
 class Card:
     """A card in a reader or in the SD slot, and what QEMU puts between it and its file."""
 
-    def __init__(self, path, *, write_mbps=None, read_only=False, fault=None, log=None):
-        self.path, self.write_mbps, self.read_only = path, write_mbps, read_only
+    def __init__(self, path, *, write_mbps=None, read_mbps=None, read_only=False, fault=None, log=None):
+        self.path, self.write_mbps, self.read_mbps, self.read_only = path, write_mbps, read_mbps, read_only
         self.fault, self.log = fault, log
 
     def nodes(self, name):
@@ -150,9 +150,10 @@ class Card:
             nodes[-1]["node-name"] = f"{name}-0"
             add({"driver": "blkdebug", "image": nodes[-1]["node-name"], "inject-error": [self.fault]})
             del nodes[-1]["file"]
-        if self.write_mbps:
-            objects.append({"qom-type": "throttle-group", "id": f"{name}-limit",
-                            "limits": {"bps-write": self.write_mbps * 1000000}})
+        limits = {"bps-write": self.write_mbps, "bps-read": self.read_mbps}
+        limits = {name: mbps * 1000000 for name, mbps in limits.items() if mbps}
+        if limits:
+            objects.append({"qom-type": "throttle-group", "id": f"{name}-limit", "limits": limits})
             add({"driver": "throttle", "throttle-group": f"{name}-limit"})
         if self.log:
             nodes.append({"driver": "file", "filename": self.log, "node-name": f"{name}-log"})

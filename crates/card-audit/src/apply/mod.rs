@@ -141,7 +141,7 @@ impl Target<'_> {
         let words = plan::describe_growth(before.layout(), range.end, before.root(), Some(&info));
         let mut notes = std::mem::take(&mut corrected.notes);
         let other = verify::other_identity(&options.verify, options.node, &before)?;
-        notes.extend(other.map(|what| PlanNote::OtherIdentity { what }));
+        notes.extend(other.map(PlanNote::OtherIdentity));
         if let verify::BaseReference::Absent(reason) = options.verify.base {
             notes.push(PlanNote::BaseNotCompared { reason: reason.to_owned() });
         }

@@ -110,8 +110,11 @@ fn attribute_changes(before: &Metadata, after: &Metadata) -> Vec<String> {
 
 fn file_change(before: &Metadata, after: &Metadata, old: &[u8], new: &[u8]) -> Option<String> {
     let mut changes = attribute_changes(before, after);
+    let same_size = old.len() == new.len();
     if old != new {
-        changes.insert(0, format!("changed, {} to {}", old.len(), count(new.len(), "byte")));
+        let new = count(new.len(), "byte");
+        let size = if same_size { new } else { format!("{} to {new}", old.len()) };
+        changes.insert(0, format!("changed, {size}"));
     } else if before.modified.seconds() != after.modified.seconds() && old.is_empty() {
         changes.push("new modification time".into());
     }

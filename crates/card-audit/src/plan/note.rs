@@ -7,6 +7,8 @@ use cluster_profile::{Note, NoteKind};
 use plain_text::escaped;
 use serde::{Serialize, Serializer};
 
+use crate::OtherIdentity;
+
 /// Something that the user should know about the changes of a plan. In JSON it is its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -31,10 +33,7 @@ pub enum PlanNote {
         directory: PathBuf,
     },
     /// The card looks like another one.
-    OtherIdentity {
-        /// What it looks like, as a clause.
-        what: String,
-    },
+    OtherIdentity(OtherIdentity),
     /// The card is not compared with the base image, so copies from it are not detected.
     BaseNotCompared {
         /// Why, as a clause: `the base image is not decoded`.
@@ -97,7 +96,7 @@ impl fmt::Display for PlanNote {
                  flash will create different ones",
                 directory.display()
             ),
-            PlanNote::OtherIdentity { what } => what.clone(),
+            PlanNote::OtherIdentity(identity) => identity.to_string(),
             PlanNote::BaseNotCompared { reason } => format!(
                 "identities copied from the base image are not detected, and stay on the card: \
                  {reason}"

@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use system_model::network::{InterfacesLine, interfaces_lines};
+
 /// One thing that a file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Atom {
@@ -188,24 +190,42 @@ pub(super) fn accounts(text: &str) -> Vec<Atom> {
     atoms
 }
 
-/// Splits interfaces(5): each option of each stanza. The addresses of the network and of
-/// broadcasts follow from the others, and are skipped.
-pub(super) fn interfaces(text: &str) -> Vec<Atom> {
+/// Splits interfaces(5): each option of each stanza, and each interface that is brought up. The
+/// addresses of the network and of broadcasts follow from the others, and are skipped.
+/// `interface` is the one that a pattern (`auto /eth*`) may mean.
+pub(super) fn interfaces(text: &str, interface: &str) -> Vec<Atom> {
     let mut atoms = Vec::new();
     let mut stanza = String::new();
-    for (line, text) in numbered(text).filter(|(_, text)| !is_comment(text)) {
+    let mut own = String::new();
+    for InterfacesLine { number: line, text, .. } in interfaces_lines(text) {
         let words: Vec<&str> = text.split_whitespace().collect();
         let Some((keyword, arguments)) = words.split_first() else { continue };
-        let mut add = |key: String| atoms.push(Atom { line, text: text.trim().to_owned(), key });
+        let mut add = |key: String| atoms.push(Atom { line, text: text.clone(), key });
         match *keyword {
             "network" | "broadcast" => {}
             "iface" | "mapping" => {
                 stanza = words.join(" ");
+                own = arguments.first().copied().unwrap_or_default().to_owned();
                 add(stanza.clone());
             }
-            "auto" => arguments.iter().for_each(|name| add(format!("auto {name}"))),
-            _ if keyword.starts_with("allow-") => {
-                arguments.iter().for_each(|name| add(format!("{keyword} {name}")));
+            _ if *keyword == "auto" || keyword.starts_with("allow-") => {
+                // `allow-auto` is the same class; without a name the stanza's is meant.
+                let class = if *keyword == "allow-auto" { "auto" } else { keyword };
+                if arguments.is_empty() && !own.is_empty() {
+                    add(format!("{class} {own}"));
+                }
+                for name in arguments {
+                    let name = match name.split_once('=') {
+                        Some((name, logical)) if name == logical => name,
+                        _ => name,
+                    };
+                    match name.strip_prefix('/') {
+                        Some(pattern) if fits(pattern, interface) => {
+                            add(format!("{class} {interface}"));
+                        }
+                        _ => add(format!("{class} {name}")),
+                    }
+                }
             }
             _ if keyword.starts_with("source") => add(words.join(" ")),
             "address" => {
@@ -227,6 +247,14 @@ pub(super) fn interfaces(text: &str) -> Vec<Atom> {
         }
     }
     atoms
+}
+
+/// Returns whether a pattern surely means an interface: its name, or the name up to a star.
+fn fits(pattern: &str, interface: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(start) => interface.starts_with(start),
+        None => pattern == interface,
+    }
 }
 
 /// Returns a prefix in bits as a mask; a mask stays as it is.
@@ -263,17 +291,21 @@ auto lo eth0
 iface eth0 inet static
   gateway 192.168.1.1
   # why
-  address 192.168.1.80/24
+  addr\\
+ess 192.168.1.80/24
   broadcast 192.168.1.255
 iface lo inet loopback
 ";
-        assert_eq!(differences(&interfaces(other), &interfaces(RIGHT), |_| true), []);
+        assert_eq!(
+            differences(&interfaces(other, "eth0"), &interfaces(RIGHT, "eth0"), |_| true),
+            []
+        );
     }
 
     #[test]
     fn a_misspelt_keyword_is_reported_with_its_line() {
         let wrong = RIGHT.replace("address", "addres");
-        let diffs = differences(&interfaces(&wrong), &interfaces(RIGHT), |_| true);
+        let diffs = differences(&interfaces(&wrong, "eth0"), &interfaces(RIGHT, "eth0"), |_| true);
         let expected = LineDiff {
             line: Some(6),
             found: Some("addres 192.168.1.80".into()),
@@ -285,12 +317,15 @@ iface lo inet loopback
     #[test]
     fn a_wrong_stanza_is_one_difference_and_an_option_in_the_wrong_one_is_seen() {
         let wrong = RIGHT.replace("eth0 inet static", "eth0 inet sttic");
-        let diffs = differences(&interfaces(&wrong), &interfaces(RIGHT), |_| true);
+        let diffs = differences(&interfaces(&wrong, "eth0"), &interfaces(RIGHT, "eth0"), |_| true);
         assert_eq!(diffs.len(), 1);
         assert_eq!(diffs[0].found.as_deref(), Some("iface eth0 inet sttic"));
         let moved = "auto lo\niface lo inet loopback\n    gateway 192.168.1.1\nauto eth0\n\
                      iface eth0 inet static\n address 192.168.1.80/24\n";
-        assert_eq!(differences(&interfaces(moved), &interfaces(RIGHT), |_| true).len(), 1);
+        assert_eq!(
+            differences(&interfaces(moved, "eth0"), &interfaces(RIGHT, "eth0"), |_| true).len(),
+            1
+        );
     }
 
     #[test]

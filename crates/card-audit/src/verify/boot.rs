@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use cluster_profile::{DefaultPassword, SystemError, cloud_default_password};
 use plain_text::printable;
 use system_model::{
-    BootModel, Disarm, Effect, KnownProgram, Location, Threat,
+    BootModel, Disarm, Effect, KnownProgram, Location, Systemd, Threat,
     sshd::{ServerStart, ssh_servers},
 };
 
@@ -17,6 +17,8 @@ use crate::{ApplyCommand, Finding, FindingCode, FixAction, Severity};
 /// What the card will do, and the ssh servers on it.
 pub(super) struct Boot {
     model: BootModel,
+    /// The units of later boots, if the next one is the first.
+    later: Option<Systemd>,
     servers: Vec<ServerStart>,
     needs_server: bool,
 }
@@ -28,7 +30,16 @@ impl Boot {
         let servers = ssh_servers(subject.system, &runs)?;
         let cluster = subject.cluster;
         let needs_server = !cluster.key_users().is_empty() || cluster.swarm.is_some();
-        Ok(Boot { model, servers, needs_server })
+        let later = match model.systemd().first_boot() {
+            true => Some(Systemd::read_later_boots(subject.system)?),
+            false => None,
+        };
+        Ok(Boot { model, later, servers, needs_server })
+    }
+
+    /// Returns the units that start at boots after the first.
+    pub fn later_boots(&self) -> &Systemd {
+        self.later.as_ref().unwrap_or_else(|| self.model.systemd())
     }
 
     /// Adds the findings. They replace those of single files that disarm the same program.

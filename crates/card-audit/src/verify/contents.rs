@@ -85,7 +85,9 @@ impl<'a> Contents<'a> {
             }
             Comparison::AccountLines => self.by_atoms(atoms::accounts, |_| false),
             Comparison::Interfaces => {
-                self.by_atoms(atoms::interfaces, |atom| is_of_address(&atom.text))
+                let interface = &self.subject.cluster.network.interface;
+                let split = |text: &str| atoms::interfaces(text, interface);
+                self.by_atoms(split, |atom| is_of_address(&atom.text, interface))
             }
             Comparison::Settings => {
                 let owners_may_stay = self.rule.changed_by == ChangedBy::Owner;
@@ -397,14 +399,16 @@ fn is_near(subject: &Subject<'_>, address: Ipv4Addr) -> bool {
 }
 
 /// Returns whether a line has to do with the address; other options are the owner's.
-fn is_of_address(line: &str) -> bool {
+fn is_of_address(line: &str, interface: &str) -> bool {
     const OURS: [&str; 7] =
         ["iface", "address", "netmask", "gateway", "dns-nameservers", "dns-search", "mapping"];
     let mut words = line.split_whitespace();
     let keyword = words.next().unwrap_or_default();
     // `auto eth0=home` applies another stanza than the node's.
     let selects = keyword == "auto" || keyword.starts_with("allow-");
-    OURS.contains(&keyword) || selects && words.any(|name| name.contains('='))
+    let is_logical =
+        |name: &str| name.split_once('=').is_some_and(|both| both != (interface, interface));
+    OURS.contains(&keyword) || selects && words.any(is_logical)
 }
 
 /// Returns whether a line of authorized_keys is for the swarm: it forces its command.

@@ -4,11 +4,7 @@ use std::{collections::BTreeSet, net::Ipv4Addr};
 
 use card_image::FsResult;
 use plain_text::printable;
-use system_model::{
-    SystemFiles, Systemd, docker,
-    network::{AddressKind, Network},
-    sshd::DropbearConfig,
-};
+use system_model::{SystemFiles, docker, sshd::DropbearConfig};
 
 use super::{CardReport, clones::SWARM_CERTIFICATE};
 use crate::{Card, Finding, FindingCode, FixAction, facts::read_text};
@@ -77,18 +73,12 @@ pub(super) fn find(cards: &[&Card], reports: &mut [&mut CardReport]) {
 
 /// Returns the addresses of a card that some interface gets at boot. Where no program that
 /// sets addresses starts, all that are configured count.
-fn brought_up(card: &Card, configured: &BTreeSet<Ipv4Addr>) -> BTreeSet<Ipv4Addr> {
-    let files = card.files();
-    let network = Systemd::read_later_boots(files).and_then(|units| Network::read(files, &units));
-    let Some(network) = network.ok().filter(|network| !network.started.is_empty()) else {
-        return configured.clone();
-    };
-    let fixed = network.fixed_addresses().into_iter().filter_map(|source| match source.kind {
-        AddressKind::Static(address) => address.split('/').next()?.parse().ok(),
-        _ => None,
-    });
-    let fixed: BTreeSet<Ipv4Addr> = fixed.collect();
-    configured.intersection(&fixed).copied().collect()
+fn brought_up(report: &CardReport) -> BTreeSet<Ipv4Addr> {
+    let configured = &report.facts.addresses;
+    match &report.fixed_addresses {
+        Some(fixed) => configured.intersection(fixed).copied().collect(),
+        None => configured.clone(),
+    }
 }
 
 fn uniques(card: &Card, report: &CardReport) -> FsResult<Vec<Unique>> {
@@ -106,7 +96,7 @@ fn uniques(card: &Card, report: &CardReport) -> FsResult<Vec<Unique>> {
         let value = name.to_ascii_lowercase();
         add(FindingCode::DuplicateHostName, "the host name", value, name, again());
     }
-    for address in brought_up(card, &facts.addresses) {
+    for address in brought_up(report) {
         let address = address.to_string();
         add(FindingCode::DuplicateAddress, "the address", address.clone(), address, again());
     }

@@ -39,6 +39,15 @@ pub(super) fn compare(
     }
 }
 
+/// Returns the finding for a symlink in the place of a file, whose target has another purpose.
+pub(super) fn foreign_link(subject: &Subject<'_>, edit: &FileEdit) -> FsResult<Finding> {
+    let rule = rule(&edit.purpose);
+    let found = State::read_link(subject.files, &edit.path)?;
+    let what = "it is a symlink to something else than this file";
+    let finding = Finding::new(rule.severity, rule.code, what, FixAction::Rewrite);
+    Ok(finding.at(&edit.path).found(found.describe()))
+}
+
 /// One thing on the card that is looked at.
 struct Item<'a> {
     subject: &'a Subject<'a>,
@@ -87,7 +96,12 @@ impl Item<'_> {
 
     fn not_a_file(&self, found: &State) -> Finding {
         let what = "something else is there instead of the file";
-        self.finding(what, FixAction::Rewrite).found(found.describe())
+        // apply removes no directory, which may hold files of the owner.
+        let fix = match found {
+            State::Directory { .. } => FixAction::RemoveObstacle { path: self.path.to_owned() },
+            _ => FixAction::Rewrite,
+        };
+        self.finding(what, fix).found(found.describe())
     }
 
     /// Large files are not read whole: two are different if their sizes or ends are.

@@ -1,6 +1,25 @@
 //! What a card's files are to be in the end, after all edits.
 
+use std::collections::BTreeSet;
+
+use card_image::RootFs;
 use cluster_profile::{Attributes, Change, FileEdit};
+
+/// Returns the paths at which a symlink is removed to be replaced by a file.
+pub(super) fn replaced_links(files: &RootFs, edits: &[FileEdit]) -> BTreeSet<String> {
+    let is_file = |edit: &FileEdit| {
+        matches!(edit.change, Change::Write { .. } | Change::Copy { .. } | Change::Touch { .. })
+    };
+    let removed = edits.iter().enumerate().filter(|(_, edit)| edit.change == Change::Remove);
+    removed
+        .filter(|(at, removed)| {
+            edits.iter().skip(*at).any(|edit| edit.path == removed.path && is_file(edit))
+        })
+        // Where symlinks on the way form a loop, there is none at the end.
+        .filter(|(_, removed)| matches!(files.read_link(&removed.path), Ok(Some(_))))
+        .map(|(_, removed)| removed.path.clone())
+        .collect()
+}
 
 /// Returns the last edit of each path. What an earlier one enforced of mode and owner still
 /// holds, and a directory stays what it is.

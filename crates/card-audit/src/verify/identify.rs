@@ -1,5 +1,7 @@
 //! Which node a card is.
 
+use std::fmt;
+
 use cluster_keys::ClusterKeys;
 use cluster_profile::{Cluster, Node};
 use plain_text::printable;
@@ -9,6 +11,39 @@ use crate::Facts;
 /// The facts that identify a node. The weight decides where as many identify two.
 const VOTES: [(&str, u32); 4] =
     [("host key", 8), ("machine id", 4), ("host name", 2), ("address", 1)];
+
+/// Whose card a card looks like that is to become a node's and does not look like it.
+///
+/// Its text is a clause: `the card belongs to xu4-node2, by its host key`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OtherIdentity {
+    /// That of another node of the cluster.
+    Node {
+        /// The node's name.
+        node: String,
+        /// What identified it, as in [`CardReport::known_by`](crate::CardReport::known_by).
+        by: Vec<&'static str>,
+    },
+    /// That of no node of the cluster.
+    Stranger {
+        /// What identifies the card, as a clause.
+        found: String,
+    },
+}
+
+impl fmt::Display for OtherIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OtherIdentity::Node { node, by } => {
+                write!(f, "the card belongs to {node}, by its {}", by.join(", "))
+            }
+            OtherIdentity::Stranger { found } => {
+                write!(f, "the card does not belong to the cluster: {found}")
+            }
+        }
+    }
+}
 
 /// Returns the node that most of a card's facts identify, and which facts those are; `None`
 /// if they identify no node.

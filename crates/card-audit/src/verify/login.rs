@@ -2,7 +2,10 @@
 
 use cluster_profile::{LoginHindrance, SystemError, login_hindrances};
 use plain_text::printable;
-use system_model::sshd::{HindranceKind, Repair};
+use system_model::{
+    Systemd,
+    sshd::{HindranceKind, Repair},
+};
 
 use super::Subject;
 use crate::{ApplyCommand, Finding, FindingCode, FixAction, Severity};
@@ -11,13 +14,14 @@ use crate::{ApplyCommand, Finding, FindingCode, FixAction, Severity};
 /// rendering, and so is a system without an ssh server.
 pub(super) fn check(
     subject: &Subject<'_>,
+    units: &Systemd,
     others: &[Finding],
     apply: Option<&ApplyCommand>,
 ) -> Result<Vec<Finding>, SystemError> {
     let Subject { cluster, keys, system, .. } = subject;
     let key = keys.cluster().public().split(' ').nth(1).unwrap_or_default();
     // As for the edits: the clock of this machine must not decide what apply corrects.
-    let found = login_hindrances(cluster, key, *system, keys.created())?;
+    let found = login_hindrances(cluster, key, *system, units, keys.created())?;
     let mut findings: Vec<Finding> = Vec::new();
     for hindrance in found.iter().filter(|hindrance| hindrance.is_certain) {
         let Some(finding) = finding(hindrance, others, apply) else { continue };

@@ -15,10 +15,12 @@ mod duplicates;
 mod files;
 mod fold;
 mod identify;
+mod ifupdown;
 mod image_keys;
 mod judgement;
 mod login;
 mod needed;
+mod network;
 mod partitions;
 mod passwords;
 mod report;
@@ -28,15 +30,19 @@ mod swarm;
 use card_image::{FsError, FsResult, RootFs};
 use cluster_keys::ClusterKeys;
 use cluster_profile::{
-    Cluster, FileEdit, Node, Purpose, RenderError, SystemError, render_node, render_shared,
-    rival_addresses,
+    Cluster, FileEdit, NetworkBackEnd, Node, Purpose, RenderError, SystemError,
+    render_node_regardless, render_shared,
 };
 use plain_text::{printable, with_causes};
 use system_model::{CachedFiles, SystemFiles};
 
+pub use self::identify::OtherIdentity;
 pub(crate) use self::needed::{needed_edits, other_identity};
 pub use self::report::{CardOutcome, CardReport, Compared, VerifyReport};
-use self::{clones::Clones, fold::fold};
+use self::{
+    clones::Clones,
+    fold::{fold, replaced_links},
+};
 use crate::{
     ApplyCommand, AuditError, BuildCommand, Card, ErrorKind, Facts, Finding, FindingCode, FixAction,
 };
@@ -147,14 +153,23 @@ pub(crate) fn one(options: &VerifyOptions<'_>, card: &Card) -> Result<CardReport
         BaseReference::Absent(reason) => Compared { base: None, reason: Some(reason.to_owned()) },
     };
     let clones = clones(options, &subject, &facts).map_err(card.files_error())?;
-    for edit in fold(edits(&subject, card, &mut findings)?) {
+    let all = edits(&subject, card, &mut findings)?;
+    let links = replaced_links(files, &all);
+    for edit in fold(all) {
         // What keeps users out is reported by user below.
         if edit.purpose == Purpose::Login {
             continue;
         }
         match files::compare(&subject, &clones, &edit) {
+            Ok(found) if links.contains(&edit.path) && !found.is_empty() => {
+                let mut finding =
+                    files::foreign_link(&subject, &edit).map_err(card.files_error())?;
+                finding.fix.apply.clone_from(&apply);
+                findings.push(finding);
+            }
             Ok(found) => findings.extend(found.into_iter().map(|mut finding| {
-                if needed::is_fixed_by_edit(&finding) {
+                let by_hand = matches!(finding.fix.action, FixAction::RemoveObstacle { .. });
+                if needed::is_fixed_by_edit(&finding) && !by_hand {
                     finding.fix.apply.clone_from(&apply);
                 }
                 finding
@@ -162,16 +177,24 @@ pub(crate) fn one(options: &VerifyOptions<'_>, card: &Card) -> Result<CardReport
             Err(error) => findings.push(unreadable(card, &edit.path, error)?),
         }
     }
+    let mut fixed_addresses = None;
     match boot::Boot::read(&subject) {
-        Ok(boot) => boot.judge(&mut findings, apply.as_ref()),
-        Err(error) => system_error(error, card, &mut findings)?,
-    }
-    match login::check(&subject, &findings, apply.as_ref()) {
-        Ok(found) => findings.extend(found),
-        Err(error) => system_error(error, card, &mut findings)?,
-    }
-    match rivals(&subject, &findings) {
-        Ok(found) => findings.extend(found),
+        Ok(boot) => {
+            boot.judge(&mut findings, apply.as_ref());
+            let units = boot.later_boots();
+            match login::check(&subject, units, &findings, apply.as_ref()) {
+                Ok(found) => findings.extend(found),
+                Err(error) => system_error(error, card, &mut findings)?,
+            }
+            match network::CardNetwork::read(&subject, units) {
+                Ok(network) => {
+                    findings.extend(network.rivals(&subject, &findings));
+                    findings.extend(network.obstacles(&subject, &findings));
+                    fixed_addresses = network.fixed_addresses();
+                }
+                Err(error) => system_error(error, card, &mut findings)?,
+            }
+        }
         Err(error) => system_error(error, card, &mut findings)?,
     }
     match image_keys::check(&subject, &clones) {
@@ -193,6 +216,7 @@ pub(crate) fn one(options: &VerifyOptions<'_>, card: &Card) -> Result<CardReport
         facts,
         compared,
         findings,
+        fixed_addresses,
     })
 }
 
@@ -223,50 +247,17 @@ fn made(subject: &Subject<'_>, facts: &Facts) -> FsResult<Option<i64>> {
 /// Returns a finding for a damaged file, or the error of a card that cannot be read.
 fn unreadable(card: &Card, path: &str, error: FsError) -> Result<Finding, AuditError> {
     let what = format!("it cannot be read: {}", with_causes(&error));
+    if error.is_symlink_loop() {
+        // No damage: e2fsck would find nothing.
+        let fix = FixAction::Adapt { advice: Some("remove the loop of symlinks".to_owned()) };
+        return Ok(Finding::error(FindingCode::UnreadableFile, printable(&what), fix).at(path));
+    }
     let error = card.files_error()(error);
     if error.kind() == ErrorKind::Io {
         return Err(error);
     }
     let fix = FixAction::CheckFilesystemOrRebuild { partition: card.layout().root };
     Ok(Finding::error(FindingCode::UnreadableFile, printable(&what), fix).at(path))
-}
-
-/// Returns what gives the node's interface another address, if no edit has found it.
-fn rivals(subject: &Subject<'_>, others: &[Finding]) -> Result<Vec<Finding>, SystemError> {
-    let interface = &subject.cluster.network.interface;
-    let found = rival_addresses(subject.system, interface, subject.node.address)?;
-    // Of networkd's files with one name, one in /etc stands for all.
-    let name = |path: &str| {
-        let (directory, name) = path.rsplit_once('/')?;
-        directory.ends_with("/systemd/network").then(|| name.to_owned())
-    };
-    let is_known = |path: &str| {
-        others.iter().any(|other| {
-            matches!(other.code, FindingCode::Address | FindingCode::NetworkRival)
-                && other.path.as_deref().is_some_and(|known| {
-                    known == path || name(known).is_some_and(|known| name(path) == Some(known))
-                })
-        })
-    };
-    // Without the node's own address, or a setting that keeps another program off, what is
-    // there instead is no news.
-    let is_wrong = others.iter().any(|other| {
-        matches!(other.code, FindingCode::Address | FindingCode::NetworkRival)
-            || other.path.as_deref().is_some_and(|path| path.starts_with("/etc/NetworkManager/"))
-    });
-    let mut findings = Vec::new();
-    for rival in found {
-        if rival.at.as_ref().map_or(is_wrong, |at| is_known(&at.path)) {
-            continue;
-        }
-        let what = format!("{interface} also gets an address from {}", rival.what);
-        let fix = if rival.at.is_some() { FixAction::RemoveLine } else { FixAction::Rebuild };
-        let mut finding = Finding::error(FindingCode::NetworkRival, printable(&what), fix);
-        finding.line = rival.at.as_ref().map(|at| at.line);
-        finding.path = rival.at.map(|at| at.path);
-        findings.push(finding);
-    }
-    Ok(findings)
 }
 
 /// Adds a finding for a file that cannot be read, if it is damaged.
@@ -297,9 +288,10 @@ fn edits(
     let Subject { cluster, keys, node, system, .. } = subject;
     let mut edits = Vec::new();
     // A time of 0 lets the age of the keys decide on the clock's stamp.
-    for rendered in
-        [render_shared(cluster, keys, *system, 0), render_node(cluster, node, keys, *system, 0)]
-    {
+    for rendered in [
+        render_shared(cluster, keys, *system, 0),
+        render_node_regardless(cluster, node, keys, *system, 0),
+    ] {
         match rendered {
             Ok(rendered) => {
                 let hindrances = rendered.notes.iter().filter(|note| note.is_hindrance());
@@ -321,6 +313,15 @@ fn edits(
                     findings.push(finding);
                 }
             }
+        }
+    }
+    // Other words of interfaces(5) may say the same.
+    let is_ifupdowns = |edit: &FileEdit| edit.purpose == Purpose::Address(NetworkBackEnd::Ifupdown);
+    if edits.iter().any(is_ifupdowns) {
+        match ifupdown::is_right(subject) {
+            Ok(true) => edits.retain(|edit| !is_ifupdowns(edit)),
+            Ok(false) => {}
+            Err(error) => system_error(error, card, findings)?,
         }
     }
     Ok(edits)

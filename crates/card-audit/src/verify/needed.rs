@@ -4,7 +4,11 @@ use card_image::RootFs;
 use cluster_profile::{Change, FileEdit, KeyHalf, Node};
 use system_model::CachedFiles;
 
-use super::{Subject, VerifyOptions, clones, edits, files, fold::fold, identify, unreadable};
+use super::{
+    OtherIdentity, Subject, VerifyOptions, clones, edits, files,
+    fold::{fold, replaced_links},
+    identify, unreadable,
+};
 use crate::{AuditError, Card, Facts, Finding, FindingCode, Severity};
 
 /// The largest file whose contents are kept while its owner or mode is corrected.
@@ -26,7 +30,9 @@ pub(crate) fn needed_edits(
     let subject = Subject { cluster, keys, node, files, system };
     let facts = Facts::read(files).map_err(card.files_error())?;
     let clones = clones(options, &subject, &facts).map_err(card.files_error())?;
-    let folded = fold(edits(&subject, card, &mut Vec::new())?);
+    let all = edits(&subject, card, &mut Vec::new())?;
+    let links = replaced_links(files, &all);
+    let folded = fold(all);
     let mut found = Vec::new();
     for edit in &folded {
         let findings = match files::compare(&subject, &clones, edit) {
@@ -46,6 +52,9 @@ pub(crate) fn needed_edits(
     let mut needed = Vec::new();
     for (edit, findings) in folded.iter().zip(&found) {
         if asks(findings) || private_half_asks(edit) {
+            if links.contains(&edit.path) {
+                needed.push(FileEdit { change: Change::Remove, ..edit.clone() });
+            }
             needed.push(edit.clone());
         } else if !findings.is_empty() {
             needed.push(keep_contents(edit, files).map_err(card.files_error())?);
@@ -82,7 +91,7 @@ fn keep_contents(edit: &FileEdit, files: &RootFs) -> card_image::FsResult<FileEd
     Ok(edit)
 }
 
-/// Returns whose card it looks like, in words, if it does not look like the node's.
+/// Returns whose card it looks like, if it does not look like the node's.
 ///
 /// # Errors
 /// [`AuditError`].
@@ -90,15 +99,11 @@ pub(crate) fn other_identity(
     options: &VerifyOptions<'_>,
     node: &Node,
     card: &Card,
-) -> Result<Option<String>, AuditError> {
+) -> Result<Option<OtherIdentity>, AuditError> {
     let facts = Facts::read(card.files()).map_err(card.files_error())?;
     Ok(match identify::identify(options.cluster, options.keys, &facts) {
         Some((found, _)) if found.name == node.name => None,
-        Some((found, by)) => {
-            Some(format!("the card belongs to {}, by its {}", found.name, by.join(", ")))
-        }
-        None => {
-            Some(format!("the card does not belong to the cluster: {}", identify::describe(&facts)))
-        }
+        Some((found, by)) => Some(OtherIdentity::Node { node: found.name.clone(), by }),
+        None => Some(OtherIdentity::Stranger { found: identify::describe(&facts) }),
     })
 }

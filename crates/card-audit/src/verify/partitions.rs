@@ -34,14 +34,22 @@ pub(super) fn check(card: &Card, cluster: &Cluster, apply: Option<&ApplyCommand>
 fn partition(card: &Card, cluster: &Cluster) -> Option<Finding> {
     let layout = card.layout();
     let end = layout.root_range().end;
-    let whole = card.storage().size().min(cluster.card.bytes());
+    let card_size = card.storage().size();
+    let whole = cluster.card.map_or(card_size, |card| card_size.min(card.bytes()));
     // A card that has no room for its partitions cannot grow either.
     let growth = layout.table().growth(layout.root, whole, END_RESERVE).ok()?;
     let expected = growth.end.saturating_mul(SECTOR_SIZE);
     if end >= expected {
         return None;
     }
-    let what = format!("{} of the card are not used by the root partition", size(expected - end));
+    let unused = size(expected - end);
+    let what = match cluster.card {
+        Some(card) if card.bytes() < card_size => format!(
+            "the root partition does not use {unused} of the profile's `card`; the card itself is \
+             larger"
+        ),
+        _ => format!("{unused} of the card are not used by the root partition"),
+    };
     let fix = FixAction::GrowPartition { partition: layout.root };
     let finding = Finding::error(FindingCode::PartitionNotGrown, what, fix).on(layout.root);
     let ends = |end: u64| format!("ends at {} (sector {})", size(end), end / 512);

@@ -1,6 +1,6 @@
 //! The report, for people and for programs.
 
-use std::{fmt, net::Ipv4Addr};
+use std::{collections::BTreeSet, fmt, net::Ipv4Addr};
 
 use plain_text::{count, printable, with_causes};
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
@@ -51,6 +51,10 @@ pub struct CardReport {
     pub compared: Compared,
     /// What is not as it should be, the worst first.
     pub findings: Vec<Finding>,
+    /// The fixed addresses that some interface gets at boot; `None` if no program that is known
+    /// sets any.
+    #[serde(skip)]
+    pub(super) fixed_addresses: Option<BTreeSet<Ipv4Addr>>,
 }
 
 /// What a card was compared with besides the profile.
@@ -211,7 +215,7 @@ impl CardReport {
             return writeln!(f, "as expected");
         }
         match self.known_by.as_slice() {
-            [] => writeln!(f, "nothing on the card identifies it")?,
+            [] => writeln!(f, "as given; nothing on the card identifies it as this node")?,
             by => writeln!(f, "by its {}", by.join(", "))?,
         }
         write_findings(f, findings)

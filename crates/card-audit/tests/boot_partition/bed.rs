@@ -135,6 +135,7 @@ impl Bed {
             out: &self.temp.path().join(out),
             format,
             raw_sums: false,
+            update: false,
         };
         let built = build(&options, &(), &Cancel::new());
         built.map(|built| texts(&built.notes)).map_err(|error| plain_text::with_causes(&error))

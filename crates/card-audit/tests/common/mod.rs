@@ -101,7 +101,7 @@ impl Bench {
         )
         .unwrap();
         let bench = Bench { directory, cluster, keys, base };
-        bench.build("out", bench.cluster.card.bytes(), &NODES);
+        bench.build("out", bench.cluster.card.unwrap().bytes(), &NODES);
         bench
     }
 
@@ -125,6 +125,7 @@ impl Bench {
             out: &self.path(out),
             format: ImageFormat::Raw,
             raw_sums: false,
+            update: false,
         };
         card_image::build(&options, &(), &Cancel::new()).unwrap();
     }

@@ -10,6 +10,9 @@ use super::{
     contents::DeviceContents,
 };
 
+/// No Linux system fits on a smaller card, in bytes.
+const SMALLEST_CARD: u64 = 16 << 20;
+
 /// A reason not to write to a device. Its text completes "it cannot be overwritten: …"
 /// and "it cannot be changed: …".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -121,6 +124,18 @@ pub enum Refusal {
         size: u64,
         /// The size of the smallest card that they fit on, in bytes.
         needed: u64,
+        /// The file, if it is not a device.
+        file: Option<PathBuf>,
+    },
+    /// The image that is to be written is larger.
+    #[error("{}", smaller_than_image(*size, *image))]
+    SmallerThanImage {
+        /// Its size in bytes.
+        size: u64,
+        /// The size of the image in bytes.
+        image: u64,
+        /// The file, if it is not a device.
+        file: Option<PathBuf>,
     },
     /// It is part of a volume that may be in use elsewhere.
     #[error("{part} holds {what}")]
@@ -146,6 +161,12 @@ pub enum Refusal {
     /// The base image is stored on it.
     #[error("the base image is stored on it")]
     HoldsBase,
+    /// It is the image that is to be written.
+    #[error("it is the image itself")]
+    IsImage,
+    /// The image that is to be written is stored on it.
+    #[error("the image is stored on it")]
+    HoldsImage,
     /// It is saved, and is the file that the image would be written to.
     #[error("the image would overwrite it")]
     IsOutput,
@@ -202,7 +223,22 @@ impl Refusal {
             Refusal::Busy => "unmount its filesystems, or wait until the other program is done",
             Refusal::FixedDisk => "if it is a card, allow fixed disks",
             Refusal::TooLarge { .. } => "if it is a card, raise the limit",
-            Refusal::TooSmall { .. } => "use a larger card",
+            Refusal::TooSmall { size, needed, file: Some(file) }
+            | Refusal::SmallerThanImage { size, image: needed, file: Some(file) } => {
+                // A file that is far too small was meant for something else.
+                if *size < SMALLEST_CARD {
+                    return Some(
+                        "give a device such as /dev/sdb, or a file of a card's size".into(),
+                    );
+                }
+                let file = shell_word(&file.to_string_lossy());
+                return Some(format!(
+                    "use a larger card, or enlarge the file: truncate -s {needed} {file}"
+                ));
+            }
+            Refusal::TooSmall { file: None, .. } | Refusal::SmallerThanImage { file: None, .. } => {
+                "use a larger card"
+            }
             Refusal::Volume { part, .. } => {
                 return Some(format!(
                     "if it is not needed any more, remove it: wipefs -a /dev/{part}"
@@ -215,6 +251,8 @@ impl Refusal {
                 ));
             }
             Refusal::HoldsBase => "copy the base image to another disk first",
+            Refusal::HoldsImage => "copy the image to another disk first",
+            Refusal::IsImage => "give the device of a card after the image",
             Refusal::IsOutput => "choose another file for the image",
             Refusal::HoldsOutput => "write the image to another disk",
             Refusal::GivenTwice(_) => "give each node a card of its own",
@@ -233,6 +271,11 @@ impl Refusal {
 fn too_small(size: u64, needed: u64) -> String {
     let [size, needed] = two_sizes(size, needed);
     format!("it holds {size}, but the contents of the base image need {needed}")
+}
+
+fn smaller_than_image(size: u64, image: u64) -> String {
+    let [size, image] = two_sizes(size, image);
+    format!("it holds {size}, but the image has {image}")
 }
 
 fn part_of_file(number: Option<u32>) -> String {

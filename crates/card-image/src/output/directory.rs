@@ -1,7 +1,7 @@
 //! The output directory.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, OpenOptions},
     io::{self, Read as _},
     path::{Path, PathBuf},
 };
@@ -10,7 +10,8 @@ use platform::{FileInfo, FileKind, access};
 
 use super::{
     OutputError,
-    partial::{PartialFile, Privacy, TemporaryFile, is_temporary},
+    lock::DirectoryLock,
+    partial::{PartialFile, Privacy, TemporaryFile, is_temporary, temporary},
 };
 
 /// The name of the file with the checksums of all others.
@@ -25,37 +26,46 @@ const LARGEST_TEXT: u64 = 64 << 20;
 #[derive(Debug)]
 pub(crate) struct OutputDirectory {
     path: PathBuf,
+    /// What a run that was interrupted while it named its files would have had as its manifest.
+    interrupted: Option<String>,
     /// Held as long as this exists.
-    _lock: File,
+    _lock: DirectoryLock,
 }
 
 impl OutputDirectory {
     /// Creates the directory if it is missing, locks it, and removes the files of an
     /// interrupted run.
     pub fn open(path: &Path) -> Result<Self, OutputError> {
-        let unusable = |source| OutputError::Unusable { path: path.to_owned(), source };
         if path.is_file() {
             return Err(OutputError::NotADirectory { path: path.to_owned() });
         }
+        let unusable = |source| OutputError::Unusable { path: path.to_owned(), source };
         access::create_directories(path, Privacy::Public).map_err(unusable)?;
-        let lock = platform::open_lock(&path.join(".nodecard.lock"));
-        let lock = lock.map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidInput => {
-                let text = "its .nodecard.lock is not a regular file";
-                unusable(io::Error::new(io::ErrorKind::InvalidInput, text))
+        Self::open_existing(path)
+    }
+
+    /// Locks a directory, and removes the files of an interrupted run.
+    pub fn open_existing(path: &Path) -> Result<Self, OutputError> {
+        match fs::metadata(path) {
+            Ok(found) if !found.is_dir() => {
+                return Err(OutputError::NotADirectory { path: path.to_owned() });
             }
-            _ => unusable(error),
-        })?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(OutputError::Busy { path: path.to_owned() });
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(OutputError::NoDirectory { path: path.to_owned() });
             }
-            Err(TryLockError::Error(source)) => return Err(unusable(source)),
+            _ => {}
         }
-        let directory = OutputDirectory { path: path.to_owned(), _lock: lock };
+        let lock = DirectoryLock::take(path)?;
+        let mut directory =
+            OutputDirectory { path: path.to_owned(), interrupted: None, _lock: lock };
+        directory.interrupted = directory.read(&temporary(MANIFEST));
         directory.remove_leftovers()?;
         Ok(directory)
+    }
+
+    /// Returns the manifest of a run that was interrupted while it named its files.
+    pub fn interrupted(&self) -> Option<&str> {
+        self.interrupted.as_deref()
     }
 
     fn remove_leftovers(&self) -> Result<(), OutputError> {
@@ -63,7 +73,10 @@ impl OutputDirectory {
         for entry in list {
             let entry = entry.map_err(OutputError::io("read", &self.path))?;
             let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-            if is_file && is_temporary(&entry.file_name().to_string_lossy()) {
+            let name = entry.file_name();
+            // The next manifest takes over what this one lists, and its place.
+            let is_kept = self.interrupted.is_some() && name == *temporary(MANIFEST);
+            if is_file && is_temporary(&name.to_string_lossy()) && !is_kept {
                 fs::remove_file(entry.path()).map_err(OutputError::io("remove", entry.path()))?;
             }
         }
@@ -110,6 +123,22 @@ impl OutputDirectory {
     /// Begins a file that will be called `name` once it is complete.
     pub fn begin(&self, name: &str, privacy: Privacy) -> Result<PartialFile, OutputError> {
         PartialFile::begin(&self.path, name, privacy)
+    }
+
+    /// Returns the first of these names that is taken, by whatever.
+    pub fn taken<'a>(&self, names: &'a [String]) -> Option<&'a String> {
+        names.iter().find(|name| FileInfo::at_link(&self.path.join(name)).is_ok())
+    }
+
+    /// Makes the small file that will be the manifest. That of an interrupted run goes.
+    pub fn begin_manifest(&self, contents: &[u8]) -> Result<TemporaryFile, OutputError> {
+        let old = self.path.join(temporary(MANIFEST));
+        match fs::remove_file(&old) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(OutputError::io("remove", old)(error))
+            }
+            _ => self.begin_with(MANIFEST, contents),
+        }
     }
 
     /// Makes a small file that will be called `name`.

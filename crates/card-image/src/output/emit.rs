@@ -25,6 +25,10 @@ pub(crate) struct EmitJob {
     pub shared_used: Extents,
     /// The cards.
     pub cards: Vec<PreparedCard>,
+    /// The images of an earlier run that may be changed instead of being replaced.
+    pub earlier: Vec<String>,
+    /// What is added to the name of a card for that of its block map.
+    pub map_ending: String,
     /// Whether checksums of whole raw images are computed, including their holes.
     pub raw_sums: bool,
 }
@@ -64,6 +68,8 @@ pub(super) struct EmitPlan {
     pub cards: Vec<CardBytes>,
     /// The names of the image files, in the order of the cards.
     pub names: Vec<String>,
+    /// The images of an earlier run that may be changed.
+    earlier: Vec<String>,
     /// Whether checksums of whole raw images are computed.
     pub raw_sums: bool,
     /// The number of cards that will be written after these.
@@ -85,6 +91,7 @@ impl EmitPlan {
                 .iter()
                 .map(|card| format!("{}.{}", card.name, format.extension()))
                 .collect(),
+            earlier: job.earlier.clone(),
             raw_sums: job.raw_sums,
             later,
         }
@@ -108,6 +115,11 @@ impl EmitPlan {
     /// keys.
     pub fn begin(&self, directory: &OutputDirectory) -> Result<Vec<PartialFile>, OutputError> {
         self.names.iter().map(|name| directory.begin(name, Privacy::Private)).collect()
+    }
+
+    /// Returns whether the image of an earlier run with the name of this one may be changed.
+    pub fn may_update(&self, image: &PartialFile) -> bool {
+        self.earlier.iter().any(|name| name == image.name())
     }
 
     /// Returns the number of used bytes of the shared storage that may not be zeros.
@@ -146,35 +158,44 @@ pub(crate) fn emit(
     for cards in job.cards.chunks(BATCH) {
         later -= cards.len();
         let plan = EmitPlan::new(job, cards, later, format);
-        emitted.extend(emit_batch(&plan, cards, directory, format, progress, cancel)?);
+        let written = write_batch(&plan, directory, format, progress, cancel)?;
+        let finish = |(card, written)| finish(&plan, card, &job.map_ending, written, directory);
+        let finished: Result<Vec<_>, OutputError> = cards.iter().zip(written).map(finish).collect();
+        emitted.extend(finished?);
     }
     Ok(emitted)
 }
 
-fn emit_batch(
+fn write_batch(
     plan: &EmitPlan,
-    cards: &[PreparedCard],
     directory: &OutputDirectory,
     format: ImageFormat,
     progress: &dyn BuildProgress,
     cancel: &Cancel,
-) -> Result<Vec<EmittedImage>, OutputError> {
-    let written = match format {
-        ImageFormat::Raw => raw::write(plan, directory, progress, cancel)?,
-        packed => compressed::write(plan, packed, directory, progress, cancel)?,
-    };
-    let finish = |(card, written): (&PreparedCard, WrittenImage)| {
-        let map = bmap::render(plan.size(), &written.ranges);
-        let bmap = directory.begin_with(&format!("{}.img.bmap", card.name), map.as_bytes())?;
-        Ok(EmittedImage {
-            image: written.image,
-            sum: written.sum,
-            bmap_sum: super::digest::sum(map.as_bytes()),
-            bmap,
-            used_bytes: written.ranges.iter().map(|(range, _)| range.end - range.start).sum(),
-        })
-    };
-    cards.iter().zip(written).map(finish).collect()
+) -> Result<Vec<WrittenImage>, OutputError> {
+    match format {
+        ImageFormat::Raw => raw::write(plan, directory, progress, cancel),
+        packed => compressed::write(plan, packed, directory, progress, cancel),
+    }
+}
+
+/// Makes the block map of an image.
+fn finish(
+    plan: &EmitPlan,
+    card: &PreparedCard,
+    map_ending: &str,
+    written: WrittenImage,
+    directory: &OutputDirectory,
+) -> Result<EmittedImage, OutputError> {
+    let map = bmap::render(plan.size(), &written.ranges);
+    let bmap = directory.begin_with(&format!("{}{map_ending}", card.name), map.as_bytes())?;
+    Ok(EmittedImage {
+        image: written.image,
+        sum: written.sum,
+        bmap_sum: super::digest::sum(map.as_bytes()),
+        bmap,
+        used_bytes: written.ranges.iter().map(|(range, _)| range.end - range.start).sum(),
+    })
 }
 
 /// Makes sure that the directory's filesystem has room for `needed` more bytes.

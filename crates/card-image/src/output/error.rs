@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf};
 
 use block_io::Cancelled;
-use plain_text::size;
+use plain_text::{shell_word, size};
 
 use crate::ErrorKind;
 
@@ -29,9 +29,30 @@ pub enum OutputError {
         /// The operating system's reason.
         source: io::Error,
     },
+    /// The file that keeps other runs away cannot be opened, such as one that belongs to
+    /// another user.
+    #[error("cannot open {}", path.display())]
+    Lock {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
     /// There is a file in the place of the output directory.
     #[error("{} is a file, not a directory for images", path.display())]
     NotADirectory {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There is no such directory.
+    #[error("the directory {} does not exist", path.display())]
+    NoDirectory {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The file exists, and nobody said that it may be replaced.
+    #[error("{} already exists", path.display())]
+    Exists {
         /// The file.
         path: PathBuf,
     },
@@ -48,6 +69,14 @@ pub enum OutputError {
         path: PathBuf,
         /// What it is, as a clause that follows the path.
         what: &'static str,
+    },
+    /// An image of another cluster is in an image's place.
+    #[error("{} is an image of the cluster {cluster}", path.display())]
+    OtherCluster {
+        /// The image.
+        path: PathBuf,
+        /// The cluster that it was made for.
+        cluster: String,
     },
     /// The name of an image says nothing about its format.
     #[error("the name of {} does not end like that of an image", path.display())]
@@ -94,6 +123,10 @@ pub enum OutputError {
     },
 }
 
+fn word(path: &std::path::Path) -> String {
+    shell_word(&path.to_string_lossy())
+}
+
 impl OutputError {
     /// Returns what has to change before another run can succeed.
     pub fn kind(&self) -> ErrorKind {
@@ -101,7 +134,10 @@ impl OutputError {
             OutputError::Cancelled(_) => ErrorKind::Interrupted,
             OutputError::IsBase { .. }
             | OutputError::Occupied { .. }
+            | OutputError::Exists { .. }
+            | OutputError::OtherCluster { .. }
             | OutputError::Name { .. }
+            | OutputError::NoDirectory { .. }
             | OutputError::NotADirectory { .. } => ErrorKind::Profile,
             _ => ErrorKind::Io,
         }
@@ -110,10 +146,16 @@ impl OutputError {
     /// Returns what the user can do about it.
     pub fn fix(&self) -> Option<String> {
         let fix = match self {
+            OutputError::NoDirectory { path } => return Some(format!("mkdir -p {}", word(path))),
+            OutputError::Lock { .. } => {
+                "remove it if no other nodecard is running, or choose another output directory"
+            }
+            OutputError::Exists { .. } => "choose another name, or move the file away",
             OutputError::Unusable { .. }
             | OutputError::NotADirectory { .. }
             | OutputError::IsBase { .. }
-            | OutputError::Occupied { .. } => "choose another output directory",
+            | OutputError::OtherCluster { .. } => "choose another output directory",
+            OutputError::Occupied { .. } => "move it away, or choose another output directory",
             OutputError::Name { .. } => {
                 "use a name that ends in .img, .img.xz, .img.zst or .img.gz, which sets its format"
             }
@@ -121,6 +163,15 @@ impl OutputError {
                 "free some space, or choose another output directory"
             }
             OutputError::Busy { .. } => "wait for it, or choose another output directory",
+            // Such as a file of another user in a directory that everybody can write to.
+            OutputError::Io { source, .. }
+                if matches!(
+                    source.kind(),
+                    io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+                ) =>
+            {
+                "choose another output directory"
+            }
             OutputError::Io { .. }
             | OutputError::Read(_)
             | OutputError::Cancelled(_)

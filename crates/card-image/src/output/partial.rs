@@ -4,9 +4,10 @@ use std::{
     fs::{self, File},
     io::{self, Write as _},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
-use platform::{access, sparse};
+use platform::{access, opening::UnsharedFile, sparse};
 
 pub(crate) use platform::Privacy;
 
@@ -14,6 +15,11 @@ use super::OutputError;
 
 /// The ending of temporary names.
 const SUFFIX: &str = ".nodecard-partial";
+
+/// Returns the name of a file before it is complete.
+pub(super) fn temporary(name: &str) -> String {
+    format!(".{name}{SUFFIX}")
+}
 
 /// Returns whether a file name is a temporary one.
 pub(super) fn is_temporary(name: &str) -> bool {
@@ -42,7 +48,7 @@ impl PartialFile {
         name: &str,
         privacy: Privacy,
     ) -> Result<Self, OutputError> {
-        let path = directory.join(format!(".{name}{SUFFIX}"));
+        let path = directory.join(temporary(name));
         let file = access::create_new(&path, privacy);
         let file = file.map_err(OutputError::io("create", &path))?;
         if privacy == Privacy::Private {
@@ -63,6 +69,39 @@ impl PartialFile {
     /// Lets the file, which is empty, share the blocks of another one.
     pub(super) fn share_blocks(&mut self, of: &File) -> io::Result<()> {
         sparse::share_blocks(of, &mut self.file, &self.name.path)
+    }
+
+    /// Takes the file that has the final name, if there is one that nobody else uses, instead of
+    /// this one, which is empty. Returns whether there was.
+    pub(super) fn begin_as_target(&mut self) -> io::Result<bool> {
+        let TemporaryFile { path, target, .. } = &self.name;
+        let Ok(earlier) = UnsharedFile::open(target) else { return Ok(false) };
+        fs::rename(target, path)?;
+        match earlier.into_file() {
+            Ok(file) => {
+                // Even if nothing in it changes, the image is one of today.
+                file.set_modified(SystemTime::now())?;
+                self.file = file;
+                Ok(true)
+            }
+            // A process has opened it meanwhile, and keeps it.
+            Err(_) => {
+                fs::rename(path, target)?;
+                self.file = access::create_new(path, Privacy::Private)?;
+                sparse::prepare(&self.file);
+                Ok(false)
+            }
+        }
+    }
+
+    /// Returns the name that the file will have.
+    pub(super) fn name(&self) -> &str {
+        self.name.name()
+    }
+
+    /// Returns the path that the file will have.
+    pub(super) fn target(&self) -> &Path {
+        self.name.target()
     }
 
     /// Returns the temporary path, for messages.
@@ -89,8 +128,7 @@ impl TemporaryFile {
 
     /// Gives the file its final name.
     pub(super) fn publish(&self) -> Result<(), OutputError> {
-        fs::rename(&self.path, &self.target)
-            .map_err(OutputError::io("rename to its final name", &self.path))
+        fs::rename(&self.path, &self.target).map_err(OutputError::io("create", &self.target))
     }
 }
 

@@ -130,24 +130,35 @@ pub(super) fn cut(extents: &Extents) -> impl Iterator<Item = Range<u64>> + '_ {
     })
 }
 
+/// The size of the units in which parts of an image are written or not, in bytes.
+const UNIT: usize = 4096;
+
 /// Returns the parts of `bytes`, which begin at `offset`, that are not zero, in units of 4 KiB
 /// of the image.
 pub(super) fn non_zero(offset: u64, bytes: &[u8]) -> impl Iterator<Item = Range<usize>> + '_ {
-    const UNIT: usize = 4096;
     const ZEROS: [u8; UNIT] = [0; UNIT];
+    // Comparing slices is several times faster than comparing each byte.
+    runs(offset, bytes.len(), |unit| bytes[unit.clone()] != ZEROS[..unit.len()])
+}
+
+/// Returns the runs of units with something in common, in `length` bytes of the image that begin at
+/// `offset`. The ranges count from there.
+pub(super) fn runs(
+    offset: u64,
+    length: usize,
+    has: impl Fn(Range<usize>) -> bool,
+) -> impl Iterator<Item = Range<usize>> {
     let mut at = 0;
     std::iter::from_fn(move || {
         let unit = |start: usize| {
             let misalignment = ((offset + start as u64) % UNIT as u64) as usize;
-            start..(start + UNIT - misalignment).min(bytes.len())
+            start..(start + UNIT - misalignment).min(length)
         };
-        // Comparing slices is several times faster than comparing each byte.
-        let is_zero = |range: Range<usize>| bytes[range.clone()] == ZEROS[..range.len()];
-        while at < bytes.len() && is_zero(unit(at)) {
+        while at < length && !has(unit(at)) {
             at = unit(at).end;
         }
         let start = at;
-        while at < bytes.len() && !is_zero(unit(at)) {
+        while at < length && has(unit(at)) {
             at = unit(at).end;
         }
         (start < at).then_some(start..at)

@@ -19,6 +19,7 @@ use super::{
     OutputError,
     digest::{Sha256Sum, SparseDigests},
     directory::OutputDirectory,
+    earlier::{begin_as_earlier, differing, is_much_alike},
     emit::{EmitPlan, WrittenImage, require_space},
     partial::{PartialFile, TemporaryFile},
     pieces::{CardBytes, RangeSum, SharedPiece, cut, non_zero},
@@ -39,9 +40,33 @@ const WRITE_OUT: u64 = 16 << 20;
 /// A file to be written.
 struct ImageTarget {
     image: PartialFile,
-    /// Where the file differs from the base whose blocks it shares. `None` if it shares
-    /// nothing, and begins as one large hole.
-    differs: Option<Extents>,
+    begins: Beginning,
+}
+
+impl ImageTarget {
+    /// Makes the file what it is before it is written.
+    fn begin(&mut self, card: &CardBytes, size: u64) -> Result<(), OutputError> {
+        let ImageTarget { image, begins } = self;
+        if let Beginning::Earlier = begins
+            && !begin_as_earlier(image, card).map_err(OutputError::io("update", image.target()))?
+        {
+            *begins = Beginning::Hole;
+        }
+        if let Beginning::Hole = begins {
+            image.file.set_len(size).map_err(OutputError::io("write", image.path()))?;
+        }
+        Ok(())
+    }
+}
+
+/// What a file holds before it is written.
+enum Beginning {
+    /// Nothing: it is one large hole.
+    Hole,
+    /// The blocks of the base, which it shares. It differs from the base here.
+    Base(Extents),
+    /// The image of an earlier run.
+    Earlier,
 }
 
 pub(super) fn write(
@@ -157,22 +182,28 @@ fn prepare(plan: &EmitPlan, directory: &OutputDirectory) -> Result<Vec<ImageTarg
                 .map_err(OutputError::io("write", image.path()))?,
             None => false,
         };
-        let differs = cloned.then(|| {
+        let begins = if cloned {
             let mut differs = plan.shared.changed();
             differs.extend(card.changed());
-            differs
-        });
-        if differs.is_none() {
-            image.file.set_len(plan.size()).map_err(OutputError::io("write", image.path()))?;
-        }
-        needed += match &differs {
-            Some(differs) => differs.total(),
-            None => plan.data_bytes()?,
+            Beginning::Base(differs)
+        } else if plan.may_update(&image) && is_much_alike(&image, card) {
+            Beginning::Earlier
+        } else {
+            Beginning::Hole
         };
-        targets.push(ImageTarget { image, differs });
+        needed += match &begins {
+            Beginning::Base(differs) => differs.total(),
+            // It has what it needs, but for what differs, which is little.
+            Beginning::Earlier => 0,
+            Beginning::Hole => plan.data_bytes()?,
+        };
+        targets.push(ImageTarget { image, begins });
     }
     let each = needed / targets.len().max(1) as u64;
     require_space(directory, needed + each * plan.later as u64)?;
+    for (card, target) in plan.cards.iter().zip(&mut targets) {
+        target.begin(card, plan.size())?;
+    }
     Ok(targets)
 }
 
@@ -203,18 +234,25 @@ fn write_file(
     running: Option<&RunningStage>,
     stop: &StopSignal,
 ) -> Result<TemporaryFile, OutputError> {
-    let ImageTarget { image, differs } = target;
+    let ImageTarget { image, begins } = target;
     let error = |source| OutputError::io("write", image.path())(source);
     let put = |offset: u64, bytes: &[u8]| image.file.write_all_at(bytes, offset).map_err(error);
     let mut pending = 0;
     for piece in pieces {
-        card.each(&piece, |offset, bytes| match &differs {
+        card.each(&piece, |offset, bytes| match &begins {
             // In a new file, everything that is not written reads as zeros.
-            None => non_zero(offset, bytes).try_for_each(|part| {
+            Beginning::Hole => non_zero(offset, bytes).try_for_each(|part| {
                 pending += part.len() as u64;
                 put(offset + part.start as u64, &bytes[part])
             }),
-            Some(differs) => {
+            Beginning::Earlier => differing(&image.file, offset, bytes)
+                .map_err(error)?
+                .into_iter()
+                .try_for_each(|part| {
+                    pending += part.len() as u64;
+                    put(offset + part.start as u64, &bytes[part])
+                }),
+            Beginning::Base(differs) => {
                 differs.within(offset..offset + bytes.len() as u64).try_for_each(|part| {
                     let slice = (part.start - offset) as usize..(part.end - offset) as usize;
                     pending += part.end - part.start;

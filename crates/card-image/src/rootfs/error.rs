@@ -146,6 +146,9 @@ impl FsError {
             FsError::Path(_) if self.is_full() => {
                 Some("choose a larger card, or remove files from the base image".to_owned())
             }
+            FsError::Path(_) if self.is_symlink_loop() => {
+                Some("remove the symlinks that form a loop".to_owned())
+            }
             FsError::Path(error) => error.fix(),
             FsError::Boot { source, .. } => source.fix(),
             FsError::NotOwnDirectory { .. } | FsError::NotOnFat { .. } => None,

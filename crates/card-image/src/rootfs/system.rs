@@ -11,10 +11,19 @@ fn system_error(path: &str) -> impl FnOnce(FsError) -> SystemError + '_ {
     move |error| SystemError { path: path.to_owned(), reason: Box::new(error) }
 }
 
+/// Turns a path through a loop of symlinks into one that does not exist: no program of the system
+/// can open it either. What has to be written there replaces the loop, or fails there.
+fn without_loops<T>(result: FsResult<Option<T>>) -> FsResult<Option<T>> {
+    match result {
+        Err(error) if error.is_symlink_loop() => Ok(None),
+        result => result,
+    }
+}
+
 /// Turns a damaged file of a boot partition into one that does not exist: rendering has nothing
 /// to read there, and the partition's damage is reported when the card is prepared.
 fn without_damage<T>(result: FsResult<Option<T>>) -> FsResult<Option<T>> {
-    match result {
+    match without_loops(result) {
         Err(error) if error.is_boot_damage() => Ok(None),
         result => result,
     }
@@ -58,7 +67,7 @@ impl SystemFiles for RootFs {
     }
 
     fn read_link(&self, path: &str) -> Result<Option<String>, SystemError> {
-        let target = RootFs::read_link(self, path).map_err(system_error(path))?;
+        let target = without_loops(RootFs::read_link(self, path)).map_err(system_error(path))?;
         Ok(target.map(|target| String::from_utf8_lossy(&target).into_owned()))
     }
 

@@ -4,6 +4,7 @@
 //! The card is only read. What is changed is changed in layers over it, as for built cards.
 
 mod error;
+mod linked_keys;
 mod lost;
 mod moved;
 mod patient;
@@ -53,6 +54,8 @@ pub struct SaveOptions<'a> {
     pub contents: SaveContents<'a>,
     /// The size of the image.
     pub size: SaveSize,
+    /// Whether an image that exists is replaced.
+    pub overwrite: bool,
     /// Whether zeros take the place of what cannot be read.
     pub keep_going: bool,
     /// The time of every change, in seconds since 1970; by default that of the last change on
@@ -138,9 +141,9 @@ pub fn save(
     progress: &dyn BuildProgress,
     cancel: &Cancel,
 ) -> Result<SaveOutcome, SaveError> {
-    let SaveOptions { card, path, is_present, root, out, contents, size, keep_going, time } =
+    let SaveOptions { card, path, is_present, root, contents, size, keep_going, time, .. } =
         options;
-    let output = Output::open(out, path)?;
+    let output = Output::open(options.out, path, options.overwrite)?;
     let reader = PatientReader::new(card, is_present, keep_going, cancel.clone());
     let reader = Arc::new(reader);
     let mut saving = Saving {
@@ -347,8 +350,15 @@ impl Saving<'_> {
             own: Extents::new(),
             edits: Vec::new(),
         };
-        let job =
-            EmitJob { base: None, shared, shared_used: used, cards: vec![card], raw_sums: true };
+        let job = EmitJob {
+            base: None,
+            shared,
+            shared_used: used,
+            cards: vec![card],
+            earlier: Vec::new(),
+            map_ending: output.map_ending(),
+            raw_sums: true,
+        };
         let emitted = emit(&job, &output.directory, output.format, self.progress, self.cancel);
         let mut emitted = emitted.map_err(|error| self.failure(error.into(), 0))?;
         let missing = || OutputError::Compress { reason: "no image was made".to_owned() };
@@ -401,29 +411,35 @@ struct Output {
     parent: PathBuf,
     stem: String,
     format: ImageFormat,
+    overwrite: bool,
 }
 
 impl Output {
-    /// Makes sure that the files can be made without replacing anything but an earlier image,
-    /// which has a block map beside it.
-    fn open(path: &Path, card: &Path) -> Result<Self, SaveError> {
+    /// Makes sure that the files can be made, and replace nothing unless that is wanted.
+    fn open(path: &Path, card: &Path, overwrite: bool) -> Result<Self, SaveError> {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let Some((stem, format)) = ImageFormat::of_name(name) else {
             return Err(OutputError::Name { path: path.to_owned() }.into());
         };
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let parent = parent.unwrap_or(Path::new(".")).to_owned();
-        let directory = OutputDirectory::open(&parent)?;
-        let output = Output { directory, parent, stem: stem.to_owned(), format };
-        let names = [output.image_name(), output.bmap_name(), output.sums_name()];
-        output.directory.check_targets(&names, card)?;
-        if !output.directory.has_file(&output.bmap_name())
-            && let Some(name) = names.iter().find(|name| output.directory.has_file(name))
-        {
-            let what = "already exists, and was not made by nodecard";
-            return Err(OutputError::Occupied { path: output.path(name), what }.into());
-        }
+        // As with cp and tar, a misspelled directory is an error.
+        let directory = OutputDirectory::open_existing(&parent)?;
+        let output = Output { directory, parent, stem: stem.to_owned(), format, overwrite };
+        output.directory.check_targets(&output.names(), card)?;
+        output.refuse_existing()?;
         Ok(output)
+    }
+
+    fn names(&self) -> [String; 3] {
+        [self.image_name(), self.bmap_name(), self.sums_name()]
+    }
+
+    fn refuse_existing(&self) -> Result<(), OutputError> {
+        match self.directory.taken(&self.names()) {
+            Some(name) if !self.overwrite => Err(OutputError::Exists { path: self.path(name) }),
+            _ => Ok(()),
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -434,8 +450,14 @@ impl Output {
         format!("{}.{}", self.stem, self.format.extension())
     }
 
+    /// Returns what is added to the stem for the name of the block map. Images of one stem, such
+    /// as `a.img.xz` and `a.img.zst`, have a map each, where bmaptool looks for it first.
+    fn map_ending(&self) -> String {
+        format!(".{}.bmap", self.format.extension())
+    }
+
     fn bmap_name(&self) -> String {
-        format!("{}.img.bmap", self.stem)
+        format!("{}{}", self.stem, self.map_ending())
     }
 
     fn sums_name(&self) -> String {
@@ -448,6 +470,8 @@ impl Output {
         emitted: EmittedImage,
         outcome: SaveOutcome,
     ) -> Result<SaveOutcome, SaveError> {
+        // Saving takes minutes, in which somebody may have put something there.
+        self.refuse_existing()?;
         let line = format!("{}  {}\n", outcome.sha256, self.image_name());
         let sums = self.directory.begin_with(&self.sums_name(), line.as_bytes())?;
         self.directory.publish_beside(&[emitted.bmap, sums, emitted.image])?;

@@ -8,7 +8,7 @@ use ext4_offline::{ShrinkPlan, Timestamp};
 use part_table::ALIGNMENT;
 use system_model::Secret;
 
-use super::{SaveContents, SaveSize, moved::Moved};
+use super::{SaveContents, SaveSize, linked_keys::LinkedKeys, moved::Moved};
 use crate::{
     BuildNote, Error,
     grown::END_RESERVE,
@@ -69,13 +69,16 @@ impl Root<'_> {
         let files = RootFsEditor::open(window.clone(), self.time)?;
         let mut files = files.with_boot(&whole, self.layout)?;
         let neutral = cluster_profile::render_neutral(owner, &*files)?;
+        let mut removed = neutral.removed;
+        let linked = LinkedKeys::find(&files, &neutral.edits)?;
         files.apply(&neutral.edits)?;
+        linked.remove(&mut files, &mut removed)?;
         let secrets = secrets(&files)?;
         files.close()?;
         // The journal may hold copies of what was just removed.
         ext4_offline::scrub(&window)?;
         ext4_offline::check(&window)?;
-        Ok(Stripped { removed: neutral.removed, secrets, kept: neutral.kept })
+        Ok(Stripped { removed, secrets, kept: neutral.kept })
     }
 
     /// Shrinks the filesystem and its partition in a layer.

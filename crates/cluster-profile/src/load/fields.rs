@@ -267,7 +267,7 @@ pub(crate) fn address(text: &Spanned<String>, problems: &Problems) -> Option<Spa
 }
 
 /// Returns the Levenshtein distance of two words.
-fn distance(a: &str, b: &str) -> usize {
+pub(super) fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().take(64).collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, ca) in a.chars().enumerate() {

@@ -10,6 +10,7 @@ mod node_groups;
 mod nodes;
 mod secrets;
 mod ssh;
+mod stranger;
 mod swarm;
 mod users;
 
@@ -24,7 +25,7 @@ use inputs::Inputs;
 use crate::{
     cluster::{BaseSpec, Cluster},
     names,
-    problem::{Diagnostics, ProfileError},
+    problem::{Diagnostics, NotAProfile, ProfileError},
     size::CardSize,
     yaml::{self, Kind, Value},
 };
@@ -39,41 +40,41 @@ impl Cluster {
     /// # Errors
     /// [`ProfileError`] with every problem of the profile.
     pub fn load(path: &Path) -> Result<Self, ProfileError> {
-        Cluster::load_for(path, None)
-    }
-
-    /// Reads and checks a profile like [`load`](Cluster::load). `card` is the size of the cards if
-    /// the profile has no `card`, which it otherwise needs.
-    ///
-    /// # Errors
-    /// [`ProfileError`] with every problem of the profile.
-    pub fn load_for(path: &Path, card: Option<CardSize>) -> Result<Self, ProfileError> {
         let unreadable = |source| ProfileError::Unreadable { path: path.to_owned(), source };
         let bytes = inputs::read_bounded(path, LARGEST_PROFILE).map_err(unreadable)?;
-        let text = String::from_utf8(bytes)
-            .map_err(|error| unreadable(io::Error::new(ErrorKind::InvalidData, error)))?;
-        Cluster::read(&text, path, card)
+        let text = String::from_utf8(bytes).map_err(|error| {
+            // A few wrong bytes in a text have been typed; other files have zeros.
+            if error.as_bytes().contains(&0) {
+                let found = NotAProfile::Binary;
+                ProfileError::NotAProfile { path: path.to_owned(), found }
+            } else {
+                unreadable(io::Error::new(ErrorKind::InvalidData, error))
+            }
+        })?;
+        Cluster::parse(&text, path)
     }
 
     /// Checks the text of a profile. Paths in it are relative to the directory of `path`,
     /// which is where it was read from.
     ///
     /// # Errors
-    /// [`ProfileError::Invalid`] with every problem of the profile.
+    /// [`ProfileError::Invalid`] with every problem of the profile; [`ProfileError::NotAProfile`].
     pub fn parse(text: &str, path: &Path) -> Result<Self, ProfileError> {
-        Cluster::read(text, path, None)
-    }
-
-    fn read(text: &str, path: &Path, card: Option<CardSize>) -> Result<Self, ProfileError> {
         let invalid = |text, problems| {
             ProfileError::Invalid(Diagnostics { path: path.to_owned(), text, problems })
         };
-        let mut value = yaml::parse(text)
-            .map_err(|problem| invalid(secrets::in_lines(text).hidden_in(text), vec![*problem]))?;
+        let not_a_profile = |found| ProfileError::NotAProfile { path: path.to_owned(), found };
+        let mut value = yaml::parse(text).map_err(|problem| match stranger::of_text(text) {
+            Some(found) => not_a_profile(found),
+            None => invalid(secrets::in_lines(text).hidden_in(text), vec![*problem]),
+        })?;
+        if let Some(found) = stranger::of_value(text, &value) {
+            return Err(not_a_profile(found));
+        }
         let secrets = secrets::in_profile(text, &value);
         let problems = Problems::default();
         fields::remove_repeated_keys(&mut value, &problems);
-        let cluster = interpret(value, path, card, &problems);
+        let cluster = interpret(value, path, &problems);
         let problems = problems.into_sorted();
         match cluster {
             Some(cluster) if problems.is_empty() => Ok(cluster),
@@ -83,12 +84,7 @@ impl Cluster {
 }
 
 /// Returns the cluster if all it needs is present. Collects the problems.
-fn interpret(
-    value: Value,
-    path: &Path,
-    default_card: Option<CardSize>,
-    problems: &Problems,
-) -> Option<Cluster> {
+fn interpret(value: Value, path: &Path, problems: &Problems) -> Option<Cluster> {
     let inputs = Inputs::beside(path);
     if matches!(value.kind, Kind::Null) {
         problems.add(&value.place, "the profile is empty", "start with `cluster: NAME`");
@@ -97,7 +93,7 @@ fn interpret(
     let mut fields = Fields::of(value, "the profile", problems)?;
     let name = cluster_name(&mut fields);
     let base = base(&mut fields, &inputs);
-    let card = card(&mut fields, default_card);
+    let card = card(&mut fields);
     let network = network::read(&mut fields);
     let root = root(&mut fields);
     let nodes = nodes::read(&mut fields, network.as_ref(), &inputs);
@@ -117,7 +113,7 @@ fn interpret(
         path: path.to_owned(),
         name: name?,
         base: base?,
-        card: card?,
+        card,
         network: network?.network,
         root,
         nodes: nodes.into_iter().map(|node| node.node).collect(),
@@ -193,12 +189,8 @@ fn base_at(
     Some(BaseSpec { path: PathBuf::from(&path.value), url: Some(path.value), sha256 })
 }
 
-fn card(fields: &mut Fields<'_>, default: Option<CardSize>) -> Option<CardSize> {
-    let given = match default {
-        Some(_) => fields.scalar("card"),
-        None => fields.require_scalar("card", "card: 8GB"),
-    };
-    let Some(Spanned { value, place }) = given else { return default };
+fn card(fields: &mut Fields<'_>) -> Option<CardSize> {
+    let Spanned { value, place } = fields.scalar("card")?;
     match value.parse::<CardSize>() {
         Ok(card) => Some(card),
         Err(error) => {

@@ -16,8 +16,12 @@ const LARGEST_KEY_FILE: u64 = 64 * 1024;
 
 pub(super) fn read(fields: &mut Fields<'_>, inputs: &Inputs) -> Ssh {
     let problems = fields.problems;
-    let mut ssh =
-        Ssh { users: Vec::new(), authorized_keys: Vec::new(), image_keys: ImageKeyPolicy::Keep };
+    let mut ssh = Ssh {
+        users: Vec::new(),
+        user_lines: Vec::new(),
+        authorized_keys: Vec::new(),
+        image_keys: ImageKeyPolicy::Keep,
+    };
     let Some(value) = fields.take("ssh") else { return ssh };
     let Some(mut fields) = Fields::of(value, "`ssh`", problems) else { return ssh };
     let mut users: Vec<Spanned<String>> = Vec::new();
@@ -33,6 +37,7 @@ pub(super) fn read(fields: &mut Fields<'_>, inputs: &Inputs) -> Ssh {
             users.push(user);
         }
     }
+    ssh.user_lines = users.iter().map(|user| user.place.line).collect();
     ssh.users = users.into_iter().map(|user| user.value).collect();
     let (keys, first) = authorized_keys(&mut fields, inputs);
     if let (Some(place), true) = (first, ssh.users.is_empty()) {

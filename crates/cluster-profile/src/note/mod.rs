@@ -247,6 +247,22 @@ pub enum Note {
         /// The interface.
         interface: String,
     },
+    /// The interface may get another name at boot.
+    MayBeRenamed {
+        /// The interface.
+        interface: String,
+        /// The name, or `None` if the hardware decides.
+        new: Option<String>,
+        /// The file and the line that say so.
+        at: (String, usize),
+    },
+    /// ifup reads less of its files than is written there.
+    IfupReadsLess {
+        /// What it does, as a clause without a subject.
+        what: &'static str,
+        /// The file and the line.
+        at: (String, usize),
+    },
     /// A stanza that uses the interface was left as it is.
     StanzaLeft {
         /// The stanza's first line.

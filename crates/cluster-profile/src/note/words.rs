@@ -62,6 +62,12 @@ impl Note {
                 "if the nodes name their interface differently, correct `interface` in the profile"
                     .to_owned()
             }
+            Note::MayBeRenamed { .. } => {
+                "if the nodes' interface gets that name, correct `interface` in the profile; \
+                 otherwise remove the line from the base image"
+                    .to_owned()
+            }
+            Note::IfupReadsLess { .. } => "correct the line in the base image".to_owned(),
             Note::OtherAddress { .. } => "remove it from the base image".to_owned(),
             Note::NoNameServer => "add `dns` to `network` in the profile".to_owned(),
             Note::KnownHostsElsewhere { .. } => {
@@ -108,11 +114,17 @@ impl Note {
                 "removed {}, the image's own key of {user}, and its authorized_keys line",
                 paths.join(", ")
             ),
-            Note::RemovedKeyLines { user, path, keys } => format!(
-                "removed the line of {} from {path}: everyone who has the image has that key, and \
-                 could log in as {user}",
-                keys.join(", ")
-            ),
+            Note::RemovedKeyLines { user, path, keys } => {
+                let (lines, those) = match keys.len() {
+                    1 => ("line", "that key"),
+                    _ => ("lines", "those keys"),
+                };
+                format!(
+                    "removed the {lines} of {} from {path}: everyone who has the image has \
+                     {those}, and could log in as {user}",
+                    keys.join(", ")
+                )
+            }
             Note::RemovedImageKeys { path } => {
                 format!("removed keys of the image from {path}, as `ssh.image_keys` says")
             }
@@ -223,6 +235,11 @@ impl Note {
             Note::UnknownInterface { interface } => {
                 format!("no network configuration in the image names {interface}")
             }
+            Note::MayBeRenamed { interface, new, at } => {
+                let new = new.as_deref().unwrap_or("differently");
+                format!("{interface} may be named {new} at boot{}", place(Some(at)))
+            }
+            Note::IfupReadsLess { what, at } => format!("ifup {what}{}", place(Some(at))),
             Note::StanzaLeft { stanza, path, interface } => {
                 format!("`{stanza}` in {path} also uses {interface}; it was left as it is")
             }

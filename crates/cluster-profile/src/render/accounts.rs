@@ -46,7 +46,7 @@ fn user(line: &str) -> Option<User> {
     let uid = fields.next()?.parse().ok()?;
     let gid = fields.next()?.parse().ok()?;
     let _comment = fields.next()?;
-    // The text was decoded byte by byte; only a home whose path is UTF-8 is used.
+    // Only a home whose path is UTF-8 is used.
     let home = String::from_utf8(text::encode(fields.next()?)).unwrap_or_default();
     let shell = fields.next().unwrap_or_default().to_owned();
     Some(User { name: name.to_owned(), password, uid, gid, home, shell })
@@ -66,6 +66,7 @@ pub(super) fn find<'a>(
             user: name.to_owned(),
             known: plain_text::escaped(&logins.join(", ")),
             maker: None,
+            place: None,
         }
     })
 }
@@ -90,9 +91,9 @@ mod tests {
         let odroid = user("odroid:x:1000:1001:odroid,,,:/home/odroid:/bin/bash").expect("a user");
         assert_eq!((odroid.uid, odroid.gid, odroid.home.as_str()), (1000, 1001, "/home/odroid"));
         assert!(odroid.can_log_in() && odroid.has_home());
-        let joerg = user("j:x:1:1::/home/j\u{c3}\u{b6}rg:/bin/sh").expect("a user");
-        assert_eq!(joerg.home, "/home/j\u{f6}rg");
-        assert!(!user("j:x:1:1::/home/j\u{f6}rg:/bin/sh").expect("a user").has_home());
+        let joerg = |line| user(&text::decode(line)).expect("a user");
+        assert_eq!(joerg(b"j:x:1:1::/home/j\xc3\xb6rg:/bin/sh").home, "/home/j\u{f6}rg");
+        assert!(!joerg(b"j:x:1:1::/home/j\xf6rg:/bin/sh").has_home());
         let sync = user("sync:x:4:65534:sync:/bin:/bin/sync").expect("a user");
         assert!(!sync.can_log_in());
         let shell_left_out = user("a:x:0:0::/root:").expect("a user");

@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use cluster_keys::ClusterKeys;
 
-use super::{RenderError, Rendered, edited::Edited, extra_files, text};
+use super::{RenderError, Rendered, edited::Edited, extra_files, links, text};
 use crate::{Attributes, Change, Cluster, FileEdit, Note, Purpose, SystemError, SystemFiles};
 
 /// What rendering looks at: the system in an image, and the profile's interface.
@@ -62,6 +62,7 @@ impl<'a> Context<'a> {
     /// have, which have the last word.
     pub fn edited(&self) -> Result<Edited<'a>, RenderError> {
         let mut edited = Edited::new(self.view.system);
+        edited.apply(&links::removals(self.view.system, &self.rendered.edits)?)?;
         edited.apply(&self.rendered.edits)?;
         for file in &self.cluster.files {
             edited.apply(&[extra_files::edit(self, file)?])?;

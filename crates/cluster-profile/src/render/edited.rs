@@ -3,12 +3,9 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use system_model::{BootPartition, FileKind, FileMetadata};
+use system_model::{BootPartition, FileKind, FileMetadata, follow_links};
 
 use crate::{Attributes, Change, FileEdit, SystemError, SystemFiles};
-
-/// As many symlinks as Linux follows in one path (path_resolution(7)).
-const MAX_SYMLINKS: usize = 40;
 
 /// What an edit put at a path.
 #[derive(Debug, Clone)]
@@ -153,36 +150,7 @@ impl<'a> Edited<'a> {
     /// Returns a path without symlinks; `None` for a loop. What comes after a name that
     /// does not exist is kept.
     fn resolve(&self, path: &str, follow_last: bool) -> Result<Option<String>, SystemError> {
-        if !path.starts_with('/') {
-            // A boot partition that is not mounted has no symlinks.
-            return Ok(Some(path.to_owned()));
-        }
-        let parts = |path: &str| -> Vec<String> {
-            let names = path.rsplit('/').filter(|name| !name.is_empty() && *name != ".");
-            names.map(str::to_owned).collect()
-        };
-        let (mut ahead, mut here, mut symlinks) = (parts(path), String::new(), 0);
-        while let Some(name) = ahead.pop() {
-            if name == ".." {
-                here.truncate(here.rfind('/').unwrap_or(0));
-                continue;
-            }
-            let next = format!("{here}/{name}");
-            let target = if ahead.is_empty() && !follow_last { None } else { self.link_at(&next)? };
-            let Some(target) = target else {
-                here = next;
-                continue;
-            };
-            symlinks += 1;
-            if symlinks > MAX_SYMLINKS || target.len() > 4096 {
-                return Ok(None);
-            }
-            if target.starts_with('/') {
-                here.clear();
-            }
-            ahead.extend(parts(&target));
-        }
-        Ok(Some(if here.is_empty() { "/".to_owned() } else { here }))
+        follow_links(path, follow_last, |at| self.link_at(at))
     }
 
     fn link_at(&self, real: &str) -> Result<Option<String>, SystemError> {

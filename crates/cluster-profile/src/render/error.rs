@@ -33,7 +33,7 @@ pub enum RenderError {
         reason: &'static str,
     },
     /// The image does not have a user whom the profile names.
-    #[error("`{key}` in the profile names {user}, but the image has no such user")]
+    #[error("`{key}` in the profile{} names {user}, but the image has no such user", at(place))]
     UnknownUser {
         /// The profile's key: `ssh.users`, `users` or `swarm`.
         key: &'static str,
@@ -43,6 +43,8 @@ pub enum RenderError {
         known: String,
         /// What in the image would only make the user at its first boot.
         maker: Option<String>,
+        /// The profile and its line, from 1, if one line names the user.
+        place: Option<(PathBuf, usize)>,
     },
     /// A user's number in the image is not the profile's.
     #[error("{user} has the user ID {found} in the image, but {uid} in the profile's `users`")]
@@ -186,6 +188,30 @@ pub enum RenderError {
         /// `disabled` or `masked`.
         state: &'static str,
     },
+    /// The interface gets another name at boot.
+    #[error("the interface {interface} will be named {new} by {file}, line {line}")]
+    InterfaceRenamed {
+        /// The interface of the profile.
+        interface: String,
+        /// The name that it gets.
+        new: String,
+        /// The file that says so.
+        file: String,
+        /// Its line, from 1.
+        line: usize,
+    },
+    /// ifup brings no interface up.
+    #[error("{interface} does not come up at boot: ifup {what} ({file}, line {line})")]
+    NotBroughtUp {
+        /// The interface of the profile.
+        interface: String,
+        /// What ifup does, as a clause without a subject.
+        what: &'static str,
+        /// The file.
+        file: String,
+        /// Its line, from 1.
+        line: usize,
+    },
     /// Nothing in the image would set a static address.
     #[error("nothing in the image can set the address of {interface}")]
     NoNetwork {
@@ -200,6 +226,16 @@ fn in_file(file: Option<&str>, line: Option<usize>) -> String {
         (Some(file), None) => format!(" ({file})"),
         (None, _) => String::new(),
     }
+}
+
+/// Returns a place in the profile, to follow it.
+fn at(place: &Option<(PathBuf, usize)>) -> String {
+    place
+        .as_ref()
+        .map(|(path, line)| {
+            format!(" ({}:{line})", plain_text::escaped(&path.display().to_string()))
+        })
+        .unwrap_or_default()
 }
 
 impl RenderError {
@@ -220,7 +256,7 @@ impl RenderError {
                 "create the user on the cards with `users: {{{user}: {{create: true}}}}`; in the \
                  image, only {maker} would create it, at the first boot"
             )),
-            RenderError::UnknownUser { key, user, known, maker: None } => Some(format!(
+            RenderError::UnknownUser { key, user, known, maker: None, .. } => Some(format!(
                 "name one of these users in `{key}`: {known}; or create the user on the cards \
                  with `users: {{{user}: {{create: true}}}}`"
             )),
@@ -275,6 +311,12 @@ impl RenderError {
                 "run `systemctl {} {unit}` in the base image",
                 if *state == "masked" { "unmask" } else { "enable" }
             )),
+            RenderError::InterfaceRenamed { new, .. } => Some(format!(
+                "set `interface: {new}` in the profile, or remove the line from the base image"
+            )),
+            RenderError::NotBroughtUp { line, file, .. } => {
+                Some(format!("correct or remove line {line} of {file} in the base image"))
+            }
             RenderError::NoNetwork { .. } => Some(
                 "enable one of these in the base image: netplan (/etc/netplan/*.yaml), \
                  NetworkManager that manages Ethernet, ifupdown (/etc/network/interfaces and \

@@ -12,6 +12,7 @@ mod extra_files;
 mod first_boot;
 mod hosts;
 mod identity;
+mod links;
 mod network;
 mod neutral;
 mod passwords;
@@ -57,13 +58,20 @@ pub fn render_shared(
         let system_model::Unsuitable { name, evidence, reason } = one;
         return Err(RenderError::Unsuitable { name, evidence, reason });
     }
-    let rendered = shared_edits(cluster, keys, system, now);
-    rendered.map_err(|error| with_maker(error, system))
+    let rendered =
+        links::without_foreign_links(system, |system| shared_edits(cluster, keys, system, now));
+    rendered.map_err(|error| with_maker(error, cluster, system))
 }
 
-/// Adds to the error of an unknown user who would make that user at the first boot.
-fn with_maker(mut error: RenderError, system: &dyn SystemFiles) -> RenderError {
-    if let RenderError::UnknownUser { user, maker, .. } = &mut error {
+/// Adds to the error of an unknown user who would make that user at the first boot, and which line
+/// of the profile names the user.
+fn with_maker(mut error: RenderError, cluster: &Cluster, system: &dyn SystemFiles) -> RenderError {
+    if let RenderError::UnknownUser { key, user, maker, place, .. } = &mut error {
+        if *key == "ssh.users" {
+            let lines = cluster.ssh.users.iter().zip(&cluster.ssh.user_lines);
+            let line = lines.into_iter().find(|(name, _)| *name == user).map(|(_, line)| *line);
+            *place = line.map(|line| (cluster.path.clone(), line));
+        }
         let found = first_boot::model(system);
         *maker = found.and_then(|model| first_boot::maker_of(&model, system, user)).ok().flatten();
     }
@@ -106,6 +114,40 @@ pub fn render_node(
     system: &dyn SystemFiles,
     now: u64,
 ) -> Result<Rendered, RenderError> {
+    links::without_foreign_links(system, |system| {
+        let (rendered, obstacle) = node_edits(cluster, node, keys, system, now)?;
+        match obstacle {
+            Some(obstacle) => Err(obstacle),
+            None => Ok(rendered),
+        }
+    })
+}
+
+/// The same, even if the system surely keeps the node's interface from its address: for whoever
+/// reports that, and everything else with it.
+///
+/// # Errors
+/// [`RenderError`].
+pub fn render_node_regardless(
+    cluster: &Cluster,
+    node: &Node,
+    keys: &ClusterKeys,
+    system: &dyn SystemFiles,
+    now: u64,
+) -> Result<Rendered, RenderError> {
+    links::without_foreign_links(system, |system| {
+        node_edits(cluster, node, keys, system, now).map(|(rendered, _)| rendered)
+    })
+}
+
+/// Returns a node's edits, and what surely keeps its interface from its address.
+fn node_edits(
+    cluster: &Cluster,
+    node: &Node,
+    keys: &ClusterKeys,
+    system: &dyn SystemFiles,
+    now: u64,
+) -> Result<(Rendered, Option<RenderError>), RenderError> {
     // On a card that lacks the profile's users, the edits that all nodes share make them.
     let overlay = users::Overlay::new(cluster, system)?;
     let mut to = Context::new(cluster, keys, &overlay, now);
@@ -118,7 +160,7 @@ pub fn render_node(
         Attributes::root(0o644),
     );
     identity::give(&mut to, node);
-    network::node(&mut to, node)?;
+    let obstacle = network::node(&mut to, node)?;
     ssh::node(&mut to, node)?;
     swarm::node(&mut to, node)?;
     cloud_seed::write(&mut to, node)?;
@@ -127,5 +169,5 @@ pub fn render_node(
     extra_files::write(&mut to, &cluster.files)?;
     extra_files::check(&mut to, &node.files)?;
     extra_files::write(&mut to, &node.files)?;
-    Ok(to.rendered)
+    Ok((to.rendered, obstacle))
 }

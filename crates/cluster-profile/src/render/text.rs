@@ -1,22 +1,44 @@
 //! Configuration files as text of which every byte survives.
 //!
-//! Programs read such files as ASCII, but comments in them may be in any encoding. Each
-//! byte becomes the `char` of the same number, so lines can be handled as `str`, and
-//! written back they are the same bytes. Only ASCII white space may be searched for in
-//! such text.
+//! Programs read such files as ASCII, but names and comments in them may be in any encoding.
+//! What is UTF-8 stays what it is, so that notes can show it. Each byte that is not becomes a
+//! `char` of [`NOT_TEXT`], so lines can be handled as `str`, and written back they are the same
+//! bytes. Only ASCII white space may be searched for in such text.
 
-/// Returns one `char` for each byte.
+use plain_text::NOT_TEXT;
+
+/// Returns text, with a `char` of its own for each byte that is not UTF-8.
 pub(super) fn decode(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| char::from(*byte)).collect()
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if NOT_TEXT.contains(&c) {
+                // The same character in the file must not become a byte.
+                text.extend(c.encode_utf8(&mut [0; 4]).bytes().map(stand_in));
+            } else {
+                text.push(c);
+            }
+        }
+        text.extend(chunk.invalid().iter().copied().map(stand_in));
+    }
+    text
 }
 
-/// Returns the bytes of text from [`decode`]; any other `char` is written as UTF-8.
+/// Returns the `char` that stands for a byte from 0x80 on.
+fn stand_in(byte: u8) -> char {
+    let number = u32::from(*NOT_TEXT.start()) + u32::from(byte) - 0x80;
+    char::from_u32(number).unwrap_or(char::REPLACEMENT_CHARACTER)
+}
+
+/// Returns the bytes of text from [`decode`].
 pub(super) fn encode(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     for c in text.chars() {
-        match u8::try_from(c) {
-            Ok(byte) => bytes.push(byte),
-            Err(_) => bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        if NOT_TEXT.contains(&c) {
+            let number = u32::from(c) - u32::from(*NOT_TEXT.start()) + 0x80;
+            bytes.extend(u8::try_from(number));
+        } else {
+            bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
         }
     }
     bytes
@@ -129,7 +151,18 @@ mod tests {
     fn bytes_survive() {
         let all: Vec<u8> = (0..=255).collect();
         assert_eq!(encode(&decode(&all)), all);
-        assert_eq!(encode("ß→"), b"\xdf\xe2\x86\x92");
+        // Every byte after every other, and characters that stand for bytes.
+        let pairs: Vec<u8> = all.iter().flat_map(|a| all.iter().flat_map(|b| [*a, *b])).collect();
+        assert_eq!(encode(&decode(&pairs)), pairs);
+        let stand_ins: String = NOT_TEXT.collect();
+        assert_eq!(encode(&decode(stand_ins.as_bytes())), stand_ins.as_bytes());
+    }
+
+    #[test]
+    fn what_is_utf_8_can_be_shown() {
+        assert_eq!(decode("ß→\n".as_bytes()), "ß→\n");
+        assert_eq!(encode("ß→"), "ß→".as_bytes());
+        assert_eq!(plain_text::printable(&decode(b"K\xfchl \xc3\xbc")), "K\u{fffd}hl ü");
     }
 
     #[test]

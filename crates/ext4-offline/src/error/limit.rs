@@ -32,7 +32,9 @@ pub enum ShrinkLimit {
 impl fmt::Display for ShrinkLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ShrinkLimit::Blocks => f.write_str("its contents take up that many blocks"),
+            ShrinkLimit::Blocks => {
+                f.write_str("one block less would not hold its files and metadata")
+            }
             ShrinkLimit::Inodes { used, per_group } => {
                 write!(f, "{used} inodes are in use, and a block group has only {per_group}")
             }

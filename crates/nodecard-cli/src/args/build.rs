@@ -44,6 +44,12 @@ pub struct BuildArgs {
     #[arg(long, overrides_with = "sums", hide = true)]
     pub no_sums: bool,
 
+    /// Write only what differs into raw images of an earlier run. On a slow disk
+    /// this is faster, and needs less space. If the build fails, those images are
+    /// gone; otherwise they stay until the new ones are complete
+    #[arg(long)]
+    pub update: bool,
+
     #[command(flatten)]
     pub new_keys: NewKeysArg,
 

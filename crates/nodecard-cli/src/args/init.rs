@@ -30,7 +30,7 @@ pub struct InitArgs {
     #[arg(long, value_name = "FILE")]
     pub base: Option<PathBuf>,
 
-    /// Name the cluster
+    /// Name the cluster [default: from the names of the profile or of the nodes]
     #[arg(long, value_name = "NAME")]
     pub cluster: Option<String>,
 
@@ -39,26 +39,31 @@ pub struct InitArgs {
     pub nodes: Option<u32>,
 
     /// Start node names with this: xu4-node gives xu4-node1, xu4-node2 ...
+    /// [default: the cluster's name and -node]
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
 
     /// Give the first node this address, and the others the addresses after it
+    /// [default: .80 in the gateway's network, if it fits]
     #[arg(long, value_name = "ADDRESS")]
     pub first_address: Option<Ipv4Addr>,
 
-    /// Set the network interface of the nodes [default: the image's]
+    /// Set the network interface of the nodes [default: the image's, or eth0]
     #[arg(long, value_name = "NAME")]
     pub interface: Option<String>,
 
-    /// Set the length of the network prefix in bits [default: this computer's]
+    /// Set the length of the network prefix in bits [default: this computer's in
+    /// its own network, else 24]
     #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u8).range(1..=30))]
     pub prefix: Option<u8>,
 
-    /// Set the default gateway [default: this computer's]
+    /// Set the default gateway [default: this computer's, or the address that
+    /// ends in .1 if --first-address is in another network]
     #[arg(long, value_name = "ADDRESS")]
     pub gateway: Option<Ipv4Addr>,
 
-    /// Set a name server; may be given several times [default: this computer's]
+    /// Set a name server; may be given several times [default: this computer's in
+    /// its own network, else the gateway]
     #[arg(long, value_name = "ADDRESS")]
     pub dns: Vec<Ipv4Addr>,
 
@@ -78,6 +83,7 @@ pub struct InitArgs {
     pub keys: Vec<PathBuf>,
 
     /// Choose what happens to the passwords of the users who log in by key
+    /// [default: locked]
     #[arg(long, value_enum, conflicts_with = "password_hash")]
     pub passwords: Option<PasswordsArg>,
 
@@ -85,7 +91,8 @@ pub struct InitArgs {
     #[arg(long, value_name = "HASH")]
     pub password_hash: Option<String>,
 
-    /// Have the nodes form a Docker Swarm
+    /// Have the nodes form a Docker Swarm [default: empty if the image has Docker,
+    /// else no]
     #[arg(long, value_enum)]
     pub swarm: Option<SwarmArg>,
 

@@ -116,6 +116,10 @@ pub struct SaveArgs {
     #[arg(long)]
     pub no_shrink: bool,
 
+    /// Replace the image if it exists
+    #[arg(long)]
+    pub overwrite: bool,
+
     /// Save the rest if parts of the card cannot be read, and list what is lost
     #[arg(long)]
     pub keep_going: bool,

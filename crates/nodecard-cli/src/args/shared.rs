@@ -1,9 +1,10 @@
 //! Arguments that several commands have, and how sizes and numbers are read.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap_complete::engine::ArgValueCompleter;
 use nodecard::{CardSize, TargetLimits};
+use plain_text::shell_word;
 
 use crate::complete;
 
@@ -24,6 +25,31 @@ pub struct ProjectArgs {
     /// profile's. They are only read, and no new ones are created
     #[arg(long, value_name = "DIR|ARCHIVE")]
     pub keys: Option<PathBuf>,
+}
+
+impl ProjectArgs {
+    /// Returns the profile and these options as words for a shell, for the next command about
+    /// the same cluster.
+    pub fn words(&self) -> String {
+        let word = |path: &Path| shell_word(&path.display().to_string());
+        let mut words = word(&self.profile);
+        if let Some(base) = &self.base {
+            words += &format!(" --base {}", word(base));
+        }
+        if let Some(root) = self.root.root {
+            words += &format!(" --root {root}");
+        }
+        if let Some(keys) = &self.keys {
+            // What a shell passes as a pipe cannot be named again.
+            let is_pipe = keys.starts_with("/dev/fd") || keys.starts_with("/proc");
+            words += &if is_pipe {
+                " --keys KEYS".to_owned()
+            } else {
+                format!(" --keys {}", word(keys))
+            };
+        }
+        words
+    }
 }
 
 /// Keys that are made.

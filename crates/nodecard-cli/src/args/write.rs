@@ -113,6 +113,11 @@ pub struct ApplyArgs {
     #[arg(long)]
     pub grow: bool,
 
+    /// With --yes: also change a card that is another node's, or none of the
+    /// cluster's
+    #[arg(long)]
+    pub allow_other: bool,
+
     #[command(flatten)]
     pub writing: WritingArgs,
 }

@@ -2,7 +2,9 @@
 
 use std::{io, process::ExitCode};
 
-use nodecard::{ApplyReport, ApplyRequest, ApplySession, Finding, FindingCode, Severity};
+use nodecard::{
+    ApplyReport, ApplyRequest, ApplySession, Finding, FindingCode, OtherIdentity, Severity,
+};
 use plain_text::count;
 use serde_json::{Value, json};
 
@@ -29,6 +31,9 @@ pub fn run(args: &ApplyArgs) -> Result<ExitCode, CommandError> {
         }
         println(format_args!("{shown}: nothing to change"))?;
         return print_remaining(session.remaining(), args.grow);
+    }
+    if args.writing.yes && !args.allow_other {
+        session.refuse_other_identity().map_err(CommandError::Writing)?;
     }
     if json {
         // The report follows; people are still asked about these changes.
@@ -88,7 +93,19 @@ fn println(line: std::fmt::Arguments) -> Result<(), CommandError> {
 
 fn is_confirmed(session: &ApplySession, shown: &str) -> bool {
     let wanted = session.confirmation();
-    let answer = ask(format_args!("Type {wanted} to change {shown} in place:"));
+    // A wrong card is more likely than one that is to change its node.
+    let what = match session.other_identity() {
+        Some(identity) => {
+            print_line(format_args!("warning: {shown}: {identity}"));
+            let now = match identity {
+                OtherIdentity::Node { node, .. } => format!("the card of {node}"),
+                _ => shown.to_owned(),
+            };
+            format!("change {now} into that of {}", session.node().name)
+        }
+        None => format!("change {shown} in place"),
+    };
+    let answer = ask(format_args!("Type {wanted} to {what}:"));
     answer.is_some_and(|answer| session.is_confirmed_by(&answer))
 }
 

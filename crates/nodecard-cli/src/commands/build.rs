@@ -9,7 +9,7 @@ use plain_text::{printable, shell_word, size};
 use platform::devices;
 use serde_json::json;
 
-use super::open_project_for;
+use super::open_project;
 use crate::{
     args::BuildArgs,
     error::CommandError,
@@ -17,7 +17,7 @@ use crate::{
 };
 
 pub fn run(args: &BuildArgs) -> Result<ExitCode, CommandError> {
-    let mut project = open_project_for(&args.project, args.cards.card)?;
+    let mut project = open_project(&args.project)?;
     if args.new_keys.new_keys {
         project = project.with_new_keys();
     }
@@ -26,6 +26,7 @@ pub fn run(args: &BuildArgs) -> Result<ExitCode, CommandError> {
     request.card_size = args.cards.card.map(|card| card.bytes());
     request.format = args.format.into();
     request.raw_sums = args.sums;
+    request.update = args.update;
     let built = project.build(&request)?;
     if args.json.json {
         report::print_json(&json!({
@@ -81,16 +82,17 @@ fn to_text(built: &BuildReport, args: &BuildArgs, network: &Network) -> String {
         text += &format!("\nLeft from earlier runs:\n{}", table(&left));
     }
     text.push('\n');
-    let profile = shell_word(&args.project.profile.display().to_string());
+    let project = args.project.words();
     if made.is_empty() {
         // No image to write.
     } else if !devices::ARE_LISTED {
         let programs = devices::other_programs();
-        text += &format!("Write the images to cards with another program: {programs}\n");
+        text += &format!("Write the images to cards with another program: {programs}
+");
     } else if let Some(image) = made.first() {
         let more = if made.len() > 1 { " ..." } else { "" };
         let node = shell_word(&image.node);
-        text += &format!("Write the cards with:  nodecard flash {profile} {node}=/dev/sdX{more}\n");
+        text += &format!("Write the cards with:  nodecard flash {project} {node}=/dev/sdX{more}\n");
         let file = shell_word(&out(&image.file));
         text += &format!("Or with bmaptool:      bmaptool copy {file} /dev/sdX\n");
     }

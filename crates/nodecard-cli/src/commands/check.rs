@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use nodecard::{CheckReport, Cluster, Project};
+use nodecard::{CardSize, CheckReport, Cluster, Project};
 use serde_json::{Value, json};
 
 use super::open_project;
@@ -17,7 +17,7 @@ use crate::{
 pub fn run(args: &CheckArgs) -> Result<ExitCode, CommandError> {
     let project = open_project(&args.project)?;
     let cluster = project.cluster();
-    // The profile is right; what it names is looked at next, which may take a while.
+    // What the profile names is looked at next, which may take a while.
     if !args.json.json {
         report::print_text(&to_text(&project))?;
     }
@@ -29,6 +29,10 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode, CommandError> {
         for what in &found.not_checked {
             let line = format!("not checked: {what}");
             text += &format!("{}\n", plain_text::wrap(&line, terminal::width(), 2));
+        }
+        if found.problems.is_empty() {
+            let gap = if text.is_empty() { "" } else { "\n" };
+            text += &format!("{gap}{}: profile OK\n", cluster.path.display());
         }
         if !text.is_empty() {
             // Apart from the table of the nodes.
@@ -63,7 +67,7 @@ fn to_json(cluster: &Cluster, project: &Project, found: &CheckReport) -> Value {
         "profile": cluster.path,
         "cluster": cluster.name,
         "base": project.base_name(),
-        "card_size": cluster.card.bytes(),
+        "card_size": cluster.card.map(CardSize::bytes),
         "nodes": cluster.nodes.iter().map(node).collect::<Vec<_>>(),
         "findings": found.problems.iter().map(finding).collect::<Vec<_>>(),
         "notes": report::sentences(&found.notes),
@@ -73,10 +77,10 @@ fn to_json(cluster: &Cluster, project: &Project, found: &CheckReport) -> Value {
 
 fn to_text(project: &Project) -> String {
     let cluster = project.cluster();
-    let mut text = format!("{}: profile OK\n", cluster.path.display());
-    text += &format!("Cluster      {}\n", cluster.name);
+    let mut text = format!("Cluster      {}\n", cluster.name);
     text += &format!("Base image   {}\n", project.base_name());
-    text += &format!("Cards        {}\n", cluster.card);
+    let card = cluster.card.map_or("no size set: build needs --card".to_owned(), |c| c.to_string());
+    text += &format!("Cards        {card}\n");
     text += &format!("\n{}", nodes(cluster));
     let services = services(cluster);
     if !services.is_empty() {

@@ -17,6 +17,7 @@ use super::open_project;
 use crate::{
     args::FlashArgs,
     error::{CommandError, print_error, print_line, print_refusals},
+    output::{Verbosity, verbosity},
     progress::CardBars,
     prompt::{ask, print_how_to_continue, set_how_to_continue},
     report::{self, table},
@@ -62,7 +63,7 @@ fn flash_image(image: &Path, args: &FlashArgs) -> Result<ExitCode, CommandError>
     let request = request(args);
     let write = || {
         let session = nodecard::flash_image(image, &args.project.profile, request, &context)?;
-        describe(session.target());
+        describe(session.target(), args.writing.yes);
         let title = title(session.target());
         let image = session.target().node().to_owned();
         let agrees =
@@ -91,7 +92,7 @@ fn flash_targets(
 ) -> Result<FlashReport, Error> {
     let session = project.flash(&args.targets, request)?;
     for target in session.targets() {
-        describe(target);
+        describe(target, args.writing.yes);
     }
     let titles = session.targets().iter().map(title).collect();
     let agrees = |target: &FlashTarget| {
@@ -107,7 +108,8 @@ fn flash_one_reader(
     args: &FlashArgs,
 ) -> Result<FlashReport, Error> {
     let session = project.flash_one_reader(reader, args.resume, request)?;
-    let mut user = User { reader: reader.display().to_string(), yes: args.writing.yes };
+    let is_file = reader.is_file();
+    let mut user = User { reader: reader.display().to_string(), is_file, yes: args.writing.yes };
     let command =
         how_to_continue(std::env::args_os().map(|word| word.to_string_lossy().into_owned()));
     set_how_to_continue(format!("note: finished cards are remembered; continue with: {command}"));
@@ -130,6 +132,8 @@ fn how_to_continue(arguments: impl Iterator<Item = String>) -> String {
 /// The user at the reader.
 struct User {
     reader: String,
+    /// Whether it is a file, which nobody takes out, and that was not said yet.
+    is_file: bool,
     /// Whether cards are overwritten without confirmation.
     yes: bool,
 }
@@ -141,11 +145,19 @@ impl Operator for User {
             ReaderEvent::Insert { node } => {
                 print_line(format_args!("Insert the card for {node} into {reader}."));
             }
-            ReaderEvent::Swap { node } => print_line(format_args!(
-                "Take the card out of {reader} and insert the card for {node}."
-            )),
+            ReaderEvent::Swap { node } => {
+                print_line(format_args!(
+                    "Take the card out of {reader} and insert the card for {node}."
+                ));
+                if std::mem::take(&mut self.is_file) {
+                    print_line(format_args!(
+                        "note: {reader} is a file, not a reader: move it away and put the file for \
+                         {node} in its place, or stop and give NODE=FILE for each card"
+                    ));
+                }
+            }
             ReaderEvent::Refused(refused) => print_refusals(refused),
-            ReaderEvent::Found(target) => describe(target),
+            ReaderEvent::Found(target) => describe(target, self.yes),
             ReaderEvent::AlreadyFinished(card) => print_line(format_args!(
                 "This is the finished card of {}; it is not overwritten.",
                 card.node
@@ -179,8 +191,11 @@ fn title(target: &FlashTarget) -> String {
     format!("{} on {}", target.node(), target.path().display())
 }
 
-/// Prints what a target is, and what is on it.
-fn describe(target: &FlashTarget) {
+/// Prints what a target is, and what is on it. Whoever is asked about it needs to know.
+fn describe(target: &FlashTarget, is_agreed: bool) {
+    if is_agreed && verbosity() == Verbosity::Quiet {
+        return;
+    }
     let name = match target.target().device() {
         None => "a file".to_owned(),
         Some(device) => {
@@ -291,12 +306,12 @@ fn to_text(report: &FlashReport, args: &FlashArgs) -> String {
     };
     let is_profile = args.image.is_none() && args.one_reader.is_none();
     if cards(false).next().is_some() && is_profile {
-        let profile = shell_word(&args.project.profile.display().to_string());
+        let project = args.project.words();
         let target =
             |card: &FlashedCard| shell_word(&format!("{}={}", card.node, card.path.display()));
         let targets: Vec<String> = cards(false).map(target).collect();
         let targets = targets.join(" ");
-        after += &format!("Write again with: nodecard flash {profile} {targets}\n");
+        after += &format!("Write again with: nodecard flash {project} {targets}\n");
     }
     let done = cards(true).filter(|card| card.is_device);
     let done: Vec<String> = done.map(|card| card.path.display().to_string()).collect();
@@ -315,7 +330,7 @@ fn compared(card: &FlashedCard) -> Option<(&str, &WriteReport)> {
 fn columns(card: &FlashedCard) -> [String; 8] {
     let unknown = || "-".to_owned();
     let speed = |bytes: u64, time: Duration| {
-        format!("{:.1} MB/s", bytes as f64 / 1e6 / time.as_secs_f64().max(1e-9))
+        format!("{:.1} MiB/s", bytes as f64 / f64::from(1 << 20) / time.as_secs_f64().max(1e-9))
     };
     let [bytes, write, verify] = match &card.outcome {
         Err(_) => [unknown(), unknown(), unknown()],

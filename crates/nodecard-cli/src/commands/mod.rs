@@ -17,7 +17,7 @@ pub mod verify;
 
 use std::sync::Arc;
 
-use nodecard::{CardSize, Context, Project};
+use nodecard::{Context, Project};
 
 use crate::{
     args::ProjectArgs, error::CommandError, progress::StageBar, prompt::cancel_on_interrupt,
@@ -30,12 +30,7 @@ fn context() -> Context {
 
 /// Opens the project that the arguments name.
 fn open_project(args: &ProjectArgs) -> Result<Project, CommandError> {
-    open_project_for(args, None)
-}
-
-/// Opens the project that the arguments name, for cards of this size if its profile has none.
-fn open_project_for(args: &ProjectArgs, card: Option<CardSize>) -> Result<Project, CommandError> {
-    let mut project = Project::open_for(&args.profile, card)?.with_context(context());
+    let mut project = Project::open(&args.profile)?.with_context(context());
     if let Some(base) = &args.base {
         project = project.with_base(base);
     }

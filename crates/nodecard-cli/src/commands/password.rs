@@ -10,10 +10,13 @@ use serde_json::json;
 
 use crate::{
     args::PasswordArgs,
-    error::CommandError,
+    error::{CommandError, print_error, print_line},
     prompt::{ask_hidden, cancel_on_interrupt},
     report, terminal,
 };
+
+/// What is said of two entries that are not equal.
+const DIFFERENT: &str = "the two passwords differ";
 
 /// The most bytes of standard input that are read; no password is longer.
 const LONGEST_INPUT: u64 = 4096;
@@ -21,7 +24,11 @@ const LONGEST_INPUT: u64 = 4096;
 pub fn run(args: &PasswordArgs) -> Result<ExitCode, CommandError> {
     // Ctrl-C has to leave a terminal that shows what is typed.
     let _cancel = cancel_on_interrupt();
-    let password = if stdin().is_terminal() { asked("Password")? } else { piped()? };
+    let password = if stdin().is_terminal() {
+        entered("Password")?.ok_or_else(|| usage(DIFFERENT))?
+    } else {
+        piped()?
+    };
     let hash = PasswordHash::of(&password).map_err(nodecard::Error::from)?;
     if args.json.json {
         report::print_json(&json!({ "hash": hash.as_str() }))?;
@@ -31,21 +38,36 @@ pub fn run(args: &PasswordArgs) -> Result<ExitCode, CommandError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Asks for a password twice. The caller has seen to Ctrl-C.
-pub fn asked(what: &str) -> Result<String, CommandError> {
-    let usage = |message: &str| CommandError::Usage {
-        message: message.to_owned(),
-        fix: "type the same password twice",
-    };
+/// What to do about entries that are not equal.
+const TWICE: &str = "type the same password twice";
+
+/// Asks for a password twice. Returns `None` if the entries differ. The caller has seen to Ctrl-C.
+fn entered(what: &str) -> Result<Option<String>, CommandError> {
     let ask = |question: std::fmt::Arguments| {
         let answer = ask_hidden(question).map_err(|_| usage("the password cannot be read"))?;
         answer.ok_or_else(|| usage("no password was typed"))
     };
     let password = ask(format_args!("{what}:"))?;
-    if ask(format_args!("{what} again:"))? != password {
-        return Err(usage("the two passwords differ"));
+    let again = ask(format_args!("{what} again:"))?;
+    Ok((again == password).then_some(password))
+}
+
+fn usage(message: &str) -> CommandError {
+    CommandError::Usage { message: message.to_owned(), fix: TWICE }
+}
+
+/// Asks for a password until the entries agree and it can be used. Returns its hash.
+pub fn asked_until_right(what: &str) -> Result<PasswordHash, CommandError> {
+    loop {
+        match entered(what)?.map(|password| PasswordHash::of(&password)) {
+            Some(Ok(hash)) => return Ok(hash),
+            Some(Err(error)) => {
+                let error = nodecard::Error::from(error);
+                print_error(&error, error.fix());
+            }
+            None => print_line(format_args!("error: {DIFFERENT}\n  fix: {TWICE}")),
+        }
     }
-    Ok(password)
 }
 
 /// Reads the one line of standard input.

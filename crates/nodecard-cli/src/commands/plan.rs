@@ -4,11 +4,11 @@ use std::process::ExitCode;
 
 use nodecard::PlanRequest;
 
-use super::open_project_for;
+use super::open_project;
 use crate::{args::PlanArgs, error::CommandError, report};
 
 pub fn run(args: &PlanArgs) -> Result<ExitCode, CommandError> {
-    let project = open_project_for(&args.project, args.cards.card)?;
+    let project = open_project(&args.project)?;
     let nodes = &args.cards.nodes;
     let plan = match &args.against {
         Some(target) => match project.nodes(nodes)?.as_slice() {

@@ -26,6 +26,7 @@ pub fn run(args: &SaveArgs) -> Result<ExitCode, CommandError> {
         None if args.no_shrink => SaveSize::Unchanged,
         None => SaveSize::Contents,
     };
+    request.overwrite = args.overwrite;
     request.keep_going = args.keep_going;
     request.root = args.root.root;
     request.time = source_date_epoch()?;

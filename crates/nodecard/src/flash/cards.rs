@@ -88,7 +88,7 @@ fn refuse_too_small(targets: &[FlashTarget], builder: &CardBuilder) -> Result<()
 }
 
 pub(super) fn too_small_error(target: &FlashTarget, needed: u64) -> TargetError {
-    let refusal = Refusal::TooSmall { size: target.target.size(), needed };
+    let refusal = Refusal::TooSmall { size: target.target.size(), needed, file: target.file() };
     TargetError::new(target.path(), refusal)
 }
 

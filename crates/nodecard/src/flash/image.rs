@@ -45,12 +45,14 @@ pub fn flash_image<'a>(
 ) -> Result<ImageFlash<'a>, Error> {
     let name = image.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let inspected = Target::inspect(&context.system, target, image, &request.limits);
-    let target = inspected
-        .map_err(|error| Error::Refused { targets: vec![RefusedTarget { node: None, error }] })?;
+    let target = inspected.map_err(|error| {
+        let error = about_image(error);
+        Error::Refused { targets: vec![RefusedTarget { node: None, error }] }
+    })?;
     let target = FlashTarget { node: name, target, recognized: None };
     let opened = ImageFile::open(image)
         .and_then(|file| file.into_private_base(context.base_options()))
-        .map_err(card_image::Error::from)?;
+        .map_err(|error| Error::FlashedImage(Box::new(error)))?;
     let storage = opened.storage();
     let mut notes = Vec::new();
     let used = match BlockMap::beside(image) {
@@ -62,13 +64,26 @@ pub fn flash_image<'a>(
     };
     let (size, needed) = (target.target.size(), storage.size());
     if size < needed {
-        let error = TargetError::new(target.path(), Refusal::TooSmall { size, needed });
+        let refusal = Refusal::SmallerThanImage { size, image: needed, file: target.file() };
+        let error = TargetError::new(target.path(), refusal);
         return Err(Error::Refused { targets: vec![target.refused(error)] });
     }
     if size > needed {
         notes.push(BuildNote::RestUnused { unused: size - needed });
     }
     Ok(ImageFlash { context, request, target, image: storage, used, notes })
+}
+
+/// Turns reasons that are about a base image into those about the image that is written.
+fn about_image(mut error: TargetError) -> TargetError {
+    for refusal in &mut error.refusals {
+        match refusal {
+            Refusal::IsBase => *refusal = Refusal::IsImage,
+            Refusal::HoldsBase => *refusal = Refusal::HoldsImage,
+            _ => {}
+        }
+    }
+    error
 }
 
 fn read_map(

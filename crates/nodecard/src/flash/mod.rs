@@ -78,6 +78,11 @@ impl FlashTarget {
         self.target.name()
     }
 
+    /// Returns the path if it is not a device.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        self.target.device().is_none().then(|| self.path().to_owned())
+    }
+
     pub(crate) fn refused(&self, error: TargetError) -> RefusedTarget {
         RefusedTarget { node: Some(self.node.clone()), error }
     }

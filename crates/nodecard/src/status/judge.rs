@@ -2,7 +2,7 @@
 
 use std::{io::ErrorKind, net::IpAddr};
 
-use cluster_profile::Node;
+use cluster_profile::{CardSize, Node};
 use plain_text::{printable, size};
 
 use super::{
@@ -246,7 +246,8 @@ fn grown(project: &Project, node: &Node, disk: Disk) -> Option<StatusProblem> {
     );
     let (partition, end, card) = (disk.partition?, disk.partition_end?, disk.card?);
     // A profile's card size leaves 5 % of a card, since cards of one size differ.
-    let expected = card.min(project.cluster().card.bytes());
+    let of_profile = project.cluster().card.map_or(card, CardSize::bytes);
+    let expected = card.min(of_profile);
     let what = if end.saturating_add(SLACK) < expected {
         let free = size(card.saturating_sub(end));
         format!("the root partition ends {free} before the end of the card")

@@ -1,7 +1,6 @@
 //! The three requests to block devices that have no safe wrapper.
 //!
-//! This is all unsafe code on Linux. Everything else about a device is in sysfs, or has a wrapper
-//! in rustix.
+//! Everything else about a device is in sysfs, or has a wrapper in rustix.
 #![allow(unsafe_code)]
 
 use std::{fs::File, io};

@@ -4,6 +4,7 @@ mod devices;
 mod files;
 mod invoker;
 mod ioctl;
+mod lease;
 mod rights;
 
 pub(crate) use self::{
@@ -11,6 +12,7 @@ pub(crate) use self::{
     files::*,
     invoker::become_invoker,
     ioctl::{discard, loop_status, reread_partition_table},
+    lease::{end_lease, open_unshared},
     rights::RootRights,
 };
 pub(crate) use crate::unix::*;

@@ -2,7 +2,12 @@
 
 use std::io::{self, stdin};
 
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{
+    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
+};
+
+/// A code that nothing that is typed has: `_POSIX_VDISABLE`.
+const DISABLED: u8 = if cfg!(target_os = "macos") { 0xff } else { 0 };
 
 pub(crate) const SHOWS_LINE_END: bool = true;
 
@@ -17,8 +22,16 @@ pub(crate) fn hide_typing() -> io::Result<TypingMode> {
     let mut hiding = before.clone();
     hiding.local_modes.remove(LocalModes::ECHO);
     hiding.local_modes.insert(LocalModes::ECHONL);
+    // Ctrl-\\ would end the program before it can show what is typed again. It ends the line.
+    let codes = &mut hiding.special_codes;
+    codes[SpecialCodeIndex::VEOL] = codes[SpecialCodeIndex::VQUIT];
+    codes[SpecialCodeIndex::VQUIT] = DISABLED;
     tcsetattr(stdin(), OptionalActions::Flush, &hiding)?;
     Ok(before)
+}
+
+pub(crate) fn quit_code(mode: &TypingMode) -> Option<u8> {
+    Some(mode.special_codes[SpecialCodeIndex::VQUIT]).filter(|code| *code != DISABLED)
 }
 
 pub(crate) fn restore_typing(mode: &TypingMode) {

@@ -23,6 +23,10 @@ pub(crate) fn hide_typing() -> io::Result<TypingMode> {
     if set(mode & !ENABLE_ECHO_INPUT) { Ok(mode) } else { Err(io::Error::last_os_error()) }
 }
 
+pub(crate) fn quit_code(_: &TypingMode) -> Option<u8> {
+    None
+}
+
 pub(crate) fn restore_typing(mode: &TypingMode) {
     set(*mode);
 }

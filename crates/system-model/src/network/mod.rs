@@ -5,6 +5,7 @@
 
 mod dhcpcd;
 mod interfaces;
+mod naming;
 mod netplan;
 mod network_manager;
 mod networkd;
@@ -12,9 +13,10 @@ mod source;
 
 pub use dhcpcd::{DHCPCD_CONF, Dhcpcd};
 pub use interfaces::{
-    BroughtUp, INTERFACES, Interfaces, InterfacesProblem, InterfacesProblemKind, Mapping,
-    Selection, Stanza, StanzaOption,
+    BroughtUp, INTERFACES, Interfaces, InterfacesLine, InterfacesProblem, InterfacesProblemKind,
+    Mapping, Selection, Stanza, StanzaOption, interfaces_lines, selects_by_pattern,
 };
+pub use naming::{InterfaceNames, Renaming};
 pub use netplan::{Definition, NETPLAN_DIRECTORIES, Netplan, Renderer};
 pub use network_manager::{CONNECTION_DIRECTORIES, Connection, NetworkManager, Unmanaged};
 pub use networkd::{Fit, NETWORK_DIRECTORIES, NetworkFile, Networkd};
@@ -37,6 +39,8 @@ pub struct Network {
     pub network_manager: NetworkManager,
     /// dhcpcd's configuration.
     pub dhcpcd: Dhcpcd,
+    /// What gives interfaces other names.
+    pub names: InterfaceNames,
 }
 
 impl Network {
@@ -70,6 +74,7 @@ impl Network {
         if netplan.is_active() {
             started.push(Backend::Netplan);
         }
+        let names = InterfaceNames::read(files, &netplan)?;
         Ok(Network {
             started,
             interfaces,
@@ -77,6 +82,7 @@ impl Network {
             netplan,
             network_manager: NetworkManager::read(files)?,
             dhcpcd: Dhcpcd::read(files)?,
+            names,
         })
     }
 
@@ -85,22 +91,38 @@ impl Network {
         self.started.contains(&backend)
     }
 
+    /// Returns other names that an interface gets at boot: what is configured for the name that
+    /// it has until then does not reach it.
+    pub fn renamings(&self, interface: &str) -> Vec<Renaming> {
+        let mut found = self.names.renamings(interface);
+        if let Some(interfaces) = &self.interfaces
+            && (self.starts(Backend::Ifupdown) || interfaces.has_hotplug())
+            && let Some((new, at)) = interfaces.renamed(interface)
+        {
+            found.push(Renaming { new: Some(new.to_owned()), at: at.clone(), certain: true });
+        }
+        found
+    }
+
+    /// Returns the lines where ifup reads less than is written, if ifup runs at boot.
+    pub fn interfaces_problems(&self) -> &[InterfacesProblem] {
+        match &self.interfaces {
+            Some(read) if self.starts(Backend::Ifupdown) || read.has_hotplug() => &read.problems,
+            _ => &[],
+        }
+    }
+
     /// Returns how an interface gets addresses at boot, from all programs that start.
     pub fn sources(&self, interface: &str) -> Vec<AddressSource> {
         let mut found = Vec::new();
         if let Some(interfaces) = &self.interfaces {
             // udev brings hotplug interfaces up even where networking.service is disabled.
             let all = interfaces.sources(interface);
-            let by_udev = |source: &AddressSource| {
-                let hotplug = |other: &&Selection| other.interface == source.interface;
-                interfaces
-                    .selections
-                    .iter()
-                    .filter(hotplug)
-                    .any(|selection| selection.class == "hotplug")
-            };
+            let by_udev = interfaces.hotplug();
             let started = self.starts(Backend::Ifupdown);
-            found.extend(all.into_iter().filter(|source| started || by_udev(source)));
+            let counts =
+                |source: &AddressSource| started || by_udev.contains(source.interface.as_str());
+            found.extend(all.into_iter().filter(counts));
         }
         if self.starts(Backend::Networkd) {
             found.extend(self.networkd.sources(interface));
@@ -141,11 +163,10 @@ impl Network {
         let mut all = Vec::new();
         if let Some(interfaces) = &self.interfaces {
             let started = self.starts(Backend::Ifupdown);
-            let hotplug = |source: &AddressSource| {
-                let mut selections = interfaces.selections.iter();
-                selections.any(|s| s.class == "hotplug" && s.interface == source.interface)
-            };
-            all.extend(interfaces.all_sources().into_iter().filter(|s| started || hotplug(s)));
+            let by_udev = interfaces.hotplug();
+            let counts =
+                |source: &AddressSource| started || by_udev.contains(source.interface.as_str());
+            all.extend(interfaces.all_sources().into_iter().filter(counts));
         }
         if self.starts(Backend::Networkd) {
             all.extend(self.networkd.all_sources());
@@ -175,5 +196,6 @@ impl Network {
             || self.netplan.knows(interface)
             || self.network_manager.knows(interface)
             || self.dhcpcd.knows(interface)
+            || self.names.gives(interface)
     }
 }

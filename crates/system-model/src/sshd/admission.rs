@@ -6,6 +6,7 @@ use super::{
     authorized_keys,
     config::SshdConfig,
     hindrance::{Hindrance, HindranceKind, Repair},
+    hosts_access,
     login::Login,
     patterns::{self, ListMatch},
     permissions::{self, Rules},
@@ -102,6 +103,9 @@ fn server(
         let added = to.add(problem.kind.is_certain(), HindranceKind::Config(problem.kind));
         added.at = Some(problem.at.clone());
         added.repair = Some(Repair::CommentOut(problem.at.clone()));
+    }
+    if let Some((at, certain)) = hosts_access::refused(files, &hosts_access::SSHD, login.from)? {
+        to.add(certain, HindranceKind::TcpWrappers).at = Some(at);
     }
     for line in config.undecided() {
         to.add(false, HindranceKind::UndecidedMatch).at = Some(line.clone());

@@ -82,6 +82,8 @@ pub enum HindranceKind {
     ChrootDirectory(String),
     /// sshd does not listen on the node's address and this port.
     NotListening(u16),
+    /// /etc/hosts.allow or /etc/hosts.deny refuses connections from other nodes.
+    TcpWrappers,
     /// A Match line that only the running system can decide.
     UndecidedMatch,
     /// The user has no permission to pass a directory on the way to the keys.
@@ -236,6 +238,7 @@ impl fmt::Display for HindranceKind {
             H::NotListening(port) => {
                 write!(f, "sshd does not listen on port {port} of the node's address")
             }
+            H::TcpWrappers => f.write_str("TCP wrappers refuse connections from the other nodes"),
             H::UndecidedMatch => f.write_str("a Match line depends on the running system"),
             H::NotSearchable(path) => write!(f, "the user has no permission to search {path}"),
             H::NotReadable(path) => write!(f, "the user has no permission to read {path}"),

@@ -14,6 +14,11 @@ pub(super) struct PrivateKeyFile {
     pub encrypted: bool,
 }
 
+/// Returns whether a file holds a private key of ssh.
+pub fn is_private_key(contents: &[u8]) -> bool {
+    read(contents).is_some()
+}
+
 /// Returns what a file says if it is a private key.
 pub(super) fn read(contents: &[u8]) -> Option<PrivateKeyFile> {
     if let Some(key) = dropbear(contents) {

@@ -1,5 +1,7 @@
 //! The stream decoders of all formats behind one interface.
 
+use zstd::zstd_safe::zstd_sys::ZSTD_ErrorCode;
+
 use flate2::{Decompress, FlushDecompress};
 use zstd::stream::raw::Operation as _;
 
@@ -105,9 +107,10 @@ impl StreamDecoder for bzip2::Decompress {
 impl StreamDecoder for zstd::stream::raw::Decoder<'_> {
     fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<DecodeStep, DecodeFault> {
         let status = self.run_on_buffers(input, output).map_err(|error| {
-            let reason = error.to_string();
-            // The window of `zstd --long=28` and above; errors have no other mark.
-            if reason.contains("too much memory") {
+            let code = error.get_ref().and_then(|error| error.downcast_ref::<zstd::Error>());
+            // The window of `zstd --long=28` and above.
+            let too_large = ZSTD_ErrorCode::ZSTD_error_frameParameter_windowTooLarge;
+            if code.is_some_and(|code| code.is(too_large)) {
                 DecodeFault::Unsupported {
                     reason: "it was compressed with --long, and needs more than 128 MiB of memory \
                              to decompress"
@@ -115,7 +118,7 @@ impl StreamDecoder for zstd::stream::raw::Decoder<'_> {
                     command: Some("zstd -d --long=31"),
                 }
             } else {
-                DecodeFault::Corrupt(reason)
+                DecodeFault::Corrupt(error.to_string())
             }
         })?;
         Ok(DecodeStep {

@@ -7,7 +7,7 @@ use crate::{
     Attributes, NetworkBackEnd, Note, Purpose, SystemError,
     render::{
         context::{Context, View},
-        text::{end_last_line, glob},
+        text::end_last_line,
         units,
     },
 };
@@ -15,8 +15,6 @@ use crate::{
 const PURPOSE: Purpose = Purpose::Address(NetworkBackEnd::Ifupdown);
 const INTERFACES: &str = "/etc/network/interfaces";
 pub(super) const SERVICE: &str = "networking.service";
-/// A deeper inclusion is a loop.
-const DEEPEST: usize = 8;
 
 /// Returns whether ifupdown is installed and starts at boot.
 pub(super) fn is_active(from: &View<'_>) -> Result<bool, SystemError> {
@@ -56,61 +54,17 @@ pub(super) fn owns(from: &View<'_>) -> Result<bool, SystemError> {
     Ok(files.iter().any(|(_, file)| interfaces_file::configures(file, interface)))
 }
 
-/// Returns /etc/network/interfaces and the files that it includes: paths and texts.
+/// Returns /etc/network/interfaces and the files that it includes, as ifup follows them: paths
+/// and texts. Those behind a line where ifup stops are among them: the line may be removed.
 pub(super) fn files(from: &View<'_>) -> Result<Vec<(String, String)>, SystemError> {
-    let mut files: Vec<(String, String)> = Vec::new();
-    let mut next = vec![(INTERFACES.to_owned(), 0)];
-    while let Some((path, depth)) = next.pop() {
-        if files.iter().any(|(seen, _)| *seen == path) {
-            continue;
-        }
-        let Some(text) = from.read(&path)? else { continue };
-        if depth < DEEPEST {
-            for (keyword, pattern) in interfaces_file::includes(&text) {
-                next.extend(included(from, &keyword, &pattern)?.map(|path| (path, depth + 1)));
-            }
-        }
-        files.push((path, text));
-    }
-    // As ifup itself follows them: patterns in directories, several paths in a line, paths
-    // relative to the file that includes.
-    let read = Interfaces::read(from.system)?;
-    for path in read.into_iter().flat_map(|interfaces| interfaces.files) {
-        if files.iter().all(|(seen, _)| *seen != path)
-            && let Some(text) = from.read(&path)?
-        {
+    let read = Interfaces::read(from.system)?.unwrap_or_default();
+    let mut files = Vec::new();
+    for path in read.files.into_iter().chain(read.beyond) {
+        if let Some(text) = from.read(&path)? {
             files.push((path, text));
         }
     }
     Ok(files)
-}
-
-/// Returns the paths that a `source` or `source-directory` line includes.
-fn included(
-    from: &View<'_>,
-    keyword: &str,
-    pattern: &str,
-) -> Result<impl Iterator<Item = String>, SystemError> {
-    let whole = if pattern.starts_with('/') {
-        pattern.to_owned()
-    } else {
-        format!("/etc/network/{pattern}")
-    };
-    let directory_only = keyword != "source";
-    let (directory, name) = match (directory_only, whole.rsplit_once('/')) {
-        (false, Some((directory, name))) => (directory.to_owned(), name.to_owned()),
-        _ => (whole.trim_end_matches('/').to_owned(), "*".to_owned()),
-    };
-    // The rule of run-parts, which skips names with a dot.
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    let names = from.list(&directory)?.into_iter().filter(move |found| {
-        if directory_only {
-            found.chars().all(plain)
-        } else {
-            glob(&name, found) && !found.starts_with('.')
-        }
-    });
-    Ok(names.map(move |name| format!("{directory}/{name}")))
 }
 
 /// Notes what becomes of the image's own stanzas.

@@ -1,5 +1,7 @@
 //! ifupdown's file format, interfaces(5): removing one interface from a file.
 
+use system_model::network::{interfaces_lines, selects_by_pattern};
+
 use crate::render::text;
 
 /// A file without one interface's stanzas.
@@ -22,34 +24,38 @@ pub(super) struct Without {
     pub unmapped: Vec<String>,
 }
 
-/// A logical line: lines joined by a backslash at the end.
+/// A line and its words.
 struct Line<'a> {
     raw: &'a str,
     words: Vec<String>,
 }
 
-fn logical_lines(file: &str) -> Vec<Line<'_>> {
-    let mut result = Vec::new();
-    let (mut start, mut end) = (0, 0);
-    for piece in text::lines(file) {
-        end += piece.len();
-        // Neither a comment nor the last line of a file is continued.
-        let so_far = file.get(start..end).unwrap_or_default();
-        let comment = so_far.trim_ascii_start().starts_with('#');
-        let body = piece.trim_end_matches(['\n', '\r']);
-        if !comment && body.ends_with('\\') && end < file.len() {
-            continue;
+impl Line<'_> {
+    /// Returns the line without some of its words. Where a word goes on in the next line, or
+    /// nothing would be left of that, it becomes one line.
+    fn without_words(&self, unwanted: impl Fn(&str) -> bool) -> String {
+        let raw = self.raw.split_ascii_whitespace().filter(|word| *word != "\\");
+        let words = self.words.iter().map(String::as_str).filter(|word| *word != "\\");
+        if raw.eq(words) {
+            let kept = text::without_words(self.raw, &unwanted);
+            if !kept.trim_end_matches('\n').ends_with('\\') {
+                return kept;
+            }
         }
-        let joined = so_far.replace("\\\r\n", " ").replace("\\\n", " ");
-        let words = if comment {
-            Vec::new()
-        } else {
-            joined.split_ascii_whitespace().map(str::to_owned).collect()
-        };
-        result.push(Line { raw: so_far, words });
-        start = end;
+        let kept = self.words.iter().filter(|word| !unwanted(word));
+        let kept = kept.map(String::as_str).collect::<Vec<_>>().join(" ");
+        // A backslash that is no word's last character continues nothing.
+        kept + if self.words.last().is_some_and(|word| word.ends_with('\\')) { " \n" } else { "\n" }
     }
-    result
+}
+
+fn logical_lines(file: &str) -> Vec<Line<'_>> {
+    let mut lines = Vec::new();
+    for line in interfaces_lines(file) {
+        let words = line.words().map(str::to_owned).collect();
+        lines.push(Line { raw: line.raw, words });
+    }
+    lines
 }
 
 /// Returns whether a line begins a stanza, which ends the one before it.
@@ -60,13 +66,12 @@ fn begins_stanza(word: &str) -> bool {
             | "mapping"
             | "auto"
             | "source"
-            | "source-directory"
-            | "source-dir"
             | "template"
             | "rename"
             | "no-auto-down"
             | "no-scripts"
-    ) || word.starts_with("allow-")
+    ) || word.starts_with("source-dir")
+        || word.starts_with("allow-")
 }
 
 fn begins_selection(word: &str) -> bool {
@@ -89,17 +94,9 @@ fn selects(interface: &str, word: &str) -> bool {
     match word.split_once('=') {
         None => is(interface, word),
         Some((name, logical)) => {
-            is(interface, name) || logical == interface || fits(interface, name)
+            is(interface, name) || logical == interface || selects_by_pattern(name, interface)
         }
     }
-}
-
-/// Returns whether a pattern of `auto`, `/eth*` or `/eth*/1`, may fit the interface; one with a
-/// variable before it (`mac/00:…`) may fit any.
-fn fits(interface: &str, pattern: &str) -> bool {
-    let Some((variable, rest)) = pattern.split_once('/') else { return false };
-    let value = rest.split('/').next().unwrap_or_default();
-    variable.is_empty() && text::glob(value, interface)
 }
 
 /// Removes an interface's stanzas from a file. Comments stay, also those inside of the
@@ -158,7 +155,7 @@ pub(super) fn without(file: &str, interface: &str) -> Without {
                         out.unmapped.push(current.clone());
                     }
                     if named && !removing {
-                        out.text.push_str(&text::without_words(line.raw, mapped));
+                        out.text.push_str(&line.without_words(mapped));
                         continue;
                     }
                     removing
@@ -168,7 +165,7 @@ pub(super) fn without(file: &str, interface: &str) -> Without {
                     let only = arguments.iter().all(|name| selects(interface, name));
                     let itself = arguments.iter().any(|name| {
                         name.split('=').next().is_some_and(|name| {
-                            name == interface || name.starts_with('/') && fits(interface, name)
+                            name == interface || selects_by_pattern(name, interface)
                         })
                     });
                     let others = arguments.iter().filter(|name| {
@@ -179,8 +176,7 @@ pub(super) fn without(file: &str, interface: &str) -> Without {
                     out.hotplug |= itself && keyword == "allow-hotplug";
                     out.auto |= itself && matches!(keyword.as_str(), "auto" | "allow-auto");
                     if named && !only {
-                        out.text
-                            .push_str(&text::without_words(line.raw, |w| selects(interface, w)));
+                        out.text.push_str(&line.without_words(|w| selects(interface, w)));
                         continue;
                     }
                     // Options below it are misplaced; they are removed too, so that they do
@@ -211,9 +207,26 @@ pub(super) fn without(file: &str, interface: &str) -> Without {
     out
 }
 
-/// Returns the place behind these words, which stand one after the other.
-fn behind(line: &str, words: &[&str]) -> Option<usize> {
-    words.iter().try_fold(0, |at, word| Some(at + line[at..].find(word)? + word.len()))
+/// Returns a line of a static stanza, with DHCP instead.
+fn with_dhcp(line: &Line<'_>) -> String {
+    let mut rest = line.raw;
+    for word in line.words.iter().take(3) {
+        // The name may contain the words that follow it too.
+        match rest.find(word.as_str()) {
+            Some(at) => rest = rest.get(at + word.len()..).unwrap_or_default(),
+            None => rest = "",
+        }
+    }
+    let before = line.raw.strip_suffix(rest).unwrap_or(line.raw);
+    if rest.contains("static") {
+        return format!("{before}{}", rest.replacen("static", "dhcp", 1));
+    }
+    // A word that goes on in the next line.
+    let words: Vec<&str> = line.words.iter().map(String::as_str).collect();
+    match words.split_at_checked(3) {
+        Some((head, [_, tail @ ..])) => [head, &["dhcp"], tail].concat().join(" ") + "\n",
+        _ => line.raw.to_owned(),
+    }
 }
 
 /// Returns the file with DHCP instead of static IPv4 addresses, in the stanzas whose names are
@@ -242,11 +255,11 @@ pub(in crate::render) fn to_dhcp(file: &str, is_wanted: &dyn Fn(&str) -> bool) -
                     && *name != "lo"
                     && !is_alias
                     && matches!(rest, ["inet", "static", ..]);
-                // The name may contain the words too.
-                let method = inside.then(|| behind(line.raw, &["iface", name, "inet"])).flatten();
-                let (before, rest) = line.raw.split_at(method.unwrap_or(line.raw.len()));
-                out.push_str(before);
-                out.push_str(&rest.replacen("static", "dhcp", 1));
+                if inside {
+                    out.push_str(&with_dhcp(&line));
+                } else {
+                    out.push_str(line.raw);
+                }
             }
             [keyword, _, ..] if begins_stanza(keyword) => {
                 inside = false;
@@ -265,16 +278,6 @@ pub(super) fn configures(file: &str, interface: &str) -> bool {
         let mut words = line.words.iter().map(String::as_str);
         words.next() == Some("iface") && words.next().is_some_and(|name| is(interface, name))
     })
-}
-
-/// Returns what a file includes, in its order: keyword and path.
-pub(super) fn includes(file: &str) -> Vec<(String, String)> {
-    let include = |line: Line<'_>| {
-        let mut words = line.words.into_iter();
-        let keyword = words.next().filter(|word| word.starts_with("source"))?;
-        Some((keyword, words.next()?))
-    };
-    logical_lines(file).into_iter().filter_map(include).collect()
 }
 
 #[cfg(test)]

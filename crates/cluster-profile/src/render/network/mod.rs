@@ -18,6 +18,7 @@ mod interfaces_file;
 mod netplan;
 mod network_manager;
 mod networkd;
+mod obstacles;
 mod others;
 mod resolver;
 mod rivals;
@@ -27,7 +28,7 @@ pub use rivals::{RivalAddress, rival_addresses};
 
 use std::net::Ipv4Addr;
 
-use system_model::BootModel;
+use system_model::{BootModel, Systemd};
 
 use super::{
     RenderError,
@@ -192,8 +193,8 @@ pub(super) fn shared(to: &mut Context<'_>, boot: &BootModel) -> Result<(), Rende
     Ok(())
 }
 
-/// Writes the node's address.
-pub(super) fn node(to: &mut Context<'_>, node: &Node) -> Result<(), RenderError> {
+/// Writes the node's address. Returns what still keeps the interface from it.
+pub(super) fn node(to: &mut Context<'_>, node: &Node) -> Result<Option<RenderError>, RenderError> {
     let Choice { chosen, .. } = choose(to)?;
     let address = Address { network: &to.cluster.network, address: node.address };
     match chosen {
@@ -202,5 +203,9 @@ pub(super) fn node(to: &mut Context<'_>, node: &Node) -> Result<(), RenderError>
         NetworkBackEnd::NetworkManager => network_manager::node(to, &address, &node.name),
         NetworkBackEnd::Networkd => networkd::node(to, &address)?,
     }
-    rivals::note_others(to, node)
+    let edited = to.edited()?;
+    let systemd = Systemd::read_later_boots(&edited)?;
+    let network = system_model::network::Network::read(&edited, &systemd)?;
+    rivals::note_others(to, &network, node);
+    obstacles::find(to, &edited, &network, chosen)
 }

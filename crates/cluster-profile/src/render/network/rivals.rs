@@ -9,7 +9,7 @@ use system_model::{
 };
 
 use crate::{
-    Node, Note, SystemError, SystemFiles,
+    Node, Note,
     render::{RenderError, context::Context},
 };
 
@@ -23,21 +23,13 @@ pub struct RivalAddress {
 }
 
 /// Returns the IPv4 addresses that an interface surely gets at boot beside `own`.
-///
-/// # Errors
-/// [`SystemError`] if the system cannot be read.
-pub fn rival_addresses(
-    system: &dyn SystemFiles,
-    interface: &str,
-    own: Ipv4Addr,
-) -> Result<Vec<RivalAddress>, SystemError> {
-    let network = Network::read(system, &Systemd::read_later_boots(system)?)?;
+pub fn rival_addresses(network: &Network, interface: &str, own: Ipv4Addr) -> Vec<RivalAddress> {
     let mut found: Vec<RivalAddress> = Vec::new();
     for source in network.sources(interface).iter().filter(|source| source.certain) {
         let rival = rival(source, own);
         found.extend(rival.filter(|rival| !found.contains(rival)));
     }
-    Ok(found)
+    found
 }
 
 fn rival(source: &AddressSource, own: Ipv4Addr) -> Option<RivalAddress> {
@@ -81,12 +73,11 @@ pub(super) fn note_unknown(to: &mut Context<'_>, systemd: &Systemd) -> Result<()
 }
 
 /// Notes what would give the interface another address beside the node's.
-pub(super) fn note_others(to: &mut Context<'_>, node: &Node) -> Result<(), RenderError> {
+pub(super) fn note_others(to: &mut Context<'_>, network: &Network, node: &Node) {
     let interface = to.interface;
-    for rival in rival_addresses(&to.edited()?, interface, node.address)? {
+    for rival in rival_addresses(network, interface, node.address) {
         let at = rival.at.map(|at| (at.path, at.line));
         let interface = interface.to_owned();
         to.note(Note::OtherAddress { interface, what: rival.what.to_string(), at });
     }
-    Ok(())
 }

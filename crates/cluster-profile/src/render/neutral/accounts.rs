@@ -7,7 +7,7 @@ use system_model::accounts::Accounts;
 
 use super::Strip;
 use crate::{
-    Change, KeyHalf, Purpose, Role,
+    KeyHalf, Purpose, Role,
     render::{
         RenderError,
         ssh::{KnownNodes, SYSTEM_KNOWN_HOSTS, key_files, without_keys},
@@ -45,7 +45,7 @@ pub(super) fn remove_cluster_keys(to: &mut Strip<'_>) -> Result<(), RenderError>
                 KeyHalf::Public => key(&text) == public,
             };
             if is_cluster && seen.insert(path.clone()) {
-                to.edit(Purpose::ClusterKey { user: user.clone(), half }, &path, Change::Remove);
+                to.remove(Purpose::ClusterKey { user: user.clone(), half }, &path)?;
             }
         }
     }
@@ -79,7 +79,7 @@ pub(super) fn remove_authorized_keys(to: &mut Strip<'_>) -> Result<(), RenderErr
         let Ok(Some(old)) = to.read(&path) else { continue };
         let new = without_keys(&old, &barred);
         let purpose = Purpose::AuthorizedKeys { user: user.name.clone() };
-        to.rewrite_or_remove(purpose, &path, &old, &new);
+        to.rewrite_or_remove(purpose, &path, &old, &new)?;
     }
     Ok(())
 }
@@ -90,7 +90,7 @@ pub(super) fn remove_known_hosts(to: &mut Strip<'_>) -> Result<(), RenderError> 
     let nodes = KnownNodes::of(cluster, keys)?;
     if let Some(old) = to.read(SYSTEM_KNOWN_HOSTS)? {
         let new = nodes.remove_from(&old);
-        to.rewrite_or_remove(Purpose::SystemKnownHosts, SYSTEM_KNOWN_HOSTS, &old, &new);
+        to.rewrite_or_remove(Purpose::SystemKnownHosts, SYSTEM_KNOWN_HOSTS, &old, &new)?;
     }
     let mut seen = BTreeSet::new();
     for (user, home) in homes(to)? {
@@ -100,7 +100,7 @@ pub(super) fn remove_known_hosts(to: &mut Strip<'_>) -> Result<(), RenderError> 
         }
         let Ok(Some(old)) = to.read(&path) else { continue };
         let new = nodes.remove_from(&old);
-        to.rewrite_or_remove(Purpose::UserKnownHosts { user }, &path, &old, &new);
+        to.rewrite_or_remove(Purpose::UserKnownHosts { user }, &path, &old, &new)?;
     }
     Ok(())
 }

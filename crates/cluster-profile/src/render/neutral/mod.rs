@@ -9,6 +9,7 @@ mod network;
 mod part;
 
 use cluster_keys::ClusterKeys;
+use system_model::{FileKind, sshd::is_private_key};
 
 pub use network::KeptAddress;
 pub use part::{IdentityPart, RemovedPart, part_of};
@@ -70,8 +71,13 @@ fn remove(to: &mut Strip<'_>, part: IdentityPart) -> Result<(), RenderError> {
         IdentityPart::AuthorizedKeys => accounts::remove_authorized_keys(to)?,
         IdentityPart::KnownHosts => accounts::remove_known_hosts(to)?,
         IdentityPart::Swarm => {
+            let leftover = Purpose::Swarm(crate::SwarmPart::Leftover);
+            // A directory may be a symlink, with which its files would not go.
+            if system_model::real_path(to.system, swarm::KEY)?.as_deref() != Some(swarm::KEY) {
+                to.remove_if_there(leftover.clone(), swarm::KEY)?;
+            }
             for path in swarm::PATHS {
-                to.remove_if_there(Purpose::Swarm(crate::SwarmPart::Leftover), path)?;
+                to.remove_if_there(leftover.clone(), path)?;
             }
         }
         IdentityPart::CloudSeed => remove_cloud_seed(to)?,
@@ -113,17 +119,44 @@ impl<'a> Strip<'a> {
     fn edit(&mut self, purpose: Purpose, path: &str, change: Change) {
         let part = self.part;
         match self.neutral.removed.iter_mut().find(|removed| removed.part == part) {
+            Some(removed) if removed.paths.iter().any(|known| known == path) => {}
             Some(removed) => removed.paths.push(path.to_owned()),
             None => self.neutral.removed.push(RemovedPart { part, paths: vec![path.to_owned()] }),
         }
         self.neutral.edits.push(FileEdit { path: path.to_owned(), change, purpose });
     }
 
-    fn remove_if_there(&mut self, purpose: Purpose, path: &str) -> Result<(), SystemError> {
-        if self.system.exists(path)? {
-            self.edit(purpose, path, Change::Remove);
+    /// Removes a file, or a directory with everything below it. Where a symlink has the name, the
+    /// file that it leads to is removed too if it is what the name says: a private key, or a
+    /// file that is called the same.
+    fn remove(&mut self, purpose: Purpose, path: &str) -> Result<(), SystemError> {
+        let behind = self.behind(path)?;
+        self.edit(purpose.clone(), path, Change::Remove);
+        let is_removed = |path: &str| self.neutral.edits.iter().any(|edit| edit.path == path);
+        if let Some(real) = behind.filter(|real| !is_removed(real)) {
+            self.edit(purpose, &real, Change::Remove);
         }
         Ok(())
+    }
+
+    fn behind(&self, path: &str) -> Result<Option<String>, SystemError> {
+        if self.system.read_link(path)?.is_none() {
+            return Ok(None);
+        }
+        let Some(real) = system_model::real_path(self.system, path)? else { return Ok(None) };
+        let found = self.system.metadata(&real)?;
+        if found.is_none_or(|found| found.kind != FileKind::Regular) {
+            return Ok(None);
+        }
+        let name = |path: &str| path.rsplit('/').next().map(str::to_owned);
+        let is_same = || name(&real) == name(path);
+        // A file that is too large is no key.
+        let is_key = || self.system.read(&real).ok().flatten().is_some_and(|b| is_private_key(&b));
+        Ok((is_same() || is_key()).then_some(real))
+    }
+
+    fn remove_if_there(&mut self, purpose: Purpose, path: &str) -> Result<(), SystemError> {
+        if self.system.exists(path)? { self.remove(purpose, path) } else { Ok(()) }
     }
 
     /// Writes text back if it has changed, with the attributes that the file has.
@@ -134,20 +167,58 @@ impl<'a> Strip<'a> {
         }
     }
 
-    /// Writes text back if it has changed. A file of which only blank lines are left is removed.
-    fn rewrite_or_remove(&mut self, purpose: Purpose, path: &str, old: &str, new: &str) {
-        if old != new && new.trim_ascii().is_empty() {
+    /// Writes text back if it has changed. A file of which only blank lines are left is removed,
+    /// but not a symlink, which would leave the text in the file that it leads to.
+    fn rewrite_or_remove(
+        &mut self,
+        purpose: Purpose,
+        path: &str,
+        old: &str,
+        new: &str,
+    ) -> Result<(), SystemError> {
+        let is_empty = old != new && new.trim_ascii().is_empty();
+        if is_empty && self.system.read_link(path)?.is_none() {
             self.edit(purpose, path, Change::Remove);
         } else {
             self.rewrite(purpose, path, old, new);
         }
+        Ok(())
+    }
+
+    /// Returns the directory that a symlink in the place of Docker's swarm state leads to, if
+    /// that is all it holds.
+    fn swarm_state_behind(
+        &self,
+        state: ClonedState,
+        path: &str,
+    ) -> Result<Option<String>, SystemError> {
+        /// What swarmkit keeps in the directory (moby's daemon/cluster/cluster.go, noderunner.go).
+        const NAMES: [&str; 5] =
+            ["certificates", "docker-state.json", "raft", "state.json", "worker"];
+        if state != ClonedState::DockerSwarm {
+            return Ok(None);
+        }
+        let Some(real) = system_model::real_path(self.system, path)? else { return Ok(None) };
+        let names = self.list(&real)?;
+        Ok(names.iter().all(|name| NAMES.contains(&name.as_str())).then_some(real))
     }
 
     /// Removes state that identifies an installation.
     fn forget(&mut self, states: &[ClonedState]) -> Result<(), RenderError> {
         for found in identity::cloned(self.system)? {
-            if states.contains(&found.state) {
-                self.edit(Purpose::Cloned(found.state), &found.path, found.change);
+            if !states.contains(&found.state) {
+                continue;
+            }
+            let (purpose, path) = (Purpose::Cloned(found.state), found.path);
+            match found.change {
+                Change::Remove => self.remove(purpose, &path)?,
+                // Clearing stops at a symlink.
+                change if self.system.read_link(&path)?.is_some() => {
+                    if let Some(real) = self.swarm_state_behind(found.state, &path)? {
+                        self.edit(purpose, &real, change);
+                    }
+                }
+                change => self.edit(purpose, &path, change),
             }
         }
         Ok(())
@@ -156,9 +227,13 @@ impl<'a> Strip<'a> {
 
 fn reset_host_name(to: &mut Strip<'_>) -> Result<(), SystemError> {
     const PATH: &str = "/etc/hostname";
-    if let Some(old) = to.read(PATH)? {
-        to.rewrite(Purpose::HostName, PATH, &old, &format!("{NEUTRAL_NAME}\n"));
+    let Some(old) = to.read(PATH)? else { return Ok(()) };
+    let new = format!("{NEUTRAL_NAME}\n");
+    // Unlike in other files nothing of the old text stays, so it has to be a host name's file.
+    if old != new && to.system.read_link(PATH)?.is_some() {
+        to.remove(Purpose::HostName, PATH)?;
     }
+    to.rewrite(Purpose::HostName, PATH, &old, &new);
     Ok(())
 }
 
@@ -177,7 +252,7 @@ fn reset_machine_id(to: &mut Strip<'_>) -> Result<(), SystemError> {
     let is_empty = to.system.read(identity::MACHINE_ID)?.is_some_and(|id| id.is_empty());
     if to.system.exists(identity::MACHINE_ID)? && !is_empty {
         // It may be a symlink to D-Bus's.
-        to.edit(Purpose::MachineId, identity::MACHINE_ID, Change::Remove);
+        to.remove(Purpose::MachineId, identity::MACHINE_ID)?;
         let (contents, attributes) = (Vec::new(), Attributes::exactly(0o444, 0, 0));
         let write = Change::Write { contents, attributes };
         to.neutral.edits.push(FileEdit {
@@ -199,11 +274,11 @@ fn remove_host_keys(to: &mut Strip<'_>) -> Result<(), SystemError> {
     let is_dropbear = |name: &str| name.starts_with("dropbear_") && name.contains("host_key");
     for name in to.list("/etc/ssh")?.into_iter().filter(|name| is_openssh(name)) {
         let purpose = Purpose::Cloned(ClonedState::HostKey(KeyHalf::of_file(&name)));
-        to.edit(purpose, &format!("/etc/ssh/{name}"), Change::Remove);
+        to.remove(purpose, &format!("/etc/ssh/{name}"))?;
     }
     for name in to.list("/etc/dropbear")?.into_iter().filter(|name| is_dropbear(name)) {
         let purpose = Purpose::Cloned(ClonedState::HostKey(KeyHalf::of_file(&name)));
-        to.edit(purpose, &format!("/etc/dropbear/{name}"), Change::Remove);
+        to.remove(purpose, &format!("/etc/dropbear/{name}"))?;
     }
     Ok(())
 }
@@ -217,7 +292,7 @@ fn remove_cloud_seed(to: &mut Strip<'_>) -> Result<(), RenderError> {
         let path = format!("{directory}{name}");
         let text = to.read(&path)?.unwrap_or_default();
         if text::lines(&text).iter().take(2).any(|line| line.starts_with("# Written by nodecard")) {
-            to.edit(Purpose::CloudSeed, &path, Change::Remove);
+            to.remove(Purpose::CloudSeed, &path)?;
         }
     }
     Ok(())

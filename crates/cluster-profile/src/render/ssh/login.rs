@@ -39,7 +39,7 @@ pub struct LoginHindrance {
 /// Returns what keeps the profile's users from logging in by key over ssh, for a system as
 /// it is. Without an ssh server there is nothing to judge.
 ///
-/// `now` is in seconds since 1970.
+/// `systemd` has the units that start at boots after the first; `now` is in seconds since 1970.
 ///
 /// # Errors
 /// [`SystemError`] if the system cannot be read.
@@ -47,10 +47,11 @@ pub fn login_hindrances(
     cluster: &Cluster,
     cluster_key: &str,
     system: &dyn SystemFiles,
+    systemd: &Systemd,
     now: u64,
 ) -> Result<Vec<LoginHindrance>, SystemError> {
     let mut found = Vec::new();
-    let Some(server) = server(system)? else { return Ok(found) };
+    let Some(server) = server(system, systemd)? else { return Ok(found) };
     let accounts = Accounts::read(system)?;
     for user in users(cluster) {
         let Admission { certain, uncertain, .. } =
@@ -77,8 +78,7 @@ fn users(cluster: &Cluster) -> Vec<String> {
 
 /// Returns the server that answers: the one that starts at boot, sshd of two. Without any
 /// that starts it is the one that is there.
-fn server(system: &dyn SystemFiles) -> Result<Option<SshServer>, SystemError> {
-    let systemd = Systemd::read_later_boots(system)?;
+fn server(system: &dyn SystemFiles, systemd: &Systemd) -> Result<Option<SshServer>, SystemError> {
     let servers = ssh_servers(system, &|unit| systemd.running(unit).is_some())?;
     let starting = servers.iter().find(|server| server.starts());
     let server = starting.or(servers.first()).map(|server| server.server);
@@ -139,7 +139,7 @@ pub(in crate::render) fn let_in(to: &mut Context<'_>) -> Result<(), RenderError>
     for round in 0..MOST_ROUNDS {
         let (mut again, mut noted) = (false, Vec::new());
         let edited = to.edited()?;
-        let Some(server) = server(&edited)? else {
+        let Some(server) = server(&edited, &Systemd::read_later_boots(&edited)?)? else {
             to.note(Note::NoSshd);
             return Ok(());
         };

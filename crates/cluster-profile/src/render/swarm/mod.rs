@@ -22,6 +22,8 @@ pub use self::status::{SWARM_STATUS, SwarmState, SwarmStatus, SwarmStep};
 
 /// The configuration that nodes read.
 const CONFIG: &str = "/etc/nodecard";
+/// The private key of the node's role.
+pub(super) const KEY: &str = "/etc/nodecard/swarm_key";
 /// The programs that nodes run.
 const PROGRAMS: &str = "/usr/local/lib/nodecard";
 /// The archives of images.
@@ -120,7 +122,7 @@ pub(super) fn node(to: &mut Context<'_>, node: &Node) -> Result<(), RenderError>
     let text = configuration(to, swarm, node, founder);
     to.write(Purpose::Swarm(SwarmPart::Configuration), path, text, root(0o644));
     let key = keys::of(to, node.role)?;
-    let path = format!("{CONFIG}/swarm_key");
+    let path = KEY.to_owned();
     to.write(Purpose::Swarm(SwarmPart::Key), path, key.private(), root(0o600));
 
     let created_here = if node.name == founder { swarm.services.as_slice() } else { &[] };

@@ -42,7 +42,7 @@ pub(super) fn choose_base(
     let is_image = |path: &String| {
         check_base(&typed_path(path, home)).map_err(|error| printable(&error.to_string()))
     };
-    let path = asker.value::<String>("Path of the base image", None, is_image)?;
+    let path = asker.value::<String>("Path of the base image", None, "a path", is_image)?;
     path.map(|path| typed_path(&path, home)).ok_or(CommandError::Interrupted)
 }
 

@@ -5,7 +5,7 @@ mod network;
 mod users;
 
 use std::{
-    io::Write as _,
+    io::{IsTerminal as _, Write as _, stdin},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -22,7 +22,7 @@ use self::{
 };
 use super::context;
 use crate::{
-    args::{InitArgs, SwarmArg},
+    args::{InitArgs, PasswordsArg, SwarmArg},
     ask::Asker,
     error::{CommandError, print_error, print_line, print_note},
     output::{Verbosity, verbosity},
@@ -37,6 +37,12 @@ pub fn run(args: &InitArgs) -> Result<ExitCode, CommandError> {
     let home = platform::directories::home();
     // Nobody should answer ten questions for nothing.
     refuse_existing(args.profile.as_deref())?;
+    if args.passwords == Some(PasswordsArg::Ask) && !stdin().is_terminal() {
+        return Err(usage(
+            "--passwords ask needs a terminal, on which the new passwords are typed",
+            "use --password-hash with a hash from `nodecard password`, or --passwords locked",
+        ));
+    }
     // From here on, Ctrl-C leaves the terminal as it was.
     let context = context();
     let (base, facts) = loop {
@@ -87,14 +93,14 @@ pub fn run(args: &InitArgs) -> Result<ExitCode, CommandError> {
         users,
         swarm,
     };
-    let written = profile.write(&profile_path)?;
+    let written = profile.write(&profile_path).map_err(without_places)?;
     if args.json.json {
         let node = |node: &nodecard::Node| json!({"name": node.name, "address": node.address});
         report::print_json(&json!({
             "profile": profile_path,
             "cluster": written.name,
             "base": base,
-            "card_size": written.card.bytes(),
+            "card_size": written.card.map(CardSize::bytes),
             "nodes": written.nodes.iter().map(node).collect::<Vec<_>>(),
         }))?;
         return Ok(ExitCode::SUCCESS);
@@ -121,6 +127,36 @@ pub fn run(args: &InitArgs) -> Result<ExitCode, CommandError> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Turns the problems of a profile that was not written into those of the answers: nobody can look
+/// at its lines.
+fn without_places(error: nodecard::Error) -> CommandError {
+    let nodecard::Error::Profile(problems) = &error else { return error.into() };
+    let nodecard::ProfileError::Invalid(found) = &**problems else { return error.into() };
+    let texts = found.problems.iter().map(|problem| {
+        let help = problem.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+        format!("{}{help}", problem.message)
+    });
+    usage(
+        format!("the answers do not go together: {}", texts.collect::<Vec<_>>().join(". ")),
+        "change the options, or answer otherwise",
+    )
+}
+
+/// Checks the value of an option as its answer in the dialogue is checked.
+fn checked<T: Clone + ToString>(
+    option: &'static str,
+    value: &T,
+    check: impl FnOnce(&T) -> Result<(), String>,
+) -> Result<T, CommandError> {
+    match check(value) {
+        Ok(()) => Ok(value.clone()),
+        Err(reason) => {
+            let value = Some(value.to_string());
+            Err(CommandError::Option { option, value, reason })
+        }
+    }
+}
+
 fn refuse_existing(path: Option<&Path>) -> Result<(), CommandError> {
     match path.filter(|path| path.symlink_metadata().is_ok()) {
         Some(path) => Err(nodecard::Error::ProfileExists { path: path.to_owned() }.into()),
@@ -140,7 +176,9 @@ fn is_asked(args: &InitArgs, asker: Asker) -> bool {
 /// Names the cluster.
 fn cluster(args: &InitArgs, asker: Asker) -> Result<String, CommandError> {
     if let Some(cluster) = &args.cluster {
-        return Ok(cluster.clone());
+        return checked("--cluster", cluster, |name| {
+            NewProfile::try_answer(|profile| profile.cluster.clone_from(name))
+        });
     }
     let of_file = args.profile.as_deref().and_then(Path::file_stem);
     let of_file = of_file.map(|stem| stem.to_string_lossy().into_owned());
@@ -159,14 +197,11 @@ fn cluster(args: &InitArgs, asker: Asker) -> Result<String, CommandError> {
             Ok(())
         }
     };
-    let name = asker.value("Name of the cluster", Some(proposal), is_name)?;
+    let name = asker.value("Name of the cluster", Some(proposal), "a name", is_name)?;
     name.ok_or(CommandError::Interrupted)
 }
 
 fn card(args: &InitArgs, asker: Asker, facts: &BaseFacts) -> Result<String, CommandError> {
-    if let Some(card) = &args.card {
-        return Ok(card.clone());
-    }
     let fits = |text: &String| match text.parse::<CardSize>() {
         Ok(card) if card.bytes() < facts.size => {
             Err(format!("the base image is larger: {}", plain_text::size(facts.size)))
@@ -177,8 +212,11 @@ fn card(args: &InitArgs, asker: Asker, facts: &BaseFacts) -> Result<String, Comm
             Err(format!("{error}{fix}"))
         }
     };
+    if let Some(card) = &args.card {
+        return checked("--card", card, fits);
+    }
     let proposal = CARDS.iter().map(|size| format!("{size}GB")).find(|text| fits(text).is_ok());
-    let answer = asker.value("Size printed on the cards", proposal, fits)?;
+    let answer = asker.value("Size printed on the cards", proposal, "a size", fits)?;
     answer.ok_or_else(|| usage("the base image is larger than any card", "choose another image"))
 }
 

@@ -8,7 +8,7 @@ use std::{
 use nodecard::{BaseFacts, NewPassword, NewProfile, NewUser, PasswordHash, find_public_keys};
 use plain_text::printable;
 
-use super::usage;
+use super::{checked, usage};
 use crate::{
     args::{InitArgs, PasswordsArg},
     ask::Asker,
@@ -22,20 +22,22 @@ pub(super) fn choose_users(
     asker: Asker,
     facts: &BaseFacts,
 ) -> Result<Vec<NewUser>, CommandError> {
+    let split = |names: &str| -> Vec<String> {
+        names.split([' ', ',']).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    };
+    let are_names = |names: &String| {
+        let user = |name| NewUser { name, create: false, password: NewPassword::Locked };
+        NewProfile::try_answer(|profile| {
+            profile.users = split(names).into_iter().map(user).collect();
+        })
+    };
     let names: Vec<String> = if !args.users.is_empty() {
-        args.users.clone()
+        let user = |name: &String| checked("--user", name, are_names);
+        args.users.iter().map(user).collect::<Result<_, _>>()?
     } else {
-        let proposal = facts.usual_users().join(" ");
-        let split = |names: &str| -> Vec<String> {
-            names.split([' ', ',']).filter(|name| !name.is_empty()).map(str::to_owned).collect()
-        };
-        let are_names = |names: &String| {
-            let user = |name| NewUser { name, create: false, password: NewPassword::Locked };
-            NewProfile::try_answer(|profile| {
-                profile.users = split(names).into_iter().map(user).collect();
-            })
-        };
-        let answer = asker.value("Users who log in by key", Some(proposal), are_names)?;
+        let proposal = Some(facts.usual_users().join(" "));
+        let question = "Users who log in by key";
+        let answer = asker.value(question, proposal, "names of users", are_names)?;
         split(&answer.unwrap_or_default())
     };
     let known: Vec<&str> = facts
@@ -49,7 +51,11 @@ pub(super) fn choose_users(
         print_note(format_args!("note: {users} have well-known default passwords in the image"));
     }
     let given = match &args.password_hash {
-        Some(hash) => Some(PasswordHash::new(hash).map_err(nodecard::Error::from)?),
+        Some(hash) => Some(PasswordHash::new(hash).map_err(|error| {
+            let fix = error.fix().map(|fix| format!("; {fix}")).unwrap_or_default();
+            let (option, reason) = ("--password-hash", format!("{error}{fix}"));
+            CommandError::Option { option, value: None, reason }
+        })?),
         None => None,
     };
     let passwords = match args.passwords {
@@ -72,14 +78,46 @@ pub(super) fn choose_users(
             (Some(_), _) | (None, PasswordsArg::Locked) => NewPassword::Locked,
             (None, PasswordsArg::Keep) => NewPassword::OfImage,
             (None, PasswordsArg::Ask) => {
-                let text = password::asked(&format!("New password of {}", printable(&name)))?;
-                NewPassword::Hash(PasswordHash::of(&text).map_err(nodecard::Error::from)?)
+                let what = format!("New password of {}", printable(&name));
+                NewPassword::Hash(password::asked_until_right(&what)?)
             }
         };
         let create = !facts.users.iter().any(|user| user.name == name);
         users.push(NewUser { name, create, password });
     }
+    warn_of_default_passwords(facts, &users);
     Ok(users)
+}
+
+/// Names the users whose default passwords stay, whether or not the answers were about them.
+fn warn_of_default_passwords(facts: &BaseFacts, users: &[NewUser]) {
+    let stays = |name: &str| {
+        let user = users.iter().find(|user| user.name == name);
+        user.is_none_or(|user| matches!(user.password, NewPassword::OfImage))
+    };
+    let left: Vec<String> = facts
+        .users
+        .iter()
+        .filter(|user| user.has_default_password && stays(&user.name))
+        .map(|user| printable(&user.name))
+        .collect();
+    if let Some(first) = left.first() {
+        print_note(format_args!(
+            "warning: the well-known default passwords of the image stay: {}; to lock them, write \
+             `{first}: {{locked: true}}` under `users:` in the profile",
+            left.join(", ")
+        ));
+    }
+}
+
+/// Checks that a file holds public keys as a profile may name it.
+fn is_public_key(key: &Path) -> Result<(), String> {
+    let key = std::path::absolute(key).unwrap_or_else(|_| key.to_owned());
+    let root = || NewUser { name: "root".to_owned(), create: false, password: NewPassword::Locked };
+    NewProfile::try_answer(|profile| {
+        profile.users = vec![root()];
+        profile.keys = vec![key.display().to_string()];
+    })
 }
 
 /// Chooses the owner's public keys.
@@ -89,7 +127,13 @@ pub(super) fn choose_keys(
     home: Option<&Path>,
     nobody: bool,
 ) -> Result<Vec<PathBuf>, CommandError> {
-    if !args.keys.is_empty() || nobody {
+    if nobody {
+        return Ok(args.keys.clone());
+    }
+    if !args.keys.is_empty() {
+        for key in &args.keys {
+            checked("--key", &key.display().to_string(), |_| is_public_key(key))?;
+        }
         return Ok(args.keys.clone());
     }
     let Some(directory) = home.map(|home| home.join(".ssh")) else { return Ok(Vec::new()) };

@@ -3,15 +3,25 @@
 //! Sources: interfaces(5); ifupdown's config.c (`get_line`, `read_interfaces_defn`) and
 //! main.c.
 
+mod bring_up;
+mod command;
+mod lines;
 mod reader;
 mod selector;
 mod wordexp;
 
+use std::collections::BTreeSet;
+
+pub use bring_up::BroughtUp;
+pub use lines::{InterfacesLine, interfaces_lines};
 use reader::Reader;
 use selector::Selector;
+pub use selector::selects_by_pattern;
 
-use super::source::{AddressKind, AddressSource, Backend};
-use crate::{FileLine, SystemError, SystemFiles, pattern::fnmatch};
+use crate::{
+    FileLine, SystemError, SystemFiles,
+    pattern::{fnmatch, fnmatch_extended},
+};
 
 /// The main file.
 pub const INTERFACES: &str = "/etc/network/interfaces";
@@ -27,7 +37,7 @@ pub struct StanzaOption {
     pub at: FileLine,
 }
 
-/// An `iface` stanza, with what it inherits.
+/// An `iface` stanza.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stanza {
     /// The logical interface.
@@ -36,8 +46,10 @@ pub struct Stanza {
     pub family: String,
     /// `static`, `dhcp` …
     pub method: String,
-    /// The options.
+    /// Its own options; [`Interfaces::options`] adds those that it inherits.
     pub options: Vec<StanzaOption>,
+    /// The number of the stanza that it inherits from, which stands before it.
+    pub inherits: Option<usize>,
     /// The `iface` line.
     pub at: FileLine,
 }
@@ -83,19 +95,27 @@ pub enum InterfacesProblemKind {
     UndecidedPath,
     /// A `source` line that wordexp(3) refuses: ifup skips it.
     RefusedPath,
+    /// A `rename` line without a new name: ifup gives up.
+    NoNewName,
+    /// More lines than any configuration has: what follows was not read.
+    TooLong,
 }
 
-/// A stanza that is applied to an interface at boot.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BroughtUp<'a> {
-    /// The interface, or the pattern that selects it.
-    pub interface: &'a str,
-    /// The stanza.
-    pub stanza: &'a Stanza,
-    /// The line that selects it.
-    pub selected: &'a FileLine,
-    /// Whether it surely applies.
-    pub certain: bool,
+impl InterfacesProblemKind {
+    /// Returns what ifup makes of it, as a clause without a subject.
+    pub fn words(self) -> &'static str {
+        match self {
+            InterfacesProblemKind::Syntax => "stops reading the file at this line",
+            InterfacesProblemKind::UndecidedPath => {
+                "includes files here whose names only the running system knows"
+            }
+            InterfacesProblemKind::RefusedPath => "skips this line, since its path is not valid",
+            InterfacesProblemKind::NoNewName => {
+                "gives up at this line, which renames an interface but has no new name"
+            }
+            InterfacesProblemKind::TooLong => "reads more lines than nodecard does",
+        }
+    }
 }
 
 /// /etc/network/interfaces, with all that it includes.
@@ -111,6 +131,8 @@ pub struct Interfaces {
     pub renames: Vec<(String, String, FileLine)>,
     /// The files that were read, in order.
     pub files: Vec<String>,
+    /// Files that are included only behind a line where ifup stops.
+    pub beyond: Vec<String>,
     /// What could not be read.
     pub problems: Vec<InterfacesProblem>,
     /// Whether ifup reads the main file to its end. Otherwise it brings nothing up.
@@ -137,65 +159,33 @@ impl Interfaces {
         Ok(Some(Reader::read(files, path)?))
     }
 
-    /// Returns the stanzas that are applied when an interface is brought up at boot, by
-    /// `ifup -a` or by udev (`allow-hotplug`), those of its aliases (`eth0:1`) included.
-    pub fn brought_up(&self, interface: &str) -> Vec<BroughtUp<'_>> {
-        self.all_brought_up(Some(interface))
+    /// Returns what `allow-hotplug` names: udev brings these up, whatever starts at boot.
+    pub fn hotplug(&self) -> BTreeSet<&str> {
+        let hotplug = self.selections.iter().filter(|selection| selection.class == "hotplug");
+        hotplug.map(|selection| selection.interface.as_str()).collect()
     }
 
-    /// Returns all stanzas that are applied at boot. Without a name a pattern selects the
-    /// stanzas whose names it matches.
-    pub fn all_brought_up(&self, interface: Option<&str>) -> Vec<BroughtUp<'_>> {
-        let mut found: Vec<BroughtUp<'_>> = Vec::new();
-        if !self.readable {
-            return found;
-        }
-        // What is up already is left alone: a second selection counts only if the first fails.
-        let mut up: Vec<String> = Vec::new();
-        for selection in &self.selections {
-            if !matches!(selection.class.as_str(), "auto" | "hotplug") {
-                continue;
-            }
-            let selector = Selector::parse(&selection.interface);
-            for (physical, certain) in selector.physical(self, interface) {
-                let logical = selector.logical.unwrap_or(&physical);
-                let mapped = self.mappings.iter().any(|mapping| {
-                    mapping.patterns.iter().any(|pattern| fnmatch(pattern, logical))
-                });
-                let before = up.contains(&physical);
-                for stanza in &self.stanzas {
-                    // A mapping's script may choose any stanza.
-                    if stanza.name != logical && !mapped {
-                        continue;
-                    }
-                    let already = found.iter().any(|other| {
-                        std::ptr::eq(other.stanza, stanza) && other.interface == selection.interface
-                    });
-                    if !already && found.len() < 10_000 {
-                        found.push(BroughtUp {
-                            interface: &selection.interface,
-                            stanza,
-                            selected: &selection.at,
-                            certain: certain && !mapped && !before,
-                        });
-                    }
-                }
-                if self.stanzas.iter().any(|stanza| stanza.name == logical) {
-                    up.push(physical.clone());
-                }
-            }
-        }
-        found
+    /// Returns whether udev brings any interface up.
+    pub(super) fn has_hotplug(&self) -> bool {
+        self.selections.iter().any(|selection| selection.class == "hotplug")
     }
 
-    /// Returns how an interface gets addresses at boot.
-    pub fn sources(&self, interface: &str) -> Vec<AddressSource> {
-        self.brought_up(interface).iter().flat_map(sources).collect()
+    /// Returns the line that keeps ifup from bringing anything up.
+    pub fn fatal_problem(&self) -> Option<&InterfacesProblem> {
+        let main = self.files.first();
+        let is_fatal = |problem: &&InterfacesProblem| match problem.kind {
+            InterfacesProblemKind::Syntax => Some(&problem.at.path) == main,
+            kind => kind == InterfacesProblemKind::NoNewName,
+        };
+        self.problems.iter().find(is_fatal).filter(|_| !self.readable)
     }
 
-    /// Returns how all interfaces get addresses at boot.
-    pub fn all_sources(&self) -> Vec<AddressSource> {
-        self.all_brought_up(None).iter().flat_map(sources).collect()
+    /// Returns a stanza's options, those that it inherits first. ifup uses the first of several
+    /// addresses.
+    pub fn options<'a>(&'a self, stanza: &'a Stanza) -> Vec<&'a StanzaOption> {
+        let above = |stanza: &&'a Stanza| self.stanzas.get(stanza.inherits?);
+        let chain: Vec<&Stanza> = std::iter::successors(Some(stanza), above).collect();
+        chain.into_iter().rev().flat_map(|stanza| &stanza.options).collect()
     }
 
     /// Returns the mapping that decides for an interface.
@@ -204,17 +194,20 @@ impl Interfaces {
         self.mappings.iter().find(fits)
     }
 
-    /// Returns the new name of an interface that is renamed, and the line.
+    /// Returns the new name of an interface that ifup renames, and the line.
     pub fn renamed(&self, interface: &str) -> Option<(&str, &FileLine)> {
         let fits = |current: &str| {
             let selector = Selector::parse(current);
             match selector.pattern {
-                Some(pattern) => selector.variable.is_empty() && fnmatch(pattern, interface),
+                Some(pattern) => {
+                    selector.variable.is_empty() && fnmatch_extended(pattern, interface)
+                }
                 None => current == interface,
             }
         };
         let found = self.renames.iter().find(|(current, ..)| fits(current));
-        found.map(|(_, new, at)| (new.as_str(), at))
+        let changes = found.filter(|(_, new, _)| new != interface && !new.is_empty());
+        changes.map(|(_, new, at)| (new.as_str(), at))
     }
 
     /// Returns whether the files mention an interface: in a stanza, a selection, or as a
@@ -227,40 +220,18 @@ impl Interfaces {
                     .options
                     .iter()
                     .any(|option| option.value.split_whitespace().any(|word| word == interface))
-        }) || self.selections.iter().any(|selection| {
-            let selector = Selector::parse(&selection.interface);
-            selector.physical(self, Some(interface)).next().is_some()
-        }) || self.renames.iter().any(|(current, new, _)| current == interface || new == interface)
-    }
-}
-
-fn sources(up: &BroughtUp<'_>) -> Vec<AddressSource> {
-    let one = |kind, at: &FileLine| AddressSource {
-        backend: Backend::Ifupdown,
-        interface: up.interface.to_owned(),
-        kind,
-        at: Some(at.clone()),
-        certain: up.certain,
-    };
-    let stanza = up.stanza;
-    match (stanza.family.as_str(), stanza.method.as_str()) {
-        (_, "loopback" | "manual") => Vec::new(),
-        ("inet" | "inet6", "static") => {
-            let addresses = stanza.options.iter().filter(|option| option.name == "address");
-            addresses
-                .map(|option| one(AddressKind::Static(option.value.clone()), &option.at))
-                .collect()
-        }
-        ("inet", "dhcp" | "bootp") => vec![one(AddressKind::Dhcp4, &stanza.at)],
-        ("inet6", "dhcp") => vec![one(AddressKind::Dhcp6, &stanza.at)],
-        (family, method) => vec![one(AddressKind::Other(format!("{family} {method}")), &stanza.at)],
+        }) || self
+            .selections
+            .iter()
+            .any(|selection| Selector::parse(&selection.interface).selects(interface).is_some())
+            || self.renames.iter().any(|(current, new, _)| current == interface || new == interface)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::MemoryFiles;
+    use crate::{MemoryFiles, network::AddressKind};
 
     fn read(text: &str) -> Interfaces {
         let mut files = MemoryFiles::new();
@@ -312,5 +283,112 @@ mod tests {
             kinds,
             [(1, InterfacesProblemKind::UndecidedPath), (2, InterfacesProblemKind::RefusedPath)]
         );
+    }
+
+    #[test]
+    fn what_a_stanza_inherits_comes_first() {
+        let interfaces = read(
+            "auto eth0\niface base inet static\naddress 10.0.0.1/24\niface mid inherits base\nmtu 9\n\
+             iface eth0 inherits mid\naddress 10.0.0.2/24\n",
+        );
+        let stanza = &interfaces.stanzas[2];
+        let options = interfaces.options(stanza);
+        let values: Vec<&str> = options.iter().map(|option| option.value.as_str()).collect();
+        assert_eq!(values, ["10.0.0.1/24", "9", "10.0.0.2/24"]);
+        let sources = interfaces.sources("eth0");
+        assert_eq!(sources.len(), 1);
+        assert_eq!(sources[0].kind, AddressKind::Static("10.0.0.1/24".into()));
+        assert_eq!(sources[0].at, Some(FileLine::new(INTERFACES, 3)));
+    }
+
+    /// Each stanza would hold the options of all before it: some 40 GB.
+    #[test]
+    fn a_long_chain_of_stanzas_needs_little() {
+        let mut text = String::from("iface s0 inet static\naddress 10.0.0.1/24\n");
+        for number in 1..60_000 {
+            text.push_str(&format!("iface s{number} inherits s{}\nup x\n", number - 1));
+        }
+        text.push_str("auto s59999\n");
+        let started = std::time::Instant::now();
+        let interfaces = read(&text);
+        assert!(interfaces.readable);
+        assert_eq!(interfaces.sources("s59999").len(), 1);
+        assert_eq!(interfaces.options(&interfaces.stanzas[59_999]).len(), 60_000);
+        assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+    }
+
+    #[test]
+    fn tens_of_thousands_of_stanzas_and_selections_take_no_time() {
+        let mut text = String::from("auto");
+        (0..60_000).for_each(|number| text.push_str(&format!(" s{number}")));
+        for number in 0..60_000 {
+            text.push_str(&format!("\niface s{number} inet static\naddress 10.0.0.1/24"));
+        }
+        text.truncate(16 << 20);
+        let started = std::time::Instant::now();
+        let interfaces = read(&text);
+        assert_eq!(interfaces.all_sources().len(), 60_000);
+        // Patterns of selections and mappings, each of which would be compared with each name.
+        for word in ["auto /s*x", "mapping *x"] {
+            let mut more = text.clone();
+            (0..8000).for_each(|number| more.push_str(&format!("\n{word}{number}")));
+            assert!(!read(&more).all_sources().is_empty());
+        }
+        assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+    }
+
+    #[test]
+    fn a_renamed_interface_is_brought_up_by_its_new_name() {
+        let interfaces = read(
+            "rename eth0=lan0\nauto eth0\niface eth0 inet dhcp\niface lan0 inet static\n\
+             address 10.0.0.1/24\n",
+        );
+        assert!(interfaces.sources("eth0").is_empty());
+        let sources = interfaces.sources("lan0");
+        assert_eq!(sources.len(), 1);
+        assert!(sources[0].certain);
+        assert_eq!(interfaces.renamed("eth0").map(|(new, at)| (new, at.line)), Some(("lan0", 1)));
+        let broken = read("auto eth0\niface eth0 inet dhcp\nrename eth0\n");
+        let problem = broken.fatal_problem().expect("a problem");
+        assert_eq!((problem.at.line, problem.kind), (3, InterfacesProblemKind::NoNewName));
+        assert!(broken.sources("eth0").is_empty());
+    }
+
+    #[test]
+    fn files_behind_a_wrong_line_are_noted_apart() {
+        let mut files = MemoryFiles::new();
+        files.write(INTERFACES, "source a\nwrong line\nsource b a\n");
+        files.write("/etc/network/a", "iface x inet\nsource c\n");
+        files.write("/etc/network/b", "source d\n");
+        files.write("/etc/network/c", "").write("/etc/network/d", "");
+        let interfaces = Interfaces::read(&files).expect("readable").expect("there");
+        assert_eq!(interfaces.files, [INTERFACES, "/etc/network/a"]);
+        assert_eq!(interfaces.beyond, ["/etc/network/b", "/etc/network/c", "/etc/network/d"]);
+        assert_eq!(interfaces.fatal_problem().map(|problem| problem.at.line), Some(2));
+        assert_eq!(interfaces.problems.len(), 2);
+    }
+
+    #[test]
+    fn tunnels_and_commands_set_addresses_too() {
+        let interfaces = read(
+            "auto eth0 tun0\niface eth0 inet static\naddress 10.0.0.1/24\n\
+             up ip addr add 10.0.0.9/24 dev $IFACE\nup ip addr add 10.0.0.8/24 dev eth1\n\
+             iface tun0 inet tunnel\nmode gre\naddress 10.9.0.1\nendpoint 10.0.0.2\n",
+        );
+        let said = |sources: Vec<crate::network::AddressSource>| {
+            let line = |source: crate::network::AddressSource| {
+                let AddressKind::Static(address) = source.kind else { panic!("not fixed") };
+                (source.interface, address, source.at.map_or(0, |at| at.line))
+            };
+            sources.into_iter().map(line).collect::<Vec<_>>()
+        };
+        let of =
+            |interface: &str, address: &str, line| (interface.to_owned(), address.to_owned(), line);
+        let own = [of("eth0", "10.0.0.1/24", 3), of("eth0", "10.0.0.9/24", 4)];
+        assert_eq!(said(interfaces.sources("eth0")), own);
+        let mut all = said(interfaces.all_sources());
+        all.sort();
+        let [first, second] = own;
+        assert_eq!(all, [first, second, of("eth1", "10.0.0.8/24", 5), of("tun0", "10.9.0.1", 8)]);
     }
 }

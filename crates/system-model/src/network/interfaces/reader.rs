@@ -1,9 +1,10 @@
 //! Reading interfaces files line by line (ifupdown's config.c).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{
     Interfaces, InterfacesProblem, InterfacesProblemKind, Mapping, Selection, Stanza, StanzaOption,
+    lines::{InterfacesLine, interfaces_lines, is_space},
     wordexp::{Expanded, expand},
 };
 use crate::{FileLine, SystemError, SystemFiles};
@@ -30,71 +31,123 @@ enum Current {
     Mapping(usize),
 }
 
+/// Where a file is read.
+#[derive(Clone, Copy)]
+struct Level {
+    /// How many files include it, one through the other.
+    depth: usize,
+    /// Whether ifup gets there.
+    reached: bool,
+}
+
 pub(super) struct Reader<'a> {
     files: &'a dyn SystemFiles,
     found: Interfaces,
     seen: BTreeSet<String>,
+    beyond: BTreeSet<String>,
+    selected: HashSet<(String, String)>,
+    /// The first stanza of each name, and of each name and family.
+    named: HashMap<(String, Option<&'static str>), usize>,
     left: usize,
 }
 
 impl<'a> Reader<'a> {
     /// Reads a main file and what it includes.
     pub fn read(files: &'a dyn SystemFiles, path: &str) -> Result<Interfaces, SystemError> {
-        let found = Interfaces::default();
-        let mut reader = Reader { files, found, seen: BTreeSet::new(), left: MAX_LINES };
-        let readable = reader.file(path, 0)?;
-        reader.found.readable = readable;
-        Ok(reader.found)
+        let mut reader = Reader {
+            files,
+            found: Interfaces::default(),
+            seen: BTreeSet::new(),
+            beyond: BTreeSet::new(),
+            selected: HashSet::new(),
+            named: HashMap::new(),
+            left: MAX_LINES,
+        };
+        let readable = reader.file(path, Level { depth: 0, reached: true })?;
+        let mut found = reader.found;
+        found.readable = readable;
+        found.beyond = reader.beyond.difference(&reader.seen).cloned().collect();
+        // ifup gives up at the first renaming without a new name.
+        if let Some((_, _, at)) = found.renames.iter().find(|(_, new, _)| new.is_empty()) {
+            let (at, kind) = (at.clone(), InterfacesProblemKind::NoNewName);
+            found.problems.push(InterfacesProblem { at, kind });
+            found.readable = false;
+        }
+        Ok(found)
     }
 
-    /// Reads a file; `false` if ifup stops in it.
-    fn file(&mut self, path: &str, depth: usize) -> Result<bool, SystemError> {
-        if depth > MAX_DEPTH || !self.seen.insert(path.to_owned()) {
+    /// Reads a file; `false` if ifup stops in it. Behind that place only the files that lines
+    /// include are noted.
+    fn file(&mut self, path: &str, level: Level) -> Result<bool, SystemError> {
+        let seen = if level.reached { &mut self.seen } else { &mut self.beyond };
+        if level.depth > MAX_DEPTH || !seen.insert(path.to_owned()) {
             return Ok(true);
         }
-        let Some(text) = self.files.read_text(path)? else { return Ok(true) };
-        self.found.files.push(path.to_owned());
+        let Some(text) = self.files.read_text(path)? else {
+            seen.remove(path);
+            return Ok(true);
+        };
+        if level.reached {
+            self.found.files.push(path.to_owned());
+        }
         let mut current = Current::None;
-        for (number, line) in lines(&text) {
+        let mut reached = level.reached;
+        for line in interfaces_lines(&text) {
+            if line.text.is_empty() {
+                continue;
+            }
+            let at = FileLine::new(path, line.number);
             if self.left == 0 {
-                return Ok(true);
+                let kind = InterfacesProblemKind::TooLong;
+                if self.found.problems.iter().all(|problem| problem.kind != kind) {
+                    self.found.problems.push(InterfacesProblem { at, kind });
+                }
+                break;
             }
             self.left -= 1;
-            let at = FileLine::new(path, number);
-            if !self.line(&line, &at, depth, &mut current)? {
+            let here = Level { reached, ..level };
+            if !reached {
+                let (first, rest) = line.first();
+                if let Some(directory) = includes(first) {
+                    self.source(rest, &at, here, directory)?;
+                }
+            } else if !self.line(&line, &at, here, &mut current)? {
                 let kind = InterfacesProblemKind::Syntax;
                 self.found.problems.push(InterfacesProblem { at, kind });
-                return Ok(false);
+                reached = false;
             }
         }
-        Ok(true)
+        Ok(reached)
     }
 
     fn line(
         &mut self,
-        line: &str,
+        line: &InterfacesLine<'_>,
         at: &FileLine,
-        depth: usize,
+        level: Level,
         current: &mut Current,
     ) -> Result<bool, SystemError> {
-        let (first, rest) = word(line);
-        let words = || rest.split(is_space).filter(|word| !word.is_empty()).map(str::to_owned);
+        let (first, rest) = line.first();
+        let words = || rest.split(is_space).filter(|word| !word.is_empty());
         match first {
-            "" => return Ok(true),
             "mapping" => {
-                let patterns = words().collect();
+                let patterns = words().map(str::to_owned).collect();
                 self.found.mappings.push(Mapping { patterns, script: None, at: at.clone() });
                 *current = Current::Mapping(self.found.mappings.len() - 1);
                 return Ok(true);
             }
             "iface" => {
                 let Some(stanza) = self.stanza(rest, at) else { return Ok(false) };
+                let index = self.found.stanzas.len();
+                let family = METHODS.iter().map(|(family, _)| *family);
+                let family = family.into_iter().find(|family| *family == stanza.family);
+                for key in [None, family] {
+                    self.named.entry((stanza.name.clone(), key)).or_insert(index);
+                }
                 self.found.stanzas.push(stanza);
-                *current = Current::Stanza(self.found.stanzas.len() - 1);
+                *current = Current::Stanza(index);
                 return Ok(true);
             }
-            "source" => self.source(rest, at, depth, false)?,
-            _ if first.starts_with("source-dir") => self.source(rest, at, depth, true)?,
             "auto" if rest.is_empty() => return Ok(self.select_current("auto", at, current)),
             "auto" => self.select("auto", words(), at),
             "no-auto-down" | "no-scripts" if rest.is_empty() => {
@@ -102,18 +155,21 @@ impl<'a> Reader<'a> {
             }
             "no-auto-down" | "no-scripts" => {}
             "rename" => {
-                let pairs = words().filter_map(|word| {
-                    let (current, new) = word.split_once('=')?;
-                    Some((current.to_owned(), new.to_owned(), at.clone()))
-                });
-                self.found.renames.extend(pairs);
+                for word in words() {
+                    let (old, new) = word.split_once('=').unwrap_or((word, ""));
+                    self.found.renames.push((old.to_owned(), new.to_owned(), at.clone()));
+                    self.left = self.left.saturating_sub(1);
+                }
             }
             _ => match first.strip_prefix("allow-").filter(|class| !class.is_empty()) {
                 Some(class) if rest.is_empty() => {
                     return Ok(self.select_current(class, at, current));
                 }
                 Some(class) => self.select(class, words(), at),
-                None => return Ok(self.option(first, rest, at, current)),
+                None => match includes(first) {
+                    Some(directory) => self.source(rest, at, level, directory)?,
+                    None => return Ok(self.option(first, rest, at, current)),
+                },
             },
         }
         *current = Current::None;
@@ -127,7 +183,7 @@ impl<'a> Reader<'a> {
             Current::Stanza(index) => {
                 let name = self.found.stanzas.get(index).map(|stanza| stanza.name.clone());
                 if !class.is_empty() {
-                    self.select(class, name.into_iter(), at);
+                    self.select(class, name.as_deref().into_iter(), at);
                 }
             }
             _ => *current = Current::None,
@@ -135,15 +191,14 @@ impl<'a> Reader<'a> {
         true
     }
 
-    fn select(&mut self, class: &str, words: impl Iterator<Item = String>, at: &FileLine) {
+    fn select<'w>(&mut self, class: &str, words: impl Iterator<Item = &'w str>, at: &FileLine) {
         for interface in words {
-            let known = self
-                .found
-                .selections
-                .iter()
-                .any(|other| other.class == class && other.interface == interface);
-            if !known {
-                let class = class.to_owned();
+            if self.left == 0 {
+                break;
+            }
+            self.left -= 1;
+            if self.selected.insert((class.to_owned(), interface.to_owned())) {
+                let (class, interface) = (class.to_owned(), interface.to_owned());
                 self.found.selections.push(Selection { class, interface, at: at.clone() });
             }
         }
@@ -179,22 +234,22 @@ impl<'a> Reader<'a> {
             family: family.unwrap_or_default().to_owned(),
             method: method.unwrap_or_default().to_owned(),
             options: Vec::new(),
+            inherits: None,
             at: at.clone(),
         };
         if inherits {
             let other = words.next()?;
-            let parent = self.found.stanzas.iter().find(|parent| {
-                parent.name == other && family.is_none_or(|family| parent.family == family)
-            })?;
-            stanza.options.clone_from(&parent.options);
+            let index = *self.named.get(&(other.to_owned(), family))?;
+            let parent = self.found.stanzas.get(index)?;
             if family.is_none() {
                 stanza.family.clone_from(&parent.family);
             }
             if method.is_none() {
                 stanza.method.clone_from(&parent.method);
             }
+            stanza.inherits = Some(index);
         }
-        (stanza.options.len() < 10_000).then_some(stanza)
+        Some(stanza)
     }
 
     fn option(&mut self, first: &str, rest: &str, at: &FileLine, current: &Current) -> bool {
@@ -227,15 +282,18 @@ impl<'a> Reader<'a> {
         &mut self,
         rest: &str,
         at: &FileLine,
-        depth: usize,
+        level: Level,
         directory: bool,
     ) -> Result<(), SystemError> {
         let base = at.path.rsplit_once('/').map_or("", |(directory, _)| directory);
         let pattern =
             if rest.starts_with('/') { rest.to_owned() } else { format!("{base}/{rest}") };
         let mut problem = |kind| {
-            self.found.problems.push(InterfacesProblem { at: at.clone(), kind });
+            if level.reached {
+                self.found.problems.push(InterfacesProblem { at: at.clone(), kind });
+            }
         };
+        let level = Level { depth: level.depth + 1, ..level };
         let paths = match expand(self.files, &pattern)? {
             Expanded::Paths(paths) => paths,
             Expanded::Refused => {
@@ -250,13 +308,13 @@ impl<'a> Reader<'a> {
         for path in paths {
             if !directory {
                 // An error in an included file ends that file only.
-                self.file(&path, depth + 1)?;
+                self.file(&path, level)?;
                 continue;
             }
             let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
             for name in self.files.list(&path)?.unwrap_or_default() {
                 if name.chars().all(plain) {
-                    self.file(&format!("{path}/{name}"), depth + 1)?;
+                    self.file(&format!("{path}/{name}"), level)?;
                 }
             }
         }
@@ -264,43 +322,11 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn is_space(c: char) -> bool {
-    matches!(c, ' ' | '\t' | '\r' | '\x0b' | '\x0c' | '\n')
-}
-
-/// Returns the first word of a line and what follows.
-fn word(line: &str) -> (&str, &str) {
-    match line.find(is_space) {
-        Some(at) => {
-            let (first, rest) = line.split_at(at);
-            (first, rest.trim_start_matches(is_space))
-        }
-        None => (line, ""),
+/// Returns whether a line with this first word includes files, and whether they are those of a
+/// directory.
+fn includes(first: &str) -> Option<bool> {
+    match first {
+        "source" => Some(false),
+        _ => first.starts_with("source-dir").then_some(true),
     }
-}
-
-/// Returns the lines that count with their numbers: comments left out, lines that end with
-/// a backslash joined with the next ones (comments or not), white space at the ends removed.
-fn lines(text: &str) -> Vec<(usize, String)> {
-    let mut found = Vec::new();
-    let mut physical = text.split('\n').enumerate();
-    while let Some((number, line)) = physical.next() {
-        let line = line.trim_start_matches(is_space);
-        if line.starts_with('#') {
-            continue;
-        }
-        let mut whole = line.to_owned();
-        while whole.ends_with('\\') {
-            whole.pop();
-            match physical.next() {
-                Some((_, next)) => whole.push_str(next),
-                None => break,
-            }
-        }
-        let whole = whole.trim_end_matches(is_space);
-        if !whole.is_empty() {
-            found.push((number + 1, whole.to_owned()));
-        }
-    }
-    found
 }

@@ -1,14 +1,14 @@
-//! What a word of `auto` or `allow-…` selects.
+//! What a word of `auto`, `allow-…` or `rename` selects.
 
-use super::Interfaces;
-use crate::pattern::fnmatch;
+use crate::pattern::{fnmatch_extended, is_pattern};
 
 /// `[VARIABLE]/VALUE[/[OPTIONS]][=LOGICAL]`, or a name with `=LOGICAL`.
 pub(super) struct Selector<'a> {
     pub variable: &'a str,
     pub pattern: Option<&'a str>,
-    numbered: bool,
-    name: &'a str,
+    /// Which of the interfaces that match; 0 for all.
+    number: u32,
+    pub name: &'a str,
     pub logical: Option<&'a str>,
 }
 
@@ -18,50 +18,43 @@ impl<'a> Selector<'a> {
             Some((name, logical)) => (name, Some(logical)),
             None => (text, None),
         };
-        let mut selector = Selector { variable: "", pattern: None, numbered: false, name, logical };
-        if let Some((variable, rest)) = name.split_once('/').filter(|_| !name.starts_with("/dev/"))
-        {
+        let mut selector = Selector { variable: "", pattern: None, number: 0, name, logical };
+        if let Some((variable, rest)) = name.split_once('/') {
             let (value, options) = rest.split_once('/').unwrap_or((rest, ""));
             selector.variable = variable;
             selector.pattern = Some(value);
-            selector.numbered = !options.is_empty();
+            // As atoi(3) reads it.
+            let digits = options.trim_start_matches(|c: char| !c.is_ascii_digit());
+            let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+            selector.number = digits.split_at(end).0.parse().unwrap_or(0);
         }
         selector
     }
 
-    /// Returns the interfaces that are selected and whether that is sure.
-    pub fn physical(
-        &self,
-        all: &'a Interfaces,
-        interface: Option<&'a str>,
-    ) -> Box<dyn Iterator<Item = (String, bool)> + 'a> {
-        let (pattern, sure) = (self.pattern, self.variable.is_empty() && !self.numbered);
-        let by_value = !self.variable.is_empty();
-        match (pattern, interface) {
-            (None, Some(wanted)) => {
-                let base = self.name.split(':').next().unwrap_or_default();
-                let fits = base == wanted;
-                Box::new(fits.then(|| (self.name.to_owned(), true)).into_iter())
-            }
-            (None, None) => Box::new(std::iter::once((self.name.to_owned(), true))),
-            (Some(pattern), Some(wanted)) => {
-                let fits = by_value || fnmatch(pattern, wanted);
-                Box::new(fits.then(|| (wanted.to_owned(), sure)).into_iter())
-            }
-            (Some(pattern), None) => {
-                // Which interfaces exist is not known: any that has a stanza may.
-                let mut names: Vec<String> = match self.logical {
-                    Some(logical) => vec![logical.to_owned()],
-                    None => all
-                        .stanzas
-                        .iter()
-                        .filter(|stanza| by_value || fnmatch(pattern, &stanza.name))
-                        .map(|stanza| stanza.name.clone())
-                        .collect(),
-                };
-                names.dedup();
-                Box::new(names.into_iter().map(|name| (name, false)))
-            }
+    /// Returns whether an interface, or an alias of it, is surely selected; `None` if it is not.
+    pub fn selects(&self, interface: &str) -> Option<bool> {
+        let Some(pattern) = self.pattern else {
+            return (self.name.split(':').next() == Some(interface)).then_some(true);
+        };
+        // A hardware address or another property decides.
+        if !self.variable.is_empty() {
+            return Some(false);
+        }
+        let fits = fnmatch_extended(pattern, interface);
+        match self.number {
+            0 => fits.then_some(true),
+            // Without wildcards there is only one.
+            1 if !is_pattern(pattern) && !pattern.contains('(') => fits.then_some(true),
+            _ if !is_pattern(pattern) && !pattern.contains('(') => None,
+            _ => fits.then_some(false),
         }
     }
+}
+
+/// Returns whether a word of `auto` or `rename` that begins with a slash, such as `/eth*` or
+/// `/@(eth0|eth1)=home`, means an interface of this name.
+pub fn selects_by_pattern(word: &str, interface: &str) -> bool {
+    let selector = Selector::parse(word);
+    let is_pattern = selector.pattern.is_some() && selector.variable.is_empty();
+    is_pattern && selector.selects(interface).is_some()
 }

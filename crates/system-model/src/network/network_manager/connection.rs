@@ -25,6 +25,16 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// Returns whether it can be an interface's, by its name or its kind. A name that begins
+    /// with `wl` stands for Wi-Fi, all others for Ethernet.
+    pub fn may_be_of(&self, interface: &str) -> bool {
+        let kind = if interface.starts_with("wl") { "wifi" } else { "ethernet" };
+        match &self.interface {
+            Some(name) => name == interface,
+            None => self.kind == kind,
+        }
+    }
+
     /// Reads a keyfile; `None` if it is no connection.
     pub(super) fn parse(text: &str, path: &str) -> Option<Self> {
         let mut one = Connection {
@@ -88,7 +98,11 @@ impl Connection {
                 }
                 "auto" | "manual" => one.sources.extend(addresses),
                 "dhcp" => one.sources.push((dhcp, at)),
-                "shared" | "link-local" => one.sources.push((AddressKind::Other(method), at)),
+                "shared" => {
+                    one.sources.push((AddressKind::Other(method), at));
+                    one.sources.extend(addresses);
+                }
+                "link-local" => one.sources.push((AddressKind::Other(method), at)),
                 _ => {}
             }
         }

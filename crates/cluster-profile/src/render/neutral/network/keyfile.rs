@@ -12,8 +12,7 @@ pub(super) fn to_dhcp(to: &mut Strip<'_>, interface: Option<&str>) -> Result<(),
         if name.is_empty() || name.starts_with("/nodecard-") {
             continue;
         }
-        let of = connection.interface.as_deref();
-        if interface.is_some_and(|interface| of.is_some_and(|of| of != interface)) {
+        if interface.is_some_and(|interface| !connection.may_be_of(interface)) {
             continue;
         }
         let Some(old) = to.read(&connection.path)? else { continue };
@@ -23,7 +22,9 @@ pub(super) fn to_dhcp(to: &mut Strip<'_>, interface: Option<&str>) -> Result<(),
     Ok(())
 }
 
-/// Returns a connection that asks DHCP instead of setting IPv4 addresses.
+/// Returns a connection that asks DHCP instead of setting IPv4 addresses. One that shares its
+/// network with others stays: they ask it for addresses. So do name servers that are used instead
+/// of those of DHCP.
 fn changed(text: &str) -> String {
     let mut section = String::new();
     let mut parts: Vec<(bool, &str)> = Vec::new();
@@ -49,11 +50,20 @@ fn changed(text: &str) -> String {
     if !ours().any(|(key, value)| is_address(&key) && is_ipv4(&first(&value))) {
         return text.to_owned();
     }
+    let says = |name: &str, values: &[&str]| {
+        let last = ours().rfind(|(key, _)| key == name);
+        last.is_some_and(|(_, value)| values.contains(&value.as_str()))
+    };
+    if says("method", &["shared"]) {
+        return text.to_owned();
+    }
+    let keeps_servers = says("ignore-auto-dns", &["true", "yes", "on", "1"]);
     let mut new = String::new();
     for (is_ours, line) in &parts {
         match value(line).filter(|_| *is_ours) {
             Some((key, _)) if is_address(&key) => {}
-            Some((key, _)) if matches!(key.as_str(), "gateway" | "dns" | "dns-search") => {}
+            Some((key, _)) if key == "gateway" => {}
+            Some((key, _)) if !keeps_servers && matches!(key.as_str(), "dns" | "dns-search") => {}
             Some((key, value)) if is_numbered(&key, "route") && first(&value) == "0.0.0.0/0" => {}
             Some((key, value)) if key == "method" && value == "manual" => {
                 new.push_str("method=auto\n");

@@ -1,0 +1,101 @@
+//! Symlinks in the places of files that are written: which are followed, and which are replaced.
+
+mod common;
+
+use cluster_profile::{Change, render_node, render_shared};
+use common::{Fixture, Memory, NOW, PROFILE, ubuntu_1604};
+
+const SHADOW: &str = "root:$6$secret:18000::::::\n";
+
+fn card(base: &Memory) -> Memory {
+    let fixture = Fixture::new(PROFILE);
+    fixture.card(base, 1).unwrap().0
+}
+
+#[test]
+fn no_file_is_written_through_a_symlink_to_one_with_another_purpose() {
+    let base = ubuntu_1604().file("/etc/shadow", SHADOW).with_mode("/etc/shadow", 0o640);
+    let plain = card(&base);
+    for path in ["/etc/hosts", "/etc/hostname", "/etc/network/interfaces"] {
+        let linked = card(&base.clone().link(path, "shadow"));
+        assert_eq!(linked.text("/etc/shadow"), plain.text("/etc/shadow"), "{path}");
+        let text = linked.text(path);
+        assert!(!text.contains("secret"), "{path} shows the passwords:\n{text}");
+        assert!(text.contains("xu4-node1") || text.contains("192.168.1.81"), "{path}: {text}");
+    }
+    // What is no secret stays.
+    let hosts = "10.0.0.7 printer\n";
+    let linked =
+        card(&base.clone().file("/etc/hosts.local", hosts).link("/etc/hosts", "hosts.local"));
+    assert!(linked.text("/etc/hosts").contains("printer"), "{}", linked.text("/etc/hosts"));
+    assert_eq!(linked.text("/etc/hosts.local"), hosts);
+}
+
+#[test]
+fn a_file_that_was_moved_elsewhere_is_written_there() {
+    let moved = ubuntu_1604()
+        .file("/data/etc/hosts", "10.0.0.7 printer\n")
+        .link("/etc/hosts", "../data/etc/hosts")
+        // It is made at its place.
+        .dir("/data/etc")
+        .link("/etc/hostname", "/data/etc/hostname");
+    let card = card(&moved);
+    assert!(card.text("/data/etc/hosts").contains("xu4-node1"));
+    assert!(card.text("/data/etc/hosts").contains("printer"));
+    assert_eq!(card.text("/data/etc/hostname"), "xu4-node1\n");
+}
+
+#[test]
+fn a_symlink_into_what_is_empty_after_a_boot_is_replaced() {
+    let base = ubuntu_1604().link("/etc/hosts", "/run/hosts").dir("/run");
+    let card = card(&base);
+    assert!(card.text("/etc/hosts").contains("xu4-node1"));
+    assert!(!card.has("/run/hosts"));
+}
+
+#[test]
+fn a_loop_of_symlinks_is_replaced() {
+    let base = ubuntu_1604().link("/etc/hosts", "hosts.loop").link("/etc/hosts.loop", "hosts");
+    let fixture = Fixture::new(PROFILE);
+    let node = &fixture.cluster.nodes[1];
+    let shared = render_shared(&fixture.cluster, &fixture.keys, &base, NOW).unwrap();
+    assert!(shared.edits.iter().all(|edit| edit.path != "/etc/hosts"));
+    let own = render_node(&fixture.cluster, node, &fixture.keys, &base, NOW).unwrap();
+    let hosts: Vec<&Change> = own
+        .edits
+        .iter()
+        .filter(|edit| edit.path == "/etc/hosts")
+        .map(|edit| &edit.change)
+        .collect();
+    assert!(matches!(hosts[..], [Change::Remove, Change::Write { .. }]), "{hosts:?}");
+}
+
+/// Whether users can log in is decided on the card as it will be.
+#[test]
+fn a_loop_in_the_place_of_authorized_keys_keeps_nobody_out() {
+    let path = "/root/.ssh/authorized_keys";
+    for target in ["authorized_keys", "/etc/shadow"] {
+        let base = ubuntu_1604().file("/etc/shadow", SHADOW).with_mode("/etc/shadow", 0o640);
+        let base = base.link(path, target);
+        let fixture = Fixture::new(PROFILE);
+        let shared = render_shared(&fixture.cluster, &fixture.keys, &base, NOW);
+        let shared = shared.unwrap_or_else(|error| panic!("{target}: {error}"));
+        let at = shared.edits.iter().filter(|edit| edit.path == path).map(|edit| &edit.change);
+        assert!(matches!(at.collect::<Vec<_>>()[..], [Change::Remove, Change::Write { .. }]));
+    }
+}
+
+/// Two users' files are two files.
+#[test]
+fn a_symlink_to_a_file_that_another_edit_makes_is_replaced() {
+    let keys = "ssh-rsa AAAAUSER odroid@desk\n";
+    let base = ubuntu_1604()
+        .file("/home/odroid/.ssh/authorized_keys", keys)
+        .link("/root/.ssh/authorized_keys", "/home/odroid/.ssh/authorized_keys");
+    let card = card(&base);
+    assert!(card.has("/root/.ssh/authorized_keys"));
+    let lines = |path: &str| card.text(path).lines().count();
+    assert!(lines("/home/odroid/.ssh/authorized_keys") > 1);
+    assert!(lines("/root/.ssh/authorized_keys") >= 1);
+    assert_eq!(card.mode("/root/.ssh/authorized_keys").1, (0, 0));
+}

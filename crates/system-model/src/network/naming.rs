@@ -1,0 +1,328 @@
+//! Which interfaces get another name at boot, by systemd's .link files and udev's rules.
+//!
+//! Sources: systemd.link(5); systemd's src/udev/net/link-config.c (`link_generate_new_name`);
+//! udev(7); its rules.d/80-net-setup-link.rules; netplan's src/networkd.c (`write_link_file`).
+
+mod rules;
+
+use std::collections::BTreeMap;
+
+use rules::Rule;
+
+use super::{
+    netplan::Netplan,
+    networkd::{Fit, NETWORK_DIRECTORIES, NetworkFile},
+};
+use crate::{
+    CommandLines, FileLine, SystemError, SystemFiles, search_path,
+    units::{Entry, drop_ins, entries},
+};
+
+/// Where udev's rules are; of those with one name that of the first directory counts.
+const RULES: [&str; 5] = [
+    "/etc/udev/rules.d",
+    "/run/udev/rules.d",
+    "/usr/local/lib/udev/rules.d",
+    "/usr/lib/udev/rules.d",
+    "/lib/udev/rules.d",
+];
+/// The rules that apply .link files.
+const SETUP: &str = "80-net-setup-link.rules";
+
+/// Another name that an interface gets at boot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renaming {
+    /// The new name; `None` if the hardware decides.
+    pub new: Option<String>,
+    /// The line that says so.
+    pub at: FileLine,
+    /// Whether it surely applies: a hardware address or another property may decide.
+    pub certain: bool,
+}
+
+/// A .link file with its drop-ins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct LinkFile {
+    matches: NetworkFile,
+    /// Whether it is about all interfaces, like the one that systemd comes with.
+    is_general: bool,
+    /// `Name=`
+    new: Option<(String, FileLine)>,
+    /// `NamePolicy=`, if one of the policies makes a name of the hardware's place or address.
+    policy: Option<FileLine>,
+}
+
+impl LinkFile {
+    fn parse(name: &str, path: &str, all: &[Entry]) -> Self {
+        let mut matches: Vec<(String, String)> = Vec::new();
+        let (mut new, mut policies) = (None, None);
+        for entry in all {
+            let value = entry.value.as_str();
+            match (entry.section.as_str(), entry.key.as_str()) {
+                ("Match", key) if value.is_empty() => matches.retain(|(other, _)| other != key),
+                ("Match", key) => matches.push((key.to_owned(), value.to_owned())),
+                ("Link", "Name") if value.is_empty() => new = None,
+                ("Link", "Name") => new = Some((value.to_owned(), entry.at.clone())),
+                ("Link", "NamePolicy") => {
+                    // `keep` and `kernel` have nothing to say of an interface that just came up.
+                    let mut words = value.split_ascii_whitespace();
+                    let by_hardware = words.any(|word| !matches!(word, "keep" | "kernel"));
+                    policies = by_hardware.then(|| entry.at.clone());
+                }
+                _ => {}
+            }
+        }
+        let names_any = |(key, value): &(String, String)| key == "OriginalName" && value == "*";
+        let is_general = matches.iter().all(names_any);
+        let matches = NetworkFile::generated(name.into(), path.into(), matches, Vec::new(), false);
+        LinkFile { matches, is_general, new, policy: policies }
+    }
+}
+
+/// What names interfaces.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InterfaceNames {
+    links: Vec<LinkFile>,
+    /// The rules that name interfaces, in order, those for .link files among them.
+    rules: Vec<Step>,
+    /// Whether `net.ifnames=0` on the kernel's command line turns name policies off.
+    policies_off: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Step {
+    Links,
+    Rule(Rule),
+}
+
+impl InterfaceNames {
+    /// Reads .link files and udev's rules.
+    ///
+    /// # Errors
+    /// [`SystemError`] if a file cannot be read.
+    pub fn read(files: &dyn SystemFiles, netplan: &Netplan) -> Result<Self, SystemError> {
+        let mut links: BTreeMap<String, LinkFile> = BTreeMap::new();
+        if netplan.is_active() {
+            for definition in &netplan.definitions {
+                links.extend(of_netplan(definition));
+            }
+        }
+        for (name, path) in search_path::by_name(files, &NETWORK_DIRECTORIES, ".link")? {
+            let text = files.read_text(&path)?.unwrap_or_default();
+            if files.read_link(&path)?.as_deref() == Some("/dev/null") || text.is_empty() {
+                links.remove(&name);
+                continue;
+            }
+            let mut all = entries(&text, &path);
+            let directories = NETWORK_DIRECTORIES.map(|d| format!("{d}/{name}.d"));
+            for drop_in in drop_ins(files, &directories)? {
+                all.extend(entries(&files.read_text(&drop_in)?.unwrap_or_default(), &drop_in));
+            }
+            links.insert(name.clone(), LinkFile::parse(&name, &path, &all));
+        }
+        let mut rules = Vec::new();
+        let mut paths = search_path::by_name(files, &RULES, ".rules")?;
+        // An image without udev's own rules is a part of one.
+        paths.entry(SETUP.to_owned()).or_default();
+        for (name, path) in paths {
+            if files.read_link(&path)?.as_deref() == Some("/dev/null") {
+                continue;
+            }
+            let text = if path.is_empty() { None } else { files.read_text(&path)? };
+            if name == SETUP {
+                if text.is_none_or(|text| !text.is_empty()) {
+                    rules.push(Step::Links);
+                }
+                continue;
+            }
+            let text = text.unwrap_or_default();
+            rules.extend(rules::naming(&text, &path).into_iter().map(Step::Rule));
+        }
+        let lines = CommandLines::read(files)?;
+        let policies_off = lines.last("net.ifnames").is_some_and(|argument| {
+            argument.value.as_deref().is_some_and(|value| matches!(value, "0" | "no" | "false"))
+        });
+        Ok(InterfaceNames { links: links.into_values().collect(), rules, policies_off })
+    }
+
+    /// Returns other names that an interface gets, which has the kernel's name until then; the
+    /// last one is kept if it is certain.
+    pub fn renamings(&self, interface: &str) -> Vec<Renaming> {
+        if !is_kernels_name(interface) {
+            return Vec::new();
+        }
+        let mut found: Vec<Renaming> = Vec::new();
+        for step in &self.rules {
+            let more = match step {
+                Step::Links if found.iter().any(|one| one.certain) => continue,
+                Step::Links => self.by_links(interface),
+                Step::Rule(rule) => rule.renaming(interface).into_iter().collect(),
+            };
+            if more.iter().any(|one| one.certain) {
+                found.clear();
+            }
+            found.extend(more);
+        }
+        found.retain(|one| one.new.as_deref() != Some(interface));
+        found
+    }
+
+    /// The first file that fits decides, whether it gives a name or not.
+    fn by_links(&self, interface: &str) -> Vec<Renaming> {
+        let mut found = Vec::new();
+        let mut certain = true;
+        for link in &self.links {
+            let fit = link.matches.fits(interface);
+            if fit == Fit::No {
+                continue;
+            }
+            certain &= fit == Fit::Yes;
+            let policy = link.policy.as_ref().filter(|_| !self.policies_off);
+            match (policy, &link.new) {
+                // Which name the hardware has is not known, and all interfaces may stay as the
+                // kernel names them.
+                (Some(at), _) if fit == Fit::Yes && !link.is_general => {
+                    found.push(Renaming { new: None, at: at.clone(), certain: false });
+                }
+                (None, Some((new, at))) => {
+                    found.push(Renaming { new: Some(new.clone()), at: at.clone(), certain });
+                }
+                _ => {}
+            }
+            if fit == Fit::Yes {
+                break;
+            }
+        }
+        found
+    }
+
+    /// Returns whether a file or rule gives some interface this name.
+    pub fn gives(&self, interface: &str) -> bool {
+        self.links.iter().any(|link| link.new.as_ref().is_some_and(|(new, _)| new == interface))
+            || self.rules.iter().any(|step| match step {
+                Step::Rule(rule) => rule.new.as_deref() == Some(interface),
+                Step::Links => false,
+            })
+    }
+}
+
+/// The file that netplan writes at boot for a definition with `set-name`.
+fn of_netplan(definition: &super::Definition) -> Option<(String, LinkFile)> {
+    let new = definition.set_name.clone()?;
+    let name = format!("10-netplan-{}.link", definition.id);
+    let keys = definition.matches.iter().flatten();
+    let matches = keys.map(|(key, value)| {
+        let key = match key.as_str() {
+            "name" => "OriginalName",
+            "macaddress" => "PermanentMACAddress",
+            _ => "Driver",
+        };
+        (key.to_owned(), value.clone())
+    });
+    let path = definition.at.path.clone();
+    let matches = NetworkFile::generated(name.clone(), path, matches.collect(), Vec::new(), false);
+    let at = definition.at.clone();
+    let link = LinkFile { matches, is_general: false, new: Some((new, at)), policy: None };
+    Some((name, link))
+}
+
+/// Returns whether the kernel may have given a name itself: a word and a number.
+fn is_kernels_name(interface: &str) -> bool {
+    let word = interface.trim_end_matches(|c: char| c.is_ascii_digit());
+    word.len() < interface.len() && matches!(word, "eth" | "wlan" | "usb" | "wwan")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MemoryFiles;
+
+    fn renamings(files: &MemoryFiles) -> Vec<(Option<String>, usize, bool)> {
+        let netplan = Netplan::read(files).expect("readable");
+        let names = InterfaceNames::read(files, &netplan).expect("readable");
+        let found = names.renamings("eth0").into_iter();
+        found.map(|one| (one.new, one.at.line, one.certain)).collect()
+    }
+
+    fn lan(line: usize, certain: bool) -> Vec<(Option<String>, usize, bool)> {
+        vec![(Some("lan0".to_owned()), line, certain)]
+    }
+
+    const LINK: &str = "/etc/systemd/network/10-lan.link";
+
+    #[test]
+    fn the_first_link_file_that_fits_decides() {
+        for (text, expected) in [
+            ("[Match]\nOriginalName=eth0\n[Link]\nName=lan0\n", lan(4, true)),
+            ("[Match]\nOriginalName=eth*\nType=ether\n[Link]\nName=lan0\n", lan(5, true)),
+            (
+                "[Match]\nOriginalName=!eth1\n[Link]\nNamePolicy=keep kernel\nName=lan0\n",
+                lan(5, true),
+            ),
+            ("[Match]\nMACAddress=00:11:22:33:44:55\n[Link]\nName=lan0\n", lan(4, false)),
+            ("[Match]\nOriginalName=eth1\n[Link]\nName=lan0\n", vec![]),
+            ("[Match]\nOriginalName=eth0\n[Link]\nName=eth0\n", vec![]),
+            ("[Link]\nName=lan0\n", vec![]),
+            ("[Match]\nOriginalName=eth0\n[Link]\nMTUBytes=1400\n", vec![]),
+            ("[Match]\nOriginalName=*\n[Link]\nNamePolicy=keep kernel path\n", vec![]),
+            (
+                "[Match]\nOriginalName=eth0\n[Link]\nNamePolicy=path\nName=lan0\n",
+                vec![(None, 4, false)],
+            ),
+        ] {
+            let mut files = MemoryFiles::new();
+            files.write(LINK, text);
+            assert_eq!(renamings(&files), expected, "{text}");
+            files.write("/etc/systemd/network/00-first.link", "[Match]\nOriginalName=eth0\n");
+            assert_eq!(renamings(&files), [], "{text}");
+        }
+    }
+
+    #[test]
+    fn policies_and_the_files_themselves_can_be_off() {
+        let mut files = MemoryFiles::new();
+        files.write(LINK, "[Match]\nOriginalName=eth0\n[Link]\nNamePolicy=path\nName=lan0\n");
+        files.write("/boot/firmware/cmdline.txt", "root=/dev/sda2 net.ifnames=0\n");
+        assert_eq!(renamings(&files), lan(5, true), "the policy is off, the name is not");
+        files.symlink("/etc/udev/rules.d/80-net-setup-link.rules", "/dev/null");
+        assert_eq!(renamings(&files), []);
+        files.remove("/etc/udev").symlink("/etc/systemd/network/10-lan.link", "/dev/null");
+        files.write(
+            "/usr/lib/systemd/network/10-lan.link",
+            "[Match]\nOriginalName=eth0\n[Link]\nName=x\n",
+        );
+        assert_eq!(renamings(&files), [], "masked");
+    }
+
+    #[test]
+    fn rules_come_first() {
+        let mut files = MemoryFiles::new();
+        let rules = "/etc/udev/rules.d/70-persistent-net.rules";
+        files.write(rules, "# a\nSUBSYSTEM==\"net\", ACTION==\"add\", \\\n DRIVERS==\"?*\", KERNEL==\"eth0\", NAME=\"lan0\"\n");
+        assert_eq!(renamings(&files), lan(2, true));
+        let by_address = "SUBSYSTEM==\"net\", ATTR{address}==\"00:11:22:33:44:55\", ATTR{type}==\"1\", KERNEL==\"eth*\", NAME=\"lan0\"\n";
+        files.write(rules, by_address);
+        assert_eq!(renamings(&files), lan(1, false));
+        files.write(rules, by_address.replace("eth*", "wlan*"));
+        assert_eq!(renamings(&files), []);
+        // A rule that keeps the name also keeps .link files from giving another one.
+        files.write(LINK, "[Match]\nOriginalName=eth0\n[Link]\nName=lan0\n");
+        files.write(rules, "SUBSYSTEM==\"net\", KERNEL==\"eth0\", NAME=\"%k\"\n");
+        assert_eq!(renamings(&files), []);
+    }
+
+    #[test]
+    fn netplan_writes_link_files() {
+        let mut files = MemoryFiles::new();
+        let yaml = |matches: &str| {
+            format!(
+                "network:\n  ethernets:\n    a:\n      match: {{{matches}}}\n      set-name: lan0\n"
+            )
+        };
+        files.write("/usr/libexec/netplan/generate", "");
+        files.write("/etc/netplan/a.yaml", yaml("name: eth0"));
+        assert_eq!(renamings(&files), lan(3, true));
+        files.write("/etc/netplan/a.yaml", yaml("macaddress: \"00:11:22:33:44:55\""));
+        assert_eq!(renamings(&files), lan(3, false));
+    }
+}

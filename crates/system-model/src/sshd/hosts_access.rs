@@ -1,0 +1,370 @@
+//! TCP wrappers: /etc/hosts.allow and /etc/hosts.deny, for servers that are linked with libwrap.
+//!
+//! Sources: hosts_access(5), hosts_options(5); tcp_wrappers' hosts_access.c.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::{FileLine, SystemError, SystemFiles, elf, pattern::fnmatch};
+
+const ALLOW: &str = "/etc/hosts.allow";
+const DENY: &str = "/etc/hosts.deny";
+const DPKG_STATUS: &str = "/var/lib/dpkg/status";
+
+/// A program that may ask TCP wrappers.
+pub(super) struct Wrapped<'a> {
+    /// The name in the rules.
+    pub daemon: &'a str,
+    /// Where it may be, with the programs that do its work.
+    pub programs: &'a [&'a str],
+    /// Debian's package of it.
+    pub package: &'a str,
+}
+
+pub(super) const SSHD: Wrapped<'_> = Wrapped {
+    daemon: "sshd",
+    programs: &[
+        "/usr/sbin/sshd",
+        "/sbin/sshd",
+        "/usr/bin/sshd",
+        "/usr/lib/openssh/sshd-session",
+        "/usr/libexec/openssh/sshd-session",
+        "/usr/libexec/sshd-session",
+    ],
+    package: "openssh-server",
+};
+
+pub(super) const DROPBEAR: Wrapped<'_> = Wrapped {
+    daemon: "dropbear",
+    programs: &["/usr/sbin/dropbear", "/usr/bin/dropbear", "/usr/local/sbin/dropbear"],
+    package: "dropbear-bin",
+};
+
+/// Whether a pattern fits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fits {
+    Yes,
+    Perhaps,
+    No,
+}
+
+/// Returns the line that keeps connections from an address out, and whether it surely does.
+pub(super) fn refused(
+    files: &dyn SystemFiles,
+    server: &Wrapped<'_>,
+    from: IpAddr,
+) -> Result<Option<(FileLine, bool)>, SystemError> {
+    let client = Client { address: from, name: name_of(files, from)? };
+    // A line that may have granted or denied it already.
+    let (mut is_certain, mut maybe) = (true, None);
+    for (path, denies) in [(ALLOW, false), (DENY, true)] {
+        let Some(text) = files.read_text(path)? else { continue };
+        for (number, line) in joined(&text) {
+            let Some(rule) = Rule::parse(&line, denies) else { continue };
+            let at = FileLine::new(path, number);
+            match rule.fits(server.daemon, &client) {
+                Fits::No => {}
+                Fits::Yes if rule.denies => {
+                    return Ok(Some((at, is_certain)).filter(|_| is_linked(files, server)));
+                }
+                Fits::Yes => return Ok(maybe.filter(|_| is_linked(files, server))),
+                Fits::Perhaps => {
+                    is_certain = false;
+                    if rule.denies {
+                        maybe.get_or_insert((at, false));
+                    }
+                }
+            }
+        }
+    }
+    Ok(maybe.filter(|_| is_linked(files, server)))
+}
+
+/// Returns whether a server is linked with libwrap; otherwise the files mean nothing to it. Where
+/// no program can be looked at, the package says what it depends on.
+fn is_linked(files: &dyn SystemFiles, server: &Wrapped<'_>) -> bool {
+    let mut is_program = false;
+    for path in server.programs {
+        // What is too large to be read is no server.
+        let Ok(Some(bytes)) = files.read(path) else { continue };
+        let Some(names) = elf::needed(&bytes) else { continue };
+        is_program = true;
+        if names.iter().any(|name| name.starts_with("libwrap.so")) {
+            return true;
+        }
+    }
+    let Ok(Some(status)) = files.read_text(DPKG_STATUS) else { return false };
+    let heading = format!("Package: {}", server.package);
+    let mut stanzas = status.split("\n\n");
+    let own = stanzas.find(|stanza| stanza.lines().any(|line| line == heading));
+    let mut lines = own.into_iter().flat_map(str::lines);
+    !is_program && lines.any(|line| line.starts_with("Depends:") && line.contains("libwrap0"))
+}
+
+/// Returns the name that /etc/hosts gives an address; without one, name servers decide.
+fn name_of(files: &dyn SystemFiles, address: IpAddr) -> Result<Option<String>, SystemError> {
+    let text = files.read_text("/etc/hosts")?.unwrap_or_default();
+    for line in text.lines() {
+        let mut words = line.split('#').next().unwrap_or_default().split_ascii_whitespace();
+        if words.next().and_then(|word| word.parse().ok()) == Some(address) {
+            return Ok(words.next().map(str::to_owned));
+        }
+    }
+    Ok(None)
+}
+
+/// Returns the lines that count with their numbers; one that ends with a backslash goes on.
+fn joined(text: &str) -> Vec<(usize, String)> {
+    let mut found: Vec<(usize, String)> = Vec::new();
+    let mut goes_on = false;
+    for (index, line) in text.lines().enumerate() {
+        let (body, more) = match line.strip_suffix('\\') {
+            Some(body) => (body, true),
+            None => (line, false),
+        };
+        match found.last_mut().filter(|_| goes_on) {
+            Some((_, whole)) => whole.push_str(body),
+            None => found.push((index + 1, body.to_owned())),
+        }
+        goes_on = more;
+    }
+    found.retain(|(_, line)| !line.starts_with('#') && !line.trim().is_empty());
+    found
+}
+
+/// Splits a line at its first colon that is neither quoted nor inside of brackets.
+fn split_colon(line: &str) -> (&str, Option<&str>) {
+    let (mut quoted, mut depth) = (false, 0_usize);
+    for (at, c) in line.char_indices() {
+        match c {
+            _ if quoted => quoted = false,
+            '\\' => quoted = true,
+            '[' => depth += 1,
+            ']' => depth = depth.saturating_sub(1),
+            ':' if depth == 0 => return (line.split_at(at).0, line.get(at + 1..)),
+            _ => {}
+        }
+    }
+    (line, None)
+}
+
+struct Rule<'a> {
+    daemons: &'a str,
+    clients: &'a str,
+    denies: bool,
+}
+
+impl<'a> Rule<'a> {
+    /// Reads a rule; `None` for a line without a colon, which is skipped.
+    fn parse(line: &'a str, denies: bool) -> Option<Self> {
+        let (daemons, rest) = split_colon(line);
+        let (clients, mut options) = split_colon(rest?);
+        let mut rule = Rule { daemons, clients, denies };
+        while let Some(rest) = options {
+            let (option, more) = split_colon(rest);
+            match option.split_ascii_whitespace().next().map(str::to_ascii_lowercase).as_deref() {
+                Some("allow") => rule.denies = false,
+                // Another program answers instead of the server.
+                Some("deny" | "twist") => rule.denies = true,
+                _ => {}
+            }
+            options = more;
+        }
+        Some(rule)
+    }
+
+    fn fits(&self, daemon: &str, client: &Client) -> Fits {
+        let server = |word: &str| {
+            // `DAEMON@HOST` is about an address of the server's own.
+            let (name, host) = word.split_once('@').unwrap_or((word, ""));
+            let is_pattern = name.contains(['*', '?']);
+            let fits = name.eq_ignore_ascii_case("ALL")
+                || name.eq_ignore_ascii_case(daemon)
+                || is_pattern && fnmatch(&name.to_ascii_lowercase(), daemon);
+            match (fits, host) {
+                (false, _) => Fits::No,
+                (true, "") => Fits::Yes,
+                (true, _) => Fits::Perhaps,
+            }
+        };
+        match list(&words(self.daemons), &server) {
+            Fits::No => Fits::No,
+            Fits::Perhaps => match list(&words(self.clients), &|word| client.fits(word)) {
+                Fits::No => Fits::No,
+                _ => Fits::Perhaps,
+            },
+            Fits::Yes => list(&words(self.clients), &|word| client.fits(word)),
+        }
+    }
+}
+
+fn words(list: &str) -> Vec<&str> {
+    list.split([' ', ',', '\t', '\r', '\n']).filter(|word| !word.is_empty()).collect()
+}
+
+/// `LIST EXCEPT LIST`, any number of times.
+fn list(words: &[&str], fits: &dyn Fn(&str) -> Fits) -> Fits {
+    let except = words.iter().position(|word| word.eq_ignore_ascii_case("EXCEPT"));
+    let (own, rest) = words.split_at(except.unwrap_or(words.len()));
+    let mut result = Fits::No;
+    for word in own {
+        match fits(word) {
+            Fits::Yes => {
+                result = Fits::Yes;
+                break;
+            }
+            Fits::Perhaps => result = Fits::Perhaps,
+            Fits::No => {}
+        }
+    }
+    match (result, rest.split_first().map(|(_, rest)| list(rest, fits))) {
+        (Fits::No, _) | (_, Some(Fits::Yes)) => Fits::No,
+        (_, Some(Fits::Perhaps)) => Fits::Perhaps,
+        (result, _) => result,
+    }
+}
+
+struct Client {
+    address: IpAddr,
+    name: Option<String>,
+}
+
+impl Client {
+    fn fits(&self, word: &str) -> Fits {
+        let decided = |fits: bool| if fits { Fits::Yes } else { Fits::No };
+        let by_name = |fits: &dyn Fn(&str) -> bool| match &self.name {
+            Some(name) => decided(fits(name)),
+            None => Fits::Perhaps,
+        };
+        if let Some((user, host)) = word.split_once('@') {
+            // A netgroup, or what the other computer says of its user.
+            return match (user, self.fits(host)) {
+                ("", _) => Fits::Perhaps,
+                (_, Fits::No) => Fits::No,
+                _ => Fits::Perhaps,
+            };
+        }
+        match word.to_ascii_uppercase().as_str() {
+            "ALL" => return Fits::Yes,
+            "LOCAL" => return by_name(&|name| !name.contains('.')),
+            "KNOWN" => return by_name(&|_| true),
+            "UNKNOWN" => return by_name(&|_| false),
+            // Name and address of a node agree.
+            "PARANOID" => return Fits::No,
+            _ => {}
+        }
+        let address = self.address.to_string();
+        if let Some(domain) = word.strip_prefix('.') {
+            let end = format!(".{}", domain.to_ascii_lowercase());
+            return by_name(&|name| name.to_ascii_lowercase().ends_with(&end));
+        }
+        // The name of a file with patterns.
+        if word.starts_with('/') {
+            return Fits::Perhaps;
+        }
+        if word.ends_with('.') {
+            return decided(address.starts_with(word));
+        }
+        if word.starts_with('[') {
+            return match self.address {
+                IpAddr::V4(_) => Fits::No,
+                IpAddr::V6(_) => Fits::Perhaps,
+            };
+        }
+        if let Some((net, mask)) = word.split_once('/') {
+            let IpAddr::V4(address) = self.address else { return Fits::No };
+            let mask = match (mask.parse::<u32>(), mask.parse::<Ipv4Addr>()) {
+                (Ok(bits @ 0..=32), _) => u32::MAX.checked_shl(32 - bits).unwrap_or(0),
+                (_, Ok(mask)) => mask.to_bits(),
+                _ => return Fits::No,
+            };
+            let net = net.parse::<Ipv4Addr>();
+            return decided(net.is_ok_and(|net| address.to_bits() & mask == net.to_bits()));
+        }
+        if word.contains(['*', '?']) {
+            return match fnmatch(word, &address) {
+                true => Fits::Yes,
+                false if word.contains(|c: char| c.is_ascii_alphabetic()) => {
+                    by_name(&|name| fnmatch(word, name))
+                }
+                false => Fits::No,
+            };
+        }
+        match word.parse::<IpAddr>() {
+            Ok(other) => decided(other == self.address),
+            Err(_) => by_name(&|name| name.eq_ignore_ascii_case(word)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MemoryFiles;
+
+    const LINKED: &str = "Package: openssh-server\nDepends: libc6, libwrap0 (>= 7.6-4~)\n";
+
+    fn refusal(allow: &str, deny: &str) -> Option<(String, usize, bool)> {
+        let mut files = MemoryFiles::new();
+        files.write(ALLOW, allow).write(DENY, deny).write(DPKG_STATUS, LINKED);
+        files.write("/etc/hosts", "10.0.0.7 node7.home node7\n");
+        let found = refused(&files, &SSHD, IpAddr::from([10, 0, 0, 7])).expect("readable");
+        found.map(|(at, certain)| (at.path, at.line, certain))
+    }
+
+    /// As `tcpdmatch sshd node7.home` of tcpd 7.6.q-32 says.
+    #[test]
+    fn rules_are_decided_as_libwrap_does() {
+        let denied = |line| Some((DENY.to_owned(), line, true));
+        for (allow, deny, expected) in [
+            ("", "", None),
+            ("", "ALL: ALL\n", denied(1)),
+            ("", "# ALL: ALL\nsshd : ALL\n", denied(2)),
+            ("", "in.telnetd: ALL\n", None),
+            ("", "ALL EXCEPT sshd: ALL\n", None),
+            ("", "ALL: ALL EXCEPT 10.0.0.0/24\n", None),
+            ("", "ALL: ALL EXCEPT 10.0.1.0/255.255.255.0\n", denied(1)),
+            ("sshd: 10.0.\n", "ALL: ALL\n", None),
+            ("sshd: 10.0.0.0/255.255.255.0\n", "ALL: ALL\n", None),
+            ("sshd: 10.0.0.70\n", "ALL: ALL\n", denied(1)),
+            ("sshd: .home\n", "ALL: ALL\n", None),
+            ("sshd: LOCAL\n", "ALL: ALL\n", denied(1)),
+            ("sshd, \\\n in.ftpd: node7.home\n", "ALL: ALL\n", None),
+            ("", "sshd: node8.home, .lan\n", None),
+            ("", "ALL: PARANOID\n", None),
+            ("", "sshd ALL\n", None),
+            ("sshd: ALL: deny\n", "", Some((ALLOW.to_owned(), 1, true))),
+            ("ALL: ALL: spawn /bin/true : allow\n", "ALL: ALL\n", None),
+            ("", "sshd: ALL: allow\n", None),
+            ("", "sshd: 10.0.0.*\n", denied(1)),
+            ("", "sshd: [fe80::]/10\n", None),
+            ("sshd : 10.0.0.7 : allow\nsshd : ALL : deny\n", "", None),
+            ("", "sshd: ALL EXCEPT node7.home\n", None),
+            ("", "SSHD: all\n", denied(1)),
+            ("sshd: ALL : twist /bin/echo no\n", "", Some((ALLOW.to_owned(), 1, true))),
+            ("", "sshd: 10.0.0.7/32\n", denied(1)),
+            ("", "sshd: 10.0.0.5/24\n", None),
+            ("", " sshd: ALL\n", denied(1)),
+            ("", "s*: KNOWN", denied(1)),
+            ("", "ALL : ALL except 10.0.0.7\n", None),
+            ("sshd: @admins\n", "ALL: ALL\n", Some((DENY.to_owned(), 1, false))),
+        ] {
+            assert_eq!(refusal(allow, deny), expected, "{allow:?} {deny:?}");
+        }
+    }
+
+    #[test]
+    fn the_files_mean_nothing_to_a_server_without_libwrap() {
+        let mut files = MemoryFiles::new();
+        files.write(DENY, "ALL: ALL\n");
+        let refused = |files: &MemoryFiles| {
+            refused(files, &SSHD, IpAddr::from([10, 0, 0, 7])).expect("readable").is_some()
+        };
+        assert!(!refused(&files), "nothing says that it is linked");
+        files.write(DPKG_STATUS, format!("Package: a\nDepends: libwrap0\n\n{LINKED}"));
+        assert!(refused(&files));
+        // A program of its own instead of the package's.
+        let own = std::fs::read(std::env::current_exe().expect("a path")).expect("readable");
+        files.write("/usr/sbin/sshd", own);
+        assert!(!refused(&files) || cfg!(not(target_os = "linux")));
+    }
+}
