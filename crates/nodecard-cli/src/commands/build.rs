@@ -87,10 +87,7 @@ fn to_text(built: &BuildReport, args: &BuildArgs, network: &Network) -> String {
         // No image to write.
     } else if !devices::ARE_LISTED {
         let programs = devices::other_programs();
-        text += &format!(
-            "Write the images to cards with another program: {programs}
-"
-        );
+        text += &format!("Write the images to cards with another program: {programs}\n");
     } else if let Some(image) = made.first() {
         let more = if made.len() > 1 { " ..." } else { "" };
         let node = shell_word(&image.node);
