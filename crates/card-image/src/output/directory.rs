@@ -272,7 +272,7 @@ mod tests {
         let precious = temp.path().join("precious");
         fs::write(&precious, b"mine").unwrap();
         std::os::unix::fs::symlink(&precious, temp.path().join(".nodecard.lock")).unwrap();
-        assert!(matches!(OutputDirectory::open(temp.path()), Err(OutputError::Unusable { .. })));
+        assert!(matches!(OutputDirectory::open(temp.path()), Err(OutputError::Lock { .. })));
         assert_eq!(fs::read(&precious).unwrap(), b"mine");
     }
 }
