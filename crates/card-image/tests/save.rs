@@ -104,7 +104,7 @@ impl Bench {
             out: &self.temp.path().join("saved.img"),
             contents: SaveContents::Exact,
             size: SaveSize::Contents,
-            overwrite: false,
+            overwrite: true,
             keep_going,
             time: Some(1_700_000_000),
         };
