@@ -88,4 +88,4 @@ pub use swarm::{
     ArchivedImage, ImageArchive, Mount, MountKind, Protocol, Publish, SWARM_PORT, Service,
     ServiceMode, Swarm,
 };
-pub use system_model::{Effect, SystemError, SystemFiles};
+pub use system_model::{Effect, SystemError, SystemFiles, docker::is_installed as has_docker};

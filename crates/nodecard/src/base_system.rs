@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use card_audit::Card;
-use cluster_profile::{SystemFiles, network_back_end};
+use cluster_profile::{SystemFiles, has_docker, network_back_end};
 
 use card_image::BaseStorage;
 
@@ -37,7 +37,7 @@ impl BaseSystem {
         BaseSystem {
             release: release(files),
             back_end: network_back_end(files, interface).ok().flatten(),
-            has_docker: files.exists("/usr/bin/dockerd").unwrap_or(false),
+            has_docker: has_docker(files).unwrap_or(false),
         }
     }
 }

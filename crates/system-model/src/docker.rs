@@ -12,6 +12,22 @@ pub const SNAP_DATA_ROOT: &str = "/var/snap/docker/common/var-lib-docker";
 /// The configuration file.
 pub const DAEMON_JSON: &str = "/etc/docker/daemon.json";
 
+/// Where packages put Docker's daemon: the older ones of Debian in /usr/sbin.
+const DAEMONS: [&str; 3] = ["/usr/bin/dockerd", "/usr/sbin/dockerd", "/usr/local/bin/dockerd"];
+
+/// Returns whether a system has Docker.
+///
+/// # Errors
+/// [`SystemError`] if that cannot be read.
+pub fn is_installed(files: &dyn SystemFiles) -> Result<bool, SystemError> {
+    for path in DAEMONS {
+        if files.exists(path)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// A directory in which Docker keeps its data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DockerData {
@@ -118,6 +134,16 @@ mod tests {
 
     fn paths(files: &MemoryFiles) -> Vec<String> {
         data_roots(files).expect("readable").into_iter().map(|data| data.path).collect()
+    }
+
+    #[test]
+    fn docker_is_where_packages_put_it() {
+        for path in DAEMONS {
+            let mut files = MemoryFiles::new();
+            assert!(!is_installed(&files).unwrap());
+            files.write(path, "");
+            assert!(is_installed(&files).unwrap(), "{path}");
+        }
     }
 
     #[test]

@@ -90,7 +90,12 @@ impl CardNetwork {
         for renaming in self.network.renamings(interface) {
             let named = renaming.new.as_deref().map_or("differently".to_owned(), printable);
             let advice = match &renaming.new {
-                Some(_) => format!("set `interface: {named}` in the profile, or remove the line"),
+                Some(_) if renaming.certain => {
+                    format!("set `interface: {named}` in the profile, or remove the line")
+                }
+                Some(_) => format!(
+                    "remove the line, unless it is about this board: then set `interface: {named}` in the profile"
+                ),
                 None => "if the interface gets another name, remove the line".to_owned(),
             };
             let (new, verb): (fn(_, _, _) -> _, _) = match renaming.certain {

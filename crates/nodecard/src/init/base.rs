@@ -9,7 +9,7 @@ use std::{
 
 use card_audit::Card;
 use card_image::{BaseImage, ImageFile};
-use cluster_profile::SystemFiles as _;
+use cluster_profile::has_docker;
 
 use crate::{Context, Error};
 
@@ -75,7 +75,7 @@ impl BaseFacts {
                 .map(|system| system.interface.clone()),
             users: users.collect(),
             new_users: inspection.first_boot.map(|boot| boot.new_users).unwrap_or_default(),
-            has_docker: card.files().exists("/usr/bin/dockerd").unwrap_or(false),
+            has_docker: has_docker(card.files()).unwrap_or(false),
         })
     }
 

@@ -147,6 +147,10 @@ impl InterfaceNames {
 
     /// Returns other names that an interface gets, which has the kernel's name until then; the
     /// last one is kept if it is certain.
+    ///
+    /// What comes with a package and depends on the hardware is left out: it is about hardware that
+    /// its authors name (systemd's rules for the controllers of Dell's servers, say), while the
+    /// same in /etc was written on a board.
     pub fn renamings(&self, interface: &str) -> Vec<Renaming> {
         if !is_kernels_name(interface) {
             return Vec::new();
@@ -163,7 +167,11 @@ impl InterfaceNames {
             }
             found.extend(more);
         }
+        let is_local = |one: &Renaming| {
+            ["/etc/", "/run/"].iter().any(|directory| one.at.path.starts_with(directory))
+        };
         found.retain(|one| one.new.as_deref() != Some(interface));
+        found.retain(|one| one.certain || is_local(one));
         found
     }
 
@@ -309,6 +317,23 @@ mod tests {
         files.write(LINK, "[Match]\nOriginalName=eth0\n[Link]\nName=lan0\n");
         files.write(rules, "SUBSYSTEM==\"net\", KERNEL==\"eth0\", NAME=\"%k\"\n");
         assert_eq!(renamings(&files), []);
+    }
+
+    /// The rules are those of systemd 252.
+    #[test]
+    fn rules_of_packages_for_other_hardware_are_no_concern() {
+        let mut files = MemoryFiles::new();
+        let dell = "ACTION==\"remove\", GOTO=\"special_net_names_end\"\n\
+                    SUBSYSTEM==\"net\", SUBSYSTEMS==\"usb\", ATTRS{idVendor}==\"413c\", \
+                    ATTRS{idProduct}==\"a102\", NAME=\"idrac\"\n";
+        files.write("/usr/lib/udev/rules.d/73-special-net-names.rules", dell);
+        assert_eq!(renamings(&files), []);
+        // A copy that somebody made on the board.
+        files.write("/etc/udev/rules.d/73-special-net-names.rules", dell);
+        assert_eq!(renamings(&files), vec![(Some("idrac".to_owned()), 2, false)]);
+        let certain = "SUBSYSTEM==\"net\", KERNEL==\"eth0\", NAME=\"lan0\"\n";
+        files.write("/usr/lib/udev/rules.d/74-vendor.rules", certain);
+        assert_eq!(renamings(&files), lan(1, true));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::Swarm;
 use crate::{
-    Note,
+    Note, has_docker,
     render::{RenderError, context::Context},
 };
 
@@ -11,12 +11,7 @@ const PROGRAMS: [&str; 3] = ["/bin/sh", "/usr/bin/env", "/sbin/init"];
 
 /// Rejects an image without Docker, and archives for another processor.
 pub(super) fn check(to: &mut Context<'_>, swarm: &Swarm) -> Result<(), RenderError> {
-    let docker = ["/usr/bin/dockerd", "/usr/sbin/dockerd", "/usr/local/bin/dockerd"];
-    let mut found = false;
-    for path in docker {
-        found |= to.exists(path)?;
-    }
-    if !found {
+    if !has_docker(to.system)? {
         return Err(RenderError::NoDocker);
     }
     const SETTINGS: &str = "/etc/docker/daemon.json";
