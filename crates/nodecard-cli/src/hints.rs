@@ -58,6 +58,18 @@ pub fn for_error(error: &Error) -> Option<Hint> {
         Error::KeysLost { .. } => {
             Some(Hint::Or("add --new-keys to make new ones; then write every card again"))
         }
+        Error::HostKeyLost { .. } => {
+            Some(Hint::Or("add --new-keys to make a new one; then write its card again"))
+        }
+        Error::OtherCluster { .. } => Some(Hint::Or("save a backup of all files with --exact")),
+        Error::NextCard { reader, node } => Some(if reader.is_file() {
+            Hint::Command(format!(
+                "{} is a file, which nobody swaps: give a file for each card, {node}=FILE",
+                reader.display()
+            ))
+        } else {
+            Hint::Instead("run the command in a terminal, or add --yes to skip the confirmation")
+        }),
         Error::OneNodeForSeveralTargets { .. } => {
             Some(Hint::Or("leave out --node to detect the nodes"))
         }
@@ -70,8 +82,8 @@ pub fn for_error(error: &Error) -> Option<Hint> {
             _ => None,
         },
         Error::NotConfirmed { .. } if !stdin().is_terminal() => Some(Hint::Instead(
-            "standard input is not a terminal: type the name on one, or add --yes to skip the \
-             confirmation",
+            "standard input is not a terminal: run it in a terminal and type the name, or add \
+             --yes to skip the confirmation",
         )),
         Error::Image(error) | Error::CardsFor { source: error, .. } => for_image(error),
         Error::Audit(error) => for_audit(error),
