@@ -312,8 +312,8 @@ fn one_reader_asks_for_every_card() {
     e2fsck(&reader);
 }
 
-/// Without a terminal or a program at the other end, nobody puts the next card in place of a
-/// file.
+/// Without a terminal or a program at the other end, nobody replaces a file by that of the next
+/// card.
 #[test]
 fn one_reader_ends_if_nobody_can_swap_the_card() {
     let bench = Bench::new();

@@ -244,7 +244,8 @@ fn a_card_of_another_cluster_is_no_base_image() {
     assert_ne!(profile, other);
     fs::write(bench.path("other.yaml"), other).unwrap();
     let arguments = [CARD, "new.img", "--profile", "other.yaml"];
-    let parts = ["the cluster test", "not those of other", "profile of the cluster test", "--exact"];
+    let parts =
+        ["the cluster test", "not those of other", "profile of the cluster test", "--exact"];
     not_saved(&bench, 4, &arguments, &parts);
     saved(&bench, &[&arguments[..], &["--exact"]].concat());
 }

@@ -152,11 +152,9 @@ fn refuse_other_cluster(
     // Saving says itself what is wrong with a card that cannot be opened.
     let Ok(card) = Card::from_storage(name, storage.clone(), root) else { return Ok(()) };
     match card_audit::other_cluster(&card, keys)? {
-        Some(found) => Err(Error::OtherCluster {
-            card: path.to_owned(),
-            found,
-            cluster: cluster.name.clone(),
-        }),
+        Some(found) => {
+            Err(Error::OtherCluster { card: path.to_owned(), found, cluster: cluster.name.clone() })
+        }
         None => Ok(()),
     }
 }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::open_project;
 use crate::{
-    args::FlashArgs,
+    args::{FlashArgs, usage},
     error::{CommandError, print_error, print_line, print_refusals},
     output::{Verbosity, verbosity},
     progress::CardBars,
@@ -28,7 +28,7 @@ pub fn run(args: &FlashArgs) -> Result<ExitCode, CommandError> {
         return Err(CommandError::Usage {
             message: "--resume needs --one-reader: it continues an earlier run with one reader"
                 .into(),
-            fix: "add --one-reader DEVICE, or leave out --resume",
+            fix: "add --one-reader DEVICE, or leave out --resume".into(),
         });
     }
     if let Some(image) = &args.image {
@@ -59,6 +59,14 @@ fn request(args: &FlashArgs) -> FlashRequest {
 
 /// Writes a built image. The first argument is the device then.
 fn flash_image(image: &Path, args: &FlashArgs) -> Result<ExitCode, CommandError> {
+    let target = args.project.profile.to_string_lossy();
+    if target.contains('=') && !args.project.profile.exists() {
+        let device = usage::device_of(&target);
+        return Err(CommandError::Usage {
+            message: format!("with --image, a target has no node: {}", printable(&target)),
+            fix: format!("give only the device or file: {}", shell_word(device)).into(),
+        });
+    }
     let context = super::context();
     let request = request(args);
     let write = || {
