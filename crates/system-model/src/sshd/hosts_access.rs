@@ -201,26 +201,33 @@ fn words(list: &str) -> Vec<&str> {
     list.split([' ', ',', '\t', '\r', '\n']).filter(|word| !word.is_empty()).collect()
 }
 
-/// `LIST EXCEPT LIST`, any number of times.
+/// `LIST EXCEPT LIST`, any number of times: `a EXCEPT b EXCEPT c` is `a EXCEPT (b EXCEPT c)`.
 fn list(words: &[&str], fits: &dyn Fn(&str) -> Fits) -> Fits {
-    let except = words.iter().position(|word| word.eq_ignore_ascii_case("EXCEPT"));
-    let (own, rest) = words.split_at(except.unwrap_or(words.len()));
+    let lists = words.split(|word| word.eq_ignore_ascii_case("EXCEPT")).map(|own| any(own, fits));
+    // What follows a list that does not fit excepts nothing.
+    let mut lists: Vec<Fits> = lists.take_while(|one| *one != Fits::No).collect();
     let mut result = Fits::No;
-    for word in own {
+    while let Some(own) = lists.pop() {
+        result = match result {
+            Fits::Yes => Fits::No,
+            Fits::Perhaps => Fits::Perhaps,
+            Fits::No => own,
+        };
+    }
+    result
+}
+
+/// Whether any of the words fits.
+fn any(words: &[&str], fits: &dyn Fn(&str) -> Fits) -> Fits {
+    let mut result = Fits::No;
+    for word in words {
         match fits(word) {
-            Fits::Yes => {
-                result = Fits::Yes;
-                break;
-            }
+            Fits::Yes => return Fits::Yes,
             Fits::Perhaps => result = Fits::Perhaps,
             Fits::No => {}
         }
     }
-    match (result, rest.split_first().map(|(_, rest)| list(rest, fits))) {
-        (Fits::No, _) | (_, Some(Fits::Yes)) => Fits::No,
-        (_, Some(Fits::Perhaps)) => Fits::Perhaps,
-        (result, _) => result,
-    }
+    result
 }
 
 struct Client {
@@ -230,19 +237,24 @@ struct Client {
 
 impl Client {
     fn fits(&self, word: &str) -> Fits {
-        let decided = |fits: bool| if fits { Fits::Yes } else { Fits::No };
-        let by_name = |fits: &dyn Fn(&str) -> bool| match &self.name {
-            Some(name) => decided(fits(name)),
-            None => Fits::Perhaps,
-        };
         if let Some((user, host)) = word.split_once('@') {
             // A netgroup, or what the other computer says of its user.
-            return match (user, self.fits(host)) {
+            return match (user, self.host_fits(host)) {
                 ("", _) => Fits::Perhaps,
                 (_, Fits::No) => Fits::No,
                 _ => Fits::Perhaps,
             };
         }
+        self.host_fits(word)
+    }
+
+    /// A pattern after its user, in which another `@` separates nothing.
+    fn host_fits(&self, word: &str) -> Fits {
+        let decided = |fits: bool| if fits { Fits::Yes } else { Fits::No };
+        let by_name = |fits: &dyn Fn(&str) -> bool| match &self.name {
+            Some(name) => decided(fits(name)),
+            None => Fits::Perhaps,
+        };
         match word.to_ascii_uppercase().as_str() {
             "ALL" => return Fits::Yes,
             "LOCAL" => return by_name(&|name| !name.contains('.')),
@@ -346,10 +358,28 @@ mod tests {
             ("", " sshd: ALL\n", denied(1)),
             ("", "s*: KNOWN", denied(1)),
             ("", "ALL : ALL except 10.0.0.7\n", None),
+            ("", "ALL: ALL EXCEPT 10.0.0. EXCEPT 10.0.0.7\n", denied(1)),
+            ("", "ALL: ALL EXCEPT 10.0.0. EXCEPT 10.0.0.8\n", None),
+            ("", "ALL: ALL EXCEPT 10.0.0. EXCEPT ALL EXCEPT 10.0.0.7\n", None),
+            ("", "ALL: ALL EXCEPT 10.0.1. EXCEPT ALL\n", denied(1)),
+            ("", "ALL: EXCEPT ALL\n", None),
+            ("", "ALL: ALL EXCEPT\n", denied(1)),
             ("sshd: @admins\n", "ALL: ALL\n", Some((DENY.to_owned(), 1, false))),
         ] {
             assert_eq!(refusal(allow, deny), expected, "{allow:?} {deny:?}");
         }
+    }
+
+    #[test]
+    fn a_line_may_be_as_long_as_a_file() {
+        let line = |part: &str, count| format!("sshd: ALL{}\n", part.repeat(count));
+        assert_eq!(refusal("", &line(" EXCEPT ALL", 99_999)), None);
+        let denied = Some((DENY.to_owned(), 1, true));
+        assert_eq!(refusal("", &line(" EXCEPT ALL", 100_000)), denied);
+        let daemons = format!("ALL{}: ALL\n", " EXCEPT ALL".repeat(100_000));
+        assert_eq!(refusal("", &daemons), denied);
+        assert_eq!(refusal("", &line(" EXCEPT a", 100_000)), denied);
+        assert_eq!(refusal("", &format!("sshd: a{}\n", "@a".repeat(100_000))), None);
     }
 
     #[test]
