@@ -189,6 +189,40 @@ fn tcp_wrappers_that_refuse_the_nodes_are_found() {
     assert_eq!(bench.findings(&allowed), []);
 }
 
+/// Each card is judged for connections from every other node, and not for those from itself.
+#[test]
+fn tcp_wrappers_that_refuse_some_nodes_are_found_on_the_cards_of_the_others() {
+    let bench = bench();
+    let status = "Package: openssh-server\nStatus: install ok installed\nDepends: libwrap0\n";
+    let others = "connections from the other nodes";
+    for (deny, expected) in [
+        (
+            "sshd: ALL EXCEPT 192.168.1.81",
+            [Some(others), Some("from xu4-master, xu4-node3"), Some("from xu4-master, xu4-node2")],
+        ),
+        ("sshd: 192.168.1.83", [Some("from xu4-node3"), Some("from xu4-node3"), None]),
+        ("sshd: xu4-node3", [Some("from xu4-node3"), Some("from xu4-node3"), None]),
+        ("sshd: 192.168.1.81", [None, Some("from xu4-node1"), Some("from xu4-node1")]),
+        ("sshd: 192.168.1.0/24", [Some(others); 3]),
+    ] {
+        for (number, expected) in (1..).zip(expected) {
+            let card = bench.card(&format!("xu4-node{number}")).edit(|files| {
+                files.write("/etc/hosts.deny", deny);
+                files.write("/var/lib/dpkg/status", status);
+            });
+            let findings = bench.findings(&card);
+            let said = format!("{deny} on {number}: {findings:#?}");
+            let Some(expected) = expected else {
+                assert_eq!(findings, [], "{said}");
+                continue;
+            };
+            let mut found = findings.iter().filter(|one| one.code.as_str() == "ssh-hindrance");
+            assert!(found.clone().count() > 0, "{said}");
+            assert!(found.all(|one| one.what.contains(expected)), "{said}");
+        }
+    }
+}
+
 /// What systemd-run-generator boots to instead of the units.
 #[test]
 fn a_command_of_the_kernels_arguments_is_found() {

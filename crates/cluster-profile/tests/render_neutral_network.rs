@@ -354,3 +354,17 @@ fn tunnels_and_commands_that_add_addresses_are_listed() {
         ]
     );
 }
+
+#[test]
+fn tens_of_thousands_of_stanzas_take_no_time() {
+    let head = "auto lo eth0=home\niface lo inet loopback\niface home inet ";
+    let stanzas = |count| -> String {
+        (0..count).map(|number| format!("iface x{number} inet manual\n")).collect()
+    };
+    let file = format!("{head}static\n  address 192.168.1.81/24\n{}", stanzas(60_000));
+    let card = ubuntu_1604().unit("networking.service").file("/etc/network/interfaces", file);
+    let started = std::time::Instant::now();
+    let (after, _) = neutral(&card, true);
+    assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+    assert_eq!(after.text("/etc/network/interfaces"), format!("{head}dhcp\n{}", stanzas(60_000)));
+}

@@ -18,10 +18,10 @@ pub(super) fn check(
     others: &[Finding],
     apply: Option<&ApplyCommand>,
 ) -> Result<Vec<Finding>, SystemError> {
-    let Subject { cluster, keys, system, .. } = subject;
+    let Subject { cluster, keys, node, system, .. } = subject;
     let key = keys.cluster().public().split(' ').nth(1).unwrap_or_default();
     // As for the edits: the clock of this machine must not decide what apply corrects.
-    let found = login_hindrances(cluster, key, *system, units, keys.created())?;
+    let found = login_hindrances(cluster, node, key, *system, units, keys.created())?;
     let mut findings: Vec<Finding> = Vec::new();
     for hindrance in found.iter().filter(|hindrance| hindrance.is_certain) {
         let Some(finding) = finding(hindrance, others, apply) else { continue };

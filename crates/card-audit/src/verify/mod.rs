@@ -31,7 +31,7 @@ use card_image::{FsError, FsResult, RootFs};
 use cluster_keys::ClusterKeys;
 use cluster_profile::{
     Cluster, FileEdit, NetworkBackEnd, Node, Purpose, RenderError, SystemError,
-    render_node_regardless, render_shared,
+    render_node_regardless, render_shared_on_card,
 };
 use plain_text::{printable, with_causes};
 use system_model::{CachedFiles, SystemFiles};
@@ -289,7 +289,7 @@ fn edits(
     let mut edits = Vec::new();
     // A time of 0 lets the age of the keys decide on the clock's stamp.
     for rendered in [
-        render_shared(cluster, keys, *system, 0),
+        render_shared_on_card(cluster, node, keys, *system, 0),
         render_node_regardless(cluster, node, keys, *system, 0),
     ] {
         match rendered {

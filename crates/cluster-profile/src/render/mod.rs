@@ -54,12 +54,38 @@ pub fn render_shared(
     system: &dyn SystemFiles,
     now: u64,
 ) -> Result<Rendered, RenderError> {
+    shared(cluster, None, keys, system, now)
+}
+
+/// The same for a card that is one node's already: what only matters on the cards of others is
+/// no obstacle.
+///
+/// # Errors
+/// [`RenderError`].
+pub fn render_shared_on_card(
+    cluster: &Cluster,
+    node: &Node,
+    keys: &ClusterKeys,
+    system: &dyn SystemFiles,
+    now: u64,
+) -> Result<Rendered, RenderError> {
+    shared(cluster, Some(node), keys, system, now)
+}
+
+fn shared(
+    cluster: &Cluster,
+    node: Option<&Node>,
+    keys: &ClusterKeys,
+    system: &dyn SystemFiles,
+    now: u64,
+) -> Result<Rendered, RenderError> {
     if let Some(one) = system_model::unsuitable(system)? {
         let system_model::Unsuitable { name, evidence, reason } = one;
         return Err(RenderError::Unsuitable { name, evidence, reason });
     }
-    let rendered =
-        links::without_foreign_links(system, |system| shared_edits(cluster, keys, system, now));
+    let rendered = links::without_foreign_links(system, |system| {
+        shared_edits(cluster, node, keys, system, now)
+    });
     rendered.map_err(|error| with_maker(error, cluster, system))
 }
 
@@ -80,6 +106,7 @@ fn with_maker(mut error: RenderError, cluster: &Cluster, system: &dyn SystemFile
 
 fn shared_edits(
     cluster: &Cluster,
+    node: Option<&Node>,
     keys: &ClusterKeys,
     system: &dyn SystemFiles,
     now: u64,
@@ -97,7 +124,7 @@ fn shared_edits(
     ssh::shared(&mut to, &model)?;
     passwords::write(&mut to)?;
     swarm::shared(&mut to)?;
-    ssh::let_in(&mut to)?;
+    ssh::let_in(&mut to, node)?;
     clock::stamp(&mut to)?;
     extra_files::check(&mut to, &cluster.files)?;
     Ok(to.rendered)

@@ -6,7 +6,6 @@ use super::{
     authorized_keys,
     config::SshdConfig,
     hindrance::{Hindrance, HindranceKind, Repair},
-    hosts_access,
     login::Login,
     patterns::{self, ListMatch},
     permissions::{self, Rules},
@@ -46,7 +45,8 @@ impl Admission {
     }
 }
 
-/// Judges a login by key into OpenSSH's sshd.
+/// Judges a login by key into OpenSSH's sshd, apart from TCP wrappers
+/// ([`refused_clients`](super::refused_clients())).
 ///
 /// With `key` (base64) one of the user's key files has to hold it; without, only the way to
 /// the files is judged, as far as it exists.
@@ -103,9 +103,6 @@ fn server(
         let added = to.add(problem.kind.is_certain(), HindranceKind::Config(problem.kind));
         added.at = Some(problem.at.clone());
         added.repair = Some(Repair::CommentOut(problem.at.clone()));
-    }
-    if let Some((at, certain)) = hosts_access::refused(files, &hosts_access::SSHD, login.from)? {
-        to.add(certain, HindranceKind::TcpWrappers).at = Some(at);
     }
     for line in config.undecided() {
         to.add(false, HindranceKind::UndecidedMatch).at = Some(line.clone());

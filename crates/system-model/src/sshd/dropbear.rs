@@ -10,7 +10,6 @@ use super::{
     admission::{Admission, home, usable_shell},
     authorized_keys,
     hindrance::{HindranceKind, Repair},
-    hosts_access,
     login::Login,
     permissions::{self, Rules},
 };
@@ -248,10 +247,6 @@ pub fn dropbear_admission(
     };
     if !config.listens_at(login.to, login.port) {
         to.add(true, HindranceKind::NotListening(login.port)).at = config.source.clone();
-    }
-    if let Some((at, certain)) = hosts_access::refused(files, &hosts_access::DROPBEAR, login.from)?
-    {
-        to.add(certain, HindranceKind::TcpWrappers).at = Some(at);
     }
     let Some(user) = accounts.user(&login.user) else {
         to.add(true, HindranceKind::UnknownUser);

@@ -5,6 +5,9 @@ use std::fmt;
 use super::config::ConfigProblemKind;
 use crate::{FileLine, accounts::ShellState};
 
+/// How many names one line of text lists.
+const MOST_NAMES: usize = 5;
+
 /// Something that keeps a user from logging in by key, surely or perhaps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hindrance {
@@ -82,8 +85,9 @@ pub enum HindranceKind {
     ChrootDirectory(String),
     /// sshd does not listen on the node's address and this port.
     NotListening(u16),
-    /// /etc/hosts.allow or /etc/hosts.deny refuses connections from other nodes.
-    TcpWrappers,
+    /// /etc/hosts.allow or /etc/hosts.deny refuses connections from these nodes; without any, from
+    /// all others.
+    TcpWrappers(Vec<String>),
     /// A Match line that only the running system can decide.
     UndecidedMatch,
     /// The user has no permission to pass a directory on the way to the keys.
@@ -238,7 +242,14 @@ impl fmt::Display for HindranceKind {
             H::NotListening(port) => {
                 write!(f, "sshd does not listen on port {port} of the node's address")
             }
-            H::TcpWrappers => f.write_str("TCP wrappers refuse connections from the other nodes"),
+            H::TcpWrappers(nodes) if nodes.is_empty() => {
+                f.write_str("TCP wrappers refuse connections from the other nodes")
+            }
+            H::TcpWrappers(nodes) => {
+                let (named, more) = nodes.split_at(nodes.len().min(MOST_NAMES));
+                write!(f, "TCP wrappers refuse connections from {}", named.join(", "))?;
+                if more.is_empty() { Ok(()) } else { write!(f, " and {} more", more.len()) }
+            }
             H::UndecidedMatch => f.write_str("a Match line depends on the running system"),
             H::NotSearchable(path) => write!(f, "the user has no permission to search {path}"),
             H::NotReadable(path) => write!(f, "the user has no permission to read {path}"),

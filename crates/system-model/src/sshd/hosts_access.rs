@@ -4,23 +4,36 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::{
+    hindrance::{Hindrance, HindranceKind},
+    start::SshServer,
+};
 use crate::{FileLine, SystemError, SystemFiles, elf, pattern::fnmatch};
 
 const ALLOW: &str = "/etc/hosts.allow";
 const DENY: &str = "/etc/hosts.deny";
 const DPKG_STATUS: &str = "/var/lib/dpkg/status";
 
-/// A program that may ask TCP wrappers.
-pub(super) struct Wrapped<'a> {
-    /// The name in the rules.
-    pub daemon: &'a str,
-    /// Where it may be, with the programs that do its work.
-    pub programs: &'a [&'a str],
-    /// Debian's package of it.
-    pub package: &'a str,
+/// A computer that connects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// Its address.
+    pub address: IpAddr,
+    /// The name that its address has on the finished system. Without one /etc/hosts decides.
+    pub name: Option<String>,
 }
 
-pub(super) const SSHD: Wrapped<'_> = Wrapped {
+/// A program that may ask TCP wrappers.
+struct Wrapped<'a> {
+    /// The name in the rules.
+    daemon: &'a str,
+    /// Where it may be, with the programs that do its work.
+    programs: &'a [&'a str],
+    /// Debian's package of it.
+    package: &'a str,
+}
+
+const SSHD: Wrapped<'_> = Wrapped {
     daemon: "sshd",
     programs: &[
         "/usr/sbin/sshd",
@@ -33,7 +46,7 @@ pub(super) const SSHD: Wrapped<'_> = Wrapped {
     package: "openssh-server",
 };
 
-pub(super) const DROPBEAR: Wrapped<'_> = Wrapped {
+const DROPBEAR: Wrapped<'_> = Wrapped {
     daemon: "dropbear",
     programs: &["/usr/sbin/dropbear", "/usr/bin/dropbear", "/usr/local/sbin/dropbear"],
     package: "dropbear-bin",
@@ -47,36 +60,78 @@ enum Fits {
     No,
 }
 
-/// Returns the line that keeps connections from an address out, and whether it surely does.
-pub(super) fn refused(
+/// Returns the lines of /etc/hosts.allow and /etc/hosts.deny that keep clients out, each with
+/// those clients, and whether it surely does.
+///
+/// # Errors
+/// [`SystemError`] if the filesystem is damaged.
+pub fn refused_clients(
     files: &dyn SystemFiles,
-    server: &Wrapped<'_>,
-    from: IpAddr,
-) -> Result<Option<(FileLine, bool)>, SystemError> {
-    let client = Client { address: from, name: name_of(files, from)? };
+    server: SshServer,
+    clients: &[Client],
+) -> Result<Vec<(Hindrance, bool)>, SystemError> {
+    let server = match server {
+        SshServer::OpenSsh => &SSHD,
+        SshServer::Dropbear => &DROPBEAR,
+    };
+    let mut lines = Vec::new();
+    for (path, denies) in [(ALLOW, false), (DENY, true)] {
+        let text = files.read_text(path)?.unwrap_or_default();
+        lines.extend(joined(&text).into_iter().map(|(number, line)| (path, number, line, denies)));
+    }
+    let mut rules = Vec::new();
+    for (path, number, line, denies) in &lines {
+        let rule = Rule::parse(line, *denies, server.daemon);
+        let rule = rule.filter(|rule| rule.is_of_server != Fits::No);
+        rules.extend(rule.map(|rule| (FileLine::new(*path, *number), rule)));
+    }
+    if rules.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut found: Vec<(&FileLine, bool, Vec<String>)> = Vec::new();
+    for client in clients {
+        let Client { address, name } = client;
+        let named = match name {
+            Some(name) => Some(name.clone()),
+            None => name_of(files, *address)?,
+        };
+        let Some((at, certain)) = refused(&rules, &Asking::new(*address, named)) else { continue };
+        let label = name.clone().unwrap_or_else(|| address.to_string());
+        match found.iter_mut().find(|(line, sure, _)| (*line, *sure) == (at, certain)) {
+            Some((.., labels)) => labels.push(label),
+            None => found.push((at, certain, vec![label])),
+        }
+    }
+    if found.is_empty() || !is_linked(files, server) {
+        return Ok(Vec::new());
+    }
+    let hindrances = found.into_iter().map(|(at, certain, labels)| {
+        let all = clients.len() > 1 && labels.len() == clients.len();
+        let labels = if all { Vec::new() } else { labels };
+        let kind = HindranceKind::TcpWrappers(labels);
+        (Hindrance { kind, at: Some(at.clone()), repair: None }, certain)
+    });
+    Ok(hindrances.collect())
+}
+
+/// Returns the line that keeps a client out, and whether it surely does.
+fn refused<'a>(rules: &'a [(FileLine, Rule<'_>)], client: &Asking) -> Option<(&'a FileLine, bool)> {
     // A line that may have granted or denied it already.
     let (mut is_certain, mut maybe) = (true, None);
-    for (path, denies) in [(ALLOW, false), (DENY, true)] {
-        let Some(text) = files.read_text(path)? else { continue };
-        for (number, line) in joined(&text) {
-            let Some(rule) = Rule::parse(&line, denies) else { continue };
-            let at = FileLine::new(path, number);
-            match rule.fits(server.daemon, &client) {
-                Fits::No => {}
-                Fits::Yes if rule.denies => {
-                    return Ok(Some((at, is_certain)).filter(|_| is_linked(files, server)));
-                }
-                Fits::Yes => return Ok(maybe.filter(|_| is_linked(files, server))),
-                Fits::Perhaps => {
-                    is_certain = false;
-                    if rule.denies {
-                        maybe.get_or_insert((at, false));
-                    }
+    for (at, rule) in rules {
+        match rule.fits(client) {
+            Fits::No => {}
+            Fits::Yes if rule.denies => return Some((at, is_certain)),
+            Fits::Yes => return maybe,
+            Fits::Perhaps => {
+                is_certain = false;
+                if rule.denies {
+                    maybe.get_or_insert((at, false));
                 }
             }
         }
     }
-    Ok(maybe.filter(|_| is_linked(files, server)))
+    maybe
 }
 
 /// Returns whether a server is linked with libwrap; otherwise the files mean nothing to it. Where
@@ -148,17 +203,19 @@ fn split_colon(line: &str) -> (&str, Option<&str>) {
 }
 
 struct Rule<'a> {
-    daemons: &'a str,
-    clients: &'a str,
+    /// Whether it is about the server.
+    is_of_server: Fits,
+    clients: Vec<&'a str>,
     denies: bool,
 }
 
 impl<'a> Rule<'a> {
     /// Reads a rule; `None` for a line without a colon, which is skipped.
-    fn parse(line: &'a str, denies: bool) -> Option<Self> {
+    fn parse(line: &'a str, denies: bool, daemon: &str) -> Option<Self> {
         let (daemons, rest) = split_colon(line);
         let (clients, mut options) = split_colon(rest?);
-        let mut rule = Rule { daemons, clients, denies };
+        let is_of_server = list(&words(daemons), &|word| daemon_fits(word, daemon));
+        let mut rule = Rule { is_of_server, clients: words(clients), denies };
         while let Some(rest) = options {
             let (option, more) = split_colon(rest);
             match option.split_ascii_whitespace().next().map(str::to_ascii_lowercase).as_deref() {
@@ -172,28 +229,26 @@ impl<'a> Rule<'a> {
         Some(rule)
     }
 
-    fn fits(&self, daemon: &str, client: &Client) -> Fits {
-        let server = |word: &str| {
-            // `DAEMON@HOST` is about an address of the server's own.
-            let (name, host) = word.split_once('@').unwrap_or((word, ""));
-            let is_pattern = name.contains(['*', '?']);
-            let fits = name.eq_ignore_ascii_case("ALL")
-                || name.eq_ignore_ascii_case(daemon)
-                || is_pattern && fnmatch(&name.to_ascii_lowercase(), daemon);
-            match (fits, host) {
-                (false, _) => Fits::No,
-                (true, "") => Fits::Yes,
-                (true, _) => Fits::Perhaps,
-            }
-        };
-        match list(&words(self.daemons), &server) {
-            Fits::No => Fits::No,
-            Fits::Perhaps => match list(&words(self.clients), &|word| client.fits(word)) {
-                Fits::No => Fits::No,
-                _ => Fits::Perhaps,
-            },
-            Fits::Yes => list(&words(self.clients), &|word| client.fits(word)),
+    fn fits(&self, client: &Asking) -> Fits {
+        match (self.is_of_server, list(&self.clients, &|word| client.fits(word))) {
+            (Fits::No, _) | (_, Fits::No) => Fits::No,
+            (Fits::Perhaps, _) => Fits::Perhaps,
+            (Fits::Yes, fits) => fits,
         }
+    }
+}
+
+fn daemon_fits(word: &str, daemon: &str) -> Fits {
+    // `DAEMON@HOST` is about an address of the server's own.
+    let (name, host) = word.split_once('@').unwrap_or((word, ""));
+    let is_pattern = name.contains(['*', '?']);
+    let fits = name.eq_ignore_ascii_case("ALL")
+        || name.eq_ignore_ascii_case(daemon)
+        || is_pattern && fnmatch(&name.to_ascii_lowercase(), daemon);
+    match (fits, host) {
+        (false, _) => Fits::No,
+        (true, "") => Fits::Yes,
+        (true, _) => Fits::Perhaps,
     }
 }
 
@@ -201,58 +256,83 @@ fn words(list: &str) -> Vec<&str> {
     list.split([' ', ',', '\t', '\r', '\n']).filter(|word| !word.is_empty()).collect()
 }
 
-/// `LIST EXCEPT LIST`, any number of times.
+/// `LIST EXCEPT LIST`, any number of times: `a EXCEPT b EXCEPT c` is `a EXCEPT (b EXCEPT c)`.
 fn list(words: &[&str], fits: &dyn Fn(&str) -> Fits) -> Fits {
-    let except = words.iter().position(|word| word.eq_ignore_ascii_case("EXCEPT"));
-    let (own, rest) = words.split_at(except.unwrap_or(words.len()));
+    let lists = words.split(|word| word.eq_ignore_ascii_case("EXCEPT")).map(|own| any(own, fits));
+    // What follows a list that does not fit excepts nothing.
+    let mut lists: Vec<Fits> = lists.take_while(|one| *one != Fits::No).collect();
     let mut result = Fits::No;
-    for word in own {
+    while let Some(own) = lists.pop() {
+        result = match result {
+            Fits::Yes => Fits::No,
+            Fits::Perhaps => Fits::Perhaps,
+            Fits::No => own,
+        };
+    }
+    result
+}
+
+/// Whether any of the words fits.
+fn any(words: &[&str], fits: &dyn Fn(&str) -> Fits) -> Fits {
+    let mut result = Fits::No;
+    for word in words {
         match fits(word) {
-            Fits::Yes => {
-                result = Fits::Yes;
-                break;
-            }
+            Fits::Yes => return Fits::Yes,
             Fits::Perhaps => result = Fits::Perhaps,
             Fits::No => {}
         }
     }
-    match (result, rest.split_first().map(|(_, rest)| list(rest, fits))) {
-        (Fits::No, _) | (_, Some(Fits::Yes)) => Fits::No,
-        (_, Some(Fits::Perhaps)) => Fits::Perhaps,
-        (result, _) => result,
-    }
+    result
 }
 
-struct Client {
+/// A client, as the rules are asked about it.
+struct Asking {
     address: IpAddr,
+    text: String,
     name: Option<String>,
 }
 
-impl Client {
+impl Asking {
+    fn new(address: IpAddr, name: Option<String>) -> Self {
+        Asking { address, text: address.to_string(), name }
+    }
+
     fn fits(&self, word: &str) -> Fits {
-        let decided = |fits: bool| if fits { Fits::Yes } else { Fits::No };
-        let by_name = |fits: &dyn Fn(&str) -> bool| match &self.name {
-            Some(name) => decided(fits(name)),
-            None => Fits::Perhaps,
-        };
         if let Some((user, host)) = word.split_once('@') {
             // A netgroup, or what the other computer says of its user.
-            return match (user, self.fits(host)) {
+            return match (user, self.host_fits(host)) {
                 ("", _) => Fits::Perhaps,
                 (_, Fits::No) => Fits::No,
                 _ => Fits::Perhaps,
             };
         }
-        match word.to_ascii_uppercase().as_str() {
-            "ALL" => return Fits::Yes,
-            "LOCAL" => return by_name(&|name| !name.contains('.')),
-            "KNOWN" => return by_name(&|_| true),
-            "UNKNOWN" => return by_name(&|_| false),
-            // Name and address of a node agree.
-            "PARANOID" => return Fits::No,
-            _ => {}
+        self.host_fits(word)
+    }
+
+    /// A pattern after its user, in which another `@` separates nothing.
+    fn host_fits(&self, word: &str) -> Fits {
+        let decided = |fits: bool| if fits { Fits::Yes } else { Fits::No };
+        let by_name = |fits: &dyn Fn(&str) -> bool| match &self.name {
+            Some(name) => decided(fits(name)),
+            None => Fits::Perhaps,
+        };
+        let is = |keyword: &str| word.eq_ignore_ascii_case(keyword);
+        if is("ALL") {
+            return Fits::Yes;
         }
-        let address = self.address.to_string();
+        if is("LOCAL") {
+            return by_name(&|name| !name.contains('.'));
+        }
+        if is("KNOWN") {
+            return by_name(&|_| true);
+        }
+        // Name and address of a node agree.
+        if is("PARANOID") {
+            return Fits::No;
+        }
+        if is("UNKNOWN") {
+            return by_name(&|_| false);
+        }
         if let Some(domain) = word.strip_prefix('.') {
             let end = format!(".{}", domain.to_ascii_lowercase());
             return by_name(&|name| name.to_ascii_lowercase().ends_with(&end));
@@ -262,7 +342,7 @@ impl Client {
             return Fits::Perhaps;
         }
         if word.ends_with('.') {
-            return decided(address.starts_with(word));
+            return decided(self.text.starts_with(word));
         }
         if word.starts_with('[') {
             return match self.address {
@@ -281,7 +361,7 @@ impl Client {
             return decided(net.is_ok_and(|net| address.to_bits() & mask == net.to_bits()));
         }
         if word.contains(['*', '?']) {
-            return match fnmatch(word, &address) {
+            return match fnmatch(word, &self.text) {
                 true => Fits::Yes,
                 false if word.contains(|c: char| c.is_ascii_alphabetic()) => {
                     by_name(&|name| fnmatch(word, name))
@@ -303,12 +383,18 @@ mod tests {
 
     const LINKED: &str = "Package: openssh-server\nDepends: libc6, libwrap0 (>= 7.6-4~)\n";
 
+    fn found(files: &MemoryFiles) -> Option<(FileLine, bool)> {
+        let client = Client { address: [10, 0, 0, 7].into(), name: None };
+        let found = refused_clients(files, SshServer::OpenSsh, &[client]).expect("readable");
+        let (hindrance, certain) = found.into_iter().next()?;
+        Some((hindrance.at?, certain))
+    }
+
     fn refusal(allow: &str, deny: &str) -> Option<(String, usize, bool)> {
         let mut files = MemoryFiles::new();
         files.write(ALLOW, allow).write(DENY, deny).write(DPKG_STATUS, LINKED);
         files.write("/etc/hosts", "10.0.0.7 node7.home node7\n");
-        let found = refused(&files, &SSHD, IpAddr::from([10, 0, 0, 7])).expect("readable");
-        found.map(|(at, certain)| (at.path, at.line, certain))
+        found(&files).map(|(at, certain)| (at.path, at.line, certain))
     }
 
     /// As `tcpdmatch sshd node7.home` of tcpd 7.6.q-32 says.
@@ -346,6 +432,12 @@ mod tests {
             ("", " sshd: ALL\n", denied(1)),
             ("", "s*: KNOWN", denied(1)),
             ("", "ALL : ALL except 10.0.0.7\n", None),
+            ("", "ALL: ALL EXCEPT 10.0.0. EXCEPT 10.0.0.7\n", denied(1)),
+            ("", "ALL: ALL EXCEPT 10.0.0. EXCEPT 10.0.0.8\n", None),
+            ("", "ALL: ALL EXCEPT 10.0.0. EXCEPT ALL EXCEPT 10.0.0.7\n", None),
+            ("", "ALL: ALL EXCEPT 10.0.1. EXCEPT ALL\n", denied(1)),
+            ("", "ALL: EXCEPT ALL\n", None),
+            ("", "ALL: ALL EXCEPT\n", denied(1)),
             ("sshd: @admins\n", "ALL: ALL\n", Some((DENY.to_owned(), 1, false))),
         ] {
             assert_eq!(refusal(allow, deny), expected, "{allow:?} {deny:?}");
@@ -353,12 +445,22 @@ mod tests {
     }
 
     #[test]
+    fn a_line_may_be_as_long_as_a_file() {
+        let line = |part: &str, count| format!("sshd: ALL{}\n", part.repeat(count));
+        assert_eq!(refusal("", &line(" EXCEPT ALL", 99_999)), None);
+        let denied = Some((DENY.to_owned(), 1, true));
+        assert_eq!(refusal("", &line(" EXCEPT ALL", 100_000)), denied);
+        let daemons = format!("ALL{}: ALL\n", " EXCEPT ALL".repeat(100_000));
+        assert_eq!(refusal("", &daemons), denied);
+        assert_eq!(refusal("", &line(" EXCEPT a", 100_000)), denied);
+        assert_eq!(refusal("", &format!("sshd: a{}\n", "@a".repeat(100_000))), None);
+    }
+
+    #[test]
     fn the_files_mean_nothing_to_a_server_without_libwrap() {
         let mut files = MemoryFiles::new();
         files.write(DENY, "ALL: ALL\n");
-        let refused = |files: &MemoryFiles| {
-            refused(files, &SSHD, IpAddr::from([10, 0, 0, 7])).expect("readable").is_some()
-        };
+        let refused = |files: &MemoryFiles| found(files).is_some();
         assert!(!refused(&files), "nothing says that it is linked");
         files.write(DPKG_STATUS, format!("Package: a\nDepends: libwrap0\n\n{LINKED}"));
         assert!(refused(&files));

@@ -34,6 +34,7 @@ pub use dropbear::{
     dropbear_admission, dropbear_knows_ed25519,
 };
 pub use hindrance::{Hindrance, HindranceKind, Repair};
+pub use hosts_access::{Client, refused_clients};
 pub use image_keys::{ImageKey, ImageKeys, OpenedLine};
 pub use key_files::DEFAULT_KEY_FILES;
 pub use login::Login;

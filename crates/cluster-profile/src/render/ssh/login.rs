@@ -7,14 +7,14 @@ use system_model::{
     FileLine, Systemd,
     accounts::Accounts,
     sshd::{
-        Admission, Hindrance, HindranceKind, Login, Repair, SSHD_CONFIG, SshServer, admission,
-        dropbear_admission, ssh_servers,
+        Admission, Client, Hindrance, HindranceKind, Login, Repair, SSHD_CONFIG, SshServer,
+        admission, dropbear_admission, refused_clients, ssh_servers,
     },
 };
 
 use super::repair;
 use crate::{
-    Cluster, Note, Purpose, SystemError, SystemFiles,
+    Cluster, Node, Note, Purpose, SystemError, SystemFiles,
     render::{RenderError, context::Context},
 };
 
@@ -37,7 +37,7 @@ pub struct LoginHindrance {
 }
 
 /// Returns what keeps the profile's users from logging in by key over ssh, for a system as
-/// it is. Without an ssh server there is nothing to judge.
+/// it is on a node's card. Without an ssh server there is nothing to judge.
 ///
 /// `systemd` has the units that start at boots after the first; `now` is in seconds since 1970.
 ///
@@ -45,6 +45,7 @@ pub struct LoginHindrance {
 /// [`SystemError`] if the system cannot be read.
 pub fn login_hindrances(
     cluster: &Cluster,
+    node: &Node,
     cluster_key: &str,
     system: &dyn SystemFiles,
     systemd: &Systemd,
@@ -53,9 +54,11 @@ pub fn login_hindrances(
     let mut found = Vec::new();
     let Some(server) = server(system, systemd)? else { return Ok(found) };
     let accounts = Accounts::read(system)?;
+    let refused = refused_clients(system, server, &clients(cluster, Some(node)))?;
     for user in users(cluster) {
-        let Admission { certain, uncertain, .. } =
-            judge(cluster, cluster_key, system, &accounts, server, &user, now)?;
+        let mut admission = judge(cluster, cluster_key, system, &accounts, server, &user, now)?;
+        add(&mut admission, &refused);
+        let Admission { certain, uncertain, .. } = admission;
         for (list, is_certain) in [(certain, true), (uncertain, false)] {
             found.extend(list.into_iter().map(|hindrance| LoginHindrance {
                 user: user.clone(),
@@ -86,6 +89,27 @@ fn server(system: &dyn SystemFiles, systemd: &Systemd) -> Result<Option<SshServe
         return Ok(Some(SshServer::OpenSsh));
     }
     Ok(server)
+}
+
+/// Returns who connects to a node: all others, and each of them if the card may become any
+/// node's. Without others it is another computer of the network.
+fn clients(cluster: &Cluster, node: Option<&Node>) -> Vec<Client> {
+    let nodes = &cluster.nodes;
+    if let [one] = nodes.as_slice() {
+        let neighbour = Ipv4Addr::from_bits(one.address.to_bits() ^ 1);
+        return vec![Client { address: neighbour.into(), name: None }];
+    }
+    let others = nodes.iter().filter(|one| node.is_none_or(|node| node.name != one.name));
+    // /etc/hosts of every node gives them these names.
+    others.map(|one| Client { address: one.address.into(), name: Some(one.name.clone()) }).collect()
+}
+
+/// Adds what TCP wrappers refuse, which is the same for all users.
+fn add(admission: &mut Admission, refused: &[(Hindrance, bool)]) {
+    for (hindrance, certain) in refused {
+        let list = if *certain { &mut admission.certain } else { &mut admission.uncertain };
+        list.push(hindrance.clone());
+    }
 }
 
 fn judge(
@@ -128,7 +152,11 @@ fn judge(
 }
 
 /// Removes what surely keeps users of the profile out, or refuses the image; notes what may.
-pub(in crate::render) fn let_in(to: &mut Context<'_>) -> Result<(), RenderError> {
+/// Without a node the image is for all of them.
+pub(in crate::render) fn let_in(
+    to: &mut Context<'_>,
+    node: Option<&Node>,
+) -> Result<(), RenderError> {
     let users = users(to.cluster);
     if users.is_empty() {
         return Ok(());
@@ -145,8 +173,10 @@ pub(in crate::render) fn let_in(to: &mut Context<'_>) -> Result<(), RenderError>
         };
         let accounts = Accounts::read(&edited)?;
         let mut judged = Vec::new();
+        let refused = refused_clients(&edited, server, &clients(to.cluster, node))?;
         for user in &users {
-            let found = judge(to.cluster, &cluster_key, &edited, &accounts, server, user, now)?;
+            let mut found = judge(to.cluster, &cluster_key, &edited, &accounts, server, user, now)?;
+            add(&mut found, &refused);
             judged.push((user, found));
         }
         drop(edited);

@@ -9,7 +9,7 @@ mod keyfile;
 mod netplan;
 mod networkd;
 
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use system_model::{
     FileLine, Systemd,
@@ -50,12 +50,12 @@ pub(super) fn to_dhcp(to: &mut Strip<'_>) -> Result<(), SystemError> {
 /// Changes nodecard's own files, and ifupdown's.
 fn own_files(to: &mut Strip<'_>, interface: Option<&str>) -> Result<(), SystemError> {
     let interfaces = Interfaces::read(to.system)?.unwrap_or_default();
-    let is_wanted = |name: &str| {
-        let Some(interface) = interface else { return true };
-        // `auto eth0=home` gives the interface the stanza of another name.
-        let up = interfaces.brought_up(interface);
-        name == interface || up.iter().any(|up| up.stanza.name == name)
-    };
+    // `auto eth0=home` gives the interface the stanza of another name.
+    let wanted = interface.map(|interface| {
+        let up = interfaces.brought_up(interface).into_iter().map(|up| up.stanza.name.as_str());
+        up.chain([interface]).collect::<BTreeSet<&str>>()
+    });
+    let is_wanted = |name: &str| wanted.as_ref().is_none_or(|wanted| wanted.contains(name));
     let view = to.view(interface.unwrap_or_default());
     for StaticFile { end, path, text } in network::static_files(&view)? {
         let new = match end {
@@ -95,11 +95,13 @@ pub(super) fn kept(to: &Strip<'_>) -> Result<Vec<KeptAddress>, RenderError> {
     let mut edited = Edited::new(to.system);
     edited.apply(&to.neutral.edits)?;
     let sources = Network::read(&edited, &Systemd::read_later_boots(&edited)?)?.fixed_addresses();
-    let mut kept: Vec<KeptAddress> = Vec::new();
+    let (mut kept, mut seen) = (Vec::new(), BTreeSet::new());
     for AddressSource { interface, kind, at, .. } in sources {
         let AddressKind::Static(address) = kind else { continue };
         let found = KeptAddress { address, interface, at };
-        if is_of_one_node(&found.address) && !kept.contains(&found) {
+        let at = found.at.as_ref().map(|at| (at.path.clone(), at.line));
+        let is_new = seen.insert((found.address.clone(), found.interface.clone(), at));
+        if is_of_one_node(&found.address) && is_new {
             kept.push(found);
         }
     }
