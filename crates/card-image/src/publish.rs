@@ -14,7 +14,7 @@ use crate::{
 pub(crate) const MAP_ENDING: &str = ".img.bmap";
 
 /// Returns the name of a node's block map.
-fn bmap_name(node: &str) -> String {
+pub(crate) fn bmap_name(node: &str) -> String {
     format!("{node}{MAP_ENDING}")
 }
 
@@ -196,4 +196,50 @@ pub(crate) fn publish(
     let directory = directory.path().to_owned();
     let note = has_unrelated.then_some(BuildNote::UnlistedImages { directory });
     Ok((manifest, note))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn manifest(images: &[(&str, &str)]) -> String {
+        let record = |(node, file): &(&str, &str)| {
+            serde_json::json!({
+                "node": node, "address": "10.0.0.1", "file": file, "sha256": null,
+                "bmap": bmap_name(node), "used_bytes": 1, "machine_id": "", "host_key": "",
+            })
+        };
+        serde_json::json!({
+            "version": 1,
+            "cluster": "demo",
+            "base": { "file": "base.img", "size": 1, "sha256": null },
+            "card_size": 1,
+            "root": { "partition": 2, "size_in_base": 1, "size": 1 },
+            "time": 0,
+            "images": images.iter().map(record).collect::<Vec<_>>(),
+        })
+        .to_string()
+    }
+
+    #[test]
+    fn a_manifest_that_lists_other_files_is_refused_and_removes_nothing() {
+        let temp = tempfile::tempdir().unwrap();
+        let precious = temp.path().join("precious.txt");
+        fs::write(&precious, "mine").unwrap();
+        let out = temp.path().join("out");
+        fs::create_dir(&out).unwrap();
+        for file in ["../precious.txt", precious.to_str().unwrap(), "notes.txt"] {
+            fs::write(out.join(MANIFEST), manifest(&[("node1", file)])).unwrap();
+            let directory = OutputDirectory::open(&out).unwrap();
+            let error = EarlierRun::read(&directory).unwrap_err();
+            assert!(matches!(error, OutputError::Occupied { .. }), "{error}");
+        }
+        // That of a run which was interrupted is not asked for anything either.
+        fs::rename(out.join(MANIFEST), out.join(".manifest.json.nodecard-partial")).unwrap();
+        let directory = OutputDirectory::open(&out).unwrap();
+        assert_eq!(EarlierRun::read(&directory).unwrap().known.len(), 0);
+        assert_eq!(fs::read(precious).unwrap(), b"mine");
+    }
 }
