@@ -72,7 +72,7 @@ impl OutputDirectory {
         let list = fs::read_dir(&self.path).map_err(OutputError::io("read", &self.path))?;
         for entry in list {
             let entry = entry.map_err(OutputError::io("read", &self.path))?;
-            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file() || kind.is_symlink());
             let name = entry.file_name();
             // The next manifest takes over what this one lists, and its place.
             let is_kept = self.interrupted.is_some() && name == *temporary(MANIFEST);
