@@ -127,7 +127,12 @@ impl OutputDirectory {
 
     /// Returns the first of these names that is taken, by whatever.
     pub fn taken<'a>(&self, names: &'a [String]) -> Option<&'a String> {
-        names.iter().find(|name| FileInfo::at_link(&self.path.join(name)).is_ok())
+        names.iter().find(|name| self.is_taken(name))
+    }
+
+    /// Returns whether there is anything of this name.
+    pub fn is_taken(&self, name: &str) -> bool {
+        FileInfo::at_link(&self.path.join(name)).is_ok()
     }
 
     /// Makes the small file that will be the manifest. That of an interrupted run goes.
