@@ -97,6 +97,19 @@ fn an_image_that_somebody_uses_stays_what_it_is() {
     assert!(fs::read(copy).unwrap() == old, "the other name of an image has changed");
 }
 
+/// The symlink is replaced, as without the option, and what it leads to stays.
+#[test]
+fn what_a_symlink_leads_to_stays_what_it_is() {
+    let rebuild = Rebuild::new();
+    let old = fs::read(&rebuild.image).unwrap();
+    let moved = rebuild.bench.path("precious.img");
+    fs::rename(&rebuild.image, &moved).unwrap();
+    std::os::unix::fs::symlink(&moved, &rebuild.image).unwrap();
+    assert!(!rebuild.is_updated());
+    assert!(fs::read(moved).unwrap() == old, "the file behind a symlink has changed");
+    assert!(fs::symlink_metadata(&rebuild.image).unwrap().is_file());
+}
+
 #[test]
 fn an_image_that_has_little_in_common_is_replaced() {
     let rebuild = Rebuild::new();

@@ -312,6 +312,31 @@ fn one_reader_asks_for_every_card() {
     e2fsck(&reader);
 }
 
+/// Without a terminal or a program at the other end, nobody replaces a file by that of the next
+/// card.
+#[test]
+fn one_reader_ends_if_nobody_can_swap_the_card() {
+    let bench = Bench::new();
+    used_card(&bench.path("reader.img"), 64 * MIB);
+    let flash = |more: &[&str]| {
+        let arguments = ["flash", "profile.yaml", "--one-reader", "reader.img"];
+        let mut command = bench.nodecard(&[&arguments, more].concat());
+        let output = command.stdin(std::process::Stdio::null()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, said) = flash(&[]);
+    assert_eq!(code, Some(4), "{said}");
+    assert!(!said.contains("finished cards are remembered"), "{said}");
+    let (code, said) = flash(&["--yes"]);
+    assert_eq!(code, Some(4), "{said}");
+    assert!(said.contains("needs the card for xu4-node1 next"), "{said}");
+    assert!(said.contains("xu4-node1=FILE") && said.contains("--resume"), "{said}");
+    let (code, said) = flash(&["--resume"]);
+    assert_eq!(code, Some(4), "{said}");
+    assert!(said.contains("This is the finished card of xu4-master"), "{said}");
+    assert!(said.contains("needs the card for xu4-node1 next"), "{said}");
+}
+
 #[test]
 fn does_not_resume_with_another_base() {
     let bench = Bench::new();

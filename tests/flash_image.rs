@@ -43,7 +43,10 @@ fn an_image_that_its_map_does_not_describe_is_refused() {
     fs::write(&image, contents).unwrap();
     let (code, said) = flash(&bench, &["out/xu4-node1.img", "a.card"]);
     assert_eq!(code, Some(3), "{said}");
-    assert!(said.contains("another checksum") && said.contains("nothing was written"), "{said}");
+    assert!(
+        said.contains("differs from it from byte") && said.contains("nothing was written"),
+        "{said}"
+    );
     assert_eq!(bytes(&card, 0, 512), [0xb5; 512]);
 
     // Without its map, it is just an image.
@@ -65,7 +68,7 @@ fn cards_that_are_too_small_and_the_image_itself_are_refused() {
         assert!(said.contains("nothing was written"), "{said}");
     }
     for (target, expected) in [
-        ("small.card", "it holds 33.6 MB, but the image has 67.1 MB"),
+        ("small.card", "it holds 33.6 MB, but the image is 67.1 MB"),
         ("small.card", "enlarge the file: truncate -s 67108864 small.card"),
         ("profile.yaml", "fix: give a device such as /dev/sdb"),
         (image, "it is the image itself"),

@@ -86,7 +86,8 @@ fn one_reader_continues_with_keys_that_are_only_read() {
     // The same card twice is not accepted, so the run waits; Ctrl-C ends it.
     let run = |more: &[&str]| {
         let arguments = [&["flash", "profile.yaml"], &arguments[..], more].concat();
-        let mut child = bench.nodecard(&arguments).spawn().unwrap();
+        let stdin = std::process::Stdio::piped();
+        let mut child = bench.nodecard(&arguments).stdin(stdin).spawn().unwrap();
         let notes = || {
             let files = fs::read_dir(bench.path("cache/nodecard")).unwrap().flatten();
             let mut names = files.map(|file| file.file_name().into_string().unwrap());
@@ -153,4 +154,28 @@ fn lost_keys_are_pointed_out_before_new_ones_are_made() {
     assert!(!bench.path("profile.keys").exists());
     bench.built(&["--new-keys"]);
     assert!(identities(&bench).iter().zip(&before).all(|(new, old)| new != old));
+}
+
+#[test]
+fn a_lost_host_key_is_pointed_out_if_there_is_an_image_of_its_node() {
+    let bench = Bench::new();
+    bench.built(&["--node", "xu4-node1"]);
+    let lost = bench.path("profile.keys/hosts/xu4-node1");
+    fs::remove_dir_all(&lost).unwrap();
+    // This one has no image: its key is new as that of a new node.
+    let other = bench.path("profile.keys/hosts/xu4-node2");
+    fs::remove_dir_all(&other).unwrap();
+    let build = ["build", "profile.yaml", "--out", "out"];
+    let output = bench.nodecard(&build).output().unwrap();
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    for part in ["host key of xu4-node1", "profile.keys", "out contains", "--new-keys"] {
+        assert!(message.contains(part), "{part:?} is missing from: {message}");
+    }
+    assert!(!lost.exists() && !other.exists(), "keys were made");
+    bench.built(&["--new-keys"]);
+    assert!(lost.exists() && other.exists());
+    fs::remove_dir_all(bench.path("out")).unwrap();
+    fs::remove_dir_all(&other).unwrap();
+    bench.built(&[]);
 }

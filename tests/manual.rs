@@ -522,3 +522,14 @@ fn every_command_has_a_page_that_mandoc_accepts() {
         &["-T", "lint", "-W", "error", bench.path("pages/man1/nodecard.1").to_str().unwrap()],
     );
 }
+
+#[test]
+fn help_has_a_help() {
+    let bench = Bench::new();
+    let help = |arguments: &[&str]| {
+        let output = bench.nodecard(arguments).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(help(&["help", "--help"]), help(&["help"]));
+}

@@ -234,3 +234,18 @@ fn a_compressed_image_is_saved_too() {
     assert!(report.contains("as a base image"), "{report}");
     e2fsck(&bench.path("new.img"));
 }
+
+/// Only the keys of the profile's cluster would be removed.
+#[test]
+fn a_card_of_another_cluster_is_no_base_image() {
+    let bench = built();
+    let profile = fs::read_to_string(bench.path("profile.yaml")).unwrap();
+    let other = profile.replace("cluster: test", "cluster: other");
+    assert_ne!(profile, other);
+    fs::write(bench.path("other.yaml"), other).unwrap();
+    let arguments = [CARD, "new.img", "--profile", "other.yaml"];
+    let parts =
+        ["the cluster test", "not those of other", "profile of the cluster test", "--exact"];
+    not_saved(&bench, 4, &arguments, &parts);
+    saved(&bench, &[&arguments[..], &["--exact"]].concat());
+}

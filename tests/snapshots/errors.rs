@@ -9,6 +9,9 @@ use crate::support::*;
 fn errors_in_profiles() {
     let mut t = Transcript::new();
     t.case("no such profile", &["check", "missing.yaml"]);
+    t.case("another ending", &["check", "profile.yml"]);
+    fs::create_dir(t.path("d.yaml")).unwrap();
+    t.case("a directory", &["check", "d.yaml"]);
     fs::copy(sample_base(), t.path("s.img.xz")).unwrap();
     t.case("an image", &["check", "s.img.xz"]);
     fs::write(t.path("README.md"), "# The cluster\n\nFour boards: see mc1.yaml.\n").unwrap();
@@ -111,6 +114,10 @@ fn errors_of_flash() {
     locked.lock().unwrap();
     t.case("in use", &["flash", "profile.yaml", "xu4-node1=a.card", "--yes"]);
     drop(locked);
+    t.case("an image without a device", &["flash", "--image", "a.img"]);
+    let image = ["flash", "profile.yaml", "--image", "a.img", "a.card"];
+    t.case("an image and a profile", &image);
+    t.case("an image and a node", &["flash", "--image", "a.img", "xu4-node1=a.card"]);
     fs::write(t.path("profile.keys/one-reader.json"), "{\n").unwrap();
     t.case("a damaged record", &["flash", "profile.yaml", "--one-reader", "a.card", "--resume"]);
     t.assert("errors-flash");
@@ -125,6 +132,13 @@ fn errors_of_verify() {
     t.case("no such file", &["verify", "profile.yaml", "missing.img"]);
     fs::write(t.path("text.img"), "not an image").unwrap();
     t.case("not an image", &["verify", "profile.yaml", "text.img"]);
+    fs::File::create(t.path("blank.img")).unwrap().set_len(1 << 20).unwrap();
+    t.case("a blank file", &["verify", "profile.yaml", "blank.img"]);
+    fs::write(t.path("empty.img"), "").unwrap();
+    t.case("an empty file", &["verify", "profile.yaml", "empty.img"]);
+    fs::write(t.path("SHA256SUMS"), "0 a.img\n").unwrap();
+    let keys = ["verify", "profile.yaml", image, "--keys", "SHA256SUMS"];
+    t.case("another file as keys", &keys);
     t.case("a directory", &["verify", "profile.yaml", "out"]);
     t.case("one card twice", &["verify", "profile.yaml", image, image]);
     t.case("an unknown node", &["verify", "profile.yaml", image, "--node", "xu5"]);
@@ -196,6 +210,10 @@ fn errors_around_the_cards() {
     fs::write(t.path("file"), "").unwrap();
     t.case("man: not a directory", &["man", "file"]);
     t.case("init: the base image is missing", &["init", "p.yaml", "--base", "x.img", "--yes"]);
+    let nowhere = ["init", "nodir/new.yaml", "--base", "base.img.xz", "--yes"];
+    t.case("init: no such directory", &nowhere);
+    t.case("init: no nodes", &["init", "p.yaml", "--nodes", "0"]);
+    t.case("init: not an address", &["init", "p.yaml", "--first-address", "10.0.0"]);
     t.case("an unknown command", &["burn"]);
     t.assert("errors-other");
 }

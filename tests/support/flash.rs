@@ -104,9 +104,10 @@ impl OneReader {
         (OneReader { child, lines }, answers)
     }
 
+    /// Starts a run with more arguments, by a program that swaps the cards.
     pub fn start(bench: &Bench, reader: &Path, more: &[&str]) -> Self {
         let mut command = bench.nodecard(&["flash", "profile.yaml", "--one-reader"]);
-        let mut child = command.arg(reader).args(more).spawn().unwrap();
+        let mut child = command.arg(reader).args(more).stdin(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         OneReader { child, lines }
     }

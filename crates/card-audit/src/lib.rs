@@ -47,6 +47,7 @@ mod facts;
 mod finding;
 mod fix;
 mod inspect;
+mod other_cluster;
 mod plan;
 mod secrecy;
 mod shadow;
@@ -66,6 +67,7 @@ pub use inspect::{
     BootLoader, BootPart, BootProgram, ConfiguredInterface, FirstBootReport, FsReport, HostKey,
     Inspection, PartitionReport, SystemReport, UserReport, inspect,
 };
+pub use other_cluster::other_cluster;
 pub use plain_text::shell_word;
 pub use plan::{ChangePlan, FileChange, NodePlan, PlanNote, PlanOptions, plan, plan_against};
 pub use verify::{

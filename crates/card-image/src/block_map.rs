@@ -37,7 +37,7 @@ pub enum BlockMapError {
         actual: u64,
     },
     /// A part of the image has another checksum.
-    #[error("made for other contents: the bytes from {offset} on have another checksum")]
+    #[error("made for other contents: the image differs from it from byte {offset} on")]
     OtherContents {
         /// Where the part begins, in bytes.
         offset: u64,

@@ -1,8 +1,13 @@
 //! manifest.json: the images of a run, for programs.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+
+use crate::{ImageFormat, publish::bmap_name};
 
 /// The images that runs of [`build`](crate::build) have made.
+///
+/// The files that it names are replaced and removed. So reading one fails if a record names any
+/// file but an image of its node, directly in the directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Manifest {
@@ -20,10 +25,15 @@ pub struct Manifest {
     pub time: u64,
     /// One record for each image, in the order of the profile's nodes. Images of nodes that
     /// the profile no longer has come last.
+    #[serde(deserialize_with = "own_images")]
     pub images: Vec<ImageRecord>,
     /// Other images in the directory that earlier runs made, from other bases, for other cards or
     /// other clusters. A run for their cluster may replace them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "own_earlier_images"
+    )]
     pub earlier: Vec<EarlierImage>,
 }
 
@@ -102,5 +112,104 @@ impl Manifest {
             ..manifest.clone()
         };
         of(self) == of(other)
+    }
+}
+
+/// A record names a file that [`build`](crate::build) never makes.
+#[derive(Debug, thiserror::Error)]
+#[error("{file:?} is not a name that an image of a node has")]
+struct ForeignName {
+    file: String,
+}
+
+impl ImageRecord {
+    fn checked(self) -> Result<Self, ForeignName> {
+        let foreign = |file: &String| Err(ForeignName { file: file.clone() });
+        if node_of(&self.file) != Some(&self.node) {
+            foreign(&self.file)
+        } else if self.bmap != bmap_name(&self.node) {
+            foreign(&self.bmap)
+        } else {
+            Ok(self)
+        }
+    }
+}
+
+impl EarlierImage {
+    fn checked(self) -> Result<Self, ForeignName> {
+        if node_of(&self.file).is_some() { Ok(self) } else { Err(ForeignName { file: self.file }) }
+    }
+}
+
+/// Returns the node whose image has this name, if an image can have it.
+fn node_of(file: &str) -> Option<&str> {
+    let (node, _) = ImageFormat::of_name(file)?;
+    // Stricter than any system's rules for paths, and no stricter than those for host names.
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+    (node.chars().all(is_plain) && !node.starts_with('.')).then_some(node)
+}
+
+fn own_images<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<ImageRecord>, D::Error> {
+    let records = Vec::<ImageRecord>::deserialize(from)?;
+    records.into_iter().map(|record| record.checked().map_err(D::Error::custom)).collect()
+}
+
+fn own_earlier_images<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<EarlierImage>, D::Error> {
+    let records = Vec::<EarlierImage>::deserialize(from)?;
+    records.into_iter().map(|record| record.checked().map_err(D::Error::custom)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest(node: &str, file: &str, bmap: &str, earlier: &str) -> Option<Manifest> {
+        let json = serde_json::json!({
+            "version": 1,
+            "cluster": "demo",
+            "base": { "file": "base.img", "size": 1, "sha256": null },
+            "card_size": 1,
+            "root": { "partition": 2, "size_in_base": 1, "size": 1 },
+            "time": 0,
+            "images": [{
+                "node": node, "address": "10.0.0.1", "file": file, "sha256": null, "bmap": bmap,
+                "used_bytes": 1, "machine_id": "", "host_key": "",
+            }],
+            "earlier": [{ "cluster": "demo", "file": earlier }],
+        });
+        serde_json::from_value(json).ok()
+    }
+
+    #[test]
+    fn only_images_of_their_own_node_are_listed() {
+        for extension in ["img", "img.xz", "img.zst", "img.gz"] {
+            let file = format!("node1.{extension}");
+            assert!(manifest("node1", &file, "node1.img.bmap", &file).is_some(), "{file}");
+        }
+        assert!(manifest("a.img", "a.img.img.xz", "a.img.img.bmap", "b.img").is_some());
+        for file in [
+            "notes.txt",
+            "../precious.txt",
+            "/etc/passwd",
+            "../node1.img",
+            "/node1.img",
+            "./node1.img",
+            "..\\node1.img",
+            "c:node1.img",
+            "node1",
+            "node1.img.bmap",
+            ".img",
+            "..img",
+            "",
+        ] {
+            assert!(manifest("node1", file, "node1.img.bmap", "b.img").is_none(), "{file}");
+            assert!(manifest("node1", "node1.img", "node1.img.bmap", file).is_none(), "{file}");
+            let node = file.strip_suffix(".img").unwrap_or(file);
+            let bmap = format!("{node}.img.bmap");
+            assert!(manifest(node, file, &bmap, "b.img").is_none(), "{file}");
+        }
+        assert!(manifest("node1", "node2.img", "node1.img.bmap", "b.img").is_none());
+        assert!(manifest("node1", "node1.img", "node2.img.bmap", "b.img").is_none());
+        assert!(manifest("node1", "node1.img", "../notes.txt", "b.img").is_none());
     }
 }

@@ -155,7 +155,7 @@ impl fmt::Display for BuildNote {
             }
             BuildNote::RootShrunk { before, after } => write!(
                 f,
-                "the root filesystem was shrunk from {} to {}, because the card is smaller than \
+                "the root filesystem is shrunk from {} to {}, because the card is smaller than \
                  the base image",
                 size(*before),
                 size(*after)

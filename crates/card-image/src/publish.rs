@@ -14,7 +14,7 @@ use crate::{
 pub(crate) const MAP_ENDING: &str = ".img.bmap";
 
 /// Returns the name of a node's block map.
-fn bmap_name(node: &str) -> String {
+pub(crate) fn bmap_name(node: &str) -> String {
     format!("{node}{MAP_ENDING}")
 }
 
@@ -31,7 +31,11 @@ fn node_of(image: &str) -> &str {
 
 fn foreign(directory: &OutputDirectory, name: &str) -> OutputError {
     let path = directory.path().join(name);
-    OutputError::Occupied { path, what: "already exists, and was not made by nodecard" }
+    let what = match name {
+        MANIFEST | SUMS => "already exists, and was not made by nodecard",
+        _ => "already exists, and manifest.json does not list it",
+    };
+    OutputError::Occupied { path, what }
 }
 
 /// The records of earlier runs in the directory.
@@ -78,9 +82,10 @@ impl EarlierRun {
     }
 
     /// Makes sure that no file in the place of an image or a block map is somebody else's, or
-    /// another cluster's. It counts as this cluster's if a manifest lists the node's image. A
-    /// block map beside it proves nothing: it stays when somebody puts another image in the place
-    /// of its own.
+    /// another cluster's. An image counts as this cluster's only if a manifest lists it by its very
+    /// name, as `save` may have made one of another format. Block maps belong to all images of
+    /// their node. A block map proves nothing: it stays when somebody puts another image in the
+    /// place of its own.
     ///
     /// # Errors
     /// [`OutputError::Occupied`], [`OutputError::OtherCluster`].
@@ -92,35 +97,55 @@ impl EarlierRun {
         format: ImageFormat,
     ) -> Result<(), OutputError> {
         for node in nodes {
-            let files = [format!("{node}.{}", format.extension()), bmap_name(node)];
-            let Some(taken) = directory.taken(&files) else { continue };
-            let clusters = || {
-                let of_node = self.known.iter().filter(|known| node_of(&known.file) == node);
-                of_node.map(|known| &known.cluster)
-            };
-            match clusters().next() {
-                None => return Err(foreign(directory, taken)),
-                Some(first) if clusters().all(|made_for| made_for != cluster) => {
-                    let (path, cluster) = (directory.path().join(taken), first.clone());
-                    return Err(OutputError::OtherCluster { path, cluster });
-                }
-                Some(_) => {}
+            let image = format!("{node}.{}", format.extension());
+            self.check_file(directory, cluster, &image, |known| known.file == image)?;
+            let of_node = |known: &EarlierImage| node_of(&known.file) == node;
+            self.check_file(directory, cluster, &bmap_name(node), of_node)?;
+            // bmaptool takes that of an image that `save` made before the one that is ours.
+            let other_map = format!("{image}.bmap");
+            if other_map != bmap_name(node) && directory.is_taken(&other_map) {
+                return Err(foreign(directory, &other_map));
             }
         }
         Ok(())
     }
 
-    /// Returns the images of nodes that are not in a manifest of this run, but still there.
+    /// Makes sure that the file `name`, if there is one, is that of a known image of this cluster.
+    fn check_file(
+        &self,
+        directory: &OutputDirectory,
+        cluster: &str,
+        name: &str,
+        is_its: impl Fn(&EarlierImage) -> bool,
+    ) -> Result<(), OutputError> {
+        if !directory.is_taken(name) {
+            return Ok(());
+        }
+        let mut clusters =
+            self.known.iter().filter(|known| is_its(known)).map(|known| &known.cluster).peekable();
+        let Some(first) = clusters.peek().copied() else { return Err(foreign(directory, name)) };
+        if clusters.any(|made_for| made_for == cluster) {
+            return Ok(());
+        }
+        let (path, cluster) = (directory.path().join(name), first.clone());
+        Err(OutputError::OtherCluster { path, cluster })
+    }
+
+    /// Returns the images that are not in a manifest of this run, and still there after it.
     fn unlisted(&self, directory: &OutputDirectory, manifest: &Manifest) -> Vec<EarlierImage> {
-        let listed = |image: &EarlierImage| {
-            let mut new = manifest.images.iter();
-            image.cluster == manifest.cluster && new.any(|new| new.node == node_of(&image.file))
+        let outdated = self.outdated(manifest);
+        let of_cluster = |image: &EarlierImage| image.cluster == manifest.cluster;
+        let is_left = |image: &&EarlierImage| {
+            let is_new = manifest.images.iter().any(|new| new.file == image.file);
+            !(of_cluster(image) && (is_new || outdated.contains(&image.file)))
         };
-        let is_there = |image: &EarlierImage| {
-            directory.has_file(&image.file) || directory.has_file(&bmap_name(node_of(&image.file)))
+        let is_there = |image: &&EarlierImage| {
+            let node = node_of(&image.file);
+            // A block map of a node of this run is that of the new image.
+            let has_new = of_cluster(image) && manifest.images.iter().any(|new| new.node == node);
+            directory.has_file(&image.file) || !has_new && directory.has_file(&bmap_name(node))
         };
-        let left = self.known.iter().filter(|image| !listed(image));
-        left.filter(|image| is_there(image)).cloned().collect()
+        self.known.iter().filter(is_left).filter(is_there).cloned().collect()
     }
 
     /// Returns the images of other nodes that were made from the same base for the same cards
@@ -196,4 +221,96 @@ pub(crate) fn publish(
     let directory = directory.path().to_owned();
     let note = has_unrelated.then_some(BuildNote::UnlistedImages { directory });
     Ok((manifest, note))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn manifest(images: &[(&str, &str)]) -> String {
+        let record = |(node, file): &(&str, &str)| {
+            serde_json::json!({
+                "node": node, "address": "10.0.0.1", "file": file, "sha256": null,
+                "bmap": bmap_name(node), "used_bytes": 1, "machine_id": "", "host_key": "",
+            })
+        };
+        serde_json::json!({
+            "version": 1,
+            "cluster": "demo",
+            "base": { "file": "base.img", "size": 1, "sha256": null },
+            "card_size": 1,
+            "root": { "partition": 2, "size_in_base": 1, "size": 1 },
+            "time": 0,
+            "images": images.iter().map(record).collect::<Vec<_>>(),
+        })
+        .to_string()
+    }
+
+    #[test]
+    fn a_manifest_that_lists_other_files_is_refused_and_removes_nothing() {
+        let temp = tempfile::tempdir().unwrap();
+        let precious = temp.path().join("precious.txt");
+        fs::write(&precious, "mine").unwrap();
+        let out = temp.path().join("out");
+        fs::create_dir(&out).unwrap();
+        for file in ["../precious.txt", precious.to_str().unwrap(), "notes.txt"] {
+            fs::write(out.join(MANIFEST), manifest(&[("node1", file)])).unwrap();
+            let directory = OutputDirectory::open(&out).unwrap();
+            let error = EarlierRun::read(&directory).unwrap_err();
+            assert!(matches!(error, OutputError::Occupied { .. }), "{error}");
+        }
+        // That of a run which was interrupted is not asked for anything either.
+        fs::rename(out.join(MANIFEST), out.join(".manifest.json.nodecard-partial")).unwrap();
+        let directory = OutputDirectory::open(&out).unwrap();
+        assert_eq!(EarlierRun::read(&directory).unwrap().known.len(), 0);
+        assert_eq!(fs::read(precious).unwrap(), b"mine");
+    }
+    #[test]
+    fn only_a_listed_name_is_replaced() {
+        let temp = tempfile::tempdir().unwrap();
+        let out = temp.path();
+        let check = |format| {
+            let directory = OutputDirectory::open(out).unwrap();
+            let earlier = EarlierRun::read(&directory).unwrap();
+            earlier.check_images(&directory, "demo", ["node1"].into_iter(), format)
+        };
+        let refused = |format, name: &str| match check(format).unwrap_err() {
+            OutputError::Occupied { path, .. } => assert_eq!(path, out.join(name)),
+            error => panic!("{error}"),
+        };
+        fs::write(out.join(MANIFEST), manifest(&[("node1", "node1.img")])).unwrap();
+        fs::write(out.join("node1.img"), "built").unwrap();
+        fs::write(out.join("node1.img.bmap"), "built").unwrap();
+        check(ImageFormat::Raw).unwrap();
+        check(ImageFormat::Xz).unwrap();
+        // What `save` made.
+        fs::write(out.join("node1.img.xz"), "saved").unwrap();
+        fs::write(out.join("node1.img.gz.bmap"), "saved").unwrap();
+        refused(ImageFormat::Xz, "node1.img.xz");
+        refused(ImageFormat::Gz, "node1.img.gz.bmap");
+        check(ImageFormat::Raw).unwrap();
+    }
+
+    #[test]
+    fn an_image_of_another_format_stays_known_as_long_as_it_is_there() {
+        let temp = tempfile::tempdir().unwrap();
+        let out = temp.path();
+        let read = |images: &[(&str, &str)]| -> Manifest {
+            serde_json::from_str(&manifest(images)).unwrap()
+        };
+        let mut old = read(&[("node1", "node1.img")]);
+        let earlier = |file: &str| EarlierImage { cluster: "demo".into(), file: file.into() };
+        old.earlier = vec![earlier("node1.img.gz"), earlier("node1.img.zst")];
+        fs::write(out.join(MANIFEST), serde_json::to_string(&old).unwrap()).unwrap();
+        for file in ["node1.img", "node1.img.gz", "node1.img.bmap"] {
+            fs::write(out.join(file), "built").unwrap();
+        }
+        let directory = OutputDirectory::open(out).unwrap();
+        let run = EarlierRun::read(&directory).unwrap();
+        let new = read(&[("node1", "node1.img.xz")]);
+        assert_eq!(run.outdated(&new), ["node1.img"]);
+        assert_eq!(run.unlisted(&directory, &new), [earlier("node1.img.gz")]);
+    }
 }

@@ -94,6 +94,86 @@ fn enforced_attributes_win_over_existing_ones() {
     assert_eq!((metadata.mode, metadata.uid, metadata.gid), (0o600, 1000, 1000));
 }
 
+fn write(path: &str, contents: &[u8], attributes: Attributes) -> FileEdit {
+    let change = Change::Write { contents: contents.to_vec(), attributes };
+    FileEdit { path: path.to_owned(), change, purpose: Purpose::HostName }
+}
+
+#[test]
+fn an_edit_of_one_name_leaves_the_other_names_of_the_file_alone() {
+    every_kind(|sample| {
+        let mut files = sample.open();
+        files.editor().hard_link("/etc/hostname", "/etc/passwd").unwrap();
+        files.editor().hard_link("/etc/large", "/etc/stamp").unwrap();
+        let before = files.metadata("/etc/passwd").unwrap().unwrap();
+        let large = files.metadata("/etc/large").unwrap().unwrap();
+
+        // Nothing would change, so both names stay.
+        let same = write("/etc/hostname", b"old-name\n", Attributes::root(0o644));
+        files.apply(&[same]).unwrap();
+        assert_eq!(files.metadata("/etc/hostname").unwrap().unwrap().links, 2);
+
+        // These symlinks lead to one of the names.
+        for path in ["/absolute", "/etc/outside"] {
+            let edit = write(path, path.as_bytes(), Attributes::root(0o644));
+            files.apply(&[edit]).unwrap();
+            assert_eq!(files.metadata(path).unwrap().unwrap().kind, FileKind::Symlink);
+        }
+        let touch = Change::Touch { mtime: 77, attributes: Attributes::exactly(0o600, 3, 4) };
+        let purpose = Purpose::HostName;
+        files.apply(&[FileEdit { path: "/etc/stamp".to_owned(), change: touch, purpose }]).unwrap();
+
+        let other = files.metadata("/etc/passwd").unwrap().unwrap();
+        assert_eq!(files.read("/etc/passwd", 100).unwrap().unwrap(), b"old-name\n");
+        assert_eq!(
+            (other.inode, other.links, other.uid, other.mode, other.modified),
+            (before.inode, 1, 7, 0o640, before.modified)
+        );
+        let new = files.metadata("/etc/hostname").unwrap().unwrap();
+        assert_eq!(files.read("/etc/hostname", 100).unwrap().unwrap(), b"/etc/outside");
+        assert_eq!((new.links, new.uid, new.mode), (1, 7, 0o640));
+        let xattrs = files.reader().xattrs("/etc/hostname").unwrap();
+        assert!(xattrs.contains(&("user.mark".to_owned(), b"kept".to_vec())), "{xattrs:?}");
+
+        let stamp = files.metadata("/etc/stamp").unwrap().unwrap();
+        assert_eq!((stamp.uid, stamp.gid, stamp.mode, stamp.links), (3, 4, 0o600, 1));
+        assert_eq!(stamp.modified, Timestamp::saturating(77));
+        assert!(files.read("/etc/stamp", 1 << 20).unwrap().unwrap() == vec![b'x'; 300_000]);
+        let after = files.metadata("/etc/large").unwrap().unwrap();
+        assert_eq!(
+            (after.uid, after.mode, after.modified),
+            (large.uid, large.mode, large.modified)
+        );
+        files.close().unwrap();
+        sample.check();
+    });
+}
+
+#[test]
+fn files_of_two_users_that_share_an_inode_become_two_and_stay_so() {
+    let sample = Sample::new(MODERN, "4096");
+    let mut files = sample.open();
+    let edits = [("/root/keys", 0), ("/home/odroid/keys", 1000)]
+        .map(|(path, id)| write(path, b"ssh-ed25519 AAAA\n", Attributes::exactly(0o600, id, id)));
+    files.apply(&edits[..1]).unwrap();
+    files.create_dir("/home/odroid", 0o755).unwrap();
+    files.editor().hard_link("/root/keys", "/home/odroid/keys").unwrap();
+    files.apply(&edits).unwrap();
+    let owners = |files: &RootFsEditor| {
+        ["/root/keys", "/home/odroid/keys"].map(|path| {
+            assert_eq!(files.read(path, 100).unwrap().unwrap(), b"ssh-ed25519 AAAA\n");
+            let found = files.metadata(path).unwrap().unwrap();
+            (found.inode, found.links, found.uid, found.gid)
+        })
+    };
+    let first = owners(&files);
+    assert_eq!(first.map(|(_, links, uid, gid)| (links, uid, gid)), [(1, 0, 0), (1, 1000, 1000)]);
+    files.apply(&edits).unwrap();
+    assert_eq!(owners(&files), first);
+    files.close().unwrap();
+    sample.check();
+}
+
 #[test]
 fn symlinks_stay_inside_the_image() {
     let sample = Sample::new(LEGACY, "4096");

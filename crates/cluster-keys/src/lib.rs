@@ -67,6 +67,14 @@ pub struct ClusterKeys {
     new: NewKeys,
 }
 
+/// What follows the name of the cluster in the comment of the key that all nodes share.
+const CLUSTER_KEY: &str = " cluster key";
+
+/// Returns the name of the cluster whose shared key a line in a .pub file is, by its comment.
+pub fn is_cluster_key_of(line: &str) -> Option<&str> {
+    line.splitn(3, ' ').nth(2)?.strip_suffix(CLUSTER_KEY)
+}
+
 /// The keys that [`ClusterKeys::open_or_create`] or [`ClusterKeys::open_or_generate`] created.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -176,7 +184,7 @@ impl ClusterKeys {
                       cluster a new identity",
             });
         }
-        let comment = format!("{cluster} cluster key");
+        let comment = format!("{cluster}{CLUSTER_KEY}");
         let (pair, _) = pair::read_or_create(&id_path, &comment, keep)?;
         keep.directory(&hosts)?;
         let mut host_keys = BTreeMap::new();

@@ -48,11 +48,7 @@ impl Source {
             return Ok(Source::Directory(path.to_owned()));
         }
         let is_pipe = found.kind == FileKind::Pipe;
-        if found.is_file() {
-            let access = Access::at(path).map_err(store::io("read", path))?;
-            store::check_owner(path, &access)?;
-            store::check_private(path, &access, 0o600)?;
-        } else if !is_pipe {
+        if !found.is_file() && !is_pipe {
             return Err(KeyError::WrongKind { path: path.to_owned(), wanted: "directory" });
         }
         let unpacked = if is_pipe {
@@ -64,11 +60,17 @@ impl Source {
         cancel.check()?;
         let files = unpacked.map_err(|source| KeyError::Damaged {
             path: path.to_owned(),
-            reason: "not a tar archive of a directory of keys",
+            reason: "not a tar archive of a key directory",
             fix: "give the directory of the cluster's keys, or an archive of it: tar -cf \
                   mc1.keys.tar mc1.keys",
             source: Some(source.into()),
         })?;
+        // Of a file that holds no keys, its permissions do not matter.
+        if !is_pipe {
+            let access = Access::at(path).map_err(store::io("read", path))?;
+            store::check_owner(path, &access)?;
+            store::check_private(path, &access, 0o600)?;
+        }
         Ok(Source::Archive { path: path.to_owned(), files })
     }
 

@@ -59,6 +59,24 @@ pub struct Diagnostics {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProfileError {
+    /// There is no such file.
+    #[error("there is no file {}", escaped(&path.display().to_string()))]
+    NotFound {
+        /// The path as given.
+        path: PathBuf,
+    },
+    /// The user may not read it.
+    #[error("no permission to read {}", escaped(&path.display().to_string()))]
+    Denied {
+        /// The profile.
+        path: PathBuf,
+    },
+    /// It is a directory.
+    #[error("{} is a directory, not a profile", escaped(&path.display().to_string()))]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+    },
     /// The file cannot be read as text.
     #[error("cannot read the profile {}", escaped(&path.display().to_string()))]
     Unreadable {
@@ -112,6 +130,11 @@ impl ProfileError {
             ProfileError::Unreadable { .. } => {
                 Some("give the path of a profile: a YAML file in UTF-8".into())
             }
+            ProfileError::NotFound { .. } => Some("check the path".into()),
+            ProfileError::Denied { .. } => {
+                Some("run the command as a user with read permission".into())
+            }
+            ProfileError::Directory { .. } => Some("give the profile in it, a YAML file".into()),
             ProfileError::Invalid(_) => None,
         }
     }

@@ -374,11 +374,14 @@ fn unreadable_profiles_are_reported_with_the_cause_apart() {
         assert!(error.fix().is_some());
         std::error::Error::source(&error).unwrap().to_string()
     };
-    assert_eq!(cause(&path), "No such file or directory (os error 2)");
+    let missing = Cluster::load(&path).unwrap_err();
+    assert!(matches!(missing, ProfileError::NotFound { .. }), "{missing:?}");
+    let found = Cluster::load(directory.path()).unwrap_err();
+    assert!(matches!(found, ProfileError::Directory { .. }), "{found:?}");
     // Neither waits for the other end of a pipe, nor reads from a device.
     let pipe = directory.path().join("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    for odd in [directory.path(), &pipe, Path::new("/dev/zero")] {
+    for odd in [pipe.as_path(), Path::new("/dev/zero")] {
         assert_eq!(cause(odd), "not a regular file", "{}", odd.display());
     }
     let inputs = [

@@ -45,6 +45,18 @@ fn a_file_that_was_moved_elsewhere_is_written_there() {
     assert_eq!(card.text("/data/etc/hostname"), "xu4-node1\n");
 }
 
+/// Nothing fills it with name servers, so the file itself has them.
+#[test]
+fn a_symlink_of_the_resolver_is_replaced() {
+    let old = "nameserver 10.0.0.9\n";
+    let base =
+        ubuntu_1604().file("/data/resolv.conf", old).link("/etc/resolv.conf", "/data/resolv.conf");
+    let card = card(&base);
+    let text = card.text("/etc/resolv.conf");
+    assert!(text.contains("nameserver 192.168.1.1"), "{text}");
+    assert_eq!(card.text("/data/resolv.conf"), old);
+}
+
 #[test]
 fn a_symlink_into_what_is_empty_after_a_boot_is_replaced() {
     let base = ubuntu_1604().link("/etc/hosts", "/run/hosts").dir("/run");

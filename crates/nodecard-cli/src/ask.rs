@@ -28,7 +28,8 @@ impl Asker {
             (false, false) => Err(CommandError::Usage {
                 message: "standard input is not a terminal, so no questions can be asked"
                     .to_owned(),
-                fix: "add --yes to accept the suggestions, and options for whatever should differ",
+                fix: "add --yes to accept the suggestions, and options for whatever should differ"
+                    .into(),
             }),
         }
     }

@@ -1,12 +1,12 @@
 //! How a command fails: messages on stderr and an exit code.
 
-use std::{error::Error as StdError, fmt, io, process::ExitCode};
+use std::{borrow::Cow, error::Error as StdError, fmt, io, process::ExitCode};
 
 use nodecard::{Diagnostics, Error, ErrorKind, Problem, ProfileError, RefusalReason, TargetError};
 
 use serde_json::json;
 
-use crate::{hints, output, report, terminal};
+use crate::{args::usage, hints, output, report, terminal};
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub enum CommandError {
     /// A card could not be written or changed, or nothing was written yet.
     Writing(Error),
     /// The arguments do not go together.
-    Usage { message: String, fix: &'static str },
+    Usage { message: String, fix: Cow<'static, str> },
     /// The value of an option cannot be used.
     Option {
         option: &'static str,
@@ -112,13 +112,19 @@ fn print_fix(fix: Option<String>) {
 
 /// Prints what is wrong with the arguments, or the help that they ask for, and ends the program.
 pub fn report_usage(error: &clap::Error) -> ! {
+    let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    let of_image = usage::of_image(error, &words.collect::<Vec<_>>());
     if error.exit_code() != 0 && output::is_json() {
-        let text = error.to_string();
+        let text = of_image.clone().unwrap_or_else(|| error.to_string());
         let message = text.lines().next().unwrap_or_default();
         let message = message.strip_prefix("error: ").unwrap_or(message);
         let _ = report::print_json(&json!({
             "error": { "message": message, "causes": [], "fix": null, "exit_code": 2 },
         }));
+    }
+    if let Some(message) = of_image {
+        print_message(&message);
+        std::process::exit(error.exit_code());
     }
     let code = match terminal::print_usage(error) {
         // Help that nobody can read is a failure.
@@ -248,7 +254,7 @@ impl CommandError {
             }
             CommandError::Usage { message, fix } => {
                 print_message(message);
-                print_fix(Some((*fix).to_owned()));
+                print_fix(Some(fix.clone().into_owned()));
                 2
             }
             CommandError::Option { option, value, reason } => {

@@ -47,9 +47,11 @@ pub fn for_error(error: &Error) -> Option<Hint> {
                  it: nodecard inspect {path}"
             )))
         }
-        Error::Profile(error) if matches!(**error, ProfileError::NotAProfile { .. }) => {
-            Some(Hint::Or("run `nodecard init` to write one"))
-        }
+        Error::Profile(error) => match &**error {
+            ProfileError::NotAProfile { .. } => Some(Hint::Or("run `nodecard init` to write one")),
+            ProfileError::NotFound { path } => Some(Hint::Command(no_profile(path))),
+            _ => None,
+        },
         Error::NoCardSize { .. } => Some(Hint::Or("give it with --card")),
         Error::NoKeys(_) => Some(Hint::Instead(
             "run `nodecard build` or `nodecard flash` first to create the keys; if there are \
@@ -58,6 +60,18 @@ pub fn for_error(error: &Error) -> Option<Hint> {
         Error::KeysLost { .. } => {
             Some(Hint::Or("add --new-keys to make new ones; then write every card again"))
         }
+        Error::HostKeyLost { .. } => {
+            Some(Hint::Or("add --new-keys to make a new one; then write its card again"))
+        }
+        Error::OtherCluster { .. } => Some(Hint::Or("save a backup of all files with --exact")),
+        Error::NextCard { reader, node } => Some(if reader.is_file() {
+            Hint::Command(format!(
+                "{} is a file, which nobody swaps: give a file for each card, {node}=FILE",
+                reader.display()
+            ))
+        } else {
+            Hint::Instead("run the command in a terminal, or add --yes to skip the confirmation")
+        }),
         Error::OneNodeForSeveralTargets { .. } => {
             Some(Hint::Or("leave out --node to detect the nodes"))
         }
@@ -70,8 +84,8 @@ pub fn for_error(error: &Error) -> Option<Hint> {
             _ => None,
         },
         Error::NotConfirmed { .. } if !stdin().is_terminal() => Some(Hint::Instead(
-            "standard input is not a terminal: type the name on one, or add --yes to skip the \
-             confirmation",
+            "standard input is not a terminal: run it in a terminal and type the name, or add \
+             --yes to skip the confirmation",
         )),
         Error::Image(error) | Error::CardsFor { source: error, .. } => for_image(error),
         Error::Audit(error) => for_audit(error),
@@ -91,6 +105,29 @@ pub fn for_error(error: &Error) -> Option<Hint> {
         },
         _ => None,
     }
+}
+
+/// Returns what to do if there is no profile at `path`: give the one beside it that has another
+/// ending, or write one.
+fn no_profile(path: &Path) -> String {
+    let mut others = ["yaml", "yml"].map(|ending| path.with_extension(ending)).into_iter();
+    match others.find(|other| other.is_file()) {
+        Some(other) => format!("did you mean {}?", other.display()),
+        None => {
+            let yaml = path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
+            let path = if yaml { path.to_owned() } else { path.with_extension("yaml") };
+            let path = shell_word(&path.display().to_string());
+            format!("check the path, or write a profile: nodecard init {path}")
+        }
+    }
+}
+
+/// Returns what to do about a file that its owner keeps from this user.
+fn for_denied(path: &Path) -> Hint {
+    Hint::Command(rights::fix(path).unwrap_or_else(|| {
+        let path = shell_word(&path.display().to_string());
+        format!("make it readable: chmod u+r {path}, or as root: chmod a+r {path}")
+    }))
 }
 
 fn for_save(error: &SaveError) -> Option<Hint> {
@@ -127,6 +164,11 @@ fn for_save(error: &SaveError) -> Option<Hint> {
 
 fn for_image(error: &ImageError) -> Option<Hint> {
     match error {
+        ImageError::Base(BaseError::Read { path, source, .. })
+            if source.kind() == std::io::ErrorKind::PermissionDenied =>
+        {
+            Some(for_denied(path))
+        }
         ImageError::Base(BaseError::NotFound { .. }) => {
             Some(Hint::Or("name another image with --base"))
         }
@@ -154,6 +196,9 @@ fn for_image(error: &ImageError) -> Option<Hint> {
     }
 }
 
+/// What a card without contents needs.
+const WRITE_IT: Hint = Hint::Instead("write the card: nodecard flash PROFILE NODE=TARGET");
+
 /// Returns the option that helps against an error about a card.
 pub fn for_audit(error: &AuditError) -> Option<Hint> {
     match error {
@@ -164,9 +209,17 @@ pub fn for_audit(error: &AuditError) -> Option<Hint> {
             Some(Hint::Or("list the devices with `nodecard devices`"))
         }
         AuditError::Root { source, .. } => for_root(source),
-        AuditError::Read { target, .. } if rights::is_denied(error) => {
-            rights::fix(Path::new(target)).map(Hint::Command)
+        AuditError::Read { target, .. } | AuditError::Image { target, .. }
+            if rights::is_denied(error) =>
+        {
+            Some(for_denied(Path::new(target)))
         }
+        AuditError::Image { source, .. } => match &**source {
+            BaseError::UnknownFormat { found, .. } if found.is_blank => Some(WRITE_IT),
+            BaseError::Empty { .. } => Some(WRITE_IT),
+            _ => None,
+        },
+        AuditError::Table { source, .. } if source.is_blank() => Some(WRITE_IT),
         AuditError::Cards(error) => for_image(error),
         _ => None,
     }

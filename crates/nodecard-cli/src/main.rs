@@ -16,7 +16,7 @@ mod rights;
 mod terminal;
 mod version;
 
-use std::process::ExitCode;
+use std::{ffi::OsString, process::ExitCode};
 
 use clap::{CommandFactory as _, Parser as _};
 use clap_complete::CompleteEnv;
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     for error in platform::invoker::become_invoker() {
         error::print_warning(&error);
     }
-    let args = Args::try_parse().unwrap_or_else(|error| error::report_usage(&error));
+    let args = Args::try_parse_from(words()).unwrap_or_else(|error| error::report_usage(&error));
     output::set_verbosity(args.output.verbosity());
     let result = match args.command {
         Command::Init(args) => commands::init::run(&args),
@@ -54,6 +54,18 @@ fn main() -> ExitCode {
         Command::Man(args) => commands::manual::man(&args),
     };
     result.unwrap_or_else(|error| error.report())
+}
+
+/// Returns the words of the command line. `help --help` is `help`, as for other programs.
+fn words() -> Vec<OsString> {
+    let mut words: Vec<OsString> = std::env::args_os().collect();
+    if let [_, help, option] = words.as_slice()
+        && help == "help"
+        && (option == "--help" || option == "-h")
+    {
+        words.pop();
+    }
+    words
 }
 
 /// Shows a panic as what it is: a defect of this program, which its authors want to know about.

@@ -39,6 +39,27 @@ static BEFORE_ASKING: Mutex<Option<TypingMode>> = Mutex::new(None);
 /// The exit code of a program that SIGQUIT (3) has ended, as shells report it.
 const QUIT: i32 = 128 + 3;
 
+/// Returns whether questions may be answered: at a terminal, or by a program at the other end of
+/// a pipe.
+pub fn is_somebody_there() -> bool {
+    stdin().is_terminal() || is_pipe()
+}
+
+#[cfg(unix)]
+fn is_pipe() -> bool {
+    use std::os::unix::fs::FileTypeExt as _;
+    std::fs::metadata("/dev/stdin").is_ok_and(|found| {
+        let kind = found.file_type();
+        kind.is_fifo() || kind.is_socket()
+    })
+}
+
+/// Cannot be told apart without calls of the system: it may be one.
+#[cfg(not(unix))]
+fn is_pipe() -> bool {
+    true
+}
+
 /// Prints a question on stderr and returns the answer, or `None` if there is none. Answers
 /// are read from standard input, a terminal or not: a script may answer, but has to know the
 /// answer.

@@ -107,6 +107,19 @@ pub enum Error {
         /// The directory of the images.
         images: PathBuf,
     },
+    /// The host key of a node is missing, but there is an image of the node.
+    #[error(
+        "the host key of {node} is missing from {}, but {} contains an image of the node: a new \
+         key would change its identity", keys.display(), images.display()
+    )]
+    HostKeyLost {
+        /// The node's name.
+        node: String,
+        /// The directory of the cluster's keys.
+        keys: PathBuf,
+        /// The directory of the images.
+        images: PathBuf,
+    },
     /// The base image cannot be used, or images cannot be made.
     #[error(transparent)]
     Image(Box<card_image::Error>),
@@ -156,6 +169,26 @@ pub enum Error {
     NotConfirmed {
         /// The target.
         path: PathBuf,
+    },
+    /// One reader needs another card, and nobody is there to insert it.
+    #[error(
+        "{} needs the card for {node} next, but nobody is there to insert it", reader.display()
+    )]
+    NextCard {
+        /// The reader.
+        reader: PathBuf,
+        /// The node whose card is next.
+        node: String,
+    },
+    /// A card that is to become a base image holds the keys of another cluster, which would stay.
+    #[error("{} holds the keys of the cluster {found}, not those of {cluster}", card.display())]
+    OtherCluster {
+        /// The card.
+        card: PathBuf,
+        /// The cluster whose key is on the card.
+        found: String,
+        /// The profile's cluster.
+        cluster: String,
     },
     /// A target cannot be opened for changes.
     #[error("cannot open {} for changes", path.display())]
@@ -299,6 +332,7 @@ impl Error {
             | Error::OneNodeForSeveralTargets { .. }
             | Error::NoKeys(_)
             | Error::KeysLost { .. }
+            | Error::HostKeyLost { .. }
             | Error::ProgressFile { .. }
             | Error::OtherBase { .. }
             | Error::WriteProgress { .. } => ErrorKind::Profile,
@@ -306,6 +340,8 @@ impl Error {
             | Error::CompressedTarget { .. }
             | Error::OtherCard { .. }
             | Error::NotConfirmed { .. }
+            | Error::NextCard { .. }
+            | Error::OtherCluster { .. }
             | Error::OpenTarget { .. } => ErrorKind::Target,
             Error::BlockMap { source: card_image::BlockMapError::Cancelled(_), .. } => {
                 ErrorKind::Interrupted
@@ -365,6 +401,15 @@ impl Error {
             Error::KeysLost { keys, .. } => {
                 Some(format!("restore {} from a backup", keys.display()))
             }
+            Error::HostKeyLost { node, keys, .. } => {
+                Some(format!("restore {} from a backup", keys.join("hosts").join(node).display()))
+            }
+            Error::OtherCluster { found, cluster, .. } if found == cluster => {
+                Some("restore the keys that the card was made with from a backup".into())
+            }
+            Error::OtherCluster { found, .. } => {
+                Some(format!("give the profile of the cluster {found}"))
+            }
             Error::Refused { targets } => targets.iter().find_map(|target| target.error.fix()),
             Error::Keys(error) | Error::NoKeys(error) => error.fix(),
             Error::FlashedImage(error) => error.fix(),
@@ -392,6 +437,7 @@ impl Error {
             Error::SshFiles { .. } => Some("check $TMPDIR, or /tmp".into()),
             Error::NoTargets
             | Error::NotConfirmed { .. }
+            | Error::NextCard { .. }
             | Error::OpenTarget { .. }
             | Error::Write { .. }
             | Error::CardsFailed { .. }

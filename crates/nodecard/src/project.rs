@@ -201,8 +201,8 @@ impl Project {
     /// flashing do so; no other step makes keys. Keys that are complete are only read.
     ///
     /// # Errors
-    /// [`Error::Keys`]; [`Error::KeysLost`] if all are missing, but there are images of the
-    /// cluster in `out` or beside the profile.
+    /// [`Error::Keys`]; [`Error::KeysLost`] or [`Error::HostKeyLost`] if some are missing, but
+    /// there are images made with them in `out` or beside the profile.
     pub fn create_keys(&self, out: Option<&Path>) -> Result<&ClusterKeys, Error> {
         self.keys_from(|names| {
             match ClusterKeys::open_unless(&self.context.cancel, self.key_path(), names) {

@@ -3,11 +3,14 @@
 use std::{path::Path, path::PathBuf, sync::Arc};
 
 use block_io::ReadAt;
+use card_audit::Card;
 use card_flash::{
     Presence,
     device::{ReadError, ReadOnlyTarget},
 };
 use card_image::{ImageFile, SaveContents, SaveError, SaveOptions, SaveOutcome, SaveSize};
+use cluster_keys::ClusterKeys;
+use cluster_profile::Cluster;
 use platform::FileInfo;
 
 use crate::{Context, Error, Project};
@@ -80,7 +83,8 @@ impl Project {
     /// Saves a card of the cluster, or the image of one. The card is only read.
     ///
     /// # Errors
-    /// As for [`save_card`]; [`Error::Keys`] if the cluster's keys cannot be used.
+    /// As for [`save_card`]; [`Error::Keys`] if the cluster's keys cannot be used;
+    /// [`Error::OtherCluster`] if a card that is to become a base image has another cluster's.
     pub fn save(&self, card: impl AsRef<Path>, request: &SaveRequest) -> Result<SaveReport, Error> {
         let (root, time) = (request.root.or(self.root()), request.time.or(self.time()));
         let request = &SaveRequest { root, time, ..request.clone() };
@@ -116,6 +120,9 @@ fn save(
             _ => target.clone(),
         }
     };
+    if let SaveContents::Base(Some((cluster, keys))) = contents {
+        refuse_other_cluster(card, &storage, request.root, cluster, keys)?;
+    }
     let options = SaveOptions {
         card: storage,
         path: card,
@@ -130,6 +137,26 @@ fn save(
     };
     let outcome = card_image::save(options, &*context.progress, &context.cancel)?;
     Ok(SaveReport { is_base: matches!(contents, SaveContents::Base(_)), outcome })
+}
+
+/// Returns an error for a card with the keys of another cluster: only those of `cluster` would be
+/// removed from the image.
+fn refuse_other_cluster(
+    path: &Path,
+    storage: &Arc<dyn ReadAt>,
+    root: Option<u32>,
+    cluster: &Cluster,
+    keys: &ClusterKeys,
+) -> Result<(), Error> {
+    let name = path.display().to_string();
+    // Saving says itself what is wrong with a card that cannot be opened.
+    let Ok(card) = Card::from_storage(name, storage.clone(), root) else { return Ok(()) };
+    match card_audit::other_cluster(&card, keys)? {
+        Some(found) => {
+            Err(Error::OtherCluster { card: path.to_owned(), found, cluster: cluster.name.clone() })
+        }
+        None => Ok(()),
+    }
 }
 
 impl From<SaveError> for Error {

@@ -19,6 +19,9 @@ pub enum Error {
         /// What sector 0 looks like instead.
         reason: &'static str,
     },
+    /// Sector 0 holds zeros only, as on a new card.
+    #[error("it is blank: it has no partition table")]
+    Blank,
     /// Sector 1 holds a GPT header, but sector 0 is not a protective MBR.
     #[error("the protective MBR in front of the GPT is damaged: it has no boot signature (55 AA)")]
     NoProtectiveMbr,
@@ -171,6 +174,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Returns whether there is no table because nothing was written yet.
+    pub fn is_blank(&self) -> bool {
+        matches!(self, Error::Blank)
+    }
+
     /// Returns what the user can do about it.
     pub fn fix(&self) -> Option<String> {
         let fix = match self {

@@ -62,6 +62,8 @@ impl PartitionTable {
         if !sector.ends_with(&mbr::SIGNATURE) {
             return Err(if gpt::has_header(storage, crate::SECTOR_SIZE)? {
                 Error::NoProtectiveMbr
+            } else if sector.iter().all(|byte| *byte == 0) {
+                Error::Blank
             } else {
                 Error::NoTable { reason: "sector 0 has no boot signature (55 AA)" }
             });

@@ -52,8 +52,8 @@ pub struct UnsharedFile {
 
 impl UnsharedFile {
     /// Opens a regular file for reading and writing whose changes nobody else can notice: the
-    /// user owns it, it has no second name, and no other process has it open. Only Linux can
-    /// make sure of that.
+    /// user owns it, it has no second name, and no other process has it open. A symlink is not
+    /// followed. Only Linux can make sure of that.
     ///
     /// # Errors
     /// Those of the operating system; [`io::ErrorKind::ResourceBusy`] or
@@ -62,15 +62,16 @@ impl UnsharedFile {
         system::open_unshared(path).map(|file| UnsharedFile { file })
     }
 
-    /// Returns the file, which is private from now on: a process that opens it by a name that it
-    /// still has is not noticed any more.
+    /// Returns the file, which must be at `path` by now and is private from now on: a process that
+    /// opens it by this name is not noticed any more.
     ///
     /// # Errors
     /// Those of the operating system, and [`io::ErrorKind::ResourceBusy`] if a process has asked
-    /// to open it since.
-    pub fn into_file(self) -> io::Result<File> {
+    /// to open it since, if it has got a second name, or if another file is at `path`.
+    pub fn into_file(self, path: &Path) -> io::Result<File> {
+        let is_there = FileInfo::at_link(path)?.id == FileInfo::of(&self.file)?.id;
         system::end_lease(&self.file)?;
-        Ok(self.file)
+        if is_there { Ok(self.file) } else { Err(io::ErrorKind::ResourceBusy.into()) }
     }
 }
 

@@ -12,7 +12,7 @@ use platform::{FileInfo, devices::Opening};
 use super::{
     block_device::{Device, RelatedDevice, Relation},
     host::split,
-    refusal::Refusal,
+    refusal::{Refusal, only_system},
     system::HostSystem,
     target::{DeviceIdentity, Target, look, place_of},
 };
@@ -71,7 +71,7 @@ fn fix(refusal: &Refusal) -> Option<String> {
     match refusal {
         // What helps where something is to be overwritten does not help here.
         Refusal::NotFound(_) => Some("check the path".to_owned()),
-        Refusal::EmptyFile => None,
+        Refusal::EmptyFile { .. } => None,
         other => other.fix(),
     }
 }
@@ -90,13 +90,13 @@ impl ReadOnlyTarget {
         if found.identity().size == 0 {
             refusals.push(match found.device() {
                 Some(_) => Refusal::NoMedium,
-                None => Refusal::EmptyFile,
+                None => Refusal::EmptyFile { path: path.to_owned() },
             });
         }
         refusals.extend(output_on(&found, output));
         refusals.extend(writers(&found));
         if !refusals.is_empty() {
-            return Err(refused(refusals));
+            return Err(refused(only_system(refusals)));
         }
         let mounted = found.device().is_some_and(|device| !device.mounted.is_empty());
         let related_mounted = related(&found).iter().any(|other| !other.device.mounted.is_empty());

@@ -38,7 +38,10 @@ pub enum Refusal {
     },
     /// A file without any size.
     #[error("the file is empty")]
-    EmptyFile,
+    EmptyFile {
+        /// The file.
+        path: PathBuf,
+    },
     /// The reader is empty.
     #[error("no card is inserted")]
     NoMedium,
@@ -207,7 +210,10 @@ impl Refusal {
             Refusal::Partition { disk } => {
                 return Some(format!("give the whole device, {}", disk.display()));
             }
-            Refusal::EmptyFile => "give it the size of a card: truncate -s 7600M FILE",
+            Refusal::EmptyFile { path } => {
+                let path = shell_word(&path.to_string_lossy());
+                return Some(format!("give it the size of a card: truncate -s 7600M {path}"));
+            }
             Refusal::NoMedium => "put a card into the reader",
             Refusal::ReadOnly => {
                 "slide the switch on the edge of the card, or of its adapter, away from LOCK"
@@ -275,7 +281,7 @@ fn too_small(size: u64, needed: u64) -> String {
 
 fn smaller_than_image(size: u64, image: u64) -> String {
     let [size, image] = two_sizes(size, image);
-    format!("it holds {size}, but the image has {image}")
+    format!("it holds {size}, but the image is {image}")
 }
 
 fn part_of_file(number: Option<u32>) -> String {
@@ -347,7 +353,11 @@ impl Device {
             Refusal::Mounted { point, .. } => !self.read_only_mounts.contains(point),
             _ => true,
         });
-        writers
+        match self.system.clone().filter(|_| !writers.is_empty()) {
+            // Nobody unmounts the running system.
+            Some(mount) => vec![Refusal::RunningSystem { mount }],
+            None => writers,
+        }
     }
 
     /// Returns who uses it.
@@ -384,7 +394,7 @@ pub(super) fn shared(related: &[RelatedDevice], limits: &TargetLimits) -> Vec<Re
 
 /// Drops all reasons but that of the running system, if that is among them: nobody should
 /// follow advice about the others.
-fn only_system(mut reasons: Vec<Refusal>) -> Vec<Refusal> {
+pub(super) fn only_system(mut reasons: Vec<Refusal>) -> Vec<Refusal> {
     if let Some(at) = reasons.iter().position(Refusal::is_system) {
         return vec![reasons.swap_remove(at)];
     }

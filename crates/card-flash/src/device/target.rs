@@ -147,7 +147,7 @@ impl Target {
                 }
             }
         } else if found.identity.size == 0 {
-            refusals.push(Refusal::EmptyFile);
+            refusals.push(Refusal::EmptyFile { path: path.to_owned() });
         }
         refusals.extend(found.uses(limits));
         if !refusals.is_empty() {

@@ -343,6 +343,8 @@ pub struct NotAnImage {
     pub what: String,
     /// How to get the image out of it, or to it.
     pub fix: Option<&'static str>,
+    /// Whether its first bytes are all zero, as on a new card.
+    pub is_blank: bool,
 }
 
 impl BaseError {

@@ -81,6 +81,7 @@ pub(super) fn check_image(head: &[u8]) -> Result<(), NotAnImage> {
         Some(format) => Err(NotAnImage {
             what: format!("it contains {format} data in turn"),
             fix: Some("unpack it once and give the result"),
+            is_blank: false,
         }),
         None => check_raw(head),
     }
@@ -88,7 +89,7 @@ pub(super) fn check_image(head: &[u8]) -> Result<(), NotAnImage> {
 
 impl NotAnImage {
     pub(super) fn new(what: impl Into<String>, fix: impl Into<Option<&'static str>>) -> Self {
-        NotAnImage { what: what.into(), fix: fix.into() }
+        NotAnImage { what: what.into(), fix: fix.into(), is_blank: false }
     }
 }
 
@@ -143,8 +144,8 @@ fn check_raw(head: &[u8]) -> Result<(), NotAnImage> {
         return Err(NotAnImage::new("it looks like a web page", fix));
     }
     if head.iter().all(|byte| *byte == 0) {
-        let what = "its first bytes are all zero, so there is no partition table";
-        return Err(NotAnImage::new(what, None));
+        let what = "it is blank: it has no partition table".to_owned();
+        return Err(NotAnImage { what, fix: None, is_blank: true });
     }
     let start = head.get(..256).unwrap_or(head);
     if start.iter().all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace()) {

@@ -72,7 +72,7 @@ impl OutputDirectory {
         let list = fs::read_dir(&self.path).map_err(OutputError::io("read", &self.path))?;
         for entry in list {
             let entry = entry.map_err(OutputError::io("read", &self.path))?;
-            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file() || kind.is_symlink());
             let name = entry.file_name();
             // The next manifest takes over what this one lists, and its place.
             let is_kept = self.interrupted.is_some() && name == *temporary(MANIFEST);
@@ -127,7 +127,12 @@ impl OutputDirectory {
 
     /// Returns the first of these names that is taken, by whatever.
     pub fn taken<'a>(&self, names: &'a [String]) -> Option<&'a String> {
-        names.iter().find(|name| FileInfo::at_link(&self.path.join(name)).is_ok())
+        names.iter().find(|name| self.is_taken(name))
+    }
+
+    /// Returns whether there is anything of this name.
+    pub fn is_taken(&self, name: &str) -> bool {
+        FileInfo::at_link(&self.path.join(name)).is_ok()
     }
 
     /// Makes the small file that will be the manifest. That of an interrupted run goes.

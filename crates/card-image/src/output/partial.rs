@@ -77,14 +77,14 @@ impl PartialFile {
         let TemporaryFile { path, target, .. } = &self.name;
         let Ok(earlier) = UnsharedFile::open(target) else { return Ok(false) };
         fs::rename(target, path)?;
-        match earlier.into_file() {
+        match earlier.into_file(path) {
             Ok(file) => {
                 // Even if nothing in it changes, the image is one of today.
                 file.set_modified(SystemTime::now())?;
                 self.file = file;
                 Ok(true)
             }
-            // A process has opened it meanwhile, and keeps it.
+            // Somebody has begun to use it meanwhile, and keeps it.
             Err(_) => {
                 fs::rename(path, target)?;
                 self.file = access::create_new(path, Privacy::Private)?;

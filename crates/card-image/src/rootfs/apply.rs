@@ -1,7 +1,7 @@
 //! Applying file edits.
 
 use cluster_profile::{Attributes, Change, FileEdit};
-use ext4_offline::{FileKind, FileTimes, Timestamp, inodes::NewFile};
+use ext4_offline::{FileKind, FileTimes, Metadata, Timestamp, inodes::NewFile};
 
 use super::{FsError, FsResult, RootFsEditor, copy::Source};
 
@@ -24,7 +24,8 @@ impl RootFsEditor {
                 self.cut_link_of_user(path, attributes)?;
                 let created = self.create(path, attributes.mode)?;
                 // Writing the same contents again would only move them to other blocks.
-                if created || !self.holds(path, contents)? {
+                let is_new = created || !self.holds(path, contents)?;
+                if self.part(path, attributes, |_| is_new)?.is_some() || is_new {
                     self.editor().write(path, contents)?;
                 }
                 self.own(path, attributes, created)
@@ -33,7 +34,8 @@ impl RootFsEditor {
                 self.cut_link_of_user(path, attributes)?;
                 let source = Source { path: source, size: *size, sha256 };
                 let created = self.create(path, attributes.mode)?;
-                if created || !self.holds_copy(path, &source)? {
+                let is_new = created || !self.holds_copy(path, &source)?;
+                if self.part(path, attributes, |_| is_new)?.is_some() || is_new {
                     self.copy_in(path, &source)?;
                 }
                 self.own(path, attributes, created)
@@ -57,8 +59,13 @@ impl RootFsEditor {
             Change::Touch { mtime, attributes } => {
                 self.cut_link_of_user(path, attributes)?;
                 let created = self.create(path, attributes.mode)?;
+                let mtime = Timestamp::saturating(*mtime);
+                let is_other = |found: &Metadata| found.modified != mtime;
+                if let Some(shared) = self.part(path, attributes, is_other)? {
+                    self.copy_shared(path, &shared)?;
+                }
                 self.own(path, attributes, created)?;
-                let times = FileTimes::new().set_modified(Timestamp::saturating(*mtime));
+                let times = FileTimes::new().set_modified(mtime);
                 Ok(self.editor().set_times(path, times)?)
             }
         }
@@ -136,6 +143,22 @@ impl RootFsEditor {
             self.editor().remove_file(path)?;
         }
         Ok(())
+    }
+
+    /// Gives a file that has further names an empty one of its own if an edit would change what
+    /// they show. They may be names of quite another file, such as that of another user. Returns
+    /// what the file was.
+    fn part(
+        &mut self,
+        path: &str,
+        attributes: &Attributes,
+        changes: impl FnOnce(&Metadata) -> bool,
+    ) -> FsResult<Option<Metadata>> {
+        let shared = self.shared(path, attributes, changes)?;
+        if let Some(shared) = &shared {
+            self.separate(path, shared)?;
+        }
+        Ok(shared)
     }
 
     /// Gives a file its mode and owner if it is new, or if the attributes are enforced.

@@ -13,6 +13,7 @@ mod boot;
 mod copy;
 mod error;
 mod read;
+mod shared;
 mod system;
 
 use std::{ops::Deref, sync::Arc};

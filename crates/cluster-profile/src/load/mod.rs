@@ -41,7 +41,15 @@ impl Cluster {
     /// [`ProfileError`] with every problem of the profile.
     pub fn load(path: &Path) -> Result<Self, ProfileError> {
         let unreadable = |source| ProfileError::Unreadable { path: path.to_owned(), source };
-        let bytes = inputs::read_bounded(path, LARGEST_PROFILE).map_err(unreadable)?;
+        let bytes = inputs::read_bounded(path, LARGEST_PROFILE).map_err(|source| {
+            let path = path.to_owned();
+            match source.kind() {
+                ErrorKind::NotFound => ProfileError::NotFound { path },
+                ErrorKind::PermissionDenied => ProfileError::Denied { path },
+                _ if path.is_dir() => ProfileError::Directory { path },
+                _ => ProfileError::Unreadable { path, source },
+            }
+        })?;
         let text = String::from_utf8(bytes).map_err(|error| {
             // A few wrong bytes in a text have been typed; other files have zeros.
             if error.as_bytes().contains(&0) {

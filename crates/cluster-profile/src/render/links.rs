@@ -9,7 +9,7 @@
 use system_model::{FileKind, real_path};
 
 use super::{RenderError, Rendered, edited::Edited};
-use crate::{Attributes, Change, FileEdit, SystemError, SystemFiles};
+use crate::{Attributes, Change, FileEdit, Purpose, SystemError, SystemFiles};
 
 /// What is empty when the system boots.
 const VOLATILE: [&str; 5] = ["/run/", "/tmp/", "/dev/", "/proc/", "/sys/"];
@@ -79,6 +79,8 @@ fn foreign(
         let remove =
             || FileEdit { path: path.clone(), change: Change::Remove, purpose: purpose.clone() };
         match judge(system, edits, path, attributes)? {
+            // What programs write behind it is read where they do; here none does.
+            Link::Followed if *purpose == Purpose::Resolver => replaced.push(remove()),
             Link::Followed => {}
             Link::Replaced => replaced.push(remove()),
             Link::Hidden => hidden.push(remove()),

@@ -35,7 +35,7 @@ pub struct InitArgs {
     pub cluster: Option<String>,
 
     /// Set the number of nodes [default: 4]
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "NUMBER", value_parser = node_count)]
     pub nodes: Option<u32>,
 
     /// Start node names with this: xu4-node gives xu4-node1, xu4-node2 ...
@@ -45,7 +45,7 @@ pub struct InitArgs {
 
     /// Give the first node this address, and the others the addresses after it
     /// [default: .80 in the gateway's network, if it fits]
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub first_address: Option<Ipv4Addr>,
 
     /// Set the network interface of the nodes [default: the image's, or eth0]
@@ -59,12 +59,12 @@ pub struct InitArgs {
 
     /// Set the default gateway [default: this computer's, or the address that
     /// ends in .1 if --first-address is in another network]
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub gateway: Option<Ipv4Addr>,
 
     /// Set a name server; may be given several times [default: this computer's in
     /// its own network, else the gateway]
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub dns: Vec<Ipv4Addr>,
 
     /// Set the size printed on the cards [default: the smallest that fits the
@@ -102,6 +102,15 @@ pub struct InitArgs {
 
     #[command(flatten)]
     pub json: JsonArg,
+}
+
+fn node_count(text: &str) -> Result<u32, String> {
+    let count = text.parse().ok().filter(|count| (1..=1000).contains(count));
+    count.ok_or_else(|| "write a number from 1 to 1000".to_owned())
+}
+
+fn address(text: &str) -> Result<Ipv4Addr, String> {
+    text.parse().map_err(|_| "write an IPv4 address, such as 192.168.1.80".to_owned())
 }
 
 /// What becomes of the users' passwords.

@@ -6,6 +6,7 @@ mod nodes;
 mod read;
 mod shared;
 mod tools;
+pub mod usage;
 mod write;
 
 use clap::{Parser, Subcommand};

@@ -55,8 +55,8 @@ impl ProjectArgs {
 /// Keys that are made.
 #[derive(Debug, clap::Args)]
 pub struct NewKeysArg {
-    /// Create new keys even though images made with the lost keys exist. Every
-    /// node gets a new identity
+    /// Create new keys even though images made with the lost keys exist. The
+    /// nodes whose keys are lost get a new identity
     #[arg(long, conflicts_with = "keys")]
     pub new_keys: bool,
 }

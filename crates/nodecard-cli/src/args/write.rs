@@ -34,7 +34,8 @@ pub struct FlashArgs {
     #[command(flatten)]
     pub project: ProjectArgs,
 
-    /// Write this image to DEVICE, with its block map if there is one
+    /// Write this image to DEVICE, with its block map if there is one. It takes no
+    /// profile
     #[arg(
         long,
         value_name = "FILE",
@@ -83,7 +84,7 @@ pub struct FlashArgs {
 /// card stays as it is. If the card is pulled during the change, its root
 /// filesystem is entirely old or entirely new. The files of a FAT boot partition
 /// are changed afterwards, one by one; each is entirely old or entirely new. Run
-/// apply again to finish.
+/// apply again to finish if it was interrupted.
 ///
 /// A target is a device, or an image file that is not compressed. Devices are
 /// refused for the same reasons as with flash.

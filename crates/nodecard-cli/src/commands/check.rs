@@ -30,6 +30,10 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode, CommandError> {
             let line = format!("not checked: {what}");
             text += &format!("{}\n", plain_text::wrap(&line, terminal::width(), 2));
         }
+        if !found.not_checked.is_empty() && found.problems.is_empty() {
+            let words = args.project.words();
+            text += &format!("To check this too, run: nodecard plan {words}\n");
+        }
         if found.problems.is_empty() {
             let gap = if text.is_empty() { "" } else { "\n" };
             text += &format!("{gap}{}: profile OK\n", cluster.path.display());

@@ -16,7 +16,8 @@ pub fn run(args: &ExportArgs) -> Result<ExitCode, CommandError> {
     if args.private && args.form != ExportFormArg::Json {
         return Err(CommandError::Usage {
             message: "--private works only with the json format".to_owned(),
-            fix: "leave out --private; ssh-config and ansible refer to the key files by path",
+            fix: "leave out --private; ssh-config and ansible refer to the key files by path"
+                .into(),
         });
     }
     let form = match args.form {

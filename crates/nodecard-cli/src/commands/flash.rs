@@ -15,11 +15,11 @@ use serde_json::{Value, json};
 
 use super::open_project;
 use crate::{
-    args::FlashArgs,
+    args::{FlashArgs, usage},
     error::{CommandError, print_error, print_line, print_refusals},
     output::{Verbosity, verbosity},
     progress::CardBars,
-    prompt::{ask, print_how_to_continue, set_how_to_continue},
+    prompt::{ask, is_somebody_there, print_how_to_continue, set_how_to_continue},
     report::{self, table},
 };
 
@@ -28,7 +28,7 @@ pub fn run(args: &FlashArgs) -> Result<ExitCode, CommandError> {
         return Err(CommandError::Usage {
             message: "--resume needs --one-reader: it continues an earlier run with one reader"
                 .into(),
-            fix: "add --one-reader DEVICE, or leave out --resume",
+            fix: "add --one-reader DEVICE, or leave out --resume".into(),
         });
     }
     if let Some(image) = &args.image {
@@ -59,6 +59,14 @@ fn request(args: &FlashArgs) -> FlashRequest {
 
 /// Writes a built image. The first argument is the device then.
 fn flash_image(image: &Path, args: &FlashArgs) -> Result<ExitCode, CommandError> {
+    let target = args.project.profile.to_string_lossy();
+    if target.contains('=') && !args.project.profile.exists() {
+        let device = usage::device_of(&target);
+        return Err(CommandError::Usage {
+            message: format!("with --image, a target has no node: {}", printable(&target)),
+            fix: format!("give only the device or file: {}", shell_word(device)).into(),
+        });
+    }
     let context = super::context();
     let request = request(args);
     let write = || {
@@ -109,15 +117,31 @@ fn flash_one_reader(
 ) -> Result<FlashReport, Error> {
     let session = project.flash_one_reader(reader, args.resume, request)?;
     let is_file = reader.is_file();
-    let mut user = User { reader: reader.display().to_string(), is_file, yes: args.writing.yes };
-    let command =
-        how_to_continue(std::env::args_os().map(|word| word.to_string_lossy().into_owned()));
-    set_how_to_continue(format!("note: finished cards are remembered; continue with: {command}"));
+    let mut user = User {
+        reader: reader.display().to_string(),
+        is_file,
+        is_file_noted: false,
+        yes: args.writing.yes,
+        has_written: false,
+    };
+    if args.resume {
+        offer_to_continue();
+    }
     let report = session.run(&mut user).inspect_err(|_| print_how_to_continue())?;
+    if report.cards.iter().any(FlashedCard::is_verified) {
+        offer_to_continue();
+    }
     if report.stopped.is_some() || report.cards.iter().any(|card| !card.is_verified()) {
         print_how_to_continue();
     }
     Ok(report)
+}
+
+/// Has it said how to continue if the run ends early: there are finished cards by now.
+fn offer_to_continue() {
+    let command =
+        how_to_continue(std::env::args_os().map(|word| word.to_string_lossy().into_owned()));
+    set_how_to_continue(format!("note: finished cards are remembered; continue with: {command}"));
 }
 
 /// Returns the command that continues this run.
@@ -132,10 +156,14 @@ fn how_to_continue(arguments: impl Iterator<Item = String>) -> String {
 /// The user at the reader.
 struct User {
     reader: String,
-    /// Whether it is a file, which nobody takes out, and that was not said yet.
+    /// Whether it is a file, which nobody takes out.
     is_file: bool,
+    /// Whether that was said.
+    is_file_noted: bool,
     /// Whether cards are overwritten without confirmation.
     yes: bool,
+    /// Whether a card was written. One that fails ends the run.
+    has_written: bool,
 }
 
 impl Operator for User {
@@ -146,10 +174,13 @@ impl Operator for User {
                 print_line(format_args!("Insert the card for {node} into {reader}."));
             }
             ReaderEvent::Swap { node } => {
+                if self.has_written {
+                    offer_to_continue();
+                }
                 print_line(format_args!(
                     "Take the card out of {reader} and insert the card for {node}."
                 ));
-                if std::mem::take(&mut self.is_file) {
+                if self.is_file && !std::mem::replace(&mut self.is_file_noted, true) {
                     print_line(format_args!(
                         "note: {reader} is a file, not a reader: move it away and put the file for \
                          {node} in its place, or stop and give NODE=FILE for each card"
@@ -157,7 +188,13 @@ impl Operator for User {
                 }
             }
             ReaderEvent::Refused(refused) => print_refusals(refused),
-            ReaderEvent::Found(target) => describe(target, self.yes),
+            ReaderEvent::Found(target) => {
+                // An earlier run has finished it.
+                if target.recognized().is_some() {
+                    offer_to_continue();
+                }
+                describe(target, self.yes);
+            }
             ReaderEvent::AlreadyFinished(card) => print_line(format_args!(
                 "This is the finished card of {}; it is not overwritten.",
                 card.node
@@ -182,7 +219,14 @@ impl Operator for User {
         !self.yes
     }
 
+    fn can_swap(&self) -> bool {
+        // Cards can be swapped without a word to this program; a file is replaced by whoever
+        // reads what it prints.
+        is_somebody_there() || (self.yes && !self.is_file)
+    }
+
     fn progress(&mut self, target: &FlashTarget) -> Box<dyn FlashProgress> {
+        self.has_written = true;
         Box::new(CardBars::new(vec![title(target)]))
     }
 }

@@ -29,7 +29,7 @@ pub fn completions(args: &CompletionsArgs) -> Result<ExitCode, CommandError> {
     let shell = args.shell.to_string();
     let completer = shells.completer(&shell).ok_or_else(|| CommandError::Usage {
         message: format!("there are no completions for {shell}"),
-        fix: "use another shell",
+        fix: "use another shell".into(),
     })?;
     // The script runs `nodecard` itself, as found in $PATH, with this variable set.
     let mut script = Vec::new();

@@ -57,7 +57,7 @@ fn source_date_epoch() -> Result<Option<u64>, CommandError> {
             message: format!(
                 "the environment variable SOURCE_DATE_EPOCH has an invalid value: {value:?}"
             ),
-            fix: "set it to the seconds since 1970, below 2^32, or unset it",
+            fix: "set it to the seconds since 1970, below 2^32, or unset it".into(),
         }),
     }
 }

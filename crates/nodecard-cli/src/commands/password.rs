@@ -53,7 +53,7 @@ fn entered(what: &str) -> Result<Option<String>, CommandError> {
 }
 
 fn usage(message: &str) -> CommandError {
-    CommandError::Usage { message: message.to_owned(), fix: TWICE }
+    CommandError::Usage { message: message.to_owned(), fix: TWICE.into() }
 }
 
 /// Asks for a password until the entries agree and it can be used. Returns its hash.
@@ -74,7 +74,7 @@ pub fn asked_until_right(what: &str) -> Result<PasswordHash, CommandError> {
 fn piped() -> Result<String, CommandError> {
     let usage = |message: &str| CommandError::Usage {
         message: message.to_owned(),
-        fix: "write the password as one line of UTF-8 to standard input",
+        fix: "write the password as one line of UTF-8 to standard input".into(),
     };
     let mut text = String::new();
     stdin()

@@ -16,7 +16,7 @@ pub fn run(args: &PlanArgs) -> Result<ExitCode, CommandError> {
             _ => {
                 return Err(CommandError::Usage {
                     message: "--against compares one card, so it needs one node".into(),
-                    fix: "name the node with --node",
+                    fix: "name the node with --node".into(),
                 });
             }
         },

@@ -74,6 +74,12 @@ pub trait Operator {
         true
     }
 
+    /// Returns whether somebody is there who puts another card into the reader. Otherwise the
+    /// session ends when it needs one.
+    fn can_swap(&self) -> bool {
+        true
+    }
+
     /// Returns who is told about the progress of a card.
     fn progress(&mut self, target: &FlashTarget) -> Box<dyn FlashProgress>;
 }
@@ -194,6 +200,7 @@ impl OneReader<'_> {
         let context = &self.project.context;
         loop {
             match &self.previous {
+                Some(_) if !operator.can_swap() => return Err(self.next_card(node)),
                 Some(previous) => {
                     operator.notify(ReaderEvent::Swap { node: &node.name });
                     wait_for_swap(&context.system, &self.reader, previous, &context.cancel)?;
@@ -252,7 +259,15 @@ impl OneReader<'_> {
                     operator.notify(ReaderEvent::Refused(&error));
                     return Ok(None);
                 }
-                Err(error) if error.refusals.iter().all(is_empty) => {}
+                Err(error) if error.refusals.iter().all(is_empty) => {
+                    if !operator.can_swap() {
+                        return Err(self.next_card(node));
+                    }
+                }
+                Err(error) if !operator.can_swap() => {
+                    let node = Some(node.name.clone());
+                    return Err(Error::Refused { targets: vec![RefusedTarget { node, error }] });
+                }
                 Err(error) if error.refusals == reported => {}
                 Err(error) => {
                     operator.notify(ReaderEvent::Refused(&error));
@@ -261,6 +276,11 @@ impl OneReader<'_> {
             }
             sleep(INTERVAL);
         }
+    }
+
+    /// Returns the error of a session that needs a card which nobody inserts.
+    fn next_card(&self, node: &Node) -> Error {
+        Error::NextCard { reader: self.reader.clone(), node: node.name.clone() }
     }
 
     /// Returns the finished card of this cluster that is in the reader, as happens when a card

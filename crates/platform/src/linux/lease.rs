@@ -14,15 +14,17 @@ use std::{
     path::Path,
 };
 
+use crate::FileInfo;
+
 /// The request to be told of a broken lease by another signal than SIGIO (`linux/fcntl.h`).
 const F_SETSIG: i32 = 10;
 
 /// Opens a file and leases it.
 pub(crate) fn open_unshared(path: &Path) -> io::Result<File> {
     let file = crate::open_regular(path, OpenOptions::new().read(true).write(true))?;
-    let found = file.metadata()?;
     let user = rustix::process::geteuid().as_raw();
-    if found.nlink() != 1 || found.uid() != user {
+    let is_link = FileInfo::at_link(path)?.id != FileInfo::of(&file)?.id;
+    if is_link || has_second_name(&file)? || file.metadata()?.uid() != user {
         return Err(io::ErrorKind::ResourceBusy.into());
     }
     // Whoever opens the file from now on breaks the lease, of which the kernel tells by a signal.
@@ -34,7 +36,8 @@ pub(crate) fn open_unshared(path: &Path) -> io::Result<File> {
 
 /// Gives the lease back, and makes the file private.
 pub(crate) fn end_lease(file: &File) -> io::Result<()> {
-    let is_held = is_leased(file)?;
+    // A name can be added without opening the file.
+    let is_held = is_leased(file)? && !has_second_name(file)?;
     request(file, libc::F_SETLEASE, libc::F_UNLCK)?;
     if !is_held {
         return Err(io::ErrorKind::ResourceBusy.into());
@@ -42,6 +45,10 @@ pub(crate) fn end_lease(file: &File) -> io::Result<()> {
     let mut permissions = file.metadata()?.permissions();
     permissions.set_mode(0o600);
     file.set_permissions(permissions)
+}
+
+fn has_second_name(file: &File) -> io::Result<bool> {
+    Ok(file.metadata()?.nlink() != 1)
 }
 
 /// Returns whether nobody has asked to open the file since it was leased.
@@ -68,7 +75,7 @@ mod tests {
         let path = directory.path().join("file");
         fs::write(&path, b"bytes").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        let file = UnsharedFile::open(&path).unwrap().into_file().unwrap();
+        let file = UnsharedFile::open(&path).unwrap().into_file(&path).unwrap();
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         drop(file);
 
@@ -78,7 +85,20 @@ mod tests {
         let second = directory.path().join("second");
         fs::hard_link(&path, &second).unwrap();
         UnsharedFile::open(&path).unwrap_err();
-        fs::remove_file(second).unwrap();
+        fs::remove_file(&second).unwrap();
+        std::os::unix::fs::symlink(&path, &second).unwrap();
+        UnsharedFile::open(&second).unwrap_err();
+        fs::remove_file(&second).unwrap();
+
+        // A second name that it gets meanwhile, and another file in its place.
+        let unshared = UnsharedFile::open(&path).unwrap();
+        fs::hard_link(&path, &second).unwrap();
+        unshared.into_file(&path).unwrap_err();
+        fs::remove_file(&second).unwrap();
+        let unshared = UnsharedFile::open(&path).unwrap();
+        fs::rename(&path, &second).unwrap();
+        fs::write(&path, b"other").unwrap();
+        unshared.into_file(&path).unwrap_err();
 
         // Who opens it meanwhile waits, and is noticed.
         let leased = open_unshared(&path).unwrap();

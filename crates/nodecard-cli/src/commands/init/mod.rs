@@ -37,6 +37,7 @@ pub fn run(args: &InitArgs) -> Result<ExitCode, CommandError> {
     let home = platform::directories::home();
     // Nobody should answer ten questions for nothing.
     refuse_existing(args.profile.as_deref())?;
+    check_directory(args.profile.as_deref())?;
     if args.passwords == Some(PasswordsArg::Ask) && !stdin().is_terminal() {
         return Err(usage(
             "--passwords ask needs a terminal, on which the new passwords are typed",
@@ -107,7 +108,8 @@ pub fn run(args: &InitArgs) -> Result<ExitCode, CommandError> {
     }
     let file = shell_word(&profile_path.display().to_string());
     let mut out = Vec::new();
-    writeln!(out, "{}: a profile for {} nodes", profile_path.display(), written.nodes.len())?;
+    let nodes = plain_text::count(written.nodes.len(), "node");
+    writeln!(out, "{}: a profile for {nodes}", profile_path.display())?;
     for node in &written.nodes {
         writeln!(out, "  {}  {}", node.name, node.address)?;
     }
@@ -164,8 +166,23 @@ fn refuse_existing(path: Option<&Path>) -> Result<(), CommandError> {
     }
 }
 
+/// Returns an error if the profile's directory is missing.
+fn check_directory(path: Option<&Path>) -> Result<(), CommandError> {
+    let directory = path.and_then(Path::parent).filter(|parent| !parent.as_os_str().is_empty());
+    match directory.filter(|directory| !directory.exists()) {
+        Some(directory) => {
+            let directory = directory.display().to_string();
+            Err(CommandError::Usage {
+                message: format!("there is no directory {}", printable(&directory)),
+                fix: format!("make it: mkdir -p {}", shell_word(&directory)).into(),
+            })
+        }
+        None => Ok(()),
+    }
+}
+
 fn usage(message: impl Into<String>, fix: &'static str) -> CommandError {
-    CommandError::Usage { message: message.into(), fix }
+    CommandError::Usage { message: message.into(), fix: fix.into() }
 }
 
 /// Returns whether the user is asked for the base image.

@@ -85,6 +85,14 @@ pub(super) fn choose_users(
         let create = !facts.users.iter().any(|user| user.name == name);
         users.push(NewUser { name, create, password });
     }
+    let created: Vec<String> =
+        users.iter().filter(|user| user.create).map(|user| printable(&user.name)).collect();
+    if !created.is_empty() {
+        print_note(format_args!(
+            "note: the image has no user {}; the cards will have a new one",
+            created.join(", ")
+        ));
+    }
     warn_of_default_passwords(facts, &users);
     Ok(users)
 }
