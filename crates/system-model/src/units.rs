@@ -1,5 +1,7 @@
 //! The texts of systemd's units, as far as programs' arguments need them.
 
+use std::collections::BTreeSet;
+
 use crate::{FileLine, SystemError, SystemFiles, search_path};
 
 /// Where units are, the first that has one counts (systemd.unit(5)).
@@ -59,6 +61,35 @@ pub(crate) fn drop_ins(
     directories: &[String],
 ) -> Result<Vec<String>, SystemError> {
     Ok(search_path::unmasked(files, directories, ".conf")?.into_values().collect())
+}
+
+/// The drop-ins of many files in the same directories, which are listed once: looking for each
+/// file's own in a large directory takes as long as all files are many.
+pub(crate) struct DropIns<'a> {
+    files: &'a dyn SystemFiles,
+    directories: &'a [&'a str],
+    /// Names of directories of drop-ins, `NAME.d`.
+    names: BTreeSet<String>,
+}
+
+impl<'a> DropIns<'a> {
+    pub fn read(
+        files: &'a dyn SystemFiles,
+        directories: &'a [&'a str],
+    ) -> Result<Self, SystemError> {
+        let names = search_path::by_name(files, directories, ".d")?.into_keys().collect();
+        Ok(DropIns { files, directories, names })
+    }
+
+    /// Returns those of one file, as [`drop_ins`] does.
+    pub fn of(&self, name: &str) -> Result<Vec<String>, SystemError> {
+        let own = format!("{name}.d");
+        if !self.names.contains(&own) {
+            return Ok(Vec::new());
+        }
+        let paths: Vec<String> = self.directories.iter().map(|d| format!("{d}/{own}")).collect();
+        drop_ins(self.files, &paths)
+    }
 }
 
 /// An assignment in a file of systemd's syntax (systemd.syntax(7)).

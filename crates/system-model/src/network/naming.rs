@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     CommandLines, FileLine, SystemError, SystemFiles, search_path,
-    units::{Entry, drop_ins, entries},
+    units::{DropIns, Entry, entries},
 };
 
 /// Where udev's rules are; of those with one name that of the first directory counts.
@@ -107,6 +107,7 @@ impl InterfaceNames {
                 links.extend(of_netplan(definition));
             }
         }
+        let with = DropIns::read(files, &NETWORK_DIRECTORIES)?;
         for (name, path) in search_path::by_name(files, &NETWORK_DIRECTORIES, ".link")? {
             let text = files.read_text(&path)?.unwrap_or_default();
             if files.read_link(&path)?.as_deref() == Some("/dev/null") || text.is_empty() {
@@ -114,8 +115,7 @@ impl InterfaceNames {
                 continue;
             }
             let mut all = entries(&text, &path);
-            let directories = NETWORK_DIRECTORIES.map(|d| format!("{d}/{name}.d"));
-            for drop_in in drop_ins(files, &directories)? {
+            for drop_in in with.of(&name)? {
                 all.extend(entries(&files.read_text(&drop_in)?.unwrap_or_default(), &drop_in));
             }
             links.insert(name.clone(), LinkFile::parse(&name, &path, &all));
@@ -349,5 +349,48 @@ mod tests {
         assert_eq!(renamings(&files), lan(3, true));
         files.write("/etc/netplan/a.yaml", yaml("macaddress: \"00:11:22:33:44:55\""));
         assert_eq!(renamings(&files), lan(3, false));
+    }
+
+    /// Counts how often a directory is listed.
+    struct Counted(MemoryFiles, std::cell::Cell<usize>);
+
+    impl SystemFiles for Counted {
+        fn read(&self, path: &str) -> Result<Option<Vec<u8>>, SystemError> {
+            self.0.read(path)
+        }
+
+        fn list(&self, path: &str) -> Result<Option<Vec<String>>, SystemError> {
+            self.1.set(self.1.get() + 1);
+            self.0.list(path)
+        }
+
+        fn metadata(&self, path: &str) -> Result<Option<crate::FileMetadata>, SystemError> {
+            self.0.metadata(path)
+        }
+
+        fn read_link(&self, path: &str) -> Result<Option<String>, SystemError> {
+            self.0.read_link(path)
+        }
+
+        fn boot_partitions(&self) -> Vec<crate::BootPartition> {
+            self.0.boot_partitions()
+        }
+    }
+
+    /// Looking for the drop-ins of each would search a large directory as often.
+    #[test]
+    fn drop_ins_of_many_link_files_are_found_without_looking_for_each() {
+        let mut files = MemoryFiles::new();
+        for number in 0..1000 {
+            let path = format!("/etc/systemd/network/{number}.link");
+            files.write(&path, "[Match]\nOriginalName=eth1\n");
+        }
+        files.write(LINK, "[Match]\nOriginalName=eth0\n");
+        files.write("/usr/lib/systemd/network/10-lan.link.d/a.conf", "[Link]\nName=lan0\n");
+        assert_eq!(renamings(&files), lan(2, true));
+        let netplan = Netplan::read(&files).expect("readable");
+        let counted = Counted(files, 0.into());
+        InterfaceNames::read(&counted, &netplan).expect("readable");
+        assert!(counted.1.get() < 100, "{}", counted.1.get());
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     FileLine, SystemError, SystemFiles,
     pattern::fnmatch,
     search_path,
-    units::{Entry, drop_ins, entries},
+    units::{DropIns, Entry, entries},
 };
 
 /// Where .network files are; of files with one name that of the first directory counts.
@@ -176,13 +176,13 @@ impl Networkd {
     /// [`SystemError`] if a file cannot be read.
     pub fn read(files: &dyn SystemFiles) -> Result<Self, SystemError> {
         let mut found = Vec::new();
+        let with = DropIns::read(files, &NETWORK_DIRECTORIES)?;
         for (name, path) in search_path::unmasked(files, &NETWORK_DIRECTORIES, ".network")? {
             let Some(text) = files.read_text(&path)?.filter(|text| !text.is_empty()) else {
                 continue;
             };
             let mut all = entries(&text, &path);
-            let directories = NETWORK_DIRECTORIES.map(|d| format!("{d}/{name}.d"));
-            for drop_in in drop_ins(files, &directories)? {
+            for drop_in in with.of(&name)? {
                 all.extend(entries(&files.read_text(&drop_in)?.unwrap_or_default(), &drop_in));
             }
             found.push(NetworkFile::parse(&name, &path, &all));
