@@ -206,7 +206,7 @@ mod tests {
             (b"\xef\xbb\xbf\r\n <!DocType html>".to_vec(), "web page"),
             (b"<html><body>404".to_vec(), "web page"),
             (b"File not found\n".to_vec(), "\"File not found\""),
-            (vec![0; HEAD], "all zero"),
+            (vec![0; HEAD], "blank"),
             (b"\x01\x02\xff".to_vec(), "01 02 ff"),
             (b"x".to_vec(), "text"),
         ] {
