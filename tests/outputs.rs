@@ -58,7 +58,7 @@ fn only_images_of_this_cluster_are_replaced() {
     fs::create_dir(bench.path("out")).unwrap();
     for name in ["out/xu4-node1.img.bmap", "out/xu4-node1.img"] {
         fs::write(bench.path(name), "mine").unwrap();
-        refused(&["was not made by nodecard", "move it away", "--out"]);
+        refused(&["manifest.json does not list it", "move it away", "--out"]);
         assert_eq!(fs::read(bench.path(name)).unwrap(), b"mine");
     }
     fs::remove_dir_all(bench.path("out")).unwrap();
