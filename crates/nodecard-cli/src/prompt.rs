@@ -42,22 +42,7 @@ const QUIT: i32 = 128 + 3;
 /// Returns whether questions may be answered: at a terminal, or by a program at the other end of
 /// a pipe.
 pub fn is_somebody_there() -> bool {
-    stdin().is_terminal() || is_pipe()
-}
-
-#[cfg(unix)]
-fn is_pipe() -> bool {
-    use std::os::unix::fs::FileTypeExt as _;
-    std::fs::metadata("/dev/stdin").is_ok_and(|found| {
-        let kind = found.file_type();
-        kind.is_fifo() || kind.is_socket()
-    })
-}
-
-/// Cannot be told apart without calls of the system: it may be one.
-#[cfg(not(unix))]
-fn is_pipe() -> bool {
-    true
+    stdin().is_terminal() || platform::terminal::may_be_answered_by_program()
 }
 
 /// Prints a question on stderr and returns the answer, or `None` if there is none. Answers

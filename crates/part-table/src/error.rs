@@ -19,7 +19,7 @@ pub enum Error {
         /// What sector 0 looks like instead.
         reason: &'static str,
     },
-    /// Sector 0 holds zeros only, as on a new card.
+    /// The first 128 KiB are zeros, as on a new card.
     #[error("it is blank: it has no partition table")]
     Blank,
     /// Sector 1 holds a GPT header, but sector 0 is not a protective MBR.

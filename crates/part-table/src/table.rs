@@ -43,6 +43,15 @@ pub(crate) enum Scheme {
     Gpt(Box<Gpt>),
 }
 
+/// Returns whether storage begins with zeros as far as filesystems and swap have their first
+/// structures, of which that of Btrfs is the last, at 64 KiB.
+fn begins_blank(storage: &dyn ReadAt) -> Result<bool> {
+    const LENGTH: u64 = 128 << 10;
+    let mut head = vec![0; storage.size().min(LENGTH) as usize];
+    storage.read_at(0, &mut head)?;
+    Ok(head.iter().all(|byte| *byte == 0))
+}
+
 impl PartitionTable {
     /// Reads the table of a card or image and checks it: its checksums, that no two
     /// partitions overlap, and that all lie within the storage.
@@ -51,7 +60,8 @@ impl PartitionTable {
     /// of the other one.
     ///
     /// # Errors
-    /// [`Error::NoTable`] if there is none, as on a bare filesystem; otherwise what is wrong
+    /// [`Error::Blank`] and [`Error::NoTable`] if there is none, as on a new card or a bare
+    /// filesystem; otherwise what is wrong
     /// with the table.
     pub fn read(storage: &dyn ReadAt) -> Result<Self> {
         let mut sector: Sector = [0; crate::SECTOR_SIZE as usize];
@@ -62,7 +72,7 @@ impl PartitionTable {
         if !sector.ends_with(&mbr::SIGNATURE) {
             return Err(if gpt::has_header(storage, crate::SECTOR_SIZE)? {
                 Error::NoProtectiveMbr
-            } else if sector.iter().all(|byte| *byte == 0) {
+            } else if begins_blank(storage)? {
                 Error::Blank
             } else {
                 Error::NoTable { reason: "sector 0 has no boot signature (55 AA)" }

@@ -7,6 +7,12 @@ use crate::system;
 /// Whether a terminal that does not show what is typed still shows the end of the line.
 pub const SHOWS_LINE_END: bool = system::SHOWS_LINE_END;
 
+/// Returns whether another program may write to standard input: it is a pipe or a socket. On
+/// Windows, where that is not looked at, it may.
+pub fn may_be_answered_by_program() -> bool {
+    system::input_may_be_pipe()
+}
+
 /// How a terminal is set, or was before [`hide_typing`].
 #[derive(Debug, Clone)]
 pub struct TypingMode(system::TypingMode);

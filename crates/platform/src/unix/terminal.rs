@@ -13,6 +13,14 @@ pub(crate) const SHOWS_LINE_END: bool = true;
 
 pub(crate) type TypingMode = Termios;
 
+pub(crate) fn input_may_be_pipe() -> bool {
+    use std::os::unix::fs::FileTypeExt as _;
+    std::fs::metadata("/dev/stdin").is_ok_and(|found| {
+        let kind = found.file_type();
+        kind.is_fifo() || kind.is_socket()
+    })
+}
+
 pub(crate) fn typing_mode() -> io::Result<TypingMode> {
     Ok(tcgetattr(stdin())?)
 }

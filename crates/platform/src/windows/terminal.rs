@@ -11,6 +11,10 @@ pub(crate) const SHOWS_LINE_END: bool = false;
 
 pub(crate) type TypingMode = u32;
 
+pub(crate) fn input_may_be_pipe() -> bool {
+    true
+}
+
 pub(crate) fn typing_mode() -> io::Result<TypingMode> {
     let mut mode = 0;
     // SAFETY: a handle that is not a console's is refused.
