@@ -147,24 +147,6 @@ def system_disk_refused(guest):
     return re.search(r"error: (.*)", said)[1].strip()
 
 
-def network_disk_refused(guest):
-    """The system's /boot is on an NBD disk, whose server is the guest itself."""
-    guest.run("ip link set lo up; dd if=/dev/zero of=/tmp/nbd.img bs=1M count=16 2> /dev/null; mke2fs -F /tmp/nbd.img > /dev/null")
-    guest.run("nbd-server 127.0.0.1:10809 /tmp/nbd.img > /tmp/nbd.log 2>&1; sleep 1")
-    said, code = guest.run("nbd-client -N '' 127.0.0.1 10809 /dev/nbd0 2>&1 && mkdir -p /tmp/nbd && mount -t ext4 /dev/nbd0 /tmp/nbd 2>&1")
-    expect(code == 0, f"the guest has no NBD disk: {said}")
-    before, _ = guest.run("md5sum < /tmp/nbd.img")
-    table, _ = guest.run("nodecard devices 2>&1")
-    cards = table.split("Cards:")[-1].split("Rejected:")[0]
-    said, code = flash(guest, "xu4-master=/dev/nbd0", arguments="--yes --allow-fixed")
-    after, _ = guest.run("md5sum < /tmp/nbd.img")
-    guest.run("umount /tmp/nbd; nbd-client -d /dev/nbd0; kill $(pidof nbd-server)")
-    expect("nbd0" not in cards, f"the network disk is listed as a card:\n{table}")
-    expect(code != 0 and "mounted" in said, said)
-    expect(before == after, "the disk has changed")
-    return re.search(r"error: (.*)", said)[1].strip()
-
-
 def write_protected(guest):
     said, code = flash(guest, f"xu4-master={guest.devices['reader4']}")
     expect(code != 0 and "write-protected" in said, said)

@@ -14,8 +14,8 @@ from .initramfs import Initramfs, Modules
 
 READERS = 4
 MODULES = ["crc32c_generic", "ext4", "vfat", "nls_cp437", "nls_ascii", "virtio_pci", "virtio_blk", "xhci_pci",
-           "usb_storage", "uas", "sd_mod", "sdhci_pci", "mmc_block", "nbd"]
-PROGRAMS = ["dmsetup", "e2fsck", "blockdev", "setpriv", "nbd-client", "nbd-server"]
+           "usb_storage", "uas", "sd_mod", "sdhci_pci", "mmc_block"]
+PROGRAMS = ["dmsetup", "e2fsck", "blockdev", "setpriv"]
 INIT = """#!/bin/busybox sh
 /bin/busybox mkdir -p /proc /sys /dev /tmp /root /run /mnt /boot
 /bin/busybox mount -t proc proc /proc
