@@ -10,6 +10,7 @@ use crate::{
     effects::{Scan, Touch},
     network::Interfaces,
     search_path::unmasked,
+    udev,
 };
 
 /// Where generators are; of those with one name that of the first directory counts.
@@ -82,16 +83,7 @@ fn udev(
     }
     for path in unmasked(files, &RULES, ".rules")?.into_values() {
         let text = files.read_text(&path)?.unwrap_or_default();
-        let (mut line, mut begins) = (String::new(), 0);
-        for (index, part) in text.lines().enumerate() {
-            if line.is_empty() {
-                begins = index + 1;
-            }
-            if let Some(part) = part.strip_suffix('\\') {
-                line.push_str(part);
-                continue;
-            }
-            line.push_str(part);
+        for (begins, line) in udev::rules(&text) {
             let at = Location::new(&path, begins);
             let mut scan = Scan::new(files);
             for command in commands_of_rule(&line) {
@@ -104,7 +96,6 @@ fn udev(
                 scan.command(&command, &at)?;
             }
             found.push(program(&at.to_string(), Origin::Udev, scan.finish()));
-            line.clear();
         }
     }
     Ok(())

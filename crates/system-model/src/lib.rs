@@ -66,6 +66,7 @@ mod file_line;
 pub mod network;
 mod pattern;
 pub mod sshd;
+mod udev;
 mod units;
 mod walk;
 pub mod yaml;

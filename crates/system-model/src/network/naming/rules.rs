@@ -1,6 +1,6 @@
 //! udev's rules that name network interfaces.
 
-use crate::{FileLine, pattern::fnmatch};
+use crate::{FileLine, pattern::fnmatch, udev};
 
 use super::{Fit, Renaming};
 
@@ -22,24 +22,11 @@ struct Condition {
 
 /// Returns the rules of a file that name interfaces.
 pub(super) fn naming(text: &str, path: &str) -> Vec<Rule> {
-    let mut found = Vec::new();
     if !text.contains("NAME") {
-        return found;
+        return Vec::new();
     }
-    let (mut line, mut begins) = (String::new(), 0);
-    for (index, part) in text.lines().enumerate() {
-        if line.is_empty() {
-            begins = index + 1;
-        }
-        if let Some(part) = part.strip_suffix('\\') {
-            line.push_str(part);
-            continue;
-        }
-        line.push_str(part);
-        found.extend(rule(&line, FileLine::new(path, begins)));
-        line.clear();
-    }
-    found
+    let rules = udev::rules(text).into_iter();
+    rules.filter_map(|(begins, line)| rule(&line, FileLine::new(path, begins))).collect()
 }
 
 /// Reads a rule; `None` if it does not name an interface.

@@ -1,0 +1,34 @@
+//! The form of udev's rules.
+//!
+//! Source: udev(7), "RULES FILES".
+
+/// Returns the rules of a file, each with the number of the line where it begins, from 1. A
+/// backslash at the end of a line continues a rule; one that the file's end cuts is no rule.
+pub(crate) fn rules(text: &str) -> Vec<(usize, String)> {
+    let mut rules = Vec::new();
+    let (mut rule, mut begins) = (String::new(), 0);
+    for (index, part) in text.lines().enumerate() {
+        if rule.is_empty() {
+            begins = index + 1;
+        }
+        if let Some(part) = part.strip_suffix('\\') {
+            rule.push_str(part);
+            continue;
+        }
+        rule.push_str(part);
+        rules.push((begins, std::mem::take(&mut rule)));
+    }
+    rules
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backslash_continues_a_rule() {
+        let found = rules("# a\nA==\"b\", \\\n C=\"d\"\n\nlast\\\n");
+        let expected = [(1, "# a"), (2, "A==\"b\",  C=\"d\""), (4, "")];
+        assert_eq!(found, expected.map(|(line, rule)| (line, rule.to_owned())));
+    }
+}
