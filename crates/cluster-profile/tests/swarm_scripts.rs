@@ -335,6 +335,51 @@ fn a_join_that_takes_long_is_not_begun_again() {
     assert_eq!(nodes.count("xu4-node1 join at"), 1);
 }
 
+/// What a join that docker abandoned leaves among the swarm's members.
+#[test]
+fn the_remains_of_an_abandoned_join_are_removed_when_all_nodes_are_ready() {
+    for shell in SHELLS {
+        let nodes = cluster(shell);
+        for node in ["xu4-master", "xu4-node1"] {
+            assert!(nodes.run(node, None));
+        }
+        nodes.put("nodes/abandoned1", "down");
+        nodes.put("nodes/abandoned2", "unknown");
+        // A node is missing: one of them could be its.
+        assert!(nodes.run("xu4-master", None));
+        assert_eq!(nodes.count("node rm"), 0);
+        assert!(nodes.run("xu4-node2", None));
+        assert!(nodes.run("xu4-master", None));
+        let removed: Vec<_> = nodes.log().into_iter().filter(|l| l.contains(" node rm ")).collect();
+        assert_eq!(
+            removed,
+            [
+                "xu4-master node rm --force abandoned1",
+                "xu4-master node rm --force abandoned2"
+            ]
+        );
+        assert_whole(&nodes);
+        // A dead node has a name; whether it goes is for its owner to say.
+        nodes.put("nodes/xu4-node9", "down xu4-node9");
+        assert!(nodes.run("xu4-master", None));
+        assert_eq!(nodes.count("node rm"), 2);
+    }
+}
+
+/// A node that somebody adds at this moment has a name a minute later.
+#[test]
+fn a_node_that_is_being_added_is_not_removed() {
+    let nodes = cluster(SHELLS[0]);
+    for node in &nodes.names {
+        assert!(nodes.run(node, None));
+    }
+    nodes.put("nodes/late", "unknown");
+    nodes.put("xu4-master/sleep-names", "late");
+    assert!(nodes.run("xu4-master", None));
+    assert_eq!(nodes.count("node rm"), 0);
+    assert!(nodes.path("nodes/late").exists());
+}
+
 /// The clock of a board without one, whose card is older than the swarm.
 #[test]
 fn a_clock_that_is_behind_is_set_by_the_managers() {
