@@ -49,7 +49,7 @@ impl CardWriter<'_> {
                 self.card.fill(sample, None, self.shared_size, expected.bytes())?;
                 if let Some(part) = self.differing(sample, found, expected)? {
                     let mut differs = differs.lock().unwrap_or_else(PoisonError::into_inner);
-                    differs[*number] = !part.runs.is_empty();
+                    differs[*number] = sample::differs(sample, &part);
                 }
                 Ok(())
             },

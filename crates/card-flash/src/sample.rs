@@ -38,6 +38,13 @@ fn sample(number: u64, region: &[Piece]) -> Option<Piece> {
     Some(Piece::new(piece.start, start..(*end).min(start + SAMPLE)))
 }
 
+/// Returns whether a region whose sample differs in `part` is to be overwritten without being
+/// read: if most of it would be written anyway. Changes of single blocks leave most of a
+/// sample as it is.
+pub(crate) fn differs(sample: &Piece, part: &Piece) -> bool {
+    2 * part.length() > sample.length()
+}
+
 /// Returns whether each of `pieces` pieces is worth comparing, given which samples differ.
 /// A single sample may be an exception, so each region follows the majority of its own
 /// sample and the two beside it.
@@ -87,6 +94,24 @@ mod tests {
                 assert_eq!(sample.runs[0].start % BLOCK, 0);
             }
         }
+    }
+
+    #[test]
+    fn a_sample_differs_if_most_of_it_would_be_written() {
+        let sample = Piece::new(MIB, MIB..MIB + SAMPLE);
+        let mut found = vec![0; MIB as usize];
+        let expected = found.clone();
+        let mut differs_with = |blocks: &[u64]| {
+            found.fill(0);
+            blocks.iter().for_each(|block| found[(block * BLOCK) as usize] = 1);
+            differs(&sample, &sample.differing(&found, &expected))
+        };
+        assert!(!differs_with(&[]));
+        assert!(!differs_with(&[5]));
+        assert!(!differs_with(&[5, 12]));
+        // What lies between them is written too.
+        assert!(differs_with(&[2, 7, 10, 13]));
+        assert!(differs_with(&(0..16).collect::<Vec<_>>()));
     }
 
     #[test]
