@@ -343,7 +343,12 @@ fn to_text(report: &FlashReport, args: &FlashArgs) -> String {
     let mut after = String::new();
     for (node, written) in report.cards.iter().filter_map(compared) {
         let (part, all) = (size(written.written), size(written.bytes));
-        after += &format!("{node}: wrote {part} of {all}; the rest was already there\n");
+        let rest = if written.kept_contents {
+            "the rest was already there"
+        } else {
+            "the rest is zeros, as it was before"
+        };
+        after += &format!("{node}: wrote {part} of {all}; {rest}\n");
     }
     let cards = |is_verified: bool| {
         report.cards.iter().filter(move |card| card.is_verified() == is_verified)
