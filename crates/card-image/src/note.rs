@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf};
 
 use cluster_profile::{KeptAddress, Note, NoteKind};
-use plain_text::{escaped, size};
+use plain_text::{escaped, shell_word, size};
 
 use crate::output::{MANIFEST, SUMS};
 
@@ -73,6 +73,16 @@ pub enum BuildNote {
         /// The size of what stays unused, in bytes.
         unused: u64,
     },
+    /// Other users could read the file that a card was written to. Now they cannot.
+    MadePrivate {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Other users can read the file that a card was written to.
+    Exposed {
+        /// The file.
+        file: PathBuf,
+    },
     /// Keys of the cluster were created.
     NewKeys {
         /// Their directory.
@@ -114,6 +124,11 @@ impl BuildNote {
             BuildNote::AddressKept(_) => {
                 Some("remove it from the card before saving, or from each new card".to_owned())
             }
+            BuildNote::Exposed { file } => {
+                let word = shell_word(&file.display().to_string());
+                let command = platform::access::command_to_restrict(&word, false);
+                Some(format!("as the owner of the file, run `{command}`"))
+            }
             BuildNote::CopiedWhole { .. }
             | BuildNote::RootLimited { .. }
             | BuildNote::RootShrunk { .. }
@@ -123,6 +138,7 @@ impl BuildNote {
             | BuildNote::NoBlockMap { .. }
             | BuildNote::NoMapSums { .. }
             | BuildNote::RestUnused { .. }
+            | BuildNote::MadePrivate { .. }
             | BuildNote::NewKeys { .. } => None,
         }
     }
@@ -203,6 +219,16 @@ impl fmt::Display for BuildNote {
                 f,
                 "the card is {} larger than the image; its system does not use the rest",
                 size(*unused)
+            ),
+            BuildNote::MadePrivate { file } => write!(
+                f,
+                "{} can now be read only by its owner, because the card in it holds private keys",
+                escaped(&file.display().to_string())
+            ),
+            BuildNote::Exposed { file } => write!(
+                f,
+                "other users can read {}, although the card in it holds private keys",
+                escaped(&file.display().to_string())
             ),
             BuildNote::NewKeys { directory, nodes } => {
                 let directory = escaped(&directory.display().to_string());

@@ -174,6 +174,7 @@ impl OneReader<'_> {
         let (source, notes, marks) = cards::prepare_marked(self.project, &self.builder, &target)?;
         report.add_notes(notes);
         let old_contents = self.request.old_contents;
+        report.add_notes(cards::make_private(std::slice::from_ref(&opened)));
         let flashed = cards::write(
             &self.builder,
             &[target],
