@@ -83,6 +83,11 @@ pub enum BuildNote {
         /// The file.
         file: PathBuf,
     },
+    /// Nodes have roles in a swarm, but the profile describes none.
+    RolesWithoutSwarm {
+        /// The nodes.
+        nodes: Vec<String>,
+    },
     /// Keys of the cluster were created.
     NewKeys {
         /// Their directory.
@@ -129,6 +134,10 @@ impl BuildNote {
                 let command = platform::access::command_to_restrict(&word, false);
                 Some(format!("as the owner of the file, run `{command}`"))
             }
+            BuildNote::RolesWithoutSwarm { .. } => Some(
+                "add `swarm: {}` if the nodes are to form a Docker Swarm, or remove `role`"
+                    .to_owned(),
+            ),
             BuildNote::CopiedWhole { .. }
             | BuildNote::RootLimited { .. }
             | BuildNote::RootShrunk { .. }
@@ -229,6 +238,11 @@ impl fmt::Display for BuildNote {
                 f,
                 "other users can read {}, although the card in it holds private keys",
                 escaped(&file.display().to_string())
+            ),
+            BuildNote::RolesWithoutSwarm { nodes } => write!(
+                f,
+                "`role` has no effect, because the profile has no `swarm`: {}",
+                nodes.join(", ")
             ),
             BuildNote::NewKeys { directory, nodes } => {
                 let directory = escaped(&directory.display().to_string());
