@@ -4,7 +4,7 @@ use std::{
     fmt,
     io::{self, BufRead as _, IsTerminal as _, stdin},
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -18,23 +18,44 @@ use crate::{error::print_line, terminal};
 /// checks for a request to stop.
 static IS_ASKING: AtomicBool = AtomicBool::new(false);
 
-/// What a user who interrupts the program is told.
-static HOW_TO_CONTINUE: Mutex<Option<String>> = Mutex::new(None);
+/// What is printed if the run ends early.
+static PARTING_NOTES: Mutex<PartingNotes> =
+    Mutex::new(PartingNotes { new_keys: None, how_to_continue: None });
 
-/// Sets what is printed when the program is interrupted at a prompt.
-pub fn set_how_to_continue(line: String) {
-    *HOW_TO_CONTINUE.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
+/// What a user needs to know whose run ends early.
+struct PartingNotes {
+    /// Which keys were created.
+    new_keys: Option<String>,
+    /// The command that continues.
+    how_to_continue: Option<String>,
 }
 
-/// Prints how to continue, once.
-pub fn print_how_to_continue() {
-    let line = HOW_TO_CONTINUE.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some(line) = line {
+fn parting_notes() -> MutexGuard<'static, PartingNotes> {
+    PARTING_NOTES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Sets the line about new keys that is printed if the run ends early. `None` if a report has it.
+pub fn set_note_of_new_keys(line: Option<String>) {
+    parting_notes().new_keys = line;
+}
+
+/// Sets the line that says how to continue if the run ends early.
+pub fn set_how_to_continue(line: String) {
+    parting_notes().how_to_continue = Some(line);
+}
+
+/// Prints what a user needs to know whose run ends early, once.
+pub fn print_parting_notes() {
+    let mut notes = parting_notes();
+    let lines = [notes.new_keys.take(), notes.how_to_continue.take()];
+    drop(notes);
+    for line in lines.into_iter().flatten() {
         print_line(format_args!("{line}"));
     }
 }
 /// The settings of the terminal before a question that changes them.
 static BEFORE_ASKING: Mutex<Option<TypingMode>> = Mutex::new(None);
+
 
 /// The exit code of a program that SIGQUIT (3) has ended, as shells report it.
 const QUIT: i32 = 128 + 3;
@@ -141,7 +162,7 @@ pub fn cancel_on_interrupt() -> Cancel {
             terminal::show_cursor();
             // Whatever follows starts on a line of its own.
             print_line(format_args!(""));
-            print_how_to_continue();
+            print_parting_notes();
             // Last, because the question may change the settings meanwhile.
             restore_typing();
             std::process::exit(130);

@@ -13,13 +13,16 @@ use nodecard::{
 use plain_text::{decimal_size, printable, shell_word, size};
 use serde_json::{Value, json};
 
-use super::open_project;
+use super::{note_of_new_keys, open_project};
 use crate::{
     args::{FlashArgs, usage},
     error::{CommandError, print_error, print_line, print_refusals},
     output::{Verbosity, verbosity},
     progress::CardBars,
-    prompt::{ask, is_somebody_there, print_how_to_continue, set_how_to_continue},
+    prompt::{
+        ask, is_somebody_there, print_parting_notes, set_how_to_continue,
+        set_note_of_new_keys,
+    },
     report::{self, table},
 };
 
@@ -43,6 +46,11 @@ pub fn run(args: &FlashArgs) -> Result<ExitCode, CommandError> {
         Some(reader) => flash_one_reader(&project, reader, request, args),
         None => flash_targets(&project, request, args),
     };
+    if written.is_err() {
+        // The keys may have been created before there was a session.
+        set_note_of_new_keys(note_of_new_keys(&project));
+        print_parting_notes();
+    }
     finish(written.map_err(CommandError::Writing)?, args)
 }
 
@@ -99,6 +107,7 @@ fn flash_targets(
     args: &FlashArgs,
 ) -> Result<FlashReport, Error> {
     let session = project.flash(&args.targets, request)?;
+    set_note_of_new_keys(note_of_new_keys(project));
     for target in session.targets() {
         describe(target, args.writing.yes);
     }
@@ -106,7 +115,9 @@ fn flash_targets(
     let agrees = |target: &FlashTarget| {
         args.writing.yes || is_confirmed(target, &card_of(target)) == Some(true)
     };
-    session.confirm(agrees)?.write(&CardBars::new(titles))
+    let report = session.confirm(agrees)?.write(&CardBars::new(titles))?;
+    set_note_of_new_keys(None);
+    Ok(report)
 }
 
 fn flash_one_reader(
@@ -116,6 +127,7 @@ fn flash_one_reader(
     args: &FlashArgs,
 ) -> Result<FlashReport, Error> {
     let session = project.flash_one_reader(reader, args.resume, request)?;
+    set_note_of_new_keys(note_of_new_keys(project));
     let is_file = reader.is_file();
     let mut user = User {
         reader: reader.display().to_string(),
@@ -127,12 +139,13 @@ fn flash_one_reader(
     if args.resume {
         offer_to_continue();
     }
-    let report = session.run(&mut user).inspect_err(|_| print_how_to_continue())?;
+    let report = session.run(&mut user)?;
+    set_note_of_new_keys(None);
     if report.cards.iter().any(FlashedCard::is_verified) {
         offer_to_continue();
     }
     if report.stopped.is_some() || report.cards.iter().any(|card| !card.is_verified()) {
-        print_how_to_continue();
+        print_parting_notes();
     }
     Ok(report)
 }
