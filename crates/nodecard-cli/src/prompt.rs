@@ -62,6 +62,11 @@ const QUIT: i32 = 128 + 3;
 
 /// Returns whether questions may be answered: at a terminal, or by a program at the other end of
 /// a pipe.
+/// Returns whether a user is at the terminal.
+pub fn is_at_terminal() -> bool {
+    stdin().is_terminal()
+}
+
 pub fn is_somebody_there() -> bool {
     stdin().is_terminal() || platform::terminal::may_be_answered_by_program()
 }

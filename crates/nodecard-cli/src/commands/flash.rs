@@ -20,7 +20,7 @@ use crate::{
     output::{Verbosity, verbosity},
     progress::CardBars,
     prompt::{
-        ask, is_somebody_there, print_parting_notes, set_how_to_continue,
+        ask, is_at_terminal, is_somebody_there, print_parting_notes, set_how_to_continue,
         set_note_of_new_keys,
     },
     report::{self, table},
@@ -233,9 +233,14 @@ impl Operator for User {
     }
 
     fn can_swap(&self) -> bool {
-        // Cards can be swapped without a word to this program; a file is replaced by whoever
-        // reads what it prints.
-        is_somebody_there() || (self.yes && !self.is_file)
+        match (self.yes, self.is_file) {
+            // Whoever answers the questions can replace a file, too.
+            (false, _) => is_somebody_there(),
+            // Nobody is asked, so a pipe says nothing about who reads what is printed.
+            (true, true) => is_at_terminal(),
+            // Cards can be swapped without a word to this program.
+            (true, false) => true,
+        }
     }
 
     fn progress(&mut self, target: &FlashTarget) -> Box<dyn FlashProgress> {
