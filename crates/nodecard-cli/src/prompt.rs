@@ -10,7 +10,9 @@ use std::{
 };
 
 use nodecard::Cancel;
-use platform::terminal::{SHOWS_LINE_END, TypingMode, hide_typing};
+use platform::terminal::{
+    SHOWS_LINE_END, TypingMode, forget_on_quit, hide_typing, restore_on_quit,
+};
 
 use crate::{error::print_line, terminal};
 
@@ -53,20 +55,20 @@ pub fn print_parting_notes() {
         print_line(format_args!("{line}"));
     }
 }
+
 /// The settings of the terminal before a question that changes them.
 static BEFORE_ASKING: Mutex<Option<TypingMode>> = Mutex::new(None);
-
 
 /// The exit code of a program that SIGQUIT (3) has ended, as shells report it.
 const QUIT: i32 = 128 + 3;
 
-/// Returns whether questions may be answered: at a terminal, or by a program at the other end of
-/// a pipe.
 /// Returns whether a user is at the terminal.
 pub fn is_at_terminal() -> bool {
     stdin().is_terminal()
 }
 
+/// Returns whether questions may be answered: at a terminal, or by a program at the other end of
+/// a pipe.
 pub fn is_somebody_there() -> bool {
     stdin().is_terminal() || platform::terminal::may_be_answered_by_program()
 }
@@ -96,7 +98,9 @@ pub fn ask(question: fmt::Arguments) -> Option<String> {
 pub fn while_asking<T>(question: impl FnOnce() -> T) -> T {
     *BEFORE_ASKING.lock().unwrap_or_else(PoisonError::into_inner) = TypingMode::current().ok();
     IS_ASKING.store(true, Ordering::Relaxed);
+    restore_on_quit();
     let answer = question();
+    forget_on_quit();
     IS_ASKING.store(false, Ordering::Relaxed);
     *BEFORE_ASKING.lock().unwrap_or_else(PoisonError::into_inner) = None;
     answer
@@ -108,13 +112,17 @@ pub fn while_asking<T>(question: impl FnOnce() -> T) -> T {
 /// # Errors
 /// Standard input is not a terminal, or cannot be read.
 pub fn ask_hidden(question: fmt::Arguments) -> io::Result<Option<String>> {
-    // Whoever sees the question may press Ctrl-C.
-    IS_ASKING.store(true, Ordering::Relaxed);
-    let before = hide_typing();
-    IS_ASKING.store(before.is_ok(), Ordering::Relaxed);
-    let before = before?;
+    let before = TypingMode::current()?;
     let quit = before.quit_code();
+    // Whoever sees the question may press Ctrl-C.
     *BEFORE_ASKING.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
+    IS_ASKING.store(true, Ordering::Relaxed);
+    restore_on_quit();
+    if let Err(error) = hide_typing() {
+        IS_ASKING.store(false, Ordering::Relaxed);
+        restore_typing();
+        return Err(error);
+    }
     terminal::print_error(format_args!("{question} "));
     let answer = read_line_or_quit(quit);
     IS_ASKING.store(false, Ordering::Relaxed);
@@ -155,6 +163,7 @@ fn restore_typing() {
     if let Some(before) = before {
         before.restore();
     }
+    forget_on_quit();
 }
 
 /// Returns a token that Ctrl-C, SIGTERM and a terminal that goes away cancel, so that the
