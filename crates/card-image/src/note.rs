@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf};
 
 use cluster_profile::{KeptAddress, Note, NoteKind};
-use plain_text::{escaped, shell_word, size};
+use plain_text::{decimal_size, escaped, shell_word, size};
 
 use crate::output::{MANIFEST, SUMS};
 
@@ -32,7 +32,7 @@ pub enum BuildNote {
         /// The size of what stays unused at the end of the card, in bytes.
         unused: u64,
     },
-    /// The root filesystem was shrunk, because the card is smaller than the base image.
+    /// The root filesystem is shrunk, because the card is smaller than the base image.
     RootShrunk {
         /// Its size in the base, in bytes.
         before: u64,
@@ -186,7 +186,7 @@ impl fmt::Display for BuildNote {
                 size(*after)
             ),
             BuildNote::NotShrunk { reason } => {
-                f.write_str("the root filesystem was not shrunk")?;
+                f.write_str("the root filesystem is not shrunk")?;
                 reason.iter().try_for_each(|reason| write!(f, ": {}", escaped(reason)))
             }
             BuildNote::AddressKept(KeptAddress { address, interface, at }) => {
@@ -227,7 +227,7 @@ impl fmt::Display for BuildNote {
             BuildNote::RestUnused { unused } => write!(
                 f,
                 "the card is {} larger than the image; its system does not use the rest",
-                size(*unused)
+                decimal_size(*unused)
             ),
             BuildNote::MadePrivate { file } => write!(
                 f,
