@@ -96,6 +96,10 @@ fn to_text(built: &BuildReport, args: &BuildArgs, network: &Network) -> String {
         let more = if made.len() > 1 { " ..." } else { "" };
         let node = shell_word(&image.node);
         text += &format!("Write the cards with:  nodecard flash {project} {node}=/dev/sdX{more}\n");
+        if made.len() > 1 {
+            text +=
+                &format!("With one reader:       nodecard flash {project} --one-reader /dev/sdX\n");
+        }
         let file = shell_word(&out(&image.file));
         text += &format!("Or with bmaptool:      bmaptool copy {file} /dev/sdX\n");
     }

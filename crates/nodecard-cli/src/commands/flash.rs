@@ -384,6 +384,11 @@ fn to_text(report: &FlashReport, args: &FlashArgs) -> String {
     let done: Vec<String> = done.map(|card| card.path.display().to_string()).collect();
     if !done.is_empty() {
         after += &format!("Safe to remove: {}\n", done.join(" "));
+        // With an image, the profile is not known; `status` needs the keys beside it.
+        if args.image.is_none() && args.project.keys.is_none() {
+            let profile = shell_word(&args.project.profile.display().to_string());
+            after += &format!("With the boards on: nodecard status {profile} --wait 10m\n");
+        }
     }
     if after.is_empty() { text } else { format!("{text}\n{after}") }
 }
