@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_part_leaves_contents_only_where_it_does_not_write() {
-        let piece = Piece { start: MIB, runs: vec![MIB..MIB + 4 * BLOCK] };
+        let piece = Piece::new(MIB, MIB..MIB + 4 * BLOCK);
         let mut contents = vec![0; PIECE as usize];
         contents[5 * BLOCK as usize] = 1;
         assert!(!piece.part([]).leaves_contents(&piece, &contents), "it is outside the piece");
