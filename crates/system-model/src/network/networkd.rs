@@ -3,7 +3,7 @@
 //! Sources: systemd.network(5); systemd's src/network/networkd-network.c
 //! (`network_load_one`), src/shared/net-condition.c, src/basic/conf-files.c.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::source::{AddressKind, AddressSource, Backend};
 use crate::{
@@ -47,7 +47,8 @@ pub struct NetworkFile {
 }
 
 impl NetworkFile {
-    fn parse(name: &str, path: &str, all: &[Entry]) -> NetworkFile {
+    /// Reads a file. An interface of one of `bonds` has no addresses of its own.
+    fn parse(name: &str, path: &str, all: &[Entry], bonds: &BTreeSet<String>) -> NetworkFile {
         let mut file = NetworkFile {
             name: name.to_owned(),
             path: path.to_owned(),
@@ -57,6 +58,7 @@ impl NetworkFile {
         };
         let mut dhcp: Option<(String, FileLine)> = None;
         let mut addresses: Vec<(AddressKind, FileLine)> = Vec::new();
+        let mut is_bonded = false;
         for entry in all {
             let value = entry.value.as_str();
             match (entry.section.as_str(), entry.key.as_str()) {
@@ -69,12 +71,16 @@ impl NetworkFile {
                 ("Network" | "Address", "Address") => {
                     addresses.push((AddressKind::Static(value.to_owned()), entry.at.clone()));
                 }
+                ("Network", "Bond") => is_bonded = bonds.contains(value),
                 ("Link", "Unmanaged") => file.unmanaged = is_true(value),
                 ("Link", "ActivationPolicy") => {
                     file.unmanaged |= matches!(value, "manual" | "always-down" | "down");
                 }
                 _ => {}
             }
+        }
+        if is_bonded {
+            return file;
         }
         file.sources = addresses;
         if let Some((value, at)) = dhcp {
@@ -135,6 +141,15 @@ impl NetworkFile {
     }
 }
 
+/// Returns the name of the bond that a .netdev file makes.
+fn bond(all: &[Entry]) -> Option<String> {
+    let last = |key: &str| {
+        let mut found = all.iter().rev();
+        found.find(|entry| entry.section == "NetDev" && entry.key == key).map(|one| &one.value)
+    };
+    last("Kind").filter(|kind| *kind == "bond").and_then(|_| last("Name")).cloned()
+}
+
 fn decided(fits: bool) -> Fit {
     if fits { Fit::Yes } else { Fit::No }
 }
@@ -175,17 +190,27 @@ impl Networkd {
     /// # Errors
     /// [`SystemError`] if a file cannot be read.
     pub fn read(files: &dyn SystemFiles) -> Result<Self, SystemError> {
-        let mut found = Vec::new();
         let with = DropIns::read(files, &NETWORK_DIRECTORIES)?;
-        for (name, path) in search_path::unmasked(files, &NETWORK_DIRECTORIES, ".network")? {
-            let Some(text) = files.read_text(&path)?.filter(|text| !text.is_empty()) else {
-                continue;
+        let read = |name: &str, path: &str| -> Result<Vec<Entry>, SystemError> {
+            let Some(text) = files.read_text(path)?.filter(|text| !text.is_empty()) else {
+                return Ok(Vec::new());
             };
-            let mut all = entries(&text, &path);
-            for drop_in in with.of(&name)? {
+            let mut all = entries(&text, path);
+            for drop_in in with.of(name)? {
                 all.extend(entries(&files.read_text(&drop_in)?.unwrap_or_default(), &drop_in));
             }
-            found.push(NetworkFile::parse(&name, &path, &all));
+            Ok(all)
+        };
+        let mut bonds = BTreeSet::new();
+        for (name, path) in search_path::unmasked(files, &NETWORK_DIRECTORIES, ".netdev")? {
+            bonds.extend(bond(&read(&name, &path)?));
+        }
+        let mut found = Vec::new();
+        for (name, path) in search_path::unmasked(files, &NETWORK_DIRECTORIES, ".network")? {
+            let all = read(&name, &path)?;
+            if !all.is_empty() {
+                found.push(NetworkFile::parse(&name, &path, &all, &bonds));
+            }
         }
         Ok(Networkd { files: found })
     }
@@ -277,7 +302,7 @@ mod tests {
     use crate::MemoryFiles;
 
     fn fit(text: &str) -> Fit {
-        NetworkFile::parse("a.network", "/a", &entries(text, "/a")).fits("eth0")
+        NetworkFile::parse("a.network", "/a", &entries(text, "/a"), &BTreeSet::new()).fits("eth0")
     }
 
     #[test]
