@@ -6,7 +6,7 @@ mod common;
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
-use common::{Draw, cases, load_tree, program, run};
+use common::{Draw, cases, load_tree, program, run, tables};
 use system_model::{
     BootModel, MemoryFiles,
     network::{Fit, Netplan, Network, Networkd},
@@ -193,24 +193,6 @@ fn drawn_netplan_files_are_rendered_as_netplan_does() {
     assert!(compared > 50 && refused > 3, "{compared} compared, {refused} refused");
 }
 
-/// The files of a case: `PATH` alone begins one below /etc/netplan, in front of lines of YAML.
-fn split(case: &str) -> Vec<(&str, String)> {
-    let mut texts: Vec<(&str, String)> = Vec::new();
-    for line in case.lines() {
-        match line.strip_prefix("== ") {
-            Some(path) => texts.push((path, String::new())),
-            None => {
-                let (_, text) = texts.last_mut().expect("a path first");
-                text.push_str(line);
-                if !text.starts_with("-> ") {
-                    text.push('\n');
-                }
-            }
-        }
-    }
-    texts
-}
-
 /// Cases of one kind each, separated by empty lines.
 const TABLE: &str = include_str!("netplan_cases.txt");
 
@@ -219,8 +201,8 @@ fn forms_of_netplan_files_are_rendered_as_netplan_does() {
     let generate = program(&["generate", "../lib/netplan/generate"], "netplan.io");
     let work = tempfile::tempdir().expect("a directory");
     let (mut compared, mut refused, mut wrong) = (0, 0, Vec::new());
-    for (number, case) in TABLE.split("\n\n").enumerate() {
-        match judge(&generate, &work.path().join(number.to_string()), &split(case.trim_start())) {
+    for (number, texts) in tables::cases(TABLE).iter().enumerate() {
+        match judge(&generate, &work.path().join(number.to_string()), texts) {
             Ok(Outcome::Same) => compared += 1,
             Ok(Outcome::Refused) => refused += 1,
             Err(difference) => wrong.push(difference),

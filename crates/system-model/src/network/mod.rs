@@ -5,6 +5,7 @@
 
 mod dhcpcd;
 mod interfaces;
+mod matching;
 mod naming;
 mod netplan;
 mod network_manager;

@@ -5,6 +5,7 @@
 
 use super::{
     super::{
+        matching::Matches,
         network_manager::{Connection, Unmanaged},
         networkd::NetworkFile,
         source::AddressKind,
@@ -32,8 +33,11 @@ impl Netplan {
                 format!("10-netplan-{}.network", definition.id),
                 definition.at.path.clone(),
                 definition.network_matches(),
-                if self.is_bonded(definition) { Vec::new() } else { definition.sources() },
-                definition.manual,
+                if definition.manual || self.is_bonded(definition) {
+                    Vec::new()
+                } else {
+                    definition.sources()
+                },
             )
         })
         .collect()
@@ -79,8 +83,8 @@ impl Definition {
     }
 
     /// Returns the `[Match]` section. An empty one fits nothing.
-    fn network_matches(&self) -> Vec<(String, String)> {
-        let mut found = Vec::new();
+    fn network_matches(&self) -> Matches {
+        let mut found: Vec<(String, String)> = Vec::new();
         let by = |key: &str| self.matches.as_ref().and_then(|keys| keys.get(key));
         for (key, name) in [("driver", "Driver"), ("macaddress", "PermanentMACAddress")] {
             found.extend(by(key).map(|value| (name.to_owned(), value.clone())));
@@ -91,7 +95,7 @@ impl Definition {
             (None, Some(_)) => by("name"),
         };
         found.extend(name.map(|name| ("Name".to_owned(), name.clone())));
-        found
+        found.into_iter().collect()
     }
 
     fn connection(&self, is_port: bool) -> Connection {
