@@ -71,6 +71,40 @@ fn settings_that_cannot_be_overruled_are_refused_with_their_line() {
     assert!(error.fix().expect("a fix").contains("line 3 of /etc/ssh/sshd_config"));
 }
 
+/// An image may become any node's card, so each node counts as where a login comes from and as
+/// where it leads to.
+#[test]
+fn what_keeps_any_node_out_is_found() {
+    let fixture = Fixture::new(PROFILE);
+    let nodes = &fixture.cluster.nodes;
+    assert!(nodes.len() > 2, "{nodes:?}");
+    for node in nodes {
+        let address = node.address;
+        // One address cannot be that of all nodes.
+        let error = fixture.shared(&base(&format!("ListenAddress {address}"))).unwrap_err();
+        assert!(error.to_string().contains("at logins from"), "{error}");
+        for settings in [
+            format!("DenyUsers *@{address}"),
+            format!("Match Address {address}\n    PubkeyAuthentication no"),
+            format!("Match LocalAddress {address}\n    PubkeyAuthentication no"),
+        ] {
+            match fixture.shared(&base(&settings)) {
+                Ok(rendered) => {
+                    let notes: Vec<String> =
+                        rendered.notes.iter().map(ToString::to_string).collect();
+                    let corrected = notes.iter().any(|note| note.contains("keeps root out"))
+                        || notes.iter().any(|note| note.contains("root") && note.contains(DROP_IN));
+                    assert!(corrected, "{settings}: {notes:?}");
+                }
+                Err(error) => {
+                    let (text, name) = (error.to_string(), format!(" {}", node.name));
+                    assert!(text.contains(&name), "{settings}: {text}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn expired_accounts_and_missing_shells_are_corrected() {
     let fixture = Fixture::new(PROFILE);

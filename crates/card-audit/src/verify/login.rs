@@ -92,7 +92,7 @@ fn finding(
             _ => FixAction::Rewrite,
         },
     };
-    let what = format!("{user} cannot log in by key: {}", hindrance.kind);
+    let what = format!("{user} cannot log in by key: {}", found.what());
     let mut finding = Finding::error(FindingCode::SshHindrance, printable(&what), fix);
     finding.path = path;
     finding.line = hindrance.at.as_ref().map(|at| at.line);
