@@ -336,6 +336,13 @@ fn one_reader_ends_if_nobody_can_swap_the_card() {
     assert!(said.contains("This is the finished card of xu4-master"), "{said}");
     assert!(said.contains("needs the card for xu4-node1 next"), "{said}");
 
+    // Answers that have come to an end.
+    let output = bench.flash(&["--one-reader", "reader.img"], "reader.img\n");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert!(said.contains("xu4-master on reader.img: done"), "{said}");
+    assert!(said.contains("needs the card for xu4-node1 next"), "{said}");
+
     // A pipe that nobody reads from with `--yes`, as a CI job or a daemon leaves it open.
     let arguments = ["flash", "profile.yaml", "--one-reader", "reader.img", "--yes", "--resume"];
     let mut child = bench.nodecard(&arguments).stdin(std::process::Stdio::piped()).spawn().unwrap();

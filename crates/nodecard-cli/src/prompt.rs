@@ -11,7 +11,8 @@ use std::{
 
 use nodecard::Cancel;
 use platform::terminal::{
-    SHOWS_LINE_END, TypingMode, forget_on_quit, hide_typing, restore_on_quit,
+    SHOWS_LINE_END, TypingMode, forget_on_quit, hide_typing, is_other_end_closed,
+    may_be_answered_by_program, restore_on_quit,
 };
 
 use crate::{error::print_line, terminal};
@@ -70,7 +71,12 @@ pub fn is_at_terminal() -> bool {
 /// Returns whether questions may be answered: at a terminal, or by a program at the other end of
 /// a pipe.
 pub fn is_somebody_there() -> bool {
-    stdin().is_terminal() || platform::terminal::may_be_answered_by_program()
+    is_at_terminal() || (may_be_answered_by_program() && !has_ended())
+}
+
+/// Returns whether a pipe has no more answers. Reading from one that is closed does not wait.
+fn has_ended() -> bool {
+    is_other_end_closed() && stdin().lock().fill_buf().is_ok_and(<[u8]>::is_empty)
 }
 
 /// Prints a question on stderr and returns the answer, or `None` if there is none. Answers

@@ -13,6 +13,12 @@ pub fn may_be_answered_by_program() -> bool {
     system::input_may_be_pipe()
 }
 
+/// Returns whether nobody can write to the pipe at standard input any more. What was written before
+/// may still be read. On Windows, where that is not looked at, somebody can.
+pub fn is_other_end_closed() -> bool {
+    system::is_other_end_closed()
+}
+
 /// Makes SIGQUIT set the terminal at standard input as it is now, before the signal ends the
 /// program. For questions that change the settings. Does nothing where there is no such signal.
 pub fn restore_on_quit() {

@@ -2,8 +2,9 @@
 
 use std::io::{self, stdin};
 
-use rustix::termios::{
-    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr},
 };
 
 /// A code that nothing that is typed has: `_POSIX_VDISABLE`.
@@ -19,6 +20,13 @@ pub(crate) fn input_may_be_pipe() -> bool {
         let kind = found.file_type();
         kind.is_fifo() || kind.is_socket()
     })
+}
+
+pub(crate) fn is_other_end_closed() -> bool {
+    let input = stdin();
+    let mut polled = [PollFd::new(&input, PollFlags::IN)];
+    let done = poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+    done.is_ok() && polled[0].revents().contains(PollFlags::HUP)
 }
 
 pub(crate) fn typing_mode() -> io::Result<TypingMode> {

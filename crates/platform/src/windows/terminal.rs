@@ -15,6 +15,10 @@ pub(crate) fn input_may_be_pipe() -> bool {
     true
 }
 
+pub(crate) fn is_other_end_closed() -> bool {
+    false
+}
+
 pub(crate) fn typing_mode() -> io::Result<TypingMode> {
     let mut mode = 0;
     // SAFETY: a handle that is not a console's is refused.
