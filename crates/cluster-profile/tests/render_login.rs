@@ -193,3 +193,23 @@ fn an_interface_that_nothing_names_is_noted() {
     let (_, notes) = fixture.settled(&ubuntu_1604(), 0);
     assert!(!has_note(&notes, "correct `interface`"), "{notes:?}");
 }
+
+/// A home on a filesystem of its own, on which nodecard has put nothing.
+#[test]
+fn keys_that_a_mount_hides_are_refused() {
+    let fixture = Fixture::new(PROFILE);
+    let mount = |line: &str| base("").file("/etc/fstab", format!("# home\n{line}\n"));
+    let error = fixture.shared(&mount("LABEL=home /home ext4 defaults 0 2")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "odroid cannot log in by key: another filesystem is mounted on /home at boot, which hides \
+         /home/odroid/.ssh/authorized_keys (/etc/fstab, line 2)"
+    );
+    // The system boots without it too.
+    let (_, notes) = fixture.settled(&mount("LABEL=home /home ext4 nofail 0 2"), 0);
+    assert!(has_note(&notes, "is mounted on /home at boot (/etc/fstab, line 2), which hides"));
+    // No user of the profile's lives there.
+    let root = Fixture::new(&PROFILE.replace("[root, odroid]", "[root]"));
+    let (_, notes) = root.settled(&mount("LABEL=home /home ext4 defaults 0 2"), 0);
+    assert!(!has_note(&notes, "which hides"), "{notes:?}");
+}

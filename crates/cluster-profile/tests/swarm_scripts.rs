@@ -353,10 +353,7 @@ fn the_remains_of_an_abandoned_join_are_removed_when_all_nodes_are_ready() {
         let removed: Vec<_> = nodes.log().into_iter().filter(|l| l.contains(" node rm ")).collect();
         assert_eq!(
             removed,
-            [
-                "xu4-master node rm --force abandoned1",
-                "xu4-master node rm --force abandoned2"
-            ]
+            ["xu4-master node rm --force abandoned1", "xu4-master node rm --force abandoned2"]
         );
         assert_whole(&nodes);
         // A dead node has a name; whether it goes is for its owner to say.

@@ -1,7 +1,5 @@
 //! What will run at boot, and what of a card it will change.
 
-use std::collections::BTreeSet;
-
 use crate::{
     CloudInit, CommandLines, Disarm, Effect, Family, KnownProgram, Location, Recognized,
     SystemError, SystemFiles, Systemd, Touch, effects::Scan, family, first_boot, hooks,
@@ -22,7 +20,7 @@ pub enum Origin {
     Unit(String),
     /// An argument of the kernel's command line: `init=`, `systemd.run=`, …
     Argument(String),
-    /// cron, by an `@reboot` line.
+    /// cron, by a line of a table.
     Cron,
     /// systemd, before it reads any unit.
     Generator,
@@ -30,7 +28,11 @@ pub enum Origin {
     Udev,
     /// ifup, by an option of a stanza, or as one of the scripts that it runs.
     Ifup,
-    /// A shell, when somebody logs in.
+    /// A service of the network, when an interface is up.
+    Dispatcher,
+    /// A program of systemd's own, by a line of its configuration.
+    Setting,
+    /// A shell or PAM, when somebody logs in.
     Login,
     /// cloud-init, which a unit starts.
     CloudInit,
@@ -119,7 +121,6 @@ impl BootModel {
         let mut programs = Vec::new();
         units(files, &systemd, &mut programs)?;
         arguments(files, &command_lines, &mut programs)?;
-        cron(files, &systemd, &mut programs)?;
         hooks::find(files, &systemd, &mut programs)?;
         Ok(BootModel { command_lines, systemd, cloud_init, family, known, programs, settled })
     }
@@ -303,6 +304,8 @@ fn arguments(
                     }
                 }
                 "systemd.hostname" => says(Effect::HostName),
+                // machine-id(5): it outranks the file, unless the value is not valid.
+                "systemd.machine_id" => says(Effect::MachineId),
                 // klibc's and the kernel's own configuration of the interface.
                 "ip" if !matches!(value, "" | "off" | "none") => says(Effect::Address),
                 _ => continue,
@@ -319,50 +322,6 @@ fn arguments(
                     argument: argument.text.clone(),
                 }],
             });
-        }
-    }
-    Ok(())
-}
-
-/// `@reboot` lines of crontab(5).
-fn cron(
-    files: &dyn SystemFiles,
-    systemd: &Systemd,
-    programs: &mut Vec<Program>,
-) -> Result<(), SystemError> {
-    if systemd.running("cron.service").is_none() {
-        return Ok(());
-    }
-    let mut tables = vec![("/etc/crontab".to_owned(), true)];
-    for (directory, has_user) in [("/etc/cron.d", true), ("/var/spool/cron/crontabs", false)] {
-        for name in files.list(directory)?.unwrap_or_default() {
-            tables.push((format!("{directory}/{name}"), has_user));
-        }
-    }
-    let mut seen = BTreeSet::new();
-    for (path, has_user) in tables {
-        let text = files.read_text(&path)?.unwrap_or_default();
-        for (index, line) in text.lines().enumerate() {
-            let Some(rest) = line.trim_start().strip_prefix("@reboot") else { continue };
-            let rest = rest.trim_start();
-            let command = if has_user {
-                rest.split_once(char::is_whitespace).map_or("", |(_, command)| command)
-            } else {
-                rest
-            };
-            let at = Location::new(&path, index + 1);
-            let mut scan = Scan::new(files);
-            scan.command(command, &at)?;
-            let (touches, scripts) = scan.finish();
-            if seen.insert(at.clone()) {
-                programs.push(Program {
-                    name: at.to_string(),
-                    origin: Origin::Cron,
-                    scripts,
-                    touches,
-                    disarm: Vec::new(),
-                });
-            }
         }
     }
     Ok(())

@@ -1,8 +1,14 @@
 //! Programs that run at boot or at a login, and that no unit names: generators of systemd, what
-//! udev's rules and ifupdown run, and what a shell reads when somebody logs in.
+//! udev's rules, ifupdown, dispatchers of the network and cron run, what systemd's own programs
+//! are configured to change, and what PAM runs and a shell reads when somebody logs in.
 //!
 //! Sources: systemd.generator(7); udev(7), `RUN` and `PROGRAM`; interfaces(5), `up` and the others;
 //! run-parts(8); bash(1), "INVOCATION".
+
+mod cron;
+mod dispatchers;
+mod pam;
+mod settings;
 
 use crate::{
     Effect, FileKind, Location, Origin, Program, SystemError, SystemFiles, Systemd,
@@ -38,6 +44,10 @@ pub(crate) fn find(
     generators(files, &mut found)?;
     udev(files, systemd, &mut found)?;
     ifupdown(files, systemd, &mut found)?;
+    dispatchers::find(files, systemd, &mut found)?;
+    cron::find(files, systemd, &mut found)?;
+    settings::find(files, systemd, &mut found)?;
+    pam::find(files, &mut found)?;
     logins(files, &mut found)?;
     programs.extend(found.into_iter().filter(|program| !program.touches.is_empty()));
     Ok(())
@@ -150,15 +160,19 @@ fn ifupdown(
             if !name.contains('.') && is_executable(files, &path)? {
                 let mut scan = Scan::new(files);
                 scan.script(&path)?;
-                let (mut touches, scripts) = scan.finish();
-                // What is done to the interface that ifup brings up, whichever that is.
-                touches
-                    .retain(|touch| touch.effect != Effect::Address || !touch.text.contains("$"));
-                found.push(program(&path, Origin::Ifup, (touches, scripts)));
+                found.push(program(&path, Origin::Ifup, without_own_interface(scan.finish())));
             }
         }
     }
     Ok(())
+}
+
+/// Removes what a script does to the interface that is being brought up, whichever that is.
+fn without_own_interface(
+    (mut touches, scripts): (Vec<Touch>, Vec<String>),
+) -> (Vec<Touch>, Vec<String>) {
+    touches.retain(|touch| touch.effect != Effect::Address || !touch.text.contains('$'));
+    (touches, scripts)
 }
 
 fn logins(files: &dyn SystemFiles, found: &mut Vec<Program>) -> Result<(), SystemError> {
@@ -209,99 +223,4 @@ fn is_of_known_wizard(path: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{BootModel, MemoryFiles};
-
-    fn threats(files: &MemoryFiles) -> Vec<(String, Effect)> {
-        let model = BootModel::read(files).unwrap();
-        let threats = model.threats(&Effect::ALL).into_iter();
-        threats.map(|threat| (threat.location.to_string(), threat.effect)).collect()
-    }
-
-    #[test]
-    fn a_generator_counts_unless_it_is_masked() {
-        let path = "/usr/lib/systemd/system-generators/name";
-        let mut files = MemoryFiles::new();
-        files.write(path, "#!/bin/sh\nhostnamectl set-hostname pi\n").own(path, 0o755, 0, 0);
-        assert_eq!(threats(&files), [(format!("{path}, line 2"), Effect::HostName)]);
-        files.symlink("/etc/systemd/system-generators/name", "/dev/null");
-        assert_eq!(threats(&files), []);
-        files.remove("/etc/systemd").own(path, 0o644, 0, 0);
-        assert_eq!(threats(&files), [], "one that is not executable");
-    }
-
-    #[test]
-    fn rules_run_programs() {
-        let mut files = MemoryFiles::new();
-        files
-            .write("/opt/net", "#!/bin/sh\nip addr add 10.0.0.5/24 dev eth0\n")
-            .write("/usr/lib/udev/keys", "#!/bin/sh\nrm -f /etc/ssh/ssh_host_*\n")
-            .write(
-                "/etc/udev/rules.d/9.rules",
-                "# RUN+=\"/opt/net\"\nSUBSYSTEM==\"net\", \\\n KERNEL==\"eth0\", RUN+=\"/opt/net up\"\n\
-                 PROGRAM==\"keys %k\", SYMLINK+=\"x\"\n",
-            )
-            .write("/etc/udev/rules.d/8", "RUN+=\"/opt/net\"\n");
-        assert_eq!(
-            threats(&files),
-            [
-                ("/opt/net, line 2".to_owned(), Effect::Address),
-                ("/usr/lib/udev/keys, line 2".to_owned(), Effect::HostKeys),
-            ]
-        );
-    }
-
-    #[test]
-    fn ifup_runs_commands_and_scripts() {
-        let unit = "/etc/systemd/system/multi-user.target.wants/networking.service";
-        let (script, other) = ("/etc/network/if-up.d/more", "/etc/network/if-up.d/more.bak");
-        let mut files = MemoryFiles::new();
-        files
-            .write("/lib/systemd/system/networking.service", "[Service]\nExecStart=/sbin/ifup -a\n")
-            .symlink(unit, "/lib/systemd/system/networking.service")
-            .write(
-                "/etc/network/interfaces",
-                "auto lo\niface lo inet loopback\n up ip addr add 10.0.0.9/24 dev eth0\n\
-                 auto eth1\niface eth1 inet manual\n up ip addr add 10.1.0.9/24 dev eth1\n\
-                 up ip addr add 10.1.0.8/24 dev $IFACE\n post-up rm -f /etc/machine-id\n",
-            )
-            .write(script, "#!/bin/sh\nip addr flush dev $IFACE\ndhclient eth0\n")
-            .own(script, 0o755, 0, 0)
-            .write(other, "#!/bin/sh\nresize2fs /dev/x\n")
-            .own(other, 0o755, 0, 0);
-        assert_eq!(
-            threats(&files),
-            [
-                ("/etc/network/interfaces, line 3".to_owned(), Effect::Address),
-                ("/etc/network/interfaces, line 8".to_owned(), Effect::MachineId),
-                (format!("{script}, line 3"), Effect::Address),
-            ]
-        );
-        files.remove(unit);
-        assert_eq!(threats(&files), [], "nothing runs ifup");
-    }
-
-    #[test]
-    fn a_wizard_of_the_first_login_counts_while_its_mark_is_there() {
-        let mark = "/var/lib/first";
-        let mut files = MemoryFiles::new();
-        files
-            .write("/etc/passwd", "root:x:0:0::/root:/bin/bash\n")
-            .write(
-                "/etc/profile.d/first.sh",
-                format!("if [ -f {mark} ]; then\n  /opt/wizard\nfi\n"),
-            )
-            .write("/opt/wizard", "#!/bin/sh\npasswd root\n")
-            .write("/root/.bash_login", "hostnamectl set-hostname pi\n");
-        let of_root = ("/root/.bash_login, line 1".to_owned(), Effect::HostName);
-        assert_eq!(threats(&files), std::slice::from_ref(&of_root));
-        files.write(mark, "");
-        assert_eq!(
-            threats(&files),
-            [("/opt/wizard, line 2".to_owned(), Effect::Passwords), of_root]
-        );
-        let model = BootModel::read(&files).unwrap();
-        assert!(model.threats(&Effect::ALL).iter().all(|threat| threat.at_login));
-    }
-}
+mod tests;

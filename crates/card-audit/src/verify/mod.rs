@@ -30,7 +30,7 @@ mod swarm;
 use card_image::{FsError, FsResult, RootFs};
 use cluster_keys::ClusterKeys;
 use cluster_profile::{
-    Cluster, FileEdit, NetworkBackEnd, Node, Purpose, RenderError, SystemError,
+    Cluster, FileEdit, NetworkBackEnd, Node, Note, Purpose, RenderError, SystemError,
     render_node_regardless, render_shared_regardless,
 };
 use plain_text::{printable, with_causes};
@@ -303,9 +303,16 @@ fn edits(
         match rendered {
             Ok(rendered) => {
                 let hindrances = rendered.notes.iter().filter(|note| note.is_hindrance());
-                findings.extend(hindrances.map(|note| {
-                    let fix = FixAction::ChangeSetting;
-                    Finding::note(FindingCode::SshHindrance, note.to_string(), fix)
+                findings.extend(hindrances.map(|note| match note {
+                    Note::FilesHidden { at, .. } => {
+                        let fix = FixAction::unmount(at);
+                        let what = note.to_string();
+                        Finding::warning(FindingCode::HiddenFiles, what, fix).at(&at.path)
+                    }
+                    _ => {
+                        let fix = FixAction::ChangeSetting;
+                        Finding::note(FindingCode::SshHindrance, note.to_string(), fix)
+                    }
                 }));
                 edits.extend(rendered.edits);
             }

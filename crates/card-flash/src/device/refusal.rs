@@ -302,9 +302,10 @@ pub struct TargetLimits {
 }
 
 impl Default for TargetLimits {
-    /// Accepts cards of up to 128 GiB, and no fixed disks.
+    /// Accepts cards that are sold as 128 GB or less, and no fixed disks. Some cards are a little
+    /// larger than they are called.
     fn default() -> Self {
-        TargetLimits { max_size: 128 << 30, allow_fixed: false }
+        TargetLimits { max_size: 134_000_000_000, allow_fixed: false }
     }
 }
 

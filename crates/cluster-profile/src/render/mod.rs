@@ -10,6 +10,7 @@ mod edited;
 mod error;
 mod extra_files;
 mod first_boot;
+mod hidden;
 mod hosts;
 mod identity;
 mod links;
@@ -148,6 +149,7 @@ fn shared_edits(
     let obstacle = ssh::let_in(&mut to, node)?;
     clock::stamp(&mut to)?;
     extra_files::check(&mut to, &cluster.files)?;
+    hidden::note(&mut to)?;
     Ok((to.rendered, obstacle))
 }
 
@@ -213,5 +215,6 @@ fn node_edits(
     extra_files::write(&mut to, &cluster.files)?;
     extra_files::check(&mut to, &node.files)?;
     extra_files::write(&mut to, &node.files)?;
+    hidden::note(&mut to)?;
     Ok((to.rendered, obstacle))
 }

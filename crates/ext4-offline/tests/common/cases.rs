@@ -51,7 +51,12 @@ pub fn run_cases(
     Ran { passed: passed.into_inner(), failures: failures.into_inner().unwrap() }
 }
 
-/// The seed in an environment variable, to run one case again.
-pub fn seed_from(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok().map(|seed| seed.parse().expect("the number of a case"))
+/// The seeds in an environment variable, to run these cases again: `7`, or `611..3001` without
+/// the last.
+pub fn seeds_from(variable: &str) -> Option<Range<u64>> {
+    let number = |text: &str| -> u64 { text.parse().expect("the number of a case") };
+    std::env::var(variable).ok().map(|seeds| match seeds.split_once("..") {
+        Some((first, end)) => number(first)..number(end),
+        None => number(&seeds)..number(&seeds) + 1,
+    })
 }

@@ -1,6 +1,7 @@
 //! Growing random filesystems, compared with resize2fs.
 //!
-//! `NODECARD_THOROUGH=1` takes some thousand cases, `NODECARD_CASE=n` only one.
+//! `NODECARD_THOROUGH=1` takes some thousand cases, `NODECARD_CASE=n` only one,
+//! `NODECARD_CASE=n..m` those, however long they take.
 #![allow(missing_docs)]
 
 mod account;
@@ -25,7 +26,7 @@ use account::Account;
 use block_io::FileStorage;
 use case::Case;
 use common::{
-    cases::{Ran, run_cases, seed_from},
+    cases::{Ran, run_cases, seeds_from},
     *,
 };
 use ext4_offline::{grow, grow_lazily, internals::Superblock};
@@ -47,18 +48,17 @@ fn count(tally: &Tally, what: impl Into<String>) {
 fn growing_equals_resize2fs() {
     let tree = scratch();
     small_tree(tree.path());
-    let only = seed_from("NODECARD_CASE");
-    let wanted = match (only, thorough()) {
-        (Some(_), _) => 1,
-        (None, false) => CASES,
-        (None, true) => THOROUGH_CASES,
+    let only = seeds_from("NODECARD_CASE");
+    let seeds = match (only.clone(), thorough()) {
+        (Some(only), _) => only,
+        (None, false) => 1..CASES + 1,
+        (None, true) => 1..THOROUGH_CASES + 1,
     };
     let begun = Instant::now();
-    let first = only.unwrap_or(1);
     let compared = AtomicU64::new(0);
     let tally = Tally::default();
-    let is_late = |_| thorough() && begun.elapsed() > THOROUGH_TIME;
-    let Ran { passed: ran, failures } = run_cases(first..first + wanted, is_late, |seed| {
+    let is_late = |_| only.is_none() && thorough() && begun.elapsed() > THOROUGH_TIME;
+    let Ran { passed: ran, failures } = run_cases(seeds, is_late, |seed| {
         let is_complete = one(seed, tree.path(), &tally);
         compared.fetch_add(u64::from(is_complete), Ordering::Relaxed);
     });
@@ -69,7 +69,7 @@ fn growing_equals_resize2fs() {
         tally.into_inner().unwrap()
     );
     assert!(failures.is_empty(), "cases {failures:?} failed, see above");
-    let least = if only.is_some() { 1 } else { CASES };
+    let least = only.as_ref().map_or(CASES, |only| only.end - only.start);
     assert!(ran >= least, "only {ran} of {least} cases were run");
     // For a few cases, resize2fs leaves nothing to compare with.
     assert!(compared >= least * 9 / 10, "only {compared} of {ran} cases were compared in full");
