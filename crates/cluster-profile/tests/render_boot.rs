@@ -42,6 +42,68 @@ fn arguments_go_to_the_file_that_counts() {
     }
 }
 
+/// The part of raspi-firmware 1.20220830's z50-raspi-firmware that writes the two files, with its
+/// settings and files taken from a directory.
+const HOOK: &str = r#"
+firmware_custom="$1/etc/default/raspi-firmware-custom"
+printf 'enable_uart=1\nupstream_kernel=1\n\nkernel=vmlinuz\n' >$1/config.txt
+if [ -f "$firmware_custom" ] ; then
+  cat >>$1/config.txt <<EOF
+
+# Inserted by ${firmware_custom}
+$(cat ${firmware_custom})
+EOF
+fi
+cmdline_custom="$1/etc/default/raspi-extra-cmdline"
+if [ -f "$cmdline_custom" ] ; then
+  post_cmdline=$(cat $cmdline_custom)
+fi
+cat >$1/cmdline.txt <<EOF
+console=tty0 root=/dev/mmcblk0p2 rw fsck.repair=yes net.ifnames=0 cma=64M rootwait ${post_cmdline}
+EOF
+"#;
+
+#[test]
+fn what_raspi_firmware_writes_anew_has_the_profiles_settings() {
+    let fixture = boot(
+        "{cmdline: {add: [quiet, cgroup_enable=memory], remove: [splash, rootwait]}, \
+         config: {dtoverlay: [disable-bt], enable_uart: 0}}",
+    );
+    let base = ubuntu_1604()
+        .file("/boot/firmware/cmdline.txt", "root=/dev/mmcblk0p2 rootwait splash\n")
+        .file("/boot/firmware/config.txt", "enable_uart=1\n")
+        .file("/etc/default/raspi-extra-cmdline", "splash audit=0")
+        .file("/etc/kernel/postinst.d/z50-raspi-firmware", HOOK);
+    let (card, notes) = fixture.settled(&base, 0);
+    let work = tempfile::tempdir().unwrap();
+    let defaults = work.path().join("etc/default");
+    std::fs::create_dir_all(&defaults).unwrap();
+    for name in ["raspi-extra-cmdline", "raspi-firmware-custom"] {
+        std::fs::write(defaults.join(name), card.text(&format!("/etc/default/{name}"))).unwrap();
+    }
+    let ran = std::process::Command::new("sh").args(["-ec", HOOK, "sh"]).arg(work.path()).status();
+    assert!(ran.unwrap().success());
+    let written = |name: &str| std::fs::read_to_string(work.path().join(name)).unwrap();
+    let arguments = written("cmdline.txt");
+    assert!(arguments.ends_with("rootwait audit=0 quiet cgroup_enable=memory\n"), "{arguments}");
+    assert_eq!(arguments.lines().count(), 1);
+    let config = written("config.txt");
+    assert!(config.ends_with("dtoverlay=disable-bt\nenable_uart=0\n"), "{config}");
+    let stays = "rootwait";
+    assert!(notes.iter().any(|note| note.contains(stays) && note.contains("z50-")), "{notes:?}");
+    // A hook that writes neither of the two files, as Raspberry Pi OS has, and an old one.
+    let path = "/etc/kernel/postinst.d/z50-raspi-firmware";
+    for (hook, notes_of_hook) in
+        [("cp /boot/vmlinuz-6 /boot/firmware/kernel8.img\n", 0), ("echo >$1/cmdline.txt\n", 1)]
+    {
+        let (card, notes) = fixture.settled(&base.clone().file(path, hook), 0);
+        assert_eq!(card.text("/etc/default/raspi-extra-cmdline"), "splash audit=0");
+        assert!(!card.has("/etc/default/raspi-firmware-custom"));
+        let about = notes.iter().filter(|note| note.contains("z50-raspi-firmware"));
+        assert_eq!(about.count(), notes_of_hook, "{notes:?}");
+    }
+}
+
 #[test]
 fn a_base_without_boot_files_is_an_error() {
     let error = boot("{cmdline: {add: [quiet]}}").shared(&ubuntu_1604()).unwrap_err();

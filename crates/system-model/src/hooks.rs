@@ -26,13 +26,6 @@ const GENERATORS: [&str; 4] = [
     "/usr/lib/systemd/system-generators",
     "/lib/systemd/system-generators",
 ];
-/// Where udev's rules are, in the same manner.
-const RULES: [&str; 4] = [
-    "/etc/udev/rules.d",
-    "/usr/local/lib/udev/rules.d",
-    "/usr/lib/udev/rules.d",
-    "/lib/udev/rules.d",
-];
 /// What ifup runs for each interface.
 const IF_UP: [&str; 2] = ["/etc/network/if-pre-up.d", "/etc/network/if-up.d"];
 /// What a login shell reads for every user.
@@ -91,7 +84,7 @@ fn udev(
     {
         return Ok(());
     }
-    for path in unmasked(files, &RULES, ".rules")?.into_values() {
+    for path in unmasked(files, &udev::RULES, ".rules")?.into_values() {
         let text = files.read_text(&path)?.unwrap_or_default();
         for (begins, line) in udev::rules(&text) {
             let at = Location::new(&path, begins);

@@ -58,6 +58,7 @@ pub use first_boot::KnownProgram;
 pub use links::{follow_links, real_path};
 pub use memory::MemoryFiles;
 pub use mounts::{Mount, Mounts};
+pub use pattern::fnmatch;
 pub use secrets::{Secret, SecretKind, secrets};
 pub use systemd::{Assignment, ConditionState, Exec, Reason, StartedUnit, Systemd, UnitState};
 pub use unsuitable::{Unsuitable, unsuitable};

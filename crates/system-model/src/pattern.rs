@@ -106,7 +106,7 @@ fn named_class(name: &str, c: char) -> bool {
 /// Returns whether a shell pattern matches a whole string (fnmatch(3) without flags).
 ///
 /// The time is at most the product of both lengths.
-pub(crate) fn fnmatch(pattern: &str, string: &str) -> bool {
+pub fn fnmatch(pattern: &str, string: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let string: Vec<char> = string.chars().collect();
     let (mut rest, mut ahead) = (pattern.as_slice(), string.as_slice());
@@ -304,6 +304,8 @@ mod tests {
             ("*", "", true),
             ("[", "[", true),
             ("[]]", "]", true),
+            ("lan[!0-9]", "lan1", false),
+            ("*.conf", "a.confx", false),
             ("[[:digit:]]", "5", true),
             ("[[:digit:]x]", "y", false),
             ("\\*", "*", true),

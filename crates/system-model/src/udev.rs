@@ -1,6 +1,15 @@
-//! The form of udev's rules.
+//! Where udev's rules are, and their form.
 //!
 //! Source: udev(7), "RULES FILES".
+
+/// Where the rules are; of those with one name that of the first directory counts.
+pub(crate) const RULES: [&str; 5] = [
+    "/etc/udev/rules.d",
+    "/run/udev/rules.d",
+    "/usr/local/lib/udev/rules.d",
+    "/usr/lib/udev/rules.d",
+    "/lib/udev/rules.d",
+];
 
 /// Returns the rules of a file, each with the number of the line where it begins, from 1. A
 /// backslash at the end of a line continues a rule; one that the file's end cuts is no rule.

@@ -333,6 +333,13 @@ pub enum Note {
         /// The file that has it.
         path: String,
     },
+    /// A kernel argument that is removed comes back with an update.
+    ArgumentComesBack {
+        /// The argument.
+        argument: String,
+        /// The program that writes it.
+        path: String,
+    },
     /// Kernel arguments cannot be added to a file.
     NoPlaceForArguments {
         /// The file.
@@ -419,6 +426,7 @@ impl Note {
             | Note::MayKeepOut { .. }
             | Note::KnownHostsElsewhere { .. }
             | Note::ArgumentStays { .. }
+            | Note::ArgumentComesBack { .. }
             | Note::NoPlaceForArguments { .. }
             | Note::FilesHidden { .. }
             | Note::NoSudo { .. }

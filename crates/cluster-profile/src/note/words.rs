@@ -290,6 +290,10 @@ impl Note {
                 "`boot.cmdline` cannot remove {argument} from {path}: boot.scr is compiled from \
                  that file"
             ),
+            Note::ArgumentComesBack { argument, path } => format!(
+                "`boot.cmdline` removes {argument}, but {path} in the image adds it again at every \
+                 update of the kernel"
+            ),
             Note::NoPlaceForArguments { path } => {
                 format!("`boot.cmdline` has no effect in {path}: nodecard found no place for it")
             }

@@ -1,5 +1,7 @@
 //! The kernel command line and the Raspberry Pi's config.txt.
 
+mod raspi_firmware;
+
 use system_model::{CommandLineFormat, CommandLines, edit_command_line};
 
 use super::{RenderError, context::Context, text};
@@ -33,6 +35,7 @@ pub(super) fn write(to: &mut Context<'_>) -> Result<(), RenderError> {
             .iter()
             .fold(text::decode(&old), |text, (key, values)| set(&text, key, values));
         write_if_changed(to, CONFIG, path, &old, text::encode(&new));
+        raspi_firmware::keep_config(to)?;
     }
     Ok(())
 }
@@ -110,7 +113,7 @@ fn command_line(to: &mut Context<'_>) -> Result<(), RenderError> {
             None => to.note(Note::NoPlaceForArguments { path }),
         }
     }
-    Ok(())
+    raspi_firmware::keep_arguments(to, &add, &remove)
 }
 
 /// Returns whether the Raspberry Pi's firmware passes the command line.

@@ -80,69 +80,6 @@ pub(super) fn without_words(line: &str, unwanted: impl Fn(&str) -> bool) -> Stri
     kept
 }
 
-/// Returns whether a shell pattern of `*`, `?` and `[…]` matches `name`. A pattern with an
-/// unclosed bracket matches nothing.
-pub(super) fn glob(pattern: &str, name: &str) -> bool {
-    let pattern: Vec<char> = pattern.chars().take(256).collect();
-    let name: Vec<char> = name.chars().take(256).collect();
-    glob_chars(&pattern, &name)
-}
-
-fn glob_chars(pattern: &[char], name: &[char]) -> bool {
-    // The position of the last star, and how much of the name it matches so far.
-    let (mut p, mut n, mut star) = (0, 0, None);
-    while n < name.len() {
-        let step = match (pattern.get(p), name.get(n)) {
-            (Some('*'), _) => {
-                star = Some((p, n));
-                p += 1;
-                continue;
-            }
-            (Some('?'), Some(_)) => Some(1),
-            (Some('['), Some(c)) => set(pattern.get(p..).unwrap_or_default(), *c),
-            (Some(a), Some(b)) if a == b => Some(1),
-            _ => None,
-        };
-        match (step, star) {
-            (Some(length), _) => {
-                p += length;
-                n += 1;
-            }
-            (None, Some((at, matched))) => {
-                star = Some((at, matched + 1));
-                p = at + 1;
-                n = matched + 1;
-            }
-            (None, None) => return false,
-        }
-    }
-    pattern.iter().skip(p).all(|c| *c == '*')
-}
-
-/// Returns the length of the set `[…]` that begins `pattern`, if `c` is in it.
-fn set(pattern: &[char], c: char) -> Option<usize> {
-    let negated = matches!(pattern.get(1), Some('!' | '^'));
-    let first = 1 + usize::from(negated);
-    // A closing bracket right at the beginning is a member.
-    let close = pattern.iter().skip(first + 1).position(|c| *c == ']')? + first + 1;
-    let members = pattern.get(first..close)?;
-    let mut inside = false;
-    let mut rest = members;
-    while let Some((low, after)) = rest.split_first() {
-        match after {
-            ['-', high, after @ ..] => {
-                inside |= (*low..=*high).contains(&c);
-                rest = after;
-            }
-            _ => {
-                inside |= *low == c;
-                rest = after;
-            }
-        }
-    }
-    (inside != negated).then_some(close + 1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,22 +106,5 @@ mod tests {
     fn words_go_with_the_space_before_them() {
         assert_eq!(without_words("auto\teth0  eth1 \n", |w| w == "eth0"), "auto  eth1 \n");
         assert_eq!(without_words("a b c\r\n", |w| w == "c"), "a b\r\n");
-    }
-
-    #[test]
-    fn patterns_fit_as_in_a_shell() {
-        for (pattern, name, fits) in [
-            ("eth*", "eth0", true),
-            ("e*", "wlan0", false),
-            ("*", "", true),
-            ("en*s?", "enp3s0", true),
-            ("lan[0-9]*", "lan12", true),
-            ("lan[!0-9]", "lan1", false),
-            ("[]x]", "]", true),
-            ("*a*b*c", "xxaxxbxxbc", true),
-            ("*.conf", "a.confx", false),
-        ] {
-            assert_eq!(glob(pattern, name), fits, "{pattern} {name}");
-        }
     }
 }

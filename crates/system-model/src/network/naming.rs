@@ -15,18 +15,10 @@ use super::{
     networkd::NETWORK_DIRECTORIES,
 };
 use crate::{
-    CommandLines, FileLine, SystemError, SystemFiles, search_path,
+    CommandLines, FileLine, SystemError, SystemFiles, search_path, udev,
     units::{DropIns, Entry},
 };
 
-/// Where udev's rules are; of those with one name that of the first directory counts.
-const RULES: [&str; 5] = [
-    "/etc/udev/rules.d",
-    "/run/udev/rules.d",
-    "/usr/local/lib/udev/rules.d",
-    "/usr/lib/udev/rules.d",
-    "/lib/udev/rules.d",
-];
 /// The rules that apply .link files.
 const SETUP: &str = "80-net-setup-link.rules";
 
@@ -110,7 +102,7 @@ impl InterfaceNames {
             links.insert(name.clone(), LinkFile::parse(&all));
         }
         let mut rules = Vec::new();
-        let mut paths = search_path::by_name(files, &RULES, ".rules")?;
+        let mut paths = search_path::by_name(files, &udev::RULES, ".rules")?;
         // An image without udev's own rules is a part of one.
         paths.entry(SETUP.to_owned()).or_default();
         for (name, path) in paths {

@@ -1,6 +1,9 @@
 //! ifupdown's file format, interfaces(5): removing one interface from a file.
 
-use system_model::network::{interfaces_lines, selects_by_pattern};
+use system_model::{
+    fnmatch,
+    network::{interfaces_lines, selects_by_pattern},
+};
 
 use crate::render::text;
 
@@ -148,7 +151,7 @@ pub(super) fn without(file: &str, interface: &str) -> Without {
                 }
                 "mapping" => {
                     // A script would choose another stanza than the node's.
-                    let mapped = |name: &str| is(interface, name) || text::glob(name, interface);
+                    let mapped = |name: &str| is(interface, name) || fnmatch(name, interface);
                     let named = arguments.iter().any(|name| mapped(name));
                     removing = named && arguments.iter().all(|name| mapped(name));
                     if named && !arguments.iter().any(|name| is(interface, name)) {

@@ -5,12 +5,14 @@
 
 use std::collections::BTreeMap;
 
+use system_model::fnmatch;
+
 use super::{Address, netplan};
 use crate::{
     Attributes, NetworkBackEnd, Note, Purpose, SystemError,
     render::{
         context::{Context, View},
-        text::{encode, glob},
+        text::encode,
         units,
     },
 };
@@ -72,7 +74,7 @@ fn leaves_alone(specs: &[String], interface: &str) -> bool {
     let fits = |spec: &str| match spec.split_once(':') {
         None => spec == "*",
         Some(("type", kind)) => kind == "ethernet",
-        Some(("interface-name", pattern)) => glob(pattern.trim_start_matches('='), interface),
+        Some(("interface-name", pattern)) => fnmatch(pattern.trim_start_matches('='), interface),
         Some(_) => false,
     };
     let excepted = specs.iter().any(|spec| spec.strip_prefix("except:").is_some_and(fits));

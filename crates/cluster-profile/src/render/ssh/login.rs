@@ -46,7 +46,7 @@ impl LoginHindrance {
         let kind = self.hindrance.kind.to_string();
         match self.logins.as_slice() {
             [] => kind,
-            [few @ ..] if few.len() <= MOST_LOGINS => {
+            few if few.len() <= MOST_LOGINS => {
                 format!("{kind}, at logins {}", few.join(" and "))
             }
             [first, ..] => {
