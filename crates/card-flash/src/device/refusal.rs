@@ -112,7 +112,7 @@ pub enum Refusal {
     /// It is larger than a card is expected to be. [`TargetLimits::max_size`] allows more.
     #[error(
         "it is too large for a card: {}, the limit is {}",
-        decimal_size(*.size), decimal_size(*.limit)
+        decimal_size(*.size), limit_size(*.limit)
     )]
     TooLarge {
         /// Its size in bytes.
@@ -277,6 +277,13 @@ impl Refusal {
 fn too_small(size: u64, needed: u64) -> String {
     let [size, needed] = two_sizes(size, needed);
     format!("it holds {size}, but the contents of the base image need {needed}")
+}
+
+/// Returns a limit in the unit of cards, and as `--max-size` may have been given.
+fn limit_size(limit: u64) -> String {
+    const GIB: u64 = 1 << 30;
+    let decimal = decimal_size(limit);
+    if limit.is_multiple_of(GIB) { format!("{decimal} ({}GiB)", limit / GIB) } else { decimal }
 }
 
 fn smaller_than_image(size: u64, image: u64) -> String {

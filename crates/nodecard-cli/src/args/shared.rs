@@ -62,7 +62,7 @@ pub struct NewKeysArg {
 }
 
 /// The root partition.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct RootArg {
     /// Set the number of the root partition, if it cannot be detected
     #[arg(long, value_name = "NUMBER", value_parser = partition_number)]
@@ -92,7 +92,8 @@ pub struct CardArgs {
 /// Which devices are accepted as cards.
 #[derive(Debug, clap::Args)]
 pub struct LimitArgs {
-    /// Refuse devices larger than this
+    /// Refuse devices larger than this: 128GB, 200GiB or bytes. A tenth is added
+    /// to a size in GB or TB, since cards may be larger than their label
     #[arg(long, value_name = "SIZE", default_value = "128GiB", value_parser = largest_card)]
     pub max_size: u64,
 
