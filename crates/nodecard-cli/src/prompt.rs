@@ -7,12 +7,19 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use nodecard::Cancel;
 use platform::terminal::{SHOWS_LINE_END, TypingMode, hide_typing};
 
-use crate::{error::print_line, terminal};
+use crate::{
+    error::{CommandError, print_line},
+    terminal,
+};
+
+/// How long work in memory has to notice a request to stop.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Whether the user is being asked something. Nothing is being written then, and nothing
 /// checks for a request to stop.
@@ -131,6 +138,19 @@ fn restore_typing() {
     }
 }
 
+/// Ends the program soon if all that it does is in memory and takes long.
+fn end_without(token: &Cancel) -> ! {
+    std::thread::sleep(PATIENCE);
+    while !token.abandon() {
+        std::thread::sleep(PATIENCE / 10);
+    }
+    terminal::show_cursor();
+    print_how_to_continue();
+    restore_typing();
+    CommandError::Interrupted.report();
+    std::process::exit(130)
+}
+
 /// Returns a token that Ctrl-C, SIGTERM and a terminal that goes away cancel, so that the
 /// work stops and cleans up. The second of them ends the program at once.
 pub fn cancel_on_interrupt() -> Cancel {
@@ -147,6 +167,8 @@ pub fn cancel_on_interrupt() -> Cancel {
             std::process::exit(130);
         }
         token.cancel();
+        let token = token.clone();
+        std::thread::spawn(move || end_without(&token));
     };
     if let Err(error) = ctrlc::set_handler(handler) {
         print_line(format_args!("warning: Ctrl-C will stop without cleaning up: {error}"));

@@ -29,7 +29,7 @@ pub(crate) struct OutputDirectory {
     /// What a run that was interrupted while it named its files would have had as its manifest.
     interrupted: Option<String>,
     /// Held as long as this exists.
-    _lock: DirectoryLock,
+    lock: DirectoryLock,
 }
 
 impl OutputDirectory {
@@ -56,11 +56,15 @@ impl OutputDirectory {
             _ => {}
         }
         let lock = DirectoryLock::take(path)?;
-        let mut directory =
-            OutputDirectory { path: path.to_owned(), interrupted: None, _lock: lock };
+        let mut directory = OutputDirectory { path: path.to_owned(), interrupted: None, lock };
         directory.interrupted = directory.read(&temporary(MANIFEST));
         directory.remove_leftovers()?;
         Ok(directory)
+    }
+
+    /// Returns the path of the file that is locked.
+    pub fn lock_path(&self) -> &Path {
+        self.lock.path()
     }
 
     /// Returns the manifest of a run that was interrupted while it named its files.
