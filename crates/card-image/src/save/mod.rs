@@ -4,10 +4,11 @@
 //! The card is only read. What is changed is changed in layers over it, as for built cards.
 
 mod error;
-mod linked_keys;
 mod lost;
 mod moved;
+mod other_names;
 mod patient;
+mod private_keys;
 mod root;
 
 use std::{
