@@ -81,3 +81,17 @@ fn users_that_the_image_lacks_are_found_without_keys() {
     assert!(code != 0 && said.contains("ana"), "{said}");
     assert!(!bench.path("profile.keys").exists());
 }
+
+/// Whoever writes `role` expects a swarm.
+#[test]
+fn roles_without_a_swarm_are_noted() {
+    let bench = Bench::new();
+    replace(&bench, "{name: xu4-master, ", "{name: xu4-master, role: manager, ");
+    let (code, said) = check(&bench, &[]);
+    assert_eq!(code, 0, "{said}");
+    let note = "note: `role` has no effect, because the profile has no `swarm`: xu4-master\n";
+    assert!(said.contains(note) && said.contains("add `swarm: {}`"), "{said}");
+    replace(&bench, "cluster:", "swarm: {}\ncluster:");
+    let (code, said) = check(&bench, &[]);
+    assert!(code == 0 && !said.contains("no effect"), "{said}");
+}

@@ -210,7 +210,7 @@ fn one_reader_writes_one_card_after_another_and_resumes() {
     };
     let eject = |node: &str| fs::rename(&reader, kept(node)).unwrap();
     insert(64 * MIB);
-    let mut run = OneReader::start(&bench, &reader, &["--yes"]);
+    let mut run = OneReader::start(&bench, &reader, &[]);
     run.expect("insert the card for xu4-node1");
     run.expect("reader.img is a file, not a reader");
     eject("xu4-master");
@@ -229,7 +229,7 @@ fn one_reader_writes_one_card_after_another_and_resumes() {
     assert!(bytes(&reader, 0, 512) == [0xb5; 512], "the small card is as it was");
 
     insert(64 * MIB);
-    let mut run = OneReader::start(&bench, &reader, &["--yes", "--resume"]);
+    let mut run = OneReader::start(&bench, &reader, &["--resume"]);
     run.expect("insert the card for xu4-node3");
     eject("xu4-node2");
     insert(64 * MIB);
@@ -253,11 +253,11 @@ fn one_reader_recognizes_finished_cards_across_runs() {
     let reader = bench.path("reader.img");
     let name = reader.to_str().unwrap();
     used_card(&reader, 64 * MIB);
-    let mut run = OneReader::start(&bench, &reader, &["--yes"]);
+    let mut run = OneReader::start(&bench, &reader, &[]);
     run.expect("insert the card for xu4-node1");
     let (code, rest) = run.interrupt_and_read();
     assert_eq!(code, Some(130));
-    let command = format!("nodecard flash profile.yaml --one-reader {name} --yes --resume");
+    let command = format!("nodecard flash profile.yaml --one-reader {name} --resume");
     assert!(rest.contains(&format!("continue with: {command}")), "{rest}");
 
     // The time of the last mount, as a desktop changes it.
@@ -265,7 +265,7 @@ fn one_reader_recognizes_finished_cards_across_runs() {
     let superblock = ROOT_OFFSET + 1024;
     std::os::unix::fs::FileExt::write_all_at(&card, b"\x01\x02\x03\x04", superblock + 44).unwrap();
     let finished = fs::read(&reader).unwrap();
-    let mut run = OneReader::start(&bench, &reader, &["--yes", "--resume"]);
+    let mut run = OneReader::start(&bench, &reader, &["--resume"]);
     run.expect("now on it: xu4-master of test, finished ");
     run.expect("This is the finished card of xu4-master; it is not overwritten.");
     run.expect("insert the card for xu4-node1");
@@ -284,7 +284,7 @@ fn one_reader_recognizes_finished_cards_across_runs() {
     // A card that was not finished is no finished card.
     std::os::unix::fs::FileExt::write_all_at(&card, b"nodecard: this card is not finished", 0)
         .unwrap();
-    let mut run = OneReader::start(&bench, &reader, &["--yes", "--resume"]);
+    let mut run = OneReader::start(&bench, &reader, &["--resume"]);
     run.expect("insert the card for xu4-node2");
     drop(run);
     assert_like_built(&bench, "xu4-node1", &reader, 64 * MIB);
@@ -335,13 +335,23 @@ fn one_reader_ends_if_nobody_can_swap_the_card() {
     assert_eq!(code, Some(4), "{said}");
     assert!(said.contains("This is the finished card of xu4-master"), "{said}");
     assert!(said.contains("needs the card for xu4-node1 next"), "{said}");
+
+    // A pipe that nobody reads from with `--yes`, as a CI job or a daemon leaves it open.
+    let arguments = ["flash", "profile.yaml", "--one-reader", "reader.img", "--yes", "--resume"];
+    let mut child = bench.nodecard(&arguments).stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let open = child.stdin.take();
+    let output = child.wait_with_output().unwrap();
+    drop(open);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert!(said.contains("needs the card for xu4-node1 next"), "{said}");
 }
 
 #[test]
 fn does_not_resume_with_another_base() {
     let bench = Bench::new();
     used_card(&bench.path("reader.img"), 64 * MIB);
-    let mut run = OneReader::start(&bench, &bench.path("reader.img"), &["--yes"]);
+    let mut run = OneReader::start(&bench, &bench.path("reader.img"), &[]);
     run.expect("insert the card for xu4-node1");
     run.interrupt();
     let base = decoded_base(&bench);

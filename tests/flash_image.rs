@@ -1,6 +1,6 @@
 //! `nodecard flash --image`.
 
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use crate::support::*;
 
@@ -81,4 +81,45 @@ fn cards_that_are_too_small_and_the_image_itself_are_refused() {
     let arguments = ["flash", "--image", image, "profile.yaml", "xu4-node1=small.card"];
     let output = bench.nodecard(&arguments).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
+}
+
+/// A card holds private keys. A file that becomes one is as private as an image that was built.
+#[test]
+fn a_file_that_becomes_a_card_is_taken_away_from_other_users() {
+    let bench = Bench::new();
+    bench.built(&["--node", "xu4-node1"]);
+    let mode = |name: &str| fs::metadata(bench.path(name)).unwrap().permissions().mode() & 0o7777;
+    let set = |name: &str, mode: u32| {
+        fs::set_permissions(bench.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let note = "a.card can now be read only by its owner";
+    used_card(&bench.path("a.card"), 64 * MIB);
+    set("a.card", 0o644);
+    let report = bench.flashed(&["xu4-node1=a.card"]);
+    assert!(report.contains(note), "{report}");
+    assert_eq!(mode("a.card"), 0o600);
+    let report = bench.flashed(&["xu4-node1=a.card"]);
+    assert!(!report.contains(note), "{report}");
+
+    // An image that only its owner can read may hold keys; one that all can read does not.
+    for (image_mode, expected) in [(0o644, 0o664), (0o600, 0o600)] {
+        set("out/xu4-node1.img", image_mode);
+        set("a.card", 0o664);
+        let (code, said) = flash(&bench, &["out/xu4-node1.img", "a.card"]);
+        assert_eq!(code, Some(0), "{said}");
+        assert_eq!(said.contains(note), expected == 0o600, "{said}");
+        assert_eq!(mode("a.card"), expected);
+    }
+
+    // What belongs to somebody else cannot be taken away from others.
+    if loops("flash_image::a_file_that_becomes_a_card_is_taken_away_from_other_users") {
+        let mut command = bench.as_nobody(&["flash", "profile.yaml", "xu4-node1=a.card", "--yes"]);
+        std::os::unix::fs::chown(bench.path("a.card"), Some(0), Some(0)).unwrap();
+        set("a.card", 0o666);
+        let output = command.output().unwrap();
+        let report = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{report}");
+        assert!(report.contains("other users can read a.card"), "{report}");
+        assert!(report.contains("chmod 600 a.card"), "{report}");
+    }
 }

@@ -1,6 +1,6 @@
 //! The cluster's keys: read-only, from an archive, new and lost.
 
-use std::{fs, os::unix::fs::PermissionsExt as _};
+use std::{fs, io::Write as _, os::unix::fs::PermissionsExt as _};
 
 use crate::support::*;
 
@@ -82,12 +82,13 @@ fn one_reader_continues_with_keys_that_are_only_read() {
     fs::set_permissions(bench.path("vault"), fs::Permissions::from_mode(0o500)).unwrap();
     let before = fs::read_dir(bench.path("vault")).unwrap().count();
     used_card(&bench.path("reader.img"), 64 * MIB);
-    let arguments = ["--one-reader", "reader.img", "--yes", "--keys", "vault"];
+    let arguments = ["--one-reader", "reader.img", "--keys", "vault"];
     // The same card twice is not accepted, so the run waits; Ctrl-C ends it.
     let run = |more: &[&str]| {
         let arguments = [&["flash", "profile.yaml"], &arguments[..], more].concat();
         let stdin = std::process::Stdio::piped();
         let mut child = bench.nodecard(&arguments).stdin(stdin).spawn().unwrap();
+        child.stdin.as_mut().unwrap().write_all(b"reader.img\n").unwrap();
         let notes = || {
             let files = fs::read_dir(bench.path("cache/nodecard")).unwrap().flatten();
             let mut names = files.map(|file| file.file_name().into_string().unwrap());

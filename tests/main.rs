@@ -39,5 +39,6 @@ mod status;
 mod sudo;
 mod support;
 mod swarm;
+mod udev;
 mod verify;
 mod version;

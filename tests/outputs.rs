@@ -197,3 +197,44 @@ fn a_card_of_the_size_of_the_base_is_accepted() {
     run("fdisk", "sfdisk", &["--verify", image.to_str().unwrap()]);
     assert_eq!(cat(&image, "/etc/hostname"), "xu4-node1\n");
 }
+
+/// A directory that a failed run made goes with it. Keys stay, because another run may use them by
+/// now, and the message says so.
+#[test]
+fn a_failed_run_leaves_no_empty_directories_and_names_its_keys() {
+    let bench = Bench::new();
+    let run = |arguments: &[&str]| {
+        let output = bench.nodecard(arguments).output().unwrap();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success(), "{message}");
+        message
+    };
+    let build = ["build", "profile.yaml", "--out", "new/out", "--card", "20MiB"];
+    let note = "note: created the cluster's keys in profile.keys; the next run uses them";
+    let message = run(&build);
+    assert!(message.contains(note), "{message}");
+    assert!(!bench.path("new").exists());
+    assert!(bench.path("profile.keys/seed").exists());
+    let message = run(&build);
+    assert!(!message.contains("created"), "{message}");
+
+    // So does a card that is not confirmed. A directory that was there stays.
+    fs::remove_dir_all(bench.path("profile.keys")).unwrap();
+    fs::create_dir(bench.path("new")).unwrap();
+    used_card(&bench.path("a.card"), 64 * MIB);
+    for target in [["xu4-node1=a.card"].as_slice(), &["--one-reader", "a.card"]] {
+        let message = run(&[&["flash", "profile.yaml"], target].concat());
+        assert_eq!(message.matches(note).count(), 1, "{message}");
+        fs::remove_dir_all(bench.path("profile.keys")).unwrap();
+    }
+    run(&build);
+    assert!(fs::read_dir(bench.path("new")).unwrap().next().is_none());
+
+    // No keys could be written.
+    fs::remove_dir_all(bench.path("profile.keys")).unwrap();
+    let output = bench.with_file_limit(0, "build profile.yaml --out new/out");
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(5), "{message}");
+    assert!(message.contains("profile.keys") && !message.contains("created"), "{message}");
+    assert!(!bench.path("profile.keys").exists());
+}

@@ -184,3 +184,41 @@ fn an_interrupted_question_leaves_a_terminal_that_shows_what_is_typed() {
     let shown = on_terminal_of("sh", &bench, 0, &steps, &["-c", &script]);
     assert!(shown.contains(" echo ") && !shown.contains("-echo "), "{shown}");
 }
+
+/// Whatever signal ends a question, the terminal is as it was, and the exit code says which it
+/// was. SIGQUIT leaves no program the time to do that in, so its handler does.
+#[test]
+fn a_signal_at_a_question_leaves_the_terminal_as_it_was() {
+    let bench = bench("");
+    let program = bench.nodecard(&[]).get_program().to_str().unwrap().to_owned();
+    let base = sample_base();
+    let init = format!(
+        "init new.yaml --base {} --interface eth0 --gateway 192.168.1.1 --prefix 24 \
+         --dns 192.168.1.1 --first-address 192.168.1.80",
+        base.display()
+    );
+    let asked = format!("{init} --yes --passwords ask");
+    for (arguments, question) in [
+        ("password", "Password:"),
+        (asked.as_str(), "New password of root:"),
+        // A question for which the terminal is taken out of its line mode.
+        (init.as_str(), "Name of the cluster"),
+    ] {
+        for (signal, code) in [("INT", 130), ("TERM", 130), ("HUP", 130), ("QUIT", 131)] {
+            let script = format!(
+                "trap : INT TERM HUP QUIT\nbefore=$(stty -g)\n\
+                 sh -c 'ulimit -c 0; echo $$ >pid; exec \"$@\"' sh {program} {arguments}\n\
+                 echo code $?\n[ \"$(stty -g)\" = \"$before\" ] || stty -a\necho end\n"
+            );
+            fs::write(bench.path("script"), script).unwrap();
+            // The question is printed before the terminal is taken out of its line mode.
+            let kill = format!("sleep 0.3; kill -{signal} $(cat pid)");
+            let steps = [[question, kill.as_str(), ""], ["end", "true", ""]];
+            let shown = on_terminal_of("sh", &bench, 0, &steps, &["script"]);
+            let what = format!("{arguments} SIG{signal}: {shown}");
+            assert!(shown.contains(&format!("code {code}")), "{what}");
+            assert!(!shown.contains("isig"), "the settings are not as before: {what}");
+            assert!(!bench.path("new.yaml").exists(), "{what}");
+        }
+    }
+}

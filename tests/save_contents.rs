@@ -185,7 +185,7 @@ fn a_root_that_is_not_the_last_partition_stays_as_large_as_it_is() {
     let contents: [(u64, &[u8]); 2] = [(MIB, &root), (33 * MIB, &swap)];
     let card = image(&bench, 60 * MIB, "gdisk", &sgdisk, &contents);
     let report = saved(&bench, &["base.img", "new.img"]);
-    note(&report, "the root filesystem was not shrunk: partition 2 follows it");
+    note(&report, "the root filesystem is not shrunk: partition 2 follows it");
     let new = bench.path("new.img");
     let size = fs::metadata(&new).unwrap().len();
     assert_eq!(size, fs::metadata(&card).unwrap().len());

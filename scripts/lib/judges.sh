@@ -50,6 +50,7 @@ unpack_judges() {
             logrotate man-db apt openssh-server network-manager wpasupplicant ifupdown
         touch "$complete"
     fi
+    [[ -e $tools/usr/sbin/tcpdmatch ]] || unpack "$tools" tcpd libwrap0
     export CASES_TOOLS=$tools SYSTEM_MODEL_TREES=$tools/debian
     local libraries=("$tools"/usr/lib/*-linux-gnu*)
     PATH=$PATH:$tools/sbin:$tools/usr/sbin:$tools/usr/bin

@@ -117,6 +117,11 @@ fn errors_of_flash() {
     t.case("an image without a device", &["flash", "--image", "a.img"]);
     let image = ["flash", "profile.yaml", "--image", "a.img", "a.card"];
     t.case("an image and a profile", &image);
+    fs::File::create(t.path("blank.img")).unwrap().set_len(64 * MIB).unwrap();
+    fs::write(t.path("text.img"), "not an image").unwrap();
+    for (title, image) in [("a blank image", "blank.img"), ("not an image", "text.img")] {
+        t.case(title, &["flash", "--image", image, "a.card", "--yes"]);
+    }
     t.case("an image and a node", &["flash", "--image", "a.img", "xu4-node1=a.card"]);
     fs::write(t.path("profile.keys/one-reader.json"), "{\n").unwrap();
     t.case("a damaged record", &["flash", "profile.yaml", "--one-reader", "a.card", "--resume"]);

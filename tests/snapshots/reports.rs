@@ -67,6 +67,9 @@ fn report_of_flash() {
     transcript.answer(&targets, "a.card\nb.card\n");
     transcript.title("one card again");
     transcript.answer(&["flash", "profile.yaml", "xu4-node1=b.card"], "b.card\n");
+    transcript.title("a blank file");
+    fs::File::create(transcript.path("new.card")).unwrap().set_len(64 * MIB).unwrap();
+    transcript.answer(&["flash", "profile.yaml", "xu4-node1=new.card"], "new.card\n");
     transcript.assert("report-flash");
 }
 

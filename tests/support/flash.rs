@@ -104,10 +104,14 @@ impl OneReader {
         (OneReader { child, lines }, answers)
     }
 
-    /// Starts a run with more arguments, by a program that swaps the cards.
+    /// Starts a run with more arguments, by a program that swaps the cards and confirms each of
+    /// them.
     pub fn start(bench: &Bench, reader: &Path, more: &[&str]) -> Self {
         let mut command = bench.nodecard(&["flash", "profile.yaml", "--one-reader"]);
         let mut child = command.arg(reader).args(more).stdin(Stdio::piped()).spawn().unwrap();
+        let answers = format!("{}\n", reader.file_name().unwrap().display()).repeat(8);
+        // The pipe stays open as long as the child.
+        child.stdin.as_mut().unwrap().write_all(answers.as_bytes()).unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         OneReader { child, lines }
     }

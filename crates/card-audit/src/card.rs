@@ -53,10 +53,7 @@ impl Card {
         };
         let (storage, in_place): (Arc<dyn ReadAt>, bool) = if found.is_file() {
             let image = open_image(path, options);
-            image.map_err(|source| AuditError::Image {
-                target: target.clone(),
-                source: Box::new(source),
-            })?
+            image.map_err(|error| AuditError::Image(Box::new(error)))?
         } else if found.is_block_device() {
             let device = FileStorage::open(path);
             let device =

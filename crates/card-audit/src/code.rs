@@ -90,6 +90,8 @@ finding_codes! {
     SwarmState = "swarm-state",
     /// One of the profile's `files` differs.
     ExtraFile = "extra-file",
+    /// Another filesystem is mounted over files.
+    HiddenFiles = "hidden-files",
     /// An identity is the base image's.
     ClonedFile = "cloned-file",
     /// A user's key pair is the base image's.
@@ -193,7 +195,7 @@ mod tests {
              authorized-keys known-hosts stale-known-host password default-password \
              account boot-settings ssh-directory home-directory owner mode sshd-config \
              ssh-hindrance ssh-server first-boot cloud-init clock swarm swarm-image swarm-state \
-             extra-file cloned-file \
+             extra-file hidden-files cloned-file \
              cloned-user-key unfit-system unreadable-file partition-not-grown \
              filesystem-not-grown filesystem-cut-off filesystem-errors filesystem-dirty \
              filesystem-orphans gpt-backup boot-area boot-environment duplicate-node \

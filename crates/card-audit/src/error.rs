@@ -28,13 +28,8 @@ pub enum AuditError {
         source: block_io::Error,
     },
     /// The file is not a disk image, or a compressed one that cannot be decoded.
-    #[error("cannot open {} as a card image", escaped(target))]
-    Image {
-        /// The target as given.
-        target: String,
-        /// The reason.
-        source: Box<BaseError>,
-    },
+    #[error(transparent)]
+    Image(Box<BaseError>),
     /// The partition table cannot be read.
     #[error("cannot read the partition table of {}", escaped(target))]
     Table {
@@ -97,7 +92,7 @@ impl AuditError {
             AuditError::WrongKind { .. } => {
                 Some("give the device of a card, such as /dev/sdb, or an image file".to_owned())
             }
-            AuditError::Image { source, .. } => source.fix(),
+            AuditError::Image(error) => error.fix(),
             AuditError::Table { source, .. } => source.fix(),
             AuditError::Root { source, .. } => source.fix(),
             AuditError::Files { source, .. } => source.fix(),
@@ -112,7 +107,7 @@ impl AuditError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             AuditError::Read { .. } => ErrorKind::Io,
-            AuditError::Image { source, .. } => match **source {
+            AuditError::Image(error) => match **error {
                 BaseError::Cancelled(_) => ErrorKind::Interrupted,
                 BaseError::Read { .. }
                 | BaseError::NoSpace { .. }

@@ -3,6 +3,7 @@
 use std::{fmt, path::PathBuf};
 
 use serde::{Serialize, Serializer};
+use system_model::FileLine;
 
 use crate::{ApplyCommand, BuildCommand};
 
@@ -121,6 +122,14 @@ pub enum FixAction {
     NextBootRemoves,
     /// Nothing: a time server sets the clock.
     TimeServerSets,
+}
+
+impl FixAction {
+    /// Returns what to do about a filesystem that hides files; `at` says that it is mounted.
+    pub(crate) fn unmount(at: &FileLine) -> Self {
+        let advice = format!("remove the mount ({at}), or put the files on that filesystem");
+        FixAction::Adapt { advice: Some(advice) }
+    }
 }
 
 impl From<FixAction> for Fix {

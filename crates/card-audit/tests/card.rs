@@ -256,7 +256,7 @@ fn targets_that_are_no_cards() {
         (bench.path(""), "neither a file nor a block device"),
         (file("text.img", b"hello, it is text"), "it is text"),
         (file("empty.img", b""), "is empty"),
-        (file("zero.img", &[0; 4096]), "it is blank: it has no partition table"),
+        (file("zero.img", &[0; 4096]), "is blank: it has no partition table"),
         (file("bare.img", &bare), "no partition"),
         (
             file("cut.img.xz", &fs::read(&bench.cluster.base.path).unwrap()[..50_000]),

@@ -207,7 +207,7 @@ fn tcp_wrappers_that_refuse_some_nodes_are_found_on_the_cards_of_the_others() {
     ] {
         for (number, expected) in (1..).zip(expected) {
             let card = bench.card(&format!("xu4-node{number}")).edit(|files| {
-                files.write("/etc/hosts.deny", deny);
+                files.write("/etc/hosts.deny", format!("{deny}\n").as_str());
                 files.write("/var/lib/dpkg/status", status);
             });
             let findings = bench.findings(&card);
@@ -220,6 +220,55 @@ fn tcp_wrappers_that_refuse_some_nodes_are_found_on_the_cards_of_the_others() {
             assert!(found.clone().count() > 0, "{said}");
             assert!(found.all(|one| one.what.contains(expected)), "{said}");
         }
+    }
+}
+
+/// What sshd decides by addresses is judged for logins from every other node, to the card's own
+/// address.
+#[test]
+fn settings_of_sshd_against_some_nodes_are_found_on_the_cards_of_the_others() {
+    let bench = bench();
+    for (settings, expected) in [
+        ("DenyUsers *@192.168.1.83", [Some("at logins from xu4-node3"); 2]),
+        ("DenyUsers *@192.168.1.81", [None, Some("at logins from xu4-node1")]),
+        ("ListenAddress 192.168.1.81", [None, Some("by key")]),
+        (
+            "Match Address 192.168.1.80,192.168.1.83\n    PubkeyAuthentication no",
+            [Some("at logins from xu4-master and from xu4-node3"); 2],
+        ),
+        ("Match LocalAddress 192.168.1.82\n    PubkeyAuthentication no", [None, Some("by key")]),
+    ] {
+        for (number, expected) in (1..).zip(expected) {
+            let card = bench.card(&format!("xu4-node{number}"));
+            let text = card.read("/etc/ssh/sshd_config");
+            let text = format!("{text}\n{settings}\n");
+            let card = card.edit(|files| files.write("/etc/ssh/sshd_config", &text));
+            let findings = bench.findings(&card);
+            let said = format!("{settings} on {number}: {findings:#?}");
+            let mut found = findings.iter().filter(|one| one.code.as_str() == "ssh-hindrance");
+            match expected {
+                Some(expected) => {
+                    assert!(found.clone().count() > 0, "{said}");
+                    assert!(found.all(|one| one.what.contains(expected)), "{said}");
+                }
+                None => assert_eq!(found.next(), None, "{said}"),
+            }
+        }
+    }
+}
+
+/// What keeps a user out and cannot be corrected hides nothing else.
+#[test]
+fn other_findings_are_shown_beside_what_keeps_a_user_out() {
+    let card = bench().card(NODE).edit(|files| {
+        files.write("/etc/hosts.deny", "ALL: ALL\n");
+        let status = "Package: openssh-server\nStatus: install ok installed\nDepends: libwrap0\n";
+        files.write("/var/lib/dpkg/status", status);
+        files.write("/root/.ssh/authorized_keys", "");
+    });
+    let findings = bench().findings(&card);
+    for code in ["unfit-system", "ssh-hindrance", "authorized-keys"] {
+        assert!(findings.iter().any(|one| one.code.as_str() == code), "{code}: {findings:#?}");
     }
 }
 

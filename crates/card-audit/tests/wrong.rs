@@ -362,6 +362,27 @@ fn settings_that_keep_keys_out_are_errors_of_each_user() {
     }
 }
 
+/// The system will not see the card's files, however right they are.
+#[test]
+fn files_that_a_mount_hides_are_reported() {
+    let fstab = "LABEL=more /etc/ssh ext4 nofail 0 2\nLABEL=home /home ext4 defaults 0 2\n";
+    let card = bench().card(NODE).edit(|files| files.write("/etc/fstab", fstab));
+    let findings = bench().findings(&card);
+    let hidden = findings.iter().filter(|finding| finding.code.as_str() == "hidden-files");
+    let hidden: Vec<_> = hidden.map(|one| (one.severity, one.place(), one.what.as_str())).collect();
+    let on_ssh = (WARNING, "/etc/fstab".to_owned(), true);
+    let is_on_ssh = |what: &str| {
+        what.starts_with("another filesystem is mounted on /etc/ssh at boot (/etc/fstab, line 1)")
+    };
+    let mut hidden = hidden.into_iter().map(|(s, place, what)| (s, place, is_on_ssh(what)));
+    assert!(hidden.any(|one| one == on_ssh), "{findings:#?}");
+    let kept_out = findings.iter().find(|one| one.what.starts_with("odroid cannot log in"));
+    let kept_out = kept_out.expect("a finding");
+    assert_eq!((kept_out.severity, kept_out.place().as_str()), (ERROR, "/etc/fstab:2"));
+    let fix = kept_out.fix.to_string();
+    assert!(fix.starts_with("remove the mount (/etc/fstab, line 2), or put the files"), "{fix}");
+}
+
 #[test]
 fn many_different_lines_are_counted() {
     let text: String = (0..50).map(|n| format!("line {n}\n")).collect();

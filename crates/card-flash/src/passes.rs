@@ -13,24 +13,34 @@ use crate::{
     writer::CardWriter,
 };
 
-/// What was written of each piece, in the order of the pieces.
+/// What was written of the pieces.
 #[derive(Debug)]
-pub(crate) struct Written(Vec<Piece>);
+pub(crate) struct Written {
+    /// What was written of each piece, in the order of the pieces.
+    parts: Vec<Piece>,
+    kept_contents: bool,
+}
 
 impl Written {
     /// Returns the number of bytes that were written.
     pub fn length(&self) -> u64 {
-        self.0.iter().map(Piece::length).sum()
+        self.parts.iter().map(Piece::length).sum()
+    }
+
+    /// Returns whether any of what was not written holds more than zeros.
+    pub fn kept_contents(&self) -> bool {
+        self.kept_contents
     }
 
     /// Returns what no reading has verified yet, with the numbers of the pieces: what was
     /// written, and what may have been replaced by that on a card that is smaller than it
     /// claims.
     pub fn to_read_back(&self, plan: &WritePlan, sums: &BlockSums) -> Vec<(usize, Piece)> {
-        let parts = plan.pieces().iter().zip(&self.0).enumerate().map(|(index, (piece, part))| {
-            let suspects = sums.suspects(index, piece);
-            (index, piece.part(part.runs.iter().cloned().chain(suspects)))
-        });
+        let parts =
+            plan.pieces().iter().zip(&self.parts).enumerate().map(|(index, (piece, part))| {
+                let suspects = sums.suspects(index, piece);
+                (index, piece.part(part.runs.iter().cloned().chain(suspects)))
+            });
         parts.filter(|(_, part)| !part.runs.is_empty()).collect()
     }
 }
@@ -98,8 +108,8 @@ impl CardWriter<'_> {
             self.reader.take(self.number, step.piece.start, self.cancel)
         };
         let nothing = |piece: &Piece| piece.part([]);
-        let written: Vec<Piece> = plan.pieces().iter().map(nothing).collect();
-        let written = Mutex::new(written);
+        let parts: Vec<Piece> = plan.pieces().iter().map(nothing).collect();
+        let written = Mutex::new(Written { parts, kept_contents: false });
         let steps = steps(plan.pieces(), is_compared);
         let refreshed = steps.partition_point(|step| step.method != Method::Refresh);
         let (steps, refreshed) = steps.split_at(refreshed);
@@ -117,14 +127,17 @@ impl CardWriter<'_> {
             let window = piece.window();
             let probes = plan.probes().iter().filter(|probe| window.contains(&probe.start));
             let part = piece.part(part.runs.into_iter().chain(probes.cloned()));
-            written.lock().unwrap_or_else(PoisonError::into_inner)[*index] = part;
+            let kept_contents = part.leaves_contents(piece, buffers.expected.as_slice());
+            let mut written = written.lock().unwrap_or_else(PoisonError::into_inner);
+            written.parts[*index] = part;
+            written.kept_contents |= kept_contents;
             Ok(())
         };
         // What is refreshed is written when everything else has been, not beside it.
         let result = in_flight::for_each(steps, take, work)
             .and_then(|()| in_flight::for_each(refreshed, take, work));
         self.reader.close(self.number);
-        result.map(|()| Written(written.into_inner().unwrap_or_else(PoisonError::into_inner)))
+        result.map(|()| written.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn part_to_write(

@@ -141,6 +141,14 @@ impl Piece {
         Piece { start: self.start, runs }
     }
 
+    /// Returns whether there is anything but zeros in what this part of a piece leaves out, given
+    /// the contents of the window.
+    pub fn leaves_contents(&self, piece: &Piece, contents: &[u8]) -> bool {
+        let part: Extents = self.runs.iter().cloned().collect();
+        let mut left_out = piece.runs.iter().flat_map(|run| part.gaps(run.clone()));
+        left_out.any(|run| contents[piece.place(&run)].iter().any(|byte| *byte != 0))
+    }
+
     /// Returns the place of a range of the card in a buffer that holds the window.
     pub fn place(&self, range: &Range<u64>) -> Range<usize> {
         (range.start - self.start) as usize..(range.end - self.start) as usize
@@ -200,6 +208,18 @@ mod tests {
             piece.differing(&found, &expected).runs,
             [block(0).start..block(2).end, block(19), block(48), 2 * MIB - 8192..2 * MIB - 700]
         );
+    }
+
+    #[test]
+    fn a_part_leaves_contents_only_where_it_does_not_write() {
+        let piece = Piece::new(MIB, MIB..MIB + 4 * BLOCK);
+        let mut contents = vec![0; PIECE as usize];
+        contents[5 * BLOCK as usize] = 1;
+        assert!(!piece.part([]).leaves_contents(&piece, &contents), "it is outside the piece");
+        contents[BLOCK as usize] = 1;
+        assert!(piece.part([]).leaves_contents(&piece, &contents));
+        let part = piece.part(std::iter::once(MIB + BLOCK..MIB + 2 * BLOCK));
+        assert!(!part.leaves_contents(&piece, &contents));
     }
 
     #[test]

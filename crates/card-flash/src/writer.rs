@@ -43,6 +43,8 @@ pub struct WriteReport {
     pub bytes: u64,
     /// How many of them were written. The others were there already.
     pub written: u64,
+    /// Whether anything but zeros was there already. A blank card holds the zeros of any other.
+    pub kept_contents: bool,
     /// How long writing took, until everything was on the card. If the card was compared, this
     /// includes reading it.
     pub write_time: Duration,
@@ -117,9 +119,18 @@ impl CardWriter<'_> {
                 self.medium.name()
             ));
         }
+        let kept_contents = written.kept_contents();
         let written = plan.head().length() + written.length();
         let bytes = plan.total();
-        Ok(WriteReport { bytes, written, write_time, verify_time, is_compared, notes })
+        Ok(WriteReport {
+            bytes,
+            written,
+            kept_contents,
+            write_time,
+            verify_time,
+            is_compared,
+            notes,
+        })
     }
 
     fn begin(&self, phase: FlashPhase, total: u64) {

@@ -120,7 +120,7 @@ fn change(bytes: &mut [u8], offset: u64) {
 fn the_same_card_again() {
     let old = right(&card(&base()));
     let report = updated(old);
-    assert!(report.is_compared);
+    assert!(report.is_compared && report.kept_contents);
     assert!(report.written < ALWAYS, "{report:?}");
     assert!(report.bytes > 27 * MIB, "{report:?}");
 }
@@ -166,6 +166,13 @@ fn nothing_of_the_card_is_right() {
     let report = updated(vec![0xbb; SIZE as usize]);
     assert_eq!(report.written, report.bytes);
     assert!(!report.is_compared);
+}
+
+/// Nothing but zeros was there already.
+#[test]
+fn a_blank_card() {
+    let report = updated(vec![0; SIZE as usize]);
+    assert!(!report.kept_contents, "{report:?}");
 }
 
 /// What is not in use is not looked at.

@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf};
 
 use cluster_profile::{KeptAddress, Note, NoteKind};
-use plain_text::{escaped, size};
+use plain_text::{decimal_size, escaped, shell_word, size};
 
 use crate::output::{MANIFEST, SUMS};
 
@@ -32,7 +32,7 @@ pub enum BuildNote {
         /// The size of what stays unused at the end of the card, in bytes.
         unused: u64,
     },
-    /// The root filesystem was shrunk, because the card is smaller than the base image.
+    /// The root filesystem is shrunk, because the card is smaller than the base image.
     RootShrunk {
         /// Its size in the base, in bytes.
         before: u64,
@@ -72,6 +72,21 @@ pub enum BuildNote {
     RestUnused {
         /// The size of what stays unused, in bytes.
         unused: u64,
+    },
+    /// Other users could read the file that a card was written to. Now they cannot.
+    MadePrivate {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Other users can read the file that a card was written to.
+    Exposed {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Nodes have roles in a swarm, but the profile describes none.
+    RolesWithoutSwarm {
+        /// The nodes.
+        nodes: Vec<String>,
     },
     /// Keys of the cluster were created.
     NewKeys {
@@ -114,6 +129,15 @@ impl BuildNote {
             BuildNote::AddressKept(_) => {
                 Some("remove it from the card before saving, or from each new card".to_owned())
             }
+            BuildNote::Exposed { file } => {
+                let word = shell_word(&file.display().to_string());
+                let command = platform::access::command_to_restrict(&word, false);
+                Some(format!("as the owner of the file, run `{command}`"))
+            }
+            BuildNote::RolesWithoutSwarm { .. } => Some(
+                "add `swarm: {}` if the nodes are to form a Docker Swarm, or remove `role`"
+                    .to_owned(),
+            ),
             BuildNote::CopiedWhole { .. }
             | BuildNote::RootLimited { .. }
             | BuildNote::RootShrunk { .. }
@@ -123,6 +147,7 @@ impl BuildNote {
             | BuildNote::NoBlockMap { .. }
             | BuildNote::NoMapSums { .. }
             | BuildNote::RestUnused { .. }
+            | BuildNote::MadePrivate { .. }
             | BuildNote::NewKeys { .. } => None,
         }
     }
@@ -161,7 +186,7 @@ impl fmt::Display for BuildNote {
                 size(*after)
             ),
             BuildNote::NotShrunk { reason } => {
-                f.write_str("the root filesystem was not shrunk")?;
+                f.write_str("the root filesystem is not shrunk")?;
                 reason.iter().try_for_each(|reason| write!(f, ": {}", escaped(reason)))
             }
             BuildNote::AddressKept(KeptAddress { address, interface, at }) => {
@@ -202,7 +227,22 @@ impl fmt::Display for BuildNote {
             BuildNote::RestUnused { unused } => write!(
                 f,
                 "the card is {} larger than the image; its system does not use the rest",
-                size(*unused)
+                decimal_size(*unused)
+            ),
+            BuildNote::MadePrivate { file } => write!(
+                f,
+                "{} can now be read only by its owner, because the card in it holds private keys",
+                escaped(&file.display().to_string())
+            ),
+            BuildNote::Exposed { file } => write!(
+                f,
+                "other users can read {}, although the card in it holds private keys",
+                escaped(&file.display().to_string())
+            ),
+            BuildNote::RolesWithoutSwarm { nodes } => write!(
+                f,
+                "`role` has no effect, because the profile has no `swarm`: {}",
+                nodes.join(", ")
             ),
             BuildNote::NewKeys { directory, nodes } => {
                 let directory = escaped(&directory.display().to_string());

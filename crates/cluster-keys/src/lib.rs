@@ -117,10 +117,15 @@ impl ClusterKeys {
         nodes: &[String],
     ) -> Result<Self, KeyError> {
         check_names(nodes)?;
+        let is_new = !store::exists(directory)?;
         Keep::OnDisk.directory(directory)?;
         store::check_directory(directory)?;
         let _lock = store::lock(directory, cancel)?;
-        Self::read_or_create(directory, cluster, nodes, Keep::OnDisk)
+        let opened = Self::read_or_create(directory, cluster, nodes, Keep::OnDisk);
+        if is_new && opened.is_err() {
+            store::remove_if_unused(directory);
+        }
+        opened
     }
 
     /// Opens the keys in `directory`, and creates what is missing in memory only. Nothing is

@@ -14,6 +14,9 @@ use crate::error::KeyError;
 /// No key is larger.
 pub(crate) const LARGEST_FILE: u64 = 64 * 1024;
 
+/// The name of the file that is locked.
+const LOCK: &str = ".lock";
+
 /// Where new keys are kept.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Keep {
@@ -95,13 +98,25 @@ pub(crate) fn check_private(path: &Path, access: &Access, wanted: u32) -> Result
 /// Waits until no other run uses the directory. Others wait until the returned file is
 /// dropped.
 pub(crate) fn lock(directory: &Path, cancel: &Cancel) -> Result<File, KeyError> {
-    let path = directory.join(".lock");
+    let path = directory.join(LOCK);
     let file = open_lock(&path).map_err(open_error(&path, "open"))?;
     if let Err(error) = cancel.lock(&file) {
         cancel.check()?;
         return Err(io("lock", &path)(error));
     }
     Ok(file)
+}
+
+/// Removes a directory that holds nothing but the lock, which the caller has. Keys are never
+/// removed: another run may have read them.
+pub(crate) fn remove_if_unused(directory: &Path) {
+    let is_lock =
+        |entry: std::io::Result<fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() == LOCK);
+    if fs::read_dir(directory).is_ok_and(|mut entries| entries.all(is_lock)) {
+        // If one of them stays, the next run uses it.
+        let _ = fs::remove_file(directory.join(LOCK));
+        let _ = fs::remove_dir(directory);
+    }
 }
 
 /// Reads a text file. Returns `None` if there is none.
@@ -157,9 +172,12 @@ fn create(path: &Path, contents: &[u8], privacy: Privacy) -> Result<(), KeyError
         return Err(io("remove", &partial)(error));
     }
     let mut file = access::create_new(&partial, privacy).map_err(io("create", &partial))?;
-    file.write_all(contents).map_err(io("write", &partial))?;
-    file.sync_all().map_err(io("write", &partial))?;
+    let written = file.write_all(contents).and_then(|()| file.sync_all());
     drop(file);
+    if let Err(error) = written {
+        let _ = fs::remove_file(&partial);
+        return Err(io("write", &partial)(error));
+    }
     // Unlike renaming, linking never replaces a file.
     let linked = fs::hard_link(&partial, path);
     let removed = fs::remove_file(&partial);

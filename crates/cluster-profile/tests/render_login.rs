@@ -71,6 +71,40 @@ fn settings_that_cannot_be_overruled_are_refused_with_their_line() {
     assert!(error.fix().expect("a fix").contains("line 3 of /etc/ssh/sshd_config"));
 }
 
+/// An image may become any node's card, so each node counts as where a login comes from and as
+/// where it leads to.
+#[test]
+fn what_keeps_any_node_out_is_found() {
+    let fixture = Fixture::new(PROFILE);
+    let nodes = &fixture.cluster.nodes;
+    assert!(nodes.len() > 2, "{nodes:?}");
+    for node in nodes {
+        let address = node.address;
+        // One address cannot be that of all nodes.
+        let error = fixture.shared(&base(&format!("ListenAddress {address}"))).unwrap_err();
+        assert!(error.to_string().contains("at logins from"), "{error}");
+        for settings in [
+            format!("DenyUsers *@{address}"),
+            format!("Match Address {address}\n    PubkeyAuthentication no"),
+            format!("Match LocalAddress {address}\n    PubkeyAuthentication no"),
+        ] {
+            match fixture.shared(&base(&settings)) {
+                Ok(rendered) => {
+                    let notes: Vec<String> =
+                        rendered.notes.iter().map(ToString::to_string).collect();
+                    let corrected = notes.iter().any(|note| note.contains("keeps root out"))
+                        || notes.iter().any(|note| note.contains("root") && note.contains(DROP_IN));
+                    assert!(corrected, "{settings}: {notes:?}");
+                }
+                Err(error) => {
+                    let (text, name) = (error.to_string(), format!(" {}", node.name));
+                    assert!(text.contains(&name), "{settings}: {text}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn expired_accounts_and_missing_shells_are_corrected() {
     let fixture = Fixture::new(PROFILE);
@@ -158,4 +192,24 @@ fn an_interface_that_nothing_names_is_noted() {
     assert!(has_note(&notes, "correct `interface` in the profile"), "{notes:?}");
     let (_, notes) = fixture.settled(&ubuntu_1604(), 0);
     assert!(!has_note(&notes, "correct `interface`"), "{notes:?}");
+}
+
+/// A home on a filesystem of its own, on which nodecard has put nothing.
+#[test]
+fn keys_that_a_mount_hides_are_refused() {
+    let fixture = Fixture::new(PROFILE);
+    let mount = |line: &str| base("").file("/etc/fstab", format!("# home\n{line}\n"));
+    let error = fixture.shared(&mount("LABEL=home /home ext4 defaults 0 2")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "odroid cannot log in by key: another filesystem is mounted on /home at boot, which hides \
+         /home/odroid/.ssh/authorized_keys (/etc/fstab, line 2)"
+    );
+    // The system boots without it too.
+    let (_, notes) = fixture.settled(&mount("LABEL=home /home ext4 nofail 0 2"), 0);
+    assert!(has_note(&notes, "is mounted on /home at boot (/etc/fstab, line 2), which hides"));
+    // No user of the profile's lives there.
+    let root = Fixture::new(&PROFILE.replace("[root, odroid]", "[root]"));
+    let (_, notes) = root.settled(&mount("LABEL=home /home ext4 defaults 0 2"), 0);
+    assert!(!has_note(&notes, "which hides"), "{notes:?}");
 }

@@ -213,7 +213,10 @@ fn further_files_in_surprising_places_are_noted() {
     let base = ubuntu_1604().file("/etc/fstab", "UUID=1 / ext4 defaults 0 1\nUUID=2 /boot vfat\n");
     let (_, notes) = Fixture::new(&profile).card(&base, 0).unwrap();
     let notes: Vec<_> = notes.iter().map(ToString::to_string).collect();
-    assert!(has_note(&notes, "/etc/fstab mounts another filesystem on /boot"), "{notes:?}");
+    assert!(
+        has_note(&notes, "mounted on /boot at boot (/etc/fstab, line 2), which hides /boot/x.ini"),
+        "{notes:?}"
+    );
     assert!(has_note(&notes, "which nodecard would write itself"), "{notes:?}");
 }
 

@@ -79,8 +79,11 @@ pub fn for_error(error: &Error) -> Option<Hint> {
         Error::ProgressFile { .. } | Error::OtherBase { .. } => {
             Some(Hint::Or("leave out --resume"))
         }
-        Error::FlashedImage(error) => match **error {
+        Error::FlashedImage(error) => match &**error {
             BaseError::NotFound { .. } => Some(Hint::Or("name another image with --image")),
+            BaseError::UnknownFormat { found, .. } if found.is_blank => {
+                Some(Hint::Instead("name the image of a card with --image"))
+            }
             _ => None,
         },
         Error::NotConfirmed { .. } if !stdin().is_terminal() => Some(Hint::Instead(
@@ -209,12 +212,11 @@ pub fn for_audit(error: &AuditError) -> Option<Hint> {
             Some(Hint::Or("list the devices with `nodecard devices`"))
         }
         AuditError::Root { source, .. } => for_root(source),
-        AuditError::Read { target, .. } | AuditError::Image { target, .. }
-            if rights::is_denied(error) =>
-        {
+        AuditError::Read { target, .. } if rights::is_denied(error) => {
             Some(for_denied(Path::new(target)))
         }
-        AuditError::Image { source, .. } => match &**source {
+        AuditError::Image(source) => match &**source {
+            BaseError::Read { path, .. } if rights::is_denied(error) => Some(for_denied(path)),
             BaseError::UnknownFormat { found, .. } if found.is_blank => Some(WRITE_IT),
             BaseError::Empty { .. } => Some(WRITE_IT),
             _ => None,

@@ -4,14 +4,16 @@ use std::{
     fmt,
     io::{self, BufRead as _, IsTerminal as _, stdin},
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
 use nodecard::Cancel;
-use platform::terminal::{SHOWS_LINE_END, TypingMode, hide_typing};
+use platform::terminal::{
+    SHOWS_LINE_END, TypingMode, forget_on_quit, hide_typing, restore_on_quit,
+};
 
 use crate::{
     error::{CommandError, print_line},
@@ -25,26 +27,52 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// checks for a request to stop.
 static IS_ASKING: AtomicBool = AtomicBool::new(false);
 
-/// What a user who interrupts the program is told.
-static HOW_TO_CONTINUE: Mutex<Option<String>> = Mutex::new(None);
+/// What is printed if the run ends early.
+static PARTING_NOTES: Mutex<PartingNotes> =
+    Mutex::new(PartingNotes { new_keys: None, how_to_continue: None });
 
-/// Sets what is printed when the program is interrupted at a prompt.
-pub fn set_how_to_continue(line: String) {
-    *HOW_TO_CONTINUE.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
+/// What a user needs to know whose run ends early.
+struct PartingNotes {
+    /// Which keys were created.
+    new_keys: Option<String>,
+    /// The command that continues.
+    how_to_continue: Option<String>,
 }
 
-/// Prints how to continue, once.
-pub fn print_how_to_continue() {
-    let line = HOW_TO_CONTINUE.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some(line) = line {
+fn parting_notes() -> MutexGuard<'static, PartingNotes> {
+    PARTING_NOTES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Sets the line about new keys that is printed if the run ends early. `None` if a report has it.
+pub fn set_note_of_new_keys(line: Option<String>) {
+    parting_notes().new_keys = line;
+}
+
+/// Sets the line that says how to continue if the run ends early.
+pub fn set_how_to_continue(line: String) {
+    parting_notes().how_to_continue = Some(line);
+}
+
+/// Prints what a user needs to know whose run ends early, once.
+pub fn print_parting_notes() {
+    let mut notes = parting_notes();
+    let lines = [notes.new_keys.take(), notes.how_to_continue.take()];
+    drop(notes);
+    for line in lines.into_iter().flatten() {
         print_line(format_args!("{line}"));
     }
 }
+
 /// The settings of the terminal before a question that changes them.
 static BEFORE_ASKING: Mutex<Option<TypingMode>> = Mutex::new(None);
 
 /// The exit code of a program that SIGQUIT (3) has ended, as shells report it.
 const QUIT: i32 = 128 + 3;
+
+/// Returns whether a user is at the terminal.
+pub fn is_at_terminal() -> bool {
+    stdin().is_terminal()
+}
 
 /// Returns whether questions may be answered: at a terminal, or by a program at the other end of
 /// a pipe.
@@ -77,7 +105,9 @@ pub fn ask(question: fmt::Arguments) -> Option<String> {
 pub fn while_asking<T>(question: impl FnOnce() -> T) -> T {
     *BEFORE_ASKING.lock().unwrap_or_else(PoisonError::into_inner) = TypingMode::current().ok();
     IS_ASKING.store(true, Ordering::Relaxed);
+    restore_on_quit();
     let answer = question();
+    forget_on_quit();
     IS_ASKING.store(false, Ordering::Relaxed);
     *BEFORE_ASKING.lock().unwrap_or_else(PoisonError::into_inner) = None;
     answer
@@ -89,13 +119,17 @@ pub fn while_asking<T>(question: impl FnOnce() -> T) -> T {
 /// # Errors
 /// Standard input is not a terminal, or cannot be read.
 pub fn ask_hidden(question: fmt::Arguments) -> io::Result<Option<String>> {
-    // Whoever sees the question may press Ctrl-C.
-    IS_ASKING.store(true, Ordering::Relaxed);
-    let before = hide_typing();
-    IS_ASKING.store(before.is_ok(), Ordering::Relaxed);
-    let before = before?;
+    let before = TypingMode::current()?;
     let quit = before.quit_code();
+    // Whoever sees the question may press Ctrl-C.
     *BEFORE_ASKING.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
+    IS_ASKING.store(true, Ordering::Relaxed);
+    restore_on_quit();
+    if let Err(error) = hide_typing() {
+        IS_ASKING.store(false, Ordering::Relaxed);
+        restore_typing();
+        return Err(error);
+    }
     terminal::print_error(format_args!("{question} "));
     let answer = read_line_or_quit(quit);
     IS_ASKING.store(false, Ordering::Relaxed);
@@ -136,6 +170,7 @@ fn restore_typing() {
     if let Some(before) = before {
         before.restore();
     }
+    forget_on_quit();
 }
 
 /// Ends the program soon if all that it does is in memory and takes long.
@@ -161,7 +196,7 @@ pub fn cancel_on_interrupt() -> Cancel {
             terminal::show_cursor();
             // Whatever follows starts on a line of its own.
             print_line(format_args!(""));
-            print_how_to_continue();
+            print_parting_notes();
             // Last, because the question may change the settings meanwhile.
             restore_typing();
             std::process::exit(130);

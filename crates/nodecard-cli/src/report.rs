@@ -47,11 +47,20 @@ pub fn print_json(report: &impl Serialize) -> Result<(), CommandError> {
 /// Returns what was disarmed and removed as groups with a label, and every other note with
 /// what to do about it.
 pub fn notes(notes: &[BuildNote]) -> String {
+    notes_with_labels(notes, ["Disarmed", "Removed"])
+}
+
+/// Returns the same about cards that were not made.
+pub fn expected_notes(notes: &[BuildNote]) -> String {
+    notes_with_labels(notes, ["Will disarm", "Will remove"])
+}
+
+fn notes_with_labels(notes: &[BuildNote], [disarmed, removed]: [&str; 2]) -> String {
     let of_kind = |kind: NoteKind| -> Vec<String> {
         notes.iter().filter(|note| note.kind() == kind).map(BuildNote::subject).collect()
     };
     let mut text = String::new();
-    for (label, kind) in [("Disarmed", NoteKind::Disarmed), ("Removed", NoteKind::Removed)] {
+    for (label, kind) in [(disarmed, NoteKind::Disarmed), (removed, NoteKind::Removed)] {
         let items = of_kind(kind);
         if !items.is_empty() {
             text += &labelled(label, &items);

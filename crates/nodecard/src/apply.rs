@@ -82,7 +82,7 @@ impl Project {
         let target = self.inspect_target(path, &request.limits);
         let target = target.map_err(|error| refused(node, error))?;
         let name = path.display().to_string();
-        if target.device().is_none() && is_compressed(path, &name)? {
+        if target.device().is_none() && is_compressed(path)? {
             return Err(Error::CompressedTarget { path: path.to_owned() });
         }
         let keys = self.keys()?;
@@ -104,9 +104,8 @@ fn refused(node: &Node, error: TargetError) -> Error {
     Error::Refused { targets: vec![RefusedTarget { node, error }] }
 }
 
-fn is_compressed(path: &Path, name: &str) -> Result<bool, AuditError> {
-    BaseImage::is_compressed(path)
-        .map_err(|source| AuditError::Image { target: name.to_owned(), source: Box::new(source) })
+fn is_compressed(path: &Path) -> Result<bool, AuditError> {
+    BaseImage::is_compressed(path).map_err(|error| AuditError::Image(Box::new(error)))
 }
 
 fn options<'a>(

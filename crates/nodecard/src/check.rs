@@ -3,7 +3,7 @@
 use block_io::ReadAt as _;
 use card_image::{BaseError, BaseImage, BuildNote, CardBuilder, ErrorKind, ImageFile, SumCheck};
 
-use cluster_profile::CardSize;
+use cluster_profile::{CardSize, Role};
 
 use crate::{Error, Project};
 
@@ -34,7 +34,16 @@ impl Project {
             }
             report.problems.push(error);
         }
+        report.notes.extend(self.roles_without_swarm());
         Ok(report)
+    }
+
+    /// Returns a note about managers if they manage nothing.
+    fn roles_without_swarm(&self) -> Option<BuildNote> {
+        let managers = self.cluster.nodes.iter().filter(|node| node.role == Role::Manager);
+        let nodes: Vec<String> = managers.map(|node| node.name.clone()).collect();
+        let is_noted = self.cluster.swarm.is_none() && !nodes.is_empty();
+        is_noted.then_some(BuildNote::RolesWithoutSwarm { nodes })
     }
 
     fn look(&self, report: &mut CheckReport) -> Result<(), Error> {

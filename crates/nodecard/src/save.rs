@@ -106,10 +106,7 @@ fn save(
 ) -> Result<SaveReport, Error> {
     let target = Arc::new(ReadOnlyTarget::open(&context.system, card, &request.out)?);
     let is_device = FileInfo::at(card).is_ok_and(|found| found.is_block_device());
-    let image = |source| {
-        let target = card.display().to_string();
-        Error::from(card_audit::AuditError::Image { target, source: Box::new(source) })
-    };
+    let image = |error| Error::from(card_audit::AuditError::Image(Box::new(error)));
     let storage: Arc<dyn ReadAt> = if is_device {
         target.clone()
     } else {

@@ -156,6 +156,15 @@ pub fn create_directories(path: &Path, privacy: Privacy) -> io::Result<()> {
     Ok(())
 }
 
+/// Takes an open file away from everybody but its owner.
+///
+/// # Errors
+/// Those of the operating system, such as that the file belongs to another user. On Windows, access
+/// lists are not changed.
+pub fn make_private(file: &File) -> io::Result<()> {
+    system::make_private(file)
+}
+
 /// Returns the command that takes a file, or a directory, away from everybody but its owner.
 /// `word` is its path, quoted for a shell.
 pub fn command_to_restrict(word: &str, is_directory: bool) -> String {

@@ -13,8 +13,8 @@
 //!
 //! All code that depends on the operating system is here: in `linux/`, `macos/`, `windows/`, and in
 //! `unix/` what the first two have in common. So is all unsafe code, in the files
-//! `linux/ioctl.rs`, `linux/lease.rs`, `macos/punch.rs` and `windows/*.rs`, for requests that no
-//! crate wraps.
+//! `linux/ioctl.rs`, `linux/lease.rs`, `macos/punch.rs`, `unix/quit.rs` and `windows/*.rs`, for
+//! requests that no crate wraps.
 //!
 //! ```
 //! use std::fs::File;

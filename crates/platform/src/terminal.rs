@@ -13,6 +13,17 @@ pub fn may_be_answered_by_program() -> bool {
     system::input_may_be_pipe()
 }
 
+/// Makes SIGQUIT set the terminal at standard input as it is now, before the signal ends the
+/// program. For questions that change the settings. Does nothing where there is no such signal.
+pub fn restore_on_quit() {
+    system::restore_on_quit();
+}
+
+/// Lets SIGQUIT end the program as if [`restore_on_quit`] had not been called.
+pub fn forget_on_quit() {
+    system::forget_on_quit();
+}
+
 /// How a terminal is set, or was before [`hide_typing`].
 #[derive(Debug, Clone)]
 pub struct TypingMode(system::TypingMode);

@@ -34,6 +34,7 @@ mod glob;
 mod hooks;
 mod links;
 mod memory;
+mod mounts;
 mod search_path;
 mod secrets;
 mod systemd;
@@ -56,6 +57,7 @@ pub use files::{BootPartition, FileKind, FileMetadata, SystemError, SystemFiles}
 pub use first_boot::KnownProgram;
 pub use links::{follow_links, real_path};
 pub use memory::MemoryFiles;
+pub use mounts::{Mount, Mounts};
 pub use secrets::{Secret, SecretKind, secrets};
 pub use systemd::{Assignment, ConditionState, Exec, Reason, StartedUnit, Systemd, UnitState};
 pub use unsuitable::{Unsuitable, unsuitable};

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use crate::{SystemError, SystemFiles};
 
 /// Returns the entries of directories whose names end with `suffix`, by name: of entries with
-/// one name, the path in the first directory that has it. Directories need not exist.
+/// one name, the path in the first directory that has it. Hidden ones are left out, as systemd
+/// and udev do. Directories need not exist.
 ///
 /// # Errors
 /// [`SystemError`] if a directory cannot be read.
@@ -18,7 +19,7 @@ pub(crate) fn by_name(
     for directory in directories {
         let directory = directory.as_ref();
         for name in files.list(directory)?.unwrap_or_default() {
-            if name.ends_with(suffix) {
+            if name.ends_with(suffix) && !name.starts_with('.') {
                 let path = format!("{directory}/{name}");
                 names.entry(name).or_insert(path);
             }

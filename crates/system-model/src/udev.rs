@@ -31,4 +31,24 @@ mod tests {
         let expected = [(1, "# a"), (2, "A==\"b\",  C=\"d\""), (4, "")];
         assert_eq!(found, expected.map(|(line, rule)| (line, rule.to_owned())));
     }
+
+    /// The rule in docs/guide.md that lets users write cards: `tests/udev.rs` runs udev with it.
+    #[test]
+    fn the_rule_in_the_guide_compares_three_keys_and_sets_one() {
+        let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/guide.md");
+        // In a package of its own, this crate has no guide.
+        let Ok(guide) = std::fs::read_to_string(guide) else { return };
+        let code: Vec<&str> =
+            guide.lines().filter_map(|line| line.strip_prefix("    SUBSYSTEM")).collect();
+        let [rule] = code.as_slice() else { panic!("{code:?}") };
+        let found = rules(&format!("SUBSYSTEM{rule}\n"));
+        let [(1, rule)] = found.as_slice() else { panic!("{found:?}") };
+        let expected = [
+            r#"SUBSYSTEM=="block""#,
+            r#"ENV{ID_BUS}=="usb""#,
+            r#"ATTR{removable}=="1""#,
+            r#"TAG+="uaccess""#,
+        ];
+        assert_eq!(rule.split(", ").collect::<Vec<_>>(), expected);
+    }
 }

@@ -82,7 +82,7 @@ impl<'a> DropIns<'a> {
     }
 
     /// Returns those of one file, as [`drop_ins`] does.
-    pub fn of(&self, name: &str) -> Result<Vec<String>, SystemError> {
+    fn of(&self, name: &str) -> Result<Vec<String>, SystemError> {
         let own = format!("{name}.d");
         if !self.names.contains(&own) {
             return Ok(Vec::new());
@@ -90,19 +90,35 @@ impl<'a> DropIns<'a> {
         let paths: Vec<String> = self.directories.iter().map(|d| format!("{d}/{own}")).collect();
         drop_ins(self.files, &paths)
     }
+
+    /// Returns the assignments of a file and its drop-ins; none of an empty file, which masks
+    /// those of the same name, and none if systemd refuses one of them.
+    pub fn entries_of(&self, name: &str, path: &str) -> Result<Vec<Entry>, SystemError> {
+        let mut all = Vec::new();
+        for path in [path.to_owned()].into_iter().chain(self.of(name)?) {
+            let text = self.files.read_text(&path)?.unwrap_or_default();
+            if text.is_empty() && all.is_empty() || is_refused(&text) {
+                return Ok(Vec::new());
+            }
+            all.extend(entries(&text, &path));
+        }
+        Ok(all)
+    }
 }
 
 /// An assignment in a file of systemd's syntax (systemd.syntax(7)).
 pub(crate) struct Entry {
     pub section: String,
+    /// The line where the section begins.
+    pub begins: usize,
     pub key: String,
     pub value: String,
     pub at: FileLine,
 }
 
-/// Returns the assignments of a file, lines that end with a backslash joined.
-pub(crate) fn entries(text: &str, path: &str) -> Vec<Entry> {
-    let mut section = String::new();
+/// Returns the lines of a file without comments, those that end with a backslash joined, each
+/// with the number of its first line.
+fn logical_lines(text: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     let mut pending: Option<(String, usize)> = None;
     for (number, line) in text.split('\n').enumerate() {
@@ -123,17 +139,61 @@ pub(crate) fn entries(text: &str, path: &str) -> Vec<Entry> {
             }
             continue;
         }
+        found.push((first, whole));
+    }
+    found
+}
+
+/// Returns the assignments of a file.
+pub(crate) fn entries(text: &str, path: &str) -> Vec<Entry> {
+    let (mut section, mut begins) = (String::new(), 0);
+    let mut found = Vec::new();
+    for (first, whole) in logical_lines(text) {
         if let Some(name) = whole.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            section = name.to_owned();
+            (section, begins) = (name.to_owned(), first);
         } else if let Some((key, value)) = whole.split_once('=') {
             found.push(Entry {
                 section: section.clone(),
+                begins,
                 key: key.trim_ascii().to_owned(),
                 value: value.trim_ascii().to_owned(),
                 at: FileLine::new(path, first),
             });
         }
     }
+    found
+}
+
+/// Returns whether a line begins like a section and is none, for which systemd's parser refuses
+/// the whole file (src/shared/conf-parser.c, `parse_line`).
+fn is_refused(text: &str) -> bool {
+    let mut lines = logical_lines(text).into_iter();
+    lines.any(|(_, line)| line.starts_with('[') && !line.ends_with(']'))
+}
+
+/// Returns what systemd takes for true or false (src/basic/parse-util.c, `parse_boolean`).
+pub(crate) fn boolean(value: &str) -> Option<bool> {
+    match value.to_ascii_lowercase().as_str() {
+        "1" | "yes" | "y" | "true" | "t" | "on" => Some(true),
+        "0" | "no" | "n" | "false" | "f" | "off" => Some(false),
+        _ => None,
+    }
+}
+
+/// Returns the words of a value: quotation marks have no meaning, and a backslash takes what
+/// follows as it is (src/basic/extract-word.c without flags).
+pub(crate) fn words(value: &str) -> Vec<String> {
+    let (mut found, mut word) = (Vec::new(), String::new());
+    let mut rest = value.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '\\' => word.extend(rest.next()),
+            c if c.is_ascii_whitespace() => found.push(std::mem::take(&mut word)),
+            c => word.push(c),
+        }
+    }
+    found.push(word);
+    found.retain(|word| !word.is_empty());
     found
 }
 

@@ -14,7 +14,7 @@ use std::{
 use common::{Draw, cases, program, run};
 use system_model::{
     MemoryFiles,
-    network::{AddressKind, NetworkManager},
+    network::{AddressKind, Netplan, NetworkManager},
 };
 
 const INTERFACES: [&str; 2] = ["eth0", "eth1"];
@@ -225,7 +225,7 @@ fn drawn_keyfiles_configure_interfaces_as_network_manager_does() {
             theirs
                 .insert((*name).to_owned(), (what.to_owned(), addresses.collect::<BTreeSet<_>>()));
         }
-        let model = NetworkManager::read(&files).expect("readable");
+        let model = NetworkManager::read(&files, &Netplan::default()).expect("readable");
         let mut mine = BTreeMap::new();
         for name in INTERFACES {
             let sources = model.sources(name);

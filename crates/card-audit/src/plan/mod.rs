@@ -10,7 +10,7 @@ use std::sync::Arc;
 use block_io::{Layer, ReadAt, Window, WriteAt};
 use card_image::{Cancel, CardBuilder, END_RESERVE, Layout, RootFs, RootFsEditor};
 use cluster_keys::ClusterKeys;
-use cluster_profile::{Change, Cluster, FileEdit, Node, render_node, render_shared};
+use cluster_profile::{Change, Cluster, FileEdit, Node, render_node, render_shared_on_card};
 use ext4_offline::{FilesystemInfo, Timestamp};
 use plain_text::{decimal_size, size, with_causes};
 use serde::Serialize;
@@ -116,7 +116,7 @@ pub fn plan_against(options: &PlanOptions<'_>, card: &Card) -> Result<ChangePlan
     let rendered = |result: Result<cluster_profile::Rendered, _>| {
         result.map_err(|error| AuditError::from(card_image::Error::Render(error)))
     };
-    let shared = rendered(render_shared(cluster, keys, &*files, time))?;
+    let shared = rendered(render_shared_on_card(cluster, node, keys, &*files, time))?;
     let passwords = cluster_profile::default_password_notes(cluster, &*files)
         .map_err(|error| AuditError::from(card_image::Error::Render(error)))?;
     files.apply(&shared.edits).map_err(card.files_error())?;

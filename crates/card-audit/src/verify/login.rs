@@ -87,9 +87,12 @@ fn finding(
         Some(Repair::NoPasswordExpiry { user }) => {
             FixAction::OnNode(format!("chage -d $(date +%F) -M 99999 {user}"))
         }
-        _ => FixAction::Rewrite,
+        _ => match (&hindrance.kind, &hindrance.at) {
+            (HindranceKind::Hidden { .. }, Some(at)) => FixAction::unmount(at),
+            _ => FixAction::Rewrite,
+        },
     };
-    let what = format!("{user} cannot log in by key: {}", hindrance.kind);
+    let what = format!("{user} cannot log in by key: {}", found.what());
     let mut finding = Finding::error(FindingCode::SshHindrance, printable(&what), fix);
     finding.path = path;
     finding.line = hindrance.at.as_ref().map(|at| at.line);

@@ -30,8 +30,8 @@ mod swarm;
 use card_image::{FsError, FsResult, RootFs};
 use cluster_keys::ClusterKeys;
 use cluster_profile::{
-    Cluster, FileEdit, NetworkBackEnd, Node, Purpose, RenderError, SystemError,
-    render_node_regardless, render_shared_on_card,
+    Cluster, FileEdit, NetworkBackEnd, Node, Note, Purpose, RenderError, SystemError,
+    render_node_regardless, render_shared_regardless,
 };
 use plain_text::{printable, with_causes};
 use system_model::{CachedFiles, SystemFiles};
@@ -285,6 +285,11 @@ fn system_error(
     }
 }
 
+fn unfit(error: &RenderError) -> Finding {
+    let what = format!("the system on the card does not fit the profile: {}", with_causes(error));
+    Finding::error(FindingCode::UnfitSystem, what, FixAction::Adapt { advice: error.fix() })
+}
+
 /// Returns all edits that would make the card the node's. A system that lacks what the
 /// profile needs is a finding.
 fn edits(
@@ -295,27 +300,32 @@ fn edits(
     let Subject { cluster, keys, node, system, .. } = subject;
     let mut edits = Vec::new();
     // A time of 0 lets the age of the keys decide on the clock's stamp.
-    for rendered in [
-        render_shared_on_card(cluster, node, keys, *system, 0),
-        render_node_regardless(cluster, node, keys, *system, 0),
-    ] {
+    let shared = render_shared_regardless(cluster, node, keys, *system, 0);
+    let (shared, obstacle) = match shared {
+        Ok((rendered, obstacle)) => (Ok(rendered), obstacle),
+        Err(error) => (Err(error), None),
+    };
+    findings.extend(obstacle.map(|error| unfit(&error)));
+    for rendered in [shared, render_node_regardless(cluster, node, keys, *system, 0)] {
         match rendered {
             Ok(rendered) => {
                 let hindrances = rendered.notes.iter().filter(|note| note.is_hindrance());
-                findings.extend(hindrances.map(|note| {
-                    let fix = FixAction::ChangeSetting;
-                    Finding::note(FindingCode::SshHindrance, note.to_string(), fix)
+                findings.extend(hindrances.map(|note| match note {
+                    Note::FilesHidden { at, .. } => {
+                        let fix = FixAction::unmount(at);
+                        let what = note.to_string();
+                        Finding::warning(FindingCode::HiddenFiles, what, fix).at(&at.path)
+                    }
+                    _ => {
+                        let fix = FixAction::ChangeSetting;
+                        Finding::note(FindingCode::SshHindrance, note.to_string(), fix)
+                    }
                 }));
                 edits.extend(rendered.edits);
             }
             Err(RenderError::System(error)) => system_error(error, card, findings)?,
             Err(error) => {
-                let what = format!(
-                    "the system on the card does not fit the profile: {}",
-                    with_causes(&error)
-                );
-                let fix = FixAction::Adapt { advice: error.fix() };
-                let finding = Finding::error(FindingCode::UnfitSystem, what, fix);
+                let finding = unfit(&error);
                 if !findings.contains(&finding) {
                     findings.push(finding);
                 }

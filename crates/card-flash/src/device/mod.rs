@@ -18,7 +18,7 @@ mod watch;
 
 pub use block_device::{Device, DeviceKind, RelatedDevice, Relation};
 pub use contents::DeviceContents;
-pub use opened::OpenedTarget;
+pub use opened::{Exposure, OpenedTarget};
 pub use read_only::{ReadError, ReadOnlyTarget};
 pub use refusal::{Refusal, TargetLimits};
 pub use storage::OpenedStorage;

@@ -7,7 +7,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use platform::{FileInfo, PositionedFile as _, devices, rights, sparse};
+use platform::{Access, FileInfo, PositionedFile as _, access, devices, rights, sparse};
 
 use super::{storage::OpenedStorage, system::HostSystem, target::DeviceIdentity};
 use crate::{Medium, Presence};
@@ -23,6 +23,15 @@ pub struct OpenedTarget {
     system: HostSystem,
     /// Whether reads and writes bypass the page cache.
     direct: AtomicBool,
+}
+
+/// That other users could read a file which is to hold a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exposure {
+    /// They cannot any more.
+    Ended,
+    /// They still can: the file belongs to somebody else, or its filesystem has no owners.
+    Remains,
 }
 
 impl OpenedTarget {
@@ -41,6 +50,18 @@ impl OpenedTarget {
     /// Returns the path as the user gave it.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Takes a file away from everybody but its owner, as suits private keys. Returns `None` if
+    /// it was private before, or is a device.
+    pub fn make_private(&self) -> Option<Exposure> {
+        if self.is_device().unwrap_or(true) || !Access::of(&self.file).ok()?.is_exposed() {
+            return None;
+        }
+        // Some filesystems accept the change and ignore it.
+        let ended = access::make_private(&self.file).is_ok()
+            && Access::of(&self.file).is_ok_and(|access| !access.is_exposed());
+        Some(if ended { Exposure::Ended } else { Exposure::Remains })
     }
 
     /// Turns it into a storage for small changes of any length.

@@ -112,7 +112,7 @@ pub enum Refusal {
     /// It is larger than a card is expected to be. [`TargetLimits::max_size`] allows more.
     #[error(
         "it is too large for a card: {}, the limit is {}",
-        decimal_size(*.size), limit_size(*.limit)
+        decimal_size(*.size), decimal_size(*.limit)
     )]
     TooLarge {
         /// Its size in bytes.
@@ -279,13 +279,6 @@ fn too_small(size: u64, needed: u64) -> String {
     format!("it holds {size}, but the contents of the base image need {needed}")
 }
 
-/// Returns a limit in the unit of cards, and as `--max-size` may have been given.
-fn limit_size(limit: u64) -> String {
-    const GIB: u64 = 1 << 30;
-    let decimal = decimal_size(limit);
-    if limit.is_multiple_of(GIB) { format!("{decimal} ({}GiB)", limit / GIB) } else { decimal }
-}
-
 fn smaller_than_image(size: u64, image: u64) -> String {
     let [size, image] = two_sizes(size, image);
     format!("it holds {size}, but the image is {image}")
@@ -309,9 +302,10 @@ pub struct TargetLimits {
 }
 
 impl Default for TargetLimits {
-    /// Accepts cards of up to 128 GiB, and no fixed disks.
+    /// Accepts cards that are sold as 128 GB or less, and no fixed disks. Some cards are a little
+    /// larger than they are called.
     fn default() -> Self {
-        TargetLimits { max_size: 128 << 30, allow_fixed: false }
+        TargetLimits { max_size: 134_000_000_000, allow_fixed: false }
     }
 }
 

@@ -89,7 +89,7 @@ pub enum BaseError {
         path: PathBuf,
     },
     /// The bytes are neither a disk image nor compressed in a supported way.
-    #[error("{} is not a disk image: {}", path.display(), found.what)]
+    #[error("{} {}", path.display(), found.predicate())]
     UnknownFormat {
         /// The path as given.
         path: PathBuf,
@@ -345,6 +345,16 @@ pub struct NotAnImage {
     pub fix: Option<&'static str>,
     /// Whether its first bytes are all zero, as on a new card.
     pub is_blank: bool,
+}
+
+impl NotAnImage {
+    /// Returns what is wrong with the file, to follow its name.
+    fn predicate(&self) -> String {
+        match self.is_blank {
+            true => "is blank: it has no partition table".to_owned(),
+            false => format!("is not a disk image: {}", self.what),
+        }
+    }
 }
 
 impl BaseError {

@@ -30,18 +30,47 @@ pub(crate) struct OutputDirectory {
     interrupted: Option<String>,
     /// Held as long as this exists.
     lock: DirectoryLock,
+    /// Goes after the lock, whose file is in it.
+    _made: MadeDirectories,
+}
+
+/// Directories that this run has made, the deepest first. Those in which nothing was made are
+/// removed again.
+#[derive(Debug, Default)]
+struct MadeDirectories(Vec<PathBuf>);
+
+impl MadeDirectories {
+    /// Makes a directory and those above it, as far as they are missing.
+    fn make(path: &Path) -> io::Result<Self> {
+        let missing = |above: &&Path| !above.as_os_str().is_empty() && !above.exists();
+        let made = path.ancestors().take_while(missing).map(Path::to_owned).collect();
+        // Some of them may be made before this fails.
+        let made = MadeDirectories(made);
+        access::create_directories(path, Privacy::Public)?;
+        Ok(made)
+    }
+}
+
+impl Drop for MadeDirectories {
+    fn drop(&mut self) {
+        for directory in &self.0 {
+            // This fails if there is anything in it, or if it could not be made.
+            let _ = fs::remove_dir(directory);
+        }
+    }
 }
 
 impl OutputDirectory {
     /// Creates the directory if it is missing, locks it, and removes the files of an
-    /// interrupted run.
+    /// interrupted run. A directory that was missing goes with the returned value if nothing was
+    /// made in it.
     pub fn open(path: &Path) -> Result<Self, OutputError> {
         if path.is_file() {
             return Err(OutputError::NotADirectory { path: path.to_owned() });
         }
         let unusable = |source| OutputError::Unusable { path: path.to_owned(), source };
-        access::create_directories(path, Privacy::Public).map_err(unusable)?;
-        Self::open_existing(path)
+        let made = MadeDirectories::make(path).map_err(unusable)?;
+        Ok(OutputDirectory { _made: made, ..Self::open_existing(path)? })
     }
 
     /// Locks a directory, and removes the files of an interrupted run.
@@ -56,7 +85,12 @@ impl OutputDirectory {
             _ => {}
         }
         let lock = DirectoryLock::take(path)?;
-        let mut directory = OutputDirectory { path: path.to_owned(), interrupted: None, lock };
+        let mut directory = OutputDirectory {
+            path: path.to_owned(),
+            interrupted: None,
+            lock,
+            _made: MadeDirectories::default(),
+        };
         directory.interrupted = directory.read(&temporary(MANIFEST));
         directory.remove_leftovers()?;
         Ok(directory)
@@ -232,6 +266,29 @@ mod tests {
         assert!(matches!(OutputDirectory::open(temp.path()), Err(OutputError::Busy { .. })));
         drop(first);
         OutputDirectory::open(temp.path()).unwrap();
+    }
+
+    #[test]
+    fn directories_in_which_nothing_was_made_go_again() {
+        let temp = tempfile::tempdir().unwrap();
+        let (above, below) = (temp.path().join("a"), temp.path().join("a/b/c"));
+        drop(OutputDirectory::open(&below).unwrap());
+        assert_eq!(names(temp.path()), [""; 0]);
+        // One that was there stays, and so does one with a file.
+        fs::create_dir(&above).unwrap();
+        drop(OutputDirectory::open(&below).unwrap());
+        assert_eq!((names(temp.path()), names(&above)), (vec!["a".to_owned()], vec![]));
+        let directory = OutputDirectory::open(&below).unwrap();
+        let file = directory.begin_with("file", b"1").unwrap();
+        directory.publish(vec![file], &[]).unwrap();
+        drop(directory);
+        assert_eq!(names(&below), ["file"]);
+        drop(OutputDirectory::open(&below).unwrap());
+        assert_eq!(names(&below), ["file"]);
+        // One that cannot be made takes those above it along.
+        let name = "n".repeat(300);
+        OutputDirectory::open(&temp.path().join("x").join(name)).unwrap_err();
+        assert_eq!(names(temp.path()), ["a"]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use plain_text::{count, size};
+use plain_text::{count, decimal_size};
 
 use super::LostBytes;
 use crate::{Cancelled, ChooseError, ErrorKind, FsError, OutputError};
@@ -41,7 +41,7 @@ pub enum SaveError {
     /// The contents of the card do not fit into an image of this size.
     #[error(
         "an image of {} is {} too small for the contents of {}",
-        size(*wanted), size(needed.saturating_sub(*wanted)), card.display()
+        decimal_size(*wanted), decimal_size(needed.saturating_sub(*wanted)), card.display()
     )]
     TooSmall {
         /// The card.

@@ -2,7 +2,7 @@
 
 mod words;
 
-use system_model::Effect;
+use system_model::{Effect, FileLine};
 
 /// Something about the image or the profile that the user should know.
 ///
@@ -216,12 +216,14 @@ pub enum Note {
         /// The file.
         path: String,
     },
-    /// Another filesystem will be mounted over a file of `files`.
-    FileHidden {
-        /// The file.
-        path: String,
+    /// Another filesystem will be mounted over files.
+    FilesHidden {
         /// Where the filesystem is mounted.
         point: String,
+        /// What says so.
+        at: FileLine,
+        /// The files.
+        paths: Vec<String>,
     },
     /// The interface gets an Ethernet profile, which Wi-Fi does not use.
     EthernetProfile {
@@ -418,6 +420,7 @@ impl Note {
             | Note::KnownHostsElsewhere { .. }
             | Note::ArgumentStays { .. }
             | Note::NoPlaceForArguments { .. }
+            | Note::FilesHidden { .. }
             | Note::NoSudo { .. }
             | Note::SudoersNotRead { .. } => NoteKind::Hindrance,
             Note::NotDisarmed { .. } | Note::MayChange { .. } | Note::CloudInitUnread { .. } => {

@@ -216,10 +216,19 @@ impl Note {
                 "{path} is on a FAT partition, which does not store owners and modes: those in \
                  the profile have no effect"
             ),
-            Note::FileHidden { path, point } => format!(
-                "{path} will be hidden while the system runs: /etc/fstab mounts another filesystem \
-                 on {point}"
-            ),
+            Note::FilesHidden { point, at, paths } => {
+                let (named, more) = paths.split_at(paths.len().min(2));
+                let and_more = match more.len() {
+                    0 => String::new(),
+                    1 => " and 1 more file".to_owned(),
+                    count => format!(" and {count} more files"),
+                };
+                format!(
+                    "another filesystem is mounted on {point} at boot ({at}), which hides {}\
+                     {and_more}",
+                    named.join(", ")
+                )
+            }
             Note::EthernetProfile { interface } => format!(
                 "{interface} gets an Ethernet profile in NetworkManager, which has no effect if it \
                  is Wi-Fi or a bridge"

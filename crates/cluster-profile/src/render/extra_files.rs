@@ -40,16 +40,6 @@ fn note_surprises(to: &mut Context<'_>, file: &ExtraFile) -> Result<(), RenderEr
     if path == "/etc/shadow" && to.cluster.users.iter().any(|user| user.password.is_some()) {
         to.note(Note::FileReplacesPasswords);
     }
-    let fstab = to.read("/etc/fstab")?.unwrap_or_default();
-    let points = fstab
-        .lines()
-        .filter(|line| !line.trim_ascii_start().starts_with('#'))
-        .filter_map(|line| line.split_ascii_whitespace().nth(1));
-    for point in points.filter(|point| point.len() > 1 && point.starts_with('/')) {
-        if path.strip_prefix(point).is_some_and(|rest| rest.starts_with('/')) {
-            to.note(Note::FileHidden { path: path.clone(), point: point.to_owned() });
-        }
-    }
     Ok(())
 }
 

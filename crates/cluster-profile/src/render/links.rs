@@ -26,20 +26,21 @@ enum Link {
     Hidden,
 }
 
+/// Edits, and what the system does that no edit removes.
+pub(super) type Attempt = (Rendered, Option<RenderError>);
+
 /// Renders, and replaces symlinks that must not be followed.
 pub(super) fn without_foreign_links(
     system: &dyn SystemFiles,
-    render: impl Fn(&dyn SystemFiles) -> Result<Rendered, RenderError>,
-) -> Result<Rendered, RenderError> {
-    let rendered = render(system)?;
-    let (hidden, _) = foreign(system, &rendered.edits)?;
-    let (mut rendered, removed) = if hidden.is_empty() {
-        (rendered, Vec::new())
-    } else {
+    render: impl Fn(&dyn SystemFiles) -> Result<Attempt, RenderError>,
+) -> Result<Attempt, RenderError> {
+    let (mut rendered, mut obstacle) = render(system)?;
+    let (removed, _) = foreign(system, &rendered.edits)?;
+    if !removed.is_empty() {
         let mut without = Edited::new(system);
-        without.apply(&hidden)?;
-        (render(&without)?, hidden)
-    };
+        without.apply(&removed)?;
+        (rendered, obstacle) = render(&without)?;
+    }
     let (_, replaced) = foreign(system, &rendered.edits)?;
     let is_directory = |path: &str| {
         let here =
@@ -57,7 +58,7 @@ pub(super) fn without_foreign_links(
         let at = rendered.edits.iter().position(|other| other.path == edit.path);
         rendered.edits.insert(at.unwrap_or(0), edit);
     }
-    Ok(rendered)
+    Ok((rendered, obstacle))
 }
 
 /// Returns the edits that remove the symlinks which these edits do not follow.

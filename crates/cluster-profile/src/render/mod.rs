@@ -10,6 +10,7 @@ mod edited;
 mod error;
 mod extra_files;
 mod first_boot;
+mod hidden;
 mod hosts;
 mod identity;
 mod links;
@@ -27,6 +28,7 @@ use cluster_keys::ClusterKeys;
 use crate::{Attributes, Cluster, FileEdit, Node, Note, Purpose, SystemFiles};
 use context::Context;
 pub use error::RenderError;
+use links::Attempt;
 pub use network::{RivalAddress, network_back_end, rival_addresses};
 pub use neutral::{IdentityPart, KeptAddress, Neutral, RemovedPart, part_of, render_neutral};
 pub use passwords::default_password_notes;
@@ -54,7 +56,7 @@ pub fn render_shared(
     system: &dyn SystemFiles,
     now: u64,
 ) -> Result<Rendered, RenderError> {
-    shared(cluster, None, keys, system, now)
+    or_obstacle(shared(cluster, None, keys, system, now)?)
 }
 
 /// The same for a card that is one node's already: what only matters on the cards of others is
@@ -69,7 +71,26 @@ pub fn render_shared_on_card(
     system: &dyn SystemFiles,
     now: u64,
 ) -> Result<Rendered, RenderError> {
+    or_obstacle(shared(cluster, Some(node), keys, system, now)?)
+}
+
+/// The same, beside what surely keeps a user of the profile out and cannot be removed: for
+/// whoever reports that, and everything else with it.
+///
+/// # Errors
+/// [`RenderError`].
+pub fn render_shared_regardless(
+    cluster: &Cluster,
+    node: &Node,
+    keys: &ClusterKeys,
+    system: &dyn SystemFiles,
+    now: u64,
+) -> Result<(Rendered, Option<RenderError>), RenderError> {
     shared(cluster, Some(node), keys, system, now)
+}
+
+fn or_obstacle((rendered, obstacle): Attempt) -> Result<Rendered, RenderError> {
+    obstacle.map_or(Ok(rendered), Err)
 }
 
 fn shared(
@@ -78,7 +99,7 @@ fn shared(
     keys: &ClusterKeys,
     system: &dyn SystemFiles,
     now: u64,
-) -> Result<Rendered, RenderError> {
+) -> Result<Attempt, RenderError> {
     if let Some(one) = system_model::unsuitable(system)? {
         let system_model::Unsuitable { name, evidence, reason } = one;
         return Err(RenderError::Unsuitable { name, evidence, reason });
@@ -104,13 +125,14 @@ fn with_maker(mut error: RenderError, cluster: &Cluster, system: &dyn SystemFile
     error
 }
 
+/// Returns the edits that all nodes share, and what keeps a user of the profile out.
 fn shared_edits(
     cluster: &Cluster,
     node: Option<&Node>,
     keys: &ClusterKeys,
     system: &dyn SystemFiles,
     now: u64,
-) -> Result<Rendered, RenderError> {
+) -> Result<Attempt, RenderError> {
     let overlay = users::Overlay::new(cluster, system)?;
     let mut to = Context::new(cluster, keys, &overlay, now);
     users::write(&mut to, &overlay)?;
@@ -124,10 +146,11 @@ fn shared_edits(
     ssh::shared(&mut to, &model)?;
     passwords::write(&mut to)?;
     swarm::shared(&mut to)?;
-    ssh::let_in(&mut to, node)?;
+    let obstacle = ssh::let_in(&mut to, node)?;
     clock::stamp(&mut to)?;
     extra_files::check(&mut to, &cluster.files)?;
-    Ok(to.rendered)
+    hidden::note(&mut to)?;
+    Ok((to.rendered, obstacle))
 }
 
 /// Returns the edits that make a card this node's, after those of [`render_shared`].
@@ -141,13 +164,9 @@ pub fn render_node(
     system: &dyn SystemFiles,
     now: u64,
 ) -> Result<Rendered, RenderError> {
-    links::without_foreign_links(system, |system| {
-        let (rendered, obstacle) = node_edits(cluster, node, keys, system, now)?;
-        match obstacle {
-            Some(obstacle) => Err(obstacle),
-            None => Ok(rendered),
-        }
-    })
+    let attempt =
+        links::without_foreign_links(system, |system| node_edits(cluster, node, keys, system, now));
+    or_obstacle(attempt?)
 }
 
 /// The same, even if the system surely keeps the node's interface from its address: for whoever
@@ -162,9 +181,9 @@ pub fn render_node_regardless(
     system: &dyn SystemFiles,
     now: u64,
 ) -> Result<Rendered, RenderError> {
-    links::without_foreign_links(system, |system| {
-        node_edits(cluster, node, keys, system, now).map(|(rendered, _)| rendered)
-    })
+    let attempt =
+        links::without_foreign_links(system, |system| node_edits(cluster, node, keys, system, now));
+    attempt.map(|(rendered, _)| rendered)
 }
 
 /// Returns a node's edits, and what surely keeps its interface from its address.
@@ -174,7 +193,7 @@ fn node_edits(
     keys: &ClusterKeys,
     system: &dyn SystemFiles,
     now: u64,
-) -> Result<(Rendered, Option<RenderError>), RenderError> {
+) -> Result<Attempt, RenderError> {
     // On a card that lacks the profile's users, the edits that all nodes share make them.
     let overlay = users::Overlay::new(cluster, system)?;
     let mut to = Context::new(cluster, keys, &overlay, now);
@@ -196,5 +215,6 @@ fn node_edits(
     extra_files::write(&mut to, &cluster.files)?;
     extra_files::check(&mut to, &node.files)?;
     extra_files::write(&mut to, &node.files)?;
+    hidden::note(&mut to)?;
     Ok((to.rendered, obstacle))
 }

@@ -107,8 +107,8 @@ pub struct SaveArgs {
     #[arg(long)]
     pub exact: bool,
 
-    /// Make an image for cards of this size: 8GB, 7400MiB or bytes [default: the
-    /// size of the contents and a tenth more]
+    /// Make an image for cards of this size: as printed on them (8GB), or exactly
+    /// (7400MiB, or bytes) [default: the size of the contents and a tenth more]
     #[arg(long, value_name = "SIZE", value_parser = card_size, conflicts_with = "no_shrink")]
     pub size: Option<CardSize>,
 

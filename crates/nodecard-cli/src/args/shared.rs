@@ -80,7 +80,8 @@ pub struct JsonArg {
 /// Which cards to make.
 #[derive(Debug, clap::Args)]
 pub struct CardArgs {
-    /// Set the size of the cards: 8GB, 7400MiB or bytes [default: the profile's]
+    /// Set the size of the cards: as printed on them (8GB), or exactly (7400MiB, or
+    /// bytes) [default: the profile's]
     #[arg(long, value_name = "SIZE", value_parser = card_size)]
     pub card: Option<CardSize>,
 
@@ -92,9 +93,8 @@ pub struct CardArgs {
 /// Which devices are accepted as cards.
 #[derive(Debug, clap::Args)]
 pub struct LimitArgs {
-    /// Refuse devices larger than this: 128GB, 200GiB or bytes. A tenth is added
-    /// to a size in GB or TB, since cards may be larger than their label
-    #[arg(long, value_name = "SIZE", default_value = "128GiB", value_parser = largest_card)]
+    /// Refuse devices larger than this
+    #[arg(long, value_name = "SIZE", default_value = "128GB", value_parser = largest_card)]
     pub max_size: u64,
 
     /// Accept disks that look built in: not removable, not on USB and not in an

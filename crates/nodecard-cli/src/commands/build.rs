@@ -9,10 +9,10 @@ use plain_text::{printable, shell_word, size};
 use platform::devices;
 use serde_json::json;
 
-use super::open_project;
+use super::{note_of_new_keys, open_project};
 use crate::{
     args::BuildArgs,
-    error::CommandError,
+    error::{CommandError, print_note},
     report::{self, labelled, table},
 };
 
@@ -27,7 +27,11 @@ pub fn run(args: &BuildArgs) -> Result<ExitCode, CommandError> {
     request.format = args.format.into();
     request.raw_sums = args.sums;
     request.update = args.update;
-    let built = project.build(&request)?;
+    let built = project.build(&request).inspect_err(|_| {
+        if let Some(note) = note_of_new_keys(&project) {
+            print_note(format_args!("{note}"));
+        }
+    })?;
     if args.json.json {
         report::print_json(&json!({
             "out": built.out,
@@ -92,6 +96,10 @@ fn to_text(built: &BuildReport, args: &BuildArgs, network: &Network) -> String {
         let more = if made.len() > 1 { " ..." } else { "" };
         let node = shell_word(&image.node);
         text += &format!("Write the cards with:  nodecard flash {project} {node}=/dev/sdX{more}\n");
+        if made.len() > 1 {
+            text +=
+                &format!("With one reader:       nodecard flash {project} --one-reader /dev/sdX\n");
+        }
         let file = shell_word(&out(&image.file));
         text += &format!("Or with bmaptool:      bmaptool copy {file} /dev/sdX\n");
     }

@@ -25,7 +25,7 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode, CommandError> {
     if args.json.json {
         report::print_json(&to_json(cluster, &project, &found))?;
     } else {
-        let mut text = report::notes(&found.notes);
+        let mut text = report::expected_notes(&found.notes);
         for what in &found.not_checked {
             let line = format!("not checked: {what}");
             text += &format!("{}\n", plain_text::wrap(&line, terminal::width(), 2));

@@ -28,7 +28,7 @@ fn to_text(devices: &[DeviceReport]) -> String {
         devices.iter().partition(|device| device.is_candidate());
     let mut text = String::new();
     if cards.is_empty() {
-        text += "No cards found\n";
+        text += "No cards found: insert one into a reader, and run this again\n";
     } else {
         text += "Cards:\n";
     }

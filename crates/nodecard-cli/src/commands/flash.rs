@@ -13,13 +13,16 @@ use nodecard::{
 use plain_text::{decimal_size, printable, shell_word, size};
 use serde_json::{Value, json};
 
-use super::open_project;
+use super::{note_of_new_keys, open_project};
 use crate::{
     args::{FlashArgs, usage},
     error::{CommandError, print_error, print_line, print_refusals},
     output::{Verbosity, verbosity},
     progress::CardBars,
-    prompt::{ask, is_somebody_there, print_how_to_continue, set_how_to_continue},
+    prompt::{
+        ask, is_at_terminal, is_somebody_there, print_parting_notes, set_how_to_continue,
+        set_note_of_new_keys,
+    },
     report::{self, table},
 };
 
@@ -43,6 +46,11 @@ pub fn run(args: &FlashArgs) -> Result<ExitCode, CommandError> {
         Some(reader) => flash_one_reader(&project, reader, request, args),
         None => flash_targets(&project, request, args),
     };
+    if written.is_err() {
+        // The keys may have been created before there was a session.
+        set_note_of_new_keys(note_of_new_keys(&project));
+        print_parting_notes();
+    }
     finish(written.map_err(CommandError::Writing)?, args)
 }
 
@@ -99,6 +107,7 @@ fn flash_targets(
     args: &FlashArgs,
 ) -> Result<FlashReport, Error> {
     let session = project.flash(&args.targets, request)?;
+    set_note_of_new_keys(note_of_new_keys(project));
     for target in session.targets() {
         describe(target, args.writing.yes);
     }
@@ -106,7 +115,9 @@ fn flash_targets(
     let agrees = |target: &FlashTarget| {
         args.writing.yes || is_confirmed(target, &card_of(target)) == Some(true)
     };
-    session.confirm(agrees)?.write(&CardBars::new(titles))
+    let report = session.confirm(agrees)?.write(&CardBars::new(titles))?;
+    set_note_of_new_keys(None);
+    Ok(report)
 }
 
 fn flash_one_reader(
@@ -116,6 +127,7 @@ fn flash_one_reader(
     args: &FlashArgs,
 ) -> Result<FlashReport, Error> {
     let session = project.flash_one_reader(reader, args.resume, request)?;
+    set_note_of_new_keys(note_of_new_keys(project));
     let is_file = reader.is_file();
     let mut user = User {
         reader: reader.display().to_string(),
@@ -127,12 +139,13 @@ fn flash_one_reader(
     if args.resume {
         offer_to_continue();
     }
-    let report = session.run(&mut user).inspect_err(|_| print_how_to_continue())?;
+    let report = session.run(&mut user)?;
+    set_note_of_new_keys(None);
     if report.cards.iter().any(FlashedCard::is_verified) {
         offer_to_continue();
     }
     if report.stopped.is_some() || report.cards.iter().any(|card| !card.is_verified()) {
-        print_how_to_continue();
+        print_parting_notes();
     }
     Ok(report)
 }
@@ -220,9 +233,14 @@ impl Operator for User {
     }
 
     fn can_swap(&self) -> bool {
-        // Cards can be swapped without a word to this program; a file is replaced by whoever
-        // reads what it prints.
-        is_somebody_there() || (self.yes && !self.is_file)
+        match (self.yes, self.is_file) {
+            // Whoever answers the questions can replace a file, too.
+            (false, _) => is_somebody_there(),
+            // Nobody is asked, so a pipe says nothing about who reads what is printed.
+            (true, true) => is_at_terminal(),
+            // Cards can be swapped without a word to this program.
+            (true, false) => true,
+        }
     }
 
     fn progress(&mut self, target: &FlashTarget) -> Box<dyn FlashProgress> {
@@ -343,7 +361,12 @@ fn to_text(report: &FlashReport, args: &FlashArgs) -> String {
     let mut after = String::new();
     for (node, written) in report.cards.iter().filter_map(compared) {
         let (part, all) = (size(written.written), size(written.bytes));
-        after += &format!("{node}: wrote {part} of {all}; the rest was already there\n");
+        let rest = if written.kept_contents {
+            "the rest was already there"
+        } else {
+            "the rest is zeros, as it was before"
+        };
+        after += &format!("{node}: wrote {part} of {all}; {rest}\n");
     }
     let cards = |is_verified: bool| {
         report.cards.iter().filter(move |card| card.is_verified() == is_verified)
@@ -361,6 +384,11 @@ fn to_text(report: &FlashReport, args: &FlashArgs) -> String {
     let done: Vec<String> = done.map(|card| card.path.display().to_string()).collect();
     if !done.is_empty() {
         after += &format!("Safe to remove: {}\n", done.join(" "));
+        // With an image, the profile is not known; `status` needs the keys beside it.
+        if args.image.is_none() && args.project.keys.is_none() {
+            let profile = shell_word(&args.project.profile.display().to_string());
+            after += &format!("With the boards on: nodecard status {profile} --wait 10m\n");
+        }
     }
     if after.is_empty() { text } else { format!("{text}\n{after}") }
 }

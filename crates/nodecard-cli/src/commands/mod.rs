@@ -18,6 +18,7 @@ pub mod verify;
 use std::sync::Arc;
 
 use nodecard::{Context, Project};
+use plain_text::printable;
 
 use crate::{
     args::ProjectArgs, error::CommandError, progress::StageBar, prompt::cancel_on_interrupt,
@@ -44,6 +45,13 @@ fn open_project(args: &ProjectArgs) -> Result<Project, CommandError> {
         project = project.with_time(time);
     }
     Ok(project)
+}
+
+/// Returns a note about keys that a run has created, if it did. Without cards or images that were
+/// made with them, no report has it.
+fn note_of_new_keys(project: &Project) -> Option<String> {
+    let directory = printable(&project.new_keys()?.display().to_string());
+    Some(format!("note: created the cluster's keys in {directory}; the next run uses them"))
 }
 
 /// Returns the time that reproducible builds are given (reproducible-builds.org).

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use block_io::Extents;
 use card_flash::{
     CardMarks, CardSource, FlashJob, FlashProgress, Medium, OldContents,
-    device::{OpenedTarget, Refusal, TargetError},
+    device::{Exposure, OpenedTarget, Refusal, TargetError},
     flash,
 };
 use card_image::{BaseStorage, BuildNote, Cancel, CardBuilder, PreparedCard};
@@ -98,6 +98,19 @@ fn sizes(targets: &[FlashTarget]) -> Vec<u64> {
     sizes.sort_unstable();
     sizes.dedup();
     sizes
+}
+
+/// Takes files that are to hold private keys away from other users. Returns notes about those that
+/// others could read.
+pub(super) fn make_private(opened: &[OpenedTarget]) -> Vec<BuildNote> {
+    let note = |opened: &OpenedTarget| {
+        let file = opened.path().to_owned();
+        Some(match opened.make_private()? {
+            Exposure::Ended => BuildNote::MadePrivate { file },
+            Exposure::Remains => BuildNote::Exposed { file },
+        })
+    };
+    opened.iter().filter_map(note).collect()
 }
 
 /// Writes and verifies all cards. Returns what became of each, in the order of the targets.

@@ -13,8 +13,9 @@ use card_flash::{
     flash,
 };
 use card_image::{BaseStorage, BlockMap, BuildNote, ImageFile};
+use platform::Access;
 
-use super::{FlashReport, FlashRequest, FlashTarget};
+use super::{FlashReport, FlashRequest, FlashTarget, cards};
 use crate::{Context, Error, RefusedTarget};
 
 /// An image and the inspected target that it is to be written to. Nothing was written yet.
@@ -24,6 +25,8 @@ pub struct ImageFlash<'a> {
     request: FlashRequest,
     target: FlashTarget,
     image: Arc<BaseStorage>,
+    /// Whether only the image's owner can read it, as with all images that hold keys.
+    is_private: bool,
     used: Extents,
     notes: Vec<BuildNote>,
 }
@@ -71,7 +74,8 @@ pub fn flash_image<'a>(
     if size > needed {
         notes.push(BuildNote::RestUnused { unused: size - needed });
     }
-    Ok(ImageFlash { context, request, target, image: storage, used, notes })
+    let is_private = Access::at(image).is_ok_and(|access| !access.is_exposed());
+    Ok(ImageFlash { context, request, target, image: storage, is_private, used, notes })
 }
 
 /// Turns reasons that are about a base image into those about the image that is written.
@@ -131,11 +135,14 @@ impl ConfirmedImageFlash<'_> {
     /// # Errors
     /// [`Error::Refused`] if the target is in use, or is no longer what was inspected.
     pub fn write(self, progress: &dyn FlashProgress) -> Result<FlashReport, Error> {
-        let ImageFlash { context, request, target, image, used, notes } = self.0;
+        let ImageFlash { context, request, target, image, is_private, used, mut notes } = self.0;
         let opened = target
             .target
             .open(&context.system, &request.limits)
             .map_err(|error| Error::Refused { targets: vec![target.refused(error)] })?;
+        if is_private {
+            notes.extend(cards::make_private(std::slice::from_ref(&opened)));
+        }
         let layer = Arc::new(Layer::new(image.clone(), target.target.size()));
         let source = CardSource { node: target.node.clone(), layer, used, changed: Extents::new() };
         let medium: &dyn Medium = &opened;

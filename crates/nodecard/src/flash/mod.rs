@@ -251,6 +251,7 @@ impl ConfirmedFlash<'_> {
         let FlashSession { request, project, builder, targets, cards, notes } = self.0;
         let opened = open_all(project, &targets, &request.limits)?;
         let mut report = FlashReport::new(&builder, notes);
+        report.add_notes(cards::make_private(&opened));
         let (cancel, old) = (&project.context.cancel, request.old_contents);
         report.add(cards::write(&builder, &targets, cards, &opened, old, progress, cancel));
         report.stopped = builder.check_unchanged().err().map(Error::from);

@@ -140,8 +140,9 @@ impl OneReader<'_> {
     /// [`Error`] if the session ends before any card was written. Else it is in
     /// [`FlashReport::stopped`].
     pub fn run(mut self, operator: &mut dyn Operator) -> Result<FlashReport, Error> {
-        let mut report = FlashReport::new(&self.builder, Vec::new());
         let project = self.project;
+        let notes = project.key_note().into_iter().collect();
+        let mut report = FlashReport::new(&self.builder, notes);
         let is_waiting = |node: &&Node| !self.finished.has(&node.name);
         let waiting: Vec<&Node> = project.cluster.nodes.iter().filter(is_waiting).collect();
         for node in waiting {
@@ -173,6 +174,7 @@ impl OneReader<'_> {
         let cancel = &self.project.context.cancel;
         let (source, notes, marks) = cards::prepare_marked(self.project, &self.builder, &target)?;
         report.add_notes(notes);
+        report.add_notes(cards::make_private(std::slice::from_ref(&opened)));
         let old_contents = self.request.old_contents;
         let flashed = cards::write(
             &self.builder,

@@ -2,7 +2,7 @@
 
 use std::{fmt, net::Ipv4Addr};
 
-use plain_text::{count, printable, size};
+use plain_text::{count, printable, size, wrap};
 use serde::Serialize;
 
 use super::StatusProblem;
@@ -161,13 +161,11 @@ impl fmt::Display for StatusReport {
             }
         }
         writeln!(f)?;
-        for node in &self.nodes {
-            for problem in &node.problems {
-                write_problem(f, &format!("{}: ", node.name), problem)?;
-            }
+        for (node, problem, others) in in_groups(&self.nodes) {
+            write_problem(f, &format!("{}: ", node.name), problem, &others)?;
         }
         for problem in &self.problems {
-            write_problem(f, "", problem)?;
+            write_problem(f, "", problem, &[])?;
         }
         let right = self.nodes.iter().filter(|node| node.ok).count();
         let wrong = self.nodes.len() - right;
@@ -191,8 +189,50 @@ impl NodeStatus {
     }
 }
 
-fn write_problem(f: &mut fmt::Formatter<'_>, start: &str, problem: &StatusProblem) -> fmt::Result {
+/// The width of long lines.
+const WIDTH: usize = 79;
+
+/// The fewest nodes with the same problem that are written as a group.
+const SMALLEST_GROUP: usize = 3;
+
+/// Returns the problems of all nodes. Where many nodes have the same, apart from their names and
+/// addresses, the first comes with the names of the others: a rack without power is one problem.
+fn in_groups(nodes: &[NodeStatus]) -> Vec<(&NodeStatus, &StatusProblem, Vec<&str>)> {
+    let mut groups: Vec<(String, Vec<(&NodeStatus, &StatusProblem)>)> = Vec::new();
+    for node in nodes {
+        for problem in &node.problems {
+            let text = format!("{:?} {}", problem.code, problem.what);
+            let text = text.replace(&node.address.to_string(), "\0").replace(&node.name, "\0");
+            match groups.iter_mut().find(|(of_group, _)| *of_group == text) {
+                Some((_, members)) => members.push((node, problem)),
+                None => groups.push((text, vec![(node, problem)])),
+            }
+        }
+    }
+    let entries = groups.into_iter().flat_map(|(_, members)| match members.as_slice() {
+        [(node, problem), others @ ..] if members.len() >= SMALLEST_GROUP => {
+            let others = others.iter().map(|(other, _)| other.name.as_str()).collect();
+            vec![(*node, *problem, others)]
+        }
+        _ => members.into_iter().map(|(node, problem)| (node, problem, Vec::new())).collect(),
+    });
+    let mut entries: Vec<_> = entries.collect();
+    // Each is where the first of its nodes is, as without groups.
+    let place = |node: &NodeStatus| nodes.iter().position(|other| other.name == node.name);
+    entries.sort_by_key(|(node, ..)| place(node));
+    entries
+}
+
+fn write_problem(
+    f: &mut fmt::Formatter<'_>,
+    start: &str,
+    problem: &StatusProblem,
+    others: &[&str],
+) -> fmt::Result {
     writeln!(f, "{}: {start}{}", problem.severity.name(), problem.what)?;
+    if !others.is_empty() {
+        writeln!(f, "{}", wrap(&format!("  the same: {}", others.join(", ")), WIDTH, 4))?;
+    }
     match &problem.fix {
         Some(fix) => writeln!(f, "  fix: {fix}"),
         None => Ok(()),
@@ -231,7 +271,55 @@ fn free(disk: Disk) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::period;
+    use super::{super::StatusCode, *};
+
+    #[test]
+    fn nodes_with_the_same_problem_are_one_entry() {
+        let node = |number: u8, problems: &[&str]| {
+            let (name, address) = (format!("n{number}"), Ipv4Addr::new(10, 0, 0, number));
+            let own = |text: &&str| {
+                let text = text.replace("ADDRESS", &address.to_string()).replace("NAME", &name);
+                StatusProblem::error(StatusCode::NoRoute, text, format!("look at {name}"))
+            };
+            let problems = problems.iter().map(own).collect();
+            NodeStatus {
+                name: name.clone(),
+                address,
+                ok: false,
+                reachable: false,
+                host_key: HostKeyState::Unknown,
+                logins: Vec::new(),
+                hostname: None,
+                machine_id: None,
+                uptime: None,
+                disk: None,
+                swarm_state: None,
+                problems,
+            }
+        };
+        let off = "no host answers at ADDRESS";
+        let mut nodes = vec![node(1, &[off, "NAME is full"]), node(2, &["NAME is full"])];
+        nodes.extend((3..60).map(|number| node(number, &[off])));
+        nodes.push(node(60, &["no host answers at 10.0.0.1"]));
+        let report = StatusReport {
+            cluster: "rack".into(),
+            ok: false,
+            nodes,
+            swarm: None,
+            problems: Vec::new(),
+        };
+        let text = report.to_string();
+        let (_, text) = text.split_once("\n\n").unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "error: n1: no host answers at 10.0.0.1");
+        assert!(lines[1].starts_with("  the same: n3, n4, n5, "), "{text}");
+        let rest = "n59\n  fix: look at n1\nerror: n1: n1 is full\n  fix: look at n1\n\
+                    error: n2: n2 is full\n  fix: look at n2\n\
+                    error: n60: no host answers at 10.0.0.1\n  fix: look at n60\n\
+                    60 nodes: 0 as expected, 60 with problems\n";
+        assert!(text.ends_with(rest), "{text}");
+        assert!(lines.iter().all(|line| line.chars().count() <= WIDTH), "{text}");
+    }
 
     #[test]
     fn periods_have_two_units() {

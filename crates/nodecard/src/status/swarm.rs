@@ -152,6 +152,6 @@ fn unknown(answers: &[(&Node, Option<&Answer>)]) -> Option<StatusProblem> {
     Some(StatusProblem::error(
         StatusCode::SwarmUnknown,
         "no manager answered questions about the swarm".into(),
-        "fix the managers first",
+        "solve the problems of the managers first",
     ))
 }

@@ -3,7 +3,9 @@
 use std::{
     fs::{self, DirBuilder, File, Metadata, OpenOptions},
     io,
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
+    os::unix::fs::{
+        DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+    },
     path::Path,
 };
 
@@ -49,6 +51,12 @@ pub(crate) fn access_at(path: &Path) -> io::Result<Access> {
 
 pub(crate) fn access_at_link(path: &Path) -> io::Result<Access> {
     Ok(access(&fs::symlink_metadata(path)?))
+}
+
+pub(crate) fn make_private(file: &File) -> io::Result<()> {
+    let mut permissions = file.metadata()?.permissions();
+    permissions.set_mode(permissions.mode() & 0o700);
+    file.set_permissions(permissions)
 }
 
 fn access(metadata: &Metadata) -> Access {
@@ -110,7 +118,6 @@ mod tests {
 
     #[test]
     fn others_are_the_group_and_everybody() {
-        use std::os::unix::fs::PermissionsExt as _;
         let file = tempfile::NamedTempFile::new().unwrap();
         // Executing alone gives nobody the contents of a file, but names in a directory.
         for (mode, exposed, written) in [
@@ -130,6 +137,9 @@ mod tests {
                 "{mode:o}"
             );
             assert_eq!(access.permissions, Permissions::Mode(mode));
+            make_private(file.as_file()).unwrap();
+            let access = Access::at(file.path()).unwrap();
+            assert_eq!(access.permissions, Permissions::Mode(mode & 0o700));
         }
     }
 }

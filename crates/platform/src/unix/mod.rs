@@ -2,9 +2,10 @@
 
 mod access;
 mod files;
+mod quit;
 mod terminal;
 
-pub(crate) use self::{access::*, files::*, terminal::*};
+pub(crate) use self::{access::*, files::*, quit::*, terminal::*};
 
 /// The variable that holds the user's home.
 pub(crate) const HOME: &str = "HOME";

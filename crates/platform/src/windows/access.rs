@@ -92,6 +92,10 @@ pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+pub(crate) fn make_private(_: &File) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 pub(crate) fn access_of(file: &File) -> io::Result<Access> {
     Ok(access(security_of(file)?, &user_sid()?))
 }

@@ -27,6 +27,11 @@ pub(crate) fn hide_typing() -> io::Result<TypingMode> {
     if set(mode & !ENABLE_ECHO_INPUT) { Ok(mode) } else { Err(io::Error::last_os_error()) }
 }
 
+/// There is no such signal.
+pub(crate) fn restore_on_quit() {}
+
+pub(crate) fn forget_on_quit() {}
+
 pub(crate) fn quit_code(_: &TypingMode) -> Option<u8> {
     None
 }

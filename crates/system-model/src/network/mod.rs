@@ -5,6 +5,7 @@
 
 mod dhcpcd;
 mod interfaces;
+mod matching;
 mod naming;
 mod netplan;
 mod network_manager;
@@ -17,7 +18,7 @@ pub use interfaces::{
     Mapping, Selection, Stanza, StanzaOption, interfaces_lines, selects_by_pattern,
 };
 pub use naming::{InterfaceNames, Renaming};
-pub use netplan::{Definition, NETPLAN_DIRECTORIES, Netplan, Renderer};
+pub use netplan::{Definition, DeviceKind, NETPLAN_DIRECTORIES, Netplan, Renderer};
 pub use network_manager::{CONNECTION_DIRECTORIES, Connection, NetworkManager, Unmanaged};
 pub use networkd::{Fit, NETWORK_DIRECTORIES, NetworkFile, Networkd};
 pub use source::{AddressKind, AddressSource, Backend};
@@ -74,15 +75,14 @@ impl Network {
         if netplan.is_active() {
             started.push(Backend::Netplan);
         }
-        let names = InterfaceNames::read(files, &netplan)?;
         Ok(Network {
             started,
             interfaces,
             networkd,
-            netplan,
-            network_manager: NetworkManager::read(files)?,
+            network_manager: NetworkManager::read(files, &netplan)?,
             dhcpcd: Dhcpcd::read(files)?,
-            names,
+            names: InterfaceNames::read(files, &netplan)?,
+            netplan,
         })
     }
 
@@ -136,25 +136,15 @@ impl Network {
         found
     }
 
-    /// NetworkManager leaves interfaces of ifupdown alone, and takes netplan's definitions.
+    /// NetworkManager leaves interfaces of ifupdown alone.
     fn by_network_manager(&self, interface: &str) -> Vec<AddressSource> {
-        let manager = &self.network_manager;
         let in_interfaces = self.interfaces.as_ref().is_some_and(|interfaces| {
             interfaces.stanzas.iter().any(|stanza| stanza.name == interface)
         });
-        if manager.leaves_ifupdown.is_some() && in_interfaces {
+        if self.network_manager.leaves_ifupdown.is_some() && in_interfaces {
             return Vec::new();
         }
-        let rendered =
-            |definition: &Definition| self.netplan.renderer(definition) == Renderer::NetworkManager;
-        let of_netplan = self.netplan.definitions_of(interface);
-        if self.netplan.is_active()
-            && of_netplan.iter().any(|(definition, _)| rendered(definition))
-            && manager.unmanaged_by(interface).is_none()
-        {
-            return self.netplan.sources(Some(interface));
-        }
-        manager.sources(interface)
+        self.network_manager.sources(interface)
     }
 
     /// Returns all fixed addresses that some interface gets at boot. Stanzas and files that
@@ -173,13 +163,6 @@ impl Network {
         }
         if self.starts(Backend::NetworkManager) {
             all.extend(self.network_manager.all_sources());
-            let by_manager = |source: &AddressSource| {
-                self.netplan.definitions.iter().any(|definition| {
-                    self.netplan.renderer(definition) == Renderer::NetworkManager
-                        && source.at.as_ref().is_some_and(|at| at.path == definition.at.path)
-                })
-            };
-            all.extend(self.netplan.sources(None).into_iter().filter(by_manager));
         }
         if self.starts(Backend::Dhcpcd) {
             all.extend(self.dhcpcd.all_sources());

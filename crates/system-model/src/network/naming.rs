@@ -10,12 +10,13 @@ use std::collections::BTreeMap;
 use rules::Rule;
 
 use super::{
+    matching::{Fit, Matches},
     netplan::Netplan,
-    networkd::{Fit, NETWORK_DIRECTORIES, NetworkFile},
+    networkd::NETWORK_DIRECTORIES,
 };
 use crate::{
     CommandLines, FileLine, SystemError, SystemFiles, search_path,
-    units::{DropIns, Entry, entries},
+    units::{DropIns, Entry},
 };
 
 /// Where udev's rules are; of those with one name that of the first directory counts.
@@ -43,9 +44,7 @@ pub struct Renaming {
 /// A .link file with its drop-ins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct LinkFile {
-    matches: NetworkFile,
-    /// Whether it is about all interfaces, like the one that systemd comes with.
-    is_general: bool,
+    matches: Matches,
     /// `Name=`
     new: Option<(String, FileLine)>,
     /// `NamePolicy=`, if one of the policies makes a name of the hardware's place or address.
@@ -53,14 +52,11 @@ struct LinkFile {
 }
 
 impl LinkFile {
-    fn parse(name: &str, path: &str, all: &[Entry]) -> Self {
-        let mut matches: Vec<(String, String)> = Vec::new();
+    fn parse(all: &[Entry]) -> Self {
         let (mut new, mut policies) = (None, None);
         for entry in all {
             let value = entry.value.as_str();
             match (entry.section.as_str(), entry.key.as_str()) {
-                ("Match", key) if value.is_empty() => matches.retain(|(other, _)| other != key),
-                ("Match", key) => matches.push((key.to_owned(), value.to_owned())),
                 ("Link", "Name") if value.is_empty() => new = None,
                 ("Link", "Name") => new = Some((value.to_owned(), entry.at.clone())),
                 ("Link", "NamePolicy") => {
@@ -72,10 +68,7 @@ impl LinkFile {
                 _ => {}
             }
         }
-        let names_any = |(key, value): &(String, String)| key == "OriginalName" && value == "*";
-        let is_general = matches.iter().all(names_any);
-        let matches = NetworkFile::generated(name.into(), path.into(), matches, Vec::new(), false);
-        LinkFile { matches, is_general, new, policy: policies }
+        LinkFile { matches: Matches::read(all, "OriginalName"), new, policy: policies }
     }
 }
 
@@ -109,16 +102,12 @@ impl InterfaceNames {
         }
         let with = DropIns::read(files, &NETWORK_DIRECTORIES)?;
         for (name, path) in search_path::by_name(files, &NETWORK_DIRECTORIES, ".link")? {
-            let text = files.read_text(&path)?.unwrap_or_default();
-            if files.read_link(&path)?.as_deref() == Some("/dev/null") || text.is_empty() {
+            let all = with.entries_of(&name, &path)?;
+            if files.read_link(&path)?.as_deref() == Some("/dev/null") || all.is_empty() {
                 links.remove(&name);
                 continue;
             }
-            let mut all = entries(&text, &path);
-            for drop_in in with.of(&name)? {
-                all.extend(entries(&files.read_text(&drop_in)?.unwrap_or_default(), &drop_in));
-            }
-            links.insert(name.clone(), LinkFile::parse(&name, &path, &all));
+            links.insert(name.clone(), LinkFile::parse(&all));
         }
         let mut rules = Vec::new();
         let mut paths = search_path::by_name(files, &RULES, ".rules")?;
@@ -189,7 +178,7 @@ impl InterfaceNames {
             match (policy, &link.new) {
                 // Which name the hardware has is not known, and all interfaces may stay as the
                 // kernel names them.
-                (Some(at), _) if fit == Fit::Yes && !link.is_general => {
+                (Some(at), _) if fit == Fit::Yes && !link.matches.are_general() => {
                     found.push(Renaming { new: None, at: at.clone(), certain: false });
                 }
                 (None, Some((new, at))) => {
@@ -227,10 +216,8 @@ fn of_netplan(definition: &super::Definition) -> Option<(String, LinkFile)> {
         };
         (key.to_owned(), value.clone())
     });
-    let path = definition.at.path.clone();
-    let matches = NetworkFile::generated(name.clone(), path, matches.collect(), Vec::new(), false);
-    let at = definition.at.clone();
-    let link = LinkFile { matches, is_general: false, new: Some((new, at)), policy: None };
+    let new = Some((new, definition.at.clone()));
+    let link = LinkFile { matches: matches.collect(), new, policy: None };
     Some((name, link))
 }
 

@@ -112,6 +112,13 @@ pub enum HindranceKind {
     WrongKind(String),
     /// The path to the keys is a loop of symlinks.
     SymlinkLoop(String),
+    /// Another filesystem is mounted over the keys.
+    Hidden {
+        /// The path of the keys.
+        path: String,
+        /// Where the filesystem is mounted.
+        point: String,
+    },
     /// An option of dropbear, such as `-w`.
     DropbearOption(String),
 }
@@ -259,6 +266,9 @@ impl fmt::Display for HindranceKind {
             }
             H::WrongKind(path) => write!(f, "{path} is not of the right kind"),
             H::SymlinkLoop(path) => write!(f, "{path} is a loop of symlinks"),
+            H::Hidden { path, point } => {
+                write!(f, "another filesystem is mounted on {point} at boot, which hides {path}")
+            }
             H::DropbearOption(option) => write!(f, "dropbear runs with {option}"),
         }
     }

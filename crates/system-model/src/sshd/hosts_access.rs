@@ -1,6 +1,7 @@
 //! TCP wrappers: /etc/hosts.allow and /etc/hosts.deny, for servers that are linked with libwrap.
 //!
-//! Sources: hosts_access(5), hosts_options(5); tcp_wrappers' hosts_access.c.
+//! Sources: hosts_access(5), hosts_options(5); tcp_wrappers' hosts_access.c (`table_match`) and
+//! misc.c (`xgets`), with Debian's changes.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -12,6 +13,8 @@ use crate::{FileLine, SystemError, SystemFiles, elf, pattern::fnmatch};
 
 const ALLOW: &str = "/etc/hosts.allow";
 const DENY: &str = "/etc/hosts.deny";
+/// A line and the byte that ends it in libwrap's memory fit in as many bytes.
+const BUFFER: usize = 2048;
 const DPKG_STATUS: &str = "/var/lib/dpkg/status";
 
 /// A computer that connects.
@@ -77,7 +80,12 @@ pub fn refused_clients(
     let mut lines = Vec::new();
     for (path, denies) in [(ALLOW, false), (DENY, true)] {
         let text = files.read_text(path)?.unwrap_or_default();
-        lines.extend(joined(&text).into_iter().map(|(number, line)| (path, number, line, denies)));
+        let (read, end) = joined(&text);
+        lines.extend(read.into_iter().map(|(number, line)| (path, number, line, denies)));
+        // Where it cannot go on reading what is denied, libwrap denies everything.
+        if let Some(number) = end.filter(|_| denies) {
+            lines.push((path, number, "ALL: ALL".to_owned(), true));
+        }
     }
     let mut rules = Vec::new();
     for (path, number, line, denies) in &lines {
@@ -167,23 +175,31 @@ fn name_of(files: &dyn SystemFiles, address: IpAddr) -> Result<Option<String>, S
     Ok(None)
 }
 
-/// Returns the lines that count with their numbers; one that ends with a backslash goes on.
-fn joined(text: &str) -> Vec<(usize, String)> {
+/// Returns the lines that count with their numbers, from 1; one that ends with a backslash goes
+/// on. Then the line where reading ends: one that is too long, or that the end of the file cuts.
+fn joined(text: &str) -> (Vec<(usize, String)>, Option<usize>) {
     let mut found: Vec<(usize, String)> = Vec::new();
-    let mut goes_on = false;
-    for (index, line) in text.lines().enumerate() {
-        let (body, more) = match line.strip_suffix('\\') {
-            Some(body) => (body, true),
-            None => (line, false),
+    let mut pending: Option<(usize, String)> = None;
+    for (index, part) in text.split_inclusive('\n').enumerate() {
+        let (number, mut whole) = pending.take().unwrap_or((index + 1, String::new()));
+        let (Some(line), true) = (part.strip_suffix('\n'), whole.len() + part.len() < BUFFER)
+        else {
+            return (found, Some(number));
         };
-        match found.last_mut().filter(|_| goes_on) {
-            Some((_, whole)) => whole.push_str(body),
-            None => found.push((index + 1, body.to_owned())),
+        match line.strip_suffix('\\') {
+            Some(body) => {
+                whole.push_str(body);
+                pending = Some((number, whole));
+            }
+            None => {
+                whole.push_str(line);
+                if !whole.starts_with('#') && !whole.trim().is_empty() {
+                    found.push((number, whole));
+                }
+            }
         }
-        goes_on = more;
     }
-    found.retain(|(_, line)| !line.starts_with('#') && !line.trim().is_empty());
-    found
+    (found, pending.map(|(number, _)| number))
 }
 
 /// Splits a line at its first colon that is neither quoted nor inside of brackets.
@@ -430,7 +446,7 @@ mod tests {
             ("", "sshd: 10.0.0.7/32\n", denied(1)),
             ("", "sshd: 10.0.0.5/24\n", None),
             ("", " sshd: ALL\n", denied(1)),
-            ("", "s*: KNOWN", denied(1)),
+            ("", "s*: KNOWN\n", denied(1)),
             ("", "ALL : ALL except 10.0.0.7\n", None),
             ("", "ALL: ALL EXCEPT 10.0.0. EXCEPT 10.0.0.7\n", denied(1)),
             ("", "ALL: ALL EXCEPT 10.0.0. EXCEPT 10.0.0.8\n", None),
@@ -444,16 +460,26 @@ mod tests {
         }
     }
 
+    /// As `tcpdmatch` says of these.
     #[test]
-    fn a_line_may_be_as_long_as_a_file() {
-        let line = |part: &str, count| format!("sshd: ALL{}\n", part.repeat(count));
-        assert_eq!(refusal("", &line(" EXCEPT ALL", 99_999)), None);
-        let denied = Some((DENY.to_owned(), 1, true));
-        assert_eq!(refusal("", &line(" EXCEPT ALL", 100_000)), denied);
-        let daemons = format!("ALL{}: ALL\n", " EXCEPT ALL".repeat(100_000));
-        assert_eq!(refusal("", &daemons), denied);
-        assert_eq!(refusal("", &line(" EXCEPT a", 100_000)), denied);
-        assert_eq!(refusal("", &format!("sshd: a{}\n", "@a".repeat(100_000))), None);
+    fn a_line_that_cannot_be_read_ends_the_file() {
+        let denied = |line| Some((DENY.to_owned(), line, true));
+        let long = |rest: &str| format!("# {}\n{rest}", "x".repeat(BUFFER));
+        for (allow, deny, expected) in [
+            ("", "in.telnetd: ALL", denied(1)),
+            ("", "in.telnetd: ALL\n ", denied(2)),
+            ("", "in.telnetd: ALL\n\nin.ftpd: \\\n", denied(3)),
+            ("", long("").as_str(), denied(1)),
+            ("sshd: ALL", "ALL: ALL\n", denied(1)),
+            (long("sshd: ALL\n").as_str(), "ALL: ALL\n", denied(1)),
+            (long("sshd: ALL: deny\n").as_str(), "", None),
+            ("sshd: ALL\nin.ftpd: ALL", "ALL: ALL\n", None),
+            ("", "sshd: ALL: allow\nx", None),
+        ] {
+            assert_eq!(refusal(allow, deny), expected, "{allow:?} {deny:?}");
+        }
+        let full = |more: usize| format!("in.telnetd: {}\n", "x".repeat(BUFFER - 14 + more));
+        assert_eq!((refusal("", &full(0)), refusal("", &full(1))), (None, denied(1)));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::hindrance::{Hindrance, HindranceKind, Repair};
 use crate::{
-    FileKind, FileMetadata, SystemError, SystemFiles,
+    FileKind, FileMetadata, Mounts, SystemError, SystemFiles,
     accounts::{Accounts, User},
     walk::{End, Identity, READ, SEARCH, walk},
 };
@@ -63,6 +63,14 @@ pub(super) fn check(
             return Ok(found);
         }
     };
+    // What the image has there is not what sshd will read.
+    if let Some(mount) = Mounts::read(files)?.hiding(&real) {
+        let kind = HindranceKind::Hidden { path: real, point: mount.point.clone() };
+        let hindrance = Hindrance { kind, at: Some(mount.at.clone()), repair: None };
+        let list = if mount.may_fail { &mut found.uncertain } else { &mut found.certain };
+        list.push(hindrance);
+        return Ok(found);
+    }
     for (directory, metadata) in &way.directories {
         let judged = checked.ancestor(directory, &real);
         checked.one(directory, metadata, SEARCH, judged, &mut found);

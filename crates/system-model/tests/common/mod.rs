@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod login;
+pub mod tables;
 
 use std::{
     fs,

@@ -22,6 +22,8 @@ const DAY: u64 = 24 * 60 * 60;
 const ROOT: &str = "root";
 /// The port that ssh connects to without being told another.
 const PORT: u16 = 22;
+/// As many logins are named one by one.
+const MOST_LOGINS: usize = 3;
 /// One repair may show what the next hindrance is.
 const MOST_ROUNDS: usize = 12;
 
@@ -34,6 +36,24 @@ pub struct LoginHindrance {
     pub hindrance: Hindrance,
     /// Whether it surely keeps the user out; otherwise only the running system knows.
     pub is_certain: bool,
+    /// The logins that it is about, such as `from xu4-node1`; empty for all of them.
+    pub logins: Vec<String>,
+}
+
+impl LoginHindrance {
+    /// Returns what keeps the user out, and at which logins.
+    pub fn what(&self) -> String {
+        let kind = self.hindrance.kind.to_string();
+        match self.logins.as_slice() {
+            [] => kind,
+            [few @ ..] if few.len() <= MOST_LOGINS => {
+                format!("{kind}, at logins {}", few.join(" and "))
+            }
+            [first, ..] => {
+                format!("{kind}, at logins {first} and {} others", self.logins.len() - 1)
+            }
+        }
+    }
 }
 
 /// Returns what keeps the profile's users from logging in by key over ssh, for a system as
@@ -53,19 +73,18 @@ pub fn login_hindrances(
 ) -> Result<Vec<LoginHindrance>, SystemError> {
     let mut found = Vec::new();
     let Some(server) = server(system, systemd)? else { return Ok(found) };
-    let accounts = Accounts::read(system)?;
-    let refused = refused_clients(system, server, &clients(cluster, Some(node)))?;
+    let judge = Judge {
+        cluster,
+        node: Some(node),
+        cluster_key,
+        system,
+        accounts: Accounts::read(system)?,
+        server,
+        now,
+    };
+    let refused = judge.refused()?;
     for user in users(cluster) {
-        let mut admission = judge(cluster, cluster_key, system, &accounts, server, &user, now)?;
-        add(&mut admission, &refused);
-        let Admission { certain, uncertain, .. } = admission;
-        for (list, is_certain) in [(certain, true), (uncertain, false)] {
-            found.extend(list.into_iter().map(|hindrance| LoginHindrance {
-                user: user.clone(),
-                hindrance,
-                is_certain,
-            }));
-        }
+        found.extend(judge.hindrances(&user, &refused)?);
     }
     Ok(found)
 }
@@ -104,62 +123,148 @@ fn clients(cluster: &Cluster, node: Option<&Node>) -> Vec<Client> {
     others.map(|one| Client { address: one.address.into(), name: Some(one.name.clone()) }).collect()
 }
 
-/// Adds what TCP wrappers refuse, which is the same for all users.
-fn add(admission: &mut Admission, refused: &[(Hindrance, bool)]) {
-    for (hindrance, certain) in refused {
-        let list = if *certain { &mut admission.certain } else { &mut admission.uncertain };
-        list.push(hindrance.clone());
+/// A login by ssh that has to work, and what messages call it.
+struct Way {
+    from: IpAddr,
+    to: IpAddr,
+    label: String,
+}
+
+/// Returns the logins that have to work: to a node, from each of the others. If the card may
+/// become any node's, each node is once where a login comes from and once where it leads to, as
+/// sshd's settings are about either.
+fn ways(cluster: &Cluster, node: Option<&Node>) -> Vec<Way> {
+    let nodes = &cluster.nodes;
+    if let Some(node) = node {
+        let to = IpAddr::from(node.address);
+        let clients = clients(cluster, Some(node)).into_iter();
+        return clients
+            .map(|client| {
+                let name = client.name.unwrap_or_else(|| client.address.to_string());
+                Way { from: client.address, to, label: format!("from {name}") }
+            })
+            .collect();
+    }
+    if let [one] = nodes.as_slice() {
+        return ways(cluster, Some(one));
+    }
+    let way = |from: &Node, to: &Node| Way {
+        from: from.address.into(),
+        to: to.address.into(),
+        label: format!("from {} to {}", from.name, to.name),
+    };
+    let next = nodes.iter().cycle().skip(1);
+    let mut found: Vec<Way> = nodes.iter().zip(next).map(|(one, next)| way(one, next)).collect();
+    if let [first, second] = nodes.as_slice() {
+        found = vec![way(second, first), way(first, second)];
+    }
+    found
+}
+
+/// What decides about logins to a card.
+struct Judge<'a> {
+    cluster: &'a Cluster,
+    /// The node whose card it is; `None` for any of them.
+    node: Option<&'a Node>,
+    cluster_key: &'a str,
+    system: &'a dyn SystemFiles,
+    accounts: Accounts,
+    server: SshServer,
+    now: u64,
+}
+
+impl Judge<'_> {
+    /// Returns what TCP wrappers refuse, which is the same for all users.
+    fn refused(&self) -> Result<Vec<(Hindrance, bool)>, SystemError> {
+        refused_clients(self.system, self.server, &clients(self.cluster, self.node))
+    }
+
+    /// Returns what keeps a user out at any of the logins that have to work, what is certain
+    /// first.
+    fn hindrances(
+        &self,
+        user: &str,
+        refused: &[(Hindrance, bool)],
+    ) -> Result<Vec<LoginHindrance>, SystemError> {
+        let ways = ways(self.cluster, self.node);
+        let mut found: Vec<LoginHindrance> = Vec::new();
+        let mut add = |hindrance: Hindrance, is_certain: bool, label: Option<&str>| {
+            let same = |one: &&mut LoginHindrance| {
+                one.is_certain == is_certain && one.hindrance == hindrance
+            };
+            let logins = label.map(str::to_owned);
+            match found.iter_mut().find(same) {
+                Some(one) => one.logins.extend(logins),
+                None => found.push(LoginHindrance {
+                    user: user.to_owned(),
+                    hindrance,
+                    is_certain,
+                    logins: logins.into_iter().collect(),
+                }),
+            }
+        };
+        for way in &ways {
+            let Admission { certain, uncertain, .. } = self.admission(user, way)?;
+            for (list, is_certain) in [(certain, true), (uncertain, false)] {
+                for hindrance in list {
+                    add(hindrance, is_certain, Some(&way.label));
+                }
+            }
+        }
+        for (hindrance, is_certain) in refused {
+            add(hindrance.clone(), *is_certain, None);
+        }
+        for one in &mut found {
+            if one.logins.len() == ways.len() {
+                one.logins.clear();
+            }
+        }
+        found.sort_by_key(|one| !one.is_certain);
+        Ok(found)
+    }
+
+    fn admission(&self, user: &str, way: &Way) -> Result<Admission, SystemError> {
+        let cluster = self.cluster;
+        let from_nodes = cluster.ssh.users.iter().any(|listed| listed == user);
+        let login = Login {
+            user: user.to_owned(),
+            from: way.from,
+            to: way.to,
+            port: PORT,
+            today: i32::try_from(self.now / DAY).unwrap_or(i32::MAX),
+        };
+        let key = from_nodes.then_some(self.cluster_key);
+        let mut admission = match self.server {
+            SshServer::OpenSsh => admission(self.system, &self.accounts, &login, key)?,
+            SshServer::Dropbear => dropbear_admission(self.system, &self.accounts, &login, key)?,
+        };
+        // Each node gets a host key of its own, with the right mode.
+        admission
+            .certain
+            .retain(|hindrance| !matches!(hindrance.kind, HindranceKind::HostKeyMode(_)));
+        // The keys of a swarm come with commands of their own.
+        let only_commands = !cluster.key_users().contains(&user);
+        admission.uncertain.retain(|hindrance| match &hindrance.kind {
+            HindranceKind::PermitRootLogin(_) => !only_commands,
+            // Packages of sshd make this user; without it no image would ever have had a login.
+            HindranceKind::NoPrivilegeSeparationUser => false,
+            // The lines of key files are compared with those that the profile asks for.
+            HindranceKind::KeyOption(_) => false,
+            _ => true,
+        });
+        Ok(admission)
     }
 }
 
-fn judge(
-    cluster: &Cluster,
-    cluster_key: &str,
-    system: &dyn SystemFiles,
-    accounts: &Accounts,
-    server: SshServer,
-    user: &str,
-    now: u64,
-) -> Result<Admission, SystemError> {
-    let from_nodes = cluster.ssh.users.iter().any(|listed| listed == user);
-    let addresses: Vec<Ipv4Addr> = cluster.nodes.iter().map(|node| node.address).collect();
-    let to = addresses.first().copied().unwrap_or(Ipv4Addr::LOCALHOST);
-    let login = Login {
-        user: user.to_owned(),
-        from: IpAddr::from(addresses.get(1).copied().unwrap_or(to)),
-        to: IpAddr::from(to),
-        port: PORT,
-        today: i32::try_from(now / DAY).unwrap_or(i32::MAX),
-    };
-    let key = from_nodes.then_some(cluster_key);
-    let mut admission = match server {
-        SshServer::OpenSsh => admission(system, accounts, &login, key)?,
-        SshServer::Dropbear => dropbear_admission(system, accounts, &login, key)?,
-    };
-    // Each node gets a host key of its own, with the right mode.
-    admission.certain.retain(|hindrance| !matches!(hindrance.kind, HindranceKind::HostKeyMode(_)));
-    // The keys of a swarm come with commands of their own.
-    let only_commands = !cluster.key_users().contains(&user);
-    admission.uncertain.retain(|hindrance| match &hindrance.kind {
-        HindranceKind::PermitRootLogin(_) => !only_commands,
-        // Packages of sshd make this user; without it no image would ever have had a login.
-        HindranceKind::NoPrivilegeSeparationUser => false,
-        // The lines of key files are compared with those that the profile asks for.
-        HindranceKind::KeyOption(_) => false,
-        _ => true,
-    });
-    Ok(admission)
-}
-
-/// Removes what surely keeps users of the profile out, or refuses the image; notes what may.
-/// Without a node the image is for all of them.
+/// Removes what surely keeps users of the profile out, and returns what cannot be removed; notes
+/// what may keep them out. Without a node the image is for all of them.
 pub(in crate::render) fn let_in(
     to: &mut Context<'_>,
     node: Option<&Node>,
-) -> Result<(), RenderError> {
+) -> Result<Option<RenderError>, RenderError> {
     let users = users(to.cluster);
     if users.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let cluster_key = to.keys.cluster().public().split(' ').nth(1).unwrap_or_default().to_owned();
     let now = to.now.max(to.keys.created());
@@ -169,59 +274,70 @@ pub(in crate::render) fn let_in(
         let edited = to.edited()?;
         let Some(server) = server(&edited, &Systemd::read_later_boots(&edited)?)? else {
             to.note(Note::NoSshd);
-            return Ok(());
+            return Ok(None);
         };
-        let accounts = Accounts::read(&edited)?;
+        let judge = Judge {
+            cluster: to.cluster,
+            node,
+            cluster_key: &cluster_key,
+            system: &edited,
+            accounts: Accounts::read(&edited)?,
+            server,
+            now,
+        };
+        let refused = judge.refused()?;
         let mut judged = Vec::new();
-        let refused = refused_clients(&edited, server, &clients(to.cluster, node))?;
         for user in &users {
-            let mut found = judge(to.cluster, &cluster_key, &edited, &accounts, server, user, now)?;
-            add(&mut found, &refused);
-            judged.push((user, found));
+            judged.push((user, judge.hindrances(user, &refused)?));
         }
+        drop(judge);
         drop(edited);
         for (user, found) in judged {
-            for hindrance in found.certain {
-                if is_of_bare_system(&hindrance) {
+            for found in found {
+                if !found.is_certain {
+                    noted.push((user, found));
                     continue;
                 }
-                if is_of_profile(to, &hindrance) {
-                    noted.push((user, hindrance));
+                let hindrance = &found.hindrance;
+                if is_of_bare_system(hindrance) {
                     continue;
                 }
-                let before = repaired.contains(&hindrance);
+                if is_of_profile(to, hindrance) {
+                    noted.push((user, found));
+                    continue;
+                }
+                let before = repaired.contains(hindrance);
                 let last = round + 1 == MOST_ROUNDS;
                 // The repair may move or change the line.
-                let said = says(to, &hindrance)?;
+                let said = says(to, hindrance)?;
                 let place =
-                    if before || last { None } else { repair::apply(to, user, &hindrance, now)? };
-                let Some(place) = place else { return Err(refusal(to, user, &hindrance)?) };
-                to.note(repaired_note(user, &hindrance, &said, &place));
-                repaired.push(hindrance);
+                    if before || last { None } else { repair::apply(to, user, hindrance, now)? };
+                let Some(place) = place else { return Ok(Some(refusal(to, &found)?)) };
+                to.note(repaired_note(user, hindrance, &said, &place));
+                repaired.push(found.hindrance);
                 again = true;
                 // Other hindrances may have the same cause.
                 break;
             }
-            noted.extend(found.uncertain.into_iter().map(|hindrance| (user, hindrance)));
             if again {
                 break;
             }
         }
         if !again {
-            for (user, hindrance) in noted {
-                let kind = &hindrance.kind;
+            for (user, found) in noted {
+                let (hindrance, kind) = (&found.hindrance, found.what());
                 let (what, at) = match &hindrance.at {
                     Some(at) if is_of_sshd(at) => {
-                        (format!("{} ({kind})", says(to, &hindrance)?), None)
+                        (format!("{} ({kind})", says(to, hindrance)?), None)
                     }
-                    at => (kind.to_string(), at.as_ref().map(|at| (at.path.clone(), at.line))),
+                    at => (kind, at.as_ref().map(|at| (at.path.clone(), at.line))),
                 };
                 to.note(Note::MayKeepOut { user: user.to_string(), what, at });
             }
-            return Ok(());
+            return Ok(None);
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Returns whether the image lacks what every system has, so that it says nothing about
@@ -285,12 +401,9 @@ fn repaired_note(user: &str, hindrance: &Hindrance, said: &str, place: &str) -> 
     }
 }
 
-fn refusal(
-    to: &Context<'_>,
-    user: &str,
-    hindrance: &Hindrance,
-) -> Result<RenderError, RenderError> {
-    let mut what = hindrance.kind.to_string();
+fn refusal(to: &Context<'_>, found: &LoginHindrance) -> Result<RenderError, RenderError> {
+    let LoginHindrance { user, hindrance, .. } = found;
+    let mut what = found.what();
     if hindrance.at.as_ref().is_some_and(is_of_sshd) {
         what = format!("{}: {what}", says(to, hindrance)?);
     }

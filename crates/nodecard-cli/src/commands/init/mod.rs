@@ -107,18 +107,24 @@ pub fn run(args: &InitArgs) -> Result<ExitCode, CommandError> {
         return Ok(ExitCode::SUCCESS);
     }
     let file = shell_word(&profile_path.display().to_string());
+    let row = |node: &nodecard::Node| {
+        let role = written.swarm.as_ref().map(|_| node.role.to_string());
+        [format!("  {}", node.name), node.address.to_string(), role.unwrap_or_default()]
+    };
     let mut out = Vec::new();
     let nodes = plain_text::count(written.nodes.len(), "node");
     writeln!(out, "{}: a profile for {nodes}", profile_path.display())?;
-    for node in &written.nodes {
-        writeln!(out, "  {}  {}", node.name, node.address)?;
-    }
+    write!(out, "{}", report::table(&written.nodes.iter().map(row).collect::<Vec<_>>()))?;
     if devices::ARE_LISTED {
         let first = written.nodes.first().map_or("NODE", |node| &node.name);
         writeln!(out, "\nRead it, then check it and write the cards:")?;
         writeln!(out, "  nodecard check {file}")?;
         writeln!(out, "  nodecard devices")?;
         writeln!(out, "  nodecard flash {file} {first}=/dev/sdX ...")?;
+        if written.nodes.len() > 1 {
+            writeln!(out, "or, with one reader:")?;
+            writeln!(out, "  nodecard flash {file} --one-reader /dev/sdX")?;
+        }
     } else {
         // `build` says what to write the images with.
         writeln!(out, "\nRead it, then check it and build the images of the cards:")?;

@@ -150,7 +150,8 @@ pub(super) fn choose_keys(
         if asker == Asker::Proposals {
             print_note(format_args!(
                 "note: there is no public key in ~/.ssh, so only the cluster's own key can be used \
-                 to log in to the nodes"
+                 to log in to the nodes; `ssh-keygen -t ed25519` creates one, for \
+                 `authorized_keys` in the profile"
             ));
             return Ok(Vec::new());
         }

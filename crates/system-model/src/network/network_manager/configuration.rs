@@ -6,17 +6,21 @@ use super::{
     NetworkManager, Unmanaged,
     keyfile::{self, is_true},
 };
-use crate::{FileLine, SystemError, SystemFiles};
+use crate::{FileLine, SystemError, SystemFiles, network::Netplan};
 
 pub(super) const MAIN: &str = "/etc/NetworkManager/NetworkManager.conf";
 const CONF_DIRECTORIES: [&str; 3] =
     ["/usr/lib/NetworkManager/conf.d", "/run/NetworkManager/conf.d", "/etc/NetworkManager/conf.d"];
+
+/// Packages' file by which NetworkManager cares for Wi-Fi and modems only.
+const RESTRICTION: &str = "10-globally-managed-devices.conf";
 
 impl NetworkManager {
     /// Reads which devices are left alone, from all files in their order.
     pub(super) fn read_configuration(
         &mut self,
         files: &dyn SystemFiles,
+        netplan: &Netplan,
     ) -> Result<(), SystemError> {
         let mut names: BTreeMap<String, String> = BTreeMap::new();
         for directory in CONF_DIRECTORIES {
@@ -25,6 +29,9 @@ impl NetworkManager {
                     names.insert(name.clone(), format!("{directory}/{name}"));
                 }
             }
+        }
+        if netplan.lifts_restriction() {
+            names.retain(|name, path| name != RESTRICTION || path.starts_with("/etc/"));
         }
         let mut listed: Vec<Unmanaged> = Vec::new();
         let mut devices: BTreeMap<String, (Option<String>, Option<bool>, FileLine)> =
@@ -70,6 +77,7 @@ impl NetworkManager {
             }
         }
         self.unmanaged = listed;
+        self.unmanaged.extend(netplan.unmanaged());
         for (devices, managed, at) in devices.into_values() {
             if managed == Some(false) {
                 let devices = devices.unwrap_or_else(|| "*".into());

@@ -14,6 +14,8 @@ pub struct Connection {
     pub kind: String,
     /// The interface that it is for; `None` for any.
     pub interface: Option<String>,
+    /// Patterns that the interface's name has to fit (`[match]`).
+    pub patterns: Vec<String>,
     /// Whether NetworkManager may pick it.
     pub autoconnect: bool,
     /// Of several that fit, the highest is picked.
@@ -21,7 +23,7 @@ pub struct Connection {
     /// Whether a hardware address or another condition of the board decides.
     pub conditional: bool,
     /// How it gets addresses, and where that is written.
-    pub(super) sources: Vec<(AddressKind, FileLine)>,
+    pub(in super::super) sources: Vec<(AddressKind, FileLine)>,
 }
 
 impl Connection {
@@ -42,11 +44,13 @@ impl Connection {
             id: String::new(),
             kind: String::new(),
             interface: None,
+            patterns: Vec::new(),
             autoconnect: true,
             priority: 0,
             conditional: false,
             sources: Vec::new(),
         };
+        let mut is_port = false;
         let mut methods: [Option<(String, FileLine)>; 2] = [None, None];
         let mut addresses: [Vec<(AddressKind, FileLine)>; 2] = [Vec::new(), Vec::new()];
         for (section, key, value, line) in keyfile::assignments(text) {
@@ -68,6 +72,14 @@ impl Connection {
                 ("connection", "autoconnect") => one.autoconnect = is_true(value),
                 ("connection", "autoconnect-priority") => one.priority = value.parse().unwrap_or(0),
                 ("connection", "permissions") if !value.is_empty() => one.autoconnect = false,
+                ("match", "interface-name") => {
+                    let all = value.split([';', ',']).filter(|one| !one.is_empty());
+                    one.patterns = all.map(|one| one.trim_ascii().to_owned()).collect();
+                }
+                ("connection", "slave-type" | "port-type") => {
+                    // What belongs to a bridge or a bond has no addresses of its own.
+                    is_port = !matches!(value, "" | "vrf");
+                }
                 ("ethernet" | "802-3-ethernet", "mac-address" | "mac-address-blacklist")
                 | ("match", _) => one.conditional = true,
                 ("ipv4", "method") => *v4 = Some((value.to_owned(), at)),
@@ -87,6 +99,9 @@ impl Connection {
         }
         if one.kind.is_empty() {
             return None;
+        }
+        if is_port {
+            return Some(one);
         }
         let dhcp = [AddressKind::Dhcp4, AddressKind::Dhcp6];
         for ((method, addresses), dhcp) in methods.into_iter().zip(addresses).zip(dhcp) {

@@ -12,8 +12,11 @@ mod keyfile;
 
 use std::collections::BTreeSet;
 
-use super::source::{AddressKind, AddressSource, Backend};
-use crate::{FileKind, FileLine, SystemError, SystemFiles};
+use super::{
+    Netplan,
+    source::{AddressKind, AddressSource, Backend},
+};
+use crate::{FileKind, FileLine, SystemError, SystemFiles, pattern::fnmatch};
 pub use connection::Connection;
 use devices::spec_matches;
 
@@ -50,13 +53,14 @@ pub struct NetworkManager {
 }
 
 impl NetworkManager {
-    /// Reads the configuration and the connections.
+    /// Reads the configuration and the connections, with those that netplan writes at boot.
     ///
     /// # Errors
     /// [`SystemError`] if a file cannot be read.
-    pub fn read(files: &dyn SystemFiles) -> Result<Self, SystemError> {
+    pub fn read(files: &dyn SystemFiles, netplan: &Netplan) -> Result<Self, SystemError> {
         let mut manager = NetworkManager::default();
-        manager.read_configuration(files)?;
+        manager.read_configuration(files, netplan)?;
+        manager.connections = netplan.connections();
         let mut seen = BTreeSet::new();
         for directory in CONNECTION_DIRECTORIES {
             for name in files.list(directory)?.unwrap_or_default() {
@@ -100,6 +104,7 @@ impl NetworkManager {
                 one.autoconnect
                     && one.kind == kind
                     && one.interface.as_deref().is_none_or(|name| name == interface)
+                    && matches_patterns(&one.patterns, interface)
             })
             .collect();
         found.sort_by_key(|one| std::cmp::Reverse(one.priority));
@@ -167,6 +172,29 @@ impl NetworkManager {
     }
 }
 
+/// Returns whether a name fits the patterns of `[match]` (src/libnm-core-impl/nm-utils.c,
+/// `nm_wildcard_match_check`): all that are preceded by `&` or `!`, and one of the others.
+fn matches_patterns(patterns: &[String], interface: &str) -> bool {
+    let (mut any, mut fits) = (false, false);
+    for pattern in patterns {
+        let (mandatory, rest) = match pattern.strip_prefix('&') {
+            Some(rest) => (true, rest),
+            None => (pattern.starts_with('!'), pattern.strip_prefix('|').unwrap_or(pattern)),
+        };
+        let (negated, rest) = match rest.strip_prefix('!') {
+            Some(rest) => (true, rest),
+            None => (false, rest),
+        };
+        let matched = fnmatch(rest.strip_prefix('\\').unwrap_or(rest), interface) != negated;
+        if mandatory && !matched {
+            return false;
+        }
+        any |= !mandatory;
+        fits |= !mandatory && matched;
+    }
+    fits || !any
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,7 +205,9 @@ mod tests {
     #[test]
     fn the_connection_of_the_highest_priority_is_picked() {
         let mut files = MemoryFiles::new();
-        let read = |files: &MemoryFiles| NetworkManager::read(files).expect("readable");
+        let read = |files: &MemoryFiles| {
+            NetworkManager::read(files, &Netplan::default()).expect("readable")
+        };
         let sources = read(&files).sources("eth0");
         assert_eq!((sources[0].kind.clone(), sources[0].at.clone()), (AddressKind::Dhcp4, None));
         files.write(
@@ -212,7 +242,7 @@ mod tests {
         write(&mut files, &format!("{etc}/b"), "uuid=B\n");
         write(&mut files, &format!("{usr}/c"), "uuid=b\n");
         write(&mut files, &format!("{usr}/d"), "uuid=d\n");
-        let manager = NetworkManager::read(&files).expect("readable");
+        let manager = NetworkManager::read(&files, &Netplan::default()).expect("readable");
         let ids: Vec<&str> = manager.connections.iter().map(|one| one.id.as_str()).collect();
         let expected = [format!("{run}/a"), format!("{etc}/b"), format!("{usr}/d")];
         assert_eq!(ids, expected.map(|path| format!("{path}.nmconnection")));
@@ -222,7 +252,7 @@ mod tests {
     fn devices_are_left_alone() {
         let mut files = MemoryFiles::new();
         let by = |files: &MemoryFiles| {
-            let manager = NetworkManager::read(files).expect("readable");
+            let manager = NetworkManager::read(files, &Netplan::default()).expect("readable");
             manager.unmanaged_by("eth0").map(|at| at.path.clone())
         };
         let package = "/usr/lib/NetworkManager/conf.d/10-globally-managed-devices.conf";
@@ -245,7 +275,7 @@ mod tests {
             configuration::MAIN,
             "[main]\nplugins=ifupdown,keyfile\n[ifupdown]\nmanaged=false\n",
         );
-        let manager = NetworkManager::read(&files).expect("readable");
+        let manager = NetworkManager::read(&files, &Netplan::default()).expect("readable");
         assert_eq!(manager.leaves_ifupdown, Some(FileLine::new(configuration::MAIN, 4)));
     }
 }

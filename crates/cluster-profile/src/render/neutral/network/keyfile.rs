@@ -1,13 +1,13 @@
 //! NetworkManager's connections.
 
-use system_model::network::{CONNECTION_DIRECTORIES, NetworkManager};
+use system_model::network::{CONNECTION_DIRECTORIES, Netplan, NetworkManager};
 
 use super::{super::Strip, is_ipv4};
 use crate::{NetworkBackEnd, Purpose, SystemError, render::text::lines};
 
 pub(super) fn to_dhcp(to: &mut Strip<'_>, interface: Option<&str>) -> Result<(), SystemError> {
     let [_, directory, _] = CONNECTION_DIRECTORIES;
-    for connection in NetworkManager::read(to.system)?.connections {
+    for connection in NetworkManager::read(to.system, &Netplan::default())?.connections {
         let name = connection.path.strip_prefix(directory).unwrap_or_default();
         if name.is_empty() || name.starts_with("/nodecard-") {
             continue;

@@ -1,5 +1,4 @@
-//! Drawn networks, judged by ifupdown and netplan themselves. ifupdown runs as root in
-//! namespaces of its own.
+//! Drawn interfaces(5) files, judged by ifupdown itself, as root in namespaces of its own.
 
 mod common;
 
@@ -8,7 +7,7 @@ use std::{collections::BTreeSet, fs, path::Path, process::Command};
 use common::{Draw, cases, program, run};
 use system_model::{
     MemoryFiles,
-    network::{AddressKind, Fit, Interfaces, Netplan, Networkd},
+    network::{AddressKind, Interfaces},
 };
 
 fn word(draw: &mut Draw) -> &'static str {
@@ -217,130 +216,4 @@ fn drawn_interfaces_files_are_brought_up_as_ifup_does() {
     }
     println!("{compared} interfaces were brought up alike, {refused} files refused by both");
     assert!(compared > 100 && refused > 5, "{compared} compared, {refused} refused");
-}
-
-fn netplan_text(draw: &mut Draw) -> String {
-    let mut text = String::from("network:\n  version: 2\n");
-    if draw.one_in(5) {
-        text.push_str(&format!("  renderer: {}\n", draw.of(&["networkd", "NetworkManager"])));
-    }
-    text.push_str("  ethernets:\n");
-    for id in ["eth0", "any", "mac"] {
-        if draw.one_in(2) {
-            continue;
-        }
-        text.push_str(&format!("    {id}:\n"));
-        match id {
-            "any" => text.push_str(&format!(
-                "      match: {{name: \"{}\"}}\n",
-                draw.of(&["e*", "eth?", "en*"])
-            )),
-            "mac" => text.push_str(
-                "      match: {macaddress: \"00:11:22:33:44:55\"}\n      set-name: eth0\n",
-            ),
-            _ => {}
-        }
-        text.push_str(&format!("      dhcp4: {}\n", draw.of(&["true", "false", "yes", "off"])));
-        if draw.one_in(2) {
-            let address = draw.of(&["10.0.0.1/24", "10.0.0.2/24\", \"10.0.0.3/8", "fd00::1/64"]);
-            text.push_str(&format!("      addresses: [\"{address}\"]\n"));
-        }
-        if draw.one_in(3) {
-            text.push_str("      dhcp6: true\n");
-        }
-        if draw.one_in(8) {
-            text.push_str(&format!(
-                "      renderer: {}\n",
-                draw.of(&["networkd", "NetworkManager"])
-            ));
-        }
-    }
-    if draw.one_in(14) {
-        text.push_str(draw.of(&[
-            "    eth0: [\n",
-            "    bad\n",
-            "    eth0: {addresses: [10.0.0.1]}\n",
-            "    eth0: {dhcp4: perhaps}\n",
-            "\tx: y\n",
-            "    eth0: {addresses: 10.0.0.1/24}\n",
-            "other: 1\n",
-        ]));
-    }
-    if text.ends_with("ethernets:\n") {
-        text.push_str("    {}\n");
-    }
-    text
-}
-
-#[test]
-fn drawn_netplan_files_are_rendered_as_netplan_does() {
-    let generate = program(&["generate", "../lib/netplan/generate"], "netplan.io");
-    let work = tempfile::tempdir().expect("a directory");
-    let (mut compared, mut refused) = (0, 0);
-    for seed in 0..cases(120) {
-        let mut draw = Draw::new(seed + 99);
-        let root = work.path().join(seed.to_string());
-        let mut files = MemoryFiles::new();
-        files.write("/usr/libexec/netplan/generate", "");
-        let mut shown = String::new();
-        for path in [
-            "/lib/netplan/00-a.yaml",
-            "/etc/netplan/00-a.yaml",
-            "/etc/netplan/50-b.yaml",
-            "/run/netplan/20-c.yaml",
-        ] {
-            if draw.one_in(2) {
-                continue;
-            }
-            let text = netplan_text(&mut draw);
-            let whole = root.join(path.trim_start_matches('/'));
-            fs::create_dir_all(whole.parent().expect("a parent")).expect("a directory");
-            fs::write(&whole, &text).expect("written");
-            shown.push_str(&format!("--- {path}\n{text}"));
-            files.write(path, text);
-        }
-        fs::create_dir_all(root.join("run")).expect("a directory");
-        let output = run(Command::new(&generate).arg("-r").arg(&root));
-        let netplan = Netplan::read(&files).expect("readable");
-        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-        if !output.status.success() {
-            assert!(netplan.error.is_some(), "netplan refuses:\n{shown}{errors}");
-            refused += 1;
-            continue;
-        }
-        assert_eq!(netplan.error, None, "netplan accepts:\n{shown}{errors}");
-        // What netplan wrote, read as networkd does, against what is said to be written.
-        let mut written = MemoryFiles::new();
-        let directory = root.join("run/systemd/network");
-        for entry in fs::read_dir(&directory).into_iter().flatten() {
-            let name = entry.expect("an entry").file_name().into_string().expect("UTF-8");
-            if name.ends_with(".network") {
-                let text = fs::read_to_string(directory.join(&name)).expect("readable");
-                written.write(&format!("/run/systemd/network/{name}"), text);
-            }
-        }
-        let theirs = Networkd::read(&written).expect("readable");
-        let mut ours = Networkd::default();
-        ours.add(netplan.networkd_files());
-        let view = |networkd: &Networkd| {
-            let files = networkd.files.iter().map(|file| {
-                (
-                    file.name.clone(),
-                    ["eth0", "enp1s0", "wlan0"].map(|name| file.fits(name) != Fit::No),
-                )
-            });
-            files.collect::<Vec<_>>()
-        };
-        assert_eq!(view(&ours), view(&theirs), "{shown}{errors}");
-        for interface in ["eth0", "eth1", "enp1s0"] {
-            let kinds = |networkd: &Networkd| {
-                let sources = networkd.sources(interface).into_iter();
-                sources.map(|source| format!("{:?}", source.kind)).collect::<BTreeSet<_>>()
-            };
-            assert_eq!(kinds(&ours), kinds(&theirs), "{interface}\n{shown}{errors}");
-        }
-        compared += 1;
-    }
-    println!("{compared} netplan configurations were rendered alike, {refused} refused by both");
-    assert!(compared > 50 && refused > 3, "{compared} compared, {refused} refused");
 }

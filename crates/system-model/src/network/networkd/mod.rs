@@ -3,15 +3,19 @@
 //! Sources: systemd.network(5); systemd's src/network/networkd-network.c
 //! (`network_load_one`), src/shared/net-condition.c, src/basic/conf-files.c.
 
-use std::collections::BTreeMap;
+mod file;
 
-use super::source::{AddressKind, AddressSource, Backend};
+use std::collections::BTreeSet;
+
+pub use super::matching::Fit;
+use super::source::{AddressSource, Backend};
 use crate::{
-    FileLine, SystemError, SystemFiles,
-    pattern::fnmatch,
+    SystemError, SystemFiles,
+    pattern::is_pattern,
     search_path,
-    units::{DropIns, Entry, entries},
+    units::{DropIns, Entry},
 };
+pub use file::NetworkFile;
 
 /// Where .network files are; of files with one name that of the first directory counts.
 pub const NETWORK_DIRECTORIES: [&str; 5] = [
@@ -21,145 +25,6 @@ pub const NETWORK_DIRECTORIES: [&str; 5] = [
     "/usr/lib/systemd/network",
     "/lib/systemd/network",
 ];
-
-/// Whether a file is about an interface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fit {
-    /// It surely is.
-    Yes,
-    /// A driver, a hardware address or another property of the board decides.
-    Perhaps,
-    /// It surely is not.
-    No,
-}
-
-/// A .network file with its drop-ins.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NetworkFile {
-    /// The name.
-    pub name: String,
-    /// The path; that of the netplan file for one that netplan will write at boot.
-    pub path: String,
-    matches: Vec<(String, String)>,
-    sources: Vec<(AddressKind, FileLine)>,
-    /// Whether networkd leaves the interface alone (`Unmanaged=yes`, `ActivationPolicy=`).
-    pub unmanaged: bool,
-}
-
-impl NetworkFile {
-    fn parse(name: &str, path: &str, all: &[Entry]) -> NetworkFile {
-        let mut file = NetworkFile {
-            name: name.to_owned(),
-            path: path.to_owned(),
-            matches: Vec::new(),
-            sources: Vec::new(),
-            unmanaged: false,
-        };
-        let mut dhcp: Option<(String, FileLine)> = None;
-        let mut addresses: Vec<(AddressKind, FileLine)> = Vec::new();
-        for entry in all {
-            let value = entry.value.as_str();
-            match (entry.section.as_str(), entry.key.as_str()) {
-                ("Match", key) if value.is_empty() => {
-                    file.matches.retain(|(other, _)| other != key);
-                }
-                ("Match", key) => file.matches.push((key.to_owned(), value.to_owned())),
-                ("Network", "DHCP") => dhcp = Some((value.to_owned(), entry.at.clone())),
-                ("Network", "Address") if value.is_empty() => addresses.clear(),
-                ("Network" | "Address", "Address") => {
-                    addresses.push((AddressKind::Static(value.to_owned()), entry.at.clone()));
-                }
-                ("Link", "Unmanaged") => file.unmanaged = is_true(value),
-                ("Link", "ActivationPolicy") => {
-                    file.unmanaged |= matches!(value, "manual" | "always-down" | "down");
-                }
-                _ => {}
-            }
-        }
-        file.sources = addresses;
-        if let Some((value, at)) = dhcp {
-            let (v4, v6) = match value.to_ascii_lowercase().as_str() {
-                "ipv4" | "v4" => (true, false),
-                "ipv6" | "v6" => (false, true),
-                "both" => (true, true),
-                other => (is_true(other), is_true(other)),
-            };
-            let kinds = [(v4, AddressKind::Dhcp4), (v6, AddressKind::Dhcp6)];
-            let kinds = kinds.into_iter().filter(|(on, _)| *on);
-            file.sources.extend(kinds.map(|(_, kind)| (kind, at.clone())));
-        }
-        file
-    }
-
-    /// Returns a file that another program writes at boot.
-    pub(super) fn generated(
-        name: String,
-        path: String,
-        matches: Vec<(String, String)>,
-        sources: Vec<(AddressKind, FileLine)>,
-        unmanaged: bool,
-    ) -> NetworkFile {
-        NetworkFile { name, path, matches, sources, unmanaged }
-    }
-
-    /// Returns whether the file is about an interface of this name, as far as an image
-    /// shows it. A name that begins with `wl` stands for Wi-Fi, all others for Ethernet.
-    pub fn fits(&self, interface: &str) -> Fit {
-        if self.matches.is_empty() {
-            // networkd ignores a file without anything in [Match].
-            return Fit::No;
-        }
-        let mut merged: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for (key, value) in &self.matches {
-            merged.entry(key).or_default().push(value);
-        }
-        let wireless = interface.starts_with("wl");
-        let kind = if wireless { "wlan" } else { "ether" };
-        let mut result = Fit::Yes;
-        for (key, values) in merged {
-            let fit = match key {
-                "Name" | "OriginalName" => decided(list(&values, interface)),
-                "Type" => decided(list(&values, kind)),
-                // Wired interfaces of a board are no bridges or tunnels, and have no SSID.
-                "Kind" => decided(list(&values, "")),
-                "SSID" | "BSSID" | "WLANInterfaceType" if !wireless => Fit::No,
-                _ => Fit::Perhaps,
-            };
-            match fit {
-                Fit::No => return Fit::No,
-                Fit::Perhaps => result = Fit::Perhaps,
-                Fit::Yes => {}
-            }
-        }
-        result
-    }
-}
-
-fn decided(fits: bool) -> Fit {
-    if fits { Fit::Yes } else { Fit::No }
-}
-
-/// Patterns separated by white space. An exclamation mark before a list negates all of it.
-fn list(values: &[&str], word: &str) -> bool {
-    let (mut fits, mut positive) = (false, false);
-    for value in values {
-        let (negated, value) = match value.strip_prefix('!') {
-            Some(rest) => (true, rest),
-            None => (false, *value),
-        };
-        let any = value.split_ascii_whitespace().any(|pattern| fnmatch(pattern, word));
-        if negated && any {
-            return false;
-        }
-        positive |= !negated;
-        fits |= !negated && any;
-    }
-    fits || !positive
-}
-
-fn is_true(value: &str) -> bool {
-    matches!(value.to_ascii_lowercase().as_str(), "yes" | "y" | "true" | "t" | "on" | "1")
-}
 
 /// systemd-networkd's configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -175,17 +40,17 @@ impl Networkd {
     /// # Errors
     /// [`SystemError`] if a file cannot be read.
     pub fn read(files: &dyn SystemFiles) -> Result<Self, SystemError> {
-        let mut found = Vec::new();
         let with = DropIns::read(files, &NETWORK_DIRECTORIES)?;
+        let mut bonds = BTreeSet::new();
+        for (name, path) in search_path::unmasked(files, &NETWORK_DIRECTORIES, ".netdev")? {
+            bonds.extend(bond(&with.entries_of(&name, &path)?));
+        }
+        let mut found = Vec::new();
         for (name, path) in search_path::unmasked(files, &NETWORK_DIRECTORIES, ".network")? {
-            let Some(text) = files.read_text(&path)?.filter(|text| !text.is_empty()) else {
-                continue;
-            };
-            let mut all = entries(&text, &path);
-            for drop_in in with.of(&name)? {
-                all.extend(entries(&files.read_text(&drop_in)?.unwrap_or_default(), &drop_in));
+            let all = with.entries_of(&name, &path)?;
+            if !all.is_empty() {
+                found.push(NetworkFile::parse(&name, &path, &all, &bonds));
             }
-            found.push(NetworkFile::parse(&name, &path, &all));
         }
         Ok(Networkd { files: found })
     }
@@ -242,13 +107,11 @@ impl Networkd {
     pub fn all_sources(&self) -> Vec<AddressSource> {
         let mut found = Vec::new();
         for (index, file) in self.files.iter().enumerate() {
-            let names = file.matches.iter().filter(|(key, _)| key == "Name");
-            let names: Vec<&str> =
-                names.flat_map(|(_, value)| value.split_ascii_whitespace()).collect();
+            let names = file.matches.names();
             let hidden = !names.is_empty()
                 && names.iter().all(|name| {
                     let earlier = self.files.iter().take(index);
-                    !crate::pattern::is_pattern(name)
+                    !is_pattern(name)
                         && earlier.into_iter().any(|other| other.fits(name) == Fit::Yes)
                 });
             if hidden || file.unmanaged || file.matches.is_empty() {
@@ -259,7 +122,7 @@ impl Networkd {
                 interface: names.join(" "),
                 kind: kind.clone(),
                 at: Some(at.clone()),
-                certain: file.matches.iter().all(|(key, _)| key == "Name"),
+                certain: file.matches.are_names(),
             }));
         }
         found
@@ -271,13 +134,22 @@ impl Networkd {
     }
 }
 
+/// Returns the name of the bond that a .netdev file makes.
+fn bond(all: &[Entry]) -> Option<String> {
+    let last = |key: &str| {
+        let mut found = all.iter().rev();
+        found.find(|entry| entry.section == "NetDev" && entry.key == key).map(|one| &one.value)
+    };
+    last("Kind").filter(|kind| *kind == "bond").and_then(|_| last("Name")).cloned()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::MemoryFiles;
+    use super::{super::AddressKind, *};
+    use crate::{MemoryFiles, units::entries};
 
     fn fit(text: &str) -> Fit {
-        NetworkFile::parse("a.network", "/a", &entries(text, "/a")).fits("eth0")
+        NetworkFile::parse("a.network", "/a", &entries(text, "/a"), &BTreeSet::new()).fits("eth0")
     }
 
     #[test]
