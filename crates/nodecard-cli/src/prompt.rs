@@ -180,7 +180,7 @@ fn end_without(token: &Cancel) -> ! {
         std::thread::sleep(PATIENCE / 10);
     }
     terminal::show_cursor();
-    print_how_to_continue();
+    print_parting_notes();
     restore_typing();
     CommandError::Interrupted.report();
     std::process::exit(130)
