@@ -243,6 +243,33 @@ fn a_signal_ends_a_wait_for_keys_from_a_pipe() {
     }
 }
 
+/// No configuration file is so large that reading it delays the end. Nothing is left behind.
+#[test]
+fn a_signal_ends_the_reading_of_a_large_configuration() {
+    let bench = Bench::new();
+    let base = sample_base().display().to_string();
+    bench.built(&["--node", "xu4-node1", "--card", "256MiB"]);
+    let image = bench.path("out/xu4-node1.img");
+    // A single line of a million names, which takes verify more than ten seconds.
+    let names: String = (0..1_000_000).map(|number| format!(" eth{number}")).collect();
+    write(&bench, "out/xu4-node1.img", "/etc/network/interfaces", &format!("auto{names}\n"));
+    let before = fs::read(&image).unwrap();
+    let card = "out/xu4-node1.img";
+    for arguments in [
+        &["verify", "profile.yaml", card, "--node", "xu4-node1"][..],
+        &["save", card, "new.img", "--profile", "profile.yaml"],
+        &["apply", "profile.yaml", &format!("xu4-node1={card}"), "--base", &base, "--yes"],
+    ] {
+        let (code, took) = terminated(bench.nodecard(arguments), None);
+        assert_eq!(code, Some(130), "{arguments:?}");
+        assert!(took < Duration::from_secs(1), "{arguments:?}: {took:?}");
+        for name in ["new.img", ".nodecard.lock", "new.img.bmap"] {
+            assert!(!bench.path(name).exists(), "{arguments:?}: {name}");
+        }
+    }
+    assert!(fs::read(&image).unwrap() == before, "the card was changed");
+}
+
 #[test]
 fn a_named_pipe_as_a_lock_ends_the_run() {
     for lock in ["out/.nodecard.lock", "profile.keys/.lock", "cache/nodecard/index.lock"] {

@@ -136,3 +136,42 @@ fn loops_of_symlinks_are_no_damage() {
     assert!(!output.status.success(), "{message}");
     assert!(!message.contains("e2fsck") && message.contains("/etc/network"), "{message}");
 }
+
+/// A user's ~/.ssh, wherever a symlink leads or whatever is there, becomes the user's own; one to
+/// another directory of the user's stays.
+#[test]
+fn ssh_directories_of_users_become_their_own() {
+    let bench = Bench::new();
+    let keys =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAk7+5fdhtepRjC3WTWxqPoZ3pdIuqBjSIR0Xalan0j x\n";
+    for (what, lines) in [
+        ("root's", "symlink /home/odroid/.ssh /root/.ssh\n"),
+        ("a loop", "symlink /home/odroid/.ssh .ssh\n"),
+        ("a place of nobody", "symlink /home/odroid/.ssh /data/none\n"),
+        (
+            "own",
+            "mkdir /home/odroid/dot\nsif /home/odroid/dot uid 1000\nsif /home/odroid/dot gid 1000\n\
+             symlink /home/odroid/.ssh dot\n",
+        ),
+    ] {
+        bench.built(&["--node", "xu4-node1"]);
+        let image = bench.path("out/xu4-node1.img");
+        let old = ["authorized_keys", "config", "id_ed25519", "id_ed25519.pub"];
+        let old: String = old.iter().map(|name| format!("rm /home/odroid/.ssh/{name}\n")).collect();
+        edit(&bench, "out/xu4-node1.img", &format!("{old}rmdir /home/odroid/.ssh\n{lines}"));
+        write(&bench, "out/xu4-node1.img", "/root/.ssh/secret", keys);
+        e2fsck(&image);
+        let before = debugfs(&image, "stat /root");
+        let base = image.display().to_string();
+        bench.built(&["--node", "xu4-master", "--base", &base]);
+        let made = bench.path("out/xu4-master.img");
+        e2fsck(&made);
+        let mode = |text: &str| text.lines().next().unwrap_or_default().to_owned();
+        assert_eq!(mode(&debugfs(&made, "stat /root")), mode(&before), "{what}");
+        assert!(cat(&made, "/root/.ssh/secret") == keys, "{what}");
+        let kind = debugfs(&made, "stat /home/odroid/.ssh");
+        assert_eq!(kind.contains("Type: symlink"), what == "own", "{what}: {kind}");
+        let (code, out, error) = verify(&bench, &["out/xu4-master.img"]);
+        assert_eq!(code, Some(0), "{what}: {out}{error}");
+    }
+}

@@ -70,6 +70,13 @@ fn a_saved_base_makes_cards_that_match_the_profile() {
     assert!(!bytes.windows(secret.len()).any(|window| window == secret));
 
     bench.built(&["--base", "new.img"]);
+    // What was asked for is part of the next command too.
+    let with_keys = saved(
+        &bench,
+        &[CARD, "second.img", "--profile", "profile.yaml", "--keys", "profile.keys", "--root", "2"],
+    );
+    let next = "nodecard build profile.yaml --base second.img --root 2 --keys profile.keys\n";
+    assert!(with_keys.contains(next), "{with_keys}");
     let images: Vec<String> = NODES.iter().map(|node| format!("out/{node}.img")).collect();
     let images: Vec<&str> = images.iter().map(String::as_str).collect();
     for image in &images {
@@ -248,4 +255,76 @@ fn a_card_of_another_cluster_is_no_base_image() {
         ["the cluster test", "not those of other", "profile of the cluster test", "--exact"];
     not_saved(&bench, 4, &arguments, &parts);
     saved(&bench, &[&arguments[..], &["--exact"]].concat());
+}
+
+/// What is rewritten is rewritten under all names, and what is removed has no further name.
+#[test]
+fn no_further_name_keeps_what_was_taken_out() {
+    let bench = built();
+    let card = bench.path(CARD);
+    let files = ["hostname", "hosts", "network/interfaces", "machine-id"];
+    let mut lines = "mkdir /old\n".to_owned();
+    for path in files {
+        let name = path.rsplit('/').next().unwrap();
+        lines += &format!("ln /etc/{path} /old/{name}\nsif /old/{name} links_count 2\n");
+    }
+    lines += "ln /root/.ssh/authorized_keys /old/keys\nsif /old/keys links_count 2\n";
+    edit(&bench, CARD, &lines);
+    e2fsck(&card);
+    let id = cat(&card, "/etc/machine-id");
+    let report = saved(&bench, &[CARD, "new.img", "--profile", "profile.yaml", "--no-shrink"]);
+    let image = bench.path("new.img");
+    e2fsck(&image);
+    let bytes = fs::read(&image).unwrap();
+    for text in ["192.168.1.81", id.trim()] {
+        let has = |bytes: &[u8]| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+        assert!(has(&fs::read(&card).unwrap()) && !has(&bytes), "{text} is left");
+    }
+    assert!(report.contains("/old/machine-id"), "{report}");
+    assert_eq!(cat(&image, "/old/hostname"), "localhost\n");
+    assert!(!cat(&image, "/old/hosts").contains("xu4-node1"));
+}
+
+/// Private keys of the owner stay wherever they are, and each is listed.
+#[test]
+fn private_keys_anywhere_are_listed() {
+    let bench = built();
+    let key = bench.path("key");
+    run("openssh-client", "ssh-keygen", &["-qt", "ecdsa", "-N", "", "-f", key.to_str().unwrap()]);
+    let openssh = fs::read_to_string(&key).unwrap();
+    let pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n\
+               -----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+    let places = [
+        ("/etc/ssh.old/ssh_host_ecdsa_key", &*openssh),
+        ("/etc/ssl.bak/combined.pem", pem),
+        ("/home/odroid/work/deploy.bak", &openssh),
+        ("/opt/app/id", &openssh),
+        ("/srv/x/y/z", &openssh),
+        ("/data/keys/github", &openssh),
+        ("/var/lib/app/pgp.asc", "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nAAAA\n"),
+    ];
+    let mut directories = String::new();
+    for (path, _) in &places {
+        for (end, _) in path.match_indices('/').skip(1) {
+            directories += &format!("mkdir {}\n", &path[..end]);
+        }
+    }
+    edit(&bench, CARD, &directories);
+    for (path, text) in &places {
+        write(&bench, CARD, path, text);
+    }
+    write(&bench, CARD, "/srv/behind", &("\0".repeat(200_000) + &openssh));
+    write(&bench, CARD, "/srv/text", "It says -----BEGIN PRIVATE KEY----- somewhere.\n");
+    write(&bench, CARD, "/srv/attribute", "");
+    let value = bench.path("value");
+    fs::write(&value, &openssh).unwrap();
+    edit(&bench, CARD, &format!("ea_set -f {} /srv/attribute user.key\n", value.display()));
+    let report = one_line(&saved(&bench, &[CARD, "new.img", "--profile", "profile.yaml"]));
+    let more = ["/srv/behind", "/srv/attribute"];
+    for path in places.iter().map(|(path, _)| path).chain(&more) {
+        let listed = format!("private key in {path}");
+        assert!(report.contains(&listed), "{listed} is missing from {report}");
+    }
+    assert!(!report.contains("/srv/text"), "{report}");
+    assert_eq!(cat(&bench.path("new.img"), "/opt/app/id"), openssh);
 }

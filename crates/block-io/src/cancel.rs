@@ -11,13 +11,21 @@ use std::{
     time::Duration,
 };
 
+use crate::abandon::Work;
+
 /// How often a lock is tried that another process holds.
 const POLL: Duration = Duration::from_millis(50);
 
 /// A request to stop, which clones share: one side sets it, the other checks it while it
 /// works. Setting it is safe in a signal handler's thread.
 #[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+pub struct Cancel(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    is_requested: AtomicBool,
+    work: Work,
+}
 
 /// The work was stopped on request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -32,7 +40,7 @@ impl Cancel {
 
     /// Asks the work to stop soon.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.is_requested.store(true, Ordering::Relaxed);
     }
 
     /// Checks whether the work has to stop.
@@ -40,7 +48,12 @@ impl Cancel {
     /// # Errors
     /// [`Cancelled`] once [`cancel`](Self::cancel) was called on any clone.
     pub fn check(&self) -> Result<(), Cancelled> {
-        if self.0.load(Ordering::Relaxed) { Err(Cancelled) } else { Ok(()) }
+        if self.0.is_requested.load(Ordering::Relaxed) { Err(Cancelled) } else { Ok(()) }
+    }
+
+    /// Returns what is under way.
+    pub(crate) fn work(&self) -> &Work {
+        &self.0.work
     }
 
     /// Locks a file exclusively, and waits for other processes that have locked it.

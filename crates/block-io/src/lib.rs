@@ -7,7 +7,8 @@
 //! - [`Layer`] keeps changes over a storage that stays unchanged,
 //! - [`Window`] is a part of a storage, such as one partition,
 //! - [`Extents`] is a set of byte ranges, such as the used parts of a card,
-//! - [`Cancel`] stops long work, and [`Background`] makes work that blocks one that stops.
+//! - [`Cancel`] stops long work, [`Stoppable`] stops what reads, and [`Background`] makes work
+//!   that blocks one that stops.
 //!
 //! Offsets and lengths are in bytes.
 //!
@@ -30,6 +31,7 @@
 //! # }
 //! ```
 
+mod abandon;
 mod background;
 mod cancel;
 mod error;
@@ -37,9 +39,11 @@ mod extents;
 mod file;
 mod layer;
 mod memory;
+mod stoppable;
 mod storage;
 mod window;
 
+pub use abandon::{PureWork, RemovedFile};
 pub use background::{Background, WaitError};
 pub use cancel::{Cancel, Cancelled};
 pub use error::{Error, Result};
@@ -47,5 +51,6 @@ pub use extents::Extents;
 pub use file::FileStorage;
 pub use layer::{BLOCK_SIZE, Layer};
 pub use memory::Memory;
+pub use stoppable::Stoppable;
 pub use storage::{ReadAt, WriteAt};
 pub use window::Window;

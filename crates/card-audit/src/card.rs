@@ -2,7 +2,7 @@
 
 use std::{io::ErrorKind, path::Path, sync::Arc};
 
-use block_io::{FileStorage, Layer, ReadAt, Window};
+use block_io::{Cancel, FileStorage, Layer, ReadAt, Stoppable, Window};
 use card_image::{BaseError, BaseOptions, FsError, ImageFile, Layout, RootFs};
 use ext4_offline::FilesystemInfo;
 use platform::FileInfo;
@@ -40,6 +40,7 @@ impl Card {
         options: BaseOptions<'_>,
     ) -> Result<Self, AuditError> {
         let target = path.display().to_string();
+        let cancel = options.cancel;
         let found = match FileInfo::at(path) {
             Ok(found) => found,
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -61,7 +62,7 @@ impl Card {
         } else {
             return Err(AuditError::WrongKind { target });
         };
-        let card = Self::from_storage(target, storage, root)?;
+        let card = Self::stoppable(target, storage, root, cancel)?;
         Ok(Card { in_place, ..card })
     }
 
@@ -74,7 +75,21 @@ impl Card {
         storage: Arc<dyn ReadAt>,
         root: Option<u32>,
     ) -> Result<Self, AuditError> {
-        let storage: Arc<dyn ReadAt> = Arc::new(Cached::new(storage));
+        Self::stoppable(name, storage, root, &Cancel::new())
+    }
+
+    /// Opens the card in a storage, of which nothing can be read once `cancel` is set.
+    ///
+    /// # Errors
+    /// The errors of [`open`](Self::open).
+    pub fn stoppable(
+        name: String,
+        storage: Arc<dyn ReadAt>,
+        root: Option<u32>,
+        cancel: &Cancel,
+    ) -> Result<Self, AuditError> {
+        let storage = Stoppable::new(Cached::new(storage), cancel.clone());
+        let storage: Arc<dyn ReadAt> = Arc::new(storage);
         let layout = layout(&name, &storage, root)?;
         let files = |source| AuditError::Files { target: name.clone(), source: Box::new(source) };
         let filesystem = |error| files(FsError::from(error));

@@ -12,7 +12,7 @@ use card_audit::{
 };
 use card_image::{BuildInputs, CardBuilder};
 use cluster_profile::{Cluster, ExtraFile};
-use common::{Bench, Changed, LATER, bench, only};
+use common::{Bench, Changed, LATER, NEVER, bench, only};
 
 const NODE: &str = "xu4-node2";
 const SHADOW: &str = "/etc/shadow";
@@ -226,7 +226,8 @@ fn applying_sets_the_profiles_password_and_shows_none() {
         base: card_audit::BaseReference::Card(&base),
         node: None,
     };
-    let options = ApplyOptions { verify, node, root: None, grow: false, time: LATER };
+    let options =
+        ApplyOptions { verify, node, root: None, grow: false, time: LATER, cancel: &NEVER };
     let storage: Arc<dyn ReadAt> = card.layer.clone();
     let agreed = rehearse(&options, NODE, storage).unwrap();
     assert_no_hash(&agreed.plan.to_string());

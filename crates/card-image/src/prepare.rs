@@ -143,6 +143,7 @@ impl<'a> CardBuilder<'a> {
         nodes: &[&Node],
         cancel: &Cancel,
     ) -> Result<PreparedCards, Error> {
+        let _pure = cancel.begin_pure();
         self.make(size, nodes, cancel).map_err(|error| self.blame_change(error))
     }
 

@@ -111,3 +111,40 @@ fn a_symlink_to_a_file_that_another_edit_makes_is_replaced() {
     assert!(lines("/root/.ssh/authorized_keys") >= 1);
     assert_eq!(card.mode("/root/.ssh/authorized_keys").1, (0, 0));
 }
+
+/// A user's keys are in files of the user's own, and nothing of root's is opened for them.
+#[test]
+fn keys_of_a_user_behind_symlinks_to_those_of_root_get_files_of_their_own() {
+    const ROOTS: &str = "/root/.ssh/authorized_keys";
+    let base = || ubuntu_1604().dir("/root").with_mode("/root", 0o700);
+    let line =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAk7+5fdhtepRjC3WTWxqPoZ3pdIuqBjSIR0Xalan0j r\n";
+    let with_keys = || base().file(ROOTS, line).with_mode(ROOTS, 0o600);
+    let directory = |base: Memory| base.link("/home/odroid/.ssh", "/root/.ssh");
+    let file = |base: Memory, target: &str| {
+        base.dir("/home/odroid/.ssh").link("/home/odroid/.ssh/authorized_keys", target)
+    };
+    for (what, base) in [
+        ("directory", directory(with_keys())),
+        ("directory without keys", directory(base())),
+        ("loop", base().link("/home/odroid/.ssh", ".ssh")),
+        ("file in its place", base().file("/home/odroid/.ssh", "x")),
+        ("file", file(with_keys(), ROOTS)),
+        ("file that all may read", file(base().file(ROOTS, line), ROOTS)),
+        ("file that is not there", file(base(), ROOTS)),
+        ("loop in the place of the file", file(base(), "authorized_keys")),
+    ] {
+        let fixture = Fixture::new(PROFILE);
+        let (card, _) = fixture.card(&base, 1).unwrap_or_else(|error| panic!("{what}: {error}"));
+        assert_eq!(card.mode("/root").0, 0o700, "{what}");
+        let text = card.text("/home/odroid/.ssh/authorized_keys");
+        let key = fixture.keys.cluster().public().trim();
+        assert!(text.contains(key), "{what}: {text}");
+        assert!(!text.contains("Xalan0j") || what.ends_with("may read"), "{what}: {text}");
+        assert!(card.text(ROOTS).contains(key), "{what}");
+        assert!(card.has("/home/odroid/.ssh/id_ed25519"), "{what}");
+        // Once it is right, nothing changes it.
+        let again = fixture.card(&card, 1).unwrap().0;
+        assert_eq!(again.text("/home/odroid/.ssh/authorized_keys"), text, "{what}");
+    }
+}

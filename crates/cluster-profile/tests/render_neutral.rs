@@ -270,3 +270,41 @@ fn without_a_profile_what_every_installation_has_is_removed() {
     let kept = part_of(&Purpose::ClusterKey { user: "root".to_owned(), half: KeyHalf::Private });
     assert_eq!(kept, Some(IdentityPart::ClusterKeys));
 }
+
+/// Host keys are part of the identity wherever the settings of the servers say that they are.
+#[test]
+fn host_keys_that_settings_name_go_wherever_they_are() {
+    let fixture = Fixture::new(PROFILE);
+    let key = fixture.keys.host(&fixture.cluster.nodes[0].name).unwrap();
+    let (base, _) = fixture.card(&ubuntu_1604(), 1).unwrap();
+    let card = base
+        .file(
+            "/etc/ssh/sshd_config",
+            "Include /etc/ssh/sshd_config.d/*.conf\nHostKey /etc/keys/own\n",
+        )
+        .file(
+            "/etc/ssh/sshd_config.d/a.conf",
+            "hostkey \"/data/second key\"\nHostCertificate /data/cert.pub\nHostKey /etc/motd\n",
+        )
+        .file("/etc/motd", "welcome\n")
+        .file("/data/cert.pub", "ssh-ed25519-cert-v01@openssh.com AAAA root@x\n")
+        .file("/etc/default/dropbear", "DROPBEAR_EXTRA_ARGS=\"-r /data/dropbear\"\n")
+        .file("/data/dropbear", key.dropbear().unwrap())
+        .file("/etc/keys/own", key.private())
+        .file("/etc/keys/own.pub", key.public())
+        .file("/data/second key", key.private());
+    let (after, neutral) = neutral(&fixture, &card);
+    let removed = neutral.removed.iter().find(|removed| removed.part == IdentityPart::HostKeys);
+    let paths = &removed.unwrap().paths;
+    for path in [
+        "/etc/keys/own",
+        "/etc/keys/own.pub",
+        "/data/second key",
+        "/data/cert.pub",
+        "/data/dropbear",
+    ] {
+        assert!(!after.has(path), "{path} is left");
+        assert!(paths.iter().any(|known| known == path), "{path} is missing from {paths:?}");
+    }
+    assert!(after.has("/etc/motd"), "it is not a key");
+}

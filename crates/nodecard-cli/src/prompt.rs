@@ -7,6 +7,7 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use nodecard::Cancel;
@@ -15,7 +16,13 @@ use platform::terminal::{
     may_be_answered_by_program, restore_on_quit,
 };
 
-use crate::{error::print_line, terminal};
+use crate::{
+    error::{CommandError, print_line},
+    terminal,
+};
+
+/// How long work in memory has to notice a request to stop.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Whether the user is being asked something. Nothing is being written then, and nothing
 /// checks for a request to stop.
@@ -172,6 +179,19 @@ fn restore_typing() {
     forget_on_quit();
 }
 
+/// Ends the program soon if all that it does is in memory and takes long.
+fn end_without(token: &Cancel) -> ! {
+    std::thread::sleep(PATIENCE);
+    while !token.abandon() {
+        std::thread::sleep(PATIENCE / 10);
+    }
+    terminal::show_cursor();
+    print_parting_notes();
+    restore_typing();
+    CommandError::Interrupted.report();
+    std::process::exit(130)
+}
+
 /// Returns a token that Ctrl-C, SIGTERM and a terminal that goes away cancel, so that the
 /// work stops and cleans up. The second of them ends the program at once.
 pub fn cancel_on_interrupt() -> Cancel {
@@ -188,6 +208,8 @@ pub fn cancel_on_interrupt() -> Cancel {
             std::process::exit(130);
         }
         token.cancel();
+        let token = token.clone();
+        std::thread::spawn(move || end_without(&token));
     };
     if let Err(error) = ctrlc::set_handler(handler) {
         print_line(format_args!("warning: Ctrl-C will stop without cleaning up: {error}"));

@@ -92,7 +92,9 @@ impl Project {
         let storage = FileStorage::open(path)
             .map_err(|source| AuditError::Read { target: name.clone(), source })?;
         let options = options(self, node, keys, &base, request.grow, time);
-        let rehearsed = card_audit::rehearse(&options, &name, Arc::new(storage))?;
+        let rehearsed = card_audit::rehearse(&options, &name, Arc::new(storage));
+        self.context.cancel.check()?;
+        let rehearsed = rehearsed?;
         Ok(ApplySession { project: self, request, node, keys, base, target, time, rehearsed })
     }
 }
@@ -116,7 +118,8 @@ fn options<'a>(
 ) -> ApplyOptions<'a> {
     let verify =
         VerifyOptions { cluster: &project.cluster, keys, base: base.reference(), node: Some(node) };
-    ApplyOptions { verify, node, root: project.root(), grow, time }
+    let cancel = &project.context.cancel;
+    ApplyOptions { verify, node, root: project.root(), grow, time, cancel }
 }
 
 impl<'a> ApplySession<'a> {
@@ -212,7 +215,11 @@ impl ConfirmedApply<'_> {
         let card: Arc<dyn WriteAt> = storage.clone();
         let options = options(project, node, keys, &base, request.grow, time);
         let name = path.display().to_string();
-        let applied = card_audit::apply(&options, &name, &card, &rehearsed.plan)?;
+        let applied = card_audit::apply(&options, &name, &card, &rehearsed.plan);
+        if applied.as_ref().is_err_and(|error| !error.may_have_written()) {
+            project.context.cancel.check()?;
+        }
+        let applied = applied?;
         let reinsert = applied.table && storage.opened().reread_table().is_err();
         Ok(ApplyReport { applied, reinsert })
     }

@@ -97,7 +97,8 @@ impl OpenedBase {
 fn open_base(project: &Project, path: &Path) -> Result<Card, Error> {
     let options = project.context.base_options();
     let base = BaseImage::open(path, options).map_err(card_image::Error::from)?;
-    Ok(Card::from_storage(path.display().to_string(), base.storage(), project.root())?)
+    let name = path.display().to_string();
+    Ok(Card::stoppable(name, base.storage(), project.root(), &project.context.cancel)?)
 }
 
 fn open_ready_base(project: &Project) -> Result<Card, BaseAbsence> {
@@ -111,7 +112,8 @@ fn open_ready_base(project: &Project) -> Result<Card, BaseAbsence> {
         }
         Err(error) => return Err(unusable(card_image::Error::from(error).into())),
     };
-    Card::from_storage(path.display().to_string(), base.storage(), project.root())
+    let name = path.display().to_string();
+    Card::stoppable(name, base.storage(), project.root(), &project.context.cancel)
         .map_err(|error| unusable(error.into()))
 }
 
@@ -154,7 +156,11 @@ impl Project {
             (path.display().to_string(), card)
         };
         let options = VerifyOptions { cluster: &self.cluster, keys, base: base.reference(), node };
-        let report = card_audit::verify(&options, targets.iter().map(open).collect());
+        let cards = targets.iter().map(open).collect();
+        let pure = self.context.cancel.begin_pure();
+        let report = card_audit::verify(&options, cards);
+        drop(pure);
+        self.context.cancel.check()?;
         let base_absence = match base {
             OpenedBase::Card(_) => None,
             OpenedBase::Absent { absence, .. } => Some(absence),
@@ -175,7 +181,10 @@ impl Project {
         let inputs = self.inputs(&keys);
         let builder = CardBuilder::open(inputs, &*self.context.progress, &self.context.cancel)?;
         let base = self.base().display().to_string();
-        let plan = card_audit::plan(&builder, size, &nodes, &base, &self.context.cancel)?;
+        let _pure = self.context.cancel.begin_pure();
+        let plan = card_audit::plan(&builder, size, &nodes, &base, &self.context.cancel);
+        self.context.cancel.check()?;
+        let plan = plan?;
         Ok(with_keys_note(plan, &keys))
     }
 
@@ -189,7 +198,10 @@ impl Project {
         let keys = self.preview_keys()?;
         let options = PlanOptions { cluster: &self.cluster, keys: &keys, node, time: self.time() };
         let card = Card::open(target.as_ref(), self.root(), self.context.base_options())?;
-        Ok(with_keys_note(card_audit::plan_against(&options, &card)?, &keys))
+        let _pure = self.context.cancel.begin_pure();
+        let plan = card_audit::plan_against(&options, &card);
+        self.context.cancel.check()?;
+        Ok(with_keys_note(plan?, &keys))
     }
 }
 
@@ -204,7 +216,10 @@ pub fn inspect(
     context: &Context,
 ) -> Result<Inspection, Error> {
     let card = Card::open(target.as_ref(), root, context.base_options())?;
-    Ok(card_audit::inspect(&card)?)
+    let _pure = context.cancel.begin_pure();
+    let inspection = card_audit::inspect(&card);
+    context.cancel.check()?;
+    Ok(inspection?)
 }
 
 /// Adds a note to a plan if some of its keys exist in memory only.

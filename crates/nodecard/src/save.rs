@@ -118,7 +118,11 @@ fn save(
         }
     };
     if let SaveContents::Base(Some((cluster, keys))) = contents {
-        refuse_other_cluster(card, &storage, request.root, cluster, keys)?;
+        let pure = context.cancel.begin_pure();
+        let refused = refuse_other_cluster(card, &storage, request.root, (cluster, keys), context);
+        drop(pure);
+        context.cancel.check()?;
+        refused?;
     }
     let options = SaveOptions {
         card: storage,
@@ -142,12 +146,14 @@ fn refuse_other_cluster(
     path: &Path,
     storage: &Arc<dyn ReadAt>,
     root: Option<u32>,
-    cluster: &Cluster,
-    keys: &ClusterKeys,
+    (cluster, keys): (&Cluster, &ClusterKeys),
+    context: &Context,
 ) -> Result<(), Error> {
     let name = path.display().to_string();
     // Saving says itself what is wrong with a card that cannot be opened.
-    let Ok(card) = Card::from_storage(name, storage.clone(), root) else { return Ok(()) };
+    let Ok(card) = Card::stoppable(name, storage.clone(), root, &context.cancel) else {
+        return Ok(());
+    };
     match card_audit::other_cluster(&card, keys)? {
         Some(found) => {
             Err(Error::OtherCluster { card: path.to_owned(), found, cluster: cluster.name.clone() })

@@ -10,7 +10,7 @@ mod error;
 
 use std::{ops::Range, sync::Arc};
 
-use block_io::{Layer, ReadAt, Window, WriteAt};
+use block_io::{Cancel, Layer, ReadAt, Stoppable, Window, WriteAt};
 use card_image::{BuildNote, END_RESERVE, FsError, Layout};
 use cluster_profile::Node;
 use ext4_offline::{Committed, Timestamp};
@@ -32,6 +32,8 @@ pub struct ApplyOptions<'a> {
     pub grow: bool,
     /// The time of every change, in seconds since 1970.
     pub time: u64,
+    /// Stops everything but the writing.
+    pub cancel: &'a Cancel,
 }
 
 /// What applying changed, or would change.
@@ -66,9 +68,11 @@ pub fn rehearse(
     name: &str,
     card: Arc<dyn ReadAt>,
 ) -> Result<Applied, ApplyError> {
+    let _pure = options.cancel.begin_pure();
     let size = card.size();
+    let card = Arc::new(Stoppable::new(card, options.cancel.clone()));
     let scratch: Arc<dyn WriteAt> = Arc::new(Layer::new(card, size));
-    Target { name, card: &scratch }.apply(options)
+    Target { name, card: &scratch, cancel: options.cancel }.apply(options)
 }
 
 /// Makes a card what the profile says, and writes only what differs. `card` is the whole
@@ -100,7 +104,9 @@ pub fn apply(
     if rehearsed.is_nothing() {
         return Ok(rehearsed);
     }
-    let written = Target { name, card }.apply(options);
+    let stopped = |source| ApplyError::Storage { target: name.to_owned(), source };
+    options.cancel.check_read(0).map_err(stopped)?;
+    let written = Target { name, card, cancel: &Cancel::new() }.apply(options);
     written.map_err(|error| ApplyError::Cut(Box::new(error)))
 }
 
@@ -108,6 +114,7 @@ pub fn apply(
 struct Target<'a> {
     name: &'a str,
     card: &'a Arc<dyn WriteAt>,
+    cancel: &'a Cancel,
 }
 
 impl Target<'_> {
@@ -115,7 +122,7 @@ impl Target<'_> {
         let layout = self.layout(options)?;
         let window = self.window(&layout.root_range())?;
         ext4_offline::replay_journal(&window).map_err(|error| self.filesystem(error))?;
-        let before = Card::from_storage(self.name.to_owned(), self.readable(), options.root)?;
+        let before = self.open(options)?;
         let (table, growth_note) =
             if options.grow { self.grow_table(&layout)? } else { (false, None) };
         let range = if table { self.layout(options)?.root_range() } else { layout.root_range() };
@@ -180,6 +187,11 @@ impl Target<'_> {
         Ok(crate::card::layout(self.name, &self.readable(), options.root)?)
     }
 
+    fn open(&self, options: &ApplyOptions<'_>) -> Result<Card, ApplyError> {
+        let name = self.name.to_owned();
+        Ok(Card::stoppable(name, self.readable(), options.root, self.cancel)?)
+    }
+
     fn readable(&self) -> Arc<dyn ReadAt> {
         Arc::new(self.card.clone())
     }
@@ -208,7 +220,7 @@ impl Target<'_> {
 
     /// Returns what remains to be fixed.
     fn left(&self, options: &ApplyOptions<'_>) -> Result<Vec<Finding>, ApplyError> {
-        let card = Card::from_storage(self.name.to_owned(), self.readable(), options.root)?;
+        let card = self.open(options)?;
         let verify = VerifyOptions { node: Some(options.node), ..options.verify };
         let mut findings = verify::one(&verify, &card)?.findings;
         findings.retain(|finding| finding.severity > Severity::Note);

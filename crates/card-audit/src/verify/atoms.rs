@@ -4,7 +4,10 @@
 //! address in /etc/hosts. Order, white space and comments do not matter, and each atom
 //! knows its line.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use system_model::network::{InterfacesLine, interfaces_lines};
 
@@ -13,8 +16,8 @@ use system_model::network::{InterfacesLine, interfaces_lines};
 pub(super) struct Atom {
     /// The line that says it, from 1.
     pub line: usize,
-    /// That line as it is written.
-    pub text: String,
+    /// That line as it is written, which all its atoms share.
+    pub text: Rc<str>,
     /// What it says, in one spelling.
     pub key: String,
 }
@@ -43,17 +46,18 @@ pub(super) fn differences(
     let (found, wanted) = (keys(actual), keys(expected));
     let missing = lines(expected.iter().filter(|atom| !found.contains(&atom.key)));
     let mut extra = lines(actual.iter().filter(|atom| !wanted.contains(&atom.key)));
-    let wrong: BTreeSet<usize> = actual
-        .iter()
-        .filter(|atom| !wanted.contains(&atom.key) && is_wrong(atom))
-        .map(|atom| atom.line)
-        .collect();
+    let mut wrong = BTreeSet::new();
+    for atom in actual.iter().filter(|atom| !wanted.contains(&atom.key)) {
+        if !wrong.contains(&atom.line) && is_wrong(atom) {
+            wrong.insert(atom.line);
+        }
+    }
     let mut diffs = Vec::new();
     for text in missing.into_values() {
         let best = extra.iter().max_by_key(|(_, other)| similarity(other, &text));
         let best = best.filter(|(_, other)| similarity(other, &text) > 0).map(|(line, _)| *line);
         // A line with a misspelt name may belong to another node, but is one difference only.
-        let misspelt = || actual.iter().find(|atom| is_misspelt(&atom.text, &text));
+        let misspelt = || first_of_lines(actual).find(|atom| is_misspelt(&atom.text, &text));
         let (line, found) = match (best, misspelt) {
             (Some(line), _) => (Some(line), extra.remove(&line)),
             (None, misspelt) => misspelt()
@@ -75,7 +79,13 @@ pub(super) fn differences(
 }
 
 fn lines<'a>(atoms: impl Iterator<Item = &'a Atom>) -> BTreeMap<usize, String> {
-    atoms.map(|atom| (atom.line, words(&atom.text))).collect()
+    first_of_lines(atoms).map(|atom| (atom.line, words(&atom.text))).collect()
+}
+
+/// Returns one atom of each line: a line may say thousands of things.
+fn first_of_lines<'a>(atoms: impl IntoIterator<Item = &'a Atom>) -> impl Iterator<Item = &'a Atom> {
+    let mut last = None;
+    atoms.into_iter().filter(move |atom| last.replace(atom.line) != Some(atom.line))
 }
 
 fn words(line: &str) -> String {
@@ -134,7 +144,7 @@ pub(super) fn settings(text: &str) -> Vec<Atom> {
             section = text.trim_end().to_owned();
         }
         let key = format!("{section}\n{}", text.trim_end());
-        atoms.push(Atom { line, text: text.to_owned(), key });
+        atoms.push(Atom { line, text: text.into(), key });
     }
     atoms
 }
@@ -146,9 +156,10 @@ pub(super) fn hosts(text: &str) -> Vec<Atom> {
         let said = text.split('#').next().unwrap_or_default();
         let mut words = said.split_whitespace();
         let Some(address) = words.next() else { continue };
+        let text: Rc<str> = said.trim().into();
         for name in words {
             let key = format!("{address} {}", name.to_ascii_lowercase());
-            atoms.push(Atom { line, text: said.trim().to_owned(), key });
+            atoms.push(Atom { line, text: text.clone(), key });
         }
     }
     atoms
@@ -161,13 +172,14 @@ pub(super) fn known_hosts(text: &str) -> Vec<Atom> {
         let mut words = text.split_whitespace();
         let names = words.next().unwrap_or_default();
         if names.starts_with(['|', '@']) {
-            atoms.push(Atom { line, text: text.to_owned(), key: text.to_owned() });
+            atoms.push(Atom { line, text: text.into(), key: text.to_owned() });
             continue;
         }
+        let text: Rc<str> = text.into();
         let key = words.take(2).collect::<Vec<_>>().join(" ");
         for name in names.split(',') {
             let key = format!("{} {key}", name.to_ascii_lowercase());
-            atoms.push(Atom { line, text: text.to_owned(), key });
+            atoms.push(Atom { line, text: text.clone(), key });
         }
     }
     atoms
@@ -178,13 +190,14 @@ pub(super) fn accounts(text: &str) -> Vec<Atom> {
     let mut atoms = Vec::new();
     for (line, text) in numbered(text) {
         let fields: Vec<&str> = text.split(':').collect();
-        let whole = || Atom { line, text: text.to_owned(), key: text.to_owned() };
+        let shared: Rc<str> = text.into();
+        let of = |key: String| Atom { line, text: shared.clone(), key };
         let [name, _, id, members] = fields.as_slice() else {
-            atoms.push(whole());
+            atoms.push(of(text.to_owned()));
             continue;
         };
         for member in members.split(',') {
-            atoms.push(Atom { key: format!("{name} {id} {}", member.trim()), ..whole() });
+            atoms.push(of(format!("{name} {id} {}", member.trim())));
         }
     }
     atoms
@@ -198,6 +211,7 @@ pub(super) fn interfaces(text: &str, interface: &str) -> Vec<Atom> {
     let mut stanza = String::new();
     let mut own = String::new();
     for InterfacesLine { number: line, text, .. } in interfaces_lines(text) {
+        let text: Rc<str> = text.into();
         let words: Vec<&str> = text.split_whitespace().collect();
         let Some((keyword, arguments)) = words.split_first() else { continue };
         let mut add = |key: String| atoms.push(Atom { line, text: text.clone(), key });

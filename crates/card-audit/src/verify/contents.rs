@@ -1,6 +1,6 @@
 //! A file's contents, compared with what they should be.
 
-use std::{borrow::Cow, collections::BTreeSet, net::Ipv4Addr};
+use std::{borrow::Cow, cell::Cell, collections::BTreeSet, net::Ipv4Addr};
 
 use cluster_profile::{Node, Purpose};
 use plain_text::{count, printable};
@@ -87,7 +87,14 @@ impl<'a> Contents<'a> {
             Comparison::Interfaces => {
                 let interface = &self.subject.cluster.network.interface;
                 let split = |text: &str| atoms::interfaces(text, interface);
-                self.by_atoms(split, |atom| is_of_address(&atom.text, interface))
+                // A line may say thousands of things.
+                let last = Cell::new((0, false));
+                self.by_atoms(split, |atom| {
+                    if last.get().0 != atom.line {
+                        last.set((atom.line, is_of_address(&atom.text, interface)));
+                    }
+                    last.get().1
+                })
             }
             Comparison::Settings => {
                 let owners_may_stay = self.rule.changed_by == ChangedBy::Owner;

@@ -43,9 +43,30 @@ pub(super) fn compare(
 pub(super) fn foreign_link(subject: &Subject<'_>, edit: &FileEdit) -> FsResult<Finding> {
     let rule = rule(&edit.purpose);
     let found = State::read_link(subject.files, &edit.path)?;
-    let what = "it is a symlink to something else than this file";
+    let what = match (&edit.change, &found) {
+        (Change::Directory { .. }, State::Symlink { .. }) => {
+            "it is a symlink to something else than a directory of this user's"
+        }
+        (Change::Directory { .. }, _) => "something else is there instead of the directory",
+        _ => "it is a symlink to something else than this file",
+    };
     let finding = Finding::new(rule.severity, rule.code, what, FixAction::Rewrite);
     Ok(finding.at(&edit.path).found(found.describe()))
+}
+
+/// Returns what on the way to a path is neither a directory nor a symlink to one, so that nothing
+/// can be written there.
+pub(super) fn obstacle(subject: &Subject<'_>, path: &str) -> FsResult<Option<String>> {
+    for (end, _) in path.match_indices('/').skip(1) {
+        let above = path.get(..end).unwrap_or_default();
+        match subject.files.metadata_followed(above) {
+            Ok(None) => return Ok(None),
+            Ok(Some(found)) if found.is_dir() => {}
+            Err(error) if !error.is_symlink_loop() => return Err(error),
+            _ => return Ok(Some(above.to_owned())),
+        }
+    }
+    Ok(None)
 }
 
 /// One thing on the card that is looked at.
@@ -142,7 +163,16 @@ impl Item<'_> {
             return Ok(Vec::new());
         }
         let files = self.subject.files;
-        let state = if attributes.enforce {
+        // What the owner has moved is the owner's still.
+        let is_moved = || -> FsResult<bool> {
+            let found = files.metadata_followed(self.path);
+            match found {
+                Ok(found) => Ok(found.is_some_and(|it| it.is_dir() && it.uid == attributes.uid)),
+                Err(error) if error.is_symlink_loop() => Ok(false),
+                Err(error) => Err(error),
+            }
+        };
+        let state = if attributes.enforce && !is_moved()? {
             State::read_link(files, self.path)?
         } else {
             State::read(files, self.path)?

@@ -5,18 +5,30 @@ use std::collections::BTreeSet;
 use card_image::RootFs;
 use cluster_profile::{Attributes, Change, FileEdit};
 
-/// Returns the paths at which a symlink is removed to be replaced by a file.
+/// Returns the paths at which a symlink is removed to be replaced by a file, and those at which a
+/// symlink or a file is removed to be replaced by a directory.
 pub(super) fn replaced_links(files: &RootFs, edits: &[FileEdit]) -> BTreeSet<String> {
     let is_file = |edit: &FileEdit| {
         matches!(edit.change, Change::Write { .. } | Change::Copy { .. } | Change::Touch { .. })
     };
+    let is_directory = |path: &str| {
+        let here =
+            |edit: &FileEdit| edit.path == path && matches!(edit.change, Change::Directory { .. });
+        edits.iter().any(here)
+    };
+    let is_file_there =
+        |path: &str| matches!(files.metadata(path), Ok(Some(found)) if found.is_file());
     let removed = edits.iter().enumerate().filter(|(_, edit)| edit.change == Change::Remove);
     removed
         .filter(|(at, removed)| {
-            edits.iter().skip(*at).any(|edit| edit.path == removed.path && is_file(edit))
+            let is_made = |edit: &FileEdit| edit.path == removed.path && is_file(edit);
+            edits.iter().skip(*at).any(is_made) || is_directory(&removed.path)
         })
         // Where symlinks on the way form a loop, there is none at the end.
-        .filter(|(_, removed)| matches!(files.read_link(&removed.path), Ok(Some(_))))
+        .filter(|(_, FileEdit { path, .. })| {
+            matches!(files.read_link(path), Ok(Some(_)))
+                || is_directory(path) && is_file_there(path)
+        })
         .map(|(_, removed)| removed.path.clone())
         .collect()
 }

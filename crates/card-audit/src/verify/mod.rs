@@ -155,19 +155,26 @@ pub(crate) fn one(options: &VerifyOptions<'_>, card: &Card) -> Result<CardReport
     let clones = clones(options, &subject, &facts).map_err(card.files_error())?;
     let all = edits(&subject, card, &mut findings)?;
     let links = replaced_links(files, &all);
-    for edit in fold(all) {
+    let folded = fold(all);
+    for edit in &folded {
         // What keeps users out is reported by user below.
         if edit.purpose == Purpose::Login {
             continue;
         }
-        match files::compare(&subject, &clones, &edit) {
+        let obstacle = files::obstacle(&subject, &edit.path).map_err(card.files_error())?;
+        let is_removed = |path: &String| folded.iter().any(|edit| edit.path == *path);
+        let obstacle = obstacle.filter(|path| !is_removed(path));
+        match files::compare(&subject, &clones, edit) {
             Ok(found) if links.contains(&edit.path) && !found.is_empty() => {
                 let mut finding =
-                    files::foreign_link(&subject, &edit).map_err(card.files_error())?;
+                    files::foreign_link(&subject, edit).map_err(card.files_error())?;
                 finding.fix.apply.clone_from(&apply);
                 findings.push(finding);
             }
             Ok(found) => findings.extend(found.into_iter().map(|mut finding| {
+                if let Some(path) = &obstacle {
+                    finding.fix.action = FixAction::RemoveObstacle { path: path.clone() };
+                }
                 let by_hand = matches!(finding.fix.action, FixAction::RemoveObstacle { .. });
                 if needed::is_fixed_by_edit(&finding) && !by_hand {
                     finding.fix.apply.clone_from(&apply);

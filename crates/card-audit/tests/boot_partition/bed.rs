@@ -12,7 +12,7 @@ use card_image::{BuildInputs, BuildOptions, Cancel, ImageFormat, RootFsEditor, b
 use cluster_keys::ClusterKeys;
 use cluster_profile::{Cluster, Node};
 
-use crate::common::{BUILT, ROOT, bench, build_inputs, run};
+use crate::common::{BUILT, NEVER, ROOT, bench, build_inputs, run};
 
 /// Where partition 1, FAT, begins and ends on the sample base.
 pub const FAT: std::ops::Range<u64> = 3072 * 512..ROOT;
@@ -124,7 +124,7 @@ impl Bed {
         let (cluster, keys) = (&self.cluster, &self.keys);
         let base = BaseReference::Absent("for a test");
         let verify = VerifyOptions { cluster, keys, base, node: Some(node) };
-        ApplyOptions { verify, node, root: None, grow: false, time: BUILT }
+        ApplyOptions { verify, node, root: None, grow: false, time: BUILT, cancel: &NEVER }
     }
 
     pub fn try_build(&self, out: &str, format: ImageFormat) -> Result<Vec<String>, String> {

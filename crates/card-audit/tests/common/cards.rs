@@ -16,7 +16,7 @@ use card_audit::{ApplyOptions, VerifyOptions};
 use card_image::{FileKind, RootFs};
 use part_table::PartitionTable;
 
-use super::{Bench, Changed, ROOT, bench, run};
+use super::{Bench, Changed, NEVER, ROOT, bench, run};
 
 pub const MIB: u64 = 1 << 20;
 /// When cards are corrected: in the past, for e2fsck.
@@ -32,7 +32,7 @@ pub fn options<'a>(
     let node = bench.cluster.nodes.iter().find(|node| node.name == NODE).unwrap();
     let verify =
         VerifyOptions { cluster: &bench.cluster, keys: &bench.keys, base, node: Some(node) };
-    ApplyOptions { verify, node, root: None, grow, time: NOW }
+    ApplyOptions { verify, node, root: None, grow, time: NOW, cancel: &NEVER }
 }
 
 /// A card of xu4-node2 with several things wrong, and its owner's own files and lines.

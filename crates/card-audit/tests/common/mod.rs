@@ -5,7 +5,7 @@ pub mod cards;
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, OnceLock},
+    sync::{Arc, LazyLock, OnceLock},
 };
 
 use block_io::{FileStorage, Layer, ReadAt, Window, WriteAt};
@@ -47,6 +47,9 @@ hosts: {nas.lan: 192.168.1.10}
 files:
   - {path: /etc/motd, content: \"hello\\nthere\\n\"}
 ";
+
+/// A request to stop that never comes.
+pub static NEVER: LazyLock<Cancel> = LazyLock::new(Cancel::new);
 
 /// The cards of one cluster, built once for all tests of a binary.
 pub struct Bench {

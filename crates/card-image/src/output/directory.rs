@@ -29,7 +29,7 @@ pub(crate) struct OutputDirectory {
     /// What a run that was interrupted while it named its files would have had as its manifest.
     interrupted: Option<String>,
     /// Held as long as this exists.
-    _lock: DirectoryLock,
+    lock: DirectoryLock,
     /// Goes after the lock, whose file is in it.
     _made: MadeDirectories,
 }
@@ -88,12 +88,17 @@ impl OutputDirectory {
         let mut directory = OutputDirectory {
             path: path.to_owned(),
             interrupted: None,
-            _lock: lock,
+            lock,
             _made: MadeDirectories::default(),
         };
         directory.interrupted = directory.read(&temporary(MANIFEST));
         directory.remove_leftovers()?;
         Ok(directory)
+    }
+
+    /// Returns the path of the file that is locked.
+    pub fn lock_path(&self) -> &Path {
+        self.lock.path()
     }
 
     /// Returns the manifest of a run that was interrupted while it named its files.

@@ -51,6 +51,11 @@ impl DirectoryLock {
         }
     }
 
+    /// Returns the path of the file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Returns whether the locked file is the one that others would lock.
     fn has_name(&self) -> bool {
         let id = |info: io::Result<FileInfo>| info.ok().map(|info| info.id);

@@ -15,6 +15,18 @@ impl RootFsEditor {
         edits.iter().try_for_each(|edit| self.apply_one(edit))
     }
 
+    /// Applies edits that take something out of files: no further name of a file that is written
+    /// keeps the old contents.
+    ///
+    /// # Errors
+    /// As for [`apply`](Self::apply).
+    pub fn apply_to_all_names(&mut self, edits: &[FileEdit]) -> FsResult<()> {
+        self.keeps_names = true;
+        let result = self.apply(edits);
+        self.keeps_names = false;
+        result
+    }
+
     fn apply_one(&mut self, FileEdit { path, change, .. }: &FileEdit) -> FsResult<()> {
         if self.apply_to_boot(path, change)? {
             return Ok(());
@@ -43,7 +55,12 @@ impl RootFsEditor {
             Change::Directory { attributes } => {
                 if attributes.enforce && self.read_link(path)?.is_some() {
                     // Owner and mode would go to whatever the symlink points to.
-                    return Err(FsError::NotOwnDirectory { path: path.clone() });
+                    let found = self.metadata_followed(path)?;
+                    let is_own =
+                        found.is_some_and(|found| found.is_dir() && found.uid == attributes.uid);
+                    if !is_own {
+                        return Err(FsError::NotOwnDirectory { path: path.clone() });
+                    }
                 }
                 let created = self.create_dir(path, attributes.mode)?;
                 self.own(path, attributes, created)
@@ -154,6 +171,9 @@ impl RootFsEditor {
         attributes: &Attributes,
         changes: impl FnOnce(&Metadata) -> bool,
     ) -> FsResult<Option<Metadata>> {
+        if self.keeps_names {
+            return Ok(None);
+        }
         let shared = self.shared(path, attributes, changes)?;
         if let Some(shared) = &shared {
             self.separate(path, shared)?;

@@ -2,6 +2,7 @@
 
 use ext4_offline::{Error, PathError, PathErrorKind};
 use fat_offline::FatError;
+use plain_text::escaped;
 
 use super::SourceError;
 
@@ -149,9 +150,15 @@ impl FsError {
             FsError::Path(_) if self.is_symlink_loop() => {
                 Some("remove the symlinks that form a loop".to_owned())
             }
+            FsError::Path(PathError { kind: PathErrorKind::NotADirectory { path }, .. }) => {
+                Some(format!("replace {} with a directory in the base image", escaped(path)))
+            }
             FsError::Path(error) => error.fix(),
             FsError::Boot { source, .. } => source.fix(),
-            FsError::NotOwnDirectory { .. } | FsError::NotOnFat { .. } => None,
+            FsError::NotOwnDirectory { path } => {
+                Some(format!("replace {} with a directory in the base image", escaped(path)))
+            }
+            FsError::NotOnFat { .. } => None,
             FsError::Source(error) => error.fix(),
         }
     }

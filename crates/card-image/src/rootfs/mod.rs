@@ -58,6 +58,8 @@ pub struct RootFsEditor {
     boot: Vec<boot::BootEditor>,
     /// In seconds since 1970.
     now: i64,
+    /// Whether new contents are for all names of a file.
+    keeps_names: bool,
 }
 
 impl Deref for RootFsEditor {
@@ -81,7 +83,7 @@ impl RootFsEditor {
         let editor = Editor::open(storage, Timestamp::saturating(now))?;
         let files = RootFs { reader: (*editor).clone(), boot: Vec::new() };
         let now = i64::try_from(now).unwrap_or(i64::MAX);
-        Ok(RootFsEditor { editor, files, boot: Vec::new(), now })
+        Ok(RootFsEditor { editor, files, boot: Vec::new(), now, keeps_names: false })
     }
 
     /// Returns the filesystem with the methods of `std::fs`, for editing.

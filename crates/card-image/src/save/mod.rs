@@ -4,10 +4,11 @@
 //! The card is only read. What is changed is changed in layers over it, as for built cards.
 
 mod error;
-mod linked_keys;
 mod lost;
 mod moved;
+mod other_names;
 mod patient;
+mod private_keys;
 mod root;
 
 use std::{
@@ -144,6 +145,7 @@ pub fn save(
     let SaveOptions { card, path, is_present, root, contents, size, keep_going, time, .. } =
         options;
     let output = Output::open(options.out, path, options.overwrite)?;
+    let _lock = cancel.remove_if_abandoned(output.directory.lock_path());
     let reader = PatientReader::new(card, is_present, keep_going, cancel.clone());
     let reader = Arc::new(reader);
     let mut saving = Saving {
@@ -290,7 +292,9 @@ impl Saving<'_> {
         let before = layout.root_range();
         let whole = Arc::new(Layer::new(recovered, size));
         let root = Root { whole: whole.clone(), layout: &layout, time };
+        let pure = self.cancel.begin_pure();
         let stripped = root.strip(self.contents).map_err(|error| self.failure(error, number))?;
+        drop(pure);
         self.cancel.check().map_err(SaveError::from)?;
         let kept = stripped.kept.iter().cloned();
         let mut notes: Vec<BuildNote> = kept.map(BuildNote::AddressKept).collect();

@@ -1,7 +1,6 @@
 //! Reading a worn card: what fails is read again in smaller pieces.
 
 use std::{
-    io,
     ops::Range,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -77,12 +76,7 @@ impl<S: ReadAt> PatientReader<S> {
     }
 
     fn read_piece(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
-        self.cancel.check().map_err(|error| Error::Io {
-            operation: "read",
-            path: Default::default(),
-            offset,
-            source: io::Error::other(error),
-        })?;
+        self.cancel.check_read(offset)?;
         match self.card.read_at(offset, buf) {
             Err(Error::Io { .. }) => self.read_halves(offset, buf),
             other => other,

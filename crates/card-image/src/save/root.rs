@@ -8,7 +8,7 @@ use ext4_offline::{ShrinkPlan, Timestamp};
 use part_table::ALIGNMENT;
 use system_model::Secret;
 
-use super::{SaveContents, SaveSize, linked_keys::LinkedKeys, moved::Moved};
+use super::{SaveContents, SaveSize, moved::Moved, other_names::OtherNames, private_keys};
 use crate::{
     BuildNote, Error,
     grown::END_RESERVE,
@@ -70,9 +70,9 @@ impl Root<'_> {
         let mut files = files.with_boot(&whole, self.layout)?;
         let neutral = cluster_profile::render_neutral(owner, &*files)?;
         let mut removed = neutral.removed;
-        let linked = LinkedKeys::find(&files, &neutral.edits)?;
-        files.apply(&neutral.edits)?;
-        linked.remove(&mut files, &mut removed)?;
+        let others = OtherNames::find(&files, &neutral.edits)?;
+        files.apply_to_all_names(&neutral.edits)?;
+        others.remove(&mut files, &mut removed)?;
         let secrets = secrets(&files)?;
         files.close()?;
         // The journal may hold copies of what was just removed.
@@ -166,5 +166,10 @@ fn is_storage(error: &ext4_offline::Error) -> bool {
 
 fn secrets(files: &RootFs) -> Result<Vec<Secret>, Error> {
     let found = system_model::secrets(files);
-    found.map_err(|error| Error::Render(cluster_profile::RenderError::from(error)))
+    let found = found.map_err(|error| Error::Render(cluster_profile::RenderError::from(error)));
+    let mut secrets = found?;
+    secrets.extend(private_keys::find(files)?);
+    secrets.sort();
+    secrets.dedup_by(|a, b| a.path == b.path);
+    Ok(secrets)
 }

@@ -62,7 +62,7 @@ pub struct NewKeysArg {
 }
 
 /// The root partition.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct RootArg {
     /// Set the number of the root partition, if it cannot be detected
     #[arg(long, value_name = "NUMBER", value_parser = partition_number)]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{context, source_date_epoch};
 use crate::{
-    args::SaveArgs,
+    args::{ProjectArgs, SaveArgs},
     error::{CommandError, print_line},
     report::{self, labelled},
 };
@@ -173,9 +173,14 @@ fn to_text(saved: &SaveReport, args: &SaveArgs) -> String {
     text += &format!("{image}\n");
     let word = shell_word(&image);
     if saved.is_base {
-        let profile = args.profile.as_ref().map(|profile| profile.display().to_string());
-        let profile = profile.map_or("PROFILE".to_owned(), |profile| shell_word(&profile));
-        text += &format!("\nBuild cards from it with:  nodecard build {profile} --base {word}\n");
+        let words = ProjectArgs {
+            profile: args.profile.clone().unwrap_or_else(|| "PROFILE".into()),
+            base: Some(outcome.image.clone()),
+            root: args.root.clone(),
+            keys: args.keys.clone(),
+        };
+        let words = words.words();
+        text += &format!("\nBuild cards from it with:  nodecard build {words}\n");
     } else if !devices::ARE_LISTED {
         let programs = devices::other_programs();
         text += &format!("\nWrite it back with another program: {programs}\n");

@@ -57,8 +57,13 @@ impl BaseFacts {
     pub fn read(path: &Path, context: &Context) -> Result<Self, Error> {
         let base =
             BaseImage::open(path, context.base_options()).map_err(card_image::Error::from)?;
-        let card = Card::from_storage(path.display().to_string(), base.storage(), None)?;
-        let inspection = card_audit::inspect(&card)?;
+        let name = path.display().to_string();
+        let card = Card::stoppable(name, base.storage(), None, &context.cancel)?;
+        let pure = context.cancel.begin_pure();
+        let inspection = card_audit::inspect(&card);
+        drop(pure);
+        context.cancel.check()?;
+        let inspection = inspection?;
         let system = inspection.system;
         let users = system.iter().flat_map(|system| &system.users);
         let users = users.map(|user| BaseUser {

@@ -38,6 +38,6 @@ pub use hosts_access::{Client, refused_clients};
 pub use image_keys::{ImageKey, ImageKeys, OpenedLine};
 pub use key_files::DEFAULT_KEY_FILES;
 pub use login::Login;
-pub use private_key::is_private_key;
+pub use private_key::{begins_with_private_key, is_private_key};
 pub use settings::Setting;
 pub use start::{NOT_TO_BE_RUN, ServerStart, SshServer, ssh_servers};

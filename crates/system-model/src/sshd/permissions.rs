@@ -161,6 +161,19 @@ impl Checked<'_> {
         let own = self.home.is_some_and(|home| {
             home != "/" && (path == home || path.starts_with(&format!("{home}/")))
         });
+        // The home of another user, such as /root, is not opened for this one.
+        let is_foreign = |other: &User| {
+            let home = other.home.trim_end_matches('/');
+            other.name != self.user.name
+                && (other.uid == 0 || other.uid >= 1000)
+                && other.has_home()
+                && !home.is_empty()
+                && Some(home) != self.home
+                && (path == home || path.starts_with(&format!("{home}/")))
+        };
+        if !own && self.accounts.users().iter().any(is_foreign) {
+            return None;
+        }
         let (uid, gid) = if own && file.uid == self.user.uid {
             (file.uid, file.gid)
         } else if own {

@@ -19,6 +19,23 @@ pub fn is_private_key(contents: &[u8]) -> bool {
     read(contents).is_some()
 }
 
+/// Returns whether a file that begins like this holds a private key, of ssh or of another
+/// program: in PEM, also after certificates, in the armour of PGP and SSH2, or as PuTTY and
+/// dropbear write it.
+pub fn begins_with_private_key(start: &[u8]) -> bool {
+    const MARK: &[u8] = b"PRIVATE KEY";
+    let is_header = |line: &[u8]| {
+        let label = line.trim_ascii_start().strip_prefix(b"----");
+        let label = label.map(|label| label.strip_prefix(b"-").unwrap_or(label).trim_ascii_start());
+        let label = label.and_then(|label| label.strip_prefix(b"BEGIN "));
+        label.is_some_and(|label| label.windows(MARK.len()).any(|words| words == MARK))
+    };
+    start.starts_with(b"PuTTY-User-Key-File-")
+        || start.starts_with(b"SSH PRIVATE KEY FILE FORMAT")
+        || start.split(|&byte| byte == b'\n' || byte == b'\r').any(is_header)
+        || dropbear(start).is_some()
+}
+
 /// Returns what a file says if it is a private key.
 pub(super) fn read(contents: &[u8]) -> Option<PrivateKeyFile> {
     if let Some(key) = dropbear(contents) {

@@ -175,6 +175,11 @@ impl<'a> Reader<'a> {
             (_, false) => Restriction::NeverMatch,
         };
         for pattern in patterns {
+            if self.lines_left == 0 {
+                return Ok(());
+            }
+            // What is looked for counts too: thousands of lines may include large directories.
+            self.lines_left -= 1;
             let whole = if pattern.starts_with(['/', '~']) {
                 pattern.clone()
             } else {
@@ -189,6 +194,7 @@ impl<'a> Reader<'a> {
                     self.problem(at, ConfigProblemKind::IncludeUnreadable);
                     continue;
                 }
+                self.lines_left = self.lines_left.saturating_sub(1);
                 self.file(&path, inside, active, depth + 1)?;
                 // A file does not change the Match that it is included in.
                 *active = before;

@@ -9,7 +9,11 @@ mod network;
 mod part;
 
 use cluster_keys::ClusterKeys;
-use system_model::{FileKind, sshd::is_private_key};
+use system_model::{
+    FileKind,
+    accounts::Accounts,
+    sshd::{DropbearConfig, Login, SshdConfig, is_private_key},
+};
 
 pub use network::KeptAddress;
 pub use part::{IdentityPart, RemovedPart, part_of};
@@ -137,6 +141,12 @@ impl<'a> Strip<'a> {
             self.edit(purpose, &real, Change::Remove);
         }
         Ok(())
+    }
+
+    /// Removes a file, unless it is removed already.
+    fn remove_once(&mut self, purpose: Purpose, path: &str) -> Result<(), SystemError> {
+        let is_known = self.neutral.edits.iter().any(|edit| edit.path == path);
+        if is_known { Ok(()) } else { self.remove(purpose, path) }
     }
 
     fn behind(&self, path: &str) -> Result<Option<String>, SystemError> {
@@ -268,17 +278,48 @@ fn reset_machine_id(to: &mut Strip<'_>) -> Result<(), SystemError> {
     Ok(())
 }
 
+/// Returns the files that the settings of ssh servers name as host keys and their certificates.
+fn named_host_keys(system: &dyn SystemFiles) -> Result<Vec<String>, SystemError> {
+    let accounts = Accounts::read(system)?;
+    let config = SshdConfig::read(system, &accounts, &Login::anybody())?;
+    let words = ["hostkey", "hostcertificate"].map(|keyword| config.words(keyword));
+    let mut paths: Vec<String> = words.into_iter().flatten().map(|(path, _)| path.into()).collect();
+    paths.extend(DropbearConfig::read(system)?.host_keys);
+    paths.retain(|path| path.starts_with('/'));
+    Ok(paths)
+}
+
+/// Returns whether a file holds a host key, its public half or its certificate. One that is too
+/// large holds none.
+fn holds_host_key(system: &dyn SystemFiles, path: &str) -> bool {
+    let Ok(Some(contents)) = system.read(path) else { return false };
+    let is_public = |text: &str| {
+        let word = text.split_ascii_whitespace().next().unwrap_or_default();
+        ["ssh-", "ecdsa-sha2-", "sk-"].iter().any(|kind| word.starts_with(kind))
+    };
+    is_private_key(&contents) || std::str::from_utf8(&contents).is_ok_and(is_public)
+}
+
 /// Removes the host keys of all ssh servers. Those of the profile's `files` are among them.
 fn remove_host_keys(to: &mut Strip<'_>) -> Result<(), SystemError> {
+    for path in named_host_keys(to.system)? {
+        let cert = format!("{path}-cert.pub");
+        for path in [path.clone(), format!("{path}.pub"), cert] {
+            if holds_host_key(to.system, &path) {
+                let half = KeyHalf::of_file(&path);
+                to.remove_once(Purpose::Cloned(ClonedState::HostKey(half)), &path)?;
+            }
+        }
+    }
     let is_openssh = |name: &str| name.starts_with("ssh_host_");
     let is_dropbear = |name: &str| name.starts_with("dropbear_") && name.contains("host_key");
     for name in to.list("/etc/ssh")?.into_iter().filter(|name| is_openssh(name)) {
         let purpose = Purpose::Cloned(ClonedState::HostKey(KeyHalf::of_file(&name)));
-        to.remove(purpose, &format!("/etc/ssh/{name}"))?;
+        to.remove_once(purpose, &format!("/etc/ssh/{name}"))?;
     }
     for name in to.list("/etc/dropbear")?.into_iter().filter(|name| is_dropbear(name)) {
         let purpose = Purpose::Cloned(ClonedState::HostKey(KeyHalf::of_file(&name)));
-        to.remove(purpose, &format!("/etc/dropbear/{name}"))?;
+        to.remove_once(purpose, &format!("/etc/dropbear/{name}"))?;
     }
     Ok(())
 }

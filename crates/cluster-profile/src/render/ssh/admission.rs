@@ -1,5 +1,7 @@
 //! A user's ~/.ssh/authorized_keys, with home and modes as sshd insists on them.
 
+use system_model::FileKind;
+
 use super::authorized_keys;
 use crate::{
     Attributes, Change, Note, Purpose,
@@ -31,7 +33,8 @@ pub(in crate::render) fn admit<'a>(
     let owned = |mode| Attributes::exactly(mode, user.uid, user.gid);
     guard_home(to, user)?;
     let name = || user.name.clone();
-    if to.system.read_link(&ssh)?.is_none() && to.read(&ssh)?.is_some() {
+    let is_file = to.system.metadata(&ssh)?.is_some_and(|it| it.kind != FileKind::Directory);
+    if to.system.read_link(&ssh)?.is_none() && is_file {
         to.remove(Purpose::SshDirectory { user: name() }, ssh.clone());
         to.note(Note::RemovedObstacle { path: ssh.clone() });
     }

@@ -116,14 +116,7 @@ pub(in crate::render) fn key_files<'a>(
     system: &dyn SystemFiles,
     accounts: &'a Accounts,
 ) -> Result<Vec<(usize, &'a User, String)>, RenderError> {
-    let anybody = Login {
-        user: String::new(),
-        from: [0, 0, 0, 0].into(),
-        to: [0, 0, 0, 0].into(),
-        port: 22,
-        today: 0,
-    };
-    let config = SshdConfig::read(system, accounts, &anybody)?;
+    let config = SshdConfig::read(system, accounts, &Login::anybody())?;
     let patterns: Vec<String> = DEFAULT_KEY_FILES
         .iter()
         .map(|pattern| (*pattern).to_owned())
