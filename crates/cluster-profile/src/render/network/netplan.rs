@@ -22,11 +22,9 @@ const DEFINITION: &str = "00-nodecard";
 /// The file that netplan generates from the definition.
 pub(super) const NETWORKD_FILE: &str = "10-netplan-00-nodecard.network";
 
-/// Reads the image's netplan files, without nodecard's own definition.
+/// Reads the image's netplan files, without nodecard's own.
 fn read(from: &View<'_>) -> Result<Netplan, SystemError> {
-    let mut netplan = Netplan::read(from.system)?;
-    netplan.definitions.retain(|definition| definition.id != DEFINITION);
-    Ok(netplan)
+    Netplan::read_without(from.system, FILE)
 }
 
 /// Returns the paths of nodecard's own file.

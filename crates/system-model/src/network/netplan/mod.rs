@@ -51,6 +51,14 @@ impl Netplan {
     /// # Errors
     /// [`SystemError`] if a file cannot be read.
     pub fn read(files: &dyn SystemFiles) -> Result<Self, SystemError> {
+        Netplan::read_without(files, "")
+    }
+
+    /// The same, without what one of the files says, right or wrong: for whoever replaces it.
+    ///
+    /// # Errors
+    /// [`SystemError`] if a file cannot be read.
+    pub fn read_without(files: &dyn SystemFiles, replaced: &str) -> Result<Self, SystemError> {
         let mut netplan = Netplan::default();
         for path in GENERATORS {
             netplan.installed |= files.exists(path)?;
@@ -66,6 +74,9 @@ impl Netplan {
         }
         for path in names.into_values() {
             netplan.files.push(path.clone());
+            if path == replaced {
+                continue;
+            }
             let line = match files.read(&path)?.map(String::from_utf8) {
                 Some(Ok(text)) => netplan.merge_text(&text, &path).err(),
                 // A directory, a link that leads nowhere, or something else than text.
