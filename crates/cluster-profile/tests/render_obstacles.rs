@@ -166,3 +166,22 @@ fn extended_patterns_that_give_the_interface_another_stanza_are_removed() {
         assert!(notes.iter().any(|note| note.contains(word)), "{notes:?}");
     }
 }
+
+/// A file of thousands of rules, as a program may have written on a board.
+#[test]
+fn of_many_rules_a_few_are_noted_and_a_certain_name_is_seen() {
+    let rule = |n: u32| {
+        format!(
+            "SUBSYSTEM==\"net\", ATTR{{address}}==\"02:00:00:00:00:{n:02x}\", NAME=\"lan{n}\"\n"
+        )
+    };
+    let rules: String = (0..5000).map(rule).collect();
+    let path = "/etc/udev/rules.d/70-names.rules";
+    let own = "auto eth0\niface eth0 inet dhcp\n";
+    let base = with_interfaces(own).file(path, &rules);
+    let (_, notes) = Fixture::new(PROFILE).settled(&base, 0);
+    assert_eq!(notes.iter().filter(|note| note.contains("may be named lan")).count(), 20);
+    let base = with_interfaces(&format!("rename eth0=lan0\n{own}")).file(path, &rules);
+    let (message, _) = refused(&base);
+    assert_eq!(message, "the interface eth0 will be named lan0 by /etc/network/interfaces, line 3");
+}

@@ -12,9 +12,6 @@ use system_model::{
 use super::Subject;
 use crate::{Finding, FindingCode, FixAction};
 
-/// More lines that may name the interface differently are not reported.
-const MOST_RENAMINGS: usize = 20;
-
 /// The networks of a card.
 pub(super) struct CardNetwork {
     network: Network,
@@ -90,7 +87,7 @@ impl CardNetwork {
     pub fn obstacles(&self, subject: &Subject<'_>, others: &[Finding]) -> Vec<Finding> {
         let interface = &subject.cluster.network.interface;
         let mut findings = Vec::new();
-        for renaming in self.network.renamings(interface).into_iter().take(MOST_RENAMINGS) {
+        for renaming in self.network.renamings(interface) {
             let named = renaming.new.as_deref().map_or("differently".to_owned(), printable);
             let advice = match &renaming.new {
                 Some(_) if renaming.certain => {

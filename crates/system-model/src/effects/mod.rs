@@ -17,7 +17,7 @@ use crate::{Effect, FileKind, Location, SystemError, SystemFiles};
 const MAX_DEPTH: usize = 3;
 /// Scripts of one program that are read.
 const MAX_SCRIPTS: usize = 64;
-/// A larger script is cut off there.
+/// A larger file is not taken for a script.
 const MAX_SCRIPT: u64 = 1 << 20;
 /// Longer lines hold data.
 const MAX_LINE: usize = 10_000;

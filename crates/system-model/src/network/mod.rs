@@ -25,6 +25,9 @@ pub use source::{AddressKind, AddressSource, Backend};
 
 use crate::{SystemError, SystemFiles, Systemd, UnitState};
 
+/// Nobody reads more lines of one kind than this.
+const MOST_LINES: usize = 20;
+
 /// The networks of an image.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Network {
@@ -91,8 +94,8 @@ impl Network {
         self.started.contains(&backend)
     }
 
-    /// Returns other names that an interface gets at boot: what is configured for the name that
-    /// it has until then does not reach it.
+    /// Returns other names that an interface gets at boot, those that are certain first and a few
+    /// of the others: what is configured for the name that it has until then does not reach it.
     pub fn renamings(&self, interface: &str) -> Vec<Renaming> {
         let mut found = self.names.renamings(interface);
         if let Some(interfaces) = &self.interfaces
@@ -101,15 +104,20 @@ impl Network {
         {
             found.push(Renaming { new: Some(new.to_owned()), at: at.clone(), certain: true });
         }
+        found.sort_by_key(|one| !one.certain);
+        found.truncate(MOST_LINES);
         found
     }
 
-    /// Returns the lines where ifup reads less than is written, if ifup runs at boot.
-    pub fn interfaces_problems(&self) -> &[InterfacesProblem] {
-        match &self.interfaces {
-            Some(read) if self.starts(Backend::Ifupdown) || read.has_hotplug() => &read.problems,
-            _ => &[],
-        }
+    /// Returns the first lines where ifup reads less than is written, if ifup runs at boot, and
+    /// the one at which it gives up.
+    pub fn interfaces_problems(&self) -> Vec<&InterfacesProblem> {
+        let runs = |read: &&Interfaces| self.starts(Backend::Ifupdown) || read.has_hotplug();
+        let Some(read) = self.interfaces.as_ref().filter(runs) else { return Vec::new() };
+        let mut found: Vec<_> = read.problems.iter().take(MOST_LINES).collect();
+        let fatal = read.fatal_problem().filter(|fatal| !found.contains(fatal));
+        found.extend(fatal);
+        found
     }
 
     /// Returns how an interface gets addresses at boot, from all programs that start.
