@@ -1,6 +1,6 @@
 //! What each module of cloud-init changes of a card (cloudinit/config/cc_*.py).
 
-use super::{CloudInit, Value};
+use super::{CloudInit, Module, Value};
 use crate::{
     Effect, Location, SystemError, SystemFiles,
     effects::{Scan, protected},
@@ -38,10 +38,10 @@ pub(super) fn find(
             name @ ("set_hostname" | "update_hostname") => finder.host_name(name)?,
             "update_etc_hosts" => finder.hosts(),
             "ssh" => finder.ssh()?,
-            "users_groups" => finder.users()?,
+            "users_groups" => finder.users(),
             "set_passwords" => finder.passwords(),
             "ssh_import_id" => finder.import_id(),
-            "growpart" | "resizefs" | "disk_setup" => finder.sizes(&module.name)?,
+            "growpart" | "resizefs" | "disk_setup" => finder.sizes(module)?,
             "bootcmd" => finder.commands("bootcmd", "bootcmd")?,
             // runcmd only writes the script that scripts_user runs.
             "scripts_user" => {
@@ -87,34 +87,28 @@ impl Finder<'_> {
         if self.files.exists("/var/lib/cloud/data/upgraded-network")? {
             return Ok(());
         }
-        if let Some(network) = self.model.system.get("network") {
-            let disabled = network.get("config").and_then(Value::text);
-            if disabled.as_deref() == Some("disabled") {
+        let model = self.model;
+        let kernel = model.kernel_network.as_ref();
+        let kernel = kernel.map(|(at, value)| (value, at.clone()));
+        let system = model.system.get("network").map(|one| (one, model.location("network")));
+        let seed = model.seed.as_ref().and_then(|seed| seed.network_config.as_ref());
+        let seed = seed.map(|(value, path)| (value, Location::new(path, 1)));
+        for (value, at) in kernel.into_iter().chain(system).chain(seed) {
+            let value = value.get("network").unwrap_or(value);
+            if matches!(value.get("config"), Some(Value::Text(text)) if text == "disabled") {
                 return Ok(());
             }
-            if network.is_truthy() {
-                self.by_key(Effect::Address, "network", "network", "writes this configuration");
+            if value.is_truthy() {
+                self.add(Effect::Address, "network", at, "writes this configuration");
                 return Ok(());
             }
         }
-        if let Some(seed) = &self.model.seed {
-            if let Some((value, path)) = &seed.network_config {
-                let value = value.get("network").unwrap_or(value);
-                let disabled = value.get("config").and_then(Value::text);
-                if disabled.as_deref() == Some("disabled") {
-                    return Ok(());
-                }
-                if value.is_truthy() {
-                    let at = Location::new(path, 1);
-                    self.add(Effect::Address, "network", at, "writes this configuration");
-                    return Ok(());
-                }
-            }
-            if seed.meta_data.get("network-interfaces").is_some() {
-                let at = Location::new(&seed.meta_path, 0);
-                self.add(Effect::Address, "network", at, "writes network-interfaces");
-                return Ok(());
-            }
+        if let Some(seed) = &model.seed
+            && seed.meta_data.get("network-interfaces").is_some()
+        {
+            let at = Location::new(&seed.meta_path, 0);
+            self.add(Effect::Address, "network", at, "writes network-interfaces");
+            return Ok(());
         }
         if !self.falls_back() {
             return Ok(());
@@ -151,7 +145,8 @@ impl Finder<'_> {
             (None, None) => {
                 let seed = self.model.seed.as_ref();
                 let meta = seed.and_then(|seed| {
-                    let name = seed.meta_data.get("local-hostname")?.text()?;
+                    let name = seed.meta_data.get("local-hostname").filter(|v| v.is_truthy())?;
+                    let name = name.text()?;
                     Some((name, Location::new(&seed.meta_path, 0)))
                 });
                 match meta {
@@ -167,14 +162,22 @@ impl Finder<'_> {
         if current == short && !prefers_fqdn || current == name {
             return Ok(());
         }
+        // update_hostname changes only a name that cloud-init itself has set (distros/__init__.py).
+        if module == "update_hostname" && !current.is_empty() {
+            const PREVIOUS: &str = "/var/lib/cloud/data/previous-hostname";
+            let previous = self.files.read_text(PREVIOUS)?.unwrap_or_default();
+            if previous.trim() != current {
+                return Ok(());
+            }
+        }
         self.add(Effect::HostName, module, location, format!("sets the host name to {name}"));
         Ok(())
     }
 
     fn hosts(&mut self) {
         let Some(value) = self.get("manage_etc_hosts") else { return };
-        let word = value.text().unwrap_or_default().to_ascii_lowercase();
-        if value.is_true() || word == "template" {
+        let word = value.text().unwrap_or_default();
+        if value.is_true() || word.trim().eq_ignore_ascii_case("template") {
             let text = "writes /etc/hosts from a template at every boot";
             self.by_key(Effect::Hosts, "update_etc_hosts", "manage_etc_hosts", text);
         } else if word == "localhost" {
@@ -189,8 +192,10 @@ impl Finder<'_> {
             let text = "removes all host keys and makes others";
             self.by_key(Effect::HostKeys, MODULE, "ssh_deletekeys", text);
         }
-        if self.get("ssh_keys").is_some() {
-            self.by_key(Effect::HostKeys, MODULE, "ssh_keys", "writes these host keys");
+        if let Some(keys) = self.get("ssh_keys") {
+            if keys.is_truthy() {
+                self.by_key(Effect::HostKeys, MODULE, "ssh_keys", "writes these host keys");
+            }
         } else {
             let kinds: Vec<String> = match self.get("ssh_genkeytypes") {
                 Some(Value::Text(text)) => text.split_whitespace().map(str::to_owned).collect(),
@@ -212,7 +217,8 @@ impl Finder<'_> {
             let text = "adds these keys to the default user and root";
             self.by_key(Effect::UserKeys, MODULE, "ssh_authorized_keys", text);
         }
-        if let Some(seed) = &self.model.seed
+        let imports = self.get("allow_public_ssh_keys").is_none_or(Value::is_true);
+        if let Some(seed) = self.model.seed.as_ref().filter(|_| imports)
             && seed.meta_data.get("public-keys").is_some_and(Value::is_truthy)
         {
             let at = Location::new(&seed.meta_path, 0);
@@ -221,108 +227,55 @@ impl Finder<'_> {
         Ok(())
     }
 
-    /// distros/ug_util.py normalize_users_groups, distros/__init__.py create_user.
-    fn users(&mut self) -> Result<(), SystemError> {
+    /// distros/__init__.py create_user.
+    fn users(&mut self) {
         const MODULE: &str = "users_groups";
-        let passwd = self.files.read_text("/etc/passwd")?.unwrap_or_default();
-        let shadow = self.files.read_text("/etc/shadow")?.unwrap_or_default();
-        let default = self.model.config.at(&["system_info", "default_user"]).cloned();
-        let mut users: Vec<Value> = Vec::new();
-        let mut add = |value: &Value| match value {
-            Value::Text(list) => {
-                for name in list.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-                    match (name, &default) {
-                        ("default", Some(user)) => users.push(user.clone()),
-                        ("default", None) => {}
-                        _ => users.push(Value::Map(vec![(
-                            "name".to_owned(),
-                            Value::Text(name.to_owned()),
-                        )])),
-                    }
-                }
-            }
-            Value::Map(_)
-                if value.get("name").and_then(Value::text).as_deref() == Some("default") =>
-            {
-                let mut user = value.entries().to_vec();
-                user.retain(|(key, _)| key != "name");
-                let base = default.clone().unwrap_or(Value::Null);
-                for (key, value) in base.entries() {
-                    if user.iter().all(|(k, _)| k != key) {
-                        user.push((key.clone(), value.clone()));
-                    }
-                }
-                users.push(Value::Map(user));
-            }
-            Value::Map(_) => users.push(value.clone()),
-            _ => {}
-        };
-        match self.get("users") {
-            Some(Value::List(list)) => list.iter().for_each(&mut add),
-            Some(Value::Map(map)) => {
-                for (name, value) in map {
-                    let mut user = value.entries().to_vec();
-                    user.push(("name".to_owned(), Value::Text(name.clone())));
-                    if value.is_truthy() {
-                        add(&Value::Map(user));
-                    }
-                }
-            }
-            Some(other) => add(other),
-            None => {}
-        }
-        if let Some(user) = self.get("user").cloned() {
-            add(&user);
-        }
-        for user in users {
-            let Some(name) = user.get("name").and_then(Value::text) else { continue };
-            let begins = format!("{name}:");
-            let exists = passwd.lines().any(|line| line.starts_with(&begins));
-            let field = shadow.lines().find_map(|line| line.strip_prefix(&begins));
-            let locked = field.is_some_and(|rest| rest.starts_with('!'));
-            if !exists && !user.get("system").is_some_and(Value::is_true) {
+        let model = self.model;
+        for user in &model.users {
+            let name = &user.name;
+            let key = match user.is_default && model.config.get("user").is_some() {
+                true => "user",
+                false => "users",
+            };
+            if !user.exists {
                 let text = format!("makes the user {name}");
-                self.by_key(Effect::Users, MODULE, "users", text.as_str());
+                self.by_key(Effect::Users, MODULE, key, text.as_str());
                 for change in self.found.iter_mut().filter(|change| change.text == text) {
-                    change.new_user = Some(name.to_owned());
+                    change.new_user = Some(name.clone());
                 }
             }
-            let given = ["passwd", "hashed_passwd", "plain_text_passwd"]
-                .iter()
-                .any(|key| user.get(key).is_some_and(Value::is_truthy));
-            if given {
+            if user.password_keys().iter().any(|key| user.has(key)) {
                 let text = format!("sets the password of {name}");
-                self.by_key(Effect::Passwords, MODULE, "users", text);
-            } else if exists && !locked && user.get("lock_passwd").is_none_or(Value::is_truthy) {
+                self.by_key(Effect::Passwords, MODULE, key, text);
+            } else if user.exists && !user.is_locked && user.locks() {
                 let text = format!("locks the password of {name}");
-                self.by_key(Effect::Passwords, MODULE, "users", text);
+                self.by_key(Effect::Passwords, MODULE, key, text);
             }
-            if ["ssh_authorized_keys", "ssh_import_id"]
-                .iter()
-                .any(|key| user.get(key).is_some_and(Value::is_truthy))
-            {
+            if user.has("ssh_authorized_keys") || user.has("ssh_import_id") {
                 let text = format!("adds keys to {name}");
-                self.by_key(Effect::UserKeys, MODULE, "users", text);
+                self.by_key(Effect::UserKeys, MODULE, key, text);
             }
         }
         if self.get("groups").is_some_and(Value::is_truthy) {
             self.by_key(Effect::Users, MODULE, "groups", "makes these groups");
         }
-        Ok(())
     }
 
     fn passwords(&mut self) {
         const MODULE: &str = "set_passwords";
         let chpasswd = self.get("chpasswd").cloned().unwrap_or(Value::Null);
-        if ["list", "users"].iter().any(|key| chpasswd.get(key).is_some_and(Value::is_truthy)) {
-            let expires = chpasswd.get("expire").is_none_or(|value| !value.is_false());
-            let text = if expires {
+        let given = |key: &str| chpasswd.get(key).is_some_and(Value::is_truthy);
+        if given("list") || self.model.listed_passwords().next().is_some() {
+            let text = if chpasswd.get("expire").is_none_or(Value::is_true) {
                 "sets these passwords, which expire at the first login"
             } else {
                 "sets these passwords"
             };
             self.by_key(Effect::Passwords, MODULE, "chpasswd", text);
-        } else if self.get("password").is_some_and(Value::is_truthy) {
+        } else if !given("users")
+            && self.model.default_user.is_some()
+            && self.get("password").is_some_and(Value::is_truthy)
+        {
             let text = "sets the password of the default user";
             self.by_key(Effect::Passwords, MODULE, "password", text);
         }
@@ -339,23 +292,36 @@ impl Finder<'_> {
         }
     }
 
-    fn sizes(&mut self, module: &str) -> Result<(), SystemError> {
+    fn sizes(&mut self, run: &Module) -> Result<(), SystemError> {
+        let module = run.name.as_str();
         match module {
             "growpart" => {
-                let growpart = self.get("growpart").cloned().unwrap_or(Value::Null);
-                let mode = growpart.get("mode");
-                let off = mode.is_some_and(|mode| {
-                    mode.is_false() || mode.text().is_some_and(|text| text == "off")
-                });
-                let ignores = growpart.get("ignore_growroot_disabled").is_some_and(Value::is_true);
-                if off || (!ignores && self.files.exists("/etc/growroot-disabled")?) {
+                let growpart = match self.get("growpart") {
+                    Some(map @ Value::Map(_)) => map.clone(),
+                    Some(_) => return Ok(()),
+                    None => Value::Null,
+                };
+                // Of other modes cloud-init says that it does not know them.
+                let mode = growpart.get("mode").map_or(Some("auto".to_owned()), Value::text);
+                let known =
+                    mode.is_some_and(|mode| ["auto", "growpart", "gpart"].contains(&&*mode));
+                let none = match growpart.get("devices") {
+                    Some(Value::List(list)) => list.is_empty(),
+                    other => other == Some(&Value::Null),
+                };
+                let heeds = growpart.get("ignore_growroot_disabled").is_none_or(Value::is_false);
+                if !known || none || (heeds && self.files.exists("/etc/growroot-disabled")?) {
                     return Ok(());
                 }
                 let text = "grows the root partition to the end of the device";
                 self.by_key(Effect::Sizes, module, "growpart", text);
             }
             "resizefs" => {
-                if self.get("resize_rootfs").is_some_and(Value::is_false) {
+                let wanted = run.arguments.first().or(self.get("resize_rootfs"));
+                let noblock = |value: &Value| {
+                    value.text().is_some_and(|text| text.trim().eq_ignore_ascii_case("noblock"))
+                };
+                if !wanted.is_none_or(|value| value.is_true() || noblock(value)) {
                     return Ok(());
                 }
                 let text = "grows the root filesystem to its partition";

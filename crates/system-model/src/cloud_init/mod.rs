@@ -6,9 +6,11 @@
 //! systemd/cloud-init-generator.tmpl.
 
 mod changes;
+mod kernel;
 mod merge;
 mod passwords;
 mod seed;
+mod users;
 mod value;
 
 pub use changes::CloudChange;
@@ -39,12 +41,14 @@ pub enum Stage {
 }
 
 /// A module that runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Module {
     /// The stage.
     pub stage: Stage,
     /// The name, with underscores.
     pub name: String,
+    /// What the list of modules gives it.
+    pub arguments: Vec<Value>,
 }
 
 /// What cloud-init will do at the next boot.
@@ -58,6 +62,10 @@ pub struct CloudInit {
     sources: Vec<(String, Value, String)>,
     seed: Option<Seed>,
     modules: Vec<Module>,
+    users: Vec<users::User>,
+    default_user: Option<String>,
+    /// The network configuration of the kernel's command line.
+    kernel_network: Option<(Location, Value)>,
     unreadable: Vec<(Location, String)>,
     changes: Vec<CloudChange>,
 }
@@ -94,8 +102,13 @@ impl CloudInit {
         }
         let off = is_off(files, lines, systemd)?;
         let mut reader = Reader { files, unreadable: Vec::new() };
-        // Of the system's files the last by name wins, and all win over cloud.cfg.
         let mut sources = Vec::new();
+        // The command line wins over all files.
+        for (line, text) in kernel::configurations(lines) {
+            let value = reader.document(&line.path, &text);
+            sources.push((line.path.clone(), value, String::new()));
+        }
+        // Of the system's files the last by name wins, and all win over cloud.cfg.
         let mut names = files.list("/etc/cloud/cloud.cfg.d")?.unwrap_or_default();
         names.retain(|name| name.ends_with(".cfg"));
         names.sort_unstable_by(|a, b| b.cmp(a));
@@ -114,13 +127,12 @@ impl CloudInit {
         let seed = seed::find(&mut reader, &system, lines)?;
         let mut layers = Vec::new();
         if let Some(seed) = &seed {
-            let vendor_allowed = seed
-                .user
-                .as_ref()
-                .and_then(|(user, _)| user.at(&["vendor_data", "enabled"]).cloned())
-                .is_none_or(|enabled| !enabled.is_false());
-            let vendor = seed.vendor.as_ref().filter(|_| vendor_allowed);
-            for (value, path) in seed.user.iter().chain(vendor) {
+            let allows = system.get("allow_userdata").is_none_or(Value::is_true);
+            let user = seed.user.as_ref().filter(|_| allows);
+            let values = user.map(|(value, _)| value.clone()).into_iter();
+            let given = merge_many(values.chain([system.clone()]));
+            let vendor = seed.vendor.as_ref().filter(|_| allows_vendor(&given));
+            for (value, path) in user.into_iter().chain(vendor) {
                 let text = reader.text(path)?.unwrap_or_default();
                 layers.push((path.clone(), value.clone(), text));
             }
@@ -130,6 +142,9 @@ impl CloudInit {
         let config = merge_many(all);
         layers.extend(sources);
         let modules = modules(&config, systemd);
+        let (users, default_user) = users::read(&config, files)?;
+        let kernel_network = kernel::network(lines)
+            .map(|(line, value)| (Location::new(&line.path, line.line), value));
         let mut model = CloudInit {
             off,
             insists: insists(files, lines)?,
@@ -138,6 +153,9 @@ impl CloudInit {
             sources: layers,
             seed,
             modules,
+            users,
+            default_user,
+            kernel_network,
             unreadable: reader.unreadable,
             changes: Vec::new(),
         };
@@ -220,6 +238,15 @@ impl CloudInit {
     }
 }
 
+/// Returns whether vendor-data counts (stages.py `_consume_vendordata`).
+fn allows_vendor(config: &Value) -> bool {
+    match config.get("vendor_data") {
+        None => true,
+        Some(map @ Value::Map(_)) => map.get("enabled").is_none_or(Value::is_true),
+        Some(_) => false,
+    }
+}
+
 /// Returns what turns cloud-init off (systemd/cloud-init-generator.tmpl).
 fn is_off(
     files: &dyn SystemFiles,
@@ -283,17 +310,35 @@ fn modules(config: &Value, systemd: &Systemd) -> Vec<Module> {
             continue;
         }
         for module in config.get(key).map(Value::list).unwrap_or_default() {
-            let name = match module {
-                Value::List(values) => values.first().and_then(Value::text),
-                Value::Map(_) => module.get("name").and_then(Value::text),
-                other => other.text(),
+            let (name, arguments) = match module {
+                Value::List(values) => {
+                    (values.first().and_then(Value::text), values.get(2..).unwrap_or_default())
+                }
+                Value::Map(_) => (
+                    module.get("name").and_then(Value::text),
+                    module.get("args").map(Value::list).unwrap_or_default(),
+                ),
+                other => (other.text(), &[][..]),
             };
             if let Some(name) = name {
-                modules.push(Module { stage, name: name.replace('-', "_") });
+                let name = form_name(&name);
+                modules.push(Module { stage, name, arguments: arguments.to_vec() });
             }
         }
     }
     modules
+}
+
+/// Returns a module's name without what cloud-init adds or removes (modules.py
+/// `form_module_name`).
+fn form_name(name: &str) -> String {
+    let name = name.replace('-', "_");
+    let bare = match name.len().checked_sub(3).and_then(|at| name.split_at_checked(at)) {
+        Some((bare, end)) if end.eq_ignore_ascii_case(".py") => bare,
+        _ => &name,
+    };
+    let bare = bare.trim();
+    bare.strip_prefix("cc_").unwrap_or(bare).to_owned()
 }
 
 #[cfg(test)]

@@ -52,34 +52,23 @@ impl CloudInit {
 
     fn of_users(&self, found: &mut Vec<CloudPassword>) {
         let at = self.location("users");
-        let default = self.config.at(&["system_info", "default_user"]);
-        let users = self.config.get("users");
-        let named = users.map(Value::entries).unwrap_or_default();
-        let named = named.iter().map(|(name, user)| (Some(name.clone()), user));
-        let listed = users.map(Value::list).unwrap_or_default().iter();
-        let listed = listed.map(|user| (user.get("name").and_then(Value::text), user));
-        for (name, user) in named.chain(listed) {
-            let is_default = |name: &str| name == "default";
-            let (name, user) = match (name, user.text().as_deref().map(is_default)) {
-                (_, Some(true)) => match default {
-                    Some(user) => (user.get("name").and_then(Value::text), user),
-                    None => continue,
-                },
-                (name, _) if name.as_deref().is_some_and(is_default) => (self.default_user(), user),
-                (name, _) => (name, user),
-            };
-            let Some(name) = name else { continue };
-            let text = |key: &str| user.get(key).and_then(Value::text).filter(|t| !t.is_empty());
+        for user in &self.users {
             // A password that is locked lets nobody in; cloud-init locks it unless told.
-            if user.get("lock_passwd").is_none_or(Value::is_truthy) {
+            if user.locks() {
                 continue;
             }
-            let password = match text("plain_text_passwd") {
-                Some(plain) => Some(GivenPassword::Plain(plain)),
-                None => text("hashed_passwd").or_else(|| text("passwd")).map(GivenPassword::Hash),
-            };
+            let key = user.password_keys().iter().find(|key| user.has(key));
+            let password = key.and_then(|key| {
+                let text = user.text(key)?;
+                let plain = *key == "plain_text_passwd";
+                Some(if plain { GivenPassword::Plain(text) } else { GivenPassword::Hash(text) })
+            });
             if let Some(password) = password {
-                found.push(CloudPassword { user: name, password, location: at.clone() });
+                found.push(CloudPassword {
+                    user: user.name.clone(),
+                    password,
+                    location: at.clone(),
+                });
             }
         }
     }
@@ -87,12 +76,8 @@ impl CloudInit {
     fn of_chpasswd(&self, found: &mut Vec<CloudPassword>) {
         let mut given: Vec<(String, String, bool)> = Vec::new();
         let chpasswd = self.config.get("chpasswd");
-        for user in chpasswd.and_then(|one| one.get("users")).map(Value::list).unwrap_or_default() {
-            let text = |key: &str| user.get(key).and_then(Value::text);
-            let kind = text("type").unwrap_or_else(|| "hash".to_owned());
-            if let (Some(name), Some(password)) = (text("name"), text("password")) {
-                given.push((name, password, kind == "hash"));
-            }
+        for (name, kind, password) in self.listed_passwords() {
+            given.push((name, password, kind == "hash"));
         }
         let list = chpasswd.and_then(|one| one.get("list"));
         let lines: Vec<String> = match list {
@@ -106,9 +91,11 @@ impl CloudInit {
             }
         }
         let mut at = self.location("chpasswd");
+        let listed = chpasswd.and_then(|one| one.get("users")).is_some_and(Value::is_truthy);
         if given.is_empty()
+            && !listed
             && let (Some(user), Some(password)) =
-                (self.default_user(), self.config.get("password").and_then(Value::text))
+                (self.default_user.clone(), self.config.get("password").and_then(Value::text))
         {
             at = self.location("password");
             let hash = is_hash(&password);
@@ -126,9 +113,20 @@ impl CloudInit {
         }
     }
 
-    /// The user that `password` is for.
-    fn default_user(&self) -> Option<String> {
-        self.config.at(&["system_info", "default_user", "name"]).and_then(Value::text)
+    /// Returns the name, type and password of each entry of `chpasswd` that counts. One without a
+    /// password gets a random one.
+    pub(super) fn listed_passwords(&self) -> impl Iterator<Item = (String, String, String)> {
+        let users = self.config.at(&["chpasswd", "users"]).map(Value::list).unwrap_or_default();
+        users.iter().filter_map(|user| {
+            let text = |key: &str| user.get(key).and_then(Value::text);
+            let kind = text("type").unwrap_or_else(|| "hash".to_owned());
+            let password = match kind.as_str() {
+                "text" | "hash" => text("password").unwrap_or_else(|| "RANDOM".to_owned()),
+                "RANDOM" => kind.clone(),
+                _ => return None,
+            };
+            Some((text("name")?, kind, password))
+        })
     }
 }
 

@@ -93,8 +93,10 @@ pub(super) fn find(
     }
     // The label of a partition is not at hand: every boot partition with a seed counts, so that
     // none is overlooked.
+    let has_label = own.get("fs_label") != Some(&Value::Null);
     for partition in reader.files.boot_partitions() {
-        if take(reader, &mut seed, &format!("{}/", partition.prefix), false)? {
+        let directory = format!("{}/", partition.prefix);
+        if has_label && take(reader, &mut seed, &directory, false)? {
             break;
         }
     }
@@ -113,7 +115,9 @@ pub(super) fn find(
             reader.unreadable.push((at, "a seed that comes from the network".to_owned()));
         }
     }
-    Ok((!seed.found.is_empty()).then_some(seed))
+    let mode = seed.meta_data.get("dsmode").and_then(Value::text);
+    let claims = mode.as_deref() != Some("disabled");
+    Ok((claims && !seed.found.is_empty()).then_some(seed))
 }
 
 /// Takes the files of a seed directory. `whole` asks for user-data and meta-data both.
@@ -181,7 +185,7 @@ fn user_data(reader: &mut Reader<'_>, seed: &mut Seed, text: &str, path: &str, v
         "a part handler"
     } else if starts("## template: jinja") || starts("## template:jinja") {
         "a jinja template"
-    } else if starts("content-type:") || starts("mime-version:") || starts("from ") {
+    } else if starts("content-type:") || has_mime_header(text) {
         "a MIME message of several parts"
     } else if text.starts_with('\u{1f}') {
         "compressed"
@@ -203,6 +207,13 @@ fn user_data(reader: &mut Reader<'_>, seed: &mut Seed, text: &str, path: &str, v
         return;
     };
     reader.unreadable.push((at, why.to_owned()));
+}
+
+/// Returns whether cloud-init takes a text for a MIME message (user_data.py `convert_string`).
+fn has_mime_header(text: &str) -> bool {
+    const HEADER: &[u8] = b"mime-version:";
+    let begin = text.as_bytes().get(..4096).unwrap_or(text.as_bytes());
+    begin.windows(HEADER.len()).any(|window| window.eq_ignore_ascii_case(HEADER))
 }
 
 /// Returns a text file, if it is there.

@@ -14,6 +14,8 @@ use std::{
 use serde_json::{Map, Value as Json, json};
 use system_model::{BootModel, CloudValue, MemoryFiles};
 
+mod modules;
+
 const CASES: usize = 1500;
 
 /// A small generator of numbers (xorshift), the same at every run.
