@@ -65,7 +65,7 @@ fn changes_are_those_of_the_modules_of_cloud_init() {
         let base = BASE.iter().map(|(path, text)| (*path, (*text).to_owned()));
         let mut line = String::new();
         for (path, text) in base.chain(case.iter().cloned()).filter(|(path, _)| *path != UNREAD) {
-            // A line `\n` by itself would end the case.
+            // A line with nothing but `\n` would end the case.
             let text = text.replace("\\n\n", "\n\n");
             let on_disk = root.join(path.trim_start_matches('/'));
             fs::create_dir_all(on_disk.parent().unwrap()).unwrap();
