@@ -57,6 +57,37 @@ fn program(name: &str, origin: Origin, (touches, scripts): (Vec<Touch>, Vec<Stri
     Program { name: name.to_owned(), origin, scripts, touches, disarm: Vec::new() }
 }
 
+/// Reads a script, and what it runs.
+fn of_script(files: &dyn SystemFiles, path: &str, origin: Origin) -> Result<Program, SystemError> {
+    let mut scan = Scan::new(files);
+    scan.script(path)?;
+    Ok(program(path, origin, scan.finish()))
+}
+
+/// Reads the command of a line, and what it runs.
+fn of_command(
+    files: &dyn SystemFiles,
+    command: &str,
+    at: &Location,
+    origin: Origin,
+) -> Result<Program, SystemError> {
+    let mut scan = Scan::new(files);
+    scan.command(command, at)?;
+    Ok(program(&at.to_string(), origin, scan.finish()))
+}
+
+/// Returns the scripts of a directory that run-parts runs: their names have no dot.
+fn run_parts(files: &dyn SystemFiles, directory: &str) -> Result<Vec<String>, SystemError> {
+    let mut scripts = Vec::new();
+    for name in files.list(directory)?.unwrap_or_default() {
+        let path = format!("{directory}/{name}");
+        if !name.contains('.') && is_executable(files, &path)? {
+            scripts.push(path);
+        }
+    }
+    Ok(scripts)
+}
+
 fn is_executable(files: &dyn SystemFiles, path: &str) -> Result<bool, SystemError> {
     let found = files.metadata(path)?;
     Ok(found.is_some_and(|found| found.kind == FileKind::Regular && found.mode & 0o111 != 0))
@@ -65,9 +96,7 @@ fn is_executable(files: &dyn SystemFiles, path: &str) -> Result<bool, SystemErro
 fn generators(files: &dyn SystemFiles, found: &mut Vec<Program>) -> Result<(), SystemError> {
     for path in unmasked(files, &GENERATORS, "")?.into_values() {
         if is_executable(files, &path)? {
-            let mut scan = Scan::new(files);
-            scan.script(&path)?;
-            found.push(program(&path, Origin::Generator, scan.finish()));
+            found.push(of_script(files, &path, Origin::Generator)?);
         }
     }
     Ok(())
@@ -154,25 +183,17 @@ fn ifupdown(
         }
     }
     for directory in IF_UP {
-        for name in files.list(directory)?.unwrap_or_default() {
-            let path = format!("{directory}/{name}");
-            // Names that run-parts runs have no dot.
-            if !name.contains('.') && is_executable(files, &path)? {
-                let mut scan = Scan::new(files);
-                scan.script(&path)?;
-                found.push(program(&path, Origin::Ifup, without_own_interface(scan.finish())));
-            }
+        for path in run_parts(files, directory)? {
+            found.push(without_own_interface(of_script(files, &path, Origin::Ifup)?));
         }
     }
     Ok(())
 }
 
 /// Removes what a script does to the interface that is being brought up, whichever that is.
-fn without_own_interface(
-    (mut touches, scripts): (Vec<Touch>, Vec<String>),
-) -> (Vec<Touch>, Vec<String>) {
-    touches.retain(|touch| touch.effect != Effect::Address || !touch.text.contains('$'));
-    (touches, scripts)
+fn without_own_interface(mut program: Program) -> Program {
+    program.touches.retain(|touch| touch.effect != Effect::Address || !touch.text.contains('$'));
+    program
 }
 
 fn logins(files: &dyn SystemFiles, found: &mut Vec<Program>) -> Result<(), SystemError> {

@@ -2,8 +2,8 @@
 //!
 //! Sources: crontab(5); cron(8), "DEBIAN SPECIFIC" for the names that are read in /etc/cron.d.
 
-use super::program;
-use crate::{Location, Origin, Program, SystemError, SystemFiles, Systemd, effects::Scan};
+use super::of_command;
+use crate::{Location, Origin, Program, SystemError, SystemFiles, Systemd};
 
 /// The units of Debian's cron, cronie and busybox.
 const UNITS: [&str; 4] =
@@ -33,9 +33,7 @@ pub(super) fn find(
         for (index, line) in text.lines().enumerate() {
             let Some(command) = command_of(line, has_user) else { continue };
             let at = Location::new(&path, index + 1);
-            let mut scan = Scan::new(files);
-            scan.command(command, &at)?;
-            found.push(program(&at.to_string(), Origin::Cron, scan.finish()));
+            found.push(of_command(files, command, &at, Origin::Cron)?);
         }
     }
     Ok(())

@@ -2,10 +2,8 @@
 //!
 //! Sources: NetworkManager-dispatcher(8); networkd-dispatcher(8).
 
-use super::{is_executable, program, without_own_interface};
-use crate::{
-    Origin, Program, SystemError, SystemFiles, Systemd, effects::Scan, search_path::unmasked,
-};
+use super::{is_executable, of_script, without_own_interface};
+use crate::{Origin, Program, SystemError, SystemFiles, Systemd, search_path::unmasked};
 
 /// NetworkManager's directories; the first that has a name decides.
 const NETWORK_MANAGER: [&str; 2] =
@@ -35,10 +33,8 @@ pub(super) fn find(
             let places: Vec<String> = directories.iter().map(|at| format!("{at}{kind}")).collect();
             for path in unmasked(files, &places, "")?.into_values() {
                 if is_executable(files, &path)? {
-                    let mut scan = Scan::new(files);
-                    scan.script(&path)?;
-                    let looked = without_own_interface(scan.finish());
-                    found.push(program(&path, Origin::Dispatcher, looked));
+                    let script = of_script(files, &path, Origin::Dispatcher)?;
+                    found.push(without_own_interface(script));
                 }
             }
         }

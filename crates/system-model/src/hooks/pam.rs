@@ -3,8 +3,8 @@
 //! Sources: pam.conf(5); pam_exec(8); pam_motd(8), and update-motd(5) of Debian, whose pam_motd
 //! runs the scripts of a directory.
 
-use super::{is_executable, program};
-use crate::{Location, Origin, Program, SystemError, SystemFiles, effects::Scan};
+use super::{of_command, of_script, run_parts};
+use crate::{Location, Origin, Program, SystemError, SystemFiles};
 
 const SERVICES: &str = "/etc/pam.d";
 /// What pam_motd has run-parts run.
@@ -21,22 +21,14 @@ pub(super) fn find(files: &dyn SystemFiles, found: &mut Vec<Program>) -> Result<
             has_motd |= line.contains("pam_motd.so");
             let Some((_, arguments)) = line.split_once("pam_exec.so") else { continue };
             let at = Location::new(&path, index + 1);
-            let mut scan = Scan::new(files);
-            scan.command(without_options(arguments), &at)?;
-            found.push(program(&at.to_string(), Origin::Login, scan.finish()));
+            found.push(of_command(files, without_options(arguments), &at, Origin::Login)?);
         }
     }
     if !has_motd {
         return Ok(());
     }
-    for name in files.list(MOTD)?.unwrap_or_default() {
-        let path = format!("{MOTD}/{name}");
-        // Names that run-parts runs have no dot.
-        if !name.contains('.') && is_executable(files, &path)? {
-            let mut scan = Scan::new(files);
-            scan.script(&path)?;
-            found.push(program(&path, Origin::Login, scan.finish()));
-        }
+    for path in run_parts(files, MOTD)? {
+        found.push(of_script(files, &path, Origin::Login)?);
     }
     Ok(())
 }
