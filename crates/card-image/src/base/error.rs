@@ -350,9 +350,10 @@ pub struct NotAnImage {
 impl NotAnImage {
     /// Returns what is wrong with the file, to follow its name.
     fn predicate(&self) -> String {
-        match self.is_blank {
-            true => "is blank: it has no partition table".to_owned(),
-            false => format!("is not a disk image: {}", self.what),
+        if self.is_blank {
+            "is blank: it has no partition table".to_owned()
+        } else {
+            format!("is not a disk image: {}", self.what)
         }
     }
 }

@@ -233,10 +233,8 @@ impl Finder<'_> {
         let model = self.model;
         for user in &model.users {
             let name = &user.name;
-            let key = match user.is_default && model.config.get("user").is_some() {
-                true => "user",
-                false => "users",
-            };
+            let is_of_user = user.is_default && model.config.get("user").is_some();
+            let key = if is_of_user { "user" } else { "users" };
             if !user.exists {
                 let text = format!("makes the user {name}");
                 self.by_key(Effect::Users, MODULE, key, text.as_str());
