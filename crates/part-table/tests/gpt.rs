@@ -2,8 +2,9 @@
 
 mod common;
 
-use common::{Image, MIB, SECTOR, differences};
-use part_table::{DiskId, Error, GptBackup, GrowthLimit, PartitionType};
+use block_io::Memory;
+use common::{Image, MIB, SECTOR, differences, seal_copy};
+use part_table::{DiskId, Error, GptBackup, GrowthLimit, PartitionTable, PartitionType};
 use serde_json::Value;
 use test_support::Random;
 
@@ -263,4 +264,31 @@ fn reports_damage() {
     image.write(4096, b"EFI PART");
     let error = image.table().unwrap_err();
     assert!(matches!(error, Error::SectorSize4096), "{error}");
+}
+
+/// The area for partitions that the headers state does not decide alone.
+#[test]
+fn refuses_partitions_over_either_copy() {
+    let image = Image::new(8 * MIB);
+    image.sgdisk(&["-n1:2048:4095"]);
+    let last = 8 * MIB / SECTOR - 1;
+    let read = |first: u64, end: u64| {
+        let mut bytes = image.read(0, 8 * MIB);
+        let ends = last as usize * 512;
+        for (header, entries) in [(512, 1024), (ends, ends - 32 * 512)] {
+            let area = [2u64.to_le_bytes(), last.to_le_bytes()].concat();
+            bytes[header + 40..header + 56].copy_from_slice(&area);
+            let partition = [first.to_le_bytes(), (end - 1).to_le_bytes()].concat();
+            bytes[entries + 32..entries + 48].copy_from_slice(&partition);
+            seal_copy(&mut bytes, header, entries);
+        }
+        PartitionTable::read(&Memory::new(bytes))
+    };
+    for (first, end, covered) in [(33, 2048, 33), (2, 3, 2), (2048, last - 31, last - 32)] {
+        let error = read(first, end).unwrap_err();
+        let expected =
+            matches!(error, Error::CoversTable { number: 1, sector } if sector == covered);
+        assert!(expected, "{error}");
+    }
+    assert_eq!(read(34, last - 32).unwrap().gpt_backup(), Some(&GptBackup::Whole));
 }

@@ -5,8 +5,7 @@ mod common;
 use std::sync::Arc;
 
 use block_io::{Layer, Memory};
-use common::{Image, MIB};
-use crc::{CRC_32_ISO_HDLC, Crc};
+use common::{Image, MIB, seal_gpt};
 use part_table::{Error, PartitionTable};
 use test_support::Random;
 
@@ -47,16 +46,6 @@ fn flip(bytes: &[u8], places: &[std::ops::Range<usize>], seal: bool) -> (u32, u3
         }
     }
     (read, grown)
-}
-
-/// Corrects the checksums of the primary copy, so that the fields behind them are read.
-fn seal_gpt(bytes: &mut [u8]) {
-    let crc = Crc::<u32>::new(&CRC_32_ISO_HDLC);
-    let entries = crc.checksum(&bytes[1024..1024 + 128 * 128]);
-    bytes[512 + 88..512 + 92].copy_from_slice(&entries.to_le_bytes());
-    bytes[512 + 16..512 + 20].fill(0);
-    let header = crc.checksum(&bytes[512..512 + 92]);
-    bytes[512 + 16..512 + 20].copy_from_slice(&header.to_le_bytes());
 }
 
 #[test]

@@ -296,6 +296,11 @@ fn reports_damage() {
     image.write(446 + 8, &0u32.to_le_bytes());
     let error = image.table().unwrap_err();
     assert!(matches!(error, Error::CoversTable { number: 1, sector: 0 }), "{error}");
+    // A logical partition over the table of the next one.
+    let image = Image::with_sfdisk(32 * MIB, LOGICAL);
+    image.write(10240 * SECTOR + 446 + 12, &(20481u32 - 12288).to_le_bytes());
+    let error = image.table().unwrap_err();
+    assert!(matches!(error, Error::CoversTable { number: 5, sector: 20480 }), "{error}");
     // Two extended partitions.
     let image = mc1();
     image.write(446 + 4, &[0x05]);

@@ -4,6 +4,7 @@
 use std::{ops::Deref, sync::Arc};
 
 use block_io::{FileStorage, Layer, ReadAt};
+use crc::{CRC_32_ISO_HDLC, Crc};
 use part_table::{GrownPartition, Partition, PartitionTable, Result};
 use serde_json::Value;
 use test_support::TestImage;
@@ -113,4 +114,19 @@ impl Image {
 pub fn differences(a: &[u8], b: &[u8]) -> Vec<usize> {
     assert_eq!(a.len(), b.len());
     (0..a.len()).filter(|&i| a[i] != b[i]).collect()
+}
+
+/// Corrects the checksums of the primary copy, so that the fields behind them are read.
+pub fn seal_gpt(bytes: &mut [u8]) {
+    seal_copy(bytes, 512, 1024);
+}
+
+/// Corrects the checksums of the copy whose header and 128 entries begin at these bytes.
+pub fn seal_copy(bytes: &mut [u8], header: usize, entries: usize) {
+    let crc = Crc::<u32>::new(&CRC_32_ISO_HDLC);
+    let sum = crc.checksum(&bytes[entries..entries + 128 * 128]);
+    bytes[header + 88..header + 92].copy_from_slice(&sum.to_le_bytes());
+    bytes[header + 16..header + 20].fill(0);
+    let sum = crc.checksum(&bytes[header..header + 92]);
+    bytes[header + 16..header + 20].copy_from_slice(&sum.to_le_bytes());
 }
