@@ -76,58 +76,6 @@ fn attributes_of_inodes_without_extra_fields() {
     }
 }
 
-/// Fields that e2fsck rejects are rejected, and no others.
-#[test]
-fn e2fsck_decides_about_fields() {
-    // Bytes of the superblock, and requests for debugfs.
-    let patches: [(&str, usize, &[u8]); 6] = [
-        ("s_desc_size 64 without 64bit", 0xfe, &[64, 0]),
-        ("s_desc_size 48 without 64bit", 0xfe, &[48, 0]),
-        ("s_desc_size 2048 without 64bit", 0xfe, &[0, 8]),
-        ("s_usr_quota_inum 3", 0x240, &[3]),
-        ("s_usr_quota_inum 7", 0x240, &[7]),
-        ("s_grp_quota_inum beyond all inodes", 0x244, &[0, 0, 0, 1]),
-    ];
-    let mut accepted = 0;
-    let mut compare = |image: &Image, what: &str| {
-        let complaint = e2fsck_complaint(&image.path, &[]);
-        match (check(&image.open()), complaint) {
-            (Ok(_), None) => accepted += 1,
-            (Err(error), Some(_)) => assert!(error.is_damage(), "{what}: {error}"),
-            (Ok(_), Some(complaint)) => panic!("{what}: accepted, but e2fsck:\n{complaint}"),
-            (Err(error), None) => panic!("{what}: clean for e2fsck, but {error}"),
-        }
-    };
-    for (what, at, bytes) in patches {
-        let image = Image::make(OLD, 40 * MIB);
-        patch_superblock(&image, at, bytes);
-        compare(&image, what);
-    }
-    for request in [
-        "set_super_value usr_quota_inum 4",
-        // The inode of a file.
-        "set_super_value grp_quota_inum 20",
-        "set_super_value prj_quota_inum 20",
-        "set_super_value orphan_file_inum 20",
-        // One that is not in use.
-        "set_super_value usr_quota_inum 5000",
-        "set_super_value prj_quota_inum 5000",
-        // Reserved inodes that no feature needs.
-        "set_inode_field <3> mode 0100600",
-        "set_inode_field <3> links_count 1",
-        "set_inode_field <4> blocks 2",
-        "set_inode_field <6> mode 0100600",
-        "set_inode_field <9> mode 0100600",
-        "set_inode_field directory-3 links_count 1",
-        "set_inode_field directory-3 links_count 3",
-    ] {
-        let image = Image::make(MODERN, 40 * MIB);
-        debugfs(&image, request);
-        compare(&image, request);
-    }
-    assert!(accepted >= 4, "{accepted}");
-}
-
 #[test]
 fn descriptors_of_128_bytes_are_not_supported() {
     let image = Image::make(MODERN, 40 * MIB);

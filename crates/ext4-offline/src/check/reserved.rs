@@ -58,15 +58,20 @@ impl Inodes<'_> {
                     && superblock.s_journal_inum() == JOURNAL;
                 let quota =
                     features.has(flag::QUOTA) && superblock.quota_inodes().contains(&number);
-                if inode.i_mode() != 0 && !inode.is_regular() {
-                    let reason = "a reserved inode must be a regular file or not in use";
-                    return wrong(inode, "i_mode", inode.i_mode(), reason);
-                }
-                if !journal && !quota && is_taken(inode) {
+                let needed = journal || quota;
+                if !needed && is_taken(inode) {
                     let reason = "no feature of the filesystem needs it";
                     return wrong(inode, "i_mode", inode.i_mode(), reason);
                 }
-                if inode.i_mode() != 0 { self.check_own(inode) } else { Ok(()) }
+                match inode.i_mode() {
+                    0 => Ok(()),
+                    _ if inode.is_regular() => self.check_own(inode),
+                    mode if needed || number == BOOT_LOADER => {
+                        let reason = "a reserved inode must be a regular file or not in use";
+                        wrong(inode, "i_mode", mode, reason)
+                    }
+                    _ => Ok(()),
+                }
             }
         }
     }
@@ -123,7 +128,7 @@ impl Inodes<'_> {
         let geometry = &fs.geometry;
         let block = u64::from(inode.double_indirect());
         let wrong_block = |block, reason| Err(Error::ResizeInode { block, reason });
-        if !inode.is_regular() || inode.i_links_count() != 1 || inode.i_dtime() != 0 {
+        if !inode.is_regular() || inode.i_links_count() == 0 || inode.i_dtime() != 0 {
             return wrong(inode, "i_mode", inode.i_mode(), "it must be a regular file");
         }
         let pointers = inode.i_block();
