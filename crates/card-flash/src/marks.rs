@@ -92,9 +92,14 @@ mod tests {
         for block in 2..9 {
             layer.write_at(block * BLOCK + 100, &[number]).unwrap();
         }
-        let own = layer.changed();
+        // Bytes that do not fill their blocks, and two ranges in one block.
+        let mut own = Extents::from(BLOCK..BLOCK + 10);
+        for block in 2..9 {
+            own.insert(block * BLOCK + 100..block * BLOCK + 101);
+            own.insert(block * BLOCK + 200..block * BLOCK + 201);
+        }
         let used = Extents::from(0..8 * BLOCK);
-        let changed = own.clone();
+        let changed = layer.changed();
         (CardSource { node: number.to_string(), layer: Arc::new(layer), used, changed }, own)
     }
 

@@ -78,6 +78,19 @@ mod tests {
     }
 
     #[test]
+    fn every_sector_of_a_pattern_names_its_place() {
+        let probe = 4 * MIB - BLOCK..4 * MIB;
+        let piece = Piece::new(3 * MIB, probe.clone());
+        let mut buffer = vec![0; crate::write_plan::PIECE as usize];
+        overlay(std::slice::from_ref(&probe), &piece, &mut buffer);
+        for at in probe.step_by(SECTOR) {
+            let sector = &buffer[(at - 3 * MIB) as usize..][..SECTOR];
+            let text = String::from_utf8_lossy(sector);
+            assert!(text.trim_end_matches(['\0', '\n']).ends_with(&format!(" {at}")), "{text}");
+        }
+    }
+
+    #[test]
     fn a_pattern_fits_into_a_last_sector_of_any_length() {
         for more in [1, 51, 52, 511, 512, 513] {
             let size = 2 * MIB + more;

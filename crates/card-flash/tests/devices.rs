@@ -251,12 +251,29 @@ fn limits_that_the_user_may_lift() {
     assert_eq!(device.refusals(&TargetLimits { allow_fixed: true, ..TargetLimits::default() }), []);
 }
 
+/// Only the directory of a bus is a reason to take a disk for a card.
+#[test]
+fn a_disk_beside_something_that_is_called_usb() {
+    for place in ["platform/usb/ata1/block/sda", "platform/usbdrd3/ata1/block/sda"] {
+        let mut machine = Machine::new();
+        machine.device(place, "8:0", 64 * GB, &[]);
+        assert_eq!(refusal(&machine.only()), Refusal::FixedDisk, "{place}");
+    }
+}
+
 #[test]
 fn devices_that_are_never_cards() {
     let mut machine = Machine::new();
-    for (name, number) in
-        [("zram0", "252:0"), ("ram0", "1:0"), ("md0", "9:0"), ("nbd0", "43:0"), ("sr0", "11:0")]
-    {
+    for (name, number) in [
+        ("zram0", "252:0"),
+        ("ram0", "1:0"),
+        ("md0", "9:0"),
+        ("bcache0", "254:0"),
+        ("nbd0", "43:0"),
+        ("rbd0", "251:0"),
+        ("drbd0", "147:0"),
+        ("sr0", "11:0"),
+    ] {
         machine.device(&format!("virtual/block/{name}"), number, GB, &[("removable", "1")]);
     }
     for device in machine.devices() {
@@ -437,6 +454,12 @@ fn every_device_of_a_mounted_btrfs() {
         write(machine.temp.path(), &[(&format!("sys/fs/btrfs/1234/devices/{device}"), "")]);
     }
     machine.mount("0:44", "/dev/sda", "/data");
+    // Another one does not matter.
+    let other = "pci0000:00/0000:00:14.0/usb1/1-3/1-3:1.0/host7/target7:0:0/7:0:0:0/block/sdc";
+    machine.device(other, "8:32", 8 * GB, &[]);
+    write(machine.temp.path(), &[("sys/fs/btrfs/5678/devices/sdc", "")]);
+    machine.mount("0:45", "/dev/sdc", "/other");
+    assert_eq!(machine.refusals("sdc"), [mounted("sdc", "/other")]);
     assert_eq!(machine.refusals("sda"), [mounted("sda", "/data")]);
     assert_eq!(machine.refusals("sdb"), [mounted("sdb", "/data")]);
 }

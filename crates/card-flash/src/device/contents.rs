@@ -81,8 +81,9 @@ impl fmt::Display for DeviceContents {
             None if self.found.is_empty() => return f.write_str("nothing recognized"),
             None => {}
         }
-        for (place, found) in self.found.iter().enumerate() {
-            if place > 0 || self.table.is_some() {
+        for found in &self.found {
+            // Without a table, there is only the card as a whole.
+            if self.table.is_some() {
                 f.write_str("; ")?;
             }
             if let Some(number) = found.partition {
@@ -130,6 +131,18 @@ mod tests {
             assert!(contents.to_string().contains(name), "{contents}");
         }
         assert_eq!(with(&[]).volumes().count(), 0);
+        // An XFS is no volume: nothing else can hold its other half.
+        assert_eq!(with(&[(0, b"XFSB")]).volumes().count(), 0);
+    }
+
+    /// As on a disk that was partitioned as a RAID.
+    #[test]
+    fn a_volume_on_the_whole_card_counts_beside_a_partition_table() {
+        let image = TestImage::with_sfdisk(8 << 20, "label: dos\nstart=2048, size=8192\n");
+        image.write((8 << 20) - 8192, &[0xfc, 0x4e, 0x2b, 0xa9]);
+        let contents = DeviceContents::look(&FileStorage::open(image.path()).unwrap());
+        let parts: Vec<_> = contents.volumes().map(|(_, part)| part).collect();
+        assert_eq!(parts, [None], "{contents}");
     }
 
     #[test]

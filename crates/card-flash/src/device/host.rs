@@ -291,3 +291,6 @@ fn natural(name: &str) -> (String, usize, String) {
     let kind: String = stem.chars().take(2).collect();
     (kind, name.len(), name.to_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,6 +91,7 @@ mod tests {
 30 27 8:17 / /media/My\\040Card\\134x rw - vfat /dev/sdb1 rw\n\
 31 27 0:44 /@ /data ro - btrfs /dev/sdc2 rw\n\
 32 27 8:33 / /old ro - ext4 /dev/sdd1 ro,errors=remount-ro\n\
+33 27 0:50 / /merged rw - overlay overlay rw,lowerdir=/lower\n\
 garbage\n";
         let mounts = mounts(text);
         let brief: Vec<_> = mounts
@@ -105,11 +106,14 @@ garbage\n";
                 ((8, 17), "/dev/sdb1", "/media/My Card\\x"),
                 ((0, 44), "/dev/sdc2", "/data"),
                 ((8, 33), "/dev/sdd1", "/old"),
+                ((0, 50), "overlay", "/merged"),
             ]
         );
         // A read-only mount of a filesystem that is written to elsewhere is none.
         let read_only: Vec<bool> = mounts.iter().map(|mount| mount.read_only).collect();
-        assert_eq!(read_only, [false, false, false, false, true]);
+        assert_eq!(read_only, [false, false, false, false, true, false]);
+        let overlays: Vec<bool> = mounts.iter().map(|mount| mount.is_overlay).collect();
+        assert_eq!(overlays, [false, false, false, false, false, true]);
     }
 
     #[test]
