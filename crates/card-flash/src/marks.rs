@@ -114,6 +114,9 @@ mod tests {
         let marks = CardMarks::choose(&one, &own, &[&two]).unwrap();
         let offsets: Vec<u64> = marks.blocks.iter().map(|(offset, _)| *offset / BLOCK).collect();
         assert_eq!(offsets, [2, 3, 4, 5, 6, 7]);
+        // Block 0 is not the node's own, even if no other card is compared.
+        let alone = CardMarks::choose(&one, &own, &[]).unwrap();
+        assert_eq!(alone.blocks.iter().map(|(at, _)| at / BLOCK).sum::<u64>(), (1..8).sum());
         let used = copy(&one);
         assert!(marks.are_on(&used));
         assert!(!marks.are_on(&copy(&two)));
