@@ -4,6 +4,7 @@ mod common;
 
 use block_io::Memory;
 use common::{Image, MIB, SECTOR, differences, seal_copy};
+use crc::{CRC_32_ISO_HDLC, Crc};
 use part_table::{DiskId, Error, GptBackup, GrowthLimit, PartitionTable, PartitionType};
 use serde_json::Value;
 use test_support::Random;
@@ -291,4 +292,71 @@ fn refuses_partitions_over_either_copy() {
         assert!(expected, "{error}");
     }
     assert_eq!(read(34, last - 32).unwrap().gpt_backup(), Some(&GptBackup::Whole));
+}
+
+/// Each field of the header at its limits, with checksums that are right.
+#[test]
+fn reports_what_is_wrong_with_the_header() {
+    let image = Image::new(8 * MIB);
+    image.sgdisk(&["-n1:4096:8191"]);
+    let sectors = 8 * MIB / SECTOR;
+    let read = |fields: &[(usize, u64)]| {
+        let mut bytes = image.read(0, 8 * MIB);
+        for &(at, value) in fields {
+            let length = if matches!(at, 8 | 12 | 80 | 84) { 4 } else { 8 };
+            bytes[512 + at..512 + at + length].copy_from_slice(&value.to_le_bytes()[..length]);
+        }
+        let field = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+        let (size, entries) = (field(512 + 12).min(512), field(512 + 72) * 512);
+        let length = field(512 + 80) * field(512 + 84);
+        let crc = Crc::<u32>::new(&CRC_32_ISO_HDLC);
+        let sum = crc.checksum(bytes.get(entries..entries + length).unwrap_or_default());
+        bytes[512 + 88..512 + 92].copy_from_slice(&sum.to_le_bytes());
+        bytes[512 + 16..512 + 20].fill(0);
+        let sum = crc.checksum(&bytes[512..512 + size]);
+        bytes[512 + 16..512 + 20].copy_from_slice(&sum.to_le_bytes());
+        match PartitionTable::read(&Memory::new(bytes)) {
+            Ok(table) => table.partitions().len().to_string(),
+            Err(Error::GptPrimaryDamaged { reason, .. }) => reason.to_owned(),
+            Err(error) => error.to_string(),
+        }
+    };
+    let size = "the size of its header is invalid";
+    let entry_size = "the size of its entries is invalid";
+    let number = "the number of its entries is invalid";
+    let beyond = "its entries lie beyond the end";
+    let overlap = "its entries overlap its header";
+    let area = "its area for partitions is invalid";
+    // The last entry is the header of the backup then.
+    let header = "partition 125 covers sector 1, which holds a part of the partition table";
+    let cases: &[(&[(usize, u64)], &str)] = &[
+        (&[(8, 0x1_0001)], "1"),
+        (&[(8, 0x2_0000)], "its header has an unknown revision"),
+        (&[(12, 91)], size),
+        (&[(12, 512)], "1"),
+        (&[(12, 513)], size),
+        (&[(24, 2)], "its header belongs in another sector"),
+        (&[(84, 64)], entry_size),
+        (&[(84, 192)], entry_size),
+        (&[(84, 4096), (80, 4)], "1"),
+        (&[(84, 8192), (80, 2)], entry_size),
+        (&[(80, 0)], number),
+        (&[(80, 1)], "1"),
+        (&[(80, 8192)], "1"),
+        (&[(80, 8193)], number),
+        (&[(72, 0)], overlap),
+        (&[(72, 1)], overlap),
+        (&[(72, sectors - 33)], "1"),
+        (&[(72, sectors - 32)], header),
+        (&[(72, sectors - 31)], beyond),
+        (&[(72, u64::MAX)], beyond),
+        (&[(40, 1)], area),
+        (&[(40, 2)], "1"),
+        (&[(40, 4096), (48, 4095)], area),
+        (&[(48, u64::MAX / 512 - 1)], "1"),
+        (&[(48, u64::MAX / 512)], area),
+    ];
+    for (fields, expected) in cases {
+        assert_eq!(read(fields), *expected, "{fields:?}");
+    }
 }
