@@ -79,10 +79,13 @@ fn the_disk_that_the_system_runs_from() {
     machine.mount("259:2", "/dev/nvme0n1p2", "/");
     let device = machine.only();
     assert_eq!(refusal(&device), Refusal::RunningSystem { mount: "/".into() });
+    assert_eq!(refusal(&device).to_string(), "it holds this computer's root filesystem");
     // btrfs has a number of its own, so the source has to be compared.
     machine.mounts.clear();
     machine.mount("0:44", "/dev/nvme0n1p2", "/boot");
-    assert_eq!(refusal(&machine.only()), Refusal::RunningSystem { mount: "/boot".into() });
+    let boot = refusal(&machine.only());
+    assert_eq!(boot, Refusal::RunningSystem { mount: "/boot".into() });
+    assert_eq!(boot.to_string(), "it holds this computer's /boot filesystem");
 }
 
 /// The root filesystem is on a logical volume on dm-crypt on a stick, which no mount names.
@@ -286,6 +289,19 @@ fn several_loop_devices_over_one_file() {
     // Another file, and the loop device over it, have nothing to do with that.
     assert_eq!(machine.file_refusals(&other), []);
     assert_eq!(machine.refusals("loop3"), []);
+}
+
+/// What shows a file need not be a card itself.
+#[test]
+fn a_read_only_loop_device_over_a_file_is_no_use_of_it() {
+    let mut machine = Machine::new();
+    let card = machine.file("/card.img");
+    let dir = machine.loop_over(0, "/card.img");
+    machine.loop_over(1, "/card.img");
+    write(&dir, &[("ro", "1")]);
+    assert_eq!(machine.refusals("loop0"), [Refusal::ReadOnly]);
+    assert_eq!(machine.refusals("loop1"), []);
+    assert_eq!(machine.file_refusals(&card), []);
 }
 
 /// A loop device shows its file even if the file's name is gone or hidden.

@@ -60,6 +60,19 @@ fn what_cannot_hold_a_card_is_refused() {
     assert_eq!(refused(&missing), [Refusal::NotFound(missing)]);
 }
 
+/// Many containers have no devices, but nothing else may hide them.
+#[test]
+fn a_file_is_a_target_where_there_are_no_devices() {
+    let machine = Machine::new();
+    let file = machine.file("/card.img");
+    let devices = machine.temp.path().join("sys/block");
+    fs::remove_dir(&devices).unwrap();
+    assert_eq!(machine.file_refusals(&file), []);
+    fs::write(&devices, "").unwrap();
+    let refusals = machine.file_refusals(&file);
+    assert!(matches!(refusals[..], [Refusal::Io(_)]), "{refusals:?}");
+}
+
 #[test]
 fn a_file_that_changed_after_the_question_is_refused() {
     let mut machine = Machine::new();
@@ -173,8 +186,8 @@ fn read(machine: &Machine, path: &Path, output: &Path) -> Vec<Refusal> {
     match ReadOnlyTarget::open(&machine.system(), path, output) {
         Ok(card) => {
             assert!(card.device().is_none());
-            assert_eq!((card.size(), card.read_vec(5, 2).unwrap()), (MIB, vec![0; 2]));
-            assert_eq!(card.next_data(MIB).unwrap(), None);
+            assert_eq!((card.size(), card.read_vec(5, 2).unwrap()), (MIB, b"ab".to_vec()));
+            assert!(card.next_data(0).unwrap().is_some_and(|data| data.contains(&5)));
             Vec::new()
         }
         Err(ReadError::Refused { refusals, .. }) => refusals,
@@ -186,6 +199,7 @@ fn read(machine: &Machine, path: &Path, output: &Path) -> Vec<Refusal> {
 fn a_card_is_not_saved_onto_itself() {
     let mut machine = Machine::new();
     let card = machine.file("/card.img");
+    fs::write(&card, [b"01234ab".as_slice(), &[0; MIB as usize - 7]].concat()).unwrap();
     let output = card.with_file_name("out.img");
     assert_eq!(read(&machine, &card, &output), []);
     fs::hard_link(&card, &output).unwrap();
@@ -207,6 +221,7 @@ fn a_card_is_not_saved_onto_itself() {
 fn a_card_that_can_change_is_not_saved() {
     let mut machine = Machine::new();
     let card = machine.file("/card.img");
+    fs::write(&card, [b"01234ab".as_slice(), &[0; MIB as usize - 7]].concat()).unwrap();
     let output = Path::new("/none/out.img");
     machine.loop_over(0, "/card.img");
     machine.mounts = "30 1 7:1 / /mnt ro - ext4 /dev/loop0p1 ro\n".into();
