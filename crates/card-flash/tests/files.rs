@@ -8,10 +8,13 @@ use std::{
     path::Path,
 };
 
-use block_io::{ReadAt, WriteAt};
+use block_io::{Cancel, ReadAt, WriteAt};
 use card_flash::{
     Medium, Presence,
-    device::{Exposure, ReadError, ReadOnlyTarget, Refusal, Relation, Target, TargetLimits},
+    device::{
+        Exposure, ReadError, ReadOnlyTarget, Refusal, Relation, Target, TargetAccess, TargetLimits,
+        wait_for_swap,
+    },
 };
 use machine::{Machine, mounted, shared};
 
@@ -58,6 +61,33 @@ fn what_cannot_hold_a_card_is_refused() {
     assert!(matches!(refused(&pipe)[..], [Refusal::NotATarget(_)]));
     let missing = file.with_file_name("missing");
     assert_eq!(refused(&missing), [Refusal::NotFound(missing)]);
+}
+
+#[test]
+fn every_reason_is_told_with_its_fix() {
+    let mut machine = Machine::new();
+    let card = machine.file("/card.img");
+    machine.loop_over(0, "/card.img");
+    machine.mount("7:0", "/dev/loop0", "/mnt");
+    machine.mount("7:1", "/dev/loop0p1", "/mnt");
+    machine.mount("7:1", "/dev/loop0p1", "/mnt");
+    let (system, limits) = (machine.system(), TargetLimits::default());
+    let error = Target::inspect(&system, &card, Path::new("/none"), &limits).unwrap_err();
+    let use_of =
+        |part| format!("its contents are also shown by loop0, and {part} is mounted at /mnt");
+    let uses = ["loop0", "loop0p1", "loop0p1"].map(use_of);
+    let text = format!("{} cannot be overwritten: {}", card.display(), uses.join("; "));
+    assert_eq!(error.to_string(), text);
+    assert_eq!(error.fix().unwrap(), "umount /dev/loop0; umount /dev/loop0p1");
+    let each: Vec<_> = error.for_access(TargetAccess::Change).split().collect();
+    let texts = uses.map(|text| format!("{} cannot be changed: {text}", card.display()));
+    assert_eq!(each.iter().map(ToString::to_string).collect::<Vec<_>>(), texts);
+
+    let error = ReadOnlyTarget::open(&system, &card, Path::new("/none/out")).unwrap_err();
+    assert_eq!(error.to_string(), text.replace("overwritten", "saved"));
+    assert_eq!(error.fix().unwrap(), "umount /dev/loop0; umount /dev/loop0p1");
+    let missing = ReadOnlyTarget::open(&system, Path::new("/none/card"), &card).unwrap_err();
+    assert_eq!(missing.fix().as_deref(), Some("check the path"));
 }
 
 /// Many containers have no devices, but nothing else may hide them.
@@ -111,6 +141,7 @@ fn names_of_one_file_are_the_same_place() {
     fs::hard_link(&path, &hard).unwrap();
     let [card, hard, other] =
         [&path, &hard, &machine.file("/other.img")].map(|path| target(&machine, path));
+    assert_eq!((card.size(), card.contents().to_string().as_str()), (MIB, "nothing recognized"));
     assert!(card.is_same_place(&hard) && hard.is_same_place(&card));
     assert!(!card.is_same_place(&other));
     // What the user types to confirm.
@@ -179,6 +210,19 @@ fn the_presence_of_a_file() {
     assert_eq!(presence(), [Presence::Gone; 2]);
     fs::remove_file(&path).unwrap();
     assert_eq!(presence(), [Presence::Gone; 2]);
+}
+
+#[test]
+fn waiting_for_another_card_ends_with_it_or_on_request() {
+    let machine = Machine::new();
+    let path = machine.file("/card.img");
+    let (system, cancel) = (machine.system(), Cancel::new());
+    let before = target(&machine, &path).identity().clone();
+    fs::rename(machine.file("/other.img"), &path).unwrap();
+    wait_for_swap(&system, &path, &before, &cancel).unwrap();
+    let before = target(&machine, &path).identity().clone();
+    cancel.cancel();
+    assert!(wait_for_swap(&system, &path, &before, &cancel).is_err());
 }
 
 /// Opens a file of a made-up computer for saving it, and reads from it.

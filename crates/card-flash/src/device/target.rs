@@ -354,11 +354,16 @@ pub(super) fn look(system: &HostSystem, path: &Path) -> Result<Target, Refusal> 
 fn check_device(file: &File, size: u64) -> Result<(), Refusal> {
     use std::io::{Seek as _, SeekFrom};
     let end = (&*file).seek(SeekFrom::End(0)).map_err(|error| refusal(&error))?;
-    if end != size {
-        return Err(Refusal::Changed);
-    }
     let sector = devices::sector_size(file).map_err(|error| refusal(&error))?;
-    if sector > 4096 { Err(Refusal::SectorSize(sector)) } else { Ok(()) }
+    check_reported(end, sector, size)
+}
+
+fn check_reported(end: u64, sector: u32, size: u64) -> Result<(), Refusal> {
+    match (end == size, sector) {
+        (false, _) => Err(Refusal::Changed),
+        (true, ..=4096) => Ok(()),
+        (true, _) => Err(Refusal::SectorSize(sector)),
+    }
 }
 
 fn place(found: &FileInfo) -> (u64, u64) {
@@ -384,5 +389,35 @@ fn refusal(error: &io::Error) -> Refusal {
         io::ErrorKind::ReadOnlyFilesystem => Refusal::ReadOnly,
         io::ErrorKind::PermissionDenied => Refusal::NoPermission,
         _ => Refusal::Io(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_opening_have_their_reasons() {
+        // Linux's ENOMEDIUM, EBUSY, EROFS and EACCES.
+        for (number, reason) in [
+            (123, Refusal::NoMedium),
+            (16, Refusal::Busy),
+            (30, Refusal::ReadOnly),
+            (13, Refusal::NoPermission),
+        ] {
+            assert_eq!(refusal(&io::Error::from_raw_os_error(number)), reason);
+        }
+        assert!(matches!(refusal(&io::Error::other("failed")), Refusal::Io(_)));
+    }
+
+    #[test]
+    fn a_device_has_the_size_that_was_listed_and_sectors_of_a_card() {
+        for sector in [512, 4096] {
+            assert_eq!(check_reported(8192, sector, 8192), Ok(()));
+        }
+        assert_eq!(check_reported(8192, 8192, 8192), Err(Refusal::SectorSize(8192)));
+        for size in [0, 4096, 8191, 8193] {
+            assert_eq!(check_reported(8192, 512, size), Err(Refusal::Changed), "{size}");
+        }
     }
 }
