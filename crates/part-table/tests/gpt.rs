@@ -327,6 +327,8 @@ fn reports_what_is_wrong_with_the_header() {
     let beyond = "its entries lie beyond the end";
     let overlap = "its entries overlap its header";
     let area = "its area for partitions is invalid";
+    let outside = "partition 1 (sectors 4096 to 8191) lies outside the area that the GPT reserves \
+                   for partitions (sectors 4097 to 16350)";
     // The last entry is the header of the backup then.
     let header = "partition 125 covers sector 1, which holds a part of the partition table";
     let cases: &[(&[(usize, u64)], &str)] = &[
@@ -353,6 +355,9 @@ fn reports_what_is_wrong_with_the_header() {
         (&[(40, 1)], area),
         (&[(40, 2)], "1"),
         (&[(40, 4096), (48, 4095)], area),
+        (&[(40, 4096)], "1"),
+        (&[(40, 4097)], outside),
+        (&[(48, 8191)], "1"),
         (&[(48, u64::MAX / 512 - 1)], "1"),
         (&[(48, u64::MAX / 512)], area),
     ];

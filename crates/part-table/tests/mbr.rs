@@ -255,6 +255,29 @@ fn a_partition_that_fits_a_smaller_card_stays() {
 }
 
 #[test]
+fn a_partition_beyond_2_tib_is_refused() {
+    let image = Image::new(3 << 40);
+    image.write(446 + 4, &[0x83]);
+    image.write(446 + 8, &[0xf000_0000u32.to_le_bytes(), 0x2000_0000u32.to_le_bytes()].concat());
+    image.write(510, &[0x55, 0xaa]);
+    let table = image.table().unwrap();
+    assert_eq!(table.partition(1).unwrap().end(), 0x1_1000_0000);
+    let error = table.growth(1, 4 << 40, MIB).unwrap_err();
+    assert!(matches!(error, Error::BeyondMbr { number: 1 }), "{error}");
+}
+
+/// Other programs write other addresses.
+#[test]
+fn a_partition_that_cannot_grow_keeps_its_entry() {
+    let image = mc1();
+    image.write(446 + 16 + 5, &[1, 2, 3]);
+    let before = image.read(0, 512);
+    let grown = image.grow(MC1_SIZE, 2, MIB).unwrap();
+    assert_eq!(grown.after, grown.before);
+    assert_eq!(image.read(0, 512), before);
+}
+
+#[test]
 fn shrinks_a_logical_partition_with_its_container() {
     let script = "label: dos\nstart=2048, type=5\nstart=4096, type=83\n";
     let image = Image::with_sfdisk(64 * MIB, script);
