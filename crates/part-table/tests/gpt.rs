@@ -212,6 +212,11 @@ fn shrinks_to_a_smaller_card_with_the_backup_at_its_end() {
             assert!(allowed, "byte {place}");
         }
     }
+    // The other partition stays as it is.
+    let error = two().shrink(48 * MIB, 1, MIB).unwrap_err();
+    let Error::CardTooSmall { number: 4, needed, .. } = error else { panic!("{error}") };
+    assert_eq!(needed, (100007 + 33) * SECTOR);
+    two().shrink(needed, 1, MIB).unwrap();
     let error = two().shrink(10 * MIB, 4, MIB).unwrap_err();
     assert!(matches!(error, Error::CardTooSmall { number: 4, .. }), "{error}");
 }
