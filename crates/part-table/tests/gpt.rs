@@ -352,6 +352,7 @@ fn reports_what_is_wrong_with_the_header() {
         (&[(80, 8192)], "1"),
         (&[(80, 8193)], number),
         (&[(72, 0)], overlap),
+        (&[(72, 0), (80, 4)], overlap),
         (&[(72, 1)], overlap),
         (&[(72, sectors - 33)], "1"),
         (&[(72, sectors - 32)], header),
@@ -368,5 +369,40 @@ fn reports_what_is_wrong_with_the_header() {
     ];
     for (fields, expected) in cases {
         assert_eq!(read(fields), *expected, "{fields:?}");
+    }
+}
+
+#[test]
+fn a_backup_of_other_contents_is_damaged() {
+    let image = two();
+    let header = (SIZE - SECTOR) as usize;
+    let entries = header - 32 * 512;
+    // The GUID of the disk, the area for partitions, and the name of a partition.
+    for place in [header + 56, header + 40, entries + 56] {
+        let mut bytes = image.read(0, SIZE);
+        bytes[place] ^= 1;
+        seal_copy(&mut bytes, header, entries);
+        let table = PartitionTable::read(&Memory::new(bytes)).unwrap();
+        let expected = GptBackup::Damaged { reason: "it differs from the primary copy" };
+        assert_eq!(table.gpt_backup(), Some(&expected), "byte {place}");
+    }
+}
+
+/// There are two ways to write an address beyond the range, and both stay.
+#[test]
+fn the_protective_entry_ends_where_the_card_does() {
+    let any = [0xff; 3];
+    let beyond = [0xfe, 0xff, 0xff];
+    for (before, card, after) in [
+        ([1, 2, 3], 300 * MIB, [62, 24, 38]),
+        ([1, 2, 3], 9000 * MIB, any),
+        (beyond, 9000 * MIB, beyond),
+        (any, 9000 * MIB, any),
+    ] {
+        let image = two();
+        image.write(446 + 5, &before);
+        image.grow(card, 4, MIB).unwrap();
+        assert_eq!(image.read(446 + 5, 3), after, "{before:?}, {card}");
+        assert_eq!(image.read(446 + 12, 4), ((card / SECTOR - 1) as u32).to_le_bytes());
     }
 }
