@@ -135,6 +135,13 @@ fn grows_a_logical_partition_and_its_container() {
     }
     // Sector 0: the second entry; sector 10240, the first record: its link.
     let now = image.read(0, 12288 * SECTOR);
+    // The link spans the record and the partition, as sfdisk wrote it.
+    let spans = |bytes: &[u8]| {
+        let at = 10240 * 512 + 462 + 12;
+        u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap())
+    };
+    assert_eq!(u64::from(spans(&raw)), 22528 + 20480 - 20480);
+    assert_eq!(u64::from(spans(&now)), end - 20480);
     for place in differences(&raw, &now) {
         let (sector, byte) = (place / 512, place % 512);
         assert!(matches!((sector, byte), (0 | 10240, 462..=477)), "{sector} {byte}");
