@@ -220,11 +220,12 @@ fn about_the_superblock_and_descriptors() {
         "ssv usr_quota_inum 3",
         "ssv usr_quota_inum 4",
         "ssv usr_quota_inum 7",
+        "ssv usr_quota_inum 500",
         "ssv usr_quota_inum 5000",
         "ssv grp_quota_inum 20",
         "ssv grp_quota_inum 0x1000000",
         "ssv prj_quota_inum 20",
-        "ssv prj_quota_inum 5000",
+        "ssv prj_quota_inum 500",
         "ssv orphan_file_inum 20",
         "ssv usr_quota_inum 11",
         "ssv usr_quota_inum 10",
@@ -237,7 +238,7 @@ fn about_the_superblock_and_descriptors() {
         "set_bg 0 flags 7",
     ];
     compare(
-        25,
+        29,
         &[
             (OLD, BOTH),
             (MODERN, BOTH),
@@ -245,6 +246,7 @@ fn about_the_superblock_and_descriptors() {
             (
                 PLAIN,
                 &[
+                    "ssv prj_quota_inum 500",
                     "set_bg 0 flags 1",
                     "set_bg 0 flags 2",
                     "set_bg 0 itable_unused 5",
