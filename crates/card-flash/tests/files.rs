@@ -137,11 +137,12 @@ fn one_program_at_a_time_opens_a_file() {
 fn names_of_one_file_are_the_same_place() {
     let machine = Machine::new();
     let path = machine.file("/card.img");
+    fs::write(&path, [b"XFSB".as_slice(), &[0; MIB as usize - 4]].concat()).unwrap();
     let hard = path.with_file_name("hard.img");
     fs::hard_link(&path, &hard).unwrap();
     let [card, hard, other] =
         [&path, &hard, &machine.file("/other.img")].map(|path| target(&machine, path));
-    assert_eq!((card.size(), card.contents().to_string().as_str()), (MIB, "nothing recognized"));
+    assert_eq!((card.size(), card.contents().to_string().as_str()), (MIB, "XFS, 1.0 MiB"));
     assert!(card.is_same_place(&hard) && hard.is_same_place(&card));
     assert!(!card.is_same_place(&other));
     // What the user types to confirm.

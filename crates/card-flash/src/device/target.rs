@@ -167,7 +167,7 @@ impl Target {
         if !refusals.is_empty() {
             return refuse(refusals);
         }
-        Ok(Target { path: path.to_owned(), contents, ..found })
+        Ok(Target { contents, ..found })
     }
 
     /// Opens it exclusively, and makes sure that it is still what
