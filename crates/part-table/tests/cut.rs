@@ -116,7 +116,8 @@ fn a_gpt() {
 /// header points to are not where the new ones go.
 #[test]
 fn a_gpt_that_was_cut_off_on_a_larger_card() {
-    let script = "label: gpt\nstart=2048,size=4096\nstart=8192,size=4096\n";
+    // The area for partitions begins right behind the entries.
+    let script = "label: gpt\nfirst-lba: 34\nstart=2048,size=4096\nstart=8192,size=4096\n";
     let image = Image::with_sfdisk(8 * MIB, script);
     let before = card(&image, 12 * MIB);
     let events = events(&before, 2);
