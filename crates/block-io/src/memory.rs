@@ -63,6 +63,18 @@ mod tests {
     }
 
     #[test]
+    fn zeros_of_any_length_replace_what_was_there() {
+        for length in [0, 1, 65_535, 65_536, 65_537, 200_000] {
+            let memory = Memory::new(vec![7; 200_002]);
+            memory.write_zeros(1, length as u64).unwrap();
+            let bytes = memory.into_bytes();
+            let (zeros, after) = bytes[1..].split_at(length);
+            assert!(bytes[0] == 7 && zeros.iter().all(|&byte| byte == 0), "{length}");
+            assert!(after.iter().all(|&byte| byte == 7), "{length}");
+        }
+    }
+
+    #[test]
     fn refuses_writes_beyond_the_end() {
         let memory = Memory::new(vec![0; 16]);
         for (offset, length) in [(15, 2), (17, 0), (u64::MAX, 2)] {

@@ -68,18 +68,40 @@ impl<S: WriteAt> WriteAt for Window<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::Memory;
+    use crate::{BLOCK_SIZE, Layer, Memory};
 
     #[test]
     fn shifts_and_bounds() {
         let memory = Memory::new((0..16).collect());
         let window = Window::new(&memory, 4, 8).unwrap();
         assert_eq!(window.read_vec(0, 8).unwrap(), [4, 5, 6, 7, 8, 9, 10, 11]);
+        assert_eq!(window.read_vec(3, 2).unwrap(), [7, 8]);
         window.write_at(7, &[99]).unwrap();
         assert!(window.write_at(7, &[1, 2]).is_err());
         assert!(window.read_vec(8, 1).is_err());
         assert_eq!(memory.read_vec(11, 2).unwrap(), [99, 12]);
         assert!(Window::new(&memory, 9, 8).is_err());
+        window.write_zeros(1, 3).unwrap();
+        assert_eq!(memory.read_vec(4, 5).unwrap(), [4, 0, 0, 0, 8]);
+        assert!(window.write_zeros(6, 3).is_err());
+    }
+
+    #[test]
+    fn finds_the_data_within_its_bounds() {
+        // A layer knows its zeros.
+        let layer = Layer::new(Arc::new(Memory::new(Vec::new())), 8 * BLOCK_SIZE);
+        for block in [0, 3, 7] {
+            layer.write_at(block * BLOCK_SIZE, &[1]).unwrap();
+        }
+        let window = Window::new(&layer, BLOCK_SIZE, 4 * BLOCK_SIZE).unwrap();
+        let data = 2 * BLOCK_SIZE..3 * BLOCK_SIZE;
+        assert_eq!(window.next_data(0).unwrap(), Some(data.clone()));
+        assert_eq!(window.next_data(data.start + 5).unwrap(), Some(data.start + 5..data.end));
+        for from in [data.end, 4 * BLOCK_SIZE, u64::MAX] {
+            assert_eq!(window.next_data(from).unwrap(), None, "{from}");
+        }
     }
 }
