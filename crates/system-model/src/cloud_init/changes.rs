@@ -261,6 +261,9 @@ impl Finder<'_> {
 
     fn passwords(&mut self) {
         const MODULE: &str = "set_passwords";
+        if self.model.password_lines().is_none() {
+            return;
+        }
         let chpasswd = self.get("chpasswd").cloned().unwrap_or(Value::Null);
         let given = |key: &str| chpasswd.get(key).is_some_and(Value::is_truthy);
         if given("list") || self.model.listed_passwords().next().is_some() {

@@ -50,7 +50,7 @@ impl Mergers {
         let Value::Map(entries) = document else { return None };
         let at = ["merge_how", "merge_type"]
             .iter()
-            .find_map(|key| entries.iter().position(|(k, _)| k == key))?;
+            .find_map(|key| entries.iter().position(|(k, _)| *k == **key))?;
         let (_, value) = entries.remove(at);
         match value {
             Value::Text(text) => Some(Mergers::parse(&text)),
@@ -103,8 +103,8 @@ impl Mergers {
 
     fn merge_maps(
         &self,
-        mut old: Vec<(String, Value)>,
-        new: Vec<(String, Value)>,
+        mut old: Vec<(Value, Value)>,
+        new: Vec<(Value, Value)>,
         depth: usize,
     ) -> Value {
         let options = &self.dict;
@@ -113,7 +113,7 @@ impl Mergers {
         let texts = Mergers::has(options, &["recurse_str"]);
         let deletes = Mergers::has(options, &["allow_delete"]);
         for (key, value) in new {
-            let Some(at) = old.iter().position(|(k, _)| *k == key) else {
+            let Some(at) = old.iter().position(|(k, _)| k.is_same_key(&key)) else {
                 old.push((key, value));
                 continue;
             };
@@ -149,7 +149,7 @@ impl Mergers {
             other if method == "replace" => return other,
             // Python extends a list by the letters of a text and by the keys of a mapping.
             Value::Text(text) => text.chars().map(|c| Value::Text(c.to_string())).collect(),
-            Value::Map(entries) => entries.into_iter().map(|(key, _)| Value::Text(key)).collect(),
+            Value::Map(entries) => entries.into_iter().map(|(key, _)| key).collect(),
             _ => return Value::List(old),
         };
         let mut merged = old;

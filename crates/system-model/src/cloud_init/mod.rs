@@ -9,6 +9,7 @@ mod changes;
 mod kernel;
 mod merge;
 mod passwords;
+mod pyyaml;
 mod seed;
 mod users;
 mod value;
@@ -79,7 +80,7 @@ pub(crate) struct Reader<'a> {
 impl Reader<'_> {
     /// Parses a document; cloud-init goes on without one that does not parse.
     fn document(&mut self, path: &str, text: &str) -> Value {
-        match value::parse(text) {
+        match Value::parse(text) {
             Ok(value) => value,
             Err(error) => {
                 let first = error.lines().next().unwrap_or_default().to_owned();

@@ -69,7 +69,7 @@ pub(super) fn find(
             if key == "seedfrom" {
                 seed_from = Some(value.to_owned());
             }
-            meta.push((key.to_owned(), Value::Text(value.to_owned())));
+            meta.push((Value::from(key), Value::from(value)));
         }
         seed.meta_path = lines.find("ds").map_or_else(String::new, |(line, _)| line.path.clone());
         seed.meta_data = Value::Map(meta);

@@ -93,11 +93,11 @@ fn normalize(config: &Value) -> (Named, Option<String>) {
                 match value {
                     Value::Map(_) => {
                         let mut one = without(value, "name");
-                        one.push(("name".to_owned(), Value::Text(name.clone())));
+                        one.push((Value::from("name"), name.clone()));
                         add(&mut users, &Value::Map(one));
                     }
                     other if other.is_true() => {
-                        add(&mut users, &Value::List(vec![Value::Text(name.clone())]));
+                        add(&mut users, &Value::List(vec![name.clone()]));
                     }
                     _ => {}
                 }
@@ -150,17 +150,17 @@ fn add(users: &mut Named, one: &Value) {
 }
 
 fn named(name: &str) -> Value {
-    Value::Map(vec![("name".to_owned(), Value::Text(name.to_owned()))])
+    Value::Map(vec![(Value::from("name"), Value::from(name))])
 }
 
-fn without(value: &Value, key: &str) -> Vec<(String, Value)> {
-    value.entries().iter().filter(|(other, _)| other != key).cloned().collect()
+fn without(value: &Value, key: &str) -> Vec<(Value, Value)> {
+    value.entries().iter().filter(|(other, _)| *other != *key).cloned().collect()
 }
 
 fn underscored(value: &Value) -> Value {
-    let mut entries: Vec<(String, Value)> = Vec::new();
+    let mut entries: Vec<(Value, Value)> = Vec::new();
     for (key, value) in value.entries() {
-        let key = key.replace('-', "_").trim().to_owned();
+        let key = Value::Text(key.text().unwrap_or_default().replace('-', "_").trim().to_owned());
         entries.retain(|(other, _)| *other != key);
         entries.push((key, value.clone()));
     }

@@ -47,13 +47,7 @@ fn ours(files: &MemoryFiles) -> (BTreeSet<String>, bool) {
 
 #[test]
 fn changes_are_those_of_the_modules_of_cloud_init() {
-    let tools = std::env::var("CASES_TOOLS").unwrap_or_default();
-    let python = Path::new(&tools).join("python/bin/python");
-    let package = Path::new(&tools).join("cloud-init/usr/lib/python3/dist-packages");
-    if tools.is_empty() || !python.exists() || !package.exists() {
-        println!("SKIPPED: CASES_TOOLS names no cloud-init and Python, modules were not judged");
-        return;
-    }
+    let Some((python, package)) = crate::judge() else { return };
     let directory = tempfile::tempdir().unwrap();
     let cases = tables::cases(include_str!("cases.txt"));
     let mut input = String::new();
