@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use granit_parser::{Event, Parser, ScalarStyle, StructureStyle};
 
-use super::value::Value;
+use super::{decode, value::Value};
 use crate::yaml::{Content, Node, documents, options};
 
 const PREFIX: &str = "tag:yaml.org,2002:";
@@ -242,32 +242,11 @@ fn explicit(tag: &str, text: String) -> Result<Value, String> {
         "float" => float(&text),
         "timestamp" if is_timestamp(&text) => timestamp(text),
         "binary" => {
-            let bytes = base64(text.as_bytes());
+            let bytes = decode::base64(text.as_bytes());
             bytes.map(Value::Bytes).ok_or_else(|| "binary data that is not base64".to_owned())
         }
         other => Err(format!("the tag {other}")),
     }
-}
-
-/// Decodes base64 as Python's binascii does: other characters are skipped, and nothing counts
-/// behind the padding.
-pub(super) fn base64(text: &[u8]) -> Option<Vec<u8>> {
-    let is_one = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
-    let end = text.iter().position(|byte| *byte == b'=').unwrap_or(text.len());
-    let (digits, padding) = text.split_at(end);
-    let digits: Vec<u8> = digits.iter().copied().filter(is_one).collect();
-    let marks = padding.iter().filter(|byte| **byte == b'=').count();
-    let is_padded = match digits.len() % 4 {
-        0 => true,
-        1 => false,
-        rest => marks >= 4 - rest,
-    };
-    if !is_padded {
-        return None;
-    }
-    let mut specification = data_encoding::BASE64_NOPAD.specification();
-    specification.check_trailing_bits = false;
-    specification.encoding().ok()?.decode(&digits).ok()
 }
 
 fn boolean(text: &str) -> Option<bool> {

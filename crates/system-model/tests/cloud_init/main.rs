@@ -147,6 +147,9 @@ fn merging_is_that_of_cloud_init() {
             if random.below(3) > 0 {
                 let text = format!("#cloud-config\n{}", random.document());
                 write(name, &format!("/boot/firmware/{name}"), &text);
+            } else if name == "user-data" {
+                // Without the file there is no seed.
+                write(name, "/boot/firmware/user-data", "");
             }
         }
         writeln!(roots, "{}", root.display()).unwrap();

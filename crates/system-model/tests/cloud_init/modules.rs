@@ -3,10 +3,13 @@
 use std::{
     collections::BTreeSet,
     fs,
+    io::Write,
+    os::unix::fs::PermissionsExt,
     path::Path,
     process::{Command, Stdio},
 };
 
+use flate2::{Compression, write::GzEncoder};
 use system_model::{BootModel, Effect, MemoryFiles};
 
 #[path = "../common/tables.rs"]
@@ -23,9 +26,11 @@ const BASE: &[(&str, &str)] = &[
     (
         "/etc/cloud/cloud.cfg",
         "users: [default]\ndatasource_list: [NoCloud, None]\n\
-         cloud_init_modules: [growpart, resizefs, set_hostname, update_hostname, \
-         update_etc_hosts, users-groups, ssh]\ncloud_config_modules: [set-passwords]\n\
-         cloud_final_modules: []\n\
+         cloud_init_modules: [bootcmd, write-files, growpart, resizefs, set_hostname, \
+         update_hostname, update_etc_hosts, users-groups, ssh, seed_random]\n\
+         cloud_config_modules: [set-passwords, runcmd, snap]\n\
+         cloud_final_modules: [write_files_deferred, scripts-vendor, scripts-per-once, \
+         scripts-per-boot, scripts-per-instance, scripts-user]\n\
          system_info: {distro: debian, default_user: {name: debian, lock_passwd: true}}\n",
     ),
 ];
@@ -61,10 +66,18 @@ fn changes_are_those_of_the_modules_of_cloud_init() {
         for (path, text) in base.chain(case.iter().cloned()).filter(|(path, _)| *path != UNREAD) {
             // A line with nothing but `\n` would end the case.
             let text = text.replace("\\n\n", "\n\n");
+            let (path, bytes) = match path.strip_suffix(" (gzip)") {
+                Some(path) => (path, gzip(text.as_bytes())),
+                None => (path, text.clone().into_bytes()),
+            };
             let on_disk = root.join(path.trim_start_matches('/'));
             fs::create_dir_all(on_disk.parent().unwrap()).unwrap();
-            fs::write(on_disk, &text).unwrap();
-            files.write(path, &text);
+            fs::write(&on_disk, &bytes).unwrap();
+            files.write(path, bytes);
+            if text.starts_with("#!") && !path.starts_with("/boot") {
+                fs::set_permissions(on_disk, fs::Permissions::from_mode(0o755)).unwrap();
+                files.own(path, 0o755, 0, 0);
+            }
             if path.ends_with("/cmdline.txt") {
                 line = text.trim().to_owned();
             }
@@ -93,6 +106,12 @@ fn changes_are_those_of_the_modules_of_cloud_init() {
     }
     assert!(wrong.is_empty(), "{wrong}\n{errors}");
     println!("{} systems changed as cloud-init's modules change them", cases.len());
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
 }
 
 /// Marks a case whose user-data the model is to name as one that it cannot read.
