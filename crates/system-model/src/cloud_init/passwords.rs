@@ -53,17 +53,10 @@ impl CloudInit {
     fn of_users(&self, found: &mut Vec<CloudPassword>) {
         let at = self.location("users");
         for user in &self.users {
-            // A password that is locked lets nobody in; cloud-init locks it unless told.
-            if user.locks() {
-                continue;
-            }
-            let key = user.password_keys().iter().find(|key| user.has(key));
-            let password = key.and_then(|key| {
-                let text = user.text(key)?;
-                let plain = *key == "plain_text_passwd";
-                Some(if plain { GivenPassword::Plain(text) } else { GivenPassword::Hash(text) })
-            });
-            if let Some(password) = password {
+            for (key, text) in user.given() {
+                let plain = key == "plain_text_passwd";
+                let password =
+                    if plain { GivenPassword::Plain(text) } else { GivenPassword::Hash(text) };
                 found.push(CloudPassword {
                     user: user.name.clone(),
                     password,

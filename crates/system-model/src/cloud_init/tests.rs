@@ -182,7 +182,7 @@ fn passwords_are_given_in_every_way_that_a_seed_has() {
              - {name: b, passwd: yy, lock_passwd: false}\n- {name: c, plain_text_passwd: x}\n\
              - {name: default, hashed_passwd: z, lock_passwd: false}"
         ),
-        [plain("a", "x"), hash("b", "yy")]
+        [plain("a", "x"), hash("b", "yy"), hash("debian", "z")]
     );
     let debug = format!("{:?}", given("password: secret"));
     assert!(!debug.contains("secret"), "{debug}");

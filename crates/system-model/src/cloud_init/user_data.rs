@@ -270,7 +270,9 @@ fn handle(reader: &mut Reader<'_>, raw: &Raw<'_>, part: Typed, to: &mut Processe
         "text/jinja2" => match rendered(&part.text) {
             Some(text) => {
                 let kind = type_of(text).unwrap_or_default();
-                if matches!(kind, "text/cloud-config" | "text/x-shellscript") {
+                // Boot hooks in newer versions only.
+                let known = ["text/cloud-config", "text/x-shellscript", "text/cloud-boothook"];
+                if known.contains(&kind) {
                     let (kind, text) = (kind.to_owned(), text.to_owned());
                     handle(reader, raw, Typed { kind, text, ..part }, to);
                 }

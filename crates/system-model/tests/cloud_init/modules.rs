@@ -63,7 +63,9 @@ fn changes_are_those_of_the_modules_of_cloud_init() {
         files.boot_partition(1, "/boot/firmware");
         let base = BASE.iter().map(|(path, text)| (*path, (*text).to_owned()));
         let mut line = String::new();
-        for (path, text) in base.chain(case.iter().cloned()).filter(|(path, _)| *path != UNREAD) {
+        for (path, text) in
+            base.chain(case.iter().cloned()).filter(|(path, _)| !MARKS.contains(path))
+        {
             // A line with nothing but `\n` would end the case.
             let text = text.replace("\\n\n", "\n\n");
             let (path, bytes) = match path.strip_suffix(" (gzip)") {
@@ -100,7 +102,10 @@ fn changes_are_those_of_the_modules_of_cloud_init() {
     for ((theirs, (ours, unread)), case) in theirs.lines().zip(&models).zip(&cases) {
         let theirs: BTreeSet<String> = serde_json::from_str(theirs).unwrap();
         let expects_unread = case.iter().any(|(path, _)| *path == UNREAD);
-        if *unread != expects_unread || (!unread && theirs != *ours) {
+        let is_newer = case.iter().any(|(path, _)| *path == NEWER);
+        let is_right =
+            if is_newer { theirs.is_subset(ours) && theirs != *ours } else { theirs == *ours };
+        if *unread != expects_unread || (!unread && !is_right) {
             wrong += &format!("{case:?}\n  theirs {theirs:?}\n  ours   {ours:?} {unread}\n");
         }
     }
@@ -116,3 +121,8 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 /// Marks a case whose user-data the model is to name as one that it cannot read.
 const UNREAD: &str = "unreadable";
+
+/// Marks a case in which versions of cloud-init after the judge's change more.
+const NEWER: &str = "newer";
+
+const MARKS: [&str; 2] = [UNREAD, NEWER];

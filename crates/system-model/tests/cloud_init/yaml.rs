@@ -311,7 +311,7 @@ fn yaml_is_read_as_cloud_init_reads_it() {
     let lines: Vec<String> =
         texts.iter().map(|text| data_encoding::HEXLOWER.encode(text.as_bytes())).collect();
     fs::write(&path, lines.join("\n") + "\n").unwrap();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cloud_init/yaml.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cloud_init/read_yaml.py");
     let output = Command::new(python)
         .args([&script, &package])
         .stdin(Stdio::from(fs::File::open(path).unwrap()))

@@ -29,6 +29,10 @@ impl Finder<'_> {
                 let text = format!("locks the password of {name}");
                 self.by_key(Effect::Passwords, MODULE, key, text);
             }
+            if user.unlocks() {
+                let text = format!("unlocks the password of {name}");
+                self.by_key(Effect::Passwords, MODULE, key, text);
+            }
             if user.has("ssh_authorized_keys") || user.has("ssh_import_id") {
                 let text = format!("adds keys to {name}");
                 self.by_key(Effect::UserKeys, MODULE, key, text);
