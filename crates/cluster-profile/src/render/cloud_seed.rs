@@ -133,10 +133,15 @@ fn note_changes(to: &mut Context<'_>) -> Result<(), RenderError> {
         let at = change.location.to_string();
         notes.insert((change.module.to_string(), change.text.to_string(), at));
     }
+    let unread = cloud_init.unreadable().iter().map(|(at, why)| Note::CloudInitUnread {
+        at: at.to_string(),
+        why: why.clone(),
+        is_off: false,
+    });
     let off = cloud_init.off().map(|off| Note::CloudInitStaysOff { why: off.to_string() });
     let changes =
         notes.into_iter().map(|(module, what, at)| Note::CloudInitChanges { module, what, at });
-    let mut notes: Vec<Note> = off.into_iter().chain(changes).collect();
+    let mut notes: Vec<Note> = off.into_iter().chain(changes).chain(unread).collect();
     let given = cloud_init.passwords();
     let users = given.iter().filter_map(|one| match cloud_default_password(one)? {
         DefaultPassword::Empty => Some((one.user.clone(), None)),
