@@ -1,5 +1,7 @@
 //! cloud-init's merging (cloudinit/mergers, util.mergemanydict).
 
+use std::collections::HashMap;
+
 use super::value::Value;
 
 /// Deeper documents are cut off; YAML itself is limited before.
@@ -173,13 +175,21 @@ impl Mergers {
         let arrays = Mergers::has(options, &["recurse_array", "recurse_list"]);
         let texts = Mergers::has(options, &["recurse_str"]);
         let deletes = Mergers::has(options, &["allow_delete"]);
+        let places = |entries: &[(Value, Value)]| -> HashMap<String, usize> {
+            let keys = entries.iter().enumerate();
+            keys.map(|(at, (key, _))| (key.identity(), at)).collect()
+        };
+        let mut known = places(&old);
         for (key, value) in new {
-            let Some(at) = old.iter().position(|(k, _)| k.is_same_key(&key)) else {
+            let identity = key.identity();
+            let Some(at) = known.get(&identity).copied() else {
+                known.insert(identity, old.len());
                 old.push((key, value));
                 continue;
             };
             if value == Value::Null && deletes {
                 old.remove(at);
+                known = places(&old);
                 continue;
             }
             let merges = match &value {

@@ -4,7 +4,7 @@
 //! refused here. Sources: PyYAML's resolver.py, constructor.py (`SafeConstructor`), scanner.py,
 //! reader.py.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, hash_map::Entry};
 
 use granit_parser::{Event, Parser, ScalarStyle, StructureStyle};
 
@@ -113,7 +113,11 @@ fn check(text: &str) -> Result<(), String> {
             *awaits_key = !*awaits_key;
         }
     }
-    let is_quiet = |at: &usize| quiet.iter().any(|range| range.contains(at));
+    quiet.sort_unstable_by_key(|range| range.start);
+    let is_quiet = |at: &usize| {
+        let next = quiet.partition_point(|range| range.start <= *at);
+        next.checked_sub(1).and_then(|last| quiet.get(last)).is_some_and(|range| range.contains(at))
+    };
     let mut tabs = text.match_indices('\t').map(|(at, _)| at);
     match tabs.find(|at| !is_quiet(at)) {
         Some(at) => Err(format!("a tab, line {}", line(at))),
@@ -153,6 +157,7 @@ fn short(tag: &str) -> &str {
 
 fn map(entries: Vec<(Node, Node)>) -> Result<Value, String> {
     let mut map: Vec<(Value, Value)> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
     for (key, value) in flattened(entries)? {
         let line = key.place.line;
         let key = match construct(key)? {
@@ -162,9 +167,16 @@ fn map(entries: Vec<(Node, Node)>) -> Result<Value, String> {
             key => key,
         };
         let value = construct(value)?;
-        match map.iter_mut().find(|(known, _)| known.is_same_key(&key)) {
-            Some(entry) => entry.1 = value,
-            None => map.push((key, value)),
+        match places.entry(key.identity()) {
+            Entry::Occupied(place) => {
+                if let Some(entry) = map.get_mut(*place.get()) {
+                    entry.1 = value;
+                }
+            }
+            Entry::Vacant(place) => {
+                place.insert(map.len());
+                map.push((key, value));
+            }
         }
     }
     Ok(Value::Map(map))

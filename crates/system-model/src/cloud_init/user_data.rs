@@ -13,6 +13,8 @@ use crate::{Location, SystemError};
 
 /// Files that include others.
 const MAX_DEPTH: usize = 8;
+/// Parts of one file of user-data.
+const MAX_PARTS: usize = 500;
 
 /// When a script of user-data runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,9 +189,17 @@ fn add(
             Ok(())
         }
         _ => {
-            found.push(part);
+            keep(reader, raw, part, found);
             Ok(())
         }
+    }
+}
+
+fn keep(reader: &mut Reader<'_>, raw: &Raw<'_>, part: Typed, found: &mut Vec<Typed>) {
+    if found.len() < MAX_PARTS {
+        found.push(part);
+    } else {
+        reader.unread(raw.path, "more parts than any user-data has");
     }
 }
 
@@ -246,7 +256,7 @@ fn archive(reader: &mut Reader<'_>, raw: &Raw<'_>, text: &str, found: &mut Vec<T
             _ => None,
         });
         let kind = kind.to_ascii_lowercase();
-        found.push(Typed { kind, text, merge_type });
+        keep(reader, raw, Typed { kind, text, merge_type }, found);
     }
 }
 

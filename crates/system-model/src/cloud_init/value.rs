@@ -113,18 +113,16 @@ impl Value {
 }
 
 impl Value {
-    /// Returns whether Python takes two keys for the same: `1`, `1.0` and `true` are.
-    pub(super) fn is_same_key(&self, other: &Value) -> bool {
-        let number = |value: &Value| match value {
-            Value::Bool(value) => Some(f64::from(u8::from(*value))),
+    /// Returns what two keys have in common that Python takes for the same: `1`, `1.0` and `true`
+    /// are.
+    pub(super) fn identity(&self) -> String {
+        match self {
+            Value::Text(text) => format!("text {text}"),
+            Value::Bool(value) => format!("number {}", f64::from(u8::from(*value))),
             #[expect(clippy::cast_precision_loss, reason = "keys of maps are small")]
-            Value::Integer(number) => Some(*number as f64),
-            Value::Float(number) => Some(*number),
-            _ => None,
-        };
-        match (number(self), number(other)) {
-            (Some(one), Some(other)) => one == other,
-            _ => self == other,
+            Value::Integer(number) => format!("number {}", *number as f64),
+            Value::Float(number) => format!("number {number}"),
+            other => other.to_string(),
         }
     }
 }
