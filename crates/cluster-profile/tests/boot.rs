@@ -197,6 +197,23 @@ fn cloud_init_is_turned_off_with_its_user_data() {
     );
 }
 
+#[test]
+fn a_user_whom_the_profile_creates_is_not_missed() {
+    let mut files = debian();
+    files.write(
+        "/etc/cloud/cloud.cfg",
+        "users: [{name: lab}, {name: anna}]\ncloud_init_modules: [users-groups]\n",
+    );
+    let profile = format!("{PROFILE}users: {{lab: {{create: true}}}}\n");
+    let fixture = Fixture::new(&profile);
+    let rendered = render_shared(&fixture.cluster, &fixture.keys, &files, NOW).unwrap();
+    let notes: Vec<String> = rendered.notes.iter().map(ToString::to_string).collect();
+    let misses = |user: &str| {
+        notes.iter().any(|note| note.starts_with(&format!("the user {user} does not exist")))
+    };
+    assert!(misses("anna") && !misses("lab"), "{notes:?}");
+}
+
 /// Where nobody can tell what cloud-init does, it does nothing.
 #[test]
 fn cloud_init_is_turned_off_where_it_cannot_be_checked() {

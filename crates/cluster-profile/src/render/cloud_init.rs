@@ -77,7 +77,9 @@ fn turn_off(to: &mut Context<'_>, cloud_init: &CloudInit) -> Result<(), RenderEr
     }
     let users: BTreeSet<&String> = changes.iter().filter_map(|it| it.new_user.as_ref()).collect();
     for user in users {
-        to.note(Note::UserOfCloudInit { user: user.clone() });
+        if !to.cluster.users.iter().any(|one| one.create && one.name == *user) {
+            to.note(Note::UserOfCloudInit { user: user.clone() });
+        }
     }
     Ok(())
 }

@@ -223,7 +223,8 @@ impl CloudInit {
     }
 
     /// Returns whether cloud-init runs at boot. On boards, which have no DMI data, it runs even
-    /// if it finds no data source (tools/ds-identify, `DI_DEFAULT_POLICY_NO_DMI`).
+    /// if it finds no data source before 25.1.3 (tools/ds-identify, `DI_DEFAULT_POLICY_NO_DMI`);
+    /// of later versions this is assumed too, since labels of partitions are not at hand.
     pub fn is_enabled(&self) -> bool {
         self.off.is_none()
     }
