@@ -198,6 +198,48 @@ fn cloud_init_is_turned_off_with_its_user_data() {
 }
 
 #[test]
+fn a_user_whom_the_profile_creates_is_not_missed() {
+    let mut files = debian();
+    files.write(
+        "/etc/cloud/cloud.cfg",
+        "users: [{name: lab}, {name: anna}]\ncloud_init_modules: [users-groups]\n",
+    );
+    let profile = format!("{PROFILE}users: {{lab: {{create: true}}}}\n");
+    let fixture = Fixture::new(&profile);
+    let rendered = render_shared(&fixture.cluster, &fixture.keys, &files, NOW).unwrap();
+    let notes: Vec<String> = rendered.notes.iter().map(ToString::to_string).collect();
+    let misses = |user: &str| {
+        notes.iter().any(|note| note.starts_with(&format!("the user {user} does not exist")))
+    };
+    assert!(misses("anna") && !misses("lab"), "{notes:?}");
+}
+
+/// Where nobody can tell what cloud-init does, it does nothing.
+#[test]
+fn cloud_init_is_turned_off_where_it_cannot_be_checked() {
+    let unread = |user_data: &str| {
+        let mut files = debian();
+        files.boot_partition(1, "p1:");
+        files
+            .write(
+                "/etc/cloud/cloud.cfg",
+                "datasource_list: [NoCloud]\nnetwork: {config: disabled}\n",
+            )
+            .write("p1:/meta-data", "instance-id: x\n")
+            .write("p1:/user-data", user_data);
+        let (files, notes) = disarmed(files);
+        (files.exists("/etc/cloud/cloud-init.disabled").unwrap(), notes)
+    };
+    assert!(!unread("#cloud-config\n").0);
+    let (is_off, notes) = unread("#include\nhttp://example.org/more\n");
+    assert!(is_off);
+    let expected = "cloud-init reads p1:/user-data, which nodecard cannot check (a part that comes \
+                    from the network, http://example.org/more); it is turned off by \
+                    /etc/cloud/cloud-init.disabled\n";
+    assert!(notes.contains(expected), "{notes}");
+}
+
+#[test]
 fn an_ssh_server_that_nothing_starts_is_enabled() {
     let link = format!("{WANTS}/ssh.service");
     let mut files = debian();

@@ -43,8 +43,9 @@ mod unsuitable;
 pub use boot_model::{BootModel, Origin, Program, ReadOptions, Threat};
 pub use cached::CachedFiles;
 pub use cloud_init::{
-    CloudChange, CloudInit, CloudPassword, GivenPassword, Module as CloudModule,
-    Script as CloudScript, Seed as CloudSeed, Stage as CloudStage, Value as CloudValue,
+    CloudChange, CloudInit, CloudPassword, Frequency as CloudFrequency, GivenPassword,
+    Module as CloudModule, Script as CloudScript, ScriptKind as CloudScriptKind, Seed as CloudSeed,
+    Stage as CloudStage, Value as CloudValue,
 };
 pub use command_line::{
     Argument, CommandLine, CommandLineFormat, CommandLines, edit as edit_command_line,

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use system_model::{
-    CommandLines, MemoryFiles, Systemd, docker,
+    BootModel, CommandLines, MemoryFiles, Systemd, docker,
     network::Network,
     sshd::{ImageKeys, Login, SshHost, SshdConfig, admission, dropbear_admission, ssh_servers},
 };
@@ -154,4 +154,78 @@ fn cycles_and_bombs_end() {
     files.write("/lib/systemd/system/docker.service", "[Service]\\\n".repeat(20_000));
     files.write("/etc/netplan/a.yaml", "[".repeat(100_000));
     ask_everything(&files);
+}
+
+/// What user-data and YAML are made of, and what is wrong with them.
+const PIECES: [&str; 44] = [
+    "#cloud-config\n",
+    "#cloud-config-archive\n",
+    "#include\nfile:///boot/firmware/user-data\n",
+    "#include-once file:///etc/cloud/cloud.cfg\n",
+    "## template: jinja\n",
+    "#cloud-boothook\n",
+    "#!/bin/sh\n",
+    "MIME-Version: 1.0\n",
+    "Content-Type: multipart/mixed; boundary=\"b\"\n\n",
+    "Content-Type: multipart/mixed; boundary=b\n\n",
+    "Content-Type: text/cloud-config\n",
+    "Content-Transfer-Encoding: base64\n",
+    "Content-Transfer-Encoding: quoted-printable\n",
+    "\n--b\n",
+    "\n--b--\n",
+    " folded\n",
+    "I2Nsb3VkLWNvbmZpZwo=",
+    "=3D=\n=",
+    "merge_how: 'dict(",
+    "merge_how: [{name: list}]\n",
+    "users: [",
+    "users:\n- {name: a, sudo: [",
+    "chpasswd: {list: ['a:b', 1]}\n",
+    "write_files: [{path: ../etc/hosts, content: !!binary '?'}]\n",
+    "bootcmd: [[], '', 1, {}]\n",
+    "<<: *a\n",
+    "<<: [*a, 1]\n",
+    "a: &a {b: ",
+    "a: &a [*a]\n",
+    "? [a]\n: b\n",
+    "a: !!int 0x\n",
+    "a: -0b1_\n",
+    "a: 2001-02-30\n",
+    "a: 1:2:3.4\n",
+    "a: |2\n",
+    "\t",
+    "- ",
+    ": ",
+    "}",
+    "]",
+    "'",
+    "\u{85}é\u{feff}",
+    "...\n",
+    "---\n",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn any_files_of_cloud_init_can_be_asked_about(
+        files in prop::collection::vec(prop::collection::vec(0..PIECES.len(), 0..12), 5)
+    ) {
+        const PATHS: [&str; 5] = [
+            "/etc/cloud/cloud.cfg",
+            "/etc/cloud/cloud.cfg.d/90.cfg",
+            "/boot/firmware/user-data",
+            "/boot/firmware/meta-data",
+            "/boot/firmware/vendor-data",
+        ];
+        let mut system = MemoryFiles::new();
+        system.boot_partition(1, "/boot/firmware");
+        for (path, pieces) in PATHS.iter().zip(&files) {
+            let text: String = pieces.iter().map(|piece| PIECES[*piece]).collect();
+            system.write(path, text);
+        }
+        let model = BootModel::read(&system).expect("readable");
+        let cloud_init = model.cloud_init().expect("there");
+        let _ = (cloud_init.changes(), cloud_init.passwords(), cloud_init.unreadable());
+    }
 }

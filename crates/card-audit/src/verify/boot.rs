@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use cluster_profile::{DefaultPassword, SystemError, cloud_default_password};
+use cluster_profile::{CloudInitChoice, DefaultPassword, SystemError, cloud_default_password};
 use plain_text::printable;
 use system_model::{
     BootModel, Disarm, Effect, KnownProgram, Location, Systemd, Threat,
@@ -21,6 +21,8 @@ pub(super) struct Boot {
     later: Option<Systemd>,
     servers: Vec<ServerStart>,
     needs_server: bool,
+    /// Whether building would turn cloud-init off.
+    turns_cloud_init_off: bool,
 }
 
 impl Boot {
@@ -34,7 +36,8 @@ impl Boot {
             true => Some(Systemd::read_later_boots(subject.system)?),
             false => None,
         };
-        Ok(Boot { model, later, servers, needs_server })
+        let turns_cloud_init_off = cluster.cloud_init == CloudInitChoice::Off;
+        Ok(Boot { model, later, servers, needs_server, turns_cloud_init_off })
     }
 
     /// Returns the units that start at boots after the first.
@@ -74,7 +77,10 @@ impl Boot {
             for (location, why) in cloud_init.unreadable() {
                 let what =
                     format!("cloud-init reads this file, which nodecard cannot check: {why}");
-                let fix = FixAction::CheckProgram { program: location.path.clone() };
+                let fix = match self.turns_cloud_init_off {
+                    true => FixAction::RewriteBeforeBoot,
+                    false => FixAction::CheckProgram { program: location.path.clone() },
+                };
                 let finding = Finding::warning(FindingCode::CloudInit, printable(&what), fix);
                 found.push(at(finding, location));
             }

@@ -385,6 +385,8 @@ pub enum Note {
         at: String,
         /// Why it cannot be read.
         why: String,
+        /// Whether cloud-init was turned off.
+        is_off: bool,
     },
 }
 

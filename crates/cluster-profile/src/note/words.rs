@@ -317,9 +317,13 @@ impl Note {
                     effects_in_words(effects)
                 )
             }
-            Note::CloudInitUnread { at, why } => format!(
-                "cloud-init reads {at}, which nodecard cannot ({why}), so it may change more when \
-                 a card boots"
+            Note::CloudInitUnread { at, why, is_off: true } => format!(
+                "cloud-init reads {at}, which nodecard cannot check ({why}); it is turned off by \
+                 /etc/cloud/cloud-init.disabled"
+            ),
+            Note::CloudInitUnread { at, why, is_off: false } => format!(
+                "cloud-init reads {at}, which nodecard cannot check ({why}), so it may change more \
+                 when a card boots"
             ),
         }
     }

@@ -1,4 +1,4 @@
-//! cloud-init, turned off where it would change what a card has already.
+//! cloud-init, turned off where it would change what a card has already, or where nobody can tell.
 //!
 //! Settings in /etc/cloud/cloud.cfg.d are not enough: user-data on a boot partition outranks
 //! them. What cloud-init does on a board that a profile describes already is done (network,
@@ -31,7 +31,7 @@ const EMPTIED: &str = "\
 # Emptied by nodecard, which turned cloud-init off: it would have undone the card.
 ";
 
-/// Turns cloud-init off where it would change something of a card.
+/// Turns cloud-init off where it would change something of a card, or reads what cannot be checked.
 pub(super) fn disarm(to: &mut Context<'_>, boot: &BootModel) -> Result<(), RenderError> {
     let Some(cloud_init) = boot.cloud_init().filter(|cloud_init| cloud_init.is_enabled()) else {
         return Ok(());
@@ -40,13 +40,8 @@ pub(super) fn disarm(to: &mut Context<'_>, boot: &BootModel) -> Result<(), Rende
         // Each node gets a seed of its own.
         let settings = format!("{CONFIG}{}", cloud_seed::SOURCES);
         to.write(Purpose::CloudInit, SETTINGS, settings, Attributes::root(0o644));
-    } else if !cloud_init.changes().is_empty() {
+    } else if !cloud_init.changes().is_empty() || !cloud_init.unreadable().is_empty() {
         turn_off(to, cloud_init)?;
-    } else {
-        for (location, why) in cloud_init.unreadable() {
-            let (at, why) = (location.to_string(), why.to_string());
-            to.note(Note::CloudInitUnread { at, why });
-        }
     }
     Ok(())
 }
@@ -73,10 +68,18 @@ fn turn_off(to: &mut Context<'_>, cloud_init: &CloudInit) -> Result<(), RenderEr
     }
     steps.finish(to);
     let effects: BTreeSet<Effect> = changes.iter().map(|change| change.effect).collect();
-    to.note(Note::CloudInitOff { effects: effects.into_iter().collect() });
+    if !effects.is_empty() {
+        to.note(Note::CloudInitOff { effects: effects.into_iter().collect() });
+    }
+    for (location, why) in cloud_init.unreadable() {
+        let (at, why) = (location.to_string(), why.to_string());
+        to.note(Note::CloudInitUnread { at, why, is_off: true });
+    }
     let users: BTreeSet<&String> = changes.iter().filter_map(|it| it.new_user.as_ref()).collect();
     for user in users {
-        to.note(Note::UserOfCloudInit { user: user.clone() });
+        if !to.cluster.users.iter().any(|one| one.create && one.name == *user) {
+            to.note(Note::UserOfCloudInit { user: user.clone() });
+        }
     }
     Ok(())
 }

@@ -36,7 +36,7 @@ pub(super) fn write(to: &mut Context<'_>, node: &Node) -> Result<(), RenderError
         "#cloud-config\n# Written by nodecard: the profile's user_data, with what the node needs.\n",
     );
     for (key, value) in config {
-        text.push_str(&format!("{}: {value}\n", CloudValue::Text(key)));
+        text.push_str(&format!("{key}: {value}\n"));
     }
     // cloud-init starts afresh for another instance: one for each node and user-data.
     let instance = to.keys.uuid(&format!("cloud-init {text}"), &node.name);
@@ -66,15 +66,15 @@ fn user_config(
     node: &Node,
     user_data: Option<&CloudValue>,
     cloud_init: &CloudInit,
-) -> Vec<(String, CloudValue)> {
-    let text = |text: &str| CloudValue::Text(text.to_owned());
+) -> Vec<(CloudValue, CloudValue)> {
+    let text = |text: &str| CloudValue::from(text);
     let mut needed = vec![
         ("hostname", text(&node.name)),
         ("preserve_hostname", CloudValue::Bool(true)),
         ("manage_etc_hosts", CloudValue::Bool(false)),
         ("ssh_deletekeys", CloudValue::Bool(false)),
         ("ssh_genkeytypes", CloudValue::List(Vec::new())),
-        ("growpart", CloudValue::Map(vec![("mode".to_owned(), text("off"))])),
+        ("growpart", CloudValue::Map(vec![(text("mode"), text("off"))])),
         ("resize_rootfs", CloudValue::Bool(false)),
         ("users", CloudValue::List(users(to, user_data, cloud_init))),
     ];
@@ -84,16 +84,16 @@ fn user_config(
     }
     let owner = user_data.map(CloudValue::entries).unwrap_or_default();
     // What the owner may say; without it, sshd's settings stay.
-    if !owner.iter().any(|(key, _)| key == "ssh_pwauth") {
+    if !owner.iter().any(|(key, _)| *key == *"ssh_pwauth") {
         needed.push(("ssh_pwauth", text("unchanged")));
     }
     // An older form of `hostname`, names of which nodecard writes itself, and host keys.
     const DROPPED: [&str; 4] = ["fqdn", "prefer_fqdn_over_hostname", "ssh_keys", "user"];
-    let is_replaced =
-        |key: &str| DROPPED.contains(&key) || needed.iter().any(|(replaced, _)| *replaced == key);
-    let kept = owner.iter().filter(|(key, _)| !is_replaced(key)).cloned();
+    let replaced = needed.iter().map(|(key, _)| *key).chain(DROPPED);
+    let replaced: Vec<CloudValue> = replaced.map(CloudValue::from).collect();
+    let kept = owner.iter().filter(|(key, _)| !replaced.contains(key)).cloned();
     let mut config: Vec<_> = kept.collect();
-    config.extend(needed.into_iter().map(|(key, value)| (key.to_owned(), value)));
+    config.extend(needed.into_iter().map(|(key, value)| (text(key), value)));
     config
 }
 
@@ -133,10 +133,15 @@ fn note_changes(to: &mut Context<'_>) -> Result<(), RenderError> {
         let at = change.location.to_string();
         notes.insert((change.module.to_string(), change.text.to_string(), at));
     }
+    let unread = cloud_init.unreadable().iter().map(|(at, why)| Note::CloudInitUnread {
+        at: at.to_string(),
+        why: why.clone(),
+        is_off: false,
+    });
     let off = cloud_init.off().map(|off| Note::CloudInitStaysOff { why: off.to_string() });
     let changes =
         notes.into_iter().map(|(module, what, at)| Note::CloudInitChanges { module, what, at });
-    let mut notes: Vec<Note> = off.into_iter().chain(changes).collect();
+    let mut notes: Vec<Note> = off.into_iter().chain(changes).chain(unread).collect();
     let given = cloud_init.passwords();
     let users = given.iter().filter_map(|one| match cloud_default_password(one)? {
         DefaultPassword::Empty => Some((one.user.clone(), None)),

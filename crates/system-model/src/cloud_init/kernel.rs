@@ -1,7 +1,7 @@
 //! What cloud-init reads from the kernel's command line (util.py `read_cc_from_cmdline`,
 //! net/cmdline.py `read_kernel_cmdline_config`).
 
-use super::value::{self, Value};
+use super::value::Value;
 use crate::{CommandLines, command_line::CommandLine};
 
 /// Returns the text of each command line that holds configuration between `cc:` and `end_cc`.
@@ -30,12 +30,11 @@ pub(super) fn network(lines: &CommandLines) -> Option<(&CommandLine, Value)> {
     let (line, argument) = lines.find("network-config")?;
     let text = argument.value.as_deref().filter(|text| !text.is_empty())?;
     if text == "disabled" {
-        let disabled = Value::Text(text.to_owned());
-        return Some((line, Value::Map(vec![("config".to_owned(), disabled)])));
+        return Some((line, Value::Map(vec![(Value::from("config"), Value::from(text))])));
     }
     let bytes = data_encoding::BASE64.decode(text.as_bytes()).ok();
     let document = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-    let value = document.and_then(|document| value::parse(&document).ok());
+    let value = document.and_then(|document| Value::parse(&document).ok());
     Some((line, value.unwrap_or_else(|| Value::Text(text.to_owned()))))
 }
 

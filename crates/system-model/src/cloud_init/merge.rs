@@ -1,5 +1,7 @@
 //! cloud-init's merging (cloudinit/mergers, util.mergemanydict).
 
+use std::collections::HashMap;
+
 use super::value::Value;
 
 /// Deeper documents are cut off; YAML itself is limited before.
@@ -13,63 +15,124 @@ pub(super) struct Mergers {
     text: Option<Vec<String>>,
 }
 
+/// What cloud-init does not take for a way to merge, at which it fails.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BadMergers;
+
+/// All options of all mergers.
+const OPTIONS: [&str; 9] = [
+    "replace",
+    "no_replace",
+    "append",
+    "prepend",
+    "allow_delete",
+    "recurse_str",
+    "recurse_dict",
+    "recurse_array",
+    "recurse_list",
+];
+
 impl Mergers {
     /// `list()+dict()+str()`, which configuration files are merged by.
     pub(super) fn system() -> Self {
-        Mergers::parse("list()+dict()+str()")
+        Mergers { dict: Some(Vec::new()), list: Some(Vec::new()), text: Some(Vec::new()) }
     }
 
     /// `dict(replace)+list()+str()`, which parts of user-data are merged by.
     pub(super) fn user_data() -> Self {
-        Mergers::parse("dict(replace)+list()+str()")
+        Mergers { dict: Some(vec!["replace".to_owned()]), ..Mergers::system() }
     }
 
-    fn parse(text: &str) -> Self {
+    /// Returns whether nothing says how to merge.
+    pub(super) fn is_empty(&self) -> bool {
+        self.dict.is_none() && self.list.is_none() && self.text.is_none()
+    }
+
+    /// Returns these, with those of `other` that are missing.
+    pub(super) fn or(self, other: Self) -> Self {
+        Mergers {
+            dict: self.dict.or(other.dict),
+            list: self.list.or(other.list),
+            text: self.text.or(other.text),
+        }
+    }
+
+    /// Reads `list(append)+dict(recurse_array)` (`string_extract_mergers`).
+    pub(super) fn of_text(text: &str) -> Result<Self, BadMergers> {
         let mut mergers = Mergers::default();
         for one in text.split('+') {
-            let one = one.trim().to_ascii_lowercase().replace('-', "_");
-            let Some((name, rest)) = one.split_once('(') else { continue };
-            let options = rest.trim_end_matches(')').split(',');
-            let options = options.map(str::trim).filter(|o| !o.is_empty()).map(str::to_owned);
-            mergers.set(name, options.collect());
-        }
-        mergers
-    }
-
-    fn set(&mut self, name: &str, options: Vec<String>) {
-        match name.strip_prefix("m_").unwrap_or(name) {
-            "dict" => self.dict = Some(options),
-            "list" => self.list = Some(options),
-            "str" => self.text = Some(options),
-            _ => {}
-        }
-    }
-
-    /// Takes `merge_how` or `merge_type` out of a document.
-    pub(super) fn take(document: &mut Value) -> Option<Self> {
-        let Value::Map(entries) = document else { return None };
-        let at = ["merge_how", "merge_type"]
-            .iter()
-            .find_map(|key| entries.iter().position(|(k, _)| k == key))?;
-        let (_, value) = entries.remove(at);
-        match value {
-            Value::Text(text) => Some(Mergers::parse(&text)),
-            Value::List(list) if !list.is_empty() => {
-                let mut mergers = Mergers::default();
-                for one in &list {
-                    let (name, options) = match one {
-                        Value::Map(_) => (one.get("name"), one.get("settings").map(Value::list)),
-                        Value::List(values) => (values.first(), values.get(1..)),
-                        _ => continue,
-                    };
-                    let name = name.and_then(Value::text).unwrap_or_default().replace('-', "_");
-                    let options = options.unwrap_or_default().iter().filter_map(Value::text);
-                    mergers.set(name.trim(), options.collect());
-                }
-                Some(mergers)
+            let one = one.to_lowercase().trim().replace('-', "_");
+            if one.is_empty() {
+                continue;
             }
-            _ => None,
+            let (name, rest) = one.split_once('(').ok_or(BadMergers)?;
+            let options = rest.strip_suffix(')').ok_or(BadMergers)?.split(',');
+            let options = options.map(str::trim).filter(|o| !o.is_empty()).map(str::to_owned);
+            mergers.set(name, options.collect())?;
         }
+        Ok(mergers)
+    }
+
+    fn set(&mut self, name: &str, options: Vec<String>) -> Result<(), BadMergers> {
+        let place = match name.strip_prefix("m_").unwrap_or(name) {
+            "dict" => &mut self.dict,
+            "list" => &mut self.list,
+            "str" => &mut self.text,
+            _ => return Err(BadMergers),
+        };
+        // The first that can merge a type does.
+        place.get_or_insert(options);
+        Ok(())
+    }
+
+    /// Takes `merge_how` or `merge_type` out of a document (`dict_extract_mergers`).
+    pub(super) fn take(document: &mut Value) -> Result<Self, BadMergers> {
+        let Value::Map(entries) = document else { return Ok(Mergers::default()) };
+        let mut given = Value::Null;
+        for name in ["merge_how", "merge_type"] {
+            if given == Value::Null
+                && let Some(at) = entries.iter().position(|(key, _)| *key == *name)
+            {
+                given = entries.remove(at).1;
+            }
+        }
+        let list = match given {
+            Value::Null => return Ok(Mergers::default()),
+            Value::Text(text) => return Mergers::of_text(&text),
+            Value::List(list) => list,
+            _ => return Err(BadMergers),
+        };
+        let mut mergers = Mergers::default();
+        for one in &list {
+            let (name, options) = match one {
+                Value::Map(_) => {
+                    let options = match one.get("settings").ok_or(BadMergers)? {
+                        // An option counts if it is a part of the text.
+                        Value::Text(text) => OPTIONS
+                            .iter()
+                            .filter(|o| text.contains(**o))
+                            .map(ToString::to_string)
+                            .collect(),
+                        options => options.list().iter().filter_map(Value::text).collect(),
+                    };
+                    (one.get("name"), options)
+                }
+                Value::List(values) => {
+                    let options = values.iter().skip(1).filter_map(Value::text).collect();
+                    (values.first(), options)
+                }
+                _ => return Err(BadMergers),
+            };
+            let Some(Value::Text(name)) = name else { return Err(BadMergers) };
+            let name = match one {
+                Value::Map(_) => name.replace('-', "_").trim().to_owned(),
+                _ => name.clone(),
+            };
+            if !name.is_empty() {
+                mergers.set(&name, options)?;
+            }
+        }
+        Ok(mergers)
     }
 
     fn has(options: &Option<Vec<String>>, wanted: &[&str]) -> bool {
@@ -103,8 +166,8 @@ impl Mergers {
 
     fn merge_maps(
         &self,
-        mut old: Vec<(String, Value)>,
-        new: Vec<(String, Value)>,
+        mut old: Vec<(Value, Value)>,
+        new: Vec<(Value, Value)>,
         depth: usize,
     ) -> Value {
         let options = &self.dict;
@@ -112,13 +175,21 @@ impl Mergers {
         let arrays = Mergers::has(options, &["recurse_array", "recurse_list"]);
         let texts = Mergers::has(options, &["recurse_str"]);
         let deletes = Mergers::has(options, &["allow_delete"]);
+        let places = |entries: &[(Value, Value)]| -> HashMap<String, usize> {
+            let keys = entries.iter().enumerate();
+            keys.map(|(at, (key, _))| (key.identity(), at)).collect()
+        };
+        let mut known = places(&old);
         for (key, value) in new {
-            let Some(at) = old.iter().position(|(k, _)| *k == key) else {
+            let identity = key.identity();
+            let Some(at) = known.get(&identity).copied() else {
+                known.insert(identity, old.len());
                 old.push((key, value));
                 continue;
             };
             if value == Value::Null && deletes {
                 old.remove(at);
+                known = places(&old);
                 continue;
             }
             let merges = match &value {
@@ -149,7 +220,7 @@ impl Mergers {
             other if method == "replace" => return other,
             // Python extends a list by the letters of a text and by the keys of a mapping.
             Value::Text(text) => text.chars().map(|c| Value::Text(c.to_string())).collect(),
-            Value::Map(entries) => entries.into_iter().map(|(key, _)| Value::Text(key)).collect(),
+            Value::Map(entries) => entries.into_iter().map(|(key, _)| key).collect(),
             _ => return Value::List(old),
         };
         let mut merged = old;
@@ -184,7 +255,9 @@ pub(super) fn merge_many(documents: impl IntoIterator<Item = Value>) -> Value {
     let mut merged = Value::Map(Vec::new());
     for mut document in documents {
         if matches!(&document, Value::Map(entries) if !entries.is_empty()) {
-            let mergers = Mergers::take(&mut document).unwrap_or_else(Mergers::system);
+            // Where cloud-init fails, nothing is merged otherwise either.
+            let mergers = Mergers::take(&mut document).unwrap_or_default();
+            let mergers = if mergers.is_empty() { Mergers::system() } else { mergers };
             merged = mergers.merge(merged, document);
         }
     }

@@ -6,17 +6,24 @@
 //! systemd/cloud-init-generator.tmpl.
 
 mod changes;
+mod decode;
 mod kernel;
 mod merge;
+mod message;
 mod passwords;
+mod pyyaml;
 mod seed;
+mod state;
+mod user_data;
 mod users;
 mod value;
 
 pub use changes::CloudChange;
 use merge::merge_many;
 pub use passwords::{CloudPassword, GivenPassword};
-pub use seed::{Script, Seed};
+pub use seed::Seed;
+pub use state::Frequency;
+pub use user_data::{Script, ScriptKind};
 pub use value::Value;
 
 use crate::{
@@ -28,6 +35,10 @@ use crate::{
 const CONFIG: &str = "/etc/cloud/cloud.cfg";
 /// The file that turns cloud-init off.
 const DISABLED: &str = "/etc/cloud/cloud-init.disabled";
+/// The data source of the last boot.
+const CACHE: &str = "/var/lib/cloud/instance/obj.pkl";
+/// Where programs for parts of user-data lie.
+const HANDLERS: &str = "/var/lib/cloud/handlers";
 
 /// A stage of cloud-init's boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +58,8 @@ pub struct Module {
     pub stage: Stage,
     /// The name, with underscores.
     pub name: String,
+    /// How often it runs.
+    pub frequency: Frequency,
     /// What the list of modules gives it.
     pub arguments: Vec<Value>,
 }
@@ -59,8 +72,14 @@ pub struct CloudInit {
     insists: Vec<Disarm>,
     system: Value,
     config: Value,
-    sources: Vec<(String, Value, String)>,
+    sources: Vec<Layer>,
     seed: Option<Seed>,
+    /// What the data source gives: the seed, or what the configuration has for where there is none.
+    data: Seed,
+    /// The files of user-data and vendor-data.
+    seed_files: Vec<String>,
+    scripts: Vec<Script>,
+    state: state::State,
     modules: Vec<Module>,
     users: Vec<users::User>,
     default_user: Option<String>,
@@ -70,23 +89,47 @@ pub struct CloudInit {
     changes: Vec<CloudChange>,
 }
 
+/// A configuration that is merged with others.
+#[derive(Debug, Clone)]
+struct Layer {
+    path: String,
+    value: Value,
+    /// The text, for finding a line in it.
+    text: String,
+}
+
 /// Reads documents, and keeps what could not be read.
 pub(crate) struct Reader<'a> {
     files: &'a dyn SystemFiles,
     unreadable: Vec<(Location, String)>,
+    /// The configuration that data sources have their settings in.
+    path_of_config: String,
 }
 
 impl Reader<'_> {
     /// Parses a document; cloud-init goes on without one that does not parse.
     fn document(&mut self, path: &str, text: &str) -> Value {
-        match value::parse(text) {
+        match Value::parse(text) {
             Ok(value) => value,
             Err(error) => {
                 let first = error.lines().next().unwrap_or_default().to_owned();
-                self.unreadable.push((Location::new(path, 0), format!("not YAML: {first}")));
+                self.unread(path, &format!("not YAML: {first}"));
                 Value::Null
             }
         }
+    }
+
+    /// Keeps that something of a file cannot be read.
+    fn unread(&mut self, path: &str, why: &str) {
+        let one = (Location::new(path, 0), why.to_owned());
+        if !self.unreadable.contains(&one) {
+            self.unreadable.push(one);
+        }
+    }
+
+    /// Returns a text file, if it is there.
+    fn text(&self, path: &str) -> Result<Option<String>, SystemError> {
+        self.files.read_text(path)
     }
 }
 
@@ -101,46 +144,56 @@ impl CloudInit {
             return Ok(None);
         }
         let off = is_off(files, lines, systemd)?;
-        let mut reader = Reader { files, unreadable: Vec::new() };
-        let mut sources = Vec::new();
-        // The command line wins over all files.
-        for (line, text) in kernel::configurations(lines) {
-            let value = reader.document(&line.path, &text);
-            sources.push((line.path.clone(), value, String::new()));
+        let mut reader =
+            Reader { files, unreadable: Vec::new(), path_of_config: CONFIG.to_owned() };
+        let system_layers = system_layers(&mut reader, lines)?;
+        let values = system_layers.iter().map(|layer| layer.value.clone());
+        let system = merge_many(values);
+        let of_sources = system_layers.iter().find(|one| one.value.get("datasource").is_some());
+        if let Some(layer) = of_sources {
+            reader.path_of_config = layer.path.clone();
         }
-        // Of the system's files the last by name wins, and all win over cloud.cfg.
-        let mut names = files.list("/etc/cloud/cloud.cfg.d")?.unwrap_or_default();
-        names.retain(|name| name.ends_with(".cfg"));
-        names.sort_unstable_by(|a, b| b.cmp(a));
-        let drop_ins = names.iter().map(|name| format!("/etc/cloud/cloud.cfg.d/{name}"));
-        for path in drop_ins.chain([CONFIG.to_owned()]) {
-            if let Some(text) = reader.text(&path)? {
-                if text.trim_start().to_ascii_lowercase().starts_with("## template:") {
-                    let why = "a jinja template".to_owned();
-                    reader.unreadable.push((Location::new(&path, 1), why));
-                }
-                let value = reader.document(&path, &text);
-                sources.push((path, value, text));
-            }
-        }
-        let system = merge_many(sources.iter().map(|(_, value, _)| value.clone()));
         let seed = seed::find(&mut reader, &system, lines)?;
+        let instance = match &seed {
+            Some(seed) => seed.instance_id(),
+            None => "iid-datasource-none".to_owned(),
+        };
+        let given = match &seed {
+            Some(seed) => seed.clone(),
+            None => seed::fallback(&reader, &system),
+        };
+        if system.get("manual_cache_clean").is_some_and(Value::is_true) && files.exists(CACHE)? {
+            reader.unread(CACHE, "the data source of an earlier boot, kept by manual_cache_clean");
+        }
+        if files.list(HANDLERS)?.unwrap_or_default().iter().any(|name| name.ends_with(".py")) {
+            reader.unread(HANDLERS, "part handlers");
+        }
         let mut layers = Vec::new();
-        if let Some(seed) = &seed {
-            let allows = system.get("allow_userdata").is_none_or(Value::is_true);
-            let user = seed.user.as_ref().filter(|_| allows);
-            let values = user.map(|(value, _)| value.clone()).into_iter();
-            let given = merge_many(values.chain([system.clone()]));
-            let vendor = seed.vendor.as_ref().filter(|_| allows_vendor(&given));
-            for (value, path) in user.into_iter().chain(vendor) {
-                let text = reader.text(path)?.unwrap_or_default();
-                layers.push((path.clone(), value.clone(), text));
+        let mut scripts = Vec::new();
+        let allows = system.get("allow_userdata").is_none_or(Value::is_true);
+        if let Some(user) = given.user.as_ref().filter(|_| allows) {
+            let (layer, of_user) = user.process(&mut reader, false, &[])?;
+            layers.extend(layer);
+            scripts.extend(of_user);
+        }
+        if let Some(vendor) = &given.vendor {
+            let values = layers.iter().map(|layer: &Layer| layer.value.clone());
+            let known = merge_many(values.chain([system.clone()]));
+            if allows_vendor(&known) {
+                let excluded = known.at(&["vendor_data", "disabled_handlers"]);
+                let excluded = excluded.map(Value::list).unwrap_or_default();
+                let excluded: Vec<String> = excluded.iter().filter_map(Value::text).collect();
+                let (layer, of_vendor) = vendor.process(&mut reader, true, &excluded)?;
+                layers.extend(layer);
+                scripts.extend(of_vendor);
             }
         }
-        let mut all: Vec<Value> = layers.iter().map(|(_, value, _)| value.clone()).collect();
+        let mut all: Vec<Value> = layers.iter().map(|layer| layer.value.clone()).collect();
         all.push(system.clone());
         let config = merge_many(all);
-        layers.extend(sources);
+        layers.extend(system_layers);
+        let seed_files = given.user.iter().chain(&given.vendor).filter_map(|data| data.file());
+        let seed_files = seed_files.map(str::to_owned).collect();
         let modules = modules(&config, systemd);
         let (users, default_user) = users::read(&config, files)?;
         let kernel_network = kernel::network(lines)
@@ -152,6 +205,10 @@ impl CloudInit {
             config,
             sources: layers,
             seed,
+            data: given,
+            seed_files,
+            scripts,
+            state: state::State::read(files, &instance)?,
             modules,
             users,
             default_user,
@@ -166,7 +223,8 @@ impl CloudInit {
     }
 
     /// Returns whether cloud-init runs at boot. On boards, which have no DMI data, it runs even
-    /// if it finds no data source (tools/ds-identify, `DI_DEFAULT_POLICY_NO_DMI`).
+    /// if it finds no data source before 25.1.3 (tools/ds-identify, `DI_DEFAULT_POLICY_NO_DMI`);
+    /// of later versions this is assumed too, since labels of partitions are not at hand.
     pub fn is_enabled(&self) -> bool {
         self.off.is_none()
     }
@@ -213,16 +271,20 @@ impl CloudInit {
         steps
     }
 
-    /// Returns the files of user-data and vendor-data that are merged over the system's own
+    /// Returns the files of user-data and vendor-data, which outrank the system's own
     /// configuration.
     pub fn overriding_files(&self) -> Vec<&str> {
-        let Some(seed) = &self.seed else { return Vec::new() };
-        seed.user.iter().chain(&seed.vendor).map(|(_, path)| path.as_str()).collect()
+        self.seed_files.iter().map(String::as_str).collect()
+    }
+
+    /// Returns the parts of user-data and vendor-data that run as programs.
+    pub fn scripts(&self) -> &[Script] {
+        &self.scripts
     }
 
     /// Returns where a top-level key that counts is written: in the first source that has it.
     fn location(&self, key: &str) -> Location {
-        for (path, value, text) in &self.sources {
+        for Layer { path, value, text, .. } in &self.sources {
             if value.get(key).is_some() {
                 let begins = |line: &str| {
                     let line = line.trim_start_matches(['{', '"', '\'', ' ']);
@@ -236,6 +298,38 @@ impl CloudInit {
         }
         Location::new(CONFIG, 0)
     }
+}
+
+/// Reads the configuration of the system and of the command line, what wins first.
+fn system_layers(reader: &mut Reader<'_>, lines: &CommandLines) -> Result<Vec<Layer>, SystemError> {
+    let mut layers = Vec::new();
+    for (line, text) in kernel::configurations(lines) {
+        let value = reader.document(&line.path, &text);
+        let (path, text) = (line.path.clone(), String::new());
+        layers.push(Layer { path, value, text });
+    }
+    // Only cloud.cfg can name another directory.
+    let main = reader.text(CONFIG)?.map(|text| reader.document(CONFIG, &text));
+    let directory = match main.as_ref().and_then(|main| main.get("conf_d")) {
+        Some(directory) => directory.text().unwrap_or_default().trim().to_owned(),
+        None => "/etc/cloud/cloud.cfg.d".to_owned(),
+    };
+    // Of the system's files the last by name wins, and all win over cloud.cfg.
+    let mut names = reader.files.list(&directory)?.unwrap_or_default();
+    names.retain(|name| name.ends_with(".cfg"));
+    names.sort_unstable_by(|a, b| b.cmp(a));
+    let drop_ins = names.iter().map(|name| format!("{directory}/{name}"));
+    for path in drop_ins.chain([CONFIG.to_owned()]) {
+        let Some(text) = reader.text(&path)? else { continue };
+        let is_template =
+            text.get(..12).is_some_and(|start| start.eq_ignore_ascii_case("## template:"));
+        if is_template && user_data::rendered(&text).is_none() {
+            reader.unread(&path, "a jinja template");
+        }
+        let value = reader.document(&path, &text);
+        layers.push(Layer { path, value, text });
+    }
+    Ok(layers)
 }
 
 /// Returns whether vendor-data counts (stages.py `_consume_vendordata`).
@@ -263,18 +357,42 @@ fn is_off(
     if !files.exists("/etc/cloud/cloud-init.enabled")? && files.exists(DISABLED)? {
         return Ok(Some(Location::new(DISABLED, 0)));
     }
-    const POLICY: &str = "/etc/cloud/ds-identify.cfg";
-    let policy = files.read_text(POLICY)?.unwrap_or_default();
-    let disabled = policy.lines().position(|line| {
-        line.trim().strip_prefix("policy:").is_some_and(|rest| rest.trim() == "disabled")
-    });
-    if let Some(index) = disabled {
-        return Ok(Some(Location::new(POLICY, index + 1)));
+    if let Some(at) = disabling_policy(files, lines)? {
+        return Ok(Some(at));
     }
     if let UnitState::Masked(path) = systemd.state("cloud-init.target") {
         return Ok(Some(Location::new(path, 0)));
     }
     Ok(None)
+}
+
+/// Returns the policy that keeps cloud-init from running (tools/ds-identify, `read_config`). What
+/// ds-identify finds or not is left out: on a board it finds a seed, or tries without one.
+fn disabling_policy(
+    files: &dyn SystemFiles,
+    lines: &CommandLines,
+) -> Result<Option<Location>, SystemError> {
+    const POLICY: &str = "/etc/cloud/ds-identify.cfg";
+    let text = files.read_text(POLICY)?.unwrap_or_default();
+    let mut policy = None;
+    for (index, line) in text.lines().enumerate() {
+        let line = line.split('#').next().unwrap_or_default();
+        if let Some((key, value)) = line.split_once(':')
+            && key.trim() == "policy"
+        {
+            let value = value.trim().trim_matches(['"', '\'']).to_owned();
+            policy = Some((Location::new(POLICY, index + 1), value));
+        }
+    }
+    if let Some((line, argument)) = lines.find("ci.di.policy") {
+        let value = argument.value.clone().unwrap_or_default();
+        policy = Some((Location::new(&line.path, line.line), value));
+    }
+    let modes = ["enabled", "disabled", "search", "report"];
+    Ok(policy.and_then(|(at, policy)| {
+        let mode = policy.split(',').rfind(|word| modes.contains(word))?;
+        (mode == "disabled").then_some(at)
+    }))
 }
 
 /// Returns how what outranks [`DISABLED`] is removed (systemd/cloud-init-generator.tmpl).
@@ -310,19 +428,26 @@ fn modules(config: &Value, systemd: &Systemd) -> Vec<Module> {
             continue;
         }
         for module in config.get(key).map(Value::list).unwrap_or_default() {
-            let (name, arguments) = match module {
+            let word = |value: Option<&Value>| match value {
+                Some(Value::Text(text)) => Some(text.trim().to_owned()),
+                _ => None,
+            };
+            let (name, frequency, arguments) = match module {
                 Value::List(values) => {
-                    (values.first().and_then(Value::text), values.get(2..).unwrap_or_default())
+                    (word(values.first()), word(values.get(1)), values.get(2..).unwrap_or_default())
                 }
                 Value::Map(_) => (
-                    module.get("name").and_then(Value::text),
+                    word(module.get("name")),
+                    word(module.get("frequency")),
                     module.get("args").map(Value::list).unwrap_or_default(),
                 ),
-                other => (other.text(), &[][..]),
+                other => (word(Some(other)), None, &[][..]),
             };
             if let Some(name) = name {
                 let name = form_name(&name);
-                modules.push(Module { stage, name, arguments: arguments.to_vec() });
+                let frequency = frequency.and_then(|word| Frequency::of_word(&word));
+                let frequency = frequency.unwrap_or_else(|| Frequency::of_module(&name));
+                modules.push(Module { stage, name, frequency, arguments: arguments.to_vec() });
             }
         }
     }

@@ -53,17 +53,10 @@ impl CloudInit {
     fn of_users(&self, found: &mut Vec<CloudPassword>) {
         let at = self.location("users");
         for user in &self.users {
-            // A password that is locked lets nobody in; cloud-init locks it unless told.
-            if user.locks() {
-                continue;
-            }
-            let key = user.password_keys().iter().find(|key| user.has(key));
-            let password = key.and_then(|key| {
-                let text = user.text(key)?;
-                let plain = *key == "plain_text_passwd";
-                Some(if plain { GivenPassword::Plain(text) } else { GivenPassword::Hash(text) })
-            });
-            if let Some(password) = password {
+            for (key, text) in user.given() {
+                let plain = key == "plain_text_passwd";
+                let password =
+                    if plain { GivenPassword::Plain(text) } else { GivenPassword::Hash(text) };
                 found.push(CloudPassword {
                     user: user.name.clone(),
                     password,
@@ -79,17 +72,11 @@ impl CloudInit {
         for (name, kind, password) in self.listed_passwords() {
             given.push((name, password, kind == "hash"));
         }
-        let list = chpasswd.and_then(|one| one.get("list"));
-        let lines: Vec<String> = match list {
-            Some(Value::List(lines)) => lines.iter().filter_map(Value::text).collect(),
-            Some(other) => other.text().unwrap_or_default().lines().map(str::to_owned).collect(),
-            None => Vec::new(),
-        };
-        for line in &lines {
-            if let Some((user, password)) = line.trim().split_once(':') {
-                given.push((user.to_owned(), password.to_owned(), is_hash(password)));
-            }
-        }
+        let Some(lines) = self.password_lines() else { return };
+        given.extend(lines.into_iter().map(|(user, password)| {
+            let hash = is_hash(&password);
+            (user, password, hash)
+        }));
         let mut at = self.location("chpasswd");
         let listed = chpasswd.and_then(|one| one.get("users")).is_some_and(Value::is_truthy);
         if given.is_empty()
@@ -113,6 +100,28 @@ impl CloudInit {
         }
     }
 
+    /// Returns the names and passwords of the lines of `chpasswd`; `None` where one of them is not
+    /// a name and a password, at which the module fails.
+    pub(super) fn password_lines(&self) -> Option<Vec<(String, String)>> {
+        let line = |line: &str| {
+            let (user, password) = line.split_once(':')?;
+            Some((user.to_owned(), password.to_owned()))
+        };
+        match self.config.at(&["chpasswd", "list"]) {
+            Some(Value::List(lines)) => {
+                let lines = lines.iter().map(|one| match one {
+                    Value::Text(text) => line(text),
+                    _ => None,
+                });
+                lines.collect()
+            }
+            Some(other) if other.is_truthy() => {
+                other.text().unwrap_or_default().lines().map(line).collect()
+            }
+            _ => Some(Vec::new()),
+        }
+    }
+
     /// Returns the name, type and password of each entry of `chpasswd` that counts. One without a
     /// password gets a random one.
     pub(super) fn listed_passwords(&self) -> impl Iterator<Item = (String, String, String)> {
@@ -133,7 +142,8 @@ impl CloudInit {
 /// Returns whether cloud-init takes a password for a hash: `\$(1|2a|2y|5|6)(\$.+){2}`.
 fn is_hash(password: &str) -> bool {
     let mut parts = password.split('$');
-    parts.next() == Some("")
+    !password.contains(':')
+        && parts.next() == Some("")
         && matches!(parts.next(), Some("1" | "2a" | "2y" | "5" | "6"))
         && parts.filter(|part| !part.is_empty()).count() >= 2
 }

@@ -88,9 +88,10 @@ fn off_by_argument_by_mask_and_by_stage() {
 
 #[test]
 fn seeds_are_found_by_directory_setting_and_argument() {
-    for (write, text) in [
-        ("/var/lib/cloud/seed/nocloud/user-data", "#cloud-config\nhostname: pi\n"),
-        ("/srv/seed/user-data", "#cloud-config\nhostname: pi\n"),
+    let text = "#cloud-config\nhostname: pi\n";
+    for (write, line) in [
+        ("/var/lib/cloud/seed/nocloud/user-data", "ds=nocloud;i=1\n"),
+        ("/srv/seed/user-data", "ds=nocloud;s=/srv/seed/;i=1\n"),
     ] {
         let mut files = base();
         files.write(
@@ -98,7 +99,7 @@ fn seeds_are_found_by_directory_setting_and_argument() {
             TAMED.replace("hostname: true", "hostname: false"),
         );
         files.write(write, text).write(&write.replace("user-data", "meta-data"), "x: y\n");
-        files.write("/boot/firmware/cmdline.txt", "ds=nocloud;s=/srv/seed/;i=1\n");
+        files.write("/boot/firmware/cmdline.txt", line);
         assert_eq!(changes(&files).len(), 1, "{write}");
     }
     let mut files = base();
@@ -113,10 +114,10 @@ fn seeds_are_found_by_directory_setting_and_argument() {
 #[test]
 fn what_cannot_be_read_is_named() {
     for text in [
-        "#cloud-config-archive\n- {}\n",
+        "#cloud-config-jsonp\n[]\n",
+        "#part-handler\n",
         "#include\nhttp://x/\n",
-        "Content-Type: multipart/mixed; boundary=x\n",
-        "## template: jinja\n#cloud-config\n",
+        "## template: jinja\n#cloud-config\na: {{ b }}\n",
         "#cloud-config\na: [\n",
     ] {
         let mut files = base();
@@ -181,8 +182,57 @@ fn passwords_are_given_in_every_way_that_a_seed_has() {
              - {name: b, passwd: yy, lock_passwd: false}\n- {name: c, plain_text_passwd: x}\n\
              - {name: default, hashed_passwd: z, lock_passwd: false}"
         ),
-        [plain("a", "x"), hash("b", "yy")]
+        [plain("a", "x"), hash("b", "yy"), hash("debian", "z")]
     );
     let debug = format!("{:?}", given("password: secret"));
     assert!(!debug.contains("secret"), "{debug}");
+}
+
+#[test]
+fn policies_turn_cloud_init_off_and_the_command_line_wins() {
+    let is_on = |policy: &str, line: &str| {
+        let mut files = base();
+        files.write("/etc/cloud/ds-identify.cfg", policy);
+        files.write("/boot/firmware/cmdline.txt", format!("root=/dev/x {line}\n"));
+        BootModel::read(&files).unwrap().cloud_init().unwrap().is_enabled()
+    };
+    assert!(!is_on("# x\npolicy: disabled\n", ""));
+    assert!(!is_on("policy: 'disabled,found=all' # x\n", ""));
+    assert!(is_on("policy: disabled,search\n", ""));
+    assert!(is_on("policy: search,notfound=disabled\n", ""));
+    assert!(is_on("policy: disabled\n", "ci.di.policy=search"));
+    assert!(!is_on("policy: enabled\n", "ci.di.policy=disabled"));
+}
+
+#[test]
+fn lines_of_parts_and_scripts_are_those_of_the_file() {
+    let mut files = base();
+    files.write("/etc/cloud/cloud.cfg.d/99-x.cfg", TAMED);
+    files.write("/boot/firmware/meta-data", "instance-id: x\n");
+    files.write(
+        "/boot/firmware/user-data",
+        "Content-Type: multipart/mixed; boundary=b\nMIME-Version: 1.0\n\n--b\n\
+         Content-Type: text/cloud-config\n\nssh_deletekeys: true\n--b\n\
+         Content-Type: text/cloud-boothook\n\n#cloud-boothook\n#!/bin/sh\nrm /etc/machine-id\n--b--\n",
+    );
+    let path = "/boot/firmware/user-data, line";
+    let expected =
+        [(Effect::MachineId, format!("{path} 13")), (Effect::HostKeys, format!("{path} 7"))];
+    assert_eq!(changes(&files), expected);
+}
+
+/// An image that was used before, or a card that has booted.
+#[test]
+fn what_is_done_is_not_done_again() {
+    let mut files = base();
+    files.write("/boot/firmware/meta-data", "instance-id: x\n");
+    files.write("/boot/firmware/user-data", "#cloud-config\n");
+    files.write("/var/lib/cloud/data/instance-id", "x\n");
+    for module in ["ssh", "users_groups"] {
+        files.write(&format!("/var/lib/cloud/instances/x/sem/config_{module}"), "");
+    }
+    let effects: Vec<Effect> = changes(&files).into_iter().map(|(effect, _)| effect).collect();
+    assert_eq!(effects, [Effect::Sizes, Effect::Sizes]);
+    files.write("/boot/firmware/meta-data", "instance-id: another\n");
+    assert!(changes(&files).len() > 3);
 }

@@ -8,29 +8,46 @@ use crate::{SystemError, SystemFiles};
 pub(super) struct User {
     pub(super) name: String,
     /// What the configuration says of it, hyphens in keys made underscores.
-    pub(super) config: Value,
+    config: Value,
+    /// The same to versions before 26.2, for which the distribution's settings of the default user
+    /// win.
+    older: Value,
     /// Whether `password`, `ssh_authorized_keys` and the like are for it.
     pub(super) is_default: bool,
     /// Whether the image has it.
     pub(super) exists: bool,
     /// Whether its password is locked in the image.
     pub(super) is_locked: bool,
+    /// Whether it has a password in the image, locked or not.
+    pub(super) has_password: bool,
 }
 
 impl User {
     /// Returns whether a setting is one that Python takes for true.
     pub(super) fn has(&self, key: &str) -> bool {
-        self.config.get(key).is_some_and(Value::is_truthy)
-    }
-
-    /// Returns a text that is not empty.
-    pub(super) fn text(&self, key: &str) -> Option<String> {
-        self.config.get(key).and_then(Value::text).filter(|text| !text.is_empty())
+        [&self.config, &self.older].iter().any(|one| one.get(key).is_some_and(Value::is_truthy))
     }
 
     /// cloud-init locks a password unless told not to.
     pub(super) fn locks(&self) -> bool {
-        self.config.get("lock_passwd").is_none_or(Value::is_truthy)
+        [&self.config, &self.older].iter().any(|one| locks(one))
+    }
+
+    /// Returns whether the password is unlocked, as since 24.3.
+    pub(super) fn unlocks(&self) -> bool {
+        self.exists && self.is_locked && self.has_password && !locks(&self.config)
+    }
+
+    /// Returns the passwords that are given and not locked again, each with its key.
+    pub(super) fn given(&self) -> Vec<(&'static str, String)> {
+        let variants = [&self.config, &self.older].into_iter().filter(|one| !locks(one));
+        let given = variants.filter_map(|one| {
+            let text = |key: &&str| one.get(key).and_then(Value::text).filter(|t| !t.is_empty());
+            self.password_keys().iter().find_map(|key| Some((*key, text(key)?)))
+        });
+        let mut given: Vec<_> = given.collect();
+        given.dedup();
+        given
     }
 
     /// Returns the settings that give the user a password. Only a user that is new gets `passwd`.
@@ -55,17 +72,20 @@ pub(super) fn read(
 ) -> Result<(Vec<User>, Option<String>), SystemError> {
     let passwd = files.read_text("/etc/passwd")?.unwrap_or_default();
     let shadow = files.read_text("/etc/shadow")?.unwrap_or_default();
-    let (named, default) = normalize(config);
+    let (named, default) = normalize(config, true);
+    let (older, _) = normalize(config, false);
     let mut users = Vec::new();
-    for (name, config) in named {
+    for ((name, config), (_, older)) in named.into_iter().zip(older) {
         let begins = format!("{name}:");
         let field = shadow.lines().find_map(|line| line.strip_prefix(&begins));
         let user = User {
             is_default: default.as_ref() == Some(&name),
             exists: passwd.lines().any(|line| line.starts_with(&begins)),
             is_locked: field.is_some_and(|rest| rest.starts_with('!')),
+            has_password: field.is_some_and(|rest| !rest.trim_start_matches('!').starts_with(':')),
             name,
             config,
+            older,
         };
         if user.is_refused() {
             break;
@@ -77,7 +97,13 @@ pub(super) fn read(
 
 type Named = Vec<(String, Value)>;
 
-fn normalize(config: &Value) -> (Named, Option<String>) {
+fn locks(config: &Value) -> bool {
+    config.get("lock_passwd").is_none_or(Value::is_truthy)
+}
+
+/// Returns the users and the name of the default user. Since 26.2 what `users` says of it wins
+/// over what the distribution says.
+fn normalize(config: &Value, is_new: bool) -> (Named, Option<String>) {
     let user = match config.get("user") {
         Some(Value::Text(name)) if !name.is_empty() => named(name),
         Some(map @ Value::Map(_)) => map.clone(),
@@ -93,11 +119,11 @@ fn normalize(config: &Value) -> (Named, Option<String>) {
                 match value {
                     Value::Map(_) => {
                         let mut one = without(value, "name");
-                        one.push(("name".to_owned(), Value::Text(name.clone())));
+                        one.push((Value::from("name"), name.clone()));
                         add(&mut users, &Value::Map(one));
                     }
                     other if other.is_true() => {
-                        add(&mut users, &Value::List(vec![Value::Text(name.clone())]));
+                        add(&mut users, &Value::List(vec![name.clone()]));
                     }
                     _ => {}
                 }
@@ -119,9 +145,9 @@ fn normalize(config: &Value) -> (Named, Option<String>) {
     let Some(name) = default.get("name").and_then(Value::text) else { return (users, None) };
     let own = users.iter().position(|(other, _)| *other == name);
     let own = own.map_or(Value::Null, |at| users.remove(at).1);
-    // What the distribution says of its default user wins over what `users` says of it.
     let default = Value::Map(without(&default, "name"));
-    users.push((name.clone(), merge_many([default, given, own])));
+    let layers = if is_new { [own, given, default] } else { [default, given, own] };
+    users.push((name.clone(), merge_many(layers)));
     (users, Some(name))
 }
 
@@ -150,17 +176,17 @@ fn add(users: &mut Named, one: &Value) {
 }
 
 fn named(name: &str) -> Value {
-    Value::Map(vec![("name".to_owned(), Value::Text(name.to_owned()))])
+    Value::Map(vec![(Value::from("name"), Value::from(name))])
 }
 
-fn without(value: &Value, key: &str) -> Vec<(String, Value)> {
-    value.entries().iter().filter(|(other, _)| other != key).cloned().collect()
+fn without(value: &Value, key: &str) -> Vec<(Value, Value)> {
+    value.entries().iter().filter(|(other, _)| *other != *key).cloned().collect()
 }
 
 fn underscored(value: &Value) -> Value {
-    let mut entries: Vec<(String, Value)> = Vec::new();
+    let mut entries: Vec<(Value, Value)> = Vec::new();
     for (key, value) in value.entries() {
-        let key = key.replace('-', "_").trim().to_owned();
+        let key = Value::Text(key.text().unwrap_or_default().replace('-', "_").trim().to_owned());
         entries.retain(|(other, _)| *other != key);
         entries.push((key, value.clone()));
     }

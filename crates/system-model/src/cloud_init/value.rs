@@ -1,8 +1,8 @@
-//! YAML as cloud-init reads it, with PyYAML.
+//! A value of cloud-init's configuration.
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use super::pyyaml;
 
 /// A value of a YAML document.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,10 +17,14 @@ pub enum Value {
     Float(f64),
     /// Text.
     Text(String),
+    /// A date, with a time or without, as it is written.
+    Date(String),
+    /// Bytes (`!!binary`).
+    Bytes(Vec<u8>),
     /// A sequence.
     List(Vec<Value>),
-    /// A mapping, in its order.
-    Map(Vec<(String, Value)>),
+    /// A mapping, in its order. Its keys may be numbers or booleans: `on`, `yes`, `1`.
+    Map(Vec<(Value, Value)>),
 }
 
 impl Value {
@@ -29,13 +33,13 @@ impl Value {
     /// # Errors
     /// What is wrong with it, in words.
     pub fn parse(text: &str) -> Result<Self, String> {
-        parse(text)
+        pyyaml::parse(text)
     }
 
     /// Returns the value of a key of a mapping.
     pub fn get(&self, key: &str) -> Option<&Value> {
         match self {
-            Value::Map(entries) => entries.iter().find(|(k, _)| k == key).map(|(_, v)| v),
+            Value::Map(entries) => entries.iter().find(|(k, _)| *k == *key).map(|(_, v)| v),
             _ => None,
         }
     }
@@ -45,13 +49,13 @@ impl Value {
         path.iter().try_fold(self, |value, key| value.get(key))
     }
 
-    /// Returns a text, or a number as text.
+    /// Returns a text, or a number, boolean or date as Python's `str` writes it.
     pub fn text(&self) -> Option<String> {
         match self {
-            Value::Text(text) => Some(text.clone()),
+            Value::Text(text) | Value::Date(text) => Some(text.clone()),
             Value::Integer(number) => Some(number.to_string()),
-            Value::Float(number) => Some(number.to_string()),
-            Value::Bool(value) => Some(value.to_string()),
+            Value::Float(number) => Some(python_float(*number)),
+            Value::Bool(value) => Some(if *value { "True" } else { "False" }.to_owned()),
             _ => None,
         }
     }
@@ -65,7 +69,7 @@ impl Value {
     }
 
     /// Returns the entries of a mapping.
-    pub fn entries(&self) -> &[(String, Value)] {
+    pub fn entries(&self) -> &[(Value, Value)] {
         match self {
             Value::Map(entries) => entries,
             _ => &[],
@@ -100,9 +104,38 @@ impl Value {
             Value::Integer(number) => *number != 0,
             Value::Float(number) => *number != 0.0,
             Value::Text(text) => !text.is_empty(),
+            Value::Date(_) => true,
+            Value::Bytes(bytes) => !bytes.is_empty(),
             Value::List(values) => !values.is_empty(),
             Value::Map(entries) => !entries.is_empty(),
         }
+    }
+}
+
+impl Value {
+    /// Returns what two keys have in common that Python takes for the same: `1`, `1.0` and `true`
+    /// are.
+    pub(super) fn identity(&self) -> String {
+        match self {
+            Value::Text(text) => format!("text {text}"),
+            Value::Bool(value) => format!("number {}", f64::from(u8::from(*value))),
+            #[expect(clippy::cast_precision_loss, reason = "keys of maps are small")]
+            Value::Integer(number) => format!("number {}", *number as f64),
+            Value::Float(number) => format!("number {number}"),
+            other => other.to_string(),
+        }
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Value::Text(text.to_owned())
+    }
+}
+
+impl PartialEq<str> for Value {
+    fn eq(&self, text: &str) -> bool {
+        matches!(self, Value::Text(own) if own == text)
     }
 }
 
@@ -120,6 +153,10 @@ impl fmt::Display for Value {
             // With a point, so that it is not read as a whole number.
             Value::Float(number) => write!(f, "{number:?}"),
             Value::Text(text) => write_text(text, f),
+            Value::Date(text) => f.write_str(text),
+            Value::Bytes(bytes) => {
+                write!(f, "!!binary \"{}\"", data_encoding::BASE64.encode(bytes))
+            }
             Value::List(values) => {
                 f.write_str("[")?;
                 for (index, value) in values.iter().enumerate() {
@@ -132,8 +169,7 @@ impl fmt::Display for Value {
                 f.write_str("{")?;
                 for (index, (key, value)) in entries.iter().enumerate() {
                     f.write_str(if index > 0 { ", " } else { "" })?;
-                    write_text(key, f)?;
-                    write!(f, ": {value}")?;
+                    write!(f, "{key}: {value}")?;
                 }
                 f.write_str("}")
             }
@@ -157,90 +193,20 @@ fn write_text(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.write_str("\"")
 }
 
-/// Reads a document. The last of several equal keys counts, as with PyYAML.
-pub(super) fn parse(text: &str) -> Result<Value, String> {
-    let options = serde_saphyr::options! {
-        duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::LastWins,
-        legacy_octal_numbers: true,
-        with_snippet: false,
-    };
-    if text.lines().all(|line| {
-        let line = line.trim();
-        line.is_empty() || line.starts_with('#') || line == "---"
-    }) {
-        return Ok(Value::Null);
+/// Writes a number as Python does: `1.0`, `1e+16`, `nan`.
+fn python_float(number: f64) -> String {
+    if number.is_nan() {
+        return "nan".to_owned();
     }
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| error.to_string())
-}
-
-impl<'de> Deserialize<'de> for Value {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ValueVisitor)
+    let size = number.abs();
+    if size != 0.0 && size.is_finite() && !(1e-4..1e16).contains(&size) {
+        let text = format!("{number:e}");
+        let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+        let (sign, exponent) = match exponent.strip_prefix('-') {
+            Some(exponent) => ('-', exponent),
+            None => ('+', exponent),
+        };
+        return format!("{digits}e{sign}{exponent:0>2}");
     }
-}
-
-struct ValueVisitor;
-
-impl<'de> Visitor<'de> for ValueVisitor {
-    type Value = Value;
-
-    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.write_str("a YAML value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_none<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        Value::deserialize(deserializer)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Integer(value.into()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Integer(value.into()))
-    }
-
-    fn visit_i128<E>(self, value: i128) -> Result<Value, E> {
-        Ok(Value::Integer(value))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(Value::Float(value))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::Text(value.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
-        let mut values = Vec::new();
-        while let Some(value) = access.next_element()? {
-            values.push(value);
-        }
-        Ok(Value::List(values))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
-        let mut entries: Vec<(String, Value)> = Vec::new();
-        while let Some((key, value)) = access.next_entry::<Value, Value>()? {
-            let key = key.text().unwrap_or_default();
-            match entries.iter_mut().find(|(k, _)| *k == key) {
-                Some(entry) => entry.1 = value,
-                None => entries.push((key, value)),
-            }
-        }
-        Ok(Value::Map(entries))
-    }
+    format!("{number:?}")
 }

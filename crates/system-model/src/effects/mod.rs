@@ -90,6 +90,21 @@ impl<'a> Scan<'a> {
         self.shell(text, &at, 0)
     }
 
+    /// Reads the text of a program that begins with the name of its interpreter.
+    pub(crate) fn program(
+        &mut self,
+        text: &str,
+        at: impl Fn(usize) -> Location,
+    ) -> Result<(), SystemError> {
+        match interpreter(text) {
+            Some(line) if !is_shell(line) => {
+                self.other(text, &at);
+                Ok(())
+            }
+            _ => self.shell(text, &at, 0),
+        }
+    }
+
     /// Reads a script of the image, if it is one.
     pub(crate) fn script(&mut self, path: &str) -> Result<(), SystemError> {
         self.file(path, 0, false)
@@ -210,12 +225,8 @@ impl<'a> Scan<'a> {
             return Ok(());
         }
         let text = String::from_utf8_lossy(&bytes);
-        let interpreter = text.strip_prefix("#!").and_then(|rest| rest.lines().next());
-        let shell = match interpreter {
-            Some(line) => {
-                let words = line.split_whitespace().map(shell::base);
-                words.clone().any(|word| SHELLS.contains(&word)) || line.contains("openrc-run")
-            }
+        let shell = match interpreter(&text) {
+            Some(line) => self::is_shell(line),
             None => is_shell || depth <= 1,
         };
         self.scripts.push(path.to_owned());
@@ -268,6 +279,17 @@ impl<'a> Scan<'a> {
             }
         }
     }
+}
+
+/// Returns the rest of the line that names a script's interpreter.
+fn interpreter(text: &str) -> Option<&str> {
+    text.strip_prefix("#!").and_then(|rest| rest.lines().next())
+}
+
+/// Returns whether an interpreter is a shell.
+fn is_shell(line: &str) -> bool {
+    let mut words = line.split_whitespace().map(shell::base);
+    words.any(|word| SHELLS.contains(&word)) || line.contains("openrc-run")
 }
 
 /// Returns whether a word is a cluster of shell options with `c` in it, as in `sh -xec`.

@@ -7,7 +7,7 @@ use std::{
     fmt::Write as _,
     fs,
     io::Write as _,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -15,6 +15,19 @@ use serde_json::{Map, Value as Json, json};
 use system_model::{BootModel, CloudValue, MemoryFiles};
 
 mod modules;
+mod yaml;
+
+/// Returns the Python and the package of cloud-init that judge, or says that they are missing.
+fn judge() -> Option<(PathBuf, PathBuf)> {
+    let tools = std::env::var("CASES_TOOLS").unwrap_or_default();
+    let python = Path::new(&tools).join("python/bin/python");
+    let package = Path::new(&tools).join("cloud-init/usr/lib/python3/dist-packages");
+    if tools.is_empty() || !python.exists() || !package.exists() {
+        println!("SKIPPED: CASES_TOOLS names no cloud-init and Python, which would have judged");
+        return None;
+    }
+    Some((python, package))
+}
 
 const CASES: usize = 1500;
 
@@ -86,23 +99,26 @@ fn to_json(value: &CloudValue) -> Json {
         CloudValue::Bool(value) => json!(value),
         CloudValue::Integer(number) => json!(*number as i64),
         CloudValue::Float(number) => json!(number),
-        CloudValue::Text(text) => json!(text),
+        CloudValue::Text(text) | CloudValue::Date(text) => json!(text),
+        CloudValue::Bytes(bytes) => json!(bytes),
         CloudValue::List(values) => values.iter().map(to_json).collect(),
         CloudValue::Map(entries) => Json::Object(
-            entries.iter().map(|(k, v)| (k.clone(), to_json(v))).collect::<Map<_, _>>(),
+            entries.iter().map(|(k, v)| (key_of_json(k), to_json(v))).collect::<Map<_, _>>(),
         ),
+    }
+}
+
+/// Returns a key as Python's json writes it.
+fn key_of_json(key: &CloudValue) -> String {
+    match key {
+        CloudValue::Null => "null".to_owned(),
+        key => key.text().unwrap_or_default(),
     }
 }
 
 #[test]
 fn merging_is_that_of_cloud_init() {
-    let tools = std::env::var("CASES_TOOLS").unwrap_or_default();
-    let python = Path::new(&tools).join("python/bin/python");
-    let package = Path::new(&tools).join("cloud-init/usr/lib/python3/dist-packages");
-    if tools.is_empty() || !python.exists() || !package.exists() {
-        println!("SKIPPED: CASES_TOOLS names no cloud-init and Python, merging was not judged");
-        return;
-    }
+    let Some((python, package)) = judge() else { return };
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let directory = tempfile::tempdir().unwrap();
     let mut roots = String::new();
@@ -131,6 +147,9 @@ fn merging_is_that_of_cloud_init() {
             if random.below(3) > 0 {
                 let text = format!("#cloud-config\n{}", random.document());
                 write(name, &format!("/boot/firmware/{name}"), &text);
+            } else if name == "user-data" {
+                // Without the file there is no seed.
+                write(name, "/boot/firmware/user-data", "");
             }
         }
         writeln!(roots, "{}", root.display()).unwrap();
@@ -139,15 +158,15 @@ fn merging_is_that_of_cloud_init() {
         unreadable.push(format!("{:?}", cloud_init.unreadable()));
         ours.push(json!([to_json(cloud_init.system_config()), to_json(cloud_init.config())]));
     }
-    let mut judge = Command::new(python)
+    let mut child = Command::new(python)
         .args([Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cloud_init/judge.py"), package])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut input = judge.stdin.take().unwrap();
+    let mut input = child.stdin.take().unwrap();
     let feeder = std::thread::spawn(move || input.write_all(roots.as_bytes()));
-    let output = judge.wait_with_output().unwrap();
+    let output = child.wait_with_output().unwrap();
     feeder.join().unwrap().unwrap();
     let theirs = String::from_utf8(output.stdout).unwrap();
     assert_eq!(theirs.lines().count(), CASES);

@@ -5,15 +5,21 @@ import contextlib, glob, json, logging, os, sys, traceback
 
 sys.path.insert(0, sys.argv[1])
 logging.disable(logging.CRITICAL)
-from cloudinit import cloud, dmi, distros, helpers, sources, stages, subp, templater, util
-from cloudinit import ssh_util
+from cloudinit import cloud, dmi, distros, helpers, sources, stages, subp, temp_utils, templater
+from cloudinit import user_data, util
+from cloudinit import settings, ssh_util
+from cloudinit.cmd.main import _maybe_set_hostname
 from cloudinit.config import cc_growpart, cc_resizefs, cc_set_passwords, cc_ssh, modules
 from cloudinit.net import cmdline as net_cmdline
 from cloudinit.distros import debian
 from cloudinit.sources import DataSourceNoCloud, DataSourceNone
 
 MODULES = """ssh users_groups set_passwords set_hostname update_hostname update_etc_hosts growpart
-resizefs""".split()
+resizefs bootcmd runcmd write_files write_files_deferred scripts_user scripts_vendor scripts_per_once
+scripts_per_boot scripts_per_instance seed_random snap""".split()
+# What a script that runs is taken to change, by what it mentions.
+FILES = {"/etc/hostname": "HostName", "/etc/machine-id": "MachineId", "/etc/hosts": "Hosts",
+         "/etc/shadow": "Passwords", "/etc/passwd": "Users"}
 root, line, notes, given = "", "", set(), set()
 # Files of the system are those below the root.
 real = {name: getattr(os.path, name) for name in ("exists", "isfile")}
@@ -34,12 +40,51 @@ def write_file(path, *args, **options):
         return real_write(path, *args, **options)
     if path.startswith("/etc/ssh/"):
         notes.add("HostKeys")
+    if path in FILES:
+        notes.add(FILES[path])
+    if path.startswith("/var/lib/cloud/"):
+        real_write(root + path, *args, **options)
+    if path.startswith(("/etc/cron", "/etc/systemd/system/")):
+        look_at(args[0] if isinstance(args[0], str) else args[0].decode(errors="ignore"))
+
+
+def look_at(text):
+    notes.update(effect for path, effect in FILES.items() if path in text)
 
 
 def run(command, *args, **options):
+    if isinstance(command, str):
+        command = [command]
     if command[0] == "ssh-keygen" and command[2] in ("rsa", "dsa", "ecdsa", "ed25519"):
         notes.add("HostKeys")
+    for word in command:
+        if isinstance(word, bytes):
+            word = word.decode()
+        look_at(word)
+        if word.startswith(("/tmp/", root)) and real["isfile"](word):
+            look_at(open(word, errors="ignore").read())
     return ("", "")
+
+
+def run_parts(directory, *args, **options):
+    for path in sorted(real_glob(directory + "/*")):
+        if real["isfile"](path) and os.access(path, os.X_OK):
+            look_at(open(path, errors="ignore").read())
+
+
+class Answer:
+    """What a file that is included answers."""
+
+    def __init__(self, contents):
+        self.contents = contents
+
+    def ok(self):
+        return True
+
+
+def read_url(url, **options):
+    with open(root + url.replace("file://", ""), "rb") as file:
+        return Answer(file.read())
 
 
 util.write_file = write_file
@@ -57,6 +102,11 @@ util.is_user = lambda name: any(row.startswith(name + ":") for row in open(root 
 real_seeded = util.read_seeded
 util.read_seeded = lambda base, **o: real_seeded(root + base.replace("file://", ""), **o)
 subp.subp = run
+subp.runparts = run_parts
+user_data.read_file_or_url = read_url
+temp_utils._TMPDIR = None
+temp_utils._tempfile_dir_arg = lambda *a, **o: root
+util.chownbyname = lambda *a: None
 subp.which = lambda name: "/bin/" + name
 dmi.read_dmi_data = lambda name: None
 ssh_util.setup_user_keys = lambda keys, *a, **o: notes.add("UserKeys") if keys else None
@@ -132,6 +182,9 @@ class Distro(debian.Distro):
     def generate_fallback_config(self):
         return {"version": 1, "config": []}
 
+    def apply_network_config(self, netconfig, bring_up=False):
+        notes.add("Address")
+
 
 def judge():
     stages.CLOUD_CONFIG = root + "/etc/cloud/cloud.cfg"
@@ -146,25 +199,42 @@ def judge():
     listed = sources.list_sources(
         base["datasource_list"], (sources.DEP_FILESYSTEM,), [sources.__name__])
     found = DataSourceNoCloud.DataSourceNoCloud(base, distro, paths)
-    if DataSourceNoCloud.DataSourceNoCloud not in listed or not found.get_data():
+    try:
+        is_found = DataSourceNoCloud.DataSourceNoCloud in listed and found.get_data()
+    except Exception:
+        # As find_source goes on with the next one.
+        is_found = False
+    if not is_found:
         found = DataSourceNone.DataSourceNone(base, distro, paths)
         found.get_data()
     init.datasource = paths.datasource = found
     for path in ("/var/lib/cloud/instances", "/run/cloud-init", "/var/lib/cloud/data"):
         os.makedirs(root + path, exist_ok=True)
+    distro.networking.wait_for_physdevs = lambda *a, **o: None
+    distro.networking.apply_network_config_names = lambda *a, **o: None
     init.instancify()
+    init._cfg, init._paths, init._distro = base, paths, distro
     init.datasource.persist_instance_data(write_cache=False)
+    _maybe_set_hostname(init, "local", "network")
+    init.apply_network_config(bring_up=False)
     init.update()
-    init.consume_data()
-    if init._find_networking_config()[0]:
-        notes.add("Address")
+    cloudy = init.cloudify()
+    cloudy.run("consume_data", init.consume_data, args=[settings.PER_INSTANCE],
+               freq=settings.PER_INSTANCE)
+    init.consume_data(settings.PER_ALWAYS)
     all_modules = modules.Modules(init)
+    # As at the second boot, where cloud-init knows user-data from the first.
+    init._cfg = all_modules.cfg
+    _maybe_set_hostname(init, "local", "network")
+    init._cfg = base
 
     def run_modules(chosen):
-        for module, name, _frequency, args in chosen:
+        for module, name, frequency, args in chosen:
             if module.__name__.split(".cc_")[1] in MODULES:
                 try:
-                    module.handle(name, all_modules.cfg, init.cloudify(), logging, args)
+                    init.cloudify().run(
+                        f"config-{name}", module.handle,
+                        [name, all_modules.cfg, init.cloudify(), logging, args], freq=frequency)
                 except Exception:
                     if os.environ.get("TRACE"):
                         traceback.print_exc()

@@ -106,7 +106,7 @@ impl Netplan {
         if text.lines().all(is_bare) {
             return Ok(());
         }
-        let tree = Value::parse(text).map_err(|error| error.place.line)?;
+        let tree = Value::parse_without_merging(text).map_err(|error| error.place.line)?;
         if !matches!(tree.kind, Kind::Null) {
             schema::FILE.check(&tree)?;
         }

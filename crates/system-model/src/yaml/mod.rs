@@ -1,12 +1,11 @@
 //! YAML as a tree that keeps the place of every key and value.
 
-use std::{collections::HashSet, fmt, ops::Range};
+mod node;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::{
-    Location, Spanned, UserMessageFormatter, granit_parser::ErrorKind,
-    localizer::ExternalMessageSource, options::DuplicateKeyPolicy,
-};
+use std::{collections::HashSet, ops::Range};
+
+use granit_parser::{ErrorKind, Marker, ScanError, Span};
+pub(crate) use node::{Content, Node, documents, options};
 
 /// A place in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,15 +87,34 @@ impl Kind {
 }
 
 impl Value {
-    /// Reads one document.
+    /// Reads one document. `<<` merges mappings; a key of the mapping itself wins.
     ///
     /// # Errors
     /// [`SyntaxError`] if the text is not one YAML document.
     pub fn parse(text: &str) -> Result<Self, SyntaxError> {
-        let options = serde_saphyr::options! { duplicate_keys: DuplicateKeyPolicy::PassThrough };
-        let raw: Spanned<Raw> = serde_saphyr::from_str_with_options(text, options)
-            .map_err(|error| syntax_error(text, &error))?;
-        Ok(convert(text, raw))
+        Value::read(text, true)
+    }
+
+    /// Reads one document the way programs read it that use libyaml without a schema: `<<` is a
+    /// key like any other.
+    ///
+    /// # Errors
+    /// [`SyntaxError`] if the text is not one YAML document.
+    pub fn parse_without_merging(text: &str) -> Result<Self, SyntaxError> {
+        Value::read(text, false)
+    }
+
+    fn read(text: &str, merges: bool) -> Result<Self, SyntaxError> {
+        let mut documents = documents(text)?.into_iter();
+        let root = documents.next();
+        if let Some(second) = documents.next() {
+            let message = "only one YAML document is expected, but there are several";
+            return Err(SyntaxError::new(message, second.place));
+        }
+        match root {
+            Some(root) => convert(root, merges),
+            None => Ok(Value { kind: Kind::Null, place: Place::of_character(text, 0) }),
+        }
     }
 
     /// Returns the value of a key of a mapping.
@@ -138,145 +156,98 @@ impl Value {
     }
 }
 
-fn syntax_error(text: &str, error: &serde_saphyr::Error) -> SyntaxError {
-    let error = error.without_snippet();
-    let location = error.location().unwrap_or(Location::UNKNOWN);
-    let mut message = error.render_with_formatter(&UserMessageFormatter);
-    // The place is shown with the message, not in it.
-    if let Some((_, rest)) = message.split_once(": ").filter(|(head, _)| head.contains("line ")) {
-        message = rest.to_owned();
+impl SyntaxError {
+    pub(crate) fn new(message: &str, place: Place) -> Self {
+        SyntaxError { message: message.to_owned(), place, is_tab: false }
     }
-    if let Some(end) = message.rfind(" at line ") {
-        message.truncate(end);
+
+    fn of_parser(text: &str, error: &ScanError) -> Self {
+        let is_tab = *error.kind() == ErrorKind::TabInPlainScalar;
+        let message = error.info();
+        let message = message.lines().next().unwrap_or_default().to_owned();
+        SyntaxError { message, place: Place::of_marker(text, error.marker()), is_tab }
     }
-    let message = message.lines().next().unwrap_or_default().to_owned();
-    let is_tab = match error {
-        serde_saphyr::Error::ExternalMessage { source, .. } => match &**source {
-            ExternalMessageSource::Parser(error) => *error.kind() == ErrorKind::TabInPlainScalar,
-            _ => false,
-        },
-        _ => false,
+}
+
+impl Place {
+    fn of_span(text: &str, span: &Span) -> Self {
+        let place = Place::of_marker(text, &span.start);
+        let known = span.byte_range().filter(|range| text.get(range.clone()).is_some());
+        Place { span: known.unwrap_or(place.span), ..place }
+    }
+
+    /// Returns the place of the character at a marker of the parser. Where the parser does not
+    /// know the byte, it follows from line and column.
+    fn of_marker(text: &str, marker: &Marker) -> Self {
+        let (line, column) = (marker.line().max(1), marker.col() + 1);
+        let known = marker.byte_offset().filter(|at| text.is_char_boundary(*at));
+        let at = known.unwrap_or_else(|| {
+            let start = text.split_inclusive('\n').take(line - 1).map(str::len).sum::<usize>();
+            let rest = text.get(start..).unwrap_or_default();
+            let inside = rest.char_indices().nth(column - 1);
+            start.min(text.len()) + inside.map_or(rest.len(), |(at, _)| at)
+        });
+        let length = text.get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+        Place { span: at..at + length, line, column }
+    }
+}
+
+fn convert(node: Node, merges: bool) -> Result<Value, SyntaxError> {
+    const BINARY: &str = "tag:yaml.org,2002:binary";
+    let place = node.place;
+    let kind = match node.content {
+        Content::Scalar { .. } if node.tag.as_deref() == Some(BINARY) => {
+            return Err(SyntaxError::new("binary values are not supported", place));
+        }
+        Content::Scalar { text, is_plain } => {
+            let is_text = !is_plain || node.tag.is_some_and(|tag| tag != NULL);
+            match text.as_str() {
+                "" | "~" | "null" | "Null" | "NULL" if !is_text => Kind::Null,
+                _ => Kind::Scalar(text),
+            }
+        }
+        Content::List(items) => {
+            let items = items.into_iter().map(|item| convert(item, merges));
+            Kind::List(items.collect::<Result<_, _>>()?)
+        }
+        Content::Map(entries) => Kind::Map(convert_map(entries, merges)?),
     };
-    SyntaxError { message, place: place(text, &location), is_tab }
+    Ok(Value { kind, place })
 }
 
-/// Returns a location of the parser as a place. Where the parser does not know the bytes,
-/// they follow from line and column.
-fn place(text: &str, location: &Location) -> Place {
-    let line = usize::try_from(location.line()).unwrap_or(1).max(1);
-    let column = usize::try_from(location.column()).unwrap_or(1).max(1);
-    let span = location.span();
-    let known = span.byte_offset().zip(span.byte_len()).and_then(|(offset, length)| {
-        let start = usize::try_from(offset).ok()?;
-        let end = start.checked_add(usize::try_from(length).ok()?)?;
-        text.get(start..end).map(|_| start..end)
-    });
-    let span = known.unwrap_or_else(|| {
-        let line_start =
-            text.split_inclusive('\n').take(line - 1).map(str::len).sum::<usize>().min(text.len());
-        let rest = text.get(line_start..).unwrap_or_default();
-        let inside = rest.char_indices().nth(column - 1).map_or(rest.len(), |(at, _)| at);
-        let length = rest.get(inside..).and_then(|r| r.chars().next()).map_or(0, char::len_utf8);
-        line_start + inside..line_start + inside + length
-    });
-    Place { span, line, column }
-}
+const NULL: &str = "tag:yaml.org,2002:null";
 
-fn convert(text: &str, raw: Spanned<Raw>) -> Value {
-    let place = place(text, &raw.defined);
-    let kind = match raw.value {
-        Raw::Null => Kind::Null,
-        Raw::Text(text) => Kind::Scalar(text),
-        // As it is written.
-        Raw::Typed(shown) => {
-            let written = text.get(place.span.clone()).filter(|written| !written.is_empty());
-            Kind::Scalar(written.map_or(shown, str::to_owned))
+fn convert_map(entries: Vec<(Node, Node)>, merges: bool) -> Result<Vec<(Key, Value)>, SyntaxError> {
+    let mut own = Vec::new();
+    let mut merged = Vec::new();
+    for (key, value) in entries {
+        let Content::Scalar { text, is_plain } = key.content else {
+            return Err(SyntaxError::new("a key has to be a single value", key.place));
+        };
+        let value = convert(value, merges)?;
+        if merges && is_plain && text == "<<" {
+            let wrong = SyntaxError::new("`<<` merges mappings only", value.place.clone());
+            let maps = match value.kind {
+                Kind::List(items) => items,
+                _ => vec![value],
+            };
+            for map in maps {
+                match map.kind {
+                    Kind::Map(entries) => merged.extend(entries),
+                    _ => return Err(wrong),
+                }
+            }
+        } else {
+            own.push((Key { name: text, place: key.place }, value));
         }
-        Raw::List(items) => Kind::List(items.into_iter().map(|i| convert(text, i)).collect()),
-        Raw::Map(entries) => Kind::Map(
-            entries
-                .into_iter()
-                .map(|(key, value)| {
-                    let place = self::place(text, &key.defined);
-                    (Key { name: key.value, place }, convert(text, value))
-                })
-                .collect(),
-        ),
-    };
-    Value { kind, place }
-}
-
-/// A value as the deserializer returns it, before its place is known in bytes.
-enum Raw {
-    Null,
-    Text(String),
-    Typed(String),
-    List(Vec<Spanned<Raw>>),
-    Map(Vec<(Spanned<String>, Spanned<Raw>)>),
-}
-
-impl<'de> Deserialize<'de> for Raw {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(RawVisitor)
     }
-}
-
-struct RawVisitor;
-
-impl<'de> Visitor<'de> for RawVisitor {
-    type Value = Raw;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value, a list or a mapping")
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Raw, E> {
-        Ok(Raw::Typed(value.to_string()))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Raw, E> {
-        Ok(Raw::Typed(value.to_string()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Raw, E> {
-        Ok(Raw::Typed(value.to_string()))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Raw, E> {
-        Ok(Raw::Typed(value.to_string()))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Raw, E> {
-        Ok(Raw::Text(value.to_owned()))
-    }
-
-    fn visit_unit<E>(self) -> Result<Raw, E> {
-        Ok(Raw::Null)
-    }
-
-    fn visit_none<E>(self) -> Result<Raw, E> {
-        Ok(Raw::Null)
-    }
-
-    fn visit_bytes<E: serde::de::Error>(self, _: &[u8]) -> Result<Raw, E> {
-        Err(E::custom("binary values are not supported"))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Raw, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = access.next_element()? {
-            items.push(item);
+    // The first of several mappings wins, and the mapping itself over all.
+    for (key, value) in merged {
+        if own.iter().all(|(known, _): &(Key, Value)| known.name != key.name) {
+            own.push((key, value));
         }
-        Ok(Raw::List(items))
     }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Raw, A::Error> {
-        let mut entries: Vec<(Spanned<String>, Spanned<Raw>)> = Vec::new();
-        while let Some(entry) = access.next_entry()? {
-            entries.push(entry);
-        }
-        Ok(Raw::Map(entries))
-    }
+    Ok(own)
 }
 
 #[cfg(test)]
@@ -316,6 +287,9 @@ mod tests {
         };
         assert_eq!(keys("é: 1\né: 2\n"), "é=1 é=2");
         assert_eq!(keys("{<<: {a: 1, b: 2}, a: 3}"), "a=3 b=2");
+        assert_eq!(keys("{<<: [{a: 1}, {a: 2, b: 2}]}"), "a=1 b=2");
+        let written = Value::parse_without_merging("{<<: {a: 1}}").expect("it parses");
+        assert_eq!(written.entries()[0].0.name, "<<");
     }
 
     #[test]
@@ -337,5 +311,9 @@ mod tests {
         }
         assert!(Value::parse(&bomb).is_err());
         assert!(Value::parse(&"[".repeat(100_000)).is_err());
+        assert!(Value::parse("a: &a [*a]\n").is_err());
+        let mut deep = format!("a: &a {}{}\n", "[".repeat(200), "]".repeat(200));
+        deep += &format!("b: {}*a{}\n", "[".repeat(200), "]".repeat(200));
+        assert!(Value::parse(&deep).is_err());
     }
 }
