@@ -60,6 +60,11 @@ pub fn refusal(name: &str, error: &Error) -> Option<String> {
         Error::JournalFeature { feature, .. } => format!("the journal's feature {feature}"),
         Error::Unsupported { field, value, .. } => format!("{field} is {value}: not supported"),
         Error::MarkedErroneous { .. } => "errors that the kernel marked; e2fsck has to say".into(),
+        Error::NotClean { .. } => "not unmounted cleanly; e2fsck has to say".into(),
+        // e2fsck compares the first quarter of the list.
+        error if error.to_string().ends_with("does not list the reserved descriptor blocks") => {
+            "reserved descriptor blocks that the resize inode does not list".into()
+        }
         // They have quotas, so orphans cannot be removed.
         Error::Orphans { .. } if name.contains("quot") => "orphans and the feature quota".into(),
         _ => {

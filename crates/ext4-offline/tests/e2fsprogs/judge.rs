@@ -182,7 +182,9 @@ fn is_clean_for_e2fsck(image: &Path, scratch: &Path) -> bool {
         String::from_utf8_lossy(&output.stderr),
         String::from_utf8_lossy(&output.stdout)
     );
+    // In pass 3A it makes directories again, and does not say why.
     text.contains("Pass 5")
+        && !text.contains("Pass 3A")
         && complaint_lines(&text)
             .all(|line| expected::is_harmless(line) || expected::is_recovery(line))
 }
