@@ -79,6 +79,7 @@ mod tests {
         let window = Window::new(&memory, 4, 8).unwrap();
         assert_eq!(window.read_vec(0, 8).unwrap(), [4, 5, 6, 7, 8, 9, 10, 11]);
         assert_eq!(window.read_vec(3, 2).unwrap(), [7, 8]);
+        assert_eq!((window.start(), window.size()), (4, 8));
         window.write_at(7, &[99]).unwrap();
         assert!(window.write_at(7, &[1, 2]).is_err());
         assert!(window.read_vec(8, 1).is_err());
