@@ -134,9 +134,10 @@ fn hunt(
         wrong[..wrong.len().min(30)].join("\n")
     );
     assert!(peak - before.min(peak) < most_memory, "{peak} bytes");
-    if one.is_none() {
-        assert!(refused > 100 && tally.clean > 50, "{refused} refused, {} clean", tally.clean);
-    }
+    // Both outcomes are frequent, however many cases the machine got through.
+    let done = refused + tally.clean;
+    let both = refused.min(tally.clean) * 20 > done;
+    assert!(one.is_some() || done > 50 && both, "{refused} refused, {} clean", tally.clean);
 }
 
 /// Runs all steps on a damaged image.
