@@ -49,6 +49,13 @@ impl SystemFiles for Overlay<'_> {
         }
     }
 
+    fn read_start(&self, path: &str, most: usize) -> Result<Option<Vec<u8>>, SystemError> {
+        match self.files.get(path) {
+            Some(contents) => Ok(Some(contents.iter().copied().take(most).collect())),
+            None => self.system.read_start(path, most),
+        }
+    }
+
     fn list(&self, path: &str) -> Result<Option<Vec<String>>, SystemError> {
         self.system.list(path)
     }
