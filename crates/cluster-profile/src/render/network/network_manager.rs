@@ -5,7 +5,7 @@
 
 use system_model::network::{Fit, Netplan, NetworkManager};
 
-use super::{Address, netplan};
+use super::{Address, ifupdown, netplan};
 use crate::{
     Attributes, NetworkBackEnd, Note, Purpose, SystemError,
     render::{
@@ -35,7 +35,13 @@ pub(super) fn is_active(from: &View<'_>) -> Result<bool, SystemError> {
         return Ok(true);
     }
     let mut manager = NetworkManager::read(from.system, &Netplan::read(from.system)?)?;
-    manager.forget(&format!("{CONFIGURATION}/{OWN_RULE}"));
+    // It is told to leave to ifupdown what ifupdown brings up, whatever its plug-in does.
+    let by_ifupdown = ifupdown::is_active(from)?;
+    manager.forget(|path| {
+        path.strip_prefix(CONFIGURATION)
+            .is_some_and(|name| name.trim_start_matches('/') == OWN_RULE)
+            || by_ifupdown && path.starts_with("/etc/network/")
+    });
     Ok(manager.manages(from.interface) != Fit::No)
 }
 

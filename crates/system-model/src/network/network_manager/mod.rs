@@ -54,7 +54,8 @@ pub struct Unmanaged {
 pub struct NetworkManager {
     /// The connections that it loads.
     pub connections: Vec<Connection>,
-    /// Keyfiles that it ignores, because others may read them or do not belong to root.
+    /// Keyfiles that it ignores: others may read them, they do not belong to root, or they have a
+    /// mistake.
     pub ignored: Vec<String>,
     /// The line of the settings because of which it does not start.
     pub broken: Option<FileLine>,
@@ -134,8 +135,11 @@ impl NetworkManager {
                     continue;
                 }
                 let text = files.read_text(&path)?.unwrap_or_default();
-                let Ok(file) = KeyFile::parse(&text) else { continue };
-                let Some(connection) = Connection::parse(&file, &path) else { continue };
+                let file = KeyFile::parse(&text).ok();
+                let Some(connection) = file.and_then(|file| Connection::parse(&file, &path)) else {
+                    self.ignored.push(path);
+                    continue;
+                };
                 let uuid = connection.uuid.clone().unwrap_or(name);
                 if !above.contains(&uuid) {
                     here.push((uuid, connection));
@@ -215,9 +219,9 @@ impl NetworkManager {
         section.map(|section| section.list("allowed-connections").unwrap_or_default())
     }
 
-    /// Leaves out the devices that a file has it leave alone.
-    pub fn forget(&mut self, path: &str) {
-        self.unmanaged.retain(|one| one.at.path != path);
+    /// Leaves out the devices that some files have it leave alone.
+    pub fn forget(&mut self, files: impl Fn(&str) -> bool) {
+        self.unmanaged.retain(|one| !files(&one.at.path));
     }
 
     /// Returns whether NetworkManager cares for an interface.
