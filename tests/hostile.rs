@@ -259,11 +259,12 @@ fn a_signal_ends_the_reading_of_a_large_configuration() {
         &["verify", "profile.yaml", card, "--node", "xu4-node1"][..],
         &["save", card, "new.img", "--profile", "profile.yaml"],
         &["apply", "profile.yaml", &format!("xu4-node1={card}"), "--base", &base, "--yes"],
+        &["build", "profile.yaml", "--base", card, "--card", "512MiB", "--out", "made/deep"],
     ] {
         let (code, took) = terminated(bench.nodecard(arguments), None);
         assert_eq!(code, Some(130), "{arguments:?}");
         assert!(took < Duration::from_secs(1), "{arguments:?}: {took:?}");
-        for name in ["new.img", ".nodecard.lock", "new.img.bmap"] {
+        for name in ["new.img", ".nodecard.lock", "new.img.bmap", "made"] {
             assert!(!bench.path(name).exists(), "{arguments:?}: {name}");
         }
     }

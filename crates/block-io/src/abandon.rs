@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -16,8 +16,8 @@ pub(crate) struct Work(Mutex<UnderWay>);
 struct UnderWay {
     /// How much work is in memory only.
     pure: usize,
-    /// Files to remove when it is abandoned.
-    files: Vec<PathBuf>,
+    /// What to remove when it is abandoned: for each caller files and empty directories, in order.
+    leftovers: Vec<Vec<PathBuf>>,
 }
 
 impl Work {
@@ -37,15 +37,15 @@ impl Drop for PureWork {
     }
 }
 
-/// A file that is removed if the program abandons its work.
+/// Files and directories that are removed if the program abandons its work.
 #[derive(Debug)]
-pub struct RemovedFile(Cancel, PathBuf);
+pub struct Leftovers(Cancel, Vec<PathBuf>);
 
-impl Drop for RemovedFile {
+impl Drop for Leftovers {
     fn drop(&mut self) {
         let mut work = self.0.work().lock();
-        if let Some(at) = work.files.iter().position(|file| *file == self.1) {
-            work.files.swap_remove(at);
+        if let Some(at) = work.leftovers.iter().position(|paths| *paths == self.1) {
+            work.leftovers.swap_remove(at);
         }
     }
 }
@@ -58,22 +58,23 @@ impl Cancel {
         PureWork(self.clone())
     }
 
-    /// Says that a file of the caller's has to be removed if the work is abandoned.
-    pub fn remove_if_abandoned(&self, path: &Path) -> RemovedFile {
-        self.work().lock().files.push(path.to_owned());
-        RemovedFile(self.clone(), path.to_owned())
+    /// Says that files and directories of the caller's have to be removed, in this order, if the
+    /// work is abandoned. A directory stays if anything is left in it.
+    pub fn remove_if_abandoned(&self, paths: Vec<PathBuf>) -> Leftovers {
+        self.work().lock().leftovers.push(paths.clone());
+        Leftovers(self.clone(), paths)
     }
 
     /// Returns whether the program may end now, because the work under way is in memory only.
-    /// Then that work never ends, and its files are removed.
+    /// Then that work never ends, and what it would leave is removed.
     pub fn abandon(&self) -> bool {
         let mut work = self.work().lock();
         if self.check().is_ok() || work.pure == 0 {
             return false;
         }
-        for path in work.files.drain(..) {
-            // One that is left is used again by the next run.
-            let _ = fs::remove_file(path);
+        for path in work.leftovers.drain(..).flatten() {
+            // What is left is used again by the next run.
+            let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir(&path));
         }
         // The work waits for this lock when it is done.
         std::mem::forget(work);
@@ -88,13 +89,19 @@ mod tests {
     #[test]
     fn only_work_in_memory_is_abandoned() {
         let directory = tempfile::tempdir().unwrap();
-        let [kept, removed] = ["kept", "removed"].map(|name| directory.path().join(name));
-        for path in [&kept, &removed] {
+        let [kept, removed, full, empty] =
+            ["kept", "removed", "full", "empty"].map(|name| directory.path().join(name));
+        for path in [&full, &empty] {
+            fs::create_dir(path).unwrap();
+        }
+        let [inside, other] = [empty.join("inside"), full.join("other")];
+        for path in [&kept, &removed, &inside, &other] {
             fs::write(path, "").unwrap();
         }
         let cancel = Cancel::new();
-        drop(cancel.remove_if_abandoned(&kept));
-        let file = cancel.remove_if_abandoned(&removed);
+        drop(cancel.remove_if_abandoned(vec![kept.clone()]));
+        let leftovers =
+            cancel.remove_if_abandoned(vec![inside, removed.clone(), empty.clone(), full]);
         drop(cancel.begin_pure());
         cancel.cancel();
         assert!(!cancel.abandon(), "there is none");
@@ -103,9 +110,9 @@ mod tests {
         assert!(!cancel_later.abandon(), "nobody asked");
         let work = cancel.clone().begin_pure();
         assert!(cancel.abandon());
-        assert!(kept.exists() && !removed.exists());
+        assert!(kept.exists() && other.exists() && !removed.exists() && !empty.exists());
         // The process ends now. Dropping these would wait for that.
-        std::mem::forget((file, work));
+        std::mem::forget((leftovers, work));
         drop(pure);
     }
 }

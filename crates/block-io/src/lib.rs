@@ -43,7 +43,7 @@ mod stoppable;
 mod storage;
 mod window;
 
-pub use abandon::{PureWork, RemovedFile};
+pub use abandon::{Leftovers, PureWork};
 pub use background::{Background, WaitError};
 pub use cancel::{Cancel, Cancelled};
 pub use error::{Error, Result};

@@ -64,7 +64,7 @@ pub fn build(
 ) -> Result<BuildOutcome, Error> {
     // Cheap checks come before the decoding.
     let directory = OutputDirectory::open(options.out)?;
-    let _lock = cancel.remove_if_abandoned(directory.lock_path());
+    let _leftovers = cancel.remove_if_abandoned(directory.leftovers());
     let names = options.nodes.iter().map(|node| node.name.as_str());
     directory.check_targets(&publish::names(names.clone(), options.format), options.inputs.base)?;
     let earlier = EarlierRun::read(&directory)?;

@@ -163,6 +163,9 @@ impl Superblock {
         s_checksum_seed: u32 = 0x270;
         /// The high byte of the time of the last write.
         s_wtime_hi / set_s_wtime_hi: u8 = 0x274;
+        /// How names in directories with `casefold` are encoded; only 1 (UTF-8 with the rules of
+        /// Unicode 12.1) exists.
+        s_encoding: u16 = 0x27c;
         /// The inode of the orphan file (`orphan_file`).
         s_orphan_file_inum / set_s_orphan_file_inum: u32 = 0x280;
         /// CRC-32C of all bytes before it.

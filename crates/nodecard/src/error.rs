@@ -424,9 +424,11 @@ impl Error {
                 Some("type a password, or use `locked: true` for a user without one".into())
             }
             Error::Password(error) => error.fix(),
-            Error::NoSsh { .. } => {
-                Some("install OpenSSH's client (Debian package openssh-client)".into())
-            }
+            Error::NoSsh { .. } => Some(
+                "install OpenSSH's client (the Debian package openssh-client, or an optional \
+                      feature of Windows)"
+                    .into(),
+            ),
             Error::ProfileExists { path } => {
                 Some(format!("choose another file, or edit {}", path.display()))
             }

@@ -3,18 +3,7 @@
 //!
 //! Sources: fstab(5); systemd-fstab-generator(8); systemd.mount(5).
 
-use crate::{FileLine, SystemError, SystemFiles, units};
-
-/// Where enabled mount units have links, and packages have static ones.
-const UNITS: [&str; 3] = ["/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
-/// The targets that want mounts at boot.
-const TARGETS: [&str; 5] = [
-    "local-fs.target.wants",
-    "local-fs.target.requires",
-    "multi-user.target.wants",
-    "multi-user.target.requires",
-    "remote-fs.target.wants",
-];
+use crate::{FileLine, SystemError, SystemFiles, Systemd, units};
 
 /// A directory over which another filesystem is mounted at boot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,28 +21,24 @@ pub struct Mount {
 pub struct Mounts(Vec<Mount>);
 
 impl Mounts {
-    /// Reads /etc/fstab and enabled mount units.
+    /// Reads /etc/fstab, and the mount units that start at each boot.
     ///
     /// # Errors
     /// [`SystemError`] if a file of the image cannot be read.
-    pub fn read(files: &dyn SystemFiles) -> Result<Self, SystemError> {
+    pub fn read(files: &dyn SystemFiles, systemd: &Systemd) -> Result<Self, SystemError> {
         let mut mounts = Vec::new();
         let text = files.read_text("/etc/fstab")?.unwrap_or_default();
         for (index, line) in text.lines().enumerate() {
             mounts.extend(of_line(line, FileLine::new("/etc/fstab", index + 1)));
         }
-        for directory in UNITS {
-            for target in TARGETS {
-                let directory = format!("{directory}/{target}");
-                for name in files.list(&directory)?.unwrap_or_default() {
-                    if !name.ends_with(".mount") {
-                        continue;
-                    }
-                    if let Some((point, at)) = units::values(files, &name, "Mount", "Where")?.pop()
-                    {
-                        mounts.push(Mount { point: normal(&point), at, may_fail: false });
-                    }
-                }
+        for unit in systemd.started().iter().filter(|unit| unit.runs()) {
+            let section = match unit.name.rsplit_once('.') {
+                Some((_, "mount")) => "Mount",
+                Some((_, "automount")) => "Automount",
+                _ => continue,
+            };
+            if let Some((point, at)) = units::values(files, &unit.name, section, "Where")?.pop() {
+                mounts.push(Mount { point: normal(&point), at, may_fail: false });
             }
         }
         let boot = files.boot_partitions();
@@ -136,8 +121,13 @@ mod tests {
             .write("/lib/systemd/system/masked.mount", "[Mount]\nWhere=/masked\n")
             .symlink("/etc/systemd/system/masked.mount", "/dev/null")
             .symlink("/etc/systemd/system/local-fs.target.wants/root-.ssh.mount", "/x")
-            .symlink("/lib/systemd/system/local-fs.target.wants/masked.mount", "../masked.mount");
-        let mounts = Mounts::read(&files).unwrap();
+            .symlink("/lib/systemd/system/local-fs.target.wants/masked.mount", "../masked.mount")
+            // Nothing but a service that starts needs this one, and nothing the other.
+            .write("/etc/systemd/system/cluster.service", "[Unit]\nRequires=cluster.mount\n")
+            .symlink("/etc/systemd/system/multi-user.target.wants/cluster.service", "/x")
+            .write("/etc/systemd/system/cluster.mount", "[Mount]\nWhat=x\nWhere=/cluster\n")
+            .write("/etc/systemd/system/spare.mount", "[Mount]\nWhat=x\nWhere=/spare\n");
+        let mounts = Mounts::read(&files, &Systemd::read_later_boots(&files).unwrap()).unwrap();
         let hiding = |path: &str| {
             let mount = mounts.hiding(path)?;
             Some((mount.point.as_str(), mount.at.line, mount.may_fail))
@@ -147,7 +137,9 @@ mod tests {
         assert_eq!(hiding("/my files/a"), Some(("/my files", 8, true)));
         assert_eq!(hiding("/var/lib/docker/swarm"), Some(("/var/lib/docker", 9, false)));
         assert_eq!(hiding("/root/.ssh/authorized_keys"), Some(("/root/.ssh", 3, false)));
+        assert_eq!(hiding("/cluster/x"), Some(("/cluster", 3, false)));
         for path in [
+            "/spare/x",
             "/etc/hosts",
             "/home",
             "/homes/x",

@@ -1,10 +1,10 @@
 //! What keeps users out, item by item, and what would let them in.
 
 use system_model::{
-    FileLine, MemoryFiles,
+    FileLine, MemoryFiles, Systemd,
     accounts::Accounts,
     sshd::{
-        Admission, HindranceKind, ImageKeys, Login, Repair, SshServer, admission,
+        Admission, HindranceKind, ImageKeys, Login, Repair, SshHost, SshServer, admission,
         dropbear_admission, ssh_servers,
     },
 };
@@ -45,8 +45,9 @@ fn login(user: &str) -> Login {
 }
 
 fn judge(files: &MemoryFiles) -> Admission {
-    let accounts = Accounts::read(files).expect("readable");
-    admission(files, &accounts, &login("pi"), Some(KEY)).expect("readable")
+    let systemd = Systemd::read_later_boots(files).expect("readable");
+    let host = SshHost::read(files, &systemd).expect("readable");
+    admission(&host, &login("pi"), Some(KEY)).expect("readable")
 }
 
 /// The kinds that keep pi out of a system that was changed.
@@ -226,8 +227,9 @@ fn dropbear_is_judged_by_its_own_rules() {
     );
     files.write("/etc/shells", "/bin/sh\n/bin/bash # usual\n");
     let kinds = |files: &MemoryFiles, user: &str| {
-        let accounts = Accounts::read(files).expect("readable");
-        let found = dropbear_admission(files, &accounts, &login(user), None).expect("readable");
+        let systemd = Systemd::read_later_boots(files).expect("readable");
+        let host = SshHost::read(files, &systemd).expect("readable");
+        let found = dropbear_admission(&host, &login(user), None).expect("readable");
         found.certain.into_iter().map(|hindrance| hindrance.kind).collect::<Vec<_>>()
     };
     assert_eq!(kinds(&files, "pi"), []);

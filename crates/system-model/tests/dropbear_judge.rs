@@ -81,8 +81,8 @@ fn logins_end_as_the_model_says() {
     for (number, (label, ..)) in CASES.iter().enumerate() {
         let programs = ["/bin/bash", "/bin/dash", "/bin/sh", "/usr/sbin/nologin"];
         let files = trees.files(number, &["/etc", "/home", "/root"], &programs);
-        let judged = trees.judge(number, &files, |files, accounts, login, key| {
-            dropbear_admission(files, accounts, login, key).expect("readable")
+        let judged = trees.judge(number, &files, |host, login, key| {
+            dropbear_admission(host, login, key).expect("readable")
         });
         // The image does not show whether its version of dropbear reads the keys as root.
         if judged.is_open() && !judged.uncertain.is_empty() {

@@ -2,15 +2,15 @@
 
 use proptest::prelude::*;
 use system_model::{
-    CommandLines, MemoryFiles, Systemd,
-    accounts::Accounts,
-    docker,
+    CommandLines, MemoryFiles, Systemd, docker,
     network::Network,
-    sshd::{ImageKeys, Login, SshdConfig, admission, dropbear_admission, ssh_servers},
+    sshd::{ImageKeys, Login, SshHost, SshdConfig, admission, dropbear_admission, ssh_servers},
 };
 
 fn ask_everything(files: &MemoryFiles) {
-    let accounts = Accounts::read(files).expect("readable");
+    let systemd = Systemd::read_later_boots(files).expect("readable");
+    let host = SshHost::read(files, &systemd).expect("readable");
+    let accounts = &host.accounts;
     let login = Login {
         user: "pi".into(),
         from: [10, 0, 0, 1].into(),
@@ -19,10 +19,10 @@ fn ask_everything(files: &MemoryFiles) {
         today: 20_000,
     };
     let _ = accounts.next_free_id(files).expect("readable");
-    let _ = admission(files, &accounts, &login, Some("AAAA")).expect("readable");
-    let _ = dropbear_admission(files, &accounts, &login, None).expect("readable");
-    let config = SshdConfig::read(files, &accounts, &login).expect("readable");
-    let _ = ImageKeys::read(files, &accounts, config.all_key_files()).expect("readable");
+    let _ = admission(&host, &login, Some("AAAA")).expect("readable");
+    let _ = dropbear_admission(&host, &login, None).expect("readable");
+    let config = SshdConfig::read(files, accounts, &login).expect("readable");
+    let _ = ImageKeys::read(files, accounts, config.all_key_files()).expect("readable");
     let _ = ssh_servers(files, &|_| true).expect("readable");
     let systemd =
         CommandLines::read(files).and_then(|lines| Systemd::read(files, &lines, Some(true)));

@@ -107,8 +107,8 @@ fn logins_end_as_the_model_says() {
         let programs = ["/bin/bash", "/bin/sh", "/usr/sbin/nologin"];
         let mut files = trees.files(number, &["/etc", "/home", "/data", "/srv"], &programs);
         files.directory("/usr/bin");
-        let judged = trees.judge(number, &files, |files, accounts, login, key| {
-            admission(files, accounts, login, key).expect("readable")
+        let judged = trees.judge(number, &files, |host, login, key| {
+            admission(host, login, key).expect("readable")
         });
         score.add(&trees, number, label, &judged);
     }

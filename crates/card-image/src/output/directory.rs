@@ -31,7 +31,7 @@ pub(crate) struct OutputDirectory {
     /// Held as long as this exists.
     lock: DirectoryLock,
     /// Goes after the lock, whose file is in it.
-    _made: MadeDirectories,
+    made: MadeDirectories,
 }
 
 /// Directories that this run has made, the deepest first. Those in which nothing was made are
@@ -70,7 +70,7 @@ impl OutputDirectory {
         }
         let unusable = |source| OutputError::Unusable { path: path.to_owned(), source };
         let made = MadeDirectories::make(path).map_err(unusable)?;
-        Ok(OutputDirectory { _made: made, ..Self::open_existing(path)? })
+        Ok(OutputDirectory { made, ..Self::open_existing(path)? })
     }
 
     /// Locks a directory, and removes the files of an interrupted run.
@@ -89,16 +89,21 @@ impl OutputDirectory {
             path: path.to_owned(),
             interrupted: None,
             lock,
-            _made: MadeDirectories::default(),
+            made: MadeDirectories::default(),
         };
         directory.interrupted = directory.read(&temporary(MANIFEST));
         directory.remove_leftovers()?;
         Ok(directory)
     }
 
-    /// Returns the path of the file that is locked.
-    pub fn lock_path(&self) -> &Path {
-        self.lock.path()
+    /// Returns what a run that ends now would leave, in the order in which it can be removed: the
+    /// lock, and the directories that this run has made, which stay if anything is in them.
+    pub fn leftovers(&self) -> Vec<PathBuf> {
+        [self.lock.path()]
+            .into_iter()
+            .chain(self.made.0.iter().map(PathBuf::as_path))
+            .map(Path::to_owned)
+            .collect()
     }
 
     /// Returns the manifest of a run that was interrupted while it named its files.

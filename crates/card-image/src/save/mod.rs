@@ -145,7 +145,7 @@ pub fn save(
     let SaveOptions { card, path, is_present, root, contents, size, keep_going, time, .. } =
         options;
     let output = Output::open(options.out, path, options.overwrite)?;
-    let _lock = cancel.remove_if_abandoned(output.directory.lock_path());
+    let _leftovers = cancel.remove_if_abandoned(output.directory.leftovers());
     let reader = PatientReader::new(card, is_present, keep_going, cancel.clone());
     let reader = Arc::new(reader);
     let mut saving = Saving {

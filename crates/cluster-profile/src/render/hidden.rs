@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use system_model::{FileLine, Mounts};
+use system_model::{FileLine, Mounts, Systemd};
 
 use super::{RenderError, context::Context};
 use crate::{Change, Note};
 
 /// Notes the files that are written below each mount point.
 pub(super) fn note(to: &mut Context<'_>) -> Result<(), RenderError> {
-    let mounts = Mounts::read(to.system)?;
+    let mounts = Mounts::read(to.system, &Systemd::read_later_boots(to.system)?)?;
     let mut hidden: BTreeMap<String, (FileLine, Vec<String>)> = BTreeMap::new();
     for edit in &to.rendered.edits {
         if matches!(edit.change, Change::Remove | Change::Directory { .. }) {

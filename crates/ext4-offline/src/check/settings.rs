@@ -2,8 +2,11 @@
 
 use crate::{
     Error, Result, Superblock, features::flag, filesystem::Filesystem, group_desc::BLOCK_UNINIT,
+    inode,
 };
 
+/// `s_encoding` of UTF-8 with the rules of Unicode 12.1, the only one that exists.
+const UTF8_12_1: u16 = 1;
 /// `s_creator_os` of the Hurd.
 const HURD: u32 = 1;
 
@@ -70,7 +73,14 @@ fn check_own_inodes(superblock: &Superblock) -> Result<()> {
         let possible = number <= superblock.s_inodes_count() && !OTHERS.contains(&number);
         require(possible, field, number, "this inode cannot record quotas")?;
     }
-    Ok(())
+    let orphans = superblock.s_orphan_file_inum();
+    let is_resize_inode = orphans == inode::RESIZE && superblock.features().resize_inode();
+    require(
+        orphans != inode::ROOT && !is_resize_inode,
+        "s_orphan_file_inum",
+        orphans,
+        "this inode cannot list orphans",
+    )
 }
 
 fn check_features(fs: &Filesystem) -> Result<()> {
@@ -111,12 +121,25 @@ fn check_features(fs: &Filesystem) -> Result<()> {
     for (wrong, reason) in incompat {
         require(!wrong, "s_feature_incompat", features.incompat, reason)?;
     }
+    let journal = superblock.s_journal_inum();
+    let elsewhere = superblock.s_journal_uuid() != [0; 16];
     require(
-        superblock.s_journal_inum() == 0 || superblock.s_journal_uuid() == [0; 16],
+        journal == 0 || !elsewhere,
         "s_journal_inum",
-        superblock.s_journal_inum(),
+        journal,
         "the journal's UUID says that it is on another device",
     )?;
+    require(
+        features.has_journal() || journal == 0 && !elsewhere,
+        "s_feature_compat",
+        features.compat,
+        "the superblock names a journal, and the filesystem lacks has_journal",
+    )?;
+    let encoding = superblock.s_encoding();
+    let known = encoding == UTF8_12_1 || !features.has(flag::CASEFOLD);
+    require(known, "s_encoding", encoding, "neither e2fsck nor Linux knows this encoding")?;
+    let flex = superblock.s_log_groups_per_flex();
+    require(flex <= 31, "s_log_groups_per_flex", flex, "31 is the maximum")?;
     let reserved = superblock.s_reserved_gdt_blocks();
     require(
         reserved == 0 || features.resize_inode(),

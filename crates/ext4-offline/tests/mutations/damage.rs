@@ -2,7 +2,7 @@
 
 use crate::common::{
     Random,
-    anatomy::{Anatomy, Piece},
+    anatomy::{Anatomy, Kind, Piece},
 };
 
 /// Changes one to three pieces of metadata, mostly with checksums that match. Returns a
@@ -35,6 +35,24 @@ pub fn damage(image: &mut [u8], anatomy: &Anatomy, random: &mut Random) -> Strin
         }
     }
     done
+}
+
+/// How many values a pair of bytes gets.
+const VALUES: usize = 8;
+/// The number of changes by [`superblock`].
+pub const SUPERBLOCK_CASES: u64 = (1024 / 2 * VALUES) as u64;
+
+/// Gives two bytes of the superblock another value, and a checksum that matches. Returns a
+/// description.
+pub fn superblock(image: &mut [u8], anatomy: &Anatomy, number: usize) -> String {
+    let superblock = anatomy.pieces.iter().find(|piece| piece.kind == Kind::Superblock).unwrap();
+    let at = superblock.offset + number / VALUES * 2;
+    let before = u16::from_le_bytes([image[at], image[at + 1]]);
+    let values = [0, 1, 2, 86, 0x8000, 0xffff, before.wrapping_add(1), before.wrapping_sub(1)];
+    let value = values[number % VALUES];
+    image[at..at + 2].copy_from_slice(&value.to_le_bytes());
+    anatomy.reseal(image, superblock);
+    format!("superblock {:#x}: {before:#x} to {value:#x}", at - superblock.offset)
 }
 
 fn change(image: &mut [u8], at: usize, anatomy: &Anatomy, random: &mut Random) {

@@ -30,8 +30,9 @@ use verdict::Verdict;
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
-/// The limit of memory for two filesystems of a few MiB at a time, with the copies of the test.
-const MOST_MEMORY: usize = 192 << 20;
+/// The limit of memory for two filesystems at a time with the copies of the test, in sizes of the
+/// largest one.
+const MOST_COPIES: usize = 24;
 
 #[derive(Default)]
 struct Tally {
@@ -41,22 +42,51 @@ struct Tally {
     wrong: Vec<String>,
 }
 
+/// Filesystems with their names and the places of their metadata.
+type Samples = Vec<(&'static str, Vec<u8>, Anatomy)>;
+
+fn read_samples() -> Samples {
+    let read = |(name, image): (&'static str, Image)| {
+        let bytes = std::fs::read(&image.path).unwrap();
+        let anatomy = Anatomy::of(&bytes);
+        (name, bytes, anatomy)
+    };
+    samples().into_iter().map(read).collect()
+}
+
 #[test]
 fn damage_is_refused_or_the_result_is_clean() {
     let (cases, time) = if thorough() { (100_000, 450) } else { (4000, 45) };
-    let samples: Vec<(&str, Vec<u8>, Anatomy)> = samples()
-        .into_iter()
-        .map(|(name, image)| {
-            let bytes = std::fs::read(&image.path).unwrap();
-            let anatomy = Anatomy::of(&bytes);
-            (name, bytes, anatomy)
-        })
-        .collect();
-    let first: u64 = std::env::var("NODECARD_SEED").map_or(1, |seed| seed.parse().unwrap());
-    // One case, or the number that was requested.
-    let cases = if std::env::var("NODECARD_SEED").is_ok() { first + 1 } else { cases };
+    let damage = |image: &mut [u8], anatomy: &Anatomy, seed| {
+        damage::damage(image, anatomy, &mut Random(seed))
+    };
+    hunt("NODECARD_SEED", 1, cases, time, damage);
+}
+
+#[test]
+fn a_field_of_the_superblock_is_refused_or_the_result_is_clean() {
+    let (step, time) = if thorough() { (1, 600) } else { (7, 30) };
+    let damage = |image: &mut [u8], anatomy: &Anatomy, number: u64| {
+        damage::superblock(image, anatomy, (number * step) as usize)
+    };
+    hunt("NODECARD_FIELD", 0, damage::SUPERBLOCK_CASES / step, time, damage);
+}
+
+/// Runs a number of cases, or the one that the variable names, and requires that e2fsck is content
+/// with all that is accepted.
+fn hunt(
+    variable: &str,
+    first: u64,
+    cases: u64,
+    seconds: u64,
+    damage: impl Fn(&mut [u8], &Anatomy, u64) -> String + Sync,
+) {
+    let samples = read_samples();
+    let one: Option<u64> = std::env::var(variable).ok().map(|number| number.parse().unwrap());
+    let (first, cases) = one.map_or((first, cases), |number| (number, number + 1));
+    let most_memory = MOST_COPIES * samples.iter().map(|(_, bytes, _)| bytes.len()).max().unwrap();
     let (next, tally) = (AtomicU64::new(first), Mutex::new(Tally::default()));
-    let end = Instant::now() + Duration::from_secs(time);
+    let end = Instant::now() + Duration::from_secs(seconds);
     ALLOCATOR.reset_peak_usage();
     let before = ALLOCATOR.current_usage();
     std::thread::scope(|scope| {
@@ -64,13 +94,17 @@ fn damage_is_refused_or_the_result_is_clean() {
             scope.spawn(|| {
                 let dir = scratch();
                 loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= cases || Instant::now() > end {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= cases || Instant::now() > end {
                         return;
                     }
-                    let (name, image, anatomy) = &samples[seed as usize % samples.len()];
-                    let _guard = watchdog::guard(&format!("NODECARD_SEED={seed}"));
-                    let verdict = one(seed, name, image, anatomy, dir.path());
+                    let (name, image, anatomy) = &samples[number as usize % samples.len()];
+                    let case = format!("{variable}={number}");
+                    let _guard = watchdog::guard(&case);
+                    let mut bytes = image.clone();
+                    let what = damage(&mut bytes, anatomy, number);
+                    let context = format!("{case}: {name}: {what}");
+                    let verdict = judge(number, bytes, dir.path()).with(&context);
                     let mut tally = tally.lock().unwrap();
                     match verdict {
                         Verdict::Refused(reason) => *tally.refused.entry(reason).or_default() += 1,
@@ -99,23 +133,18 @@ fn damage_is_refused_or_the_result_is_clean() {
         wrong.len(),
         wrong[..wrong.len().min(30)].join("\n")
     );
-    assert!(peak - before.min(peak) < MOST_MEMORY, "{peak} bytes");
-    if cases > first + 1 {
+    assert!(peak - before.min(peak) < most_memory, "{peak} bytes");
+    if one.is_none() {
         assert!(refused > 100 && tally.clean > 50, "{refused} refused, {} clean", tally.clean);
     }
 }
 
-/// Runs one mutation of an image.
-fn one(seed: u64, name: &str, image: &[u8], anatomy: &Anatomy, dir: &std::path::Path) -> Verdict {
-    let mut random = Random(seed);
-    let mut bytes = image.to_vec();
-    let what = damage::damage(&mut bytes, anatomy, &mut random);
-    let context = format!("NODECARD_SEED={seed}: {name}: {what}");
+/// Runs all steps on a damaged image.
+fn judge(number: u64, bytes: Vec<u8>, dir: &std::path::Path) -> Verdict {
     let base: Arc<dyn ReadAt> = Arc::new(Memory::new(bytes.clone()));
     // Larger by less than a group, and by some.
-    let size = bytes.len() as u64 + *random.pick(&[0, 300, 9000]) * KIB;
+    let size = bytes.len() as u64 + *Random(number).pick(&[0, 300, 9000]) * KIB;
     let run = || verdict::judge(steps::prepare(base, size), &bytes, dir);
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(run))
         .unwrap_or_else(|_| Verdict::Wrong("it panicked".to_owned()))
-        .with(&context)
 }

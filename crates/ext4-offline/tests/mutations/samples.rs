@@ -8,7 +8,7 @@ use ext4_offline::{
     inodes::{FilesMut, NewFile, ROOT_INODE},
 };
 
-use crate::common::*;
+use crate::common::{mount::*, *};
 
 const KINDS: [(&str, u64); 12] = [
     ("-t ext4 -O metadata_csum,64bit,metadata_csum_seed,orphan_file -b 1024 -g 2048 -N 512", 7),
@@ -25,16 +25,65 @@ const KINDS: [(&str, u64); 12] = [
     ("-t ext2 -r 0 -b 1024 -N 512", 5),
 ];
 
+/// Larger blocks, in the thorough mode only.
+const LARGE: [(&str, u64); 4] = [
+    ("-t ext4 -b 4096 -N 512", 8),
+    ("-t ext4 -O metadata_csum,64bit,^has_journal -b 16384 -N 256", 8),
+    ("-t ext4 -O metadata_csum,^has_journal -b 65536 -N 128", 12),
+    ("-t ext2 -b 65536 -N 128", 12),
+];
+
 /// An image of each kind.
 pub fn samples() -> Vec<(&'static str, Image)> {
-    KINDS
-        .into_iter()
-        .map(|(arguments, size)| {
-            let image = Image::make(arguments, size * MIB);
-            enrich(&image, arguments);
-            (arguments, image)
-        })
-        .collect()
+    let large = if thorough() { &LARGE[..] } else { &[] };
+    let made = KINDS.iter().chain(large).map(|&(arguments, size)| {
+        let image = Image::make(arguments, size * MIB);
+        enrich(&image, arguments);
+        (arguments, image)
+    });
+    let mut samples: Vec<_> = made.collect();
+    if thorough() {
+        samples.push(("busybox mke2fs", of_busybox()));
+        let used = ["used by the kernel", "used by the kernel, not unmounted"];
+        samples.extend(used.into_iter().zip(of_the_kernel().into_iter().flatten()));
+    }
+    samples
+}
+
+/// A filesystem of another maker.
+fn of_busybox() -> Image {
+    let dir = scratch();
+    let path = dir.path().join("image");
+    std::fs::File::create(&path).unwrap().set_len(4 * MIB).unwrap();
+    let image = Image { dir, path };
+    output_of("busybox", &["mke2fs", "-F", "-b", "1024", image.path()]);
+    enrich(&image, "busybox");
+    image
+}
+
+/// A filesystem whose journal the kernel went through several times, as it was after unmounting
+/// and before.
+fn of_the_kernel() -> Option<[Image; 2]> {
+    if !is_root() {
+        return None;
+    }
+    let image = make("-t ext4 -b 1024 -N 512 -J size=1", 8 * MIB);
+    let mounted = mount(&image.path, "noatime")?;
+    let bytes = |number: usize| vec![number as u8; 3000 + 100 * (number % 50)];
+    for number in 0..400 {
+        let directory = mounted.0.join(format!("{}", number % 7));
+        std::fs::create_dir_all(&directory).unwrap();
+        write_synced(&directory.join(format!("{}", number % 31)), &bytes(number));
+        if number % 20 == 19 {
+            std::fs::remove_dir_all(&directory).unwrap();
+        }
+    }
+    let dir = scratch();
+    let path = dir.path().join("image");
+    std::fs::copy(&image.path, &path).unwrap();
+    drop(mounted);
+    assert_clean(&image.path, &[], "used by the kernel");
+    Some([image, Image { dir, path }])
 }
 
 /// A hashed directory, deep trees, attributes in every place, links.
@@ -53,7 +102,8 @@ fn enrich(image: &Image, arguments: &str) {
         files.write(deep, block * 50_000, b"a piece").unwrap();
     }
     files.link(deep, dir, b"another-name").unwrap();
-    if !arguments.contains("-r 0") {
+    // The others lack ext_attr.
+    if !arguments.contains("-r 0") && !arguments.contains("busybox") {
         for (entry, size) in files.entries(ROOT_INODE).unwrap().into_iter().zip([20, 300, 600, 3]) {
             if files.stat(entry.inode).unwrap().kind != FileKind::Symlink {
                 files.set_xattr(entry.inode, "user.one", &vec![b'a'; size]).unwrap();

@@ -6,6 +6,7 @@ use super::{
     authorized_keys,
     config::SshdConfig,
     hindrance::{Hindrance, HindranceKind, Repair},
+    host::SshHost,
     login::Login,
     patterns::{self, ListMatch},
     permissions::{self, Rules},
@@ -54,25 +55,25 @@ impl Admission {
 /// # Errors
 /// [`SystemError`] if the filesystem is damaged.
 pub fn admission(
-    files: &dyn SystemFiles,
-    accounts: &Accounts,
+    host: &SshHost<'_>,
     login: &Login,
     key: Option<&str>,
 ) -> Result<Admission, SystemError> {
-    let config = SshdConfig::read(files, accounts, login)?;
+    let SshHost { files, accounts, .. } = host;
+    let config = SshdConfig::read(*files, accounts, login)?;
     let mut to = Admission::default();
-    server(files, accounts, login, &config, &mut to)?;
+    server(host, login, &config, &mut to)?;
     let Some(user) = accounts.user(&login.user) else {
         to.add(true, HindranceKind::UnknownUser);
         return Ok(to);
     };
     let (key_files, named) = config.key_files(user);
     to.key_files = key_files;
-    account(files, accounts, user, login, config.flag("usepam", false), &mut to)?;
-    shell(files, user, &config, &mut to)?;
+    account(host, user, login, config.flag("usepam", false), &mut to)?;
+    shell(*files, user, &config, &mut to)?;
     lists(accounts, user, login, &config, &mut to);
     authentication(user, &config, &mut to);
-    keys(files, accounts, user, &config, named, key, &mut to)?;
+    keys(host, user, &config, named, key, &mut to)?;
     Ok(to)
 }
 
@@ -87,16 +88,16 @@ fn for_all(keyword: &'static str, value: &str) -> Option<Repair> {
 
 /// Whether sshd starts, is reached, and has the host key that the nodes know.
 fn server(
-    files: &dyn SystemFiles,
-    accounts: &Accounts,
+    host: &SshHost<'_>,
     login: &Login,
     config: &SshdConfig,
     to: &mut Admission,
 ) -> Result<(), SystemError> {
+    let files = host.files;
     if !SshdConfig::exists(files)? {
         to.add(true, HindranceKind::NoConfig);
     }
-    if accounts.user("sshd").is_none() {
+    if host.accounts.user("sshd").is_none() {
         to.add(false, HindranceKind::NoPrivilegeSeparationUser);
     }
     for problem in config.problems() {
@@ -144,13 +145,13 @@ fn server(
 
 /// Expiry, locks and /etc/nologin.
 fn account(
-    files: &dyn SystemFiles,
-    accounts: &Accounts,
+    host: &SshHost<'_>,
     user: &User,
     login: &Login,
     (pam, pam_line): (bool, Option<&FileLine>),
     to: &mut Admission,
 ) -> Result<(), SystemError> {
+    let SshHost { files, accounts, .. } = host;
     let in_shadow = accounts.shadow(&user.name);
     let in_passwd = Some(FileLine::new(PASSWD, user.line));
     if let Some(entry) = in_shadow {
@@ -309,14 +310,14 @@ fn authentication(user: &User, config: &SshdConfig, to: &mut Admission) {
 
 /// The way to the user's keys, and what the files say.
 fn keys(
-    files: &dyn SystemFiles,
-    accounts: &Accounts,
+    host: &SshHost<'_>,
     user: &User,
     config: &SshdConfig,
     named: Option<FileLine>,
     key: Option<&str>,
     to: &mut Admission,
 ) -> Result<(), SystemError> {
+    let files = host.files;
     if let Some((path, at)) = config.word("revokedkeys").filter(|(path, _)| *path != "none") {
         let missing = !matches!(walk(files, path)?.end, End::Found(..));
         let kind = if missing {
@@ -347,11 +348,11 @@ fn keys(
     }
     match key {
         None => {
-            let way = permissions::check(files, accounts, user, &usual, rules)?;
+            let way = permissions::check(host, user, &usual, rules)?;
             to.certain.extend(way.certain);
             to.uncertain.extend(way.uncertain);
         }
-        Some(key) => find_key(files, accounts, user, rules, key, to)?,
+        Some(key) => find_key(host, user, rules, key, to)?,
     }
     Ok(())
 }
@@ -371,8 +372,7 @@ pub(super) fn home(
 
 /// Looks for a key in the files that can be read. One good file is enough.
 fn find_key(
-    files: &dyn SystemFiles,
-    accounts: &Accounts,
+    host: &SshHost<'_>,
     user: &User,
     rules: Rules,
     key: &str,
@@ -380,8 +380,8 @@ fn find_key(
 ) -> Result<(), SystemError> {
     let mut blocked: Option<permissions::OnTheWay> = None;
     for path in to.key_files.clone() {
-        let way = permissions::check(files, accounts, user, &path, rules)?;
-        let Ok(Some(text)) = files.read_text(&path) else { continue };
+        let way = permissions::check(host, user, &path, rules)?;
+        let Ok(Some(text)) = host.files.read_text(&path) else { continue };
         let lines = authorized_keys::parse(&text);
         let Some(line) = lines.iter().find(|line| line.is_key(key)) else { continue };
         if !way.certain.is_empty() {

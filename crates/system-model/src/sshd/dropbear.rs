@@ -10,12 +10,13 @@ use super::{
     admission::{Admission, home, usable_shell},
     authorized_keys,
     hindrance::{HindranceKind, Repair},
+    host::SshHost,
     login::Login,
     permissions::{self, Rules},
 };
 use crate::{
     FileLine, SystemError, SystemFiles,
-    accounts::{Accounts, PASSWD, ShellState},
+    accounts::{PASSWD, ShellState},
     units,
 };
 
@@ -233,11 +234,12 @@ pub fn dropbear_knows_ed25519(files: &dyn SystemFiles, program: &str) -> Result<
 /// # Errors
 /// [`SystemError`] if the filesystem is damaged.
 pub fn dropbear_admission(
-    files: &dyn SystemFiles,
-    accounts: &Accounts,
+    host: &SshHost<'_>,
     login: &Login,
     key: Option<&str>,
 ) -> Result<Admission, SystemError> {
+    let SshHost { files, accounts, .. } = host;
+    let files = *files;
     let config = DropbearConfig::read(files)?;
     let mut to = Admission::default();
     let option = |to: &mut Admission, certain: bool, option: String| {
@@ -293,7 +295,7 @@ pub fn dropbear_admission(
         None => user.in_home(".ssh/authorized_keys"),
     };
     to.key_files = vec![path.clone()];
-    let way = permissions::check(files, accounts, user, &path, Rules::Dropbear)?;
+    let way = permissions::check(host, user, &path, Rules::Dropbear)?;
     to.certain.extend(way.certain);
     to.uncertain.extend(way.uncertain);
     if let Some(key) = key {

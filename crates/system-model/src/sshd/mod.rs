@@ -11,6 +11,7 @@ mod conditions;
 mod config;
 mod dropbear;
 mod hindrance;
+mod host;
 mod hosts_access;
 mod image_keys;
 mod key_files;
@@ -36,6 +37,7 @@ pub use dropbear::{
     dropbear_admission, dropbear_knows_ed25519,
 };
 pub use hindrance::{Hindrance, HindranceKind, Repair};
+pub use host::SshHost;
 pub use hosts_access::{Client, refused_clients};
 pub use image_keys::{ImageKey, ImageKeys, OpenedLine};
 pub use key_files::DEFAULT_KEY_FILES;

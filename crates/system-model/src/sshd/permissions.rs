@@ -1,8 +1,11 @@
 //! Owners and modes on the way to a user's keys.
 
-use super::hindrance::{Hindrance, HindranceKind, Repair};
+use super::{
+    hindrance::{Hindrance, HindranceKind, Repair},
+    host::SshHost,
+};
 use crate::{
-    FileKind, FileMetadata, Mounts, SystemError, SystemFiles,
+    FileKind, FileMetadata, SystemError,
     accounts::{Accounts, User},
     walk::{End, Identity, READ, SEARCH, walk},
 };
@@ -28,13 +31,14 @@ pub(super) struct OnTheWay {
 
 /// Checks the way to a key file, or as much of it as exists.
 pub(super) fn check(
-    files: &dyn SystemFiles,
-    accounts: &Accounts,
+    host: &SshHost<'_>,
     user: &User,
     path: &str,
     rules: Rules,
 ) -> Result<OnTheWay, SystemError> {
     let mut found = OnTheWay::default();
+    let SshHost { files, accounts, mounts } = host;
+    let files = *files;
     let way = walk(files, path)?;
     let home = match walk(files, &user.home)?.end {
         End::Found(home, _) => Some(home),
@@ -64,7 +68,7 @@ pub(super) fn check(
         }
     };
     // What the image has there is not what sshd will read.
-    if let Some(mount) = Mounts::read(files)?.hiding(&real) {
+    if let Some(mount) = mounts.hiding(&real) {
         let kind = HindranceKind::Hidden { path: real, point: mount.point.clone() };
         let hindrance = Hindrance { kind, at: Some(mount.at.clone()), repair: None };
         let list = if mount.may_fail { &mut found.uncertain } else { &mut found.certain };

@@ -4,9 +4,8 @@
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
 
 use system_model::{
-    MemoryFiles,
-    accounts::Accounts,
-    sshd::{Admission, Login},
+    MemoryFiles, Systemd,
+    sshd::{Admission, Login, SshHost},
 };
 use tempfile::TempDir;
 
@@ -129,7 +128,7 @@ impl<'a> Trees<'a> {
         &self,
         number: usize,
         files: &MemoryFiles,
-        model: impl Fn(&MemoryFiles, &Accounts, &Login, Option<&str>) -> Admission,
+        model: impl Fn(&SshHost<'_>, &Login, Option<&str>) -> Admission,
     ) -> Admission {
         let login = Login {
             user: self.users[number].clone(),
@@ -138,8 +137,9 @@ impl<'a> Trees<'a> {
             port: 22,
             today: 20_000,
         };
-        let accounts = Accounts::read(files).expect("readable");
-        model(files, &accounts, &login, self.key.split(' ').nth(1))
+        let systemd = Systemd::read_later_boots(files).expect("readable");
+        let host = SshHost::read(files, &systemd).expect("readable");
+        model(&host, &login, self.key.split(' ').nth(1))
     }
 
     fn read(&self, number: usize, what: &str) -> String {

@@ -5,10 +5,10 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use system_model::{
     FileLine, Systemd,
-    accounts::Accounts,
     sshd::{
-        Admission, Client, Hindrance, HindranceKind, Login, Repair, SSHD_CONFIG, SshServer,
-        admission, asks_for_local_address, dropbear_admission, refused_clients, ssh_servers,
+        Admission, Client, Hindrance, HindranceKind, Login, Repair, SSHD_CONFIG, SshHost,
+        SshServer, admission, asks_for_local_address, dropbear_admission, refused_clients,
+        ssh_servers,
     },
 };
 
@@ -79,8 +79,7 @@ pub fn login_hindrances(
         cluster,
         node: Some(node),
         cluster_key,
-        system,
-        accounts: Accounts::read(system)?,
+        host: SshHost::read(system, systemd)?,
         server,
         now,
     };
@@ -174,8 +173,7 @@ struct Judge<'a> {
     /// The node whose card it is; `None` for any of them.
     node: Option<&'a Node>,
     cluster_key: &'a str,
-    system: &'a dyn SystemFiles,
-    accounts: Accounts,
+    host: SshHost<'a>,
     server: SshServer,
     now: u64,
 }
@@ -183,7 +181,7 @@ struct Judge<'a> {
 impl Judge<'_> {
     /// Returns what TCP wrappers refuse, which is the same for all users.
     fn refused(&self) -> Result<Vec<(Hindrance, bool)>, SystemError> {
-        refused_clients(self.system, self.server, &clients(self.cluster, self.node))
+        refused_clients(self.host.files, self.server, &clients(self.cluster, self.node))
     }
 
     /// Returns what keeps a user out at any of the logins that have to work, what is certain
@@ -194,7 +192,7 @@ impl Judge<'_> {
         refused: &[(Hindrance, bool)],
     ) -> Result<Vec<LoginHindrance>, SystemError> {
         let by_pairs = match self.server {
-            SshServer::OpenSsh => asks_for_local_address(self.system)?,
+            SshServer::OpenSsh => asks_for_local_address(self.host.files)?,
             SshServer::Dropbear => false,
         };
         let ways = ways(self.cluster, self.node, by_pairs);
@@ -246,8 +244,8 @@ impl Judge<'_> {
         };
         let key = from_nodes.then_some(self.cluster_key);
         let mut admission = match self.server {
-            SshServer::OpenSsh => admission(self.system, &self.accounts, &login, key)?,
-            SshServer::Dropbear => dropbear_admission(self.system, &self.accounts, &login, key)?,
+            SshServer::OpenSsh => admission(&self.host, &login, key)?,
+            SshServer::Dropbear => dropbear_admission(&self.host, &login, key)?,
         };
         // Each node gets a host key of its own, with the right mode.
         admission
@@ -285,7 +283,8 @@ pub(in crate::render) fn let_in(
     for round in 0..MOST_ROUNDS {
         let (mut again, mut noted) = (false, Vec::new());
         let edited = to.edited()?;
-        let Some(server) = server(&edited, &Systemd::read_later_boots(&edited)?)? else {
+        let systemd = Systemd::read_later_boots(&edited)?;
+        let Some(server) = server(&edited, &systemd)? else {
             to.note(Note::NoSshd);
             return Ok(None);
         };
@@ -293,8 +292,7 @@ pub(in crate::render) fn let_in(
             cluster: to.cluster,
             node,
             cluster_key: &cluster_key,
-            system: &edited,
-            accounts: Accounts::read(&edited)?,
+            host: SshHost::read(&edited, &systemd)?,
             server,
             now,
         };
