@@ -79,6 +79,13 @@ fn errors_of_build() {
     let profile = PROFILE.replace("[root, odroid]", "[root, nobody-here]");
     fs::write(t.path("user.yaml"), profile).unwrap();
     t.case("a user whom the image does not have", &["build", "user.yaml"]);
+    let file = "{path: /etc/b, content: b, owner: other}";
+    let profile = PROFILE
+        .replace("[root, odroid]", "[root, nobody-here, somebody]")
+        .replace("192.168.1.81}", &format!("192.168.1.81, files: [{file}]}}"))
+        + "boot: {config: {arm_64bit: 1}}\n";
+    fs::write(t.path("reasons.yaml"), profile).unwrap();
+    t.case("several reasons at once", &["build", "reasons.yaml"]);
     fs::create_dir(t.path("taken")).unwrap();
     fs::write(t.path("taken/SHA256SUMS"), "mine\n").unwrap();
     t.case("a file of somebody else", &["build", "profile.yaml", "--out", "taken"]);

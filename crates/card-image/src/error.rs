@@ -1,5 +1,7 @@
 //! Errors of making cards and images.
 
+use cluster_profile::CardObstacle;
+
 use crate::{BaseError, Cancelled, ChooseError, FsError, OutputError};
 
 /// A card or image could not be made.
@@ -24,6 +26,9 @@ pub enum Error {
     /// The node's files do not fit the system in the image.
     #[error(transparent)]
     Render(#[from] cluster_profile::RenderError),
+    /// The files of some nodes do not fit the system in the image, for these reasons.
+    #[error("{}", in_words(.0))]
+    Refused(Vec<CardObstacle>),
     /// The cluster's keys lack one.
     #[error(transparent)]
     Keys(#[from] cluster_keys::KeyError),
@@ -48,6 +53,12 @@ pub enum Error {
     /// The user interrupted.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
+}
+
+/// Returns the reasons, one a line.
+fn in_words(all: &[CardObstacle]) -> String {
+    let reasons: Vec<String> = all.iter().map(|one| one.reason.to_string()).collect();
+    reasons.join("\n")
 }
 
 fn too_small(card: u64, base: u64, needed: u64) -> String {
@@ -92,6 +103,7 @@ impl Error {
             | Error::Table(part_table::Error::CardTooSmall { .. })
             | Error::Root(ChooseError::NoSuchPartition { .. } | ChooseError::NotExt { .. })
             | Error::Render(_)
+            | Error::Refused(_)
             | Error::Keys(_)
             | Error::Files(FsError::Source(_)) => ErrorKind::Profile,
             Error::Files(error) if error.is_full() => ErrorKind::Profile,
@@ -117,6 +129,7 @@ impl Error {
             Error::Ext4(error) => error.fix(),
             Error::Files(error) => error.fix(),
             Error::Render(error) => error.fix(),
+            Error::Refused(all) => all.iter().find_map(|one| one.reason.fix()),
             Error::Keys(error) => error.fix(),
             Error::Storage(_) | Error::Cancelled(_) => None,
         }

@@ -8,7 +8,7 @@ use std::{
 
 use block_io::{Extents, Layer, ReadAt};
 use cluster_keys::ClusterKeys;
-use cluster_profile::{Cluster, FileEdit, Node, Note};
+use cluster_profile::{Cluster, FileEdit, Node, Note, RenderError};
 use plain_text::to_hex;
 use system_model::{CachedFiles, SystemFiles};
 
@@ -153,7 +153,8 @@ impl<'a> CardBuilder<'a> {
         let (mut notes, mut shared_edits) = (Vec::new(), Vec::new());
         let render_shared = |files: &RootFs| {
             let files = CachedFiles::new(files);
-            let rendered = cluster_profile::render_shared(cluster, keys, &files, time)?;
+            let rendered = cluster_profile::render_shared(cluster, keys, &files, time)
+                .map_err(|first| self.refused(nodes, &files, first))?;
             notes.extend(rendered.notes);
             notes.extend(self.password_notes(&files)?);
             shared_edits.clone_from(&rendered.edits);
@@ -167,7 +168,8 @@ impl<'a> CardBuilder<'a> {
         let mut cards = Vec::new();
         for node in nodes {
             cancel.check()?;
-            let rendered = cluster_profile::render_node(cluster, node, keys, &files, time)?;
+            let rendered = cluster_profile::render_node(cluster, node, keys, &files, time)
+                .map_err(|first| self.refused(nodes, &files, first))?;
             notes.extend(rendered.notes);
             let edits = rendered.edits;
             let layer = grown.node(time, &edits)?;
@@ -197,6 +199,15 @@ impl<'a> CardBuilder<'a> {
             shared_used: grown.used(grown.layer())?,
             shared: grown.layer().clone(),
         })
+    }
+
+    /// Returns the error with all reasons why no cards can be made, of which `first` is one.
+    fn refused(&self, nodes: &[&Node], files: &dyn SystemFiles, first: RenderError) -> Error {
+        let BuildInputs { cluster, keys, .. } = self.inputs;
+        match cluster_profile::card_obstacles(cluster, nodes, keys, files, self.time) {
+            Ok(all) if !all.is_empty() => Error::Refused(all),
+            _ => first.into(),
+        }
     }
 
     /// Returns the notes about passwords, which are the same for cards of all sizes and slow

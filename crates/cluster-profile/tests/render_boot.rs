@@ -93,9 +93,12 @@ fn what_raspi_firmware_writes_anew_has_the_profiles_settings() {
     assert!(notes.iter().any(|note| note.contains(stays) && note.contains("z50-")), "{notes:?}");
     // A hook that writes neither of the two files, as Raspberry Pi OS has, and an old one.
     let path = "/etc/kernel/postinst.d/z50-raspi-firmware";
-    for (hook, notes_of_hook) in
-        [("cp /boot/vmlinuz-6 /boot/firmware/kernel8.img\n", 0), ("echo >$1/cmdline.txt\n", 1)]
-    {
+    for (hook, notes_of_hook) in [
+        ("cp /boot/vmlinuz-6 /boot/firmware/kernel8.img\n", 0),
+        ("echo >$1/cmdline.txt\n", 1),
+        ("echo arm_64bit=1 >$1/config.txt\n", 1),
+        ("echo >$1/cmdline.txt\necho >$1/config.txt\n", 2),
+    ] {
         let (card, notes) = fixture.settled(&base.clone().file(path, hook), 0);
         assert_eq!(card.text("/etc/default/raspi-extra-cmdline"), "splash audit=0");
         assert!(!card.has("/etc/default/raspi-firmware-custom"));

@@ -105,6 +105,24 @@ fn what_keeps_any_node_out_is_found() {
     }
 }
 
+/// A condition about both addresses concerns one pair of nodes, whichever it is.
+#[test]
+fn what_keeps_one_pair_of_nodes_apart_is_found() {
+    let fixture = Fixture::new(PROFILE);
+    let nodes = &fixture.cluster.nodes;
+    let pairs = nodes.iter().flat_map(|from| nodes.iter().map(move |to| (from, to)));
+    for (from, to) in pairs.filter(|(from, to)| from.name != to.name) {
+        let settings = format!(
+            "Match Address {} LocalAddress {}\n    PubkeyAuthentication no\n    \
+             AuthenticationMethods password",
+            from.address, to.address
+        );
+        let rendered = fixture.shared(&base(&settings)).unwrap_or_else(|error| panic!("{error}"));
+        let notes: Vec<String> = rendered.notes.iter().map(ToString::to_string).collect();
+        assert!(has_note(&notes, "corrected"), "{settings}: {notes:?}");
+    }
+}
+
 #[test]
 fn expired_accounts_and_missing_shells_are_corrected() {
     let fixture = Fixture::new(PROFILE);

@@ -215,7 +215,7 @@ fn network_manager_asks_dhcp() {
         .unit("NetworkManager.service")
         .file(
             path,
-            "[connection]\nid=lan\nuuid=7d1c\ntype=ethernet\ninterface-name=eth0\n\n[ipv4]\n\
+            "[connection]\nid=lan\nuuid=0f9a5a8e-6d0c-4f0e-8f0f-3c1f0a2b4c5d\ntype=ethernet\ninterface-name=eth0\n\n[ipv4]\n\
              address1=192.168.1.81/24,192.168.1.1\naddress2=10.1.1.1/8\ndns=192.168.1.1;\n\
              dns-search=home.lan;\nroute1=10.0.0.0/8,192.168.1.7\nmethod=manual\nmay-fail=false\n\n\
              [ipv6]\naddress1=fd00::81/64\nmethod=manual\n",
@@ -224,7 +224,7 @@ fn network_manager_asks_dhcp() {
     let (after, neutral_) = neutral(&card, true);
     assert_eq!(
         after.text(path),
-        "[connection]\nid=lan\nuuid=7d1c\ntype=ethernet\ninterface-name=eth0\n\n[ipv4]\n\
+        "[connection]\nid=lan\nuuid=0f9a5a8e-6d0c-4f0e-8f0f-3c1f0a2b4c5d\ntype=ethernet\ninterface-name=eth0\n\n[ipv4]\n\
          route1=10.0.0.0/8,192.168.1.7\nmethod=auto\nmay-fail=false\n\n\
          [ipv6]\naddress1=fd00::81/64\nmethod=manual\n"
     );
@@ -283,6 +283,27 @@ fn ifupdown_asks_dhcp_by_whatever_stanza() {
     assert!(!after.contains("192.168"), "{after}");
 }
 
+/// NetworkManager reads neither of them, but they say what the card's address was.
+#[test]
+fn keyfiles_that_network_manager_ignores_ask_dhcp_too() {
+    let directory = "/etc/NetworkManager/system-connections";
+    let text = |head: &str| {
+        format!("[connection]\n{head}\n[ipv4]\naddress1=192.168.1.81/24\nmethod=manual\n")
+    };
+    let card = debian_networkd()
+        .unit("NetworkManager.service")
+        .file(&format!("{directory}/readable"), text("type=ethernet\ninterface-name=eth0"))
+        .file(&format!("{directory}/broken"), text("uuid=1\ninterface-name=eth0"))
+        .with_mode(&format!("{directory}/broken"), 0o600)
+        .file(&format!("{directory}/other"), text("uuid=1\ninterface-name=eth1"))
+        .with_mode(&format!("{directory}/other"), 0o600);
+    let (after, _) = neutral(&card, true);
+    for (name, stays) in [("readable", false), ("broken", false), ("other", true)] {
+        let text = after.text(&format!("{directory}/{name}"));
+        assert_eq!(text.contains("192.168.1.81"), stays, "{name}: {text}");
+    }
+}
+
 /// What has nothing to do with the profile's interface, or is no address of a node's.
 #[test]
 fn other_connections_of_network_manager_stay() {
@@ -291,7 +312,7 @@ fn other_connections_of_network_manager_stay() {
         |head: &str, ipv4: &str| format!("[connection]\nid=x\n{head}\n\n[ipv4]\n{ipv4}");
     let fixed = "address1=192.168.1.81/24,192.168.1.1\ndns=192.168.1.1;\nmethod=manual\n";
     let texts = [
-        ("wifi", connection("type=wifi", fixed), "192.168.1.81/24 "),
+        ("wifi", connection("type=wifi\n\n[wifi]\nssid=x", fixed), "192.168.1.81/24 "),
         ("other", connection("type=ethernet\ninterface-name=eth1", fixed), "192.168.1.81/24 "),
         (
             "shared",

@@ -3,7 +3,7 @@
 
 mod common;
 
-use cluster_profile::RenderError;
+use cluster_profile::{RenderError, card_obstacles};
 use common::{Fixture, Memory, PROFILE, debian_networkd, ubuntu_1604};
 
 const INTERFACES: &str = "/etc/network/interfaces";
@@ -184,4 +184,50 @@ fn of_many_rules_a_few_are_noted_and_a_certain_name_is_seen() {
     let base = with_interfaces(&format!("rename eth0=lan0\n{own}")).file(path, &rules);
     let (message, _) = refused(&base);
     assert_eq!(message, "the interface eth0 will be named lan0 by /etc/network/interfaces, line 3");
+}
+
+/// Each reason once, with the nodes that it is about, those of all nodes first.
+#[test]
+fn all_reasons_of_all_nodes_are_found_at_once() {
+    let profile = PROFILE.replace("users: [root, odroid]", "users: [root, nobody-here, odroid]")
+        + "\
+users: {odroid: {groups: [none], shell: /bin/zsh}, ghost: {locked: true}}
+boot: {config: {arm_64bit: 1}}
+files:
+  - {path: /etc/a, content: a, owner: \"nobody-here:root\"}
+  - {path: p7:/b, content: b}
+  - {path: /etc/c, content: c, owner: \"root:nothing\"}
+";
+    let file = "files: [{path: /etc/d, content: d, owner: \"other:root\"}]";
+    let profile = profile.replace(
+        "xu4-node1, address: 192.168.1.81",
+        &format!("xu4-node1, address: 192.168.1.81, {file}"),
+    );
+    let profile = profile.replace(
+        "xu4-node2, address: 192.168.1.82",
+        &format!("xu4-node2, address: 192.168.1.82, {file}"),
+    );
+    let fixture = Fixture::new(&profile);
+    let base = with_interfaces("rename eth0=lan0\nauto eth0\niface eth0 inet dhcp\n");
+    let nodes: Vec<_> = fixture.cluster.nodes.iter().collect();
+    let found =
+        card_obstacles(&fixture.cluster, &nodes, &fixture.keys, &base, common::NOW).unwrap();
+    let found: Vec<String> =
+        found.iter().map(|one| format!("{} [{}]", one.reason, one.nodes.join(" "))).collect();
+    let expected = [
+        "`users` in the profile gives odroid the shell /bin/zsh, which the image does not have []",
+        "`users` in the profile puts odroid in the group none, which the image does not have []",
+        "the image has no config.txt, which the profile's `boot.config` changes []",
+        "`ssh.users` in the profile (mc1.yaml:10) names nobody-here, but the image has no such user []",
+        "`users` in the profile names ghost, but the image has no such user []",
+        "`files` in the profile gives /etc/a to the user nobody-here, which the image does not have []",
+        "`files` in the profile names p7:/b, but the image has no FAT partition for it []",
+        "`files` in the profile gives /etc/c to the group nothing, which the image does not have []",
+        "the interface eth0 will be named lan0 by /etc/network/interfaces, line 3 []",
+        "`files` in the profile gives /etc/d to the user other, which the image does not have [xu4-node1 xu4-node2]",
+    ];
+    assert_eq!(found, expected, "{found:#?}");
+    // The first of them ends a rendering that cannot go on without what it is about.
+    let error = fixture.shared(&base).unwrap_err();
+    assert!(found[0].starts_with(&error.to_string()), "{error}");
 }

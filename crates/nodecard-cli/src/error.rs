@@ -2,7 +2,9 @@
 
 use std::{borrow::Cow, error::Error as StdError, fmt, io, process::ExitCode};
 
-use nodecard::{Diagnostics, Error, ErrorKind, Problem, ProfileError, RefusalReason, TargetError};
+use nodecard::{
+    CardObstacle, Diagnostics, Error, ErrorKind, Problem, ProfileError, RefusalReason, TargetError,
+};
 
 use serde_json::json;
 
@@ -205,6 +207,14 @@ impl CommandError {
                 .collect(),
             _ => Vec::new(),
         };
+        let reasons = error.card_obstacles().iter().map(|obstacle| {
+            json!({
+                "message": obstacle.reason.to_string(),
+                "nodes": obstacle.nodes,
+                "fix": obstacle.reason.fix(),
+            })
+        });
+        let reasons: Vec<_> = reasons.collect();
         let problems: Vec<_> = match error {
             Error::Profile(error) => match &**error {
                 ProfileError::Invalid(found) => {
@@ -224,6 +234,7 @@ impl CommandError {
             "fix": hints::join(error.fix(), hints::for_error(error)),
             "exit_code": code,
             "refusals": refusals,
+            "reasons": reasons,
             "problems": problems,
             "nothing_written": nothing_written,
         })
@@ -309,7 +320,27 @@ fn is_usage(error: &Error) -> bool {
     error.kind() == ErrorKind::Profile && !matches!(error, Error::CardsFor { .. })
 }
 
+/// Prints every reason why no cards can be made.
+fn print_reasons(all: &[CardObstacle]) {
+    for CardObstacle { reason, nodes } in all {
+        let message = reason.to_string();
+        print_message(&message);
+        print_causes(message, reason.source());
+        if !nodes.is_empty() {
+            print_wrapped(&format!("  nodes: {}", nodes.join(", ")), 9);
+        }
+        print_fix(reason.fix());
+    }
+}
+
 fn print_failure(error: &Error) {
+    let reasons = error.card_obstacles();
+    if !reasons.is_empty() {
+        if matches!(error, Error::CardsFor { .. }) {
+            print_message(&error.to_string());
+        }
+        return print_reasons(reasons);
+    }
     match error {
         Error::Refused { targets } => {
             targets.iter().for_each(|target| print_refusals(&target.error));

@@ -6,7 +6,7 @@ use card_audit::{ApplyError, AuditError, OtherIdentity};
 use card_flash::device::{ReadError, Refusal, TargetError};
 use card_image::{BaseError, Cancelled, ErrorKind, SaveError};
 use cluster_keys::KeyError;
-use cluster_profile::{HashError, ProfileError};
+use cluster_profile::{CardObstacle, HashError, ProfileError};
 
 /// A step of the workflow failed.
 ///
@@ -463,6 +463,20 @@ impl Error {
 impl From<ProfileError> for Error {
     fn from(error: ProfileError) -> Self {
         Error::Profile(Box::new(error))
+    }
+}
+
+impl Error {
+    /// Returns all reasons why no cards can be made from the base image, each with the nodes that
+    /// it is about; none for another error.
+    pub fn card_obstacles(&self) -> &[CardObstacle] {
+        match self {
+            Error::Image(error) | Error::CardsFor { source: error, .. } => match &**error {
+                card_image::Error::Refused(all) => all,
+                _ => &[],
+            },
+            _ => &[],
+        }
     }
 }
 

@@ -113,8 +113,8 @@ pub use card_image::{
 };
 pub use cluster_keys::{ClusterKeys, KeyError};
 pub use cluster_profile::{
-    CardSize, Cluster, Diagnostics, HashError, IdentityPart, Network, Node, Note, NoteKind,
-    PROFILE_SCHEMA, PasswordHash, Problem, ProfileError, Publish, RemovedPart, SizeError,
+    CardObstacle, CardSize, Cluster, Diagnostics, HashError, IdentityPart, Network, Node, Note,
+    NoteKind, PROFILE_SCHEMA, PasswordHash, Problem, ProfileError, Publish, RemovedPart, SizeError,
 };
 
 pub use self::{

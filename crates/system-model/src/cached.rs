@@ -66,6 +66,20 @@ impl SystemFiles for CachedFiles<'_> {
         Ok(contents)
     }
 
+    fn read_start(&self, path: &str, most: usize) -> Result<Option<Vec<u8>>, SystemError> {
+        if let Some(contents) = self.contents.borrow().get(path) {
+            let start = |contents: &Vec<u8>| contents.iter().copied().take(most).collect();
+            return Ok(contents.as_ref().map(start));
+        }
+        let start = self.files.read_start(path, most)?;
+        // Then it is all of it.
+        let is_small = |start: &Vec<u8>| start.len() < most && start.len() <= MAX_CONTENTS;
+        if start.as_ref().is_none_or(is_small) {
+            self.contents.borrow_mut().insert(path.to_owned(), start.clone());
+        }
+        Ok(start)
+    }
+
     fn list(&self, path: &str) -> Result<Option<Vec<String>>, SystemError> {
         remembered(&self.names, path, || self.files.list(path))
     }

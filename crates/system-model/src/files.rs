@@ -62,6 +62,19 @@ pub trait SystemFiles {
     /// configuration file (16 MiB).
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>, SystemError>;
 
+    /// Returns the beginning of a regular file, at most so many bytes, or `None` where there is no
+    /// such file.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), but a file of any size is read where this is implemented for it.
+    fn read_start(&self, path: &str, most: usize) -> Result<Option<Vec<u8>>, SystemError> {
+        let contents = self.read(path)?;
+        Ok(contents.map(|mut contents| {
+            contents.truncate(most);
+            contents
+        }))
+    }
+
     /// Returns the names in a directory, sorted, without `.` and `..`, or `None` where there
     /// is no such directory.
     ///

@@ -145,6 +145,19 @@ pub fn fnmatch(pattern: &str, string: &str) -> bool {
     }
 }
 
+/// Returns whether a pattern of `*` and `?` alone matches a whole string (GLib's
+/// `g_pattern_match_simple`).
+pub(crate) fn simple(pattern: &str, string: &str) -> bool {
+    let mut escaped = String::new();
+    for c in pattern.chars() {
+        if matches!(c, '[' | '\\') {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    fnmatch(&escaped, string)
+}
+
 /// Returns whether a word has characters that make it a pattern.
 pub(crate) fn is_pattern(word: &str) -> bool {
     word.contains(['*', '?', '['])

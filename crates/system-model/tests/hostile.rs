@@ -229,3 +229,37 @@ proptest! {
         let _ = (cloud_init.changes(), cloud_init.passwords(), cloud_init.unreadable());
     }
 }
+
+/// The time may grow with a file's size, but not with its square.
+#[test]
+fn large_files_of_network_manager_end() {
+    let started = std::time::Instant::now();
+    let lines = |line: &dyn Fn(usize) -> String| (0..100_000).map(line).collect::<String>();
+    let list =
+        |end: &str| format!("[keyfile]\nunmanaged-devices{}\n", lines(&|n| format!("{end}x{n};")));
+    let mut files = MemoryFiles::new();
+    let settings = "/etc/NetworkManager/conf.d";
+    files.write(&format!("{settings}/a.conf"), lines(&|n| format!("[device-{n}]\nmanaged=1\n")));
+    files.write(&format!("{settings}/b.conf"), list("=").replace("=x0", "=").as_str());
+    files.write(&format!("{settings}/c.conf"), list("+=").replace(";+=", ";").as_str());
+    files.write(&format!("{settings}/d.conf"), lines(&|n| format!("[keyfile]\nkey{n}=1\n")));
+    let connections = "/etc/NetworkManager/system-connections";
+    for (name, text) in [
+        ("a", lines(&|n| format!("[ipv4]\naddress{n}=10.0.0.1/24\n"))),
+        ("b", lines(&|n| format!("[connection]\nuuid={n}\n"))),
+        ("c", lines(&|n| format!("[group{n}]\n"))),
+    ] {
+        let path = format!("{connections}/{name}");
+        files.write(&path, format!("[connection]\ntype=ethernet\n{text}")).own(&path, 0o600, 0, 0);
+    }
+    for number in 0..2000 {
+        let path = format!("{connections}/n{number}");
+        files.write(&path, "[connection]\ntype=ethernet\n").own(&path, 0o600, 0, 0);
+    }
+    files
+        .write("/etc/network/interfaces", lines(&|n| format!("auto i{n}\niface i{n} inet dhcp\n")));
+    let plugins = "[main]\nplugins=ifupdown\n[ifupdown]\nmanaged=true\n";
+    files.write("/etc/NetworkManager/NetworkManager.conf", plugins);
+    ask_everything(&files);
+    assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
+}

@@ -131,13 +131,13 @@ fn judge(generate: &Path, root: &Path, texts: &[(&str, String)]) -> Result<Outco
     load_tree(&mut written, root, "/usr/lib");
     // Of the devices that udev has NetworkManager leave alone, those that are named.
     let rules = fs::read_to_string(root.join("run/udev/rules.d/90-netplan.rules"));
-    let mut unmanaged = String::from("[keyfile]\n");
+    let mut unmanaged = String::from("[keyfile]\nunmanaged-devices+=");
     for rule in rules.unwrap_or_default().lines() {
         let named = rule
             .strip_prefix("SUBSYSTEM==\"net\", ACTION==\"add|change|move\", ENV{ID_NET_NAME}==\"");
         let name = named.and_then(|rest| rest.strip_suffix("\", ENV{NM_UNMANAGED}=\"1\""));
         if let Some(name) = name.filter(|name| !name.contains('"')) {
-            unmanaged.push_str(&format!("unmanaged-devices+=interface-name:{name}\n"));
+            unmanaged.push_str(&format!("interface-name:{name};"));
         }
     }
     written.write("/etc/NetworkManager/conf.d/netplan-rules.conf", unmanaged);

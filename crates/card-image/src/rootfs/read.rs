@@ -48,6 +48,32 @@ impl RootFs {
         }
     }
 
+    /// Returns the beginning of the regular file at `path`, at most so many bytes. Of a boot
+    /// partition, a file as large as that filesystem allows is read whole.
+    ///
+    /// # Errors
+    /// [`FsError`](super::FsError) if it is not a regular file, or the filesystem is damaged.
+    pub fn read_start(&self, path: &str, most: usize) -> FsResult<Option<Vec<u8>>> {
+        if let Some(contents) = self.boot_read(path, u32::MAX.into())? {
+            return Ok(contents.map(|mut contents| {
+                contents.truncate(most);
+                contents
+            }));
+        }
+        let Some(file) = optional(self.reader().open_file(path))? else { return Ok(None) };
+        let size = usize::try_from(file.metadata().size).unwrap_or(usize::MAX);
+        let mut contents = vec![0; size.min(most)];
+        let mut filled = 0;
+        while let Some(rest) = contents.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match file.read_at(filled as u64, rest)? {
+                0 => break,
+                count => filled += count,
+            }
+        }
+        contents.truncate(filled);
+        Ok(Some(contents))
+    }
+
     /// Returns the target of the symlink at `path`; `None` if it is not a symlink.
     ///
     /// # Errors

@@ -38,6 +38,13 @@ impl SystemFiles for RootFs {
         }
     }
 
+    fn read_start(&self, path: &str, most: usize) -> Result<Option<Vec<u8>>, SystemError> {
+        match without_damage(RootFs::read_start(self, path, most)) {
+            Err(error) if error.is_wrong_kind() => Ok(None),
+            result => result.map_err(system_error(path)),
+        }
+    }
+
     fn list(&self, path: &str) -> Result<Option<Vec<String>>, SystemError> {
         let names = without_damage(RootFs::list(self, path)).map_err(system_error(path))?;
         // Configuration has UTF-8 names; rendering never edits files with others.

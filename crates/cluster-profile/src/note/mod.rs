@@ -340,6 +340,11 @@ pub enum Note {
         /// The program that writes it.
         path: String,
     },
+    /// Lines of config.txt are gone after an update.
+    ConfigOverwritten {
+        /// The program that writes it.
+        path: String,
+    },
     /// Kernel arguments cannot be added to a file.
     NoPlaceForArguments {
         /// The file.
@@ -429,6 +434,7 @@ impl Note {
             | Note::KnownHostsElsewhere { .. }
             | Note::ArgumentStays { .. }
             | Note::ArgumentComesBack { .. }
+            | Note::ConfigOverwritten { .. }
             | Note::NoPlaceForArguments { .. }
             | Note::FilesHidden { .. }
             | Note::NoSudo { .. }

@@ -294,6 +294,10 @@ impl Note {
                 "`boot.cmdline` removes {argument}, but {path} in the image adds it again at every \
                  update of the kernel"
             ),
+            Note::ConfigOverwritten { path } => format!(
+                "{path} in the image writes config.txt anew at every update of the kernel, without \
+                 the lines of `boot.config`"
+            ),
             Note::NoPlaceForArguments { path } => {
                 format!("`boot.cmdline` has no effect in {path}: nodecard found no place for it")
             }

@@ -25,7 +25,7 @@ pub(super) fn write(to: &mut Context<'_>) -> Result<(), RenderError> {
     let cluster = to.cluster;
     let boot = &cluster.boot;
     if !boot.add.is_empty() || !boot.remove.is_empty() || cluster.swarm.is_some() {
-        command_line(to)?;
+        to.go_on(command_line)?;
     }
     if !boot.config.is_empty() {
         let path = config_txt(to)?.ok_or(RenderError::NoConfigTxt)?;

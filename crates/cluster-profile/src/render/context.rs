@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use cluster_keys::ClusterKeys;
 
-use super::{RenderError, Rendered, edited::Edited, extra_files, links, text};
+use super::{RenderError, Rendered, edited::Edited, extra_files, links, refused::Refused, text};
 use crate::{Attributes, Change, Cluster, FileEdit, Note, Purpose, SystemError, SystemFiles};
 
 /// What rendering looks at: the system in an image, and the profile's interface.
@@ -37,6 +37,8 @@ pub(super) struct Context<'a> {
     /// The time of the build in seconds since 1970.
     pub now: u64,
     pub rendered: Rendered,
+    /// What becomes of reasons not to make the card.
+    pub refused: Refused,
 }
 
 impl<'a> Deref for Context<'a> {
@@ -55,7 +57,7 @@ impl<'a> Context<'a> {
         now: u64,
     ) -> Self {
         let view = View { system, interface: &cluster.network.interface };
-        Context { cluster, keys, view, now, rendered: Rendered::default() }
+        Context { cluster, keys, view, now, rendered: Rendered::default(), refused: Refused::First }
     }
 
     /// Returns the system after the edits so far, with the profile's `files` that all nodes
@@ -65,9 +67,22 @@ impl<'a> Context<'a> {
         edited.apply(&links::removals(self.view.system, &self.rendered.edits)?)?;
         edited.apply(&self.rendered.edits)?;
         for file in &self.cluster.files {
-            edited.apply(&[extra_files::edit(self, file)?])?;
+            match extra_files::edit(self, file) {
+                Ok(edit) => edited.apply(&[edit])?,
+                Err(_) if self.refused.wants_all() => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(edited)
+    }
+
+    /// Makes a part of the card, or goes on without it ([`Refused::go_on`]).
+    pub fn go_on<T: Default>(
+        &mut self,
+        part: impl FnOnce(&mut Self) -> Result<T, RenderError>,
+    ) -> Result<T, RenderError> {
+        let result = part(self);
+        self.refused.go_on(result)
     }
 
     /// Adds a note, once.

@@ -183,6 +183,20 @@ impl SystemFiles for Edited<'_> {
         }
     }
 
+    fn read_start(&self, path: &str, most: usize) -> Result<Option<Vec<u8>>, SystemError> {
+        let Some(at) = self.resolve(path, true)? else {
+            return self.system.read_start(path, most);
+        };
+        match self.found(&at) {
+            Found::Changed(Item::File(Some(mut contents), _)) => {
+                contents.truncate(most);
+                Ok(Some(contents))
+            }
+            Found::Changed(Item::File(None, _)) | Found::Same => self.system.read_start(&at, most),
+            Found::Changed(_) | Found::Removed => Ok(None),
+        }
+    }
+
     fn list(&self, path: &str) -> Result<Option<Vec<String>>, SystemError> {
         let Some(at) = self.resolve(path, true)? else { return Ok(None) };
         let old = match self.found(&at) {

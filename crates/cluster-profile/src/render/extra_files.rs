@@ -8,20 +8,25 @@ use crate::{
 /// Checks their owners, and notes what the user may not expect.
 pub(super) fn check(to: &mut Context<'_>, files: &[ExtraFile]) -> Result<(), RenderError> {
     for file in files {
-        owner(to, file)?;
-        if boot_path(to, &file.path)?.is_some() {
-            note_lost_attributes(to, file);
-            continue;
-        }
-        note_surprises(to, file)?;
-        // An edit sets both mode and owner, or neither.
-        if file.mode.is_some() != file.owner.is_some() && to.exists(&file.path)? {
-            let (given, other, becomes) = match file.mode {
-                Some(_) => ("mode", "owner", "root:root"),
-                None => ("owner", "mode", "0644"),
-            };
-            to.note(Note::FileAttribute { path: file.path.clone(), given, other, becomes });
-        }
+        to.go_on(|to| check_one(to, file))?;
+    }
+    Ok(())
+}
+
+fn check_one(to: &mut Context<'_>, file: &ExtraFile) -> Result<(), RenderError> {
+    owner(to, file)?;
+    if boot_path(to, &file.path)?.is_some() {
+        note_lost_attributes(to, file);
+        return Ok(());
+    }
+    note_surprises(to, file)?;
+    // An edit sets both mode and owner, or neither.
+    if file.mode.is_some() != file.owner.is_some() && to.exists(&file.path)? {
+        let (given, other, becomes) = match file.mode {
+            Some(_) => ("mode", "owner", "root:root"),
+            None => ("owner", "mode", "0644"),
+        };
+        to.note(Note::FileAttribute { path: file.path.clone(), given, other, becomes });
     }
     Ok(())
 }
@@ -71,8 +76,8 @@ fn note_lost_attributes(to: &mut Context<'_>, file: &ExtraFile) {
 /// Writes them after everything else, so that they have the last word.
 pub(super) fn write(to: &mut Context<'_>, files: &[ExtraFile]) -> Result<(), RenderError> {
     for file in files {
-        let edit = edit(to, file)?;
-        to.rendered.edits.push(edit);
+        let edit = to.go_on(|to| edit(to, file).map(Some))?;
+        to.rendered.edits.extend(edit);
     }
     Ok(())
 }

@@ -17,21 +17,27 @@ mod links;
 mod network;
 mod neutral;
 mod passwords;
+mod refused;
 mod ssh;
 mod swarm;
 mod text;
 mod units;
 mod users;
 
+use std::cell::RefCell;
+
 use cluster_keys::ClusterKeys;
 
-use crate::{Attributes, Cluster, FileEdit, Node, Note, Purpose, SystemFiles};
+use crate::{Attributes, Cluster, FileEdit, Node, Note, Purpose, SystemError, SystemFiles};
 use context::Context;
+use edited::Edited;
 pub use error::RenderError;
 use links::Attempt;
 pub use network::{RivalAddress, network_back_end, rival_addresses};
 pub use neutral::{IdentityPart, KeptAddress, Neutral, RemovedPart, part_of, render_neutral};
 pub use passwords::default_password_notes;
+pub use refused::CardObstacle;
+use refused::{Obstacles, Refused};
 pub use ssh::{LoginHindrance, login_hindrances};
 pub use swarm::{SWARM_STATUS, SwarmState, SwarmStatus, SwarmStep};
 
@@ -89,6 +95,67 @@ pub fn render_shared_regardless(
     shared(cluster, Some(node), keys, system, now)
 }
 
+/// Returns all reasons why no cards can be made for these nodes from a system without any edits.
+/// What cannot be rendered is left out, and everything else goes on.
+///
+/// # Errors
+/// [`RenderError`] if the system cannot be read.
+pub fn card_obstacles(
+    cluster: &Cluster,
+    nodes: &[&Node],
+    keys: &ClusterKeys,
+    system: &dyn SystemFiles,
+    now: u64,
+) -> Result<Vec<CardObstacle>, RenderError> {
+    if let Some(unsuitable) = unsuitable(system)? {
+        return Ok(vec![CardObstacle { reason: unsuitable, nodes: Vec::new() }]);
+    }
+    let mut found = Obstacles::default();
+    let collect =
+        |system: &dyn SystemFiles,
+         render: &dyn Fn(&dyn SystemFiles, &mut Refused) -> Result<Attempt, RenderError>| {
+            // What is rendered last counts: before, symlinks may have been in the way.
+            let kept = RefCell::new(Vec::new());
+            let attempt = links::without_foreign_links(system, |system| {
+                let mut refused = Refused::All(Vec::new());
+                let attempt = render(system, &mut refused)?;
+                kept.replace(refused.into_all());
+                Ok(attempt)
+            });
+            attempt.map(|(rendered, obstacle)| {
+                let reasons: Vec<RenderError> =
+                    kept.into_inner().into_iter().chain(obstacle).collect();
+                (rendered, reasons)
+            })
+        };
+    let (shared, reasons) = collect(system, &|system, refused| {
+        shared_edits(cluster, None, keys, system, now, refused)
+    })?;
+    for reason in reasons {
+        found.add(with_maker(reason, cluster, system), None);
+    }
+    let mut edited = Edited::new(system);
+    edited.apply(&shared.edits)?;
+    for node in nodes {
+        let (_, reasons) = collect(&edited, &|system, refused| {
+            node_edits(cluster, node, keys, system, now, refused)
+        })?;
+        for reason in reasons {
+            found.add(reason, Some(&node.name));
+        }
+    }
+    Ok(found.into_list(nodes.len()))
+}
+
+fn unsuitable(system: &dyn SystemFiles) -> Result<Option<RenderError>, SystemError> {
+    let found = system_model::unsuitable(system)?;
+    Ok(found.map(|system_model::Unsuitable { name, evidence, reason }| RenderError::Unsuitable {
+        name,
+        evidence,
+        reason,
+    }))
+}
+
 fn or_obstacle((rendered, obstacle): Attempt) -> Result<Rendered, RenderError> {
     obstacle.map_or(Ok(rendered), Err)
 }
@@ -100,12 +167,11 @@ fn shared(
     system: &dyn SystemFiles,
     now: u64,
 ) -> Result<Attempt, RenderError> {
-    if let Some(one) = system_model::unsuitable(system)? {
-        let system_model::Unsuitable { name, evidence, reason } = one;
-        return Err(RenderError::Unsuitable { name, evidence, reason });
+    if let Some(unsuitable) = unsuitable(system)? {
+        return Err(unsuitable);
     }
     let rendered = links::without_foreign_links(system, |system| {
-        shared_edits(cluster, node, keys, system, now)
+        shared_edits(cluster, node, keys, system, now, &mut Refused::First)
     });
     rendered.map_err(|error| with_maker(error, cluster, system))
 }
@@ -132,24 +198,27 @@ fn shared_edits(
     keys: &ClusterKeys,
     system: &dyn SystemFiles,
     now: u64,
+    refused: &mut Refused,
 ) -> Result<Attempt, RenderError> {
-    let overlay = users::Overlay::new(cluster, system)?;
+    let overlay = users::Overlay::new(cluster, system, refused)?;
     let mut to = Context::new(cluster, keys, &overlay, now);
+    to.refused = std::mem::take(refused);
     users::write(&mut to, &overlay)?;
     let model = first_boot::model(system)?;
     first_boot::disarm(&mut to, &model)?;
     cloud_init::disarm(&mut to, &model)?;
-    boot::write(&mut to)?;
+    to.go_on(boot::write)?;
     identity::forget(&mut to)?;
     hosts::note_dropped(&mut to)?;
-    network::shared(&mut to, &model)?;
-    ssh::shared(&mut to, &model)?;
-    passwords::write(&mut to)?;
-    swarm::shared(&mut to)?;
+    to.go_on(|to| network::shared(to, &model))?;
+    to.go_on(|to| ssh::shared(to, &model))?;
+    to.go_on(passwords::write)?;
+    to.go_on(swarm::shared)?;
     let obstacle = ssh::let_in(&mut to, node)?;
     clock::stamp(&mut to)?;
     extra_files::check(&mut to, &cluster.files)?;
     hidden::note(&mut to)?;
+    *refused = to.refused;
     Ok((to.rendered, obstacle))
 }
 
@@ -164,8 +233,9 @@ pub fn render_node(
     system: &dyn SystemFiles,
     now: u64,
 ) -> Result<Rendered, RenderError> {
-    let attempt =
-        links::without_foreign_links(system, |system| node_edits(cluster, node, keys, system, now));
+    let attempt = links::without_foreign_links(system, |system| {
+        node_edits(cluster, node, keys, system, now, &mut Refused::First)
+    });
     or_obstacle(attempt?)
 }
 
@@ -181,8 +251,9 @@ pub fn render_node_regardless(
     system: &dyn SystemFiles,
     now: u64,
 ) -> Result<Rendered, RenderError> {
-    let attempt =
-        links::without_foreign_links(system, |system| node_edits(cluster, node, keys, system, now));
+    let attempt = links::without_foreign_links(system, |system| {
+        node_edits(cluster, node, keys, system, now, &mut Refused::First)
+    });
     attempt.map(|(rendered, _)| rendered)
 }
 
@@ -193,10 +264,12 @@ fn node_edits(
     keys: &ClusterKeys,
     system: &dyn SystemFiles,
     now: u64,
+    refused: &mut Refused,
 ) -> Result<Attempt, RenderError> {
     // On a card that lacks the profile's users, the edits that all nodes share make them.
-    let overlay = users::Overlay::new(cluster, system)?;
+    let overlay = users::Overlay::new(cluster, system, refused)?;
     let mut to = Context::new(cluster, keys, &overlay, now);
+    to.refused = std::mem::take(refused);
     // Before the host name changes: the base's own name is removed from /etc/hosts.
     hosts::write(&mut to, node)?;
     to.write(
@@ -206,7 +279,7 @@ fn node_edits(
         Attributes::root(0o644),
     );
     identity::give(&mut to, node);
-    let obstacle = network::node(&mut to, node)?;
+    let obstacle = to.go_on(|to| network::node(to, node))?;
     ssh::node(&mut to, node)?;
     swarm::node(&mut to, node)?;
     cloud_seed::write(&mut to, node)?;
@@ -216,5 +289,6 @@ fn node_edits(
     extra_files::check(&mut to, &node.files)?;
     extra_files::write(&mut to, &node.files)?;
     hidden::note(&mut to)?;
+    *refused = to.refused;
     Ok((to.rendered, obstacle))
 }

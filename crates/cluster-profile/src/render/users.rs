@@ -10,7 +10,7 @@ use system_model::{
     accounts::{Accounts, GROUP, GSHADOW, PASSWD, SHADOW},
 };
 
-use super::{RenderError, context::Context, text};
+use super::{RenderError, context::Context, refused::Refused, text};
 use crate::{
     Account, AccountPart, Attributes, Change, Cluster, Note, Purpose, SystemError, SystemFiles,
 };
@@ -23,10 +23,23 @@ pub(super) struct Overlay<'a> {
 
 impl<'a> Overlay<'a> {
     /// Returns the system with the profile's users in it.
-    pub fn new(cluster: &Cluster, system: &'a dyn SystemFiles) -> Result<Self, RenderError> {
+    pub fn new(
+        cluster: &Cluster,
+        system: &'a dyn SystemFiles,
+        refused: &mut Refused,
+    ) -> Result<Self, RenderError> {
         let mut overlay = Overlay { system, files: BTreeMap::new() };
         for account in cluster.users.iter().filter(|account| account.changes_accounts()) {
-            let files = Databases::read(&overlay)?.with(account, &overlay)?;
+            let lacking = lacking(account, &overlay)?;
+            let is_complete = lacking.is_empty();
+            for reason in lacking {
+                refused.add(reason)?;
+            }
+            if !is_complete {
+                continue;
+            }
+            let files = Databases::read(&overlay)?.with(account, &overlay).map(Some);
+            let Some(files) = refused.go_on(files)? else { continue };
             for (path, old, new) in files.changes() {
                 debug_assert_ne!(old, new);
                 overlay.files.insert(path, text::encode(new));
@@ -46,6 +59,13 @@ impl SystemFiles for Overlay<'_> {
         match self.files.get(path) {
             Some(contents) => Ok(Some(contents.clone())),
             None => self.system.read(path),
+        }
+    }
+
+    fn read_start(&self, path: &str, most: usize) -> Result<Option<Vec<u8>>, SystemError> {
+        match self.files.get(path) {
+            Some(contents) => Ok(Some(contents.iter().copied().take(most).collect())),
+            None => self.system.read_start(path, most),
         }
     }
 
@@ -72,6 +92,23 @@ impl SystemFiles for Overlay<'_> {
     fn exists(&self, path: &str) -> Result<bool, SystemError> {
         self.system.exists(path)
     }
+}
+
+/// Returns what of an account the system does not have: the shell and the groups.
+fn lacking(account: &Account, system: &dyn SystemFiles) -> Result<Vec<RenderError>, RenderError> {
+    let mut found = Vec::new();
+    let user = || account.name.clone();
+    if let Some(shell) = &account.shell
+        && system.metadata(shell)?.is_none()
+    {
+        found.push(RenderError::NoShell { user: user(), shell: shell.clone() });
+    }
+    let accounts = Accounts::read(system)?;
+    let unknown = account.groups.iter().filter(|group| accounts.group(group).is_none());
+    found.extend(
+        unknown.map(|group| RenderError::UnknownGroup { user: user(), group: group.clone() }),
+    );
+    Ok(found)
 }
 
 /// Writes what the overlay changes, with homes and sudoers files.
@@ -225,16 +262,6 @@ impl Databases {
     fn with(mut self, account: &Account, system: &dyn SystemFiles) -> Result<Self, RenderError> {
         let accounts = Accounts::read(system)?;
         let name = &account.name;
-        if let Some(shell) = &account.shell
-            && system.metadata(shell)?.is_none()
-        {
-            return Err(RenderError::NoShell { user: name.clone(), shell: shell.clone() });
-        }
-        for group in &account.groups {
-            if accounts.group(group).is_none() {
-                return Err(RenderError::UnknownGroup { user: name.clone(), group: group.clone() });
-            }
-        }
         match (accounts.user(name), account.uid) {
             (Some(user), Some(uid)) if user.uid != uid => {
                 return Err(RenderError::OtherUid { user: name.clone(), uid, found: user.uid });

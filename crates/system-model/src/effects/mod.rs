@@ -17,8 +17,10 @@ use crate::{Effect, FileKind, Location, SystemError, SystemFiles};
 const MAX_DEPTH: usize = 3;
 /// Scripts of one program that are read.
 const MAX_SCRIPTS: usize = 64;
-/// A larger file is not taken for a script.
-const MAX_SCRIPT: u64 = 1 << 20;
+/// As much of a script is read, in bytes. What follows is mostly data of an installer.
+const MAX_SCRIPT: usize = 1 << 20;
+/// The first bytes of a file say what runs it.
+const HEAD: usize = 512;
 /// Longer lines hold data.
 const MAX_LINE: usize = 10_000;
 
@@ -216,13 +218,22 @@ impl<'a> Scan<'a> {
         {
             return Ok(());
         }
-        match self.files.metadata(path)? {
-            Some(meta) if meta.kind == FileKind::Regular && meta.size <= MAX_SCRIPT => {}
-            _ => return Ok(()),
-        }
-        let Some(bytes) = self.files.read(path)? else { return Ok(()) };
-        if bytes[..bytes.len().min(512)].contains(&0) {
+        let Some(found) = self.files.metadata(path)? else { return Ok(()) };
+        if found.kind != FileKind::Regular {
             return Ok(());
+        }
+        let is_large = found.size > MAX_SCRIPT as u64;
+        // Most large files are programs of another kind.
+        if is_large && !self.files.read_start(path, HEAD)?.is_some_and(|head| is_text(&head)) {
+            return Ok(());
+        }
+        let Some(mut bytes) = self.files.read_start(path, MAX_SCRIPT)? else { return Ok(()) };
+        if !is_text(&bytes) {
+            return Ok(());
+        }
+        if is_large {
+            // The last line is not whole.
+            bytes.truncate(bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1));
         }
         let text = String::from_utf8_lossy(&bytes);
         let shell = match interpreter(&text) {
@@ -290,6 +301,15 @@ fn interpreter(text: &str) -> Option<&str> {
 fn is_shell(line: &str) -> bool {
     let mut words = line.split_whitespace().map(shell::base);
     words.any(|word| SHELLS.contains(&word)) || line.contains("openrc-run")
+}
+
+/// Returns whether a file is run as a script: the kernel starts an interpreter for `#!`, and a
+/// shell reads everything else that the kernel does not run, unless its first line is binary
+/// (bash's `check_binary_file`).
+fn is_text(head: &[u8]) -> bool {
+    let head = head.get(..HEAD).unwrap_or(head);
+    let first = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    head.starts_with(b"#!") || !head.starts_with(b"\x7fELF") && !first.contains(&0)
 }
 
 /// Returns whether a word is a cluster of shell options with `c` in it, as in `sh -xec`.

@@ -88,3 +88,29 @@ fn scripts_are_followed_and_loops_end() {
     );
     assert_eq!(scripts, ["/a", "/b", "/c", "/loop"]);
 }
+
+/// Installers carry their data behind the script.
+#[test]
+fn large_scripts_are_read_up_to_a_limit() {
+    let resizes = "#!/bin/sh\nresize2fs /dev/sda2\nexit\n";
+    let payload = "\0\u{1}x".repeat(2 << 20);
+    for (text, found) in [
+        (format!("{resizes}{payload}"), 1),
+        (format!("#!/bin/sh\n{}resize2fs /dev/sda2\n", "# x\n".repeat(1000)), 1),
+        // The line that is cut is no command.
+        (format!("#!/bin/sh\n{}resize2fs", "# x\n".repeat((MAX_SCRIPT - 15) / 4)), 0),
+        // What follows the limit is not read.
+        (format!("#!/bin/sh\n{}{}", "# x\n".repeat(MAX_SCRIPT / 4), resizes), 0),
+        (format!("\u{7f}ELF\n{resizes}{payload}"), 0),
+        (format!("\0{resizes}{payload}"), 0),
+        // Without #! a shell reads it, as what calls it is one.
+        (format!("resize2fs /dev/sda2\nexit\n{payload}"), 1),
+    ] {
+        let mut files = MemoryFiles::new();
+        files.write("/big", text.as_str());
+        let mut scan = Scan::new(&files);
+        scan.command("sh /big", &Location::new("/u", 1)).unwrap();
+        let (touches, _) = scan.finish();
+        assert_eq!(touches.len(), found, "{:?}: {touches:?}", &text[..40]);
+    }
+}

@@ -21,6 +21,32 @@ pub enum Fit {
     No,
 }
 
+impl Fit {
+    pub(super) fn decided(fits: bool) -> Self {
+        if fits { Fit::Yes } else { Fit::No }
+    }
+
+    pub(super) fn not(self) -> Self {
+        match self {
+            Fit::Yes => Fit::No,
+            Fit::Perhaps => Fit::Perhaps,
+            Fit::No => Fit::Yes,
+        }
+    }
+
+    pub(super) fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Fit::Yes, _) | (_, Fit::Yes) => Fit::Yes,
+            (Fit::No, Fit::No) => Fit::No,
+            _ => Fit::Perhaps,
+        }
+    }
+
+    pub(super) fn and(self, other: Self) -> Self {
+        self.not().or(other.not()).not()
+    }
+}
+
 /// Keys of both kinds of files; unknown ones are ignored.
 const KEYS: [&str; 12] = [
     "MACAddress",
@@ -78,10 +104,10 @@ impl Matches {
         let mut result = Fit::Yes;
         for (key, values) in merged {
             let fit = match key {
-                "Name" | "OriginalName" => decided(list(&values, interface)),
-                "Type" => decided(list(&values, kind)),
+                "Name" | "OriginalName" => Fit::decided(list(&values, interface)),
+                "Type" => Fit::decided(list(&values, kind)),
                 // Wired interfaces of a board are no bridges or tunnels, and have no SSID.
-                "Kind" => decided(list(&values, "")),
+                "Kind" => Fit::decided(list(&values, "")),
                 "SSID" | "BSSID" | "WLANInterfaceType" if !wireless => Fit::No,
                 _ => Fit::Perhaps,
             };
@@ -119,10 +145,6 @@ impl FromIterator<(String, String)> for Matches {
     fn from_iter<T: IntoIterator<Item = (String, String)>>(pairs: T) -> Self {
         Matches(pairs.into_iter().collect())
     }
-}
-
-fn decided(fits: bool) -> Fit {
-    if fits { Fit::Yes } else { Fit::No }
 }
 
 /// Patterns separated by white space. An exclamation mark before a list negates all of it.

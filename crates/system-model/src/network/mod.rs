@@ -136,23 +136,12 @@ impl Network {
             found.extend(self.networkd.sources(interface));
         }
         if self.starts(Backend::NetworkManager) {
-            found.extend(self.by_network_manager(interface));
+            found.extend(self.network_manager.sources(interface));
         }
         if self.starts(Backend::Dhcpcd) {
             found.extend(self.dhcpcd.sources(interface));
         }
         found
-    }
-
-    /// NetworkManager leaves interfaces of ifupdown alone.
-    fn by_network_manager(&self, interface: &str) -> Vec<AddressSource> {
-        let in_interfaces = self.interfaces.as_ref().is_some_and(|interfaces| {
-            interfaces.stanzas.iter().any(|stanza| stanza.name == interface)
-        });
-        if self.network_manager.leaves_ifupdown.is_some() && in_interfaces {
-            return Vec::new();
-        }
-        self.network_manager.sources(interface)
     }
 
     /// Returns all fixed addresses that some interface gets at boot. Stanzas and files that

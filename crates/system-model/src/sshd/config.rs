@@ -73,6 +73,18 @@ impl ConfigProblemKind {
     }
 }
 
+/// Returns whether a condition of any Match asks for the server's address, so that a setting may be
+/// about two addresses at once.
+///
+/// # Errors
+/// [`SystemError`] if the filesystem is damaged.
+pub fn asks_for_local_address(files: &dyn SystemFiles) -> Result<bool, SystemError> {
+    let accounts = Accounts::default();
+    let mut reader = Reader::new(files, &accounts, None);
+    reader.file(SSHD_CONFIG, Restriction::None, &mut true, 0)?;
+    Ok(reader.asks_for_local_address)
+}
+
 /// sshd's configuration as it applies to one login.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SshdConfig {

@@ -29,7 +29,9 @@ mod words;
 pub use admission::{Admission, HOST_KEY, admission};
 pub use algorithms::{ED25519, assemble as assemble_algorithms};
 pub use authorized_keys::{AuthorizedKey, parse as parse_authorized_keys};
-pub use config::{ConfigProblem, ConfigProblemKind, SSHD_CONFIG, SshdConfig};
+pub use config::{
+    ConfigProblem, ConfigProblemKind, SSHD_CONFIG, SshdConfig, asks_for_local_address,
+};
 pub use dropbear::{
     DEFAULTS as DROPBEAR_DEFAULTS, DropbearConfig, HOST_KEYS as DROPBEAR_HOST_KEYS,
     dropbear_admission, dropbear_knows_ed25519,

@@ -34,6 +34,8 @@ pub(super) struct Reader<'a> {
     pub problems: Vec<ConfigProblem>,
     pub undecided: Vec<FileLine>,
     pub key_files: Vec<String>,
+    /// Whether a condition asks for the server's address.
+    pub asks_for_local_address: bool,
     lines_left: usize,
 }
 
@@ -51,6 +53,7 @@ impl<'a> Reader<'a> {
             problems: Vec::new(),
             undecided: Vec::new(),
             key_files: Vec::new(),
+            asks_for_local_address: false,
             lines_left: MAX_LINES,
         }
     }
@@ -115,6 +118,8 @@ impl<'a> Reader<'a> {
         match keyword.as_str() {
             "include" => self.include(&words, at, *restriction, active, depth)?,
             "match" => {
+                let asks = |word: &String| word.to_ascii_lowercase().starts_with("localaddress");
+                self.asks_for_local_address |= words.iter().any(asks);
                 let client = match restriction {
                     Restriction::NeverMatch => None,
                     _ => self.client.as_ref(),

@@ -76,8 +76,13 @@ pub(super) fn keep_arguments(
 
 /// Has the hook write the profile's lines of config.txt.
 pub(super) fn keep_config(to: &mut Context<'_>) -> Result<(), RenderError> {
-    if !matches!(hook(to, "config.txt", LINES)?, Hook::Appends) {
-        return Ok(());
+    match hook(to, "config.txt", LINES)? {
+        Hook::None => return Ok(()),
+        Hook::Appends => {}
+        Hook::Overwrites => {
+            to.note(Note::ConfigOverwritten { path: HOOK.to_owned() });
+            return Ok(());
+        }
     }
     let old = current(to, LINES)?.unwrap_or_default();
     let lines = to.cluster.boot.config.iter();

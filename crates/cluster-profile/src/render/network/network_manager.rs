@@ -3,11 +3,9 @@
 //! Other profiles for the interface stay, but are not picked automatically: of several
 //! that match, NetworkManager picks the one with the highest priority.
 
-use std::collections::BTreeMap;
+use system_model::network::{Fit, Netplan, NetworkManager};
 
-use system_model::fnmatch;
-
-use super::{Address, netplan};
+use super::{Address, ifupdown, netplan};
 use crate::{
     Attributes, NetworkBackEnd, Note, Purpose, SystemError,
     render::{
@@ -18,6 +16,7 @@ use crate::{
 };
 
 const PROFILES: &str = "/etc/NetworkManager/system-connections";
+const CONFIGURATION: &str = "/etc/NetworkManager/conf.d";
 const OWN_RULE: &str = "99-nodecard.conf";
 
 /// Returns the paths of nodecard's own profiles.
@@ -35,50 +34,15 @@ pub(super) fn is_active(from: &View<'_>) -> Result<bool, SystemError> {
     if netplan::renders_with_network_manager(from)? {
         return Ok(true);
     }
-    Ok(!leaves_alone(&unmanaged(from)?, from.interface))
-}
-
-/// Returns the effective `unmanaged-devices`: a file in /etc replaces one of the same name
-/// in /usr/lib, files are read in the order of their names, and `+=` adds. On Ubuntu's
-/// servers such a file leaves Ethernet to others.
-fn unmanaged(from: &View<'_>) -> Result<Vec<String>, SystemError> {
-    let mut files = BTreeMap::new();
-    for directory in ["/usr/lib/NetworkManager/conf.d", "/etc/NetworkManager/conf.d"] {
-        for name in from.list(directory)?.into_iter().filter(|name| name.ends_with(".conf")) {
-            let path = format!("{directory}/{name}");
-            files.insert(name, path);
-        }
-    }
-    files.remove(OWN_RULE);
-    let main = "/etc/NetworkManager/NetworkManager.conf".to_owned();
-    let mut specs = Vec::new();
-    for path in std::iter::once(main).chain(files.into_values()) {
-        for line in from.read(&path)?.unwrap_or_default().lines() {
-            let Some((key, value)) = line.split_once('=') else { continue };
-            let added = key.trim_ascii() == "unmanaged-devices+";
-            if !added && key.trim_ascii() != "unmanaged-devices" {
-                continue;
-            }
-            if !added {
-                specs.clear();
-            }
-            let words = value.split([';', ',']).map(str::trim_ascii);
-            specs.extend(words.filter(|word| !word.is_empty()).map(str::to_owned));
-        }
-    }
-    Ok(specs)
-}
-
-/// Returns whether a list of devices has a wired interface of this name.
-fn leaves_alone(specs: &[String], interface: &str) -> bool {
-    let fits = |spec: &str| match spec.split_once(':') {
-        None => spec == "*",
-        Some(("type", kind)) => kind == "ethernet",
-        Some(("interface-name", pattern)) => fnmatch(pattern.trim_start_matches('='), interface),
-        Some(_) => false,
-    };
-    let excepted = specs.iter().any(|spec| spec.strip_prefix("except:").is_some_and(fits));
-    !excepted && specs.iter().any(|spec| fits(spec))
+    let mut manager = NetworkManager::read(from.system, &Netplan::read(from.system)?)?;
+    // It is told to leave to ifupdown what ifupdown brings up, whatever its plug-in does.
+    let by_ifupdown = ifupdown::is_active(from)?;
+    manager.forget(|path| {
+        path.strip_prefix(CONFIGURATION)
+            .is_some_and(|name| name.trim_start_matches('/') == OWN_RULE)
+            || by_ifupdown && path.starts_with("/etc/network/")
+    });
+    Ok(manager.manages(from.interface) != Fit::No)
 }
 
 /// Returns whether a profile, or netplan through it, names the interface.
@@ -86,17 +50,8 @@ pub(super) fn owns(from: &View<'_>) -> Result<bool, SystemError> {
     if netplan::renders_with_network_manager(from)? && netplan::owns(from)? {
         return Ok(true);
     }
-    let interface = from.interface;
-    for name in from.list(PROFILES)? {
-        let text = from.read(&format!("{PROFILES}/{name}"))?.unwrap_or_default();
-        let lines = || text.lines().map(str::trim_ascii);
-        let names = lines().find_map(|line| line.strip_prefix("interface-name="));
-        let wired = lines().any(|line| matches!(line, "type=ethernet" | "type=802-3-ethernet"));
-        if names.map_or(wired, |name| name.trim_ascii() == interface) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    let manager = NetworkManager::read(from.system, &Netplan::default())?;
+    Ok(manager.connections.iter().any(|one| one.may_be_of(from.interface)))
 }
 
 /// Keeps NetworkManager off the interface.
@@ -106,7 +61,7 @@ pub(super) fn stand_back(to: &mut Context<'_>) {
         "# Written by nodecard: another program sets the address of {interface}.\n\
          [keyfile]\nunmanaged-devices+=interface-name:{interface}\n"
     );
-    let path = format!("/etc/NetworkManager/conf.d/{OWN_RULE}");
+    let path = format!("{CONFIGURATION}/{OWN_RULE}");
     to.write(Purpose::RivalSettings, path, text, Attributes::root(0o644));
 }
 

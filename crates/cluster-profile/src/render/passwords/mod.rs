@@ -23,10 +23,13 @@ pub(super) fn write(to: &mut Context<'_>) -> Result<(), RenderError> {
     let users = accounts::users(to)?;
     let mut wanted = Vec::new();
     for account in &cluster.users {
-        let user = accounts::find(&users, &account.name, "users")?;
+        let user = accounts::find(&users, &account.name, "users").map(Some);
+        let Some(user) = to.refused.go_on(user)? else { continue };
         let Some(password) = &account.password else { continue };
         if user.password != SHADOWED {
-            return Err(RenderError::NotShadowed { user: account.name.clone() });
+            let user = account.name.clone();
+            to.refused.add(RenderError::NotShadowed { user })?;
+            continue;
         }
         wanted.push((account.name.as_str(), password));
     }

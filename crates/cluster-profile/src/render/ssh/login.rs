@@ -7,7 +7,8 @@ use system_model::{
     FileLine, Systemd,
     sshd::{
         Admission, Client, Hindrance, HindranceKind, Login, Repair, SSHD_CONFIG, SshHost,
-        SshServer, admission, dropbear_admission, refused_clients, ssh_servers,
+        SshServer, admission, asks_for_local_address, dropbear_admission, refused_clients,
+        ssh_servers,
     },
 };
 
@@ -21,6 +22,8 @@ const DAY: u64 = 24 * 60 * 60;
 const ROOT: &str = "root";
 /// The port that ssh connects to without being told another.
 const PORT: u16 = 22;
+/// Up to as many nodes are judged in pairs, since the time grows with the square of their number.
+const MOST_IN_PAIRS: usize = 64;
 /// As many logins are named one by one.
 const MOST_LOGINS: usize = 3;
 /// One repair may show what the next hindrance is.
@@ -130,8 +133,8 @@ struct Way {
 
 /// Returns the logins that have to work: to a node, from each of the others. If the card may
 /// become any node's, each node is once where a login comes from and once where it leads to, as
-/// sshd's settings are about either.
-fn ways(cluster: &Cluster, node: Option<&Node>) -> Vec<Way> {
+/// sshd's settings are mostly about either; with `by_pairs`, each comes from all others.
+fn ways(cluster: &Cluster, node: Option<&Node>, by_pairs: bool) -> Vec<Way> {
     let nodes = &cluster.nodes;
     if let Some(node) = node {
         let to = IpAddr::from(node.address);
@@ -144,13 +147,18 @@ fn ways(cluster: &Cluster, node: Option<&Node>) -> Vec<Way> {
             .collect();
     }
     if let [one] = nodes.as_slice() {
-        return ways(cluster, Some(one));
+        return ways(cluster, Some(one), by_pairs);
     }
     let way = |from: &Node, to: &Node| Way {
         from: from.address.into(),
         to: to.address.into(),
         label: format!("from {} to {}", from.name, to.name),
     };
+    if by_pairs && nodes.len() <= MOST_IN_PAIRS {
+        let pairs = nodes.iter().flat_map(|to| nodes.iter().map(move |from| (from, to)));
+        let pairs = pairs.filter(|(from, to)| from.name != to.name);
+        return pairs.map(|(from, to)| way(from, to)).collect();
+    }
     let next = nodes.iter().cycle().skip(1);
     let mut found: Vec<Way> = nodes.iter().zip(next).map(|(one, next)| way(one, next)).collect();
     if let [first, second] = nodes.as_slice() {
@@ -183,7 +191,11 @@ impl Judge<'_> {
         user: &str,
         refused: &[(Hindrance, bool)],
     ) -> Result<Vec<LoginHindrance>, SystemError> {
-        let ways = ways(self.cluster, self.node);
+        let by_pairs = match self.server {
+            SshServer::OpenSsh => asks_for_local_address(self.host.files)?,
+            SshServer::Dropbear => false,
+        };
+        let ways = ways(self.cluster, self.node, by_pairs);
         let mut found: Vec<LoginHindrance> = Vec::new();
         let mut add = |hindrance: Hindrance, is_certain: bool, label: Option<&str>| {
             let same = |one: &&mut LoginHindrance| {
@@ -266,6 +278,8 @@ pub(in crate::render) fn let_in(
     let cluster_key = to.keys.cluster().public().split(' ').nth(1).unwrap_or_default().to_owned();
     let now = to.now.max(to.keys.created());
     let mut repaired: Vec<Hindrance> = Vec::new();
+    // What stays, if all reasons are wanted.
+    let mut kept_out: Vec<LoginHindrance> = Vec::new();
     for round in 0..MOST_ROUNDS {
         let (mut again, mut noted) = (false, Vec::new());
         let edited = to.edited()?;
@@ -296,7 +310,10 @@ pub(in crate::render) fn let_in(
                     continue;
                 }
                 let hindrance = &found.hindrance;
-                if is_of_bare_system(hindrance) {
+                // That a user does not exist has been said.
+                let is_said =
+                    to.refused.wants_all() && hindrance.kind == HindranceKind::UnknownUser;
+                if is_of_bare_system(hindrance) || is_said || kept_out.contains(&found) {
                     continue;
                 }
                 if is_of_profile(to, hindrance) {
@@ -309,7 +326,15 @@ pub(in crate::render) fn let_in(
                 let said = says(to, hindrance)?;
                 let place =
                     if before || last { None } else { repair::apply(to, user, hindrance, now)? };
-                let Some(place) = place else { return Ok(Some(refusal(to, &found)?)) };
+                let Some(place) = place else {
+                    let reason = refusal(to, &found)?;
+                    if !to.refused.wants_all() {
+                        return Ok(Some(reason));
+                    }
+                    to.refused.add(reason)?;
+                    kept_out.push(found);
+                    continue;
+                };
                 to.note(repaired_note(user, hindrance, &said, &place));
                 repaired.push(found.hindrance);
                 again = true;

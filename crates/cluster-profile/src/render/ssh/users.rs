@@ -63,10 +63,11 @@ pub(super) fn write(to: &mut Context<'_>) -> Result<(), RenderError> {
             (false, true) => "users",
             (false, false) => "swarm",
         };
-        let user = accounts::find(&all, name, key)?;
-        if !user.has_home() {
-            return Err(RenderError::NoHome { key, user: name.into(), home: user.home.clone() });
-        }
+        let user = accounts::find(&all, name, key).and_then(|user| match user.has_home() {
+            true => Ok(Some(user)),
+            false => Err(RenderError::NoHome { key, user: name.into(), home: user.home.clone() }),
+        });
+        let Some(user) = to.refused.go_on(user)? else { continue };
         let pair = from_nodes.then(|| to.keys.cluster().public());
         let tokens = for_root.iter().filter(|_| name == ROOT).map(String::as_str);
         let wanted = pair.into_iter().chain(cluster.authorized_keys(name)).chain(tokens);

@@ -19,7 +19,7 @@ pub(super) fn check(to: &mut Context<'_>, swarm: &Swarm) -> Result<(), RenderErr
     let words: String = settings.split_ascii_whitespace().collect();
     let replaced = to.cluster.files.iter().any(|file| file.path == SETTINGS);
     if words.contains("\"live-restore\":true") && !replaced {
-        return Err(RenderError::LiveRestore);
+        to.refused.add(RenderError::LiveRestore)?;
     }
     let Some(system) = architecture(to)? else {
         if !swarm.images.is_empty() {
@@ -38,12 +38,12 @@ pub(super) fn check(to: &mut Context<'_>, swarm: &Swarm) -> Result<(), RenderErr
                 continue;
             }
             let archive = archive.path.clone();
-            return Err(RenderError::ImageArchitecture {
+            to.refused.add(RenderError::ImageArchitecture {
                 archive,
                 image: name,
                 architecture,
                 system,
-            });
+            })?;
         }
     }
     Ok(())

@@ -126,6 +126,7 @@ impl Definition {
         Connection {
             path: self.at.path.clone(),
             id: format!("netplan-{}", self.id),
+            uuid: None,
             kind: self.kind.connection_type().to_owned(),
             interface,
             patterns,

@@ -1,37 +1,49 @@
 //! NetworkManager's connections and the devices that it leaves alone.
 //!
 //! Sources: NetworkManager.conf(5), nm-settings-keyfile(5); NetworkManager's
-//! src/core/nm-config.c (`read_entire_config`), src/core/nm-core-utils.c
-//! (`nm_match_spec_device`), src/core/settings/plugins/keyfile/nms-keyfile-utils.c
-//! (`nms_keyfile_utils_check_file_permissions`).
+//! src/core/nm-config-data.c (`_match_section_infos_lookup`), src/core/nm-policy.c
+//! (`_auto_activate_device`), src/core/settings/plugins/keyfile/ and
+//! src/libnm-core-impl/nm-keyfile.c
+//! (`nm_keyfile_utils_ignore_filename`).
 
-mod configuration;
+mod address;
 mod connection;
 mod devices;
+mod ifupdown;
 mod keyfile;
+mod settings;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Netplan,
+    matching::Fit,
     source::{AddressKind, AddressSource, Backend},
 };
 use crate::{FileKind, FileLine, SystemError, SystemFiles, pattern::fnmatch};
 pub use connection::Connection;
-use devices::spec_matches;
+use keyfile::KeyFile;
+use settings::{Section, Setting, Settings};
 
 /// Where connections are. Of connections with one UUID that of the first directory counts; a file
-/// without a UUID has one that follows from its name.
+/// without a UUID has one that follows from its name. The settings may name another directory
+/// instead of the one in /etc.
 pub const CONNECTION_DIRECTORIES: [&str; 3] = [
     "/run/NetworkManager/system-connections",
     "/etc/NetworkManager/system-connections",
     "/usr/lib/NetworkManager/system-connections",
 ];
 
+/// The name of the connection that NetworkManager makes itself.
+const AUTOMATIC: &str = "Wired connection 1";
+
+/// What `nmcli networking off` writes.
+const STATE: &str = "/var/lib/NetworkManager/NetworkManager.state";
+
 /// A line that has NetworkManager leave devices alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unmanaged {
-    /// The specification, `interface-name:eth0;type:wifi` for example.
+    /// The specification, `interface-name:eth0` for example.
     pub devices: String,
     /// Where it is.
     pub at: FileLine,
@@ -42,14 +54,20 @@ pub struct Unmanaged {
 pub struct NetworkManager {
     /// The connections that it loads.
     pub connections: Vec<Connection>,
-    /// Keyfiles that it ignores, because others may read them or do not belong to root.
+    /// Keyfiles that it ignores: others may read them, they do not belong to root, or they have a
+    /// mistake.
     pub ignored: Vec<String>,
-    /// `unmanaged-devices` and `[device…] managed=0`, as they are in the end.
-    pub unmanaged: Vec<Unmanaged>,
-    /// The specification of devices for which it makes no connection of its own.
-    pub no_auto_default: String,
-    /// Whether interfaces of /etc/network/interfaces are left alone, and the line.
-    pub leaves_ifupdown: Option<FileLine>,
+    /// The line of the settings because of which it does not start.
+    pub broken: Option<FileLine>,
+    /// The line that turns networking off.
+    pub off: Option<FileLine>,
+    /// `no-auto-default`: devices for which it makes no connection of its own.
+    no_auto_default: Vec<Setting>,
+    /// `unmanaged-devices`, with those of ifupdown.
+    unmanaged: Vec<Setting>,
+    /// What netplan's rules have it leave alone.
+    by_netplan: Vec<Unmanaged>,
+    settings: Settings,
 }
 
 impl NetworkManager {
@@ -59,90 +77,250 @@ impl NetworkManager {
     /// [`SystemError`] if a file cannot be read.
     pub fn read(files: &dyn SystemFiles, netplan: &Netplan) -> Result<Self, SystemError> {
         let mut manager = NetworkManager::default();
-        manager.read_configuration(files, netplan)?;
+        match Settings::read(files, netplan.lifts_restriction())? {
+            Ok(settings) => manager.settings = settings,
+            Err(at) => manager.broken = Some(at),
+        }
+        let list = |section: &str, key: &str| {
+            let section = manager.settings.section(section);
+            section.and_then(|one| one.list(key)).unwrap_or_default().to_vec()
+        };
+        let no_auto_default = list("main", "no-auto-default");
+        manager.unmanaged = list("keyfile", "unmanaged-devices");
+        manager.by_netplan = netplan.unmanaged();
+        manager.no_auto_default = no_auto_default;
+        manager.off = networking_off(files)?;
         manager.connections = netplan.connections();
-        let mut seen = BTreeSet::new();
-        for directory in CONNECTION_DIRECTORIES {
-            for name in files.list(directory)?.unwrap_or_default() {
-                if name.starts_with('.') || name.ends_with('~') || name.contains(".rpmsave") {
+        manager.read_connections(files)?;
+        if manager.settings.plugins().contains(&"ifupdown") {
+            manager.read_interfaces(files)?;
+        }
+        Ok(manager)
+    }
+
+    /// Reads the keyfiles of all directories.
+    fn read_connections(&mut self, files: &dyn SystemFiles) -> Result<(), SystemError> {
+        let [runtime, own, packages] = CONNECTION_DIRECTORIES.map(str::to_owned);
+        let configured = self.settings.section("keyfile").and_then(|one| one.get("path"));
+        let own = match configured.map(|path| path.value.trim()) {
+            Some("") => None,
+            Some(path) if path.starts_with('/') => {
+                let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+                Some(format!("/{}", parts.join("/")))
+            }
+            _ => Some(own),
+        };
+        let own = own.filter(|path| *path != runtime && *path != packages);
+        // The identity of a connection, and whether its file is removed by a link to /dev/null.
+        let mut above: BTreeSet<String> = BTreeSet::new();
+        let all = [(Some(runtime), true, true), (own, false, true), (Some(packages), true, false)];
+        for (directory, wants_extension, has_removed) in all {
+            let Some(directory) = directory else { continue };
+            let names = files.list(&directory)?.unwrap_or_default();
+            if has_removed {
+                for name in &names {
+                    above.extend(removed(files, &directory, name)?);
+                }
+            }
+            let mut here: Vec<(String, Connection)> = Vec::new();
+            for name in names {
+                if !is_keyfile(&name, wants_extension) {
                     continue;
                 }
                 let path = format!("{directory}/{name}");
                 let found = files.metadata(&path)?.filter(|f| f.kind == FileKind::Regular);
                 let Some(found) = found else { continue };
                 if found.uid != 0 || found.mode & 0o077 != 0 {
-                    manager.ignored.push(path);
+                    self.ignored.push(path);
                     continue;
                 }
                 let text = files.read_text(&path)?.unwrap_or_default();
-                let uuid = keyfile::assignments(&text)
-                    .filter(|(section, key, ..)| (*section, *key) == ("connection", "uuid"))
-                    .map(|(_, _, value, _)| value.to_ascii_lowercase())
-                    .last();
-                if seen.insert(uuid.unwrap_or(name)) {
-                    manager.connections.extend(Connection::parse(&text, &path));
+                let file = KeyFile::parse(&text).ok();
+                let Some(connection) = file.and_then(|file| Connection::parse(&file, &path)) else {
+                    self.ignored.push(path);
+                    continue;
+                };
+                let uuid = connection.uuid.clone().unwrap_or(name);
+                if !above.contains(&uuid) {
+                    here.push((uuid, connection));
                 }
             }
+            let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+            for (uuid, _) in &here {
+                *counts.entry(uuid.clone()).or_default() += 1;
+            }
+            for (uuid, mut connection) in here {
+                // Of several in one directory the newest counts.
+                connection.conditional |= counts.get(&uuid).is_some_and(|count| *count > 1);
+                self.connections.push(connection);
+            }
+            above.extend(counts.into_keys());
         }
-        Ok(manager)
+        Ok(())
     }
 
-    /// Returns the line that has NetworkManager leave an interface alone.
+    /// Returns whether NetworkManager leaves an interface alone, and the line that says so.
+    fn leaves_alone(&self, interface: &str) -> (Fit, Option<&FileLine>) {
+        if let Some(at) = self.broken.as_ref().or(self.off.as_ref()) {
+            return (Fit::Yes, Some(at));
+        }
+        for one in &self.by_netplan {
+            if devices::matches(std::iter::once(one.devices.as_str()), interface) == Fit::Yes {
+                return (Fit::Yes, Some(&one.at));
+            }
+        }
+        let unmanaged = self.unmanaged.iter().map(|one| one.value.as_str());
+        let listed = devices::matches(unmanaged, interface);
+        let (by_section, at) = self.left_by_section(interface);
+        match listed {
+            Fit::No => (by_section, at),
+            _ if by_section == Fit::Yes => (by_section, at),
+            _ => {
+                let one = |setting: &&Setting| {
+                    devices::matches(std::iter::once(setting.value.as_str()), interface) == listed
+                };
+                let fits = self.unmanaged.iter().find(one).or(self.unmanaged.first());
+                (listed, fits.map(|one| &one.at))
+            }
+        }
+    }
+
+    /// Returns whether the first section about an interface leaves it alone.
+    fn left_by_section(&self, interface: &str) -> (Fit, Option<&FileLine>) {
+        let sections: Vec<_> = self.settings.device_sections().collect();
+        let mut result = (Fit::No, None);
+        for section in sections.into_iter().rev() {
+            let managed = section.get("managed");
+            let stops = section.get("stop-match").and_then(|one| settings::boolean(&one.value));
+            if managed.is_none() && stops != Some(true) {
+                continue;
+            }
+            let fit = fits_section(section, interface);
+            let leaves = managed.filter(|one| settings::boolean(&one.value) == Some(false));
+            let here = (Fit::decided(leaves.is_some()), leaves.map(|one| &one.at));
+            result = match fit {
+                Fit::Yes => here,
+                Fit::No => result,
+                Fit::Perhaps if here.0 == result.0 => result,
+                Fit::Perhaps => (Fit::Perhaps, here.1.or(result.1)),
+            };
+        }
+        result
+    }
+
+    /// Returns the connections that the first section about an interface allows; `None` for all.
+    /// One that has only `stop-match` allows none.
+    fn allowed_connections(&self, interface: &str) -> Option<&[Setting]> {
+        let section = self.settings.device_sections().find(|section| {
+            let stops = section.get("stop-match").and_then(|one| settings::boolean(&one.value));
+            let decides = section.list("allowed-connections").is_some() || stops == Some(true);
+            decides && fits_section(section, interface) == Fit::Yes
+        });
+        section.map(|section| section.list("allowed-connections").unwrap_or_default())
+    }
+
+    /// Leaves out the devices that some files have it leave alone.
+    pub fn forget(&mut self, files: impl Fn(&str) -> bool) {
+        self.unmanaged.retain(|one| !files(&one.at.path));
+    }
+
+    /// Returns whether NetworkManager cares for an interface.
+    pub fn manages(&self, interface: &str) -> Fit {
+        self.leaves_alone(interface).0.not()
+    }
+
+    /// Returns the line that surely has NetworkManager leave an interface alone.
     pub fn unmanaged_by(&self, interface: &str) -> Option<&FileLine> {
-        let fits = |line: &&Unmanaged| spec_matches(&line.devices, interface) == Some(true);
-        self.unmanaged.iter().find(fits).map(|line| &line.at)
+        let (fit, at) = self.leaves_alone(interface);
+        at.filter(|_| fit == Fit::Yes)
+    }
+
+    /// Returns the connections that fit an interface, picked or not.
+    fn fitting(&self, interface: &str) -> impl Iterator<Item = &Connection> {
+        let kind = if interface.starts_with("wl") { "wifi" } else { "ethernet" };
+        let allowed = self.allowed_connections(interface);
+        self.connections.iter().filter(move |one| {
+            allowed.is_none_or(|allowed| is_allowed(allowed, &one.id, one.uuid.as_deref()))
+                && one.kind == kind
+                && one.interface.as_deref().is_none_or(|name| name == interface)
+                && matches_patterns(&one.patterns, interface)
+        })
     }
 
     /// Returns the connections that fit an interface, the one that is picked first. Two of
     /// one priority: only the running system decides.
     pub fn candidates(&self, interface: &str) -> Vec<&Connection> {
-        let kind = if interface.starts_with("wl") { "wifi" } else { "ethernet" };
-        let mut found: Vec<&Connection> = self
-            .connections
-            .iter()
-            .filter(|one| {
-                one.autoconnect
-                    && one.kind == kind
-                    && one.interface.as_deref().is_none_or(|name| name == interface)
-                    && matches_patterns(&one.patterns, interface)
-            })
-            .collect();
+        let mut found: Vec<&Connection> =
+            self.fitting(interface).filter(|one| one.autoconnect).collect();
         found.sort_by_key(|one| std::cmp::Reverse(one.priority));
         found
     }
 
+    /// Returns whether an interface may get another connection of the same priority.
+    pub fn is_tied(&self, connection: &Connection, interface: &str) -> bool {
+        let others = self.candidates(interface).into_iter();
+        others.filter(|one| one.priority == connection.priority).count() > 1
+    }
+
     /// Returns how an interface gets addresses.
     pub fn sources(&self, interface: &str) -> Vec<AddressSource> {
-        if self.unmanaged_by(interface).is_some() {
+        let managed = self.manages(interface);
+        if managed == Fit::No {
             return Vec::new();
         }
+        let mut found = Vec::new();
+        let mut certain = managed == Fit::Yes;
         let candidates = self.candidates(interface);
-        let Some(first) = candidates.first() else {
-            // A wired interface without a connection gets "Wired connection 1".
-            let wired = !interface.starts_with("wl") && interface != "lo";
-            let refused = spec_matches(&self.no_auto_default, interface) == Some(true);
-            let automatic = AddressSource {
-                backend: Backend::NetworkManager,
-                interface: interface.to_owned(),
-                kind: AddressKind::Dhcp4,
-                at: None,
-                certain: true,
-            };
-            return if wired && !refused { vec![automatic] } else { Vec::new() };
-        };
-        let tied = candidates.iter().filter(|one| one.priority == first.priority).count() > 1;
-        let picked = candidates.iter().filter(|one| one.priority == first.priority);
-        picked
-            .flat_map(|one| {
-                one.sources.iter().map(|(kind, at)| AddressSource {
+        let mut rest = candidates.as_slice();
+        while let Some(first) = rest.first() {
+            let (same, lower) =
+                rest.split_at(rest.partition_point(|one| one.priority == first.priority));
+            for connection in same {
+                let certain = certain && same.len() == 1 && !connection.conditional;
+                found.extend(connection.sources.iter().map(|(kind, at)| AddressSource {
                     backend: Backend::NetworkManager,
                     interface: interface.to_owned(),
                     kind: kind.clone(),
                     at: Some(at.clone()),
-                    certain: !tied && !one.conditional,
-                })
-            })
-            .collect()
+                    certain,
+                }));
+            }
+            // One of them is surely taken.
+            if same.iter().any(|one| !one.conditional) {
+                return found;
+            }
+            certain = false;
+            rest = lower;
+        }
+        let itself = self.connects_by_itself(interface);
+        if itself != Fit::No {
+            found.push(AddressSource {
+                backend: Backend::NetworkManager,
+                interface: interface.to_owned(),
+                kind: AddressKind::Dhcp4,
+                at: None,
+                certain: certain && itself == Fit::Yes,
+            });
+        }
+        found
+    }
+
+    /// Returns whether an interface without a connection gets one, which asks DHCP: a wired one
+    /// does ("Wired connection 1"), unless one fits it that is not picked.
+    pub fn connects_by_itself(&self, interface: &str) -> Fit {
+        let allowed = self.allowed_connections(interface);
+        if interface.starts_with("wl")
+            || interface == "lo"
+            || allowed.is_some_and(|allowed| !is_allowed(allowed, AUTOMATIC, None))
+        {
+            return Fit::No;
+        }
+        let refused = self.no_auto_default.iter().map(|one| one.value.as_str());
+        let mut result = devices::matches(refused, interface).not();
+        for connection in self.fitting(interface) {
+            result = result.and(if connection.conditional { Fit::Perhaps } else { Fit::No });
+        }
+        result
     }
 
     /// Returns the addresses of all connections that may be picked.
@@ -168,8 +346,82 @@ impl NetworkManager {
     pub fn knows(&self, interface: &str) -> bool {
         !self.candidates(interface).is_empty()
             || self.connections.iter().any(|one| one.interface.as_deref() == Some(interface))
-            || self.unmanaged.iter().any(|line| line.devices.contains(interface))
+            || self.unmanaged.iter().any(|one| one.value.contains(interface))
+            || self.by_netplan.iter().any(|one| one.devices.contains(interface))
     }
+}
+
+/// Returns whether a section is about an interface.
+fn fits_section(section: &Section, interface: &str) -> Fit {
+    section.list("match-device").map_or(Fit::Yes, |list| {
+        devices::matches(list.iter().map(|one| one.value.as_str()), interface)
+    })
+}
+
+/// Returns whether a list of connections has one. Where one comes from (`origin:`) is not known.
+fn is_allowed(allowed: &[Setting], id: &str, uuid: Option<&str>) -> bool {
+    let fits = |spec: &str| match spec.split_once(':') {
+        _ if spec == "*" => true,
+        Some(("id", listed)) => id == listed,
+        Some(("uuid", listed)) => uuid == Some(listed),
+        _ => false,
+    };
+    let (excepted, included): (Vec<&str>, Vec<&str>) =
+        allowed.iter().map(|one| one.value.as_str()).partition(|spec| spec.starts_with("except:"));
+    let is_excepted = excepted.iter().filter_map(|spec| spec.strip_prefix("except:")).any(fits);
+    let is_included = included.iter().any(|spec| fits(spec));
+    !is_excepted && (is_included || included.is_empty() && !excepted.is_empty())
+}
+
+/// Returns the line by which networking is off, whatever is configured.
+fn networking_off(files: &dyn SystemFiles) -> Result<Option<FileLine>, SystemError> {
+    let Some(text) = files.read_text(STATE)? else { return Ok(None) };
+    let Ok(file) = KeyFile::parse(&text) else { return Ok(None) };
+    let entry = file.get("main", "NetworkingEnabled");
+    let off = entry.filter(|entry| matches!(entry.value.trim_end(), "false" | "0"));
+    Ok(off.map(|entry| FileLine::new(STATE, entry.line)))
+}
+
+/// Returns whether a file may be a connection, by its name.
+fn is_keyfile(name: &str, wants_extension: bool) -> bool {
+    if name.starts_with('.') {
+        return false;
+    }
+    if wants_extension {
+        return name.len() > ".nmconnection".len() && name.ends_with(".nmconnection");
+    }
+    let suffix = name.rsplit_once('.').map(|(_, suffix)| suffix);
+    let is_temporary = suffix.is_some_and(|suffix| {
+        suffix.len() == 6 && suffix.chars().all(|c| c.is_ascii_alphanumeric())
+    });
+    let is_certificate = suffix
+        .is_some_and(|suffix| ["pem", "der"].iter().any(|one| suffix.eq_ignore_ascii_case(one)));
+    !name.ends_with('~') && !is_temporary && !is_certificate
+}
+
+/// Returns the UUID of the connection that a file `UUID.nmmeta` removes.
+fn removed(
+    files: &dyn SystemFiles,
+    directory: &str,
+    name: &str,
+) -> Result<Option<String>, SystemError> {
+    let Some(uuid) = name.strip_suffix(".nmmeta") else { return Ok(None) };
+    if uuid.len() != 36 || uuid != uuid.to_ascii_lowercase() {
+        return Ok(None);
+    }
+    let path = format!("{directory}/{name}");
+    let is_removed = match files.read_link(&path)? {
+        Some(target) => target == "/dev/null",
+        None => {
+            let found = files.metadata(&path)?;
+            let text = files.read_text(&path)?.unwrap_or_default();
+            let file = KeyFile::parse(&text).unwrap_or_default();
+            found.is_some_and(|found| found.uid == 0 && found.mode & 0o077 == 0)
+                && file.string("nmmeta", "uuid").as_deref() == Some(uuid)
+                && file.string("nmmeta", "loaded-path").as_deref() == Some("/dev/null")
+        }
+    };
+    Ok(is_removed.then(|| uuid.to_owned()))
 }
 
 /// Returns whether a name fits the patterns of `[match]` (src/libnm-core-impl/nm-utils.c,
@@ -197,7 +449,7 @@ fn matches_patterns(patterns: &[String], interface: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{settings::MAIN, *};
     use crate::MemoryFiles;
 
     const HOME: &str = "/etc/NetworkManager/system-connections/home.nmconnection";
@@ -239,9 +491,9 @@ mod tests {
         let [run, etc, usr] = CONNECTION_DIRECTORIES;
         write(&mut files, &format!("{etc}/a"), "");
         write(&mut files, &format!("{run}/a"), "");
-        write(&mut files, &format!("{etc}/b"), "uuid=B\n");
-        write(&mut files, &format!("{usr}/c"), "uuid=b\n");
-        write(&mut files, &format!("{usr}/d"), "uuid=d\n");
+        write(&mut files, &format!("{etc}/b"), "uuid=0F9A5A8E-6D0C-4F0E-8F0F-3C1F0A2B4C5D\n");
+        write(&mut files, &format!("{usr}/c"), "uuid=0f9a5a8e-6d0c-4f0e-8f0f-3c1f0a2b4c5d\n");
+        write(&mut files, &format!("{usr}/d"), "uuid=1f9a5a8e-6d0c-4f0e-8f0f-3c1f0a2b4c5d\n");
         let manager = NetworkManager::read(&files, &Netplan::default()).expect("readable");
         let ids: Vec<&str> = manager.connections.iter().map(|one| one.id.as_str()).collect();
         let expected = [format!("{run}/a"), format!("{etc}/b"), format!("{usr}/d")];
@@ -271,11 +523,10 @@ mod tests {
             "[keyfile]\nunmanaged-devices=interface-name:eth*;except:interface-name:eth0",
         );
         assert_eq!(by(&files), None);
-        files.write(
-            configuration::MAIN,
-            "[main]\nplugins=ifupdown,keyfile\n[ifupdown]\nmanaged=false\n",
-        );
-        let manager = NetworkManager::read(&files, &Netplan::default()).expect("readable");
-        assert_eq!(manager.leaves_ifupdown, Some(FileLine::new(configuration::MAIN, 4)));
+        files.write(MAIN, "[main]\nplugins=ifupdown,keyfile\n[ifupdown]\nmanaged=false\n");
+        assert_eq!(by(&files), None);
+        files.remove(own);
+        files.write("/etc/network/interfaces", "# home\niface eth0 inet dhcp\n");
+        assert_eq!(by(&files).as_deref(), Some("/etc/network/interfaces"));
     }
 }

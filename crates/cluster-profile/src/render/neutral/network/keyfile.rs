@@ -1,25 +1,45 @@
 //! NetworkManager's connections.
 
-use system_model::network::{CONNECTION_DIRECTORIES, Netplan, NetworkManager};
+use system_model::network::{CONNECTION_DIRECTORIES, Connection, Netplan, NetworkManager};
 
 use super::{super::Strip, is_ipv4};
 use crate::{NetworkBackEnd, Purpose, SystemError, render::text::lines};
 
 pub(super) fn to_dhcp(to: &mut Strip<'_>, interface: Option<&str>) -> Result<(), SystemError> {
     let [_, directory, _] = CONNECTION_DIRECTORIES;
-    for connection in NetworkManager::read(to.system, &Netplan::default())?.connections {
-        let name = connection.path.strip_prefix(directory).unwrap_or_default();
+    let manager = NetworkManager::read(to.system, &Netplan::default())?;
+    let fits = |connection: &&Connection| {
+        interface.is_none_or(|interface| connection.may_be_of(interface))
+    };
+    let loaded = manager.connections.iter().filter(fits).map(|one| one.path.as_str());
+    // What NetworkManager ignores is written for somebody too.
+    let ignored = manager.ignored.iter().map(String::as_str);
+    for (path, is_loaded) in
+        loaded.map(|path| (path, true)).chain(ignored.map(|path| (path, false)))
+    {
+        let name = path.strip_prefix(directory).unwrap_or_default();
         if name.is_empty() || name.starts_with("/nodecard-") {
             continue;
         }
-        if interface.is_some_and(|interface| !connection.may_be_of(interface)) {
-            continue;
+        let Some(old) = to.read(path)? else { continue };
+        if is_loaded || interface.is_none_or(|interface| may_be_for(&old, interface)) {
+            let purpose = Purpose::Address(NetworkBackEnd::NetworkManager);
+            to.rewrite(purpose, path, &old, &changed(&old));
         }
-        let Some(old) = to.read(&connection.path)? else { continue };
-        let purpose = Purpose::Address(NetworkBackEnd::NetworkManager);
-        to.rewrite(purpose, &connection.path, &old, &changed(&old));
     }
     Ok(())
+}
+
+/// Returns whether a file that NetworkManager ignores may be meant for a wired interface.
+fn may_be_for(text: &str, interface: &str) -> bool {
+    let value = |key: &str| {
+        let lines = text.lines().filter_map(|line| line.split_once('='));
+        lines.filter(|(name, _)| name.trim() == key).map(|(_, value)| value.trim()).next_back()
+    };
+    match value("interface-name") {
+        Some(name) => name == interface,
+        None => value("type").is_none_or(|kind| matches!(kind, "ethernet" | "802-3-ethernet")),
+    }
 }
 
 /// Returns a connection that asks DHCP instead of setting IPv4 addresses. One that shares its
