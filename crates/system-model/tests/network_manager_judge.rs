@@ -143,13 +143,29 @@ struct File {
 }
 
 impl File {
-    /// Reads `PATH`, or `PATH as MODE` with an owner or without.
+    /// Reads `PATH`, or `PATH as MODE` with an owner or without. Instead of a path, `NAME INTERFACE`
+    /// stands for a connection of this interface, whose further sections are the text, and
+    /// `NAME INTERFACE ADDRESS` for one with nothing but this address.
     fn parse(head: &str, text: String) -> Self {
         let (path, rest) = head.split_once(" as ").unwrap_or((head, "600"));
+        let (mut path, mut text) = (path.to_owned(), text);
+        if !path.starts_with('/') {
+            let words: Vec<&str> = path.split(' ').collect();
+            let [name, interface, address @ ..] = words.as_slice() else {
+                panic!("{head}: a name and an interface")
+            };
+            let sections = address.first().map_or(text, |address| {
+                format!("[ipv4]\nmethod=manual\naddress1={address}\n[ipv6]\nmethod=disabled\n")
+            });
+            text = format!(
+                "[connection]\nid={name}\ntype=ethernet\ninterface-name={interface}\n{sections}"
+            );
+            path = format!("/etc/NetworkManager/system-connections/{name}.nmconnection");
+        }
         let mut words = rest.split(' ');
         let mode = words.next().map(|mode| u16::from_str_radix(mode, 8).expect("octal"));
         let owner = words.next().map_or(0, |owner| owner.parse().expect("a number"));
-        File { path: path.to_owned(), mode: mode.expect("a mode"), owner, text }
+        File { path, mode: mode.expect("a mode"), owner, text }
     }
 
     /// Returns whether it is a connection for eth0 whose file may have any name.
