@@ -143,9 +143,9 @@ struct File {
 }
 
 impl File {
-    /// Reads `PATH`, or `PATH as MODE` with an owner or without. Instead of a path, `NAME INTERFACE`
-    /// stands for a connection of this interface, whose further sections are the text, and
-    /// `NAME INTERFACE ADDRESS` for one with nothing but this address.
+    /// Reads `PATH`, or `PATH as MODE` with an owner or without. Instead of a path,
+    /// `NAME INTERFACE` stands for a connection of this interface, whose further sections are the
+    /// text, and `NAME INTERFACE ADDRESS` for one with nothing but this address.
     fn parse(head: &str, text: String) -> Self {
         let (path, rest) = head.split_once(" as ").unwrap_or((head, "600"));
         let (mut path, mut text) = (path.to_owned(), text);
