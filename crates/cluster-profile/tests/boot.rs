@@ -3,7 +3,7 @@
 
 mod common;
 
-use cluster_profile::{Change, FileEdit, render_shared};
+use cluster_profile::{Change, FileEdit, render_node, render_shared};
 use common::{Fixture, NOW, PROFILE};
 use system_model::{BootModel, Effect, MemoryFiles, SystemFiles as _};
 
@@ -237,6 +237,39 @@ fn cloud_init_is_turned_off_where_it_cannot_be_checked() {
                     from the network, http://example.org/more); it is turned off by \
                     /etc/cloud/cloud-init.disabled\n";
     assert!(notes.contains(expected), "{notes}");
+}
+
+/// What cloud-init sets may be what the image has, and not what the card gets.
+#[test]
+fn cloud_init_is_turned_off_for_what_only_a_finished_card_has() {
+    let fixture = Fixture::new(PROFILE);
+    let names: Vec<&str> = fixture.cluster.nodes.iter().map(|node| node.name.as_str()).collect();
+    let is_off = |user_data: &str, node: usize| {
+        let mut files = debian();
+        files.write("/etc/hostname", format!("{}\n", names[0]));
+        files.boot_partition(1, "p1:");
+        files
+            .write(
+                "/etc/cloud/cloud.cfg",
+                "datasource_list: [NoCloud]\nnetwork: {config: disabled}\n\
+                 cloud_init_modules: [set_hostname, ssh]\n",
+            )
+            .write("/etc/ssh/ssh_host_rsa_key", "x")
+            .write("/etc/ssh/ssh_host_ed25519_key", "x")
+            .write("p1:/meta-data", "instance-id: x\n")
+            .write("p1:/user-data", format!("#cloud-config\n{user_data}"));
+        let shared = render_shared(&fixture.cluster, &fixture.keys, &files, NOW).unwrap();
+        apply(&mut files, &shared.edits);
+        let node = &fixture.cluster.nodes[node];
+        let own = render_node(&fixture.cluster, node, &fixture.keys, &files, NOW).unwrap();
+        apply(&mut files, &own.edits);
+        files.exists("/etc/cloud/cloud-init.disabled").unwrap()
+    };
+    let quiet = "ssh_deletekeys: false\nssh_genkeytypes: [ed25519]\n";
+    let name = format!("{quiet}preserve_hostname: false\nhostname: {}\n", names[0]);
+    assert!(!is_off(&name, 0));
+    assert!(is_off(&name, 1));
+    assert!(is_off("ssh_deletekeys: false\nssh_genkeytypes: [rsa]\npreserve_hostname: true\n", 0));
 }
 
 #[test]

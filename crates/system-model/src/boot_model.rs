@@ -20,6 +20,8 @@ pub enum Origin {
     Unit(String),
     /// An argument of the kernel's command line: `init=`, `systemd.run=`, …
     Argument(String),
+    /// The kernel, which starts it as the first program of all.
+    Kernel,
     /// cron, by a line of a table.
     Cron,
     /// systemd, before it reads any unit.
@@ -121,6 +123,7 @@ impl BootModel {
         let mut programs = Vec::new();
         units(files, &systemd, &mut programs)?;
         arguments(files, &command_lines, &mut programs)?;
+        first_program(files, &command_lines, &mut programs)?;
         hooks::find(files, &systemd, &mut programs)?;
         Ok(BootModel { command_lines, systemd, cloud_init, family, known, programs, settled })
     }
@@ -261,20 +264,42 @@ fn is_stock(unit: &str, command: &str) -> bool {
         || (unit.starts_with("ifup@") || unit.starts_with("networking."))
 }
 
+/// What init is on a system that boots as usual.
+const INITS: [&str; 6] = [
+    "/sbin/init",
+    "/usr/sbin/init",
+    "/bin/systemd",
+    "/lib/systemd/systemd",
+    "/usr/lib/systemd/systemd",
+    "/init",
+];
+
+/// Reads what the kernel starts as init, if that is a script in the place of a usual program.
+fn first_program(
+    files: &dyn SystemFiles,
+    lines: &CommandLines,
+    programs: &mut Vec<Program>,
+) -> Result<(), SystemError> {
+    let named = lines.last("init").and_then(|argument| argument.value.as_deref());
+    let path = named.unwrap_or("/sbin/init");
+    if !INITS.contains(&path) {
+        return Ok(());
+    }
+    let mut scan = Scan::new(files);
+    scan.script(path)?;
+    let (touches, scripts) = scan.finish();
+    if !scripts.is_empty() {
+        let (name, disarm) = (path.to_owned(), Vec::new());
+        programs.push(Program { name, origin: Origin::Kernel, scripts, touches, disarm });
+    }
+    Ok(())
+}
+
 fn arguments(
     files: &dyn SystemFiles,
     lines: &CommandLines,
     programs: &mut Vec<Program>,
 ) -> Result<(), SystemError> {
-    /// What init is on a system that boots as usual.
-    const INITS: [&str; 6] = [
-        "/sbin/init",
-        "/usr/sbin/init",
-        "/bin/systemd",
-        "/lib/systemd/systemd",
-        "/usr/lib/systemd/systemd",
-        "/init",
-    ];
     for line in lines.counting() {
         for argument in &line.arguments {
             let at = Location::new(&line.path, line.line);

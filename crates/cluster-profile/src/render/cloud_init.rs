@@ -10,7 +10,11 @@ use std::collections::BTreeSet;
 
 use system_model::{BootModel, CloudInit, Disarm, Effect};
 
-use super::{RenderError, cloud_seed, context::Context, first_boot::Steps};
+use super::{
+    RenderError, cloud_seed,
+    context::Context,
+    first_boot::{self, Steps},
+};
 use crate::{Attributes, CloudInitChoice, FirstBootPart, Note, Purpose};
 
 const SETTINGS: &str = "/etc/cloud/cloud.cfg.d/99-nodecard.cfg";
@@ -44,6 +48,17 @@ pub(super) fn disarm(to: &mut Context<'_>, boot: &BootModel) -> Result<(), Rende
         turn_off(to, cloud_init)?;
     }
     Ok(())
+}
+
+/// Turns cloud-init off where it would change something of the finished card that the image had
+/// as well, such as the host name of the node that it was saved from.
+pub(super) fn disarm_finished(to: &mut Context<'_>) -> Result<(), RenderError> {
+    let is_kept = matches!(to.cluster.cloud_init, CloudInitChoice::Keep { .. });
+    if is_kept || !to.system.exists("/etc/cloud")? {
+        return Ok(());
+    }
+    let model = first_boot::model(&to.edited()?)?;
+    disarm(to, &model)
 }
 
 fn turn_off(to: &mut Context<'_>, cloud_init: &CloudInit) -> Result<(), RenderError> {

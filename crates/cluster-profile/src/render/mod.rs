@@ -283,6 +283,7 @@ fn node_edits(
     ssh::node(&mut to, node)?;
     swarm::node(&mut to, node)?;
     cloud_seed::write(&mut to, node)?;
+    cloud_init::disarm_finished(&mut to)?;
     // All nodes have these files, but they are written here: they have the last word, and
     // no earlier edit may depend on them.
     extra_files::write(&mut to, &cluster.files)?;

@@ -2,16 +2,50 @@
 
 use std::io::Read;
 
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 
 /// No text of a configuration is larger, in bytes.
 const LARGEST: u64 = 16 << 20;
 
-/// Decompresses gzip; `None` if it is something else, or too large.
-pub(super) fn gunzip(bytes: &[u8]) -> Option<Vec<u8>> {
+/// Compressed data, or what only looks like it.
+pub(super) enum Gzip {
+    /// The text. As for Python's gzip, zeros may follow a member.
+    Text(Vec<u8>),
+    /// It begins like gzip, but is damaged or too large, or only Python reads it.
+    Unreadable,
+    /// It is something else.
+    No,
+}
+
+impl Gzip {
+    /// Returns the text, if it could be read.
+    pub fn text(self) -> Option<Vec<u8>> {
+        match self {
+            Gzip::Text(text) => Some(text),
+            Gzip::Unreadable | Gzip::No => None,
+        }
+    }
+}
+
+/// Decompresses gzip, which may have several members.
+pub(super) fn gunzip(bytes: &[u8]) -> Gzip {
+    let mut rest = bytes;
     let mut text = Vec::new();
-    let count = MultiGzDecoder::new(bytes).take(LARGEST + 1).read_to_end(&mut text).ok()?;
-    (count as u64 <= LARGEST).then_some(text)
+    if !rest.starts_with(&[0x1f, 0x8b]) {
+        return Gzip::No;
+    }
+    while !rest.is_empty() {
+        let mut member = GzDecoder::new(rest);
+        let room = LARGEST - text.len() as u64 + 1;
+        let read = member.by_ref().take(room).read_to_end(&mut text);
+        if read.is_err() || text.len() as u64 > LARGEST {
+            return Gzip::Unreadable;
+        }
+        rest = member.into_inner();
+        let zeros = rest.iter().take_while(|byte| **byte == 0).count();
+        rest = rest.get(zeros..).unwrap_or_default();
+    }
+    Gzip::Text(text)
 }
 
 /// Decodes base64 as Python's binascii does: other characters are skipped, and nothing counts
@@ -64,4 +98,34 @@ pub(super) fn quoted_printable(text: &[u8]) -> Vec<u8> {
         }
     }
     decoded
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn packed(text: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn what_begins_like_gzip_is_read_or_unreadable() {
+        let [one, two] = [packed(b"one "), packed(b"two")];
+        let text = |bytes: &[u8]| gunzip(bytes).text();
+        assert_eq!(
+            text(&[one.clone(), vec![0; 9], two, vec![0; 700]].concat()).unwrap(),
+            b"one two"
+        );
+        let bomb = packed(&vec![b'#'; LARGEST as usize + 1]);
+        let cut = &one[..one.len() - 3];
+        let followed = [&one[..], b"x"].concat();
+        for bytes in [&bomb[..], cut, &followed] {
+            assert!(matches!(gunzip(bytes), Gzip::Unreadable));
+        }
+        assert!(matches!(gunzip(b"#cloud-config"), Gzip::No));
+    }
 }

@@ -4,13 +4,15 @@
 //! templater.py.
 
 use super::{
-    Reader, decode,
+    Reader,
+    decode::{self, Gzip},
     merge::Mergers,
     message::{self, Part},
     value::Value,
 };
 use crate::{Location, SystemError};
 
+const UNPACKABLE: &str = "compressed data that cannot be unpacked";
 /// Files that include others.
 const MAX_DEPTH: usize = 8;
 /// Parts of one file of user-data.
@@ -99,7 +101,7 @@ pub(super) fn process(reader: &mut Reader<'_>, raw: &Raw<'_>) -> Result<Processe
     let mut parts = Vec::new();
     split(reader, raw, raw.bytes, 0, &mut parts)?;
     let mut processed = Processed::default();
-    if decode::gunzip(raw.bytes).is_none() {
+    if matches!(decode::gunzip(raw.bytes), Gzip::No) {
         processed.text = String::from_utf8_lossy(raw.bytes).into_owned();
     }
     for part in parts {
@@ -122,7 +124,14 @@ fn split(
         reader.unread(raw.path, "files that include each other");
         return Ok(());
     }
-    let unpacked = decode::gunzip(bytes);
+    let unpacked = match decode::gunzip(bytes) {
+        Gzip::Text(text) => Some(text),
+        Gzip::No => None,
+        Gzip::Unreadable => {
+            reader.unread(raw.path, UNPACKABLE);
+            return Ok(());
+        }
+    };
     let bytes = unpacked.as_deref().unwrap_or(bytes);
     if !has_mime_header(bytes) {
         let text = String::from_utf8_lossy(bytes).into_owned();
@@ -150,9 +159,9 @@ fn typed(reader: &mut Reader<'_>, raw: &Raw<'_>, part: &Part) -> Typed {
     let mut kind = part.content_type();
     let mut body = part.body.clone();
     if COMPRESSED.contains(&kind.as_str()) {
-        match decode::gunzip(&body) {
+        match decode::gunzip(&body).text() {
             Some(unpacked) => body = unpacked,
-            None => reader.unread(raw.path, "compressed data that cannot be unpacked"),
+            None => reader.unread(raw.path, UNPACKABLE),
         }
         kind = "text/plain".to_owned();
     }

@@ -22,6 +22,20 @@ fn a_generator_counts_unless_it_is_masked() {
 }
 
 #[test]
+fn the_first_program_of_all_may_be_a_script() {
+    let text = "#!/bin/sh\nrm -f /etc/ssh/ssh_host_*\nexec /lib/systemd/systemd\n";
+    let mut files = MemoryFiles::new();
+    files.write("/sbin/init", text).own("/sbin/init", 0o755, 0, 0);
+    assert_eq!(threats(&files), [("/sbin/init, line 2".to_owned(), Effect::HostKeys)]);
+    files.boot_partition(1, "/boot").write("/boot/cmdline.txt", "init=/lib/systemd/systemd\n");
+    assert_eq!(threats(&files), [], "another one is named");
+    files.remove("/boot/cmdline.txt");
+    files.write("/lib/systemd/systemd", [0x7f, b'E', b'L', b'F']);
+    files.symlink("/sbin/init", "/lib/systemd/systemd");
+    assert_eq!(threats(&files), []);
+}
+
+#[test]
 fn rules_run_programs() {
     let mut files = MemoryFiles::new();
     files

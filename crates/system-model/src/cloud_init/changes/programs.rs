@@ -227,9 +227,9 @@ fn contents(file: &Value) -> Vec<u8> {
     };
     let encoding = file.get("encoding").and_then(Value::text).unwrap_or_default();
     let decoded = match encoding.trim().to_ascii_lowercase().as_str() {
-        "gz" | "gzip" => decode::gunzip(&bytes),
+        "gz" | "gzip" => decode::gunzip(&bytes).text(),
         "gz+base64" | "gzip+base64" | "gz+b64" | "gzip+b64" => {
-            decode::base64(&bytes).and_then(|bytes| decode::gunzip(&bytes))
+            decode::base64(&bytes).and_then(|bytes| decode::gunzip(&bytes).text())
         }
         "b64" | "base64" => decode::base64(&bytes),
         _ => None,
