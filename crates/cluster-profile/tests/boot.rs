@@ -305,6 +305,23 @@ fn an_ssh_server_that_nothing_starts_is_enabled() {
 }
 
 #[test]
+fn a_system_without_an_ssh_server_is_refused_if_logins_need_one() {
+    let mut files = debian();
+    files.remove("/usr/sbin/sshd");
+    let render = |profile: &str, files: &MemoryFiles| {
+        let fixture = Fixture::new(profile);
+        render_shared(&fixture.cluster, &fixture.keys, files, NOW).map_err(|error| {
+            assert!(error.fix().unwrap().starts_with("install openssh-server or dropbear"));
+            error.to_string()
+        })
+    };
+    let refused = render(PROFILE, &files).unwrap_err();
+    assert_eq!(refused, "the image has no ssh server, so nobody can log in by key");
+    let (without, _) = PROFILE.split_once("ssh:").unwrap();
+    assert!(render(without, &files).is_ok());
+}
+
+#[test]
 fn a_system_that_keeps_nothing_of_a_card_is_refused_by_name() {
     let fixture = Fixture::new(PROFILE);
     let mut files = debian();

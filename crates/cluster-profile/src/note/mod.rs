@@ -308,8 +308,6 @@ pub enum Note {
         /// The base image's processor.
         system: String,
     },
-    /// Users cannot log in by key, because the image has no ssh server.
-    NoSshd,
     /// A setting may keep a user from logging in by key.
     MayKeepOut {
         /// The user.
@@ -428,8 +426,7 @@ impl Note {
             | Note::RemovedIpv6 { .. }
             | Note::RemovedHosts { .. }
             | Note::RemovedSwarm => NoteKind::Removed,
-            Note::NoSshd
-            | Note::DropbearKeepsHostKeys { .. }
+            Note::DropbearKeepsHostKeys { .. }
             | Note::MayKeepOut { .. }
             | Note::KnownHostsElsewhere { .. }
             | Note::ArgumentStays { .. }

@@ -277,9 +277,6 @@ impl Note {
             Note::OtherProcessor { image, architecture, system } => {
                 format!("{image} is for {architecture}, but the base image is for {system}")
             }
-            Note::NoSshd => {
-                "the image has no sshd (/usr/sbin/sshd), so nobody can log in by key".to_owned()
-            }
             Note::MayKeepOut { user, what, at } => {
                 format!("{user} may be kept from logging in by key: {what}{}", place(at.as_ref()))
             }

@@ -90,6 +90,9 @@ pub enum RenderError {
         /// The path of the shell.
         shell: String,
     },
+    /// The image has no ssh server, and the profile lets users in by key.
+    #[error("the image has no ssh server, so nobody can log in by key")]
+    NoSshServer,
     /// The image keeps a user out whom the profile lets in by key.
     #[error("{user} cannot log in by key: {what}{}", in_file(file.as_deref(), *line))]
     KeptOut {
@@ -276,6 +279,11 @@ impl RenderError {
                 "remove {user} from `{key}` in the profile, or give {user} a home directory in the \
                  base image"
             )),
+            RenderError::NoSshServer => Some(
+                "install openssh-server or dropbear in the base image, or remove `ssh.users`, \
+                 `authorized_keys` and `swarm` from the profile"
+                    .to_owned(),
+            ),
             RenderError::KeptOut { fix, .. } => Some(format!("{fix} in the base image")),
             RenderError::NotShadowed { .. } => Some("run pwconv in the base image".to_owned()),
             RenderError::UnknownOwner { table, .. } => {

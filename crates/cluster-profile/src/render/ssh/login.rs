@@ -285,8 +285,7 @@ pub(in crate::render) fn let_in(
         let edited = to.edited()?;
         let systemd = Systemd::read_later_boots(&edited)?;
         let Some(server) = server(&edited, &systemd)? else {
-            to.note(Note::NoSshd);
-            return Ok(None);
+            return Ok(Some(RenderError::NoSshServer));
         };
         let judge = Judge {
             cluster: to.cluster,
