@@ -285,13 +285,8 @@ fn first_program(
     if !INITS.contains(&path) {
         return Ok(());
     }
-    let mut scan = Scan::new(files);
-    scan.script(path)?;
-    let (touches, scripts) = scan.finish();
-    if !scripts.is_empty() {
-        let (name, disarm) = (path.to_owned(), Vec::new());
-        programs.push(Program { name, origin: Origin::Kernel, scripts, touches, disarm });
-    }
+    let program = hooks::of_script(files, path, Origin::Kernel)?;
+    programs.extend(Some(program).filter(|program| !program.scripts.is_empty()));
     Ok(())
 }
 

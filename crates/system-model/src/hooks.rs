@@ -58,7 +58,11 @@ fn program(name: &str, origin: Origin, (touches, scripts): (Vec<Touch>, Vec<Stri
 }
 
 /// Reads a script, and what it runs.
-fn of_script(files: &dyn SystemFiles, path: &str, origin: Origin) -> Result<Program, SystemError> {
+pub(crate) fn of_script(
+    files: &dyn SystemFiles,
+    path: &str,
+    origin: Origin,
+) -> Result<Program, SystemError> {
     let mut scan = Scan::new(files);
     scan.script(path)?;
     Ok(program(path, origin, scan.finish()))
@@ -88,7 +92,7 @@ fn run_parts(files: &dyn SystemFiles, directory: &str) -> Result<Vec<String>, Sy
     Ok(scripts)
 }
 
-fn is_executable(files: &dyn SystemFiles, path: &str) -> Result<bool, SystemError> {
+pub(crate) fn is_executable(files: &dyn SystemFiles, path: &str) -> Result<bool, SystemError> {
     let found = files.metadata(path)?;
     Ok(found.is_some_and(|found| found.kind == FileKind::Regular && found.mode & 0o111 != 0))
 }

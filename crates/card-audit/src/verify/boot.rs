@@ -77,9 +77,10 @@ impl Boot {
             for (location, why) in cloud_init.unreadable() {
                 let what =
                     format!("cloud-init reads this file, which nodecard cannot check: {why}");
-                let fix = match self.turns_cloud_init_off {
-                    true => FixAction::RewriteBeforeBoot,
-                    false => FixAction::CheckProgram { program: location.path.clone() },
+                let fix = if self.turns_cloud_init_off {
+                    FixAction::RewriteBeforeBoot
+                } else {
+                    FixAction::CheckProgram { program: location.path.clone() }
                 };
                 let finding = Finding::warning(FindingCode::CloudInit, printable(&what), fix);
                 found.push(at(finding, location));

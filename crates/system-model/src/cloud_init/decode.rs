@@ -27,11 +27,16 @@ impl Gzip {
     }
 }
 
+/// Returns whether data begin like gzip.
+pub(super) fn is_gzip(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0x1f, 0x8b])
+}
+
 /// Decompresses gzip, which may have several members.
 pub(super) fn gunzip(bytes: &[u8]) -> Gzip {
     let mut rest = bytes;
     let mut text = Vec::new();
-    if !rest.starts_with(&[0x1f, 0x8b]) {
+    if !is_gzip(bytes) {
         return Gzip::No;
     }
     while !rest.is_empty() {
@@ -78,23 +83,31 @@ pub(super) fn quoted_printable(text: &[u8]) -> Vec<u8> {
             Some(bare) => (bare, false),
             None => (bare, line.ends_with(b"\n")),
         };
-        let mut rest = bare;
-        while let [first, after @ ..] = rest {
-            let coded = after.first_chunk::<2>().filter(|_| *first == b'=');
-            let byte = coded.and_then(|two| data_encoding::HEXLOWER_PERMISSIVE.decode(two).ok());
-            match byte.as_deref() {
-                Some([byte]) => {
-                    decoded.push(*byte);
-                    rest = after.get(2..).unwrap_or_default();
-                }
-                _ => {
-                    decoded.push(*first);
-                    rest = after;
-                }
-            }
-        }
+        decoded.extend(escapes(bare, b'='));
         if ends {
             decoded.push(b'\n');
+        }
+    }
+    decoded
+}
+
+/// Replaces a mark and two hexadecimal digits by the byte that they stand for; what is not
+/// well-formed stays as it is.
+pub(super) fn escapes(text: &[u8], mark: u8) -> Vec<u8> {
+    let mut decoded = Vec::new();
+    let mut rest = text;
+    while let [first, after @ ..] = rest {
+        let coded = after.first_chunk::<2>().filter(|_| *first == mark);
+        let byte = coded.and_then(|two| data_encoding::HEXLOWER_PERMISSIVE.decode(two).ok());
+        match byte.as_deref() {
+            Some([byte]) => {
+                decoded.push(*byte);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            _ => {
+                decoded.push(*first);
+                rest = after;
+            }
         }
     }
     decoded

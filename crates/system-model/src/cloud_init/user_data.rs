@@ -101,7 +101,7 @@ pub(super) fn process(reader: &mut Reader<'_>, raw: &Raw<'_>) -> Result<Processe
     let mut parts = Vec::new();
     split(reader, raw, raw.bytes, 0, &mut parts)?;
     let mut processed = Processed::default();
-    if matches!(decode::gunzip(raw.bytes), Gzip::No) {
+    if !decode::is_gzip(raw.bytes) {
         processed.text = String::from_utf8_lossy(raw.bytes).into_owned();
     }
     for part in parts {

@@ -4,6 +4,7 @@ use super::{super::decode, Finder, Layer, ScriptKind, Value};
 use crate::{
     Effect, Location, SystemError,
     effects::{Scan, protected},
+    hooks::is_executable,
 };
 
 /// Where files lie that run at later boots.
@@ -180,7 +181,7 @@ impl Finder<'_> {
         let mut scan = Scan::new(self.files);
         for name in self.files.list(directory)?.unwrap_or_default() {
             let path = format!("{directory}/{name}");
-            if self.files.metadata(&path)?.is_some_and(|meta| meta.mode & 0o111 != 0) {
+            if is_executable(self.files, &path)? {
                 scan.script(&path)?;
             }
         }
