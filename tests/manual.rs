@@ -459,6 +459,12 @@ fn bash_completes_commands_options_and_nodes() {
     assert_eq!(lines(complete("nodecard verify profile.yaml --node", "xu4-n")), &NODES[1..]);
     assert_eq!(lines(complete("nodecard flash profile.yaml", "xu4-m")), ["xu4-master="]);
     assert_eq!(lines(complete("nodecard export profile.yaml", "ssh")), ["ssh-config"]);
+    // bash breaks words at "=", and passes an empty word for the "=" at the cursor.
+    let flash = "nodecard flash profile.yaml xu4-master";
+    assert!(lines(complete(flash, "")).contains(&"profile.yaml".to_owned()));
+    assert_eq!(lines(complete(&format!("{flash} ="), "pro")), ["profile.yaml"]);
+    let second = format!("{flash} = /dev/sdb");
+    assert_eq!(lines(complete(&second, "xu4-node1")), ["xu4-node1="]);
     // A profile with mistakes completes no nodes, and prints no errors into the line.
     fs::write(bench.path("wrong.yaml"), "cluster: [\n").unwrap();
     assert_eq!(complete("nodecard verify wrong.yaml --node", "x").trim(), "");
@@ -472,6 +478,10 @@ fn fish_completes_nodes_and_the_other_scripts_parse() {
     let found = shell(&bench, "fish", "fish", script);
     let found: Vec<&str> = found.lines().map(|line| line.split('\t').next().unwrap()).collect();
     assert_eq!(found, &NODES[1..]);
+    let script = "nodecard completions fish | source; complete -C \
+                  'nodecard flash profile.yaml xu4-master=pro'";
+    let found = shell(&bench, "fish", "fish", script);
+    assert_eq!(found.trim(), "xu4-master=profile.yaml");
     shell(&bench, "zsh", "zsh", "nodecard completions zsh > script.zsh && zsh -n script.zsh");
     for name in ["powershell", "elvish"] {
         let output = bench.nodecard(&["completions", name]).output().unwrap();
