@@ -7,7 +7,7 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use nodecard::Cancel;
@@ -21,8 +21,11 @@ use crate::{
     terminal,
 };
 
-/// How long work in memory has to notice a request to stop.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// How long work in memory has to notice a request to stop. On a busy computer, freeing its memory
+/// takes most of the second in which the program promises to end.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// How long a run may clean up before it says so.
+const UNEXPLAINED: Duration = Duration::from_millis(500);
 
 /// Whether the user is being asked something. Nothing is being written then, and nothing
 /// checks for a request to stop.
@@ -182,14 +185,18 @@ fn restore_typing() {
 /// Ends the program soon if all that it does is in memory and takes long. Otherwise it says what
 /// the user is waiting for, and how not to wait.
 fn end_without(token: &Cancel) -> ! {
+    let asked = Instant::now();
+    let mut is_explained = false;
     std::thread::sleep(PATIENCE);
-    if !token.abandon() {
-        print_line(format_args!(
-            "note: cleaning up; Ctrl-C again ends nodecard at once and leaves this to the next run"
-        ));
-        while !token.abandon() {
-            std::thread::sleep(PATIENCE / 10);
+    while !token.abandon() {
+        if !is_explained && asked.elapsed() > UNEXPLAINED {
+            is_explained = true;
+            print_line(format_args!(
+                "note: cleaning up; Ctrl-C again ends nodecard at once and leaves this to the next \
+                 run"
+            ));
         }
+        std::thread::sleep(PATIENCE / 4);
     }
     terminal::show_cursor();
     print_parting_notes();
