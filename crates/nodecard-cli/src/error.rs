@@ -86,6 +86,15 @@ pub fn print_error(error: &dyn StdError, fix: Option<String>) {
 }
 
 /// Prints what went wrong.
+/// Says that the run ends before it has cleaned up. Standard output may be what it waits for, so
+/// no report goes there.
+pub fn print_interrupted_again() {
+    print_message("interrupted again, before everything was cleaned up");
+    print_line(format_args!(
+        "  fix: run the same command again; it removes temporary files and finishes what is left"
+    ));
+}
+
 fn print_message(message: &str) {
     // Diagnostics of a profile have a line `error: …` for each problem.
     if message.starts_with("error") {
