@@ -65,7 +65,7 @@ pub const PROFILE_SCHEMA: &str = include_str!("profile.schema.json");
 
 pub use cluster::{
     Account, BaseSpec, Boot, CardSize, CloudInitChoice, Cluster, ExtraFile, ImageKeyPolicy,
-    Network, Node, Owner, OwnerId, Password, Role, Ssh,
+    Network, Node, Owner, OwnerId, Password, Role, Ssh, UserData,
 };
 pub use edit::{Attributes, Change, FileEdit};
 pub use note::{Note, NoteKind};

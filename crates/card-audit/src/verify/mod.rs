@@ -187,7 +187,9 @@ pub(crate) fn one(options: &VerifyOptions<'_>, card: &Card) -> Result<CardReport
     let mut fixed_addresses = None;
     match boot::Boot::read(&subject) {
         Ok(boot) => {
-            boot.judge(&mut findings, apply.as_ref());
+            let seed = folded.iter().filter(|edit| edit.purpose == Purpose::CloudSeed);
+            let seed: Vec<&str> = seed.map(|edit| edit.path.as_str()).collect();
+            boot.judge(&mut findings, &seed, apply.as_ref());
             let units = boot.later_boots();
             match login::check(&subject, units, &findings, apply.as_ref()) {
                 Ok(found) => findings.extend(found),
