@@ -342,7 +342,8 @@ fn print_reasons(all: &[CardObstacle]) {
     }
 }
 
-fn print_failure(error: &Error) {
+/// Prints an error with its causes and what to do about it, or every reason that it has.
+pub fn print_failure(error: &Error) {
     let reasons = error.card_obstacles();
     if !reasons.is_empty() {
         if matches!(error, Error::CardsFor { .. }) {

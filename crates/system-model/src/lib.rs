@@ -37,6 +37,7 @@ mod memory;
 mod mounts;
 mod search_path;
 mod secrets;
+mod service_command;
 mod systemd;
 mod unsuitable;
 

@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use condition::ConditionState;
 pub use exec::Exec;
+pub(crate) use specifiers::expand as expand_specifiers;
 use start::Start;
 pub use unit_file::Assignment;
 

@@ -1,7 +1,7 @@
 //! Specifiers in unit files (systemd.unit(5), "Specifiers").
 
 /// Expands the specifiers that depend on the unit's name only.
-pub(super) fn expand(value: &str, name: &str) -> String {
+pub(crate) fn expand(value: &str, name: &str) -> String {
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
     let (prefix, instance) = stem.split_once('@').unwrap_or((stem, ""));
     let mut out = String::new();
