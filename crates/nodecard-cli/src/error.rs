@@ -85,7 +85,6 @@ pub fn print_error(error: &dyn StdError, fix: Option<String>) {
     print_fix(fix);
 }
 
-/// Prints what went wrong.
 /// Says that the run ends before it has cleaned up. Standard output may be what it waits for, so
 /// no report goes there.
 pub fn print_interrupted_again() {
@@ -95,6 +94,7 @@ pub fn print_interrupted_again() {
     ));
 }
 
+/// Prints what went wrong.
 fn print_message(message: &str) {
     // Diagnostics of a profile have a line `error: …` for each problem.
     if message.starts_with("error") {
