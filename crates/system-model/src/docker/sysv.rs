@@ -3,43 +3,32 @@
 //! Source: moby's contrib/init/sysvinit-debian/docker: it reads /etc/default/docker, and hands
 //! `$DOCKER_OPTS` to dockerd behind `--`.
 
-use std::collections::BTreeMap;
-
 use crate::{
     FileLine, SystemError, SystemFiles,
-    effects::shell_commands,
-    service_command::{self, ServiceCommand},
+    effects::{Script, line_of_variable},
+    service_command::ServiceCommand,
 };
 
 const SCRIPT: &str = "/etc/init.d/docker";
 const DEFAULTS: &str = "/etc/default/docker";
+const OPTIONS: &str = "DOCKER_OPTS";
 
 /// Returns what the init script starts dockerd with; `None` without a script.
 pub(super) fn command(files: &dyn SystemFiles) -> Result<Option<ServiceCommand>, SystemError> {
-    let Some(script) = files.read_text(SCRIPT)? else { return Ok(None) };
+    let Some(text) = files.read_text(SCRIPT)? else { return Ok(None) };
+    let script = Script::read(&text)?;
     let defaults = files.read_text(DEFAULTS)?.unwrap_or_default();
-    let mut variables = BTreeMap::new();
+    // The file is read behind what the script sets itself.
+    let own = Script::read(&defaults)?;
+    let options = own.value(OPTIONS).or(script.value(OPTIONS)).unwrap_or_default();
     let mut words = vec!["dockerd".to_owned()];
-    for (_, line) in joined(&script) {
-        for command in shell_commands(&line, &mut variables) {
-            words.extend(arguments(&command));
-        }
-    }
-    // What the script sets before it reads the file.
-    let mut last = None;
-    for (number, line) in joined(&defaults) {
-        shell_commands(&line, &mut variables);
-        if line.contains("DOCKER_OPTS=") && !line.trim_start().starts_with('#') {
-            last = Some(number);
-        }
-    }
-    let options = variables.get("DOCKER_OPTS").map(String::as_str).unwrap_or_default();
-    words.extend(service_command::words(options));
-    let at = match last {
+    words.extend(script.commands.iter().flat_map(|command| arguments(command)));
+    words.extend(options.split_whitespace().map(str::to_owned));
+    let at = match line_of_variable(&defaults, OPTIONS) {
         Some(line) => FileLine::new(DEFAULTS, line),
         None => FileLine::new(SCRIPT, 1),
     };
-    Ok(Some(ServiceCommand { words, at }))
+    Ok(Some(ServiceCommand { words, at, options_at: None }))
 }
 
 /// Returns the arguments of dockerd in a command: of start-stop-daemon, what follows `--`.
@@ -55,21 +44,4 @@ fn arguments(words: &[String]) -> Vec<String> {
     // Variables are filled in at the end.
     let own = words.get(first..).unwrap_or_default().iter();
     own.filter(|word| !word.starts_with('$')).cloned().collect()
-}
-
-/// Returns the lines of a script, those that end with a backslash joined, each with the number of
-/// its first line.
-fn joined(text: &str) -> Vec<(usize, String)> {
-    let mut found: Vec<(usize, String)> = Vec::new();
-    let mut goes_on = false;
-    for (index, line) in text.lines().enumerate() {
-        let bare = line.strip_suffix('\\');
-        let part = bare.unwrap_or(line);
-        match found.last_mut().filter(|_| goes_on) {
-            Some((_, whole)) => whole.push_str(part),
-            None => found.push((index + 1, part.to_owned())),
-        }
-        goes_on = bare.is_some();
-    }
-    found
 }

@@ -19,8 +19,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use mentions::Mentions;
 pub(crate) use paths::{matching, protected};
 pub(crate) use place::Place;
-pub(crate) use shell::Environment;
 use shell::{Command, Context, MAX_DEPTH, Runner, absolute, base};
+pub(crate) use shell::{Environment, Script, line_of_variable};
 
 use crate::{Effect, FileKind, Location, SystemError, SystemFiles};
 
@@ -39,15 +39,6 @@ const BEGINNING: usize = 200;
 const MAX_TOUCHES: usize = 200;
 /// The first bytes of a file say what runs it.
 const HEAD: usize = 512;
-
-/// Returns the words of each command of a shell line. Variables that were assigned plain words are
-/// filled in and kept.
-pub(crate) fn shell_commands(
-    line: &str,
-    variables: &mut BTreeMap<String, String>,
-) -> Vec<Vec<String>> {
-    shell::commands(line, variables).into_iter().map(|command| command.words).collect()
-}
 
 /// A place in a program's text that changes something of a card.
 #[derive(Debug, Clone, PartialEq, Eq)]
