@@ -440,3 +440,39 @@ fn dropbears_host_key_has_to_be_the_nodes() {
         assert!(codes.contains(&"duplicate-host-key"), "{:#?}", card.findings);
     }
 }
+
+/// A known program that is armed is an error, also if it only concerns the console.
+#[test]
+fn an_armed_program_of_the_console_is_an_error() {
+    let stage = "/boot/dietpi/.install_stage";
+    let card = bench().card(NODE).edit(|files| {
+        files.write("/boot/dietpi/dietpi-login", "#!/bin/bash\n");
+        files.write(stage, "0\n");
+    });
+    let findings = assert_finds(&card, &[(ERROR, "first-boot", "/boot/dietpi/.install_stage:1")]);
+    assert!(findings[0].what.contains("at the first login"), "{findings:?}");
+}
+
+/// Building enables no server that the kernel's command line keeps off, so the finding names it.
+#[test]
+fn what_keeps_the_ssh_server_off_is_named() {
+    let conf = "/boot/extlinux/extlinux.conf";
+    let unit = "/etc/systemd/system/ssh.service";
+    for (argument, why) in [
+        ("systemd.mask=ssh.service", "ssh.service is masked by `systemd.mask=ssh.service`"),
+        ("single", "ssh.service is not a part of rescue.target, to which `single` boots"),
+    ] {
+        let card = bench().card(NODE).edit(|files| {
+            files.write(unit, "[Service]\nExecStart=/usr/sbin/sshd -D\n");
+            files.write(conf, &format!("label l\n  append root=/dev/x {argument}\n"));
+        });
+        let findings = bench().findings(&card);
+        let found = findings.iter().find(|finding| finding.code.as_str() == "ssh-server");
+        let found = found.unwrap_or_else(|| panic!("{findings:#?}"));
+        assert_eq!(brief(found), (ERROR, "ssh-server", format!("{conf}:2")));
+        assert!(found.what.starts_with(&format!("nothing starts the ssh server at boot: {why}")));
+        assert!(found.fix.to_string().contains(argument), "{found:?}");
+        let servers = findings.iter().filter(|finding| finding.what.contains("ssh server"));
+        assert_eq!(servers.count(), 1, "{findings:#?}");
+    }
+}

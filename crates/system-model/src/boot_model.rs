@@ -2,7 +2,8 @@
 
 use crate::{
     CloudInit, CommandLines, Disarm, Effect, Family, KnownProgram, Location, Recognized,
-    SystemError, SystemFiles, Systemd, Touch, effects::Scan, family, first_boot, hooks,
+    SystemError, SystemFiles, Systemd, Touch, effects::Scan, family, first_boot,
+    hooks,
 };
 
 /// How a model is read.
@@ -125,7 +126,15 @@ impl BootModel {
         arguments(files, &command_lines, &mut programs)?;
         first_program(files, &command_lines, &mut programs)?;
         hooks::find(files, &systemd, &mut programs)?;
-        Ok(BootModel { command_lines, systemd, cloud_init, family, known, programs, settled })
+        Ok(BootModel {
+            command_lines,
+            systemd,
+            cloud_init,
+            family,
+            known,
+            programs,
+            settled,
+        })
     }
 
     /// Returns the kernel command lines.
@@ -310,7 +319,8 @@ fn arguments(
                 "systemd.run" => {
                     // systemd-run-generator(8) boots to this command, instead of to the units
                     // that would start an ssh server.
-                    if lines.last("systemd.unit").is_none() {
+                    let unit = lines.last("systemd.unit").and_then(|one| one.value.as_deref());
+                    if unit.is_none_or(|unit| unit == "kernel-command-line.target") {
                         says(Effect::SshServer);
                     }
                     scan.command(value, &at)?;

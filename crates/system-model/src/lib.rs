@@ -61,7 +61,10 @@ pub use memory::MemoryFiles;
 pub use mounts::{Mount, Mounts};
 pub use pattern::fnmatch;
 pub use secrets::{Secret, SecretKind, secrets};
-pub use systemd::{Assignment, ConditionState, Exec, Reason, StartedUnit, Systemd, UnitState};
+pub use systemd::{
+    Assignment, ConditionState, Exec, KernelArgument, NotStarted, Reason, StartedUnit, Systemd,
+    UnitState,
+};
 pub use unsuitable::{Unsuitable, unsuitable};
 
 pub mod accounts;

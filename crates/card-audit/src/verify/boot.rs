@@ -4,10 +4,13 @@
 
 use std::collections::BTreeSet;
 
-use cluster_profile::{CloudInitChoice, DefaultPassword, SystemError, cloud_default_password};
+use cluster_profile::{
+    CloudInitChoice, DefaultPassword, RenderError, SystemError,
+    cloud_default_password,
+};
 use plain_text::printable;
 use system_model::{
-    BootModel, Disarm, Effect, KnownProgram, Location, Systemd, Threat,
+    BootModel, Disarm, Effect, KnownProgram, Location, NotStarted, Systemd, Threat,
     sshd::{ServerStart, ssh_servers},
 };
 
@@ -122,8 +125,32 @@ impl Boot {
         }
         // Without a unit, something else than systemd starts it, if anything does.
         let unit = self.servers.iter().find_map(|server| server.unit.as_ref())?;
-        let what = format!("nothing starts the ssh server at boot: {unit} is not enabled");
-        Some(Finding::error(CODE, printable(&what), FixAction::Rewrite).at(&server.program))
+        let why = self.later_boots().why_not_started(unit).unwrap_or(NotStarted::NotEnabled);
+        let what = format!("nothing starts the ssh server at boot: {unit} {why}");
+        // Building enables a unit, and removes a mask of /etc.
+        let is_enabled = match &why {
+            NotStarted::NotEnabled => true,
+            NotStarted::Masked(path) => path.starts_with("/etc/"),
+            _ => false,
+        };
+        if is_enabled {
+            let finding = Finding::error(CODE, printable(&what), FixAction::Rewrite);
+            return Some(finding.at(&server.program));
+        }
+        let fix = FixAction::Adapt { advice: Some(printable(&why.fix(unit))) };
+        let finding = Finding::error(CODE, printable(&what), fix);
+        Some(match why.location() {
+            Some(location) => at(finding, &location),
+            None => finding.at(&server.program),
+        })
+    }
+}
+
+/// Returns whether what this module finds on a card covers a reason to refuse it.
+pub(super) fn reports(error: &RenderError) -> bool {
+    match error {
+        RenderError::NotStarted { what, .. } => *what == cluster_profile::SSH_SERVER,
+        _ => false,
     }
 }
 
@@ -147,18 +174,13 @@ fn at(finding: Finding, location: &Location) -> Finding {
 }
 
 fn known(program: &KnownProgram) -> Finding {
-    // Somebody who logs in on the console changes nothing of the node.
-    let severity = match program.effects.as_slice() {
-        [Effect::Console] => Severity::Warning,
-        _ => Severity::Error,
-    };
     let what = format!("the next boot runs {}, which {}", program.name, program.what);
     let fix = if program.disarm.is_empty() {
         FixAction::CheckProgram { program: program.name.clone() }
     } else {
         FixAction::RewriteBeforeBoot
     };
-    let finding = Finding::new(severity, FindingCode::FirstBoot, printable(&what), fix);
+    let finding = Finding::error(FindingCode::FirstBoot, printable(&what), fix);
     at(finding, &program.evidence)
 }
 

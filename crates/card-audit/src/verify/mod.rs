@@ -305,6 +305,7 @@ fn edits(
         Ok((rendered, obstacle)) => (Ok(rendered), obstacle),
         Err(error) => (Err(error), None),
     };
+    let obstacle = obstacle.filter(|error| !boot::reports(error));
     findings.extend(obstacle.map(|error| unfit(&error)));
     for rendered in [shared, render_node_regardless(cluster, node, keys, *system, 0)] {
         match rendered {
