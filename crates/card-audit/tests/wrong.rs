@@ -441,6 +441,20 @@ fn dropbears_host_key_has_to_be_the_nodes() {
     }
 }
 
+/// The sample base has Docker, whose data would be gone after each reboot.
+#[test]
+fn an_overlay_over_the_root_filesystem_is_an_error() {
+    let conf = "/etc/overlayroot.conf";
+    let card = bench().card(NODE).edit(|f| f.write(conf, "# on\noverlayroot=\"tmpfs\"\n"));
+    let findings = assert_finds(&card, &[(ERROR, "root-overlay", "/etc/overlayroot.conf:2")]);
+    assert!(findings[0].what.ends_with("loses Docker's data in /var/lib/docker"), "{findings:?}");
+    // Nothing is lost, but something may be hidden.
+    let card = bench().card(NODE).edit(|f| f.write(conf, "overlayroot=/dev/sda1\n"));
+    assert_finds(&card, &[(WARNING, "root-overlay", "/etc/overlayroot.conf:1")]);
+    let card = bench().card(NODE).edit(|f| f.write(conf, "overlayroot=\"\"\n"));
+    assert_finds(&card, &[]);
+}
+
 /// A known program that is armed is an error, also if it only concerns the console.
 #[test]
 fn an_armed_program_of_the_console_is_an_error() {

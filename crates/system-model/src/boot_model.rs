@@ -2,7 +2,7 @@
 
 use crate::{
     CloudInit, CommandLines, Disarm, Effect, Family, KnownProgram, Location, Recognized,
-    SystemError, SystemFiles, Systemd, Touch, effects::Scan, family, first_boot,
+    RootOverlay, SystemError, SystemFiles, Systemd, Touch, effects::Scan, family, first_boot,
     hooks,
 };
 
@@ -94,6 +94,7 @@ pub struct BootModel {
     known: Vec<KnownProgram>,
     programs: Vec<Program>,
     settled: Vec<(String, Vec<Effect>)>,
+    root_overlay: Option<RootOverlay>,
 }
 
 impl BootModel {
@@ -126,6 +127,7 @@ impl BootModel {
         arguments(files, &command_lines, &mut programs)?;
         first_program(files, &command_lines, &mut programs)?;
         hooks::find(files, &systemd, &mut programs)?;
+        let root_overlay = RootOverlay::read(files, &command_lines)?;
         Ok(BootModel {
             command_lines,
             systemd,
@@ -134,6 +136,7 @@ impl BootModel {
             known,
             programs,
             settled,
+            root_overlay,
         })
     }
 
@@ -160,6 +163,11 @@ impl BootModel {
     /// Returns the known first-boot programs that are armed.
     pub fn known_programs(&self) -> &[KnownProgram] {
         &self.known
+    }
+
+    /// Returns the overlay that takes what programs write to the root filesystem.
+    pub fn root_overlay(&self) -> Option<&RootOverlay> {
+        self.root_overlay.as_ref()
     }
 
     /// Returns the programs that run at boot and whose text could be looked at.

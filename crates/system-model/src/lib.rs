@@ -35,6 +35,7 @@ mod hooks;
 mod links;
 mod memory;
 mod mounts;
+mod overlay;
 mod search_path;
 mod secrets;
 mod systemd;
@@ -59,6 +60,7 @@ pub use first_boot::KnownProgram;
 pub use links::{follow_links, real_path};
 pub use memory::MemoryFiles;
 pub use mounts::{Mount, Mounts};
+pub use overlay::{OVERLAYROOT_CONFS, OverlayUpper, RootOverlay};
 pub use pattern::fnmatch;
 pub use secrets::{Secret, SecretKind, secrets};
 pub use systemd::{

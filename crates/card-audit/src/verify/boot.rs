@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use cluster_profile::{
-    CloudInitChoice, DefaultPassword, RenderError, SystemError,
+    CloudInitChoice, DefaultPassword, OverlayVerdict, RenderError, SystemError,
     cloud_default_password,
 };
 use plain_text::printable;
@@ -46,6 +46,21 @@ impl Boot {
     /// Returns the units that start at boots after the first.
     pub fn later_boots(&self) -> &Systemd {
         self.later.as_ref().unwrap_or_else(|| self.model.systemd())
+    }
+
+    /// Returns the finding about an overlay over the root filesystem.
+    pub fn overlay(&self, subject: &Subject<'_>) -> Result<Option<Finding>, SystemError> {
+        let (cluster, system, later) = (subject.cluster, subject.system, self.later_boots());
+        let Some(verdict) = OverlayVerdict::of(cluster, system, &self.model, later)? else {
+            return Ok(None);
+        };
+        let severity = match verdict.loses {
+            Some(_) => Severity::Error,
+            None => Severity::Warning,
+        };
+        let fix = FixAction::Adapt { advice: Some(verdict.fix()) };
+        let finding = Finding::new(severity, FindingCode::RootOverlay, verdict.to_string(), fix);
+        Ok(Some(at(finding, &verdict.overlay.location)))
     }
 
     /// Adds the findings. They replace those of single files that disarm the same program.
@@ -149,6 +164,7 @@ impl Boot {
 /// Returns whether what this module finds on a card covers a reason to refuse it.
 pub(super) fn reports(error: &RenderError) -> bool {
     match error {
+        RenderError::NothingKept(_) => true,
         RenderError::NotStarted { what, .. } => *what == cluster_profile::SSH_SERVER,
         _ => false,
     }

@@ -189,6 +189,10 @@ pub(crate) fn one(options: &VerifyOptions<'_>, card: &Card) -> Result<CardReport
         Ok(boot) => {
             boot.judge(&mut findings, apply.as_ref());
             let units = boot.later_boots();
+            match boot.overlay(&subject) {
+                Ok(found) => findings.extend(found),
+                Err(error) => system_error(error, card, &mut findings)?,
+            }
             match login::check(&subject, units, &findings, apply.as_ref()) {
                 Ok(found) => findings.extend(found),
                 Err(error) => system_error(error, card, &mut findings)?,
@@ -310,7 +314,10 @@ fn edits(
     for rendered in [shared, render_node_regardless(cluster, node, keys, *system, 0)] {
         match rendered {
             Ok(rendered) => {
-                let hindrances = rendered.notes.iter().filter(|note| note.is_hindrance());
+                let hindrances = rendered
+                    .notes
+                    .iter()
+                    .filter(|note| note.is_hindrance() && !matches!(note, Note::RootOverlay(_)));
                 findings.extend(hindrances.map(|note| match note {
                     Note::FilesHidden { at, .. } => {
                         let fix = FixAction::unmount(at);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use cluster_keys::KeyError;
 use system_model::NotStarted;
 
+use super::OverlayVerdict;
 use crate::SystemError;
 
 /// The files of a node cannot be rendered for the system in an image.
@@ -172,6 +173,9 @@ pub enum RenderError {
         /// Why it does not start.
         why: Box<NotStarted>,
     },
+    /// An overlay over the root filesystem loses what a node needs to keep.
+    #[error("{0}")]
+    NothingKept(Box<OverlayVerdict>),
     /// An archive of images is for another processor than the image.
     #[error(
         "the image {image} in {} is for {architecture}, but the base image is for {system}",
@@ -323,6 +327,7 @@ impl RenderError {
                     .to_owned(),
             ),
             RenderError::NotStarted { unit, why, .. } => Some(plain_text::escaped(&why.fix(unit))),
+            RenderError::NothingKept(verdict) => Some(verdict.fix()),
             RenderError::ImageArchitecture { system, .. } => Some(format!(
                 "save the image on a machine like the nodes, or pull it first with `docker pull \
                  --platform linux/{system}`"

@@ -18,6 +18,7 @@ mod network;
 mod neutral;
 mod passwords;
 mod refused;
+mod root_overlay;
 mod ssh;
 mod starts;
 mod swarm;
@@ -42,6 +43,7 @@ pub use neutral::{IdentityPart, KeptAddress, Neutral, RemovedPart, part_of, rend
 pub use passwords::default_password_notes;
 pub use refused::CardObstacle;
 use refused::{Obstacles, Refused};
+pub use root_overlay::OverlayVerdict;
 pub use ssh::{LoginHindrance, login_hindrances};
 pub use starts::SSH_SERVER;
 pub use swarm::{SWARM_STATUS, SwarmState, SwarmStatus, SwarmStep};
@@ -222,6 +224,8 @@ fn shared_edits(
     to.go_on(passwords::write)?;
     to.go_on(swarm::shared)?;
     let obstacle = ssh::let_in(&mut to, node)?;
+    let lost = root_overlay::check(&mut to)?;
+    let obstacle = to.refused.first(obstacle, lost)?;
     let off = starts::check(&mut to, chosen)?;
     let obstacle = to.refused.first(obstacle, off)?;
     clock::stamp(&mut to)?;
