@@ -121,8 +121,8 @@ fn overlayroot(
     }
     for line in lines.counting() {
         // Without a value the script warns and goes on. Quotes are a part of the value for it.
-        let given = line.arguments.iter().filter(|one| one.key == NAME && one.value.is_some());
-        if let Some(argument) = given.last() {
+        let mut given = line.arguments.iter().filter(|one| one.key == NAME && one.value.is_some());
+        if let Some(argument) = given.next_back() {
             let (_, value) = argument.text.split_once('=').unwrap_or_default();
             last = Some((Location::new(&line.path, line.line), value.to_owned(), true));
         }
@@ -174,8 +174,8 @@ fn parse(value: &str) -> Option<(OverlayUpper, Extent)> {
     };
     let option = |name: &str| {
         let pairs = options.split(',').filter_map(|one| one.split_once('='));
-        let named = pairs.filter(|(key, value)| *key == name && !value.is_empty());
-        named.last().map(|(_, value)| value)
+        let mut named = pairs.filter(|(key, value)| *key == name && !value.is_empty());
+        named.next_back().map(|(_, value)| value)
     };
     for switch in ["swap", "recurse"] {
         if option(switch).is_some_and(|value| !matches!(value, "0" | "1")) {

@@ -88,11 +88,9 @@ pub(crate) fn started_command(
         let text = files.read_text(path)?.unwrap_or_default();
         for (key, value) in environment(&text) {
             let whole = format!("${key}");
-            let is_named = command_words(line).iter().any(|word| *word == whole);
+            let is_named = !value.is_empty() && command_words(line).contains(&whole);
             if let Some(number) = line_of_variable(&text, &key).filter(|_| is_named) {
-                if !value.is_empty() {
-                    at = FileLine::new(path, number);
-                }
+                at = FileLine::new(path, number);
             }
             known.insert(key, value);
         }
