@@ -71,6 +71,22 @@ fn settings_that_cannot_be_overruled_are_refused_with_their_line() {
     assert!(error.fix().expect("a fix").contains("line 3 of /etc/ssh/sshd_config"));
 }
 
+/// What is inserted above a line, for another user, does not change which line is meant.
+#[test]
+fn lines_are_those_of_the_images_own_file() {
+    let fixture = Fixture::new(PROFILE);
+    let deny = "Match User odroid\n    DenyUsers odroid";
+    for (before, line) in [("PermitRootLogin no\n", 4), ("HostKey /etc/ssh/other\n", 4)] {
+        let text = format!("Port 22\n{before}{deny}\n");
+        let error = fixture.shared(&ubuntu_1604().file(SSHD_CONFIG, text)).unwrap_err();
+        let said = error.to_string();
+        assert!(said.contains("odroid cannot log in by key"), "{said}");
+        assert!(said.ends_with(&format!("(/etc/ssh/sshd_config, line {line})")), "{said}");
+        let fix = error.fix().expect("a fix");
+        assert!(fix.contains(&format!("line {line} of /etc/ssh/sshd_config")), "{fix}");
+    }
+}
+
 /// An image may become any node's card, so each node counts as where a login comes from and as
 /// where it leads to.
 #[test]

@@ -38,6 +38,7 @@ mod mounts;
 mod overlay;
 mod search_path;
 mod secrets;
+mod service_command;
 mod systemd;
 mod unsuitable;
 

@@ -24,8 +24,8 @@ pub(super) struct Boot {
     later: Option<Systemd>,
     servers: Vec<ServerStart>,
     needs_server: bool,
-    /// Whether building would turn cloud-init off.
-    turns_cloud_init_off: bool,
+    /// Whether the profile keeps cloud-init on, instead of turning it off.
+    keeps_cloud_init: bool,
 }
 
 impl Boot {
@@ -39,8 +39,8 @@ impl Boot {
             true => Some(Systemd::read_later_boots(subject.system)?),
             false => None,
         };
-        let turns_cloud_init_off = cluster.cloud_init == CloudInitChoice::Off;
-        Ok(Boot { model, later, servers, needs_server, turns_cloud_init_off })
+        let keeps_cloud_init = cluster.cloud_init != CloudInitChoice::Off;
+        Ok(Boot { model, later, servers, needs_server, keeps_cloud_init })
     }
 
     /// Returns the units that start at boots after the first.
@@ -64,8 +64,9 @@ impl Boot {
     }
 
     /// Adds the findings. They replace those of single files that disarm the same program.
-    /// `apply` is the command that corrects the card in place.
-    pub fn judge(&self, findings: &mut Vec<Finding>, apply: Option<&ApplyCommand>) {
+    /// `seed` lists the files of cloud-init's seed that the profile writes, and `apply` is the
+    /// command that corrects the card in place.
+    pub fn judge(&self, findings: &mut Vec<Finding>, seed: &[&str], apply: Option<&ApplyCommand>) {
         let mut found = Vec::new();
         let (mut covered, mut passwords) = (BTreeSet::new(), Vec::new());
         for program in self.model.known_programs() {
@@ -73,13 +74,18 @@ impl Boot {
             found.push(known(program));
         }
         if let Some(cloud_init) = self.model.cloud_init().filter(|one| one.is_enabled()) {
-            for change in cloud_init.changes() {
-                let what = format!("cloud-init, module {}: {}", change.module, change.text);
+            let origin = |at: &Location| self.origin(at, seed, findings);
+            found.extend(cloud_init.changes().iter().filter_map(|change| {
+                let what =
+                    printable(&format!("cloud-init, module {}: {}", change.module, change.text));
                 let code = FindingCode::CloudInit;
-                let fix = FixAction::RewriteBeforeBoot;
-                let finding = Finding::error(code, printable(&what), fix);
-                found.push(at(finding, &change.location));
-            }
+                let finding = match origin(&change.location) {
+                    Origin::Profile => return None,
+                    Origin::Image => Finding::warning(code, what, keep_from(&change.location)),
+                    Origin::Card => Finding::error(code, what, FixAction::RewriteBeforeBoot),
+                };
+                Some(at(finding, &change.location))
+            }));
             for given in cloud_init.passwords() {
                 let Some(DefaultPassword::Word(word)) = cloud_default_password(&given) else {
                     continue;
@@ -94,11 +100,11 @@ impl Boot {
             }
             for (location, why) in cloud_init.unreadable() {
                 let what =
-                    format!("cloud-init reads this file, which nodecard cannot check: {why}");
-                let fix = if self.turns_cloud_init_off {
-                    FixAction::RewriteBeforeBoot
-                } else {
-                    FixAction::CheckProgram { program: location.path.clone() }
+                    format!("cloud-init reads this file, which nodecard cannot check ({why})");
+                let fix = match origin(location) {
+                    Origin::Profile => continue,
+                    Origin::Image => FixAction::CheckProgram { program: location.path.clone() },
+                    Origin::Card => FixAction::RewriteBeforeBoot,
                 };
                 let finding = Finding::warning(FindingCode::CloudInit, printable(&what), fix);
                 found.push(at(finding, location));
@@ -106,7 +112,8 @@ impl Boot {
         }
         let covers_cloud_init = found.iter().any(|one| one.code == FindingCode::CloudInit);
         findings.retain(|finding| match finding.code {
-            FindingCode::CloudInit => !covers_cloud_init,
+            // A seed that is not the profile's is why its user-data counts.
+            FindingCode::CloudInit => self.keeps_cloud_init || !covers_cloud_init,
             FindingCode::FirstBoot => {
                 finding.path.as_ref().is_none_or(|path| !covered.contains(path.as_str()))
             }
@@ -122,6 +129,20 @@ impl Boot {
         found.extend(unknown(&self.model.threats(&Effect::ALL)));
         findings.append(&mut found);
         findings.append(&mut passwords);
+    }
+
+    /// Returns where it comes from that cloud-init does something.
+    fn origin(&self, at: &Location, seed: &[&str], findings: &[Finding]) -> Origin {
+        let is_in_seed = |path: &str| seed.contains(&path);
+        let differs = findings.iter().any(|finding| {
+            finding.code == FindingCode::CloudInit
+                && finding.path.as_deref().is_some_and(is_in_seed)
+        });
+        match (self.keeps_cloud_init && !differs, is_in_seed(&at.path)) {
+            (false, _) => Origin::Card,
+            (true, true) => Origin::Profile,
+            (true, false) => Origin::Image,
+        }
     }
 
     /// Returns a finding if logins need an ssh server and none starts.
@@ -170,6 +191,28 @@ pub(super) fn reports(error: &RenderError) -> bool {
     }
 }
 
+/// Where it comes from that cloud-init does something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// The profile's user-data, so the owner wants it. Building has noted it.
+    Profile,
+    /// The image's own configuration, which counts as the profile keeps cloud-init on. Writing
+    /// the card again changes nothing of that.
+    Image,
+    /// A card that is not as the profile says.
+    Card,
+}
+
+/// Returns what keeps the image's own configuration of cloud-init from changing cards.
+fn keep_from(at: &Location) -> FixAction {
+    let advice = format!(
+        "if a card should not have that, remove it from {} in the base image, or set it otherwise \
+         in the profile's `user_data`",
+        printable(&at.path)
+    );
+    FixAction::Adapt { advice: Some(advice) }
+}
+
 /// Returns the files that a step changes.
 fn paths(step: &Disarm) -> Vec<&str> {
     match step {
@@ -190,7 +233,12 @@ fn at(finding: Finding, location: &Location) -> Finding {
 }
 
 fn known(program: &KnownProgram) -> Finding {
-    let what = format!("the next boot runs {}, which {}", program.name, program.what);
+    // A file that a program of the image only looks for runs nothing itself.
+    let what = if program.name == program.evidence.path {
+        format!("{} {}", program.name, program.what)
+    } else {
+        format!("the next boot runs {}, which {}", program.name, program.what)
+    };
     let fix = if program.disarm.is_empty() {
         FixAction::CheckProgram { program: program.name.clone() }
     } else {

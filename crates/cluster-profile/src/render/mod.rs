@@ -115,6 +115,35 @@ pub fn card_obstacles(
     system: &dyn SystemFiles,
     now: u64,
 ) -> Result<Vec<CardObstacle>, RenderError> {
+    obstacles(cluster, None, nodes, keys, system, now)
+}
+
+/// Returns all reasons why a card that is one node's already cannot be made right: what only
+/// matters on the cards of others is none.
+///
+/// # Errors
+/// [`RenderError`] if the system cannot be read.
+pub fn obstacles_on_card(
+    cluster: &Cluster,
+    node: &Node,
+    keys: &ClusterKeys,
+    system: &dyn SystemFiles,
+    now: u64,
+) -> Result<Vec<CardObstacle>, RenderError> {
+    let mut found = obstacles(cluster, Some(node), &[node], keys, system, now)?;
+    // There is no other node whose they could be.
+    found.iter_mut().for_each(|one| one.nodes.clear());
+    Ok(found)
+}
+
+fn obstacles(
+    cluster: &Cluster,
+    node_of_card: Option<&Node>,
+    nodes: &[&Node],
+    keys: &ClusterKeys,
+    system: &dyn SystemFiles,
+    now: u64,
+) -> Result<Vec<CardObstacle>, RenderError> {
     if let Some(unsuitable) = unsuitable(system)? {
         return Ok(vec![CardObstacle { reason: unsuitable, nodes: Vec::new() }]);
     }
@@ -137,7 +166,7 @@ pub fn card_obstacles(
             })
         };
     let (shared, reasons) = collect(system, &|system, refused| {
-        shared_edits(cluster, None, keys, system, now, refused)
+        shared_edits(cluster, node_of_card, keys, system, now, refused)
     })?;
     for reason in reasons {
         found.add(with_maker(reason, cluster, system), None);

@@ -30,15 +30,23 @@ impl<'a> Overlay<'a> {
     ) -> Result<Self, RenderError> {
         let mut overlay = Overlay { system, files: BTreeMap::new() };
         for account in cluster.users.iter().filter(|account| account.changes_accounts()) {
-            let lacking = lacking(account, &overlay)?;
-            let is_complete = lacking.is_empty();
-            for reason in lacking {
+            // What follows must not complain of a user who is made without what is wrong.
+            let mut account = account.clone();
+            for reason in lacking(&account, &overlay)? {
+                match &reason {
+                    RenderError::UnknownGroup { group, .. } => {
+                        account.groups.retain(|one| one != group);
+                    }
+                    _ => account.shell = None,
+                }
                 refused.add(reason)?;
             }
-            if !is_complete {
-                continue;
+            let mut files = Databases::read(&overlay)?.with(&account, &overlay).map(Some);
+            if let Err(RenderError::OtherUid { .. } | RenderError::TakenUid { .. }) = &files {
+                refused.go_on(files)?;
+                account.uid = None;
+                files = Databases::read(&overlay)?.with(&account, &overlay).map(Some);
             }
-            let files = Databases::read(&overlay)?.with(account, &overlay).map(Some);
             let Some(files) = refused.go_on(files)? else { continue };
             for (path, old, new) in files.changes() {
                 debug_assert_ne!(old, new);

@@ -113,7 +113,7 @@ impl Reader<'_> {
             Ok(value) => value,
             Err(error) => {
                 let first = error.lines().next().unwrap_or_default().to_owned();
-                self.unread(path, &format!("not YAML: {first}"));
+                self.unread(path, &format!("YAML error: {first}"));
                 Value::Null
             }
         }

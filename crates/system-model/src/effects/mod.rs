@@ -24,6 +24,15 @@ const HEAD: usize = 512;
 /// Longer lines hold data.
 const MAX_LINE: usize = 10_000;
 
+/// Returns the words of each command of a shell line. Variables that were assigned plain words are
+/// filled in and kept.
+pub(crate) fn shell_commands(
+    line: &str,
+    variables: &mut BTreeMap<String, String>,
+) -> Vec<Vec<String>> {
+    shell::commands(line, variables).into_iter().map(|command| command.words).collect()
+}
+
 /// A place in a program's text that changes something of a card.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Touch {

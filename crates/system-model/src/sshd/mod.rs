@@ -16,6 +16,7 @@ mod host;
 mod hosts_access;
 mod image_keys;
 mod key_files;
+mod key_search;
 mod keywords;
 mod login;
 mod patterns;

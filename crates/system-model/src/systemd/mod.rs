@@ -26,6 +26,7 @@ pub(crate) use fstab::FstabMount;
 pub use kernel::KernelArgument;
 pub(crate) use mount_names::{simplified as simplified_path, unescaped as mount_point};
 pub use not_started::NotStarted;
+pub(crate) use specifiers::expand as expand_specifiers;
 use start::Start;
 pub use unit_file::Assignment;
 

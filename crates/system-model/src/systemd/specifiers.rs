@@ -3,7 +3,7 @@
 use super::mount_names::unescaped_part;
 
 /// Expands the specifiers that depend on the unit's name only.
-pub(super) fn expand(value: &str, name: &str) -> String {
+pub(crate) fn expand(value: &str, name: &str) -> String {
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
     let (prefix, instance) = stem.split_once('@').unwrap_or((stem, ""));
     let last = prefix.rsplit('-').next().unwrap_or_default();

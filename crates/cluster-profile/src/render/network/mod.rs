@@ -24,6 +24,7 @@ mod resolver;
 mod rivals;
 
 pub(in crate::render) use interfaces_file::to_dhcp as interfaces_to_dhcp;
+pub(in crate::render) use netplan::FILE as NETPLAN_FILE;
 pub use rivals::{RivalAddress, rival_addresses};
 
 use std::net::Ipv4Addr;
@@ -186,7 +187,7 @@ pub(super) fn shared(
         NetworkBackEnd::Ifupdown => ifupdown::note_stanzas(to)?,
         NetworkBackEnd::Netplan => {
             netplan::note_users(to)?;
-            networkd::note_earlier(to, netplan::NETWORKD_FILE)?;
+            networkd::note_earlier(to, &netplan::networkd_file(to)?)?;
         }
         NetworkBackEnd::NetworkManager => network_manager::note_kind(to),
         NetworkBackEnd::Networkd => networkd::note_earlier(to, &networkd::file_name(&interface))?,
