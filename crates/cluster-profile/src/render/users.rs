@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use system_model::{
-    BootPartition, FileKind, FileMetadata,
+    BootPartition, FileKind, FileMetadata, Starts, WantedFiles,
     accounts::{Accounts, GROUP, GSHADOW, PASSWD, SHADOW},
 };
 
@@ -87,6 +87,15 @@ impl SystemFiles for Overlay<'_> {
 
     fn read_link(&self, path: &str) -> Result<Option<String>, SystemError> {
         self.system.read_link(path)
+    }
+
+    fn starts(
+        &self,
+        directory: &str,
+        wanted: &WantedFiles,
+        skips: &dyn Fn(&str) -> bool,
+    ) -> Result<Starts, SystemError> {
+        self.system.starts(directory, wanted, skips)
     }
 
     fn boot_partitions(&self) -> Vec<BootPartition> {
