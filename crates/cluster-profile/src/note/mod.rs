@@ -225,6 +225,13 @@ pub enum Note {
         /// The files.
         paths: Vec<String>,
     },
+    /// A connection of NetworkManager's got a lower priority than the node's.
+    ConnectionLowered {
+        /// Its file.
+        path: String,
+        /// The interface.
+        interface: String,
+    },
     /// The interface gets an Ethernet profile, which Wi-Fi does not use.
     EthernetProfile {
         /// The interface.
