@@ -279,3 +279,73 @@ fn keys_that_a_mount_hides_are_refused() {
     let (_, notes) = root.settled(&mount("LABEL=home /home ext4 defaults 0 2"), 0);
     assert!(!has_note(&notes, "which hides"), "{notes:?}");
 }
+
+/// A base whose sshd gets these arguments.
+fn started_with(options: &str) -> Memory {
+    let unit = "/lib/systemd/system/ssh.service";
+    base("")
+        .file("/usr/sbin/sshd", "")
+        .with_mode("/usr/sbin/sshd", 0o755)
+        .file(
+            unit,
+            "[Service]\nEnvironmentFile=-/etc/default/ssh\nExecStart=/usr/sbin/sshd -D $SSHD_OPTS\n",
+        )
+        .link("/etc/systemd/system/multi-user.target.wants/ssh.service", unit)
+        .file("/etc/default/ssh", format!("# by hand\nSSHD_OPTS=\"{options}\"\n"))
+}
+
+#[test]
+fn what_sshd_is_started_with_outranks_its_configuration() {
+    let fixture = Fixture::new(PROFILE);
+    let (place, fix) =
+        ("(/etc/default/ssh, line 2)", "correct line 2 of /etc/default/ssh in the base image");
+    for (options, what) in [
+        ("-p 2222", "sshd does not listen on port 22 of the node's address"),
+        ("-oHostKeyAlgorithms=ssh-rsa", "HostKeyAlgorithms leaves out ssh-ed25519"),
+        ("-f /etc/ssh/none", "/etc/ssh/none is missing"),
+    ] {
+        let error = fixture.shared(&started_with(options)).unwrap_err();
+        assert_eq!(error.to_string(), format!("root cannot log in by key: {what} {place}"));
+        assert_eq!(error.fix().unwrap(), fix, "{options}");
+    }
+    // A block for a user outranks an argument, and another port is one more.
+    let (card, _) = fixture.settled(&started_with("-o PermitRootLogin=no -o Port=2222"), 0);
+    assert_eq!(card.text(DROP_IN), "Match User root\n    PermitRootLogin prohibit-password\n");
+    assert!(card.text(SSHD_CONFIG).starts_with("Port 22\n"), "{}", card.text(SSHD_CONFIG));
+}
+
+#[test]
+fn another_configuration_is_the_one_that_is_changed() {
+    let fixture = Fixture::new(PROFILE);
+    let path = "/etc/ssh/other";
+    let base = started_with("-f /etc/ssh/other").file(path, "Port 22\nPermitRootLogin no\n");
+    let before = base.text(SSHD_CONFIG);
+    let (card, notes) = fixture.settled(&base, 0);
+    assert!(card.text(path).ends_with("Match User root\n    PermitRootLogin prohibit-password\n"));
+    assert_eq!(card.text(SSHD_CONFIG), before);
+    assert!(has_note(&notes, "corrected in /etc/ssh/other"), "{notes:?}");
+}
+
+#[test]
+fn sockets_decide_where_sshd_is_reached() {
+    let fixture = Fixture::new(PROFILE);
+    let unit = "/lib/systemd/system/ssh.socket";
+    let drop_in = "/etc/systemd/system/ssh.socket.d/port.conf";
+    let base = |text: &str| {
+        base("Port 2222")
+            .file("/usr/sbin/sshd", "")
+            .with_mode("/usr/sbin/sshd", 0o755)
+            .file("/lib/systemd/system/ssh.service", "[Service]\nExecStart=/usr/sbin/sshd -D\n")
+            .file(unit, "[Socket]\nListenStream=22\nAccept=no\n")
+            .link("/etc/systemd/system/sockets.target.wants/ssh.socket", unit)
+            .file(drop_in, format!("[Socket]\n{text}"))
+    };
+    // What the configuration says of ports does not count.
+    fixture.settled(&base("ListenStream=2222\n"), 0);
+    let error = fixture.shared(&base("ListenStream=\nListenStream=2222\n")).unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.ends_with(&format!("port 22 of the node's address ({drop_in}, line 3)")),
+        "{text}"
+    );
+}

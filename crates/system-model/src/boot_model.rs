@@ -2,7 +2,10 @@
 
 use crate::{
     CloudInit, CommandLines, Disarm, Effect, Family, KnownProgram, Location, Recognized,
-    SystemError, SystemFiles, Systemd, Touch, effects::Scan, family, first_boot, hooks,
+    SystemError, SystemFiles, Systemd, Touch,
+    effects::{Environment, Scan},
+    family, first_boot, hooks,
+    search_path::unmasked,
 };
 
 /// How a model is read.
@@ -68,6 +71,8 @@ pub struct Threat {
     pub location: Location,
     /// The line, or what a known program does.
     pub text: String,
+    /// Whether the program only names what it may change, and writes files somewhere.
+    pub only_names: bool,
     /// Whether it runs when somebody logs in, and not at boot.
     pub at_login: bool,
     /// Whether the program is known by name, so that disarming it is known to be right.
@@ -169,6 +174,7 @@ impl BootModel {
                     program: program.name.clone(),
                     location: program.evidence.clone(),
                     text: program.what.to_owned(),
+                    only_names: false,
                     at_login: false,
                     known: true,
                     is_cloud_init: false,
@@ -184,6 +190,7 @@ impl BootModel {
                     program: format!("cloud-init, module {}", change.module),
                     location: change.location.clone(),
                     text: change.text.clone(),
+                    only_names: false,
                     at_login: false,
                     known: true,
                     is_cloud_init: true,
@@ -202,6 +209,7 @@ impl BootModel {
                     program: program.name.clone(),
                     location: touch.location.clone(),
                     text: touch.text.clone(),
+                    only_names: touch.only_names,
                     at_login: program.origin == Origin::Login,
                     known: false,
                     is_cloud_init: false,
@@ -235,9 +243,10 @@ fn units(
         if unit.execs.is_empty() {
             continue;
         }
-        let mut scan = Scan::new(files);
+        let environment = Environment::new(&unit.environment, &unit.directory);
+        let mut scan = Scan::within(files, environment);
         for exec in &unit.execs {
-            if !is_stock(&unit.name, &exec.command) {
+            if !is_stock(files, &unit.name, &exec.command)? {
                 scan.command(&exec.command, &exec.location)?;
             }
         }
@@ -254,15 +263,23 @@ fn units(
 }
 
 /// Returns whether a command is a distribution's own and does no harm to a finished card.
-fn is_stock(unit: &str, command: &str) -> bool {
+fn is_stock(files: &dyn SystemFiles, unit: &str, command: &str) -> Result<bool, SystemError> {
     let program = command.split_whitespace().next().unwrap_or_default();
     let program = program.rsplit('/').next().unwrap_or(program);
+    if program == "systemd-repart" {
+        // It does what definitions say, and nothing without one.
+        return Ok(unmasked(files, &REPART, ".conf")?.is_empty());
+    }
     // openssh's: makes kinds of host keys that are missing, on a first boot.
-    (unit.starts_with("sshd-keygen") && command.ends_with("ssh-keygen -A"))
+    Ok((unit.starts_with("sshd-keygen") && command.ends_with("ssh-keygen -A"))
         // The back ends of the network themselves.
         || (unit.starts_with("dhcpcd") && program == "dhcpcd")
-        || (unit.starts_with("ifup@") || unit.starts_with("networking."))
+        || (unit.starts_with("ifup@") || unit.starts_with("networking.")))
 }
+
+/// Where definitions of partitions are (repart.d(5)).
+const REPART: [&str; 4] =
+    ["/etc/repart.d", "/usr/local/lib/repart.d", "/usr/lib/repart.d", "/lib/repart.d"];
 
 /// What init is on a system that boots as usual.
 const INITS: [&str; 6] = [
@@ -303,7 +320,7 @@ fn arguments(
             let mut touches = Vec::new();
             let mut says = |effect| {
                 let text = argument.text.clone();
-                touches.push(Touch { effect, location: at.clone(), text });
+                touches.push(Touch { effect, location: at.clone(), text, only_names: false });
             };
             match argument.key.as_str() {
                 "init" if !INITS.contains(&value) => scan.script(value)?,

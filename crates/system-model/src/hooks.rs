@@ -13,7 +13,7 @@ mod settings;
 use crate::{
     Effect, FileKind, Location, Origin, Program, SystemError, SystemFiles, Systemd,
     accounts::Accounts,
-    effects::{Scan, Touch},
+    effects::{Place, Scan, Touch},
     network::Interfaces,
     search_path::unmasked,
     udev,
@@ -219,8 +219,7 @@ fn logins(files: &dyn SystemFiles, found: &mut Vec<Program>) -> Result<(), Syste
             continue;
         }
         let mut scan = Scan::new(files);
-        let at = |line| Location::new(&path, line);
-        scan.text(&text, at)?;
+        scan.text(&text, &Place::from_line(&path, 1))?;
         found.push(program(&path, Origin::Login, scan.finish()));
     }
     Ok(())

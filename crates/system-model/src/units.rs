@@ -1,6 +1,6 @@
 //! The texts of systemd's units, as far as programs' arguments need them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{FileLine, SystemError, SystemFiles, search_path};
 
@@ -52,6 +52,92 @@ pub(crate) fn values(
         }
     }
     Ok(found)
+}
+
+/// Returns the files of a unit: its own, then its drop-ins in their order, each with its name.
+pub(crate) fn parts(
+    files: &dyn SystemFiles,
+    unit: &str,
+) -> Result<Vec<(String, String)>, SystemError> {
+    let Some(main) = path(files, unit)? else { return Ok(Vec::new()) };
+    let mut parts = vec![(unit.to_owned(), main)];
+    let directories = DIRECTORIES.map(|directory| format!("{directory}/{unit}.d"));
+    parts.extend(search_path::unmasked(files, &directories, ".conf")?);
+    Ok(parts)
+}
+
+/// Returns the words of the last command that a service starts, its variables replaced, and the
+/// line that they come from: that of the variable which is a word of its own, if there is one.
+pub(crate) fn started_command(
+    files: &dyn SystemFiles,
+    unit: &str,
+) -> Result<Option<(Vec<String>, FileLine)>, SystemError> {
+    let starts = values(files, unit, "Service", "ExecStart")?;
+    let Some((line, at)) = starts.last() else { return Ok(None) };
+    let line = line.trim_start_matches(['-', '@', ':', '+', '!', '|']);
+    let (mut known, mut at) = (BTreeMap::new(), at.clone());
+    for (value, _) in values(files, unit, "Service", "Environment")? {
+        for word in command_words(&value) {
+            if let Some((key, value)) = word.split_once('=') {
+                known.insert(key.to_owned(), value.to_owned());
+            }
+        }
+    }
+    for (value, _) in values(files, unit, "Service", "EnvironmentFile")? {
+        let path = value.strip_prefix('-').unwrap_or(&value);
+        let text = files.read_text(path)?.unwrap_or_default();
+        for (key, value) in environment(&text) {
+            let whole = format!("${key}");
+            let is_named = command_words(line).iter().any(|word| *word == whole);
+            if let Some(number) = line_of_variable(&text, &key).filter(|_| is_named) {
+                if !value.is_empty() {
+                    at = FileLine::new(path, number);
+                }
+            }
+            known.insert(key, value);
+        }
+    }
+    Ok(Some((substitute(line, &known), at)))
+}
+
+/// Returns the line of the last assignment to a variable in an environment file.
+pub(crate) fn line_of_variable(text: &str, name: &str) -> Option<usize> {
+    let assigns = |line: &str| {
+        let line = line.trim_ascii();
+        let line = line.strip_prefix("export ").unwrap_or(line);
+        line.split_once('=').is_some_and(|(key, _)| key.trim_ascii() == name)
+    };
+    let last = text.lines().enumerate().filter(|(_, line)| assigns(line)).last();
+    last.map(|(index, _)| index + 1)
+}
+
+/// Replaces `${NAME}` inside words, and `$NAME` that is a word of its own by the words of its
+/// value (systemd.service(5), "COMMAND LINES").
+pub(crate) fn substitute(line: &str, environment: &BTreeMap<String, String>) -> Vec<String> {
+    let mut words = Vec::new();
+    // A quoted `"$NAME"` is one word for systemd too: tell them apart before quotes go.
+    for raw in command_words(&line.replace("\"$", "\"\u{1}")) {
+        let word = raw.replace('\u{1}', "$");
+        let one_word = raw.starts_with('\u{1}');
+        match word.strip_prefix('$').filter(|name| !name.starts_with('{')) {
+            Some(name) => {
+                let value = environment.get(name).map(String::as_str).unwrap_or_default();
+                if one_word {
+                    words.push(value.to_owned());
+                } else {
+                    words.extend(command_words(value));
+                }
+            }
+            None => {
+                let mut out = word;
+                for (name, value) in environment {
+                    out = out.replace(&format!("${{{name}}}"), value);
+                }
+                words.push(out);
+            }
+        }
+    }
+    words
 }
 
 /// Returns the `.conf` files of drop-in directories in the order in which they apply: by
@@ -224,8 +310,8 @@ pub(crate) fn command_words(line: &str) -> Vec<String> {
 
 /// Returns the assignments of an environment file (systemd.exec(5), `EnvironmentFile=`), the
 /// last of each name.
-pub(crate) fn environment(text: &str) -> std::collections::BTreeMap<String, String> {
-    let mut found = std::collections::BTreeMap::new();
+pub(crate) fn environment(text: &str) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
     for line in text.lines() {
         let line = line.trim_ascii();
         let line = line.strip_prefix("export ").unwrap_or(line);

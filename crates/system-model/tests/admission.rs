@@ -113,6 +113,7 @@ fn settings_keep_out() {
     assert_eq!(
         found[0].repair,
         Some(Repair::SshdSetting {
+            file: "/etc/ssh/sshd_config".into(),
             keyword: "AllowUsers",
             value: "pi".into(),
             for_user: Some("pi".into())

@@ -195,7 +195,12 @@ fn known(program: &KnownProgram) -> Finding {
         [Effect::Console] => Severity::Warning,
         _ => Severity::Error,
     };
-    let what = format!("the next boot runs {}, which {}", program.name, program.what);
+    // A file that a program of the image only looks for runs nothing itself.
+    let what = if program.name == program.evidence.path {
+        format!("{} {}", program.name, program.what)
+    } else {
+        format!("the next boot runs {}, which {}", program.name, program.what)
+    };
     let fix = if program.disarm.is_empty() {
         FixAction::CheckProgram { program: program.name.clone() }
     } else {

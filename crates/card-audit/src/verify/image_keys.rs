@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use cluster_profile::{ClonedState, ImageKeyPolicy, KeyHalf, SystemError};
 use plain_text::printable;
 use system_model::{
-    SystemFiles,
+    SystemFiles, Systemd,
     accounts::Accounts,
-    sshd::{DEFAULT_KEY_FILES, ImageKeys, Login, SshdConfig, parse_authorized_keys},
+    sshd::{DEFAULT_KEY_FILES, ImageKeys, Login, SshdCommand, SshdConfig, parse_authorized_keys},
 };
 
 use super::{
@@ -27,7 +27,8 @@ pub(super) fn check(
     let own = own_keys(subject);
     let nowhere = std::net::IpAddr::from([0, 0, 0, 0]);
     let login = Login { user: String::new(), from: nowhere, to: nowhere, port: 22, today: 0 };
-    let config = SshdConfig::read(files, &accounts, &login)?;
+    let command = SshdCommand::read(files, &Systemd::read_later_boots(files)?)?;
+    let config = SshdConfig::read_as(files, &accounts, &login, &command)?;
     let usual = DEFAULT_KEY_FILES.iter().map(|pattern| (*pattern).to_owned());
     let patterns: Vec<String> = usual.chain(config.all_key_files().iter().cloned()).collect();
     // The lines that let somebody in, each file once.

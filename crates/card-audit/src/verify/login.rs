@@ -4,7 +4,7 @@ use cluster_profile::{LoginHindrance, RenderError, SystemError, login_hindrances
 use plain_text::printable;
 use system_model::{
     Systemd,
-    sshd::{HindranceKind, Repair},
+    sshd::{HindranceKind, Repair, SSHD_CONFIG},
 };
 
 use super::Subject;
@@ -88,7 +88,8 @@ fn finding(
             return None;
         }
         // Notes say it already: such a system is only a part of one.
-        (_, HindranceKind::NoConfig | HindranceKind::Shell(..), None) => return None,
+        (_, HindranceKind::Shell(..), None) => return None,
+        (_, HindranceKind::NoConfig(path), None) if path == SSHD_CONFIG => return None,
         (Some(at), ..) => Some(at.path.clone()),
         (
             None,

@@ -1,28 +1,44 @@
 //! What programs that run at boot would change, found in their own text.
 //!
-//! Commands are followed into scripts of the image: what a unit or script runs by its absolute
-//! path, hands to an interpreter, sources, or has run-parts run. Programs that are not text,
-//! and what an initramfs does before the root filesystem is mounted, are out of reach.
+//! Commands are followed into scripts of the image: what a unit or script runs by its path, hands
+//! to an interpreter, sources, or has run-parts run. Programs that are not text, and what an
+//! initramfs does before the root filesystem is mounted, are out of reach.
+//!
+//! Where a text names something of a card and nothing shows what it does with it, a text that
+//! writes or removes files at all may change it, which is reported as such ([`mentions`]).
 
+mod language;
+mod mentions;
+mod paths;
+mod place;
 mod rules;
 mod shell;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(crate) use rules::protected;
+use mentions::Mentions;
+pub(crate) use paths::{matching, protected};
+pub(crate) use place::Place;
+pub(crate) use shell::Environment;
+use shell::{Command, Context, MAX_DEPTH, Runner, absolute, base};
 
 use crate::{Effect, FileKind, Location, SystemError, SystemFiles};
 
-/// Scripts within scripts that are followed.
-const MAX_DEPTH: usize = 3;
 /// Scripts of one program that are read.
 const MAX_SCRIPTS: usize = 64;
 /// As much of a script is read, in bytes. What follows is mostly data of an installer.
 const MAX_SCRIPT: usize = 1 << 20;
+/// Text within text that is read of one program, in bytes: functions where they are called,
+/// substitutions, loops whose input follows.
+const MAX_NESTED: usize = 2 << 20;
+/// Calls of one function with the same arguments that are followed.
+const MAX_CALLS: usize = 3;
+/// What it costs to begin with a text, in bytes of it.
+const BEGINNING: usize = 200;
+/// Places in one program that are reported.
+const MAX_TOUCHES: usize = 200;
 /// The first bytes of a file say what runs it.
 const HEAD: usize = 512;
-/// Longer lines hold data.
-const MAX_LINE: usize = 10_000;
 
 /// Returns the words of each command of a shell line. Variables that were assigned plain words are
 /// filled in and kept.
@@ -42,6 +58,8 @@ pub struct Touch {
     pub location: Location,
     /// The line as written.
     pub text: String,
+    /// Whether the text only names what it may change, and writes files somewhere.
+    pub only_names: bool,
 }
 
 /// Shells, whose first argument is a script or, behind `-c`, its text.
@@ -53,7 +71,7 @@ const LOCAL: [&str; 2] = ["/usr/local/sbin", "/usr/local/bin"];
 
 /// Programs that come with Debian and whose text mentions what they are able to do, not what
 /// they do at boot.
-const STOCK: [&str; 12] = [
+const STOCK: [&str; 14] = [
     "/usr/bin/cloud-init",
     "/usr/bin/unattended-upgrade",
     "/usr/bin/unattended-upgrades",
@@ -66,152 +84,247 @@ const STOCK: [&str; 12] = [
     "/lib/lsb/init-functions",
     "/sbin/dhclient-script",
     "/usr/bin/pkexec",
+    // ifupdown's own: takes an interface down that has gone.
+    "/lib/udev/ifupdown-hotplug",
+    "/usr/lib/udev/ifupdown-hotplug",
 ];
 
 /// Reads the text of one program and of what it runs.
 pub(crate) struct Scan<'a> {
     files: &'a dyn SystemFiles,
+    environment: Environment,
     seen: BTreeSet<String>,
     touches: Vec<Touch>,
+    mentions: Mentions,
     scripts: Vec<String>,
+    calls: BTreeMap<String, usize>,
+    spent: usize,
 }
 
 impl<'a> Scan<'a> {
     pub(crate) fn new(files: &'a dyn SystemFiles) -> Self {
-        Scan { files, seen: BTreeSet::new(), touches: Vec::new(), scripts: Vec::new() }
+        Scan::within(files, Environment::new(&[], "/"))
+    }
+
+    /// Reads a program that starts in this environment.
+    pub(crate) fn within(files: &'a dyn SystemFiles, environment: Environment) -> Self {
+        Scan {
+            files,
+            environment,
+            seen: BTreeSet::new(),
+            touches: Vec::new(),
+            mentions: Mentions::default(),
+            scripts: Vec::new(),
+            calls: BTreeMap::new(),
+            spent: 0,
+        }
     }
 
     /// Returns what was found, and the scripts that were read.
-    pub(crate) fn finish(self) -> (Vec<Touch>, Vec<String>) {
+    pub(crate) fn finish(mut self) -> (Vec<Touch>, Vec<String>) {
+        for touch in self.mentions.finish() {
+            if self.touches.iter().all(|one| one.effect != touch.effect) {
+                self.touches.push(touch);
+            }
+        }
         (self.touches, self.scripts)
     }
 
-    /// Reads one command line.
+    /// Reads one command line. Those that follow are read by the same shell.
     pub(crate) fn command(&mut self, text: &str, at: &Location) -> Result<(), SystemError> {
-        let mut variables = BTreeMap::new();
-        self.line(text, at, &mut variables, 0)
+        self.text(text, &Place::at(at))
     }
 
     /// Reads text of several lines that a shell runs.
-    pub(crate) fn text(
-        &mut self,
-        text: &str,
-        at: impl Fn(usize) -> Location,
-    ) -> Result<(), SystemError> {
-        self.shell(text, &at, 0)
+    pub(crate) fn text(&mut self, text: &str, place: &Place) -> Result<(), SystemError> {
+        let mut environment = self.environment.clone();
+        self.shell(text, place, &mut environment, 0)?;
+        self.environment = environment;
+        Ok(())
     }
 
     /// Reads the text of a program that begins with the name of its interpreter.
-    pub(crate) fn program(
-        &mut self,
-        text: &str,
-        at: impl Fn(usize) -> Location,
-    ) -> Result<(), SystemError> {
-        match interpreter(text) {
-            Some(line) if !is_shell(line) => {
-                self.other(text, &at);
-                Ok(())
-            }
-            _ => self.shell(text, &at, 0),
-        }
+    pub(crate) fn program(&mut self, text: &str, place: &Place) -> Result<(), SystemError> {
+        let mut environment = self.environment.of_child(&[]);
+        self.any(text, place, &mut environment, 0)
     }
 
     /// Reads a script of the image, if it is one.
     pub(crate) fn script(&mut self, path: &str) -> Result<(), SystemError> {
-        self.file(path, 0, false)
+        let mut environment = self.environment.of_child(&[]);
+        self.file(path, &mut environment, 0, false)
     }
 
-    fn line(
+    fn any(
         &mut self,
         text: &str,
-        at: &Location,
-        variables: &mut BTreeMap<String, String>,
+        place: &Place,
+        environment: &mut Environment,
         depth: usize,
     ) -> Result<(), SystemError> {
-        if text.len() > MAX_LINE {
+        match interpreter(text) {
+            Some(line) if !is_shell(line) => self.other(text, place, environment, depth),
+            _ => self.shell(text, place, environment, depth),
+        }
+    }
+
+    fn shell(
+        &mut self,
+        text: &str,
+        place: &Place,
+        environment: &mut Environment,
+        depth: usize,
+    ) -> Result<(), SystemError> {
+        if depth <= MAX_DEPTH {
+            shell::read(self, Context { environment, place, text, depth })?;
+        }
+        Ok(())
+    }
+
+    /// Reads text in another language than the shell's.
+    fn other(
+        &mut self,
+        text: &str,
+        place: &Place,
+        environment: &mut Environment,
+        depth: usize,
+    ) -> Result<(), SystemError> {
+        if !self.spend(text.len()) {
             return Ok(());
         }
-        for command in shell::commands(text, variables) {
-            for effect in rules::command(&command) {
-                self.touch(effect, at, text);
+        let directory = environment.directory().map(str::to_owned);
+        for found in language::read(text, directory.as_deref()) {
+            let at = place.line(found.line);
+            let source = line_of(text, found.offset);
+            self.mentions.writes |= found.writes;
+            for effect in found.effects {
+                self.touch(effect, &at, &source);
             }
-            // What eval or a wrapper got in quotes.
-            if command.words.first().is_some_and(|word| word.contains(char::is_whitespace))
-                && depth < MAX_DEPTH
-            {
-                self.line(&command.words.join(" "), at, variables, depth + 1)?;
-                continue;
+            for name in &found.decided {
+                self.mentions.decide(name);
             }
-            self.follow(&command.words, at, variables, depth)?;
-            // Commands within double quotes.
-            for word in &command.words {
-                if let Some((_, inner)) = word.split_once("$(")
-                    && depth < MAX_DEPTH
-                {
-                    self.line(inner, at, variables, depth + 1)?;
-                }
+            for name in &found.named {
+                self.mentions.name(name, &at, || source.clone());
+            }
+            for name in &found.assigned {
+                self.mentions.assign(name, &at, || source.clone());
+            }
+            for command in &found.commands {
+                self.shell(command, &Place::at(&at), environment, depth + 1)?;
             }
         }
         Ok(())
     }
 
     fn touch(&mut self, effect: Effect, at: &Location, text: &str) {
-        if self.touches.iter().all(|one| one.effect != effect || one.location != *at) {
-            let text: String = text.trim().chars().take(300).collect();
-            self.touches.push(Touch { effect, location: at.clone(), text });
+        if self.touches.len() < MAX_TOUCHES
+            && self.touches.iter().all(|one| one.effect != effect || one.location != *at)
+        {
+            let (location, text) = (at.clone(), text.to_owned());
+            self.touches.push(Touch { effect, location, text, only_names: false });
         }
     }
 
     /// Goes on with what a command runs.
-    fn follow(
-        &mut self,
-        words: &[String],
-        at: &Location,
-        variables: &mut BTreeMap<String, String>,
-        depth: usize,
-    ) -> Result<(), SystemError> {
-        let Some((first, rest)) = words.split_first() else { return Ok(()) };
-        let name = shell::base(first);
-        let argument = rest.iter().find(|word| !word.starts_with('-'));
-        if depth >= MAX_DEPTH {
-            return Ok(());
-        }
-        if SHELLS.contains(&name) || matches!(name, "su" | "runuser" | "eval") {
-            let flag =
-                |word: &String| word == "-c" || (SHELLS.contains(&name) && is_flags_with_c(word));
-            if let Some(position) = rest.iter().position(flag) {
-                if let Some(text) = rest.get(position + 1) {
-                    let text = text.clone();
-                    return self.line(&text, at, variables, depth + 1);
-                }
-            } else if let Some(script) = argument {
-                return self.file(script, depth + 1, true);
+    fn follow(&mut self, command: &Command, context: &mut Context<'_>) -> Result<(), SystemError> {
+        let depth = context.depth + 1;
+        let (name, arguments) = (command.name(), command.arguments());
+        let here = Place::at(&context.place.line(command.line));
+        let path = |word: &str| match word.contains(":/") {
+            true => word.to_owned(),
+            false => absolute(word, command.directory.as_deref()).unwrap_or_default(),
+        };
+        let operand = arguments.iter().position(|word| !word.starts_with(['-', '+']));
+        let script = operand.map(|at| (path(&arguments[at]), &arguments[at + 1..]));
+        if let Some(text) = command.inner_text() {
+            // Of `sh -c`: a shell of its own; eval's text is read by this one.
+            if matches!(name, "eval" | "trap") {
+                return self.shell(&text, &here, context.environment, depth);
             }
-        } else if matches!(name, "." | "source") {
-            if let Some(script) = rest.first() {
-                return self.file(script, depth + 1, true);
+            let mut child = context.environment.of_child(&[]);
+            return self.shell(&text, &here, &mut child, depth);
+        }
+        let document = command.document.as_ref();
+        let place = document.map(|one| context.place.within(one.line));
+        if matches!(name, "." | "source") {
+            if let Some(script) = arguments.first() {
+                let script = path(script);
+                return self.file(&script, context.environment, depth, true);
+            }
+        } else if SHELLS.contains(&name) || matches!(name, "su" | "runuser") {
+            match (script, document, place) {
+                (Some((script, rest)), ..) if SHELLS.contains(&name) => {
+                    let mut child = context.environment.of_child(rest);
+                    self.file(&script, &mut child, depth, true)?;
+                }
+                (_, Some(document), Some(place)) => {
+                    let mut child = context.environment.of_child(&[]);
+                    self.shell(&document.text, &place, &mut child, depth)?;
+                }
+                _ => {}
             }
         } else if INTERPRETERS.iter().any(|one| name.starts_with(one)) {
-            if let Some(script) = argument {
-                return self.file(script, depth + 1, false);
+            let mut child = context.environment.of_child(&[]);
+            let is_text = |word: &String| {
+                word.len() < 6 && word.starts_with('-') && word.ends_with(['c', 'e', 'E'])
+            };
+            let text = arguments.iter().position(is_text).and_then(|at| arguments.get(at + 1));
+            match (text, script, document, place) {
+                (Some(text), ..) => self.other(text, &here, &mut child, depth)?,
+                (_, Some((script, _)), ..) if !script.ends_with("/-") => {
+                    self.file(&script, &mut child, depth, false)?;
+                }
+                (.., Some(document), Some(place)) => {
+                    self.other(&document.text, &place, &mut child, depth)?;
+                }
+                _ => {}
             }
         } else if name == "run-parts" {
-            if let Some(directory) = argument {
-                for name in self.files.list(directory)?.unwrap_or_default() {
-                    self.file(&format!("{directory}/{name}"), depth + 1, false)?;
+            if let Some((directory, _)) = script {
+                for name in self.files.list(&directory)?.unwrap_or_default() {
+                    let mut child = context.environment.of_child(&[]);
+                    self.file(&format!("{directory}/{name}"), &mut child, depth, false)?;
                 }
             }
         } else if name == "start-stop-daemon" {
-            for word in rest.iter().filter(|word| word.starts_with('/')) {
-                self.file(word, depth + 1, false)?;
+            for word in arguments.iter().filter(|word| word.starts_with('/')) {
+                let mut child = context.environment.of_child(&[]);
+                self.file(word, &mut child, depth, false)?;
             }
-        } else if first.starts_with('/') {
-            return self.file(first, depth + 1, false);
-        } else if !first.contains(['/', '$', '=', '[']) {
-            for directory in LOCAL {
-                let path = format!("{directory}/{first}");
-                if self.files.metadata(&path)?.is_some() {
-                    return self.file(&path, depth + 1, false);
+        } else if let Some(first) = command.words.first() {
+            let mut child = context.environment.of_child(arguments);
+            if first.contains('/') {
+                self.file(&path(first), &mut child, depth, false)?;
+            } else if !first.contains(['$', '=', '[']) && !first.is_empty() {
+                for directory in LOCAL {
+                    let path = format!("{directory}/{first}");
+                    if self.files.metadata(&path)?.is_some() {
+                        self.file(&path, &mut child, depth, false)?;
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a script that the program writes, which something may run later.
+    fn written(&mut self, command: &Command, context: &Context<'_>) -> Result<(), SystemError> {
+        let Some(document) = &command.document else { return Ok(()) };
+        let place = context.place.within(document.line);
+        let mut child = Environment::new(&[], "/");
+        if document.text.starts_with("#!") {
+            return self.any(&document.text, &place, &mut child, context.depth + 1);
+        }
+        let is_unit = |path: &&String| path.ends_with(".service");
+        if command.writes.iter().chain(command.arguments()).any(|path| is_unit(&path)) {
+            for (index, line) in document.text.lines().enumerate() {
+                if let Some(("ExecStart" | "ExecStartPre" | "ExecStartPost", text)) =
+                    line.split_once('=')
+                {
+                    let text = text.trim_start_matches(['-', '@', ':', '+', '!']);
+                    let at = Place::at(&place.line(index + 1));
+                    self.shell(text, &at, &mut child, context.depth + 1)?;
                 }
             }
         }
@@ -219,9 +332,16 @@ impl<'a> Scan<'a> {
     }
 
     /// Reads a file if it is a script; `is_shell` says that a shell reads it in any case.
-    fn file(&mut self, path: &str, depth: usize, is_shell: bool) -> Result<(), SystemError> {
+    fn file(
+        &mut self,
+        path: &str,
+        environment: &mut Environment,
+        depth: usize,
+        is_shell: bool,
+    ) -> Result<(), SystemError> {
         if !path.starts_with('/') && !path.contains(":/")
             || STOCK.contains(&path)
+            || depth > MAX_DEPTH
             || self.scripts.len() >= MAX_SCRIPTS
             || !self.seen.insert(path.to_owned())
         {
@@ -245,60 +365,90 @@ impl<'a> Scan<'a> {
             bytes.truncate(bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1));
         }
         let text = String::from_utf8_lossy(&bytes);
-        let shell = match interpreter(&text) {
+        let is_shell = match interpreter(&text) {
             Some(line) => self::is_shell(line),
             None => is_shell || depth <= 1,
         };
         self.scripts.push(path.to_owned());
-        let at = |line| Location::new(path, line);
-        if shell {
-            self.shell(&text, &at, depth)
+        // What a file holds is read once.
+        self.spent = self.spent.saturating_sub(text.len() + BEGINNING);
+        let place = Place::from_line(path, 1);
+        if is_shell {
+            self.shell(&text, &place, environment, depth)
         } else {
-            self.other(&text, &at);
-            Ok(())
+            self.other(&text, &place, environment, depth)
         }
+    }
+}
+
+impl Runner for Scan<'_> {
+    fn run(&mut self, command: &Command, context: &mut Context<'_>) -> Result<(), SystemError> {
+        let verdict = rules::judge(command);
+        let at = context.place.line(command.line);
+        let text = || line_of(context.text, command.offset);
+        for effect in &verdict.effects {
+            self.touch(*effect, &at, &text());
+        }
+        self.mentions.writes |= verdict.writes;
+        let is_own = context.environment.has_function(command.name());
+        for word in command.words.iter().chain(&command.writes) {
+            if verdict.is_known || is_own {
+                self.mentions.decide(word);
+            } else {
+                self.mentions.name(word, &at, text);
+            }
+        }
+        if verdict.writes {
+            self.written(command, context)?;
+        }
+        self.follow(command, context)
     }
 
-    fn shell(
-        &mut self,
-        text: &str,
-        at: &dyn Fn(usize) -> Location,
-        depth: usize,
-    ) -> Result<(), SystemError> {
-        let mut variables = BTreeMap::new();
-        let mut joined = String::new();
-        let mut begins = 0;
-        for (index, line) in text.lines().enumerate() {
-            if joined.is_empty() {
-                begins = index + 1;
-            }
-            if let Some(more) = line.strip_suffix('\\')
-                && joined.len() < MAX_LINE
-            {
-                joined.push_str(more);
-                joined.push(' ');
-                continue;
-            }
-            joined.push_str(line);
-            self.line(&joined, &at(begins), &mut variables, depth)?;
-            joined.clear();
-        }
-        self.line(&joined, &at(begins), &mut variables, depth)
+    fn assign(&mut self, value: &str, context: &Context<'_>, (line, offset): (usize, usize)) {
+        let at = context.place.line(line);
+        self.mentions.assign(value, &at, || line_of(context.text, offset));
     }
 
-    fn other(&mut self, text: &str, at: &dyn Fn(usize) -> Location) {
-        for (index, line) in text.lines().enumerate() {
-            if line.trim_start().starts_with('#') || line.len() > MAX_LINE {
-                continue;
-            }
-            let separators = |c: char| c.is_whitespace() || "'\"`()[]{},;=".contains(c);
-            let words: Vec<String> =
-                line.split(separators).filter(|word| !word.is_empty()).map(str::to_owned).collect();
-            for effect in rules::words(&words) {
-                self.touch(effect, &at(index + 1), line);
-            }
-        }
+    fn read(&mut self, path: &str) {
+        self.mentions.decide(path);
     }
+
+    fn calls(&mut self, command: &Command) -> bool {
+        let call = command.words.join("\0");
+        if call.len() > 4096 || self.calls.len() > 10_000 {
+            return true;
+        }
+        let count = self.calls.entry(call).or_default();
+        *count += 1;
+        *count <= MAX_CALLS
+    }
+
+    fn spend(&mut self, bytes: usize) -> bool {
+        self.spent = self.spent.saturating_add(bytes + BEGINNING);
+        self.spent <= MAX_NESTED
+    }
+}
+
+/// Returns the line at an offset of a text as it is reported, with those that continue it.
+fn line_of(text: &str, offset: usize) -> String {
+    const MOST: usize = 1200;
+    let mut begins = offset.min(text.len());
+    while begins > 0 && offset - begins < MOST && text.as_bytes()[begins - 1] != b'\n' {
+        begins -= 1;
+    }
+    while !text.is_char_boundary(begins) {
+        begins += 1;
+    }
+    let mut found = String::new();
+    for one in text[begins..].lines() {
+        let more = one.strip_suffix('\\');
+        found.extend(more.unwrap_or(one).chars().take(MOST));
+        if more.is_none() || found.len() > MOST {
+            break;
+        }
+        found.push(' ');
+    }
+    found.trim().chars().take(300).collect()
 }
 
 /// Returns the rest of the line that names a script's interpreter.
@@ -308,7 +458,7 @@ fn interpreter(text: &str) -> Option<&str> {
 
 /// Returns whether an interpreter is a shell.
 fn is_shell(line: &str) -> bool {
-    let mut words = line.split_whitespace().map(shell::base);
+    let mut words = line.split_whitespace().map(base);
     words.any(|word| SHELLS.contains(&word)) || line.contains("openrc-run")
 }
 
@@ -319,12 +469,6 @@ fn is_text(head: &[u8]) -> bool {
     let head = head.get(..HEAD).unwrap_or(head);
     let first = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
     head.starts_with(b"#!") || !head.starts_with(b"\x7fELF") && !first.contains(&0)
-}
-
-/// Returns whether a word is a cluster of shell options with `c` in it, as in `sh -xec`.
-fn is_flags_with_c(word: &str) -> bool {
-    word.strip_prefix('-')
-        .is_some_and(|rest| !rest.starts_with('-') && rest.len() < 6 && rest.ends_with('c'))
 }
 
 #[cfg(test)]

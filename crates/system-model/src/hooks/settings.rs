@@ -5,8 +5,7 @@
 use super::program;
 use crate::{
     Effect, Location, Origin, Program, SystemError, SystemFiles, Systemd,
-    effects::{Touch, protected},
-    glob,
+    effects::{Touch, matching},
     search_path::unmasked,
 };
 
@@ -14,19 +13,6 @@ const TMPFILES: [&str; 4] =
     ["/etc/tmpfiles.d", "/usr/local/lib/tmpfiles.d", "/usr/lib/tmpfiles.d", "/lib/tmpfiles.d"];
 const SYSCTL: [&str; 4] =
     ["/etc/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d", "/lib/sysctl.d"];
-
-/// Files that a pattern, or a directory that is emptied, may be about.
-const EXAMPLES: [&str; 9] = [
-    "/etc/ssh/ssh_host_ed25519_key",
-    "/etc/hostname",
-    "/etc/machine-id",
-    "/etc/hosts",
-    "/etc/shadow",
-    "/etc/passwd",
-    "/root/.ssh/authorized_keys",
-    "/etc/network/interfaces",
-    "/etc/netplan/file.yaml",
-];
 
 /// Adds the lines that change something.
 pub(super) fn find(
@@ -41,7 +27,7 @@ pub(super) fn find(
                 let at = Location::new(&path, index + 1);
                 let touch = |effect| {
                     let text = line.trim().chars().take(300).collect();
-                    Touch { effect, location: at.clone(), text }
+                    Touch { effect, location: at.clone(), text, only_names: false }
                 };
                 let touches: Vec<Touch> = effects(line).into_iter().map(touch).collect();
                 found.push(program(&at.to_string(), Origin::Setting, (touches, Vec::new())));
@@ -73,26 +59,7 @@ fn of_tmpfiles(line: &str) -> Vec<Effect> {
         'f' | 'L' | 'C' | 'p' | 'c' | 'b' if replaces => {}
         _ => return Vec::new(),
     }
-    let mut effects: Vec<Effect> = protected(path).into_iter().collect();
-    let is_about = |example: &&&str| is_match(path, example, is_tree);
-    effects.extend(EXAMPLES.iter().filter(is_about).filter_map(|example| protected(example)));
-    effects.sort_unstable();
-    effects.dedup();
-    effects
-}
-
-/// Returns whether a pattern of a path matches a file or, for a tree, a directory above it.
-fn is_match(pattern: &str, file: &str, is_tree: bool) -> bool {
-    let (mut patterns, mut names) = (pattern.split('/'), file.split('/'));
-    loop {
-        match (patterns.next(), names.next()) {
-            (None, None) => return true,
-            (None, Some(_)) => return is_tree,
-            (Some(_), None) => return false,
-            (Some(pattern), Some(name)) if glob::matches(pattern, name) => {}
-            (Some(_), Some(_)) => return false,
-        }
-    }
+    matching(path, is_tree)
 }
 
 /// Returns what a line of sysctl.d changes: the kernel's host name is set after /etc/hostname
@@ -109,7 +76,7 @@ mod tests {
 
     #[test]
     fn lines_that_replace_or_remove_count() {
-        use Effect::{Address, HostKeys, HostName, Hosts, MachineId, UserKeys};
+        use Effect::{Address, HostKeys, HostName, Hosts, MachineId, SshServer, UserKeys};
         for (line, effects) in [
             ("f+ /etc/hostname 0644 - - - board", vec![HostName]),
             ("f /etc/hostname 0644 - - - board", vec![]),
@@ -117,7 +84,7 @@ mod tests {
             ("w /etc/machine-id - - - - x", vec![MachineId]),
             ("r! /etc/ssh/ssh_host_*", vec![HostKeys]),
             ("r /etc/*/ssh_host_ed25519_key", vec![HostKeys]),
-            ("R /etc/ssh", vec![HostKeys]),
+            ("R /etc/ssh", vec![HostKeys, SshServer]),
             ("r /etc/ssh", vec![]),
             ("D /root/.ssh 0700 root root", vec![UserKeys]),
             ("d /root/.ssh 0700 root root", vec![]),

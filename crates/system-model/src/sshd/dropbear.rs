@@ -76,7 +76,7 @@ impl DropbearConfig {
                     }
                 }
                 environment.extend(own.clone());
-                (substitute(line, &environment), Some(at.clone()))
+                (units::substitute(line, &environment), Some(at.clone()))
             }
             None => {
                 let get = |key: &str| own.get(key).map(String::as_str);
@@ -186,35 +186,6 @@ impl DropbearConfig {
             *listening == port && everywhere
         })
     }
-}
-
-/// Replaces `${NAME}` inside words, and `$NAME` that is a word of its own by the words of its
-/// value (systemd.service(5), "COMMAND LINES").
-fn substitute(line: &str, environment: &std::collections::BTreeMap<String, String>) -> Vec<String> {
-    let mut words = Vec::new();
-    // A quoted `"$NAME"` is one word for systemd too: tell them apart before quotes go.
-    for raw in units::command_words(&line.replace("\"$", "\"\u{1}")) {
-        let word = raw.replace('\u{1}', "$");
-        let one_word = raw.starts_with('\u{1}');
-        match word.strip_prefix('$').filter(|name| !name.starts_with('{')) {
-            Some(name) => {
-                let value = environment.get(name).map(String::as_str).unwrap_or_default();
-                if one_word {
-                    words.push(value.to_owned());
-                } else {
-                    words.extend(value.split_whitespace().map(str::to_owned));
-                }
-            }
-            None => {
-                let mut out = word;
-                for (name, value) in environment {
-                    out = out.replace(&format!("${{{name}}}"), value);
-                }
-                words.push(out);
-            }
-        }
-    }
-    words
 }
 
 /// Returns whether a dropbear program can have ed25519 host keys, as it can since 2020.79. One

@@ -6,6 +6,7 @@
 //! `SYSTEMD_WANTS`, what a running program starts with systemctl, and other generators.
 
 mod condition;
+mod environment;
 mod exec;
 mod generators;
 mod preset;
@@ -75,6 +76,10 @@ pub struct StartedUnit {
     pub reasons: Vec<Reason>,
     /// What is known of its conditions.
     pub condition: ConditionState,
+    /// The variables that its commands get: `Environment=` and the files of `EnvironmentFile=`.
+    pub environment: Vec<(String, String)>,
+    /// The directory that its commands run in.
+    pub directory: String,
 }
 
 impl StartedUnit {

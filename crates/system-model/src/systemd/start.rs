@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{
-    Reason, StartedUnit, Systemd, UnitState, condition,
+    Reason, StartedUnit, Systemd, UnitState, condition, environment,
     exec::unit_execs,
     generators::{self, Generated},
     preset::Presets,
@@ -199,10 +199,18 @@ impl<'a> Start<'a> {
         };
         let condition = condition::judge(&text, &facts)?;
         self.follow(&name, &text, file.is_none())?;
-        let reasons = vec![reason];
+        let unit = StartedUnit {
+            environment: environment::variables(&name, &text, self.search.files)?,
+            directory: environment::directory(&name, &text),
+            name: name.clone(),
+            file,
+            drop_ins,
+            execs,
+            reasons: vec![reason],
+            condition,
+        };
         self.order.push(name.clone());
-        self.units
-            .insert(name.clone(), StartedUnit { name, file, drop_ins, execs, reasons, condition });
+        self.units.insert(name, unit);
         Ok(())
     }
 

@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 
 use system_model::{
+    Systemd,
     accounts::{Accounts, User},
-    sshd::{DEFAULT_KEY_FILES, ImageKeys, Login, SshdConfig, parse_authorized_keys},
+    sshd::{DEFAULT_KEY_FILES, ImageKeys, Login, SshdCommand, SshdConfig, parse_authorized_keys},
 };
 
 use super::authorized_keys;
@@ -132,7 +133,8 @@ pub(in crate::render) fn key_files<'a>(
     system: &dyn SystemFiles,
     accounts: &'a Accounts,
 ) -> Result<Vec<(usize, &'a User, String)>, RenderError> {
-    let config = SshdConfig::read(system, accounts, &Login::anybody())?;
+    let command = SshdCommand::read(system, &Systemd::read_later_boots(system)?)?;
+    let config = SshdConfig::read_as(system, accounts, &Login::anybody(), &command)?;
     let patterns: Vec<String> = DEFAULT_KEY_FILES
         .iter()
         .map(|pattern| (*pattern).to_owned())

@@ -192,7 +192,7 @@ impl Judge<'_> {
         refused: &[(Hindrance, bool)],
     ) -> Result<Vec<LoginHindrance>, SystemError> {
         let by_pairs = match self.server {
-            SshServer::OpenSsh => asks_for_local_address(self.host.files)?,
+            SshServer::OpenSsh => asks_for_local_address(self.host.files, &self.host.command)?,
             SshServer::Dropbear => false,
         };
         let ways = ways(self.cluster, self.node, by_pairs);
@@ -367,7 +367,7 @@ pub(in crate::render) fn let_in(
 fn is_of_bare_system(hindrance: &Hindrance) -> bool {
     match &hindrance.kind {
         HindranceKind::Shell(..) => hindrance.repair.is_none(),
-        HindranceKind::NoConfig => true,
+        HindranceKind::NoConfig(path) => path == SSHD_CONFIG,
         _ => false,
     }
 }

@@ -3,7 +3,7 @@
 use super::{super::decode, Finder, Layer, ScriptKind, Value};
 use crate::{
     Effect, Location, SystemError,
-    effects::{Scan, protected},
+    effects::{Place, Scan, protected},
     hooks::is_executable,
 };
 
@@ -108,11 +108,9 @@ impl Finder<'_> {
             let text = mark.map_or(text, |mark| text[mark.len()..].trim_start());
             let skipped = script.text.len() - text.len();
             let skipped = script.text[..skipped].matches('\n').count();
-            scan.program(text, |line| {
-                let first = script.location.line;
-                let line = if first == 0 { 0 } else { first + skipped + line - 1 };
-                Location::new(&script.location.path, line)
-            })?;
+            let first = script.location.line;
+            let first = if first == 0 { 0 } else { first + skipped };
+            scan.program(text, &Place::from_line(&script.location.path, first))?;
         }
         self.take(module, scan);
         Ok(())
@@ -141,7 +139,7 @@ impl Finder<'_> {
             let bytes = contents(file);
             let text = String::from_utf8_lossy(&bytes);
             if text.starts_with("#!") {
-                scan.program(&text, |_| at.clone())?;
+                scan.program(&text, &Place::at(&at))?;
             } else if PROGRAM_PLACES.iter().any(|place| path.starts_with(place)) {
                 for line in text.lines() {
                     // Of a unit, what its settings run.
