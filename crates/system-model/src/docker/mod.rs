@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn an_init_script_counts_where_there_is_no_unit() {
         let mut files = MemoryFiles::new();
-        files.write("/etc/default/docker", "#DOCKER_OPTS=\"-g /no\"\nDOCKER_OPTS=\"--dns 1.1.1.1\"\nexport DOCKER_OPTS=\"$DOCKER_OPTS -g '/mnt/a'\"\n");
+        files.write("/etc/default/docker", "#DOCKER_OPTS=\"-g /no\"\nDOCKER_OPTS=\"--dns 1.1.1.1\"\nexport DOCKER_OPTS=\"$DOCKER_OPTS -g /mnt/a\"\n");
         assert_eq!(paths(&files), [DATA_ROOT]);
         files.write(
             "/etc/init.d/docker",

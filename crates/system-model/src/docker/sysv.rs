@@ -3,12 +3,8 @@
 //! Source: moby's contrib/init/sysvinit-debian/docker: it reads /etc/default/docker, and hands
 //! `$DOCKER_OPTS` to dockerd behind `--`.
 
-use std::collections::BTreeMap;
-
 use crate::{
-    FileLine, SystemError, SystemFiles,
-    effects::shell_commands,
-    service_command::{self, ServiceCommand},
+    FileLine, SystemError, SystemFiles, effects::shell_commands, service_command::ServiceCommand,
 };
 
 const SCRIPT: &str = "/etc/init.d/docker";
@@ -18,23 +14,32 @@ const DEFAULTS: &str = "/etc/default/docker";
 pub(super) fn command(files: &dyn SystemFiles) -> Result<Option<ServiceCommand>, SystemError> {
     let Some(script) = files.read_text(SCRIPT)? else { return Ok(None) };
     let defaults = files.read_text(DEFAULTS)?.unwrap_or_default();
-    let mut variables = BTreeMap::new();
-    let mut words = vec!["dockerd".to_owned()];
-    for (_, line) in joined(&script) {
-        for command in shell_commands(&line, &mut variables) {
-            words.extend(arguments(&command));
-        }
-    }
-    // What the script sets before it reads the file.
+    let is_included = |line: &str| {
+        let bare = line.trim_start();
+        (bare.starts_with(". ") || bare.starts_with("source ")) && bare.contains("/etc/default/")
+    };
+    let mut text = String::new();
     let mut last = None;
-    for (number, line) in joined(&defaults) {
-        shell_commands(&line, &mut variables);
-        if line.contains("DOCKER_OPTS=") && !line.trim_start().starts_with('#') {
-            last = Some(number);
+    for line in script.lines() {
+        if !is_included(line) {
+            text.push_str(line);
+        } else {
+            text.push_str(&defaults);
+            let sets =
+                |line: &str| line.contains("DOCKER_OPTS=") && !line.trim_start().starts_with('#');
+            last = defaults
+                .lines()
+                .enumerate()
+                .filter(|(_, line)| sets(line))
+                .last()
+                .map(|(index, _)| index + 1);
         }
+        text.push('\n');
     }
-    let options = variables.get("DOCKER_OPTS").map(String::as_str).unwrap_or_default();
-    words.extend(service_command::words(options));
+    let mut words = vec!["dockerd".to_owned()];
+    for command in shell_commands(&text, SCRIPT)? {
+        words.extend(arguments(&command));
+    }
     let at = match last {
         Some(line) => FileLine::new(DEFAULTS, line),
         None => FileLine::new(SCRIPT, 1),
@@ -52,24 +57,5 @@ fn arguments(words: &[String]) -> Vec<String> {
         }
         _ => return Vec::new(),
     };
-    // Variables are filled in at the end.
-    let own = words.get(first..).unwrap_or_default().iter();
-    own.filter(|word| !word.starts_with('$')).cloned().collect()
-}
-
-/// Returns the lines of a script, those that end with a backslash joined, each with the number of
-/// its first line.
-fn joined(text: &str) -> Vec<(usize, String)> {
-    let mut found: Vec<(usize, String)> = Vec::new();
-    let mut goes_on = false;
-    for (index, line) in text.lines().enumerate() {
-        let bare = line.strip_suffix('\\');
-        let part = bare.unwrap_or(line);
-        match found.last_mut().filter(|_| goes_on) {
-            Some((_, whole)) => whole.push_str(part),
-            None => found.push((index + 1, part.to_owned())),
-        }
-        goes_on = bare.is_some();
-    }
-    found
+    words.get(first..).unwrap_or_default().to_vec()
 }

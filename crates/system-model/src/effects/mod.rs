@@ -40,13 +40,50 @@ const MAX_TOUCHES: usize = 200;
 /// The first bytes of a file say what runs it.
 const HEAD: usize = 512;
 
-/// Returns the words of each command of a shell line. Variables that were assigned plain words are
-/// filled in and kept.
-pub(crate) fn shell_commands(
-    line: &str,
-    variables: &mut BTreeMap<String, String>,
-) -> Vec<Vec<String>> {
-    shell::commands(line, variables).into_iter().map(|command| command.words).collect()
+/// The words of commands, collected.
+struct Collected {
+    commands: Vec<Vec<String>>,
+    /// Bytes of text that may still be read.
+    budget: usize,
+    /// Calls of functions that may still be followed.
+    calls: usize,
+}
+
+impl shell::Runner for Collected {
+    fn run(
+        &mut self,
+        command: &shell::Command,
+        _: &mut shell::Context<'_>,
+    ) -> Result<(), SystemError> {
+        self.commands.push(command.words.clone());
+        Ok(())
+    }
+
+    fn assign(&mut self, _: &str, _: &shell::Context<'_>, _: (usize, usize)) {}
+
+    fn read(&mut self, _: &str) {}
+
+    fn calls(&mut self, _: &shell::Command) -> bool {
+        self.calls = self.calls.saturating_sub(1);
+        self.calls > 0
+    }
+
+    fn spend(&mut self, bytes: usize) -> bool {
+        let left = self.budget.checked_sub(bytes);
+        self.budget = left.unwrap_or_default();
+        left.is_some()
+    }
+}
+
+/// Returns the words of each command of a shell script, variables filled in.
+pub(crate) fn shell_commands(text: &str, path: &str) -> Result<Vec<Vec<String>>, SystemError> {
+    let mut collected = Collected { commands: Vec::new(), budget: 1 << 20, calls: 100 };
+    let mut environment = shell::Environment::new(&[], "/");
+    let place = Place::from_line(path, 1);
+    let environment = &mut environment;
+    let context = shell::Context { environment, place: &place, text, depth: 0 };
+    shell::read(&mut collected, context)?;
+    Ok(collected.commands)
 }
 
 /// A place in a program's text that changes something of a card.
