@@ -157,6 +157,38 @@ fn expired_accounts_and_missing_shells_are_corrected() {
     assert!(notes.iter().filter(|note| note.contains("keeps odroid out")).count() == 3);
 }
 
+/// A password is of no use with a shell that ends every login.
+#[test]
+fn users_with_a_password_get_a_shell() {
+    let profile = |users: &str| {
+        let text = PROFILE.replace("users: [root, odroid]", "users: [root]");
+        Fixture::new(&format!("{text}users: {{odroid: {{{users}}}}}\n"))
+    };
+    const HASH: &str = "password: '$6$abc$u5rkRGCsGpjHYBZXr8O8ZKHkNZNb1xbVZtA5Hiri2y0cCgIhzxR3TLDLA3Vqc0s3X8DKCRZ1uUjo5QFMGfxPq0'";
+    let passwd = ubuntu_1604().text("/etc/passwd");
+    let own = passwd.lines().find(|line| line.starts_with("odroid:")).unwrap();
+    let with = |shell: &str| own.replace("/bin/bash", shell);
+    let base = |shell: &str| {
+        base("")
+            .file("/bin/bash", "")
+            .with_mode("/bin/bash", 0o755)
+            .file("/usr/sbin/nologin", "")
+            .with_mode("/usr/sbin/nologin", 0o755)
+            .file("/etc/passwd", passwd.replace(own, &with(shell)))
+    };
+    for shell in ["/usr/sbin/nologin", "/bin/false", "/bin/zsh"] {
+        let (card, notes) = profile(HASH).settled(&base(shell), 0);
+        assert_eq!(card.text("/etc/passwd"), passwd, "{shell}: {notes:?}");
+        assert!(has_note(&notes, "odroid has /bin/bash now, in /etc/passwd"), "{notes:?}");
+        // Nobody is to log in, or the profile says which shell it is.
+        for users in ["locked: true", &format!("{HASH}, shell: /usr/sbin/nologin")] {
+            let (card, notes) = profile(users).settled(&base(shell), 0);
+            let left = if users.contains("shell") { "/usr/sbin/nologin" } else { shell };
+            assert!(card.text("/etc/passwd").contains(&with(left)), "{users}: {notes:?}");
+        }
+    }
+}
+
 #[test]
 fn keys_of_the_image_open_no_account() {
     const PUBLIC: &str = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQC7 old";

@@ -56,7 +56,9 @@ pub use disarm::Disarm;
 pub use effect::{Effect, Location};
 pub use effects::Touch;
 pub use family::{Family, Recognized};
-pub use files::{BootPartition, FileKind, FileMetadata, SystemError, SystemFiles};
+pub use files::{
+    BootPartition, FileKind, FileMetadata, Starts, SystemError, SystemFiles, WantedFiles,
+};
 pub use first_boot::KnownProgram;
 pub use links::{follow_links, real_path};
 pub use memory::MemoryFiles;

@@ -229,6 +229,13 @@ pub enum Note {
     },
     /// An overlay takes what programs write to the root filesystem.
     RootOverlay(Box<OverlayVerdict>),
+    /// A connection of NetworkManager's got a lower priority than the node's.
+    ConnectionLowered {
+        /// Its file.
+        path: String,
+        /// The interface.
+        interface: String,
+    },
     /// The interface gets an Ethernet profile, which Wi-Fi does not use.
     EthernetProfile {
         /// The interface.

@@ -233,6 +233,10 @@ impl Note {
                 )
             }
             Note::RootOverlay(verdict) => verdict.to_string(),
+            Note::ConnectionLowered { path, interface } => format!(
+                "lowered the priority of {path}: NetworkManager could have picked it for \
+                 {interface} instead of the node's address"
+            ),
             Note::EthernetProfile { interface } => format!(
                 "{interface} gets an Ethernet profile in NetworkManager, which has no effect if it \
                  is Wi-Fi or a bridge"

@@ -206,6 +206,18 @@ pub enum RenderError {
         /// `disabled` or `masked`.
         state: &'static str,
     },
+    /// NetworkManager, which would set the address, does not care for the interface.
+    #[error("NetworkManager {} ({file}, line {line})", left_alone(*is_managed, interface))]
+    LeftAlone {
+        /// Whether it manages the interface, but not with nodecard's connection.
+        is_managed: bool,
+        /// The interface of the profile.
+        interface: String,
+        /// The file that says so.
+        file: String,
+        /// Its line.
+        line: usize,
+    },
     /// The interface gets another name at boot.
     #[error("the interface {interface} will be named {new} by {file}, line {line}")]
     InterfaceRenamed {
@@ -236,6 +248,14 @@ pub enum RenderError {
         /// The interface of the profile.
         interface: String,
     },
+}
+
+fn left_alone(is_managed: bool, interface: &str) -> String {
+    if is_managed {
+        format!("may not use nodecard's connection for {interface}")
+    } else {
+        format!("leaves {interface} alone")
+    }
 }
 
 fn in_file(file: Option<&str>, line: Option<usize>) -> String {
@@ -336,6 +356,9 @@ impl RenderError {
                 "run `systemctl {} {unit}` in the base image",
                 if *state == "masked" { "unmask" } else { "enable" }
             )),
+            RenderError::LeftAlone { line, file, .. } => {
+                Some(format!("remove line {line} of {file} from the base image"))
+            }
             RenderError::InterfaceRenamed { new, .. } => Some(format!(
                 "set `interface: {new}` in the profile, or remove the line from the base image"
             )),

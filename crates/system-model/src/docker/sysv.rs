@@ -11,20 +11,29 @@ use crate::{
 
 const SCRIPT: &str = "/etc/init.d/docker";
 const DEFAULTS: &str = "/etc/default/docker";
-const OPTIONS: &str = "DOCKER_OPTS";
 
 /// Returns what the init script starts dockerd with; `None` without a script.
 pub(super) fn command(files: &dyn SystemFiles) -> Result<Option<ServiceCommand>, SystemError> {
-    let Some(text) = files.read_text(SCRIPT)? else { return Ok(None) };
-    let script = Script::read(&text)?;
+    let Some(script) = files.read_text(SCRIPT)? else { return Ok(None) };
     let defaults = files.read_text(DEFAULTS)?.unwrap_or_default();
-    // The file is read behind what the script sets itself.
-    let own = Script::read(&defaults)?;
-    let options = own.value(OPTIONS).or(script.value(OPTIONS)).unwrap_or_default();
+    let is_included = |line: &str| {
+        let bare = line.trim_start();
+        (bare.starts_with(". ") || bare.starts_with("source ")) && bare.contains("/etc/default/")
+    };
+    // What the file sets counts from where it is read.
+    let (mut text, mut last) = (String::new(), None);
+    for line in script.lines() {
+        if is_included(line) {
+            text.push_str(&defaults);
+            last = line_of_variable(&defaults, "DOCKER_OPTS");
+        } else {
+            text.push_str(line);
+        }
+        text.push('\n');
+    }
     let mut words = vec!["dockerd".to_owned()];
-    words.extend(script.commands.iter().flat_map(|command| arguments(command)));
-    words.extend(options.split_whitespace().map(str::to_owned));
-    let at = match line_of_variable(&defaults, OPTIONS) {
+    words.extend(Script::read(&text)?.commands.iter().flat_map(|command| arguments(command)));
+    let at = match last {
         Some(line) => FileLine::new(DEFAULTS, line),
         None => FileLine::new(SCRIPT, 1),
     };
@@ -41,7 +50,5 @@ fn arguments(words: &[String]) -> Vec<String> {
         }
         _ => return Vec::new(),
     };
-    // Variables are filled in at the end.
-    let own = words.get(first..).unwrap_or_default().iter();
-    own.filter(|word| !word.starts_with('$')).cloned().collect()
+    words.get(first..).unwrap_or_default().to_vec()
 }

@@ -250,8 +250,11 @@ fn shell(
     Ok(())
 }
 
-/// Returns a shell that the image has.
-pub(super) fn usable_shell(files: &dyn SystemFiles) -> Result<Option<String>, SystemError> {
+/// Returns a shell that the image has: bash, or else sh.
+///
+/// # Errors
+/// [`SystemError`] if the filesystem is damaged.
+pub fn usable_shell(files: &dyn SystemFiles) -> Result<Option<String>, SystemError> {
     for shell in ["/bin/bash", "/bin/sh"] {
         let candidate = User {
             name: String::new(),

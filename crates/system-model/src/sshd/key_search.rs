@@ -7,7 +7,7 @@ use super::{
     image_keys::{ImageKey, MAX_KEY_SIZE, key_at},
     private_key,
 };
-use crate::{FileKind, SystemError, SystemFiles};
+use crate::{SystemError, SystemFiles, WantedFiles};
 
 /// Directories that are not looked through: what packages own alone, is of no system that runs, or
 /// is made by nodecard itself.
@@ -68,45 +68,41 @@ pub(super) fn search(
     mut wanted: BTreeSet<&str>,
     keys: &mut BTreeMap<String, ImageKey>,
 ) -> Result<(), SystemError> {
+    let sizes = WantedFiles { sizes: MIN_KEY_SIZE..=MAX_KEY_SIZE, most: START };
     let mut directories = VecDeque::from([(String::new(), 0)]);
-    let mut names = files.list("/")?.unwrap_or_default();
     let mut seen = 0;
     while let Some((directory, depth)) = directories.pop_front() {
-        if depth > 0 {
-            names = files.list(&directory).ok().flatten().unwrap_or_default();
-        }
-        for name in std::mem::take(&mut names) {
-            seen += 1;
-            if wanted.is_empty() || seen > MAX_SEEN {
-                return Ok(());
-            }
-            let path = format!("{directory}/{name}");
-            if is_no_key(&name) && depth > 0 || SKIPPED.contains(&path.as_str()) {
+        let path = |name: &str| format!("{directory}/{name}");
+        let skips = |name: &str| is_no_key(name) || SKIPPED.contains(&path(name).as_str());
+        let found = match files.starts(&directory_of(&directory), &sizes, &skips) {
+            Ok(found) => found,
+            Err(error) if depth == 0 => return Err(error),
+            Err(_) => continue,
+        };
+        seen += found.files.len() + found.directories.len();
+        for (name, start) in &found.files {
+            if !private_key::begins_with_private_key(start) {
                 continue;
             }
-            let Ok(Some(found)) = files.metadata(&path) else { continue };
-            match found.kind {
-                // What a symlink leads to has a name of its own.
-                FileKind::Directory
-                    if depth < MAX_DEPTH && !matches!(files.read_link(&path), Ok(Some(_))) =>
-                {
-                    directories.push_back((path, depth + 1));
-                }
-                FileKind::Regular if (MIN_KEY_SIZE..=MAX_KEY_SIZE).contains(&found.size) => {
-                    let Ok(Some(start)) = files.read_start(&path, START) else { continue };
-                    if !private_key::begins_with_private_key(&start) {
-                        continue;
-                    }
-                    let Some(key) = key_at(files, &path) else { continue };
-                    if key.public.as_deref().is_some_and(|public| wanted.remove(public)) {
-                        keys.insert(path, key);
-                    }
-                }
-                _ => {}
+            let path = path(name);
+            let Some(key) = key_at(files, &path) else { continue };
+            if key.public.as_deref().is_some_and(|public| wanted.remove(public)) {
+                keys.insert(path, key);
             }
+        }
+        if wanted.is_empty() || seen > MAX_SEEN {
+            return Ok(());
+        }
+        if depth < MAX_DEPTH {
+            directories.extend(found.directories.iter().map(|name| (path(name), depth + 1)));
         }
     }
     Ok(())
+}
+
+/// Returns the path of a directory, of which that of the root directory is empty.
+fn directory_of(path: &str) -> String {
+    if path.is_empty() { "/".to_owned() } else { path.to_owned() }
 }
 
 fn is_no_key(name: &str) -> bool {

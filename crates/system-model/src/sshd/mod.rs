@@ -28,7 +28,7 @@ mod start;
 mod values;
 mod words;
 
-pub use admission::{Admission, HOST_KEY, admission};
+pub use admission::{Admission, HOST_KEY, admission, usable_shell};
 pub use algorithms::{ED25519, assemble as assemble_algorithms};
 pub use authorized_keys::{AuthorizedKey, parse as parse_authorized_keys};
 pub use command::SshdCommand;

@@ -29,7 +29,7 @@ pub use rivals::{RivalAddress, rival_addresses};
 
 use std::net::Ipv4Addr;
 
-use system_model::{BootModel, Systemd};
+use system_model::{BootModel, FileLine, Systemd};
 
 use super::{
     RenderError,
@@ -80,14 +80,18 @@ fn choose(from: &View<'_>) -> Result<Choice, RenderError> {
     let (chosen, others) = in_use(from)?;
     let Some(chosen) = chosen else {
         let interface = from.interface.to_owned();
-        return Err(match ifupdown::kept_off(from)? {
-            Some(state) => RenderError::BackEndOff {
+        let left_alone = network_manager::left_alone(from)?;
+        return Err(match (ifupdown::kept_off(from)?, left_alone) {
+            (Some(state), _) => RenderError::BackEndOff {
                 interface,
                 program: "ifupdown",
                 unit: ifupdown::SERVICE,
                 state,
             },
-            None => RenderError::NoNetwork { interface },
+            (None, Some(FileLine { path, line })) => {
+                RenderError::LeftAlone { is_managed: false, interface, file: path, line }
+            }
+            (None, None) => RenderError::NoNetwork { interface },
         });
     };
     Ok(Choice { chosen, others })
@@ -189,7 +193,10 @@ pub(super) fn shared(
             netplan::note_users(to)?;
             networkd::note_earlier(to, &netplan::networkd_file(to)?)?;
         }
-        NetworkBackEnd::NetworkManager => network_manager::note_kind(to),
+        NetworkBackEnd::NetworkManager => {
+            network_manager::note_kind(to);
+            network_manager::prefer(to)?;
+        }
         NetworkBackEnd::Networkd => networkd::note_earlier(to, &networkd::file_name(&interface))?,
     }
     others::stand_back(to, chosen, &others)?;
@@ -204,7 +211,7 @@ pub(super) fn node(to: &mut Context<'_>, node: &Node) -> Result<Option<RenderErr
     match chosen {
         NetworkBackEnd::Ifupdown => ifupdown::node(to, &address)?,
         NetworkBackEnd::Netplan => netplan::node(to, &address)?,
-        NetworkBackEnd::NetworkManager => network_manager::node(to, &address, &node.name),
+        NetworkBackEnd::NetworkManager => network_manager::node(to, &address, &node.name)?,
         NetworkBackEnd::Networkd => networkd::node(to, &address)?,
     }
     let edited = to.edited()?;
