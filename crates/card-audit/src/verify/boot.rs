@@ -253,7 +253,13 @@ fn unknown(threats: &[Threat]) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     for threat in threats.iter().filter(|threat| !threat.known) {
         let when = if threat.at_login { "when somebody logs in" } else { "at boot" };
-        let what = format!("{} runs {when} and seems to change {}", threat.program, threat.effect);
+        let (program, effect) = (&threat.program, threat.effect);
+        let what = match threat.only_names {
+            false => format!("{program} runs {when} and seems to change {effect}"),
+            true => format!(
+                "{program} runs {when}, names {effect} and writes files, so it may change that"
+            ),
+        };
         let fix = FixAction::CheckProgram { program: threat.program.clone() };
         let mut finding = Finding::warning(FindingCode::FirstBoot, printable(&what), fix);
         finding = at(finding, &threat.location);

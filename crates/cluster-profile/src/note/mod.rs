@@ -388,6 +388,8 @@ pub enum Note {
         at_login: bool,
         /// What it seems to change.
         effects: Vec<Effect>,
+        /// Whether it only names what it may change, and writes files somewhere.
+        only_names: bool,
         /// The file and its line.
         at: String,
         /// The text of the line, unless it may hold a password.

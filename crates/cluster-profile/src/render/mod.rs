@@ -260,6 +260,7 @@ fn shared_edits(
     clock::stamp(&mut to)?;
     extra_files::check(&mut to, &cluster.files)?;
     hidden::note(&mut to)?;
+    first_boot::note_unknown(&mut to)?;
     *refused = to.refused;
     Ok((to.rendered, obstacle))
 }
