@@ -211,7 +211,7 @@ mod tests {
     fn with_arguments(arguments: &str) -> MemoryFiles {
         let mut files = MemoryFiles::new();
         files.boot_partition(1, "/boot/firmware");
-        files.write("/boot/firmware/cmdline.txt", &format!("console=tty1 {arguments} rootwait\n"));
+        files.write("/boot/firmware/cmdline.txt", format!("console=tty1 {arguments} rootwait\n"));
         files
     }
 

@@ -97,7 +97,7 @@ fn counting(config: &str) -> Vec<String> {
     files.write("/boot/firmware/config.txt", config);
     files.write("/boot/firmware/more.txt", "cmdline=other.txt\n");
     for name in ["cmdline.txt", "other.txt", "pi4.txt"] {
-        files.write(&format!("/boot/firmware/{name}"), &format!("root=LABEL=x {name}\n"));
+        files.write(&format!("/boot/firmware/{name}"), format!("root=LABEL=x {name}\n"));
     }
     let lines = CommandLines::read(&files).unwrap();
     let names = lines.counting().map(|line| line.path.replace("/boot/firmware/", ""));

@@ -297,7 +297,7 @@ fn the_files_read_grow_with_the_units_not_with_their_square() {
 fn with_arguments(arguments: &str) -> MemoryFiles {
     let mut files = enabled("ssh.service", "[Service]\nExecStart=/usr/sbin/sshd -D\n");
     files.boot_partition(1, "/boot/firmware");
-    files.write("/boot/firmware/cmdline.txt", &format!("console=tty1 {arguments} rootwait\n"));
+    files.write("/boot/firmware/cmdline.txt", format!("console=tty1 {arguments} rootwait\n"));
     files
 }
 
