@@ -28,7 +28,7 @@ pub enum Effect {
     DiskId,
     /// What the console shows: a login without a password, or a wizard.
     Console,
-    /// Whether an ssh server runs.
+    /// Whether an ssh server runs, and its settings.
     SshServer,
 }
 

@@ -2,7 +2,7 @@
 
 use super::{super::decode, Finder, Layer, ScriptKind, Value};
 use crate::{
-    Effect, Location, SystemError,
+    Effect, SystemError,
     effects::{Place, Scan, protected},
     hooks::is_executable,
 };
