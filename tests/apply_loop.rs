@@ -11,7 +11,7 @@ fn extend(image: &Path, more: u64) {
 
 #[test]
 fn a_device_is_fixed_and_filled() {
-    if !loops("apply_loop::a_device_is_fixed_and_filled") {
+    if !loops() {
         return;
     }
     let bench = damaged_card();
@@ -39,7 +39,7 @@ fn a_device_is_fixed_and_filled() {
 /// On a card with a GPT that is larger than its image, the backup table is not at the end.
 #[test]
 fn a_gpt_card() {
-    if !loops("apply_loop::a_gpt_card") {
+    if !loops() {
         return;
     }
     let bench = damaged_card();
@@ -82,7 +82,7 @@ fn a_gpt_card() {
 /// was still open.
 #[test]
 fn a_card_that_was_pulled() {
-    if !loops("apply_loop::a_card_that_was_pulled") {
+    if !loops() {
         return;
     }
     let bench = damaged_card();
@@ -129,7 +129,7 @@ fn a_card_that_was_pulled() {
 
 #[test]
 fn unsafe_devices_are_refused() {
-    if !loops("apply_loop::unsafe_devices_are_refused") {
+    if !loops() {
         return;
     }
     let bench = damaged_card();

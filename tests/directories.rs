@@ -31,7 +31,7 @@ fn fails(command: &mut Command, code: i32, parts: &[&str]) {
 
 #[test]
 fn a_read_only_directory_is_an_error() {
-    if !loops("directories::a_read_only_directory_is_an_error") {
+    if !loops() {
         return;
     }
     let bench = built();
@@ -50,7 +50,7 @@ fn a_read_only_directory_is_an_error() {
 
 #[test]
 fn a_full_directory_is_an_error() {
-    if !loops("directories::a_full_directory_is_an_error") {
+    if !loops() {
         return;
     }
     let bench = built();
@@ -76,7 +76,7 @@ fn a_full_directory_is_an_error() {
 
 #[test]
 fn a_directory_of_another_user_is_an_error() {
-    if !loops("directories::a_directory_of_another_user_is_an_error") {
+    if !loops() {
         return;
     }
     let bench = built();

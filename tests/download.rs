@@ -104,7 +104,7 @@ fn a_server_is_trusted_if_its_authority_is() {
 /// The system's own store is trusted too: here one in a mount namespace.
 #[test]
 fn the_authorities_of_the_system_are_trusted() {
-    if !namespaces("download::the_authorities_of_the_system_are_trusted") {
+    if !namespaces() {
         return;
     }
     let (authority, image) = (Authority::new(), sample());

@@ -30,13 +30,22 @@ fn change(bench: &Bench, image: &str, commands: &str) {
     run("e2fsprogs", "debugfs", &["-w", "-f", list.to_str().unwrap(), &target]);
 }
 
+/// Makes a directory if it is missing: debugfs's mkdir damages the filesystem if it exists.
+fn make_directory(bench: &Bench, image: &str, path: &str) {
+    let found = debugfs(&bench.path(image), &format!("stat {path}"));
+    if !found.contains("Type: directory") {
+        change(bench, image, &format!("mkdir {path}\n"));
+    }
+}
+
 /// Writes a file whose directory may be missing.
 fn add(bench: &Bench, image: &str, path: &str, text: &str) {
     let parents = Path::new(path).ancestors().skip(1).map(|parent| parent.to_str().unwrap());
     let mut parents: Vec<&str> = parents.filter(|parent| parent.len() > 1).collect();
     parents.reverse();
-    let make: String = parents.iter().map(|parent| format!("mkdir {parent}\n")).collect();
-    change(bench, image, &make);
+    for parent in parents {
+        make_directory(bench, image, parent);
+    }
     write(bench, image, path, text);
 }
 
@@ -198,4 +207,156 @@ fn a_home_that_sshd_does_not_trust() {
     bench.built(&[]);
     change(&bench, CARD, "set_inode_field /root uid 1000\n");
     is_found_and_fixed(&bench, &["owner ", "/root\n", "expected: 0:0"]);
+}
+
+/// What a family's image has that its first boot acts on, and what makes it run.
+struct Armed {
+    family: &'static str,
+    /// Files, with their contents; scripts get the mode of programs.
+    files: &'static [(&'static str, &'static str)],
+    /// Units in /lib/systemd/system that a target's directory starts: the directory, the unit
+    /// and its command.
+    units: &'static [(&'static str, &'static str, &'static str)],
+    /// What arms it again on a finished card: one of the units or of the files.
+    again: &'static str,
+    /// What `verify` says then.
+    found: &'static str,
+}
+
+/// The families that no stand-in boots, with their programs as their public sources have them.
+/// (The sample base is Hardkernel's.)
+const ARMED: [Armed; 4] = [
+    Armed {
+        family: "Orange Pi",
+        files: &[
+            ("/boot/orangepiEnv.txt", "rootdev=LABEL=rootfs\n"),
+            ("/usr/lib/orangepi/orangepi-firstrun", "#!/bin/bash\nrm -f /etc/ssh/ssh_host*\n"),
+            ("/root/.not_logged_in_yet", ""),
+        ],
+        units: &[
+            (
+                "basic.target.wants",
+                "orangepi-resize-filesystem.service",
+                "/usr/lib/orangepi/orangepi-resize-filesystem start",
+            ),
+            (
+                "multi-user.target.wants",
+                "orangepi-firstrun.service",
+                "/usr/lib/orangepi/orangepi-firstrun start",
+            ),
+        ],
+        again: "orangepi-firstrun.service",
+        found: "the next boot runs orangepi-firstrun.service",
+    },
+    Armed {
+        family: "BeagleBoard.org",
+        files: &[
+            ("/etc/bbb.io/growpart", ""),
+            ("/etc/bbb.io/ssh_regenerate", ""),
+            ("/usr/sbin/bbbio-set-sysconf", "#!/bin/sh -e\nhostname -b beagle\n"),
+        ],
+        units: &[(
+            "basic.target.requires",
+            "bbbio-set-sysconf.service",
+            "/usr/sbin/bbbio-set-sysconf",
+        )],
+        again: "/etc/bbb.io/ssh_regenerate",
+        found: "/etc/bbb.io/ssh_regenerate makes the first boot replace the host keys",
+    },
+    Armed {
+        family: "Radxa",
+        files: &[
+            ("/etc/radxa_image_fingerprint", ""),
+            (
+                "/etc/fstab",
+                "LABEL=rootfs / ext4 defaults 0 1\nLABEL=BOOT /config vfat defaults 0 2\n",
+            ),
+            (
+                "/config/before.txt",
+                "no_fail\nadd_user radxa radxa\nresize_root\nregenerate_ssh_hostkey\n",
+            ),
+        ],
+        units: &[],
+        again: "/config/before.txt",
+        found: "/config/before.txt adds a user, resizes root",
+    },
+    Armed {
+        family: "Debian for Raspberry Pi",
+        files: &[(
+            "/usr/local/sbin/rpi-set-sysconf",
+            "#!/usr/bin/perl\nopen(F, '>', '/etc/hostname');\n",
+        )],
+        units: &[
+            ("basic.target.requires", "rpi-set-sysconf.service", "/usr/local/sbin/rpi-set-sysconf"),
+            (
+                "multi-user.target.requires",
+                "rpi-generate-ssh-host-keys.service",
+                "/bin/sh -c 'ssh-keygen -A'",
+            ),
+        ],
+        again: "rpi-set-sysconf.service",
+        found: "the next boot runs rpi-set-sysconf.service",
+    },
+];
+
+impl Armed {
+    /// Writes a file with the mode of a program, or to the boot partition that Radxa mounts.
+    fn add_file(bench: &Bench, image: &str, path: &str, contents: &str) {
+        if let Some(name) = path.strip_prefix("/config/") {
+            let file = bench.path(name);
+            fs::write(&file, contents).unwrap();
+            fat(bench, "mcopy", image, &["-o", file.to_str().unwrap(), "::"]);
+            return;
+        }
+        add(bench, image, path, contents);
+        if contents.starts_with("#!") {
+            change(bench, image, &format!("set_inode_field {path} mode 0100755\n"));
+        }
+    }
+
+    /// Starts a unit at boot.
+    fn enable(bench: &Bench, image: &str, directory: &str, unit: &str) {
+        let directory = format!("/etc/systemd/system/{directory}");
+        let link = format!("symlink {directory}/{unit} /lib/systemd/system/{unit}\n");
+        make_directory(bench, image, &directory);
+        change(bench, image, &link);
+    }
+
+    fn put_on(&self, bench: &Bench, image: &str) {
+        for (path, contents) in self.files {
+            Armed::add_file(bench, image, path, contents);
+        }
+        for (directory, unit, command) in self.units {
+            let text = format!("[Service]\nType=oneshot\nExecStart={command}\n");
+            add(bench, image, &format!("/lib/systemd/system/{unit}"), &text);
+            Armed::enable(bench, image, directory, unit);
+        }
+    }
+
+    /// Puts back what was disarmed.
+    fn put_back(&self, bench: &Bench, image: &str) {
+        if let Some((directory, unit, _)) =
+            self.units.iter().find(|(_, unit, _)| *unit == self.again)
+        {
+            return Armed::enable(bench, image, directory, unit);
+        }
+        let (path, contents) = self.files.iter().find(|(path, _)| *path == self.again).unwrap();
+        Armed::add_file(bench, image, path, contents);
+    }
+}
+
+#[test]
+fn families_that_no_stand_in_boots() {
+    for armed in &ARMED {
+        let family = armed.family;
+        let bench = bench(|bench, base| armed.put_on(bench, base));
+        let report = one_line(&bench.built(&[]));
+        assert!(report.contains(&format!("{family}'s ")), "{report}");
+        let name = armed.again.rsplit_once('/').map_or(armed.again, |(_, name)| name);
+        assert!(report.contains(name), "{family}: {report}");
+        is_right(&bench);
+
+        armed.put_back(&bench, CARD);
+        is_found_and_fixed(&bench, &[armed.found]);
+    }
 }

@@ -24,7 +24,7 @@ fn check_partition(card: &Loop) {
 
 #[test]
 fn cards_of_several_sizes_beside_one_that_fails() {
-    if !loops("flash_loop::cards_of_several_sizes_beside_one_that_fails") {
+    if !loops() {
         return;
     }
     let bench = Bench::new();
@@ -61,7 +61,7 @@ fn cards_of_several_sizes_beside_one_that_fails() {
 
 #[test]
 fn asks_for_the_kernels_name() {
-    if !loops("flash_loop::asks_for_the_kernels_name") {
+    if !loops() {
         return;
     }
     let bench = Bench::new();
@@ -84,7 +84,7 @@ fn asks_for_the_kernels_name() {
 
 #[test]
 fn refuses_devices_in_use() {
-    if !loops("flash_loop::refuses_devices_in_use") {
+    if !loops() {
         return;
     }
     let bench = Bench::new();
@@ -123,7 +123,7 @@ fn refuses_devices_in_use() {
 /// gone.
 #[test]
 fn refuses_everything_that_shows_a_mounted_filesystem() {
-    if !loops("flash_loop::refuses_everything_that_shows_a_mounted_filesystem") {
+    if !loops() {
         return;
     }
     let bench = Bench::new();
@@ -170,7 +170,7 @@ fn refuses_everything_that_shows_a_mounted_filesystem() {
 /// A file that is mounted through an overlay has another device number there than in its layer.
 #[test]
 fn refuses_files_that_are_mounted_through_an_overlay() {
-    if !loops("flash_loop::refuses_files_that_are_mounted_through_an_overlay") {
+    if !loops() {
         return;
     }
     let bench = Bench::new();
@@ -205,7 +205,7 @@ fn refuses_files_that_are_mounted_through_an_overlay() {
 
 #[test]
 fn refuses_read_only_devices_and_the_base() {
-    if !loops("flash_loop::refuses_read_only_devices_and_the_base") {
+    if !loops() {
         return;
     }
     let bench = Bench::new();
@@ -238,7 +238,7 @@ fn refuses_read_only_devices_and_the_base() {
 /// Attaching another file to a loop device simulates swapping the card of a reader.
 #[test]
 fn one_reader_sees_the_swap() {
-    if !loops("flash_loop::one_reader_sees_the_swap") {
+    if !loops() {
         return;
     }
     let nodes = "  - {name: one, address: 192.168.1.80}\n  - {name: two, address: 192.168.1.81}\n";

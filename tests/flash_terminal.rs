@@ -173,7 +173,7 @@ fn flashes_without_o_direct() {
             "flash_terminal: tmpfs of this kernel supports O_DIRECT: {direct}"
         );
     }
-    if loops("flash_terminal::flashes_without_o_direct") {
+    if loops() {
         let ramfs = Mounted::new(&["-t", "ramfs", "none"], bench.path("ramfs"));
         assert!(
             !flash(&ramfs.0),

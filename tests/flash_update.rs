@@ -63,7 +63,7 @@ fn only_what_differs_is_written_to_a_file() {
 
 #[test]
 fn only_what_differs_is_written_to_a_device() {
-    if !loops("flash_update::only_what_differs_is_written_to_a_device") {
+    if !loops() {
         return;
     }
     let bench = Bench::new();

@@ -52,7 +52,7 @@ fn keys_from_a_directory_or_an_archive_are_only_read() {
 /// The kernel refuses every change, also to root.
 #[test]
 fn keys_on_a_read_only_filesystem_are_enough() {
-    if !loops("keys::keys_on_a_read_only_filesystem_are_enough") {
+    if !loops() {
         return;
     }
     let bench = Bench::new();

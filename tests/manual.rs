@@ -459,6 +459,12 @@ fn bash_completes_commands_options_and_nodes() {
     assert_eq!(lines(complete("nodecard verify profile.yaml --node", "xu4-n")), &NODES[1..]);
     assert_eq!(lines(complete("nodecard flash profile.yaml", "xu4-m")), ["xu4-master="]);
     assert_eq!(lines(complete("nodecard export profile.yaml", "ssh")), ["ssh-config"]);
+    // bash breaks words at "=", and passes an empty word for the "=" at the cursor.
+    let flash = "nodecard flash profile.yaml xu4-master";
+    assert!(lines(complete(flash, "")).contains(&"profile.yaml".to_owned()));
+    assert_eq!(lines(complete(&format!("{flash} ="), "pro")), ["profile.yaml"]);
+    let second = format!("{flash} = /dev/sdb");
+    assert_eq!(lines(complete(&second, "xu4-node1")), ["xu4-node1="]);
     // A profile with mistakes completes no nodes, and prints no errors into the line.
     fs::write(bench.path("wrong.yaml"), "cluster: [\n").unwrap();
     assert_eq!(complete("nodecard verify wrong.yaml --node", "x").trim(), "");
@@ -472,12 +478,28 @@ fn fish_completes_nodes_and_the_other_scripts_parse() {
     let found = shell(&bench, "fish", "fish", script);
     let found: Vec<&str> = found.lines().map(|line| line.split('\t').next().unwrap()).collect();
     assert_eq!(found, &NODES[1..]);
+    let script = "nodecard completions fish | source; complete -C \
+                  'nodecard flash profile.yaml xu4-master=pro'";
+    let found = shell(&bench, "fish", "fish", script);
+    assert_eq!(found.trim(), "xu4-master=profile.yaml");
     shell(&bench, "zsh", "zsh", "nodecard completions zsh > script.zsh && zsh -n script.zsh");
     for name in ["powershell", "elvish"] {
         let output = bench.nodecard(&["completions", name]).output().unwrap();
         let script = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success() && script.contains("COMPLETE"), "{name}: {script}");
     }
+}
+
+/// Takes bold and underlined letters for letters: a letter or a line, a backspace, and the letter.
+fn plain(text: &str) -> String {
+    let mut plain = String::new();
+    for letter in text.chars() {
+        match letter {
+            '\u{8}' => drop(plain.pop()),
+            _ => plain.push(letter),
+        }
+    }
+    plain
 }
 
 #[test]
@@ -499,21 +521,15 @@ fn every_command_has_a_page_that_mandoc_accepts() {
         let page = bench.path(&format!("pages/man1/nodecard-{command}.1"));
         let page = page.to_str().unwrap();
         run("mandoc", "mandoc", &["-T", "lint", "-W", "error", page]);
-        let text = run("mandoc", "mandoc", &["-T", "utf8", page]);
-        assert!(text.contains("Example"), "{text}");
+        let text = plain(&run("mandoc", "mandoc", &["-T", "utf8", page]));
+        assert!(text.contains("EXAMPLES") && text.contains("General Commands Manual"), "{text}");
     }
     // The synopsis has the values of options.
     let page = bench.path("pages/man1/nodecard-flash.1");
-    let text = one_line(&run("mandoc", "mandoc", &["-T", "ascii", "-c", page.to_str().unwrap()]));
-    let plain: String = text
-        .split_inclusive('\u{8}')
-        .map(|part| match part.strip_suffix('\u{8}') {
-            // Bold is a letter over itself.
-            Some(part) => &part[..part.len() - 1],
-            None => part,
-        })
-        .collect();
-    for part in ["[--one-reader DEVICE]", "[--yes]", "PROFILE [NODE=TARGET]..."] {
+    let text = run("mandoc", "mandoc", &["-T", "ascii", "-c", page.to_str().unwrap()]);
+    let plain = one_line(&plain(&text));
+    let second_form = "nodecard flash [OPTIONS] --image FILE DEVICE";
+    for part in ["[--one-reader DEVICE]", "[--yes]", "PROFILE [NODE=TARGET]...", second_form] {
         assert!(plain.contains(part), "{part}: {plain}");
     }
     run(

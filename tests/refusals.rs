@@ -1,7 +1,13 @@
 //! Bad input: a message that says what is wrong, where, and what to do; and no file under its
 //! final name.
 
-use std::{fs, os::unix::process::CommandExt as _, thread::sleep, time::Duration};
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    os::unix::process::CommandExt as _,
+    thread::sleep,
+    time::{Duration, Instant},
+};
 
 use crate::support::*;
 
@@ -130,6 +136,69 @@ fn the_next_run_removes_the_files_of_a_killed_one() {
     assert!(!bench.finished().iter().any(temporary));
 }
 
+/// The user does not have to wait for a run that cleans up. What it leaves looks unfinished, is in
+/// nobody's way, and goes with the next run.
+#[test]
+fn a_second_signal_ends_a_run_at_once_and_the_next_one_cleans_up() {
+    let bench = Bench::new();
+    // Both signals arrive before the run can end on its own, but it may be faster.
+    let is_cut_short = (0..10).any(|_| {
+        let mut child = bench.command(&["--card", "256GB"]).spawn().unwrap();
+        let pid = child.id().to_string();
+        while !bench.finished().iter().any(|name| name.ends_with(".nodecard-partial")) {
+            assert_eq!(child.try_wait().unwrap(), None, "the run has ended");
+            sleep(Duration::from_millis(10));
+        }
+        for signal in ["-STOP", "-INT", "-TERM", "-CONT"] {
+            run("procps", "kill", &[signal, &pid]);
+        }
+        let output = child.wait_with_output().unwrap();
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(130), "{message}");
+        assert_contains(&message, &["error: interrupted"]);
+        message.contains("interrupted again")
+    });
+    assert!(is_cut_short, "a second signal was never noticed");
+    let temporary = |name: &String| name.ends_with(".nodecard-partial") || name == ".nodecard.lock";
+    let left = bench.finished();
+    assert!(left.iter().all(temporary), "{left:?}");
+    bench.built(&[]);
+    assert!(!bench.finished().iter().any(temporary));
+}
+
+/// A run whose report nobody reads cannot end. It says so, and how to end it.
+#[test]
+fn a_run_that_cannot_end_says_how_to_end_it() {
+    let bench = Bench::new();
+    let pipe = bench.path("pipe");
+    run("coreutils", "mkfifo", &[pipe.to_str().unwrap()]);
+    // Open for both directions, it has a reader, who reads nothing, and is full.
+    let mut full = fs::OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
+    full.write_all(&[b'.'; 1 << 16]).unwrap();
+    let mut command = bench.nodecard(&["inspect", sample_base().to_str().unwrap()]);
+    let mut child = command.stdout(full.try_clone().unwrap()).spawn().unwrap();
+    let pid = child.id().to_string();
+    // It waits in its report, after all its work.
+    let waits_for_pipe = || {
+        let call = fs::read_to_string(format!("/proc/{pid}/wchan")).unwrap_or_default();
+        call.contains("pipe_write")
+    };
+    let until = Instant::now() + Duration::from_secs(20);
+    while !waits_for_pipe() && Instant::now() < until {
+        sleep(Duration::from_millis(50));
+    }
+    run("procps", "kill", &["-INT", &pid]);
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let note = "Ctrl-C again ends nodecard at once and leaves this to the next run";
+    assert!(lines.by_ref().any(|line| line.unwrap().contains(note)), "{note:?} did not come");
+    run("procps", "kill", &["-INT", &pid]);
+    let asked = Instant::now();
+    let rest: Vec<String> = lines.map(|line| line.unwrap()).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
+    assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+    assert_contains(&rest.join("\n"), &["interrupted again", "fix: run the same command again"]);
+}
+
 #[test]
 fn a_full_disk() {
     let bench = Bench::new();
@@ -137,8 +206,8 @@ fn a_full_disk() {
     fs::create_dir(&out).unwrap();
     let mount = ["-t", "tmpfs", "-o", "size=4m", "tmpfs", out.to_str().unwrap()];
     let mounted = std::process::Command::new("mount").args(mount).status();
-    if !mounted.is_ok_and(|status| status.success()) {
-        eprintln!("NOT CHECKED: a full disk needs root, to mount a small one");
+    let mounted = mounted.is_ok_and(|status| status.success());
+    if !test_support::judged_if(mounted, "a full disk was not tried: mounting one needs root") {
         return;
     }
     let output = bench.build(&[]);

@@ -87,7 +87,7 @@ fn a_disk_without_room_is_an_error_and_leaves_nothing() {
             fs::remove_dir_all(&out).unwrap();
         }
     }
-    if loops("save_bad_input::a_disk_without_room_is_an_error_and_leaves_nothing") {
+    if loops() {
         let full = Mounted::new(&["-t", "tmpfs", "-o", "size=4m", "none"], bench.path("full"));
         let (code, _, error) = save(&bench, &[CARD, "full/new.img"]);
         assert_eq!(code, Some(5), "{error}");

@@ -6,7 +6,7 @@ use crate::{save::*, support::*};
 
 #[test]
 fn a_device_is_saved_as_its_file_is() {
-    if !loops("save_loop::a_device_is_saved_as_its_file_is") {
+    if !loops() {
         return;
     }
     let bench = built();
@@ -24,7 +24,7 @@ fn a_device_is_saved_as_its_file_is() {
 /// Mounted for writing, it can change while it is read. Mounted read-only, it cannot.
 #[test]
 fn a_mounted_card_is_saved_only_if_it_is_read_only() {
-    if !loops("save_loop::a_mounted_card_is_saved_only_if_it_is_read_only") {
+    if !loops() {
         return;
     }
     let bench = built();
@@ -53,7 +53,7 @@ fn a_mounted_card_is_saved_only_if_it_is_read_only() {
 
 #[test]
 fn an_image_never_replaces_the_card() {
-    if !loops("save_loop::an_image_never_replaces_the_card") {
+    if !loops() {
         return;
     }
     let bench = built();
@@ -74,7 +74,7 @@ fn an_image_never_replaces_the_card() {
 /// Another program has the device open exclusively, as one that mounts or writes it does.
 #[test]
 fn a_device_in_use_is_refused() {
-    if !loops("save_loop::a_device_in_use_is_refused") {
+    if !loops() {
         return;
     }
     let bench = built();

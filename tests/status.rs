@@ -56,7 +56,7 @@ fn what(of: &Value) -> String {
 
 #[test]
 fn every_kind_of_failure_is_told_apart() {
-    if !namespaces("every_kind_of_failure_is_told_apart") {
+    if !namespaces() {
         return;
     }
     let bench = bench("");
@@ -146,7 +146,7 @@ fn every_kind_of_failure_is_told_apart() {
 /// new card look like an attack.
 #[test]
 fn the_own_settings_of_ssh_do_not_matter_and_the_exported_ones_work() {
-    if !namespaces("the_own_settings_of_ssh_do_not_matter_and_the_exported_ones_work") {
+    if !namespaces() {
         return;
     }
     let bench = bench("");
@@ -171,7 +171,7 @@ fn the_own_settings_of_ssh_do_not_matter_and_the_exported_ones_work() {
 
 #[test]
 fn waiting_ends_when_the_nodes_are_there() {
-    if !namespaces("waiting_ends_when_the_nodes_are_there") {
+    if !namespaces() {
         return;
     }
     let bench = bench("");
@@ -209,7 +209,7 @@ esac
 
 #[test]
 fn the_swarm_is_compared_with_the_profile() {
-    if !namespaces("the_swarm_is_compared_with_the_profile") {
+    if !namespaces() {
         return;
     }
     let bench = bench("swarm: {}\n");

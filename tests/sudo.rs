@@ -28,9 +28,9 @@ fn bench_of_nobody() -> Bench {
     bench
 }
 
-fn is_root(test: &str) -> bool {
+fn is_root() -> bool {
     // Loop devices are asked for, because only they prove that devices still need root.
-    loops(test)
+    loops()
 }
 
 /// Runs `nodecard` as sudo would for `nobody`.
@@ -75,7 +75,7 @@ fn assert_all_of(user: u32, bench: &Bench) {
 
 #[test]
 fn with_sudo_everything_belongs_to_the_user() {
-    if !is_root("sudo::with_sudo_everything_belongs_to_the_user") {
+    if !is_root() {
         return;
     }
     let bench = bench_of_nobody();
@@ -146,8 +146,7 @@ impl User {
 /// Which variables they set, and what they do with `$HOME`, only the programs themselves know.
 #[test]
 fn with_the_real_sudo_and_doas_nothing_belongs_to_root() {
-    let test = "sudo::with_the_real_sudo_and_doas_nothing_belongs_to_root";
-    if !is_root(test) || !namespaces(test) {
+    if !is_root() || !namespaces() {
         return;
     }
     let program = env!("CARGO_BIN_EXE_nodecard");
@@ -180,7 +179,7 @@ fn with_the_real_sudo_and_doas_nothing_belongs_to_root() {
 /// Root's rights are for devices only: a file that the user may not read stays closed.
 #[test]
 fn with_sudo_files_of_others_stay_closed() {
-    if !is_root("sudo::with_sudo_files_of_others_stay_closed") {
+    if !is_root() {
         return;
     }
     let bench = bench_of_nobody();
@@ -196,7 +195,7 @@ fn with_sudo_files_of_others_stay_closed() {
 
 #[test]
 fn without_rights_the_command_with_sudo_is_shown() {
-    if !is_root("sudo::without_rights_the_command_with_sudo_is_shown") {
+    if !is_root() {
         return;
     }
     let bench = bench_of_nobody();

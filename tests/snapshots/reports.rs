@@ -202,7 +202,7 @@ fn reports_of_save() {
 /// Two nodes that do not answer in different ways, and one that does.
 #[test]
 fn report_of_status() {
-    if !namespaces("snapshots::report_of_status") {
+    if !namespaces() {
         return;
     }
     let mut t = Transcript::new();

@@ -2,23 +2,19 @@
 
 use std::{
     fs,
-    io::{Read as _, Write as _, stderr},
+    io::Read as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
 use super::*;
 
-/// Returns whether loop devices are available. Prints that on stderr directly, which the test
-/// harness does not capture.
-pub fn loops(test: &str) -> bool {
+/// Returns whether loop devices are available.
+pub fn loops() -> bool {
     let root = run("coreutils", "id", &["-u"]).trim() == "0";
     let free = Command::new("/usr/sbin/losetup").arg("-f").output();
     let available = root && free.is_ok_and(|output| output.status.success());
-    let what =
-        if available { "runs on LOOP DEVICES" } else { "NOT RUN: needs root and loop devices" };
-    let _ = writeln!(stderr().lock(), "{test}: {what}");
-    available
+    test_support::judged_if(available, "it needs root and loop devices")
 }
 
 /// A loop device that is detached when it is dropped.

@@ -3,7 +3,6 @@
 
 use std::{
     fs,
-    io::{Write as _, stderr},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
@@ -13,18 +12,11 @@ use std::{
 
 use super::*;
 
-/// Returns whether network namespaces are available. Prints that on stderr directly, which the
-/// test harness does not capture.
-pub fn namespaces(test: &str) -> bool {
+/// Returns whether network namespaces are available.
+pub fn namespaces() -> bool {
     let tried = Command::new("unshare").args(["-n", "-m", "-u", "true"]).output();
     let available = tried.is_ok_and(|output| output.status.success());
-    let what = if available {
-        "runs in NETWORK NAMESPACES"
-    } else {
-        "NOT RUN: needs root and network namespaces"
-    };
-    let _ = writeln!(stderr().lock(), "{test}: {what}");
-    available
+    test_support::judged_if(available, "it needs root and network namespaces")
 }
 
 /// A network with an owner's computer, in a namespace of its own, and nodes.

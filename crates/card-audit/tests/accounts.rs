@@ -11,6 +11,37 @@ use cluster_keys::ClusterKeys;
 use cluster_profile::Cluster;
 use common::{Changed, bench};
 
+/// Every reason why a card does not fit is a finding of its own, and one of a plan.
+#[test]
+fn all_reasons_why_a_card_does_not_fit_are_shown() {
+    let bench = bench();
+    let mut cluster = bench.cluster.clone();
+    cluster.ssh.users.extend(["ghost", "phantom"].map(str::to_owned));
+    let card = bench.card("xu4-node1").open().unwrap();
+    let options = VerifyOptions {
+        cluster: &cluster,
+        keys: &bench.keys,
+        base: BaseReference::Absent("for a test"),
+        node: None,
+    };
+    let report = card_audit::verify(&options, vec![("n1".to_owned(), Ok(card))]);
+    let findings = common::only(report).findings;
+    let unfit = findings.iter().filter(|one| one.code == card_audit::FindingCode::UnfitSystem);
+    let unfit: Vec<&str> = unfit.map(|one| one.what.as_str()).collect();
+    assert_eq!(unfit.len(), 2, "{findings:#?}");
+    for (what, name) in unfit.iter().zip(["ghost", "phantom"]) {
+        assert!(what.contains(&format!("names {name}, but")) && !what.contains('\n'), "{what}");
+    }
+    let card = bench.card("xu4-node1").open().unwrap();
+    let node = &cluster.nodes[0];
+    let options =
+        card_audit::PlanOptions { cluster: &cluster, keys: &bench.keys, node, time: None };
+    let error = card_audit::plan_against(&options, &card).unwrap_err();
+    let card_audit::AuditError::Cards(error) = &error else { panic!("{error}") };
+    let card_image::Error::Refused(all) = &**error else { panic!("{error}") };
+    assert_eq!(all.len(), 2, "{error}");
+}
+
 #[test]
 fn users_are_made_and_verified() {
     let temp = tempfile::tempdir().unwrap();

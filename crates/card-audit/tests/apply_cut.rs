@@ -193,7 +193,7 @@ fn every_cut_can_be_carried_on() {
 
 #[test]
 fn the_kernel_finds_the_old_or_the_new_card() {
-    if !kernel("the_kernel_finds_the_old_or_the_new_card") {
+    if !kernel() {
         return;
     }
     let mut random = Random(7);

@@ -176,7 +176,7 @@ fn a_family_and_what_building_does_to_it_are_shown() {
     for part in [
         "family      Armbian",
         "by /etc/armbian-release",
-        "first boot  /root/.not_logged_in_yet runs a wizard that asks",
+        "first boot  /root/.not_logged_in_yet makes root's first login ask",
         "build disarms it",
     ] {
         assert!(text.contains(part), "{part} is missing: {text}");

@@ -236,13 +236,14 @@ impl<'a> CardBuilder<'a> {
     ///
     /// # Errors
     /// [`Error`].
-    pub fn check_card_size(&self, size: u64) -> Result<Result<(), u64>, Error> {
+    pub fn check_card_size(&self, size: u64, cancel: &Cancel) -> Result<Result<(), u64>, Error> {
         if size >= self.base_size() {
             return Ok(Ok(()));
         }
         let smallest = match self.smallest_card.get() {
             Some(&smallest) => smallest,
             None => {
+                let _pure = cancel.begin_pure();
                 let smallest = smallest_card(&self.base.storage(), &self.layout, self.time)
                     .map_err(|error| self.blame_change(error))?;
                 *self.smallest_card.get_or_init(|| smallest)

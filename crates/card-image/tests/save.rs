@@ -8,6 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use block_io::{Extents, ReadAt, Result, Window};
@@ -117,6 +118,66 @@ impl Bench {
         let mut names: Vec<String> = names.filter(|name| name != "cache").collect();
         names.sort();
         names
+    }
+}
+
+/// A card that is read without an end, as if the work on what was read took that long.
+#[derive(Debug)]
+struct Endless {
+    card: Arc<dyn ReadAt>,
+    after: usize,
+    reads: AtomicUsize,
+}
+
+impl ReadAt for Endless {
+    fn size(&self) -> u64 {
+        self.card.size()
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
+        while self.reads.fetch_add(1, Ordering::Relaxed) >= self.after {
+            std::thread::park();
+        }
+        self.card.read_at(offset, buf)
+    }
+}
+
+/// Whatever is computed before the image is written, the program can end meanwhile. So nothing
+/// has to look for a request to stop.
+#[test]
+fn whatever_comes_before_the_image_can_be_abandoned() {
+    for after in [2, 20, 60, 150] {
+        let bench = Bench::new();
+        let (card, out) = (bench.card.clone(), bench.temp.path().join("saved.img"));
+        let cancel = Cancel::new();
+        let of_thread = cancel.clone();
+        // It ends with the test.
+        std::thread::spawn(move || {
+            let options = SaveOptions {
+                card: Arc::new(Endless { card, after, reads: AtomicUsize::new(0) }),
+                path: Path::new("/dev/sdz"),
+                is_present: Box::new(|| true),
+                root: None,
+                out: &out,
+                contents: SaveContents::Base(None),
+                size: SaveSize::Contents,
+                overwrite: true,
+                keep_going: false,
+                time: Some(1_700_000_000),
+            };
+            save(options, &(), &of_thread)
+        });
+        while bench.files().is_empty() {
+            std::thread::yield_now();
+        }
+        std::thread::sleep(Duration::from_millis(300));
+        cancel.cancel();
+        let until = Instant::now() + Duration::from_secs(5);
+        while !cancel.abandon() {
+            assert!(Instant::now() < until, "read {after} is waited for");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert_eq!(bench.files(), [""; 0], "read {after}");
     }
 }
 

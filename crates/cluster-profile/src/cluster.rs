@@ -131,9 +131,20 @@ pub enum CloudInitChoice {
     Off,
     /// It stays on, with a seed that leaves each card as the profile describes it.
     Keep {
-        /// The owner's user-data: a mapping of cloud-init's keys.
-        user_data: Option<CloudValue>,
+        /// The owner's user-data.
+        user_data: Option<UserData>,
     },
+}
+
+/// The owner's user-data for cloud-init.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UserData {
+    /// The file as the profile names it.
+    pub path: String,
+    /// Its text, for finding lines in it.
+    pub text: String,
+    /// A mapping of cloud-init's keys.
+    pub config: CloudValue,
 }
 
 /// Which public keys that came with the image are removed from authorized_keys, besides those

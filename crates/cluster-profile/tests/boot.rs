@@ -371,3 +371,26 @@ fn a_system_that_keeps_nothing_of_a_card_is_refused_by_name() {
     );
     assert!(error.fix().is_some_and(|fix| fix.contains("Raspberry Pi OS")));
 }
+
+/// The kernel's own configuration of an interface, of which programs know nothing.
+#[test]
+fn an_address_on_the_command_line_is_noted() {
+    let path = "/boot/firmware/cmdline.txt";
+    let with = |argument: &str| {
+        let mut files = debian();
+        files.boot_partition(1, "/boot/firmware");
+        files.write(path, format!("console=tty1 {argument} rootwait\n"));
+        disarmed(files).1
+    };
+    for argument in ["ip=dhcp", "ip=192.168.1.99::192.168.1.1:255.255.255.0::eth0:off"] {
+        let notes = with(argument);
+        let line = format!(
+            "{argument} runs when a card boots and seems to change the network configuration \
+             ({path}, line 1: {argument})\n"
+        );
+        assert!(notes.contains(&line), "{notes}");
+    }
+    for argument in ["ip=off", "ip=none", "ip="] {
+        assert!(!with(argument).contains("network configuration"), "{argument}");
+    }
+}

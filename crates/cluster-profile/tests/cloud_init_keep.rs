@@ -60,7 +60,7 @@ fn judged(card: &Memory) -> Option<Json> {
     let python = Path::new(&tools).join("python/bin/python");
     let package = Path::new(&tools).join("cloud-init/usr/lib/python3/dist-packages");
     if tools.is_empty() || !python.exists() || !package.exists() {
-        println!("SKIPPED: CASES_TOOLS names no cloud-init and Python, the seed was not judged");
+        test_support::not_judged("cloud-init was not asked: CASES_TOOLS does not name it");
         return None;
     }
     let directory = tempfile::tempdir().unwrap();
@@ -150,6 +150,53 @@ fn the_owners_user_data_is_merged() {
     assert_ne!(other.text(&path), card.text(&path));
 }
 
+/// cloud-init takes users in many forms; those of the profile are left out of all of them.
+#[test]
+fn users_of_the_profile_are_left_out_of_every_form() {
+    for (users, left, others) in [
+        ("ada, odroid,bob", "ada,bob", ["ada", "bob"].as_slice()),
+        ("[[odroid, ada], 'root,bob', {gecos: x}]", "[\"ada\"], \"bob\"", &["ada", "bob"]),
+        ("{odroid: {gecos: x}, ada: {gecos: y}, root: true, bob: yes}", "ada", &["ada", "bob"]),
+        ("[default, {name: odroid}, {lock_passwd: true}]", "[]", &[]),
+        ("odroid", "[]", &[]),
+    ] {
+        let (fixture, _directory) = fixture(Some(&format!("#cloud-config\nusers: {users}\n")));
+        let (card, notes) = fixture.settled(&base(), 1);
+        let seed = card.text(&format!("{SEED}/user-data"));
+        assert!(seed.contains(left), "{users}: {seed}");
+        for name in others {
+            let wanted = format!("makes the user {name}");
+            assert!(notes.iter().any(|note| note.contains(&wanted)), "{users}: {notes:?}");
+        }
+        let Some(said) = judged(&card) else { return };
+        assert_eq!(said["users"], serde_json::json!(others), "{users}: {said}");
+    }
+}
+
+/// Notes name the owner's file, which is where the owner can change it.
+#[test]
+fn notes_name_the_owners_file_and_its_line() {
+    let text = "#cloud-config\n# A comment.\npackages: [htop]\nusers:\n- name: guest\nruncmd:\n\
+                - echo hello\n- hostnamectl set-hostname other\nchpasswd: {list: ['root:x']}\n";
+    let (fixture, directory) = fixture(Some(text));
+    let base = base().file(
+        "/etc/cloud/cloud.cfg.d/10_final.cfg",
+        "cloud_config_modules: [runcmd, set-passwords]\ncloud_final_modules: [scripts-user]\n",
+    );
+    let (_, notes) = fixture.settled(&base, 1);
+    let file = directory.path().join("user-data.yaml");
+    for (what, line) in [
+        ("(module users_groups) makes the user guest", 4),
+        ("runs `hostnamectl set-hostname other`, which seems to change the host name", 8),
+        ("(module set_passwords) sets the password of root", 9),
+    ] {
+        let note = notes.iter().find(|note| note.contains(what)).expect(what);
+        let at = format!("as {}, line {line} says", file.display());
+        assert!(note.contains(&at), "{note}");
+    }
+    assert!(!notes.iter().any(|note| note.contains(SEED)), "{notes:?}");
+}
+
 #[test]
 fn profiles_are_checked() {
     let refused = |more: &str| {
@@ -164,7 +211,9 @@ fn profiles_are_checked() {
     for (text, reason) in [
         ("#!/bin/sh\n", "first line"),
         ("#cloud-config\n- a\n", "not a mapping"),
-        ("#cloud-config\na: [\n", "not YAML"),
+        ("#cloud-config\na: [\n", "cannot be read as YAML ("),
+        ("#cloud-config\na: 1\nb: !secret x\n", "(the unknown tag !secret, line 3)"),
+        ("#cloud-config\na:\n- 2024-13-41\n", "(a wrong date, line 3)"),
     ] {
         let path = directory.path().join("file");
         fs::write(&path, text).unwrap();

@@ -71,6 +71,22 @@ fn settings_that_cannot_be_overruled_are_refused_with_their_line() {
     assert!(error.fix().expect("a fix").contains("line 3 of /etc/ssh/sshd_config"));
 }
 
+/// What is inserted above a line, for another user, does not change which line is meant.
+#[test]
+fn lines_are_those_of_the_images_own_file() {
+    let fixture = Fixture::new(PROFILE);
+    let deny = "Match User odroid\n    DenyUsers odroid";
+    for (before, line) in [("PermitRootLogin no\n", 4), ("HostKey /etc/ssh/other\n", 4)] {
+        let text = format!("Port 22\n{before}{deny}\n");
+        let error = fixture.shared(&ubuntu_1604().file(SSHD_CONFIG, text)).unwrap_err();
+        let said = error.to_string();
+        assert!(said.contains("odroid cannot log in by key"), "{said}");
+        assert!(said.ends_with(&format!("(/etc/ssh/sshd_config, line {line})")), "{said}");
+        let fix = error.fix().expect("a fix");
+        assert!(fix.contains(&format!("line {line} of /etc/ssh/sshd_config")), "{fix}");
+    }
+}
+
 /// An image may become any node's card, so each node counts as where a login comes from and as
 /// where it leads to.
 #[test]
@@ -139,6 +155,38 @@ fn expired_accounts_and_missing_shells_are_corrected() {
     assert!(card.text("/etc/shadow").ends_with("odroid:*:17000:0:99999:7:::\n"));
     assert!(!card.has("/etc/nologin"));
     assert!(notes.iter().filter(|note| note.contains("keeps odroid out")).count() == 3);
+}
+
+/// A password is of no use with a shell that ends every login.
+#[test]
+fn users_with_a_password_get_a_shell() {
+    let profile = |users: &str| {
+        let text = PROFILE.replace("users: [root, odroid]", "users: [root]");
+        Fixture::new(&format!("{text}users: {{odroid: {{{users}}}}}\n"))
+    };
+    const HASH: &str = "password: '$6$abc$u5rkRGCsGpjHYBZXr8O8ZKHkNZNb1xbVZtA5Hiri2y0cCgIhzxR3TLDLA3Vqc0s3X8DKCRZ1uUjo5QFMGfxPq0'";
+    let passwd = ubuntu_1604().text("/etc/passwd");
+    let own = passwd.lines().find(|line| line.starts_with("odroid:")).unwrap();
+    let with = |shell: &str| own.replace("/bin/bash", shell);
+    let base = |shell: &str| {
+        base("")
+            .file("/bin/bash", "")
+            .with_mode("/bin/bash", 0o755)
+            .file("/usr/sbin/nologin", "")
+            .with_mode("/usr/sbin/nologin", 0o755)
+            .file("/etc/passwd", passwd.replace(own, &with(shell)))
+    };
+    for shell in ["/usr/sbin/nologin", "/bin/false", "/bin/zsh"] {
+        let (card, notes) = profile(HASH).settled(&base(shell), 0);
+        assert_eq!(card.text("/etc/passwd"), passwd, "{shell}: {notes:?}");
+        assert!(has_note(&notes, "odroid has /bin/bash now, in /etc/passwd"), "{notes:?}");
+        // Nobody is to log in, or the profile says which shell it is.
+        for users in ["locked: true", &format!("{HASH}, shell: /usr/sbin/nologin")] {
+            let (card, notes) = profile(users).settled(&base(shell), 0);
+            let left = if users.contains("shell") { "/usr/sbin/nologin" } else { shell };
+            assert!(card.text("/etc/passwd").contains(&with(left)), "{users}: {notes:?}");
+        }
+    }
 }
 
 #[test]
@@ -226,8 +274,80 @@ fn keys_that_a_mount_hides_are_refused() {
     // The system boots without it too.
     let (_, notes) = fixture.settled(&mount("LABEL=home /home ext4 nofail 0 2"), 0);
     assert!(has_note(&notes, "is mounted on /home at boot (/etc/fstab, line 2), which hides"));
+    let about = notes.iter().filter(|note| note.contains("/etc/fstab, line 2"));
+    assert_eq!(about.count(), 1, "{notes:?}");
     // No user of the profile's lives there.
     let root = Fixture::new(&PROFILE.replace("[root, odroid]", "[root]"));
     let (_, notes) = root.settled(&mount("LABEL=home /home ext4 defaults 0 2"), 0);
     assert!(!has_note(&notes, "which hides"), "{notes:?}");
+}
+
+/// A base whose sshd gets these arguments.
+fn started_with(options: &str) -> Memory {
+    let unit = "/lib/systemd/system/ssh.service";
+    base("")
+        .file("/usr/sbin/sshd", "")
+        .with_mode("/usr/sbin/sshd", 0o755)
+        .file(
+            unit,
+            "[Service]\nEnvironmentFile=-/etc/default/ssh\nExecStart=/usr/sbin/sshd -D $SSHD_OPTS\n",
+        )
+        .link("/etc/systemd/system/multi-user.target.wants/ssh.service", unit)
+        .file("/etc/default/ssh", format!("# by hand\nSSHD_OPTS=\"{options}\"\n"))
+}
+
+#[test]
+fn what_sshd_is_started_with_outranks_its_configuration() {
+    let fixture = Fixture::new(PROFILE);
+    let (place, fix) =
+        ("(/etc/default/ssh, line 2)", "correct line 2 of /etc/default/ssh in the base image");
+    for (options, what) in [
+        ("-p 2222", "sshd does not listen on port 22 of the node's address"),
+        ("-oHostKeyAlgorithms=ssh-rsa", "HostKeyAlgorithms leaves out ssh-ed25519"),
+        ("-f /etc/ssh/none", "/etc/ssh/none is missing"),
+    ] {
+        let error = fixture.shared(&started_with(options)).unwrap_err();
+        assert_eq!(error.to_string(), format!("root cannot log in by key: {what} {place}"));
+        assert_eq!(error.fix().unwrap(), fix, "{options}");
+    }
+    // A block for a user outranks an argument, and another port is one more.
+    let (card, _) = fixture.settled(&started_with("-o PermitRootLogin=no -o Port=2222"), 0);
+    assert_eq!(card.text(DROP_IN), "Match User root\n    PermitRootLogin prohibit-password\n");
+    assert!(card.text(SSHD_CONFIG).starts_with("Port 22\n"), "{}", card.text(SSHD_CONFIG));
+}
+
+#[test]
+fn another_configuration_is_the_one_that_is_changed() {
+    let fixture = Fixture::new(PROFILE);
+    let path = "/etc/ssh/other";
+    let base = started_with("-f /etc/ssh/other").file(path, "Port 22\nPermitRootLogin no\n");
+    let before = base.text(SSHD_CONFIG);
+    let (card, notes) = fixture.settled(&base, 0);
+    assert!(card.text(path).ends_with("Match User root\n    PermitRootLogin prohibit-password\n"));
+    assert_eq!(card.text(SSHD_CONFIG), before);
+    assert!(has_note(&notes, "corrected in /etc/ssh/other"), "{notes:?}");
+}
+
+#[test]
+fn sockets_decide_where_sshd_is_reached() {
+    let fixture = Fixture::new(PROFILE);
+    let unit = "/lib/systemd/system/ssh.socket";
+    let drop_in = "/etc/systemd/system/ssh.socket.d/port.conf";
+    let base = |text: &str| {
+        base("Port 2222")
+            .file("/usr/sbin/sshd", "")
+            .with_mode("/usr/sbin/sshd", 0o755)
+            .file("/lib/systemd/system/ssh.service", "[Service]\nExecStart=/usr/sbin/sshd -D\n")
+            .file(unit, "[Socket]\nListenStream=22\nAccept=no\n")
+            .link("/etc/systemd/system/sockets.target.wants/ssh.socket", unit)
+            .file(drop_in, format!("[Socket]\n{text}"))
+    };
+    // What the configuration says of ports does not count.
+    fixture.settled(&base("ListenStream=2222\n"), 0);
+    let error = fixture.shared(&base("ListenStream=\nListenStream=2222\n")).unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.ends_with(&format!("port 22 of the node's address ({drop_in}, line 3)")),
+        "{text}"
+    );
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use cluster_profile::RenderError;
+use cluster_profile::{RenderError, SystemFiles as _};
 use common::{Fixture, Item, Memory, PROFILE, debian_bare, debian_networkd, ubuntu_1604};
 
 #[test]
@@ -287,4 +287,127 @@ fn a_packages_file_that_sorts_first_is_masked() {
     let negated = "[Match]\nName=!eth*\n[Network]\nDHCP=yes\n";
     let base = debian_networkd().file("/usr/lib/systemd/network/00-others.network", negated);
     assert!(!fixture.settled(&base, 0).0.has("/etc/systemd/network/00-others.network"));
+}
+
+const CONNECTION: &str = "nodecard-eth0.nmconnection";
+
+/// The settings may name another directory for connections, or none.
+#[test]
+fn a_connection_goes_where_network_manager_reads_it() {
+    let fixture = Fixture::new(PROFILE);
+    let usual = "/etc/NetworkManager/system-connections";
+    let packages = "/usr/lib/NetworkManager/system-connections";
+    for (path, directory) in [
+        ("/srv//profiles/", "/srv/profiles"),
+        ("relative", usual),
+        ("", packages),
+        ("/run/NetworkManager/system-connections", packages),
+        ("/run/elsewhere", packages),
+    ] {
+        let settings = format!("[keyfile]\npath={path}\n");
+        let base = network_manager().file("/etc/NetworkManager/NetworkManager.conf", settings);
+        let (card, _) = fixture.settled(&base, 1);
+        let file = format!("{directory}/{CONNECTION}");
+        assert!(card.text(&file).contains("address1=192.168.1.81/24"), "{path}");
+        assert_eq!(card.mode(&file), (0o600, (0, 0)), "{path}");
+    }
+}
+
+/// Of two connections of one priority NetworkManager may pick either.
+#[test]
+fn another_connection_of_the_highest_priority_gets_a_lower_one() {
+    let fixture = Fixture::new(PROFILE);
+    let path = "/etc/NetworkManager/system-connections/home.nmconnection";
+    let text = |priority: &str| {
+        format!(
+            "[connection]\nid=home\ntype=ethernet\nautoconnect-priority = {priority}\n\n\
+             [ipv4]\nmethod=auto\n[ipv6]\nmethod=auto\n"
+        )
+    };
+    for (priority, lowered) in [("999", true), ("0x3e7", true), ("998", false), ("1000", false)] {
+        let base = network_manager().file(path, text(priority)).with_mode(path, 0o600);
+        let (card, notes) = fixture.settled(&base, 1);
+        let expected = if lowered {
+            text(priority).replace(&format!("priority = {priority}"), "priority=998")
+        } else {
+            text(priority)
+        };
+        assert_eq!(card.text(path), expected);
+        assert_eq!(card.mode(path).0, 0o600);
+        let is_noted = notes.iter().any(|note| note.starts_with("lowered the priority"));
+        assert_eq!(is_noted, lowered, "{notes:?}");
+    }
+    // One of another interface stays.
+    let other = text("999").replace("id=home", "id=home\ninterface-name=eth1");
+    let base = network_manager().file(path, &other).with_mode(path, 0o600);
+    let (card, _) = fixture.settled(&base, 1);
+    assert_eq!(card.text(path), other);
+}
+
+#[test]
+fn connections_that_a_section_does_not_allow_are_allowed() {
+    let fixture = Fixture::new(PROFILE);
+    let settings = "[device-lab]\nmatch-device=interface-name:eth*\nallowed-connections=id:lab\n";
+    let own = "/etc/NetworkManager/conf.d/99-nodecard.conf";
+    let base = network_manager().file("/etc/NetworkManager/conf.d/50-lab.conf", settings);
+    let (card, _) = fixture.settled(&base, 1);
+    assert!(card.text(own).contains("allowed-connections=id:nodecard-eth0\n"));
+    // A section that fits everything, or another interface.
+    for settings in [
+        settings.replace("id:lab", "*"),
+        settings.replace("id:lab", "except:id:lab"),
+        settings.replace("eth*", "eth1"),
+    ] {
+        let base = network_manager().file("/etc/NetworkManager/conf.d/50-lab.conf", &settings);
+        let (card, _) = fixture.settled(&base, 1);
+        assert!(!card.has(own), "{settings}");
+    }
+    // A file that comes after nodecard's decides.
+    let base = network_manager().file("/etc/NetworkManager/conf.d/zz.conf", settings);
+    let error = fixture.card(&base, 1).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "NetworkManager may not use nodecard's connection for eth0 \
+         (/etc/NetworkManager/conf.d/zz.conf, line 3)"
+    );
+}
+
+#[test]
+fn why_an_interface_is_left_alone_is_said_with_the_line() {
+    let fixture = Fixture::new(PROFILE);
+    let path = "/etc/NetworkManager/conf.d/10-off.conf";
+    for (settings, line) in [
+        ("# x\n[keyfile]\nunmanaged-devices=interface-name:eth0\n", 3),
+        ("[device-x]\nmatch-device=interface-name:e*\nmanaged=0\n", 3),
+    ] {
+        let error = fixture.card(&network_manager().file(path, settings), 1).unwrap_err();
+        let said = format!("NetworkManager leaves eth0 alone ({path}, line {line})");
+        assert_eq!(error.to_string(), said);
+        assert!(error.fix().unwrap().contains(&format!("line {line} of {path}")));
+    }
+}
+
+#[test]
+fn name_servers_are_written_where_network_manager_does_not() {
+    let fixture = Fixture::new(PROFILE);
+    let expected =
+        "# Written by nodecard.\nsearch home.lan\nnameserver 192.168.1.1\nnameserver 8.8.8.8\n";
+    for settings in ["dns=none", "rc-manager=unmanaged"] {
+        let settings = format!("[main]\n{settings}\n");
+        let base = network_manager()
+            .file("/etc/NetworkManager/conf.d/dns.conf", &settings)
+            .file("/etc/resolv.conf", "nameserver 9.9.9.9\n");
+        let (card, _) = fixture.settled(&base, 1);
+        assert_eq!(card.text("/etc/resolv.conf"), expected, "{settings}");
+        // systemd-resolved still gets them.
+        let mut resolved = base.clone().unit("systemd-resolved.service");
+        resolved.0.remove("/etc/resolv.conf");
+        let resolved = resolved.link("/etc/resolv.conf", "../run/systemd/resolve/stub-resolv.conf");
+        let (card, _) = fixture.settled(&resolved, 1);
+        assert!(card.read_link("/etc/resolv.conf").unwrap().is_some(), "{settings}");
+        let off = settings.replace("[main]\n", "[main]\nsystemd-resolved=false\n");
+        let off = resolved.file("/etc/NetworkManager/conf.d/dns.conf", off);
+        let (card, _) = fixture.settled(&off, 1);
+        assert_eq!(card.text("/etc/resolv.conf"), expected, "{settings}");
+    }
 }

@@ -189,9 +189,14 @@ fn of_many_rules_a_few_are_noted_and_a_certain_name_is_seen() {
 /// Each reason once, with the nodes that it is about, those of all nodes first.
 #[test]
 fn all_reasons_of_all_nodes_are_found_at_once() {
-    let profile = PROFILE.replace("users: [root, odroid]", "users: [root, nobody-here, odroid]")
+    let profile = PROFILE
+        .replace("users: [root, odroid]", "users: [root, nobody-here, odroid, made, taken]")
         + "\
-users: {odroid: {groups: [none], shell: /bin/zsh}, ghost: {locked: true}}
+users:
+  odroid: {groups: [none], shell: /bin/zsh}
+  ghost: {locked: true}
+  made: {create: true, groups: [nogroup-here], shell: /bin/fish, locked: true}
+  taken: {create: true, uid: 1000, locked: true}
 boot: {config: {arm_64bit: 1}}
 files:
   - {path: /etc/a, content: a, owner: \"nobody-here:root\"}
@@ -217,6 +222,9 @@ files:
     let expected = [
         "`users` in the profile gives odroid the shell /bin/zsh, which the image does not have []",
         "`users` in the profile puts odroid in the group none, which the image does not have []",
+        "`users` in the profile gives made the shell /bin/fish, which the image does not have []",
+        "`users` in the profile puts made in the group nogroup-here, which the image does not have []",
+        "the profile gives taken the user ID 1000, which belongs to odroid in the image []",
         "the image has no config.txt, which the profile's `boot.config` changes []",
         "`ssh.users` in the profile (mc1.yaml:10) names nobody-here, but the image has no such user []",
         "`users` in the profile names ghost, but the image has no such user []",

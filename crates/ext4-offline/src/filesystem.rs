@@ -7,7 +7,9 @@ use crate::{
     Error, Geometry, Operation, Result, Superblock,
     bitmap::{self, Bitmap},
     checksum::Checksums,
+    features::flag,
     group_desc::{BLOCK_UNINIT, DescriptorTable, GroupDescriptor, INODE_UNINIT},
+    inode::{HUGE_FILE, Inode},
     superblock::{STATE_ERROR, STATE_VALID},
 };
 
@@ -45,6 +47,14 @@ impl Filesystem {
         }
         let reason = "the kernel knows no such hash function for directories";
         Err(Error::Unsupported { field, value: value.into(), reason })
+    }
+
+    /// Returns how many units of an inode's `i_blocks` a block counts. Without the feature
+    /// `huge_file`, Linux and e2fsck ignore the flag (`ext4_inode_blocks` in fs/ext4/inode.c).
+    pub fn units_per_block(&self, inode: &Inode) -> u64 {
+        let counts_blocks =
+            inode.has_flag(HUGE_FILE) && self.superblock.features().has(flag::HUGE_FILE);
+        if counts_blocks { 1 } else { u64::from(self.geometry.block_size / 512) }
     }
 
     /// Reads the superblock and all descriptors, but checks only the superblock: replaying the

@@ -100,9 +100,12 @@ fn about_fields_of_inodes() {
         "sif directory-1/file-3 blocks 0x100000002",
         "sif sparse size 0x7fffffff",
         "sif sparse size 0x80000000",
+        // HUGE_FILE_FL does not change the unit of the number of blocks.
+        "sif directory-1/file-5 flags 0xc0000",
+        "sif directory-1/file-5 flags 0xc0000; sif directory-1/file-5 blocks 70",
     ];
     compare(
-        25,
+        26,
         &[
             (OLD, FILE),
             (MODERN, FILE),
@@ -145,6 +148,11 @@ fn about_contents() {
         "sif directory-1 size 60",
         "sif directory-1 size 61",
         "sif directory-1/file-2 flags 0",
+        "sif directory-1/file-1 size 61",
+        "sif directory-1/file-1 size 5000",
+        "sif directory-1/file-1 size 17247252480",
+        "sif directory-1/file-1 size 17247252481",
+        "symlink inside /0123456789/0123456789/0123456789/0123456789/0123456789/0123456789; sif inside size 67",
     ];
     let clusters = [
         "sif directory-1/file-3 blocks 2",
@@ -154,7 +162,7 @@ fn about_contents() {
         "sif directory-1/file-0 flags 0",
     ];
     compare(
-        13,
+        16,
         &[
             (MODERN, BOTH),
             (PLAIN, BOTH),

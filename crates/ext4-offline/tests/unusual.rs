@@ -6,8 +6,9 @@ mod common;
 
 use std::{fs, sync::Arc};
 
+use block_io::ReadAt;
 use common::*;
-use ext4_offline::{Editor, Error, Reader, check, grow, inspect};
+use ext4_offline::{Editor, Error, Reader, ShrinkPlan, check, grow, inspect};
 
 const OLD: &str = "-t ext4 -b 1024 -O ^metadata_csum,^64bit,uninit_bg";
 const MODERN: &str = "-t ext4 -b 1024 -O metadata_csum,64bit";
@@ -25,6 +26,14 @@ fn patch_superblock(image: &Image, at: usize, bytes: &[u8]) {
     let mut all = fs::read(&image.path).unwrap();
     all[1024 + at..1024 + at + bytes.len()].copy_from_slice(bytes);
     fs::write(&image.path, all).unwrap();
+}
+
+fn shrink_to_minimum(image: &Image) {
+    let storage = Arc::new(image.open());
+    let source: Arc<dyn ReadAt> = storage.clone();
+    ShrinkPlan::to_minimum(&source, NOW.into()).unwrap().apply(&*storage).unwrap();
+    drop((source, storage));
+    assert_clean(&image.path, &[], "shrunk");
 }
 
 fn with_cause(error: &dyn std::error::Error) -> String {
@@ -83,6 +92,106 @@ fn descriptors_of_128_bytes_are_not_supported() {
     unsupported(&image, "s_desc_size is 128");
     assert!(inspect(&image.open()).is_ok());
     assert!(grow(&image.open(), 40 * MIB, NOW.into()).is_err());
+}
+
+/// Linux since 6.4 does not open it, and e2fsck clears the flag since 1.47.1.
+#[test]
+fn files_with_the_flag_of_values_are_not_supported() {
+    for (arguments, path, flags) in [
+        (MODERN, "directory-1/file-3", "0x280000"),
+        (OLD, "directory-1/file-3", "0x280000"),
+        (MODERN, "directory-1", "0x280000"),
+        ("-t ext4 -b 1024 -O ea_inode", "directory-1", "0x280000"),
+        (OLD, "link", "0x200000"),
+    ] {
+        let image = Image::make(arguments, 40 * MIB);
+        debugfs(&image, &format!("set_inode_field {path} flags {flags}"));
+        let complaint = e2fsck_complaint(&image.path, &[]).unwrap_or_default();
+        assert!(complaint.lines().all(|line| !line.contains("? no")), "{complaint}");
+        let error = check(&image.open()).unwrap_err();
+        assert!(matches!(error, Error::UnsupportedInode { .. }), "{error:?}");
+        let text = format!("{error}; {}", error.fix().unwrap());
+        assert!(text.contains("EA_INODE_FL") && text.contains("1.47.1"), "{text}");
+        assert!(!error.is_damage(), "{error}");
+    }
+}
+
+/// Without the feature `huge_file`, the flag does not change the unit of `i_blocks`.
+#[test]
+fn files_with_the_flag_of_huge_files() {
+    let image = Image::make("-t ext4 -b 4096 -O ^huge_file", 40 * MIB);
+    for file in ["file-3", "file-4", "file-5"] {
+        debugfs(&image, &format!("set_inode_field directory-1/{file} flags 0xc0000"));
+    }
+    assert_clean(&image.path, &[], "with the flag");
+    let mut expected = image.contents();
+    let mut editor = editor(&image);
+    editor.set_xattr("/directory-1/file-3", "user.mark", [b'l'; 600]).unwrap();
+    editor.append("/directory-1/file-4", [7; 50_000]).unwrap();
+    editor.remove_file("/directory-1/file-5").unwrap();
+    editor.finish().unwrap();
+    let file = |name: &str| std::path::PathBuf::from(format!("directory-1/{name}"));
+    expected.get_mut(&file("file-4")).unwrap().extend([7; 50_000]);
+    expected.remove(&file("file-5")).unwrap();
+    assert_clean(&image.path, &[], "edited");
+    assert_eq!(image.contents(), expected);
+    shrink_to_minimum(&image);
+    assert_eq!(image.contents(), expected);
+}
+
+/// Linux reads zeros behind what is in the inode, and e2fsck does not compare the two.
+#[test]
+fn files_that_are_larger_than_what_is_in_their_inode() {
+    let image = Image::make("-t ext4 -b 1024 -O inline_data", 40 * MIB);
+    let files = ["read", "append", "middle", "cut", "cut-inside", "larger", "replaced"];
+    let mut whole = b"inside".to_vec();
+    fs::write(image.dir.path().join("inside"), &whole).unwrap();
+    whole.resize(70_000, 0);
+    for file in files {
+        let source = image.dir.path().join("inside");
+        debugfs(&image, &format!("write {} {file}", source.display()));
+        debugfs(&image, &format!("set_inode_field {file} size 70000"));
+    }
+    assert_clean(&image.path, &[], "with larger files");
+    check(&image.open()).unwrap();
+    let mut editor = editor(&image);
+    editor.append("/append", "end").unwrap();
+    editor.write("/replaced", "new").unwrap();
+    let inode = |file: &str| editor.metadata(format!("/{file}")).unwrap().inode;
+    let [middle, cut, inside, larger] = ["middle", "cut", "cut-inside", "larger"].map(inode);
+    let inodes = editor.inodes_mut();
+    inodes.write(middle, 30_000, b"middle").unwrap();
+    inodes.resize(cut, 5000).unwrap();
+    inodes.resize(inside, 3).unwrap();
+    inodes.resize(larger, 100_000).unwrap();
+    editor.finish().unwrap();
+    assert_clean(&image.path, &[], "edited");
+
+    let with = |at: usize, bytes: &[u8]| {
+        let mut contents = whole.clone();
+        contents.resize(contents.len().max(at + bytes.len()), 0);
+        contents[at..at + bytes.len()].copy_from_slice(bytes);
+        contents
+    };
+    let expected = [
+        ("read", whole.clone()),
+        ("append", with(70_000, b"end")),
+        ("middle", with(30_000, b"middle")),
+        ("cut", whole[..5000].to_vec()),
+        ("cut-inside", b"ins".to_vec()),
+        ("larger", with(100_000, b"")),
+        ("replaced", b"new".to_vec()),
+    ];
+    let same = |step: &str| {
+        let reader = Reader::open(Arc::new(image.open())).unwrap();
+        for (file, contents) in &expected {
+            let read = reader.read(format!("/{file}")).unwrap();
+            assert!(read == *contents, "{step}: {file}: {} bytes", read.len());
+        }
+    };
+    same("edited");
+    shrink_to_minimum(&image);
+    same("shrunk");
 }
 
 #[test]

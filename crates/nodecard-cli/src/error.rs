@@ -85,6 +85,15 @@ pub fn print_error(error: &dyn StdError, fix: Option<String>) {
     print_fix(fix);
 }
 
+/// Says that the run ends before it has cleaned up. Standard output may be what it waits for, so
+/// no report goes there.
+pub fn print_interrupted_again() {
+    print_message("interrupted again, before everything was cleaned up");
+    print_line(format_args!(
+        "  fix: run the same command again; it removes temporary files and finishes what is left"
+    ));
+}
+
 /// Prints what went wrong.
 fn print_message(message: &str) {
     // Diagnostics of a profile have a line `error: …` for each problem.
@@ -333,7 +342,8 @@ fn print_reasons(all: &[CardObstacle]) {
     }
 }
 
-fn print_failure(error: &Error) {
+/// Prints an error with its causes and what to do about it, or every reason that it has.
+pub fn print_failure(error: &Error) {
     let reasons = error.card_obstacles();
     if !reasons.is_empty() {
         if matches!(error, Error::CardsFor { .. }) {

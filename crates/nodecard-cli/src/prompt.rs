@@ -7,7 +7,7 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use nodecard::Cancel;
@@ -17,12 +17,15 @@ use platform::terminal::{
 };
 
 use crate::{
-    error::{CommandError, print_line},
+    error::{CommandError, print_interrupted_again, print_line},
     terminal,
 };
 
-/// How long work in memory has to notice a request to stop.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// How long work in memory has to notice a request to stop. On a busy computer, freeing its memory
+/// takes most of the second in which the program promises to end.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// How long a run may clean up before it says so.
+const UNEXPLAINED: Duration = Duration::from_millis(500);
 
 /// Whether the user is being asked something. Nothing is being written then, and nothing
 /// checks for a request to stop.
@@ -179,11 +182,21 @@ fn restore_typing() {
     forget_on_quit();
 }
 
-/// Ends the program soon if all that it does is in memory and takes long.
+/// Ends the program soon if all that it does is in memory and takes long. Otherwise it says what
+/// the user is waiting for, and how not to wait.
 fn end_without(token: &Cancel) -> ! {
+    let asked = Instant::now();
+    let mut is_explained = false;
     std::thread::sleep(PATIENCE);
     while !token.abandon() {
-        std::thread::sleep(PATIENCE / 10);
+        if !is_explained && asked.elapsed() > UNEXPLAINED {
+            is_explained = true;
+            print_line(format_args!(
+                "note: cleaning up; Ctrl-C again ends nodecard at once and leaves this to the next \
+                 run"
+            ));
+        }
+        std::thread::sleep(PATIENCE / 4);
     }
     terminal::show_cursor();
     print_parting_notes();
@@ -193,15 +206,20 @@ fn end_without(token: &Cancel) -> ! {
 }
 
 /// Returns a token that Ctrl-C, SIGTERM and a terminal that goes away cancel, so that the
-/// work stops and cleans up. The second of them ends the program at once.
+/// work stops and cleans up. The second of them ends the program at once: temporary files stay
+/// until the next run removes them, and a card that is being written stays marked as unfinished.
 pub fn cancel_on_interrupt() -> Cancel {
     let cancel = Cancel::new();
     let token = cancel.clone();
     let handler = move || {
-        if token.check().is_err() || IS_ASKING.load(Ordering::Relaxed) {
+        let is_second = token.check().is_err();
+        if is_second || IS_ASKING.load(Ordering::Relaxed) {
             terminal::show_cursor();
             // Whatever follows starts on a line of its own.
             print_line(format_args!(""));
+            if is_second {
+                print_interrupted_again();
+            }
             print_parting_notes();
             // Last, because the question may change the settings meanwhile.
             restore_typing();

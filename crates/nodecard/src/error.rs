@@ -471,12 +471,33 @@ impl Error {
     /// it is about; none for another error.
     pub fn card_obstacles(&self) -> &[CardObstacle] {
         match self {
-            Error::Image(error) | Error::CardsFor { source: error, .. } => match &**error {
-                card_image::Error::Refused(all) => all,
-                _ => &[],
-            },
+            Error::Image(error) | Error::CardsFor { source: error, .. } => of_image(error),
+            Error::Audit(error) => of_audit(error),
+            Error::Apply(error) => of_apply(error),
             _ => &[],
         }
+    }
+}
+
+fn of_image(error: &card_image::Error) -> &[CardObstacle] {
+    match error {
+        card_image::Error::Refused(all) => all,
+        _ => &[],
+    }
+}
+
+fn of_audit(error: &AuditError) -> &[CardObstacle] {
+    match error {
+        AuditError::Cards(error) => of_image(error),
+        _ => &[],
+    }
+}
+
+fn of_apply(error: &ApplyError) -> &[CardObstacle] {
+    match error {
+        ApplyError::Audit(error) => of_audit(error),
+        ApplyError::Cut(error) => of_apply(error),
+        _ => &[],
     }
 }
 

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use crate::{BootPartition, FileMetadata, SystemError, SystemFiles};
+use crate::{BootPartition, FileMetadata, Starts, SystemError, SystemFiles, WantedFiles};
 
 /// Larger contents are read again: nothing asks for them often, and they would stay in memory.
 const MAX_CONTENTS: usize = 256 << 10;
@@ -90,6 +90,15 @@ impl SystemFiles for CachedFiles<'_> {
 
     fn read_link(&self, path: &str) -> Result<Option<String>, SystemError> {
         remembered(&self.links, path, || self.files.read_link(path))
+    }
+
+    fn starts(
+        &self,
+        directory: &str,
+        wanted: &WantedFiles,
+        skips: &dyn Fn(&str) -> bool,
+    ) -> Result<Starts, SystemError> {
+        self.files.starts(directory, wanted, skips)
     }
 
     fn boot_partitions(&self) -> Vec<BootPartition> {

@@ -29,6 +29,24 @@ pub struct FileMetadata {
     pub size: u64,
 }
 
+/// Which files [`SystemFiles::starts`] reads.
+#[derive(Debug, Clone)]
+pub struct WantedFiles {
+    /// Their sizes in bytes.
+    pub sizes: std::ops::RangeInclusive<u64>,
+    /// How many bytes are read of each.
+    pub most: usize,
+}
+
+/// What [`SystemFiles::starts`] finds in a directory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Starts {
+    /// The names of directories.
+    pub directories: Vec<String>,
+    /// The names of files, each with its first bytes.
+    pub files: Vec<(String, Vec<u8>)>,
+}
+
 /// A partition beside the root filesystem that holds boot files, usually FAT.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BootPartition {
@@ -94,6 +112,38 @@ pub trait SystemFiles {
     /// # Errors
     /// [`SystemError`] if the filesystem is damaged.
     fn read_link(&self, path: &str) -> Result<Option<String>, SystemError>;
+
+    /// Returns what is in a directory, apart from symlinks and names that `skips` leaves out: the
+    /// directories, and the beginnings of regular files of these sizes. It is for looking through
+    /// many files.
+    ///
+    /// # Errors
+    /// [`SystemError`] if the directory cannot be read. Files that cannot be read are left out.
+    fn starts(
+        &self,
+        directory: &str,
+        wanted: &WantedFiles,
+        skips: &dyn Fn(&str) -> bool,
+    ) -> Result<Starts, SystemError> {
+        let mut found = Starts::default();
+        for name in self.list(directory)?.unwrap_or_default() {
+            let path = format!("{}/{name}", directory.trim_end_matches('/'));
+            if skips(&name) || !matches!(self.read_link(&path), Ok(None)) {
+                continue;
+            }
+            let Ok(Some(metadata)) = self.metadata(&path) else { continue };
+            match metadata.kind {
+                FileKind::Directory => found.directories.push(name),
+                FileKind::Regular if wanted.sizes.contains(&metadata.size) => {
+                    if let Ok(Some(start)) = self.read_start(&path, wanted.most) {
+                        found.files.push((name, start));
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(found)
+    }
 
     /// Returns the partitions with boot files that can be read and edited.
     fn boot_partitions(&self) -> Vec<BootPartition>;

@@ -85,34 +85,51 @@ fn braces(pattern: &str) -> Vec<String> {
 pub(crate) fn exists(files: &dyn SystemFiles, pattern: &str) -> Result<bool, SystemError> {
     let mut steps = 0;
     for one in braces(pattern) {
-        let mut paths = vec![String::new()];
-        for part in one.split('/').filter(|part| !part.is_empty()) {
-            let mut next = Vec::new();
-            for path in paths {
-                steps += 1;
-                if steps > MAX_STEPS {
-                    return Ok(false);
-                }
-                if !part.contains(['*', '?', '[']) {
-                    next.push(format!("{path}/{part}"));
-                    continue;
-                }
-                let directory = if path.is_empty() { "/" } else { &path };
-                for name in files.list(directory)?.unwrap_or_default() {
-                    if matches(part, &name) && (part.starts_with('.') || !name.starts_with('.')) {
-                        next.push(format!("{path}/{name}"));
-                    }
-                }
-            }
-            paths = next;
-        }
-        for path in paths {
-            if !path.is_empty() && files.exists(&path)? {
-                return Ok(true);
-            }
+        if !expanded(files, &one, &mut steps)?.is_empty() {
+            return Ok(true);
         }
     }
     Ok(false)
+}
+
+/// Returns the files that match an absolute pattern, in which braces have no meaning.
+pub(crate) fn expand(files: &dyn SystemFiles, pattern: &str) -> Result<Vec<String>, SystemError> {
+    expanded(files, pattern, &mut 0)
+}
+
+fn expanded(
+    files: &dyn SystemFiles,
+    pattern: &str,
+    steps: &mut usize,
+) -> Result<Vec<String>, SystemError> {
+    let mut paths = vec![String::new()];
+    for part in pattern.split('/').filter(|part| !part.is_empty()) {
+        let mut next = Vec::new();
+        for path in paths {
+            *steps += 1;
+            if *steps > MAX_STEPS {
+                return Ok(Vec::new());
+            }
+            if !part.contains(['*', '?', '[']) {
+                next.push(format!("{path}/{part}"));
+                continue;
+            }
+            let directory = if path.is_empty() { "/" } else { &path };
+            for name in files.list(directory)?.unwrap_or_default() {
+                if matches(part, &name) && (part.starts_with('.') || !name.starts_with('.')) {
+                    next.push(format!("{path}/{name}"));
+                }
+            }
+        }
+        paths = next;
+    }
+    let mut found = Vec::new();
+    for path in paths {
+        if !path.is_empty() && files.exists(&path)? {
+            found.push(path);
+        }
+    }
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -130,5 +147,9 @@ mod tests {
         assert!(exists(&files, "/boot/ssh{,.txt}").unwrap());
         assert!(exists(&files, "/bo*/ssh.t?t").unwrap());
         assert!(!exists(&files, "/boot/ssh").unwrap());
+        files.write("/boot/ssi.txt", "");
+        assert_eq!(expand(&files, "/b*/ss?.txt").unwrap(), ["/boot/ssh.txt", "/boot/ssi.txt"]);
+        assert_eq!(expand(&files, "/boot/ssh.txt").unwrap(), ["/boot/ssh.txt"]);
+        assert!(expand(&files, "/boot/ssh{,.txt}").unwrap().is_empty());
     }
 }

@@ -35,8 +35,10 @@ mod hooks;
 mod links;
 mod memory;
 mod mounts;
+mod overlay;
 mod search_path;
 mod secrets;
+mod service_command;
 mod systemd;
 mod unsuitable;
 
@@ -54,14 +56,20 @@ pub use disarm::Disarm;
 pub use effect::{Effect, Location};
 pub use effects::Touch;
 pub use family::{Family, Recognized};
-pub use files::{BootPartition, FileKind, FileMetadata, SystemError, SystemFiles};
+pub use files::{
+    BootPartition, FileKind, FileMetadata, Starts, SystemError, SystemFiles, WantedFiles,
+};
 pub use first_boot::KnownProgram;
 pub use links::{follow_links, real_path};
 pub use memory::MemoryFiles;
 pub use mounts::{Mount, Mounts};
+pub use overlay::{OVERLAYROOT_CONFS, OverlayUpper, RootOverlay};
 pub use pattern::fnmatch;
 pub use secrets::{Secret, SecretKind, secrets};
-pub use systemd::{Assignment, ConditionState, Exec, Reason, StartedUnit, Systemd, UnitState};
+pub use systemd::{
+    Assignment, ConditionState, Exec, KernelArgument, NotStarted, Reason, StartedUnit, Systemd,
+    UnitState,
+};
 pub use unsuitable::{Unsuitable, unsuitable};
 
 pub mod accounts;

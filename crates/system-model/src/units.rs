@@ -54,6 +54,18 @@ pub(crate) fn values(
     Ok(found)
 }
 
+/// Returns the files of a unit: its own, then its drop-ins in their order, each with its name.
+pub(crate) fn parts(
+    files: &dyn SystemFiles,
+    unit: &str,
+) -> Result<Vec<(String, String)>, SystemError> {
+    let Some(main) = path(files, unit)? else { return Ok(Vec::new()) };
+    let mut parts = vec![(unit.to_owned(), main)];
+    let directories = DIRECTORIES.map(|directory| format!("{directory}/{unit}.d"));
+    parts.extend(search_path::unmasked(files, &directories, ".conf")?);
+    Ok(parts)
+}
+
 /// Returns the `.conf` files of drop-in directories in the order in which they apply: by
 /// name, and of files with one name that of the first directory.
 pub(crate) fn drop_ins(
@@ -194,51 +206,5 @@ pub(crate) fn words(value: &str) -> Vec<String> {
     }
     found.push(word);
     found.retain(|word| !word.is_empty());
-    found
-}
-
-/// Returns the words of a command line, quotation marks removed.
-pub(crate) fn command_words(line: &str) -> Vec<String> {
-    let (mut words, mut word, mut quote, mut any) = (Vec::new(), String::new(), None, false);
-    for c in line.chars() {
-        match (c, quote) {
-            ('"' | '\'', None) => (quote, any) = (Some(c), true),
-            (c, Some(open)) if c == open => quote = None,
-            (c, None) if c.is_whitespace() => {
-                if any {
-                    words.push(std::mem::take(&mut word));
-                }
-                any = false;
-            }
-            (c, _) => {
-                word.push(c);
-                any = true;
-            }
-        }
-    }
-    if any {
-        words.push(word);
-    }
-    words
-}
-
-/// Returns the assignments of an environment file (systemd.exec(5), `EnvironmentFile=`), the
-/// last of each name.
-pub(crate) fn environment(text: &str) -> std::collections::BTreeMap<String, String> {
-    let mut found = std::collections::BTreeMap::new();
-    for line in text.lines() {
-        let line = line.trim_ascii();
-        let line = line.strip_prefix("export ").unwrap_or(line);
-        if line.starts_with(['#', ';']) {
-            continue;
-        }
-        if let Some((key, value)) = line.split_once('=') {
-            let value = value.trim_ascii();
-            let quoted = ['"', '\''].iter().find_map(|quote| {
-                value.strip_prefix(*quote)?.split_once(*quote).map(|(inside, _)| inside)
-            });
-            found.insert(key.trim_ascii().to_owned(), quoted.unwrap_or(value).to_owned());
-        }
-    }
     found
 }

@@ -1,5 +1,7 @@
 //! What keeps users out, item by item, and what would let them in.
 
+use std::{collections::BTreeSet, process::Command};
+
 use system_model::{
     FileLine, MemoryFiles, Systemd,
     accounts::Accounts,
@@ -111,6 +113,7 @@ fn settings_keep_out() {
     assert_eq!(
         found[0].repair,
         Some(Repair::SshdSetting {
+            file: "/etc/ssh/sshd_config".into(),
             keyword: "AllowUsers",
             value: "pi".into(),
             for_user: Some("pi".into())
@@ -222,7 +225,7 @@ fn dropbear_is_judged_by_its_own_rules() {
     files.write("/usr/sbin/dropbear", "").own("/usr/sbin/dropbear", 0o755, 0, 0);
     files.write(
         "/lib/systemd/system/dropbear.service",
-        "[Service]\nEnvironment=DROPBEAR_PORT=22\nEnvironmentFile=-/etc/default/dropbear\n\
+        "[Service]\nEnvironment=DROPBEAR_PORT=22 DROPBEAR_RECEIVE_WINDOW=65536\nEnvironmentFile=-/etc/default/dropbear\n\
          ExecStart=/usr/sbin/dropbear -EF -p \"$DROPBEAR_PORT\" -W \"$DROPBEAR_RECEIVE_WINDOW\" $DROPBEAR_EXTRA_ARGS\n",
     );
     files.write("/etc/shells", "/bin/sh\n/bin/bash # usual\n");
@@ -266,7 +269,7 @@ fn keys_of_the_image_are_found_as_ssh_keygen_derives_them() {
     let mut publics = Vec::new();
     for (number, kind) in kinds.iter().enumerate() {
         let path = work.path().join(number.to_string());
-        let mut command = std::process::Command::new("ssh-keygen");
+        let mut command = Command::new("ssh-keygen");
         command.args(["-q", "-f"]).arg(&path).args(*kind);
         if !kind.contains(&"-N") {
             command.args(["-N", ""]);
@@ -307,4 +310,47 @@ fn keys_of_the_image_are_found_as_ssh_keygen_derives_them() {
     assert_eq!(root, [2, 3, 4, 5, 6, 7, 8, 9]);
     assert!(keys.opened.iter().any(|line| line.user == "pi" && line.file == "/etc/keys/pi"));
     assert_eq!(keys.opened.len(), 9);
+}
+
+/// The private half of a key that lets somebody in may lie anywhere.
+#[test]
+fn private_halves_are_found_outside_of_the_usual_places() {
+    let work = tempfile::tempdir().expect("a directory");
+    let pair = |name: &str| {
+        let path = work.path().join(name);
+        let mut command = Command::new("ssh-keygen");
+        command.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&path);
+        assert!(command.status().expect("ssh-keygen runs").success());
+        let public = std::fs::read_to_string(path.with_extension("pub")).expect("readable");
+        let public = public.split(' ').nth(1).expect("a key").to_owned();
+        (std::fs::read(&path).expect("readable"), public)
+    };
+    let (private, public) = pair("one");
+    let (other, other_public) = pair("two");
+    let wanted: BTreeSet<String> = [public.clone(), "AAAAowner".to_owned()].into();
+    for path in [
+        "/opt/board/support/id_rsa",
+        "/srv/x/y/z/deploy.key",
+        "/usr/share/vendor/insecure_key",
+        "/usr/local/etc/key.pem",
+        "/home/pi/projects/keys/board",
+        "/root/keys/board",
+        "/var/lib/vendor/key",
+        "/var/backups/home/id",
+        "/etc/vendor/key",
+        "/data/key",
+    ] {
+        let mut files = MemoryFiles::new();
+        files.write("/etc/passwd", "root:x:0:0::/root:/bin/sh\npi:x:1000:1000::/home/pi:/bin/sh\n");
+        files.write(path, &private).write("/opt/other", &other).symlink("/opt/loop", "/opt");
+        files.write("/usr/lib/x/key", &other);
+        let accounts = Accounts::read(&files).expect("readable");
+        assert!(ImageKeys::read(&files, &accounts, &[]).expect("readable").keys.is_empty());
+        let found = ImageKeys::read_wanted(&files, &accounts, &wanted).expect("readable");
+        let found: Vec<_> = found.keys.iter().map(|key| (&*key.private, &key.public)).collect();
+        assert_eq!(found, [(path, &Some(public.clone()))]);
+        let both = [public.clone(), other_public.clone()].into();
+        let found = ImageKeys::read_wanted(&files, &accounts, &both).expect("readable");
+        assert_eq!(found.keys.len(), 2, "{path}");
+    }
 }

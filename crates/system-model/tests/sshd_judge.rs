@@ -11,9 +11,9 @@ use std::{
 
 use common::{Draw, cases, copy_host_files, program, run};
 use system_model::{
-    MemoryFiles,
+    MemoryFiles, Systemd,
     accounts::Accounts,
-    sshd::{Login, SshdConfig, assemble_algorithms},
+    sshd::{Login, SshdCommand, SshdConfig, assemble_algorithms},
 };
 
 fn spelled(draw: &mut Draw, keyword: &str) -> String {
@@ -452,5 +452,79 @@ fn keywords_stand_where_sshd_lets_them() {
             .iter()
             .any(|problem| problem.kind == system_model::sshd::ConfigProblemKind::NotInMatch);
         assert_eq!(not_in_match, refused, "{keyword}");
+    }
+}
+
+/// Arguments in the unit, and what sshd itself makes of them.
+#[test]
+fn arguments_are_read_as_sshd_reads_them() {
+    let sshd = program(&["sshd"], "openssh-server");
+    let keygen = program(&["ssh-keygen"], "openssh-client");
+    let _ = fs::create_dir_all("/run/sshd");
+    let work = tempfile::tempdir().expect("a directory");
+    let host_key = work.path().join("key");
+    run(Command::new(keygen).args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&host_key));
+    let host_key = host_key.to_str().expect("UTF-8").to_owned();
+    let (main, other) = (work.path().join("main"), work.path().join("other"));
+    let texts = [
+        (&main, "Port 22\nPermitRootLogin yes\nPubkeyAuthentication no\n"),
+        (&other, "Port 24\nListenAddress 127.0.0.1\nAllowUsers nobody\n"),
+    ];
+    let mut files = MemoryFiles::new();
+    for (path, text) in texts {
+        fs::write(path, text).expect("written");
+        files.write(path.to_str().expect("UTF-8"), text);
+    }
+    let (main, other) = (main.to_str().expect("UTF-8"), other.to_str().expect("UTF-8"));
+    let unit = "/etc/systemd/system/ssh.service";
+    files.symlink("/etc/systemd/system/multi-user.target.wants/ssh.service", unit);
+    for arguments in [
+        "-D",
+        "-p 2222",
+        "-Dp2222 -p 23",
+        "-o Port=2222",
+        "-oPort=2222 -p 23",
+        "-o \"Port 2222\"",
+        "-o PermitRootLogin=no -o PermitRootLogin=yes",
+        "-o PubkeyAuthentication=yes",
+        "-o \"AllowUsers root daemon\" -o DenyUsers=nobody",
+        "-4",
+        "-6",
+        "-o ListenAddress=127.0.0.1:2200 -p 23",
+        "-o ListenAddress=127.0.0.1 -p 23",
+        "-Deq -o HostKeyAlgorithms=ssh-ed25519",
+        &format!("-f {other}"),
+        &format!("-f {other} -p 25 -o PermitRootLogin=no"),
+    ] {
+        let arguments = format!("{arguments} -h {host_key}");
+        let has_file = arguments.contains("-f ");
+        let arguments = if has_file { arguments } else { format!("-f {main} {arguments}") };
+        files.write(unit, format!("[Service]\nExecStart={} {arguments}\n", sshd.display()));
+        let systemd = Systemd::read_later_boots(&files).expect("readable");
+        let command = SshdCommand::read(&files, &systemd).expect("readable");
+        let login = Login {
+            user: "root".into(),
+            from: [192, 168, 1, 5].into(),
+            to: [192, 168, 1, 80].into(),
+            port: 22,
+            today: 20_000,
+        };
+        let ours = SshdConfig::read_as(&files, &Accounts::default(), &login, &command);
+        let ours = of_model(&ours.expect("readable"));
+        let script = format!(
+            "exec {} {arguments} -T -C user=root,host=x,addr=192.168.1.5,laddr=192.168.1.80,lport=22",
+            sshd.display()
+        );
+        let output = run(Command::new("sh").args(["-c", &script]));
+        assert!(
+            output.status.success(),
+            "{arguments}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let theirs = of_sshd(&String::from_utf8_lossy(&output.stdout), "");
+        let by_family = arguments.contains("-4") || arguments.contains("-6");
+        for (key, value) in theirs.iter().filter(|(key, _)| *key != "listenaddress" || !by_family) {
+            assert_eq!(ours.get(key), Some(value), "{arguments}: {key}");
+        }
     }
 }

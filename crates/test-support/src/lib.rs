@@ -12,7 +12,8 @@
 //! - [`Random`] gives numbers that look random and are the same in every run.
 //!
 //! A program that is missing is an error, not a reason to skip a test: the message names
-//! the Debian package that has it.
+//! the Debian package that has it. What needs root or loop devices is left out without them,
+//! and [`not_judged`] says so.
 //!
 //! ```
 //! use block_io::{Memory, ReadAt as _};
@@ -27,6 +28,7 @@
 mod e2fsck;
 mod fault;
 mod image;
+mod not_judged;
 mod program;
 pub mod proxy;
 mod random;
@@ -38,6 +40,7 @@ pub mod tls;
 pub use e2fsck::{assert_e2fsck_clean, e2fsck_complaint};
 pub use fault::{FaultInjector, injected_fault, is_injected};
 pub use image::TestImage;
+pub use not_judged::{judged_if, not_judged, not_supported};
 pub use program::{output, pipe, run, run_with_input};
 pub use random::Random;
 pub use recorder::{Recorder, StorageEvent, replay_cut};

@@ -10,7 +10,10 @@ use std::sync::Arc;
 use block_io::{Layer, ReadAt, Window, WriteAt};
 use card_image::{Cancel, CardBuilder, END_RESERVE, Layout, RootFs, RootFsEditor};
 use cluster_keys::ClusterKeys;
-use cluster_profile::{Change, Cluster, FileEdit, Node, render_node, render_shared_on_card};
+use cluster_profile::{
+    Change, Cluster, FileEdit, Node, RenderError, Rendered, obstacles_on_card, render_node,
+    render_shared_on_card,
+};
 use ext4_offline::{FilesystemInfo, Timestamp};
 use plain_text::{decimal_size, size, with_causes};
 use serde::Serialize;
@@ -113,8 +116,14 @@ pub fn plan_against(options: &PlanOptions<'_>, card: &Card) -> Result<ChangePlan
     let files = RootFsEditor::open(layer.clone(), time);
     let files = files.and_then(|files| files.with_boot(&whole, layout));
     let mut files = files.map_err(card.files_error())?;
-    let rendered = |result: Result<cluster_profile::Rendered, _>| {
-        result.map_err(|error| AuditError::from(card_image::Error::Render(error)))
+    let rendered = |result: Result<Rendered, RenderError>| {
+        result.map_err(|first| {
+            let all = obstacles_on_card(cluster, node, keys, card.files(), time);
+            AuditError::from(match all {
+                Ok(all) if !all.is_empty() => card_image::Error::Refused(all),
+                _ => card_image::Error::Render(first),
+            })
+        })
     };
     let shared = rendered(render_shared_on_card(cluster, node, keys, &*files, time))?;
     let passwords = cluster_profile::default_password_notes(cluster, &*files)

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use cluster_profile::{ClonedState, ImageKeyPolicy, KeyHalf, SystemError};
 use plain_text::printable;
 use system_model::{
-    SystemFiles,
+    SystemFiles, Systemd,
     accounts::Accounts,
-    sshd::{DEFAULT_KEY_FILES, ImageKeys, Login, SshdConfig, parse_authorized_keys},
+    sshd::{DEFAULT_KEY_FILES, ImageKeys, Login, SshdCommand, SshdConfig, parse_authorized_keys},
 };
 
 use super::{
@@ -25,9 +25,29 @@ pub(super) fn check(
     let files = subject.system;
     let accounts = Accounts::read(files)?;
     let own = own_keys(subject);
+    let nowhere = std::net::IpAddr::from([0, 0, 0, 0]);
+    let login = Login { user: String::new(), from: nowhere, to: nowhere, port: 22, today: 0 };
+    let command = SshdCommand::read(files, &Systemd::read_later_boots(files)?)?;
+    let config = SshdConfig::read_as(files, &accounts, &login, &command)?;
+    let usual = DEFAULT_KEY_FILES.iter().map(|pattern| (*pattern).to_owned());
+    let patterns: Vec<String> = usual.chain(config.all_key_files().iter().cloned()).collect();
+    // The lines that let somebody in, each file once.
+    let (mut lines, mut seen) = (Vec::new(), BTreeSet::new());
+    for user in accounts.users() {
+        for path in patterns.iter().filter_map(|pattern| SshdConfig::key_file(pattern, user)) {
+            if !seen.insert(path.clone()) {
+                continue;
+            }
+            let Ok(Some(text)) = files.read_text(&path) else { continue };
+            let parsed = parse_authorized_keys(&text).into_iter();
+            lines.extend(parsed.map(|line| (user.name.as_str(), path.clone(), line)));
+        }
+    }
+    let wanted = lines.iter().map(|(.., line)| line.key.clone());
+    let wanted = wanted.filter(|key| !own.contains(key.as_str())).collect();
     let mut known: BTreeMap<String, (String, Clone)> = BTreeMap::new();
     // What is on the card may be its owner's.
-    for key in ImageKeys::read(files, &accounts, &[])?.keys {
+    for key in ImageKeys::read_wanted(files, &accounts, &wanted)?.keys {
         let state = ClonedState::UserKey(KeyHalf::Private);
         let clone = clones.find(&key.private, state).ok().flatten().map(|(_, clone)| clone);
         if let (Some(public), Some(clone)) = (key.public, clone) {
@@ -36,7 +56,7 @@ pub(super) fn check(
     }
     if let Some(base) = clones.base {
         let accounts = Accounts::read(base)?;
-        for key in ImageKeys::read(base, &accounts, &[])?.keys {
+        for key in ImageKeys::read_wanted(base, &accounts, &wanted)?.keys {
             if let Some(public) = key.public {
                 known.insert(public, (key.private, Clone::SameAsBase));
             }
@@ -47,44 +67,29 @@ pub(super) fn check(
     if known.is_empty() && named.is_empty() {
         return Ok(Vec::new());
     }
-    let nowhere = std::net::IpAddr::from([0, 0, 0, 0]);
-    let login = Login { user: String::new(), from: nowhere, to: nowhere, port: 22, today: 0 };
-    let config = SshdConfig::read(files, &accounts, &login)?;
-    let usual = DEFAULT_KEY_FILES.iter().map(|pattern| (*pattern).to_owned());
-    let patterns: Vec<String> = usual.chain(config.all_key_files().iter().cloned()).collect();
     let mut findings = Vec::new();
-    let mut seen = BTreeSet::new();
-    for user in accounts.users() {
-        for path in patterns.iter().filter_map(|pattern| SshdConfig::key_file(pattern, user)) {
-            if !seen.insert(path.clone()) {
-                continue;
-            }
-            let Ok(Some(text)) = files.read_text(&path) else { continue };
-            for line in parse_authorized_keys(&text) {
-                let Some((private, clone)) = known.get(&line.key) else {
-                    if named.contains(&line.key) {
-                        let what = "this key came with the base image, and the profile's \
-                                    `ssh.image_keys` removes it";
-                        let code = FindingCode::ClonedUserKey;
-                        let finding = Finding::error(code, what, FixAction::RemoveLine).at(&path);
-                        findings.push(finding.line(Some(line.line)));
-                    }
-                    continue;
-                };
-                let what = format!(
-                    "the private half of this key came with the base image ({private}), so \
-                     everyone who has the image can log in as {}",
-                    user.name
-                );
-                let new = match clone {
-                    Clone::SameAsBase => Finding::error,
-                    Clone::AsOldAsCard => Finding::warning,
-                };
+    for (user, path, line) in lines {
+        let Some((private, clone)) = known.get(&line.key) else {
+            if named.contains(&line.key) {
+                let what = "this key came with the base image, and the profile's \
+                            `ssh.image_keys` removes it";
                 let code = FindingCode::ClonedUserKey;
-                let finding = new(code, printable(&what), FixAction::RemoveLine).at(&path);
+                let finding = Finding::error(code, what, FixAction::RemoveLine).at(&path);
                 findings.push(finding.line(Some(line.line)));
             }
-        }
+            continue;
+        };
+        let what = format!(
+            "the private half of this key came with the base image ({private}), so everyone who \
+             has the image can log in as {user}"
+        );
+        let new = match clone {
+            Clone::SameAsBase => Finding::error,
+            Clone::AsOldAsCard => Finding::warning,
+        };
+        let code = FindingCode::ClonedUserKey;
+        let finding = new(code, printable(&what), FixAction::RemoveLine).at(&path);
+        findings.push(finding.line(Some(line.line)));
     }
     Ok(findings)
 }

@@ -1,10 +1,10 @@
 //! Whether the profile's users get in by key, decided as the card's ssh server decides it.
 
-use cluster_profile::{LoginHindrance, SystemError, login_hindrances};
+use cluster_profile::{LoginHindrance, RenderError, SystemError, login_hindrances};
 use plain_text::printable;
 use system_model::{
     Systemd,
-    sshd::{HindranceKind, Repair},
+    sshd::{HindranceKind, Repair, SSHD_CONFIG},
 };
 
 use super::Subject;
@@ -33,6 +33,38 @@ pub(super) fn check(
     Ok(findings)
 }
 
+/// Returns how findings about a user's logins begin.
+fn begin(user: &str) -> String {
+    format!("{user} cannot log in by key: ")
+}
+
+/// Says in findings about logins what has to change for a card to be built, where building it again
+/// alone does not help. Returns the reasons that no finding is about.
+pub(super) fn advise(findings: &mut [Finding], reasons: Vec<RenderError>) -> Vec<RenderError> {
+    let mut left = Vec::new();
+    for reason in reasons {
+        let RenderError::KeptOut { user, file, line, .. } = &reason else { continue };
+        let begin = printable(&begin(user));
+        let same = findings.iter_mut().filter(|finding| {
+            finding.code == FindingCode::SshHindrance
+                && finding.what.starts_with(&begin)
+                && finding.path == *file
+                && finding.line == *line
+        });
+        let mut is_found = false;
+        for finding in same {
+            is_found = true;
+            if finding.fix.apply.is_none() && finding.fix.action == FixAction::Rewrite {
+                finding.fix = FixAction::Adapt { advice: reason.fix() }.into();
+            }
+        }
+        if !is_found {
+            left.push(reason);
+        }
+    }
+    left
+}
+
 fn finding(
     found: &LoginHindrance,
     others: &[Finding],
@@ -56,7 +88,8 @@ fn finding(
             return None;
         }
         // Notes say it already: such a system is only a part of one.
-        (_, HindranceKind::NoConfig | HindranceKind::Shell(..), None) => return None,
+        (_, HindranceKind::Shell(..), None) => return None,
+        (_, HindranceKind::NoConfig(path), None) if path == SSHD_CONFIG => return None,
         (Some(at), ..) => Some(at.path.clone()),
         (
             None,
@@ -92,7 +125,7 @@ fn finding(
             _ => FixAction::Rewrite,
         },
     };
-    let what = format!("{user} cannot log in by key: {}", found.what());
+    let what = format!("{}{}", begin(user), found.what());
     let mut finding = Finding::error(FindingCode::SshHindrance, printable(&what), fix);
     finding.path = path;
     finding.line = hindrance.at.as_ref().map(|at| at.line);

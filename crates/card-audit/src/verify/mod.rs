@@ -31,7 +31,7 @@ use card_image::{FsError, FsResult, RootFs};
 use cluster_keys::ClusterKeys;
 use cluster_profile::{
     Cluster, FileEdit, NetworkBackEnd, Node, Note, Purpose, RenderError, SystemError,
-    render_node_regardless, render_shared_regardless,
+    obstacles_on_card, render_node_regardless, render_shared_regardless,
 };
 use plain_text::{printable, with_causes};
 use system_model::{CachedFiles, SystemFiles};
@@ -153,7 +153,14 @@ pub(crate) fn one(options: &VerifyOptions<'_>, card: &Card) -> Result<CardReport
         BaseReference::Absent(reason) => Compared { base: None, reason: Some(reason.to_owned()) },
     };
     let clones = clones(options, &subject, &facts).map_err(card.files_error())?;
-    let all = edits(&subject, card, &mut findings)?;
+    let Edits { edits: all, unfit, findings: found } = edits(&subject, card)?;
+    findings.extend(found);
+    let mut reasons = unfit_reasons(&subject, unfit);
+    reasons.retain(|reason| !boot::reports(reason));
+    // Those about logins are reported by user and login, if they are found there too.
+    let (kept_out, reasons): (Vec<_>, Vec<_>) =
+        reasons.into_iter().partition(|reason| matches!(reason, RenderError::KeptOut { .. }));
+    add_unfit(&mut findings, &reasons);
     let links = replaced_links(files, &all);
     let folded = fold(all);
     for edit in &folded {
@@ -187,8 +194,14 @@ pub(crate) fn one(options: &VerifyOptions<'_>, card: &Card) -> Result<CardReport
     let mut fixed_addresses = None;
     match boot::Boot::read(&subject) {
         Ok(boot) => {
-            boot.judge(&mut findings, apply.as_ref());
+            let seed = folded.iter().filter(|edit| edit.purpose == Purpose::CloudSeed);
+            let seed: Vec<&str> = seed.map(|edit| edit.path.as_str()).collect();
+            boot.judge(&mut findings, &seed, apply.as_ref());
             let units = boot.later_boots();
+            match boot.overlay(&subject) {
+                Ok(found) => findings.extend(found),
+                Err(error) => system_error(error, card, &mut findings)?,
+            }
             match login::check(&subject, units, &findings, apply.as_ref()) {
                 Ok(found) => findings.extend(found),
                 Err(error) => system_error(error, card, &mut findings)?,
@@ -204,6 +217,8 @@ pub(crate) fn one(options: &VerifyOptions<'_>, card: &Card) -> Result<CardReport
         }
         Err(error) => system_error(error, card, &mut findings)?,
     }
+    let kept_out = login::advise(&mut findings, kept_out);
+    add_unfit(&mut findings, &kept_out);
     match image_keys::check(&subject, &clones) {
         Ok(found) => findings.extend(found),
         Err(error) => system_error(error, card, &mut findings)?,
@@ -290,26 +305,57 @@ fn unfit(error: &RenderError) -> Finding {
     Finding::error(FindingCode::UnfitSystem, what, FixAction::Adapt { advice: error.fix() })
 }
 
-/// Returns all edits that would make the card the node's. A system that lacks what the
-/// profile needs is a finding.
-fn edits(
-    subject: &Subject<'_>,
-    card: &Card,
-    findings: &mut Vec<Finding>,
-) -> Result<Vec<FileEdit>, AuditError> {
+/// Adds a finding for each reason why the system does not fit the profile.
+fn add_unfit(findings: &mut Vec<Finding>, reasons: &[RenderError]) {
+    for reason in reasons {
+        let finding = unfit(reason);
+        if !findings.contains(&finding) {
+            findings.push(finding);
+        }
+    }
+}
+
+/// Returns all reasons why the card cannot be made the node's, if rendering ended with one.
+fn unfit_reasons(subject: &Subject<'_>, first: Vec<RenderError>) -> Vec<RenderError> {
+    if first.is_empty() {
+        return first;
+    }
     let Subject { cluster, keys, node, system, .. } = subject;
-    let mut edits = Vec::new();
+    match obstacles_on_card(cluster, node, keys, *system, 0) {
+        Ok(all) if !all.is_empty() => all.into_iter().map(|one| one.reason).collect(),
+        _ => first,
+    }
+}
+
+/// What rendering a card as it is comes to.
+struct Edits {
+    /// All edits that would make the card the node's.
+    edits: Vec<FileEdit>,
+    /// Why some are missing: the system lacks what the profile needs.
+    unfit: Vec<RenderError>,
+    /// What else is wrong.
+    findings: Vec<Finding>,
+}
+
+/// Returns all edits that would make the card the node's.
+fn edits(subject: &Subject<'_>, card: &Card) -> Result<Edits, AuditError> {
+    let Subject { cluster, keys, node, system, .. } = subject;
+    let (mut edits, mut findings) = (Vec::new(), Vec::new());
     // A time of 0 lets the age of the keys decide on the clock's stamp.
     let shared = render_shared_regardless(cluster, node, keys, *system, 0);
     let (shared, obstacle) = match shared {
         Ok((rendered, obstacle)) => (Ok(rendered), obstacle),
         Err(error) => (Err(error), None),
     };
-    findings.extend(obstacle.map(|error| unfit(&error)));
+    let obstacle = obstacle.filter(|error| !boot::reports(error));
+    let mut unfit: Vec<RenderError> = obstacle.into_iter().collect();
     for rendered in [shared, render_node_regardless(cluster, node, keys, *system, 0)] {
         match rendered {
             Ok(rendered) => {
-                let hindrances = rendered.notes.iter().filter(|note| note.is_hindrance());
+                let hindrances = rendered
+                    .notes
+                    .iter()
+                    .filter(|note| note.is_hindrance() && !matches!(note, Note::RootOverlay(_)));
                 findings.extend(hindrances.map(|note| match note {
                     Note::FilesHidden { at, .. } => {
                         let fix = FixAction::unmount(at);
@@ -323,13 +369,8 @@ fn edits(
                 }));
                 edits.extend(rendered.edits);
             }
-            Err(RenderError::System(error)) => system_error(error, card, findings)?,
-            Err(error) => {
-                let finding = unfit(&error);
-                if !findings.contains(&finding) {
-                    findings.push(finding);
-                }
-            }
+            Err(RenderError::System(error)) => system_error(error, card, &mut findings)?,
+            Err(error) => unfit.push(error),
         }
     }
     // Other words of interfaces(5) may say the same.
@@ -338,8 +379,8 @@ fn edits(
         match ifupdown::is_right(subject) {
             Ok(true) => edits.retain(|edit| !is_ifupdowns(edit)),
             Ok(false) => {}
-            Err(error) => system_error(error, card, findings)?,
+            Err(error) => system_error(error, card, &mut findings)?,
         }
     }
-    Ok(edits)
+    Ok(Edits { edits, unfit, findings })
 }

@@ -30,7 +30,7 @@ pub(crate) fn needed_edits(
     let subject = Subject { cluster, keys, node, files, system };
     let facts = Facts::read(files).map_err(card.files_error())?;
     let clones = clones(options, &subject, &facts).map_err(card.files_error())?;
-    let all = edits(&subject, card, &mut Vec::new())?;
+    let all = edits(&subject, card)?.edits;
     let links = replaced_links(files, &all);
     let folded = fold(all);
     let mut found = Vec::new();

@@ -132,7 +132,8 @@ fn applying_to_a_boot_partition_can_be_cut_off() {
 #[test]
 fn a_seed_on_the_partition_is_each_nodes_own() {
     let fstab = "LABEL=BOOT /boot/firmware vfat defaults 0 2";
-    let make = |choice: &str| {
+    // The text is the profile's user-data, or else a line of the image's configuration.
+    let make_with = |text: &str, choice: &str| {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("base.img");
         base(&path, &["-F", "16", "-s", "1"], fstab);
@@ -152,20 +153,24 @@ fn a_seed_on_the_partition_is_each_nodes_own() {
         editor.create_dir_all("/etc/systemd/system/multi-user.target.wants").unwrap();
         let config = "users: [default]\ndatasource_list: [NoCloud]\ncloud_init_modules: \
                       [set_hostname, update_hostname, update_etc_hosts, users-groups, ssh]\n\
+                      cloud_config_modules: [runcmd]\ncloud_final_modules: [scripts-user]\n\
                       system_info: {distro: debian, default_user: {name: pi}}\n";
-        editor.write("/etc/cloud/cloud.cfg", config).unwrap();
+        let own = if text.starts_with('#') { "" } else { text };
+        editor.write("/etc/cloud/cloud.cfg", format!("{config}{own}\n")).unwrap();
         let unit = "[Service]\nExecStart=/usr/bin/cloud-init init\n";
         editor.write("/usr/lib/systemd/system/cloud-init.service", unit).unwrap();
         let link = "/etc/systemd/system/multi-user.target.wants/cloud-init.service";
         editor.symlink("/usr/lib/systemd/system/cloud-init.service", link).unwrap();
         files.close().unwrap();
         fs::write(&path, layer.read_vec(0, size as usize).unwrap()).unwrap();
+        fs::write(temp.path().join("user-data.yaml"), text).unwrap();
         let nodes = "nodes:\n  - {name: n1, address: 192.168.1.81}\n  - {name: n2, address: \
                      192.168.1.82}\n";
         let bed = Bed::in_directory(temp, &format!("{nodes}{choice}"));
         bed.build("out", ImageFormat::Raw);
         bed
     };
+    let make = |choice: &str| make_with("", choice);
     let bed = make("cloud_init: keep\n");
     let (one, two) = (bed.image("out", "n1"), bed.image("out", "n2"));
     for (image, name) in [(&one, "n1"), (&two, "n2")] {
@@ -185,6 +190,35 @@ fn a_seed_on_the_partition_is_each_nodes_own() {
     mcopy(&one, "user-data", b"#cloud-config\npreserve_hostname: false\nhostname: x\n");
     let found = bed.findings(&one, 0);
     assert!(found.iter().any(|found| found.starts_with("cloud-init")), "{found:?}");
+
+    // What the owner's user-data does on purpose is no error, as long as it is the profile's.
+    let text = "#cloud-config\nusers: [{name: guest}]\nruncmd: [hostname x]\n";
+    let bed = make_with(text, "cloud_init: keep\nuser_data: user-data.yaml\n");
+    let image = bed.image("out", "n1");
+    assert!(mtype(&image, "user-data").contains("guest"));
+    assert_eq!(bed.findings(&image, 0), [""; 0]);
+    let right = mtype(&image, "user-data");
+    mcopy(&image, "user-data", right.replace("guest", "stranger").as_bytes());
+    let found = bed.findings(&image, 0);
+    // The file that differs, and what it does.
+    assert!(found.len() > 1, "{found:?}");
+    for finding in &found {
+        assert!(finding.starts_with("cloud-init /boot/firmware/user-data"), "{finding}");
+        assert!(finding.contains("nodecard apply"), "{finding}");
+    }
+    let options = bed.apply_options(&bed.cluster.nodes[0]);
+    let card = Arc::new(FileStorage::open(&image).unwrap());
+    let plan = card_audit::rehearse(&options, "card", card).unwrap().plan;
+    let card: Arc<dyn WriteAt> = Arc::new(FileStorage::open_writable(&image).unwrap());
+    assert_eq!(card_audit::apply(&options, "card", &card, &plan).unwrap().left, []);
+    assert_eq!(mtype(&image, "user-data"), right);
+    assert_eq!(bed.findings(&image, 0), [""; 0]);
+
+    // The image's own configuration does something: no correction of the card changes that.
+    let bed = make_with("groups: [lab]", "cloud_init: keep\n");
+    let found = bed.findings(&bed.image("out", "n1"), 0);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("in the base image") && !found[0].contains("apply"), "{found:?}");
 
     // Off, which is the default: emptied, and turned off on the root filesystem.
     let bed = make("");

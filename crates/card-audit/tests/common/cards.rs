@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::Write as _,
     ops::Range,
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
@@ -185,16 +184,10 @@ pub fn e2fsck_replays(image: &Path, root: &Range<u64>) {
     }
 }
 
-/// Whether the kernel can be asked, which is said loudly where it cannot.
-pub fn kernel(test: &str) -> bool {
+/// Returns whether the kernel can be asked.
+pub fn kernel() -> bool {
     let can = is_root() && Path::new("/dev/loop-control").exists();
-    if !can {
-        let _ = writeln!(
-            std::io::stderr().lock(),
-            "{test}: NOT CHECKED by the kernel's own mount: needs root and loop devices"
-        );
-    }
-    can
+    test_support::judged_if(can, "the kernel was not asked: that needs root and loop devices")
 }
 
 fn is_root() -> bool {

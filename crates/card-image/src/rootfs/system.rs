@@ -1,6 +1,8 @@
 //! The filesystem as rendering sees it.
 
-use system_model::{BootPartition, FileKind, FileMetadata, SystemError, SystemFiles};
+use system_model::{
+    BootPartition, FileKind, FileMetadata, Starts, SystemError, SystemFiles, WantedFiles,
+};
 
 use super::{FsError, FsResult, RootFs};
 
@@ -76,6 +78,42 @@ impl SystemFiles for RootFs {
     fn read_link(&self, path: &str) -> Result<Option<String>, SystemError> {
         let target = without_loops(RootFs::read_link(self, path)).map_err(system_error(path))?;
         Ok(target.map(|target| String::from_utf8_lossy(&target).into_owned()))
+    }
+
+    fn starts(
+        &self,
+        directory: &str,
+        wanted: &WantedFiles,
+        skips: &dyn Fn(&str) -> bool,
+    ) -> Result<Starts, SystemError> {
+        let mut found = Starts::default();
+        let place = without_damage(RootFs::metadata_followed(self, directory));
+        let place = place.map_err(system_error(directory))?;
+        let is_on_boot = self.boot().iter().any(|one| one.relative(directory).is_some());
+        let Some(place) = place.filter(|place| place.is_dir() && !is_on_boot) else {
+            return Ok(found);
+        };
+        let inodes = self.reader().inodes();
+        let entries = inodes.entries(place.inode).map_err(FsError::from);
+        for entry in entries.map_err(system_error(directory))? {
+            let Ok(name) = String::from_utf8(entry.name) else { continue };
+            if matches!(name.as_str(), "." | "..") || skips(&name) {
+                continue;
+            }
+            let Ok(inode) = inodes.stat(entry.inode) else { continue };
+            if inode.is_dir() {
+                found.directories.push(name);
+            } else if inode.is_file() && wanted.sizes.contains(&inode.size) {
+                let size = usize::try_from(inode.size).unwrap_or(usize::MAX);
+                let mut start = vec![0; size.min(wanted.most)];
+                if inodes.read(inode.inode, 0, &mut start).is_ok() {
+                    found.files.push((name, start));
+                }
+            }
+        }
+        found.directories.sort_unstable();
+        found.files.sort_unstable();
+        Ok(found)
     }
 
     fn boot_partitions(&self) -> Vec<BootPartition> {

@@ -224,6 +224,8 @@ struct SavedRoot {
 impl Saving<'_> {
     fn run(&mut self, output: &Output) -> Result<(EmittedImage, SaveOutcome), Failure> {
         let card: Arc<dyn ReadAt> = self.card.clone();
+        // Until the image is written, everything is in memory.
+        let pure = self.cancel.begin_pure();
         let saved = match Layout::find(&card, self.root) {
             Ok(layout) => self.with_root(layout)?,
             // A backup needs no root filesystem.
@@ -241,6 +243,8 @@ impl Saving<'_> {
             outside.map_err(|error| self.failure(error, 0))?;
         all.extend(&used);
         notes.extend(more);
+        drop(pure);
+        self.cancel.check().map_err(SaveError::from)?;
         let emitted = self.emit(output, layer, all)?;
         let outcome = SaveOutcome {
             image: output.path(emitted.image.name()),
@@ -292,10 +296,7 @@ impl Saving<'_> {
         let before = layout.root_range();
         let whole = Arc::new(Layer::new(recovered, size));
         let root = Root { whole: whole.clone(), layout: &layout, time };
-        let pure = self.cancel.begin_pure();
         let stripped = root.strip(self.contents).map_err(|error| self.failure(error, number))?;
-        drop(pure);
-        self.cancel.check().map_err(SaveError::from)?;
         let kept = stripped.kept.iter().cloned();
         let mut notes: Vec<BuildNote> = kept.map(BuildNote::AddressKept).collect();
         let shrunk = root.shrink(self.size).map_err(|error| match error {

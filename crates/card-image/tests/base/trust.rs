@@ -26,7 +26,7 @@ fn set_mode(path: &Path, mode: u32) {
 fn give_away(path: &Path) -> bool {
     let given = chown(path, Some(OTHER), None).is_ok();
     if !given {
-        eprintln!("base::trust: owners were NOT TESTED: that needs root");
+        test_support::not_judged("owners were not tried: that needs root");
     }
     given
 }
@@ -256,7 +256,7 @@ fn an_image_that_was_changed_on_the_disk_below_is_found_out() {
     let option = Path::new("-oloop");
     let mount = || Command::new("mount").args([option, &disk, &bench.path("mounted")]).output();
     if !mount().unwrap().status.success() {
-        eprintln!("base::trust: the disk below the cache was NOT TESTED: that needs root");
+        test_support::not_judged("the disk below the cache was not tried: that needs root");
         return;
     }
     /// Unmounts when the test is over.

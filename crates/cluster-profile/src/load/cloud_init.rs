@@ -6,7 +6,7 @@ use super::{
     fields::{Fields, Spanned},
     inputs::Inputs,
 };
-use crate::cluster::CloudInitChoice;
+use crate::cluster::{CloudInitChoice, UserData};
 
 /// The largest file of user-data, in bytes. Data sources of clouds allow less.
 const LARGEST: u64 = 256 << 10;
@@ -39,10 +39,10 @@ pub(super) fn read(fields: &mut Fields<'_>, inputs: &Inputs) -> CloudInitChoice 
         let bytes = inputs.read(&file, LARGEST, problems)?;
         // Messages must not quote the file, which may hold passwords.
         let parsed = String::from_utf8(bytes)
-            .map_err(|_| "it is not UTF-8 text")
-            .and_then(|text| cloud_config(&text));
+            .map_err(|_| "it is not UTF-8 text".to_owned())
+            .and_then(|text| cloud_config(&text).map(|config| (text, config)));
         match parsed {
-            Ok(config) => Some(config),
+            Ok((text, config)) => Some(UserData { path: file.value, text, config }),
             Err(reason) => {
                 let message = format!("{} cannot be merged: {reason}", file.value);
                 let help = "write a mapping of cloud-init's keys below the line `#cloud-config`";
@@ -55,15 +55,15 @@ pub(super) fn read(fields: &mut Fields<'_>, inputs: &Inputs) -> CloudInitChoice 
 }
 
 /// Returns the mapping that a text of user-data holds.
-fn cloud_config(text: &str) -> Result<CloudValue, &'static str> {
+fn cloud_config(text: &str) -> Result<CloudValue, String> {
     let first = text.lines().next().unwrap_or_default().trim_end();
     if first != "#cloud-config" {
-        return Err("its first line is not `#cloud-config`");
+        return Err("its first line is not `#cloud-config`".to_owned());
     }
     match CloudValue::parse(text) {
         Ok(CloudValue::Null) => Ok(CloudValue::Map(Vec::new())),
         Ok(value @ CloudValue::Map(_)) => Ok(value),
-        Ok(_) => Err("it is not a mapping"),
-        Err(_) => Err("it is not YAML"),
+        Ok(_) => Err("it is not a mapping".to_owned()),
+        Err(reason) => Err(format!("it cannot be read as YAML ({reason})")),
     }
 }

@@ -4,6 +4,8 @@ mod words;
 
 use system_model::{Effect, FileLine};
 
+use crate::OverlayVerdict;
+
 /// Something about the image or the profile that the user should know.
 ///
 /// Its [`Display`](std::fmt::Display) says it in one sentence, [`fix`](Self::fix) what to do about
@@ -225,6 +227,15 @@ pub enum Note {
         /// The files.
         paths: Vec<String>,
     },
+    /// An overlay takes what programs write to the root filesystem.
+    RootOverlay(Box<OverlayVerdict>),
+    /// A connection of NetworkManager's got a lower priority than the node's.
+    ConnectionLowered {
+        /// Its file.
+        path: String,
+        /// The interface.
+        interface: String,
+    },
     /// The interface gets an Ethernet profile, which Wi-Fi does not use.
     EthernetProfile {
         /// The interface.
@@ -436,6 +447,7 @@ impl Note {
             | Note::ConfigOverwritten { .. }
             | Note::NoPlaceForArguments { .. }
             | Note::FilesHidden { .. }
+            | Note::RootOverlay(_)
             | Note::NoSudo { .. }
             | Note::SudoersNotRead { .. } => NoteKind::Hindrance,
             Note::NotDisarmed { .. } | Note::MayChange { .. } | Note::CloudInitUnread { .. } => {

@@ -69,6 +69,9 @@ impl Note {
             }
             Note::IfupReadsLess { .. } => "correct the line in the base image".to_owned(),
             Note::OtherAddress { .. } => "remove it from the base image".to_owned(),
+            Note::RootOverlay(verdict) => {
+                return Some(format!("if that is not intended, {}", verdict.fix()));
+            }
             Note::NoNameServer => "add `dns` to `network` in the profile".to_owned(),
             Note::KnownHostsElsewhere { .. } => {
                 "change the line in the base image, or with `files`".to_owned()
@@ -229,6 +232,11 @@ impl Note {
                     named.join(", ")
                 )
             }
+            Note::RootOverlay(verdict) => verdict.to_string(),
+            Note::ConnectionLowered { path, interface } => format!(
+                "lowered the priority of {path}: NetworkManager could have picked it for \
+                 {interface} instead of the node's address"
+            ),
             Note::EthernetProfile { interface } => format!(
                 "{interface} gets an Ethernet profile in NetworkManager, which has no effect if it \
                  is Wi-Fi or a bridge"

@@ -7,11 +7,12 @@
 
 use std::collections::BTreeSet;
 
-use system_model::{CloudInit, CloudValue};
+use system_model::{CloudInit, CloudValue, Location};
 
 use super::{RenderError, context::Context, edited::Edited, first_boot};
 use crate::{
-    Attributes, CloudInitChoice, DefaultPassword, Node, Note, Purpose, cloud_default_password,
+    Attributes, CloudInitChoice, DefaultPassword, Node, Note, Purpose, SystemFiles as _, UserData,
+    cloud_default_password,
 };
 
 /// Where NoCloud looks first if nothing says otherwise.
@@ -31,7 +32,8 @@ pub(super) fn write(to: &mut Context<'_>, node: &Node) -> Result<(), RenderError
     let model = first_boot::model(to.system)?;
     let Some(cloud_init) = model.cloud_init() else { return Ok(()) };
     let directory = directory(cloud_init);
-    let config = user_config(to, node, user_data.as_ref(), cloud_init);
+    let own = user_data.as_ref().map(|own| &own.config);
+    let config = user_config(to, node, own, cloud_init);
     let mut text = String::from(
         "#cloud-config\n# Written by nodecard: the profile's user_data, with what the node needs.\n",
     );
@@ -50,7 +52,7 @@ pub(super) fn write(to: &mut Context<'_>, node: &Node) -> Result<(), RenderError
         let path = format!("{directory}{name}");
         to.write(Purpose::CloudSeed, path, contents, Attributes::root(0o600));
     }
-    note_changes(to)
+    note_changes(to, &format!("{directory}user-data"), user_data.as_ref())
 }
 
 /// Returns the directory of the seed whose user-data counts, with a slash at its end.
@@ -109,32 +111,86 @@ fn users(
     let mut known: BTreeSet<String> =
         to.cluster.users.iter().map(|account| account.name.clone()).collect();
     known.extend(to.cluster.key_users().into_iter().map(str::to_owned));
-    let is_known = |user: &CloudValue| {
-        let name = match user {
-            CloudValue::Map(_) => user.get("name").and_then(CloudValue::text),
-            user => user.text(),
-        };
-        let name = if name.as_deref() == Some("default") { default.clone() } else { name };
-        name.is_some_and(|name| known.contains(&name))
+    let is_known = |name: &str| {
+        let name = name.trim();
+        known.contains(if name == "default" { default.as_deref().unwrap_or(name) } else { name })
     };
-    let users = user_data.and_then(|config| config.get("users"));
-    let users = users.map(CloudValue::list).unwrap_or_default();
-    users.iter().filter(|user| !is_known(user)).cloned().collect()
+    entries(user_data.and_then(|config| config.get("users")))
+        .into_iter()
+        .filter_map(|entry| without_known(entry, &is_known))
+        .collect()
 }
 
-/// Notes what cloud-init changes with the seed in place.
-fn note_changes(to: &mut Context<'_>) -> Result<(), RenderError> {
+/// Returns the entries of `users`, which may be a list, a mapping, or names with commas between
+/// them (distros/ug_util.py `_normalize_users`).
+fn entries(users: Option<&CloudValue>) -> Vec<CloudValue> {
+    match users {
+        Some(CloudValue::List(list)) => list.clone(),
+        Some(names @ CloudValue::Text(_)) => vec![names.clone()],
+        Some(CloudValue::Map(users)) => users
+            .iter()
+            .filter_map(|(name, settings)| match settings {
+                CloudValue::Map(settings) => {
+                    let mut entry = settings.clone();
+                    entry.retain(|(key, _)| *key != *"name");
+                    entry.push((CloudValue::from("name"), name.clone()));
+                    Some(CloudValue::Map(entry))
+                }
+                other if other.is_true() => name.text().map(CloudValue::Text),
+                _ => None,
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Returns an entry of `users` without the users that are known; `None` if nobody is left.
+fn without_known(entry: CloudValue, is_known: &dyn Fn(&str) -> bool) -> Option<CloudValue> {
+    match entry {
+        CloudValue::Text(names) => {
+            let left: Vec<&str> = names.split(',').filter(|name| !is_known(name)).collect();
+            (!left.is_empty()).then(|| CloudValue::Text(left.join(",")))
+        }
+        CloudValue::List(mut names) => {
+            names.retain(|name| !name.text().is_some_and(|name| is_known(&name)));
+            (!names.is_empty()).then_some(CloudValue::List(names))
+        }
+        CloudValue::Map(_) => {
+            // Without a name it is the default user's.
+            let name = entry.get("name").and_then(CloudValue::text);
+            (!is_known(name.as_deref().unwrap_or("default"))).then_some(entry)
+        }
+        // cloud-init ignores it.
+        _ => None,
+    }
+}
+
+/// Notes what cloud-init changes with the seed in place. What the user-data in `seed` says comes
+/// from the owner's file, which is where the owner can change it.
+fn note_changes(
+    to: &mut Context<'_>,
+    seed: &str,
+    user_data: Option<&UserData>,
+) -> Result<(), RenderError> {
     let mut edited = Edited::new(to.system);
     edited.apply(&to.rendered.edits)?;
     let model = first_boot::model(&edited)?;
     let Some(cloud_init) = model.cloud_init() else { return Ok(()) };
+    let written = edited.read_text(seed)?.unwrap_or_default();
+    let place = |at: &Location, what: &str| match user_data {
+        Some(own) if at.path == seed => {
+            let key = written.lines().nth(at.line.wrapping_sub(1)).unwrap_or_default();
+            Location::new(&own.path, line_of(&own.text, key, what)).to_string()
+        }
+        _ => at.to_string(),
+    };
     let mut notes = BTreeSet::new();
     for change in cloud_init.changes() {
-        let at = change.location.to_string();
+        let at = place(&change.location, &change.text);
         notes.insert((change.module.to_string(), change.text.to_string(), at));
     }
     let unread = cloud_init.unreadable().iter().map(|(at, why)| Note::CloudInitUnread {
-        at: at.to_string(),
+        at: place(at, ""),
         why: why.clone(),
         is_off: false,
     });
@@ -155,4 +211,24 @@ fn note_changes(to: &mut Context<'_>) -> Result<(), RenderError> {
         to.note(note);
     }
     Ok(())
+}
+
+/// Returns the line of the owner's user-data that says what a line of the seed says, each of
+/// which begins with a key: the line with the command, where it runs one, or else that of the
+/// key. 0 stands for no line.
+fn line_of(text: &str, written: &str, what: &str) -> usize {
+    let key = written.split(':').next().unwrap_or_default();
+    let key = key.trim_matches('"');
+    let begins = |line: &str| {
+        let line = line.trim_start_matches(['{', '"', '\'', ' ']);
+        line.strip_prefix(key)
+            .is_some_and(|rest| rest.trim_start_matches(['"', '\'']).trim_start().starts_with(':'))
+    };
+    let Some(first) = text.lines().position(begins).filter(|_| !key.is_empty()) else { return 0 };
+    let command = what.split('`').nth(1).filter(|command| !command.is_empty());
+    let inner = command.and_then(|command| {
+        let mut lines = text.lines().enumerate().skip(first);
+        lines.find(|(_, line)| line.contains(command)).map(|(index, _)| index)
+    });
+    inner.unwrap_or(first) + 1
 }

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use cluster_keys::KeyError;
+use system_model::NotStarted;
 
+use super::OverlayVerdict;
 use crate::SystemError;
 
 /// The files of a node cannot be rendered for the system in an image.
@@ -161,6 +163,19 @@ pub enum RenderError {
          swarm"
     )]
     LiveRestore,
+    /// systemd does not start what a node needs.
+    #[error("{what} does not start at boot: {unit} {why}")]
+    NotStarted {
+        /// What it is, such as `the ssh server`.
+        what: &'static str,
+        /// Its unit.
+        unit: String,
+        /// Why it does not start.
+        why: Box<NotStarted>,
+    },
+    /// An overlay over the root filesystem loses what a node needs to keep.
+    #[error("{0}")]
+    NothingKept(Box<OverlayVerdict>),
     /// An archive of images is for another processor than the image.
     #[error(
         "the image {image} in {} is for {architecture}, but the base image is for {system}",
@@ -190,6 +205,18 @@ pub enum RenderError {
         unit: &'static str,
         /// `disabled` or `masked`.
         state: &'static str,
+    },
+    /// NetworkManager, which would set the address, does not care for the interface.
+    #[error("NetworkManager {} ({file}, line {line})", left_alone(*is_managed, interface))]
+    LeftAlone {
+        /// Whether it manages the interface, but not with nodecard's connection.
+        is_managed: bool,
+        /// The interface of the profile.
+        interface: String,
+        /// The file that says so.
+        file: String,
+        /// Its line.
+        line: usize,
     },
     /// The interface gets another name at boot.
     #[error("the interface {interface} will be named {new} by {file}, line {line}")]
@@ -221,6 +248,14 @@ pub enum RenderError {
         /// The interface of the profile.
         interface: String,
     },
+}
+
+fn left_alone(is_managed: bool, interface: &str) -> String {
+    if is_managed {
+        format!("may not use nodecard's connection for {interface}")
+    } else {
+        format!("leaves {interface} alone")
+    }
 }
 
 fn in_file(file: Option<&str>, line: Option<usize>) -> String {
@@ -311,6 +346,8 @@ impl RenderError {
                  profile"
                     .to_owned(),
             ),
+            RenderError::NotStarted { unit, why, .. } => Some(plain_text::escaped(&why.fix(unit))),
+            RenderError::NothingKept(verdict) => Some(verdict.fix()),
             RenderError::ImageArchitecture { system, .. } => Some(format!(
                 "save the image on a machine like the nodes, or pull it first with `docker pull \
                  --platform linux/{system}`"
@@ -319,6 +356,9 @@ impl RenderError {
                 "run `systemctl {} {unit}` in the base image",
                 if *state == "masked" { "unmask" } else { "enable" }
             )),
+            RenderError::LeftAlone { line, file, .. } => {
+                Some(format!("remove line {line} of {file} from the base image"))
+            }
             RenderError::InterfaceRenamed { new, .. } => Some(format!(
                 "set `interface: {new}` in the profile, or remove the line from the base image"
             )),

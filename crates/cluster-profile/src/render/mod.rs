@@ -18,7 +18,9 @@ mod network;
 mod neutral;
 mod passwords;
 mod refused;
+mod root_overlay;
 mod ssh;
+mod starts;
 mod swarm;
 mod text;
 mod units;
@@ -28,7 +30,10 @@ use std::cell::RefCell;
 
 use cluster_keys::ClusterKeys;
 
-use crate::{Attributes, Cluster, FileEdit, Node, Note, Purpose, SystemError, SystemFiles};
+use crate::{
+    Attributes, BootPart, Cluster, FileEdit, FirstBootPart, Node, Note, Purpose, SystemError,
+    SystemFiles,
+};
 use context::Context;
 use edited::Edited;
 pub use error::RenderError;
@@ -38,8 +43,11 @@ pub use neutral::{IdentityPart, KeptAddress, Neutral, RemovedPart, part_of, rend
 pub use passwords::default_password_notes;
 pub use refused::CardObstacle;
 use refused::{Obstacles, Refused};
+pub use root_overlay::OverlayVerdict;
 pub use ssh::{LoginHindrance, login_hindrances};
+pub use starts::SSH_SERVER;
 pub use swarm::{SWARM_STATUS, SwarmState, SwarmStatus, SwarmStep};
+use system_model::BootModel;
 
 /// The edits of a system's files, and what the user should know about them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -107,6 +115,35 @@ pub fn card_obstacles(
     system: &dyn SystemFiles,
     now: u64,
 ) -> Result<Vec<CardObstacle>, RenderError> {
+    obstacles(cluster, None, nodes, keys, system, now)
+}
+
+/// Returns all reasons why a card that is one node's already cannot be made right: what only
+/// matters on the cards of others is none.
+///
+/// # Errors
+/// [`RenderError`] if the system cannot be read.
+pub fn obstacles_on_card(
+    cluster: &Cluster,
+    node: &Node,
+    keys: &ClusterKeys,
+    system: &dyn SystemFiles,
+    now: u64,
+) -> Result<Vec<CardObstacle>, RenderError> {
+    let mut found = obstacles(cluster, Some(node), &[node], keys, system, now)?;
+    // There is no other node whose they could be.
+    found.iter_mut().for_each(|one| one.nodes.clear());
+    Ok(found)
+}
+
+fn obstacles(
+    cluster: &Cluster,
+    node_of_card: Option<&Node>,
+    nodes: &[&Node],
+    keys: &ClusterKeys,
+    system: &dyn SystemFiles,
+    now: u64,
+) -> Result<Vec<CardObstacle>, RenderError> {
     if let Some(unsuitable) = unsuitable(system)? {
         return Ok(vec![CardObstacle { reason: unsuitable, nodes: Vec::new() }]);
     }
@@ -129,7 +166,7 @@ pub fn card_obstacles(
             })
         };
     let (shared, reasons) = collect(system, &|system, refused| {
-        shared_edits(cluster, None, keys, system, now, refused)
+        shared_edits(cluster, node_of_card, keys, system, now, refused)
     })?;
     for reason in reasons {
         found.add(with_maker(reason, cluster, system), None);
@@ -208,13 +245,18 @@ fn shared_edits(
     first_boot::disarm(&mut to, &model)?;
     cloud_init::disarm(&mut to, &model)?;
     to.go_on(boot::write)?;
+    let model = after_edits(&to, model)?;
     identity::forget(&mut to)?;
     hosts::note_dropped(&mut to)?;
-    to.go_on(|to| network::shared(to, &model))?;
+    let chosen = to.go_on(|to| network::shared(to, &model).map(Some))?;
     to.go_on(|to| ssh::shared(to, &model))?;
     to.go_on(passwords::write)?;
     to.go_on(swarm::shared)?;
     let obstacle = ssh::let_in(&mut to, node)?;
+    let lost = root_overlay::check(&mut to)?;
+    let obstacle = to.refused.first(obstacle, lost)?;
+    let off = starts::check(&mut to, chosen)?;
+    let obstacle = to.refused.first(obstacle, off)?;
     clock::stamp(&mut to)?;
     extra_files::check(&mut to, &cluster.files)?;
     hidden::note(&mut to)?;
@@ -256,6 +298,20 @@ pub fn render_node_regardless(
         node_edits(cluster, node, keys, system, now, &mut Refused::First)
     });
     attempt.map(|(rendered, _)| rendered)
+}
+
+/// Returns what starts with the kernel's command line as it is after the edits.
+fn after_edits(to: &Context<'_>, model: BootModel) -> Result<BootModel, RenderError> {
+    let is_command_line = |edit: &FileEdit| {
+        matches!(
+            edit.purpose,
+            Purpose::Boot(BootPart::CommandLine) | Purpose::FirstBoot(FirstBootPart::CommandLine)
+        )
+    };
+    if !to.rendered.edits.iter().any(is_command_line) {
+        return Ok(model);
+    }
+    Ok(first_boot::model(&to.edited()?)?)
 }
 
 /// Returns a node's edits, and what surely keeps its interface from its address.

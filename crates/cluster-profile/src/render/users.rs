@@ -6,19 +6,31 @@
 use std::collections::BTreeMap;
 
 use system_model::{
-    BootPartition, FileKind, FileMetadata,
-    accounts::{Accounts, GROUP, GSHADOW, PASSWD, SHADOW},
+    BootPartition, FileKind, FileMetadata, Starts, WantedFiles,
+    accounts::{Accounts, GROUP, GSHADOW, PASSWD, SHADOW, ShellState},
+    sshd::{HindranceKind, usable_shell},
 };
 
 use super::{RenderError, context::Context, refused::Refused, text};
 use crate::{
-    Account, AccountPart, Attributes, Change, Cluster, Note, Purpose, SystemError, SystemFiles,
+    Account, AccountPart, Attributes, Change, Cluster, Note, Password, Purpose, SystemError,
+    SystemFiles,
 };
 
 /// The system with the files that the profile's users change.
 pub(super) struct Overlay<'a> {
     system: &'a dyn SystemFiles,
     files: BTreeMap<&'static str, Vec<u8>>,
+    /// Users with a password who get a shell that the profile does not name.
+    given_shells: Vec<GivenShell>,
+}
+
+/// A shell that a user gets, as a password would be of no use with the one of the image.
+struct GivenShell {
+    user: String,
+    /// What is wrong with the image's.
+    wrong: HindranceKind,
+    shell: String,
 }
 
 impl<'a> Overlay<'a> {
@@ -28,17 +40,40 @@ impl<'a> Overlay<'a> {
         system: &'a dyn SystemFiles,
         refused: &mut Refused,
     ) -> Result<Self, RenderError> {
-        let mut overlay = Overlay { system, files: BTreeMap::new() };
-        for account in cluster.users.iter().filter(|account| account.changes_accounts()) {
-            let lacking = lacking(account, &overlay)?;
-            let is_complete = lacking.is_empty();
-            for reason in lacking {
-                refused.add(reason)?;
+        let mut overlay = Overlay { system, files: BTreeMap::new(), given_shells: Vec::new() };
+        for account in &cluster.users {
+            // What follows must not complain of a user who is made without what is wrong.
+            let mut account = account.clone();
+            if let Some(given) = shell_for_password(&account, &overlay)? {
+                account.shell = Some(given.shell.clone());
+                overlay.given_shells.push(given);
             }
-            if !is_complete {
+            if !account.changes_accounts() {
                 continue;
             }
-            let files = Databases::read(&overlay)?.with(account, &overlay).map(Some);
+            for reason in lacking(&account, &overlay)? {
+                match &reason {
+                    RenderError::UnknownGroup { group, .. } => {
+                        account.groups.retain(|one| one != group);
+                    }
+                    _ => account.shell = None,
+                }
+                refused.add(reason)?;
+            }
+            let databases = || Databases::read(&overlay);
+            let mut files = databases()?.with(&account, &overlay, Uid::Free).map(Some);
+            match &files {
+                Err(RenderError::OtherUid { .. }) => {
+                    refused.go_on(files)?;
+                    account.uid = None;
+                    files = databases()?.with(&account, &overlay, Uid::Free).map(Some);
+                }
+                Err(RenderError::TakenUid { .. }) => {
+                    refused.go_on(files)?;
+                    files = databases()?.with(&account, &overlay, Uid::Any).map(Some);
+                }
+                _ => {}
+            }
             let Some(files) = refused.go_on(files)? else { continue };
             for (path, old, new) in files.changes() {
                 debug_assert_ne!(old, new);
@@ -81,6 +116,15 @@ impl SystemFiles for Overlay<'_> {
         self.system.read_link(path)
     }
 
+    fn starts(
+        &self,
+        directory: &str,
+        wanted: &WantedFiles,
+        skips: &dyn Fn(&str) -> bool,
+    ) -> Result<Starts, SystemError> {
+        self.system.starts(directory, wanted, skips)
+    }
+
     fn boot_partitions(&self) -> Vec<BootPartition> {
         self.system.boot_partitions()
     }
@@ -92,6 +136,26 @@ impl SystemFiles for Overlay<'_> {
     fn exists(&self, path: &str) -> Result<bool, SystemError> {
         self.system.exists(path)
     }
+}
+
+/// Returns the shell that an existing user gets who is given a password, where the user's own is
+/// missing or ends every login, and the profile names none.
+fn shell_for_password(
+    account: &Account,
+    system: &dyn SystemFiles,
+) -> Result<Option<GivenShell>, RenderError> {
+    if !matches!(account.password, Some(Password::Hash(_))) || account.shell.is_some() {
+        return Ok(None);
+    }
+    let accounts = Accounts::read(system)?;
+    // Without any shell, the image is a part of a system.
+    let (Some(user), Some(shell)) = (accounts.user(&account.name), usable_shell(system)?) else {
+        return Ok(None);
+    };
+    let state = ShellState::of(system, user)?;
+    let wrong = HindranceKind::Shell(user.login_shell().to_owned(), state);
+    let given = GivenShell { user: account.name.clone(), wrong, shell };
+    Ok(Some(given).filter(|_| state != ShellState::Usable))
 }
 
 /// Returns what of an account the system does not have: the shell and the groups.
@@ -121,6 +185,10 @@ pub(super) fn write(to: &mut Context<'_>, overlay: &Overlay<'_>) -> Result<(), R
             _ => (Purpose::Account(AccountPart::Users), 0o644),
         };
         to.write(purpose, *path, contents.clone(), Attributes::root(mode));
+    }
+    for GivenShell { user, wrong, shell } in &overlay.given_shells {
+        let how = format!("{user} has {shell} now, in {PASSWD}");
+        to.note(Note::LoginCorrected { user: user.clone(), what: wrong.to_string(), how });
     }
     let accounts = Accounts::read(overlay)?;
     let cluster = to.cluster;
@@ -194,6 +262,15 @@ fn sudo(to: &mut Context<'_>, user: &str) -> Result<(), RenderError> {
     Ok(())
 }
 
+/// Which numbers a new user may get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Uid {
+    /// One that nobody has.
+    Free,
+    /// Whatever the profile says. That it is taken has been said.
+    Any,
+}
+
 /// The four files of users and groups. A file that the image does not have is not made.
 struct Databases {
     files: Vec<Database>,
@@ -259,7 +336,12 @@ impl Databases {
     }
 
     /// Makes a user, or gives one that exists its groups and shell.
-    fn with(mut self, account: &Account, system: &dyn SystemFiles) -> Result<Self, RenderError> {
+    fn with(
+        mut self,
+        account: &Account,
+        system: &dyn SystemFiles,
+        uid: Uid,
+    ) -> Result<Self, RenderError> {
         let accounts = Accounts::read(system)?;
         let name = &account.name;
         match (accounts.user(name), account.uid) {
@@ -271,7 +353,7 @@ impl Databases {
                     self.set_field(PASSWD, name, 6, |_| shell.clone());
                 }
             }
-            (None, _) if account.create => self.create(account, &accounts, system)?,
+            (None, _) if account.create => self.create(account, &accounts, system, uid)?,
             // The passwords report users that do not exist.
             (None, _) => return Ok(self),
         }
@@ -295,17 +377,18 @@ impl Databases {
         account: &Account,
         accounts: &Accounts,
         system: &dyn SystemFiles,
+        checked: Uid,
     ) -> Result<(), RenderError> {
         let name = &account.name;
         let free = accounts.next_free_id(system)?;
         let none = || RenderError::NoFreeUid { user: name.clone() };
         let uid = match account.uid {
             Some(uid) => match accounts.users().iter().find(|user| user.uid == uid) {
-                Some(other) => {
+                Some(other) if checked == Uid::Free => {
                     let owner = other.name.clone();
                     return Err(RenderError::TakenUid { user: name.clone(), uid, owner });
                 }
-                None => uid,
+                _ => uid,
             },
             None => free.ok_or_else(none)?,
         };

@@ -4,7 +4,7 @@ use super::large;
 use crate::{
     Error, Result,
     features::flag,
-    inode::{HUGE_FILE, INLINE_DATA, Inode},
+    inode::{INLINE_DATA, Inode},
     map,
     source::Source,
     volume::Volume,
@@ -162,11 +162,7 @@ fn release_value(volume: &mut Volume, attribute: &Attribute) -> Result<()> {
 /// The clusters that `i_blocks` counts, without those of the attributes.
 fn clusters_without(volume: &Volume, inode: &Inode) -> Result<u64> {
     let geometry = &volume.fs().geometry;
-    let unit = if inode.has_flag(HUGE_FILE) {
-        u64::from(geometry.cluster_blocks)
-    } else {
-        u64::from(geometry.cluster_blocks) * u64::from(geometry.block_size / 512)
-    };
+    let unit = u64::from(geometry.cluster_blocks) * volume.fs().units_per_block(inode);
     Ok((inode.i_blocks() / unit).saturating_sub(xattr::clusters(volume, inode)?))
 }
 

@@ -30,6 +30,8 @@ impl Error {
     pub fn fix(&self) -> Option<String> {
         let fix = match self {
             error if error.is_damage() => "repair the filesystem with e2fsck",
+            // Versions before do not look at the flag.
+            Error::UnsupportedInode { .. } => "clear the flag with e2fsck 1.47.1 or later",
             Error::NotExt { .. } => "check that this is the right partition",
             Error::DirectoryFull { .. } => {
                 "put the files in several directories, or allow a larger hash tree with \

@@ -149,6 +149,14 @@ pub enum Error {
         /// The rule that the value breaks, as a clause.
         reason: &'static str,
     },
+    /// An inode does not contradict itself, but Linux does not open it.
+    #[error("inode {inode} is not supported: {reason}")]
+    UnsupportedInode {
+        /// The inode's number.
+        inode: u32,
+        /// What is not supported, as a sentence without a full stop.
+        reason: &'static str,
+    },
     /// A bitmap is wrong about a block or an inode.
     #[error("the {kind} bitmap of block group {group} is damaged: {kind} {number} {reason}")]
     Bitmap {

@@ -243,12 +243,15 @@ impl Volume {
         Ok(whole.runs)
     }
 
-    /// Moves the contents from the inode to blocks.
+    /// Moves the contents from the inode to blocks. Behind them the file may have a hole.
     pub(super) fn take_out_of_line(&mut self, inode: &mut Inode) -> Result<()> {
         let contents = inline_contents(self, inode)?;
+        let size = inode.i_size();
         self.empty_inline(inode)?;
         inode.set_i_size(0);
-        self.write_contents(inode, 0, &contents)
+        self.write_contents(inode, 0, &contents)?;
+        inode.set_i_size(size);
+        Ok(())
     }
 
     /// Turns an inode with inline contents into one without contents and blocks.

@@ -50,17 +50,15 @@ pub fn try_mount(image: &Path, options: &str) -> Result<Mounted, String> {
 pub fn mount(image: &Path, options: &str) -> Option<Mounted> {
     try_mount(image, options)
         .inspect_err(|why| {
-            eprintln!("NOT CHECKED: mount -o {options} failed, the kernel was not asked: {why}");
+            let what = format!("the kernel was not asked, since mount -o {options} failed: {why}");
+            test_support::not_supported(&what);
         })
         .ok()
 }
 
 pub fn is_root() -> bool {
     let root = run("id", &["-u"]).stdout.trim_ascii() == b"0";
-    if !root {
-        eprintln!("NOT CHECKED: mounting needs root, so the kernel was not asked");
-    }
-    root
+    test_support::judged_if(root, "the kernel was not asked: mounting needs root")
 }
 
 /// An image in memory, where syncing is free.

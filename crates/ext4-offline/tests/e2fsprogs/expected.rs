@@ -43,8 +43,7 @@ pub fn cannot_be_judged(name: &str) -> bool {
 }
 
 /// Single cases that e2fsck accepts and that are refused: how their names begin, and why.
-const SINGLE: [(&str, &str); 7] = [
-    ("f_bad_fname", "a directory with EA_INODE_FL, which the kernel rejects"),
+const SINGLE: [(&str, &str); 6] = [
     ("f_badtable", "bad blocks in an inode table"),
     ("f_bbinode", "bad blocks in an inode table"),
     ("f_bigalloc_orphan_list", "the list of orphans names an inode that is not in use"),
@@ -59,6 +58,7 @@ pub fn refusal(name: &str, error: &Error) -> Option<String> {
         Error::Feature { feature, .. } => format!("the feature {feature}"),
         Error::JournalFeature { feature, .. } => format!("the journal's feature {feature}"),
         Error::Unsupported { field, value, .. } => format!("{field} is {value}: not supported"),
+        Error::UnsupportedInode { .. } => "EA_INODE_FL where the kernel rejects it".into(),
         Error::MarkedErroneous { .. } => "errors that the kernel marked; e2fsck has to say".into(),
         Error::NotClean { .. } => "not unmounted cleanly; e2fsck has to say".into(),
         // e2fsck compares the first quarter of the list.

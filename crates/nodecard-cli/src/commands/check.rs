@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::open_project;
 use crate::{
     args::CheckArgs,
-    error::{CommandError, exit_code, print_error},
+    error::{CommandError, exit_code, print_failure},
     hints,
     report::{self, table},
     terminal,
@@ -44,7 +44,7 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode, CommandError> {
         }
     }
     for error in &found.problems {
-        print_error(error, hints::join(error.fix(), hints::for_error(error)));
+        print_failure(error);
     }
     Ok(match found.problems.first() {
         Some(error) => ExitCode::from(exit_code(error.kind())),
@@ -60,12 +60,17 @@ fn to_json(cluster: &Cluster, project: &Project, found: &CheckReport) -> Value {
             "role": cluster.swarm.as_ref().map(|_| node.role.to_string()),
         })
     };
-    let finding = |error: &nodecard::Error| {
-        json!({
-            "severity": "error",
-            "message": plain_text::with_causes(error),
-            "fix": hints::join(error.fix(), hints::for_error(error)),
-        })
+    let finding = |message: String, fix: Option<String>| json!({"severity": "error", "message": message, "fix": fix});
+    let findings = |error: &nodecard::Error| -> Vec<Value> {
+        let reasons = error.card_obstacles().iter();
+        let all: Vec<Value> = reasons
+            .map(|one| finding(plain_text::with_causes(&one.reason), one.reason.fix()))
+            .collect();
+        if !all.is_empty() {
+            return all;
+        }
+        let fix = hints::join(error.fix(), hints::for_error(error));
+        vec![finding(plain_text::with_causes(error), fix)]
     };
     json!({
         "profile": cluster.path,
@@ -73,7 +78,7 @@ fn to_json(cluster: &Cluster, project: &Project, found: &CheckReport) -> Value {
         "base": project.base_name(),
         "card_size": cluster.card.map(CardSize::bytes),
         "nodes": cluster.nodes.iter().map(node).collect::<Vec<_>>(),
-        "findings": found.problems.iter().map(finding).collect::<Vec<_>>(),
+        "findings": found.problems.iter().flat_map(findings).collect::<Vec<_>>(),
         "notes": report::sentences(&found.notes),
         "not_checked": found.not_checked,
     })

@@ -8,6 +8,7 @@ pub mod export;
 pub mod flash;
 pub mod init;
 pub mod inspect;
+mod man_page;
 pub mod manual;
 pub mod password;
 pub mod plan;

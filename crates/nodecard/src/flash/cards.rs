@@ -24,7 +24,7 @@ pub(super) fn prepare(
     builder: &CardBuilder,
     targets: &[FlashTarget],
 ) -> Result<(Vec<CardSource>, Vec<BuildNote>), Error> {
-    refuse_too_small(targets, builder)?;
+    refuse_too_small(targets, builder, &project.context.cancel)?;
     let mut sources: Vec<Option<CardSource>> = targets.iter().map(|_| None).collect();
     let mut notes = Vec::new();
     for size in sizes(targets) {
@@ -54,7 +54,7 @@ pub(super) fn prepare_marked(
     builder: &CardBuilder,
     target: &FlashTarget,
 ) -> Result<(CardSource, Vec<BuildNote>, CardMarks), Error> {
-    refuse_too_small(std::slice::from_ref(target), builder)?;
+    refuse_too_small(std::slice::from_ref(target), builder, &project.context.cancel)?;
     let node = project.node(&target.node)?;
     let others = project.cluster.nodes.iter().filter(|other| other.name != node.name);
     let nodes: Vec<&Node> = std::iter::once(node).chain(others.take(OTHERS)).collect();
@@ -77,10 +77,14 @@ pub(super) fn prepare_marked(
     Ok((source, cards.notes, marks))
 }
 
-fn refuse_too_small(targets: &[FlashTarget], builder: &CardBuilder) -> Result<(), Error> {
+fn refuse_too_small(
+    targets: &[FlashTarget],
+    builder: &CardBuilder,
+    cancel: &Cancel,
+) -> Result<(), Error> {
     let mut refused = Vec::new();
     for target in targets {
-        if let Err(needed) = builder.check_card_size(target.target.size())? {
+        if let Err(needed) = builder.check_card_size(target.target.size(), cancel)? {
             refused.push(target.refused(too_small_error(target, needed)));
         }
     }

@@ -253,7 +253,8 @@ impl OneReader<'_> {
             match self.project.inspect_target(&self.reader, &self.request.limits) {
                 Ok(target) => {
                     let target = FlashTarget::new(node.name.clone(), target);
-                    let Err(needed) = self.builder.check_card_size(target.target.size())? else {
+                    let (size, cancel) = (target.target.size(), &self.project.context.cancel);
+                    let Err(needed) = self.builder.check_card_size(size, cancel)? else {
                         return Ok(Some(target));
                     };
                     self.previous = Some(target.target.identity().clone());

@@ -24,7 +24,7 @@ pub(super) fn parse(text: &str) -> Result<Value, String> {
         .into_iter();
     let root = documents.next();
     if documents.next().is_some() {
-        return Err("several documents in one text".to_owned());
+        return Err("several documents in one file".to_owned());
     }
     root.map_or(Ok(Value::Null), construct)
 }
@@ -44,18 +44,22 @@ fn check(text: &str) -> Result<(), String> {
     };
     let line = |at: usize| text.get(..at).unwrap_or_default().matches('\n').count() + 1;
     if let Some((at, c)) = text.char_indices().find(|(_, c)| !is_printable(*c)) {
-        return Err(format!("the character {}, line {}", c.escape_unicode(), line(at)));
+        return Err(format!(
+            "the character {} is not allowed, line {}",
+            c.escape_unicode(),
+            line(at)
+        ));
     }
     // They end a line in YAML 1.1.
     if let Some(at) = text.find(['\u{85}', '\u{2028}', '\u{2029}']) {
-        return Err(format!("an unusual end of a line, line {}", line(at)));
+        return Err(format!("an unusual line break, line {}", line(at)));
     }
     let begins = text.lines().map(str::trim_end).find(|line| {
         let line = line.trim_start();
         !line.is_empty() && !line.starts_with('#')
     });
     if begins.is_some_and(|line| line == "..." || line.starts_with("... ")) {
-        return Err("the end of a document at its beginning".to_owned());
+        return Err("`...` before the document begins".to_owned());
     }
     let mut quiet = Vec::new();
     let mut open: Vec<Open> = Vec::new();
@@ -87,7 +91,8 @@ fn check(text: &str) -> Result<(), String> {
                 let written = text.get(range.clone()).unwrap_or_default();
                 let is_flow = open.last().is_some_and(|one| one.is_flow);
                 if is_flow && (written.contains('?') || written.starts_with(':')) {
-                    return Err(format!("`{written}` within brackets, line {}", span.start.line()));
+                    let line = span.start.line();
+                    return Err(format!("`?` or `:` without quotes within brackets, line {line}"));
                 }
                 let before = text.get(..range.start).unwrap_or_default().trim_end();
                 if is_key && written.is_empty() && !before.ends_with('?') {
@@ -98,7 +103,7 @@ fn check(text: &str) -> Result<(), String> {
             Event::Alias(_) => {}
             Event::Anchor(_, name) => {
                 if !anchors.insert(name.into_owned()) {
-                    return Err(format!("an anchor a second time, line {}", span.start.line()));
+                    return Err(format!("the same anchor twice, line {}", span.start.line()));
                 }
                 continue;
             }
@@ -120,7 +125,7 @@ fn check(text: &str) -> Result<(), String> {
     };
     let mut tabs = text.match_indices('\t').map(|(at, _)| at);
     match tabs.find(|at| !is_quiet(at)) {
-        Some(at) => Err(format!("a tab, line {}", line(at))),
+        Some(at) => Err(format!("a tab where none is allowed, line {}", line(at))),
         None => Ok(()),
     }
 }
@@ -128,7 +133,7 @@ fn check(text: &str) -> Result<(), String> {
 fn construct(node: Node) -> Result<Value, String> {
     let line = node.place.line;
     let tag = node.tag.filter(|tag| tag != "!");
-    let unknown = |tag: &str| Err(format!("the tag {tag}, line {line}"));
+    let unknown = |tag: &str| Err(format!("the unknown tag {tag}, line {line}"));
     match node.content {
         Content::Scalar { text, is_plain } => {
             let value = match &tag {
@@ -162,7 +167,7 @@ fn map(entries: Vec<(Node, Node)>) -> Result<Value, String> {
         let line = key.place.line;
         let key = match construct(key)? {
             Value::List(_) | Value::Map(_) => {
-                return Err(format!("a key that is a collection, line {line}"));
+                return Err(format!("a list or a mapping as a key, line {line}"));
             }
             key => key,
         };
@@ -205,7 +210,7 @@ fn flattened(entries: Vec<(Node, Node)>) -> Result<Vec<(Node, Node)>, String> {
                     Content::Map(entries) => merged.extend(flattened(entries)?),
                     _ => {
                         return Err(format!(
-                            "`<<` with something else than a mapping, line {line}"
+                            "`<<` that merges something other than a mapping, line {line}"
                         ));
                     }
                 }
@@ -249,7 +254,7 @@ fn explicit(tag: &str, text: String) -> Result<Value, String> {
         "null" => Ok(Value::Null),
         "bool" => boolean(&text.to_ascii_lowercase())
             .map(Value::Bool)
-            .ok_or_else(|| format!("`{text}` as a boolean")),
+            .ok_or_else(|| "a wrong boolean".to_owned()),
         "int" => integer(&text),
         "float" => float(&text),
         "timestamp" if is_timestamp(&text) => timestamp(text),
@@ -257,7 +262,7 @@ fn explicit(tag: &str, text: String) -> Result<Value, String> {
             let bytes = decode::base64(text.as_bytes());
             bytes.map(Value::Bytes).ok_or_else(|| "binary data that is not base64".to_owned())
         }
-        other => Err(format!("the tag {other}")),
+        other => Err(format!("the unknown tag {other}")),
     }
 }
 
@@ -321,7 +326,7 @@ fn is_integer(text: &str) -> bool {
 }
 
 fn integer(text: &str) -> Result<Value, String> {
-    let bad = || format!("`{text}` as a number");
+    let bad = || "a wrong number".to_owned();
     let bare = text.replace('_', "");
     let (is_negative, digits) = unsigned(&bare);
     let parse = |digits: &str, radix| i128::from_str_radix(digits, radix).ok();
@@ -378,7 +383,7 @@ fn float(text: &str) -> Result<Value, String> {
             parts.reduce(|sum, part| Some(sum? * 60.0 + part?)).flatten()
         }
     };
-    let number = number.ok_or_else(|| format!("`{text}` as a number"))?;
+    let number = number.ok_or_else(|| "a wrong number".to_owned())?;
     Ok(Value::Float(if is_negative { -number } else { number }))
 }
 
@@ -427,7 +432,7 @@ fn is_timestamp(text: &str) -> bool {
 
 fn timestamp(text: String) -> Result<Value, String> {
     let Some(([year, month, day], rest)) = date(&text, 1) else {
-        return Err(format!("`{text}` as a date"));
+        return Err("a wrong date".to_owned());
     };
     let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let days = match month {
@@ -441,6 +446,6 @@ fn timestamp(text: String) -> Result<Value, String> {
     if is_date && hour < 24 && minute < 60 && second < 60 {
         Ok(Value::Date(text))
     } else {
-        Err(format!("`{text}` as a date"))
+        Err("a wrong date".to_owned())
     }
 }

@@ -19,8 +19,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use mentions::Mentions;
 pub(crate) use paths::{matching, protected};
 pub(crate) use place::Place;
-pub(crate) use shell::Environment;
 use shell::{Command, Context, MAX_DEPTH, Runner, absolute, base};
+pub(crate) use shell::{Environment, Script, line_of_variable};
 
 use crate::{Effect, FileKind, Location, SystemError, SystemFiles};
 

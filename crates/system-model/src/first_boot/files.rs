@@ -77,7 +77,7 @@ pub(super) fn markers(
         found.push(KnownProgram {
             family: Some(family),
             name: LOGIN.to_owned(),
-            what: "runs a wizard that asks for passwords and users at root's first login",
+            what: "makes root's first login ask for new passwords and a user",
             effects: vec![Console, Passwords, Users],
             evidence: Location::new(LOGIN, 0),
             disarm: remove(LOGIN),

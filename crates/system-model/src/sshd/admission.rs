@@ -4,6 +4,7 @@
 use super::{
     algorithms::{ED25519, assemble},
     authorized_keys,
+    command::SshdCommand,
     config::SshdConfig,
     hindrance::{Hindrance, HindranceKind, Repair},
     host::SshHost,
@@ -60,7 +61,7 @@ pub fn admission(
     key: Option<&str>,
 ) -> Result<Admission, SystemError> {
     let SshHost { files, accounts, .. } = host;
-    let config = SshdConfig::read(*files, accounts, login)?;
+    let config = SshdConfig::read_as(*files, accounts, login, &host.command)?;
     let mut to = Admission::default();
     server(host, login, &config, &mut to)?;
     let Some(user) = accounts.user(&login.user) else {
@@ -77,13 +78,45 @@ pub fn admission(
     Ok(to)
 }
 
-fn for_user(user: &User, keyword: &'static str, value: &str) -> Option<Repair> {
-    let (value, for_user) = (value.to_owned(), Some(user.name.clone()));
-    Some(Repair::SshdSetting { keyword, value, for_user })
+fn for_user(
+    config: &SshdConfig,
+    user: &User,
+    keyword: &'static str,
+    value: &str,
+) -> Option<Repair> {
+    Some(setting(config.file(), keyword, value, Some(user)))
 }
 
-fn for_all(keyword: &'static str, value: &str) -> Option<Repair> {
-    Some(Repair::SshdSetting { keyword, value: value.to_owned(), for_user: None })
+fn setting(file: &str, keyword: &'static str, value: &str, for_user: Option<&User>) -> Repair {
+    let for_user = for_user.map(|user| user.name.clone());
+    Repair::SshdSetting { file: file.to_owned(), keyword, value: value.to_owned(), for_user }
+}
+
+/// Whether sshd, or systemd for it, listens on the node's address.
+fn listening(command: &SshdCommand, config: &SshdConfig, login: &Login, to: &mut Admission) {
+    let line = ["port", "listenaddress", "addressfamily"]
+        .iter()
+        .find_map(|keyword| config.lines(keyword).first());
+    let line = line.map(|line| line.at.clone());
+    // Ports of the configuration add up, unless arguments have some. Another ListenAddress is
+    // the owner's decision.
+    let can_add = command.ports.is_empty() && !config.ports().contains(&login.port);
+    let (answers, at, can_add) = match &command.sockets {
+        None => (config.listens_at(login.to, login.port), line, can_add),
+        Some(sockets) => {
+            let answers = sockets.iter().any(|one| one.answers(login.to, login.port));
+            let of_unit = sockets.first().and_then(|one| one.at.clone());
+            let is_generated = sockets.first().is_some_and(|one| one.at.is_none());
+            (answers, of_unit.or(line), can_add && is_generated)
+        }
+    };
+    if answers {
+        return;
+    }
+    let repair = || setting(&command.config, "Port", &login.port.to_string(), None);
+    let added = to.add(true, HindranceKind::NotListening(login.port));
+    added.repair = can_add.then(repair);
+    added.at = at;
 }
 
 /// Whether sshd starts, is reached, and has the host key that the nodes know.
@@ -93,9 +126,14 @@ fn server(
     config: &SshdConfig,
     to: &mut Admission,
 ) -> Result<(), SystemError> {
-    let files = host.files;
-    if !SshdConfig::exists(files)? {
-        to.add(true, HindranceKind::NoConfig);
+    let (files, command) = (host.files, &host.command);
+    // The configuration cannot change what is an argument.
+    let for_all = |keyword, value: &str, at: Option<&FileLine>| {
+        let changeable = at.is_none_or(|at| !command.has(at));
+        changeable.then(|| setting(&command.config, keyword, value, None))
+    };
+    if !SshdConfig::exists(files, command)? {
+        to.add(true, HindranceKind::NoConfig(command.config.clone())).at = command.at.clone();
     }
     if host.accounts.user("sshd").is_none() {
         to.add(false, HindranceKind::NoPrivilegeSeparationUser);
@@ -103,36 +141,27 @@ fn server(
     for problem in config.problems() {
         let added = to.add(problem.kind.is_certain(), HindranceKind::Config(problem.kind));
         added.at = Some(problem.at.clone());
-        added.repair = Some(Repair::CommentOut(problem.at.clone()));
+        let of_file = Some(&problem.at).filter(|at| !command.has(at));
+        added.repair = of_file.map(|at| Repair::CommentOut(at.clone()));
     }
     for line in config.undecided() {
         to.add(false, HindranceKind::UndecidedMatch).at = Some(line.clone());
     }
-    if !config.listens_at(login.to, login.port) {
-        let repair = if config.ports().contains(&login.port) {
-            // Another ListenAddress is the owner's decision.
-            None
-        } else {
-            for_all("Port", &login.port.to_string())
-        };
-        let line = ["port", "listenaddress", "addressfamily"]
-            .iter()
-            .find_map(|keyword| config.lines(keyword).first());
-        let added = to.add(true, HindranceKind::NotListening(login.port));
-        (added.repair, added.at) = (repair, line.map(|line| line.at.clone()));
-    }
+    listening(command, config, login, to);
     let algorithms = config.word("hostkeyalgorithms");
     if !assemble(algorithms.map(|(value, _)| value)).contains(&ED25519) {
+        let at = algorithms.map(|(_, at)| at);
         let added = to.add(true, HindranceKind::HostKeyAlgorithm);
-        added.at = algorithms.map(|(_, at)| at.clone());
-        added.repair = for_all("HostKeyAlgorithms", "+ssh-ed25519");
+        added.repair = for_all("HostKeyAlgorithms", "+ssh-ed25519", at);
+        added.at = at.cloned();
     }
     let host_keys = config.lines("hostkey");
     let named = config.words("hostkey").any(|(path, _)| path == HOST_KEY);
     if !host_keys.is_empty() && !named {
         let added = to.add(true, HindranceKind::HostKeyNotNamed(HOST_KEY.into()));
         added.at = host_keys.first().map(|line| line.at.clone());
-        added.repair = for_all("HostKey", HOST_KEY);
+        // Such lines add up, wherever they are.
+        added.repair = Some(setting(&command.config, "HostKey", HOST_KEY, None));
     }
     if let Some(key) = files.metadata(HOST_KEY)?.filter(|key| key.mode & 0o077 != 0 && key.uid == 0)
     {
@@ -204,7 +233,8 @@ fn shell(
     if let Some(line) = command {
         let kind = HindranceKind::ForceCommand(line.words.join(" "));
         let added = to.add(false, kind);
-        (added.at, added.repair) = (Some(line.at.clone()), for_user(user, "ForceCommand", "none"));
+        (added.at, added.repair) =
+            (Some(line.at.clone()), for_user(config, user, "ForceCommand", "none"));
     }
     let state = ShellState::of(files, user)?;
     if state == ShellState::Usable {
@@ -220,8 +250,11 @@ fn shell(
     Ok(())
 }
 
-/// Returns a shell that the image has.
-pub(super) fn usable_shell(files: &dyn SystemFiles) -> Result<Option<String>, SystemError> {
+/// Returns a shell that the image has: bash, or else sh.
+///
+/// # Errors
+/// [`SystemError`] if the filesystem is damaged.
+pub fn usable_shell(files: &dyn SystemFiles) -> Result<Option<String>, SystemError> {
     for shell in ["/bin/bash", "/bin/sh"] {
         let candidate = User {
             name: String::new(),
@@ -254,7 +287,7 @@ fn lists(accounts: &Accounts, user: &User, login: &Login, config: &SshdConfig, t
         let added = to.add(true, HindranceKind::Denied(keyword));
         added.at = Some(at.clone());
         // In a block of its own a list that fits nobody replaces the global one.
-        added.repair = for_user(user, keyword, "!nobody").filter(|_| !in_match);
+        added.repair = for_user(config, user, keyword, "!nobody").filter(|_| !in_match);
     };
     denied("DenyUsers", "denyusers", &of_user);
     denied("DenyGroups", "denygroups", &of_group);
@@ -266,7 +299,7 @@ fn lists(accounts: &Accounts, user: &User, login: &Login, config: &SshdConfig, t
             }
             let added = to.add(true, HindranceKind::NotAllowed(keyword));
             added.at = Some(first.at.clone());
-            added.repair = value.and_then(|value| for_user(user, keyword, value));
+            added.repair = value.and_then(|value| for_user(config, user, keyword, value));
         };
     allowed("AllowUsers", "allowusers", &of_user, Some(&user.name));
     allowed("AllowGroups", "allowgroups", &of_group, groups.first().copied());
@@ -276,12 +309,12 @@ fn authentication(user: &User, config: &SshdConfig, to: &mut Admission) {
     if let (true, Some(at)) = config.flag("refuseconnection", false) {
         let added = to.add(true, HindranceKind::RefuseConnection);
         added.at = Some(at.clone());
-        added.repair = for_user(user, "RefuseConnection", "no");
+        added.repair = for_user(config, user, "RefuseConnection", "no");
     }
     if let (false, Some(at)) = config.flag("pubkeyauthentication", true) {
         let added = to.add(true, HindranceKind::PubkeyAuthenticationOff);
         added.at = Some(at.clone());
-        added.repair = for_user(user, "PubkeyAuthentication", "yes");
+        added.repair = for_user(config, user, "PubkeyAuthentication", "yes");
     }
     if let Some((value, at)) = config.word("permitrootlogin").filter(|_| user.uid == 0) {
         let lower = value.to_ascii_lowercase();
@@ -289,7 +322,7 @@ fn authentication(user: &User, config: &SshdConfig, to: &mut Admission) {
             // With a forced command a key still lets root in.
             let added = to.add(lower == "no", HindranceKind::PermitRootLogin(value.to_owned()));
             added.at = Some(at.clone());
-            added.repair = for_user(user, "PermitRootLogin", "prohibit-password");
+            added.repair = for_user(config, user, "PermitRootLogin", "prohibit-password");
         }
     }
     let methods = config.lines("authenticationmethods").first();
@@ -298,13 +331,13 @@ fn authentication(user: &User, config: &SshdConfig, to: &mut Admission) {
         let kind = HindranceKind::AuthenticationMethods(line.words.join(" "));
         let added = to.add(true, kind);
         added.at = Some(line.at.clone());
-        added.repair = for_user(user, "AuthenticationMethods", "publickey");
+        added.repair = for_user(config, user, "AuthenticationMethods", "publickey");
     }
     let accepted = config.word("pubkeyacceptedalgorithms");
     if !assemble(accepted.map(|(value, _)| value)).contains(&ED25519) {
         let added = to.add(true, HindranceKind::KeyAlgorithm);
         added.at = accepted.map(|(_, at)| at.clone());
-        added.repair = for_user(user, "PubkeyAcceptedAlgorithms", "+ssh-ed25519");
+        added.repair = for_user(config, user, "PubkeyAcceptedAlgorithms", "+ssh-ed25519");
     }
 }
 
@@ -327,7 +360,7 @@ fn keys(
         };
         let added = to.add(missing, kind);
         added.at = Some(at.clone());
-        added.repair = for_user(user, "RevokedKeys", "none").filter(|_| missing);
+        added.repair = for_user(config, user, "RevokedKeys", "none").filter(|_| missing);
     }
     if !user.has_home() {
         to.add(true, HindranceKind::NoHome(user.home.clone())).at =
@@ -341,7 +374,7 @@ fn keys(
         let elsewhere = HindranceKind::KeyFilesElsewhere(to.key_files.clone());
         let added = to.add(true, elsewhere);
         added.at = named;
-        added.repair = for_user(user, "AuthorizedKeysFile", ".ssh/authorized_keys");
+        added.repair = for_user(config, user, "AuthorizedKeysFile", ".ssh/authorized_keys");
         if key.is_none() {
             return Ok(());
         }

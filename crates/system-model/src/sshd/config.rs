@@ -9,6 +9,7 @@
 use std::net::IpAddr;
 
 use super::{
+    command::SshdCommand,
     conditions::Client,
     login::Login,
     reader::{Reader, Restriction},
@@ -78,16 +79,20 @@ impl ConfigProblemKind {
 ///
 /// # Errors
 /// [`SystemError`] if the filesystem is damaged.
-pub fn asks_for_local_address(files: &dyn SystemFiles) -> Result<bool, SystemError> {
+pub fn asks_for_local_address(
+    files: &dyn SystemFiles,
+    command: &SshdCommand,
+) -> Result<bool, SystemError> {
     let accounts = Accounts::default();
     let mut reader = Reader::new(files, &accounts, None);
-    reader.file(SSHD_CONFIG, Restriction::None, &mut true, 0)?;
+    reader.file(&command.config, Restriction::None, &mut true, 0)?;
     Ok(reader.asks_for_local_address)
 }
 
 /// sshd's configuration as it applies to one login.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SshdConfig {
+    file: String,
     settings: Settings,
     problems: Vec<ConfigProblem>,
     undecided: Vec<FileLine>,
@@ -118,9 +123,31 @@ impl SshdConfig {
         login: &Login,
         path: &str,
     ) -> Result<Self, SystemError> {
+        let command = SshdCommand { config: path.to_owned(), ..SshdCommand::default() };
+        SshdConfig::read_as(files, accounts, login, &command)
+    }
+
+    /// Reads the configuration of an sshd that is started like this.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_as(
+        files: &dyn SystemFiles,
+        accounts: &Accounts,
+        login: &Login,
+        command: &SshdCommand,
+    ) -> Result<Self, SystemError> {
+        let path = command.config.as_str();
         let mut start = Reader::new(files, accounts, None);
+        if let Some(at) = &command.at {
+            start.options(&command.lines, at)?;
+            if !command.ports.is_empty() {
+                start.fix_ports(&command.ports, at);
+            }
+        }
         start.file(path, Restriction::None, &mut true, 0)?;
         let mut config = SshdConfig {
+            file: path.to_owned(),
             settings: start.settings,
             problems: start.problems,
             undecided: Vec::new(),
@@ -163,8 +190,13 @@ impl SshdConfig {
     ///
     /// # Errors
     /// [`SystemError`] if the filesystem is damaged.
-    pub fn exists(files: &dyn SystemFiles) -> Result<bool, SystemError> {
-        Ok(files.read(SSHD_CONFIG)?.is_some())
+    pub fn exists(files: &dyn SystemFiles, command: &SshdCommand) -> Result<bool, SystemError> {
+        Ok(files.read(&command.config)?.is_some())
+    }
+
+    /// Returns the main file.
+    pub fn file(&self) -> &str {
+        &self.file
     }
 
     /// Returns what keeps sshd from starting with this configuration.

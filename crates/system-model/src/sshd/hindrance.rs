@@ -25,8 +25,8 @@ pub struct Hindrance {
 pub enum HindranceKind {
     /// The image has no ssh server.
     NoServer,
-    /// /etc/ssh/sshd_config is missing, and sshd does not start without it.
-    NoConfig,
+    /// sshd's configuration is missing, and sshd does not start without it.
+    NoConfig(String),
     /// sshd may refuse to start because of a line.
     Config(ConfigProblemKind),
     /// The user sshd, which sshd needs, is missing.
@@ -127,10 +127,12 @@ pub enum HindranceKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Repair {
-    /// A setting before all others of sshd_config: in a `Match User` block of its own for a
+    /// A setting before all others of sshd's configuration: in a `Match User` block of its own for a
     /// user, global without one. Of two settings the first one counts, and blocks come
     /// before what is global.
     SshdSetting {
+        /// The configuration that sshd reads.
+        file: String,
         /// The keyword as sshd_config(5) writes it.
         keyword: &'static str,
         /// Its value.
@@ -202,7 +204,7 @@ impl fmt::Display for HindranceKind {
         use HindranceKind as H;
         match self {
             H::NoServer => f.write_str("the image has no ssh server"),
-            H::NoConfig => f.write_str("/etc/ssh/sshd_config is missing"),
+            H::NoConfig(path) => write!(f, "{path} is missing"),
             H::Config(kind) => write!(f, "sshd refuses the line: {kind}"),
             H::NoPrivilegeSeparationUser => f.write_str("the user sshd is missing"),
             H::UnknownUser => f.write_str("the user does not exist"),

@@ -1,5 +1,6 @@
 //! What decides about logins to a system, whoever logs in.
 
+use super::command::SshdCommand;
 use crate::{Mounts, SystemError, SystemFiles, Systemd, accounts::Accounts};
 
 /// A system to which users log in.
@@ -10,6 +11,8 @@ pub struct SshHost<'a> {
     pub accounts: Accounts,
     /// What is mounted over directories in which users may have keys.
     pub mounts: Mounts,
+    /// How its sshd is started.
+    pub command: SshdCommand,
 }
 
 impl<'a> SshHost<'a> {
@@ -19,6 +22,7 @@ impl<'a> SshHost<'a> {
     /// [`SystemError`] if a file cannot be read.
     pub fn read(files: &'a dyn SystemFiles, systemd: &Systemd) -> Result<Self, SystemError> {
         let mounts = Mounts::read(files, systemd)?;
-        Ok(SshHost { files, accounts: Accounts::read(files)?, mounts })
+        let command = SshdCommand::read(files, systemd)?;
+        Ok(SshHost { files, accounts: Accounts::read(files)?, mounts, command })
     }
 }

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     authorized_keys::{self, AuthorizedKey},
-    private_key,
+    key_search, private_key,
 };
 use crate::{FileKind, SystemError, SystemFiles, accounts::Accounts};
 
 /// Larger files are no keys.
-const MAX_KEY_SIZE: u64 = 64 * 1024;
+pub(super) const MAX_KEY_SIZE: u64 = 64 * 1024;
 /// More files in one directory are not looked through.
 const MAX_NAMES: usize = 1000;
 
@@ -70,6 +70,30 @@ impl ImageKeys {
         Ok(ImageKeys { keys, opened })
     }
 
+    /// The same, and looks for the private halves of `wanted` (public halves in base64) in the
+    /// whole image, unless they are in the usual places: below /opt, /srv, /var, /usr/share,
+    /// /usr/local, homes and other directories that packages do not own alone.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_wanted(
+        files: &dyn SystemFiles,
+        accounts: &Accounts,
+        wanted: &BTreeSet<String>,
+    ) -> Result<Self, SystemError> {
+        let found = ImageKeys::read(files, accounts, &[])?;
+        let missing = wanted.iter().map(String::as_str);
+        let missing: BTreeSet<&str> =
+            missing.filter(|public| found.find(public).is_none()).collect();
+        if missing.is_empty() {
+            return Ok(found);
+        }
+        let mut keys: BTreeMap<String, ImageKey> =
+            found.keys.into_iter().map(|key| (key.private.clone(), key)).collect();
+        key_search::search(files, missing, &mut keys)?;
+        Ok(ImageKeys { keys: keys.into_values().collect(), ..found })
+    }
+
     /// Returns the key with this public half (in base64).
     pub fn find(&self, public: &str) -> Option<&ImageKey> {
         self.keys.iter().find(|key| key.public.as_deref() == Some(public))
@@ -119,23 +143,27 @@ fn scan(
         if found.kind != FileKind::Regular || found.size > MAX_KEY_SIZE {
             continue;
         }
-        let Ok(Some(contents)) = files.read(&path) else { continue };
-        let Some(key) = private_key::read(&contents) else { continue };
-        let public_file = format!("{path}.pub");
-        let beside = files.read_text(&public_file).ok().flatten();
-        let from_file = beside.as_deref().map(authorized_keys::parse);
-        let from_file = from_file.and_then(|keys| keys.into_iter().next()).map(|key| key.key);
-        keys.insert(
-            path.clone(),
-            ImageKey {
-                private: path,
-                public_file: beside.is_some().then_some(public_file),
-                public: key.public.or(from_file),
-                encrypted: key.encrypted,
-            },
-        );
+        if let Some(key) = key_at(files, &path) {
+            keys.insert(path, key);
+        }
     }
     Ok(())
+}
+
+/// Returns the private key that a file holds, if it holds one.
+pub(super) fn key_at(files: &dyn SystemFiles, path: &str) -> Option<ImageKey> {
+    let contents = files.read(path).ok().flatten()?;
+    let key = private_key::read(&contents)?;
+    let public_file = format!("{path}.pub");
+    let beside = files.read_text(&public_file).ok().flatten();
+    let from_file = beside.as_deref().map(authorized_keys::parse);
+    let from_file = from_file.and_then(|keys| keys.into_iter().next()).map(|key| key.key);
+    Some(ImageKey {
+        private: path.to_owned(),
+        public_file: beside.is_some().then_some(public_file),
+        public: key.public.or(from_file),
+        encrypted: key.encrypted,
+    })
 }
 
 fn opened(

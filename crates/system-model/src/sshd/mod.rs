@@ -7,6 +7,7 @@
 mod admission;
 mod algorithms;
 mod authorized_keys;
+mod command;
 mod conditions;
 mod config;
 mod dropbear;
@@ -15,6 +16,7 @@ mod host;
 mod hosts_access;
 mod image_keys;
 mod key_files;
+mod key_search;
 mod keywords;
 mod login;
 mod patterns;
@@ -26,9 +28,10 @@ mod start;
 mod values;
 mod words;
 
-pub use admission::{Admission, HOST_KEY, admission};
+pub use admission::{Admission, HOST_KEY, admission, usable_shell};
 pub use algorithms::{ED25519, assemble as assemble_algorithms};
 pub use authorized_keys::{AuthorizedKey, parse as parse_authorized_keys};
+pub use command::SshdCommand;
 pub use config::{
     ConfigProblem, ConfigProblemKind, SSHD_CONFIG, SshdConfig, asks_for_local_address,
 };

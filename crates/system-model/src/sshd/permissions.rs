@@ -37,7 +37,7 @@ pub(super) fn check(
     rules: Rules,
 ) -> Result<OnTheWay, SystemError> {
     let mut found = OnTheWay::default();
-    let SshHost { files, accounts, mounts } = host;
+    let SshHost { files, accounts, mounts, .. } = host;
     let files = *files;
     let way = walk(files, path)?;
     let home = match walk(files, &user.home)?.end {

@@ -36,6 +36,8 @@ pub(super) struct Reader<'a> {
     pub key_files: Vec<String>,
     /// Whether a condition asks for the server's address.
     pub asks_for_local_address: bool,
+    /// Whether arguments decide on the ports.
+    has_ports: bool,
     lines_left: usize,
 }
 
@@ -54,6 +56,7 @@ impl<'a> Reader<'a> {
             undecided: Vec::new(),
             key_files: Vec::new(),
             asks_for_local_address: false,
+            has_ports: false,
             lines_left: MAX_LINES,
         }
     }
@@ -64,6 +67,24 @@ impl<'a> Reader<'a> {
         if self.problems.len() < 1000 && !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
+    }
+
+    /// Reads arguments that stand for lines (`sshd -o`), before any file.
+    pub fn options(&mut self, lines: &[String], at: &FileLine) -> Result<(), SystemError> {
+        for line in lines {
+            self.line(line, at, &mut Restriction::None, &mut true, 0)?;
+        }
+        Ok(())
+    }
+
+    /// Sets the ports of arguments (`sshd -p`). Those of files do not count then, but those of
+    /// `-o` do.
+    pub fn fix_ports(&mut self, ports: &[u16], at: &FileLine) {
+        for port in ports {
+            let words = vec![port.to_string()];
+            self.settings.add("port", Setting { words, at: at.clone(), in_match: false });
+        }
+        self.has_ports = true;
     }
 
     pub fn file(
@@ -153,7 +174,7 @@ impl<'a> Reader<'a> {
                 }
                 if let Some(kind) = values::problem(canonical, &words) {
                     self.problem(at, kind);
-                } else if *active {
+                } else if *active && !(self.has_ports && canonical == "port") {
                     let in_match = self.client.is_some();
                     self.settings.add(canonical, Setting { words, at: at.clone(), in_match });
                 }

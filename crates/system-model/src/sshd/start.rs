@@ -61,12 +61,6 @@ impl ServerStart {
     pub fn starts(&self) -> bool {
         !self.started_by.is_empty() && self.kept_by.is_none()
     }
-
-    /// Returns whether systemd listens for the server, so that its own settings of ports and
-    /// addresses do not count.
-    pub fn by_socket(&self) -> bool {
-        !self.started_by.is_empty() && self.started_by.iter().all(|unit| unit.ends_with(".socket"))
-    }
 }
 
 /// Returns the ssh servers that an image has. `starts_at_boot` answers whether a unit will

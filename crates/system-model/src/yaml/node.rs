@@ -103,7 +103,7 @@ pub(crate) fn documents(text: &str) -> Result<Vec<Node>, SyntaxError> {
         };
         total += nodes;
         if total > MAX_NODES {
-            return fail("too large with all its aliases replaced");
+            return fail("too large once its aliases are expanded");
         }
         if open.len() + depth > MAX_DEPTH {
             return fail("nested too deeply");

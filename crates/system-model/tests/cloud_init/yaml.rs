@@ -283,9 +283,9 @@ fn typed(value: &CloudValue) -> Json {
 /// Returns why the model may refuse what PyYAML reads: it says so, and the parser or the model
 /// lacks it.
 fn excuse(text: &str, why: &str) -> Option<&'static str> {
-    if why.contains("unusual end of a line") {
+    if why.contains("unusual line break") {
         Some("line ends of YAML 1.1")
-    } else if why.contains("the tag ") {
+    } else if why.contains("the unknown tag ") {
         Some("sets and ordered maps")
     } else if ["'#", "\"#", "]#", "}#", "'# ", "}# "].iter().any(|end| text.contains(end)) {
         Some("comments without a space before them")

@@ -24,11 +24,12 @@ mod resolver;
 mod rivals;
 
 pub(in crate::render) use interfaces_file::to_dhcp as interfaces_to_dhcp;
+pub(in crate::render) use netplan::FILE as NETPLAN_FILE;
 pub use rivals::{RivalAddress, rival_addresses};
 
 use std::net::Ipv4Addr;
 
-use system_model::{BootModel, Systemd};
+use system_model::{BootModel, FileLine, Systemd};
 
 use super::{
     RenderError,
@@ -79,14 +80,18 @@ fn choose(from: &View<'_>) -> Result<Choice, RenderError> {
     let (chosen, others) = in_use(from)?;
     let Some(chosen) = chosen else {
         let interface = from.interface.to_owned();
-        return Err(match ifupdown::kept_off(from)? {
-            Some(state) => RenderError::BackEndOff {
+        let left_alone = network_manager::left_alone(from)?;
+        return Err(match (ifupdown::kept_off(from)?, left_alone) {
+            (Some(state), _) => RenderError::BackEndOff {
                 interface,
                 program: "ifupdown",
                 unit: ifupdown::SERVICE,
                 state,
             },
-            None => RenderError::NoNetwork { interface },
+            (None, Some(FileLine { path, line })) => {
+                RenderError::LeftAlone { is_managed: false, interface, file: path, line }
+            }
+            (None, None) => RenderError::NoNetwork { interface },
         });
     };
     Ok(Choice { chosen, others })
@@ -163,11 +168,14 @@ pub(super) fn static_files(from: &View<'_>) -> Result<Vec<StaticFile>, SystemErr
     Ok(found)
 }
 
-/// Keeps the other back ends off the interface, and makes all notes.
+/// Keeps the other back ends off the interface, and makes all notes. Returns the chosen one.
 ///
 /// The files in which the image's own back end names the interface stay until [`node`],
 /// which has to choose the same one.
-pub(super) fn shared(to: &mut Context<'_>, boot: &BootModel) -> Result<(), RenderError> {
+pub(super) fn shared(
+    to: &mut Context<'_>,
+    boot: &BootModel,
+) -> Result<NetworkBackEnd, RenderError> {
     rivals::note_unknown(to, boot.systemd())?;
     let Choice { chosen, others } = choose(to)?;
     let interface = to.cluster.network.interface.clone();
@@ -183,14 +191,17 @@ pub(super) fn shared(to: &mut Context<'_>, boot: &BootModel) -> Result<(), Rende
         NetworkBackEnd::Ifupdown => ifupdown::note_stanzas(to)?,
         NetworkBackEnd::Netplan => {
             netplan::note_users(to)?;
-            networkd::note_earlier(to, netplan::NETWORKD_FILE)?;
+            networkd::note_earlier(to, &netplan::networkd_file(to)?)?;
         }
-        NetworkBackEnd::NetworkManager => network_manager::note_kind(to),
+        NetworkBackEnd::NetworkManager => {
+            network_manager::note_kind(to);
+            network_manager::prefer(to)?;
+        }
         NetworkBackEnd::Networkd => networkd::note_earlier(to, &networkd::file_name(&interface))?,
     }
     others::stand_back(to, chosen, &others)?;
     resolver::write(to, chosen)?;
-    Ok(())
+    Ok(chosen)
 }
 
 /// Writes the node's address. Returns what still keeps the interface from it.
@@ -200,7 +211,7 @@ pub(super) fn node(to: &mut Context<'_>, node: &Node) -> Result<Option<RenderErr
     match chosen {
         NetworkBackEnd::Ifupdown => ifupdown::node(to, &address)?,
         NetworkBackEnd::Netplan => netplan::node(to, &address)?,
-        NetworkBackEnd::NetworkManager => network_manager::node(to, &address, &node.name),
+        NetworkBackEnd::NetworkManager => network_manager::node(to, &address, &node.name)?,
         NetworkBackEnd::Networkd => networkd::node(to, &address)?,
     }
     let edited = to.edited()?;

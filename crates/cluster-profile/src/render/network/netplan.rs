@@ -2,8 +2,9 @@
 //!
 //! netplan merges what several files say about one definition, and joins their lists of
 //! addresses. So the file does not use the definition that the image may have, `eth0`, but
-//! one of its own that matches the interface: of several that match, only the one whose
-//! name sorts first is used.
+//! one of its own that matches the interface. netplan writes a file for systemd-networkd for each
+//! definition, called after it, and of several that match, systemd-networkd uses only the one
+//! whose name sorts first. So the definition gets a name that sorts before those of the image's.
 
 use system_model::network::{Fit, Netplan};
 
@@ -16,11 +17,42 @@ use crate::{
     },
 };
 
-const FILE: &str = "/etc/netplan/99-nodecard.yaml";
+/// nodecard's own file.
+pub(in crate::render) const FILE: &str = "/etc/netplan/99-nodecard.yaml";
 /// Sorts before every name that begins with a letter.
 const DEFINITION: &str = "00-nodecard";
-/// The file that netplan generates from the definition.
-pub(super) const NETWORKD_FILE: &str = "10-netplan-00-nodecard.network";
+
+/// Returns the name of the file that netplan writes for systemd-networkd from a definition
+/// (src/networkd.c, `netplan_netdef_write_networkd`).
+fn networkd_file_of(definition: &str) -> String {
+    format!("10-netplan-{definition}.network")
+}
+
+/// Returns the name of nodecard's definition: one that the image does not have, and whose file
+/// systemd-networkd finds before those of the image's definitions that may match the interface.
+fn definition(from: &View<'_>) -> Result<String, SystemError> {
+    let netplan = read(from)?;
+    let first = networkd_file_of(DEFINITION);
+    let is_taken = netplan.definitions.iter().any(|one| one.id == DEFINITION);
+    let fitting = netplan.definitions_of(from.interface).into_iter();
+    let mut earlier: Vec<&str> = fitting
+        .map(|(one, _)| one.id.as_str())
+        .filter(|id| networkd_file_of(id) <= first)
+        .collect();
+    if earlier.is_empty() && !is_taken {
+        return Ok(DEFINITION.to_owned());
+    }
+    // `!` sorts before all other characters that netplan allows in a name.
+    earlier.extend(netplan.definitions.iter().map(|one| one.id.as_str()));
+    let marks = |id: &str| id.bytes().take_while(|byte| *byte == b'!').count();
+    let most = earlier.iter().map(|id| marks(id)).max().unwrap_or_default();
+    Ok(format!("{}nodecard", "!".repeat(most + 1)))
+}
+
+/// Returns the name of the file that netplan writes from nodecard's definition.
+pub(super) fn networkd_file(from: &View<'_>) -> Result<String, SystemError> {
+    Ok(networkd_file_of(&definition(from)?))
+}
 
 /// Reads the image's netplan files, without nodecard's own.
 fn read(from: &View<'_>) -> Result<Netplan, SystemError> {
@@ -72,12 +104,16 @@ pub(super) fn node(
     to: &mut Context<'_>,
     Address { network, address }: &Address<'_>,
 ) -> Result<(), SystemError> {
-    super::networkd::remove_earlier(to, NETWORKD_FILE)?;
+    let definition = definition(to)?;
+    super::networkd::remove_earlier(to, &networkd_file_of(&definition))?;
+    // The usual name needs no quotes.
+    let definition =
+        if definition == DEFINITION { definition } else { format!("\"{definition}\"") };
     let interface = &network.interface;
     let mut yaml = format!(
         "# Written by nodecard. Of the definitions that match {interface}, only the one whose\n\
          # name sorts first is used.\n\
-         network:\n  version: 2\n  ethernets:\n    {DEFINITION}:\n\
+         network:\n  version: 2\n  ethernets:\n    {definition}:\n\
          \x20     match: {{name: \"{interface}\"}}\n\
          \x20     renderer: networkd\n\
          \x20     dhcp4: false\n\

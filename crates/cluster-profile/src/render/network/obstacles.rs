@@ -3,6 +3,7 @@
 
 use system_model::{FileLine, network::Network};
 
+use super::network_manager;
 use crate::{
     NetworkBackEnd, Note, SystemError, SystemFiles,
     render::{RenderError, context::Context},
@@ -26,6 +27,13 @@ pub(super) fn find(
             }
             new => to.note(Note::MayBeRenamed { interface: interface.clone(), new, at }),
         }
+    }
+    if chosen == NetworkBackEnd::NetworkManager
+        && let Some((is_managed, at)) = network_manager::obstacle(edited, &interface)?
+    {
+        let (file, line) = in_image(to, edited, &at)?;
+        let interface = interface.clone();
+        obstacle.get_or_insert(RenderError::LeftAlone { is_managed, interface, file, line });
     }
     if chosen != NetworkBackEnd::Ifupdown {
         return Ok(obstacle);

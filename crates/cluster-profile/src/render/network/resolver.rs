@@ -4,6 +4,7 @@
 //! systemd-resolved from networkd), /etc/resolv.conf is that manager's symlink and is left
 //! alone. Where no program would write it, it becomes a plain file.
 
+use super::network_manager;
 use crate::{
     Attributes, NetworkBackEnd, Note, Purpose, SystemError,
     render::{context::Context, units},
@@ -31,8 +32,14 @@ pub(super) fn write(to: &mut Context<'_>, chosen: NetworkBackEnd) -> Result<(), 
     let resolved = units::enabled(to, "systemd-resolved.service")?
         || units::text(to, "dbus-org.freedesktop.resolve1.service")?.is_some();
     let fed = match chosen {
-        // It writes the file itself, whether it is a plain file or a symlink.
-        NetworkBackEnd::NetworkManager => return Ok(()),
+        NetworkBackEnd::NetworkManager => match network_manager::name_servers(to)? {
+            // It writes the file itself, whether it is a plain file or a symlink.
+            (true, _) => return Ok(()),
+            (false, feeds_resolved) => {
+                // What it writes to /run without being told to is no name server's file.
+                resolved && feeds_resolved && is_resolveds(to)?
+            }
+        },
         NetworkBackEnd::Ifupdown if resolved => {
             feed_resolved(to);
             true
@@ -70,6 +77,12 @@ fn is_link(from: &Context<'_>) -> Result<bool, SystemError> {
         }
     }
     Ok(false)
+}
+
+/// Returns whether the file is a symlink to one of systemd-resolved's.
+fn is_resolveds(from: &Context<'_>) -> Result<bool, SystemError> {
+    let target = from.system.read_link(RESOLV_CONF)?.unwrap_or_default();
+    Ok(target.contains("run/systemd/resolve/"))
 }
 
 /// Configures systemd-resolved, which gets no name servers from ifupdown on many systems.

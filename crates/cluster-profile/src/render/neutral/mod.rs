@@ -10,9 +10,9 @@ mod part;
 
 use cluster_keys::ClusterKeys;
 use system_model::{
-    FileKind,
+    FileKind, Systemd,
     accounts::Accounts,
-    sshd::{DropbearConfig, Login, SshdConfig, is_private_key},
+    sshd::{DropbearConfig, Login, SshdCommand, SshdConfig, is_private_key},
 };
 
 pub use network::KeptAddress;
@@ -281,7 +281,8 @@ fn reset_machine_id(to: &mut Strip<'_>) -> Result<(), SystemError> {
 /// Returns the files that the settings of ssh servers name as host keys and their certificates.
 fn named_host_keys(system: &dyn SystemFiles) -> Result<Vec<String>, SystemError> {
     let accounts = Accounts::read(system)?;
-    let config = SshdConfig::read(system, &accounts, &Login::anybody())?;
+    let command = SshdCommand::read(system, &Systemd::read_later_boots(system)?)?;
+    let config = SshdConfig::read_as(system, &accounts, &Login::anybody(), &command)?;
     let words = ["hostkey", "hostcertificate"].map(|keyword| config.words(keyword));
     let mut paths: Vec<String> = words.into_iter().flatten().map(|(path, _)| path.into()).collect();
     paths.extend(DropbearConfig::read(system)?.host_keys);

@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 
 use system_model::{
+    Systemd,
     accounts::{Accounts, User},
-    sshd::{DEFAULT_KEY_FILES, ImageKeys, Login, SshdConfig, parse_authorized_keys},
+    sshd::{DEFAULT_KEY_FILES, ImageKeys, Login, SshdCommand, SshdConfig, parse_authorized_keys},
 };
 
 use super::authorized_keys;
@@ -27,7 +28,8 @@ pub(super) struct ImageKey {
     pub public: String,
 }
 
-/// Returns the image's keys, without those that nodecard gives nodes.
+/// Returns the image's keys, without those that nodecard gives nodes. The private half of a key that
+/// lets somebody in is looked for in the whole image.
 pub(super) fn find(from: &Context<'_>) -> Result<Vec<ImageKey>, RenderError> {
     let base64 = |public: &str| public.split(' ').nth(1).unwrap_or_default().trim().to_owned();
     let mut own: BTreeSet<String> = [base64(from.keys.cluster().public())].into();
@@ -35,7 +37,14 @@ pub(super) fn find(from: &Context<'_>) -> Result<Vec<ImageKey>, RenderError> {
         own.insert(base64(&from.keys.host(&node.name)?.public_without_comment()));
     }
     let accounts = Accounts::read(from.system)?;
-    let found = ImageKeys::read(from.system, &accounts, &[])?;
+    let cluster = from.cluster;
+    let of_profile = cluster.key_users().into_iter().flat_map(|user| cluster.authorized_keys(user));
+    let expected: Vec<&str> = of_profile.collect();
+    let mut wanted = authorized(from.system, &accounts)?;
+    wanted.retain(|key| {
+        !own.contains(key) && !expected.iter().any(|line| line.contains(key.as_str()))
+    });
+    let found = ImageKeys::read_wanted(from.system, &accounts, &wanted)?;
     let keys = found.keys.into_iter().filter_map(|key| {
         let public = key.public.filter(|public| !own.contains(public))?;
         Some(ImageKey { private: Some(key.private), public })
@@ -98,16 +107,24 @@ pub(super) fn named(from: &Context<'_>) -> Result<Vec<ImageKey>, RenderError> {
                 cluster.key_users().into_iter().flat_map(|user| cluster.authorized_keys(user));
             let mut own: Vec<&str> = own.collect();
             own.push(from.keys.cluster().public());
-            let accounts = Accounts::read(from.system)?;
-            let mut keys = BTreeSet::new();
-            for (_, _, path) in key_files(from.system, &accounts)? {
-                let Ok(Some(text)) = from.system.read_text(&path) else { continue };
-                keys.extend(parse_authorized_keys(&text).into_iter().map(|line| line.key));
-            }
+            let mut keys = authorized(from.system, &Accounts::read(from.system)?)?;
             keys.retain(|key| !own.iter().any(|line| line.contains(key.as_str())));
             Ok(keys.into_iter().map(of_profile).collect())
         }
     }
+}
+
+/// Returns the keys (in base64) that any account's key files let in.
+fn authorized(
+    system: &dyn SystemFiles,
+    accounts: &Accounts,
+) -> Result<BTreeSet<String>, RenderError> {
+    let mut keys = BTreeSet::new();
+    for (_, _, path) in key_files(system, accounts)? {
+        let Ok(Some(text)) = system.read_text(&path) else { continue };
+        keys.extend(parse_authorized_keys(&text).into_iter().map(|line| line.key));
+    }
+    Ok(keys)
 }
 
 /// Returns the files in which sshd may look for the keys of each user, with the place of each
@@ -116,7 +133,8 @@ pub(in crate::render) fn key_files<'a>(
     system: &dyn SystemFiles,
     accounts: &'a Accounts,
 ) -> Result<Vec<(usize, &'a User, String)>, RenderError> {
-    let config = SshdConfig::read(system, accounts, &Login::anybody())?;
+    let command = SshdCommand::read(system, &Systemd::read_later_boots(system)?)?;
+    let config = SshdConfig::read_as(system, accounts, &Login::anybody(), &command)?;
     let patterns: Vec<String> = DEFAULT_KEY_FILES
         .iter()
         .map(|pattern| (*pattern).to_owned())

@@ -192,7 +192,7 @@ impl Judge<'_> {
         refused: &[(Hindrance, bool)],
     ) -> Result<Vec<LoginHindrance>, SystemError> {
         let by_pairs = match self.server {
-            SshServer::OpenSsh => asks_for_local_address(self.host.files)?,
+            SshServer::OpenSsh => asks_for_local_address(self.host.files, &self.host.command)?,
             SshServer::Dropbear => false,
         };
         let ways = ways(self.cluster, self.node, by_pairs);
@@ -351,7 +351,8 @@ pub(in crate::render) fn let_in(
                     Some(at) if is_of_sshd(at) => {
                         (format!("{} ({kind})", says(to, hindrance)?), None)
                     }
-                    at => (kind, at.as_ref().map(|at| (at.path.clone(), at.line))),
+                    Some(at) => (kind, image_line(to, at)?.map(|at| (at.path, at.line))),
+                    None => (kind, None),
                 };
                 to.note(Note::MayKeepOut { user: user.to_string(), what, at });
             }
@@ -366,7 +367,7 @@ pub(in crate::render) fn let_in(
 fn is_of_bare_system(hindrance: &Hindrance) -> bool {
     match &hindrance.kind {
         HindranceKind::Shell(..) => hindrance.repair.is_none(),
-        HindranceKind::NoConfig => true,
+        HindranceKind::NoConfig(path) => path == SSHD_CONFIG,
         _ => false,
     }
 }
@@ -391,6 +392,34 @@ fn says(to: &Context<'_>, hindrance: &Hindrance) -> Result<String, RenderError> 
     let (keyword, value) = line.split_at(end);
     let value = value.split('#').next().unwrap_or_default();
     Ok(format!("{} in the image says `{}{}`", at.path, keyword.to_lowercase(), value.trim_end()))
+}
+
+/// Returns where a line of the finished system is in the image's own file, which has fewer lines
+/// above it; `None` if the image has no such line.
+fn image_line(to: &Context<'_>, at: &FileLine) -> Result<Option<FileLine>, RenderError> {
+    let new = to.edited()?.read_text(&at.path)?.unwrap_or_default();
+    let old = to.system.read_text(&at.path)?.unwrap_or_default();
+    Ok(line_before(&old, &new, at.line).map(|line| FileLine::new(&at.path, line)))
+}
+
+/// Returns the number of a line of a text before lines were inserted into it and others became
+/// comments; `None` for a line that was inserted.
+fn line_before(old: &str, new: &str, number: usize) -> Option<usize> {
+    let same = |old: &str, new: &str| {
+        let (old, new) = (old.trim_end(), new.trim_end());
+        old == new || new.strip_prefix('#') == Some(old)
+    };
+    let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
+    let index = number.checked_sub(1)?;
+    let line = new.get(index)?;
+    // From the end: what is behind the line is mostly the image's own.
+    let (mut at, mut last) = (old.len(), None);
+    for behind in new.get(index..)?.iter().rev() {
+        let found = old.get(..at)?.last().filter(|one| same(one, behind));
+        last = found.map(|_| at);
+        at -= usize::from(found.is_some());
+    }
+    last.filter(|last| old.get(last - 1).is_some_and(|one| same(one, line)))
 }
 
 fn is_of_sshd(at: &FileLine) -> bool {
@@ -428,12 +457,17 @@ fn refusal(to: &Context<'_>, found: &LoginHindrance) -> Result<RenderError, Rend
     if hindrance.at.as_ref().is_some_and(is_of_sshd) {
         what = format!("{}: {what}", says(to, hindrance)?);
     }
+    let at = match &hindrance.at {
+        Some(at) => image_line(to, at)?,
+        None => None,
+    };
     let fix = match &hindrance.repair {
         Some(Repair::SshdSetting { keyword, value, .. }) => {
             format!("set `{keyword} {value}` for {user}")
         }
-        Some(Repair::CommentOut(at)) => {
-            format!("correct or remove line {} of {}", at.line, at.path)
+        Some(Repair::CommentOut(line)) => {
+            let line = image_line(to, line)?.unwrap_or_else(|| line.clone());
+            format!("correct or remove line {} of {}", line.line, line.path)
         }
         Some(Repair::Attributes { path, mode, uid, gid }) => {
             format!("run chown {uid}:{gid} {path} and chmod {mode:04o} {path}")
@@ -446,16 +480,15 @@ fn refusal(to: &Context<'_>, found: &LoginHindrance) -> Result<RenderError, Rend
         Some(Repair::DropbearOption(option)) => {
             format!("remove {option} from dropbear's arguments")
         }
-        _ => match &hindrance.at {
+        _ => match &at {
             Some(at) => format!("correct line {} of {}", at.line, at.path),
             None => format!("let {user} log in by key"),
         },
     };
-    let at = hindrance.at.as_ref();
     Ok(RenderError::KeptOut {
         user: user.to_owned(),
         what: plain_text::escaped(&what),
-        file: at.map(|at| at.path.clone()),
+        file: at.as_ref().map(|at| at.path.clone()),
         line: at.map(|at| at.line),
         fix: plain_text::escaped(&fix),
     })
@@ -464,3 +497,19 @@ fn refusal(to: &Context<'_>, found: &LoginHindrance) -> Result<RenderError, Rend
 /// Returns whether an edit is one of those that let a user in, of which nothing else reports
 /// what is wrong.
 pub(super) const PURPOSE: Purpose = Purpose::Login;
+
+#[cfg(test)]
+mod tests {
+    use super::line_before;
+
+    #[test]
+    fn lines_are_those_of_the_text_before_others_were_inserted() {
+        let old = "Port 22\nDenyUsers a\n\nHostKey x\nDenyUsers a\n";
+        let new = "Port 22\nPort 22\nDenyUsers a\nnew\n\n#HostKey x\nMatch User a\nDenyUsers a\n";
+        let lines: Vec<_> = (0..=9).map(|number| line_before(old, new, number)).collect();
+        let expected = [None, None, Some(1), Some(2), None, Some(3), Some(4), None, Some(5), None];
+        assert_eq!(lines, expected);
+        assert_eq!(line_before("", "a\n", 1), None);
+        assert_eq!(line_before("a\n", "", 1), None);
+    }
+}

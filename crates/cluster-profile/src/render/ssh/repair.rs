@@ -4,7 +4,7 @@
 use system_model::{
     FileKind, FileLine,
     accounts::{PASSWD, SHADOW},
-    sshd::{Hindrance, HindranceKind, Repair, SSHD_CONFIG},
+    sshd::{Hindrance, HindranceKind, Repair},
 };
 
 use super::login::PURPOSE;
@@ -33,7 +33,7 @@ pub(super) fn apply(
     // Of several lines for a user, the program reads this one.
     let line_in = |path: &str| hindrance.at.as_ref().filter(|at| at.path == path).map(|at| at.line);
     let place = match repair {
-        Repair::SshdSetting { keyword, value, for_user } => {
+        Repair::SshdSetting { file, keyword, value, for_user } => {
             let value = match &hindrance.kind {
                 // The owner's keys are where they were.
                 HindranceKind::KeyFilesElsewhere(files) => {
@@ -43,7 +43,7 @@ pub(super) fn apply(
                 }
                 _ => value.clone(),
             };
-            setting(to, keyword, &value, for_user.as_deref())?
+            setting(to, file, keyword, &value, for_user.as_deref())?
         }
         Repair::CommentOut(at) => comment_out(to, at)?,
         Repair::Attributes { path, mode, uid, gid } => {
@@ -226,22 +226,23 @@ fn comment_out(to: &mut Context<'_>, at: &FileLine) -> Result<Option<String>, Re
 /// at the end.
 fn setting(
     to: &mut Context<'_>,
+    file: &str,
     keyword: &str,
     value: &str,
     for_user: Option<&str>,
 ) -> Result<Option<String>, RenderError> {
-    let main = text_of(to, SSHD_CONFIG)?.unwrap_or_default();
+    let main = text_of(to, file)?.unwrap_or_default();
     let Some(user) = for_user else {
         let new = format!("{keyword} {value}\n{main}");
-        replace(to, Purpose::SshdConfig, SSHD_CONFIG, &new, 0o644);
-        return Ok(Some(SSHD_CONFIG.to_owned()));
+        replace(to, Purpose::SshdConfig, file, &new, 0o644);
+        return Ok(Some(file.to_owned()));
     };
     let header = format!("Match User {user}");
     let line = format!("    {keyword} {value}");
     let (path, mut text) = if includes_directory(&main) {
         (DROP_IN, text_of(to, DROP_IN)?.unwrap_or_default())
     } else {
-        (SSHD_CONFIG, main)
+        (file, main)
     };
     // A second setting for the same user goes into the block that is there.
     let ours = |line: &&str| line.trim_end() == header;

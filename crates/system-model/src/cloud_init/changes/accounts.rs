@@ -39,7 +39,7 @@ impl Finder<'_> {
             }
         }
         if self.get("groups").is_some_and(Value::is_truthy) {
-            self.by_key(Effect::Users, MODULE, "groups", "makes these groups");
+            self.by_key(Effect::Users, MODULE, "groups", "makes groups");
         }
         Ok(())
     }
@@ -52,11 +52,21 @@ impl Finder<'_> {
         let chpasswd = self.get("chpasswd").cloned().unwrap_or(Value::Null);
         let given = |key: &str| chpasswd.get(key).is_some_and(Value::is_truthy);
         if given("list") || self.model.listed_passwords().next().is_some() {
-            let text = if chpasswd.get("expire").is_none_or(Value::is_true) {
-                "sets these passwords, which expire at the first login"
-            } else {
-                "sets these passwords"
+            let lines = self.model.password_lines().unwrap_or_default();
+            let listed = self.model.listed_passwords().map(|(name, ..)| name);
+            let mut names: Vec<String> = Vec::new();
+            for name in lines.into_iter().map(|(name, _)| name).chain(listed) {
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+            let mut text = match names.as_slice() {
+                [] => "sets passwords".to_owned(),
+                names => format!("sets the password of {}", names.join(", ")),
             };
+            if chpasswd.get("expire").is_none_or(Value::is_true) {
+                text += ", to be changed at the first login";
+            }
             self.by_key(Effect::Passwords, MODULE, "chpasswd", text);
         } else if !given("users")
             && self.model.default_user.is_some()

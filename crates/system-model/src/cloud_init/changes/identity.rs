@@ -72,7 +72,7 @@ impl Finder<'_> {
         }
         if let Some(keys) = self.get("ssh_keys") {
             if keys.is_truthy() {
-                self.by_key(Effect::HostKeys, MODULE, "ssh_keys", "writes these host keys");
+                self.by_key(Effect::HostKeys, MODULE, "ssh_keys", "writes host keys");
             }
         } else {
             let kinds: Vec<String> = match self.get("ssh_genkeytypes") {
@@ -92,7 +92,7 @@ impl Finder<'_> {
             }
         }
         if self.get("ssh_authorized_keys").is_some_and(Value::is_truthy) {
-            let text = "adds these keys to the default user and root";
+            let text = "adds keys to the default user and root";
             self.by_key(Effect::UserKeys, MODULE, "ssh_authorized_keys", text);
         }
         let imports = self.get("allow_public_ssh_keys").is_none_or(Value::is_true);

@@ -83,7 +83,16 @@ impl Finder<'_> {
 
     fn take(&mut self, module: &str, scan: Scan<'_>) {
         for touch in scan.finish().0 {
-            self.add(touch.effect, module, touch.location, touch.text);
+            let text = match touch.effect {
+                // Such a line may hold a password.
+                Effect::Passwords | Effect::Users => {
+                    format!("runs a command that seems to change {}", touch.effect)
+                }
+                effect => {
+                    format!("runs `{}`, which seems to change {effect}", touch.text.trim())
+                }
+            };
+            self.add(touch.effect, module, touch.location, text);
         }
     }
 

@@ -100,17 +100,8 @@ impl NetworkManager {
 
     /// Reads the keyfiles of all directories.
     fn read_connections(&mut self, files: &dyn SystemFiles) -> Result<(), SystemError> {
-        let [runtime, own, packages] = CONNECTION_DIRECTORIES.map(str::to_owned);
-        let configured = self.settings.section("keyfile").and_then(|one| one.get("path"));
-        let own = match configured.map(|path| path.value.trim()) {
-            Some("") => None,
-            Some(path) if path.starts_with('/') => {
-                let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-                Some(format!("/{}", parts.join("/")))
-            }
-            _ => Some(own),
-        };
-        let own = own.filter(|path| *path != runtime && *path != packages);
+        let [runtime, _, packages] = CONNECTION_DIRECTORIES.map(str::to_owned);
+        let own = self.own_directory();
         // The identity of a connection, and whether its file is removed by a link to /dev/null.
         let mut above: BTreeSet<String> = BTreeSet::new();
         let all = [(Some(runtime), true, true), (own, false, true), (Some(packages), true, false)];
@@ -157,6 +148,71 @@ impl NetworkManager {
             above.extend(counts.into_keys());
         }
         Ok(())
+    }
+
+    /// Returns the directory of the owner's connections; `None` if the settings turn it off, or
+    /// name one of the others instead.
+    fn own_directory(&self) -> Option<String> {
+        let [runtime, own, packages] = CONNECTION_DIRECTORIES;
+        let configured = self.settings.section("keyfile").and_then(|one| one.get("path"));
+        let own = match configured.map(|path| path.value.trim()) {
+            Some("") => return None,
+            Some(path) if path.starts_with('/') => {
+                let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+                format!("/{}", parts.join("/"))
+            }
+            _ => own.to_owned(),
+        };
+        Some(own).filter(|path| *path != runtime && *path != packages)
+    }
+
+    /// Returns a directory whose connections are there at boot and are read: the one that the
+    /// settings name, or that of packages.
+    pub fn lasting_directory(&self) -> String {
+        let is_lost = |path: &String| {
+            ["/run/", "/tmp/", "/dev/"].iter().any(|volatile| path.starts_with(volatile))
+        };
+        let [_, _, packages] = CONNECTION_DIRECTORIES;
+        self.own_directory().filter(|path| !is_lost(path)).unwrap_or_else(|| packages.to_owned())
+    }
+
+    /// Returns whether the settings allow an interface this connection.
+    pub fn allows(&self, interface: &str, id: &str, uuid: &str) -> bool {
+        let allowed = self.allowed_connections(interface);
+        allowed.is_none_or(|allowed| is_allowed(allowed, id, Some(uuid)))
+    }
+
+    /// Returns the line that surely keeps this connection from an interface.
+    pub fn disallowed_by(&self, interface: &str, id: &str) -> Option<&FileLine> {
+        let connection = self.connections.iter().find(|one| one.id == id)?;
+        let uuid = connection.uuid.as_deref().unwrap_or_default();
+        if self.allows(interface, id, uuid) {
+            return None;
+        }
+        let allowed = self.allowed_connections(interface)?;
+        let stops = || {
+            let section = self.settings.device_sections().find(|section| {
+                section.get("stop-match").is_some() && fits_section(section, interface) == Fit::Yes
+            });
+            section.and_then(|section| section.get("stop-match"))
+        };
+        allowed.first().or_else(stops).map(|setting| &setting.at)
+    }
+
+    /// Returns whether it writes /etc/resolv.conf (src/core/dns/nm-dns-manager.c,
+    /// `init_resolv_conf_mode`).
+    pub fn writes_resolv_conf(&self) -> bool {
+        let says = |key: &str, word: &str| {
+            let main = self.settings.section("main").and_then(|main| main.get(key));
+            main.is_some_and(|setting| setting.value.trim() == word)
+        };
+        !says("dns", "none") && !says("rc-manager", "unmanaged")
+    }
+
+    /// Returns whether it hands name servers to systemd-resolved, if that runs.
+    pub fn feeds_resolved(&self) -> bool {
+        let main = self.settings.section("main").and_then(|main| main.get("systemd-resolved"));
+        main.and_then(|setting| settings::boolean(&setting.value)) != Some(false)
     }
 
     /// Returns whether NetworkManager leaves an interface alone, and the line that says so.

@@ -178,7 +178,7 @@ impl Settings {
 }
 
 /// The keys that are read, beside lists.
-const KEYS: [&str; 3] = ["path", "managed", "stop-match"];
+const KEYS: [&str; 6] = ["path", "managed", "stop-match", "dns", "rc-manager", "systemd-resolved"];
 
 fn apply(section: &mut Section, entry: &Entry, path: &str) {
     let at = || FileLine::new(path, entry.line);

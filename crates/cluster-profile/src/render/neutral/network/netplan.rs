@@ -9,17 +9,21 @@ use system_model::{
 };
 
 use super::{super::Strip, is_ipv4};
-use crate::{NetworkBackEnd, Purpose, SystemError, render::text::lines};
+use crate::{
+    NetworkBackEnd, Purpose, SystemError,
+    render::{network::NETPLAN_FILE, text::lines},
+};
 
 const DIRECTORY: &str = "/etc/netplan/";
-const OWN_DEFINITION: &str = "00-nodecard";
 /// Keys of `network` that are not kinds of devices.
 const OTHER_KEYS: [&str; 3] = ["version", "renderer", "openvswitch"];
 
 pub(super) fn to_dhcp(to: &mut Strip<'_>, interface: Option<&str>) -> Result<(), SystemError> {
     let netplan = Netplan::read(to.system)?;
     let mut files = Vec::new();
-    for path in netplan.files.iter().filter(|path| path.starts_with(DIRECTORY)) {
+    // nodecard's own file is removed.
+    let is_other = |path: &&String| path.starts_with(DIRECTORY) && *path != NETPLAN_FILE;
+    for path in netplan.files.iter().filter(is_other) {
         let text = to.read(path)?.unwrap_or_default();
         if let Ok(tree) = Value::parse(&text) {
             files.push((path, text, tree));
@@ -39,7 +43,7 @@ pub(super) fn to_dhcp(to: &mut Strip<'_>, interface: Option<&str>) -> Result<(),
     let mut fixed = BTreeSet::new();
     for (_, _, tree) in &files {
         for (kind, id, body) in definitions(tree) {
-            if id != OWN_DEFINITION && is_wanted(kind, id) && addresses(body).any(is_ipv4) {
+            if is_wanted(kind, id) && addresses(body).any(is_ipv4) {
                 fixed.insert((kind.to_owned(), id.to_owned()));
             }
         }
