@@ -98,13 +98,9 @@ fn an_error_that_stays_is_a_failure() {
     assert!(out.contains("not fixed: /etc/overlayroot.conf:1: "), "{out}");
     // All else was fixed.
     let (code, out, _) = verify(&bench, &[IMAGE]);
-    assert!(code == Some(1) && out.contains("1 error") && out.contains("overlayroot"), "{out}");
-    let (code, out, _) = apply(&bench, &["--yes"], "");
-    assert_eq!(code, Some(1), "{out}");
-    write(&bench, IMAGE, "/etc/overlayroot.conf", "overlayroot=disabled\n");
-    let (code, out, error) = apply(&bench, &["--yes"], "");
-    assert_eq!(code, Some(0), "{out}{error}");
-    assert_fixed(&bench);
+    let findings = out.lines().filter(|line| line.trim_start().starts_with("error "));
+    assert_eq!((code, findings.count()), (Some(1), 1), "{out}");
+    assert!(out.contains("overlayroot"), "{out}");
 }
 
 #[test]
