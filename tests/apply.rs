@@ -88,6 +88,25 @@ fn the_card_is_filled_with_grow() {
     assert!(out.contains("nothing to change"), "{out}");
 }
 
+/// What only the owner can decide stays, and the exit code says so.
+#[test]
+fn an_error_that_stays_is_a_failure() {
+    let bench = damaged_card();
+    write(&bench, IMAGE, "/etc/overlayroot.conf", "overlayroot=tmpfs\n");
+    let (code, out, error) = apply(&bench, &["--yes"], "");
+    assert_eq!(code, Some(1), "{out}{error}");
+    assert!(out.contains("not fixed: /etc/overlayroot.conf:1: "), "{out}");
+    // All else was fixed.
+    let (code, out, _) = verify(&bench, &[IMAGE]);
+    assert!(code == Some(1) && out.contains("1 error") && out.contains("overlayroot"), "{out}");
+    let (code, out, _) = apply(&bench, &["--yes"], "");
+    assert_eq!(code, Some(1), "{out}");
+    write(&bench, IMAGE, "/etc/overlayroot.conf", "overlayroot=disabled\n");
+    let (code, out, error) = apply(&bench, &["--yes"], "");
+    assert_eq!(code, Some(0), "{out}{error}");
+    assert_fixed(&bench);
+}
+
 #[test]
 fn errors_leave_the_card_as_it_was() {
     let bench = damaged_card();

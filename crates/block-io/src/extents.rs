@@ -130,10 +130,12 @@ mod tests {
             };
             let mut seen = [false; 64];
             for range in extents.within(window.clone()) {
+                assert!(range.start < range.end || window.is_empty());
                 seen[range.start as usize..range.end as usize].fill(true);
             }
             let mut gaps = [false; 64];
             for range in extents.gaps(window.clone()) {
+                assert!(range.start < range.end);
                 gaps[range.start as usize..range.end as usize].fill(true);
             }
             for byte in 0..64 {

@@ -264,15 +264,27 @@ mod tests {
             let start = random(size);
             let length = random(size - start + 1);
             assert_eq!(layer.read_vec(start as u64, length).unwrap(), model[start..start + length]);
+            // next_data skips only zeros.
+            let mut at = 0;
+            while let Some(range) = layer.next_data(at).unwrap() {
+                assert!(model[at as usize..range.start as usize].iter().all(|&b| b == 0));
+                at = range.end;
+            }
+            assert!(model[at as usize..].iter().all(|&b| b == 0));
         }
-        // next_data skips only zeros.
-        let mut at = 0;
-        while let Some(range) = layer.next_data(at).unwrap() {
-            assert!(model[at as usize..range.start as usize].iter().all(|&b| b == 0));
-            at = range.end;
-        }
-        assert!(model[at as usize..].iter().all(|&b| b == 0));
         assert_eq!(base.read_vec(0, original.len()).unwrap(), original);
+    }
+
+    #[test]
+    fn data_below_counts_up_to_the_end_of_a_smaller_layer() {
+        let layer = Layer::new(Arc::new(Memory::new(pattern(16384))), 8192);
+        assert_eq!(layer.next_data(4096).unwrap(), Some(4096..8192));
+        let below = Layer::new(Arc::new(Memory::new(Vec::new())), 16384);
+        below.write_at(8192, &[1]).unwrap();
+        let layer = Layer::new(Arc::new(below), 8192);
+        assert_eq!(layer.next_data(0).unwrap(), None);
+        layer.write_at(4096, &[1]).unwrap();
+        assert_eq!(layer.next_data(0).unwrap(), Some(4096..8192));
     }
 
     #[test]

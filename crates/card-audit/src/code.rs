@@ -78,6 +78,8 @@ finding_codes! {
     SshServer = "ssh-server",
     /// A program would undo the card at its first boot.
     FirstBoot = "first-boot",
+    /// An overlay takes what programs write to the root filesystem.
+    RootOverlay = "root-overlay",
     /// cloud-init would change the card.
     CloudInit = "cloud-init",
     /// The clock begins before the cluster's keys were made.
@@ -194,7 +196,7 @@ mod tests {
             "host-name hosts address network-rival interface-name resolver machine-id host-key cluster-key \
              authorized-keys known-hosts stale-known-host password default-password \
              account boot-settings ssh-directory home-directory owner mode sshd-config \
-             ssh-hindrance ssh-server first-boot cloud-init clock swarm swarm-image swarm-state \
+             ssh-hindrance ssh-server first-boot root-overlay cloud-init clock swarm swarm-image swarm-state \
              extra-file hidden-files cloned-file \
              cloned-user-key unfit-system unreadable-file partition-not-grown \
              filesystem-not-grown filesystem-cut-off filesystem-errors filesystem-dirty \

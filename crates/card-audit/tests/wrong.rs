@@ -332,9 +332,12 @@ fn a_system_that_lost_a_user_is_reported() {
     let card = bench().card(NODE);
     let passwd = card.read("/etc/passwd").replace("odroid:x:1000", "pi:x:1000");
     let findings = bench().findings(&card.edit(|files| files.write("/etc/passwd", &passwd)));
-    assert_eq!(findings.len(), 1, "{findings:#?}");
-    assert_eq!(findings[0].code.as_str(), "unfit-system");
-    assert!(findings[0].what.contains("odroid"), "{}", findings[0].what);
+    // `ssh.users` and `users` both name the user.
+    assert_eq!(findings.len(), 2, "{findings:#?}");
+    for finding in &findings {
+        assert_eq!(finding.code.as_str(), "unfit-system");
+        assert!(finding.what.contains("odroid"), "{}", finding.what);
+    }
 }
 
 /// A clock that has gone on is right; one from before the cluster was made is not.
@@ -438,5 +441,83 @@ fn dropbears_host_key_has_to_be_the_nodes() {
         let card_audit::CardOutcome::Audited(card) = outcome else { panic!("refused") };
         let codes: Vec<&str> = card.findings.iter().map(|one| one.code.as_str()).collect();
         assert!(codes.contains(&"duplicate-host-key"), "{:#?}", card.findings);
+    }
+}
+
+/// The sample base has Docker, whose data would be gone after each reboot.
+#[test]
+fn an_overlay_over_the_root_filesystem_is_an_error() {
+    let conf = "/etc/overlayroot.conf";
+    let card = bench().card(NODE).edit(|f| f.write(conf, "# on\noverlayroot=\"tmpfs\"\n"));
+    let findings = assert_finds(&card, &[(ERROR, "root-overlay", "/etc/overlayroot.conf:2")]);
+    assert!(findings[0].what.ends_with("loses Docker's data in /var/lib/docker"), "{findings:?}");
+    // Nothing is lost, but something may be hidden.
+    let card = bench().card(NODE).edit(|f| f.write(conf, "overlayroot=/dev/sda1\n"));
+    assert_finds(&card, &[(WARNING, "root-overlay", "/etc/overlayroot.conf:1")]);
+    let card = bench().card(NODE).edit(|f| f.write(conf, "overlayroot=\"\"\n"));
+    assert_finds(&card, &[]);
+}
+
+/// A known program that is armed is an error, also if it only concerns the console.
+#[test]
+fn an_armed_program_of_the_console_is_an_error() {
+    let stage = "/boot/dietpi/.install_stage";
+    let card = bench().card(NODE).edit(|files| {
+        files.write("/boot/dietpi/dietpi-login", "#!/bin/bash\n");
+        files.write(stage, "0\n");
+    });
+    let findings = assert_finds(&card, &[(ERROR, "first-boot", "/boot/dietpi/.install_stage:1")]);
+    assert!(findings[0].what.contains("at the first login"), "{findings:?}");
+}
+
+/// Building enables no server that the kernel's command line keeps off, so the finding names it.
+#[test]
+fn what_keeps_the_ssh_server_off_is_named() {
+    let conf = "/boot/extlinux/extlinux.conf";
+    let unit = "/etc/systemd/system/ssh.service";
+    for (argument, why) in [
+        ("systemd.mask=ssh.service", "ssh.service is masked by `systemd.mask=ssh.service`"),
+        ("single", "ssh.service is not a part of rescue.target, to which `single` boots"),
+    ] {
+        let card = bench().card(NODE).edit(|files| {
+            files.write(unit, "[Service]\nExecStart=/usr/sbin/sshd -D\n");
+            files.write(conf, &format!("label l\n  append root=/dev/x {argument}\n"));
+        });
+        let findings = bench().findings(&card);
+        let found = findings.iter().find(|finding| finding.code.as_str() == "ssh-server");
+        let found = found.unwrap_or_else(|| panic!("{findings:#?}"));
+        assert_eq!(brief(found), (ERROR, "ssh-server", format!("{conf}:2")));
+        assert!(found.what.starts_with(&format!("nothing starts the ssh server at boot: {why}")));
+        assert!(found.fix.to_string().contains(argument), "{found:?}");
+        let servers = findings.iter().filter(|finding| finding.what.contains("ssh server"));
+        assert_eq!(servers.count(), 1, "{findings:#?}");
+    }
+}
+
+/// Only an interface that comes up has its address: DietPi's wlan0 has one that waits.
+#[test]
+fn addresses_of_interfaces_that_stay_down_are_no_duplicates() {
+    let bench = bench();
+    let with = |node: &str, more: &str| {
+        bench.card(node).append("/etc/network/interfaces", &format!("\n{more}"))
+    };
+    let waiting = "iface wlan0 inet static\n    address 192.168.0.100\n    netmask 255.255.255.0\n";
+    for (more, duplicates) in [(waiting.to_owned(), 0), (format!("auto wlan0\n{waiting}"), 2)] {
+        let cards = [with("xu4-node1", &more), with("xu4-node2", &more)];
+        let report = bench.verify(cards.iter().collect());
+        let text = report.to_string();
+        let found: usize = report
+            .cards
+            .iter()
+            .map(|card| match card {
+                card_audit::CardOutcome::Audited(report) => report
+                    .findings
+                    .iter()
+                    .filter(|finding| finding.code.as_str() == "duplicate-address")
+                    .count(),
+                card_audit::CardOutcome::Refused { .. } => panic!("{text}"),
+            })
+            .sum();
+        assert_eq!(found > 0, duplicates > 0, "{more}: {text}");
     }
 }

@@ -78,11 +78,11 @@ pub use purpose::{
     Purpose, SwarmPart,
 };
 pub use render::{
-    CardObstacle, IdentityPart, KeptAddress, LoginHindrance, Neutral, RemovedPart, RenderError,
-    Rendered, RivalAddress, SWARM_STATUS, SwarmState, SwarmStatus, SwarmStep, card_obstacles,
-    default_password_notes, login_hindrances, network_back_end, obstacles_on_card, part_of,
-    render_neutral, render_node, render_node_regardless, render_shared, render_shared_on_card,
-    render_shared_regardless, rival_addresses,
+    CardObstacle, IdentityPart, KeptAddress, LoginHindrance, Neutral, OverlayVerdict, RemovedPart,
+    RenderError, Rendered, RivalAddress, SSH_SERVER, SWARM_STATUS, SwarmState, SwarmStatus,
+    SwarmStep, card_obstacles, default_password_notes, login_hindrances, network_back_end,
+    obstacles_on_card, part_of, render_neutral, render_node, render_node_regardless, render_shared,
+    render_shared_on_card, render_shared_regardless, rival_addresses,
 };
 pub use size::SizeError;
 pub use swarm::{

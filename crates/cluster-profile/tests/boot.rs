@@ -167,6 +167,43 @@ fn programs_that_are_not_known_are_noted_with_their_line() {
     );
 }
 
+/// Conditions of units see what a card has, and not what its image had.
+#[test]
+fn unknown_programs_are_judged_on_the_finished_card() {
+    let renew = |image: &[&str], condition: &str| {
+        let mut files = debian();
+        for key in image {
+            files.write(&format!("/etc/ssh/ssh_host_{key}_key"), "x");
+        }
+        unit(&mut files, "renew", "/usr/bin/ssh-keygen -A");
+        files.write(
+            "/etc/systemd/system/renew.service.d/x.conf",
+            format!("[Unit]\nConditionPathExists={condition}\n"),
+        );
+        disarmed(files).1.contains("renew.service runs when a card boots")
+    };
+    // The card has its own key, and no other, whatever the image had.
+    assert!(!renew(&[], "!/etc/ssh/ssh_host_ed25519_key"));
+    assert!(renew(&[], "/etc/ssh/ssh_host_ed25519_key"));
+    assert!(renew(&["rsa"], "!/etc/ssh/ssh_host_rsa_key"));
+    assert!(!renew(&["rsa"], "/etc/ssh/ssh_host_rsa_key"));
+}
+
+#[test]
+fn programs_that_only_name_something_are_noted_as_such() {
+    let mut files = debian();
+    unit(&mut files, "fix", "/opt/fix.sh");
+    files.write("/opt/fix.sh", "#!/bin/sh\n/opt/edit /etc/hostname\nrm /tmp/x\n");
+    let (_, notes) = disarmed(files);
+    assert!(
+        notes.contains(
+            "fix.service runs when a card boots, names the host name and writes files, so it may \
+             change that (/opt/fix.sh, line 2: /opt/edit /etc/hostname)\n"
+        ),
+        "{notes}"
+    );
+}
+
 #[test]
 fn cloud_init_is_turned_off_with_its_user_data() {
     let mut files = debian();
@@ -333,4 +370,27 @@ fn a_system_that_keeps_nothing_of_a_card_is_refused_by_name() {
          a deployment below /ostree, which its boot loader chooses"
     );
     assert!(error.fix().is_some_and(|fix| fix.contains("Raspberry Pi OS")));
+}
+
+/// The kernel's own configuration of an interface, of which programs know nothing.
+#[test]
+fn an_address_on_the_command_line_is_noted() {
+    let path = "/boot/firmware/cmdline.txt";
+    let with = |argument: &str| {
+        let mut files = debian();
+        files.boot_partition(1, "/boot/firmware");
+        files.write(path, format!("console=tty1 {argument} rootwait\n"));
+        disarmed(files).1
+    };
+    for argument in ["ip=dhcp", "ip=192.168.1.99::192.168.1.1:255.255.255.0::eth0:off"] {
+        let notes = with(argument);
+        let line = format!(
+            "{argument} runs when a card boots and seems to change the network configuration \
+             ({path}, line 1: {argument})\n"
+        );
+        assert!(notes.contains(&line), "{notes}");
+    }
+    for argument in ["ip=off", "ip=none", "ip="] {
+        assert!(!with(argument).contains("network configuration"), "{argument}");
+    }
 }

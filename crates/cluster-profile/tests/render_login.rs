@@ -274,6 +274,8 @@ fn keys_that_a_mount_hides_are_refused() {
     // The system boots without it too.
     let (_, notes) = fixture.settled(&mount("LABEL=home /home ext4 nofail 0 2"), 0);
     assert!(has_note(&notes, "is mounted on /home at boot (/etc/fstab, line 2), which hides"));
+    let about = notes.iter().filter(|note| note.contains("/etc/fstab, line 2"));
+    assert_eq!(about.count(), 1, "{notes:?}");
     // No user of the profile's lives there.
     let root = Fixture::new(&PROFILE.replace("[root, odroid]", "[root]"));
     let (_, notes) = root.settled(&mount("LABEL=home /home ext4 defaults 0 2"), 0);

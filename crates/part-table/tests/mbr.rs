@@ -3,8 +3,8 @@
 mod common;
 
 use common::{Image, MIB, SECTOR, differences};
-use part_table::{DiskId, Error, GrowthLimit, PartitionRole, PartitionType};
-use test_support::Random;
+use part_table::{DiskId, Error, GrowthLimit, Guid, PartitionRole, PartitionType};
+use test_support::{Random, run};
 
 /// The cards of the ODROID-MC1: boot loader in raw sectors 1 to 3071.
 const MC1: &str = "label: dos\nlabel-id: 0x3cedfd53\n\
@@ -17,6 +17,39 @@ fn mc1() -> Image {
     image.write(0, &random.bytes(440));
     image.write(512, &random.bytes(3071 * 512));
     image
+}
+
+/// A type GUID as it is in a table: its first three fields are little-endian.
+fn guid(text: &str) -> Guid {
+    let digits: String = text.chars().filter(|&digit| digit != '-').collect();
+    let mut bytes: [u8; 16] =
+        std::array::from_fn(|at| u8::from_str_radix(&digits[at * 2..at * 2 + 2], 16).unwrap());
+    bytes[..4].reverse();
+    bytes[4..6].reverse();
+    bytes[6..8].reverse();
+    Guid(bytes)
+}
+
+/// Types have the names that sfdisk gives them, by the first letters.
+#[test]
+fn types_are_called_as_by_sfdisk() {
+    for (label, described) in [("dos", 15), ("gpt", 7)] {
+        let listed = run("fdisk", "sfdisk", &["--list-types", "--label", label]);
+        let mut found = 0;
+        for line in listed.lines() {
+            let Some((id, name)) = line.trim().split_once("  ") else { continue };
+            let kind = match u8::from_str_radix(id, 16) {
+                Ok(byte) if label == "dos" => PartitionType::Mbr(byte),
+                _ if label == "gpt" && id.len() == 36 => PartitionType::Gpt(guid(id)),
+                _ => continue,
+            };
+            let Some(ours) = kind.description() else { continue };
+            let (ours, name) = (ours.to_lowercase(), name.to_lowercase());
+            assert!(name.contains(&ours[..3]), "{id}: {ours}, for sfdisk {name}");
+            found += 1;
+        }
+        assert_eq!(found, described, "{listed}");
+    }
 }
 
 #[test]

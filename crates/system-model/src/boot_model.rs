@@ -2,7 +2,7 @@
 
 use crate::{
     CloudInit, CommandLines, Disarm, Effect, Family, KnownProgram, Location, Recognized,
-    SystemError, SystemFiles, Systemd, Touch,
+    RootOverlay, SystemError, SystemFiles, Systemd, Touch,
     effects::{Environment, Scan},
     family, first_boot, hooks,
     search_path::unmasked,
@@ -98,6 +98,7 @@ pub struct BootModel {
     known: Vec<KnownProgram>,
     programs: Vec<Program>,
     settled: Vec<(String, Vec<Effect>)>,
+    root_overlay: Option<RootOverlay>,
 }
 
 impl BootModel {
@@ -130,7 +131,17 @@ impl BootModel {
         arguments(files, &command_lines, &mut programs)?;
         first_program(files, &command_lines, &mut programs)?;
         hooks::find(files, &systemd, &mut programs)?;
-        Ok(BootModel { command_lines, systemd, cloud_init, family, known, programs, settled })
+        let root_overlay = RootOverlay::read(files, &command_lines)?;
+        Ok(BootModel {
+            command_lines,
+            systemd,
+            cloud_init,
+            family,
+            known,
+            programs,
+            settled,
+            root_overlay,
+        })
     }
 
     /// Returns the kernel command lines.
@@ -156,6 +167,11 @@ impl BootModel {
     /// Returns the known first-boot programs that are armed.
     pub fn known_programs(&self) -> &[KnownProgram] {
         &self.known
+    }
+
+    /// Returns the overlay that takes what programs write to the root filesystem.
+    pub fn root_overlay(&self) -> Option<&RootOverlay> {
+        self.root_overlay.as_ref()
     }
 
     /// Returns the programs that run at boot and whose text could be looked at.
@@ -327,7 +343,8 @@ fn arguments(
                 "systemd.run" => {
                     // systemd-run-generator(8) boots to this command, instead of to the units
                     // that would start an ssh server.
-                    if lines.last("systemd.unit").is_none() {
+                    let unit = lines.last("systemd.unit").and_then(|one| one.value.as_deref());
+                    if unit.is_none_or(|unit| unit == "kernel-command-line.target") {
                         says(Effect::SshServer);
                     }
                     scan.command(value, &at)?;

@@ -35,6 +35,7 @@ mod hooks;
 mod links;
 mod memory;
 mod mounts;
+mod overlay;
 mod search_path;
 mod secrets;
 mod service_command;
@@ -62,9 +63,13 @@ pub use first_boot::KnownProgram;
 pub use links::{follow_links, real_path};
 pub use memory::MemoryFiles;
 pub use mounts::{Mount, Mounts};
+pub use overlay::{OVERLAYROOT_CONFS, OverlayUpper, RootOverlay};
 pub use pattern::fnmatch;
 pub use secrets::{Secret, SecretKind, secrets};
-pub use systemd::{Assignment, ConditionState, Exec, Reason, StartedUnit, Systemd, UnitState};
+pub use systemd::{
+    Assignment, ConditionState, Exec, KernelArgument, NotStarted, Reason, StartedUnit, Systemd,
+    UnitState,
+};
 pub use unsuitable::{Unsuitable, unsuitable};
 
 pub mod accounts;

@@ -3,17 +3,23 @@
 //!
 //! Sources: fstab(5); systemd-fstab-generator(8); systemd.mount(5).
 
-use crate::{FileLine, SystemError, SystemFiles, Systemd, units};
+use crate::{
+    FileKind, FileLine, SystemError, SystemFiles, Systemd,
+    systemd::{FstabMount, mount_point, simplified_path},
+    units,
+};
 
-/// A directory over which another filesystem is mounted at boot.
+/// A directory, or a file, over which another filesystem is mounted at boot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mount {
-    /// The directory, without a slash at the end.
+    /// The directory or file, without needless slashes.
     pub point: String,
     /// The line of /etc/fstab or of the unit that names it.
     pub at: FileLine,
     /// Whether the system does without it if the filesystem is not there (`nofail`).
     pub may_fail: bool,
+    /// Whether a file is mounted over a file.
+    is_file: bool,
 }
 
 /// The filesystems that are mounted at boot besides the root and the boot partitions.
@@ -21,83 +27,57 @@ pub struct Mount {
 pub struct Mounts(Vec<Mount>);
 
 impl Mounts {
-    /// Reads /etc/fstab, and the mount units that start at each boot.
+    /// Reads what the mount units that start at each boot mount, those of /etc/fstab included.
     ///
     /// # Errors
     /// [`SystemError`] if a file of the image cannot be read.
     pub fn read(files: &dyn SystemFiles, systemd: &Systemd) -> Result<Self, SystemError> {
-        let mut mounts = Vec::new();
-        let text = files.read_text("/etc/fstab")?.unwrap_or_default();
-        for (index, line) in text.lines().enumerate() {
-            mounts.extend(of_line(line, FileLine::new("/etc/fstab", index + 1)));
-        }
-        for unit in systemd.started().iter().filter(|unit| unit.runs()) {
-            let section = match unit.name.rsplit_once('.') {
-                Some((_, "mount")) => "Mount",
-                Some((_, "automount")) => "Automount",
-                _ => continue,
-            };
-            if let Some((point, at)) = units::values(files, &unit.name, section, "Where")?.pop() {
-                mounts.push(Mount { point: normal(&point), at, may_fail: false });
-            }
-        }
+        let fstab = FstabMount::read(files)?;
         let boot = files.boot_partitions();
-        mounts.retain(|mount| {
-            mount.point.len() > 1 && boot.iter().all(|boot| boot.prefix != mount.point)
-        });
+        let mut mounts = Vec::new();
+        for unit in systemd.started().iter().filter(|unit| unit.runs()) {
+            let Some(stem) = unit.name.strip_suffix(".mount") else { continue };
+            let point = mount_point(stem);
+            if point == "/" || boot.iter().any(|boot| boot.prefix == point) {
+                continue;
+            }
+            let line = fstab.iter().find(|line| line.point == point);
+            let (at, source) = match (&unit.file, line) {
+                (Some(file), _) => {
+                    let place = units::values(files, &unit.name, "Mount", "Where")?.pop();
+                    // systemd refuses a unit with another name than its directory's.
+                    let written =
+                        place.as_ref().map(|(text, _)| systemd.expanded(text, &unit.name));
+                    if written.is_some_and(|text| simplified_path(&text) != Some(point.clone())) {
+                        continue;
+                    }
+                    let what = units::values(files, &unit.name, "Mount", "What")?.pop();
+                    let at = place.map_or_else(|| FileLine::new(file, 1), |(_, at)| at);
+                    (at, what.map(|(what, _)| what).unwrap_or_default())
+                }
+                (None, Some(line)) => (line.at.clone(), line.source.clone()),
+                (None, None) => continue,
+            };
+            let is_regular = |path: &str| -> Result<bool, SystemError> {
+                Ok(files.metadata(path)?.is_some_and(|found| found.kind == FileKind::Regular))
+            };
+            let is_file = is_regular(&point)? || source.starts_with('/') && is_regular(&source)?;
+            let may_fail = unit.file.is_none() && line.is_some_and(|line| line.has("nofail"));
+            mounts.push(Mount { point, at, may_fail, is_file });
+        }
         Ok(Mounts(mounts))
     }
 
     /// Returns the mount that hides what the root filesystem has at a path.
     pub fn hiding(&self, path: &str) -> Option<&Mount> {
-        let is_below = |mount: &&Mount| {
-            path.strip_prefix(mount.point.as_str()).is_some_and(|rest| rest.starts_with('/'))
+        let hides = |mount: &&Mount| {
+            path.strip_prefix(mount.point.as_str()).is_some_and(|rest| {
+                if mount.is_file { rest.is_empty() } else { rest.starts_with('/') }
+            })
         };
-        self.0.iter().find(is_below)
+        // Of several, the innermost has the path.
+        self.0.iter().filter(hides).max_by_key(|mount| mount.point.len())
     }
-}
-
-/// Returns the mount of a line of fstab(5), if it is mounted at boot or when it is used.
-fn of_line(line: &str, at: FileLine) -> Option<Mount> {
-    let mut fields = line.split_ascii_whitespace();
-    let source = fields.next()?;
-    let point = unescaped(fields.next()?);
-    let kind = fields.next().unwrap_or_default();
-    if source.starts_with('#') || !point.starts_with('/') || kind == "swap" {
-        return None;
-    }
-    let options: Vec<&str> = fields.next().unwrap_or_default().split(',').collect();
-    let has = |name: &str| options.contains(&name);
-    if has("noauto") && !has("x-systemd.automount") {
-        return None;
-    }
-    Some(Mount { point: normal(&point), at, may_fail: has("nofail") })
-}
-
-fn normal(point: &str) -> String {
-    format!("/{}", point.trim_matches('/'))
-}
-
-/// Replaces the octal escapes of fstab(5), such as `\040` for a space.
-fn unescaped(field: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = field.as_bytes();
-    while let [first, after @ ..] = rest {
-        let digits = after.get(..3).filter(|digits| digits.iter().all(u8::is_ascii_digit));
-        let value =
-            digits.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok());
-        match value.filter(|_| *first == b'\\') {
-            Some(value) => {
-                bytes.push(value);
-                rest = &after[3..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]
@@ -118,7 +98,7 @@ mod tests {
             )
             .boot_partition(1, "/boot/firmware")
             .write("/lib/systemd/system/root-.ssh.mount", "[Mount]\nWhat=x\nWhere=/root/.ssh\n")
-            .write("/lib/systemd/system/masked.mount", "[Mount]\nWhere=/masked\n")
+            .write("/lib/systemd/system/masked.mount", "[Mount]\nWhat=x\nWhere=/masked\n")
             .symlink("/etc/systemd/system/masked.mount", "/dev/null")
             .symlink("/etc/systemd/system/local-fs.target.wants/root-.ssh.mount", "/x")
             .symlink("/lib/systemd/system/local-fs.target.wants/masked.mount", "../masked.mount")
@@ -150,5 +130,69 @@ mod tests {
         ] {
             assert_eq!(hiding(path), None, "{path}");
         }
+    }
+
+    /// What hides each of these paths: the mount's place and line.
+    fn hiding(files: &MemoryFiles, paths: &[&str]) -> Vec<Option<(String, usize)>> {
+        let mounts = Mounts::read(files, &Systemd::read_later_boots(files).unwrap()).unwrap();
+        let at = |path: &&str| mounts.hiding(path).map(|one| (one.at.path.clone(), one.at.line));
+        paths.iter().map(at).collect()
+    }
+
+    #[test]
+    fn fstab_is_read_as_systemd_reads_it() {
+        let mut files = MemoryFiles::new();
+        files
+            .write(
+                "/etc/fstab",
+                "LABEL=h //home/./ ext4 defaults\n\
+                 LABEL=h /home/ ext4 defaults\n\
+                 LABEL=a /a ext4 noauto,x-systemd.wanted-by=multi-user.target\n\
+                 LABEL=b /b ext4 noauto,x-systemd.wanted-by=off.service\n\
+                 LABEL=c /c ext4 x-systemd.required-by=off.service\n\
+                 LABEL=d /data ext4 noauto\n\
+                 LABEL=e /data/deep ext4 noauto\n\
+                 LABEL=m /masked ext4 defaults\n\
+                 LABEL=n /not/../normal ext4 defaults\n\
+                 /data/hosts /etc/hosts none bind\n",
+            )
+            .write("/etc/hosts", "127.0.0.1 localhost\n")
+            .symlink("/etc/systemd/system/masked.mount", "/dev/null");
+        let fstab = |line| Some(("/etc/fstab".to_owned(), line));
+        let paths = ["/home/x", "/a/x", "/b/x", "/c/x", "/data/x", "/data/deep/x", "/masked/x"];
+        let wanted = [fstab(1), fstab(3), None, None, None, None, None];
+        assert_eq!(hiding(&files, &paths), wanted);
+        assert_eq!(
+            hiding(&files, &["/normal/x", "/etc/hosts", "/etc/hosts.allow"]),
+            [None, fstab(10), None]
+        );
+        // A service needs what is below.
+        let unit = "/etc/systemd/system/app.service";
+        files.symlink("/etc/systemd/system/multi-user.target.wants/app.service", unit);
+        for key in ["RequiresMountsFor", "WantsMountsFor"] {
+            files.write(unit, format!("[Unit]\n{key}=/data//deep/er\n"));
+            assert_eq!(hiding(&files, &["/data/x", "/data/deep/x"]), [fstab(6), fstab(7)]);
+        }
+    }
+
+    #[test]
+    fn units_say_where_by_their_names() {
+        let mut files = MemoryFiles::new();
+        let wants = "/etc/systemd/system/local-fs.target.wants";
+        for (name, text) in [
+            ("srv-a\\x2db.mount", "[Mount]\nWhat=x\nWhere=%f\n"),
+            ("opt.mount", "[Mount]\nWhat=x\nWhere=//opt/\n"),
+            ("var-x.mount", "[Mount]\nWhat=x\n"),
+            ("other.mount", "[Mount]\nWhat=x\nWhere=/elsewhere\n"),
+        ] {
+            let path = format!("/etc/systemd/system/{name}");
+            files.write(&path, text).symlink(&format!("{wants}/{name}"), &path);
+        }
+        // A unit outranks the line, and is the only one then.
+        files.write("/etc/fstab", "LABEL=o /opt ext4 defaults\n");
+        let unit = |name: &str, line| Some((format!("/etc/systemd/system/{name}.mount"), line));
+        let paths = ["/srv/a-b/x", "/opt/x", "/var/x/y", "/other/x", "/elsewhere/x"];
+        let wanted = [unit("srv-a\\x2db", 3), unit("opt", 3), unit("var-x", 1), None, None];
+        assert_eq!(hiding(&files, &paths), wanted);
     }
 }

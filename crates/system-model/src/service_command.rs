@@ -14,16 +14,50 @@ pub(crate) struct ServiceCommand {
     pub words: Vec<String>,
     /// The line that says so.
     pub at: FileLine,
+    /// The line in an environment file with the arguments, where a variable holds some.
+    pub options_at: Option<FileLine>,
 }
 
-type Environment = BTreeMap<String, String>;
+/// The value of a variable, and its line in an environment file.
+#[derive(Debug, Clone)]
+struct Variable {
+    value: String,
+    at: Option<FileLine>,
+}
+
+/// Variables that are kept.
+const MAX_VARIABLES: usize = 1000;
+
+type Variables = BTreeMap<String, Variable>;
+
+/// The lines of a unit that make its environment, specifiers expanded.
+#[derive(Debug, Default)]
+pub(crate) struct EnvironmentLines {
+    /// `Environment=`
+    pub set: Vec<String>,
+    /// `EnvironmentFile=`
+    pub files: Vec<String>,
+    /// `UnsetEnvironment=`
+    pub unset: Vec<String>,
+}
 
 /// Returns what `ExecStart=` of a service and its drop-ins runs.
 pub(crate) fn commands(
     files: &dyn SystemFiles,
     unit: &str,
 ) -> Result<Vec<ServiceCommand>, SystemError> {
-    let environment = environment(files, unit)?;
+    let lines = |key| -> Result<Vec<String>, SystemError> {
+        let values = units::values(files, unit, "Service", key)?.into_iter();
+        Ok(values.map(|(line, _)| expand_specifiers(&line, unit)).collect())
+    };
+    let environment = variables(
+        files,
+        &EnvironmentLines {
+            set: lines("Environment")?,
+            files: lines("EnvironmentFile")?,
+            unset: lines("UnsetEnvironment")?,
+        },
+    )?;
     let mut found = Vec::new();
     for (line, at) in units::values(files, unit, "Service", "ExecStart")? {
         let bare = line.trim_start_matches(['-', '@', ':', '+', '!', '|']);
@@ -36,41 +70,65 @@ pub(crate) fn commands(
         for word in &mut words {
             *word = expand_specifiers(word, unit);
         }
+        let mut options_at = None;
         if !prefixes.contains(':') {
+            let whole = words.iter().filter_map(|word| environment.get(word.strip_prefix('$')?));
+            let given = whole.filter(|variable| !variable.value.is_empty());
+            options_at = given.filter_map(|variable| variable.at.clone()).last();
             words = substituted(words, &environment);
         }
-        found.push(ServiceCommand { words, at });
+        found.push(ServiceCommand { words, at, options_at });
     }
     Ok(found)
 }
 
-/// Returns the variables that a service starts with. Files outrank the unit.
-fn environment(files: &dyn SystemFiles, unit: &str) -> Result<Environment, SystemError> {
-    let mut environment = Environment::new();
-    for (line, _) in units::values(files, unit, "Service", "Environment")? {
-        let assignments = words(&line).into_iter().map(|word| expand_specifiers(&word, unit));
-        environment.extend(assignments.filter_map(|word| {
-            let (name, value) = word.split_once('=')?;
-            Some((name.to_owned(), value.to_owned()))
-        }));
-    }
-    for (path, _) in units::values(files, unit, "Service", "EnvironmentFile")? {
-        let path = expand_specifiers(path.strip_prefix('-').unwrap_or(&path), unit);
-        for path in glob::expand(files, &path)? {
-            let text = files.read_text(&path)?.unwrap_or_default();
-            environment.extend(environment_file(&text));
+/// Returns the variables that a service starts with.
+///
+/// # Errors
+/// [`SystemError`] if a file cannot be read.
+pub(crate) fn environment(
+    files: &dyn SystemFiles,
+    lines: &EnvironmentLines,
+) -> Result<Vec<(String, String)>, SystemError> {
+    let variables = variables(files, lines)?.into_iter();
+    Ok(variables.map(|(name, variable)| (name, variable.value)).collect())
+}
+
+/// Files outrank the unit.
+fn variables(files: &dyn SystemFiles, lines: &EnvironmentLines) -> Result<Variables, SystemError> {
+    let mut variables = Variables::new();
+    let mut set = |name: &str, value: &str, at: Option<FileLine>| {
+        if is_name(name) && (variables.len() < MAX_VARIABLES || variables.contains_key(name)) {
+            variables.insert(name.to_owned(), Variable { value: value.to_owned(), at });
+        }
+    };
+    for word in lines.set.iter().flat_map(|line| words(line)) {
+        if let Some((name, value)) = word.split_once('=') {
+            set(name, value, None);
         }
     }
-    for (line, _) in units::values(files, unit, "Service", "UnsetEnvironment")? {
-        for word in words(&line) {
-            match word.split_once('=') {
-                Some((name, value)) if environment.get(name).is_some_and(|old| old != value) => {}
-                Some((name, _)) => drop(environment.remove(name)),
-                None => drop(environment.remove(&word)),
+    for path in &lines.files {
+        let path = path.strip_prefix('-').unwrap_or(path);
+        for path in glob::expand(files, path)? {
+            let text = files.read_text(&path)?.unwrap_or_default();
+            for one in environment_file(&text) {
+                set(&one.name, &one.value, Some(FileLine::new(&path, one.line)));
             }
         }
     }
-    Ok(environment)
+    for word in lines.unset.iter().flat_map(|line| words(line)) {
+        match word.split_once('=') {
+            Some((name, value)) if variables.get(name).is_some_and(|old| old.value != value) => {}
+            Some((name, _)) => drop(variables.remove(name)),
+            None => drop(variables.remove(&word)),
+        }
+    }
+    Ok(variables)
+}
+
+fn is_name(name: &str) -> bool {
+    let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    name.starts_with(|c: char| !c.is_ascii_digit()) && name.chars().all(is_letter)
 }
 
 /// Splits a line into words: quotation marks are removed, and escapes as in C are resolved.
@@ -141,14 +199,18 @@ fn unescape(rest: &mut std::str::Chars<'_>, to: &mut String) {
     }
 }
 
+fn value<'v>(variables: &'v Variables, name: &str) -> &'v str {
+    variables.get(name).map(|variable| variable.value.as_str()).unwrap_or_default()
+}
+
 /// Fills in variables: `$NAME` that is a whole word becomes the words of the value, `${NAME}` is
 /// replaced within a word, and `$$` is a dollar sign.
-fn substituted(words: Vec<String>, environment: &Environment) -> Vec<String> {
+fn substituted(words: Vec<String>, environment: &Variables) -> Vec<String> {
     let mut found = Vec::new();
     for word in words {
         match word.strip_prefix('$').filter(|rest| !rest.starts_with(['{', '$'])) {
             Some(name) => {
-                let value = environment.get(name).map(String::as_str).unwrap_or_default();
+                let value = value(environment, name);
                 found.extend(unquoted(value));
             }
             None => found.push(filled(&word, environment)),
@@ -157,7 +219,7 @@ fn substituted(words: Vec<String>, environment: &Environment) -> Vec<String> {
     found
 }
 
-fn filled(word: &str, environment: &Environment) -> String {
+fn filled(word: &str, environment: &Variables) -> String {
     let (mut out, mut rest) = (String::new(), word);
     while let Some((before, after)) = rest.split_once('$') {
         out.push_str(before);
@@ -168,7 +230,7 @@ fn filled(word: &str, environment: &Environment) -> String {
                 after
             }
             (None, Some((name, after))) => {
-                out.push_str(environment.get(name).map(String::as_str).unwrap_or_default());
+                out.push_str(value(environment, name));
                 after
             }
             (None, None) => {
@@ -220,16 +282,30 @@ enum Reading {
     Comment,
 }
 
+/// An assignment of an environment file.
+#[derive(Debug, PartialEq, Eq)]
+struct Assignment {
+    name: String,
+    value: String,
+    /// The line of its name, counted from 1.
+    line: usize,
+}
+
 /// Returns the assignments of an environment file, in its order. A value may have quoted parts,
 /// and go on in the next line behind a backslash.
-pub(crate) fn environment_file(text: &str) -> Vec<(String, String)> {
+fn environment_file(text: &str) -> Vec<Assignment> {
     let mut found = Vec::new();
+    let (mut number, mut line) = (1, 1);
     let (mut key, mut value) = (String::new(), String::new());
     let mut state = Reading::Key;
     // Blanks at the end of a plain value do not count.
     let mut end = 0;
     let mut rest = text.chars().chain(['\n']).peekable();
     while let Some(c) = rest.next() {
+        if matches!(state, Reading::Key) && key.is_empty() {
+            line = number;
+        }
+        number += usize::from(c == '\n');
         state = match (state, c) {
             (Reading::Key, '\n') => {
                 key.clear();
@@ -247,7 +323,8 @@ pub(crate) fn environment_file(text: &str) -> Vec<(String, String)> {
             (Reading::Comment, _) => Reading::Comment,
             (Reading::Value | Reading::Plain, '\n') => {
                 value.truncate(end);
-                found.push((key.trim_ascii_end().to_owned(), std::mem::take(&mut value)));
+                let name = key.trim_ascii_end().to_owned();
+                found.push(Assignment { name, value: std::mem::take(&mut value), line });
                 key.clear();
                 end = 0;
                 Reading::Key
@@ -255,7 +332,9 @@ pub(crate) fn environment_file(text: &str) -> Vec<(String, String)> {
             (Reading::Value, quote @ ('"' | '\'')) => Reading::Quoted(quote),
             (Reading::Value, c) if c.is_ascii_whitespace() => Reading::Value,
             (Reading::Value | Reading::Plain, '\\') => {
-                value.extend(rest.next().filter(|c| *c != '\n'));
+                let next = rest.next();
+                number += usize::from(next == Some('\n'));
+                value.extend(next.filter(|c| *c != '\n'));
                 end = value.len();
                 Reading::Plain
             }
@@ -269,7 +348,8 @@ pub(crate) fn environment_file(text: &str) -> Vec<(String, String)> {
             (Reading::Quoted(quote), c) if c == quote => Reading::Value,
             (Reading::Quoted('"'), '\\') => {
                 match rest.next() {
-                    Some('\n') | None => {}
+                    Some('\n') => number += 1,
+                    None => {}
                     Some(c @ ('"' | '\\' | '`' | '$')) => value.push(c),
                     Some(c) => value.extend(['\\', c]),
                 }
@@ -330,15 +410,16 @@ mod tests {
     fn environment_files_are_read_as_systemd_reads_them() {
         let text = "# c=1\n; d=1\nA=a b  \nB = \"x \\\"y\\\"\" 'z'\\n\nC=one\\\n two\nexport D=1\nE='q\nr'\nF=";
         let expected = [
-            ("A", "a b"),
-            ("B", "x \"y\"zn"),
-            ("C", "one two"),
-            ("export D", "1"),
-            ("E", "q\nr"),
-            ("F", ""),
+            ("A", "a b", 3),
+            ("B", "x \"y\"zn", 4),
+            ("C", "one two", 5),
+            ("export D", "1", 7),
+            ("E", "q\nr", 8),
+            ("F", "", 10),
         ];
-        let expected = expected.map(|(key, value)| (key.to_owned(), value.to_owned()));
-        assert_eq!(environment_file(text), expected);
+        let found = environment_file(text);
+        let found: Vec<_> = found.iter().map(|one| (&*one.name, &*one.value, one.line)).collect();
+        assert_eq!(found, expected);
         for text in ["\\", "A=\\", "A=\"\\", "A='", "=", "\\\n=\\\n"] {
             environment_file(text);
             words(text);

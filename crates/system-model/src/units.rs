@@ -1,6 +1,6 @@
 //! The texts of systemd's units, as far as programs' arguments need them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::{FileLine, SystemError, SystemFiles, search_path};
 
@@ -64,80 +64,6 @@ pub(crate) fn parts(
     let directories = DIRECTORIES.map(|directory| format!("{directory}/{unit}.d"));
     parts.extend(search_path::unmasked(files, &directories, ".conf")?);
     Ok(parts)
-}
-
-/// Returns the words of the last command that a service starts, its variables replaced, and the
-/// line that they come from: that of the variable which is a word of its own, if there is one.
-pub(crate) fn started_command(
-    files: &dyn SystemFiles,
-    unit: &str,
-) -> Result<Option<(Vec<String>, FileLine)>, SystemError> {
-    let starts = values(files, unit, "Service", "ExecStart")?;
-    let Some((line, at)) = starts.last() else { return Ok(None) };
-    let line = line.trim_start_matches(['-', '@', ':', '+', '!', '|']);
-    let (mut known, mut at) = (BTreeMap::new(), at.clone());
-    for (value, _) in values(files, unit, "Service", "Environment")? {
-        for word in command_words(&value) {
-            if let Some((key, value)) = word.split_once('=') {
-                known.insert(key.to_owned(), value.to_owned());
-            }
-        }
-    }
-    for (value, _) in values(files, unit, "Service", "EnvironmentFile")? {
-        let path = value.strip_prefix('-').unwrap_or(&value);
-        let text = files.read_text(path)?.unwrap_or_default();
-        for (key, value) in environment(&text) {
-            let whole = format!("${key}");
-            let is_named = command_words(line).iter().any(|word| *word == whole);
-            if let Some(number) = line_of_variable(&text, &key).filter(|_| is_named) {
-                if !value.is_empty() {
-                    at = FileLine::new(path, number);
-                }
-            }
-            known.insert(key, value);
-        }
-    }
-    Ok(Some((substitute(line, &known), at)))
-}
-
-/// Returns the line of the last assignment to a variable in an environment file.
-pub(crate) fn line_of_variable(text: &str, name: &str) -> Option<usize> {
-    let assigns = |line: &str| {
-        let line = line.trim_ascii();
-        let line = line.strip_prefix("export ").unwrap_or(line);
-        line.split_once('=').is_some_and(|(key, _)| key.trim_ascii() == name)
-    };
-    let last = text.lines().enumerate().filter(|(_, line)| assigns(line)).last();
-    last.map(|(index, _)| index + 1)
-}
-
-/// Replaces `${NAME}` inside words, and `$NAME` that is a word of its own by the words of its
-/// value (systemd.service(5), "COMMAND LINES").
-pub(crate) fn substitute(line: &str, environment: &BTreeMap<String, String>) -> Vec<String> {
-    let mut words = Vec::new();
-    // A quoted `"$NAME"` is one word for systemd too: tell them apart before quotes go.
-    for raw in command_words(&line.replace("\"$", "\"\u{1}")) {
-        let word = raw.replace('\u{1}', "$");
-        let one_word = raw.starts_with('\u{1}');
-        match word.strip_prefix('$').filter(|name| !name.starts_with('{')) {
-            Some(name) => {
-                let value = environment.get(name).map(String::as_str).unwrap_or_default();
-                if one_word {
-                    words.push(value.to_owned());
-                } else {
-                    words.extend(command_words(value));
-                }
-            }
-            None => {
-                let mut out = word;
-                for (name, value) in environment {
-                    out = out.replace(&format!("${{{name}}}"), value);
-                }
-                words.push(out);
-            }
-        }
-    }
-    words
 }
 
 /// Returns the `.conf` files of drop-in directories in the order in which they apply: by
@@ -280,51 +206,5 @@ pub(crate) fn words(value: &str) -> Vec<String> {
     }
     found.push(word);
     found.retain(|word| !word.is_empty());
-    found
-}
-
-/// Returns the words of a command line, quotation marks removed.
-pub(crate) fn command_words(line: &str) -> Vec<String> {
-    let (mut words, mut word, mut quote, mut any) = (Vec::new(), String::new(), None, false);
-    for c in line.chars() {
-        match (c, quote) {
-            ('"' | '\'', None) => (quote, any) = (Some(c), true),
-            (c, Some(open)) if c == open => quote = None,
-            (c, None) if c.is_whitespace() => {
-                if any {
-                    words.push(std::mem::take(&mut word));
-                }
-                any = false;
-            }
-            (c, _) => {
-                word.push(c);
-                any = true;
-            }
-        }
-    }
-    if any {
-        words.push(word);
-    }
-    words
-}
-
-/// Returns the assignments of an environment file (systemd.exec(5), `EnvironmentFile=`), the
-/// last of each name.
-pub(crate) fn environment(text: &str) -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
-    for line in text.lines() {
-        let line = line.trim_ascii();
-        let line = line.strip_prefix("export ").unwrap_or(line);
-        if line.starts_with(['#', ';']) {
-            continue;
-        }
-        if let Some((key, value)) = line.split_once('=') {
-            let value = value.trim_ascii();
-            let quoted = ['"', '\''].iter().find_map(|quote| {
-                value.strip_prefix(*quote)?.split_once(*quote).map(|(inside, _)| inside)
-            });
-            found.insert(key.trim_ascii().to_owned(), quoted.unwrap_or(value).to_owned());
-        }
-    }
     found
 }

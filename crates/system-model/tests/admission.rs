@@ -225,7 +225,7 @@ fn dropbear_is_judged_by_its_own_rules() {
     files.write("/usr/sbin/dropbear", "").own("/usr/sbin/dropbear", 0o755, 0, 0);
     files.write(
         "/lib/systemd/system/dropbear.service",
-        "[Service]\nEnvironment=DROPBEAR_PORT=22\nEnvironmentFile=-/etc/default/dropbear\n\
+        "[Service]\nEnvironment=DROPBEAR_PORT=22 DROPBEAR_RECEIVE_WINDOW=65536\nEnvironmentFile=-/etc/default/dropbear\n\
          ExecStart=/usr/sbin/dropbear -EF -p \"$DROPBEAR_PORT\" -W \"$DROPBEAR_RECEIVE_WINDOW\" $DROPBEAR_EXTRA_ARGS\n",
     );
     files.write("/etc/shells", "/bin/sh\n/bin/bash # usual\n");

@@ -38,15 +38,45 @@ const INSTANCES: [&str; 2] = ["tt@x.service", "tt@y-z.service"];
 /// Another name for a unit, and a script of System V.
 const OTHERS: [&str; 2] = ["alias.service", "old.service"];
 
+/// Mounts of /etc/fstab.
+const MOUNTS: [&str; 4] = ["data.mount", "data-deep.mount", "data.automount", "srv-x.mount"];
+
 /// Units that a timer, path or socket starts, later than the initial transaction. They pull in
 /// nothing themselves.
 const ACTIVATED: [&str; 3] = ["ff.service", "gg.service", "hh.service"];
 
 const TARGETS: [&str; 4] = ["multi-user.target", "basic.target", "sysinit.target", "timers.target"];
 
+/// Arguments of the kernel about units, and the unit that each chooses: only a systemd that runs as
+/// the first process reads that, so the judge is told it (systemd(1), "Kernel Command Line").
+const ARGUMENTS: [(&str, &str); 20] = [
+    ("systemd.mask=aa.service", ""),
+    ("systemd.mask=bb", ""),
+    ("systemd.mask=alias.service", ""),
+    ("systemd.mask=tt@x.service", ""),
+    ("systemd.mask=tt@.service", ""),
+    ("rd.systemd.mask=cc.service", ""),
+    ("systemd.mask", ""),
+    ("systemd.wants=dd.service", ""),
+    ("systemd.wants=cc", ""),
+    ("systemd.wants=tt@y-z.service", ""),
+    ("systemd.wants=alias.service", ""),
+    ("systemd.unit=ee.target", "ee.target"),
+    ("systemd.unit=rescue.target", "rescue.target"),
+    ("systemd.unit=none.target", "none.target"),
+    ("systemd.unit", ""),
+    ("single", "rescue.target"),
+    ("1", "rescue.target"),
+    ("emergency", "emergency.target"),
+    ("3", "multi-user.target"),
+    ("rescue=1", ""),
+];
+
 /// Files of systemd's own that every tree gets.
-const STOCK: [&str; 14] = [
+const STOCK: [&str; 18] = [
     "basic.target",
+    "emergency.service",
+    "emergency.target",
     "getty.target",
     "graphical.target",
     "local-fs.target",
@@ -54,6 +84,8 @@ const STOCK: [&str; 14] = [
     "multi-user.target",
     "paths.target",
     "remote-fs.target",
+    "rescue.service",
+    "rescue.target",
     "shutdown.target",
     "slices.target",
     "sockets.target",
@@ -70,6 +102,8 @@ struct Tree<'a> {
     draw: &'a mut Draw,
     missing: Vec<&'static str>,
     masked: Vec<&'static str>,
+    /// What the kernel is started with.
+    arguments: String,
 }
 
 impl Tree<'_> {
@@ -99,7 +133,14 @@ impl Tree<'_> {
         let (missing, masked) = (&self.missing, &self.masked);
         let gone = |unit: &&str| {
             let file = file(unit);
-            missing.iter().chain(masked).any(|one| *one == file)
+            let mask = |name: &str| {
+                let stem = name.trim_end_matches(".service");
+                let mut words = self.arguments.split_whitespace();
+                words.any(|one| {
+                    one.strip_prefix("systemd.mask=").is_some_and(|one| one == name || one == stem)
+                })
+            };
+            missing.iter().chain(masked).any(|one| *one == file) || mask(&file) || mask(unit)
         };
         let all: Vec<&str> =
             UNITS.iter().chain(&INSTANCES).copied().filter(|unit| !gone(unit)).collect();
@@ -165,7 +206,36 @@ impl Tree<'_> {
         if self.draw.one_in(3) {
             text.push_str("DefaultDependencies=no\n");
         }
+        if self.draw.one_in(6) && !target {
+            text.push_str("RequiresMountsFor=/data//deep/er\n");
+        }
         text
+    }
+
+    /// Lines of /etc/fstab about filesystems that need no device.
+    fn fstab(&mut self) {
+        let mut text = String::new();
+        for point in ["/data", "/data/deep/", "//srv/./x"] {
+            if self.draw.one_in(3) {
+                continue;
+            }
+            let options = self.draw.of(&[
+                "defaults",
+                "nofail",
+                "noauto",
+                "noauto",
+                "noauto,x-systemd.automount",
+                "x-systemd.automount",
+                "x-systemd.wanted-by=ee.target",
+                "noauto,x-systemd.wanted-by=dd.service",
+                "x-systemd.required-by=basic.target",
+            ]);
+            text.push_str(&format!("none {point} tmpfs {options} 0 0\n"));
+        }
+        self.write("etc/fstab", &text);
+        if self.draw.one_in(8) {
+            self.link("etc/systemd/system/srv-x.mount", "/dev/null");
+        }
     }
 
     fn unit(&mut self, name: &str) -> String {
@@ -196,6 +266,22 @@ impl Tree<'_> {
             }
         }
         text
+    }
+
+    /// Draws the arguments of the kernel. Returns the unit that they choose.
+    fn draw_arguments(&mut self) -> &'static str {
+        let (mut line, mut chosen) = (String::from("quiet root=/dev/a"), "default.target");
+        for _ in 0..if self.draw.one_in(2) { 1 + self.draw.number(3) } else { 0 } {
+            let at = self.draw.number(ARGUMENTS.len());
+            let (argument, unit) = ARGUMENTS[at];
+            line.push(' ');
+            line.push_str(argument);
+            chosen = if unit.is_empty() { chosen } else { unit };
+        }
+        line.push('\n');
+        self.write("boot/cmdline.txt", &line);
+        self.arguments = line;
+        chosen
     }
 
     fn make(&mut self) {
@@ -313,7 +399,6 @@ fn common_parts(tree: &Tree<'_>) {
     tree.link("etc/dangling", "nowhere");
     tree.write("etc/full/file", "");
     fs::create_dir_all(tree.root.join("etc/directory")).expect("a directory");
-    tree.write("boot/cmdline.txt", "quiet root=/dev/a\n");
     // What presets say of units that no rule names is "enable".
     tree.write("usr/lib/systemd/system-preset/99-default.preset", "disable *\n");
 }
@@ -325,7 +410,7 @@ set -e
 root=$1 user=65534
 mkdir -p $root/usr $root/run $root/tmp $root/proc $root/dev $root/sys
 ask() {
-    chroot $root env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/ SYSTEMD_PROC_CMDLINE="quiet root=/dev/a" "$@"
+    chroot $root env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/ SYSTEMD_PROC_CMDLINE="$(cat $tree/cmdline)" "$@"
 }
 mount --bind /usr $root/usr
 for name in bin sbin lib lib32 lib64 libx32; do
@@ -341,10 +426,12 @@ for tree in "$2"/*/; do
         mount --bind $tree/$1/usr/lib/systemd/system $root/usr/lib/systemd/system
         mount --bind $tree/$1/usr/local/lib/systemd/system $root/usr/local/lib/systemd/system
         mount --bind $tree/$1/etc $root/etc
+        # Generators have an environment of their own.
+        mount --bind $tree/cmdline $root/proc/cmdline
         mount -t tmpfs none $root/run; mount -t tmpfs none $root/tmp; chmod 1777 $root/tmp
         mkdir -p $root/run/systemd; chown $user $root/run/systemd
         ask setpriv --reuid $user --regid $user --clear-groups \
-            /usr/lib/systemd/systemd --test --system --no-pager >$tree/$2 2>&1 || echo "ENDED WITH $?" >>$tree/$2
+            /usr/lib/systemd/systemd --test --system --no-pager --unit=$(cat $tree/chosen) >$tree/$2 2>&1 || echo "ENDED WITH $?" >>$tree/$2
         if [ $2 = transaction ]; then
             # Left by the run above, as the tree has no machine id.
             rm -f $root/run/systemd/first-boot
@@ -352,7 +439,7 @@ for tree in "$2"/*/; do
                 ask systemd-analyze condition --unit=$unit >$tree/condition.$unit 2>&1 && echo HOLDS >>$tree/condition.$unit || true
             done
         fi
-        umount $root/tmp $root/run $root/etc $root/usr/local/lib/systemd/system $root/usr/lib/systemd/system
+        umount $root/proc/cmdline $root/tmp $root/run $root/etc $root/usr/local/lib/systemd/system $root/usr/lib/systemd/system
     }
     judge tree transaction
     systemctl --root=$tree/first preset-all --preset-mode=enable-only >$tree/presets 2>&1 || true
@@ -363,6 +450,10 @@ done
 
 /// Returns the units that a transaction starts, or `None` if systemd did not get that far.
 fn transaction(text: &str) -> Option<BTreeSet<String>> {
+    // Which job goes for a cycle depends on the order of a hash table.
+    if text.contains("ordering cycle") {
+        return None;
+    }
     if text.contains("ENDED WITH") || !text.contains("determined initial transaction") {
         return None;
     }
@@ -390,19 +481,25 @@ fn drawn_units_start_as_systemd_starts_them() {
     let work = tempfile::tempdir().expect("a directory");
     // systemd runs as another user, which has to get there.
     run(Command::new("chmod").arg("755").arg(work.path()));
-    let ours: Vec<&str> = UNITS.iter().chain(&INSTANCES).chain(&OTHERS).copied().collect();
+    let ours = UNITS.iter().chain(&INSTANCES).chain(&OTHERS).chain(&MOUNTS);
+    let ours: Vec<&str> = ours.copied().collect();
     let with_conditions = ["aa.service", "bb.service", "cc.service"];
     let trees = work.path().join("trees");
     for seed in 0..cases(30) {
         let mut draw = Draw::new(seed + 11);
         let at = trees.join(format!("{seed:04}"));
         let (root, missing, masked) = (at.join("tree"), Vec::new(), Vec::new());
-        let mut tree = Tree { root, draw: &mut draw, missing, masked };
+        let arguments = String::new();
+        let mut tree = Tree { root, draw: &mut draw, missing, masked, arguments };
         for directory in DIRECTORIES {
             fs::create_dir_all(tree.root.join(directory)).expect("a directory");
         }
         common_parts(&tree);
+        let chosen = tree.draw_arguments();
         tree.make();
+        tree.fstab();
+        fs::write(at.join("cmdline"), &tree.arguments).expect("written");
+        fs::write(at.join("chosen"), chosen).expect("written");
         let exists = |name: &&str| {
             let at = |directory| tree.root.join(directory).join(name).symlink_metadata().is_ok();
             DIRECTORIES.iter().any(at)
@@ -430,7 +527,9 @@ fn drawn_units_start_as_systemd_starts_them() {
             let model = BootModel::read_with(&files, options).expect("readable");
             let Some(theirs) = transaction(&read(file)) else {
                 // A required unit that is missing or masked: systemd starts its rescue target.
-                assert!(read(file).contains("Failed to isolate default target"), "{}", read(file));
+                let said = read(file);
+                let known = ["Failed to isolate default target", "ordering cycle"];
+                assert!(known.iter().any(|one| said.contains(one)), "{said}");
                 gave_up += 1;
                 continue;
             };
@@ -447,7 +546,8 @@ fn drawn_units_start_as_systemd_starts_them() {
                 .collect();
             if mine != theirs {
                 wrong.push(format!(
-                    "seed {seed}, first boot {first_boot}: model {mine:?}, systemd {theirs:?}\n{}",
+                    "seed {seed}, first boot {first_boot}: model {mine:?}, systemd {theirs:?}\n{}\n{}",
+                    read(file).lines().take(12).collect::<Vec<_>>().join("\n"),
                     show(&at)
                 ));
                 continue;
@@ -477,6 +577,10 @@ fn drawn_units_start_as_systemd_starts_them() {
             assert_eq!(names.lines().count(), states.lines().count(), "{}", read("states.errors"));
             for (name, state) in names.lines().zip(states.lines()) {
                 let mine = model.systemd().state(name);
+                // systemctl does not look at the kernel's command line.
+                if matches!(mine, UnitState::MaskedByArgument(_)) {
+                    continue;
+                }
                 assert_eq!(
                     matches!(mine, UnitState::Masked(_)),
                     state.starts_with("masked"),
@@ -491,12 +595,12 @@ fn drawn_units_start_as_systemd_starts_them() {
         "{started} units start alike ({by_preset} by presets), {judged} conditions judged, \
          {gave_up} boots that systemd gives up"
     );
-    assert!(started > 100 && judged > 15 && by_preset > 5, "{started} {judged} {by_preset}");
+    assert!(started > 100 && judged > 15 && by_preset > 3, "{started} {judged} {by_preset}");
 }
 
 /// Shows the drawn files of a tree.
 fn show(at: &Path) -> String {
-    let script = "cd tree && find . -type l -path '*system*' -printf '%p -> %l\\n' && \
+    let script = "cat cmdline; cd tree && find . -type l -path '*system*' -printf '%p -> %l\\n' && \
                   find . -type f -path '*system*' ! -name '*-*.target' | sort | \
                   while read -r file; do case $file in *-fs.target|*/[bgmpst]*.target) ;; \
                   *) echo \"--- $file\"; cat \"$file\";; esac; done";

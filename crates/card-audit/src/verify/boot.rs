@@ -4,10 +4,13 @@
 
 use std::collections::BTreeSet;
 
-use cluster_profile::{CloudInitChoice, DefaultPassword, SystemError, cloud_default_password};
+use cluster_profile::{
+    CloudInitChoice, DefaultPassword, OverlayVerdict, RenderError, SystemError,
+    cloud_default_password,
+};
 use plain_text::printable;
 use system_model::{
-    BootModel, Disarm, Effect, KnownProgram, Location, Systemd, Threat,
+    BootModel, Disarm, Effect, KnownProgram, Location, NotStarted, Systemd, Threat,
     sshd::{ServerStart, ssh_servers},
 };
 
@@ -43,6 +46,21 @@ impl Boot {
     /// Returns the units that start at boots after the first.
     pub fn later_boots(&self) -> &Systemd {
         self.later.as_ref().unwrap_or_else(|| self.model.systemd())
+    }
+
+    /// Returns the finding about an overlay over the root filesystem.
+    pub fn overlay(&self, subject: &Subject<'_>) -> Result<Option<Finding>, SystemError> {
+        let (cluster, system, later) = (subject.cluster, subject.system, self.later_boots());
+        let Some(verdict) = OverlayVerdict::of(cluster, system, &self.model, later)? else {
+            return Ok(None);
+        };
+        let severity = match verdict.loses {
+            Some(_) => Severity::Error,
+            None => Severity::Warning,
+        };
+        let fix = FixAction::Adapt { advice: Some(verdict.fix()) };
+        let finding = Finding::new(severity, FindingCode::RootOverlay, verdict.to_string(), fix);
+        Ok(Some(at(finding, &verdict.overlay.location)))
     }
 
     /// Adds the findings. They replace those of single files that disarm the same program.
@@ -143,8 +161,33 @@ impl Boot {
         }
         // Without a unit, something else than systemd starts it, if anything does.
         let unit = self.servers.iter().find_map(|server| server.unit.as_ref())?;
-        let what = format!("nothing starts the ssh server at boot: {unit} is not enabled");
-        Some(Finding::error(CODE, printable(&what), FixAction::Rewrite).at(&server.program))
+        let why = self.later_boots().why_not_started(unit).unwrap_or(NotStarted::NotEnabled);
+        let what = format!("nothing starts the ssh server at boot: {unit} {why}");
+        // Building enables a unit, and removes a mask of /etc.
+        let is_enabled = match &why {
+            NotStarted::NotEnabled => true,
+            NotStarted::Masked(path) => path.starts_with("/etc/"),
+            _ => false,
+        };
+        if is_enabled {
+            let finding = Finding::error(CODE, printable(&what), FixAction::Rewrite);
+            return Some(finding.at(&server.program));
+        }
+        let fix = FixAction::Adapt { advice: Some(printable(&why.fix(unit))) };
+        let finding = Finding::error(CODE, printable(&what), fix);
+        Some(match why.location() {
+            Some(location) => at(finding, &location),
+            None => finding.at(&server.program),
+        })
+    }
+}
+
+/// Returns whether what this module finds on a card covers a reason to refuse it.
+pub(super) fn reports(error: &RenderError) -> bool {
+    match error {
+        RenderError::NothingKept(_) => true,
+        RenderError::NotStarted { what, .. } => *what == cluster_profile::SSH_SERVER,
+        _ => false,
     }
 }
 
@@ -190,11 +233,6 @@ fn at(finding: Finding, location: &Location) -> Finding {
 }
 
 fn known(program: &KnownProgram) -> Finding {
-    // Somebody who logs in on the console changes nothing of the node.
-    let severity = match program.effects.as_slice() {
-        [Effect::Console] => Severity::Warning,
-        _ => Severity::Error,
-    };
     // A file that a program of the image only looks for runs nothing itself.
     let what = if program.name == program.evidence.path {
         format!("{} {}", program.name, program.what)
@@ -206,7 +244,7 @@ fn known(program: &KnownProgram) -> Finding {
     } else {
         FixAction::RewriteBeforeBoot
     };
-    let finding = Finding::new(severity, FindingCode::FirstBoot, printable(&what), fix);
+    let finding = Finding::error(FindingCode::FirstBoot, printable(&what), fix);
     at(finding, &program.evidence)
 }
 
@@ -215,7 +253,13 @@ fn unknown(threats: &[Threat]) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     for threat in threats.iter().filter(|threat| !threat.known) {
         let when = if threat.at_login { "when somebody logs in" } else { "at boot" };
-        let what = format!("{} runs {when} and seems to change {}", threat.program, threat.effect);
+        let (program, effect) = (&threat.program, threat.effect);
+        let what = match threat.only_names {
+            false => format!("{program} runs {when} and seems to change {effect}"),
+            true => format!(
+                "{program} runs {when}, names {effect} and writes files, so it may change that"
+            ),
+        };
         let fix = FixAction::CheckProgram { program: threat.program.clone() };
         let mut finding = Finding::warning(FindingCode::FirstBoot, printable(&what), fix);
         finding = at(finding, &threat.location);

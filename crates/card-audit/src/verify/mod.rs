@@ -155,7 +155,8 @@ pub(crate) fn one(options: &VerifyOptions<'_>, card: &Card) -> Result<CardReport
     let clones = clones(options, &subject, &facts).map_err(card.files_error())?;
     let Edits { edits: all, unfit, findings: found } = edits(&subject, card)?;
     findings.extend(found);
-    let reasons = unfit_reasons(&subject, unfit);
+    let mut reasons = unfit_reasons(&subject, unfit);
+    reasons.retain(|reason| !boot::reports(reason));
     // Those about logins are reported by user and login, if they are found there too.
     let (kept_out, reasons): (Vec<_>, Vec<_>) =
         reasons.into_iter().partition(|reason| matches!(reason, RenderError::KeptOut { .. }));
@@ -197,6 +198,10 @@ pub(crate) fn one(options: &VerifyOptions<'_>, card: &Card) -> Result<CardReport
             let seed: Vec<&str> = seed.map(|edit| edit.path.as_str()).collect();
             boot.judge(&mut findings, &seed, apply.as_ref());
             let units = boot.later_boots();
+            match boot.overlay(&subject) {
+                Ok(found) => findings.extend(found),
+                Err(error) => system_error(error, card, &mut findings)?,
+            }
             match login::check(&subject, units, &findings, apply.as_ref()) {
                 Ok(found) => findings.extend(found),
                 Err(error) => system_error(error, card, &mut findings)?,
@@ -342,11 +347,15 @@ fn edits(subject: &Subject<'_>, card: &Card) -> Result<Edits, AuditError> {
         Ok((rendered, obstacle)) => (Ok(rendered), obstacle),
         Err(error) => (Err(error), None),
     };
+    let obstacle = obstacle.filter(|error| !boot::reports(error));
     let mut unfit: Vec<RenderError> = obstacle.into_iter().collect();
     for rendered in [shared, render_node_regardless(cluster, node, keys, *system, 0)] {
         match rendered {
             Ok(rendered) => {
-                let hindrances = rendered.notes.iter().filter(|note| note.is_hindrance());
+                let hindrances = rendered
+                    .notes
+                    .iter()
+                    .filter(|note| note.is_hindrance() && !matches!(note, Note::RootOverlay(_)));
                 findings.extend(hindrances.map(|note| match note {
                     Note::FilesHidden { at, .. } => {
                         let fix = FixAction::unmount(at);

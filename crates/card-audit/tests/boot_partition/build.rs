@@ -6,7 +6,7 @@ use block_io::{Layer, ReadAt as _, Window, WriteAt};
 use card_image::{Cancel, ImageFormat, RootFs, RootFsEditor};
 
 use crate::{
-    bed::{Bed, MIB, NODES, assert_fat_clean, base, mcopy, mtype, root_window},
+    bed::{Bed, FAT, MIB, NODES, assert_fat_clean, base, mcopy, mtype, root_window},
     common::{ROOT, bench, run},
 };
 
@@ -149,4 +149,28 @@ fn boot_settings_reach_the_partition() {
     let found = bed.findings(&image, 0);
     assert!(found.iter().all(|f| f.starts_with("boot-settings /boot/firmware/config.txt")));
     assert!(!found.is_empty());
+}
+
+/// A small file changes its own cluster, its directory and both copies of the table. Free clusters
+/// are not written, whatever the base has there.
+#[test]
+fn only_the_clusters_that_change_are_written() {
+    let bed = Bed::new(
+        &["-F", "16", "-s", "1"],
+        "LABEL=BOOT /boot/firmware vfat defaults 0 2",
+        "nodes:\n  - {name: n1, address: 192.168.1.81, files: [{path: /boot/firmware/node.txt, \
+         content: \"one\\n\"}]}\n",
+    );
+    bed.build("out", ImageFormat::Raw);
+    let fat = |path: &std::path::Path| {
+        let bytes = fs::read(path).unwrap();
+        bytes[FAT.start as usize..FAT.end as usize].to_vec()
+    };
+    let (before, after) = (fat(&bed.temp.path().join("base.img")), fat(&bed.image("out", "n1")));
+    let sectors = before.chunks(512).zip(after.chunks(512));
+    let is_skipped = |old: &[u8], new: &[u8]| old == [0xa5; 512] && new == [0; 512];
+    let changed: Vec<(&[u8], &[u8])> =
+        sectors.filter(|(old, new)| old != new && !is_skipped(old, new)).collect();
+    assert!((3..=5).contains(&changed.len()), "{} sectors change", changed.len());
+    assert_eq!(changed.iter().filter(|(_, new)| new.starts_with(b"one\n")).count(), 1);
 }

@@ -4,6 +4,8 @@ mod words;
 
 use system_model::{Effect, FileLine};
 
+use crate::OverlayVerdict;
+
 /// Something about the image or the profile that the user should know.
 ///
 /// Its [`Display`](std::fmt::Display) says it in one sentence, [`fix`](Self::fix) what to do about
@@ -225,6 +227,8 @@ pub enum Note {
         /// The files.
         paths: Vec<String>,
     },
+    /// An overlay takes what programs write to the root filesystem.
+    RootOverlay(Box<OverlayVerdict>),
     /// A connection of NetworkManager's got a lower priority than the node's.
     ConnectionLowered {
         /// Its file.
@@ -384,6 +388,8 @@ pub enum Note {
         at_login: bool,
         /// What it seems to change.
         effects: Vec<Effect>,
+        /// Whether it only names what it may change, and writes files somewhere.
+        only_names: bool,
         /// The file and its line.
         at: String,
         /// The text of the line, unless it may hold a password.
@@ -441,6 +447,7 @@ impl Note {
             | Note::ConfigOverwritten { .. }
             | Note::NoPlaceForArguments { .. }
             | Note::FilesHidden { .. }
+            | Note::RootOverlay(_)
             | Note::NoSudo { .. }
             | Note::SudoersNotRead { .. } => NoteKind::Hindrance,
             Note::NotDisarmed { .. } | Note::MayChange { .. } | Note::CloudInitUnread { .. } => {

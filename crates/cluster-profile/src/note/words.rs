@@ -69,6 +69,9 @@ impl Note {
             }
             Note::IfupReadsLess { .. } => "correct the line in the base image".to_owned(),
             Note::OtherAddress { .. } => "remove it from the base image".to_owned(),
+            Note::RootOverlay(verdict) => {
+                return Some(format!("if that is not intended, {}", verdict.fix()));
+            }
             Note::NoNameServer => "add `dns` to `network` in the profile".to_owned(),
             Note::KnownHostsElsewhere { .. } => {
                 "change the line in the base image, or with `files`".to_owned()
@@ -229,6 +232,7 @@ impl Note {
                     named.join(", ")
                 )
             }
+            Note::RootOverlay(verdict) => verdict.to_string(),
             Note::ConnectionLowered { path, interface } => format!(
                 "lowered the priority of {path}: NetworkManager could have picked it for \
                  {interface} instead of the node's address"
@@ -314,13 +318,21 @@ impl Note {
                  it here",
                 effects_in_words(effects)
             ),
-            Note::MayChange { program, at_login, effects, at, line } => {
+            Note::MayChange { program, at_login, effects, only_names, at, line } => {
                 let line = line.as_ref().map(|line| format!(": {line}")).unwrap_or_default();
                 let when = if *at_login { "somebody logs in" } else { "a card boots" };
-                format!(
-                    "{program} runs when {when} and seems to change {} ({at}{line})",
-                    effects_in_words(effects)
-                )
+                let effects = effects_in_words(effects);
+                match only_names {
+                    false => {
+                        format!(
+                            "{program} runs when {when} and seems to change {effects} ({at}{line})"
+                        )
+                    }
+                    true => format!(
+                        "{program} runs when {when}, names {effects} and writes files, so it may \
+                         change that ({at}{line})"
+                    ),
+                }
             }
             Note::CloudInitUnread { at, why, is_off: true } => format!(
                 "cloud-init reads {at}, which nodecard cannot check ({why}); it is turned off by \

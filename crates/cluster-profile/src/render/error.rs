@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use cluster_keys::KeyError;
+use system_model::NotStarted;
 
+use super::OverlayVerdict;
 use crate::SystemError;
 
 /// The files of a node cannot be rendered for the system in an image.
@@ -161,6 +163,19 @@ pub enum RenderError {
          swarm"
     )]
     LiveRestore,
+    /// systemd does not start what a node needs.
+    #[error("{what} does not start at boot: {unit} {why}")]
+    NotStarted {
+        /// What it is, such as `the ssh server`.
+        what: &'static str,
+        /// Its unit.
+        unit: String,
+        /// Why it does not start.
+        why: Box<NotStarted>,
+    },
+    /// An overlay over the root filesystem loses what a node needs to keep.
+    #[error("{0}")]
+    NothingKept(Box<OverlayVerdict>),
     /// An archive of images is for another processor than the image.
     #[error(
         "the image {image} in {} is for {architecture}, but the base image is for {system}",
@@ -331,6 +346,8 @@ impl RenderError {
                  profile"
                     .to_owned(),
             ),
+            RenderError::NotStarted { unit, why, .. } => Some(plain_text::escaped(&why.fix(unit))),
+            RenderError::NothingKept(verdict) => Some(verdict.fix()),
             RenderError::ImageArchitecture { system, .. } => Some(format!(
                 "save the image on a machine like the nodes, or pull it first with `docker pull \
                  --platform linux/{system}`"

@@ -1,14 +1,18 @@
 //! Programs of the image that would undo at boot what a card is made with.
 //!
-//! What runs at boot is decided by [`BootModel`], from the image as it is. Known programs are
-//! disarmed; others are left as they are and noted, with the line that says what they change.
+//! What runs at boot is decided by [`BootModel`]. Known programs of the image are disarmed; others
+//! are left as they are and noted, with the line that says what they change, if they run on the
+//! finished card: a condition may ask for a file that a card has and its image has not.
 
 use std::collections::BTreeSet;
 
 use system_model::{BootModel, Disarm, Effect, Family, KnownProgram, ReadOptions, Threat};
 
 use super::{RenderError, context::Context, text};
-use crate::{Attributes, Change, FirstBootPart, Note, Purpose, SystemError, SystemFiles};
+use crate::{
+    Attributes, Change, ExtraFileKind, FileEdit, FirstBootPart, Note, Purpose, SystemError,
+    SystemFiles,
+};
 
 /// Returns what a card made from the image will do when it boots. Cards have a machine id, so
 /// their first boot does not count as one for systemd.
@@ -69,7 +73,6 @@ pub(super) fn disarm(to: &mut Context<'_>, boot: &BootModel) -> Result<(), Rende
     hardkernel(to, &mut steps)?;
     autologin(to, boot, &mut steps)?;
     steps.finish(to);
-    note_unknown(to, boot);
     Ok(())
 }
 
@@ -121,25 +124,49 @@ fn autologin(to: &mut Context<'_>, boot: &BootModel, steps: &mut Steps) -> Resul
     Ok(())
 }
 
-/// Notes what programs that are not known by name would change.
-fn note_unknown(to: &mut Context<'_>, boot: &BootModel) {
+/// What each node gets later, for conditions that ask whether it is there: a name, a machine ID,
+/// and the only host key.
+fn of_a_node() -> Vec<FileEdit> {
+    const FILES: [(&str, &str); 4] = [
+        ("/etc/hostname", "node\n"),
+        ("/etc/machine-id", "00000000000000000000000000000001\n"),
+        ("/etc/ssh/ssh_host_ed25519_key", "x\n"),
+        ("/etc/ssh/ssh_host_ed25519_key.pub", "x\n"),
+    ];
+    let edit = |(path, contents): (&str, &str)| FileEdit {
+        path: path.to_owned(),
+        change: Change::Write { contents: contents.into(), attributes: Attributes::root(0o644) },
+        purpose: Purpose::ExtraFile(ExtraFileKind::Plain),
+    };
+    FILES.map(edit).into()
+}
+
+/// Notes what programs that are not known by name would change of the finished card.
+pub(super) fn note_unknown(to: &mut Context<'_>) -> Result<(), RenderError> {
+    let mut finished = to.edited()?;
+    finished.apply(&of_a_node())?;
+    let boot = model(&finished)?;
     let threats = boot.threats(&Effect::ALL);
     let mut seen = BTreeSet::new();
     for threat in threats.iter().filter(|threat| !threat.known) {
-        let program = &threat.program;
-        if !seen.insert(program.as_str()) {
+        let (program, only_names) = (&threat.program, threat.only_names);
+        if !seen.insert((program.as_str(), only_names)) {
             continue;
         }
-        let same = threats.iter().filter(|other| !other.known && other.program == *program);
+        let same = threats.iter().filter(|other| {
+            !other.known && other.program == *program && other.only_names == only_names
+        });
         let effects: BTreeSet<Effect> = same.map(|other| other.effect).collect();
         to.note(Note::MayChange {
             program: program.clone(),
             at_login: threat.at_login,
             effects: effects.into_iter().collect(),
+            only_names,
             at: threat.location.to_string(),
             line: quoted(threat),
         });
     }
+    Ok(())
 }
 
 /// Returns the line, unless it may hold a password.

@@ -23,6 +23,12 @@ pub(super) fn note(to: &mut Context<'_>) -> Result<(), RenderError> {
         }
     }
     for (point, (at, paths)) in hidden {
+        // The keys are among the files.
+        let line = Some((at.path.clone(), at.line));
+        to.rendered.notes.retain(|note| match note {
+            Note::MayKeepOut { at, .. } => *at != line,
+            _ => true,
+        });
         to.note(Note::FilesHidden { point, at, paths });
     }
     Ok(())

@@ -18,7 +18,9 @@ mod network;
 mod neutral;
 mod passwords;
 mod refused;
+mod root_overlay;
 mod ssh;
+mod starts;
 mod swarm;
 mod text;
 mod units;
@@ -28,7 +30,10 @@ use std::cell::RefCell;
 
 use cluster_keys::ClusterKeys;
 
-use crate::{Attributes, Cluster, FileEdit, Node, Note, Purpose, SystemError, SystemFiles};
+use crate::{
+    Attributes, BootPart, Cluster, FileEdit, FirstBootPart, Node, Note, Purpose, SystemError,
+    SystemFiles,
+};
 use context::Context;
 use edited::Edited;
 pub use error::RenderError;
@@ -38,8 +43,11 @@ pub use neutral::{IdentityPart, KeptAddress, Neutral, RemovedPart, part_of, rend
 pub use passwords::default_password_notes;
 pub use refused::CardObstacle;
 use refused::{Obstacles, Refused};
+pub use root_overlay::OverlayVerdict;
 pub use ssh::{LoginHindrance, login_hindrances};
+pub use starts::SSH_SERVER;
 pub use swarm::{SWARM_STATUS, SwarmState, SwarmStatus, SwarmStep};
+use system_model::BootModel;
 
 /// The edits of a system's files, and what the user should know about them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -237,16 +245,22 @@ fn shared_edits(
     first_boot::disarm(&mut to, &model)?;
     cloud_init::disarm(&mut to, &model)?;
     to.go_on(boot::write)?;
+    let model = after_edits(&to, model)?;
     identity::forget(&mut to)?;
     hosts::note_dropped(&mut to)?;
-    to.go_on(|to| network::shared(to, &model))?;
+    let chosen = to.go_on(|to| network::shared(to, &model).map(Some))?;
     to.go_on(|to| ssh::shared(to, &model))?;
     to.go_on(passwords::write)?;
     to.go_on(swarm::shared)?;
     let obstacle = ssh::let_in(&mut to, node)?;
+    let lost = root_overlay::check(&mut to)?;
+    let obstacle = to.refused.first(obstacle, lost)?;
+    let off = starts::check(&mut to, chosen)?;
+    let obstacle = to.refused.first(obstacle, off)?;
     clock::stamp(&mut to)?;
     extra_files::check(&mut to, &cluster.files)?;
     hidden::note(&mut to)?;
+    first_boot::note_unknown(&mut to)?;
     *refused = to.refused;
     Ok((to.rendered, obstacle))
 }
@@ -284,6 +298,20 @@ pub fn render_node_regardless(
         node_edits(cluster, node, keys, system, now, &mut Refused::First)
     });
     attempt.map(|(rendered, _)| rendered)
+}
+
+/// Returns what starts with the kernel's command line as it is after the edits.
+fn after_edits(to: &Context<'_>, model: BootModel) -> Result<BootModel, RenderError> {
+    let is_command_line = |edit: &FileEdit| {
+        matches!(
+            edit.purpose,
+            Purpose::Boot(BootPart::CommandLine) | Purpose::FirstBoot(FirstBootPart::CommandLine)
+        )
+    };
+    if !to.rendered.edits.iter().any(is_command_line) {
+        return Ok(model);
+    }
+    Ok(first_boot::model(&to.edited()?)?)
 }
 
 /// Returns a node's edits, and what surely keeps its interface from its address.

@@ -50,6 +50,26 @@ impl Refused {
         self.go_on(Err(reason))
     }
 
+    /// Returns the first of two reasons. If all are wanted, the other one is kept.
+    ///
+    /// # Errors
+    /// None: [`add`](Self::add) has none where all reasons are wanted.
+    pub fn first(
+        &mut self,
+        one: Option<RenderError>,
+        other: Option<RenderError>,
+    ) -> Result<Option<RenderError>, RenderError> {
+        match (one, other) {
+            (Some(one), Some(other)) => {
+                if self.wants_all() {
+                    self.add(other)?;
+                }
+                Ok(Some(one))
+            }
+            (one, other) => Ok(one.or(other)),
+        }
+    }
+
     /// Returns the reasons that were kept.
     pub fn into_all(self) -> Vec<RenderError> {
         match self {

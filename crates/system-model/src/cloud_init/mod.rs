@@ -360,10 +360,11 @@ fn is_off(
     if let Some(at) = disabling_policy(files, lines)? {
         return Ok(Some(at));
     }
-    if let UnitState::Masked(path) = systemd.state("cloud-init.target") {
-        return Ok(Some(Location::new(path, 0)));
-    }
-    Ok(None)
+    Ok(match systemd.state("cloud-init.target") {
+        UnitState::Masked(path) => Some(Location::new(path, 0)),
+        UnitState::MaskedByArgument(argument) => Some(argument.location),
+        _ => None,
+    })
 }
 
 /// Returns the policy that keeps cloud-init from running (tools/ds-identify, `read_config`). What
@@ -421,7 +422,10 @@ fn modules(config: &Value, systemd: &Systemd) -> Vec<Module> {
         (Stage::Config, "cloud_config_modules", &["cloud-config.service", ""]),
         (Stage::Final, "cloud_final_modules", &["cloud-final.service", ""]),
     ] {
-        let masked = |unit: &&str| matches!(systemd.state(unit), UnitState::Masked(_));
+        let masked = |unit: &&str| {
+            let state = systemd.state(unit);
+            matches!(state, UnitState::Masked(_) | UnitState::MaskedByArgument(_))
+        };
         let there = |unit: &&str| systemd.state(unit) != UnitState::Missing;
         let known: Vec<&&str> = units.iter().filter(|unit| there(unit)).collect();
         if !known.is_empty() && known.iter().all(|unit| masked(unit)) {

@@ -236,3 +236,31 @@ fn what_is_done_is_not_done_again() {
     files.write("/boot/firmware/meta-data", "instance-id: another\n");
     assert!(changes(&files).len() > 3);
 }
+
+/// cloud-init makes one script of all commands of a list.
+#[test]
+fn commands_are_run_by_one_shell() {
+    let mut files = base();
+    let user_data = format!(
+        "#cloud-config\n{TAMED}runcmd:\n- cd /etc\n- echo pi > hostname\n- |\n  for k in \
+         /etc/ssh/ssh_host_*; do\n    rm \"$k\"\n  done\n- sed -i s/yes/no/ /etc/ssh/sshd_config\n\
+         - [systemctl, disable, NetworkManager]\n- touch /etc/nologin\n- passwd -l root\n\
+         - [sh, -c, 'cd /tmp && rm hostname']\n"
+    );
+    let lines = user_data.lines().count();
+    files.write("/boot/firmware/user-data", user_data);
+    files.write("/boot/firmware/meta-data", "instance-id: i\n");
+    let at = |effect, line: usize| (effect, format!("/boot/firmware/user-data, line {line}"));
+    let found = changes(&files);
+    for wanted in [
+        at(Effect::HostName, lines - 9),
+        at(Effect::HostKeys, lines - 6),
+        at(Effect::SshServer, lines - 4),
+        at(Effect::Address, lines - 11),
+        at(Effect::SshServer, lines - 2),
+        at(Effect::Passwords, lines - 1),
+    ] {
+        assert!(found.contains(&wanted), "{wanted:?}: {found:?}");
+    }
+    assert!(!found.contains(&at(Effect::HostName, lines)), "{found:?}");
+}

@@ -9,8 +9,15 @@ pub(super) const ENVIRONMENT_FILES: [&str; 5] =
     ["armbianEnv.txt", "orangepiEnv.txt", "dietpiEnv.txt", "uEnv.txt", "config.ini"];
 
 /// Variables of such files that hold kernel arguments.
-const ENVIRONMENT_VARIABLES: [&str; 6] =
-    ["extraargs", "extraboardargs", "optargs", "cmdline", "bootargs", "user_bootargs"];
+const ENVIRONMENT_VARIABLES: [&str; 7] = [
+    "extraargs",
+    "extraboardargs",
+    "consoleargs",
+    "optargs",
+    "cmdline",
+    "bootargs",
+    "user_bootargs",
+];
 
 /// Splits `bytes[span]` into arguments as the kernel does: at white space outside of double
 /// quotes.
@@ -191,6 +198,35 @@ pub(super) fn set_environment(path: &str, bytes: &[u8], script: bool) -> Vec<Com
         span,
     })
     .collect()
+}
+
+/// Returns the variables whose words a boot script takes over into bootargs, however deep: those
+/// that it names as words of their own (`${extraargs}`, and not `root=${rootdev}`). `None` if the
+/// script sets no bootargs.
+pub(super) fn taken_over(script: &[u8]) -> Option<BTreeSet<String>> {
+    let lines = set_environment("", script, true);
+    let mut taken = BTreeSet::from(["bootargs".to_owned()]);
+    loop {
+        let before = taken.len();
+        for line in &lines {
+            let CommandLineFormat::BootScript { variable } = &line.format else { continue };
+            if !taken.contains(variable) {
+                continue;
+            }
+            let text = String::from_utf8_lossy(&script[line.span.clone()]).into_owned();
+            taken.extend(text.split_whitespace().filter_map(|word| {
+                let name = word.strip_prefix('$')?;
+                let inside = name.strip_prefix('{').and_then(|name| name.strip_suffix('}'));
+                let name = inside.unwrap_or(name);
+                let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+                name.chars().all(is_name).then(|| name.to_owned())
+            }));
+        }
+        if taken.len() == before {
+            break;
+        }
+    }
+    (!lines.is_empty()).then_some(taken)
 }
 
 /// Returns the names in `${name}` and `$name`.

@@ -4,6 +4,7 @@
 //! doc/README.pxe for extlinux.conf; Armbian's config/bootscripts for armbianEnv.txt; Hardkernel's
 //! boot.ini; BeagleBoard's uEnv.txt; the kernel's lib/cmdline.c for quoting.
 
+mod config_txt;
 mod edit;
 mod formats;
 
@@ -117,6 +118,8 @@ impl CommandLines {
                 lines.extend(formats::set_environment(&path, &bytes, false));
             }
             let mut script = false;
+            let source = small(files, directory, "boot.cmd")?;
+            let taken = source.and_then(|(_, bytes)| formats::taken_over(&bytes));
             for name in formats::ENVIRONMENT_FILES {
                 if let Some((path, bytes)) = small(files, directory, name)? {
                     let mut found = formats::environment(&path, &bytes);
@@ -124,6 +127,12 @@ impl CommandLines {
                     for line in &mut found {
                         // extlinux.conf comes first in U-Boot's distro boot.
                         line.counts &= !extlinux || name == "uEnv.txt";
+                        // A variable that the boot script does not use is none of the kernel's.
+                        if let (Some(taken), CommandLineFormat::Environment { variable }) =
+                            (taken.as_ref().filter(|_| name != "config.ini"), &line.format)
+                        {
+                            line.counts &= taken.contains(variable);
+                        }
                     }
                     lines.extend(found);
                 }
@@ -170,7 +179,8 @@ impl CommandLines {
     }
 }
 
-/// Reads the cmdline.txt files of a directory: the one that config.txt chooses counts.
+/// Reads the cmdline.txt files of a directory: the one that config.txt chooses counts, or those,
+/// if that depends on the board.
 /// Returns whether one counts.
 fn plain(
     files: &dyn SystemFiles,
@@ -178,37 +188,23 @@ fn plain(
     may_count: bool,
     lines: &mut Vec<CommandLine>,
 ) -> Result<bool, SystemError> {
-    let (mut prefix, mut name) = (String::new(), "cmdline.txt".to_owned());
-    if let Some((_, bytes)) = small(files, directory, "config.txt")? {
-        let mut applies = true;
-        for line in String::from_utf8_lossy(&bytes).lines() {
-            let line = line.split('#').next().unwrap_or_default().trim();
-            if let Some(filter) = line.strip_prefix('[') {
-                // What is behind another filter (a board, tryboot, …) applies to some boots only.
-                applies = filter.starts_with("all]");
-            } else if let Some((key, value)) = line.split_once('=')
-                && applies
-            {
-                match key.trim() {
-                    "os_prefix" => prefix = value.trim().to_owned(),
-                    "cmdline" => name = value.trim().to_owned(),
-                    _ => {}
+    let mut chosen = Vec::new();
+    for (prefix, name) in config_txt::choices(files, directory)? {
+        let mut one = format!("{prefix}{name}");
+        if small(files, directory, &one)?.is_none() {
+            // The firmware ignores a prefix that leads to no kernel.
+            for fallback in [name.clone(), format!("current/{name}")] {
+                if small(files, directory, &fallback)?.is_some() {
+                    one = fallback;
+                    break;
                 }
             }
         }
-    }
-    let mut chosen = format!("{prefix}{name}");
-    if small(files, directory, &chosen)?.is_none() {
-        // The firmware ignores a prefix that leads to no kernel.
-        let fallback = [name.clone(), format!("current/{name}")];
-        for one in fallback {
-            if small(files, directory, &one)?.is_some() {
-                chosen = one;
-                break;
-            }
+        if !chosen.contains(&one) {
+            chosen.push(one);
         }
     }
-    let mut names = vec![chosen.clone()];
+    let mut names = chosen.clone();
     for other in ["cmdline.txt", "current/cmdline.txt", "new/cmdline.txt", "old/cmdline.txt"] {
         if !names.iter().any(|name| name == other) {
             names.push(other.to_owned());
@@ -218,7 +214,7 @@ fn plain(
     for name in names {
         if let Some((path, bytes)) = small(files, directory, &name)? {
             let mut line = formats::plain(&path, &bytes);
-            line.counts = may_count && name == chosen && !line.arguments.is_empty();
+            line.counts = may_count && chosen.contains(&name) && !line.arguments.is_empty();
             // A stub on the root filesystem says that the file is elsewhere.
             line.counts &= !String::from_utf8_lossy(&bytes).contains("DO NOT EDIT");
             counts |= line.counts;

@@ -89,3 +89,69 @@ fn variables_of_boot_ini_are_followed() {
     assert_eq!(keys, ["console", "root", "rootwait", "smsc95xx.x"]);
     assert_eq!(lines.find("root").unwrap().0.line, 2);
 }
+
+/// The files of a Raspberry Pi's boot partition whose command line counts, with this config.txt.
+fn counting(config: &str) -> Vec<String> {
+    let mut files = MemoryFiles::new();
+    files.boot_partition(1, "/boot/firmware");
+    files.write("/boot/firmware/config.txt", config);
+    files.write("/boot/firmware/more.txt", "cmdline=other.txt\n");
+    for name in ["cmdline.txt", "other.txt", "pi4.txt"] {
+        files.write(&format!("/boot/firmware/{name}"), &format!("root=LABEL=x {name}\n"));
+    }
+    let lines = CommandLines::read(&files).unwrap();
+    let names = lines.counting().map(|line| line.path.replace("/boot/firmware/", ""));
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn filters_and_included_files_choose_the_command_line() {
+    for (config, wanted) in [
+        ("", &["cmdline.txt"][..]),
+        ("cmdline=other.txt\n", &["other.txt"]),
+        ("[none]\ncmdline=other.txt\n", &["cmdline.txt"]),
+        ("[tryboot]\ncmdline=other.txt\n", &["cmdline.txt"]),
+        ("[none]\ncmdline=pi4.txt\n[all]\ncmdline=other.txt\n", &["other.txt"]),
+        // Which one it is depends on the board.
+        ("[pi4]\ncmdline=pi4.txt\n", &["cmdline.txt", "pi4.txt"]),
+        ("[pi4]\ncmdline=pi4.txt\n[all]\ncmdline=other.txt\n", &["other.txt"]),
+        ("cmdline=other.txt\n[cm4]\ncmdline=pi4.txt\n", &["other.txt", "pi4.txt"]),
+        ("include more.txt\n", &["other.txt"]),
+        ("[none]\ninclude more.txt\n", &["cmdline.txt"]),
+        ("[pi4]\ninclude more.txt\n", &["cmdline.txt", "other.txt"]),
+        ("include config.txt\n", &["cmdline.txt"]),
+    ] {
+        assert_eq!(counting(config), wanted, "{config}");
+    }
+}
+
+/// As Armbian's boot scripts compose it.
+#[test]
+fn variables_that_the_boot_script_uses_count() {
+    const SCRIPT: &str = "setenv rootdev \"/dev/mmcblk0p1\"\nsetenv bootlogo \"false\"\n\
+        load ${devtype} ${devnum} ${load_addr} ${prefix}armbianEnv.txt\n\
+        if test \"${console}\" = \"serial\"; then setenv consoleargs \"console=ttyS0,115200 \
+        ${consoleargs}\"; fi\nif test \"${bootlogo}\" = \"true\"; then setenv consoleargs \
+        \"splash ${consoleargs}\"; fi\nsetenv bootargs \"root=${rootdev} rootwait ${consoleargs} \
+        loglevel=${verbosity} ${extraargs} ${extraboardargs}\"\n";
+    const ENVIRONMENT: &str = "verbosity=1\nbootlogo=true\nrootdev=UUID=x\n\
+        extraargs=one systemd.unit=rescue.target\nconsoleargs=two\nextraboardargs=three\n\
+        optargs=four\ncmdline=five\n";
+    let keys = |script: Option<&str>| {
+        let mut files = MemoryFiles::new();
+        files.write("/boot/armbianEnv.txt", ENVIRONMENT);
+        if let Some(script) = script {
+            files.write("/boot/boot.cmd", script);
+        }
+        let lines = CommandLines::read(&files).unwrap();
+        let given = ["one", "two", "three", "four", "five", "systemd.unit"];
+        given.into_iter().filter(|key| lines.last(key).is_some()).collect::<Vec<_>>()
+    };
+    assert_eq!(keys(Some(SCRIPT)), ["one", "two", "three", "systemd.unit"]);
+    assert_eq!(keys(None), ["one", "two", "three", "four", "five", "systemd.unit"]);
+    let other = "setenv bootargs \"root=/dev/x ${cmdline}\"\n";
+    assert_eq!(keys(Some(other)), ["five"]);
+    assert_eq!(edited("/boot/armbianEnv.txt", "consoleargs=a b\n", &[], &["a"]), "consoleargs=b\n");
+}

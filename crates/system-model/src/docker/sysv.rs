@@ -4,7 +4,9 @@
 //! `$DOCKER_OPTS` to dockerd behind `--`.
 
 use crate::{
-    FileLine, SystemError, SystemFiles, effects::shell_commands, service_command::ServiceCommand,
+    FileLine, SystemError, SystemFiles,
+    effects::{Script, line_of_variable},
+    service_command::ServiceCommand,
 };
 
 const SCRIPT: &str = "/etc/init.d/docker";
@@ -18,33 +20,24 @@ pub(super) fn command(files: &dyn SystemFiles) -> Result<Option<ServiceCommand>,
         let bare = line.trim_start();
         (bare.starts_with(". ") || bare.starts_with("source ")) && bare.contains("/etc/default/")
     };
-    let mut text = String::new();
-    let mut last = None;
+    // What the file sets counts from where it is read.
+    let (mut text, mut last) = (String::new(), None);
     for line in script.lines() {
-        if !is_included(line) {
-            text.push_str(line);
-        } else {
+        if is_included(line) {
             text.push_str(&defaults);
-            let sets =
-                |line: &str| line.contains("DOCKER_OPTS=") && !line.trim_start().starts_with('#');
-            last = defaults
-                .lines()
-                .enumerate()
-                .filter(|(_, line)| sets(line))
-                .last()
-                .map(|(index, _)| index + 1);
+            last = line_of_variable(&defaults, "DOCKER_OPTS");
+        } else {
+            text.push_str(line);
         }
         text.push('\n');
     }
     let mut words = vec!["dockerd".to_owned()];
-    for command in shell_commands(&text, SCRIPT)? {
-        words.extend(arguments(&command));
-    }
+    words.extend(Script::read(&text)?.commands.iter().flat_map(|command| arguments(command)));
     let at = match last {
         Some(line) => FileLine::new(DEFAULTS, line),
         None => FileLine::new(SCRIPT, 1),
     };
-    Ok(Some(ServiceCommand { words, at }))
+    Ok(Some(ServiceCommand { words, at, options_at: None }))
 }
 
 /// Returns the arguments of dockerd in a command: of start-stop-daemon, what follows `--`.

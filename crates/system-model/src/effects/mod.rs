@@ -19,8 +19,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use mentions::Mentions;
 pub(crate) use paths::{matching, protected};
 pub(crate) use place::Place;
-pub(crate) use shell::Environment;
 use shell::{Command, Context, MAX_DEPTH, Runner, absolute, base};
+pub(crate) use shell::{Environment, Script, line_of_variable};
 
 use crate::{Effect, FileKind, Location, SystemError, SystemFiles};
 
@@ -39,52 +39,6 @@ const BEGINNING: usize = 200;
 const MAX_TOUCHES: usize = 200;
 /// The first bytes of a file say what runs it.
 const HEAD: usize = 512;
-
-/// The words of commands, collected.
-struct Collected {
-    commands: Vec<Vec<String>>,
-    /// Bytes of text that may still be read.
-    budget: usize,
-    /// Calls of functions that may still be followed.
-    calls: usize,
-}
-
-impl shell::Runner for Collected {
-    fn run(
-        &mut self,
-        command: &shell::Command,
-        _: &mut shell::Context<'_>,
-    ) -> Result<(), SystemError> {
-        self.commands.push(command.words.clone());
-        Ok(())
-    }
-
-    fn assign(&mut self, _: &str, _: &shell::Context<'_>, _: (usize, usize)) {}
-
-    fn read(&mut self, _: &str) {}
-
-    fn calls(&mut self, _: &shell::Command) -> bool {
-        self.calls = self.calls.saturating_sub(1);
-        self.calls > 0
-    }
-
-    fn spend(&mut self, bytes: usize) -> bool {
-        let left = self.budget.checked_sub(bytes);
-        self.budget = left.unwrap_or_default();
-        left.is_some()
-    }
-}
-
-/// Returns the words of each command of a shell script, variables filled in.
-pub(crate) fn shell_commands(text: &str, path: &str) -> Result<Vec<Vec<String>>, SystemError> {
-    let mut collected = Collected { commands: Vec::new(), budget: 1 << 20, calls: 100 };
-    let mut environment = shell::Environment::new(&[], "/");
-    let place = Place::from_line(path, 1);
-    let environment = &mut environment;
-    let context = shell::Context { environment, place: &place, text, depth: 0 };
-    shell::read(&mut collected, context)?;
-    Ok(collected.commands)
-}
 
 /// A place in a program's text that changes something of a card.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Configuration by which systemd's own programs change files and the host name at boot.
 //!
-//! Sources: tmpfiles.d(5); sysctl.d(5).
+//! Sources: tmpfiles.d(5); sysctl.d(5); systemd.mount(5), `x-systemd.growfs`; repart.d(5).
 
 use super::program;
 use crate::{
@@ -40,6 +40,26 @@ pub(super) fn find(
     }
     if systemd.running("systemd-sysctl.service").is_some() {
         add(&SYSCTL, &of_sysctl)?;
+    }
+    fstab(files, found)
+}
+
+/// systemd-fstab-generator(8) has filesystems with this option grown to their partitions.
+fn fstab(files: &dyn SystemFiles, found: &mut Vec<Program>) -> Result<(), SystemError> {
+    const FSTAB: &str = "/etc/fstab";
+    let text = files.read_text(FSTAB)?.unwrap_or_default();
+    for (index, line) in text.lines().enumerate() {
+        let mut fields = line.split_ascii_whitespace();
+        let is_comment = line.trim_start().starts_with('#');
+        let options = fields.nth(3).unwrap_or_default();
+        if is_comment || !options.split(',').any(|option| option == "x-systemd.growfs") {
+            continue;
+        }
+        let location = Location::new(FSTAB, index + 1);
+        let text = line.trim().chars().take(300).collect();
+        let name = location.to_string();
+        let touch = Touch { effect: Effect::Sizes, location, text, only_names: false };
+        found.push(program(&name, Origin::Setting, (vec![touch], Vec::new())));
     }
     Ok(())
 }

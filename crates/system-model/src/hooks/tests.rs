@@ -183,6 +183,53 @@ fn configuration_of_systemds_own_programs_counts() {
 }
 
 #[test]
+fn systemd_grows_filesystems() {
+    let mut files = MemoryFiles::new();
+    files.write(
+        "/etc/fstab",
+        "# LABEL=a / ext4 x-systemd.growfs\nLABEL=a / ext4 defaults,x-systemd.growfs 0 1\n\
+         LABEL=b /boot vfat defaults\n",
+    );
+    assert_eq!(threats(&files), [("/etc/fstab, line 2".to_owned(), Effect::Sizes)]);
+    files.remove("/etc/fstab");
+    let unit = "/lib/systemd/system/systemd-repart.service";
+    files.write(unit, "[Service]\nExecStart=/usr/bin/systemd-repart --dry-run=no\n");
+    files.symlink("/lib/systemd/system/sysinit.target.wants/systemd-repart.service", unit);
+    assert_eq!(threats(&files), [], "without a definition it does nothing");
+    files.write("/usr/lib/repart.d/50-root.conf", "[Partition]\nType=root\n");
+    assert_eq!(threats(&files), [(format!("{unit}, line 2"), Effect::Sizes)]);
+    files.symlink("/etc/repart.d/50-root.conf", "/dev/null");
+    assert_eq!(threats(&files), []);
+}
+
+/// A unit's variables and directory are known to its commands, and to the scripts that they start.
+#[test]
+fn commands_see_what_their_unit_sets() {
+    let unit = "/etc/systemd/system/x.service";
+    for (setting, command) in [
+        ("Environment=K=/etc/ssh/ssh_host_rsa_key", "/bin/rm -f $K"),
+        ("Environment=\"A=b c\" 'K=/etc/ssh/ssh_host_rsa_key'", "/bin/rm -f ${K}"),
+        ("Environment=K=/etc/ssh/ssh_host_rsa_key", "/opt/x"),
+        ("EnvironmentFile=-/etc/default/x", "/bin/rm -f $K"),
+        ("EnvironmentFile=/etc/default/x", "/bin/sh -c '/opt/x'"),
+        ("WorkingDirectory=/etc/ssh", "/bin/rm -f ssh_config ssh_host_rsa_key"),
+        ("WorkingDirectory=/etc/ssh", "/bin/sh -c 'rm *_key'"),
+    ] {
+        let mut files = MemoryFiles::new();
+        files
+            .symlink("/etc/systemd/system/multi-user.target.wants/x.service", unit)
+            .write(unit, format!("[Service]\n{setting}\nExecStart={command}\n"))
+            .write("/etc/default/x", "# x\nK=\"/etc/ssh/ssh_host_rsa_key\"\n")
+            .write("/opt/x", "#!/bin/sh\nrm -f \"$K\"\n");
+        let found = threats(&files);
+        assert!(matches!(found.as_slice(), [(_, Effect::HostKeys)]), "{command}: {found:?}");
+        files.write(unit, format!("[Service]\nExecStart={}\n", command.replace("_key", "")));
+        let found = threats(&files);
+        assert!(found.is_empty() || setting.starts_with("Working"), "{command}: {found:?}");
+    }
+}
+
+#[test]
 fn pam_runs_programs_at_a_login() {
     let script = "/etc/update-motd.d/10-first";
     let mut files = MemoryFiles::new();

@@ -7,7 +7,12 @@
 use std::net::IpAddr;
 
 use super::{SSHD_CONFIG, SshdConfig, login::Login};
-use crate::{FileLine, SystemError, SystemFiles, Systemd, accounts::Accounts, units};
+use crate::{
+    FileLine, SystemError, SystemFiles, Systemd,
+    accounts::Accounts,
+    effects::{Script, line_of_variable},
+    service_command, units,
+};
 
 /// Debian's file with sshd's arguments.
 const DEFAULTS: &str = "/etc/default/ssh";
@@ -113,13 +118,14 @@ impl SshdCommand {
                 found
             }
         };
-        let words = match unit {
-            Some(unit) => units::started_command(files, &unit)?,
+        let started = match unit {
+            Some(unit) => service_command::commands(files, &unit)?.pop(),
             None => None,
         };
-        let words = match words {
+        let words = match started {
+            Some(one) => Some((one.words, one.options_at.unwrap_or(one.at))),
             None if files.exists(INIT_SCRIPT)? => of_init_script(files)?,
-            words => words,
+            None => None,
         };
         let mut command = SshdCommand { sockets: opened, ..SshdCommand::default() };
         if let Some((words, at)) = words {
@@ -175,11 +181,11 @@ impl SshdCommand {
 /// Reads the arguments that Debian's init script gives sshd. The shell splits them at white space.
 fn of_init_script(files: &dyn SystemFiles) -> Result<Option<(Vec<String>, FileLine)>, SystemError> {
     let text = files.read_text(DEFAULTS)?.unwrap_or_default();
-    let environment = units::environment(&text);
-    let value = environment.get("SSHD_OPTS").map(String::as_str).unwrap_or_default();
+    let defaults = Script::read(&text)?;
+    let value = defaults.value("SSHD_OPTS").unwrap_or_default();
     let mut words = vec!["sshd".to_owned()];
     words.extend(value.split_whitespace().map(str::to_owned));
-    let line = units::line_of_variable(&text, "SSHD_OPTS").unwrap_or(1);
+    let line = line_of_variable(&text, "SSHD_OPTS").unwrap_or(1);
     Ok((words.len() > 1).then(|| (words, FileLine::new(DEFAULTS, line))))
 }
 

@@ -17,7 +17,8 @@ use super::{
 use crate::{
     FileLine, SystemError, SystemFiles,
     accounts::{PASSWD, ShellState},
-    units,
+    effects::{Script, line_of_variable},
+    service_command,
 };
 
 /// Debian's file with dropbear's arguments.
@@ -62,27 +63,14 @@ impl DropbearConfig {
     /// [`SystemError`] if a file cannot be read.
     pub fn read(files: &dyn SystemFiles) -> Result<Self, SystemError> {
         let defaults = files.read_text(DEFAULTS)?.unwrap_or_default();
-        let own = units::environment(&defaults);
-        let starts = units::values(files, "dropbear.service", "Service", "ExecStart")?;
-        let (mut words, source) = match starts.last() {
-            Some((line, at)) => {
-                let mut environment = std::collections::BTreeMap::new();
-                for (line, _) in units::values(files, "dropbear.service", "Service", "Environment")?
-                {
-                    for word in units::command_words(&line) {
-                        if let Some((key, value)) = word.split_once('=') {
-                            environment.insert(key.to_owned(), value.to_owned());
-                        }
-                    }
-                }
-                environment.extend(own.clone());
-                (units::substitute(line, &environment), Some(at.clone()))
-            }
+        let (mut words, source) = match service_command::commands(files, "dropbear.service")?.pop()
+        {
+            Some(one) => (one.words, one.options_at.or(Some(one.at))),
             None => {
-                let get = |key: &str| own.get(key).map(String::as_str);
-                let port = get("DROPBEAR_PORT").unwrap_or("22");
+                let own = Script::read(&defaults)?;
+                let port = own.value("DROPBEAR_PORT").unwrap_or("22");
                 let mut words = vec!["dropbear".to_owned(), "-p".to_owned(), port.to_owned()];
-                let extra = get("DROPBEAR_EXTRA_ARGS").unwrap_or_default();
+                let extra = own.value("DROPBEAR_EXTRA_ARGS").unwrap_or_default();
                 words.extend(extra.split_whitespace().map(str::to_owned));
                 (words, None)
             }
@@ -90,15 +78,8 @@ impl DropbearConfig {
         if !words.is_empty() {
             words.remove(0);
         }
-        let source = if defaults.contains("DROPBEAR_EXTRA_ARGS") {
-            defaults
-                .lines()
-                .position(|line| line.trim_start().starts_with("DROPBEAR_EXTRA_ARGS"))
-                .map(|at| FileLine::new(DEFAULTS, at + 1))
-                .or(source)
-        } else {
-            source
-        };
+        let named = line_of_variable(&defaults, "DROPBEAR_EXTRA_ARGS");
+        let source = named.map(|line| FileLine::new(DEFAULTS, line)).or(source);
         let mut config = DropbearConfig { arguments: words.clone(), source, ..Default::default() };
         config.options(&words);
         if config.listen.is_empty() {

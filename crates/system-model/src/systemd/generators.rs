@@ -10,7 +10,9 @@ pub(crate) struct Generated {
     pub(crate) name: String,
     pub(crate) by: &'static str,
     /// Empty if only other units can pull it in.
-    pub(crate) target: &'static str,
+    pub(crate) target: String,
+    /// Whether it makes the unit, and not only what pulls it in.
+    pub(crate) is_unit: bool,
     /// Commands, where no unit file has them.
     pub(crate) execs: Vec<Exec>,
     /// The links that make a generator act, for System V scripts.
@@ -39,18 +41,21 @@ pub(crate) fn rc_local(search: &Search<'_>) -> Result<Option<Generated>, SystemE
     Ok(Some(Generated {
         name: "rc-local.service".to_owned(),
         by: "systemd-rc-local-generator",
-        target: "multi-user.target",
+        target: "multi-user.target".to_owned(),
+        is_unit: !execs.is_empty(),
         execs,
         links: Vec::new(),
     }))
 }
 
-/// systemd-sysv-generator(8), with Debian's addition of rcS.d. A script whose name a native
+/// systemd-sysv-generator(8) and its src/sysv-generator/sysv-generator.c (`rcnd_table`), with
+/// Debian's addition of rcS.d. A script whose name a native
 /// unit has, even a masked one, is left alone.
 pub(crate) fn sysv(search: &Search<'_>) -> Result<Vec<Generated>, SystemError> {
     let mut units: BTreeMap<String, Generated> = BTreeMap::new();
     for (level, target) in [
         ("rcS.d", "sysinit.target"),
+        ("rc1.d", "rescue.target"),
         ("rc2.d", "multi-user.target"),
         ("rc3.d", "multi-user.target"),
         ("rc4.d", "multi-user.target"),
@@ -92,13 +97,14 @@ pub(crate) fn sysv(search: &Search<'_>) -> Result<Vec<Generated>, SystemError> {
     Ok(units.into_values().collect())
 }
 
-fn sysv_unit(name: &str, script: &str, target: &'static str, links: Vec<String>) -> Generated {
+fn sysv_unit(name: &str, script: &str, target: &str, links: Vec<String>) -> Generated {
     let execs = vec![Exec {
         directive: "ExecStart".to_owned(),
         command: format!("{script} start"),
         location: Location::new(script, 0),
     }];
-    Generated { name: name.to_owned(), by: "systemd-sysv-generator", target, execs, links }
+    let (name, target) = (name.to_owned(), target.to_owned());
+    Generated { name, by: "systemd-sysv-generator", target, is_unit: true, execs, links }
 }
 
 /// Returns `NAME` of a start link `S01NAME`.
@@ -130,7 +136,8 @@ pub(crate) fn cloud_init(
     Ok((there && !off).then(|| Generated {
         name: "cloud-init.target".to_owned(),
         by: "cloud-init-generator",
-        target: "multi-user.target",
+        target: "multi-user.target".to_owned(),
+        is_unit: false,
         execs: Vec::new(),
         links: Vec::new(),
     }))
@@ -153,8 +160,9 @@ pub(crate) fn consoles(command_lines: &CommandLines) -> Vec<Generated> {
         let name = format!("serial-getty@{tty}.service");
         if units.iter().all(|unit| unit.name != name) {
             let by = "systemd-getty-generator";
-            let target = "getty.target";
-            units.push(Generated { name, by, target, execs: Vec::new(), links: Vec::new() });
+            let target = "getty.target".to_owned();
+            let (execs, links) = (Vec::new(), Vec::new());
+            units.push(Generated { name, by, target, is_unit: false, execs, links });
         }
     }
     units

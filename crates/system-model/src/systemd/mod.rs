@@ -8,7 +8,11 @@
 mod condition;
 mod environment;
 mod exec;
+mod fstab;
 mod generators;
+mod kernel;
+mod mount_names;
+mod not_started;
 mod preset;
 mod search;
 mod specifiers;
@@ -19,6 +23,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use condition::ConditionState;
 pub use exec::Exec;
+pub(crate) use fstab::FstabMount;
+pub use kernel::KernelArgument;
+pub(crate) use mount_names::{simplified as simplified_path, unescaped as mount_point};
+pub use not_started::NotStarted;
 pub(crate) use specifiers::expand as expand_specifiers;
 use start::Start;
 pub use unit_file::Assignment;
@@ -52,6 +60,8 @@ pub enum Reason {
         /// The preset's rule; `None` where no rule names the unit.
         rule: Option<Location>,
     },
+    /// The kernel's command line asks for it.
+    Argument(KernelArgument),
     /// A generator makes it.
     Generator {
         /// The generator.
@@ -96,6 +106,8 @@ pub enum UnitState {
     Missing,
     /// A link to /dev/null or an empty file, at this path.
     Masked(String),
+    /// `systemd.mask=` on the kernel's command line.
+    MaskedByArgument(KernelArgument),
     /// A unit file that nothing starts.
     Installed(String),
     /// A unit that starts.
@@ -107,6 +119,7 @@ pub enum UnitState {
 pub struct Systemd {
     first_boot: bool,
     default_target: String,
+    target_argument: Option<KernelArgument>,
     started: Vec<StartedUnit>,
     /// Every unit with an entry or an enablement link: its state and its enablement links.
     known: BTreeMap<String, (UnitState, Vec<String>)>,
@@ -154,6 +167,11 @@ impl Systemd {
         &self.default_target
     }
 
+    /// Returns the argument of the kernel that chooses what systemd starts, if there is one.
+    pub fn target_argument(&self) -> Option<&KernelArgument> {
+        self.target_argument.as_ref()
+    }
+
     /// Returns the units that start, those whose conditions fail included.
     pub fn started(&self) -> &[StartedUnit] {
         &self.started
@@ -163,6 +181,11 @@ impl Systemd {
     pub fn running(&self, name: &str) -> Option<&StartedUnit> {
         let name = self.aliases.get(name).map_or(name, String::as_str);
         self.started.iter().find(|unit| unit.name == name && unit.runs())
+    }
+
+    /// Returns a value of a unit with the specifiers that its name decides replaced.
+    pub(crate) fn expanded(&self, value: &str, unit: &str) -> String {
+        specifiers::expand(value, unit)
     }
 
     /// Returns what a name leads to, by any of its names.

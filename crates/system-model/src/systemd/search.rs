@@ -3,7 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::unit_file::{self, UnitText};
+use super::{
+    kernel::{KernelArgument, KernelUnits},
+    unit_file::{self, UnitText},
+};
 use crate::{FileKind, SystemError, SystemFiles, search_path};
 
 /// The directories of the image that are searched, the first wins. Those below /run are
@@ -42,6 +45,8 @@ pub(crate) enum Found {
     File(String),
     /// A link to /dev/null, or an empty file.
     Masked(String),
+    /// `systemd.mask=`
+    MaskedByArgument(KernelArgument),
     /// Nothing.
     Missing,
 }
@@ -55,6 +60,8 @@ pub(crate) struct Search<'a> {
     entries: BTreeMap<String, String>,
     /// Directories like `ssh.service.d` and `multi-user.target.wants`, by name, in order.
     extra: BTreeMap<String, Vec<String>>,
+    /// Names that the kernel's command line masks.
+    masks: BTreeMap<String, KernelArgument>,
     /// Alias to the name that it stands for.
     aliases: BTreeMap<String, String>,
     /// The symlinks in directories like `multi-user.target.wants`, by directory.
@@ -73,12 +80,16 @@ struct Link {
 }
 
 impl<'a> Search<'a> {
-    pub(crate) fn read(files: &'a dyn SystemFiles) -> Result<Self, SystemError> {
+    pub(crate) fn read(
+        files: &'a dyn SystemFiles,
+        kernel: &KernelUnits,
+    ) -> Result<Self, SystemError> {
         let merged = files.read_link("/lib")?.is_some();
         let mut directories = Vec::new();
         let mut entries = BTreeMap::new();
         let mut extra: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut aliases = BTreeMap::new();
+        let mut masks = kernel.masks.clone();
         for directory in DIRECTORIES {
             if merged && directory.starts_with("/lib/") {
                 continue;
@@ -90,10 +101,15 @@ impl<'a> Search<'a> {
                 if [".d", ".wants", ".requires", ".upholds"].iter().any(|end| name.ends_with(end)) {
                     extra.entry(name).or_default().push(path);
                 } else if is_unit_name(&name) && !entries.contains_key(&name) {
+                    // The generator's links come after these, and before all others.
+                    if directory == DIRECTORIES[0] {
+                        masks.remove(&name);
+                    }
                     // A link to a unit of another name is an alias; the target need not exist.
                     if let Some(target) = files.read_link(&path)? {
                         let base = target.rsplit('/').next().unwrap_or_default();
-                        if base != name && is_unit_name(base) && !is_instance_of(&name, base) {
+                        let is_alias = base != name && !is_instance_of(&name, base);
+                        if is_alias && is_unit_name(base) && !masks.contains_key(&name) {
                             aliases.insert(name.clone(), base.to_owned());
                         }
                     }
@@ -122,6 +138,7 @@ impl<'a> Search<'a> {
             directories,
             entries,
             extra,
+            masks,
             aliases,
             enablements,
             enabled,
@@ -166,6 +183,13 @@ impl<'a> Search<'a> {
     /// Returns what a canonical name leads to, its template included.
     pub(crate) fn find(&self, name: &str) -> Result<Found, SystemError> {
         let template = template_of(name).map(|(template, _)| template);
+        let masked_template = || {
+            let template = template.as_ref().filter(|_| !self.entries.contains_key(name))?;
+            self.masks.get(template)
+        };
+        if let Some(argument) = self.masks.get(name).or_else(masked_template) {
+            return Ok(Found::MaskedByArgument(argument.clone()));
+        }
         let by_template = template.and_then(|template| self.entries.get(&template));
         let path = self.entries.get(name).or(by_template);
         let Some(path) = path else { return Ok(Found::Missing) };
@@ -283,6 +307,14 @@ impl<'a> Search<'a> {
             }
         }
         found
+    }
+
+    /// Returns whether a link to /dev/null keeps a target from wanting a unit.
+    pub(crate) fn hides(&self, target: &str, unit: &str) -> bool {
+        let directories = self.in_order(&[format!("{target}.wants")]);
+        let links = directories.iter().filter_map(|directory| self.enablements.get(directory));
+        let first = links.flatten().find(|link| link.name == unit);
+        first.is_some_and(|link| link.target == "/dev/null")
     }
 
     /// Returns every enablement link of a unit, under any of its names, in any directory.

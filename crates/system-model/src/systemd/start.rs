@@ -6,7 +6,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::{
     Reason, StartedUnit, Systemd, UnitState, condition, environment,
     exec::unit_execs,
+    fstab,
     generators::{self, Generated},
+    kernel::{KernelArgument, KernelUnits},
+    mount_names,
     preset::Presets,
     search::{self, Found, Search},
     specifiers::expand,
@@ -14,12 +17,15 @@ use super::{
 };
 use crate::{Location, SystemError, SystemFiles, command_line::CommandLines};
 
+/// What systemd starts if it cannot start the unit that it should.
+const RESCUE: &str = "rescue.target";
+
 /// Units that are followed before a system counts as hostile.
 const MAX_UNITS: usize = 20_000;
 
 /// Targets without a file are taken to be as systemd ships them, so that a partial tree is
 /// understood as well: (target, what it pulls in).
-const STANDARD_TARGETS: [(&str, &[&str]); 5] = [
+const STANDARD_TARGETS: [(&str, &[&str]); 7] = [
     ("graphical.target", &["multi-user.target"]),
     ("multi-user.target", &["basic.target", "getty.target", "remote-fs.target"]),
     (
@@ -28,32 +34,37 @@ const STANDARD_TARGETS: [(&str, &[&str]); 5] = [
     ),
     ("sysinit.target", &["local-fs.target", "swap.target"]),
     ("local-fs.target", &["local-fs-pre.target"]),
+    (RESCUE, &["sysinit.target", "rescue.service"]),
+    ("emergency.target", &["emergency.service"]),
 ];
 
-/// The target to start: `systemd.unit=` and the words of systemd(1), else default.target.
-fn default_target(search: &Search<'_>, lines: &CommandLines) -> Result<String, SystemError> {
-    let mut named = None;
-    for argument in lines.arguments() {
-        named = match (argument.key.as_str(), argument.value.as_deref()) {
-            ("systemd.unit", Some(unit)) if search::is_unit_name(unit) => Some(unit.to_owned()),
-            ("emergency" | "-b", None) => Some("emergency.target".to_owned()),
-            ("rescue" | "single" | "s" | "S" | "1", None) => Some("rescue.target".to_owned()),
-            ("2" | "3" | "4", None) => Some("multi-user.target".to_owned()),
-            ("5", None) => Some("graphical.target".to_owned()),
-            _ => named,
-        };
-    }
-    let name = search.canonical(&named.unwrap_or_else(|| "default.target".to_owned()));
-    Ok(match search.find(&name)? {
+/// The unit to start: the one that the kernel's command line names, or else default.target.
+/// Without it, or if it is masked, systemd starts its rescue target.
+fn default_target(
+    search: &Search<'_>,
+    kernel: &KernelUnits,
+) -> Result<(String, Option<KernelArgument>), SystemError> {
+    let (named, argument) = match &kernel.default {
+        Some((unit, argument)) => (unit.as_str(), Some(argument.clone())),
+        None => ("default.target", None),
+    };
+    let name = search.canonical(named);
+    let is_standard = STANDARD_TARGETS.iter().any(|(target, _)| *target == name);
+    let name = match search.find(&name)? {
         Found::Missing if name == "default.target" => "graphical.target".to_owned(),
-        _ => name,
-    })
+        // As the files of a partial tree have it, and not systemd itself.
+        Found::Missing if argument.is_none() || is_standard => name,
+        Found::Masked(_) | Found::MaskedByArgument(_) | Found::Missing => RESCUE.to_owned(),
+        Found::File(_) => name,
+    };
+    Ok((name, argument))
 }
 
 /// The run through the units.
 pub(super) struct Start<'a> {
     search: Search<'a>,
     lines: &'a CommandLines,
+    kernel: KernelUnits,
     first_boot: bool,
     /// Units that presets enable: the unit that pulls them in to (unit, rule).
     presets: BTreeMap<String, Vec<(String, Option<Location>)>>,
@@ -69,7 +80,8 @@ impl<'a> Start<'a> {
         lines: &'a CommandLines,
         first_boot: bool,
     ) -> Result<Self, SystemError> {
-        let search = Search::read(files)?;
+        let kernel = KernelUnits::read(lines);
+        let search = Search::read(files, &kernel)?;
         let mut presets: BTreeMap<String, Vec<_>> = BTreeMap::new();
         if first_boot {
             let rules = Presets::read(files)?;
@@ -106,9 +118,11 @@ impl<'a> Start<'a> {
         generated.extend(generators::rc_local(&search)?);
         generated.extend(generators::consoles(lines));
         generated.extend(generators::cloud_init(&search, lines)?);
+        generated.extend(fstab::generated(files, lines)?);
         Ok(Start {
             search,
             lines,
+            kernel,
             first_boot,
             presets,
             generated,
@@ -119,8 +133,17 @@ impl<'a> Start<'a> {
     }
 
     pub fn run(mut self) -> Result<Systemd, SystemError> {
-        let target = default_target(&self.search, self.lines)?;
+        let (target, target_argument) = default_target(&self.search, &self.kernel)?;
         self.queue.push_back((target.clone(), Reason::DefaultTarget));
+        // The generator makes links for the unit that was to start, whatever starts instead.
+        let named = self.kernel.default.as_ref().map_or("default.target", |(unit, _)| unit);
+        if target != RESCUE || self.search.canonical(named) == RESCUE {
+            for (unit, argument) in self.kernel.wants.clone() {
+                if !self.is_kept_off(&unit, &target)? {
+                    self.queue.push_back((unit, Reason::Argument(argument)));
+                }
+            }
+        }
         while let Some((name, reason)) = self.queue.pop_front() {
             self.start(&name, reason)?;
         }
@@ -138,6 +161,7 @@ impl<'a> Start<'a> {
             let state = match self.search.find(&name)? {
                 Found::Missing => UnitState::Missing,
                 Found::Masked(path) => UnitState::Masked(path),
+                Found::MaskedByArgument(argument) => UnitState::MaskedByArgument(argument),
                 Found::File(path) if self.units.contains_key(&name) => UnitState::Started(path),
                 Found::File(path) => UnitState::Installed(path),
             };
@@ -160,11 +184,26 @@ impl<'a> Start<'a> {
         Ok(Systemd {
             first_boot: self.first_boot,
             default_target: target,
+            target_argument,
             started,
             known,
             aliases,
             persistent,
         })
+    }
+
+    /// Returns whether a unit that the kernel's command line wants is not started with a target:
+    /// sysinit.target, which most units need, conflicts with the emergency target; and a link to
+    /// /dev/null for the target's own name outranks the generator's for default.target.
+    fn is_kept_off(&self, unit: &str, target: &str) -> Result<bool, SystemError> {
+        if target == "emergency.target" {
+            let name = self.search.canonical(unit);
+            let Found::File(path) = self.search.find(&name)? else { return Ok(true) };
+            let (text, _) = self.search.load(&name, Some(&path))?;
+            let by_default = text.last("Unit", "DefaultDependencies");
+            return Ok(by_default.is_none_or(|one| unit_file::is_true(&one.value)));
+        }
+        Ok(self.kernel.default.is_none() && self.search.hides(target, unit))
     }
 
     fn start(&mut self, name: &str, reason: Reason) -> Result<(), SystemError> {
@@ -182,10 +221,10 @@ impl<'a> Start<'a> {
         let mut is_generated = false;
         for one in self.generated.iter().filter(|one| one.name == name) {
             execs.extend(one.execs.iter().cloned());
-            is_generated |= !one.execs.is_empty();
+            is_generated |= one.is_unit;
         }
         let file = match self.search.find(&name)? {
-            Found::Masked(_) => return Ok(()),
+            Found::Masked(_) | Found::MaskedByArgument(_) => return Ok(()),
             Found::File(path) => Some(path),
             Found::Missing if name.ends_with(".target") || is_generated => None,
             Found::Missing => return Ok(()),
@@ -230,6 +269,7 @@ impl<'a> Start<'a> {
                 }
             }
         }
+        self.follow_mounts(name, text);
         for (path, unit) in self.search.links(name) {
             // A link to a template in a directory of instances takes the instance.
             let unit = match (unit.contains("@."), search::template_of(name)) {
@@ -260,12 +300,49 @@ impl<'a> Start<'a> {
         let by_default = text
             .last("Unit", "DefaultDependencies")
             .is_none_or(|one| unit_file::is_true(&one.value));
-        if by_default && name.ends_with(".service") {
-            let location = Location::new("systemd.service(5)", 0);
+        let kinds = [".service", ".socket", ".timer", ".path"];
+        if by_default && kinds.iter().any(|kind| name.ends_with(kind)) {
+            let location = Location::new("systemd.special(7)", 0);
             let reason = Reason::Dependency { unit: name.to_owned(), location };
             self.queue.push_back(("sysinit.target".to_owned(), reason));
         }
         Ok(())
+    }
+
+    /// Queues the mounts on the way to paths that a unit needs. Those without a unit are not
+    /// started, as with any other name.
+    fn follow_mounts(&mut self, name: &str, text: &UnitText) {
+        let mut wanted: Vec<(String, Location)> = Vec::new();
+        if let Some(stem) = name.strip_suffix(".mount") {
+            // The parents of its own directory.
+            let point = mount_names::unescaped(stem);
+            let parent = point.rsplit_once('/').map_or("", |(parent, _)| parent);
+            wanted.push((parent.to_owned(), Location::new("systemd.mount(5)", 0)));
+        }
+        // The last two imply the first.
+        let keys = [
+            ("Unit", "RequiresMountsFor"),
+            ("Unit", "WantsMountsFor"),
+            ("Service", "WorkingDirectory"),
+            ("Service", "RootDirectory"),
+        ];
+        for one in keys.iter().flat_map(|(section, key)| text.all(section, key)) {
+            let paths = names(&one.value);
+            let paths = paths.map(|path| expand(path.trim_start_matches('-'), name));
+            wanted.extend(paths.map(|path| (path, one.location.clone())));
+        }
+        for (path, location) in wanted {
+            let Some(path) = mount_names::simplified(&path).filter(|path| path != "/") else {
+                continue;
+            };
+            let ends = path.match_indices('/').map(|(at, _)| at).skip(1).chain([path.len()]);
+            for end in ends {
+                let unit = mount_names::escaped(path.get(..end).unwrap_or_default());
+                let reason =
+                    Reason::Dependency { unit: name.to_owned(), location: location.clone() };
+                self.queue.push_back((format!("{unit}.mount"), reason));
+            }
+        }
     }
 
     /// Queues what a socket, timer or path unit starts, and a service's sockets.
@@ -275,6 +352,11 @@ impl<'a> Start<'a> {
             "socket" => ("Socket", "Service"),
             "timer" => ("Timer", "Unit"),
             "path" => ("Path", "Unit"),
+            "automount" => {
+                let reason = Reason::Activation { unit: name.to_owned() };
+                self.queue.push_back((format!("{stem}.mount"), reason));
+                return;
+            }
             "service" => {
                 for one in text.list("Service", "Sockets") {
                     for unit in names(&one.value) {

@@ -292,3 +292,55 @@ fn the_files_read_grow_with_the_units_not_with_their_square() {
     let (few, many) = (asked(20), asked(80));
     assert!(few > 20 && many < 4 * few + 50, "{few} and {many}");
 }
+
+/// A tree with these arguments, in which ssh.service is enabled.
+fn with_arguments(arguments: &str) -> MemoryFiles {
+    let mut files = enabled("ssh.service", "[Service]\nExecStart=/usr/sbin/sshd -D\n");
+    files.boot_partition(1, "/boot/firmware");
+    files.write("/boot/firmware/cmdline.txt", &format!("console=tty1 {arguments} rootwait\n"));
+    files
+}
+
+#[test]
+fn the_command_line_masks_wants_and_chooses() {
+    let why = |files: &MemoryFiles| systemd(files).why_not_started("ssh.service");
+    let argument = |text: &str| KernelArgument {
+        text: text.to_owned(),
+        location: Location::new("/boot/firmware/cmdline.txt", 1),
+    };
+    for text in ["systemd.mask=ssh.service", "systemd.mask=ssh"] {
+        let masked = NotStarted::MaskedByArgument(argument(text));
+        assert_eq!(why(&with_arguments(text)), Some(masked), "{text}");
+    }
+    for (text, target) in [
+        ("rescue", "rescue.target"),
+        ("single", "rescue.target"),
+        ("1", "rescue.target"),
+        ("emergency", "emergency.target"),
+        ("systemd.unit=emergency.target", "emergency.target"),
+        ("systemd.unit=missing.target", "rescue.target"),
+    ] {
+        let (target, argument) = (target.to_owned(), Some(argument(text)));
+        let other = NotStarted::OtherTarget { target, argument };
+        assert_eq!(why(&with_arguments(text)), Some(other), "{text}");
+    }
+    for text in [
+        "rd.systemd.mask=ssh.service",
+        "rescue 3",
+        "rescue=1",
+        "systemd.unit=wrong",
+        "systemd.run=/x systemd.unit=kernel-command-line.target",
+        "systemd.unit=rescue.target systemd.wants=ssh",
+    ] {
+        assert_eq!(why(&with_arguments(text)), None, "{text}");
+    }
+    let mut files = base();
+    files.write("/usr/lib/systemd/system/ssh.service", "[Unit]\nConditionPathExists=/no\n");
+    assert_eq!(why(&files), Some(NotStarted::NotEnabled));
+    files.symlink(&format!("{WANTS}/ssh.service"), "/x");
+    let unit = Location::new("/usr/lib/systemd/system/ssh.service", 2);
+    assert_eq!(why(&files), Some(NotStarted::Condition(unit)));
+    let mask = "/etc/systemd/system/ssh.service";
+    files.symlink(mask, "/dev/null");
+    assert_eq!(why(&files), Some(NotStarted::Masked(mask.to_owned())));
+}

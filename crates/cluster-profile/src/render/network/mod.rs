@@ -168,11 +168,14 @@ pub(super) fn static_files(from: &View<'_>) -> Result<Vec<StaticFile>, SystemErr
     Ok(found)
 }
 
-/// Keeps the other back ends off the interface, and makes all notes.
+/// Keeps the other back ends off the interface, and makes all notes. Returns the chosen one.
 ///
 /// The files in which the image's own back end names the interface stay until [`node`],
 /// which has to choose the same one.
-pub(super) fn shared(to: &mut Context<'_>, boot: &BootModel) -> Result<(), RenderError> {
+pub(super) fn shared(
+    to: &mut Context<'_>,
+    boot: &BootModel,
+) -> Result<NetworkBackEnd, RenderError> {
     rivals::note_unknown(to, boot.systemd())?;
     let Choice { chosen, others } = choose(to)?;
     let interface = to.cluster.network.interface.clone();
@@ -198,7 +201,7 @@ pub(super) fn shared(to: &mut Context<'_>, boot: &BootModel) -> Result<(), Rende
     }
     others::stand_back(to, chosen, &others)?;
     resolver::write(to, chosen)?;
-    Ok(())
+    Ok(chosen)
 }
 
 /// Writes the node's address. Returns what still keeps the interface from it.

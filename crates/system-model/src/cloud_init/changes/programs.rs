@@ -66,15 +66,16 @@ impl Finder<'_> {
                 }
                 other => other.text().unwrap_or_default(),
             };
-            for line in text.lines() {
-                // The line in the file, where it is written as it is.
-                let bare = line.trim();
-                let at = source.lines().position(|in_file| {
-                    !bare.is_empty() && in_file.contains(bare.trim_matches('\''))
-                });
-                let line_number = at.map_or(top.line, |index| index + 1);
-                scan.command(line, &Location::new(&top.path, line_number))?;
-            }
+            // The lines in the file, where they are written as they are.
+            let first = text.trim_start().lines().next().unwrap_or_default().trim();
+            let bare = first.trim_matches('\'');
+            let in_file = source.lines().position(|line| !bare.is_empty() && line.contains(bare));
+            let place = match in_file {
+                Some(index) => Place::from_line(&top.path, index + 1),
+                None => Place::at(&top),
+            };
+            // All commands of a list are run by one shell.
+            scan.text(text.trim_start(), &place)?;
         }
         self.take(module, scan);
         Ok(())
@@ -141,17 +142,18 @@ impl Finder<'_> {
             if text.starts_with("#!") {
                 scan.program(&text, &Place::at(&at))?;
             } else if PROGRAM_PLACES.iter().any(|place| path.starts_with(place)) {
+                if !path.contains("/systemd/system/") {
+                    scan.text(&text, &Place::at(&at))?;
+                    continue;
+                }
+                // Of a unit, what its settings run.
                 for line in text.lines() {
-                    // Of a unit, what its settings run.
-                    let is_unit = path.contains("/systemd/system/");
-                    let command = match line.split_once('=') {
-                        Some((key, command)) if is_unit && key.starts_with("Exec") => {
-                            command.trim_start_matches(['-', '@', '+', '!', ':'])
-                        }
-                        _ if is_unit => continue,
-                        _ => line,
-                    };
-                    scan.command(command, &at)?;
+                    if let Some((key, command)) = line.split_once('=')
+                        && key.starts_with("Exec")
+                    {
+                        let command = command.trim_start_matches(['-', '@', '+', '!', ':']);
+                        scan.command(command, &at)?;
+                    }
                 }
             } else if path.starts_with("/etc/cloud/cloud.cfg") {
                 let changes = Value::parse(&text).unwrap_or(Value::Null);

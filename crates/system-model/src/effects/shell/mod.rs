@@ -8,12 +8,14 @@
 mod command;
 mod environment;
 mod lexer;
+mod script;
 mod words;
 
 pub(crate) use command::{Command, Document, base};
 use environment::Function;
 pub(crate) use environment::{Environment, absolute};
 use lexer::{Lexer, Operator, Piece, Token, Word};
+pub(crate) use script::{Script, line_of_variable};
 use words::{Part, alternatives, fields, parts};
 
 use super::place::Place;
