@@ -127,8 +127,8 @@ pub enum HindranceKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Repair {
-    /// A setting before all others of sshd's configuration: in a `Match User` block of its own for a
-    /// user, global without one. Of two settings the first one counts, and blocks come
+    /// A setting before all others of sshd's configuration: in a `Match User` block of its own for
+    /// a user, global without one. Of two settings the first one counts, and blocks come
     /// before what is global.
     SshdSetting {
         /// The configuration that sshd reads.

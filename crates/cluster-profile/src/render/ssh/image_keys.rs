@@ -28,8 +28,8 @@ pub(super) struct ImageKey {
     pub public: String,
 }
 
-/// Returns the image's keys, without those that nodecard gives nodes. The private half of a key that
-/// lets somebody in is looked for in the whole image.
+/// Returns the image's keys, without those that nodecard gives nodes. The private half of a key
+/// that lets somebody in is looked for in the whole image.
 pub(super) fn find(from: &Context<'_>) -> Result<Vec<ImageKey>, RenderError> {
     let base64 = |public: &str| public.split(' ').nth(1).unwrap_or_default().trim().to_owned();
     let mut own: BTreeSet<String> = [base64(from.keys.cluster().public())].into();

@@ -2,7 +2,7 @@
 
 use super::{super::decode, Finder, Layer, ScriptKind, Value, written};
 use crate::{
-    Effect, Location, SystemError,
+    Effect, SystemError,
     effects::{Place, Scan},
     hooks::is_executable,
 };

@@ -2,8 +2,8 @@
 
 use crate::{Effect, effects::protected};
 
-/// Returns what of a card a file that cloud-init writes belongs to. Programs of a system write more
-/// of these by themselves, such as /etc/resolv.conf, so this is about files that are given whole.
+/// Returns what of a card a file that cloud-init writes belongs to. Other programs of a system may
+/// write more of these for good reasons, such as /etc/resolv.conf.
 pub(super) fn effect(path: &str) -> Option<Effect> {
     if let Some(effect) = protected(path) {
         return Some(effect);
