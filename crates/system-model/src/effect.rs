@@ -28,13 +28,17 @@ pub enum Effect {
     DiskId,
     /// What the console shows: a login without a password, or a wizard.
     Console,
-    /// Whether an ssh server runs.
+    /// Whether an ssh server runs, and whom it lets in.
     SshServer,
+    /// The host keys that ssh expects of others.
+    KnownHosts,
+    /// The filesystems that are mounted.
+    Mounts,
 }
 
 impl Effect {
     /// All effects.
-    pub const ALL: [Effect; 12] = [
+    pub const ALL: [Effect; 14] = [
         Effect::HostKeys,
         Effect::HostName,
         Effect::MachineId,
@@ -47,6 +51,8 @@ impl Effect {
         Effect::DiskId,
         Effect::Console,
         Effect::SshServer,
+        Effect::KnownHosts,
+        Effect::Mounts,
     ];
 }
 
@@ -65,6 +71,8 @@ impl fmt::Display for Effect {
             Effect::DiskId => "the disk id",
             Effect::Console => "the console login",
             Effect::SshServer => "the ssh server",
+            Effect::KnownHosts => "known hosts",
+            Effect::Mounts => "mounted filesystems",
         })
     }
 }

@@ -74,7 +74,7 @@ pub(crate) fn commands(
         if !prefixes.contains(':') {
             let whole = words.iter().filter_map(|word| environment.get(word.strip_prefix('$')?));
             let given = whole.filter(|variable| !variable.value.is_empty());
-            options_at = given.rev().find_map(|variable| variable.at.clone());
+            options_at = given.filter_map(|variable| variable.at.clone()).next_back();
             words = substituted(words, &environment);
         }
         found.push(ServiceCommand { words, at, options_at });

@@ -30,7 +30,9 @@ const MAX_SCRIPTS: usize = 64;
 const MAX_SCRIPT: usize = 1 << 20;
 /// Text within text that is read of one program, in bytes: functions where they are called,
 /// substitutions, loops whose input follows.
-const MAX_NESTED: usize = 2 << 20;
+const MAX_NESTED: usize = 256 << 10;
+/// Names of programs that are looked for.
+const MAX_NAMES: usize = 10_000;
 /// Calls of one function with the same arguments that are followed.
 const MAX_CALLS: usize = 3;
 /// What it costs to begin with a text, in bytes of it.
@@ -88,6 +90,8 @@ pub(crate) struct Scan<'a> {
     touches: Vec<Touch>,
     mentions: Mentions,
     scripts: Vec<String>,
+    /// Names of programs that were looked for.
+    names: BTreeSet<String>,
     calls: BTreeMap<String, usize>,
     spent: usize,
 }
@@ -106,6 +110,7 @@ impl<'a> Scan<'a> {
             touches: Vec::new(),
             mentions: Mentions::default(),
             scripts: Vec::new(),
+            names: BTreeSet::new(),
             calls: BTreeMap::new(),
             spent: 0,
         }
@@ -283,13 +288,18 @@ impl<'a> Scan<'a> {
                 self.file(word, &mut child, depth, false)?;
             }
         } else if let Some(first) = command.words.first() {
-            let mut child = context.environment.of_child(arguments);
             if first.contains('/') {
+                let mut child = context.environment.of_child(arguments);
                 self.file(&path(first), &mut child, depth, false)?;
-            } else if !first.contains(['$', '=', '[']) && !first.is_empty() {
+            } else if !first.contains(['$', '=', '['])
+                && !first.is_empty()
+                && self.names.len() < MAX_NAMES
+                && self.names.insert(first.clone())
+            {
                 for directory in LOCAL {
                     let path = format!("{directory}/{first}");
                     if self.files.metadata(&path)?.is_some() {
+                        let mut child = context.environment.of_child(arguments);
                         self.file(&path, &mut child, depth, false)?;
                         break;
                     }

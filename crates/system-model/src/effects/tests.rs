@@ -104,6 +104,7 @@ fn everyday_shell_is_followed() {
         ("while read k; do rm $k; done < <(ls /etc/ssh/ssh_host_*)", HostKeys),
         ("while read k; do\n rm $k\ndone <<EOF\n/tmp/x\n/etc/hostname\nEOF", HostName),
         ("while read k; do rm $k; done <<< \"/tmp/x /etc/hostname\"", HostName),
+        ("ls /etc/ssh | grep ^ssh_host | while read k; do rm /etc/ssh/$k; done", HostKeys),
         ("cd /etc/ssh && rm -f ssh_host_*", HostKeys),
         ("cd /etc/ssh; rm *key*", HostKeys),
         ("rm -rf /etc/ssh", HostKeys),

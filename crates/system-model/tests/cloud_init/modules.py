@@ -9,17 +9,22 @@ from cloudinit import cloud, dmi, distros, helpers, sources, stages, subp, temp_
 from cloudinit import user_data, util
 from cloudinit import settings, ssh_util
 from cloudinit.cmd.main import _maybe_set_hostname
-from cloudinit.config import cc_growpart, cc_resizefs, cc_set_passwords, cc_ssh, modules
+from cloudinit.config import cc_growpart, cc_mounts, cc_resizefs, cc_set_passwords, cc_ssh, modules
 from cloudinit.net import cmdline as net_cmdline
 from cloudinit.distros import debian
 from cloudinit.sources import DataSourceNoCloud, DataSourceNone
 
 MODULES = """ssh users_groups set_passwords set_hostname update_hostname update_etc_hosts growpart
 resizefs bootcmd runcmd write_files write_files_deferred scripts_user scripts_vendor scripts_per_once
-scripts_per_boot scripts_per_instance seed_random snap""".split()
+scripts_per_boot scripts_per_instance seed_random snap mounts""".split()
 # What a script that runs is taken to change, by what it mentions.
 FILES = {"/etc/hostname": "HostName", "/etc/machine-id": "MachineId", "/etc/hosts": "Hosts",
          "/etc/shadow": "Passwords", "/etc/passwd": "Users"}
+# What a file that is written changes, besides.
+WRITTEN = {"/etc/fstab": "Mounts", "/etc/nologin": "SshServer", "/etc/ssh/sshd_config": "SshServer",
+           "/etc/resolv.conf": "Address", "/etc/NetworkManager/conf.d/dns.conf": "Address",
+           "/etc/ssh/ssh_known_hosts": "KnownHosts", "/root/.ssh/known_hosts": "KnownHosts",
+           "/home/pi/.ssh/config": "UserKeys", "/etc/systemd/system/data.mount": "Mounts"}
 root, line, notes, given = "", "", set(), set()
 # Files of the system are those below the root.
 real = {name: getattr(os.path, name) for name in ("exists", "isfile")}
@@ -36,6 +41,9 @@ cc_ssh.glob.glob = lambda path: real_glob(below(path))
 
 
 def write_file(path, *args, **options):
+    if path in WRITTEN or path == root + "/etc/fstab":
+        notes.add(WRITTEN[path.replace(root, "")])
+        return None
     if path.startswith(root):
         return real_write(path, *args, **options)
     if path.startswith("/etc/ssh/"):
@@ -113,6 +121,7 @@ ssh_util.setup_user_keys = lambda keys, *a, **o: notes.add("UserKeys") if keys e
 ssh_util.update_ssh_config = lambda settings, *a: notes.add("SshServer")
 cc_set_passwords.update_ssh_config = ssh_util.update_ssh_config
 cc_set_passwords.rand_user_password = lambda *a: ""
+cc_mounts.setup_swapfile = lambda fname, **o: fname
 cc_growpart.ResizeGrowPart.available = lambda self: True
 cc_growpart.resize_devices = lambda *a: notes.add("Sizes") or []
 cc_resizefs.maybe_get_writable_device_path = lambda path, *a: path
@@ -187,6 +196,7 @@ class Distro(debian.Distro):
 
 
 def judge():
+    cc_mounts.FSTAB_PATH = root + "/etc/fstab"
     stages.CLOUD_CONFIG = root + "/etc/cloud/cloud.cfg"
     base = stages.fetch_base_config()
     paths = helpers.Paths({"cloud_dir": root + "/var/lib/cloud", "run_dir": root + "/run"})

@@ -26,7 +26,7 @@ const BASE: &[(&str, &str)] = &[
     (
         "/etc/cloud/cloud.cfg",
         "users: [default]\ndatasource_list: [NoCloud, None]\n\
-         cloud_init_modules: [bootcmd, write-files, growpart, resizefs, set_hostname, \
+         cloud_init_modules: [bootcmd, write-files, growpart, resizefs, mounts, set_hostname, \
          update_hostname, update_etc_hosts, users-groups, ssh, seed_random]\n\
          cloud_config_modules: [set-passwords, runcmd, snap]\n\
          cloud_final_modules: [write_files_deferred, scripts-vendor, scripts-per-once, \

@@ -2,8 +2,10 @@
 
 mod accounts;
 mod identity;
+mod mounts;
 mod network;
 mod programs;
+mod written;
 
 use super::{CloudInit, Layer, Module, ScriptKind, Value};
 use crate::{Effect, Location, SystemError, SystemFiles};
@@ -56,6 +58,10 @@ impl Finder<'_> {
             "set_passwords" => self.passwords(),
             "ssh_import_id" => self.import_id(),
             "growpart" | "resizefs" | "disk_setup" => self.sizes(module),
+            "mounts" => {
+                self.mounts();
+                Ok(())
+            }
             "bootcmd" => self.commands("bootcmd", "bootcmd"),
             "snap" if self.is_verified("snap", &["ubuntu"]) => {
                 self.inner_commands("snap", &["snap", "commands"])

@@ -1,9 +1,9 @@
 //! Commands, scripts and files that user-data gives.
 
-use super::{super::decode, Finder, Layer, ScriptKind, Value};
+use super::{super::decode, Finder, Layer, ScriptKind, Value, written};
 use crate::{
     Effect, SystemError,
-    effects::{Place, Scan, protected},
+    effects::{Place, Scan},
     hooks::is_executable,
 };
 
@@ -133,7 +133,7 @@ impl Finder<'_> {
             }
             let Some(path) = file.get("path").and_then(Value::text) else { continue };
             let path = absolute(&path);
-            if let Some(effect) = protected(&path) {
+            if let Some(effect) = written::effect(&path) {
                 self.by_key(effect, module, "write_files", format!("writes {path}"));
                 continue;
             }

@@ -249,6 +249,17 @@ impl Command {
             }
             // What passes its input on.
             "cat" | "tac" if values().next().is_none() => self.input.clone(),
+            // Of the names in a directory, those with a pattern.
+            "grep" | "egrep" if !self.input.is_empty() => {
+                let pattern = first();
+                let plain = pattern.trim_start_matches('^').trim_end_matches('$');
+                let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+                let mut found = self.input.clone();
+                if !plain.is_empty() && plain.chars().all(is_plain) {
+                    found.push(format!("*{plain}*"));
+                }
+                found
+            }
             "grep" | "egrep" | "sort" | "uniq" | "head" | "tail" | "tr" | "sed" | "awk" | "cut"
             | "tee" => self.input.clone(),
             _ => Vec::new(),
