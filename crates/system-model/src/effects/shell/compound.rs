@@ -3,8 +3,8 @@
 use super::{
     Context, MAX_DEPTH, command,
     environment::Function,
-    lexer::{Operator, Token},
     reader::{Item, Piped, Reader, read_with},
+    tokens::{Operator, Token},
     words::{alternatives, fields},
 };
 use crate::SystemError;

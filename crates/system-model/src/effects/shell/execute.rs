@@ -1,10 +1,9 @@
 //! Simple commands: their words are expanded, assignments are kept, and what they run is read.
 
 use super::{
-    Command, Context, Document, MAX_DEPTH, command,
-    lexer::{Piece, Word},
-    read,
+    Command, Context, Document, MAX_DEPTH, command, read,
     reader::{Item, Piped, Reader},
+    tokens::{Piece, Word},
     words::{Part, alternatives, fields, parts},
 };
 use crate::{SystemError, effects::Place};

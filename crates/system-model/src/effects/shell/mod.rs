@@ -12,6 +12,7 @@ mod execute;
 mod lexer;
 mod reader;
 mod script;
+mod tokens;
 mod words;
 
 pub(crate) use command::{Command, Document, base};

@@ -3,7 +3,8 @@
 use super::{
     Context, Document, Environment, Runner,
     compound::{Frame, Kind},
-    lexer::{Lexer, Operator, Token, Word},
+    lexer::Lexer,
+    tokens::{Operator, Token, Word},
     words::{alternatives, fields},
 };
 use crate::{SystemError, effects::Place};

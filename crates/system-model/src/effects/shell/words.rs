@@ -2,7 +2,7 @@
 
 use super::{
     environment::Environment,
-    lexer::{Piece, Word},
+    tokens::{Piece, Word},
 };
 
 /// Words that one command may have.
