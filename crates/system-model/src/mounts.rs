@@ -152,7 +152,7 @@ mod tests {
                  LABEL=c /c ext4 x-systemd.required-by=off.service\n\
                  LABEL=d /data ext4 noauto\n\
                  LABEL=e /data/deep ext4 noauto\n\
-                 LABEL=m /masked ext4 defaults\n\
+                 LABEL=m /masked ext4 nofail\n\
                  LABEL=n /not/../normal ext4 defaults\n\
                  /data/hosts /etc/hosts none bind\n",
             )
@@ -166,6 +166,12 @@ mod tests {
             hiding(&files, &["/normal/x", "/etc/hosts", "/etc/hosts.allow"]),
             [None, fstab(10), None]
         );
+        // A masked one that is required keeps local-fs.target, and so the others, from starting.
+        let fstab_text = "LABEL=h /home ext4\nLABEL=m /masked ext4 defaults\n";
+        let mut broken = MemoryFiles::new();
+        broken.write("/etc/fstab", fstab_text);
+        broken.symlink("/etc/systemd/system/masked.mount", "/dev/null");
+        assert_eq!(hiding(&broken, &["/home/x"]), [None]);
         // A service needs what is below.
         let unit = "/etc/systemd/system/app.service";
         files.symlink("/etc/systemd/system/multi-user.target.wants/app.service", unit);

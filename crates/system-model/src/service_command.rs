@@ -132,15 +132,26 @@ fn is_name(name: &str) -> bool {
 }
 
 /// Splits a line into words: quotation marks are removed, and escapes as in C are resolved.
-pub(crate) fn words(line: &str) -> Vec<String> {
-    let (mut found, mut word, mut is_word) = (Vec::new(), String::new(), false);
-    let mut quote = None;
-    let mut rest = line.chars();
+fn words(line: &str) -> Vec<String> {
+    split(line, unescape)
+}
+
+/// Splits the value of a variable into words: quotation marks are removed, and a backslash takes
+/// what follows as it is.
+fn unquoted(value: &str) -> Vec<String> {
+    split(value, |rest, word| word.extend(rest.next()))
+}
+
+/// Splits text at white space outside of quotation marks; what follows a backslash is the
+/// caller's.
+fn split(text: &str, escaped: fn(&mut std::str::Chars<'_>, &mut String)) -> Vec<String> {
+    let (mut found, mut word, mut is_word, mut quote) = (Vec::new(), String::new(), false, None);
+    let mut rest = text.chars();
     while let Some(c) = rest.next() {
         match (c, quote) {
             ('\\', _) => {
                 is_word = true;
-                unescape(&mut rest, &mut word);
+                escaped(&mut rest, &mut word);
             }
             ('"' | '\'', None) => (quote, is_word) = (Some(c), true),
             (c, Some(open)) if c == open => quote = None,
@@ -240,37 +251,6 @@ fn filled(word: &str, environment: &Variables) -> String {
         };
     }
     out + rest
-}
-
-/// Splits the value of a variable into words: quotation marks are removed, and a backslash takes
-/// what follows as it is.
-fn unquoted(value: &str) -> Vec<String> {
-    let (mut found, mut word, mut is_word, mut quote) = (Vec::new(), String::new(), false, None);
-    let mut rest = value.chars();
-    while let Some(c) = rest.next() {
-        match (c, quote) {
-            ('\\', _) => {
-                is_word = true;
-                word.extend(rest.next());
-            }
-            ('"' | '\'', None) => (quote, is_word) = (Some(c), true),
-            (c, Some(open)) if c == open => quote = None,
-            (c, None) if c.is_ascii_whitespace() => {
-                if is_word {
-                    found.push(std::mem::take(&mut word));
-                }
-                is_word = false;
-            }
-            (c, _) => {
-                is_word = true;
-                word.push(c);
-            }
-        }
-    }
-    if is_word {
-        found.push(word);
-    }
-    found
 }
 
 /// Where a reader of an environment file is.

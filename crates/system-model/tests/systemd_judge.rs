@@ -515,7 +515,7 @@ fn drawn_units_start_as_systemd_starts_them() {
     let output =
         run(Command::new(&unshare).args(["-m", "sh", "-c", SCRIPT, "sh"]).arg(&root).arg(&trees));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let (mut started, mut judged, mut by_preset, mut gave_up) = (0, 0, 0, 0);
+    let (mut started, mut judged, mut by_preset, mut gave_up, mut severed) = (0, 0, 0, 0, 0);
     let mut wrong = Vec::new();
     for seed in 0..cases(30) {
         let at = trees.join(format!("{seed:04}"));
@@ -545,6 +545,11 @@ fn drawn_units_start_as_systemd_starts_them() {
                 .filter(|name| started_units.iter().any(|unit| unit.name == *name))
                 .collect();
             if mine != theirs {
+                // At a broken symlink preset-all ends; what it enabled before depends on its order.
+                if first_boot && read("presets").contains("Failed to preset unit") {
+                    severed += 1;
+                    continue;
+                }
                 wrong.push(format!(
                     "seed {seed}, first boot {first_boot}: model {mine:?}, systemd {theirs:?}\n{}\n{}",
                     read(file).lines().take(12).collect::<Vec<_>>().join("\n"),
@@ -593,7 +598,7 @@ fn drawn_units_start_as_systemd_starts_them() {
     assert!(wrong.is_empty(), "{} trees differ:\n{}", wrong.len(), wrong.join("\n"));
     println!(
         "{started} units start alike ({by_preset} by presets), {judged} conditions judged, \
-         {gave_up} boots that systemd gives up"
+         {gave_up} boots that systemd gives up, {severed} whose presets end at a broken symlink"
     );
     assert!(started > 100 && judged > 15 && by_preset > 3, "{started} {judged} {by_preset}");
 }

@@ -83,10 +83,10 @@ pub(crate) fn generated(
         return Ok(Vec::new());
     }
     let mut found = Vec::new();
-    let mut add = |name: String, target: String| {
+    let mut add = |name: String, target: String, is_required: bool| {
         let by = "systemd-fstab-generator";
         let (execs, links) = (Vec::new(), Vec::new());
-        found.push(Generated { name, by, target, is_unit: true, execs, links });
+        found.push(Generated { name, by, target, is_unit: true, is_required, execs, links });
     };
     for mount in FstabMount::read(files)? {
         let name = mount.name();
@@ -94,16 +94,16 @@ pub(crate) fn generated(
         let usual = || "local-fs.target".to_owned();
         let wanted_by = mount.wanted_by();
         if mount.has("x-systemd.automount") {
-            add(format!("{name}.automount"), usual());
-            add(format!("{name}.mount"), String::new());
+            add(format!("{name}.automount"), usual(), !mount.has("nofail"));
+            add(format!("{name}.mount"), String::new(), false);
         } else if !wanted_by.is_empty() {
             for unit in wanted_by {
-                add(format!("{name}.mount"), unit);
+                add(format!("{name}.mount"), unit, false);
             }
         } else if mount.has("noauto") {
-            add(format!("{name}.mount"), String::new());
+            add(format!("{name}.mount"), String::new(), false);
         } else {
-            add(format!("{name}.mount"), usual());
+            add(format!("{name}.mount"), usual(), !mount.has("nofail"));
         }
     }
     Ok(found)

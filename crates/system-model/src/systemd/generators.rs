@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use super::search::{Found, Search};
 use crate::{Exec, FileKind, Location, SystemError, command_line::CommandLines};
 
+/// The generator of System V scripts.
+pub(crate) const SYSV: &str = "systemd-sysv-generator";
+
 /// A unit that a generator makes, and what pulls it in.
 pub(crate) struct Generated {
     pub(crate) name: String,
@@ -13,6 +16,8 @@ pub(crate) struct Generated {
     pub(crate) target: String,
     /// Whether it makes the unit, and not only what pulls it in.
     pub(crate) is_unit: bool,
+    /// Whether the target does not start without it.
+    pub(crate) is_required: bool,
     /// Commands, where no unit file has them.
     pub(crate) execs: Vec<Exec>,
     /// The links that make a generator act, for System V scripts.
@@ -43,6 +48,7 @@ pub(crate) fn rc_local(search: &Search<'_>) -> Result<Option<Generated>, SystemE
         by: "systemd-rc-local-generator",
         target: "multi-user.target".to_owned(),
         is_unit: !execs.is_empty(),
+        is_required: false,
         execs,
         links: Vec::new(),
     }))
@@ -104,7 +110,7 @@ fn sysv_unit(name: &str, script: &str, target: &str, links: Vec<String>) -> Gene
         location: Location::new(script, 0),
     }];
     let (name, target) = (name.to_owned(), target.to_owned());
-    Generated { name, by: "systemd-sysv-generator", target, is_unit: true, execs, links }
+    Generated { name, by: SYSV, target, is_unit: true, is_required: false, execs, links }
 }
 
 /// Returns `NAME` of a start link `S01NAME`.
@@ -138,6 +144,7 @@ pub(crate) fn cloud_init(
         by: "cloud-init-generator",
         target: "multi-user.target".to_owned(),
         is_unit: false,
+        is_required: false,
         execs: Vec::new(),
         links: Vec::new(),
     }))
@@ -162,7 +169,15 @@ pub(crate) fn consoles(command_lines: &CommandLines) -> Vec<Generated> {
             let by = "systemd-getty-generator";
             let target = "getty.target".to_owned();
             let (execs, links) = (Vec::new(), Vec::new());
-            units.push(Generated { name, by, target, is_unit: false, execs, links });
+            units.push(Generated {
+                name,
+                by,
+                target,
+                is_unit: false,
+                is_required: false,
+                execs,
+                links,
+            });
         }
     }
     units

@@ -217,6 +217,14 @@ impl<'a> Start<'a> {
         if self.units.len() >= MAX_UNITS || !search::is_unit_name(&name) {
             return Ok(());
         }
+        // A masked unit that is required fails the job, seen with local-fs.target and fstab.
+        let required = self.generated.iter().filter(|one| one.target == name && one.is_required);
+        for one in required {
+            let found = self.search.find(&one.name)?;
+            if matches!(found, Found::Masked(_) | Found::MaskedByArgument(_)) {
+                return Ok(());
+            }
+        }
         let mut execs = Vec::new();
         let mut is_generated = false;
         for one in self.generated.iter().filter(|one| one.name == name) {
@@ -283,6 +291,10 @@ impl<'a> Start<'a> {
             self.queue.push_back((unit, Reason::Preset { rule }));
         }
         for one in self.generated.iter().filter(|one| one.target == name) {
+            // Its links come last.
+            if one.by == generators::SYSV && self.search.hides(name, &one.name) {
+                continue;
+            }
             let generator = one.by.to_owned();
             let reason = Reason::Generator { generator, links: one.links.clone() };
             self.queue.push_back((one.name.clone(), reason));
