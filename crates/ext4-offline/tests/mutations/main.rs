@@ -30,6 +30,9 @@ use verdict::Verdict;
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
+/// Held while cases run: the memory that they take is measured for the whole process.
+static ALONE: Mutex<()> = Mutex::new(());
+
 /// The limit of memory for two filesystems at a time with the copies of the test, in sizes of the
 /// largest one.
 const MOST_COPIES: usize = 24;
@@ -81,6 +84,7 @@ fn hunt(
     seconds: u64,
     damage: impl Fn(&mut [u8], &Anatomy, u64) -> String + Sync,
 ) {
+    let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let samples = read_samples();
     let one: Option<u64> = std::env::var(variable).ok().map(|number| number.parse().unwrap());
     let (first, cases) = one.map_or((first, cases), |number| (number, number + 1));
