@@ -360,3 +360,35 @@ fn families_that_no_stand_in_boots() {
         is_found_and_fixed(&bench, &[armed.found]);
     }
 }
+
+/// The owner's own key pair on a card, and a key whose private half everyone with the image has.
+#[test]
+fn apply_removes_the_images_keys_and_not_the_owners() {
+    const ROOTS: &str = "/root/.ssh/authorized_keys";
+    const ODROIDS: &str = "/home/odroid/.ssh/authorized_keys";
+    let pair = |bench: &Bench, name: &str| {
+        let path = bench.path(name);
+        let arguments = ["-q", "-t", "ecdsa", "-N", "", "-C", name, "-f", path.to_str().unwrap()];
+        run("openssh-client", "ssh-keygen", &arguments);
+        let public = bench.path(&format!("{name}.pub"));
+        (fs::read_to_string(path).unwrap(), fs::read_to_string(public).unwrap())
+    };
+    let mut of_image = String::new();
+    let bench = bench(|bench, base| {
+        let (private, public) = pair(bench, "image");
+        write(bench, base, "/home/odroid/.ssh/id_ecdsa", &private);
+        of_image = public;
+    });
+    bench.built(&[]);
+    is_right(&bench);
+    let (private, own) = pair(&bench, "own");
+    write(&bench, CARD, "/root/.ssh/id_ecdsa", &private);
+    write(&bench, CARD, ROOTS, &format!("# notes\n{own}"));
+    let odroids = cat(&bench.path(CARD), ODROIDS);
+    write(&bench, CARD, ODROIDS, &format!("{odroids}{of_image}"));
+    is_found_and_fixed(&bench, &["cloned-user-key", "can log in as odroid", "authorized-key"]);
+    let roots = cat(&bench.path(CARD), ROOTS);
+    assert!(roots.starts_with(&format!("# notes\n{own}ssh-ed25519 ")), "{roots}");
+    assert_eq!(cat(&bench.path(CARD), ODROIDS), odroids);
+    assert_eq!(cat(&bench.path(CARD), "/root/.ssh/id_ecdsa"), private);
+}

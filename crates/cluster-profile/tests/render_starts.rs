@@ -4,7 +4,7 @@
 mod common;
 
 use cluster_profile::{Note, RenderError};
-use common::{Fixture, Memory, PROFILE, ubuntu_1604};
+use common::{Fixture, Memory, PROFILE, debian_bare, ubuntu_1604};
 
 const LINE: &str = "/boot/firmware/cmdline.txt";
 const UNIT: &str = "/lib/systemd/system/ssh.service";
@@ -117,4 +117,41 @@ fn a_back_end_that_the_command_line_keeps_off_is_refused() {
         assert!(fix.contains(argument), "{fix}");
     }
     bare.settled(&base("quiet"), 0);
+}
+
+/// netplan's generator starts networkd, if the image lets it.
+#[test]
+fn netplan_without_networkd_is_refused() {
+    let bare = Fixture::new(&PROFILE.replace("ssh:\n  users: [root, odroid]\n", ""));
+    let networkd = "/lib/systemd/system/systemd-networkd.service";
+    let base = || {
+        debian_bare()
+            .file(networkd, "[Service]\nExecStart=/lib/systemd/systemd-networkd\n")
+            .file("/usr/sbin/netplan", "")
+            .file("/lib/netplan/generate", "")
+            .file("/etc/netplan/50-cloud-init.yaml", "network:\n  version: 2\n")
+    };
+    bare.shared(&base()).unwrap_or_else(|error| panic!("{error}"));
+    let masked = base().link("/etc/systemd/system/systemd-networkd.service", "/dev/null");
+    let (text, _) = refused(&bare, &masked);
+    assert!(text.contains("systemd-networkd.service is masked"), "{text}");
+}
+
+#[test]
+fn a_swarm_without_docker_is_refused() {
+    let swarm = Fixture::new(&format!("{PROFILE}swarm: {{}}\n"));
+    let base = |arguments: &str| {
+        base(arguments)
+            .file("/usr/bin/dockerd", "")
+            .file("/usr/bin/flock", "")
+            .unit("docker.service")
+    };
+    swarm.shared(&base("quiet")).unwrap_or_else(|error| panic!("{error}"));
+    for unit in ["docker.service", "nodecard-swarm.service"] {
+        let (text, _) = refused(&swarm, &base(&format!("systemd.mask={unit}")));
+        assert!(text.contains(&format!("{unit} is masked by `systemd.mask={unit}`")), "{text}");
+    }
+    let masked = base("quiet").link("/etc/systemd/system/docker.service", "/dev/null");
+    let (text, _) = refused(&swarm, &masked);
+    assert!(text.starts_with("Docker does not start at boot: docker.service is masked"), "{text}");
 }

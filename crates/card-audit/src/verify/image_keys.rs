@@ -15,13 +15,61 @@ use super::{
     Subject,
     clones::{Clone, Clones},
 };
-use crate::{Finding, FindingCode, FixAction};
+use crate::{ApplyCommand, Finding, FindingCode, FixAction};
 
-/// Returns the lines of any account's key files that such a key opens.
+/// A line of an account's key file whose key came with the base image.
+pub(super) struct ImageLine {
+    pub user: String,
+    /// The key file.
+    pub path: String,
+    /// The number of the line, counted from 1.
+    line: usize,
+    /// The key in base64.
+    pub key: String,
+    /// The private half; `None` where the profile names the key.
+    private: Option<(String, Clone)>,
+}
+
+impl ImageLine {
+    /// Returns whether it surely is the base image's, and not the owner's.
+    pub fn is_certain(&self) -> bool {
+        !matches!(self.private, Some((_, Clone::AsOldAsCard)))
+    }
+
+    fn finding(self, apply: Option<&ApplyCommand>) -> Finding {
+        let code = FindingCode::ClonedUserKey;
+        let is_certain = self.is_certain();
+        let what = match &self.private {
+            None => "this key came with the base image, and the profile's `ssh.image_keys` \
+                     removes it"
+                .to_owned(),
+            Some((private, _)) => format!(
+                "the private half of this key came with the base image ({private}), so everyone \
+                 who has the image can log in as {}",
+                self.user
+            ),
+        };
+        let new = if is_certain { Finding::error } else { Finding::warning };
+        let mut finding = new(code, printable(&what), FixAction::RemoveLine).at(&self.path);
+        finding.fix.apply = apply.filter(|_| is_certain).cloned();
+        finding.line(Some(self.line))
+    }
+}
+
+/// Returns a finding for each line of any account's key files that such a key opens.
 pub(super) fn check(
     subject: &Subject<'_>,
     clones: &Clones<'_>,
+    apply: Option<&ApplyCommand>,
 ) -> Result<Vec<Finding>, SystemError> {
+    Ok(lines(subject, clones)?.into_iter().map(|line| line.finding(apply)).collect())
+}
+
+/// Returns the lines of any account's key files that such a key opens.
+pub(super) fn lines(
+    subject: &Subject<'_>,
+    clones: &Clones<'_>,
+) -> Result<Vec<ImageLine>, SystemError> {
     let files = subject.system;
     let accounts = Accounts::read(files)?;
     let own = own_keys(subject);
@@ -67,31 +115,17 @@ pub(super) fn check(
     if known.is_empty() && named.is_empty() {
         return Ok(Vec::new());
     }
-    let mut findings = Vec::new();
-    for (user, path, line) in lines {
-        let Some((private, clone)) = known.get(&line.key) else {
-            if named.contains(&line.key) {
-                let what = "this key came with the base image, and the profile's \
-                            `ssh.image_keys` removes it";
-                let code = FindingCode::ClonedUserKey;
-                let finding = Finding::error(code, what, FixAction::RemoveLine).at(&path);
-                findings.push(finding.line(Some(line.line)));
-            }
-            continue;
-        };
-        let what = format!(
-            "the private half of this key came with the base image ({private}), so everyone who \
-             has the image can log in as {user}"
-        );
-        let new = match clone {
-            Clone::SameAsBase => Finding::error,
-            Clone::AsOldAsCard => Finding::warning,
-        };
-        let code = FindingCode::ClonedUserKey;
-        let finding = new(code, printable(&what), FixAction::RemoveLine).at(&path);
-        findings.push(finding.line(Some(line.line)));
-    }
-    Ok(findings)
+    let found = lines.into_iter().filter_map(|(user, path, line)| {
+        let private = known.get(&line.key).cloned();
+        (private.is_some() || named.contains(&line.key)).then(|| ImageLine {
+            user: user.to_owned(),
+            path,
+            line: line.line,
+            key: line.key,
+            private,
+        })
+    });
+    Ok(found.collect())
 }
 
 /// Returns the keys that the profile's `ssh.image_keys` removes. All of the image's are those of

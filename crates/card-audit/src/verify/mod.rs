@@ -219,7 +219,7 @@ pub(crate) fn one(options: &VerifyOptions<'_>, card: &Card) -> Result<CardReport
     }
     let kept_out = login::advise(&mut findings, kept_out);
     add_unfit(&mut findings, &kept_out);
-    match image_keys::check(&subject, &clones) {
+    match image_keys::check(&subject, &clones, apply.as_ref()) {
         Ok(found) => findings.extend(found),
         Err(error) => system_error(error, card, &mut findings)?,
     }

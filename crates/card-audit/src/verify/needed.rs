@@ -1,13 +1,15 @@
 //! Which edits a card in use needs: those that a finding asks for, and no others.
 
 use card_image::RootFs;
-use cluster_profile::{Change, FileEdit, KeyHalf, Node};
+use cluster_profile::{Attributes, Change, FileEdit, KeyHalf, Node, Purpose};
 use system_model::CachedFiles;
 
 use super::{
     OtherIdentity, Subject, VerifyOptions, clones, edits, files,
     fold::{fold, replaced_links},
-    identify, unreadable,
+    identify,
+    image_keys::{self, ImageLine},
+    unreadable,
 };
 use crate::{AuditError, Card, Facts, Finding, FindingCode, Severity};
 
@@ -32,7 +34,13 @@ pub(crate) fn needed_edits(
     let clones = clones(options, &subject, &facts).map_err(card.files_error())?;
     let all = edits(&subject, card)?.edits;
     let links = replaced_links(files, &all);
-    let folded = fold(all);
+    // A file that cannot be read has a finding of its own, and keeps its lines.
+    let mut of_image = image_keys::lines(&subject, &clones).unwrap_or_default();
+    of_image.retain(ImageLine::is_certain);
+    let mut folded = fold(all);
+    for edit in folded.iter_mut().filter(|edit| is_key_file(edit)) {
+        keep_owners_lines(edit, files, &of_image).map_err(card.files_error())?;
+    }
     let mut found = Vec::new();
     for edit in &folded {
         let findings = match files::compare(&subject, &clones, edit) {
@@ -51,7 +59,8 @@ pub(crate) fn needed_edits(
     };
     let mut needed = Vec::new();
     for (edit, findings) in folded.iter().zip(&found) {
-        if asks(findings) || private_half_asks(edit) {
+        let has_line = is_key_file(edit) && of_image.iter().any(|line| line.path == edit.path);
+        if asks(findings) || private_half_asks(edit) || has_line {
             if links.contains(&edit.path) {
                 needed.push(FileEdit { change: Change::Remove, ..edit.clone() });
             }
@@ -60,7 +69,75 @@ pub(crate) fn needed_edits(
             needed.push(keep_contents(edit, files).map_err(card.files_error())?);
         }
     }
+    // Of accounts that the profile does not name.
+    for line in &of_image {
+        let is_known = |edits: &[FileEdit]| edits.iter().any(|edit| edit.path == line.path);
+        if !is_known(&folded) && !is_known(&needed) {
+            needed.extend(without_lines(line, files, &of_image).map_err(card.files_error())?);
+        }
+    }
     Ok(needed)
+}
+
+fn is_key_file(edit: &FileEdit) -> bool {
+    matches!(edit.purpose, Purpose::AuthorizedKeys { .. })
+}
+
+/// Changes what an edit writes to a key file of a card in use: lines go that hold a key of the base
+/// image, and all others stay. Rendering takes what it finds for the image's, and on a card a key
+/// pair may be its owner's.
+fn keep_owners_lines(
+    edit: &mut FileEdit,
+    files: &RootFs,
+    of_image: &[ImageLine],
+) -> card_image::FsResult<()> {
+    let Change::Write { contents, .. } = &mut edit.change else { return Ok(()) };
+    let Some(old) = files.read(&edit.path, LARGEST)? else { return Ok(()) };
+    let lines = |bytes: &[u8]| -> Vec<Vec<u8>> {
+        bytes.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()
+    };
+    let new = lines(contents);
+    let same = |one: &[u8], other: &[u8]| one.trim_ascii() == other.trim_ascii();
+    let (mut kept, mut before) = (Vec::new(), Vec::new());
+    for line in lines(&old) {
+        let stays = new.iter().any(|other| same(other, &line));
+        if stays || !holds_key(&line, &edit.path, of_image) {
+            kept.extend_from_slice(&line);
+        }
+        before.push(line);
+    }
+    for line in new.iter().filter(|line| !before.iter().any(|other| same(other, line))) {
+        if !kept.is_empty() && !kept.ends_with(b"\n") {
+            kept.push(b'\n');
+        }
+        kept.extend_from_slice(line);
+    }
+    *contents = kept;
+    Ok(())
+}
+
+/// Returns the edit that takes the base image's keys out of a key file.
+fn without_lines(
+    line: &ImageLine,
+    files: &RootFs,
+    of_image: &[ImageLine],
+) -> card_image::FsResult<Option<FileEdit>> {
+    let Some(old) = files.read(&line.path, LARGEST)? else { return Ok(None) };
+    let lines = old.split_inclusive(|byte| *byte == b'\n');
+    let kept = lines.filter(|text| !holds_key(text, &line.path, of_image));
+    let contents: Vec<u8> = kept.flatten().copied().collect();
+    Ok(Some(FileEdit {
+        purpose: Purpose::AuthorizedKeys { user: line.user.clone() },
+        path: line.path.clone(),
+        change: Change::Write { contents, attributes: Attributes::root(0o600) },
+    }))
+}
+
+fn holds_key(line: &[u8], path: &str, of_image: &[ImageLine]) -> bool {
+    let mut words = line.split(u8::is_ascii_whitespace);
+    !line.trim_ascii_start().starts_with(b"#")
+        && words
+            .any(|word| of_image.iter().any(|one| one.path == path && one.key.as_bytes() == word))
 }
 
 /// Returns whether `nodecard apply` fixes what an edit found. A file that is as old as the

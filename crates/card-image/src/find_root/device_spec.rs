@@ -26,7 +26,7 @@ pub(super) fn resolve(candidates: &[Candidate], spec: &str) -> Vec<u32> {
             }
         }
         None => match device_partition(&spec) {
-            Some(number) => Box::new(move |c| c.number == number),
+            Some((_, number)) => Box::new(move |c| c.number == number),
             None => return Vec::new(),
         },
     };
@@ -37,9 +37,9 @@ fn same(own: Option<String>, wanted: &str) -> bool {
     own.is_some_and(|own| own.eq_ignore_ascii_case(wanted))
 }
 
-/// Returns the partition number in a device's name. Which disk the name means is only known
-/// when the card is in its board, so it is taken to mean this card.
-fn device_partition(path: &str) -> Option<u32> {
+/// Returns the disk and the partition number in a device's name. Which disk the name means is only
+/// known when the card is in its board.
+fn device_partition(path: &str) -> Option<(&str, u32)> {
     let name = path.strip_prefix("/dev/")?;
     let disk = name.trim_end_matches(|c: char| c.is_ascii_digit());
     let number = name.get(disk.len()..)?.parse().ok()?;
@@ -53,7 +53,7 @@ fn device_partition(path: &str) -> Option<u32> {
     } else {
         ["sd", "hd", "vd", "xvd"].into_iter().any(letters)
     };
-    is_partition.then_some(number)
+    is_partition.then_some((disk, number))
 }
 
 /// Resolves the `\040` that `/etc/fstab` has for a space, and similar escapes.
@@ -89,6 +89,21 @@ pub(super) fn fstab_roots(fstab: &str) -> impl Iterator<Item = &str> {
     roots.take(MAX_ROOTS)
 }
 
+/// Returns whether a name in an `/etc/fstab` may mean a partition of this card: a device's name
+/// only of an SD card's kind, or of the disk that the root filesystem is on. `/dev/sda1` is a disk
+/// on USB where the root is named otherwise.
+fn may_be_on_card(spec: &str, fstab: &str) -> bool {
+    let Some((disk, _)) = device_partition(spec) else { return true };
+    let roots = fstab_roots(fstab).filter_map(device_partition);
+    disk.starts_with("mmcblk") || roots.into_iter().any(|(root, _)| root == disk)
+}
+
+/// Returns whether a type in an `/etc/fstab` may be that of a FAT filesystem; several are
+/// separated by commas.
+fn may_be_fat(kind: &str) -> bool {
+    kind.split(',').any(|kind| matches!(kind, "vfat" | "msdos" | "auto"))
+}
+
 /// Returns the number of a partition and where it is mounted, for each FAT partition of
 /// `candidates`: `None` for one that the root filesystem's `/etc/fstab` does not mount at boot.
 pub(super) fn fat_mounts(candidates: &[Candidate], fstab: &str) -> Vec<(u32, Option<String>)> {
@@ -101,10 +116,14 @@ pub(super) fn fat_mounts(candidates: &[Candidate], fstab: &str) -> Vec<(u32, Opt
         let mut fields = line.split_whitespace();
         let Some(spec) = fields.next().filter(|spec| !spec.starts_with('#')) else { continue };
         let Some(directory) = fields.next().map(unescape) else { continue };
-        let options = fields.nth(1).unwrap_or_default();
+        let kind = fields.next().unwrap_or_default();
+        let options = fields.next().unwrap_or_default();
         let is_mounted = options.split(',').all(|option| option != "noauto")
             || options.split(',').any(|option| option == "x-systemd.automount");
         if !directory.starts_with('/') || directory == "/" || !is_mounted {
+            continue;
+        }
+        if !may_be_fat(kind) || !may_be_on_card(spec, fstab) {
             continue;
         }
         if let [number] = resolve(candidates, spec)[..]
@@ -203,5 +222,30 @@ mod tests {
         let firmware = Some("/boot/firmware".to_owned());
         let card = Some("/media/my card".to_owned());
         assert_eq!(mounts, [(1, firmware), (3, card), (4, None)]);
+    }
+
+    #[test]
+    fn disks_beside_the_card_are_not_its_boot_partition() {
+        let fat = Candidate {
+            number: 1,
+            kind: FsKind::Fat { volume_id: Some(1), label: None },
+            ..Candidate::default()
+        };
+        let mounted = |fstab: &str| fat_mounts(std::slice::from_ref(&fat), fstab)[0].1.clone();
+        for (root, line, is_card) in [
+            ("LABEL=rootfs", "/dev/sda1 /home vfat", false),
+            ("LABEL=rootfs", "/dev/sda1 /home ext4", false),
+            ("LABEL=rootfs", "/dev/nvme0n1p1 /home auto", false),
+            ("/dev/mmcblk0p2", "/dev/sda1 /home vfat", false),
+            ("/dev/sdb2", "/dev/sda1 /boot vfat", false),
+            ("/dev/sda2", "/dev/sda1 /boot vfat", true),
+            ("/dev/mmcblk0p2", "/dev/mmcblk0p1 /boot ext4", false),
+            ("LABEL=rootfs", "/dev/mmcblk1p1 /boot auto", true),
+            ("LABEL=rootfs", "UUID=0000-0001 /boot ext2,vfat", true),
+            ("LABEL=rootfs", "UUID=0000-0001 /boot ext4", false),
+        ] {
+            let fstab = format!("{root} / ext4 defaults 0 1\n{line} defaults 0 2\n");
+            assert_eq!(mounted(&fstab).is_some(), is_card, "{fstab}");
+        }
     }
 }

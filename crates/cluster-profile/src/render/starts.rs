@@ -1,8 +1,8 @@
-//! Whether systemd starts on the finished card what the profile needs: an ssh server, and what
-//! sets the address.
+//! Whether systemd starts on the finished card what the profile needs: an ssh server, what sets
+//! the address, and Docker for a swarm.
 
 use system_model::{
-    Systemd,
+    NotStarted, Systemd,
     sshd::{ServerStart, ssh_servers},
 };
 
@@ -24,7 +24,26 @@ pub(super) fn check(
     {
         return Ok(Some(reason));
     }
-    Ok(chosen.and_then(|chosen| network(&systemd, chosen)))
+    if let Some(reason) = chosen.and_then(|chosen| network(&systemd, chosen)) {
+        return Ok(Some(reason));
+    }
+    let has_swarm = to.cluster.swarm.is_some();
+    let parts = [("Docker", "docker.service"), ("the swarm", "nodecard-swarm.service")];
+    let off = |(what, unit): (&'static str, &str)| kept_off(&systemd, what, &[unit]);
+    Ok(parts.into_iter().filter(|_| has_swarm).find_map(off))
+}
+
+/// Returns why none of these units starts. That nothing enables a unit is no reason: generators
+/// and other units start some.
+fn kept_off(systemd: &Systemd, what: &'static str, units: &[&str]) -> Option<RenderError> {
+    if units.iter().any(|unit| systemd.running(unit).is_some()) {
+        return None;
+    }
+    units.iter().find_map(|unit| {
+        let why = systemd.why_not_started(unit);
+        let why = why.filter(|why| !matches!(why, NotStarted::NotEnabled))?;
+        Some(RenderError::NotStarted { what, unit: (*unit).to_owned(), why: Box::new(why) })
+    })
 }
 
 fn ssh(system: &dyn SystemFiles, systemd: &Systemd) -> Result<Option<RenderError>, RenderError> {
@@ -39,8 +58,7 @@ fn ssh(system: &dyn SystemFiles, systemd: &Systemd) -> Result<Option<RenderError
     Ok(off.map(|(unit, why)| RenderError::NotStarted { what, unit, why: Box::new(why) }))
 }
 
-/// What the kernel's command line keeps off: which back ends are enabled was looked at when one
-/// was chosen.
+/// Which back ends are enabled was looked at when one was chosen.
 fn network(systemd: &Systemd, chosen: NetworkBackEnd) -> Option<RenderError> {
     let (what, units): (_, &[&str]) = match chosen {
         NetworkBackEnd::Ifupdown => ("ifupdown", &["networking.service"]),
@@ -50,12 +68,5 @@ fn network(systemd: &Systemd, chosen: NetworkBackEnd) -> Option<RenderError> {
             ("netplan", &["systemd-networkd.service", "NetworkManager.service"])
         }
     };
-    if units.iter().any(|unit| systemd.running(unit).is_some()) {
-        return None;
-    }
-    units.iter().find_map(|unit| {
-        let why = systemd.why_not_started(unit).filter(|why| why.is_by_argument())?;
-        let unit = (*unit).to_owned();
-        Some(RenderError::NotStarted { what, unit, why: Box::new(why) })
-    })
+    kept_off(systemd, what, units)
 }
