@@ -218,6 +218,28 @@ fn owners_and_modes_keep_out() {
     assert!(judge(&moved).certain.iter().any(|found| matches!(found.kind, H::HomeMissing(_))));
 }
 
+/// What keeps sshd from listening on the node's address is blamed, and another port is added only
+/// where that helps.
+#[test]
+fn the_line_that_keeps_sshd_from_listening_is_named() {
+    for (text, line, is_repaired) in [
+        ("Port 22\nListenAddress 127.0.0.1\n", 2, false),
+        ("Port 2222\nListenAddress 127.0.0.1\n", 2, false),
+        ("Port 22\nAddressFamily inet6\n", 2, false),
+        ("Port 2222\nListenAddress 192.168.1.80\n", 1, true),
+        ("Port 2222\nListenAddress 192.168.1.80:2222\n", 2, false),
+        ("AddressFamily inet\nPort 2222\n", 2, true),
+    ] {
+        let mut files = system();
+        files.write("/etc/ssh/sshd_config", text);
+        let found = judge(&files).certain;
+        let [hindrance] = found.as_slice() else { panic!("{text}: {found:?}") };
+        assert_eq!(hindrance.kind, HindranceKind::NotListening(22), "{text}");
+        assert_eq!(hindrance.at.as_ref().unwrap().line, line, "{text}");
+        assert_eq!(hindrance.repair.is_some(), is_repaired, "{text}");
+    }
+}
+
 #[test]
 fn dropbear_is_judged_by_its_own_rules() {
     let mut files = system();

@@ -94,13 +94,17 @@ fn setting(file: &str, keyword: &'static str, value: &str, for_user: Option<&Use
 
 /// Whether sshd, or systemd for it, listens on the node's address.
 fn listening(command: &SshdCommand, config: &SshdConfig, login: &Login, to: &mut Admission) {
-    let line = ["port", "listenaddress", "addressfamily"]
-        .iter()
-        .find_map(|keyword| config.lines(keyword).first());
+    let would_listen = config.would_listen_at(login.to);
+    let keywords = match (config.leaves_out(login.to), would_listen) {
+        (true, _) => ["addressfamily", "listenaddress", "port"],
+        (false, false) => ["listenaddress", "port", "addressfamily"],
+        (false, true) => ["port", "listenaddress", "addressfamily"],
+    };
+    let line = keywords.iter().find_map(|keyword| config.lines(keyword).first());
     let line = line.map(|line| line.at.clone());
     // Ports of the configuration add up, unless arguments have some. Another ListenAddress is
     // the owner's decision.
-    let can_add = command.ports.is_empty() && !config.ports().contains(&login.port);
+    let can_add = command.ports.is_empty() && !config.ports().contains(&login.port) && would_listen;
     let (answers, at, can_add) = match &command.sockets {
         None => (config.listens_at(login.to, login.port), line, can_add),
         Some(sockets) => {

@@ -268,24 +268,39 @@ impl SshdConfig {
         all
     }
 
-    /// Returns whether sshd listens at an address and port.
-    pub fn listens_at(&self, address: IpAddr, port: u16) -> bool {
+    /// Returns whether `AddressFamily` leaves out addresses of this kind.
+    pub(super) fn leaves_out(&self, address: IpAddr) -> bool {
         let family = self.word("addressfamily").map(|(family, _)| family.to_ascii_lowercase());
-        if family.is_some_and(|family| match address {
+        family.is_some_and(|family| match address {
             IpAddr::V4(_) => family == "inet6",
             IpAddr::V6(_) => family == "inet",
-        }) {
-            return false;
-        }
-        self.listen().iter().any(|(at, listening)| {
-            *listening == port
-                && at.as_deref().is_none_or(|at| match at.parse::<IpAddr>() {
-                    Ok(at) => {
-                        at == address || at.is_unspecified() && at.is_ipv4() == address.is_ipv4()
-                    }
-                    // A name: only the running system knows its addresses.
-                    Err(_) => true,
-                })
         })
+    }
+
+    /// Returns whether sshd listens at an address and port.
+    pub fn listens_at(&self, address: IpAddr, port: u16) -> bool {
+        let listens = |(at, listening): &(Option<String>, u16)| {
+            *listening == port && at.as_deref().is_none_or(|at| is_address(at, address))
+        };
+        !self.leaves_out(address) && self.listen().iter().any(listens)
+    }
+
+    /// Returns whether sshd would listen at an address on one more `Port`.
+    pub(super) fn would_listen_at(&self, address: IpAddr) -> bool {
+        let lines = self.lines("listenaddress");
+        let fits = lines.iter().filter_map(|line| line.words.first()).any(|text| {
+            let (at, port) = values::listen_address(text);
+            port.is_none() && (matches!(at, "" | "*") || is_address(at, address))
+        });
+        !self.leaves_out(address) && (fits || lines.is_empty())
+    }
+}
+
+/// Returns whether what `ListenAddress` names is an address, or stands for all of its kind.
+fn is_address(at: &str, address: IpAddr) -> bool {
+    match at.parse::<IpAddr>() {
+        Ok(at) => at == address || at.is_unspecified() && at.is_ipv4() == address.is_ipv4(),
+        // A name: only the running system knows its addresses.
+        Err(_) => true,
     }
 }
