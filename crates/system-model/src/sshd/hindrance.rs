@@ -223,7 +223,7 @@ impl fmt::Display for HindranceKind {
             H::HomeMissing(home) => write!(f, "the home directory {home} is missing"),
             H::NologinFile => f.write_str("/etc/nologin keeps everyone but root out"),
             H::PubkeyAuthenticationOff => f.write_str("logins by key are switched off"),
-            H::PermitRootLogin(value) => write!(f, "root is kept out by `PermitRootLogin {value}`"),
+            H::PermitRootLogin(value) => write!(f, "`PermitRootLogin` is `{value}`"),
             H::NotAllowed(keyword) => write!(f, "{keyword} does not name the user"),
             H::Denied(keyword) => write!(f, "{keyword} names the user"),
             H::RefuseConnection => f.write_str("connections are refused"),
