@@ -39,7 +39,7 @@ pub(crate) fn needed_edits(
     of_image.retain(ImageLine::is_certain);
     let mut folded = fold(all);
     for edit in folded.iter_mut().filter(|edit| is_key_file(edit)) {
-        keep_owners_lines(edit, files, &of_image).map_err(card.files_error())?;
+        remove_lines(edit, &of_image);
     }
     let mut found = Vec::new();
     for edit in &folded {
@@ -83,37 +83,17 @@ fn is_key_file(edit: &FileEdit) -> bool {
     matches!(edit.purpose, Purpose::AuthorizedKeys { .. })
 }
 
-/// Changes what an edit writes to a key file of a card in use: lines go that hold a key of the base
-/// image, and all others stay. Rendering takes what it finds for the image's, and on a card a key
-/// pair may be its owner's.
-fn keep_owners_lines(
-    edit: &mut FileEdit,
-    files: &RootFs,
-    of_image: &[ImageLine],
-) -> card_image::FsResult<()> {
-    let Change::Write { contents, .. } = &mut edit.change else { return Ok(()) };
-    let Some(old) = files.read(&edit.path, LARGEST)? else { return Ok(()) };
-    let lines = |bytes: &[u8]| -> Vec<Vec<u8>> {
-        bytes.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()
-    };
-    let new = lines(contents);
-    let same = |one: &[u8], other: &[u8]| one.trim_ascii() == other.trim_ascii();
-    let (mut kept, mut before) = (Vec::new(), Vec::new());
-    for line in lines(&old) {
-        let stays = new.iter().any(|other| same(other, &line));
-        if stays || !holds_key(&line, &edit.path, of_image) {
-            kept.extend_from_slice(&line);
-        }
-        before.push(line);
+/// Takes the base image's keys out of what an edit writes.
+fn remove_lines(edit: &mut FileEdit, of_image: &[ImageLine]) {
+    if let Change::Write { contents, .. } = &mut edit.change {
+        *contents = others(contents, &edit.path, of_image);
     }
-    for line in new.iter().filter(|line| !before.iter().any(|other| same(other, line))) {
-        if !kept.is_empty() && !kept.ends_with(b"\n") {
-            kept.push(b'\n');
-        }
-        kept.extend_from_slice(line);
-    }
-    *contents = kept;
-    Ok(())
+}
+
+/// Returns the lines of a key file without those that hold one of its keys of the base image.
+fn others(contents: &[u8], path: &str, of_image: &[ImageLine]) -> Vec<u8> {
+    let lines = contents.split_inclusive(|byte| *byte == b'\n');
+    lines.filter(|line| !holds_key(line, path, of_image)).flatten().copied().collect()
 }
 
 /// Returns the edit that takes the base image's keys out of a key file.
@@ -123,9 +103,7 @@ fn without_lines(
     of_image: &[ImageLine],
 ) -> card_image::FsResult<Option<FileEdit>> {
     let Some(old) = files.read(&line.path, LARGEST)? else { return Ok(None) };
-    let lines = old.split_inclusive(|byte| *byte == b'\n');
-    let kept = lines.filter(|text| !holds_key(text, &line.path, of_image));
-    let contents: Vec<u8> = kept.flatten().copied().collect();
+    let contents = others(&old, &line.path, of_image);
     Ok(Some(FileEdit {
         purpose: Purpose::AuthorizedKeys { user: line.user.clone() },
         path: line.path.clone(),

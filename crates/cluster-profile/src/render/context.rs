@@ -39,6 +39,8 @@ pub(super) struct Context<'a> {
     pub rendered: Rendered,
     /// What becomes of reasons not to make the card.
     pub refused: Refused,
+    /// Whether it is a card in use, on which a key pair may be its owner's.
+    pub is_in_use: bool,
 }
 
 impl<'a> Deref for Context<'a> {
@@ -57,7 +59,8 @@ impl<'a> Context<'a> {
         now: u64,
     ) -> Self {
         let view = View { system, interface: &cluster.network.interface };
-        Context { cluster, keys, view, now, rendered: Rendered::default(), refused: Refused::First }
+        let (rendered, refused) = (Rendered::default(), Refused::First);
+        Context { cluster, keys, view, now, rendered, refused, is_in_use: false }
     }
 
     /// Returns the system after the edits so far, with the profile's `files` that all nodes

@@ -70,7 +70,7 @@ pub fn render_shared(
     system: &dyn SystemFiles,
     now: u64,
 ) -> Result<Rendered, RenderError> {
-    or_obstacle(shared(cluster, None, keys, system, now)?)
+    or_obstacle(shared(cluster, Start::Base, keys, system, now)?)
 }
 
 /// The same for a card that is one node's already: what only matters on the cards of others is
@@ -85,11 +85,12 @@ pub fn render_shared_on_card(
     system: &dyn SystemFiles,
     now: u64,
 ) -> Result<Rendered, RenderError> {
-    or_obstacle(shared(cluster, Some(node), keys, system, now)?)
+    or_obstacle(shared(cluster, Start::Card(node), keys, system, now)?)
 }
 
-/// The same, beside what surely keeps a user of the profile out and cannot be removed: for
-/// whoever reports that, and everything else with it.
+/// The same for a card in use, beside what surely keeps a user of the profile out and cannot be
+/// removed: for whoever reports that, and everything else with it. Keys whose private half is on
+/// the card may be its owner's and stay; those of the base image are for the caller to know.
 ///
 /// # Errors
 /// [`RenderError`].
@@ -100,7 +101,7 @@ pub fn render_shared_regardless(
     system: &dyn SystemFiles,
     now: u64,
 ) -> Result<(Rendered, Option<RenderError>), RenderError> {
-    shared(cluster, Some(node), keys, system, now)
+    shared(cluster, Start::InUse(node), keys, system, now)
 }
 
 /// Returns all reasons why no cards can be made for these nodes from a system without any edits.
@@ -166,7 +167,8 @@ fn obstacles(
             })
         };
     let (shared, reasons) = collect(system, &|system, refused| {
-        shared_edits(cluster, node_of_card, keys, system, now, refused)
+        let start = node_of_card.map_or(Start::Base, Start::Card);
+        shared_edits(cluster, start, keys, system, now, refused)
     })?;
     for reason in reasons {
         found.add(with_maker(reason, cluster, system), None);
@@ -197,9 +199,20 @@ fn or_obstacle((rendered, obstacle): Attempt) -> Result<Rendered, RenderError> {
     obstacle.map_or(Ok(rendered), Err)
 }
 
+/// What the edits begin with.
+#[derive(Clone, Copy)]
+enum Start<'a> {
+    /// The base image.
+    Base,
+    /// A card that is this node's.
+    Card(&'a Node),
+    /// A card of this node's, with what its owner has changed since.
+    InUse(&'a Node),
+}
+
 fn shared(
     cluster: &Cluster,
-    node: Option<&Node>,
+    start: Start<'_>,
     keys: &ClusterKeys,
     system: &dyn SystemFiles,
     now: u64,
@@ -208,7 +221,7 @@ fn shared(
         return Err(unsuitable);
     }
     let rendered = links::without_foreign_links(system, |system| {
-        shared_edits(cluster, node, keys, system, now, &mut Refused::First)
+        shared_edits(cluster, start, keys, system, now, &mut Refused::First)
     });
     rendered.map_err(|error| with_maker(error, cluster, system))
 }
@@ -231,7 +244,7 @@ fn with_maker(mut error: RenderError, cluster: &Cluster, system: &dyn SystemFile
 /// Returns the edits that all nodes share, and what keeps a user of the profile out.
 fn shared_edits(
     cluster: &Cluster,
-    node: Option<&Node>,
+    start: Start<'_>,
     keys: &ClusterKeys,
     system: &dyn SystemFiles,
     now: u64,
@@ -240,6 +253,11 @@ fn shared_edits(
     let overlay = users::Overlay::new(cluster, system, refused)?;
     let mut to = Context::new(cluster, keys, &overlay, now);
     to.refused = std::mem::take(refused);
+    to.is_in_use = matches!(start, Start::InUse(_));
+    let node = match start {
+        Start::Base => None,
+        Start::Card(node) | Start::InUse(node) => Some(node),
+    };
     users::write(&mut to, &overlay)?;
     let model = first_boot::model(system)?;
     first_boot::disarm(&mut to, &model)?;

@@ -49,6 +49,9 @@ pub(super) fn write(to: &mut Context<'_>) -> Result<(), RenderError> {
         }
     }
     of_image.extend(image_keys::named(to)?);
+    if to.is_in_use {
+        of_image.clear();
+    }
     barred.extend(of_image.iter().map(|key| key.public.clone()));
     if users.is_empty() {
         return image_keys::remove_lines(to, &of_image, &[]);
