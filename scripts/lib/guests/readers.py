@@ -14,8 +14,8 @@ from .initramfs import Initramfs, Modules
 
 READERS = 4
 MODULES = ["crc32c_generic", "ext4", "vfat", "nls_cp437", "nls_ascii", "virtio_pci", "virtio_blk", "xhci_pci",
-           "usb_storage", "uas", "sd_mod", "sdhci_pci", "mmc_block", "nbd"]
-PROGRAMS = ["dmsetup", "e2fsck", "blockdev", "setpriv", "qemu-nbd"]
+           "usb_storage", "uas", "sd_mod", "sdhci_pci", "mmc_block"]
+PROGRAMS = ["dmsetup", "e2fsck", "blockdev", "setpriv"]
 INIT = """#!/bin/busybox sh
 /bin/busybox mkdir -p /proc /sys /dev /tmp /root /run /mnt /boot
 /bin/busybox mount -t proc proc /proc
@@ -43,7 +43,7 @@ def kernel(cache):
         raise machine.Unusable("apt knows no package linux-image-amd64; run apt-get update on a Debian")
     package = names[0]
     place = os.path.join(cache, package)
-    if kept_modules(place) != MODULES:
+    if not os.path.exists(os.path.join(place, "vmlinuz")):
         shutil.rmtree(place + ".new", ignore_errors=True)
         os.makedirs(place + ".new")
         if subprocess.run(["apt-get", "download", "-qq", package], cwd=place + ".new").returncode:
@@ -57,15 +57,6 @@ def kernel(cache):
     return os.path.join(place, "vmlinuz"), Modules(os.path.join(place, "modules"))
 
 
-def kept_modules(place):
-    """Returns the modules for which an unpacked package was kept; an empty list if there is none."""
-    try:
-        with open(os.path.join(place, "kept-for"), encoding="utf-8") as file:
-            return file.read().split()
-    except FileNotFoundError:
-        return []
-
-
 def keep_kernel(place):
     """Keeps the kernel and the modules of an unpacked package, without the 300 MB of the rest."""
     unpacked = os.path.join(place, "unpacked")
@@ -77,8 +68,6 @@ def keep_kernel(place):
     for name in modules.ordered(MODULES):
         shutil.copy(modules.paths[name], os.path.join(place, "modules"))
     shutil.rmtree(unpacked)
-    with open(os.path.join(place, "kept-for"), "w", encoding="utf-8") as file:
-        file.write("\n".join(MODULES) + "\n")
 
 
 def make_initramfs(out, nodecard, modules, cluster):
