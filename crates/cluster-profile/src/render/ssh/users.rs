@@ -31,7 +31,8 @@ pub(super) fn write(to: &mut Context<'_>) -> Result<(), RenderError> {
     if !for_root.is_empty() && !users.contains(&ROOT) {
         users.push(ROOT);
     }
-    let mut of_image = image_keys::find(to)?;
+    // A key pair on a card in use may be its owner's.
+    let mut of_image = if to.is_in_use { Vec::new() } else { image_keys::find(to)? };
     let all = accounts::users(to)?;
     let logins: Vec<User> = all.iter().filter(|user| user.can_log_in()).cloned().collect();
     let mut barred = swarm::barred(to)?;
@@ -41,16 +42,15 @@ pub(super) fn write(to: &mut Context<'_>) -> Result<(), RenderError> {
             let paths = pairs.iter().map(|pair| pair.private.clone()).collect();
             to.note(Note::KeysLeft { user: user.name.clone(), paths });
         }
-        for pair in pairs {
+        for pair in pairs.into_iter().filter(|_| !to.is_in_use) {
             let Some(public) = pair.key else { continue };
             if of_image.iter().all(|key| key.public != public) {
                 of_image.push(ImageKey { private: Some(pair.private), public });
             }
         }
     }
-    of_image.extend(image_keys::named(to)?);
-    if to.is_in_use {
-        of_image.clear();
+    if !to.is_in_use {
+        of_image.extend(image_keys::named(to)?);
     }
     barred.extend(of_image.iter().map(|key| key.public.clone()));
     if users.is_empty() {
